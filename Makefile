@@ -1,0 +1,35 @@
+# Everything below needs Python 3.11 or newer with pip, and makes the rest itself in .venv.
+
+PYTHON = python3
+VENV = .venv
+READY = $(VENV)/.ready
+RUN = $(VENV)/bin/python
+
+.PHONY: demo test test-all check bench clean
+
+demo: $(READY)
+	$(RUN) examples/demo.py
+
+# The quick suite: every claim of the README, in a few minutes on two cores.
+test: $(READY)
+	$(RUN) -m pytest -n 2 -m "not slow"
+
+test-all: $(READY)
+	$(RUN) -m pytest -n 2
+
+check: $(READY)
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+bench: $(READY)
+	$(RUN) -m bench
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"elman needs Python 3.11 or newer; $(PYTHON) is {sys.version.split()[0]}. Name another: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
