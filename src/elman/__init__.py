@@ -1,0 +1,72 @@
+"""Write a recurrent cell as its equations; train it, run it and look inside it.
+
+>>> import elman
+>>> @elman.cell
+... def elman_1990(x, h, *, W, U, b):
+...     return elman.tanh(W @ x + U @ h + b)
+>>> layer = elman.nn.Recurrent(elman_1990, input_size=3, hidden_size=5)
+
+`import elman` loads the standard library alone; `elman.nn`, `elman.cells`, `elman.testing` and `elman.tasks` load on first use.
+"""
+
+import importlib
+from typing import Any
+
+from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, ShapeError
+from elman.expr import (
+    Cell,
+    cell,
+    exp,
+    hard_sigmoid,
+    layer_norm,
+    leaky_relu,
+    log,
+    maximum,
+    minimum,
+    relu,
+    sigmoid,
+    softplus,
+    sqrt,
+    tanh,
+    where,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendError",
+    "Cell",
+    "CellError",
+    "ConfigError",
+    "DataError",
+    "ElmanError",
+    "ShapeError",
+    "cell",
+    "exp",
+    "hard_sigmoid",
+    "layer_norm",
+    "leaky_relu",
+    "log",
+    "maximum",
+    "minimum",
+    "relu",
+    "sigmoid",
+    "softplus",
+    "sqrt",
+    "tanh",
+    "where",
+]
+
+_LAZY = {"autodiff", "backends", "cells", "nn", "tasks", "testing"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"elman.{name}")
+    if name == "backend":
+        return importlib.import_module("elman.backends").backend
+    raise AttributeError(f"module 'elman' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_LAZY, "backend"})

@@ -1,0 +1,213 @@
+"""Plan how a cell runs over time, forward and back: what leaves the time loop, in which stages the rest runs, what is saved.
+
+A :class:`Program` is one joint graph and two :class:`Schedule` of its nodes. Every backend interprets the same program.
+
+============ ==================================================== =======================================
+part         holds what follows                                   and runs
+============ ==================================================== =======================================
+``once``     parameters alone                                     once
+``before``   the input (in the mirror: saved values)              for all time steps together, first
+``stages``   the carried values, and is needed to carry them on   step by step
+``after``    the carried values, and is not                       for all time steps together, last
+``end``      sums over time and batch                             once, at the very end
+============ ==================================================== =======================================
+
+A stage is its reductions, which read whole vectors that are ready (products; sums over an axis), and then pointwise work.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from elman.autodiff.adjoint import adjoint
+from elman.autodiff.simplify import Simplifier, reorder, without
+from elman.expr.cell import Cell, Parameter
+from elman.expr.graph import Graph
+from elman.expr.lower import lower
+from elman.expr.verify import verify
+
+REDUCTIONS = frozenset({"product", "product_t", "sum"})
+# Cheaper to compute again from values at hand than to write and read once for every time step.
+CHEAP = frozenset({"add", "sub", "mul", "neg", "select", "less", "less_equal", "equal", "maximum"})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Hold one stage of the time loop: reductions, then pointwise work behind them."""
+
+    reductions: tuple[int, ...]
+    pointwise: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Hold one direction of a program: nodes by the part in which they run, each in topological order.
+
+    Attributes:
+        carries: for each state in order, the leaf that holds its carried value in the loop.
+        results: for each state in order, the value to be carried on.
+        given: leaves with one value a time step (the input, saved values).
+        kept: values of the loop that are read behind it, or saved.
+    """
+
+    once: tuple[int, ...]
+    before: tuple[int, ...]
+    stages: tuple[Stage, ...]
+    after: tuple[int, ...]
+    end: tuple[int, ...]
+    carries: tuple[int, ...]
+    results: tuple[int, ...]
+    given: tuple[int, ...]
+    kept: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Hold everything that a backend must know to run a cell over time, forward and back.
+
+    Attributes:
+        name: the cell's name.
+        graph: base primitives and structural operations only.
+        parameters: the tensors that the program reads, members stacked.
+        forward: from the states before a step to those after it.
+        mirror: from the adjoints of the states after a step to those before it, and the gradients.
+        mirror_without_input: the same without the gradient of the input.
+        saved: values of the forward pass that the mirror reads, one a time step.
+    """
+
+    name: str
+    graph: Graph
+    parameters: tuple[Parameter, ...]
+    forward: Schedule
+    mirror: Schedule
+    mirror_without_input: Schedule
+    saved: tuple[int, ...]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Name the states in order."""
+        return self.graph.states
+
+
+@lru_cache(maxsize=512)
+def derive(cell: Cell, bias: bool = True) -> Program:
+    """Derive a cell's program from its equations.
+
+    Args:
+        cell: the cell.
+        bias: keep its biases; otherwise they are 0.
+
+    Returns:
+        The program, the same object for the same cell.
+    """
+    biases = {m for p in cell.parameters if p.role == "bias" for m in p.members}
+    step = cell.graph if bias else without(cell.graph, biases)
+    parameters = tuple(p for p in cell.parameters if bias or p.role != "bias")
+    joint = reorder(lower(adjoint(step), Simplifier()))
+    return plan(cell.name, joint, parameters)
+
+
+def plan(name: str, joint: Graph, parameters: tuple[Parameter, ...]) -> Program:
+    """Divide a joint graph into the forward schedule and its mirror."""
+    verify(joint)
+    states = joint.states
+    leaves = tuple(joint.leaves["state", s] for s in states)
+    adjoints = tuple(joint.leaves["adjoint", f"d_{s}"] for s in states)
+    new = tuple(joint.output[s] for s in states)
+    old = tuple(joint.output[f"d_{s}"] for s in states)
+    gradients = [joint.output[f"d_{member}"] for p in parameters for member in p.members]
+    d_input = joint.output[f"d_{joint.nodes[joint.input].name}"]
+    saved = _choose_saved(joint, new, [*old, d_input, *gradients])
+    given = (joint.input, *saved)
+    return Program(
+        name,
+        joint,
+        parameters,
+        schedule(joint, carries=leaves, results=new, given=(joint.input,), wanted=saved),
+        schedule(joint, carries=adjoints, results=old, given=given, wanted=(*gradients, d_input)),
+        schedule(joint, carries=adjoints, results=old, given=given, wanted=tuple(gradients)),
+        saved,
+    )
+
+
+def _choose_saved(graph: Graph, new: tuple[int, ...], mirror: list[int]) -> tuple[int, ...]:
+    """Choose which values of the forward pass are saved; the mirror computes the rest again."""
+    forward = graph.ancestors(new) | {i for i, n in enumerate(graph.nodes) if n.op in {"input", "state"}}
+    static = _static(graph)
+    backward = graph.ancestors(mirror)
+    read = {a for i in backward - forward for a in graph.nodes[i].args}
+    needed = ((read | set(mirror)) & forward) - static - {graph.input}
+    for index in sorted(needed, reverse=True):
+        node = graph.nodes[index]
+        at_hand = (needed - {index}) | static | {graph.input}
+        if node.op in CHEAP and all(a in at_hand for a in node.args):
+            needed.discard(index)
+    return tuple(sorted(needed))
+
+
+def _static(graph: Graph) -> set[int]:
+    found: set[int] = set()
+    for index, node in enumerate(graph.nodes):
+        if node.op in {"parameter", "constant", "size"} or (node.args and all(a in found for a in node.args)):
+            found.add(index)
+    return found
+
+
+def schedule(
+    graph: Graph, *, carries: tuple[int, ...], results: tuple[int, ...], given: tuple[int, ...], wanted: tuple[int, ...]
+) -> Schedule:
+    """Sort the nodes that some values need into the parts of a schedule.
+
+    Args:
+        graph: holds the nodes.
+        carries: leaves that hold carried values.
+        results: what they become in one step.
+        given: values known for all time steps beforehand.
+        wanted: further values to compute.
+    """
+    once_, before_, carried_, end_ = range(4)
+    needed = graph.ancestors([*results, *wanted], stop=given)
+    kind: dict[int, int] = {}
+    for index in sorted(needed):
+        node = graph.nodes[index]
+        if index in given:
+            kind[index] = before_
+        elif index in carries:
+            kind[index] = carried_
+        else:
+            kind[index] = max((kind[a] for a in node.args), default=once_)
+            if node.op in {"total", "outer"} and kind[index] != once_:
+                kind[index] = end_
+    work = [i for i in sorted(needed) if graph.nodes[i].args and i not in given]
+    inner = graph.ancestors(results, stop=given)
+    loop = [i for i in work if kind[i] == carried_ and i in inner]
+    after = [i for i in work if kind[i] == carried_ and i not in inner]
+    end = [i for i in work if kind[i] == end_]
+    outside = {a for i in (*after, *end) for a in graph.nodes[i].args} | set(wanted)
+    return Schedule(
+        once=tuple(i for i in work if kind[i] == once_),
+        before=tuple(i for i in work if kind[i] == before_),
+        stages=_stages(graph, loop),
+        after=tuple(after),
+        end=tuple(end),
+        carries=carries,
+        results=results,
+        given=given,
+        kept=tuple(sorted(outside & {*loop, *carries})),
+    )
+
+
+def _stages(graph: Graph, loop: list[int]) -> tuple[Stage, ...]:
+    """Cut the loop into stages: a reduction waits for the stage that its vector comes from."""
+    level: dict[int, int] = {}
+    for index in loop:
+        node = graph.nodes[index]
+        ready = max((level.get(a, 0) for a in node.args), default=0)
+        level[index] = ready + 1 if node.op in REDUCTIONS else ready
+    stages: list[Stage] = []
+    for number in range(max(level.values(), default=-1) + 1):
+        members = [i for i in loop if level[i] == number]
+        reductions = tuple(i for i in members if graph.nodes[i].op in REDUCTIONS)
+        pointwise = tuple(i for i in members if graph.nodes[i].op not in REDUCTIONS)
+        if members:
+            stages.append(Stage(reductions, pointwise))
+    return tuple(stages)

@@ -1,0 +1,150 @@
+"""Simplify while building: constants fold, and operations that change nothing are not added.
+
+Only rewrites that keep every value, infinities and NaN included, are here (0 · x stays as it is), and one more: the
+order of long sums and products, see :func:`reorder`.
+"""
+
+from elman.expr.builder import Builder
+from elman.expr.graph import MASKS, Graph
+from elman.expr.lower import expand_into
+from elman.expr.primitives import PRIMITIVES
+from elman.expr.verify import verify
+
+STATIC, TIMED, RECURRENT, ADJOINT = range(4)
+
+
+class Simplifier(Builder):
+    """Build a graph without operations that change nothing.
+
+    >>> from elman.expr.graph import Graph
+    >>> s = Simplifier()
+    >>> x = s.expr(s.add("input", name="x", shape=("input",)))
+    >>> s.index(-(-x), "doctest") == s.index((x + 0) * 1, "doctest") == s.index(x, "doctest")
+    True
+    """
+
+    def add(self, op: str, *args: int, name: str = "", value: float = 0.0, shape: tuple[str, ...] | None = None) -> int:
+        """Add a node, or find a simpler one that has the same value."""
+        same = self._same(op, args)
+        if same is not None:
+            return same
+        rewritten = self._rewrite(op, args)
+        if rewritten is not None:
+            return self.add(rewritten[0], *rewritten[1])
+        return super().add(op, *args, name=name, value=value, shape=shape)
+
+    def _constant(self, index: int) -> float | None:
+        node = self.nodes[index]
+        return node.value if node.op == "constant" else None
+
+    def _same(self, op: str, args: tuple[int, ...]) -> int | None:
+        """Find an existing node, or a number, that the operation would only repeat."""
+        if op == "spread":
+            return args[0] if self.nodes[args[0]].shape == self.nodes[args[1]].shape else None
+        if op not in PRIMITIVES or op in MASKS:
+            return None
+        known = [self._constant(a) for a in args]
+        match op, args, known:
+            case "add", (a, b), (ka, kb):
+                if kb == 0 or ka == 0:
+                    return a if kb == 0 else b
+            case "sub", (a, _), (_, 0.0):
+                return a
+            case "mul", (a, b), (ka, kb):
+                if kb == 1 or ka == 1:
+                    return a if kb == 1 else b
+            case "div", (a, _), (_, 1.0):
+                return a
+            case "neg", (a,), _ if self.nodes[a].op == "neg":
+                return self.nodes[a].args[0]
+            case "maximum", (a, b), _ if a == b:
+                return a
+            case "select", (_, a, b), _ if a == b:
+                return a
+            case _:
+                pass
+        row = PRIMITIVES[op]
+        if known and op != "select" and row.value is not None and all(k is not None for k in known):
+            return super().add("constant", value=float(row.value(*known)), shape=())
+        return None
+
+    def _rewrite(self, op: str, args: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
+        """Write a sum with a negated term as a difference, and the reverse."""
+        if op == "add":
+            for plus, minus in (args, args[::-1]):
+                if self.nodes[minus].op == "neg":
+                    return "sub", (plus, self.nodes[minus].args[0])
+        if op == "sub":
+            if self.nodes[args[1]].op == "neg":
+                return "add", (args[0], self.nodes[args[1]].args[0])
+            if self._constant(args[0]) == 0:
+                return "neg", args[1:]
+        return None
+
+
+def without(graph: Graph, parameters: set[str]) -> Graph:
+    """Replace parameters by 0, as ``bias=False`` does with biases."""
+    builder = Simplifier()
+    place: list[int] = []
+    for node in graph.nodes:
+        builder.line = node.line
+        if node.op == "parameter" and node.name in parameters:
+            place.append(builder.add("constant", value=0.0, shape=()))
+        else:
+            args = (place[a] for a in node.args)
+            place.append(builder.add(node.op, *args, name=node.name, value=node.value, shape=node.shape))
+    return verify(builder.graph({name: place[index] for name, index in graph.outputs}))
+
+
+def ranks(graph: Graph) -> list[int]:
+    """Say of every node what it follows: parameters alone, the input, the states, or the adjoints."""
+    lowest = {"input": TIMED, "state": RECURRENT, "adjoint": ADJOINT}
+    found: list[int] = []
+    for node in graph.nodes:
+        found.append(lowest.get(node.op, max((found[a] for a in node.args), default=STATIC)))
+    return found
+
+
+def reorder(graph: Graph) -> Graph:
+    """Order every sum and every product by what its terms follow: parameters, input, states, adjoints.
+
+    What follows parameters alone is then computed once (two biases become one), what follows the input or saved values is
+    computed for all time steps at once, and the time loop keeps the least. A pre-activation is always the chain
+    bias, input products, state products.
+    """
+    rank, readers = ranks(graph), graph.readers()
+    builder = Simplifier()
+    place: list[int] = []
+    for index, node in enumerate(graph.nodes):
+        builder.line = node.line
+        if node.op in {"add", "mul"} and len(node.shape) < 2:
+            terms = sorted(_terms(graph, index, node.op, readers), key=lambda term: rank[term])
+            total = place[terms[0]]
+            for term in terms[1:]:
+                total = builder.add(node.op, total, place[term])
+            place.append(total)
+        else:
+            args = (place[a] for a in node.args)
+            place.append(builder.add(node.op, *args, name=node.name, value=node.value, shape=node.shape))
+    return verify(builder.graph({name: place[index] for name, index in graph.outputs}))
+
+
+def _terms(graph: Graph, index: int, op: str, readers: list[int]) -> list[int]:
+    """Collect the terms of a chain of one operation; a value that others read as well stays whole."""
+    terms: list[int] = []
+    waiting = list(reversed(graph.nodes[index].args))
+    while waiting:
+        term = waiting.pop()
+        node = graph.nodes[term]
+        if node.op == op and readers[term] == 1:
+            waiting.extend(reversed(node.args))
+        else:
+            terms.append(term)
+    return terms
+
+
+def expand(graph: Graph) -> Graph:
+    """Expand the primitives that have no derivative of their own."""
+    builder = Simplifier()
+    place = expand_into(builder, graph, keep_derivatives=True)
+    return verify(builder.graph({name: place[index] for name, index in graph.outputs}))

@@ -1,0 +1,37 @@
+"""Name what can go wrong, so that a caller catches one class and reads one sentence.
+
+The tree::
+
+    ElmanError
+    ├── CellError      the equations of a cell do not hold together
+    ├── ShapeError     tensors or sizes do not fit each other
+    ├── ConfigError    an option has a value that cannot work
+    ├── BackendError   a backend is unknown or cannot run here
+    └── DataError      a file or text is not what was expected
+
+Every message has three parts: what is wrong, where, and what to do about it.
+"""
+
+
+class ElmanError(Exception):
+    """Be the base of every error that this package raises on purpose."""
+
+
+class CellError(ElmanError):
+    """Say that the equations of a cell do not hold together."""
+
+
+class ShapeError(ElmanError, ValueError):
+    """Say that tensors or sizes do not fit each other."""
+
+
+class ConfigError(ElmanError, ValueError):
+    """Say that an option has a value that cannot work."""
+
+
+class BackendError(ElmanError):
+    """Say that a backend is unknown or cannot run a program here."""
+
+
+class DataError(ElmanError):
+    """Say that a file or a text is not what was expected."""

@@ -1,0 +1,196 @@
+"""Hold a cell: its verified equations, and what follows from them alone (families, sizes, gates, text).
+
+A cell is data. It can be written to a file and read back without running anything that the file contains.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from elman.errors import CellError, ShapeError
+from elman.expr.graph import Graph
+from elman.expr.shapes import Tie
+from elman.expr.verify import verify
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Describe one tensor of a layer: a family, its members stacked along axis 0.
+
+    Attributes:
+        name: ``W`` for a family, ``W_i`` for a member whose shape differs from that of the family's first.
+        members: names of the graph's parameters, ``W.i``, …, in stacking order.
+        shape: symbolic shape of one member.
+        role: ``matrix``, ``bias`` (a vector that is only ever added), ``gain`` (multiplies a layer normalisation) or ``vector``.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    shape: tuple[str, ...]
+    role: str
+
+    def full_shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """Give the shape of the stacked tensor.
+
+        >>> Parameter("W", ("W.i", "W.f"), ("hidden", "input"), "matrix").full_shape({"hidden": 5, "input": 3})
+        (10, 3)
+        """
+        first, *rest = (sizes[s] for s in self.shape)
+        return (first * len(self.members), *rest)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Hold the equations of one time step.
+
+    Attributes:
+        name: what the cell is called.
+        doc: what it is; the first line stands in lists.
+        source: the file that its equations came from.
+        graph: the verified equations.
+        labels: names of intermediate values, as the equations call them.
+        ties: sizes that the equations force to be equal.
+    """
+
+    name: str
+    doc: str
+    source: str
+    graph: Graph
+    labels: tuple[tuple[str, int], ...] = ()
+    ties: tuple[Tie, ...] = ()
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Name the states in order; the first is the layer's output."""
+        return self.graph.states
+
+    def state_size(self, state: str) -> str:
+        """Name the size of a state."""
+        return self.graph.nodes[self.graph.leaves["state", state]].shape[0]
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """List the tensors that a layer of this cell has, in the order in which the equations first name them."""
+        shapes = {n.name: n.shape for n in self.graph.nodes if n.op == "parameter"}
+        groups: dict[str, list[str]] = {}
+        for name, shape in shapes.items():
+            family = name.split(".")[0]
+            first = next((m for m in groups.get(family, ())), None)
+            fits = first is None or (shapes[first] == shape and self.role(first) == self.role(name))
+            groups.setdefault(family if fits else name.replace(".", "_"), []).append(name)
+        return tuple(Parameter(g, tuple(m), shapes[m[0]], self.role(m[0])) for g, m in groups.items())
+
+    def role(self, parameter: str) -> str:
+        """Say what a parameter is for: ``matrix``, ``bias``, ``gain`` or ``vector``."""
+        nodes = self.graph.nodes
+        index = self.graph.leaves["parameter", parameter]
+        readers = [n for n in nodes if index in n.args]
+        if len(nodes[index].shape) == 2:
+            return "matrix"
+        if readers and all(r.op == "add" for r in readers) and index not in self.graph.output.values():
+            return "bias"
+        normalised = [any(nodes[a].op == "layer_norm" for a in r.args) for r in readers if r.op == "mul"]
+        return "gain" if normalised and len(normalised) == len(readers) and all(normalised) else "vector"
+
+    def gates(self) -> tuple[str, ...]:
+        """Name the gates: the values that are a sigmoid (or its hard form) of something."""
+        gates = {i for i, n in enumerate(self.graph.nodes) if n.op in {"sigmoid", "hard_sigmoid"}}
+        return tuple(label for label, index in self.labels if index in gates)
+
+    def sizes(self, input_size: int, hidden_size: int, named: Mapping[str, int] | None = None) -> dict[str, int]:
+        """Give every symbolic size its number.
+
+        Args:
+            input_size: length of the input vector.
+            hidden_size: rows of the first matrix.
+            named: sizes that the equations do not bind to these two.
+
+        Returns:
+            A number for every axis name in the graph.
+
+        Raises:
+            ShapeError: a size is missing, unknown, below 1, or the equations force two different ones to be equal.
+        """
+        given = {"input": input_size, "hidden": hidden_size, **(named or {})}
+        wanted = {size for node in self.graph.nodes for size in node.shape} | {"input", "hidden"}
+        free = sorted(wanted - {"input", "hidden"})
+        for size in sorted(set(given) - wanted):
+            raise ShapeError(
+                f"{self.name}: sizes names `{size}`, which the equations do not have.\n"
+                f"  They leave open: {', '.join(free) or 'nothing'}.\n  Drop it from sizes."
+            )
+        missing = [size for size in free if size not in given]
+        if missing:
+            example = ", ".join(f'"{size}": {hidden_size}' for size in missing)
+            raise CellError(
+                f"{self.name}: the size of `{missing[0]}` does not follow from input_size and hidden_size.\n"
+                f"  hidden_size is the number of rows of the first matrix.\n  Give sizes={{{example}}} at construction."
+            )
+        for size, value in given.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ShapeError(f"{self.name}: the size of {size} is {value!r}.\n  Sizes are whole numbers from 1.\n  Give another.")
+        for tie in self.ties:
+            if given[tie.size] != given[tie.other]:
+                raise ShapeError(
+                    f"{self.name}, {self.source} line {tie.line}: {tie.size}_size is {given[tie.size]} and {tie.other}_size "
+                    f"{given[tie.other]}.\n  The equation there uses the two elementwise, so they must be equal.\n"
+                    f"  Give equal sizes, or multiply by a matrix: W @ x."
+                )
+        return {size: given[size] for size in wanted}
+
+    def count(self, input_size: int, hidden_size: int, named: Mapping[str, int] | None = None) -> int:
+        """Count the numbers in the parameters of one layer."""
+        sizes = self.sizes(input_size, hidden_size, named)
+        total = 0
+        for parameter in self.parameters:
+            product = 1
+            for length in parameter.full_shape(sizes):
+                product *= length
+            total += product
+        return total
+
+    def equations(self) -> str:
+        """Print the equations as text; a prime marks a new state."""
+        from elman.expr.printing import print_equations
+
+        return print_equations(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the cell as plain data, without the path of its source."""
+        return {
+            "name": self.name,
+            "doc": self.doc,
+            "graph": self.graph.to_dict(),
+            "labels": [list(pair) for pair in self.labels],
+            "ties": [[tie.size, tie.other, tie.line] for tie in self.ties],
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> "Cell":
+        """Read what :meth:`to_dict` wrote, and verify it. Nothing in the data is executed.
+
+        Raises:
+            CellError: the data is not a cell, or its graph breaks a rule.
+        """
+        try:
+            name, doc = str(data["name"]), str(data["doc"])
+            graph = Graph.from_dict(data["graph"])
+            labels = tuple((str(label), int(index)) for label, index in data["labels"])
+            ties = tuple(Tie(str(size), str(other), int(line)) for size, other, line in data["ties"])
+        except (KeyError, TypeError, ValueError) as reason:
+            raise CellError(f"cell: not the form of a saved cell ({reason!r}). Save the model again.") from None
+        if any(not 0 <= index < len(graph.nodes) for _, index in labels):
+            raise CellError(f"{name}: a label points outside of the graph. Save the model again.")
+        return Cell(name, doc, f"saved cell {name}", verify(graph), labels, ties)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (self.to_dict(), self.source))
+
+    def __repr__(self) -> str:
+        return f"<cell {self.name}: states {', '.join(self.states)}; parameters {', '.join(p.name for p in self.parameters)}>"
+
+
+def _restore(data: Mapping[str, Any], source: str) -> Cell:
+    read = Cell.from_dict(data)
+    return Cell(read.name, read.doc, source, read.graph, read.labels, read.ties)

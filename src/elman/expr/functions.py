@@ -1,0 +1,94 @@
+"""Offer the functions that equations are written with.
+
+Each takes a value of the equations; on plain numbers it computes a number.
+"""
+
+from elman.expr.builder import Expr
+from elman.expr.primitives import PRIMITIVES, apply
+
+Value = Expr | float
+
+
+def _call(op: str, *args: Value) -> Expr:
+    if any(isinstance(a, Expr) for a in args):
+        return apply(op, *args)
+    value = PRIMITIVES[op].value
+    if value is None:
+        raise TypeError(f"{op} needs a vector of the cell, not {args[0]!r}")
+    return value(*args)
+
+
+def sigmoid(x: Value) -> Expr:
+    """Squash to (0, 1): 1 / (1 + exp(−x)).
+
+    >>> sigmoid(0.0)
+    0.5
+    """
+    return _call("sigmoid", x)
+
+
+def tanh(x: Value) -> Expr:
+    """Squash to (−1, 1)."""
+    return _call("tanh", x)
+
+
+def relu(x: Value) -> Expr:
+    """Cut at zero: max(x, 0); derivative 0 at 0."""
+    return _call("relu", x)
+
+
+def leaky_relu(x: Value, slope: float = 0.01) -> Expr:
+    """Scale negative values by `slope`; derivative `slope` at 0."""
+    return _call("leaky_relu", x, slope)
+
+
+def softplus(x: Value) -> Expr:
+    """Compute log(1 + exp(x)), without overflow."""
+    return _call("softplus", x)
+
+
+def hard_sigmoid(x: Value) -> Expr:
+    """Approximate the sigmoid by a line: x/6 + 1/2, cut to [0, 1]."""
+    return _call("hard_sigmoid", x)
+
+
+def exp(x: Value) -> Expr:
+    """Raise e to x."""
+    return _call("exp", x)
+
+
+def log(x: Value) -> Expr:
+    """Take the natural logarithm."""
+    return _call("log", x)
+
+
+def sqrt(x: Value) -> Expr:
+    """Take the square root."""
+    return _call("sqrt", x)
+
+
+def maximum(a: Value, b: Value) -> Expr:
+    """Take the larger of two; of equals, each gets half of the gradient."""
+    return _call("maximum", a, b)
+
+
+def minimum(a: Value, b: Value) -> Expr:
+    """Take the smaller of two; of equals, each gets half of the gradient."""
+    return _call("minimum", a, b)
+
+
+def where(condition: Value, a: Value, b: Value) -> Expr:
+    """Take `a` where the comparison holds and `b` elsewhere.
+
+    >>> where(1 < 2, 3.0, 4.0)
+    3.0
+    """
+    return _call("select", condition, a, b)
+
+
+def layer_norm(v: Expr) -> Expr:
+    """Normalise each example's vector to mean 0 and variance 1 (Ba et al. 2016, eq. 3), with ε = 1e-5.
+
+    A parameter that multiplies the result is its gain and starts at 1: ``gain.i * layer_norm(W.i @ x) + b.i``.
+    """
+    return _call("layer_norm", v)

@@ -1,0 +1,171 @@
+"""Hold the equations of one time step as a graph: nodes in topological order, and named outputs.
+
+A :class:`Node` names its operation, the nodes it reads and the symbolic shape of its value, for one example. Leaves are
+
+========== =============================================== =====================
+operation  value                                           shape
+========== =============================================== =====================
+input      x_t, the input of the time step                 ``("input",)``
+state      a state before the time step, by name           ``("hidden",)``
+parameter  one member of a family, ``W.i`` or bare ``W``   matrix or vector
+adjoint    dL/ds_t of a new state, ``d_h`` (mirror only)   that of the state
+constant   a number                                        ``()``
+size       the length of an axis, ``name`` says which      ``()``
+========== =============================================== =====================
+
+and the structural operations are
+
+=============  ====================================================================
+product        ``(M, v)``: the matrix-vector product M v
+product_t      ``(M1, d1, M2, d2, …)``: the sum of the transposed products Mₖᵀ dₖ
+outer          ``(d, v)``: d vᵀ, summed over time and batch: the gradient of a matrix
+total          ``(d,)``: d, summed over time and batch: the gradient of a vector
+spread         ``(s, v)``: the number s of each example, repeated to the shape of v
+sum            ``(v,)``: the sum over the axis of v, shape ``("1",)``
+=============  ====================================================================
+
+Everything else is a row of :data:`elman.expr.primitives.PRIMITIVES`, applied elementwise.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from elman.errors import CellError
+
+LEAVES = frozenset({"input", "state", "parameter", "adjoint", "constant", "size"})
+STRUCTURAL = frozenset({"product", "product_t", "outer", "total", "spread", "sum"})
+MASKS = frozenset({"less", "less_equal", "equal"})
+ROW = "1"  # the axis of a value that has one number for each example
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Describe one value of a time step.
+
+    Attributes:
+        op: a leaf, a structural operation, or the name of a primitive.
+        args: indices of the nodes that it reads, all smaller than its own.
+        shape: symbolic axis lengths of the value for one example; ``()`` is the same number everywhere.
+        name: the name of a leaf (state, ``family.member``, axis).
+        value: the number of a constant.
+        line: line of the cell's source file that asked for it, 0 if none did.
+        is_mask: whether it is a comparison's answer.
+    """
+
+    op: str
+    args: tuple[int, ...] = ()
+    shape: tuple[str, ...] = ()
+    name: str = ""
+    value: float = 0.0
+    line: int = 0
+    is_mask: bool = False
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Identify the value: two nodes with equal keys compute the same."""
+        return (self.op, self.args, self.name, math.copysign(1.0, self.value), repr(self.value))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Hold nodes in topological order and the outputs among them by name.
+
+    The graph of a cell has one output a state, in the order of the states; the joint graph of a program has
+    ``d_…`` outputs beside them.
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str, int], ...]
+
+    @cached_property
+    def leaves(self) -> dict[tuple[str, str], int]:
+        """Find a leaf's index by ``(op, name)``."""
+        return {(node.op, node.name): i for i, node in enumerate(self.nodes) if node.op in LEAVES - {"constant"}}
+
+    @cached_property
+    def output(self) -> dict[str, int]:
+        """Find an output's index by its name."""
+        return dict(self.outputs)
+
+    @cached_property
+    def input(self) -> int:
+        """Find the input's index."""
+        return next(i for i, node in enumerate(self.nodes) if node.op == "input")
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """List the states in order."""
+        return tuple(node.name for node in self.nodes if node.op == "state")
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """List the parameters in the order in which the equations first name them."""
+        return tuple(node.name for node in self.nodes if node.op == "parameter")
+
+    def ancestors(self, roots: Iterable[int], stop: Iterable[int] = ()) -> set[int]:
+        """Collect every node that the roots read, the roots included; do not look behind `stop`."""
+        barrier = set(stop)
+        seen: set[int] = set()
+        waiting = list(roots)
+        while waiting:
+            index = waiting.pop()
+            if index not in seen:
+                seen.add(index)
+                if index not in barrier:
+                    waiting.extend(self.nodes[index].args)
+        return seen
+
+    def readers(self) -> list[int]:
+        """Count how often each node is read, by nodes or as an output."""
+        count = [0] * len(self.nodes)
+        for node in self.nodes:
+            for arg in node.args:
+                count[arg] += 1
+        for _, index in self.outputs:
+            count[index] += 1
+        return count
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the graph as plain data (lists, strings and numbers)."""
+        fields = ("op", "args", "shape", "name", "value", "line", "is_mask")
+        rows = [
+            {f: _plain(getattr(node, f)) for f in fields if f == "op" or getattr(node, f) != getattr(_BLANK, f)}
+            for node in self.nodes
+        ]
+        return {"nodes": rows, "outputs": [list(pair) for pair in self.outputs]}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> "Graph":
+        """Read what :meth:`to_dict` wrote; the result is not verified yet.
+
+        Raises:
+            CellError: the data has not the form of a graph.
+        """
+        try:
+            nodes = tuple(
+                Node(
+                    op=str(row["op"]),
+                    args=tuple(int(a) for a in row.get("args", ())),
+                    shape=tuple(str(s) for s in row.get("shape", ())),
+                    name=str(row.get("name", "")),
+                    value=float(row.get("value", 0.0)),
+                    line=int(row.get("line", 0)),
+                    is_mask=bool(row.get("is_mask", False)),
+                )
+                for row in data["nodes"]
+            )
+            return Graph(nodes, tuple((str(name), int(index)) for name, index in data["outputs"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as reason:
+            raise CellError(f"graph: not the form of a saved cell ({reason!r}). Save the model again.") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    return list(value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+_BLANK = Node("")

@@ -1,0 +1,56 @@
+"""Rewrite derived primitives into base ones, the only ones that a backend knows."""
+
+from elman.expr.builder import Builder, Expr
+from elman.expr.graph import Graph
+from elman.expr.primitives import PRIMITIVES
+from elman.expr.verify import verify
+
+
+def expand_into(builder: Builder, graph: Graph, *, keep_derivatives: bool) -> list[int]:
+    """Copy a graph into a builder, expanding derived primitives.
+
+    Args:
+        builder: takes the copies.
+        graph: what to copy.
+        keep_derivatives: keep a derived primitive that has a derivative of its own.
+
+    Returns:
+        For every node of the graph, its index in the builder.
+    """
+    place: list[int] = []
+    for node in graph.nodes:
+        builder.line = node.line
+        row = PRIMITIVES.get(node.op)
+        args = tuple(place[a] for a in node.args)
+        if row is None or row.expand is None or (keep_derivatives and row.derivative is not None):
+            place.append(builder.add(node.op, *args, name=node.name, value=node.value, shape=node.shape))
+        else:
+            place.append(_expand(builder, row.expand(*(builder.expr(a) for a in args)), keep_derivatives))
+    return place
+
+
+def _expand(builder: Builder, value: Expr, keep_derivatives: bool) -> int:
+    """Follow an expansion until none of its new nodes can be expanded further."""
+    index = builder.index(value, "expansion")
+    node = builder.nodes[index]
+    row = PRIMITIVES.get(node.op)
+    if row is None:
+        return index
+    args = tuple(_expand(builder, builder.expr(a), keep_derivatives) for a in node.args)
+    if row.expand is None or (keep_derivatives and row.derivative is not None):
+        return builder.add(node.op, *args, name=node.name, value=node.value)
+    return _expand(builder, row.expand(*(builder.expr(a) for a in args)), keep_derivatives)
+
+
+def lower(graph: Graph, builder: Builder) -> Graph:
+    """Write a graph in base primitives alone.
+
+    Args:
+        graph: a verified graph.
+        builder: an empty builder; one that simplifies makes the result simpler.
+
+    Returns:
+        An equivalent graph in which every primitive is a base one.
+    """
+    place = expand_into(builder, graph, keep_derivatives=False)
+    return verify(builder.graph({name: place[index] for name, index in graph.outputs}))

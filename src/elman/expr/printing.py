@@ -1,0 +1,79 @@
+"""Print a graph back as equations."""
+
+from typing import TYPE_CHECKING
+
+from elman.expr.graph import Graph, Node
+from elman.expr.primitives import PRIMITIVES
+
+if TYPE_CHECKING:
+    from elman.expr.cell import Cell
+
+# how tightly each notation binds; a weaker part is put in brackets
+PRODUCT_BINDS = 3
+
+
+def print_equations(cell: "Cell") -> str:
+    """Write one line for each named value and each new state, in the order of their computation.
+
+    A value that is read more than once and has no name gets one (``v1``, ``v2``, …), so that no line repeats another.
+    """
+    graph = cell.graph
+    names = _name_values(cell)
+    states = {index: f"{state}'" for state, index in graph.outputs}
+    lines: list[tuple[str, str]] = []
+    for index in sorted(names.keys() | states.keys()):
+        if graph.nodes[index].args:
+            lines.append((names[index], _text(graph, index, names, top=True)))
+    printed = {left for left, _ in lines}
+    for state, index in graph.outputs:
+        if f"{state}'" not in printed:
+            lines.append((f"{state}'", names.get(index) or _text(graph, index, names, top=True)))
+    width = max(len(left) for left, _ in lines)
+    return "\n".join(f"{left:<{width}} = {right}" for left, right in lines)
+
+
+def _name_values(cell: "Cell") -> dict[int, str]:
+    graph = cell.graph
+    names = {index: label for label, index in cell.labels}
+    for state, index in graph.outputs:
+        if graph.nodes[index].args:
+            names.setdefault(index, f"{state}'")
+    readers = graph.readers()
+    taken = set(names.values()) | set(graph.states)
+    for index, node in enumerate(graph.nodes):
+        if node.args and readers[index] > 1 and index not in names and _size(graph, node) > 1:
+            number = next(n for n in range(1, len(graph.nodes) + 1) if f"v{n}" not in taken)
+            names[index] = f"v{number}"
+            taken.add(names[index])
+    return names
+
+
+def _size(graph: Graph, node: Node) -> int:
+    return sum(1 for a in node.args if graph.nodes[a].op != "constant")
+
+
+def _text(graph: Graph, index: int, names: dict[int, str], *, top: bool = False, tight: int = 0) -> str:
+    node = graph.nodes[index]
+    if index in names and not top:
+        return names[index]
+    if node.op == "constant":
+        text = repr(int(node.value)) if node.value == int(node.value) else repr(node.value)
+        return f"({text})" if node.value < 0 and tight > 1 else text
+    if node.op in {"input", "state", "parameter"}:
+        return node.name
+    if node.op == "product":
+        text, binds = f"{{0}} @ {{1}}", PRODUCT_BINDS
+    else:
+        row = PRIMITIVES[node.op]
+        text, binds = row.notation, row.binds
+    if binds == 9:
+        parts = [_text(graph, a, names) for a in node.args]
+    else:
+        # the right operand of - and /, and both of a power or comparison, must bind tighter than the operator itself
+        strict = node.op in {"sub", "div", "power", "product", "less", "less_equal", "equal", "mul", "add"}
+        parts = [
+            _text(graph, a, names, tight=binds + (strict and (position > 0 or node.op == "power")))
+            for position, a in enumerate(node.args)
+        ]
+    text = text.format(*parts)
+    return f"({text})" if binds < tight else text

@@ -1,0 +1,164 @@
+"""Infer what every value is: number, vector or matrix, and of which size, from how it is used.
+
+A size is a class of axes that the equations force to be equal (union-find). Afterwards the classes get names: ``input`` is
+the class of the input, ``hidden`` that of the rows of the first matrix in the text (of the first state where there is no
+matrix), and any other is called after the state or the parameter that has it.
+"""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from elman.expr.builder import Builder
+from elman.expr.graph import MASKS, Node
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Record that one equation made the sizes of two named axes equal."""
+
+    size: str
+    other: str
+    line: int
+
+
+class _Classes:
+    """Union-find over axes, which remembers the line of every union."""
+
+    def __init__(self) -> None:
+        self.parent: list[int] = []
+        self.unions: list[tuple[int, int, int]] = []
+
+    def new(self) -> int:
+        self.parent.append(len(self.parent))
+        return len(self.parent) - 1
+
+    def find(self, axis: int) -> int:
+        while self.parent[axis] != axis:
+            self.parent[axis] = self.parent[self.parent[axis]]
+            axis = self.parent[axis]
+        return axis
+
+    def unite(self, a: int, b: int, line: int) -> None:
+        a, b = self.find(a), self.find(b)
+        if a != b:
+            self.unions.append((a, b, line))
+            self.parent[max(a, b)] = min(a, b)
+
+    def tied_at(self, a: int, b: int) -> int:
+        """Replay the unions and give the line at which two axes became one."""
+        replay = _Classes()
+        replay.parent = list(range(len(self.parent)))
+        for left, right, line in self.unions:
+            replay.unite(left, right, line)
+            if replay.find(a) == replay.find(b):
+                return line
+        return 0
+
+
+def infer_shapes(builder: Builder, outputs: dict[str, int]) -> tuple[list[Node], list[Tie]]:
+    """Give every node its symbolic shape.
+
+    Args:
+        builder: what tracing left; every shape in it is unknown.
+        outputs: the new states.
+
+    Returns:
+        The nodes with shapes, and which named sizes the equations tie together (``input`` to ``hidden``).
+
+    Raises:
+        CellError: a parameter is a matrix in one place and a vector in another, a comparison is used as a number, …
+    """
+    nodes = builder.nodes
+    matrices = _matrices(builder)
+    classes = _Classes()
+    axes: list[tuple[int, ...]] = []
+    for index, node in enumerate(nodes):
+        if node.op == "parameter":
+            axes.append((classes.new(), classes.new()) if index in matrices else (classes.new(),))
+        elif node.op in {"input", "state"}:
+            axes.append((classes.new(),))
+        elif node.op == "constant":
+            axes.append(())
+        elif node.op == "product":
+            rows, columns = axes[node.args[0]]
+            vector = axes[node.args[1]]
+            if not vector:
+                _fail(builder, node, "a matrix multiplies a number", "A matrix multiplies a vector.", "Write 2 * x for a number.")
+            classes.unite(columns, vector[0], node.line)
+            axes.append((rows,))
+        else:
+            axes.append(_elementwise(builder, node, classes, axes))
+    for name, new in outputs.items():
+        state = next(i for i, n in enumerate(nodes) if n.op == "state" and n.name == name)
+        if axes[new]:
+            classes.unite(axes[state][0], axes[new][0], nodes[new].line)
+    names, ties = _name(nodes, classes, axes)
+    shaped = [
+        Node(n.op, n.args, tuple(names[classes.find(a)] for a in axes[i]), n.name, n.value, n.line, n.op in MASKS)
+        for i, n in enumerate(nodes)
+    ]
+    return shaped, ties
+
+
+def _matrices(builder: Builder) -> set[int]:
+    """Find the parameters that are used as matrices; no other use of them is allowed."""
+    first: dict[int, Node] = {}
+    for node in builder.nodes:
+        if node.op == "product":
+            first.setdefault(node.args[0], node)
+    for node in builder.nodes:
+        vectors = node.args[1:] if node.op == "product" else node.args
+        for arg in vectors:
+            if arg in first:
+                name = builder.nodes[arg].name
+                _fail(
+                    builder,
+                    node,
+                    f"`{name}` is used as a vector here and as a matrix in line {first[arg].line}",
+                    "A parameter is one of the two.",
+                    "Use two members or two families.",
+                )
+    return set(first)
+
+
+def _elementwise(builder: Builder, node: Node, classes: _Classes, axes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    args = [builder.nodes[a] for a in node.args]
+    for position, arg in enumerate(args):
+        condition = node.op == "select" and position == 0
+        if arg.is_mask and not condition:
+            _fail(
+                builder,
+                node,
+                f"a comparison is used as a number by `{node.op}`",
+                "A comparison answers yes or no.",
+                "Write where(z > 0.5, a, b); nest two of them for `and`.",
+            )
+        if condition and not arg.is_mask:
+            _fail(builder, node, "the condition of `where` is a number", "It is a comparison.", "Write where(z > 0.5, a, b).")
+    vectors = [axes[a][0] for a in node.args if axes[a]]
+    if node.op == "layer_norm" and not vectors:
+        _fail(builder, node, "layer_norm was given a number", "It normalises a vector.", "Write layer_norm(W @ x).")
+    for other in vectors[1:]:
+        classes.unite(vectors[0], other, node.line)
+    return (vectors[0],) if vectors else ()
+
+
+def _name(nodes: list[Node], classes: _Classes, axes: list[tuple[int, ...]]) -> tuple[dict[int, str], list[Tie]]:
+    names: dict[int, str] = {}
+    products = [n for n in nodes if n.op == "product"]
+    states = [i for i, n in enumerate(nodes) if n.op == "state"]
+    hidden = axes[products[0].args[0]][0] if products else axes[states[0]][0]
+    (entry,) = next(axes[i] for i, n in enumerate(nodes) if n.op == "input")
+    names[classes.find(hidden)] = "hidden"
+    ties = [Tie("input", "hidden", classes.tied_at(entry, hidden))] if classes.find(entry) == classes.find(hidden) else []
+    names.setdefault(classes.find(entry), "input")
+    for op in ("state", "parameter"):
+        for index, node in enumerate(nodes):
+            if node.op == op:
+                for axis in axes[index]:
+                    names.setdefault(classes.find(axis), node.name.replace(".", "_"))
+    return names, ties
+
+
+def _fail(builder: Builder, node: Node, what: str, why: str, remedy: str) -> NoReturn:
+    builder.fail(what, why, remedy, line=node.line)

@@ -1,0 +1,200 @@
+"""Turn a function into a cell by running it once, on symbols.
+
+>>> @cell
+... def leaky(x, h, *, W, U, b, rate):
+...     '''Leaky integrator (Jaeger et al. 2007, eq. 2).'''
+...     candidate = tanh(W @ x + U @ h + b)
+...     h = h + sigmoid(rate) * (candidate - h)
+...     return h
+>>> leaky.states
+('h',)
+>>> print(leaky.equations())
+candidate = tanh(W @ x + U @ h + b)
+h'        = h + sigmoid(rate) * (candidate - h)
+"""
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from elman.errors import CellError
+from elman.expr.builder import Builder, Expr
+from elman.expr.cell import Cell
+from elman.expr.functions import sigmoid, tanh
+from elman.expr.graph import Graph
+from elman.expr.shapes import infer_shapes
+from elman.expr.verify import verify
+
+__all__ = ["Family", "cell", "sigmoid", "tanh", "trace"]
+
+_HERE = str(Path(__file__).parent)
+
+
+class _Tracer(Builder):
+    """Build a graph whose shapes are not known yet, and whose lines are the user's."""
+
+    def shape(self, op: str, args: tuple[int, ...]) -> tuple[str, ...]:
+        return ()
+
+    done = False
+
+    def locate(self) -> int:
+        if self.done:
+            return self.line
+        frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+            frame = frame.f_back
+        return frame.f_lineno if frame is not None and frame.f_code.co_filename == self.source else self.line
+
+
+class Family(Expr):
+    """Stand for a family of parameters: ``W.i`` is its member i, ``W`` alone its only member."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, builder: Builder, name: str) -> None:
+        self._builder = builder
+        self._name = name
+
+    @property
+    def _id(self) -> int:  # type: ignore[override]
+        members = [n.name for n in self._builder.nodes if n.op == "parameter" and n.name.startswith(self._name + ".")]
+        if members:
+            self._builder.fail(
+                f"`{self._name}` is used alone, and elsewhere as `{members[0]}`",
+                "A family has members, or it is one parameter.",
+                f"Give the lone use a member name, or another keyword than `{self._name}`.",
+            )
+        return self._builder.add("parameter", name=self._name)
+
+    def __getattr__(self, member: str) -> Expr:
+        if member.startswith("_"):
+            raise AttributeError(member)
+        if any(n.op == "parameter" and n.name == self._name for n in self._builder.nodes):
+            self._builder.fail(
+                f"`{self._name}.{member}` is used, and elsewhere `{self._name}` alone",
+                "A family has members, or it is one parameter.",
+                f"Give the lone use a member name, or another keyword than `{self._name}`.",
+            )
+        return self._builder.expr(self._builder.add("parameter", name=f"{self._name}.{member}"))
+
+
+def cell(function: Callable[..., Any]) -> Cell:
+    """Make a cell of a function that writes one time step.
+
+    The first argument is the input, the other positional ones are the states; keyword-only arguments are families of
+    parameters. The function returns the new states in the order of the arguments; the first is the layer's output.
+
+    Args:
+        function: the equations; called once, here.
+
+    Returns:
+        The cell, which takes the function's name and docstring.
+
+    Raises:
+        CellError: the equations do not hold together; the message names file and line.
+    """
+    kinds = inspect.Parameter
+    arguments = list(inspect.signature(function).parameters.values())
+    positional = [a.name for a in arguments if a.kind in {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}]
+    families = [a.name for a in arguments if a.kind is kinds.KEYWORD_ONLY]
+    wrong = [a for a in arguments if a.kind in {kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD} or a.default is not kinds.empty]
+    code = function.__code__
+    where = f"{function.__name__}, {code.co_filename} line {code.co_firstlineno}"
+    if wrong:
+        raise CellError(
+            f"{where}: argument `{wrong[0]}` is variadic or has a default.\n"
+            "  Every argument of a cell is the input, a state or a family of parameters.\n"
+            "  Name each; write a number into the equations."
+        )
+    if len(positional) < 2:
+        raise CellError(
+            f"{where}: a cell takes its input and at least one state, this one takes {positional or 'nothing'}.\n"
+            "  The state is what makes it recurrent.\n  Write def cell(x, h, *, W, U, b)."
+        )
+    doc = inspect.getdoc(function) or ""
+    return trace(function, function.__name__, positional[0], positional[1:], families, doc=doc, source=code.co_filename)
+
+
+def trace(
+    function: Callable[..., Any], name: str, input_name: str, states: list[str], families: list[str], *, doc: str = "", source: str = ""
+) -> Cell:
+    """Run equations once on symbols and verify the graph that results.
+
+    Args:
+        function: called with the input and the states in order, and the families by keyword.
+        name: the cell's name.
+        input_name: what the equations call the input.
+        states: what they call the states, in order.
+        families: what they call the families.
+        doc: what the cell is, its first line for lists.
+        source: the file that the equations stand in.
+
+    Raises:
+        CellError: as for :func:`cell`.
+    """
+    tracer = _Tracer(name, source)
+    tracer.line = function.__code__.co_firstlineno if hasattr(function, "__code__") else 0
+    x = tracer.expr(tracer.add("input", name=input_name))
+    before = [tracer.expr(tracer.add("state", name=s)) for s in states]
+    returned, variables = _run(function, [x, *before], {f: Family(tracer, f) for f in families})
+    tracer.done = True
+    new = returned if isinstance(returned, tuple) else (returned,)
+    if len(new) != len(states):
+        tracer.fail(
+            f"{len(new)} values are returned, and there are {len(states)} states ({', '.join(states)})",
+            "A cell returns every new state, in the order of the arguments.",
+            f"Write return {', '.join(states)}.",
+        )
+    outputs = {state: _returned(tracer, state, value) for state, value in zip(states, new, strict=True)}
+    _require_use(tracer, families)
+    nodes, ties = infer_shapes(tracer, outputs)
+    labels = {label: v._id for label, v in variables.items() if isinstance(v, Expr) and not isinstance(v, Family)}  # pyright: ignore[reportPrivateUsage]
+    graph = Graph(tuple(nodes), tuple(outputs.items()))
+    kept = graph.ancestors(outputs.values())
+    labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and i not in outputs.values()}
+    return Cell(name, doc, source, verify(graph), tuple(labels.items()), tuple(ties))
+
+
+def _run(function: Callable[..., Any], values: list[Expr], families: dict[str, Family]) -> tuple[Any, dict[str, Any]]:
+    """Call the function and catch its local variables, whose names the printed equations use."""
+    variables: dict[str, Any] = {}
+    code = getattr(function, "__code__", None)
+
+    def keep(frame: FrameType, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            variables.update(frame.f_locals)
+
+    outer = sys.getprofile()
+    sys.setprofile(keep)
+    try:
+        return function(*values, **families), variables
+    finally:
+        sys.setprofile(outer)
+
+
+def _returned(tracer: _Tracer, state: str, value: Any) -> int:
+    if not isinstance(value, (Expr, int, float)) or isinstance(value, bool):
+        tracer.fail(
+            f"the new value of state {state} is a {type(value).__name__}",
+            "A cell returns values of its equations.",
+            f"Return the vector that {state} becomes.",
+        )
+    index = tracer.index(value, "return")
+    if tracer.nodes[index].is_mask:
+        tracer.fail(f"the new value of state {state} is a comparison", "A state is a vector.", "Write where(a > b, 1.0, 0.0).")
+    return index
+
+
+def _require_use(tracer: _Tracer, families: list[str]) -> None:
+    used = {n.name.split(".")[0] for n in tracer.nodes if n.op == "parameter"}
+    for family in families:
+        if family not in used:
+            tracer.fail(
+                f"parameter `{family}` is never used",
+                "Every keyword-only argument is a family of parameters that the equations read.",
+                f"Use it, or drop `{family}` from the arguments.",
+            )

@@ -1,0 +1,91 @@
+"""Hold a graph to its rules; run after every pass and on every graph that comes from a file.
+
+The rules, which are all that a pass or a backend may rely on:
+
+1. Every argument comes before its reader, and every operation is known and has the right number of arguments.
+2. Shapes are those that :func:`elman.expr.builder.result_shape` derives; the first argument of a product is a parameter.
+3. A comparison is read by ``where`` (as its condition) and by nothing else, and a condition is a comparison.
+4. The exponent of a power and the slope of a leaky relu are constants.
+5. A leaf stands once; there is one input; every state has an output of its name and shape (or a number).
+"""
+
+from typing import NoReturn
+
+from elman.errors import CellError
+from elman.expr.builder import result_shape
+from elman.expr.graph import LEAVES, MASKS, STRUCTURAL, Graph, Node
+from elman.expr.primitives import PRIMITIVES
+
+ARITY = {"product": 2, "outer": 2, "total": 1, "spread": 2, "sum": 1, "select": 3, "power": 2, "leaky_relu": 2} | dict.fromkeys(
+    ("add", "sub", "mul", "div", "maximum", "minimum", "less", "less_equal", "equal"), 2
+)
+
+
+def verify(graph: Graph) -> Graph:
+    """Check the rules above.
+
+    Returns:
+        The graph itself, so that a pass ends with ``return verify(graph)``.
+
+    Raises:
+        CellError: a rule is broken; the message names the node and the rule.
+    """
+    seen: set[tuple[str, str]] = set()
+    for index, node in enumerate(graph.nodes):
+        _verify_form(graph, index, node)
+        if node.op in LEAVES - {"constant"}:
+            if (node.op, node.name) in seen or node.args:
+                _break(index, node, "a leaf stands once and reads nothing")
+            seen.add((node.op, node.name))
+        else:
+            _verify_kinds(graph, index, node)
+            if node.op != "constant" and result_shape(node.op, [graph.nodes[a].shape for a in node.args]) != node.shape:
+                _break(index, node, f"its shape {node.shape} is not what its arguments give")
+    _verify_outputs(graph)
+    return graph
+
+
+def _verify_form(graph: Graph, index: int, node: Node) -> None:
+    if node.op not in LEAVES | STRUCTURAL and node.op not in PRIMITIVES:
+        _break(index, node, "the operation is unknown")
+    if any(not 0 <= a < index for a in node.args):
+        _break(index, node, "an argument does not come before it")
+    if node.op == "product_t":
+        fits = len(node.args) >= 2 and len(node.args) % 2 == 0
+    else:
+        fits = node.op in LEAVES or len(node.args) == ARITY.get(node.op, 1)
+    if not fits:
+        _break(index, node, f"it has {len(node.args)} arguments")
+
+
+def _verify_kinds(graph: Graph, index: int, node: Node) -> None:
+    args = [graph.nodes[a] for a in node.args]
+    if node.is_mask != (node.op in MASKS):
+        _break(index, node, "only a comparison is a mask")
+    for position, arg in enumerate(args):
+        if arg.is_mask != (node.op == "select" and position == 0):
+            _break(index, node, "a comparison is the condition of `where`, and a condition is a comparison")
+        if arg.op == "parameter" and len(arg.shape) == 2 and node.op not in {"product", "product_t"}:
+            _break(index, node, "a matrix is used outside of a product")
+    if node.op in {"product", "product_t"} and any(m.op != "parameter" for m in args[::2]):
+        _break(index, node, "the matrix of a product is a parameter")
+    if node.op in {"power", "leaky_relu"} and args[1].op != "constant":
+        _break(index, node, "its second argument is a constant")
+
+
+def _verify_outputs(graph: Graph) -> None:
+    inputs = [n for n in graph.nodes if n.op == "input"]
+    if len(inputs) != 1:
+        raise CellError(f"graph: it has {len(inputs)} inputs, not one. Save the model again.")
+    for name, index in graph.outputs:
+        if not 0 <= index < len(graph.nodes):
+            raise CellError(f"graph: output {name} points outside of it. Save the model again.")
+    for node in graph.nodes:
+        if node.op == "state":
+            new = graph.nodes[graph.output[node.name]] if node.name in graph.output else None
+            if new is None or new.is_mask or new.shape not in {node.shape, ()}:
+                raise CellError(f"graph: state {node.name} has no new value of its shape. Save the model again.")
+
+
+def _break(index: int, node: Node, rule: str) -> NoReturn:
+    raise CellError(f"graph: node {index} (`{node.op}`, line {node.line}): {rule}. The graph is damaged, or a pass is wrong.")
