@@ -54,7 +54,8 @@ class _Adjoint:
             node = step.nodes[index]
             builder.line = node.line
             if node.op in {"input", "state", "parameter"}:
-                outputs[f"d_{node.name}"] = builder.index(self.collect(index) or 0.0, "adjoint")
+                d = self.collect(index)
+                outputs[f"d_{node.name}"] = builder.index(0.0 if d is None else d, "adjoint")
             else:
                 d = self.collect(index)
                 if d is not None:

@@ -1,0 +1,185 @@
+"""Run a program as a plain loop over torch tensors: what a program means.
+
+Any dtype, any device. The same code runs with autograd recording, which is how derivatives of the mirror are had. Shapes:
+x (T, B, I), a state (B, its size), the output (T, B, size of the first state).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elman.autodiff.program import Program
+from elman.backends.reference_calls import Call, Calls, translate
+
+NAME = "reference"
+
+
+def run_forward(
+    program: Program, x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor], valid: Tensor | None, reverse: bool
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Run a program over time.
+
+    Args:
+        program: what to run.
+        x: (T, B, I), T ≥ 1.
+        states: the initial states, in order, each (B, its size).
+        parameters: the stacked tensors, in the order of ``program.parameters``.
+        valid: (T, B, 1), which steps are real; None if all are. A step that is not changes no state and outputs 0.
+        reverse: run from the last time step to the first.
+
+    Returns:
+        The output (T, B, size of the first state), the final states, and for each value that the program saves a tensor
+        (T, B, its size).
+    """
+    schedule, calls = program.forward, translate(program, "forward")
+    values = _fill(program, calls, x, states, parameters)
+    _run(calls.once, values)
+    _run(calls.before, values)
+    stacks = {i: values[i] for i in calls.stepwise}
+    rows = {i: stack.unbind(0) for i, stack in stacks.items()}
+    length = x.shape[0]
+    outputs: list[Any] = [None] * length
+    kept: dict[int, list[Any]] = {i: [None] * length for i in calls.kept}
+    carried = list(states)
+    for t in reversed(range(length)) if reverse else range(length):
+        _set(values, schedule.carries, carried)
+        _set(values, rows.keys(), [row[t] for row in rows.values()])
+        _run(calls.loop, values)
+        new = [_fit(values[i], old) for i, old in zip(schedule.results, carried, strict=True)]
+        if valid is not None:
+            new = [torch.where(valid[t], value, old) for value, old in zip(new, carried, strict=True)]
+        for i, column in kept.items():
+            column[t] = values[i]
+        outputs[t], carried = new[0], new
+    _set(values, stacks.keys(), stacks.values())
+    output = torch.stack(outputs)
+    if valid is not None:
+        output = torch.where(valid, output, output.new_zeros(()))
+    saved = [torch.stack(kept[i]) if i in kept else values[i] for i in program.saved]
+    return output, carried, saved
+
+
+def run_mirror(
+    program: Program,
+    x: Tensor,
+    states: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    valid: Tensor | None,
+    reverse: bool,
+    saved: Sequence[Tensor],
+    d_output: Tensor,
+    d_final: Sequence[Tensor],
+    needs_input: bool = True,
+) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
+    """Run the mirror of a program: backpropagation through time.
+
+    Args:
+        program: what was run, on `x`, `states`, `parameters`, `valid` and `reverse`, see :func:`run_forward`.
+        x: see there; so for the next four.
+        states: initial states.
+        parameters: stacked tensors.
+        valid: real steps.
+        reverse: direction.
+        saved: what the forward run left.
+        d_output: dL/d output, (T, B, size of the first state).
+        d_final: dL/d final state, for each.
+        needs_input: compute dL/dx.
+
+    Returns:
+        dL/dx or None, dL/d initial state for each, dL/d parameter for each stacked tensor.
+    """
+    direction = "mirror" if needs_input else "mirror_without_input"
+    schedule, calls = getattr(program, direction), translate(program, direction)
+    values = _fill(program, calls, x, states, parameters)
+    _set(values, program.saved, saved)
+    _run(calls.once, values)
+    _run(calls.before, values)
+    stacks = {i: values[i] for i in calls.stepwise}
+    rows = {i: stack.unbind(0) for i, stack in stacks.items()}
+    length = x.shape[0]
+    kept: dict[int, list[Any]] = {i: [None] * length for i in calls.kept}
+    zero = x.new_zeros(())
+    if valid is not None:
+        d_output = torch.where(valid, d_output, zero)
+    carried = list(d_final)
+    for t in range(length) if reverse else reversed(range(length)):
+        # what reaches a state after step t: from the output there, and from the step that follows
+        arrived = [carried[0] + d_output[t], *carried[1:]]
+        real = arrived if valid is None else [torch.where(valid[t], d, zero) for d in arrived]
+        _set(values, schedule.carries, real)
+        _set(values, rows.keys(), [row[t] for row in rows.values()])
+        _run(calls.loop, values)
+        carried = [_fit(values[i], d) for i, d in zip(schedule.results, arrived, strict=True)]
+        if valid is not None:  # past an example's end its state is the one before, so the adjoint passes by
+            carried = [torch.where(valid[t], value, d) for value, d in zip(carried, arrived, strict=True)]
+        for i, column in kept.items():
+            column[t] = values[i]
+    _set(values, stacks.keys(), stacks.values())
+    _set(values, kept.keys(), [torch.stack(column) for column in kept.values()])
+    _run(calls.after, values)
+    _run(calls.end, values)
+    output = program.graph.output
+    d_x = _fit(values[output[f"d_{program.graph.nodes[program.graph.input].name}"]], x) if needs_input else None
+    gradients = [
+        torch.cat([_part(values[output[f"d_{member}"]], whole, len(p.members)) for member in p.members])
+        for p, whole in zip(program.parameters, parameters, strict=True)
+    ]
+    return d_x, carried, gradients
+
+
+def run_step(program: Program, x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Run one time step: x (B, I) and the states before it give the states after it."""
+    calls = translate(program, "forward")
+    values = _fill(program, calls, x, states, parameters)
+    _set(values, program.forward.carries, states)
+    for part in (calls.once, calls.before, calls.loop):
+        _run(part, values)
+    return [_fit(values[i], old) for i, old in zip(program.forward.results, states, strict=True)]
+
+
+def _run(calls: Sequence[Call], values: list[Any]) -> None:
+    for call in calls:
+        found = call.function(*[values[i] for i in call.reads])
+        if len(call.fills) == 1:
+            values[call.fills[0]] = found
+        else:
+            _set(values, call.fills, found)
+
+
+def _set(values: list[Any], slots: Any, found: Any) -> None:
+    for slot, value in zip(slots, found, strict=True):
+        values[slot] = value
+
+
+def _fill(program: Program, calls: Calls, x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor]) -> list[Any]:
+    """Put the input, slices of the parameters, numbers and sizes into their slots."""
+    graph = program.graph
+    values: list[Any] = [None] * calls.slots
+    values[graph.input] = x
+    sizes = {graph.nodes[graph.input].shape[0]: x.shape[-1]}
+    for name, state in zip(graph.states, states, strict=True):
+        sizes[graph.nodes[graph.leaves["state", name]].shape[0]] = state.shape[-1]
+    for part in calls.slices:
+        whole = parameters[part.parameter]
+        rows = whole.shape[0] // part.members
+        values[part.slot] = whole if part.last - part.first == part.members else whole[part.first * rows : part.last * rows]
+        if part.slot < len(graph.nodes):
+            sizes.update(zip(graph.nodes[part.slot].shape, values[part.slot].shape, strict=True))
+    for slot, node in enumerate(graph.nodes):
+        if node.op == "constant":
+            values[slot] = x.new_full((), node.value)
+        elif node.op == "size":
+            values[slot] = x.new_full((), float(sizes[node.name]))
+    return values
+
+
+def _fit(value: Tensor, like: Tensor) -> Tensor:
+    """Repeat a number, or a vector that is the same for all examples, to the shape of a whole batch."""
+    return value if value.shape == like.shape else value.expand_as(like)
+
+
+def _part(gradient: Tensor, whole: Tensor, members: int) -> Tensor:
+    """Give a gradient the shape of one member; that of a parameter which nothing follows smoothly is the number 0."""
+    return gradient.expand(whole.shape[0] // members, *whole.shape[1:])

@@ -1,0 +1,221 @@
+"""Translate a schedule into the calls that the reference backend makes.
+
+A call reads slots and fills slots. Slots below the number of nodes are the nodes of the program's graph; those above hold
+slices of stacked parameters and concatenations, so that products which share a vector run as one product.
+"""
+
+import operator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from elman.autodiff.program import Program, Schedule
+
+# The base primitives of elman.expr.primitives, and the structural operations that are never grouped.
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "neg": operator.neg,
+    "exp": torch.exp,
+    "log": torch.log,
+    "log1p": torch.log1p,
+    "sqrt": torch.sqrt,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "maximum": torch.maximum,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "equal": operator.eq,
+    "select": torch.where,
+    "sum": lambda v: v.sum(-1, keepdim=True),
+    "spread": lambda s, v: s.expand_as(v),
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """Hold one function call: which slots it reads, and which it fills."""
+
+    function: Callable[..., Any]
+    reads: tuple[int, ...]
+    fills: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Say which members of a stacked parameter a slot holds."""
+
+    slot: int
+    parameter: int
+    first: int
+    last: int
+    members: int
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Hold a schedule as calls.
+
+    Attributes:
+        stepwise: slots with one value a time step, known before the loop and read in it.
+        kept: slots of the loop that are read behind it, or saved.
+        slots: how many slots there are.
+    """
+
+    once: tuple[Call, ...]
+    before: tuple[Call, ...]
+    loop: tuple[Call, ...]
+    after: tuple[Call, ...]
+    end: tuple[Call, ...]
+    slices: tuple[Slice, ...]
+    stepwise: tuple[int, ...]
+    kept: tuple[int, ...]
+    slots: int
+
+
+@lru_cache(maxsize=2048)
+def translate(program: Program, direction: str) -> Calls:
+    """Translate one of a program's schedules, by its attribute's name."""
+    return _Translator(program).translate(getattr(program, direction))
+
+
+@dataclass
+class _Translator:
+    program: Program
+    slices: list[Slice] = field(default_factory=list)
+    joined: dict[tuple[int, ...], int] = field(default_factory=dict)
+    slots: int = 0
+
+    def translate(self, schedule: Schedule) -> Calls:
+        nodes = self.program.graph.nodes
+        self.slots = len(nodes)
+        self.place = {m: (i, j) for i, p in enumerate(self.program.parameters) for j, m in enumerate(p.members)}
+        for index, node in enumerate(nodes):
+            if node.op == "parameter":
+                parameter, member = self.place[node.name]
+                self._slice(index, parameter, member, member + 1)
+        once = self._calls(schedule.once)
+        before = self._calls(schedule.before)
+        loop = tuple(c for stage in schedule.stages for c in self._calls((*stage.reductions, *stage.pointwise)))
+        after, end = self._calls(schedule.after), self._calls(schedule.end)
+        timed = {i for c in before for i in c.fills} | set(schedule.given)
+        made = {i for c in loop for i in c.fills} | set(schedule.carries)
+        read = {i for c in loop for i in c.reads} | set(schedule.results)
+        read_behind = {i for c in (*after, *end) for i in c.reads}
+        results = set(self.program.saved) if schedule is self.program.forward else set(self._outputs())
+        kept = tuple(sorted(made & (read_behind | results)))
+        return Calls(once, before, loop, after, end, tuple(self.slices), tuple(sorted(timed & read)), kept, self.slots)
+
+    def _outputs(self) -> Iterable[int]:
+        graph = self.program.graph
+        return (graph.output[f"d_{node.name}"] for node in graph.nodes if node.op in {"parameter", "input"})
+
+    def _calls(self, indices: tuple[int, ...]) -> tuple[Call, ...]:
+        nodes = self.program.graph.nodes
+        calls: list[Call] = []
+        done: set[int] = set()
+        for index in indices:
+            if index in done:
+                continue
+            node = nodes[index]
+            alike = [i for i in indices if i not in done and nodes[i].op == node.op]
+            if node.op == "product":
+                calls.append(self._product(index, [i for i in alike if nodes[i].args[1] == node.args[1]]))
+            elif node.op == "product_t":
+                calls.extend(self._product_t(index))
+            elif node.op in {"outer", "total"}:
+                group = [i for i in alike if nodes[i].args[1:] == node.args[1:]]
+                calls.extend(self._sums(index, group))
+            else:
+                calls.append(Call(FUNCTIONS[node.op], node.args, (index,)))
+            done.update(calls[-1].fills)
+        return tuple(calls)
+
+    def _product(self, index: int, alike: list[int]) -> Call:
+        """Multiply one vector by as many neighbouring members of a family as the schedule asks for at this point."""
+        nodes = self.program.graph.nodes
+        parameter, member = self.place[nodes[nodes[index].args[0]].name]
+        there = {}
+        for other in alike:
+            family, position = self.place[nodes[nodes[other].args[0]].name]
+            if family == parameter:
+                there[position] = other
+        first = last = member
+        while first - 1 in there:
+            first -= 1
+        while last + 1 in there:
+            last += 1
+        matrix = self._slice(None, parameter, first, last + 1)
+        fills = tuple(there[i] for i in range(first, last + 1))
+        function = F.linear if len(fills) == 1 else partial(_linear_parts, len(fills))
+        return Call(function, (nodes[index].args[1], matrix), fills)
+
+    def _product_t(self, index: int) -> list[Call]:
+        args = self.program.graph.nodes[index].args
+        places = [self.place[self.program.graph.nodes[m].name] for m in args[::2]]
+        vectors = args[1::2]
+        (parameter, first), count = places[0], len(places)
+        if places != [(parameter, first + i) for i in range(count)]:
+            return [Call(_sum_of_products, args, (index,))]
+        matrix = self._slice(None, parameter, first, first + count)
+        if count == 1:
+            return [Call(torch.matmul, (vectors[0], matrix), (index,))]
+        calls = []
+        if vectors not in self.joined:
+            self.joined[vectors] = self._slot()
+            calls.append(Call(_join, vectors, (self.joined[vectors],)))
+        return [*calls, Call(torch.matmul, (self.joined[vectors], matrix), (index,))]
+
+    def _sums(self, index: int, group: list[int]) -> list[Call]:
+        """Sum over time and batch; adjoints that were joined for a product already are summed joined."""
+        nodes = self.program.graph.nodes
+        behind = nodes[index].args[1:]
+        function = _outer if behind else _total
+        by_vector = {nodes[i].args[0]: i for i in group}
+        for vectors, slot in self.joined.items():
+            if nodes[index].args[0] in vectors and all(v in by_vector for v in vectors):
+                fills = tuple(by_vector[v] for v in vectors)
+                return [Call(partial(function, len(vectors)), (slot, *behind), fills)]
+        return [Call(partial(function, 1), nodes[index].args, (index,))]
+
+    def _slot(self) -> int:
+        self.slots += 1
+        return self.slots - 1
+
+    def _slice(self, slot: int | None, parameter: int, first: int, last: int) -> int:
+        slot = self._slot() if slot is None else slot
+        self.slices.append(Slice(slot, parameter, first, last, len(self.program.parameters[parameter].members)))
+        return slot
+
+
+def _linear_parts(parts: int, v: Tensor, matrix: Tensor) -> tuple[Tensor, ...]:
+    return F.linear(v, matrix).chunk(parts, -1)
+
+
+def _join(*vectors: Tensor) -> Tensor:
+    return torch.cat(vectors, -1)
+
+
+def _sum_of_products(*pairs: Tensor) -> Tensor:
+    total = pairs[1] @ pairs[0]
+    for matrix, d in zip(pairs[2::2], pairs[3::2], strict=True):
+        total = total + d @ matrix
+    return total
+
+
+def _outer(parts: int, d: Tensor, v: Tensor) -> Any:
+    """Sum d vᵀ over time and batch: (T, B, n), (T, B, m) → (n, m)."""
+    whole = torch.outer(d, v) if d.dim() == 1 else d.flatten(0, 1).T @ v.flatten(0, 1)
+    return whole if parts == 1 else whole.chunk(parts)
+
+
+def _total(parts: int, d: Tensor) -> Any:
+    whole = d.flatten(0, 1).sum(0)
+    return whole if parts == 1 else whole.chunk(parts)

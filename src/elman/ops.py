@@ -1,0 +1,122 @@
+"""Run a program on tensors as one differentiable operation: lengths, directions, autograd.
+
+The gradient is the program's mirror. Its own derivatives (double backward) are had by running forward and mirror again with
+autograd recording.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from elman.autodiff.program import Program
+
+
+@dataclass(frozen=True)
+class Run:
+    """Hold what a run needs beside its tensors."""
+
+    program: Program
+    backend: ModuleType
+    valid: Tensor | None
+    reverse: bool
+
+
+def run(
+    program: Program,
+    backend: ModuleType,
+    x: Tensor,
+    states: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    valid: Tensor | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, list[Tensor]]:
+    """Run one layer in one direction.
+
+    Args:
+        program: what to run.
+        backend: what runs it.
+        x: (T, B, I).
+        states: initial states, each (B, its size).
+        parameters: stacked tensors in the order of ``program.parameters``.
+        valid: (T, B, 1), which steps are real, see :func:`real_steps`; None if all are.
+        reverse: from the last time step to the first.
+
+    Returns:
+        The output (T, B, size of the first state) and the final states.
+    """
+    if x.shape[0] == 0:
+        return x.new_zeros((0, *states[0].shape)), list(states)
+    if valid is not None:
+        x = _fill_padding(x, valid)
+    if torch.is_autocast_enabled(x.device.type):
+        dtype = torch.get_autocast_dtype(x.device.type)
+        with torch.autocast(x.device.type, enabled=False):
+            cast = [t.to(dtype) for t in (x, *states, *parameters)]
+            return _apply(Run(program, backend, valid, reverse), cast)
+    return _apply(Run(program, backend, valid, reverse), [x, *states, *parameters])
+
+
+def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
+    """Tell which steps of a padded batch are real.
+
+    Args:
+        lengths: (B,), one an example, each from 0 to `steps`.
+        steps: T.
+
+    Returns:
+        (T, B, 1) of booleans; None where every step is real.
+
+    >>> real_steps(torch.tensor([2, 0, 1]), 2)[..., 0]
+    tensor([[ True, False,  True],
+            [ True, False, False]])
+    """
+    if bool((lengths == steps).all()):
+        return None
+    return (torch.arange(steps, device=lengths.device)[:, None] < lengths).unsqueeze(-1)
+
+
+def _fill_padding(x: Tensor, valid: Tensor) -> Tensor:
+    """Put a real step's input where there is padding: what stands there, NaN included, must reach no gradient."""
+    first = valid.flatten().nonzero()
+    if len(first) == 0:
+        return torch.zeros_like(x)
+    return torch.where(valid, x, x.detach().flatten(0, 1)[first[0]])
+
+
+def _apply(how: Run, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    output, *final = _Recurrence.apply(how, *tensors)
+    return output, list(final)
+
+
+def _split(how: Run, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+    count = 1 + len(how.program.states)
+    return tensors[0], tensors[1:count], tensors[count:]
+
+
+class _Recurrence(Function):
+    @staticmethod
+    def forward(ctx: Any, how: Run, *tensors: Tensor) -> tuple[Tensor, ...]:
+        x, states, parameters = _split(how, tensors)
+        output, final, saved = how.backend.run_forward(how.program, x, states, parameters, how.valid, how.reverse)
+        ctx.how, ctx.count = how, len(tensors)
+        ctx.save_for_backward(*tensors, *saved)
+        return (output, *(f.clone() if any(f is s for s in states) else f for f in final))
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        how: Run = ctx.how
+        tensors, saved = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        x, states, parameters = _split(how, tensors)
+        backend = how.backend
+        if torch.is_grad_enabled():
+            # The caller wants to differentiate again, so the saved values must be functions of the inputs.
+            *_, saved = backend.run_forward(how.program, x, states, parameters, how.valid, how.reverse)
+        d_x, d_states, d_parameters = backend.run_mirror(
+            how.program, x, states, parameters, how.valid, how.reverse, saved, upstream[0], upstream[1:], ctx.needs_input_grad[1]
+        )
+        return (None, d_x, *d_states, *d_parameters)
