@@ -1,0 +1,34 @@
+"""Do something useful with recurrent layers: one recipe a file, read from top to bottom.
+
+A recipe says what is particular to a task (how its data become batches, what its loss is) and leaves the rest to
+the pieces that all recipes stand on, in the order in which data pass through them:
+
+* `text` reads UTF-8 text from files or standard input, `vocabulary` numbers its characters, `windows` cuts it for
+  truncated BPTT;
+* `training` is the loop: updates, clipping, early stopping, the best weights so far; `progress` shows it;
+* `sampling` turns logits into one character; `language_model` holds the layers and what a trained model can do;
+* `model_file` keeps everything in one file that executes nothing when it is loaded.
+
+The first recipe is `generate`, the character model:
+
+    >>> from elman.tasks import generate
+    >>> model = generate.train("book.txt", cell="gru", hidden=128)   # doctest: +SKIP
+    >>> model.save("book.elman.safetensors")                         # doctest: +SKIP
+    >>> "".join(model.generate(prompt="Once ", length=40, seed=1))   # doctest: +SKIP
+    'upon a time there was a little old man a'
+"""
+
+import importlib
+from types import ModuleType
+
+_RECIPES = ("generate",)
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _RECIPES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_RECIPES])

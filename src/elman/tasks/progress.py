@@ -1,0 +1,215 @@
+"""Show how training goes, on standard error.
+
+On a terminal there is one live line, and what is worth keeping (validations, samples, notes) scrolls away above it.
+Elsewhere, in a log file or a pipe, the same things come as plain lines, and now and then the line itself. Quiet shows
+nothing. Standard output belongs to results and is never touched.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from elman.tasks.duration import format_duration
+
+_SECONDS_BETWEEN_PLAIN_LINES = 30.0
+_NARROWEST_BAR = 6
+_WIDEST_BAR = 40
+_REFRESH_PER_SECOND = 8
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Hold what is known after an update.
+
+    Attributes:
+        epoch: the epoch, from 1.
+        update: how many updates have been done.
+        share: how much of the run is done, 0 to 1.
+        seconds_left: an estimate; None at the very start.
+        loss: running mean of the training loss, nats a character.
+        characters_per_second: since the start, validations and samples included.
+        gradient_norm: Euclidean norm over all parameters, before clipping.
+    """
+
+    epoch: int
+    update: int
+    share: float
+    seconds_left: float | None
+    loss: float
+    characters_per_second: float
+    gradient_norm: float
+
+    def pieces(self) -> list[str]:
+        """Return what the live line says beside its bar, the most important first."""
+        left = "" if self.seconds_left is None else f"{format_duration(self.seconds_left)} left"
+        return [
+            f"{self.share:4.0%} {left}",
+            f"loss {self.loss:.3f}",
+            f"{bits(self.loss):.3f} bits/char",
+            f"{format_count(self.characters_per_second)} char/s",
+            f"|grad| {self.gradient_norm:.2f}",
+            f"epoch {self.epoch}",
+        ]
+
+
+class Progress(Protocol):
+    """Be told what happens during training. Used as a context manager around the run."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def update(self, moment: Moment) -> None:
+        """Hear of one update."""
+
+    def validation(self, moment: Moment, loss: float, improved: bool) -> None:
+        """Hear of a validation loss in nats."""
+
+    def sample(self, text: str) -> None:
+        """Hear what the model writes at present."""
+
+    def note(self, text: str) -> None:
+        """Hear something that the user should know."""
+
+
+class QuietProgress:
+    """Show nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def update(self, moment: Moment) -> None:
+        """Show nothing."""
+
+    def validation(self, moment: Moment, loss: float, improved: bool) -> None:
+        """Show nothing."""
+
+    def sample(self, text: str) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
+
+
+class ConsoleProgress:
+    """Show a live line on a terminal, plain lines elsewhere.
+
+    Args:
+        console: where; it knows whether it is a terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._moment: Moment | None = None
+        self._last_line = time.monotonic()
+        self._live = Live(
+            get_renderable=self._render,
+            console=console,
+            refresh_per_second=_REFRESH_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def update(self, moment: Moment) -> None:
+        """Refresh the line; off a terminal, print one every half minute."""
+        self._moment = moment
+        if not self._console.is_terminal and time.monotonic() - self._last_line > _SECONDS_BETWEEN_PLAIN_LINES:
+            self._print(Text(f"update {moment.update:>6}  " + "  ".join(moment.pieces()).strip()))
+
+    def validation(self, moment: Moment, loss: float, improved: bool) -> None:
+        """Print one line; the best so far is marked."""
+        self._moment = moment
+        line = Text(f"update {moment.update:>6}  ")
+        line.append(f"loss {moment.loss:.3f}  ")
+        line.append(f"validation {loss:.3f} ({bits(loss):.3f} bits/char)", style="bold" if improved else "")
+        line.append("  best so far" if improved else "  no better", style="green" if improved else "yellow")
+        self._print(line)
+
+    def sample(self, text: str) -> None:
+        """Print what the model writes, set off by a bar at the left."""
+        for line in text.splitlines():
+            self._print(Text(f"    │ {printable(line)}", style="cyan"))
+
+    def note(self, text: str) -> None:
+        """Print one line."""
+        self._print(Text(f"note: {printable(text)}", style="yellow"))
+
+    def _print(self, line: Text) -> None:
+        self._last_line = time.monotonic()
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
+
+    def _render(self) -> RenderableType:
+        if self._moment is None:
+            return Text("starting …", style="dim")
+        pieces = self._moment.pieces()
+        room = self._console.width
+        while len(pieces) > 1 and len("  ".join(pieces)) + _NARROWEST_BAR + 2 > room:
+            pieces.pop()
+        words = "  ".join(pieces)
+        width = max(1, min(_WIDEST_BAR, room - len(words) - 2))
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(
+            ProgressBar(total=1.0, completed=self._moment.share, width=width),
+            Text(words, no_wrap=True, overflow="crop"),
+        )
+        return grid
+
+
+def show_progress(quiet: bool) -> Progress:
+    """Return the progress for a command: on standard error, or none at all."""
+    return QuietProgress() if quiet else ConsoleProgress(Console(stderr=True, highlight=False))
+
+
+def bits(nats: float) -> float:
+    """Turn nats into bits.
+
+    >>> round(bits(math.log(8)), 12)
+    3.0
+    """
+    return nats / math.log(2)
+
+
+def format_count(number: float) -> str:
+    """Write a large number with three digits.
+
+    >>> format_count(31_246), format_count(950), format_count(2_500_000)
+    ('31.2k', '950', '2.5M')
+    """
+    if number >= 1e6:
+        return f"{number / 1e6:.1f}M"
+    return f"{number / 1e3:.1f}k" if number >= 1e3 else f"{number:.0f}"
+
+
+def printable(text: str) -> str:
+    r"""Replace what would steer a terminal (escape, backspace, …) by a middle dot.
+
+    >>> printable("a\x1b[2Jb")
+    'a·[2Jb'
+    """
+    return "".join(character if character.isprintable() or character == "\t" else "·" for character in text)

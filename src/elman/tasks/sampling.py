@@ -1,0 +1,72 @@
+"""Turn the logits of one step into the next character.
+
+Temperature, top-k and nucleus (top-p) are applied in this order, each to what the one before has left:
+
+* temperature τ divides the logits: below 1 the likely becomes likelier, 0 is greedy (the most likely always);
+* top-k keeps the k most likely (Fan et al. 2018, section 5.3);
+* the nucleus is the smallest set of the most likely whose probabilities reach p (Holtzman et al. 2020, section 3.1).
+
+>>> import torch
+>>> Sampling(top_k=2).distribution(torch.tensor([0.0, 1.0, 1.0])).tolist()
+[0.0, 0.5, 0.5]
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from elman.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Say how a character is drawn.
+
+    Attributes:
+        temperature: 0 or more; 1 leaves the model's distribution as it is.
+        top_k: keep so many of the most likely characters, 1 or more; None keeps all.
+        top_p: keep the nucleus of this probability, above 0 and at most 1; None keeps all.
+
+    Raises:
+        ConfigError: a value is outside its range.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise ConfigError(
+                f"The temperature is {self.temperature}. Use 0 (greedy) or a number above it, such as 0.8."
+            )
+        if self.top_k is not None and self.top_k < 1:
+            raise ConfigError(f"Top-k is {self.top_k}, which keeps no character. Use 1 or more.")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ConfigError(f"Top-p is {self.top_p}. Use a probability above 0 and at most 1, such as 0.9.")
+
+    def distribution(self, logits: Tensor) -> Tensor:
+        """Return the probabilities (V,), float64, from which the next character is drawn.
+
+        Args:
+            logits: (V,) the model's output of one step. Of equal logits the lower number counts as the more likely.
+        """
+        order = torch.sort(logits.to(torch.float64), descending=True, stable=True)
+        if self.temperature == 0:
+            kept = torch.zeros_like(order.values)
+            kept[0] = 1.0
+        else:
+            kept = torch.softmax((order.values - order.values[0]) / self.temperature, dim=0)
+        if self.top_k is not None:
+            kept[self.top_k :] = 0.0
+            kept = kept / kept.sum()
+        if self.top_p is not None:
+            before = torch.cat([kept.new_zeros(1), kept.cumsum(0)[:-1]])
+            kept = torch.where(before < self.top_p, kept, 0.0)
+        return torch.zeros_like(kept).scatter_(0, order.indices, kept / kept.sum())
+
+    def draw(self, logits: Tensor, randomness: torch.Generator) -> int:
+        """Draw one character; `randomness` is the only source of chance."""
+        return int(torch.multinomial(self.distribution(logits), 1, generator=randomness))

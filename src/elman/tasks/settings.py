@@ -1,0 +1,150 @@
+"""Keep every option of a recipe in one row: its name, its default, its range, and the sentence that explains it.
+
+The Python interface takes these names as keywords and the command line turns each row into an option, so that the two
+cannot drift apart. This file needs nothing but the standard library: `elman train generate --help` reads it.
+
+>>> Settings(hidden=0)
+Traceback (most recent call last):
+elman.errors.ConfigError: hidden is 0; it must be at least 1.
+"""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, get_args
+
+from elman.errors import ConfigError
+from elman.tasks.duration import parse_duration
+
+OPTIMIZERS = ("adam", "adamw", "sgd")
+PRECISIONS = ("32", "64", "bf16")
+DEVICES = ("cpu", "cuda", "mps", "auto")
+
+
+def _option(
+    default: Any,
+    text: str,
+    *,
+    group: str,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    ranges = {"least": least, "most": most, "above": above, "below": below, "choices": choices}
+    return field(default=default, metadata={"text": text, "group": group, **ranges})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """Say how a model is trained; the same for every recipe.
+
+    Raises:
+        ConfigError: a value of the wrong type or outside its range, or two values that contradict each other.
+    """
+
+    epochs: int | None = _option(
+        None, "passes over the text [dim](default: as many as make about 3000 updates)[/]", group="Training", least=1
+    )
+    time_budget: str | None = _option(None, "stop after this time, such as 90s, 10m, 1h30m", group="Training")
+    optimizer: str = _option("adamw", "the optimiser", group="Training", choices=OPTIMIZERS)
+    learning_rate: float | None = _option(
+        None, "peak of the schedule [dim](default: 0.004; sgd: 0.5)[/]", group="Training", above=0
+    )
+    weight_decay: float = _option(0.01, "weight decay of adamw and sgd", group="Training", least=0)
+    clip_norm: float | None = _option(
+        None,
+        "largest gradient norm of an update [dim](default: 1, or none with --clip-value)[/]",
+        group="Training",
+        above=0,
+    )
+    clip_value: float | None = _option(None, "largest entry of a gradient", group="Training", above=0)
+    patience: int = _option(10, "stop after so many validations without a better one", group="Training", least=1)
+    seed: int = _option(1, "the source of all chance: same seed, same model", group="Training", least=0, below=2**32)
+    precision: str = _option("32", "bits of a number; bf16 is mixed", group="Training", choices=PRECISIONS)
+    device: str = _option("cpu", "what to train on", group="Training", choices=DEVICES)
+
+    def __post_init__(self) -> None:
+        for row in dataclasses.fields(self):
+            _check(row, getattr(self, row.name))
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ConfigError(
+                "clip_norm and clip_value are both given; gradients are clipped by one of them. Drop the other."
+            )
+        self.seconds()
+
+    def seconds(self) -> float | None:
+        """Return the time budget in seconds, None if there is none."""
+        return None if self.time_budget is None else parse_duration(self.time_budget)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Build settings from options by name; an unknown name is a `ConfigError` that suggests the nearest."""
+        names = [row.name for row in dataclasses.fields(cls)]
+        for name in options:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1)
+                guess = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
+                raise ConfigError(f"There is no option {name!r}. {guess}")
+        return cls(**options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(TrainingSettings):
+    """Say what a character model looks like and how it reads its text."""
+
+    hidden: int = _option(192, "size of the hidden state", group="Model", least=1)
+    layers: int = _option(1, "number of recurrent layers", group="Model", least=1)
+    embedding: int = _option(64, "size of a character's embedding", group="Model", least=1)
+    dropout: float = _option(
+        0.0, "share dropped between layers and before the softmax", group="Model", least=0, below=1
+    )
+    window: int = _option(64, "time steps that a gradient may cross (truncated BPTT)", group="Text", least=1)
+    batch: int | None = _option(
+        None, "parallel streams [dim](default: 64, fewer for a short text)[/]", group="Text", least=1
+    )
+    validation: float | None = _option(
+        None,
+        "share of the text's end held out [dim](default: 0.1, at most 200,000 characters)[/]",
+        group="Text",
+        least=0,
+        below=1,
+    )
+    sample_every: int | None = _option(
+        None, "validations between two samples, 0 for none [dim](default: five samples a run)[/]", group="Text", least=0
+    )
+
+
+def _check(row: "dataclasses.Field[Any]", value: Any) -> None:
+    kinds = get_args(row.type) or (row.type,)
+    if value is None and type(None) in kinds:
+        return
+    wanted = next(kind for kind in kinds if kind is not type(None))
+    fits = (int, float) if wanted is float else wanted
+    if isinstance(value, bool) or not isinstance(value, fits):
+        raise ConfigError(
+            f"{row.name} is {value!r}; it must be {'a number' if wanted is float else f'of type {wanted.__name__}'}."
+        )
+    rules = row.metadata
+    if rules["choices"] and value not in rules["choices"]:
+        raise ConfigError(f"{row.name} is {value!r}; it must be one of {', '.join(rules['choices'])}.")
+    if isinstance(value, (int, float)) and not _within(value, rules):
+        raise ConfigError(f"{row.name} is {value!r}; it must be {_describe(rules)}.")
+
+
+def _within(value: float, rules: Mapping[str, Any]) -> bool:
+    return (
+        math.isfinite(value)
+        and (rules["least"] is None or value >= rules["least"])
+        and (rules["most"] is None or value <= rules["most"])
+        and (rules["above"] is None or value > rules["above"])
+        and (rules["below"] is None or value < rules["below"])
+    )
+
+
+def _describe(rules: Mapping[str, Any]) -> str:
+    words = {"least": "at least", "most": "at most", "above": "above", "below": "below"}
+    return " and ".join(f"{word} {rules[key]}" for key, word in words.items() if rules[key] is not None)

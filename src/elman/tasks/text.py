@@ -1,0 +1,107 @@
+r"""Read UTF-8 text from files or standard input.
+
+Every recipe on text starts here, so that the same mistake always gets the same sentence. Two things are changed on
+the way and nothing else: a byte order mark at the start of a file is dropped, and the line ends of Windows (CR LF) and
+of old Macs (CR) become LF, because a model that learns them would spend a character a line on nothing.
+
+>>> decode(b"\xef\xbb\xbfone\r\ntwo\n", "book.txt")
+'one\ntwo\n'
+"""
+
+import sys
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+
+from elman.errors import DataError
+
+STANDARD_INPUT = "-"
+
+Source = str | PathLike[str]
+
+# The first invalid byte does not tell UTF-16 from a stray Latin-1 letter; a byte order mark does.
+_BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+def read_text(sources: Source | Sequence[Source]) -> str:
+    """Read one text from one or many UTF-8 files, or from standard input.
+
+    Several files are joined in the order given, with a line feed between two where the first does not end with one.
+
+    Args:
+        sources: a path, or several; `"-"` is standard input.
+
+    Raises:
+        DataError: no source, a missing, unreadable or empty file, a byte that is not UTF-8, standard input twice.
+
+    >>> read_text([])
+    Traceback (most recent call last):
+    elman.errors.DataError: No text: the list of files is empty. Name at least one file, or - for standard input.
+    """
+    paths = as_sources(sources)
+    if not paths:
+        raise DataError("No text: the list of files is empty. Name at least one file, or - for standard input.")
+    if paths.count(STANDARD_INPUT) > 1:
+        raise DataError("Standard input (-) is named twice, but it can be read only once. Name it once.")
+    texts = [_read_one(path) for path in paths]
+    ended = [text if text.endswith("\n") else text + "\n" for text in texts[:-1]]
+    return "".join([*ended, texts[-1]])
+
+
+def decode(raw: bytes, name: str) -> str:
+    """Decode UTF-8, drop a byte order mark, and write every line end as LF.
+
+    Args:
+        raw: the bytes of one file.
+        name: what an error calls them.
+
+    Raises:
+        DataError: `raw` is empty, or not UTF-8; the message gives the offset of the first bad byte, counted from 0.
+    """
+    if not raw:
+        raise DataError(f"{name} is empty. Give a file with text in it.")
+    try:
+        text = raw.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        seems = _BYTE_ORDER_MARKS.get(raw[:2])
+        guess = seems or "THE_ENCODING_IT_HAS"
+        raise DataError(
+            f"{name} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}"
+            f"{f' (it starts like {seems})' if seems else ''}. Convert it, e.g.: iconv -f {guess} -t UTF-8"
+        ) from None
+    if not text:
+        raise DataError(f"{name} holds a byte order mark and no text. Give a file with text in it.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def as_sources(sources: Source | Sequence[Source]) -> list[str]:
+    """Return one or many paths as a list of strings.
+
+    >>> as_sources("book.txt")
+    ['book.txt']
+    """
+    if isinstance(sources, (str, PathLike)):
+        return [fspath(sources)]
+    return [fspath(source) for source in sources]
+
+
+def name_of(source: str) -> str:
+    """Name a source as messages do: its path, or "standard input".
+
+    >>> name_of("-")
+    'standard input'
+    """
+    return "standard input" if source == STANDARD_INPUT else source
+
+
+def _read_one(path: str) -> str:
+    if path == STANDARD_INPUT:
+        return decode(sys.stdin.buffer.read(), name_of(path))
+    try:
+        return decode(Path(path).read_bytes(), path)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist. Check the path; the current folder is {Path.cwd()}.") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder. Name the files in it, e.g.: {Path(path) / '*.txt'}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}. Check the file and its permissions.") from None
