@@ -17,13 +17,13 @@ A stage is its reductions, which read whole vectors that are ready (products; su
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from elman.autodiff.adjoint import adjoint
 from elman.autodiff.simplify import Simplifier, reorder, without
 from elman.expr.cell import Cell, Parameter
 from elman.expr.graph import Graph
 from elman.expr.lower import lower
-from elman.expr.verify import verify
 
 REDUCTIONS = frozenset({"product", "product_t", "sum"})
 # Cheaper to compute again from values at hand than to write and read once for every time step.
@@ -60,12 +60,15 @@ class Schedule:
     kept: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """Hold everything that a backend must know to run a cell over time, forward and back.
 
+    There is one program for a cell, so programs are compared by identity, and a copy of one is the same one.
+
     Attributes:
-        name: the cell's name.
+        cell: what it was derived from.
+        bias: whether the cell's biases are kept.
         graph: base primitives and structural operations only.
         parameters: the tensors that the program reads, members stacked.
         forward: from the states before a step to those after it.
@@ -74,7 +77,8 @@ class Program:
         saved: values of the forward pass that the mirror reads, one a time step.
     """
 
-    name: str
+    cell: Cell
+    bias: bool
     graph: Graph
     parameters: tuple[Parameter, ...]
     forward: Schedule
@@ -86,6 +90,9 @@ class Program:
     def states(self) -> tuple[str, ...]:
         """Name the states in order."""
         return self.graph.states
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (derive, (self.cell, self.bias))
 
 
 @lru_cache(maxsize=512)
@@ -102,13 +109,11 @@ def derive(cell: Cell, bias: bool = True) -> Program:
     biases = {m for p in cell.parameters if p.role == "bias" for m in p.members}
     step = cell.graph if bias else without(cell.graph, biases)
     parameters = tuple(p for p in cell.parameters if bias or p.role != "bias")
-    joint = reorder(lower(adjoint(step), Simplifier()))
-    return plan(cell.name, joint, parameters)
+    return plan(cell, bias, reorder(lower(adjoint(step), Simplifier())), parameters)
 
 
-def plan(name: str, joint: Graph, parameters: tuple[Parameter, ...]) -> Program:
+def plan(cell: Cell, bias: bool, joint: Graph, parameters: tuple[Parameter, ...]) -> Program:
     """Divide a joint graph into the forward schedule and its mirror."""
-    verify(joint)
     states = joint.states
     leaves = tuple(joint.leaves["state", s] for s in states)
     adjoints = tuple(joint.leaves["adjoint", f"d_{s}"] for s in states)
@@ -119,7 +124,8 @@ def plan(name: str, joint: Graph, parameters: tuple[Parameter, ...]) -> Program:
     saved = _choose_saved(joint, new, [*old, d_input, *gradients])
     given = (joint.input, *saved)
     return Program(
-        name,
+        cell,
+        bias,
         joint,
         parameters,
         schedule(joint, carries=leaves, results=new, given=(joint.input,), wanted=saved),

@@ -1,0 +1,70 @@
+"""Find a cell by its name, in the zoo or in a Python file."""
+
+import difflib
+import runpy
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from elman.errors import CellError
+from elman.expr import Cell
+
+
+def find_in(zoo: Mapping[str, Cell], name: str) -> Cell:
+    """Find a cell in a mapping, or in a file if the name is ``FILE.py:NAME``.
+
+    Raises:
+        CellError: there is no such cell, no such file, or the file fails.
+    """
+    file, colon, member = name.rpartition(":")
+    if colon and file.endswith(".py"):
+        return _find_in_file(Path(file), member)
+    if name.endswith(".py"):
+        raise CellError(f"cell {name!r}: a file holds many names.\n  Say which is the cell.\n  Write {name}:NAME.")
+    if name in zoo:
+        return zoo[name]
+    raise CellError(f"cell {name!r} is unknown.{_suggest(name, zoo)}\n  There are: {', '.join(zoo)}; or FILE.py:NAME.")
+
+
+def _find_in_file(path: Path, name: str) -> Cell:
+    if not path.is_file():
+        raise CellError(
+            f"cell {path}:{name}: there is no file {path}.\n  Give the path of a Python file that defines {name}."
+        )
+    defined = _execute(path)
+    found = defined.get(name)
+    if isinstance(found, Cell):
+        return found
+    if found is None:
+        cells = {key: value for key, value in defined.items() if isinstance(value, Cell)}
+        raise CellError(
+            f"cell {path}:{name}: the file does not define {name}.{_suggest(name, cells)}\n"
+            f"  Its cells are: {', '.join(cells) or 'none'}."
+        )
+    raise CellError(
+        f"cell {path}:{name}: {name} is a {type(found).__name__}, not a cell.\n  Write @cell above its definition."
+    )
+
+
+def _execute(path: Path) -> dict[str, Any]:
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        return runpy.run_path(str(path))
+    except CellError:
+        raise
+    except Exception as reason:  # the user's file may fail in any way; say where, as a message and not a traceback
+        frames = [f for f in traceback.extract_tb(reason.__traceback__) if f.filename == str(path)]
+        line = reason.lineno if isinstance(reason, SyntaxError) else (frames[-1].lineno if frames else None)
+        raise CellError(
+            f"cell file {path}{f', line {line}' if line else ''}: {type(reason).__name__}: {reason}.\n"
+            "  The file must run on its own.\n  Mend it and try again."
+        ) from reason
+    finally:
+        sys.path.remove(str(path.resolve().parent))
+
+
+def _suggest(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""

@@ -1,0 +1,18 @@
+"""Build recurrent layers: :class:`Recurrent` for any cell, and drop-ins for torch.nn's RNN, LSTM and GRU.
+
+A layer binds a cell to sizes and holds its parameters (`recurrent`, `torch_layers`). Whatever form a batch comes in, it is
+made time-major first (`sequences`); then the stack runs, layer by layer and direction by direction (`stack`). The same layer
+reads step by step (`stream`).
+
+>>> import torch, elman
+>>> layer = elman.nn.GRU(3, 5, num_layers=2, bidirectional=True)
+>>> output, final = layer(torch.randn(7, 4, 3), lengths=[7, 0, 3, 5])
+>>> output.shape, final.shape
+(torch.Size([7, 4, 10]), torch.Size([4, 4, 5]))
+"""
+
+from elman.nn.recurrent import Recurrent
+from elman.nn.stream import Stream
+from elman.nn.torch_layers import GRU, LSTM, RNN
+
+__all__ = ["GRU", "LSTM", "RNN", "Recurrent", "Stream"]

@@ -1,0 +1,224 @@
+"""Build a recurrent layer of any cell."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from elman.autodiff.program import derive
+from elman.backends import require
+from elman.errors import ConfigError, ShapeError
+from elman.expr import Cell
+from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
+from elman.nn.stack import Direction, run_stack
+from elman.nn.stream import States, Stream
+from elman.ops import real_steps
+
+
+class Recurrent(nn.Module):
+    """Apply the equations of a cell at every time step of a sequence.
+
+    Letters: T time, B batch, I input, H size of the cell's first state, L layers, D directions.
+
+    Args:
+        cell: the equations of one time step.
+        input_size: I.
+        hidden_size: rows of the cell's first matrix.
+        num_layers: L; every further layer reads the output of the one below.
+        bias: keep the cell's biases (vectors that are only ever added).
+        batch_first: input and output are (B, T, …); states never are.
+        dropout: chance for an element of an output to be zeroed on its way to the next layer, in training.
+        bidirectional: run a second set of parameters from the last step to the first; outputs are joined.
+        backend: what runs the layer, see :mod:`elman.backends`.
+        sizes: sizes that the equations do not bind to `input_size` and `hidden_size`, by name.
+        device: of the parameters.
+        dtype: of the parameters.
+
+    Each family of the cell is one parameter, ``{family}_l{k}[_reverse]``, its members stacked along axis 0 in the order in
+    which the equations first name them; a member of another shape or role is ``{family}_{member}_l{k}[_reverse]``. Gains of
+    layer normalisations start at 1, everything else at U(±1/√hidden_size).
+
+    Raises:
+        ConfigError: an option has a value that cannot work.
+        ShapeError: sizes do not fit the equations.
+        CellError: a size is missing.
+
+    Example:
+        >>> import elman, torch
+        >>> layer = elman.nn.Recurrent(elman.cells.lstm, input_size=3, hidden_size=5, num_layers=2)
+        >>> output, (h, c) = layer(torch.randn(7, 2, 3))
+        >>> output.shape, c.shape
+        (torch.Size([7, 2, 5]), torch.Size([2, 2, 5]))
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        backend: str = "auto",
+        *,
+        sizes: Mapping[str, int] | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        _check_options(cell, num_layers, dropout)
+        self.cell = cell
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, float(dropout), bidirectional
+        self.backend = require(backend)
+        self.sizes = dict(sizes or {})
+        self.program = derive(cell, bias)
+        first = cell.sizes(input_size, hidden_size, sizes)
+        self.state_sizes = tuple(first[cell.state_size(s)] for s in cell.states)
+        for k in range(num_layers):
+            layer = first if k == 0 else cell.sizes(self.output_size, hidden_size, sizes)
+            for suffix in self._suffixes(k):
+                for parameter in self.program.parameters:
+                    shape = parameter.full_shape(layer)
+                    tensor = torch.empty(shape, device=device, dtype=dtype)
+                    self.register_parameter(parameter.name + suffix, nn.Parameter(tensor))
+        self.reset_parameters()
+
+    @property
+    def output_size(self) -> int:
+        """Length of an output vector: D times the size of the first state."""
+        return self.state_sizes[0] * (2 if self.bidirectional else 1)
+
+    def _suffixes(self, k: int) -> list[str]:
+        return [f"_l{k}", f"_l{k}_reverse"] if self.bidirectional else [f"_l{k}"]
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew, in the order of their registration."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        gains = {p.name for p in self.program.parameters if p.role == "gain"}
+        for name, tensor in self.named_parameters():
+            if name.rsplit("_l", 1)[0] in gains:
+                nn.init.ones_(tensor)
+            else:
+                nn.init.uniform_(tensor, -bound, bound)
+
+    def layers(self) -> list[list[Direction]]:
+        """List the layers from the input upwards, each with its directions and their present parameters."""
+        return [
+            [Direction(self.program, [getattr(self, p.name + suffix) for p in self.program.parameters]) for suffix in self._suffixes(k)]
+            for k in range(self.num_layers)
+        ]
+
+    def forward(
+        self, x: Tensor | PackedSequence, initial_state: States | None = None, lengths: Tensor | Sequence[int] | None = None
+    ) -> tuple[Tensor | PackedSequence, States]:
+        """Run over a batch of sequences.
+
+        Args:
+            x: (T, B, I), with `batch_first` (B, T, I), unbatched (T, I), or packed.
+            initial_state: (L·D, B, its size), or (L·D, its size) where x is unbatched; a tuple where there are several
+                states. Zeros if it is None.
+            lengths: real time steps of each example, in any order, 0 allowed. Steps past the end change nothing, their
+                outputs are 0, the final state is that of the last real step, and the reverse direction starts there.
+
+        Returns:
+            The output in the form of x with D · H for I, and the final state in the form of `initial_state`.
+
+        Raises:
+            ShapeError: shapes, types or lengths do not fit.
+        """
+        if isinstance(x, PackedSequence):
+            if lengths is not None:
+                raise ShapeError("Recurrent: lengths beside a packed sequence.\n  It knows its lengths.\n  Drop them.")
+            self._check_input(x.data, 2)
+            batch = unpack(x)
+            states = permute(self._start(initial_state, batch.x, 3), x.sorted_indices)
+            output, final = run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
+            return pack(output, batch), self._form(permute(final, x.unsorted_indices))
+        self._check_input(x, 2 if x.dim() == 2 else 3)
+        if x.dim() == 2:
+            if lengths is not None:
+                raise ShapeError("Recurrent: lengths beside an unbatched input.\n  It has one length, T.\n  Cut it instead.")
+            output, final = self._run(x.unsqueeze(1), self._start(initial_state, x.unsqueeze(1), 2), None)
+            return output.squeeze(1), self._form([s.squeeze(1) for s in final])
+        major = x.transpose(0, 1) if self.batch_first else x
+        output, final = self._run(major, self._start(initial_state, major, 3), lengths)
+        return output.transpose(0, 1) if self.batch_first else output, self._form(final)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """Start reading step by step, from a zero state.
+
+        Raises:
+            ConfigError: the layer is bidirectional.
+        """
+        shapes = [(self.num_layers, batch_size, size) for size in self.state_sizes]
+        return Stream(self.layers, shapes, self.input_size, self.backend)
+
+    def _run(self, x: Tensor, states: list[Tensor], lengths: Tensor | Sequence[int] | None) -> tuple[Tensor, list[Tensor]]:
+        valid = None if lengths is None else real_steps(check_lengths(lengths, x), x.shape[0])
+        return run_stack(self.layers(), Batch(x, valid), states, self.dropout, self.training, self.backend)
+
+    def _form(self, states: list[Tensor]) -> States:
+        return states[0] if len(states) == 1 else tuple(states)
+
+    def _check_input(self, x: Tensor, dimensions: int) -> None:
+        own = next(self.parameters())
+        if x.dim() != dimensions or x.shape[-1] != self.input_size:
+            raise ShapeError(
+                f"Recurrent: x has shape {tuple(x.shape)}.\n  It is (T, B, I), with batch_first (B, T, I), or unbatched (T, I).\n"
+                f"  Here I is {self.input_size}."
+            )
+        if x.dtype != own.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise ShapeError(
+                f"Recurrent: x is {x.dtype}, the parameters are {own.dtype}.\n  They must agree outside of autocast.\n"
+                f"  Convert x with x.to({own.dtype}), or the layer with layer.to({x.dtype})."
+            )
+
+    def _start(self, given: States | None, x: Tensor, dimensions: int) -> list[Tensor]:
+        """Bring the initial state into one form, a list of (L·D, B, its size)."""
+        rows = self.num_layers * (2 if self.bidirectional else 1)
+        shapes = [(rows, x.shape[1], size) for size in self.state_sizes]
+        if given is None:
+            return [x.new_zeros(shape) for shape in shapes]
+        if isinstance(given, Tensor) != (len(shapes) == 1):
+            form = "a tensor" if len(shapes) == 1 else f"a tuple ({', '.join(self.cell.states)})"
+            raise ShapeError(
+                f"Recurrent: the initial state is a {type(given).__name__}.\n  {self.cell.name} has the states "
+                f"{', '.join(self.cell.states)}.\n  Give {form}."
+            )
+        states = [cast(Tensor, given)] if len(shapes) == 1 else list(given)
+        wanted = [shape if dimensions == 3 else (shape[0], shape[2]) for shape in shapes]
+        found = [tuple(s.shape) for s in states]
+        if found != wanted:
+            raise ShapeError(
+                f"Recurrent: the initial state has the shapes {found}.\n  They are (layers · directions, B, size) for the states "
+                f"{', '.join(self.cell.states)}, never batch-first.\n  Give {wanted}."
+            )
+        return states if dimensions == 3 else [s.unsqueeze(1) for s in states]
+
+    def extra_repr(self) -> str:
+        """Show the options that are not at their defaults."""
+        parts = [self.cell.name, str(self.input_size), str(self.hidden_size)]
+        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False, "backend": "auto", "sizes": {}}
+        return ", ".join(parts + [f"{n}={getattr(self, n)!r}" for n, usual in defaults.items() if getattr(self, n) != usual])
+
+
+def _check_options(cell: Cell, num_layers: int, dropout: float) -> None:
+    if not isinstance(cell, Cell):
+        raise ConfigError(
+            f"Recurrent: the cell is a {type(cell).__name__}.\n  It is the equations of one time step.\n"
+            "  Write @elman.cell above a function, or take one of elman.cells."
+        )
+    if isinstance(num_layers, bool) or not isinstance(num_layers, int) or num_layers < 1:
+        raise ConfigError(f"Recurrent: num_layers is {num_layers!r}.\n  It counts layers.\n  Give a whole number from 1.")
+    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
+        raise ConfigError(f"Recurrent: dropout is {dropout!r}.\n  It is a chance.\n  Give a number from 0 to 1.")
+    if dropout > 0 and num_layers == 1:
+        warnings.warn(f"dropout={dropout} acts between layers, and there is one layer: it does nothing", stacklevel=3)

@@ -1,0 +1,60 @@
+"""Run layers on top of each other, each in one or two directions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from elman import ops
+from elman.autodiff.program import Program
+from elman.backends import select
+from elman.nn.sequences import Batch
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Hold one layer in one direction: its program and the tensors that the program reads, in its order."""
+
+    program: Program
+    parameters: Sequence[Tensor]
+
+
+def run_stack(
+    layers: Sequence[Sequence[Direction]], batch: Batch, states: Sequence[Tensor], dropout: float, training: bool, backend: str
+) -> tuple[Tensor, list[Tensor]]:
+    """Run stacked layers over a batch.
+
+    Args:
+        layers: from the input upwards; a second direction runs from the last time step to the first.
+        batch: time-major input.
+        states: for each state (L·D, B, its size), index layer · D + direction.
+        dropout: chance for each element of an output to be zeroed on its way to the next layer.
+        training: whether dropout applies.
+        backend: what the layer asks for.
+
+    Returns:
+        The output of the last layer (T, B, D · size of the first state) and the final states, like `states`.
+    """
+    runner = select(backend)
+    x, final = batch.x, []
+    for k, directions in enumerate(layers):
+        outputs = []
+        for d, direction in enumerate(directions):
+            start = [state[k * len(directions) + d] for state in states]
+            output, end = ops.run(direction.program, runner, x, start, direction.parameters, batch.valid, reverse=d == 1)
+            outputs.append(output)
+            final.append(end)
+        x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
+        if training and dropout > 0 and k < len(layers) - 1:
+            x = _drop(x, batch.rows, dropout)
+    return x, [torch.stack([end[i] for end in final]) for i in range(len(states))]
+
+
+def _drop(x: Tensor, rows: Tensor | None, dropout: float) -> Tensor:
+    """Drop out elements, in the order in which torch.nn does: of a packed batch, only its real rows are drawn for."""
+    if rows is None:
+        return F.dropout(x, dropout)
+    flat = x.flatten(0, 1)
+    return torch.zeros_like(flat).index_copy(0, rows, F.dropout(flat[rows], dropout)).view_as(x)

@@ -1,0 +1,94 @@
+"""Run a recurrent layer one time step at a time, as its input arrives."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from elman.backends import select
+from elman.errors import ConfigError, ShapeError
+from elman.nn.stack import Direction
+
+States = Tensor | tuple[Tensor, ...]
+
+
+class Stream:
+    """Keep the state of a recurrent layer between single time steps. No gradient is recorded, no dropout applied.
+
+    Args:
+        layers: gives the stacked layers, one direction each, with their present parameters.
+        shapes: for each state, its shape (L, B, its size).
+        input_size: length of an input vector.
+        backend: what the layer asks for.
+
+    Example:
+        >>> import elman, torch
+        >>> layer = elman.nn.GRU(3, 5)
+        >>> x = torch.randn(7, 1, 3)
+        >>> stream = layer.stream()
+        >>> outputs = torch.stack([stream.step(x_t) for x_t in x])
+        >>> torch.allclose(outputs, layer(x)[0], atol=1e-6)
+        True
+    """
+
+    def __init__(
+        self,
+        layers: Callable[[], Sequence[Sequence[Direction]]],
+        shapes: Sequence[tuple[int, int, int]],
+        input_size: int,
+        backend: str,
+    ) -> None:
+        self._layers = layers
+        self._shapes = list(shapes)
+        self._input_size = input_size
+        self._backend = backend
+        if any(len(directions) > 1 for directions in layers()):
+            raise ConfigError(
+                "stream: the layer is bidirectional.\n  The reverse direction needs the end of the sequence first.\n"
+                "  Train a layer with bidirectional=False."
+            )
+        self.reset()
+
+    def reset(self) -> None:
+        """Set every state to zero."""
+        like = self._layers()[0][0].parameters[0]
+        self._states = [like.new_zeros(shape) for shape in self._shapes]
+
+    @property
+    def state(self) -> States:
+        """Give or set the state, in the form of a layer's final state: (L, B, its size), a tuple if there are several."""
+        return self._states[0] if len(self._states) == 1 else tuple(self._states)
+
+    @state.setter
+    def state(self, value: States) -> None:
+        given = [value] if isinstance(value, Tensor) else list(value)
+        shapes = [tuple(s.shape) for s in given]
+        if shapes != self._shapes:
+            raise ShapeError(f"stream: the state has shapes {shapes}.\n  It is set whole.\n  Give {self._shapes}.")
+        self._states = [s.detach() for s in given]
+
+    @torch.no_grad()
+    def step(self, x: Tensor) -> Tensor:
+        """Read one time step.
+
+        Args:
+            x: (B, I).
+
+        Returns:
+            The output of this time step, (B, size of the first state).
+
+        Raises:
+            ShapeError: x has another shape.
+        """
+        expected = (self._shapes[0][1], self._input_size)
+        if x.shape != expected:
+            raise ShapeError(
+                f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n  Give {expected}."
+            )
+        runner = select(self._backend)
+        new: list[list[Tensor]] = []
+        for k, (direction,) in enumerate(self._layers()):
+            new.append(runner.run_step(direction.program, x, [s[k] for s in self._states], direction.parameters))
+            x = new[-1][0]
+        self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]
+        return x

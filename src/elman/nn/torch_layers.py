@@ -1,0 +1,225 @@
+"""Replace torch.nn.RNN, torch.nn.LSTM and torch.nn.GRU: same signature, names, initialisation, errors and state_dict.
+
+They derive from `torch.nn.RNNBase`, which brings names, checks and initialisation; what runs is a program, as for any cell.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from elman.autodiff.program import Program, derive
+from elman.cells import torch_layers as cells
+from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
+from elman.nn.stack import Direction, run_stack
+from elman.nn.stream import States, Stream
+from elman.ops import real_steps
+
+
+class TorchLayer(nn.RNNBase):
+    """Run torch's recurrent layers on programs; the base of :class:`RNN`, :class:`LSTM` and :class:`GRU`."""
+
+    backend = "auto"
+
+    @property
+    def program(self) -> Program:
+        """Give the program of the layer's equations."""
+        raise NotImplementedError
+
+    @property
+    def _state_sizes(self) -> list[int]:
+        return [self.hidden_size]
+
+    def layers(self) -> list[list[Direction]]:
+        """List the layers from the input upwards, each with its directions and their present parameters."""
+        program = self.program
+        return [
+            [Direction(program, [getattr(self, p.name + suffix) for p in program.parameters]) for suffix in suffixes]
+            for suffixes in ([f"_l{k}", f"_l{k}_reverse"] if self.bidirectional else [f"_l{k}"] for k in range(self.num_layers))
+        ]
+
+    def forward(  # type: ignore[override]
+        self, input: Tensor | PackedSequence, hx: States | None = None, *, lengths: Tensor | Sequence[int] | None = None
+    ) -> tuple[Tensor | PackedSequence, States]:
+        """Run over a batch of sequences, as torch's layer does.
+
+        Args:
+            input: (T, B, I), with `batch_first` (B, T, I), unbatched (T, I), or packed.
+            hx: the initial state, (L·D, B, H) or (L·D, H); for the LSTM a pair. Zeros if it is None.
+            lengths: real time steps of each example of a padded batch, see :meth:`elman.nn.Recurrent.forward`.
+
+        Returns:
+            The output and the final state, in torch's forms.
+
+        Raises:
+            RuntimeError, ValueError: torch's own, with its text.
+            ShapeError: `lengths` do not fit.
+        """
+        self._update_flat_weights()
+        if isinstance(input, PackedSequence):
+            states = self._zeros(int(input.batch_sizes[0]), input.data) if hx is None else _listed(hx)
+            self.check_forward_args(input.data, _form(states), input.batch_sizes)
+            self._check_states(input.data, states)
+            batch = unpack(input)
+            output, final = self._run(batch, permute(states, input.sorted_indices))
+            return pack(output, batch), _form(permute(final, input.unsorted_indices))
+        if input.dim() not in (2, 3):
+            tensor = "" if self.mode == "LSTM" else " tensor"
+            name = "RNN" if self.mode.startswith("RNN") else self.mode
+            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead")
+        batched = input.dim() == 3
+        x = input if batched else input.unsqueeze(0 if self.batch_first else 1)
+        states = self._zeros(x.size(0 if self.batch_first else 1), x) if hx is None else self._batched(_listed(hx), batched)
+        self.check_forward_args(x, _form(states), None)
+        self._check_states(x, states)
+        x = x.transpose(0, 1) if self.batch_first else x
+        if x.shape[0] == 0:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+        valid = None if lengths is None else real_steps(check_lengths(lengths, x), x.shape[0])
+        output, final = self._run(Batch(x, valid), states)
+        if not batched:
+            return output.squeeze(1), _form([s.squeeze(1) for s in final])
+        return output.transpose(0, 1) if self.batch_first else output, _form(final)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """Start reading step by step, from a zero state.
+
+        Raises:
+            ConfigError: the layer is bidirectional.
+        """
+        shapes = [(self.num_layers, batch_size, size) for size in self._state_sizes]
+        return Stream(self.layers, shapes, self.input_size, self.backend)
+
+    def _run(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        return run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
+
+    def _zeros(self, batch_size: int, like: Tensor) -> list[Tensor]:
+        rows = self.num_layers * (2 if self.bidirectional else 1)
+        return [torch.zeros(rows, batch_size, n, dtype=like.dtype, device=like.device) for n in self._state_sizes]
+
+    def _batched(self, states: list[Tensor], batched: bool) -> list[Tensor]:
+        """Check the dimensions of given states with torch's messages, and add a batch axis where it lacks."""
+        expected = 3 if batched else 2
+        if any(s.dim() != expected for s in states):
+            kind = f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, "
+            if self.mode == "LSTM":
+                found = ", ".join(f"{s.dim()}-D" for s in states)
+                raise RuntimeError(f"{kind}hx and cx should also be {expected}-D but got ({found}) tensors")
+            raise RuntimeError(f"{kind}hx should also be {expected}-D but got {states[0].dim()}-D tensor")
+        return states if batched else [s.unsqueeze(1) for s in states]
+
+    def _check_states(self, x: Tensor, states: list[Tensor]) -> None:
+        for state in states:
+            if state.device != x.device:
+                raise RuntimeError(
+                    "Input and hidden tensors are not at the same device, "
+                    f"found input tensor at {x.device} and hidden tensor at {state.device}"
+                )
+            if state.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+                raise RuntimeError(
+                    "Input and hidden tensors are not the same dtype, "
+                    f"found input tensor with {_scalar_type(x)} and hidden tensor with {_scalar_type(state)}"
+                )
+
+
+class RNN(TorchLayer):
+    """Replace `torch.nn.RNN`: h_t = f(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh), f tanh or relu.
+
+    Args:
+        *args: as for `torch.nn.RNN`; the fourth is `nonlinearity`.
+        **kwargs: as for `torch.nn.RNN`.
+
+    Example:
+        >>> import torch
+        >>> RNN(3, 5, nonlinearity="relu")(torch.randn(7, 2, 3))[0].shape
+        torch.Size([7, 2, 5])
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _refuse_projection(kwargs)
+        nonlinearity = args[3] if len(args) > 3 else kwargs.pop("nonlinearity", "tanh")
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
+        super().__init__(f"RNN_{nonlinearity.upper()}", *args[:3], *args[4:], **kwargs)
+        self.nonlinearity = nonlinearity
+
+    @property
+    def program(self) -> Program:
+        """Give the program of the layer's equations."""
+        return derive(cells.torch_rnn_relu if self.mode == "RNN_RELU" else cells.torch_rnn_tanh, self.bias)
+
+
+class LSTM(TorchLayer):
+    """Replace `torch.nn.LSTM`, projections included.
+
+    Args:
+        *args: as for `torch.nn.LSTM`.
+        **kwargs: as for `torch.nn.LSTM`.
+
+    Example:
+        >>> import torch
+        >>> output, (h, c) = LSTM(3, 5, proj_size=2)(torch.randn(7, 2, 3))
+        >>> h.shape, c.shape
+        (torch.Size([1, 2, 2]), torch.Size([1, 2, 5]))
+    """
+
+    get_expected_cell_size = nn.LSTM.get_expected_cell_size
+    check_forward_args = nn.LSTM.check_forward_args  # type: ignore[assignment]
+    permute_hidden = nn.LSTM.permute_hidden  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__("LSTM", *args, **kwargs)
+
+    @property
+    def program(self) -> Program:
+        """Give the program of the layer's equations."""
+        return derive(cells.torch_lstm_projected if self.proj_size else cells.torch_lstm, self.bias)
+
+    @property
+    def _state_sizes(self) -> list[int]:
+        return [self.proj_size or self.hidden_size, self.hidden_size]
+
+
+class GRU(TorchLayer):
+    """Replace `torch.nn.GRU` (reset-after).
+
+    Args:
+        *args: as for `torch.nn.GRU`.
+        **kwargs: as for `torch.nn.GRU`.
+
+    Example:
+        >>> import torch
+        >>> GRU(3, 5, bidirectional=True)(torch.randn(7, 2, 3))[0].shape
+        torch.Size([7, 2, 10])
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _refuse_projection(kwargs)
+        super().__init__("GRU", *args, **kwargs)
+
+    @property
+    def program(self) -> Program:
+        """Give the program of the layer's equations."""
+        return derive(cells.torch_gru, self.bias)
+
+
+def _refuse_projection(kwargs: dict[str, Any]) -> None:
+    if "proj_size" in kwargs:
+        raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+
+
+def _listed(states: States) -> list[Tensor]:
+    return [states] if isinstance(states, Tensor) else [states[0], states[1]]
+
+
+def _form(states: list[Tensor]) -> Any:
+    return states[0] if len(states) == 1 else tuple(states)
+
+
+def _scalar_type(tensor: Tensor) -> str:
+    """Name a dtype as torch's C++ messages do."""
+    names = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16"}
+    name = str(tensor.dtype).removeprefix("torch.")
+    return names.get(name, name.capitalize())
