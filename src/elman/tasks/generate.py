@@ -17,7 +17,7 @@ from os import PathLike
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import elman
@@ -145,11 +145,7 @@ def _fit(
         )
 
     def losses() -> Iterator[tuple[Tensor, int]]:
-        state = None
-        for inputs, targets in streams.windows(settings.window):
-            logits, state = trainer.module(inputs, state)
-            yield cross_entropy(logits.flatten(0, 1), targets.flatten()), targets.numel()
-            state = detach(state)
+        return window_losses(trainer.module, streams, settings.window)
 
     def validate() -> float:
         return mean_loss(trainer.module, held, max(1, (len(held) - 1) // _VALIDATION_STEPS_PER_STREAM))
@@ -165,6 +161,19 @@ def _fit(
 
     updates_per_epoch = len(truncation_windows(streams.steps, settings.window))
     return trainer.fit(losses, updates_per_epoch, validate if len(held) else None, validated)
+
+
+def window_losses(module: nn.Module, streams: Streams, window: int) -> Iterator[tuple[Tensor, int]]:
+    """Read all streams once: yield the mean loss of each window in nats, and of how many characters it is the mean.
+
+    The first window starts from zero; each later one from the state in which the one before has ended, whose gradient
+    is cut.
+    """
+    state = None
+    for inputs, targets in streams.windows(window):
+        logits, state = module(inputs, state)
+        yield cross_entropy(logits.flatten(0, 1), targets.flatten()), targets.numel()
+        state = detach(state)
 
 
 def _choose_batch(characters: int, settings: Settings) -> int:

@@ -1,0 +1,65 @@
+"""Settings: every row has a range, and every wrong value one sentence."""
+
+import dataclasses
+
+import pytest
+
+from elman.errors import ConfigError
+from elman.tasks.duration import format_duration, parse_duration
+from elman.tasks.settings import Settings
+
+
+@pytest.mark.parametrize("name", [row.name for row in dataclasses.fields(Settings)])
+def test_every_row_explains_itself_and_refuses_nonsense(name):
+    row = next(row for row in dataclasses.fields(Settings) if row.name == name)
+    assert row.metadata["text"]
+    for nonsense in (object(), True, [1]):
+        with pytest.raises(ConfigError, match=f"^{name} is "):
+            Settings(**{name: nonsense})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden": 0}, "hidden is 0; it must be at least 1"),
+        ({"hidden": 7.0}, "hidden is 7.0; it must be of type int"),
+        ({"dropout": 1.0}, "dropout is 1.0; it must be at least 0 and below 1"),
+        ({"validation": -0.1}, "validation is -0.1"),
+        ({"learning_rate": 0}, "learning_rate is 0; it must be above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"clip_norm": -1.0}, "clip_norm is -1.0; it must be above 0"),
+        ({"optimizer": "lion"}, "optimizer is 'lion'; it must be one of adam, adamw, sgd"),
+        ({"precision": "16"}, "it must be one of 32, 64, bf16"),
+        ({"clip_norm": 1.0, "clip_value": 1.0}, "both given"),
+        ({"time_budget": "soon"}, "'soon' is not a duration"),
+        ({"seed": 2**32}, "it must be at least 0 and below 4294967296"),
+    ],
+)
+def test_values_outside_their_range_are_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        Settings(**options)
+
+
+def test_an_unknown_option_suggests_the_nearest():
+    with pytest.raises(ConfigError, match="no option 'hiden'. Did you mean hidden?"):
+        Settings.of({"hiden": 3})
+    with pytest.raises(ConfigError, match="There are: "):
+        Settings.of({"qqq": 3})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("10m", 600), ("1h30m", 5400), ("1h0m5s", 3605)]
+)
+def test_durations_are_read(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "m", "-5", "5 minutes", "30m1h", "1e3", "nan", "1h 30m"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ConfigError, match="not a duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3600, "1:00:00")])
+def test_durations_are_written(seconds, text):
+    assert format_duration(seconds) == text

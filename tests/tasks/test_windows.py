@@ -1,0 +1,50 @@
+"""Streams and the windows of truncated BPTT."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elman.errors import ConfigError, DataError
+from elman.tasks.windows import Streams, truncation_windows
+
+
+@given(count=st.integers(2, 200), batch=st.integers(1, 13), window=st.integers(1, 17))
+def test_streams_read_on_every_piece_from_left_to_right(count, batch, window):
+    if count - 1 < batch:
+        return
+    text = list(range(1000, 1000 + count))
+    streams = Streams(torch.tensor(text), batch)
+    steps = (count - 1) // batch
+    read = [([], []) for _ in range(batch)]
+    for inputs, targets in streams.windows(window):
+        assert inputs.shape == targets.shape
+        assert 1 <= inputs.shape[0] <= window
+        for b, (seen, wanted) in enumerate(read):
+            seen += inputs[:, b].tolist()
+            wanted += targets[:, b].tolist()
+    for b, (seen, wanted) in enumerate(read):
+        assert seen == text[b * steps : (b + 1) * steps]
+        assert wanted == text[b * steps + 1 : (b + 1) * steps + 1]
+    assert steps * batch > count - 1 - batch, "no more than batch - 1 steps are left out"
+
+
+def test_every_window_but_the_last_is_full():
+    assert [len(steps) for steps in truncation_windows(17, 5)] == [5, 5, 5, 2]
+    assert [len(steps) for steps in truncation_windows(15, 5)] == [5, 5, 5]
+
+
+def test_a_window_below_one_is_refused():
+    with pytest.raises(ConfigError, match="window of 0"):
+        truncation_windows(7, 0)
+
+
+def test_a_batch_below_one_is_refused():
+    with pytest.raises(ConfigError, match="batch of 0"):
+        Streams(torch.arange(7), 0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_text_without_a_step_for_each_stream_is_refused(count):
+    with pytest.raises(DataError, match="too few for 5 streams"):
+        Streams(torch.arange(count), 5)
