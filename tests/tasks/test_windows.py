@@ -21,8 +21,8 @@ def test_streams_read_on_every_piece_from_left_to_right(count, batch, window):
         assert inputs.shape == targets.shape
         assert 1 <= inputs.shape[0] <= window
         for b, (seen, wanted) in enumerate(read):
-            seen += inputs[:, b].tolist()
-            wanted += targets[:, b].tolist()
+            seen.extend(inputs[:, b].tolist())
+            wanted.extend(targets[:, b].tolist())
     for b, (seen, wanted) in enumerate(read):
         assert seen == text[b * steps : (b + 1) * steps]
         assert wanted == text[b * steps + 1 : (b + 1) * steps + 1]
