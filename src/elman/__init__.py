@@ -6,7 +6,8 @@
 ...     return elman.tanh(W @ x + U @ h + b)
 >>> layer = elman.nn.Recurrent(elman_1990, input_size=3, hidden_size=5)
 
-`import elman` loads the standard library alone; `elman.nn`, `elman.cells`, `elman.testing` and `elman.tasks` load on first use.
+`import elman` loads the standard library alone; `elman.nn`, `elman.cells`, `elman.testing` and `elman.tasks` load on
+first use.
 """
 
 import importlib

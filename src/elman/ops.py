@@ -1,7 +1,7 @@
 """Run a program on tensors as one differentiable operation: lengths, directions, autograd.
 
-The gradient is the program's mirror. Its own derivatives (double backward) are had by running forward and mirror again with
-autograd recording.
+The gradient is the program's mirror. Its own derivatives (double backward) are had by running forward and mirror again
+with autograd recording.
 """
 
 from collections.abc import Sequence
@@ -117,6 +117,15 @@ class _Recurrence(Function):
             # The caller wants to differentiate again, so the saved values must be functions of the inputs.
             *_, saved = backend.run_forward(how.program, x, states, parameters, how.valid, how.reverse)
         d_x, d_states, d_parameters = backend.run_mirror(
-            how.program, x, states, parameters, how.valid, how.reverse, saved, upstream[0], upstream[1:], ctx.needs_input_grad[1]
+            how.program,
+            x,
+            states,
+            parameters,
+            how.valid,
+            how.reverse,
+            saved,
+            upstream[0],
+            upstream[1:],
+            ctx.needs_input_grad[1],
         )
         return (None, d_x, *d_states, *d_parameters)

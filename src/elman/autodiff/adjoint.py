@@ -1,7 +1,7 @@
 """Differentiate one time step: from the adjoints of the new states, the adjoints of everything that the step reads.
 
-This is reverse mode over the graph of a step, written as more nodes of the same graph. The rules for primitives stand in
-their table; the rules for products are
+This is reverse mode over the graph of a step, written as more nodes of the same graph. The rules for primitives stand
+in their table; the rules for products are
 
     y = M v      ⇒   d_v += Mᵀ d_y,   d_M += Σ_t Σ_batch d_y vᵀ        (`product_t`, `outer`)
     s = Σᵢ vᵢ    ⇒   d_v += (d_s, …, d_s)                              (`spread`)
@@ -23,8 +23,9 @@ def adjoint(step: Graph) -> Graph:
         step: the verified graph of a cell.
 
     Returns:
-        The joint graph. Beside the new states it has one leaf ``d_h`` for the adjoint of each new state h, and as outputs
-        ``d_h`` for the adjoint of each state before the step, ``d_x`` for the input and ``d_W.i`` for each parameter.
+        The joint graph. Beside the new states it has one leaf ``d_h`` for the adjoint of each new state h, and as
+        outputs ``d_h`` for the adjoint of each state before the step, ``d_x`` for the input and ``d_W.i`` for each
+        parameter.
     """
     return _Adjoint(expand(step)).run()
 

@@ -1,4 +1,4 @@
-"""Plan how a cell runs over time, forward and back: what leaves the time loop, in which stages the rest runs, what is saved.
+"""Plan how a cell runs over time, forward and back: what leaves the time loop, in what stages it runs, what is saved.
 
 A :class:`Program` is one joint graph and two :class:`Schedule` of its nodes. Every backend interprets the same program.
 
@@ -12,7 +12,8 @@ part         holds what follows                                   and runs
 ``end``      sums over time and batch                             once, at the very end
 ============ ==================================================== =======================================
 
-A stage is its reductions, which read whole vectors that are ready (products; sums over an axis), and then pointwise work.
+A stage is its reductions, which read whole vectors that are ready (products; sums over an axis), and then pointwise
+work.
 """
 
 from dataclasses import dataclass

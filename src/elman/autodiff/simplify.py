@@ -44,6 +44,13 @@ class Simplifier(Builder):
         if op not in PRIMITIVES or op in MASKS:
             return None
         known = [self._constant(a) for a in args]
+        row = PRIMITIVES[op]
+        if op != "select" and row.value is not None and all(k is not None for k in known):
+            return super().add("constant", value=float(row.value(*known)), shape=())
+        return self._operand(op, args, known)
+
+    def _operand(self, op: str, args: tuple[int, ...], known: list[float | None]) -> int | None:
+        """Find the argument that the operation only hands on."""
         match op, args, known:
             case "add", (a, b), (ka, kb):
                 if kb == 0 or ka == 0:
@@ -57,15 +64,10 @@ class Simplifier(Builder):
                 return a
             case "neg", (a,), _ if self.nodes[a].op == "neg":
                 return self.nodes[a].args[0]
-            case "maximum", (a, b), _ if a == b:
-                return a
-            case "select", (_, a, b), _ if a == b:
+            case ("maximum", (a, b), _) | ("select", (_, a, b), _) if a == b:
                 return a
             case _:
                 pass
-        row = PRIMITIVES[op]
-        if known and op != "select" and row.value is not None and all(k is not None for k in known):
-            return super().add("constant", value=float(row.value(*known)), shape=())
         return None
 
     def _rewrite(self, op: str, args: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
@@ -108,8 +110,8 @@ def ranks(graph: Graph) -> list[int]:
 def reorder(graph: Graph) -> Graph:
     """Order every sum and every product by what its terms follow: parameters, input, states, adjoints.
 
-    What follows parameters alone is then computed once (two biases become one), what follows the input or saved values is
-    computed for all time steps at once, and the time loop keeps the least. A pre-activation is always the chain
+    What follows parameters alone is then computed once (two biases become one), what follows the input or saved values
+    is computed for all time steps at once, and the time loop keeps the least. A pre-activation is always the chain
     bias, input products, state products.
     """
     rank, readers = ranks(graph), graph.readers()

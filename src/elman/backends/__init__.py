@@ -46,7 +46,9 @@ def require(name: str) -> str:
         BackendError: there is no such backend.
     """
     if name != "auto" and name not in BACKENDS:
-        raise BackendError(f"backend {name!r} is unknown.\n  There are: auto, {', '.join(BACKENDS)}.\n  Choose one of these.")
+        raise BackendError(
+            f"backend {name!r} is unknown.\n  There are: auto, {', '.join(BACKENDS)}.\n  Choose one of these."
+        )
     return name
 
 

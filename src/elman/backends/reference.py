@@ -1,7 +1,7 @@
 """Run a program as a plain loop over torch tensors: what a program means.
 
-Any dtype, any device. The same code runs with autograd recording, which is how derivatives of the mirror are had. Shapes:
-x (T, B, I), a state (B, its size), the output (T, B, size of the first state).
+Any dtype, any device. The same code runs with autograd recording, which is how derivatives of the mirror are had.
+Shapes: x (T, B, I), a state (B, its size), the output (T, B, size of the first state).
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,12 @@ NAME = "reference"
 
 
 def run_forward(
-    program: Program, x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor], valid: Tensor | None, reverse: bool
+    program: Program,
+    x: Tensor,
+    states: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    valid: Tensor | None,
+    reverse: bool,
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Run a program over time.
 
@@ -54,11 +59,12 @@ def run_forward(
             column[t] = values[i]
         outputs[t], carried = new[0], new
     _set(values, stacks.keys(), stacks.values())
+    _set(values, kept.keys(), [torch.stack(column) for column in kept.values()])
+    _run(calls.after, values)
     output = torch.stack(outputs)
     if valid is not None:
         output = torch.where(valid, output, output.new_zeros(()))
-    saved = [torch.stack(kept[i]) if i in kept else values[i] for i in program.saved]
-    return output, carried, saved
+    return output, carried, [values[i] for i in program.saved]
 
 
 def run_mirror(
@@ -153,7 +159,9 @@ def _set(values: list[Any], slots: Any, found: Any) -> None:
         values[slot] = value
 
 
-def _fill(program: Program, calls: Calls, x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor]) -> list[Any]:
+def _fill(
+    program: Program, calls: Calls, x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor]
+) -> list[Any]:
     """Put the input, slices of the parameters, numbers and sizes into their slots."""
     graph = program.graph
     values: list[Any] = [None] * calls.slots
@@ -164,7 +172,9 @@ def _fill(program: Program, calls: Calls, x: Tensor, states: Sequence[Tensor], p
     for part in calls.slices:
         whole = parameters[part.parameter]
         rows = whole.shape[0] // part.members
-        values[part.slot] = whole if part.last - part.first == part.members else whole[part.first * rows : part.last * rows]
+        values[part.slot] = (
+            whole if part.last - part.first == part.members else whole[part.first * rows : part.last * rows]
+        )
         if part.slot < len(graph.nodes):
             sizes.update(zip(graph.nodes[part.slot].shape, values[part.slot].shape, strict=True))
     for slot, node in enumerate(graph.nodes):

@@ -1,7 +1,7 @@
 """Translate a schedule into the calls that the reference backend makes.
 
-A call reads slots and fills slots. Slots below the number of nodes are the nodes of the program's graph; those above hold
-slices of stacked parameters and concatenations, so that products which share a vector run as one product.
+A call reads slots and fills slots. Slots below the number of nodes are the nodes of the program's graph; those above
+hold slices of stacked parameters and concatenations, so that products which share a vector run as one product.
 """
 
 import operator

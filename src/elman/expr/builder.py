@@ -1,7 +1,7 @@
 """Grow a graph node by node, through values that behave like numbers in an equation.
 
-A :class:`Builder` interns: asking twice for the same operation on the same nodes gives the same node. An :class:`Expr` is a
-handle on one node; its operators add nodes. Tracing and every pass over a graph write their equations with it.
+A :class:`Builder` interns: asking twice for the same operation on the same nodes gives the same node. An :class:`Expr`
+is a handle on one node; its operators add nodes. Tracing and every pass over a graph write their equations with it.
 """
 
 import linecache
@@ -70,7 +70,7 @@ class Builder:
     def index(self, value: Any, op: str) -> int:
         """Find the node behind a value, or add the number that it is."""
         if isinstance(value, Expr):
-            return value._id  # pyright: ignore[reportPrivateUsage]
+            return value._id
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return self.add("constant", value=float(value), shape=())
         self.fail(
@@ -126,7 +126,7 @@ def result_shape(op: str, shapes: list[tuple[str, ...]]) -> tuple[str, ...]:
             return shape
         case "sum", [(_,)]:
             return (ROW,)
-        case ("product" | "product_t" | "outer" | "total" | "spread" | "sum" | "size"), _:
+        case (("product" | "product_t" | "outer" | "total" | "spread" | "sum" | "size"), _):
             raise CellError(f"{op}: the shapes {shapes} do not fit. This is a fault in the graph; verify it.")
         case _:
             widest = {s for s in shapes if s not in {(), (ROW,)}}
@@ -147,6 +147,7 @@ class Expr:
     """
 
     __slots__ = ("_builder", "_id")
+
     def __init__(self, builder: Builder, index: int) -> None:
         self._builder = builder
         self._id = index
@@ -212,15 +213,19 @@ class Expr:
     def __ge__(self, other: Any) -> "Expr":
         return self._builder.expr(self._builder.add("less_equal", *self._swapped(other)))
 
-    def _swapped(self, other: Any) -> tuple[int, int]:
+    def _swapped(self, other: object) -> tuple[int, int]:
         mine = self._builder.index(self, "comparison")
         return self._builder.index(other, "comparison"), mine
 
-    def __eq__(self, other: Any) -> "Expr":  # type: ignore[override]
-        return self._builder.apply("equal", self, other)
+    def __eq__(self, other: object) -> "Expr":  # type: ignore[override]
+        return self._builder.expr(self._builder.add("equal", *self._swapped(other)))
 
-    def __ne__(self, other: Any) -> "Expr":  # type: ignore[override]
-        self._builder.fail("`!=` is not a primitive", "Only <, <=, >, >= and == compare.", "Write where(a == b, …) the other way round.")
+    def __ne__(self, other: object) -> "Expr":  # type: ignore[override]
+        self._builder.fail(
+            "`!=` is not a primitive",
+            "Only <, <=, >, >= and == compare.",
+            "Write where(a == b, …) the other way round.",
+        )
 
     def __hash__(self) -> int:
         return id(self)
@@ -234,11 +239,15 @@ class Expr:
                 "Write W @ x; for two matrices in a row W @ (U @ h).",
             )
         if not isinstance(other, Expr):
-            builder.fail("`@` was given a number", "A matrix multiplies a vector.", "Write W @ x, or 2 * x for a number.")
+            builder.fail(
+                "`@` was given a number", "A matrix multiplies a vector.", "Write W @ x, or 2 * x for a number."
+            )
         return builder.apply("product", self, other)
 
     def __rmatmul__(self, other: Any) -> "Expr":
-        self._builder.fail("`@` has something other than a parameter on its left", "A matrix is a parameter.", "Write W @ x.")
+        self._builder.fail(
+            "`@` has something other than a parameter on its left", "A matrix is a parameter.", "Write W @ x."
+        )
 
     def __bool__(self) -> bool:
         self._builder.fail(
@@ -254,7 +263,7 @@ class Expr:
             "Use elman's functions: elman.tanh, elman.exp, …",
         )
 
-    __int__ = __index__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __float__
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         self._builder.fail(
@@ -290,7 +299,9 @@ class Expr:
 
     def __len__(self) -> int:
         self._builder.fail(
-            f"the length of {describe(self)} is asked for", "Sizes are known at construction.", "Leave sizes to the layer."
+            f"the length of {describe(self)} is asked for",
+            "Sizes are known at construction.",
+            "Leave sizes to the layer.",
         )
 
     def __repr__(self) -> str:
@@ -299,7 +310,7 @@ class Expr:
 
 def describe(value: Expr) -> str:
     """Name a value in an error message: a leaf by its name, anything else by its operation."""
-    node = value._builder.nodes[value._id]  # pyright: ignore[reportPrivateUsage]
+    node = value._builder.nodes[value._id]
     return node.name or (repr(node.value) if node.op == "constant" else f"the value of `{node.op}`")
 
 
@@ -307,12 +318,12 @@ def number(value: Expr | float) -> float | None:
     """Read the number of a constant, None for anything else."""
     if not isinstance(value, Expr):
         return float(value)
-    node = value._builder.nodes[value._id]  # pyright: ignore[reportPrivateUsage]
+    node = value._builder.nodes[value._id]
     return node.value if node.op == "constant" else None
 
 
 def axis(value: Expr) -> Expr:
     """Give the length of a vector's axis, as a number known once sizes are."""
-    builder = value._builder  # pyright: ignore[reportPrivateUsage]
-    (dimension,) = builder.nodes[value._id].shape  # pyright: ignore[reportPrivateUsage]
+    builder = value._builder
+    (dimension,) = builder.nodes[value._id].shape
     return builder.expr(builder.add("size", name=dimension, shape=()))

@@ -22,7 +22,8 @@ class Parameter:
         name: ``W`` for a family, ``W_i`` for a member whose shape differs from that of the family's first.
         members: names of the graph's parameters, ``W.i``, …, in stacking order.
         shape: symbolic shape of one member.
-        role: ``matrix``, ``bias`` (a vector that is only ever added), ``gain`` (multiplies a layer normalisation) or ``vector``.
+        role: ``matrix``, ``bias`` (a vector that is only ever added), ``gain`` (multiplies a layer normalisation) or
+        ``vector``.
     """
 
     name: str
@@ -129,13 +130,16 @@ class Cell:
             )
         for size, value in given.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ShapeError(f"{self.name}: the size of {size} is {value!r}.\n  Sizes are whole numbers from 1.\n  Give another.")
+                raise ShapeError(
+                    f"{self.name}: the size of {size} is {value!r}.\n  Sizes are whole numbers from 1.\n  Give another."
+                )
         for tie in self.ties:
             if given[tie.size] != given[tie.other]:
                 raise ShapeError(
-                    f"{self.name}, {self.source} line {tie.line}: {tie.size}_size is {given[tie.size]} and {tie.other}_size "
-                    f"{given[tie.other]}.\n  The equation there uses the two elementwise, so they must be equal.\n"
-                    f"  Give equal sizes, or multiply by a matrix: W @ x."
+                    f"{self.name}, {self.source} line {tie.line}: {tie.size}_size is {given[tie.size]} and "
+                    f"{tie.other}_size {given[tie.other]}.\n"
+                    "  The equation there uses the two elementwise, so they must be equal.\n"
+                    "  Give equal sizes, or multiply by a matrix: W @ x."
                 )
         return {size: given[size] for size in wanted}
 
@@ -188,7 +192,8 @@ class Cell:
         return (_restore, (self.to_dict(), self.source))
 
     def __repr__(self) -> str:
-        return f"<cell {self.name}: states {', '.join(self.states)}; parameters {', '.join(p.name for p in self.parameters)}>"
+        parameters = ", ".join(p.name for p in self.parameters)
+        return f"<cell {self.name}: states {', '.join(self.states)}; parameters {parameters}>"
 
 
 def _restore(data: Mapping[str, Any], source: str) -> Cell:

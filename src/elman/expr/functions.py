@@ -3,6 +3,8 @@
 Each takes a value of the equations; on plain numbers it computes a number.
 """
 
+from typing import Any, cast
+
 from elman.expr.builder import Expr
 from elman.expr.primitives import PRIMITIVES, apply
 
@@ -15,7 +17,8 @@ def _call(op: str, *args: Value) -> Expr:
     value = PRIMITIVES[op].value
     if value is None:
         raise TypeError(f"{op} needs a vector of the cell, not {args[0]!r}")
-    return value(*args)
+    number: Any = value(*args)
+    return cast("Expr", number)
 
 
 def sigmoid(x: Value) -> Expr:

@@ -1,9 +1,9 @@
 """List every primitive: its value, its derivative, its domain and its cost side by side.
 
-A row with `expand` is *derived*: it is written in other rows, and no backend ever sees it. A row without is *base*: every
-backend implements it, and a completeness test holds them to it. The derivative is the vector-Jacobian product: from the
-adjoint ``d`` of the value ``y`` and the arguments it makes the adjoints of the arguments (None: no gradient flows).
-At a tie (relu at 0, maximum of equals) it is the one that torch takes.
+A row with `expand` is *derived*: it is written in other rows, and no backend ever sees it. A row without is *base*:
+every backend implements it, and a completeness test holds them to it. The derivative is the vector-Jacobian product:
+from the adjoint ``d`` of the value ``y`` and the arguments it makes the adjoints of the arguments (None: no gradient
+flows). At a tie (relu at 0, maximum of equals) it is the one that torch takes.
 
 >>> sorted(name for name, row in PRIMITIVES.items() if row.expand is None)  # doctest: +NORMALIZE_WHITESPACE
 ['add', 'div', 'equal', 'exp', 'less', 'less_equal', 'log', 'log1p', 'maximum', 'mul', 'neg', 'select', 'sigmoid',
@@ -49,7 +49,7 @@ class Primitive:
 def apply(op: str, *args: Expr | float) -> Expr:
     """Add an operation to the graph that one of the arguments belongs to."""
     own = next(a for a in args if isinstance(a, Expr))
-    return own._builder.apply(op, *args)  # pyright: ignore[reportPrivateUsage]
+    return own._builder.apply(op, *args)
 
 
 def _sigmoid(x: float) -> float:
@@ -101,13 +101,13 @@ def _expand_power(x: Expr, p: Expr | float) -> Expr:
         bits >>= 1
         if bits:
             square = square * square
-    product = parts[0] if parts else x._builder.constant(1.0)  # pyright: ignore[reportPrivateUsage]
+    product = parts[0] if parts else x._builder.constant(1.0)
     for part in parts[1:]:
         product = product * part
     return product
 
 
-def _derive_power(d: Expr, y: Expr, x: Expr, p: Expr) -> Values:
+def _derive_power(d: Expr, _y: Expr, x: Expr, p: Expr) -> Values:
     exponent = number(p)
     if exponent is None or exponent == 0:
         return (None, None)
@@ -121,7 +121,7 @@ def _expand_layer_norm(v: Expr) -> Expr:
     return centred / apply("sqrt", variance + LAYER_NORM_EPSILON)
 
 
-def _derive_maximum(d: Expr, y: Expr, a: Expr, b: Expr) -> Values:
+def _derive_maximum(d: Expr, _y: Expr, a: Expr, b: Expr) -> Values:
     half = 0.5 * d
     mine = apply("select", apply("less", a, b), 0.0, apply("select", apply("equal", a, b), half, d))
     other = apply("select", apply("less", b, a), 0.0, apply("select", apply("equal", a, b), half, d))

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from elman.expr.graph import Graph, Node
+from elman.expr.graph import Graph
 from elman.expr.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
     from elman.expr.cell import Cell
 
-# how tightly each notation binds; a weaker part is put in brackets
-PRODUCT_BINDS = 3
+PRODUCT_BINDS = 3  # as in Python, @ binds like *
+LONGEST_REPEAT = 12  # characters that may stand twice instead of getting a name
 
 
 def print_equations(cell: "Cell") -> str:
@@ -20,10 +20,11 @@ def print_equations(cell: "Cell") -> str:
     graph = cell.graph
     names = _name_values(cell)
     states = {index: f"{state}'" for state, index in graph.outputs}
-    lines: list[tuple[str, str]] = []
-    for index in sorted(names.keys() | states.keys()):
-        if graph.nodes[index].args:
-            lines.append((names[index], _text(graph, index, names, top=True)))
+    lines = [
+        (names[index], _text(graph, index, names, top=True))
+        for index in sorted(names.keys() | states.keys())
+        if graph.nodes[index].args
+    ]
     printed = {left for left, _ in lines}
     for state, index in graph.outputs:
         if f"{state}'" not in printed:
@@ -41,15 +42,11 @@ def _name_values(cell: "Cell") -> dict[int, str]:
     readers = graph.readers()
     taken = set(names.values()) | set(graph.states)
     for index, node in enumerate(graph.nodes):
-        if node.args and readers[index] > 1 and index not in names and _size(graph, node) > 1:
+        if node.args and readers[index] > 1 and index not in names and len(_text(graph, index, names)) > LONGEST_REPEAT:
             number = next(n for n in range(1, len(graph.nodes) + 1) if f"v{n}" not in taken)
             names[index] = f"v{number}"
             taken.add(names[index])
     return names
-
-
-def _size(graph: Graph, node: Node) -> int:
-    return sum(1 for a in node.args if graph.nodes[a].op != "constant")
 
 
 def _text(graph: Graph, index: int, names: dict[int, str], *, top: bool = False, tight: int = 0) -> str:
@@ -62,7 +59,7 @@ def _text(graph: Graph, index: int, names: dict[int, str], *, top: bool = False,
     if node.op in {"input", "state", "parameter"}:
         return node.name
     if node.op == "product":
-        text, binds = f"{{0}} @ {{1}}", PRODUCT_BINDS
+        text, binds = "{0} @ {1}", PRODUCT_BINDS
     else:
         row = PRIMITIVES[node.op]
         text, binds = row.notation, row.binds

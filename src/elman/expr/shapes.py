@@ -1,8 +1,8 @@
 """Infer what every value is: number, vector or matrix, and of which size, from how it is used.
 
-A size is a class of axes that the equations force to be equal (union-find). Afterwards the classes get names: ``input`` is
-the class of the input, ``hidden`` that of the rows of the first matrix in the text (of the first state where there is no
-matrix), and any other is called after the state or the parameter that has it.
+A size is a class of axes that the equations force to be equal (union-find). Afterwards the classes get names: ``input``
+is the class of the input, ``hidden`` that of the rows of the first matrix in the text (of the first state where there
+is no matrix), and any other is called after the state or the parameter that has it.
 """
 
 from dataclasses import dataclass
@@ -83,7 +83,13 @@ def infer_shapes(builder: Builder, outputs: dict[str, int]) -> tuple[list[Node],
             rows, columns = axes[node.args[0]]
             vector = axes[node.args[1]]
             if not vector:
-                _fail(builder, node, "a matrix multiplies a number", "A matrix multiplies a vector.", "Write 2 * x for a number.")
+                _fail(
+                    builder,
+                    node,
+                    "a matrix multiplies a number",
+                    "A matrix multiplies a vector.",
+                    "Write 2 * x for a number.",
+                )
             classes.unite(columns, vector[0], node.line)
             axes.append((rows,))
         else:
@@ -134,7 +140,13 @@ def _elementwise(builder: Builder, node: Node, classes: _Classes, axes: list[tup
                 "Write where(z > 0.5, a, b); nest two of them for `and`.",
             )
         if condition and not arg.is_mask:
-            _fail(builder, node, "the condition of `where` is a number", "It is a comparison.", "Write where(z > 0.5, a, b).")
+            _fail(
+                builder,
+                node,
+                "the condition of `where` is a number",
+                "It is a comparison.",
+                "Write where(z > 0.5, a, b).",
+            )
     vectors = [axes[a][0] for a in node.args if axes[a]]
     if node.op == "layer_norm" and not vectors:
         _fail(builder, node, "layer_norm was given a number", "It normalises a vector.", "Write layer_norm(W @ x).")
@@ -150,7 +162,9 @@ def _name(nodes: list[Node], classes: _Classes, axes: list[tuple[int, ...]]) -> 
     hidden = axes[products[0].args[0]][0] if products else axes[states[0]][0]
     (entry,) = next(axes[i] for i, n in enumerate(nodes) if n.op == "input")
     names[classes.find(hidden)] = "hidden"
-    ties = [Tie("input", "hidden", classes.tied_at(entry, hidden))] if classes.find(entry) == classes.find(hidden) else []
+    ties = (
+        [Tie("input", "hidden", classes.tied_at(entry, hidden))] if classes.find(entry) == classes.find(hidden) else []
+    )
     names.setdefault(classes.find(entry), "input")
     for op in ("state", "parameter"):
         for index, node in enumerate(nodes):

@@ -36,7 +36,7 @@ _HERE = str(Path(__file__).parent)
 class _Tracer(Builder):
     """Build a graph whose shapes are not known yet, and whose lines are the user's."""
 
-    def shape(self, op: str, args: tuple[int, ...]) -> tuple[str, ...]:
+    def shape(self, _op: str, _args: tuple[int, ...]) -> tuple[str, ...]:
         return ()
 
     done = False
@@ -44,7 +44,7 @@ class _Tracer(Builder):
     def locate(self) -> int:
         if self.done:
             return self.line
-        frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code.co_filename.startswith(_HERE):
             frame = frame.f_back
         return frame.f_lineno if frame is not None and frame.f_code.co_filename == self.source else self.line
@@ -101,7 +101,9 @@ def cell(function: Callable[..., Any]) -> Cell:
     arguments = list(inspect.signature(function).parameters.values())
     positional = [a.name for a in arguments if a.kind in {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}]
     families = [a.name for a in arguments if a.kind is kinds.KEYWORD_ONLY]
-    wrong = [a for a in arguments if a.kind in {kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD} or a.default is not kinds.empty]
+    wrong = [
+        a for a in arguments if a.kind in {kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD} or a.default is not kinds.empty
+    ]
     code = function.__code__
     where = f"{function.__name__}, {code.co_filename} line {code.co_firstlineno}"
     if wrong:
@@ -120,7 +122,14 @@ def cell(function: Callable[..., Any]) -> Cell:
 
 
 def trace(
-    function: Callable[..., Any], name: str, input_name: str, states: list[str], families: list[str], *, doc: str = "", source: str = ""
+    function: Callable[..., Any],
+    name: str,
+    input_name: str,
+    states: list[str],
+    families: list[str],
+    *,
+    doc: str = "",
+    source: str = "",
 ) -> Cell:
     """Run equations once on symbols and verify the graph that results.
 
@@ -150,9 +159,9 @@ def trace(
             f"Write return {', '.join(states)}.",
         )
     outputs = {state: _returned(tracer, state, value) for state, value in zip(states, new, strict=True)}
-    _require_use(tracer, families)
+    _require_use(tracer, families, outputs)
     nodes, ties = infer_shapes(tracer, outputs)
-    labels = {label: v._id for label, v in variables.items() if isinstance(v, Expr) and not isinstance(v, Family)}  # pyright: ignore[reportPrivateUsage]
+    labels = {label: v._id for label, v in variables.items() if isinstance(v, Expr) and not isinstance(v, Family)}
     graph = Graph(tuple(nodes), tuple(outputs.items()))
     kept = graph.ancestors(outputs.values())
     labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and i not in outputs.values()}
@@ -185,11 +194,13 @@ def _returned(tracer: _Tracer, state: str, value: Any) -> int:
         )
     index = tracer.index(value, "return")
     if tracer.nodes[index].is_mask:
-        tracer.fail(f"the new value of state {state} is a comparison", "A state is a vector.", "Write where(a > b, 1.0, 0.0).")
+        tracer.fail(
+            f"the new value of state {state} is a comparison", "A state is a vector.", "Write where(a > b, 1.0, 0.0)."
+        )
     return index
 
 
-def _require_use(tracer: _Tracer, families: list[str]) -> None:
+def _require_use(tracer: _Tracer, families: list[str], outputs: dict[str, int]) -> None:
     used = {n.name.split(".")[0] for n in tracer.nodes if n.op == "parameter"}
     for family in families:
         if family not in used:
@@ -197,4 +208,13 @@ def _require_use(tracer: _Tracer, families: list[str]) -> None:
                 f"parameter `{family}` is never used",
                 "Every keyword-only argument is a family of parameters that the equations read.",
                 f"Use it, or drop `{family}` from the arguments.",
+            )
+    reached = Graph(tuple(tracer.nodes), ()).ancestors(outputs.values())
+    for index, node in enumerate(tracer.nodes):
+        if node.op == "parameter" and index not in reached:
+            tracer.fail(
+                f"parameter `{node.name}` reaches no new state",
+                "What is computed from it is not used, so it would never learn.",
+                "Use that value, or delete it.",
+                line=node.line,
             )

@@ -3,8 +3,8 @@
 The rules, which are all that a pass or a backend may rely on:
 
 1. Every argument comes before its reader, and every operation is known and has the right number of arguments.
-2. Shapes are those that :func:`elman.expr.builder.result_shape` derives; the first argument of a product is a parameter.
-3. A comparison is read by ``where`` (as its condition) and by nothing else, and a condition is a comparison.
+2. Shapes are those that :func:`elman.expr.builder.result_shape` derives; the first argument of a product is a
+parameter. 3. A comparison is read by ``where`` (as its condition) and by nothing else, and a condition is a comparison.
 4. The exponent of a power and the slope of a leaky relu are constants.
 5. A leaf stands once; there is one input; every state has an output of its name and shape (or a number).
 """
@@ -16,9 +16,16 @@ from elman.expr.builder import result_shape
 from elman.expr.graph import LEAVES, MASKS, STRUCTURAL, Graph, Node
 from elman.expr.primitives import PRIMITIVES
 
-ARITY = {"product": 2, "outer": 2, "total": 1, "spread": 2, "sum": 1, "select": 3, "power": 2, "leaky_relu": 2} | dict.fromkeys(
-    ("add", "sub", "mul", "div", "maximum", "minimum", "less", "less_equal", "equal"), 2
-)
+ARITY = {
+    "product": 2,
+    "outer": 2,
+    "total": 1,
+    "spread": 2,
+    "sum": 1,
+    "select": 3,
+    "power": 2,
+    "leaky_relu": 2,
+} | dict.fromkeys(("add", "sub", "mul", "div", "maximum", "minimum", "less", "less_equal", "equal"), 2)
 
 
 def verify(graph: Graph) -> Graph:
@@ -32,7 +39,7 @@ def verify(graph: Graph) -> Graph:
     """
     seen: set[tuple[str, str]] = set()
     for index, node in enumerate(graph.nodes):
-        _verify_form(graph, index, node)
+        _verify_form(index, node)
         if node.op in LEAVES - {"constant"}:
             if (node.op, node.name) in seen or node.args:
                 _break(index, node, "a leaf stands once and reads nothing")
@@ -45,7 +52,7 @@ def verify(graph: Graph) -> Graph:
     return graph
 
 
-def _verify_form(graph: Graph, index: int, node: Node) -> None:
+def _verify_form(index: int, node: Node) -> None:
     if node.op not in LEAVES | STRUCTURAL and node.op not in PRIMITIVES:
         _break(index, node, "the operation is unknown")
     if any(not 0 <= a < index for a in node.args):
@@ -88,4 +95,6 @@ def _verify_outputs(graph: Graph) -> None:
 
 
 def _break(index: int, node: Node, rule: str) -> NoReturn:
-    raise CellError(f"graph: node {index} (`{node.op}`, line {node.line}): {rule}. The graph is damaged, or a pass is wrong.")
+    raise CellError(
+        f"graph: node {index} (`{node.op}`, line {node.line}): {rule}. The graph is damaged, or a pass is wrong."
+    )

@@ -1,8 +1,8 @@
 """Build recurrent layers: :class:`Recurrent` for any cell, and drop-ins for torch.nn's RNN, LSTM and GRU.
 
-A layer binds a cell to sizes and holds its parameters (`recurrent`, `torch_layers`). Whatever form a batch comes in, it is
-made time-major first (`sequences`); then the stack runs, layer by layer and direction by direction (`stack`). The same layer
-reads step by step (`stream`).
+A layer binds a cell to sizes and holds its parameters (`recurrent`, `torch_layers`). Whatever form a batch comes in, it
+is made time-major first (`sequences`); then the stack runs, layer by layer and direction by direction (`stack`). The
+same layer reads step by step (`stream`).
 
 >>> import torch, elman
 >>> layer = elman.nn.GRU(3, 5, num_layers=2, bidirectional=True)

@@ -38,9 +38,9 @@ class Recurrent(nn.Module):
         device: of the parameters.
         dtype: of the parameters.
 
-    Each family of the cell is one parameter, ``{family}_l{k}[_reverse]``, its members stacked along axis 0 in the order in
-    which the equations first name them; a member of another shape or role is ``{family}_{member}_l{k}[_reverse]``. Gains of
-    layer normalisations start at 1, everything else at U(±1/√hidden_size).
+    Each family of the cell is one parameter, ``{family}_l{k}[_reverse]``, its members stacked along axis 0 in the order
+    in which the equations first name them; a member of another shape or role is ``{family}_{member}_l{k}[_reverse]``.
+    Gains of layer normalisations start at 1, everything else at U(±1/√hidden_size).
 
     Raises:
         ConfigError: an option has a value that cannot work.
@@ -112,12 +112,18 @@ class Recurrent(nn.Module):
     def layers(self) -> list[list[Direction]]:
         """List the layers from the input upwards, each with its directions and their present parameters."""
         return [
-            [Direction(self.program, [getattr(self, p.name + suffix) for p in self.program.parameters]) for suffix in self._suffixes(k)]
+            [
+                Direction(self.program, [getattr(self, p.name + suffix) for p in self.program.parameters])
+                for suffix in self._suffixes(k)
+            ]
             for k in range(self.num_layers)
         ]
 
     def forward(
-        self, x: Tensor | PackedSequence, initial_state: States | None = None, lengths: Tensor | Sequence[int] | None = None
+        self,
+        x: Tensor | PackedSequence,
+        initial_state: States | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
     ) -> tuple[Tensor | PackedSequence, States]:
         """Run over a batch of sequences.
 
@@ -145,7 +151,9 @@ class Recurrent(nn.Module):
         self._check_input(x, 2 if x.dim() == 2 else 3)
         if x.dim() == 2:
             if lengths is not None:
-                raise ShapeError("Recurrent: lengths beside an unbatched input.\n  It has one length, T.\n  Cut it instead.")
+                raise ShapeError(
+                    "Recurrent: lengths beside an unbatched input.\n  It has one length, T.\n  Cut it instead."
+                )
             output, final = self._run(x.unsqueeze(1), self._start(initial_state, x.unsqueeze(1), 2), None)
             return output.squeeze(1), self._form([s.squeeze(1) for s in final])
         major = x.transpose(0, 1) if self.batch_first else x
@@ -161,7 +169,9 @@ class Recurrent(nn.Module):
         shapes = [(self.num_layers, batch_size, size) for size in self.state_sizes]
         return Stream(self.layers, shapes, self.input_size, self.backend)
 
-    def _run(self, x: Tensor, states: list[Tensor], lengths: Tensor | Sequence[int] | None) -> tuple[Tensor, list[Tensor]]:
+    def _run(
+        self, x: Tensor, states: list[Tensor], lengths: Tensor | Sequence[int] | None
+    ) -> tuple[Tensor, list[Tensor]]:
         valid = None if lengths is None else real_steps(check_lengths(lengths, x), x.shape[0])
         return run_stack(self.layers(), Batch(x, valid), states, self.dropout, self.training, self.backend)
 
@@ -172,8 +182,8 @@ class Recurrent(nn.Module):
         own = next(self.parameters())
         if x.dim() != dimensions or x.shape[-1] != self.input_size:
             raise ShapeError(
-                f"Recurrent: x has shape {tuple(x.shape)}.\n  It is (T, B, I), with batch_first (B, T, I), or unbatched (T, I).\n"
-                f"  Here I is {self.input_size}."
+                f"Recurrent: x has shape {tuple(x.shape)}.\n  It is (T, B, I), with batch_first (B, T, I), "
+                f"or unbatched (T, I).\n  Here I is {self.input_size}."
             )
         if x.dtype != own.dtype and not torch.is_autocast_enabled(x.device.type):
             raise ShapeError(
@@ -193,21 +203,31 @@ class Recurrent(nn.Module):
                 f"Recurrent: the initial state is a {type(given).__name__}.\n  {self.cell.name} has the states "
                 f"{', '.join(self.cell.states)}.\n  Give {form}."
             )
-        states = [cast(Tensor, given)] if len(shapes) == 1 else list(given)
+        states = [cast("Tensor", given)] if len(shapes) == 1 else list(given)
         wanted = [shape if dimensions == 3 else (shape[0], shape[2]) for shape in shapes]
         found = [tuple(s.shape) for s in states]
         if found != wanted:
             raise ShapeError(
-                f"Recurrent: the initial state has the shapes {found}.\n  They are (layers · directions, B, size) for the states "
-                f"{', '.join(self.cell.states)}, never batch-first.\n  Give {wanted}."
+                f"Recurrent: the initial state has the shapes {found}.\n  They are (layers · directions, B, size) "
+                f"for the states {', '.join(self.cell.states)}, never batch-first.\n  Give {wanted}."
             )
         return states if dimensions == 3 else [s.unsqueeze(1) for s in states]
 
     def extra_repr(self) -> str:
         """Show the options that are not at their defaults."""
         parts = [self.cell.name, str(self.input_size), str(self.hidden_size)]
-        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False, "backend": "auto", "sizes": {}}
-        return ", ".join(parts + [f"{n}={getattr(self, n)!r}" for n, usual in defaults.items() if getattr(self, n) != usual])
+        defaults = {
+            "num_layers": 1,
+            "bias": True,
+            "batch_first": False,
+            "dropout": 0.0,
+            "bidirectional": False,
+            "backend": "auto",
+            "sizes": {},
+        }
+        return ", ".join(
+            parts + [f"{n}={getattr(self, n)!r}" for n, usual in defaults.items() if getattr(self, n) != usual]
+        )
 
 
 def _check_options(cell: Cell, num_layers: int, dropout: float) -> None:
@@ -217,7 +237,9 @@ def _check_options(cell: Cell, num_layers: int, dropout: float) -> None:
             "  Write @elman.cell above a function, or take one of elman.cells."
         )
     if isinstance(num_layers, bool) or not isinstance(num_layers, int) or num_layers < 1:
-        raise ConfigError(f"Recurrent: num_layers is {num_layers!r}.\n  It counts layers.\n  Give a whole number from 1.")
+        raise ConfigError(
+            f"Recurrent: num_layers is {num_layers!r}.\n  It counts layers.\n  Give a whole number from 1."
+        )
     if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
         raise ConfigError(f"Recurrent: dropout is {dropout!r}.\n  It is a chance.\n  Give a number from 0 to 1.")
     if dropout > 0 and num_layers == 1:

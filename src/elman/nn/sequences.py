@@ -39,7 +39,8 @@ def unpack(packed: PackedSequence) -> Batch:
 
 def pack(output: Tensor, batch: Batch) -> PackedSequence:
     """Pack an output (T, B, H) in the way in which its batch came packed."""
-    assert batch.packed is not None and batch.rows is not None
+    assert batch.packed is not None
+    assert batch.rows is not None
     _, batch_sizes, sorted_indices, unsorted_indices = batch.packed
     return PackedSequence(output.flatten(0, 1)[batch.rows], batch_sizes, sorted_indices, unsorted_indices)
 

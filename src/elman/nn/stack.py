@@ -22,7 +22,12 @@ class Direction:
 
 
 def run_stack(
-    layers: Sequence[Sequence[Direction]], batch: Batch, states: Sequence[Tensor], dropout: float, training: bool, backend: str
+    layers: Sequence[Sequence[Direction]],
+    batch: Batch,
+    states: Sequence[Tensor],
+    dropout: float,
+    training: bool,
+    backend: str,
 ) -> tuple[Tensor, list[Tensor]]:
     """Run stacked layers over a batch.
 
@@ -43,7 +48,9 @@ def run_stack(
         outputs = []
         for d, direction in enumerate(directions):
             start = [state[k * len(directions) + d] for state in states]
-            output, end = ops.run(direction.program, runner, x, start, direction.parameters, batch.valid, reverse=d == 1)
+            output, end = ops.run(
+                direction.program, runner, x, start, direction.parameters, batch.valid, reverse=d == 1
+            )
             outputs.append(output)
             final.append(end)
         x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)

@@ -56,7 +56,7 @@ class Stream:
 
     @property
     def state(self) -> States:
-        """Give or set the state, in the form of a layer's final state: (L, B, its size), a tuple if there are several."""
+        """Give or set the state, in the form of a layer's final state: (L, B, its size), or a tuple."""
         return self._states[0] if len(self._states) == 1 else tuple(self._states)
 
     @state.setter
@@ -83,7 +83,8 @@ class Stream:
         expected = (self._shapes[0][1], self._input_size)
         if x.shape != expected:
             raise ShapeError(
-                f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n  Give {expected}."
+                f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n"
+                f"  Give {expected}."
             )
         runner = select(self._backend)
         new: list[list[Tensor]] = []

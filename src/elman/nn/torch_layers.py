@@ -1,6 +1,7 @@
 """Replace torch.nn.RNN, torch.nn.LSTM and torch.nn.GRU: same signature, names, initialisation, errors and state_dict.
 
-They derive from `torch.nn.RNNBase`, which brings names, checks and initialisation; what runs is a program, as for any cell.
+They derive from `torch.nn.RNNBase`, which brings names, checks and initialisation; what runs is a program, as for any
+cell.
 """
 
 from collections.abc import Sequence
@@ -37,7 +38,9 @@ class TorchLayer(nn.RNNBase):
         program = self.program
         return [
             [Direction(program, [getattr(self, p.name + suffix) for p in program.parameters]) for suffix in suffixes]
-            for suffixes in ([f"_l{k}", f"_l{k}_reverse"] if self.bidirectional else [f"_l{k}"] for k in range(self.num_layers))
+            for suffixes in (
+                [f"_l{k}", f"_l{k}_reverse"] if self.bidirectional else [f"_l{k}"] for k in range(self.num_layers)
+            )
         ]
 
     def forward(  # type: ignore[override]
@@ -71,7 +74,9 @@ class TorchLayer(nn.RNNBase):
             raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead")
         batched = input.dim() == 3
         x = input if batched else input.unsqueeze(0 if self.batch_first else 1)
-        states = self._zeros(x.size(0 if self.batch_first else 1), x) if hx is None else self._batched(_listed(hx), batched)
+        states = (
+            self._zeros(x.size(0 if self.batch_first else 1), x) if hx is None else self._batched(_listed(hx), batched)
+        )
         self.check_forward_args(x, _form(states), None)
         self._check_states(x, states)
         x = x.transpose(0, 1) if self.batch_first else x

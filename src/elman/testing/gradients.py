@@ -1,0 +1,260 @@
+"""Compare the gradients of a cell's program with central differences, in float64."""
+
+import dataclasses
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elman.autodiff.program import Program, derive, schedule
+from elman.autodiff.simplify import STATIC, ranks
+from elman.backends import reference
+from elman.errors import ElmanError
+from elman.expr import Cell, Graph, Node
+from elman.ops import real_steps
+
+# With this step, central differences are off by 1e-10 from the third derivative, and by ROUNDING · |L| from rounding.
+DIFFERENCE = 1e-5
+ROUNDING = 20 * torch.finfo(torch.float64).eps / DIFFERENCE
+# How many perturbed copies run side by side; bounds the memory.
+CHUNK = 512
+
+
+class GradientError(ElmanError, AssertionError):
+    """Say that a gradient is wrong: of which tensor, from which time step, by how much."""
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """Hold what a gradient check found.
+
+    Attributes:
+        errors: for each tensor the worst ‖mirror − differences‖ / ‖differences‖.
+        checked: how many numbers were perturbed.
+        skipped: how many lay within a step of a kink, where no derivative exists.
+    """
+
+    errors: dict[str, float]
+    checked: int
+    skipped: int
+
+    @property
+    def worst(self) -> float:
+        """Give the largest error."""
+        return max(self.errors.values())
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Hold one random setting: shapes, values, lengths, direction and the upstream gradients."""
+
+    program: Program
+    tensors: dict[str, Tensor]
+    valid: Tensor | None
+    lengths: list[int]
+    reverse: bool
+    d_output: Tensor
+    d_final: list[Tensor]
+
+    def split(self, tensors: dict[str, Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        x, *rest = tensors.values()
+        count = len(self.program.states)
+        return x, rest[:count], rest[count:]
+
+
+def check_gradients(cell: Cell, *, seed: int = 0, tolerance: float = 1e-6) -> GradientReport:
+    """Check every gradient of a cell against central differences in float64.
+
+    Shapes are random primes, initial states and upstream gradients random, lengths random with 0 and T among them; both
+    directions are checked. A number whose perturbation changes the outcome of a comparison in the equations is skipped.
+
+    Args:
+        cell: what to check.
+        seed: of everything random.
+        tolerance: largest ‖mirror − differences‖ / ‖differences‖ of a tensor; what rounding may do to the differences
+            of a tensor with a tiny gradient is allowed for.
+
+    Returns:
+        What was found, if all is well.
+
+    Raises:
+        GradientError: a gradient is wrong, or a value is not finite.
+    """
+    program = derive(cell)
+    errors: dict[str, float] = {}
+    checked = skipped = 0
+    for reverse in (False, True):
+        source = random.Random(f"{seed}{reverse}")  # noqa: S311 - the same settings must come back
+        case = _draw(cell, program, source, reverse)
+        mirror = _mirror(case)
+        watched = _watch(program)
+        loss = 1 + abs(float(_loss(case, watched, case.tensors)[0]))
+        for name in case.tensors:
+            differences, smooth = _differences(case, watched, name)
+            found, expected = mirror[name].flatten()[smooth], differences[smooth]
+            if not (found.isfinite().all() and expected.isfinite().all()):
+                raise GradientError(
+                    f"{cell.name}: the gradient of {name} is not finite.\n  {_place(case)}\n  Bound the equations."
+                )
+            floor = ROUNDING * loss * len(expected) ** 0.5 / tolerance
+            error = float((found - expected).norm() / (expected.norm() + floor))
+            errors[name] = max(errors.get(name, 0.0), error)
+            checked, skipped = checked + len(expected), skipped + int((~smooth).sum())
+            if error > tolerance:
+                raise GradientError(_explain(case, name, mirror[name], differences, smooth, error, tolerance))
+    return GradientReport(errors, checked, skipped)
+
+
+def _draw(cell: Cell, program: Program, source: random.Random, reverse: bool) -> _Case:
+    """Draw shapes, values and lengths. Axes are distinct primes, so that no two can be confused."""
+    hidden, entry = source.sample([3, 5, 7], 2)
+    others = [n for n in (2, 3, 5, 7, 11) if n not in {hidden, entry}]
+    steps, batch = source.choice([5, 7]), 3
+    if cell.ties:
+        entry = hidden
+    open_sizes = sorted({s for n in cell.graph.nodes for s in n.shape} - {"input", "hidden"})
+    named = {size: others[i % len(others)] for i, size in enumerate(open_sizes)}
+    sizes = cell.sizes(entry, hidden, named)
+    generator = torch.Generator().manual_seed(source.getrandbits(32))
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    tensors = {"x": normal(steps, batch, entry)}
+    shapes = [sizes[cell.state_size(s)] for s in cell.states]
+    tensors |= {s: 0.5 * normal(batch, n) for s, n in zip(cell.states, shapes, strict=True)}
+    tensors |= {p.name: 0.5 * normal(*p.full_shape(sizes)) for p in program.parameters}
+    lengths = [steps, 0, source.randrange(1, steps)]
+    source.shuffle(lengths)
+    valid = real_steps(torch.tensor(lengths), steps)
+    return _Case(
+        program, tensors, valid, lengths, reverse, normal(steps, batch, shapes[0]), [normal(batch, n) for n in shapes]
+    )
+
+
+def _mirror(case: _Case) -> dict[str, Tensor]:
+    """Run forward and mirror and give the gradient of every tensor."""
+    x, states, parameters = case.split(case.tensors)
+    *_, saved = reference.run_forward(case.program, x, states, parameters, case.valid, case.reverse)
+    d_x, d_states, d_parameters = reference.run_mirror(
+        case.program, x, states, parameters, case.valid, case.reverse, saved, case.d_output, case.d_final
+    )
+    assert d_x is not None
+    return dict(zip(case.tensors, [d_x, *d_states, *d_parameters], strict=True))
+
+
+def _watch(program: Program) -> Program:
+    """Save, instead of what the mirror needs, the outcome of every comparison: it changes where a kink is crossed."""
+    nodes = list(program.graph.nodes)
+    rank = ranks(program.graph)
+    forward = program.graph.ancestors(program.graph.output[s] for s in program.states)
+    found = [i for i in forward if nodes[i].is_mask and rank[i] > STATIC]
+    for index in [i for i in forward if nodes[i].op == "maximum" and rank[i] > STATIC]:
+        found.append(len(nodes))
+        nodes.append(Node("less", nodes[index].args, nodes[index].shape, is_mask=True))
+    graph = Graph(tuple(nodes), program.graph.outputs)
+    old = program.forward
+    saved = tuple(sorted(found))
+    watched = schedule(graph, carries=old.carries, results=old.results, given=old.given, wanted=saved)
+    return dataclasses.replace(program, graph=graph, forward=watched, saved=saved)
+
+
+def _differences(case: _Case, watched: Program, name: str) -> tuple[Tensor, Tensor]:
+    """Give the central difference for every number of one tensor, and which numbers cross no kink."""
+    middle = case.tensors[name]
+    moves = torch.eye(middle.numel(), dtype=middle.dtype).view(-1, *middle.shape) * DIFFERENCE
+    _, base = _loss(case, watched, case.tensors)
+
+    def perturbed(value: Tensor) -> tuple[Tensor, Tensor]:
+        loss, outcomes = _loss(case, watched, case.tensors | {name: value})
+        crossed = [(a != b).any() for a, b in zip(outcomes, base, strict=True)]
+        return loss, torch.stack(crossed).any() if crossed else torch.zeros((), dtype=torch.bool)
+
+    run = torch.func.vmap(perturbed, chunk_size=CHUNK)
+    (up, crossed_up), (down, crossed_down) = run(middle + moves), run(middle - moves)
+    return (up - down) / (2 * DIFFERENCE), ~(crossed_up | crossed_down)
+
+
+def _loss(case: _Case, program: Program, tensors: dict[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
+    x, states, parameters = case.split(tensors)
+    output, final, outcomes = reference.run_forward(program, x, states, parameters, case.valid, case.reverse)
+    pairs = zip([output, *final], [case.d_output, *case.d_final], strict=True)
+    return torch.stack([(value * d).sum() for value, d in pairs]).sum(), outcomes
+
+
+def _explain(
+    case: _Case, name: str, mirror: Tensor, differences: Tensor, smooth: Tensor, error: float, tolerance: float
+) -> str:
+    """Say where the gradient is wrong: tensor, number, time step."""
+    gap = (mirror.flatten() - differences).abs() * smooth
+    flat = int(gap.argmax())
+    place = [int(i) for i in torch.unravel_index(torch.tensor(flat), mirror.shape)]
+    one = f"{float(mirror.flatten()[flat]):.9g}", f"{float(differences[flat]):.9g}"
+    if name == "x":
+        step = f"It is the input of time step {place[0]}."
+    elif name in case.program.states:
+        step = "It is an initial state."
+    else:
+        step = _worst_step(case, name, flat)
+        parameter = next(p for p in case.program.parameters if p.name == name)
+        rows = mirror.shape[0] // len(parameter.members)
+        name, place[0] = parameter.members[place[0] // rows], place[0] % rows
+    return (
+        f"{case.program.cell.name}: the gradient of {name} is off by {error:.2e} (tolerance {tolerance:.0e}).\n"
+        f"  Worst at {name}{place}: {one[0]} from the mirror, {one[1]} from differences. {step}\n  {_place(case)}"
+    )
+
+
+def _place(case: _Case) -> str:
+    shapes = ", ".join(f"{name} {tuple(t.shape)}" for name, t in case.tensors.items())
+    return f"Run {'in reverse' if case.reverse else 'forward'}, lengths {case.lengths}, {shapes}."
+
+
+def _worst_step(case: _Case, name: str, flat: int) -> str:
+    """Find the time step whose share of a parameter's gradient is most off; every step runs alone."""
+    order = list(range(case.d_output.shape[0]))
+    order = order[::-1] if case.reverse else order
+    gaps: list[tuple[float, int]] = []
+    mirror = _shares_by_mirror(case, name, order)
+    for t in order:
+        ends: list[float] = []
+        for sign in (1, -1):
+            moved = case.tensors[name].clone()
+            moved.view(-1)[flat] += sign * DIFFERENCE
+            ends.append(_loss_by_steps(case, order, {t: case.tensors | {name: moved}}))
+        gaps.append((abs(float(mirror[t].flatten()[flat]) - (ends[0] - ends[1]) / (2 * DIFFERENCE)), t))
+    gap, t = max(gaps)
+    if gap < 1e-7:
+        return "Each time step's share is right; their sum over time is not."
+    return f"The share of time step {t} is off most, by {gap:.3g}."
+
+
+def _steps(case: _Case, order: list[int], moved: dict[int, dict[str, Tensor]]) -> list[tuple[Any, ...]]:
+    """Run every time step as a sequence of length 1."""
+    x, carried, _ = case.split(case.tensors)
+    runs: list[tuple[Any, ...]] = []
+    for t in order:
+        parameters = case.split(moved.get(t, case.tensors))[2]
+        valid = None if case.valid is None else case.valid[t : t + 1]
+        arguments = (case.program, x[t : t + 1], carried, parameters, valid, case.reverse)
+        output, carried, saved = reference.run_forward(*arguments)
+        runs.append((arguments, output, carried, saved))
+    return runs
+
+
+def _loss_by_steps(case: _Case, order: list[int], moved: dict[int, dict[str, Tensor]]) -> float:
+    runs = _steps(case, order, moved)
+    total = sum(float((run[1][0] * case.d_output[t]).sum()) for t, run in zip(order, runs, strict=True))
+    return total + sum(float((value * d).sum()) for value, d in zip(runs[-1][2], case.d_final, strict=True))
+
+
+def _shares_by_mirror(case: _Case, name: str, order: list[int]) -> dict[int, Tensor]:
+    index = [p.name for p in case.program.parameters].index(name)
+    d_states, shares = case.d_final, {}
+    for t, (arguments, _, _, saved) in reversed(list(zip(order, _steps(case, order, {}), strict=True))):
+        upstream = case.d_output[t : t + 1]
+        _, d_states, gradients = reference.run_mirror(*(*arguments, saved, upstream, d_states))
+        shares[t] = gradients[index]
+    return shares

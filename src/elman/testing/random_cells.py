@@ -1,0 +1,140 @@
+"""Draw cells from the grammar of the language."""
+
+import random
+from collections.abc import Callable
+
+from elman.expr import (
+    Cell,
+    exp,
+    hard_sigmoid,
+    layer_norm,
+    leaky_relu,
+    log,
+    maximum,
+    minimum,
+    relu,
+    sigmoid,
+    softplus,
+    sqrt,
+    tanh,
+    trace,
+    where,
+)
+from elman.expr.builder import Expr
+
+# Every primitive, guarded so that any vector is in its domain and nothing overflows over a few steps.
+UNARY: list[Callable[[Expr], Expr]] = [
+    sigmoid,
+    tanh,
+    relu,
+    leaky_relu,
+    softplus,
+    hard_sigmoid,
+    abs,
+    lambda v: -v,
+    lambda v: exp(-softplus(v)),
+    lambda v: log(1.5 + v * v),
+    lambda v: sqrt(0.3 + v * v),
+    lambda v: tanh(v) ** 3,
+    lambda v: (0.5 + abs(v)) ** -1.5,
+    lambda v: (0.7 + v**2) ** 0.3,
+    lambda v: 1 - tanh(v),
+]
+BINARY: list[Callable[[Expr, Expr], Expr]] = [
+    lambda a, b: a + b,
+    lambda a, b: a - b,
+    lambda a, b: tanh(a) * tanh(b),
+    lambda a, b: a / (1.5 + abs(b)),
+    maximum,
+    minimum,
+    lambda a, b: where(a > b, tanh(a), 0.5 * b),
+    lambda a, b: where(a <= 0.1, b, a * 0.25),
+    lambda a, b: sigmoid(a) * b,
+]
+
+
+def random_cell(seed: int) -> Cell:
+    """Draw a cell: one to three states, some of a size of their own, several stages, any primitive.
+
+    Args:
+        seed: the same seed gives the same cell.
+
+    Returns:
+        A verified cell whose values stay bounded.
+
+    >>> random_cell(3) == random_cell(3)
+    True
+    """
+    draw = random.Random(seed)  # noqa: S311 - the same cell must come back
+    states = ["h", "c", "m"][: draw.choice([1, 1, 2, 2, 3])]
+    return trace(_Grammar(draw, states), f"random_{seed}", "x", states, ["W", "v"], doc=f"Random cell {seed}.")
+
+
+class _Grammar:
+    """Write one step's equations with random choices."""
+
+    def __init__(self, draw: random.Random, states: list[str]) -> None:
+        self.draw = draw
+        self.own = [s for s in states if draw.random() < 0.3]  # states whose size is their own
+        self.states = states
+        self.count = 0
+
+    def __call__(self, x: Expr, *before: Expr, W: Expr, v: Expr) -> tuple[Expr, ...]:  # noqa: N803 - a family's name
+        self.x, self.matrices, self.vectors = x, W, v
+        self.known = [x, *before]
+        self.wide = [value for name, value in zip(self.states, before, strict=True) if name not in self.own]
+        self.mixed = not self.own and self.draw.random() < 0.1  # uses x elementwise, which ties I to H
+        shared = tanh(self.product(x) + self.product(before[-1]) + self.vector())
+        for _ in range(self.draw.randrange(1, 3)):
+            self.wide.append(shared)
+            shared = self.draw.choice(BINARY)(shared, self.vector_of_depth(self.draw.randrange(1, 4)))
+        new = [self.next_state(name, old, shared) for name, old in zip(self.states, before, strict=True)]
+        return tuple(new)
+
+    def next_state(self, name: str, old: Expr, shared: Expr) -> Expr:
+        """Write a new state; one whose size is its own is a projection."""
+        value = tanh(shared + self.vector_of_depth(2))
+        if name in self.own:
+            return self.product(value)
+        kind = self.draw.randrange(4)
+        if kind == 0:
+            return value
+        if kind == 1:
+            return 0.5 * old + value
+        gate = sigmoid(self.pre_activation())
+        return gate * value if kind == 2 else gate * old + (1 - gate) * value
+
+    def vector_of_depth(self, depth: int) -> Expr:
+        """Write a vector of the hidden size."""
+        if depth == 0:
+            leaves = [
+                self.pre_activation,
+                lambda: self.draw.choice(self.wide),
+                lambda: self.vector() * self.draw.choice(self.wide),
+            ]
+            if self.mixed:
+                leaves.append(lambda: self.x)
+            return self.draw.choice(leaves)()
+        kind = self.draw.random()
+        if kind < 0.45:
+            return self.draw.choice(UNARY)(self.vector_of_depth(depth - 1))
+        if kind < 0.9:
+            return self.draw.choice(BINARY)(self.vector_of_depth(depth - 1), self.vector_of_depth(depth - 1))
+        return self.vector() * layer_norm(self.vector_of_depth(depth - 1)) + self.vector()
+
+    def pre_activation(self) -> Expr:
+        """Write a sum of products, later stages included, mostly with a bias."""
+        total = self.product(self.draw.choice(self.known))
+        for _ in range(self.draw.randrange(0, 3)):
+            total = total + self.product(self.draw.choice([*self.known, *self.wide]))
+        return total + self.vector() if self.draw.random() < 0.7 else total
+
+    def product(self, value: Expr) -> Expr:
+        return self.member(self.matrices) @ value
+
+    def vector(self) -> Expr:
+        return self.member(self.vectors)
+
+    def member(self, family: Expr) -> Expr:
+        self.count += 1
+        return getattr(family, f"m{self.count}")
