@@ -1,0 +1,265 @@
+"""Hold the sources to the plan of the house: who imports whom, which libraries enter where, how large a file may be.
+
+Everything is read from the syntax tree, so that nothing has to be imported, and imports inside functions count as well.
+The plan is ARCHITECTURE.md; `LAYERS` below is its table.
+"""
+
+import ast
+import itertools
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "elman"
+
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors",), ("expr",), ("autodiff",), ("cells",), ("backends",), ("ops",), ("nn",), ("testing",), ("export",),
+    ("flow",), ("tasks",), ("serve", "cli", "__main__"),
+)  # fmt: skip
+"""A file imports its own layer or one further left."""
+
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+NARROWER = {"cells": {"errors", "expr", "cells"}, "autodiff": {"errors", "expr", "autodiff"}}
+"""Layers that may use less than what lies above them."""
+
+TORCH = {"torch", "numpy"}
+LIBRARIES: dict[str, set[str]] = {
+    "errors": set(),
+    "expr": set(),
+    "autodiff": set(),
+    "cells": set(),
+    "backends": TORCH,
+    "ops": TORCH,
+    "nn": TORCH,
+    "testing": TORCH,
+    "export": TORCH | {"safetensors", "onnx"},
+    "flow": TORCH | {"matplotlib"},
+    "tasks": TORCH
+    | {"lightning_fabric", "lightning", "safetensors", "rich", "tokenizers", "soundfile", "soxr", "PIL", "polars"},
+    "serve": TORCH | {"fastapi", "uvicorn", "pydantic"},
+    "cli": {"typer", "click", "rich"},
+    "__main__": set(),
+}
+BY_FILE = {"llvm": {"llvmlite"}, "triton": {"triton"}}
+"""A library that only the files whose name begins so may use."""
+
+INSIDE_FUNCTIONS = {"matplotlib"}
+RECIPES = {"generate", "classify", "tag", "translate", "forecast", "transcribe", "caption"}
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
+MOST_LINES = 450
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, by its full name, and where."""
+
+    module: str
+    line: int
+    in_function: bool
+
+
+def imports_of(source: str, module: str) -> Iterator[Import]:
+    """Find every module that a source uses: import statements, `elman.nn.…` through the top, `import_module("…")`.
+
+    Args:
+        source: the text of the file.
+        module: its dotted name, against which relative imports are resolved.
+    """
+    tree = ast.parse(source)
+    inside = {
+        id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(f)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found = [alias.name for alias in names]
+            case ast.ImportFrom(module=base, level=0, names=names):
+                found = [f"{base}.{alias.name}" for alias in names]
+            case ast.ImportFrom(module=base, level=level, names=names):
+                package = ".".join(module.split(".")[: -level or None])
+                found = [".".join(filter(None, (package, base, alias.name))) for alias in names]
+            case ast.Attribute(value=ast.Name(id="elman"), attr=name) if name in LEVEL:
+                found = [f"elman.{name}"]
+            case ast.Call(func=ast.Attribute(attr="import_module"), args=[ast.Constant(value=str(name)), *_]):
+                found = [name]
+            case _:
+                continue
+        for name in found:
+            yield Import(name, node.lineno, id(node) in inside)
+
+
+def violations(source: str, module: str) -> list[str]:
+    """Say what a file imports that it must not.
+
+    Args:
+        source: the text of the file.
+        module: its dotted name, `elman.expr.graph`; it need not exist.
+
+    Returns:
+        One line for each import that breaks the rule.
+    """
+    path = module.split(".")
+    if len(path) == 1:
+        path = [
+            "elman",
+            "expr",
+            "__init__",
+        ]  # the top is what `from elman import cell` gives: the language and nothing else
+    layer, file = path[1], path[-1]
+    wrong = []
+    for used in imports_of(source, module):
+        top, *rest = used.module.split(".")
+        where = f"{module} line {used.line}: {used.module}"
+        if top in sys.stdlib_module_names:
+            continue
+        if top != "elman":
+            special = {name for start, names in BY_FILE.items() if file.startswith(start) for name in names}
+            if top not in LIBRARIES[layer] | special:
+                wrong.append(f"{where} is no library of {layer}")
+            elif top in INSIDE_FUNCTIONS and not used.in_function:
+                wrong.append(f"{where} may be imported inside functions only")
+            continue
+        # What `elman` itself offers comes from errors and expr.
+        target = rest[0] if rest and rest[0] in LEVEL else "expr"
+        if module == "elman" and used.in_function:
+            continue  # PEP 562: a subpackage loads when it is first asked for
+        if LEVEL[target] > LEVEL[layer]:
+            wrong.append(f"{where} lies below {layer}")
+        elif target not in NARROWER.get(layer, {target}):
+            wrong.append(f"{where} is not for {layer}, which uses {sorted(NARROWER[layer])}")
+        elif layer == target == "backends" and _family(file) and _family(rest[1:2]) not in (None, _family(file)):
+            wrong.append(f"{where}: backends do not know each other")
+        elif layer == target == "tasks" and file in RECIPES and rest[1:2] and rest[1] in RECIPES - {file}:
+            wrong.append(f"{where}: recipes do not know each other")
+    return wrong
+
+
+def _family(name: str | list[str]) -> str | None:
+    name = name if isinstance(name, str) else "".join(name)
+    return next((start for start in BY_FILE if name.startswith(start)), None)
+
+
+def sources(*folders: Path) -> list[Path]:
+    return sorted(itertools.chain.from_iterable(folder.rglob("*.py") for folder in folders))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) == 2 else parts)
+
+
+@pytest.mark.parametrize("path", sources(PACKAGE), ids=module_name)
+def test_a_file_imports_its_own_layer_or_one_above_it(path: Path) -> None:
+    assert violations(path.read_text(encoding="utf-8"), module_name(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        pytest.param("elman.expr.graph", "import torch", id="torch in the language"),
+        pytest.param("elman.autodiff.adjoint", "def f():\n    import numpy", id="a library inside a function"),
+        pytest.param("elman.cells.lstm", "from elman.autodiff import adjoint", id="a cell that knows its gradient"),
+        pytest.param("elman.expr.graph", "from elman.autodiff.program import Program", id="upwards"),
+        pytest.param("elman.expr.graph", "from ..autodiff import program", id="upwards, relatively"),
+        pytest.param("elman.backends.reference", "from elman import nn", id="upwards, from the top"),
+        pytest.param("elman.backends.reference", "import elman\nelman.nn.LSTM", id="upwards, through the top"),
+        pytest.param("elman.ops", "import importlib\nimportlib.import_module('elman.nn')", id="upwards, by name"),
+        pytest.param("elman.backends.reference", "import llvmlite", id="llvmlite outside its file"),
+        pytest.param("elman.backends.llvm_emit", "from elman.backends import triton_emit", id="one backend in another"),
+        pytest.param(
+            "elman.backends.llvm", "from elman.backends.triton_emit import x", id="one backend's parts in another"
+        ),
+        pytest.param("elman.tasks.generate", "from elman.tasks.classify import train", id="one recipe in another"),
+        pytest.param("elman.flow", "import matplotlib.pyplot", id="matplotlib at the top of a file"),
+        pytest.param("elman.cli", "import torch", id="torch in the command line"),
+        pytest.param("elman", "from elman.nn import LSTM", id="the top loads a layer that needs torch"),
+        pytest.param("elman.nn.layers", "import pandas", id="a library that nobody agreed to"),
+    ],
+)
+def test_a_planted_violation_is_found(module: str, source: str) -> None:
+    assert len(violations(source, module)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        pytest.param(
+            "elman.backends.llvm", "import llvmlite, torch\nfrom elman.backends import llvm_emit", id="its own file"
+        ),
+        pytest.param("elman.flow", "def plot():\n    import matplotlib.pyplot as plt", id="inside a function"),
+        pytest.param("elman.cells.lstm", "from elman import cell, sigmoid", id="the language from the top"),
+        pytest.param(
+            "elman.tasks.generate", "from elman.tasks.training import train\nimport elman\nelman.nn", id="above"
+        ),
+        pytest.param("elman.nn.layers", "from . import streams\nfrom ..errors import ShapeError", id="relatively"),
+    ],
+)
+def test_what_is_allowed_is_not_reported(module: str, source: str) -> None:
+    assert violations(source, module) == []
+
+
+def test_every_file_of_the_package_belongs_to_a_layer() -> None:
+    names = {module_name(path).split(".")[1] for path in sources(PACKAGE) if path != PACKAGE / "__init__.py"}
+    assert names - LEVEL.keys() == set()
+    assert len(names) >= 8
+
+
+@pytest.mark.parametrize(
+    "path", sources(*(ROOT / name for name in ("src", "tests", "bench", "examples"))), ids=lambda p: p.name
+)
+def test_a_file_is_short_named_and_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MOST_LINES
+    words = {word for part in path.relative_to(ROOT).with_suffix("").parts for word in part.split("_")}
+    assert not words & FORBIDDEN_NAMES
+    assert ast.get_docstring(ast.parse(text)), "a file begins by saying what it is for"
+    assert not re.search(r"\b(TODO|FIXME|XXX)\b", text) or path == Path(__file__)
+
+
+def test_every_folder_of_the_package_opens_with_a_chapter() -> None:
+    folders = {path.parent for path in sources(PACKAGE)}
+    for folder in folders:
+        chapter = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+        assert len(chapter.split()) >= 20, f"{folder.name}: the chapter is missing or a mere title"
+        assert ">>>" in chapter, f"{folder.name}: the chapter has no worked example"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("import elman", id="import elman"),
+        pytest.param("import elman.cells; elman.cells.names(); print(elman.cells.lstm.equations())", id="elman.cells"),
+        pytest.param("import elman.autodiff", id="elman.autodiff"),
+    ],
+)
+def test_the_language_loads_the_standard_library_alone(code: str) -> None:
+    listing = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    before = _python("-c", listing).split()
+    after = _python("-c", f"{code}\n{listing}").splitlines()[-1].split()
+    assert {name for name in set(after) - set(before) if name not in sys.stdlib_module_names} == {"elman"}
+
+
+def test_help_answers_in_half_a_second_and_does_not_load_torch() -> None:
+    program = "import sys; from elman.cli import main\ntry: main(['--help'])\nfinally: print('torch' in sys.modules)"
+    took = []
+    for _ in range(5):
+        # Processor time: the tests beside this one must not decide how fast it was.
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        said = _python("-m", "elman", "--help")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        assert "train" in said
+    assert min(took) < 0.5
+    assert _python("-c", program).splitlines()[-1] == "False"
+
+
+def _python(*args: str) -> str:
+    return subprocess.run([sys.executable, *args], check=True, capture_output=True, text=True, cwd=ROOT).stdout
