@@ -35,6 +35,12 @@ _SUFFIX = ".elman.safetensors"
 
 _COMMANDS = ("train", "generate", "evaluate", "cells")
 _GROUPS = ("Model", "Text", "Training")
+_ENDED = {
+    "epochs": "all epochs done",
+    "patience": "ended because it no longer got better",
+    "time budget": "ended by the time budget",
+    "interrupted": "interrupted",
+}
 _METAVARS = {int: "N", float: "X", str: "TIME"}
 
 
@@ -63,9 +69,6 @@ def main() -> None:
         _fail(error, WRONG_INPUT)
     except (BackendError, ElmanError) as error:
         _fail(error, FAILED)
-    except BrokenPipeError:
-        # Whoever reads (such as `head`) has what it wanted; flushing the rest at exit would only complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: ElmanError, code: int) -> None:
@@ -162,9 +165,14 @@ def train_generate(
     from elman.tasks import generate
 
     target = output or _default_target(data[0])
-    model = generate.train(
-        data, cell=cell, sizes=_parse_sizes(size), output=target, force=force, quiet=quiet, **options
-    )
+    try:
+        model = generate.train(
+            data, cell=cell, sizes=_parse_sizes(size), output=target, force=force, quiet=quiet, **options
+        )
+    except KeyboardInterrupt:
+        state = "is as it was last written" if target.exists() else "was not written"
+        sys.stderr.write(f"elman: interrupted; {target} {state}\n")
+        raise typer.Exit(INTERRUPTED) from None
     _report_training(model, target, json)
     if model.stopped == "interrupted":
         sys.stderr.write(f"elman: interrupted; the best model so far is kept in {target}\n")
@@ -192,11 +200,15 @@ def generate(
         prompt, length=length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
     )
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.stdout.write(prompt)
-    for character in characters:
-        sys.stdout.write(character)
-        sys.stdout.flush()
-    sys.stdout.write("\n")
+    try:
+        sys.stdout.write(prompt)
+        for character in characters:
+            sys.stdout.write(character)
+            sys.stdout.flush()
+        sys.stdout.write("\n")
+    except BrokenPipeError:
+        # Whoever reads (such as `head`) has what it wanted; flushing the rest at exit would only complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.command()
@@ -277,7 +289,7 @@ def _report_training(model: "TrainedModel", target: Path, json: bool) -> None:
     _print_rows(
         ("model", f"{target}  ({target.stat().st_size / 1e6:.1f} MB, {model.parameters:,} parameters)"),
         ("validation", measured),
-        ("training", f"{metrics['updates']} updates in {format_duration(model.seconds)}, stopped by {model.stopped}"),
+        ("training", f"{metrics['updates']} updates in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"),
         ("next", f"elman generate {target}"),
     )
 
