@@ -137,7 +137,7 @@ def test_missing_files_and_folders_are_named(tmp_path):
 def test_a_target_is_free_or_a_model_that_may_be_replaced(tmp_path):
     check_target(tmp_path / "new", force=False)
     some_model().write(tmp_path / "m")
-    with pytest.raises(DataError, match="m exists. Give --force"):
+    with pytest.raises(DataError, match=r"m exists\. Give --force"):
         check_target(tmp_path / "m", force=False)
     check_target(tmp_path / "m", force=True)
     (tmp_path / "book.txt").write_text("text")
@@ -146,5 +146,5 @@ def test_a_target_is_free_or_a_model_that_may_be_replaced(tmp_path):
             check_target(tmp_path / "book.txt", force=force)
         with pytest.raises(DataError, match="is a folder"):
             check_target(tmp_path, force=force)
-        with pytest.raises(DataError, match="no/where does not exist. Make it first: mkdir -p"):
+        with pytest.raises(DataError, match=r"no/where does not exist\. Make it first: mkdir -p"):
             check_target(tmp_path / "no" / "where" / "m", force=force)

@@ -41,7 +41,7 @@ def test_values_outside_their_range_are_refused(options, message):
 
 
 def test_an_unknown_option_suggests_the_nearest():
-    with pytest.raises(ConfigError, match="no option 'hiden'. Did you mean hidden?"):
+    with pytest.raises(ConfigError, match=r"no option 'hiden'\. Did you mean hidden\?"):
         Settings.of({"hiden": 3})
     with pytest.raises(ConfigError, match="There are: "):
         Settings.of({"qqq": 3})

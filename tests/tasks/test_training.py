@@ -27,6 +27,8 @@ class Point(nn.Module):
 
 @dataclass
 class Ear(QuietProgress):
+    """Remember what was said."""
+
     notes: list[str] = field(default_factory=list)
     norms: list[float] = field(default_factory=list)
 
