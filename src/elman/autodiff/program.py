@@ -96,7 +96,6 @@ class Program:
         return (derive, (self.cell, self.bias))
 
 
-@lru_cache(maxsize=512)
 def derive(cell: Cell, bias: bool = True) -> Program:
     """Derive a cell's program from its equations.
 
@@ -107,6 +106,11 @@ def derive(cell: Cell, bias: bool = True) -> Program:
     Returns:
         The program, the same object for the same cell.
     """
+    return _derive(cell, bias)
+
+
+@lru_cache(maxsize=512)
+def _derive(cell: Cell, bias: bool) -> Program:
     biases = {m for p in cell.parameters if p.role == "bias" for m in p.members}
     step = cell.graph if bias else without(cell.graph, biases)
     parameters = tuple(p for p in cell.parameters if bias or p.role != "bias")

@@ -186,6 +186,8 @@ class Expr:
         return self._builder.apply("abs", self)
 
     def __pow__(self, exponent: Any) -> "Expr":
+        if not isinstance(exponent, Expr) and exponent == 0:
+            self._builder.fail("`**` whose exponent is 0", "It is 1 for every value.", "Write 1.")
         if isinstance(exponent, Expr) or not isinstance(exponent, (int, float)) or not math.isfinite(exponent):
             self._builder.fail(
                 "`**` has an exponent that is not a finite number",

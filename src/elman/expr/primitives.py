@@ -57,7 +57,7 @@ def _sigmoid(x: float) -> float:
 
 
 def _exp(x: float) -> float:
-    return math.exp(x) if x < 709.0 else math.inf
+    return math.inf if x > 709.0 else math.exp(x)
 
 
 def _divide(a: float, b: float) -> float:
@@ -109,8 +109,10 @@ def _expand_power(x: Expr, p: Expr | float) -> Expr:
 
 def _derive_power(d: Expr, _y: Expr, x: Expr, p: Expr) -> Values:
     exponent = number(p)
-    if exponent is None or exponent == 0:
-        return (None, None)
+    if exponent is None:
+        raise AssertionError("verified: the exponent is a constant")
+    if exponent == 1:
+        return (d, None)
     return (d * (exponent * x ** (exponent - 1)), None)
 
 

@@ -1,0 +1,161 @@
+"""Every cell against its paper, read a second time: written in NumPy, one matrix a gate, one example at a time."""
+
+import numpy as np
+import pytest
+import torch
+from tolerances import assert_close
+
+import elman
+from elman import cells
+from elman.errors import CellError
+
+T, B, I, H, P = 5, 3, 7, 11, 2
+
+
+def sigma(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def simple(activation):
+    def step(p, x, h):
+        return (activation(p["W"] @ x + p["U"] @ h + p["b"]),)
+
+    return step
+
+
+def long_short_term_memory(peephole=False, projected=False):
+    def step(p, x, h, c):
+        def see(gate, cell_state):
+            return p["p." + gate] * cell_state if peephole else 0.0
+
+        inputs = sigma(p["W.i"] @ x + p["U.i"] @ h + see("i", c) + p["b.i"])
+        forget = sigma(p["W.f"] @ x + p["U.f"] @ h + see("f", c) + p["b.f"])
+        new = inputs * np.tanh(p["W.g"] @ x + p["U.g"] @ h + p["b.g"]) + forget * c
+        out = sigma(p["W.o"] @ x + p["U.o"] @ h + see("o", new) + p["b.o"]) * np.tanh(new)
+        return (p["R"] @ out if projected else out), new
+
+    return step
+
+
+def gated_unit(p, x, h):
+    # Cho et al. 2014: z weighs the old state, and the reset gate acts on the product
+    r = sigma(p["W.r"] @ x + p["U.r"] @ h + p["b.r"])
+    z = sigma(p["W.z"] @ x + p["U.z"] @ h + p["b.z"])
+    candidate = np.tanh(p["W.n"] @ x + p["b.n"] + r * (p["U.n"] @ h + p["d.n"]))
+    return (z * h + (1 - z) * candidate,)
+
+
+def minimal_unit(p, x, h):
+    # Zhou et al. 2016: the forget gate weighs the candidate
+    f = sigma(p["W.f"] @ x + p["U.f"] @ h + p["b.f"])
+    return ((1 - f) * h + f * np.tanh(p["W.n"] @ x + p["U.n"] @ (f * h) + p["b.n"]),)
+
+
+PAPERS = {
+    "elman": simple(np.tanh),
+    "elman_relu": simple(lambda a: np.maximum(a, 0)),
+    "elman_sigmoid": simple(sigma),
+    "lstm": long_short_term_memory(),
+    "lstm_projected": long_short_term_memory(projected=True),
+    "lstm_peephole": long_short_term_memory(peephole=True),
+    "gru": gated_unit,
+    "mgu": minimal_unit,
+}
+
+
+def members(layer):
+    """Cut a layer's stacked parameters into the matrices and vectors of the paper."""
+    found = {}
+    for parameter in layer.program.parameters:
+        whole = getattr(layer, parameter.name + "_l0").detach().numpy()
+        parts = np.split(whole, len(parameter.members))
+        found.update(zip(parameter.members, parts, strict=True))
+    return found
+
+
+def by_hand(name, layer, x, states, lengths):
+    """Run every example by itself with the paper's equations."""
+    outputs = np.zeros((T, B, states[0].shape[-1]))
+    final = [s.numpy().copy() for s in states]
+    for b in range(B):
+        state = [s[b] for s in final]
+        for t in range(lengths[b]):
+            state = PAPERS[name](members(layer), x[t, b].numpy(), *state)
+            outputs[t, b] = state[0]
+        for s, value in zip(final, state, strict=True):
+            s[b] = value
+    return torch.from_numpy(outputs), [torch.from_numpy(f) for f in final]
+
+
+@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("lengths", [[5, 5, 5], [3, 0, 5]])
+def test_every_cell_computes_what_its_paper_says(name, lengths):
+    sizes = {"h": P} if name == "lstm_projected" else None
+    layer = elman.nn.Recurrent(cells.find(name), I, H, sizes=sizes, dtype=torch.float64)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(T, B, I, dtype=torch.float64)
+    states = [torch.randn(B, n, dtype=torch.float64) for n in layer.state_sizes]
+    given = states[0][None] if len(states) == 1 else tuple(s[None] for s in states)
+    output, final = layer(x, given, lengths=lengths)
+    expected, expected_final = by_hand(name, layer, x, states, lengths)
+    assert_close("output", output.detach(), expected)
+    for found, right in zip([final] if len(states) == 1 else final, expected_final, strict=True):
+        assert_close("final state", found[0].detach(), right)
+
+
+def test_every_cell_of_the_zoo_is_listed_once_with_a_source():
+    assert set(cells.names()) == set(PAPERS)
+    for name in cells.names():
+        found = cells.find(name)
+        assert found is getattr(cells, name)
+        assert found.name == name
+        first = found.doc.splitlines()[0]
+        assert any(str(year) in first for year in range(1980, 2027)), f"{name} names no source"
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_the_gradients_of_every_cell_pass_the_public_checker(name):
+    report = elman.testing.check_gradients(cells.find(name))
+    assert report.worst < 1e-6
+    assert report.checked > 100
+    assert report.skipped < report.checked / 10
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lsmt", "Did you mean lstm?"),
+        ("", "There are: elman, "),
+        ("none.py:cell", "there is no file none.py"),
+        ("cell.py", "Write cell.py:NAME"),
+    ],
+)
+def test_an_unknown_cell_is_refused_with_what_there_is(name, message):
+    with pytest.raises(CellError) as caught:
+        cells.find(name)
+    assert message in str(caught.value)
+
+
+def test_a_cell_is_found_in_a_file_and_failures_name_its_line(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from elman import cell, sigmoid, tanh\n"
+        "import neighbour\n"
+        "@cell\n"
+        "def light(x, h, *, W, U, b):\n"
+        "    z = sigmoid(W.z @ x + U.z @ h + b.z)\n"
+        "    return (1 - z) * tanh(W.n @ x + U.n @ h + b.n) + z * h\n"
+        "number = 3\n"
+    )
+    (tmp_path / "neighbour.py").write_text("")
+    assert cells.find(f"{file}:light").states == ("h",)
+    for name, message in [("lihgt", "Did you mean light?"), ("number", "is a int, not a cell")]:
+        with pytest.raises(CellError, match=message.replace("?", r"\?")):
+            cells.find(f"{file}:{name}")
+    file.write_text("\n\nraise RuntimeError('no')\n")
+    with pytest.raises(CellError, match="line 3: RuntimeError: no"):
+        cells.find(f"{file}:light")
+    file.write_text("def (:\n")
+    with pytest.raises(CellError, match="line 1: SyntaxError"):
+        cells.find(f"{file}:light")

@@ -1,0 +1,122 @@
+"""The checker itself: it passes what is right, and names the parameter, the time step and the error of what is wrong."""
+
+import dataclasses
+import re
+
+import pytest
+
+import elman
+from elman import cell, maximum, relu
+from elman.autodiff import program as programs
+from elman.expr.primitives import PRIMITIVES
+from elman.testing import GradientError, check_gradients, gradients, random_cell
+
+
+@pytest.fixture
+def without_memory():
+    """Derive every program anew, before and after a planted fault."""
+    programs._derive.cache_clear()
+    yield
+    programs._derive.cache_clear()
+
+
+def plant(monkeypatch, op, factor):
+    """Put a derivative off by a factor."""
+    row = PRIMITIVES[op]
+
+    def wrong(d, y, *args):
+        return tuple(None if v is None else v * factor for v in row.derivative(d, y, *args))
+
+    monkeypatch.setitem(PRIMITIVES, op, dataclasses.replace(row, derivative=wrong))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_random_cells_pass(seed):
+    report = check_gradients(random_cell(seed), seed=seed)
+    assert report.worst < 1e-6
+    assert report.skipped < report.checked / 5
+
+
+def test_random_cells_use_every_primitive_and_differ():
+    drawn = [random_cell(seed) for seed in range(100)]
+    used = {n.op for c in drawn for n in c.graph.nodes}
+    assert set(PRIMITIVES) - {"log1p", "equal"} <= used
+    assert len({c.equations() for c in drawn}) == 100
+    assert {len(c.states) for c in drawn} == {1, 2, 3}
+    assert any(len(programs.derive(c).forward.stages) > 3 for c in drawn)
+    assert any(c.ties for c in drawn)
+    assert any({s for n in c.graph.nodes for s in n.shape} - {"input", "hidden", "1"} for c in drawn)
+
+
+@pytest.mark.parametrize("op", ["tanh", "sigmoid", "mul"])
+def test_a_derivative_off_by_a_twentieth_of_a_percent_is_found(op, monkeypatch, without_memory):
+    check_gradients(elman.cells.lstm)
+    programs._derive.cache_clear()
+    plant(monkeypatch, op, 1.0005)
+    with pytest.raises(GradientError, match=r"lstm: the gradient of .* is off by"):
+        check_gradients(elman.cells.lstm)
+
+
+def test_the_message_names_parameter_number_time_step_and_setting(monkeypatch, without_memory):
+    plant(monkeypatch, "sigmoid", 1.01)
+    with pytest.raises(GradientError) as caught:
+        check_gradients(elman.cells.lstm)
+    message = str(caught.value)
+    assert re.search(r"lstm: the gradient of x is off by \d\.\d+e-0\d \(tolerance 1e-06\)", message)
+    assert re.search(r"Worst at x\[\d, \d, \d\]: \S+ from the mirror, \S+ from differences", message)
+    assert re.search(r"It is the input of time step \d\.", message)
+    assert re.search(r"Run forward, lengths \[.*\], x \(\d, 3, \d\), h \(3, \d\)", message)
+
+
+def test_for_a_parameter_the_worst_time_step_is_named(monkeypatch, without_memory):
+    from elman.backends import reference
+
+    right = reference.run_mirror
+
+    def lost_step(program, x, states, parameters, valid, reverse, saved, d_output, d_final, needs_input=True):
+        d_x, d_states, gradients = right(
+            program, x, states, parameters, valid, reverse, saved, d_output, d_final, needs_input
+        )
+        return d_x, d_states, [g * (1.001 if p.name == "U" else 1) for g, p in zip(gradients, program.parameters, strict=True)]
+
+    monkeypatch.setattr(reference, "run_mirror", lost_step)
+    with pytest.raises(GradientError) as caught:
+        check_gradients(elman.cells.gru)
+    assert re.search(r"the gradient of U\.[rzn] is off by 9\.\d+e-04", str(caught.value))
+    assert re.search(r"The share of time step \d is off most", str(caught.value))
+
+
+def test_a_sum_over_time_that_misses_a_step_is_told_from_a_wrong_step(monkeypatch):
+    from elman.backends import reference
+
+    right = reference.run_mirror
+
+    def forgetful(program, x, *rest, **keywords):
+        d_x, d_states, gradients = right(program, x, *rest, **keywords)
+        scale = 0.9 if x.shape[0] > 1 else 1.0
+        return d_x, d_states, [g * scale if p.name == "b" else g for g, p in zip(gradients, program.parameters, strict=True)]
+
+    monkeypatch.setattr(reference, "run_mirror", forgetful)
+    with pytest.raises(GradientError, match="Each time step's share is right; their sum over time is not"):
+        check_gradients(elman.cells.elman)
+
+
+def test_numbers_whose_perturbation_crosses_a_kink_are_skipped_and_counted(monkeypatch):
+    @cell
+    def kinked(x, h, *, W, v):
+        # linear in each number between its kinks, so that even a large step gives exact differences there
+        return relu(W @ x) + abs(v) + maximum(h, 0.5)
+
+    monkeypatch.setattr(gradients, "DIFFERENCE", 0.1)
+    report = check_gradients(kinked)
+    assert report.worst < 1e-6
+    assert 0 < report.skipped < report.checked
+
+
+def test_a_value_that_is_not_finite_is_no_pass():
+    @cell
+    def infinite(x, h, *, W):
+        return elman.log(W @ x + h)
+
+    with pytest.raises(GradientError, match="not finite"):
+        check_gradients(infinite)
