@@ -41,7 +41,7 @@ class Configuration:
     lengths: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        options = "-".join(f"{name}={value}" for name, value in self.options.items())
+        options = "-".join(f"{name}:{value}" for name, value in self.options.items())
         states = "states" if self.states_given else "zeros"
         return f"{self.seed}-{self.kind}-{self.form}-{str(self.dtype).removeprefix('torch.')}-{states}-{options}"
 

@@ -24,11 +24,6 @@ RELATIVE: dict[torch.dtype, float] = {
     torch.float16: 4e-3,
 }
 
-CENTRAL_DIFFERENCE: dict[torch.dtype, float] = {
-    # With h = 1e-6, truncation is h² f''' ≈ 1e-12, cancellation eps / h ≈ 2e-10; a derivative off by 0.1 % gives 1e-3.
-    torch.float64: 1e-7,
-}
-
 
 def distance(ours: Tensor, other: Tensor) -> float:
     """Measure ‖ours − other‖ / ‖other‖ in float64, or ‖ours‖ where `other` is zero.

@@ -232,6 +232,7 @@ class _Run:
         self.updates = None if epochs is None else epochs * updates_per_epoch
         self._every = min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY)
         self._start = time.perf_counter()
+        self._tenths = 0
         self._characters = 0
         self._weight = 0.0
         self._mean = 0.0
@@ -273,7 +274,11 @@ class _Run:
             self.outcome.training_loss = self._mean / self._weight
 
     def wants_validation(self) -> bool:
-        return self.outcome.updates % self._every == 0 or self.over()
+        """Say whether it is time: every so many updates, at each tenth of a time budget, and at the end."""
+        tenths = math.floor(10 * self.share()) if self._budget is not None else 0
+        reached = tenths > self._tenths
+        self._tenths = tenths
+        return self.outcome.updates % self._every == 0 or reached or self.over()
 
     def moment(self) -> Moment:
         share, elapsed = self.share(), self.elapsed()

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from elman.autodiff.program import Program, derive, schedule
-from elman.autodiff.simplify import STATIC, ranks
 from elman.backends import reference
 from elman.errors import ElmanError
 from elman.expr import Cell, Graph, Node
@@ -148,10 +147,9 @@ def _mirror(case: _Case) -> dict[str, Tensor]:
 def _watch(program: Program) -> Program:
     """Save, instead of what the mirror needs, the outcome of every comparison: it changes where a kink is crossed."""
     nodes = list(program.graph.nodes)
-    rank = ranks(program.graph)
     forward = program.graph.ancestors(program.graph.output[s] for s in program.states)
-    found = [i for i in forward if nodes[i].is_mask and rank[i] > STATIC]
-    for index in [i for i in forward if nodes[i].op == "maximum" and rank[i] > STATIC]:
+    found = [i for i in forward if nodes[i].is_mask]
+    for index in [i for i in forward if nodes[i].op == "maximum"]:
         found.append(len(nodes))
         nodes.append(Node("less", nodes[index].args, nodes[index].shape, is_mask=True))
     graph = Graph(tuple(nodes), program.graph.outputs)
