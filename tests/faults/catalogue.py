@@ -1,0 +1,183 @@
+"""List faults to plant: in which file, which text becomes which, and which tests must notice.
+
+Each is a mistake that somebody has made, or that a suite is known to overlook: PyTorch's own stays green when the
+output of its recurrent layers is doubled. The text must occur exactly once, so that a fault cannot quietly stop being
+planted.
+"""
+
+from dataclasses import dataclass
+
+AGAINST_TORCH = "tests/nn/test_against_torch.py"
+EDGES = "tests/nn/test_edges.py"
+MODULES = "tests/nn/test_drop_in_modules.py"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One mistake.
+
+    Attributes:
+        name: what is wrong with the package once it is planted.
+        file: below `src/elman`.
+        text: stands there exactly once.
+        instead: what takes its place.
+        tests: a test file.
+        only: pytest's `-k` expression; of these tests at least one must fail.
+    """
+
+    name: str
+    file: str
+    text: str
+    instead: str
+    tests: str = AGAINST_TORCH
+    only: str = "every_gradient"
+
+
+_GRU_RESET = "    r = sigmoid(weight_ih.r @ x + bias_ih.r + weight_hh.r @ h + bias_hh.r)\n"
+_GRU_UPDATE = "    z = sigmoid(weight_ih.z @ x + bias_ih.z + weight_hh.z @ h + bias_hh.z)\n"
+
+FAULTS = (
+    Fault(
+        "two gates stand in the wrong order",
+        "cells/torch_layers.py",
+        _GRU_RESET + _GRU_UPDATE,
+        _GRU_UPDATE + _GRU_RESET,
+        only="every_gradient and GRU",
+    ),
+    Fault(
+        "the hidden-to-hidden matrix is not transposed on the way back",
+        "backends/reference_calls.py",
+        "return [Call(torch.matmul, (vectors[0], matrix), (index,))]",
+        "return [Call(lambda v, m: v @ (m.T if m.shape[0] == m.shape[1] else m), (vectors[0], matrix), (index,))]",
+        only="every_gradient and RNN",
+    ),
+    Fault(
+        "the output of the last step is lost",
+        "backends/reference.py",
+        "output = torch.stack(outputs)\n",
+        "output = torch.stack([*outputs[:-1], torch.zeros_like(outputs[-1])])\n",
+    ),
+    Fault(
+        "the output is doubled",
+        "backends/reference.py",
+        "output = torch.stack(outputs)\n",
+        "output = 2 * torch.stack(outputs)\n",
+    ),
+    Fault(
+        "the final state is that of the step before the last",
+        "backends/reference.py",
+        "outputs[t], carried = new[0], new\n",
+        "outputs[t], carried = new[0], carried if t == (0 if reverse else length - 1) else new\n",
+    ),
+    Fault(
+        "the initial h and c are swapped",
+        "nn/stack.py",
+        "for state in states]\n",
+        "for state in reversed(states)]\n",
+        only="every_gradient and LSTM and not proj_size and -states-",
+    ),
+    Fault(
+        "the directions take each other's initial state",
+        "nn/stack.py",
+        "state[k * len(directions) + d]",
+        "state[k * len(directions) + len(directions) - 1 - d]",
+        only="every_gradient and -states- and bidirectional:True",
+    ),
+    Fault(
+        "the reverse direction is not reversed",
+        "nn/stack.py",
+        "reverse=d == 1",
+        "reverse=False",
+        only="every_gradient and bidirectional:True",
+    ),
+    Fault(
+        "padding changes the state",
+        "backends/reference.py",
+        "new = [torch.where(valid[t], value, old) for value, old in zip(new, carried, strict=True)]",
+        "new = [value + 0 * old for value, old in zip(new, carried, strict=True)]",
+        only="every_gradient and lengths",
+    ),
+    Fault(
+        "padding stops the adjoint of the final state",
+        "backends/reference.py",
+        "carried = [torch.where(valid[t], value, d) for value, d in zip(carried, arrived, strict=True)]",
+        "carried = [torch.where(valid[t], value, zero) for value, d in zip(carried, arrived, strict=True)]",
+        only="every_gradient and lengths",
+    ),
+    Fault(
+        "what lies beyond a length reaches the gradients",
+        "ops.py",
+        "x = _fill_padding(x, valid)",
+        "x = x + 0",
+        tests=EDGES,
+        only="beyond_a_length",
+    ),
+    Fault(
+        "the derivative of tanh is off by 0.1 %",
+        "expr/primitives.py",
+        "(d * (1 - y * y),)",
+        "(1.001 * d * (1 - y * y),)",
+        only="every_gradient and float64",
+    ),
+    Fault(
+        "the derivative of sigmoid is off by 0.1 %",
+        "expr/primitives.py",
+        "(d * (y * (1 - y)),)",
+        "(0.999 * d * (y * (1 - y)),)",
+        only="every_gradient and float64 and GRU",
+    ),
+    Fault(
+        "the gradient of the biases is dropped",
+        "backends/reference_calls.py",
+        "whole = d.flatten(0, 1).sum(0)",
+        "whole = 0 * d.flatten(0, 1).sum(0)",
+        only="every_gradient and bias:True",
+    ),
+    Fault(
+        "the gradient of the biases misses the first step",
+        "backends/reference_calls.py",
+        "whole = d.flatten(0, 1).sum(0)",
+        "whole = d[1:].flatten(0, 1).sum(0)",
+        only="every_gradient and bias:True",
+    ),
+    Fault(
+        "the gradient of the matrices misses the last step",
+        "backends/reference_calls.py",
+        "d.flatten(0, 1).T @ v.flatten(0, 1)",
+        "d[:-1].flatten(0, 1).T @ v[:-1].flatten(0, 1)",
+    ),
+    Fault(
+        "the adjoint that the caller gives for the final state is ignored",
+        "backends/reference.py",
+        "carried = list(d_final)",
+        "carried = [torch.zeros_like(d) for d in d_final]",
+    ),
+    Fault(
+        "the adjoint is not carried from step to step",
+        "backends/reference.py",
+        "arrived = [carried[0] + d_output[t], *carried[1:]]",
+        "arrived = [d_output[t], *carried[1:]]",
+    ),
+    Fault(
+        "dropout acts behind the last layer too",
+        "nn/stack.py",
+        " and k < len(layers) - 1",
+        "",
+        only="every_gradient and dropout",
+    ),
+    Fault(
+        "dropout acts in evaluation",
+        "nn/stack.py",
+        "if training and dropout > 0",
+        "if dropout > 0",
+        tests=MODULES,
+        only="dropout_acts_in_training_only",
+    ),
+    Fault(
+        "the final states of a packed batch stay in the packed order",
+        "nn/torch_layers.py",
+        "_form(permute(final, input.unsorted_indices))",
+        "_form(final)",
+        only="every_gradient and packed_unsorted",
+    ),
+)

@@ -1,0 +1,45 @@
+"""Run tests on many copies of the package, importing torch only once.
+
+A line on standard input is JSON: the folder that holds a copy of the package, the file that takes what pytest says, and
+pytest's arguments. Each is run in a child process, forked from this one, in which the package was never imported. The
+answer is pytest's exit code, one a line.
+"""
+
+import json
+import os
+import sys
+
+import pytest
+
+# What takes long is imported before the children part; sympy, because torch's first backward pass imports it.
+import sympy  # noqa: F401
+import torch  # noqa: F401
+
+NOT_THE_COPY = 99
+
+
+def serve() -> None:
+    for line in sys.stdin:
+        folder, report, arguments = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os._exit(run(folder, report, arguments))
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def run(folder: str, report: str, arguments: list[str]) -> int:
+    """Test the copy in `folder`, and make sure that it is the copy which is tested."""
+    with open(report, "w", encoding="utf-8") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    sys.path.insert(0, folder)
+    code = int(pytest.main(arguments))
+    sys.stdout.flush()
+    tested = sys.modules["elman"].__file__ or ""
+    return code if tested.startswith(folder) else NOT_THE_COPY
+
+
+if __name__ == "__main__":
+    serve()
