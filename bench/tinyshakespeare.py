@@ -2,9 +2,9 @@
 
     python bench/tinyshakespeare.py PATH_TO/input.txt [--time-budget 15m] [--cell lstm] [--hidden 256] …
 
-Further options are those of `elman train generate`, with the same names. The validation text chooses the weights that are
-kept, as is usual on this set; there is no third part. The loss is measured once more at the end, with one stream and the
-state carried over the whole of the validation text.
+Further options are those of `elman train generate`, with the same names. The validation text chooses the weights that
+are kept, as is usual on this set; there is no third part. The loss is measured once more at the end, with one stream,
+and the state carried over the whole of the validation text.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import os
 import platform
 import tempfile
 from pathlib import Path
+from typing import get_args
 
 import torch
 
@@ -28,7 +29,8 @@ def main() -> None:
     parser.add_argument("text", type=Path, help="input.txt of tinyshakespeare")
     parser.add_argument("--cell", default="lstm")
     for row in dataclasses.fields(Settings):
-        parser.add_argument(f"--{row.name.replace('_', '-')}", type=read_number)
+        kinds = get_args(row.type) or (row.type,)
+        parser.add_argument(f"--{row.name.replace('_', '-')}", type=next(k for k in kinds if k is not type(None)))
     given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
     text_file, cell = given.pop("text"), given.pop("cell")
     options = {"validation": 0.1, "sample_every": 0, **given}
@@ -43,19 +45,7 @@ def main() -> None:
     print(f"options     cell={cell}, {', '.join(f'{name}={value}' for name, value in options.items())}")
     print(f"parameters  {model.parameters:,}")
     print(f"training    {model.metrics['updates']} updates in {model.seconds:.0f} s, ended by {model.stopped}")
-    print(
-        f"validation  {found.loss:.4f} nats per character ({found.bits_per_character:.4f} bits), {found.characters} of them"
-    )
-
-
-def read_number(text: str) -> int | float | str:
-    """Read a number where it is one; the settings know which is wanted."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    print(f"validation  {found.loss:.4f} nats per character ({found.bits_per_character:.4f} bits)")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
 app = typer.Typer(
     cls=_InOrderOfUse,
     help="Recurrent neural networks from their equations: train one on your text, and let it write.",
-    epilog="Start with: [bold]elman train generate book.txt[/], then [bold]elman generate book.elman.safetensors[/]",
+    epilog="Start with: [bold]elman train generate book.txt[/]",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -139,6 +139,15 @@ def _fit(
     trainer = Trainer(model.module, settings, progress)
     streams = Streams(trainer.fabric.to_device(training), _choose_batch(len(training), settings))
     held = trainer.fabric.to_device(held_out)
+    updates_per_epoch = len(truncation_windows(streams.steps, settings.window))
+    progress.note(
+        f"{len(training) + len(held_out):,} characters, {len(model.vocabulary)} different; the last {len(held_out):,} "
+        f"are held out for validation"
+    )
+    progress.note(
+        f"{model.parameters:,} parameters; an epoch is {updates_per_epoch:,} updates of {streams.batch} streams × "
+        f"{min(settings.window, streams.steps)} steps"
+    )
     if streams.steps < settings.window:
         progress.note(
             f"each of the {streams.batch} streams has {streams.steps} steps, fewer than the window of {settings.window}"
@@ -159,7 +168,6 @@ def _fit(
         if samples.wanted(moment):
             progress.sample("".join(model.generate(length=_SAMPLE_LENGTH, seed=settings.seed)))
 
-    updates_per_epoch = len(truncation_windows(streams.steps, settings.window))
     return trainer.fit(losses, updates_per_epoch, validate if len(held) else None, validated)
 
 

@@ -20,9 +20,10 @@ from rich.text import Text
 from elman.tasks.duration import format_duration
 
 _SECONDS_BETWEEN_PLAIN_LINES = 30.0
-_NARROWEST_BAR = 6
+_NARROWEST_BAR = 5
 _WIDEST_BAR = 40
 _REFRESH_PER_SECOND = 8
+_ROOM_FOR_CTRL_C = 3  # a terminal echoes ^C; on a full line it would start another, which is then never cleared
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class ConsoleProgress:
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self._print(Text(f"note: {printable(text)}", style="yellow"))
+        self._print(Text(printable(text)))
 
     def _print(self, line: Text) -> None:
         self._last_line = time.monotonic()
@@ -168,7 +169,7 @@ class ConsoleProgress:
         if self._moment is None:
             return Text("starting …", style="dim")
         pieces = self._moment.pieces()
-        room = self._console.width
+        room = self._console.width - _ROOM_FOR_CTRL_C
         while len(pieces) > 1 and len("  ".join(pieces)) + _NARROWEST_BAR + 2 > room:
             pieces.pop()
         words = "  ".join(pieces)
