@@ -50,7 +50,9 @@ def run(
         The output (T, B, size of the first state) and the final states.
     """
     if x.shape[0] == 0:
-        return x.new_zeros((0, *states[0].shape)), list(states)
+        # an empty sum over everything: no value, and gradients that exist and are zero
+        nothing = torch.stack([t.sum() for t in (x, *states, *parameters)]).sum()
+        return nothing.expand(0, *states[0].shape), list(states)
     if valid is not None:
         x = _fill_padding(x, valid)
     if torch.is_autocast_enabled(x.device.type):

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from tolerances import assert_close
 
 from elman import cell, cells, ops, sigmoid, tanh
 from elman.autodiff import derive
 from elman.backends import reference
 from elman.cells import torch_layers
 from elman.testing import random_cell
+from tolerances import assert_close
 
 T, B, I, H = 5, 3, 7, 11
 ZOO = [cells.find(n) for n in cells.names()] + [
@@ -143,7 +143,9 @@ def test_a_gated_state_without_recurrent_weights_keeps_the_gates_power():
     given["b"][H : 2 * H] = 2.0
     output, _ = ops.run(program, reference, x, [h], [given[p.name] for p in program.parameters])
     (gradient,) = torch.autograd.grad(output[-1].sum(), h)
-    assert_close("d_h0", gradient, torch.full_like(h, torch.sigmoid(torch.tensor(2.0, dtype=torch.float64)).item() ** T))
+    assert_close(
+        "d_h0", gradient, torch.full_like(h, torch.sigmoid(torch.tensor(2.0, dtype=torch.float64)).item() ** T)
+    )
 
 
 @pytest.mark.parametrize("chosen", [cells.lstm, cells.mgu, cells.elman_relu], ids=lambda c: c.name)

@@ -104,7 +104,7 @@ def test_one_program_for_a_cell_and_copies_are_the_same():
         (lambda x, y: x - 0, "x"),
         (lambda x, y: 1 * x, "x"),
         (lambda x, y: x / 1, "x"),
-        (lambda x, y: -(-x), "x"),
+        (lambda x, y: 0 - (0 - x), "x"),
         (lambda x, y: x + (-y), "x - y"),
         (lambda x, y: (-y) + x, "x - y"),
         (lambda x, y: x - (-y), "x + y"),

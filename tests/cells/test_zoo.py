@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from tolerances import assert_close
 
 import elman
 from elman import cells
 from elman.errors import CellError
+from tolerances import assert_close
 
 T, B, I, H, P = 5, 3, 7, 11, 2
 

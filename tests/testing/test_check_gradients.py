@@ -1,4 +1,4 @@
-"""The checker itself: it passes what is right, and names the parameter, the time step and the error of what is wrong."""
+"""The checker itself: it passes what is right, and names parameter, time step and error of what is wrong."""
 
 import dataclasses
 import re
@@ -77,7 +77,11 @@ def test_for_a_parameter_the_worst_time_step_is_named(monkeypatch, without_memor
         d_x, d_states, gradients = right(
             program, x, states, parameters, valid, reverse, saved, d_output, d_final, needs_input
         )
-        return d_x, d_states, [g * (1.001 if p.name == "U" else 1) for g, p in zip(gradients, program.parameters, strict=True)]
+        return (
+            d_x,
+            d_states,
+            [g * (1.001 if p.name == "U" else 1) for g, p in zip(gradients, program.parameters, strict=True)],
+        )
 
     monkeypatch.setattr(reference, "run_mirror", lost_step)
     with pytest.raises(GradientError) as caught:
@@ -94,7 +98,11 @@ def test_a_sum_over_time_that_misses_a_step_is_told_from_a_wrong_step(monkeypatc
     def forgetful(program, x, *rest, **keywords):
         d_x, d_states, gradients = right(program, x, *rest, **keywords)
         scale = 0.9 if x.shape[0] > 1 else 1.0
-        return d_x, d_states, [g * scale if p.name == "b" else g for g, p in zip(gradients, program.parameters, strict=True)]
+        return (
+            d_x,
+            d_states,
+            [g * scale if p.name == "b" else g for g, p in zip(gradients, program.parameters, strict=True)],
+        )
 
     monkeypatch.setattr(reference, "run_mirror", forgetful)
     with pytest.raises(GradientError, match="Each time step's share is right; their sum over time is not"):

@@ -57,6 +57,8 @@ def check_lengths(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
     """
     steps, batch = x.shape[:2]
     found = torch.as_tensor(lengths)
+    if found.numel() == 0:  # an empty list has no type of its own
+        found = found.long()
     if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
         raise ShapeError(f"lengths are of type {found.dtype}.\n  A length counts time steps.\n  Give whole numbers.")
     if found.shape != (batch,):

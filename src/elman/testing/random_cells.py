@@ -79,7 +79,7 @@ class _Grammar:
         self.states = states
         self.count = 0
 
-    def __call__(self, x: Expr, *before: Expr, W: Expr, v: Expr) -> tuple[Expr, ...]:  # noqa: N803 - a family's name
+    def __call__(self, x: Expr, *before: Expr, W: Expr, v: Expr) -> tuple[Expr, ...]:
         self.x, self.matrices, self.vectors = x, W, v
         self.known = [x, *before]
         self.wide = [value for name, value in zip(self.states, before, strict=True) if name not in self.own]
