@@ -29,9 +29,7 @@ def main(folder: Path = FOLDER, time_budget: str = TIME_BUDGET) -> None:
 
     heading(f"Training an LSTM on {len(text):,} characters of Python's help, for {time_budget} at most")
     print("Below: the loss, and what the model writes at that moment: noise, then words, then sentences.", flush=True)
-    model = generate.train(
-        text_file, hidden=128, batch=32, window=48, time_budget=time_budget, output=model_file, force=True
-    )
+    model = generate.train(text_file, window=48, time_budget=time_budget, output=model_file, force=True)
     if model.stopped == "interrupted":
         print(f"\nInterrupted; the best model so far is in {model_file}")
         sys.exit(130)

@@ -241,7 +241,7 @@ def cells(
         str | None, typer.Argument(metavar="NAME|FILE.py:NAME", help="show one cell", show_default=False)
     ] = None,
     input_size: Annotated[int, typer.Option("--input", help="size of the input")] = 64,
-    hidden: Annotated[int, typer.Option(help="size of the hidden state")] = 192,
+    hidden: Annotated[int, typer.Option(help="size of the hidden state")] = 256,
     layers: Annotated[int, typer.Option(help="number of layers", min=1)] = 1,
     size: _Size = None,
 ) -> None:

@@ -14,7 +14,7 @@ def test_the_demo_writes_what_it_says_and_suggests_what_works(elman, tmp_path, c
     specification = importlib.util.spec_from_file_location("demo", EXAMPLES / "demo.py")
     demo = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(demo)
-    demo.main(tmp_path / "made", time_budget="2s")
+    demo.main(tmp_path / "made", time_budget="1s")
     out, err = capsys.readouterr()
 
     assert "│" in err, "samples are shown during training"

@@ -35,7 +35,7 @@ from elman.tasks.windows import Streams, truncation_windows
 
 __all__ = ["load", "train"]
 
-_BATCH = 64
+_BATCH = 32
 _WINDOWS_PER_STREAM = 4
 _VALIDATION_SHARE = 0.1
 _MOST_VALIDATION_CHARACTERS = 200_000
@@ -185,7 +185,7 @@ def window_losses(module: nn.Module, streams: Streams, window: int) -> Iterator[
 
 
 def _choose_batch(characters: int, settings: Settings) -> int:
-    """Return B: as asked, or 64 unless the streams of a short text would then be shorter than four windows."""
+    """Return B: as asked, or 32 unless the streams of a short text would then be shorter than four windows."""
     if settings.batch is None:
         return max(1, min(_BATCH, (characters - 1) // (settings.window * _WINDOWS_PER_STREAM)))
     if settings.batch >= characters:

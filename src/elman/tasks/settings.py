@@ -96,7 +96,7 @@ class TrainingSettings:
 class Settings(TrainingSettings):
     """Say what a character model looks like and how it reads its text."""
 
-    hidden: int = _option(192, "size of the hidden state", group="Model", least=1)
+    hidden: int = _option(256, "size of the hidden state", group="Model", least=1)
     layers: int = _option(1, "number of recurrent layers", group="Model", least=1)
     embedding: int = _option(64, "size of a character's embedding", group="Model", least=1)
     dropout: float = _option(
@@ -104,7 +104,7 @@ class Settings(TrainingSettings):
     )
     window: int = _option(64, "time steps that a gradient may cross (truncated BPTT)", group="Text", least=1)
     batch: int | None = _option(
-        None, "parallel streams [dim](default: 64, fewer for a short text)[/]", group="Text", least=1
+        None, "parallel streams [dim](default: 32, fewer for a short text)[/]", group="Text", least=1
     )
     validation: float | None = _option(
         None,
