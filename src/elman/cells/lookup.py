@@ -22,16 +22,16 @@ def find_in(zoo: Mapping[str, Cell], name: str) -> Cell:
     if colon and file.endswith(".py"):
         return _find_in_file(Path(file), member)
     if name.endswith(".py"):
-        raise CellError(f"cell {name!r}: a file holds many names.\n  Say which is the cell.\n  Write {name}:NAME.")
+        raise CellError(f"cell {name!r}: a file holds many names. Say which one is the cell: {name}:NAME.")
     if name in zoo:
         return zoo[name]
-    raise CellError(f"cell {name!r} is unknown.{_suggest(name, zoo)}\n  There are: {', '.join(zoo)}; or FILE.py:NAME.")
+    raise CellError(f"cell {name!r} is unknown.{_suggest(name, zoo)} There are: {', '.join(zoo)}; or FILE.py:NAME.")
 
 
 def _find_in_file(path: Path, name: str) -> Cell:
     if not path.is_file():
         raise CellError(
-            f"cell {path}:{name}: there is no file {path}.\n  Give the path of a Python file that defines {name}."
+            f"cell {path}:{name}: there is no file {path}. Give the path of a Python file that defines {name}."
         )
     defined = _execute(path)
     found = defined.get(name)
@@ -40,11 +40,11 @@ def _find_in_file(path: Path, name: str) -> Cell:
     if found is None:
         cells = {key: value for key, value in defined.items() if isinstance(value, Cell)}
         raise CellError(
-            f"cell {path}:{name}: the file does not define {name}.{_suggest(name, cells)}\n"
-            f"  Its cells are: {', '.join(cells) or 'none'}."
+            f"cell {path}:{name}: the file does not define {name}.{_suggest(name, cells)} "
+            f"Its cells are: {', '.join(cells) or 'none'}."
         )
     raise CellError(
-        f"cell {path}:{name}: {name} is a {type(found).__name__}, not a cell.\n  Write @cell above its definition."
+        f"cell {path}:{name}: {name} is a {type(found).__name__}, not a cell. Write @cell above its definition."
     )
 
 
@@ -58,8 +58,8 @@ def _execute(path: Path) -> dict[str, Any]:
         frames = [f for f in traceback.extract_tb(reason.__traceback__) if f.filename == str(path)]
         line = reason.lineno if isinstance(reason, SyntaxError) else (frames[-1].lineno if frames else None)
         raise CellError(
-            f"cell file {path}{f', line {line}' if line else ''}: {type(reason).__name__}: {reason}.\n"
-            "  The file must run on its own.\n  Mend it and try again."
+            f"cell file {path}{f', line {line}' if line else ''}: {type(reason).__name__}: {reason}. "
+            "Mend the file; it must run on its own."
         ) from reason
     finally:
         sys.path.remove(str(path.resolve().parent))
