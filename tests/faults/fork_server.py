@@ -9,9 +9,9 @@ import json
 import os
 import sys
 
-import pytest
-
 # What takes long is imported before the children part; sympy, because torch's first backward pass imports it.
+import hypothesis  # noqa: F401
+import pytest
 import sympy  # noqa: F401
 import torch  # noqa: F401
 

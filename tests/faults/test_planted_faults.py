@@ -27,7 +27,17 @@ def run_tests() -> Iterator[Run]:
 
         def run(folder: Path, tests: str, only: str) -> tuple[int, str]:
             report = folder / "report.txt"
-            arguments = [tests, "-k", only, "-x", "-q", "--tb=line", "-p", "no:cacheprovider"]
+            arguments = [
+                tests,
+                "-k",
+                only,
+                "-x",
+                "-q",
+                "--tb=line",
+                "--disable-plugin-autoload",
+                "-p",
+                "no:cacheprovider",
+            ]
             server.stdin.write(json.dumps([str(folder), str(report), arguments]) + "\n")
             server.stdin.flush()
             return int(server.stdout.readline()), report.read_text(encoding="utf-8")
