@@ -8,6 +8,7 @@ traceback. Nothing here imports torch before a command that needs it has begun.
 import dataclasses
 import functools
 import inspect
+import io
 import json as json_text
 import os
 import sys
@@ -63,6 +64,9 @@ app.add_typer(train, name="train")
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a character of the text shows a question mark, rather than ending the program.
+        sys.stdout.reconfigure(errors="replace")
     try:
         app(prog_name="elman")
     except (CellError, ShapeError, ConfigError, DataError) as error:
@@ -199,7 +203,6 @@ def generate(
     characters = recipe.load(model).generate(
         prompt, length=length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
     )
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         sys.stdout.write(prompt)
         for character in characters:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +177,15 @@ def test_a_size_that_a_cell_leaves_open_is_counted(elman):
     total = sum(p.numel() for p in layer.parameters())
     out = elman("cells", "lstm_projected", "--input", 5, "--hidden", 7, "--layers", 2, "--size", "h=3").out
     assert f"{total:,} for input 5, hidden 7" in out
+
+
+def test_a_terminal_without_a_character_shows_a_question_mark(monkeypatch):
+    command = [sys.executable, "-m", "elman", "cells", "gru"]
+    done = subprocess.run(
+        command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"(3?hidden ? input)" in done.stdout
 
 
 def test_version_and_help_answer(elman):

@@ -80,7 +80,7 @@ def train(
     text = read_text(data)
     vocabulary = Vocabulary.of(text)
     training, held_out = split(vocabulary.encode(text), settings)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         configuration: dict[str, Any] = {
             "embedding": settings.embedding,

@@ -63,7 +63,10 @@ class ModelFile:
         target = Path(path)
         unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
         try:
-            unfinished.write_bytes(raw)
+            with unfinished.open("wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(unfinished, target)
         except OSError as error:
             raise ElmanError(f"{target} cannot be written: {error.strerror}. Choose another place with -o.") from None

@@ -92,9 +92,9 @@ class Trainer:
         try:
             self.fabric = Fabric(accelerator=settings.device, devices=1, precision=precision)
         except (RuntimeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).split(". ")[0].splitlines()[0]
             raise ConfigError(
-                f"Cannot train on {settings.device} in {settings.precision}: {reason} Use --device cpu."
+                f"Cannot train on {settings.device} in {settings.precision}: {reason}. Use --device cpu."
             ) from None
         self._rate = settings.learning_rate or _LEARNING_RATE[settings.optimizer]
         self.module, self._optimizer = self.fabric.setup(module, self._build_optimizer(module))
