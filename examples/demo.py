@@ -28,14 +28,14 @@ def main(folder: Path = FOLDER, time_budget: str = TIME_BUDGET) -> None:
     text_file.write_text(text, encoding="utf-8")
 
     heading(f"Training an LSTM on {len(text):,} characters of Python's help, for {time_budget} at most")
-    print("Below: the loss, and what the model writes at that moment: noise, then words, then sentences.", flush=True)
+    print("Now and then: the loss, and after the bars what the model writes at that moment.", flush=True)
     model = generate.train(text_file, window=48, time_budget=time_budget, output=model_file, force=True)
     if model.stopped == "interrupted":
         print(f"\nInterrupted; the best model so far is in {model_file}")
         sys.exit(130)
 
     heading("How the loss fell (bits per character, on the last tenth of the text, which is never trained on)")
-    draw_losses(model.metrics["history"])
+    draw_losses(model.metrics["history"], characters=len(model.vocabulary))
 
     heading("What it writes now, after the prompt “The ”")
     print("The ", end="")
@@ -54,14 +54,14 @@ def heading(text: str) -> None:
     print(f"\n── {text}", flush=True)
 
 
-def draw_losses(history: list[list[float]]) -> None:
-    """Draw one bar for each of at most ten validations, from [update, training loss, validation loss] in nats."""
-    chosen = history[:: max(1, len(history) // 9)]
+def draw_losses(history: list[list[float]], characters: int) -> None:
+    """Draw one bar for guessing and for each of at most ten validations (update, training and validation loss)."""
+    chosen = history[:: -(-len(history) // 9)]
     if chosen[-1] is not history[-1]:
         chosen.append(history[-1])
-    most = max(row[2] for row in chosen)
-    for update, _, loss in chosen:
-        print(f"  update {update:>6}  {'█' * round(BAR * loss / most):<{BAR}}  {loss / math.log(2):.2f}")
+    guessing = math.log2(characters)
+    for label, loss in [("guessing", guessing), *((f"update {row[0]}", row[2] / math.log(2)) for row in chosen)]:
+        print(f"  {label:>13}  {'█' * round(BAR * loss / guessing):<{BAR}}  {loss:.2f}")
 
 
 def suggest(text_file: Path, model_file: Path) -> None:

@@ -233,6 +233,7 @@ class _Run:
         self._every = min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY)
         self._start = time.perf_counter()
         self._tenths = 0
+        self._validated = 0
         self._characters = 0
         self._weight = 0.0
         self._mean = 0.0
@@ -274,11 +275,12 @@ class _Run:
             self.outcome.training_loss = self._mean / self._weight
 
     def wants_validation(self) -> bool:
-        """Say whether it is time: every so many updates, at each tenth of a time budget, and at the end."""
+        """Say whether it is time: so many updates since the last, at each tenth of a time budget, and at the end."""
         tenths = math.floor(10 * self.share()) if self._budget is not None else 0
-        reached = tenths > self._tenths
-        self._tenths = tenths
-        return self.outcome.updates % self._every == 0 or reached or self.over()
+        due = self.outcome.updates - self._validated >= self._every or tenths > self._tenths or self.over()
+        if due:
+            self._tenths, self._validated = tenths, self.outcome.updates
+        return due
 
     def moment(self) -> Moment:
         share, elapsed = self.share(), self.elapsed()
