@@ -10,6 +10,8 @@ from dataclasses import dataclass
 AGAINST_TORCH = "tests/nn/test_against_torch.py"
 EDGES = "tests/nn/test_edges.py"
 MODULES = "tests/nn/test_drop_in_modules.py"
+RECURRENT = "tests/nn/test_recurrent.py"
+PRIMITIVES = "tests/expr/test_primitives.py"
 
 
 @dataclass(frozen=True)
@@ -179,5 +181,21 @@ FAULTS = (
         "_form(permute(final, input.unsorted_indices))",
         "_form(final)",
         only="every_gradient and packed_unsorted",
+    ),
+    Fault(
+        "a stream forgets its state",
+        "nn/stream.py",
+        "self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]",
+        "self._states = [torch.zeros_like(state) for state in self._states]",
+        tests=RECURRENT,
+        only="streaming",
+    ),
+    Fault(
+        "relu passes a gradient at zero",
+        "expr/primitives.py",
+        "_choose(x <= 0.0, 0.0, x)",
+        "_choose(x < 0.0, 0.0, x)",
+        tests=PRIMITIVES,
+        only="ties",
     ),
 )
