@@ -42,6 +42,12 @@ def test_distribution_is_the_one_worked_out_by_hand(options, expected):
     assert found.tolist() == pytest.approx(expected, abs=1e-12)
 
 
+def test_the_nucleus_is_the_smallest_set_that_reaches_its_probability():
+    # Halves and quarters are exact in binary: the first character alone reaches one half.
+    assert Sampling(top_p=0.5).distribution(torch.zeros(2)).tolist() == [1, 0]
+    assert Sampling(top_p=0.75).distribution(torch.zeros(4)).tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
+
+
 def test_of_equal_logits_the_lower_number_is_kept():
     assert Sampling(top_k=2).distribution(torch.zeros(5)).tolist() == [0.5, 0.5, 0, 0, 0]
     assert Sampling(temperature=0).distribution(torch.zeros(5)).tolist() == [1, 0, 0, 0, 0]

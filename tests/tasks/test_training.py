@@ -62,10 +62,11 @@ def first_rate(**options) -> float:
     return options.get("learning_rate", 0.5) / 50
 
 
-def test_clipping_by_norm_scales_the_whole_gradient():
+@pytest.mark.parametrize("limit", [0.5, 4.9])
+def test_clipping_by_norm_scales_the_whole_gradient(limit):
     ear = Ear()
-    module, _ = train([[3.0, 0.0, 4.0]], ear=ear, clip_norm=0.5)
-    expected = torch.tensor([3.0, 0.0, 4.0]) * (0.5 / 5) * -first_rate()
+    module, _ = train([[3.0, 0.0, 4.0]], ear=ear, clip_norm=limit)
+    expected = torch.tensor([3.0, 0.0, 4.0]) * (limit / 5) * -first_rate()
     assert torch.allclose(module.place, expected, rtol=1e-5)
     assert ear.norms == pytest.approx([5.0]), "what is shown is the norm before clipping"
 
