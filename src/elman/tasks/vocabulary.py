@@ -1,4 +1,4 @@
-r"""Number the characters of a text, and say which ones are missing.
+"""Number the characters of a text, and say which ones are missing.
 
 A vocabulary is the sorted set of the Unicode characters of its text, so that the same text always gives the same
 numbers. There is no "unknown" number: a character that the model has never seen has no row in its embedding, and a
@@ -7,10 +7,9 @@ sentence that says so is worth more than a guess.
 >>> vocabulary = Vocabulary.of("abba")
 >>> vocabulary.encode("ab").tolist(), vocabulary.decode([1, 0])
 ([0, 1], 'ba')
->>> vocabulary.encode("abé")
+>>> vocabulary.encode("abé")  # doctest: +ELLIPSIS
 Traceback (most recent call last):
-elman.errors.DataError: The model has never seen 'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE) at offset 2. It knows 2 \
-characters: write without the others, or train on a text that has them.
+elman.errors.DataError: The model has never seen 'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE) at offset 2. ...
 """
 
 import unicodedata
