@@ -86,11 +86,17 @@ def _fill_padding(x: Tensor, valid: Tensor) -> Tensor:
     """Put a real step's input where there is padding: what stands there, NaN included, must reach no gradient."""
     first = valid.flatten().nonzero()
     if len(first) == 0:
-        return torch.zeros_like(x)
+        return torch.where(valid, x, x.new_zeros(()))
     return torch.where(valid, x, x.detach().flatten(0, 1)[first[0]])
 
 
 def _apply(how: Run, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
+        x, states, parameters = _split(how, tensors)
+        output, final, _ = how.backend.run_forward(
+            how.program, x, states, parameters, how.valid, how.reverse, save=False
+        )
+        return output, final
     output, *final = _Recurrence.apply(how, *tensors)
     return output, list(final)
 

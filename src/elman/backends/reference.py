@@ -23,6 +23,7 @@ def run_forward(
     parameters: Sequence[Tensor],
     valid: Tensor | None,
     reverse: bool,
+    save: bool = True,
 ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Run a program over time.
 
@@ -33,10 +34,11 @@ def run_forward(
         parameters: the stacked tensors, in the order of ``program.parameters``.
         valid: (T, B, 1), which steps are real; None if all are. A step that is not changes no state and outputs 0.
         reverse: run from the last time step to the first.
+        save: keep what the mirror reads; without it a run needs far less memory.
 
     Returns:
         The output (T, B, size of the first state), the final states, and for each value that the program saves a tensor
-        (T, B, its size).
+        (T, B, its size); none without `save`.
     """
     schedule, calls = program.forward, translate(program, "forward")
     values = _fill(program, calls, x, states, parameters)
@@ -46,7 +48,7 @@ def run_forward(
     rows = {i: stack.unbind(0) for i, stack in stacks.items()}
     length = x.shape[0]
     outputs: list[Any] = [None] * length
-    kept: dict[int, list[Any]] = {i: [None] * length for i in calls.kept}
+    kept: dict[int, list[Any]] = {i: [None] * length for i in calls.kept if save}
     carried = list(states)
     for t in reversed(range(length)) if reverse else range(length):
         _set(values, schedule.carries, carried)
@@ -58,12 +60,14 @@ def run_forward(
         for i, column in kept.items():
             column[t] = values[i]
         outputs[t], carried = new[0], new
-    _set(values, stacks.keys(), stacks.values())
-    _set(values, kept.keys(), [torch.stack(column) for column in kept.values()])
-    _run(calls.after, values)
     output = torch.stack(outputs)
     if valid is not None:
         output = torch.where(valid, output, output.new_zeros(()))
+    if not save:
+        return output, carried, []
+    _set(values, stacks.keys(), stacks.values())
+    _set(values, kept.keys(), [torch.stack(column) for column in kept.values()])
+    _run(calls.after, values)
     return output, carried, [values[i] for i in program.saved]
 
 

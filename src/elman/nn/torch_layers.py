@@ -69,7 +69,7 @@ class TorchLayer(nn.RNNBase):
             output, final = self._run(batch, permute(states, input.sorted_indices))
             return pack(output, batch), _form(permute(final, input.unsorted_indices))
         if input.dim() not in (2, 3):
-            tensor = "" if self.mode == "LSTM" else " tensor"
+            tensor = " tensor" if self.mode.startswith("RNN") else ""
             name = "RNN" if self.mode.startswith("RNN") else self.mode
             raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead")
         batched = input.dim() == 3
