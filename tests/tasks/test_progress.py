@@ -67,6 +67,13 @@ def test_validations_samples_and_notes_are_plain_lines_off_a_terminal():
     ]
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_line_of_a_sample_is_folded_inside_its_edge(terminal):
+    shown = show(20, terminal, lambda progress: progress.sample("\n\n" + "a" * 14 + "b" * 14 + "c\n\nd\n"))
+    lines = [line for line in shown.replace("\r", "").split("\n") if "│" in line]
+    assert [line.split("│ ")[1].split("\x1b")[0].rstrip() for line in lines] == ["a" * 14, "b" * 14, "c", "", "d"]
+
+
 def test_off_a_terminal_an_update_is_a_line_now_and_then(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])

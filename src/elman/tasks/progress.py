@@ -22,6 +22,7 @@ from elman.tasks.duration import format_duration
 _SECONDS_BETWEEN_PLAIN_LINES = 30.0
 _NARROWEST_BAR = 5
 _WIDEST_BAR = 40
+_SAMPLE_EDGE = "    │ "
 _REFRESH_PER_SECOND = 8
 _ROOM_FOR_CTRL_C = 3  # a terminal echoes ^C; on a full line it would start another, which is then never cleared
 
@@ -154,8 +155,10 @@ class ConsoleProgress:
 
     def sample(self, text: str) -> None:
         """Print what the model writes, set off by a bar at the left."""
-        for line in text.splitlines():
-            self._print(Text(f"    │ {printable(line)}", style="cyan"))
+        room = max(1, self._console.width - len(_SAMPLE_EDGE))
+        for line in text.strip("\n").split("\n"):
+            for start in range(0, max(1, len(line)), room):
+                self._print(Text(_SAMPLE_EDGE + printable(line[start : start + room]), style="cyan"))
 
     def note(self, text: str) -> None:
         """Print one line."""
