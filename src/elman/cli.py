@@ -243,7 +243,9 @@ def cells(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME|FILE.py:NAME", help="show one cell", show_default=False)
     ] = None,
-    input_size: Annotated[int, typer.Option("--input", help="size of the input")] = 64,
+    input_size: Annotated[
+        int | None, typer.Option("--input", help="size of the input [dim](default: 64)[/]", show_default=False)
+    ] = None,
     hidden: Annotated[int, typer.Option(help="size of the hidden state")] = 256,
     layers: Annotated[int, typer.Option(help="number of layers", min=1)] = 1,
     size: _Size = None,
@@ -257,13 +259,25 @@ def cells(
             table.add_row(Text(one, style="bold"), _first_line(zoo.find(one)))
         Console(highlight=False).print(table)
         return
-    _show_cell(zoo.find(name), input_size, hidden, layers, _parse_sizes(size))
+    found = zoo.find(name)
+    if input_size is None:
+        input_size = hidden if found.ties else 64
+    _show_cell(found, _count(found, input_size, hidden, layers, _parse_sizes(size)))
 
 
-def _show_cell(cell: "Cell", input_size: int, hidden: int, layers: int, named: dict[str, int]) -> None:
-    sizes = cell.sizes(input_size, hidden, named)
-    output = sizes[cell.state_size(cell.states[0])]
+def _count(cell: "Cell", input_size: int, hidden: int, layers: int, named: dict[str, int]) -> str:
+    """Say how many parameters a stack of the cell has, or what is missing to say it."""
+    missing = [size for size in cell.open_sizes if size not in named]
+    if missing:
+        return f"depends on {', '.join(missing)}: add {' '.join(f'--size {size}=N' for size in missing)}"
+    output = cell.sizes(input_size, hidden, named)[cell.state_size(cell.states[0])]
     total = cell.count(input_size, hidden, named) + (layers - 1) * cell.count(output, hidden, named)
+    sizes = {"input": input_size, "hidden": hidden, **named}
+    stack = f", {layers} layers" if layers > 1 else ""
+    return f"{total:,} for {', '.join(f'{size} {number}' for size, number in sizes.items())}{stack}"
+
+
+def _show_cell(cell: "Cell", count: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(cell.name, style="bold"), Text(_first_line(cell)))
     console.print(Text("\n" + "\n".join(f"    {line}" for line in cell.equations().splitlines()) + "\n", style="cyan"))
@@ -272,10 +286,10 @@ def _show_cell(cell: "Cell", input_size: int, hidden: int, layers: int, named: d
         rows = f"{len(parameter.members)}·" if len(parameter.members) > 1 else ""
         shape = f"({rows}{' × '.join(parameter.shape)})"
         parameters.add_row(parameter.name, shape, f"{parameter.role}: {', '.join(parameter.members)}")
-    _print_rows(("states", ", ".join(cell.states)), ("gates", ", ".join(cell.gates()) or "none"), ("parameters", ""))
+    _print_rows(
+        ("states", ", ".join(cell.states)), ("gates", ", ".join(cell.gates()) or "none"), ("count", count), ("", "")
+    )
     console.print(parameters)
-    stack = f", {layers} layers" if layers > 1 else ""
-    _print_rows(("", ""), ("count", f"{total:,} for input {input_size}, hidden {hidden}{stack}"))
 
 
 def _report_training(model: "TrainedModel", target: Path, json: bool) -> None:

@@ -169,7 +169,7 @@ def test_a_cell_is_shown_with_its_equations_and_its_count(elman):
         assert line in out
     total = sum(p.numel() for p in package.nn.Recurrent(package.cells.gru, 5, 7, 3).parameters())
     assert f"{total:,} for input 5, hidden 7, 3 layers" in out
-    assert "gates       r, z" in out
+    assert "gates   r, z" in out
 
 
 def test_a_size_that_a_cell_leaves_open_is_counted(elman):
@@ -177,6 +177,9 @@ def test_a_size_that_a_cell_leaves_open_is_counted(elman):
     total = sum(p.numel() for p in layer.parameters())
     out = elman("cells", "lstm_projected", "--input", 5, "--hidden", 7, "--layers", 2, "--size", "h=3").out
     assert f"{total:,} for input 5, hidden 7" in out
+    without = elman("cells", "lstm_projected").out
+    assert "h' = R @ (o * tanh(c'))" in without
+    assert "depends on h: add --size h=N" in without
 
 
 def test_a_terminal_without_a_character_shows_a_question_mark(monkeypatch):

@@ -71,6 +71,11 @@ class Cell:
         return self.graph.nodes[self.graph.leaves["state", state]].shape[0]
 
     @cached_property
+    def open_sizes(self) -> tuple[str, ...]:
+        """Name the sizes that do not follow from those of the input and the first matrix."""
+        return tuple(sorted({size for node in self.graph.nodes for size in node.shape} - {"input", "hidden"}))
+
+    @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """List the tensors that a layer of this cell has, in the order in which the equations first name them."""
         shapes = {n.name: n.shape for n in self.graph.nodes if n.op == "parameter"}
@@ -115,7 +120,7 @@ class Cell:
         """
         given = {"input": input_size, "hidden": hidden_size, **(named or {})}
         wanted = {size for node in self.graph.nodes for size in node.shape} | {"input", "hidden"}
-        free = sorted(wanted - {"input", "hidden"})
+        free = self.open_sizes
         for size in sorted(set(given) - wanted):
             raise ShapeError(
                 f"{self.name}: sizes names `{size}`, which the equations do not have.\n"
@@ -124,9 +129,11 @@ class Cell:
         missing = [size for size in free if size not in given]
         if missing:
             example = ", ".join(f'"{size}": {hidden_size}' for size in missing)
+            options = " ".join(f"--size {size}={hidden_size}" for size in missing)
             raise CellError(
                 f"{self.name}: the size of `{missing[0]}` does not follow from input_size and hidden_size.\n"
-                f"  hidden_size is the number of rows of the first matrix.\n  Give sizes={{{example}}} at construction."
+                f"  hidden_size is the number of rows of the first matrix.\n"
+                f"  Give sizes={{{example}}}, or {options} on the command line."
             )
         for size, value in given.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

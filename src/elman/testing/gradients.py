@@ -113,8 +113,7 @@ def _draw(cell: Cell, program: Program, source: random.Random, reverse: bool) ->
     steps, batch = source.choice([5, 7]), 3
     if cell.ties:
         entry = hidden
-    open_sizes = sorted({s for n in cell.graph.nodes for s in n.shape} - {"input", "hidden"})
-    named = {size: others[i % len(others)] for i, size in enumerate(open_sizes)}
+    named = {size: others[i % len(others)] for i, size in enumerate(cell.open_sizes)}
     sizes = cell.sizes(entry, hidden, named)
     generator = torch.Generator().manual_seed(source.getrandbits(32))
 
