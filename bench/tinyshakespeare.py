@@ -15,8 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import get_args
 
-import torch
-
 import elman
 from elman.tasks import generate
 from elman.tasks.settings import Settings
@@ -25,6 +23,8 @@ from elman.tasks.text import read_text
 
 def main() -> None:
     """Train, measure, print."""
+    import torch  # after elman.tasks, which sets how its threads wait
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", type=Path, help="input.txt of tinyshakespeare")
     parser.add_argument("--cell", default="lstm")

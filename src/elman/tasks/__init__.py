@@ -19,7 +19,12 @@ The first recipe is `generate`, the character model:
 """
 
 import importlib
+import os
 from types import ModuleType
+
+# Torch's CPU threads wait for each other by spinning. An update here is many small products, and when another program
+# wants a core as well, spinning made it ten times slower. Torch has no switch for it and reads this when it is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _RECIPES = ("generate",)
 
