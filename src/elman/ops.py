@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from elman.autodiff.program import Program
+from elman.backends.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -92,48 +93,34 @@ def _fill_padding(x: Tensor, valid: Tensor) -> Tensor:
 
 def _apply(how: Run, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
     if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
-        x, states, parameters = _split(how, tensors)
-        output, final, _ = how.backend.run_forward(
-            how.program, x, states, parameters, how.valid, how.reverse, save=False
-        )
+        output, final, _ = how.backend.run_forward(how.program, _inputs(how, tensors), save=False)
         return output, final
     output, *final = _Recurrence.apply(how, *tensors)
     return output, list(final)
 
 
-def _split(how: Run, tensors: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+def _inputs(how: Run, tensors: Sequence[Tensor]) -> Inputs:
     count = 1 + len(how.program.states)
-    return tensors[0], tensors[1:count], tensors[count:]
+    return Inputs(tensors[0], tensors[1:count], tensors[count:], how.valid, how.reverse)
 
 
 class _Recurrence(Function):
     @staticmethod
     def forward(ctx: Any, how: Run, *tensors: Tensor) -> tuple[Tensor, ...]:
-        x, states, parameters = _split(how, tensors)
-        output, final, saved = how.backend.run_forward(how.program, x, states, parameters, how.valid, how.reverse)
+        inputs = _inputs(how, tensors)
+        output, final, saved = how.backend.run_forward(how.program, inputs)
         ctx.how, ctx.count = how, len(tensors)
         ctx.save_for_backward(*tensors, *saved)
-        return (output, *(f.clone() if any(f is s for s in states) else f for f in final))
+        return (output, *(f.clone() if any(f is s for s in inputs.states) else f for f in final))
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, d_output: Tensor, *d_final: Tensor) -> tuple[Tensor | None, ...]:
         how: Run = ctx.how
-        tensors, saved = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
-        x, states, parameters = _split(how, tensors)
-        backend = how.backend
+        inputs, saved = _inputs(how, ctx.saved_tensors[: ctx.count]), ctx.saved_tensors[ctx.count :]
         if torch.is_grad_enabled():
             # The caller wants to differentiate again, so the saved values must be functions of the inputs.
-            *_, saved = backend.run_forward(how.program, x, states, parameters, how.valid, how.reverse)
-        d_x, d_states, d_parameters = backend.run_mirror(
-            how.program,
-            x,
-            states,
-            parameters,
-            how.valid,
-            how.reverse,
-            saved,
-            upstream[0],
-            upstream[1:],
-            ctx.needs_input_grad[1],
+            *_, saved = how.backend.run_forward(how.program, inputs)
+        d_x, d_states, d_parameters = how.backend.run_mirror(
+            how.program, inputs, saved, d_output, d_final, ctx.needs_input_grad[1]
         )
         return (None, d_x, *d_states, *d_parameters)

@@ -6,6 +6,7 @@ import torch
 from elman import cell, cells, ops, sigmoid, tanh
 from elman.autodiff import derive
 from elman.backends import reference
+from elman.backends.inputs import Inputs
 from elman.cells import torch_layers
 from elman.testing import random_cell
 from tolerances import assert_close
@@ -38,15 +39,14 @@ def both(chosen, *, bias=True, lengths=None, reverse=False):
     """Give every gradient twice: from the mirror, and from autograd over the forward loop."""
     program, x, states, parameters = draw(chosen, bias)
     valid = None if lengths is None else ops.real_steps(torch.tensor(lengths), T)
-    output, final, _ = reference.run_forward(program, x, states, parameters, valid, reverse)
+    inputs = Inputs(x, states, parameters, valid, reverse)
+    output, final, _ = reference.run_forward(program, inputs)
     upstream = [torch.randn_like(v) for v in (output, *final)]
     loop = torch.autograd.grad([output, *final], [x, *states, *parameters], upstream, allow_unused=True)
     loop = [torch.zeros_like(t) if g is None else g for g, t in zip(loop, (x, *states, *parameters), strict=True)]
     with torch.no_grad():
-        *_, saved = reference.run_forward(program, x, states, parameters, valid, reverse)
-        d_x, d_states, d_parameters = reference.run_mirror(
-            program, x, states, parameters, valid, reverse, saved, upstream[0], upstream[1:]
-        )
+        *_, saved = reference.run_forward(program, inputs)
+        d_x, d_states, d_parameters = reference.run_mirror(program, inputs, saved, upstream[0], upstream[1:])
     names = ["x", *program.states, *(p.name for p in program.parameters)]
     return zip(names, (d_x, *d_states, *d_parameters), loop, strict=True)
 
@@ -73,7 +73,7 @@ def test_the_mirror_of_random_cells_equals_autograd_over_the_forward_loop(seed):
 
 def test_the_gradient_of_the_input_may_be_left_out_without_changing_the_others():
     program, x, states, parameters = draw(cells.gru)
-    arguments = (program, x.detach(), [s.detach() for s in states], [p.detach() for p in parameters], None, False)
+    arguments = (program, Inputs(x.detach(), [s.detach() for s in states], [p.detach() for p in parameters]))
     output, final, saved = reference.run_forward(*arguments)
     upstream = (torch.randn_like(output), [torch.randn_like(f) for f in final])
     whole = reference.run_mirror(*arguments, saved, *upstream)

@@ -73,15 +73,10 @@ def test_for_a_parameter_the_worst_time_step_is_named(monkeypatch, without_memor
 
     right = reference.run_mirror
 
-    def lost_step(program, x, states, parameters, valid, reverse, saved, d_output, d_final, needs_input=True):
-        d_x, d_states, gradients = right(
-            program, x, states, parameters, valid, reverse, saved, d_output, d_final, needs_input
-        )
-        return (
-            d_x,
-            d_states,
-            [g * (1.001 if p.name == "U" else 1) for g, p in zip(gradients, program.parameters, strict=True)],
-        )
+    def lost_step(program, *arguments):
+        d_x, d_states, gradients = right(program, *arguments)
+        factors = [1.001 if p.name == "U" else 1 for p in program.parameters]
+        return d_x, d_states, [g * f for g, f in zip(gradients, factors, strict=True)]
 
     monkeypatch.setattr(reference, "run_mirror", lost_step)
     with pytest.raises(GradientError) as caught:
@@ -95,14 +90,10 @@ def test_a_sum_over_time_that_misses_a_step_is_told_from_a_wrong_step(monkeypatc
 
     right = reference.run_mirror
 
-    def forgetful(program, x, *rest, **keywords):
-        d_x, d_states, gradients = right(program, x, *rest, **keywords)
-        scale = 0.9 if x.shape[0] > 1 else 1.0
-        return (
-            d_x,
-            d_states,
-            [g * scale if p.name == "b" else g for g, p in zip(gradients, program.parameters, strict=True)],
-        )
+    def forgetful(program, inputs, *arguments):
+        d_x, d_states, gradients = right(program, inputs, *arguments)
+        factors = [0.9 if p.name == "b" and len(inputs.x) > 1 else 1.0 for p in program.parameters]
+        return d_x, d_states, [g * f for g, f in zip(gradients, factors, strict=True)]
 
     monkeypatch.setattr(reference, "run_mirror", forgetful)
     with pytest.raises(GradientError, match="Each time step's share is right; their sum over time is not"):

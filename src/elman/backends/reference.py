@@ -11,29 +11,18 @@ import torch
 from torch import Tensor
 
 from elman.autodiff.program import Program
+from elman.backends.inputs import Inputs
 from elman.backends.reference_calls import Call, Calls, translate
 
 NAME = "reference"
 
 
-def run_forward(
-    program: Program,
-    x: Tensor,
-    states: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    valid: Tensor | None,
-    reverse: bool,
-    save: bool = True,
-) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Run a program over time.
 
     Args:
         program: what to run.
-        x: (T, B, I), T ≥ 1.
-        states: the initial states, in order, each (B, its size).
-        parameters: the stacked tensors, in the order of ``program.parameters``.
-        valid: (T, B, 1), which steps are real; None if all are. A step that is not changes no state and outputs 0.
-        reverse: run from the last time step to the first.
+        inputs: what it reads.
         save: keep what the mirror reads; without it a run needs far less memory.
 
     Returns:
@@ -41,7 +30,8 @@ def run_forward(
         (T, B, its size); none without `save`.
     """
     schedule, calls = program.forward, translate(program, "forward")
-    values = _fill(program, calls, x, states, parameters)
+    x, valid, reverse = inputs.x, inputs.valid, inputs.reverse
+    values = _fill(program, calls, inputs)
     _run(calls.once, values)
     _run(calls.before, values)
     stacks = {i: values[i] for i in calls.stepwise}
@@ -49,7 +39,7 @@ def run_forward(
     length = x.shape[0]
     outputs: list[Any] = [None] * length
     kept: dict[int, list[Any]] = {i: [None] * length for i in calls.kept if save}
-    carried = list(states)
+    carried = list(inputs.states)
     for t in reversed(range(length)) if reverse else range(length):
         _set(values, schedule.carries, carried)
         _set(values, rows.keys(), [row[t] for row in rows.values()])
@@ -73,11 +63,7 @@ def run_forward(
 
 def run_mirror(
     program: Program,
-    x: Tensor,
-    states: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    valid: Tensor | None,
-    reverse: bool,
+    inputs: Inputs,
     saved: Sequence[Tensor],
     d_output: Tensor,
     d_final: Sequence[Tensor],
@@ -86,12 +72,8 @@ def run_mirror(
     """Run the mirror of a program: backpropagation through time.
 
     Args:
-        program: what was run, on `x`, `states`, `parameters`, `valid` and `reverse`, see :func:`run_forward`.
-        x: see there; so for the next four.
-        states: initial states.
-        parameters: stacked tensors.
-        valid: real steps.
-        reverse: direction.
+        program: what was run.
+        inputs: what it read.
         saved: what the forward run left.
         d_output: dL/d output, (T, B, size of the first state).
         d_final: dL/d final state, for each.
@@ -102,7 +84,8 @@ def run_mirror(
     """
     direction = "mirror" if needs_input else "mirror_without_input"
     schedule, calls = getattr(program, direction), translate(program, direction)
-    values = _fill(program, calls, x, states, parameters)
+    x, valid, reverse = inputs.x, inputs.valid, inputs.reverse
+    values = _fill(program, calls, inputs)
     _set(values, program.saved, saved)
     _run(calls.once, values)
     _run(calls.before, values)
@@ -134,19 +117,19 @@ def run_mirror(
     d_x = _fit(values[output[f"d_{program.graph.nodes[program.graph.input].name}"]], x) if needs_input else None
     gradients = [
         torch.cat([_part(values[output[f"d_{member}"]], whole, len(p.members)) for member in p.members])
-        for p, whole in zip(program.parameters, parameters, strict=True)
+        for p, whole in zip(program.parameters, inputs.parameters, strict=True)
     ]
     return d_x, carried, gradients
 
 
-def run_step(program: Program, x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor]) -> list[Tensor]:
+def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
     """Run one time step: x (B, I) and the states before it give the states after it."""
     calls = translate(program, "forward")
-    values = _fill(program, calls, x, states, parameters)
-    _set(values, program.forward.carries, states)
+    values = _fill(program, calls, inputs)
+    _set(values, program.forward.carries, inputs.states)
     for part in (calls.once, calls.before, calls.loop):
         _run(part, values)
-    return [_fit(values[i], old) for i, old in zip(program.forward.results, states, strict=True)]
+    return [_fit(values[i], old) for i, old in zip(program.forward.results, inputs.states, strict=True)]
 
 
 def _run(calls: Sequence[Call], values: list[Any]) -> None:
@@ -163,18 +146,16 @@ def _set(values: list[Any], slots: Any, found: Any) -> None:
         values[slot] = value
 
 
-def _fill(
-    program: Program, calls: Calls, x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor]
-) -> list[Any]:
+def _fill(program: Program, calls: Calls, inputs: Inputs) -> list[Any]:
     """Put the input, slices of the parameters, numbers and sizes into their slots."""
-    graph = program.graph
+    graph, x = program.graph, inputs.x
     values: list[Any] = [None] * calls.slots
     values[graph.input] = x
     sizes = {graph.nodes[graph.input].shape[0]: x.shape[-1]}
-    for name, state in zip(graph.states, states, strict=True):
+    for name, state in zip(graph.states, inputs.states, strict=True):
         sizes[graph.nodes[graph.leaves["state", name]].shape[0]] = state.shape[-1]
     for part in calls.slices:
-        whole = parameters[part.parameter]
+        whole = inputs.parameters[part.parameter]
         rows = whole.shape[0] // part.members
         values[part.slot] = (
             whole if part.last - part.first == part.members else whole[part.first * rows : part.last * rows]

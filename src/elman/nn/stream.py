@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from elman.backends import select
+from elman.backends.inputs import Inputs
 from elman.errors import ConfigError, ShapeError
 from elman.nn.stack import Direction
 
@@ -89,7 +90,8 @@ class Stream:
         runner = select(self._backend)
         new: list[list[Tensor]] = []
         for k, (direction,) in enumerate(self._layers()):
-            new.append(runner.run_step(direction.program, x, [s[k] for s in self._states], direction.parameters))
+            inputs = Inputs(x, [s[k] for s in self._states], direction.parameters)
+            new.append(runner.run_step(direction.program, inputs))
             x = new[-1][0]
         self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]
         return x

@@ -3,13 +3,13 @@
 import dataclasses
 import random
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from elman.autodiff.program import Program, derive, schedule
 from elman.backends import reference
+from elman.backends.inputs import Inputs
 from elman.errors import ElmanError
 from elman.expr import Cell, Graph, Node
 from elman.ops import real_steps
@@ -57,10 +57,10 @@ class _Case:
     d_output: Tensor
     d_final: list[Tensor]
 
-    def split(self, tensors: dict[str, Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    def inputs(self, tensors: dict[str, Tensor]) -> Inputs:
         x, *rest = tensors.values()
         count = len(self.program.states)
-        return x, rest[:count], rest[count:]
+        return Inputs(x, rest[:count], rest[count:], self.valid, self.reverse)
 
 
 def check_gradients(cell: Cell, *, seed: int = 0, tolerance: float = 1e-6) -> GradientReport:
@@ -134,11 +134,9 @@ def _draw(cell: Cell, program: Program, source: random.Random, reverse: bool) ->
 
 def _mirror(case: _Case) -> dict[str, Tensor]:
     """Run forward and mirror and give the gradient of every tensor."""
-    x, states, parameters = case.split(case.tensors)
-    *_, saved = reference.run_forward(case.program, x, states, parameters, case.valid, case.reverse)
-    d_x, d_states, d_parameters = reference.run_mirror(
-        case.program, x, states, parameters, case.valid, case.reverse, saved, case.d_output, case.d_final
-    )
+    inputs = case.inputs(case.tensors)
+    *_, saved = reference.run_forward(case.program, inputs)
+    d_x, d_states, d_parameters = reference.run_mirror(case.program, inputs, saved, case.d_output, case.d_final)
     assert d_x is not None
     return dict(zip(case.tensors, [d_x, *d_states, *d_parameters], strict=True))
 
@@ -175,8 +173,7 @@ def _differences(case: _Case, watched: Program, name: str) -> tuple[Tensor, Tens
 
 
 def _loss(case: _Case, program: Program, tensors: dict[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
-    x, states, parameters = case.split(tensors)
-    output, final, outcomes = reference.run_forward(program, x, states, parameters, case.valid, case.reverse)
+    output, final, outcomes = reference.run_forward(program, case.inputs(tensors))
     pairs = zip([output, *final], [case.d_output, *case.d_final], strict=True)
     return torch.stack([(value * d).sum() for value, d in pairs]).sum(), outcomes
 
@@ -228,30 +225,42 @@ def _worst_step(case: _Case, name: str, flat: int) -> str:
     return f"The share of time step {t} is off most, by {gap:.3g}."
 
 
-def _steps(case: _Case, order: list[int], moved: dict[int, dict[str, Tensor]]) -> list[tuple[Any, ...]]:
-    """Run every time step as a sequence of length 1."""
-    x, carried, _ = case.split(case.tensors)
-    runs: list[tuple[Any, ...]] = []
+@dataclass(frozen=True)
+class _Step:
+    """Hold one time step that was run as a sequence of length 1."""
+
+    time: int
+    inputs: Inputs
+    output: Tensor
+    final: list[Tensor]
+    saved: list[Tensor]
+
+
+def _steps(case: _Case, order: list[int], moved: dict[int, dict[str, Tensor]]) -> list[_Step]:
+    """Run every time step as a sequence of length 1, some with other values of the parameters."""
+    whole = case.inputs(case.tensors)
+    states, steps = whole.states, list[_Step]()
     for t in order:
-        parameters = case.split(moved.get(t, case.tensors))[2]
         valid = None if case.valid is None else case.valid[t : t + 1]
-        arguments = (case.program, x[t : t + 1], carried, parameters, valid, case.reverse)
-        output, carried, saved = reference.run_forward(*arguments)
-        runs.append((arguments, output, carried, saved))
-    return runs
+        parameters = case.inputs(moved.get(t, case.tensors)).parameters
+        inputs = Inputs(whole.x[t : t + 1], states, parameters, valid, case.reverse)
+        output, final, saved = reference.run_forward(case.program, inputs)
+        steps.append(_Step(t, inputs, output, final, saved))
+        states = final
+    return steps
 
 
 def _loss_by_steps(case: _Case, order: list[int], moved: dict[int, dict[str, Tensor]]) -> float:
-    runs = _steps(case, order, moved)
-    total = sum(float((run[1][0] * case.d_output[t]).sum()) for t, run in zip(order, runs, strict=True))
-    return total + sum(float((value * d).sum()) for value, d in zip(runs[-1][2], case.d_final, strict=True))
+    steps = _steps(case, order, moved)
+    total = sum(float((step.output[0] * case.d_output[step.time]).sum()) for step in steps)
+    return total + sum(float((value * d).sum()) for value, d in zip(steps[-1].final, case.d_final, strict=True))
 
 
 def _shares_by_mirror(case: _Case, name: str, order: list[int]) -> dict[int, Tensor]:
     index = [p.name for p in case.program.parameters].index(name)
     d_states, shares = case.d_final, {}
-    for t, (arguments, _, _, saved) in reversed(list(zip(order, _steps(case, order, {}), strict=True))):
-        upstream = case.d_output[t : t + 1]
-        _, d_states, gradients = reference.run_mirror(*(*arguments, saved, upstream, d_states))
-        shares[t] = gradients[index]
+    for step in reversed(_steps(case, order, {})):
+        d_output = case.d_output[step.time : step.time + 1]
+        _, d_states, gradients = reference.run_mirror(case.program, step.inputs, step.saved, d_output, d_states)
+        shares[step.time] = gradients[index]
     return shares
