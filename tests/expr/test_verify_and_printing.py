@@ -122,6 +122,16 @@ def test_brackets_are_where_arithmetic_needs_them_and_nowhere_else():
     ]
 
 
+def test_a_variable_that_reuses_an_arguments_name_is_written_out():
+    @cell
+    def reused(x, h, *, W, U):
+        x = tanh(W @ x)
+        h = relu(U @ h)
+        return x - h
+
+    assert reused.equations() == "h' = tanh(W @ x) - relu(U @ h)"
+
+
 def test_gates_are_the_sigmoids_that_have_a_name():
     assert cells.lstm.gates() == ("i", "f", "o")
     assert cells.gru.gates() == ("r", "z")

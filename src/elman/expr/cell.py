@@ -10,6 +10,7 @@ from typing import Any
 
 from elman.errors import CellError, ShapeError
 from elman.expr.graph import Graph
+from elman.expr.printing import print_equations
 from elman.expr.shapes import Tie
 from elman.expr.verify import verify
 
@@ -163,9 +164,7 @@ class Cell:
 
     def equations(self) -> str:
         """Print the equations as text; a prime marks a new state."""
-        from elman.expr.printing import print_equations
-
-        return print_equations(self)
+        return print_equations(self.graph, self.labels)
 
     def to_dict(self) -> dict[str, Any]:
         """Write the cell as plain data, without the path of its source."""

@@ -1,24 +1,24 @@
 """Print a graph back as equations."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from elman.expr.graph import Graph
 from elman.expr.primitives import PRIMITIVES
-
-if TYPE_CHECKING:
-    from elman.expr.cell import Cell
 
 PRODUCT_BINDS = 3  # as in Python, @ binds like *
 LONGEST_REPEAT = 12  # characters that may stand twice instead of getting a name
 
 
-def print_equations(cell: "Cell") -> str:
+def print_equations(graph: Graph, labels: Sequence[tuple[str, int]]) -> str:
     """Write one line for each named value and each new state, in the order of their computation.
 
     A value that is read more than once and has no name gets one (``v1``, ``v2``, …), so that no line repeats another.
+
+    Args:
+        graph: the equations of one time step.
+        labels: names of values, with their nodes.
     """
-    graph = cell.graph
-    names = _name_values(cell)
+    names = _name_values(graph, labels)
     states = {index: f"{state}'" for state, index in graph.outputs}
     lines = [
         (names[index], _text(graph, index, names, top=True))
@@ -33,9 +33,8 @@ def print_equations(cell: "Cell") -> str:
     return "\n".join(f"{left:<{width}} = {right}" for left, right in lines)
 
 
-def _name_values(cell: "Cell") -> dict[int, str]:
-    graph = cell.graph
-    names = {index: label for label, index in cell.labels}
+def _name_values(graph: Graph, labels: Sequence[tuple[str, int]]) -> dict[int, str]:
+    names = {index: label for label, index in labels}
     for state, index in graph.outputs:
         if graph.nodes[index].args:
             names.setdefault(index, f"{state}'")

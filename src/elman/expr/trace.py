@@ -163,8 +163,10 @@ def trace(
     nodes, ties = infer_shapes(tracer, outputs)
     labels = {label: v._id for label, v in variables.items() if isinstance(v, Expr) and not isinstance(v, Family)}
     graph = Graph(tuple(nodes), tuple(outputs.items()))
-    kept = graph.ancestors(outputs.values())
-    labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and i not in outputs.values()}
+    # a variable that reuses the name of an argument would read like that argument
+    kept = graph.ancestors(outputs.values()) - set(outputs.values())
+    taken = {input_name, *states, *families}
+    labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and label not in taken}
     return Cell(name, doc, source, verify(graph), tuple(labels.items()), tuple(ties))
 
 
