@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from elman import cell, cells, ops, sigmoid, tanh
+from elman import cell, cells, layer_norm, ops, sigmoid, tanh, where
 from elman.autodiff import derive
 from elman.backends import reference
 from elman.backends.inputs import Inputs
@@ -42,7 +42,10 @@ def both(chosen, *, bias=True, lengths=None, reverse=False):
     inputs = Inputs(x, states, parameters, valid, reverse)
     output, final, _ = reference.run_forward(program, inputs)
     upstream = [torch.randn_like(v) for v in (output, *final)]
-    loop = torch.autograd.grad([output, *final], [x, *states, *parameters], upstream, allow_unused=True)
+    followed = [(v, d) for v, d in zip((output, *final), upstream, strict=True) if v.requires_grad]
+    loop = torch.autograd.grad(
+        [v for v, _ in followed], [x, *states, *parameters], [d for _, d in followed], allow_unused=True
+    )
     loop = [torch.zeros_like(t) if g is None else g for g, t in zip(loop, (x, *states, *parameters), strict=True)]
     with torch.no_grad():
         *_, saved = reference.run_forward(program, inputs)
@@ -63,6 +66,33 @@ def test_the_mirror_of_every_cell_equals_autograd_over_the_forward_loop(chosen, 
 def test_the_mirror_without_biases_equals_autograd_over_the_forward_loop(chosen):
     for name, mirror, loop in both(chosen, bias=False, lengths=[5, 2, 4]):
         assert_close(f"{chosen.name} d_{name}", mirror, loop)
+
+
+# Equations that nobody should need and that the language allows.
+UNUSUAL = {
+    "states change places": lambda x, h, c, *, W: (c, tanh(W @ h)),
+    "a state stays": lambda x, h, c, *, W: (tanh(W @ x) + c, c),
+    "a state is a number": lambda x, h, c, *, W: (tanh(W @ x + h + c), 0.5),
+    "a state is the input": lambda x, h, c, *, W: (tanh(W @ c), x),
+    "two states are one value": lambda x, h, c, *, W: (tanh(W @ x + h + c),) * 2,
+    "the state follows a parameter": lambda x, h, *, W: W.p + 0 * h + 0 * (W.a @ x),
+    "a product of parameters": lambda x, h, *, W: tanh(W.a @ x + W.b @ sigmoid(W.p) + h),
+    "a normalised parameter": lambda x, h, *, W: tanh(W.a @ x + layer_norm(W.p) * h),
+    "one matrix four times": lambda x, h, *, W: tanh(W.a @ x + W.b @ h + W.b @ (h * h) + W.b @ tanh(W.b @ h)),
+    "a comparison of parameters": lambda x, h, *, W: where(W.p > 0.1, tanh(W.a @ x), h),
+    "a comparison that always holds": lambda x, h, *, W: where(h == h, tanh(W @ x + h), 1.0),
+    "nested normalisations": lambda x, h, *, W: layer_norm(W @ x + layer_norm(h)),
+    "a square of a parameter": lambda x, h, *, W: tanh(W.a @ x * h) + W.p * W.p * h**2,
+    "no memory": lambda x, h, *, W: sigmoid(W @ (x * x)),
+}
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("equations", UNUSUAL.values(), ids=UNUSUAL)
+def test_the_mirror_of_unusual_equations_equals_autograd_over_the_forward_loop(equations, reverse):
+    for lengths in (None, [5, 0, 3]):
+        for name, mirror, loop in both(cell(equations), lengths=lengths, reverse=reverse):
+            assert_close(name, mirror, loop)
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -168,8 +198,6 @@ def test_first_and_second_derivatives_pass_torchs_numerical_checks(chosen, lengt
 
 
 def test_a_parameter_that_only_decides_a_comparison_has_a_zero_gradient():
-    from elman import where
-
     @cell
     def decided(x, h, *, W, limit):
         return tanh(where(h > limit, W @ x, h))

@@ -296,6 +296,17 @@ def test_backends_are_chosen_by_name():
         pass
 
 
+def test_a_state_that_is_as_long_as_the_input_must_be_so_in_every_layer():
+    @cell
+    def remembering(x, h, before, *, W):
+        return tanh(W.a @ before + h), x
+
+    assert Recurrent(remembering, I, H)(torch.randn(T, B, I))[1][1].shape == (1, B, I)
+    assert Recurrent(remembering, H, H, 3)(torch.randn(T, B, H))[0].shape == (T, B, H)
+    with pytest.raises(ShapeError, match="state before of remembering is as long as its input, 7 in layer 0 and 11"):
+        Recurrent(remembering, I, H, 2)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

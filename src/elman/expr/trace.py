@@ -14,6 +14,7 @@ h'        = h + sigmoid(rate) * (candidate - h)
 """
 
 import inspect
+import linecache
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -146,7 +147,7 @@ def trace(
         CellError: as for :func:`cell`.
     """
     tracer = _Tracer(name, source)
-    tracer.line = function.__code__.co_firstlineno if hasattr(function, "__code__") else 0
+    tracer.line = _line_of(function)
     x = tracer.expr(tracer.add("input", name=input_name))
     before = [tracer.expr(tracer.add("state", name=s)) for s in states]
     returned, variables = _run(function, [x, *before], {f: Family(tracer, f) for f in families})
@@ -168,6 +169,17 @@ def trace(
     taken = {input_name, *states, *families}
     labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and label not in taken}
     return Cell(name, doc, source, verify(graph), tuple(labels.items()), tuple(ties))
+
+
+def _line_of(function: Callable[..., Any]) -> int:
+    """Find the line of a function's `def`, behind its decorators."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return 0
+    line: int = code.co_firstlineno
+    while linecache.getline(code.co_filename, line).lstrip().startswith("@"):
+        line += 1
+    return line
 
 
 def _run(function: Callable[..., Any], values: list[Expr], families: dict[str, Family]) -> tuple[Any, dict[str, Any]]:

@@ -83,12 +83,23 @@ class Recurrent(nn.Module):
         self.state_sizes = tuple(first[cell.state_size(s)] for s in cell.states)
         for k in range(num_layers):
             layer = first if k == 0 else cell.sizes(self.output_size, hidden_size, sizes)
+            self._require_equal_states(k, layer)
             for suffix in self._suffixes(k):
                 for parameter in self.program.parameters:
                     shape = parameter.full_shape(layer)
                     tensor = torch.empty(shape, device=device, dtype=dtype)
                     self.register_parameter(parameter.name + suffix, nn.Parameter(tensor))
         self.reset_parameters()
+
+    def _require_equal_states(self, k: int, sizes: Mapping[str, int]) -> None:
+        for state, expected in zip(self.cell.states, self.state_sizes, strict=True):
+            found = sizes[self.cell.state_size(state)]
+            if found != expected:
+                raise ShapeError(
+                    f"Recurrent: state {state} of {self.cell.name} is as long as its input, {expected} in layer 0 and "
+                    f"{found} in layer {k}.\n  The states of all layers are stacked, so they must be equal.\n"
+                    f"  Give an input_size of {found}, or stack separate layers."
+                )
 
     @property
     def output_size(self) -> int:
