@@ -37,6 +37,12 @@ def test_random_cells_pass(seed):
     assert report.skipped < report.checked / 5
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 400))
+def test_more_random_cells_pass(seed):
+    assert check_gradients(random_cell(seed), seed=seed).worst < 1e-6
+
+
 def test_random_cells_use_every_primitive_and_differ():
     drawn = [random_cell(seed) for seed in range(100)]
     used = {n.op for c in drawn for n in c.graph.nodes}
