@@ -223,6 +223,12 @@ def test_every_wrong_use_of_a_value_says_what_to_write_instead():
     def unequal(x, h, *, W):
         return where(W @ x != h, h, 0.0)
 
+    def like_an_adjoint(x, h, d_h, *, W):
+        return tanh(W @ x + d_h), h
+
+    def joined(x, h, *, W, W_a):
+        return tanh(W.b @ x + W.a @ h + W_a * h)
+
     def truth(x, h, *, W):
         return (W @ x > 0) and h
 
@@ -252,12 +258,35 @@ def test_every_wrong_use_of_a_value_says_what_to_write_instead():
         (wrong_type, "is a str", "Return the vector"),
         (unequal, "`!=`", "where(a == b"),
         (truth, "`and`", "where(z > 0.5"),
+        (like_an_adjoint, "a state is called d_h", "another name"),
+        (joined, "would both be called W_a", "another name"),
     ]:
         message = refuse(function)
         assert what in message, message
         assert remedy in message, message
         assert __file__ in message, message
         assert function.__name__ in message, message
+
+
+def test_a_mistake_inside_a_function_that_a_cell_calls_is_reported_at_the_call():
+    from collections import UserDict
+
+    def called(x, h, *, W):
+        gates = UserDict(z=W @ x)
+        return W @ h if all(map(bool, gates.values())) else h
+
+    assert f"line {line_of(called, 'return W')}: `if`" in refuse(called)
+
+
+def test_a_size_keeps_its_own_name_where_a_state_is_called_hidden():
+    @cell
+    def confusing(x, hidden, c, *, W, R):
+        c = tanh(W @ x + c)
+        return R @ c, c
+
+    assert confusing.open_sizes == ("hidden_",)
+    sizes = confusing.sizes(3, 5, {"hidden_": 2})
+    assert [sizes[confusing.state_size(s)] for s in confusing.states] == [2, 5]
 
 
 def test_arguments_of_a_cell_are_input_states_and_families():

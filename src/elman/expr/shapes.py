@@ -5,6 +5,7 @@ is the class of the input, ``hidden`` that of the rows of the first matrix in th
 is no matrix), and any other is called after the state or the parameter that has it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -170,8 +171,16 @@ def _name(nodes: list[Node], classes: _Classes, axes: list[tuple[int, ...]]) -> 
         for index, node in enumerate(nodes):
             if node.op == op:
                 for axis in axes[index]:
-                    names.setdefault(classes.find(axis), node.name.replace(".", "_"))
+                    if classes.find(axis) not in names:
+                        names[classes.find(axis)] = _unused(node.name.replace(".", "_"), names.values())
     return names, ties
+
+
+def _unused(name: str, taken: Collection[str]) -> str:
+    """Give a size a name of its own, also where a state is called `hidden` or both axes of a matrix are open."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _fail(builder: Builder, node: Node, what: str, why: str, remedy: str) -> NoReturn:

@@ -17,7 +17,6 @@ import inspect
 import linecache
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -30,8 +29,6 @@ from elman.expr.shapes import infer_shapes
 from elman.expr.verify import verify
 
 __all__ = ["Family", "cell", "sigmoid", "tanh", "trace"]
-
-_HERE = str(Path(__file__).parent)
 
 
 class _Tracer(Builder):
@@ -46,9 +43,9 @@ class _Tracer(Builder):
         if self.done:
             return self.line
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        while frame is not None and frame.f_code.co_filename != self.source:
             frame = frame.f_back
-        return frame.f_lineno if frame is not None and frame.f_code.co_filename == self.source else self.line
+        return self.line if frame is None else frame.f_lineno
 
 
 class Family(Expr):
@@ -161,6 +158,7 @@ def trace(
         )
     outputs = {state: _returned(tracer, state, value) for state, value in zip(states, new, strict=True)}
     _require_use(tracer, families, outputs)
+    _require_distinct_names(tracer, states, families)
     nodes, ties = infer_shapes(tracer, outputs)
     labels = {label: v._id for label, v in variables.items() if isinstance(v, Expr) and not isinstance(v, Family)}
     graph = Graph(tuple(nodes), tuple(outputs.items()))
@@ -232,3 +230,25 @@ def _require_use(tracer: _Tracer, families: list[str], outputs: dict[str, int]) 
                 "Use that value, or delete it.",
                 line=node.line,
             )
+
+
+def _require_distinct_names(tracer: _Tracer, states: list[str], families: list[str]) -> None:
+    for state in states:
+        if state.startswith("d_"):
+            tracer.fail(
+                f"a state is called {state}",
+                "Names that begin with d_ belong to adjoints: d_h is the adjoint of h.",
+                "Give the state another name.",
+            )
+    named = set(families)
+    for node in tracer.nodes:
+        joined = node.name.replace(".", "_")
+        if node.op == "parameter" and "." in node.name:
+            if joined in named:
+                tracer.fail(
+                    f"`{node.name}` and another parameter would both be called {joined} in a layer",
+                    "A member of another shape than its family's first is a parameter of that name.",
+                    "Give one of the two another name.",
+                    line=node.line,
+                )
+            named.add(joined)
