@@ -56,12 +56,18 @@ def run(
         return nothing.expand(0, *states[0].shape), list(states)
     if valid is not None:
         x = _fill_padding(x, valid)
-    if torch.is_autocast_enabled(x.device.type):
+    if under_autocast(x):
         dtype = torch.get_autocast_dtype(x.device.type)
         with torch.autocast(x.device.type, enabled=False):
             cast = [t.to(dtype) for t in (x, *states, *parameters)]
             return _apply(Run(program, backend, valid, reverse), cast)
     return _apply(Run(program, backend, valid, reverse), [x, *states, *parameters])
+
+
+def under_autocast(x: Tensor) -> bool:
+    """Tell whether operations on a tensor's device run in another precision; a device without autocast never does."""
+    device = x.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
@@ -92,7 +98,9 @@ def _fill_padding(x: Tensor, valid: Tensor) -> Tensor:
 
 
 def _apply(how: Run, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    if not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
+    # Under torch.func no autograd Function of this form may run; there torch differentiates the loop itself.
+    transformed = torch._C._are_functorch_transforms_active()
+    if transformed or not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors):
         output, final, _ = how.backend.run_forward(how.program, _inputs(how, tensors), save=False)
         return output, final
     output, *final = _Recurrence.apply(how, *tensors)
@@ -116,7 +124,8 @@ class _Recurrence(Function):
     @staticmethod
     def backward(ctx: Any, d_output: Tensor, *d_final: Tensor) -> tuple[Tensor | None, ...]:
         how: Run = ctx.how
-        inputs, saved = _inputs(how, ctx.saved_tensors[: ctx.count]), ctx.saved_tensors[ctx.count :]
+        kept = ctx.saved_tensors  # read once: activation checkpointing unpacks them only once
+        inputs, saved = _inputs(how, kept[: ctx.count]), kept[ctx.count :]
         if torch.is_grad_enabled():
             # The caller wants to differentiate again, so the saved values must be functions of the inputs.
             *_, saved = how.backend.run_forward(how.program, inputs)

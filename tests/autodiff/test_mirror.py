@@ -83,6 +83,7 @@ UNUSUAL = {
     "a comparison that always holds": lambda x, h, *, W: where(h == h, tanh(W @ x + h), 1.0),
     "nested normalisations": lambda x, h, *, W: layer_norm(W @ x + layer_norm(h)),
     "a square of a parameter": lambda x, h, *, W: tanh(W.a @ x * h) + W.p * W.p * h**2,
+    "a choice between equals": lambda x, h, *, W: where(W.a @ x > 0.5, h, h) + W.p,
     "no memory": lambda x, h, *, W: sigmoid(W @ (x * x)),
 }
 

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from elman import cell, cells, sigmoid, tanh
+from elman import cell, cells, hard_sigmoid, relu, sigmoid, softplus, tanh
 from elman.autodiff import derive
 from elman.autodiff.simplify import Simplifier
 from elman.cells import torch_layers
@@ -86,6 +86,17 @@ def test_a_step_that_does_not_look_back_has_an_empty_loop():
     program = derive(memoryless)
     assert in_loop(program, program.forward) == []
     assert operations(program, program.forward.before) == ["product", "tanh"]
+
+
+def test_a_long_chain_of_derived_primitives_is_derived_in_no_time():
+    @cell
+    def chained(x, h, *, W):
+        h = W @ x + h
+        for _ in range(60):
+            h = hard_sigmoid(softplus(relu(h)) - 0.5)
+        return h
+
+    assert len(derive(chained).graph.nodes) < 3000
 
 
 def test_one_program_for_a_cell_and_copies_are_the_same():

@@ -37,7 +37,7 @@ TORCH = {
 }
 SPECIAL = {
     "leaky_relu": [(lambda x, s=s: F.leaky_relu(x, s), s) for s in (0.01, 0.3, -0.2)],
-    "power": [(lambda x, p=p: x**p, p) for p in (1, 2, 3, 5, -1, -2, 0.5, 1.5, -1.5, 2.5, 0.3, 17.5, -0.7)],
+    "power": [(lambda x, p=p: x**p, p) for p in (1, 2, 3, 5, 17, -1, -2, 0.5, 1.5, -1.5, 2.5, 0.3, 17.5, -0.7)],
 }
 # Every tie and kink, points on both sides of it, and saturation.
 POINTS = [-40.0, -7.5, -3.5, -3.0, -1.25, -0.5, -1e-3, 0.0, 1e-3, 0.3, 1.0, 1.7, 3.0, 4.5, 11.0, 37.0]
@@ -107,7 +107,7 @@ def test_division_is_torchs():
 @pytest.mark.parametrize(("op", "number"), [(op, i) for op, cases in SPECIAL.items() for i in range(len(cases))])
 def test_primitives_with_a_constant_are_torchs(op, number):
     theirs, constant = SPECIAL[op][number]
-    points = POINTS if op == "leaky_relu" or constant in {1, 2, 3, 5} else [p for p in POINTS if p > 0]
+    points = POINTS if op == "leaky_relu" or constant in {1, 2, 3, 5, 17} else [p for p in POINTS if p > 0]
     for point in points:
         compare(op, theirs, [torch.full((3,), point, dtype=torch.float64)], (constant,))
 

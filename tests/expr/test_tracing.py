@@ -1,5 +1,7 @@
 """Tracing: what a function becomes, and what is said of one that cannot become a cell."""
 
+import cProfile
+import functools
 import inspect
 import math
 import sys
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from elman import Cell, CellError, cell, exp, layer_norm, sigmoid, tanh, where
+from elman import Cell, CellError, cell, exp, layer_norm, leaky_relu, sigmoid, tanh, where
 from elman.expr.graph import Graph
 
 
@@ -79,6 +81,11 @@ def test_a_bias_is_a_vector_that_is_only_ever_added():
         n = tanh(W.n @ x + b + a * (W.u @ h + d))
         return n + (c - n) * c
 
+    @cell
+    def only_parameters(x, h, *, W, U, b, e):
+        return tanh(W @ x + U @ (b.a + b.c) + h) * layer_norm(e + 1.0)
+
+    assert {p.role for p in only_parameters.parameters} == {"matrix", "vector"}
     assert {p.name: p.role for p in roles.parameters if p.role != "matrix"} == {
         "a": "vector",
         "b": "bias",
@@ -229,6 +236,18 @@ def test_every_wrong_use_of_a_value_says_what_to_write_instead():
     def joined(x, h, *, W, W_a):
         return tanh(W.b @ x + W.a @ h + W_a * h)
 
+    def varying_slope(x, h, *, W):
+        return leaky_relu(W @ x, h)
+
+    def too_large(x, h, *, W):
+        return (W @ x) * 10**400 + h
+
+    def foreign(x, h, *, W):
+        return tanh(W @ x + kept[0])
+
+    kept = []
+    cell(lambda x, h, *, W: kept.append(W @ x) or tanh(W @ x + h))
+
     def truth(x, h, *, W):
         return (W @ x > 0) and h
 
@@ -259,6 +278,9 @@ def test_every_wrong_use_of_a_value_says_what_to_write_instead():
         (unequal, "`!=`", "where(a == b"),
         (truth, "`and`", "where(z > 0.5"),
         (like_an_adjoint, "a state is called d_h", "another name"),
+        (varying_slope, "a slope that varies", "where(x > 0, x, slope * x)"),
+        (too_large, "too large for a number", "smaller"),
+        (foreign, "a value of another cell", "as a parameter"),
         (joined, "would both be called W_a", "another name"),
     ]:
         message = refuse(function)
@@ -287,6 +309,22 @@ def test_a_size_keeps_its_own_name_where_a_state_is_called_hidden():
     assert confusing.open_sizes == ("hidden_",)
     sizes = confusing.sizes(3, 5, {"hidden_": 2})
     assert [sizes[confusing.state_size(s)] for s in confusing.states] == [2, 5]
+
+
+@pytest.mark.parametrize("thing", ["lstm", 3, int, functools.partial(max, 2.0)])
+def test_only_a_function_becomes_a_cell(thing):
+    with pytest.raises(CellError, match="is not a function"):
+        cell(thing)
+
+
+def test_a_cell_is_traced_under_a_profiler_written_in_c():
+    with cProfile.Profile():
+
+        @cell
+        def profiled(x, h, *, W):
+            return tanh(W @ x + h)
+
+    assert profiled.equations() == "h' = tanh(W @ x + h)"
 
 
 def test_arguments_of_a_cell_are_input_states_and_families():

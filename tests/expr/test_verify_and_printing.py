@@ -132,6 +132,15 @@ def test_a_variable_that_reuses_an_arguments_name_is_written_out():
     assert reused.equations() == "h' = tanh(W @ x) - relu(U @ h)"
 
 
+def test_numbers_without_end_and_names_like_v1_print_as_they_read():
+    @cell
+    def endless(x, h, *, W, v1):
+        return where(W @ x > float("inf"), 0.5, tanh(W @ x + h) * tanh(W @ x + h) ** 2 + v1)
+
+    lines = endless.equations().splitlines()
+    assert lines == ["v2 = tanh(W @ x + h)", 'h\' = where(float("inf") < W @ x, 0.5, v2 * v2 ** 2 + v1)']
+
+
 def test_gates_are_the_sigmoids_that_have_a_name():
     assert cells.lstm.gates() == ("i", "f", "o")
     assert cells.gru.gates() == ("r", "z")

@@ -7,6 +7,7 @@ import pickle
 import pytest
 import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.utils.checkpoint import checkpoint
 
 import elman
 from elman import cell, cells, layer_norm, tanh
@@ -271,6 +272,26 @@ def test_functional_call_uses_the_given_parameters():
     assert torch.count_nonzero(layer(x)[0]) > 0
 
 
+def test_activation_checkpointing_and_function_transforms_give_the_same_gradients():
+    layer = build(cells.gru, 2)
+    x = torch.randn(T, B, I, dtype=torch.float64)
+    parameters = dict(layer.named_parameters())
+    expected = torch.autograd.grad(layer(x)[0].square().sum(), list(parameters.values()))
+    again = checkpoint(lambda v: layer(v)[0], x, use_reentrant=False).square().sum()
+    transformed = torch.func.grad(lambda p: torch.func.functional_call(layer, p, (x,))[0].square().sum())(parameters)
+    for name, right, one, two in zip(
+        parameters, expected, torch.autograd.grad(again, list(parameters.values())), transformed.values(), strict=True
+    ):
+        assert_close(f"checkpointed {name}", one, right)
+        assert_close(f"transformed {name}", two.detach(), right)
+
+
+def test_a_layer_without_memory_has_shapes():
+    layer = Recurrent(cells.lstm, I, H, 2, device="meta")
+    output, (h, _) = layer(torch.empty(T, B, I, device="meta"))
+    assert (output.shape, h.shape) == ((T, B, H), (2, B, H))
+
+
 def test_second_derivatives_flow_through_a_stack():
     layer = build(cells.gru, 2, bidirectional=True)
     x = torch.randn(2, 2, I, dtype=torch.float64, requires_grad=True)
@@ -318,6 +339,7 @@ def test_a_state_that_is_as_long_as_the_input_must_be_so_in_every_layer():
         ({"input_size": 2.0}, ShapeError, r"the size of input is 2\.0"),
         ({"cell": cells.lstm_projected}, CellError, "sizes="),
         ({"sizes": {"q": 1}}, ShapeError, "names `q`"),
+        ({"cell": cell(lambda x, h: 0.5 * h + x)}, CellError, "has no parameters"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options, error, message):
@@ -341,6 +363,10 @@ def test_dropout_with_one_layer_warns():
         (lambda x: (x, (x.new_zeros(1, B, H), x.new_zeros(1, B, P))), "the initial state has the shapes"),
         (lambda x: (x, (x.new_zeros(1, B, H),)), "the initial state has the shapes"),
         (lambda x: (x[:, 0], (x.new_zeros(1, B, H), x.new_zeros(1, B, H))), r"Give \[\(1, 11\), \(1, 11\)\]"),
+        (lambda x: (x, (x.new_zeros(1, B, H).float(), x.new_zeros(1, B, H))), "the initial h is torch.float32"),
+        (lambda x: (x, (0.0, 0.0)), "the initial h is a float"),
+        (lambda x: (x.numpy(),), "x is a ndarray"),
+        (lambda x: (x.to("meta"),), "x is on meta"),
         (lambda x: (x, None, [5, 5]), r"lengths have shape \(2,\)"),
         (lambda x: (x, None, [5, 6, 1]), r"lengths\[1\] is 6"),
         (lambda x: (x, None, [5, 1, -1]), r"lengths\[2\] is -1"),
@@ -361,5 +387,9 @@ def test_a_stream_refuses_two_directions_and_wrong_shapes():
     stream = build(cells.gru).stream(batch_size=2)
     with pytest.raises(ShapeError, match=r"Give \(2, 7\)"):
         stream.step(torch.randn(3, I, dtype=torch.float64))
+    with pytest.raises(ShapeError, match=r"x is torch\.float32 on cpu"):
+        stream.step(torch.randn(2, I))
+    with pytest.raises(ConfigError, match="batch_size is -1"):
+        build(cells.gru).stream(-1)
     with pytest.raises(ShapeError, match=r"Give \[\(1, 2, 11\)\]"):
         stream.state = torch.zeros(1, 3, H)

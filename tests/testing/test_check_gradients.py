@@ -118,6 +118,18 @@ def test_numbers_whose_perturbation_crosses_a_kink_are_skipped_and_counted(monke
     assert 0 < report.skipped < report.checked
 
 
+@pytest.mark.parametrize(
+    "equations",
+    [
+        lambda u, x, *, W, U: elman.tanh(W @ u + U @ x),
+        lambda inp, h, c, *, x, y: (elman.tanh(x @ inp + y @ h + c), c * h),
+        lambda u, W_a, *, W: elman.tanh(W.b @ u + W.a @ W_a),
+    ],
+)
+def test_names_of_states_and_parameters_may_be_any(equations):
+    assert check_gradients(cell(equations)).worst < 1e-6
+
+
 def test_a_value_that_is_not_finite_is_no_pass():
     @cell
     def infinite(x, h, *, W):

@@ -27,14 +27,15 @@ def adjoint(step: Graph) -> Graph:
         outputs ``d_h`` for the adjoint of each state before the step, ``d_x`` for the input and ``d_W.i`` for each
         parameter.
     """
-    return _Adjoint(expand(step)).run()
+    return _Adjoint(expand(step), step.parameters).run()
 
 
 class _Adjoint:
     """Collect adjoints, from the last node of a step to its first."""
 
-    def __init__(self, step: Graph) -> None:
+    def __init__(self, step: Graph, parameters: tuple[str, ...]) -> None:
         self.step = step
+        self.parameters = parameters
         self.builder = Simplifier()
         self.rank = ranks(step)
         self.place: list[int] = []
@@ -61,6 +62,8 @@ class _Adjoint:
                 d = self.collect(index)
                 if d is not None:
                     self.pass_on(index, d)
+        for name in self.parameters:  # one that simplification has removed is followed by nothing
+            outputs.setdefault(f"d_{name}", builder.index(0.0, "adjoint"))
         return verify(builder.graph(outputs))
 
     def collect(self, index: int) -> Expr | None:

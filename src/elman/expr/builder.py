@@ -70,9 +70,18 @@ class Builder:
     def index(self, value: Any, op: str) -> int:
         """Find the node behind a value, or add the number that it is."""
         if isinstance(value, Expr):
+            if value._builder is not self:
+                self.fail(
+                    f"`{op}` was given a value of another cell",
+                    "Every cell is traced by itself.",
+                    "Compute the value again here, or pass it as a parameter.",
+                )
             return value._id
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return self.add("constant", value=float(value), shape=())
+            try:
+                return self.add("constant", value=float(value), shape=())
+            except OverflowError:
+                self.fail(f"`{op}` was given {str(value)[:8]}…", "It is too large for a number.", "Use a smaller one.")
         self.fail(
             f"`{op}` was given a {type(value).__name__}",
             "An equation holds the input, states, parameters and Python numbers.",

@@ -6,7 +6,7 @@ A cell is data. It can be written to a file and read back without running anythi
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsIndex
 
 from elman.errors import CellError, ShapeError
 from elman.expr.graph import Graph
@@ -95,10 +95,16 @@ class Cell:
         readers = [n for n in nodes if index in n.args]
         if len(nodes[index].shape) == 2:
             return "matrix"
-        if readers and all(r.op == "add" for r in readers) and index not in self.graph.output.values():
+        added = readers and all(r.op == "add" for r in readers) and index not in self.graph.output.values()
+        if added and not any(self._is_static(a) for r in readers for a in r.args if a != index):
             return "bias"
         normalised = [any(nodes[a].op == "layer_norm" for a in r.args) for r in readers if r.op == "mul"]
         return "gain" if normalised and len(normalised) == len(readers) and all(normalised) else "vector"
+
+    def _is_static(self, index: int) -> bool:
+        """Tell whether a value follows parameters and numbers alone."""
+        ancestors = self.graph.ancestors([index])
+        return not any(self.graph.nodes[i].op in {"input", "state"} for i in ancestors)
 
     def gates(self) -> tuple[str, ...]:
         """Name the gates: the values that are a sigmoid (or its hard form) of something."""
@@ -137,7 +143,7 @@ class Cell:
                 f"  Give sizes={{{example}}}, or {options} on the command line."
             )
         for size, value in given.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if isinstance(value, bool) or not isinstance(value, SupportsIndex) or value.__index__() < 1:
                 raise ShapeError(
                     f"{self.name}: the size of {size} is {value!r}.\n  Sizes are whole numbers from 1.\n  Give another."
                 )
@@ -149,7 +155,7 @@ class Cell:
                     "  The equation there uses the two elementwise, so they must be equal.\n"
                     "  Give equal sizes, or multiply by a matrix: W @ x."
                 )
-        return {size: given[size] for size in wanted}
+        return {size: given[size].__index__() for size in wanted}
 
     def count(self, input_size: int, hidden_size: int, named: Mapping[str, int] | None = None) -> int:
         """Count the numbers in the parameters of one layer."""
@@ -188,7 +194,7 @@ class Cell:
             graph = Graph.from_dict(data["graph"])
             labels = tuple((str(label), int(index)) for label, index in data["labels"])
             ties = tuple(Tie(str(size), str(other), int(line)) for size, other, line in data["ties"])
-        except (KeyError, TypeError, ValueError) as reason:
+        except (KeyError, TypeError, ValueError, OverflowError) as reason:
             raise CellError(f"cell: not the form of a saved cell ({reason!r}). Save the model again.") from None
         if any(not 0 <= index < len(graph.nodes) for _, index in labels):
             raise CellError(f"{name}: a label points outside of the graph. Save the model again.")

@@ -40,8 +40,12 @@ def relu(x: Value) -> Expr:
     return _call("relu", x)
 
 
-def leaky_relu(x: Value, slope: float = 0.01) -> Expr:
+def leaky_relu(x: Value, slope: Value = 0.01) -> Expr:
     """Scale negative values by `slope`; derivative `slope` at 0."""
+    if isinstance(slope, Expr):
+        slope._builder.fail(
+            "leaky_relu has a slope that varies", "Its slope is a number.", "Write where(x > 0, x, slope * x)."
+        )
     return _call("leaky_relu", x, slope)
 
 

@@ -158,7 +158,7 @@ class Graph:
                 for row in data["nodes"]
             )
             return Graph(nodes, tuple((str(name), int(index)) for name, index in data["outputs"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as reason:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as reason:
             raise CellError(f"graph: not the form of a saved cell ({reason!r}). Save the model again.") from None
 
 

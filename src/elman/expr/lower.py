@@ -25,21 +25,22 @@ def expand_into(builder: Builder, graph: Graph, *, keep_derivatives: bool) -> li
         if row is None or row.expand is None or (keep_derivatives and row.derivative is not None):
             place.append(builder.add(node.op, *args, name=node.name, value=node.value, shape=node.shape))
         else:
-            place.append(_expand(builder, row.expand(*(builder.expr(a) for a in args)), keep_derivatives))
+            known = len(builder.nodes)
+            place.append(_expand(builder, row.expand(*(builder.expr(a) for a in args)), keep_derivatives, known))
     return place
 
 
-def _expand(builder: Builder, value: Expr, keep_derivatives: bool) -> int:
-    """Follow an expansion until none of its new nodes can be expanded further."""
+def _expand(builder: Builder, value: Expr, keep_derivatives: bool, known: int) -> int:
+    """Follow an expansion until none of its new nodes can be expanded further; nodes below `known` already are."""
     index = builder.index(value, "expansion")
     node = builder.nodes[index]
     row = PRIMITIVES.get(node.op)
-    if row is None:
+    if row is None or index < known:
         return index
-    args = tuple(_expand(builder, builder.expr(a), keep_derivatives) for a in node.args)
+    args = tuple(_expand(builder, builder.expr(a), keep_derivatives, known) for a in node.args)
     if row.expand is None or (keep_derivatives and row.derivative is not None):
         return builder.add(node.op, *args, name=node.name, value=node.value)
-    return _expand(builder, row.expand(*(builder.expr(a) for a in args)), keep_derivatives)
+    return _expand(builder, row.expand(*(builder.expr(a) for a in args)), keep_derivatives, known)
 
 
 def lower(graph: Graph, builder: Builder) -> Graph:

@@ -91,7 +91,7 @@ def _expand_power(x: Expr, p: Expr | float) -> Expr:
     if exponent < 0:
         return 1 / _expand_power(x, -exponent)
     whole, rest = divmod(exponent, 1)
-    if whole > 16 or rest not in (0.0, 0.5):
+    if rest not in (0.0, 0.5) or (rest and whole > 16):
         return apply("exp", exponent * apply("log", x))
     parts = [apply("sqrt", x)] if rest else []
     square, bits = x, int(whole)

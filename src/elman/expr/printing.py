@@ -1,5 +1,6 @@
 """Print a graph back as equations."""
 
+import math
 from collections.abc import Sequence
 
 from elman.expr.graph import Graph
@@ -39,7 +40,7 @@ def _name_values(graph: Graph, labels: Sequence[tuple[str, int]]) -> dict[int, s
         if graph.nodes[index].args:
             names.setdefault(index, f"{state}'")
     readers = graph.readers()
-    taken = set(names.values()) | set(graph.states)
+    taken = set(names.values()) | {node.name.split(".")[0] for node in graph.nodes if node.name}
     for index, node in enumerate(graph.nodes):
         if node.args and readers[index] > 1 and index not in names and len(_text(graph, index, names)) > LONGEST_REPEAT:
             number = next(n for n in range(1, len(graph.nodes) + 1) if f"v{n}" not in taken)
@@ -53,7 +54,7 @@ def _text(graph: Graph, index: int, names: dict[int, str], *, top: bool = False,
     if index in names and not top:
         return names[index]
     if node.op == "constant":
-        text = repr(int(node.value)) if node.value == int(node.value) else repr(node.value)
+        text = _number(node.value)
         return f"({text})" if node.value < 0 and tight > 1 else text
     if node.op in {"input", "state", "parameter"}:
         return node.name
@@ -73,3 +74,10 @@ def _text(graph: Graph, index: int, names: dict[int, str], *, top: bool = False,
         ]
     text = text.format(*parts)
     return f"({text})" if binds < tight else text
+
+
+def _number(value: float) -> str:
+    """Write a number as Python reads it."""
+    if not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(int(value)) if value == int(value) else repr(value)

@@ -25,6 +25,7 @@ from elman.expr.builder import Builder, Expr
 from elman.expr.cell import Cell
 from elman.expr.functions import sigmoid, tanh
 from elman.expr.graph import Graph
+from elman.expr.primitives import PRIMITIVES
 from elman.expr.shapes import infer_shapes
 from elman.expr.verify import verify
 
@@ -95,6 +96,11 @@ def cell(function: Callable[..., Any]) -> Cell:
     Raises:
         CellError: the equations do not hold together; the message names file and line.
     """
+    if not inspect.isfunction(function):
+        raise CellError(
+            f"cell: {function!r} is not a function.\n  A cell is the function that writes one time step.\n"
+            "  Write def name(x, h, *, W, U, b) under @cell."
+        )
     kinds = inspect.Parameter
     arguments = list(inspect.signature(function).parameters.values())
     positional = [a.name for a in arguments if a.kind in {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}]
@@ -164,7 +170,7 @@ def trace(
     graph = Graph(tuple(nodes), tuple(outputs.items()))
     # a variable that reuses the name of an argument would read like that argument
     kept = graph.ancestors(outputs.values()) - set(outputs.values())
-    taken = {input_name, *states, *families}
+    taken = {input_name, *states, *families, *(row.notation.split("(")[0] for row in PRIMITIVES.values())}
     labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and label not in taken}
     return Cell(name, doc, source, verify(graph), tuple(labels.items()), tuple(ties))
 
@@ -189,7 +195,9 @@ def _run(function: Callable[..., Any], values: list[Expr], families: dict[str, F
         if event == "return" and frame.f_code is code:
             variables.update(frame.f_locals)
 
-    outer = sys.getprofile()
+    outer: Any = sys.getprofile()
+    if outer is not None and not callable(outer):  # a profiler written in C, which could not be put back
+        return function(*values, **families), variables
     sys.setprofile(keep)
     try:
         return function(*values, **families), variables

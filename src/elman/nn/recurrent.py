@@ -11,12 +11,12 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.autodiff.program import derive
 from elman.backends import require
-from elman.errors import ConfigError, ShapeError
+from elman.errors import CellError, ConfigError, ShapeError
 from elman.expr import Cell
 from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
 from elman.nn.stack import Direction, run_stack
 from elman.nn.stream import States, Stream
-from elman.ops import real_steps
+from elman.ops import real_steps, under_autocast
 
 
 class Recurrent(nn.Module):
@@ -79,6 +79,11 @@ class Recurrent(nn.Module):
         self.backend = require(backend)
         self.sizes = dict(sizes or {})
         self.program = derive(cell, bias)
+        if not self.program.parameters:
+            raise CellError(
+                f"Recurrent: {cell.name} has no parameters{'' if bias else ' without its biases'}.\n"
+                "  A layer learns its parameters.\n  Give the cell one, or compute it without a layer."
+            )
         first = cell.sizes(input_size, hidden_size, sizes)
         self.state_sizes = tuple(first[cell.state_size(s)] for s in cell.states)
         for k in range(num_layers):
@@ -159,6 +164,8 @@ class Recurrent(nn.Module):
             states = permute(self._start(initial_state, batch.x, 3), x.sorted_indices)
             output, final = run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
             return pack(output, batch), self._form(permute(final, x.unsorted_indices))
+        if not isinstance(x, Tensor):
+            raise ShapeError(f"Recurrent: x is a {type(x).__name__}.\n  It is a tensor.\n  Give torch.as_tensor(x).")
         self._check_input(x, 2 if x.dim() == 2 else 3)
         if x.dim() == 2:
             if lengths is not None:
@@ -196,7 +203,12 @@ class Recurrent(nn.Module):
                 f"Recurrent: x has shape {tuple(x.shape)}.\n  It is (T, B, I), with batch_first (B, T, I), "
                 f"or unbatched (T, I).\n  Here I is {self.input_size}."
             )
-        if x.dtype != own.dtype and not torch.is_autocast_enabled(x.device.type):
+        if x.device != own.device:
+            raise ShapeError(
+                f"Recurrent: x is on {x.device}, the parameters are on {own.device}.\n  They must be on one device.\n"
+                f"  Move x with x.to({str(own.device)!r}), or the layer with layer.to({str(x.device)!r})."
+            )
+        if x.dtype != own.dtype and not under_autocast(x):
             raise ShapeError(
                 f"Recurrent: x is {x.dtype}, the parameters are {own.dtype}.\n  They must agree outside of autocast.\n"
                 f"  Convert x with x.to({own.dtype}), or the layer with layer.to({x.dtype})."
@@ -215,6 +227,14 @@ class Recurrent(nn.Module):
                 f"{', '.join(self.cell.states)}.\n  Give {form}."
             )
         states = [cast("Tensor", given)] if len(shapes) == 1 else list(given)
+        for name, state in zip(self.cell.states, states, strict=False):
+            fits = isinstance(state, Tensor) and state.device == x.device
+            if not fits or (state.dtype != x.dtype and not under_autocast(x)):
+                kind = f"{state.dtype} on {state.device}" if isinstance(state, Tensor) else f"a {type(state).__name__}"
+                raise ShapeError(
+                    f"Recurrent: the initial {name} is {kind}.\n  A state is a tensor of the type and device of x.\n"
+                    f"  Give {x.dtype} on {x.device}."
+                )
         wanted = [shape if dimensions == 3 else (shape[0], shape[2]) for shape in shapes]
         found = [tuple(s.shape) for s in states]
         if found != wanted:

@@ -48,6 +48,10 @@ class Stream:
                 "stream: the layer is bidirectional.\n  The reverse direction needs the end of the sequence first.\n"
                 "  Train a layer with bidirectional=False."
             )
+        if isinstance(shapes[0][1], bool) or not isinstance(shapes[0][1], int) or shapes[0][1] < 0:
+            raise ConfigError(
+                f"stream: batch_size is {shapes[0][1]!r}.\n  It counts examples.\n  Give a whole number from 0."
+            )
         self.reset()
 
     def reset(self) -> None:
@@ -66,7 +70,7 @@ class Stream:
         shapes = [tuple(s.shape) for s in given]
         if shapes != self._shapes:
             raise ShapeError(f"stream: the state has shapes {shapes}.\n  It is set whole.\n  Give {self._shapes}.")
-        self._states = [s.detach() for s in given]
+        self._states = [s.detach().clone() for s in given]
 
     @torch.no_grad()
     def step(self, x: Tensor) -> Tensor:
@@ -86,6 +90,13 @@ class Stream:
             raise ShapeError(
                 f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n"
                 f"  Give {expected}."
+            )
+        if x.dtype != self._states[0].dtype or x.device != self._states[0].device:
+            own = self._states[0]
+            raise ShapeError(
+                f"stream.step: x is {x.dtype} on {x.device}, the state {own.dtype} on {own.device}.\n"
+                "  They must agree.\n"
+                "  Convert x; after converting the layer, start a new stream."
             )
         runner = select(self._backend)
         new: list[list[Tensor]] = []

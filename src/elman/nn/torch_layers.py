@@ -13,10 +13,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.autodiff.program import Program, derive
 from elman.cells import torch_layers as cells
+from elman.errors import ShapeError
 from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
 from elman.nn.stack import Direction, run_stack
 from elman.nn.stream import States, Stream
-from elman.ops import real_steps
+from elman.ops import real_steps, under_autocast
 
 
 class TorchLayer(nn.RNNBase):
@@ -62,6 +63,10 @@ class TorchLayer(nn.RNNBase):
         """
         self._update_flat_weights()
         if isinstance(input, PackedSequence):
+            if lengths is not None:
+                raise ShapeError(
+                    f"{self.mode}: lengths beside a packed sequence.\n  It knows its lengths.\n  Drop them."
+                )
             states = self._zeros(int(input.batch_sizes[0]), input.data) if hx is None else _listed(hx)
             self.check_forward_args(input.data, _form(states), input.batch_sizes)
             self._check_states(input.data, states)
@@ -116,13 +121,16 @@ class TorchLayer(nn.RNNBase):
         return states if batched else [s.unsqueeze(1) for s in states]
 
     def _check_states(self, x: Tensor, states: list[Tensor]) -> None:
+        if len(states) != len(self._state_sizes):
+            expected = "two hidden states" if self.mode == "LSTM" else "one hidden state"
+            raise RuntimeError(f"{self.mode.lower()} expects {expected}")
         for state in states:
             if state.device != x.device:
                 raise RuntimeError(
                     "Input and hidden tensors are not at the same device, "
                     f"found input tensor at {x.device} and hidden tensor at {state.device}"
                 )
-            if state.dtype != x.dtype and not torch.is_autocast_enabled(x.device.type):
+            if state.dtype != x.dtype and not under_autocast(x):
                 raise RuntimeError(
                     "Input and hidden tensors are not the same dtype, "
                     f"found input tensor with {_scalar_type(x)} and hidden tensor with {_scalar_type(state)}"
@@ -216,7 +224,7 @@ def _refuse_projection(kwargs: dict[str, Any]) -> None:
 
 
 def _listed(states: States) -> list[Tensor]:
-    return [states] if isinstance(states, Tensor) else [states[0], states[1]]
+    return [states] if isinstance(states, Tensor) else list(states)
 
 
 def _form(states: list[Tensor]) -> Any:

@@ -120,10 +120,13 @@ def _draw(cell: Cell, program: Program, source: random.Random, reverse: bool) ->
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
-    tensors = {"x": normal(steps, batch, entry)}
+    tensors = {program.graph.nodes[program.graph.input].name: normal(steps, batch, entry)}
     shapes = [sizes[cell.state_size(s)] for s in cell.states]
     tensors |= {s: 0.5 * normal(batch, n) for s, n in zip(cell.states, shapes, strict=True)}
-    tensors |= {p.name: 0.5 * normal(*p.full_shape(sizes)) for p in program.parameters}
+    # a joined name, W_a for W.a, may be that of a state too
+    names = [p.name if p.name not in tensors else f"{p.name} (parameter)" for p in program.parameters]
+    shapes_of = [p.full_shape(sizes) for p in program.parameters]
+    tensors |= {name: 0.5 * normal(*shape) for name, shape in zip(names, shapes_of, strict=True)}
     lengths = [steps, 0, source.randrange(1, steps)]
     source.shuffle(lengths)
     valid = real_steps(torch.tensor(lengths), steps)
@@ -186,19 +189,24 @@ def _explain(
     flat = int(gap.argmax())
     place = [int(i) for i in torch.unravel_index(torch.tensor(flat), mirror.shape)]
     one = f"{float(mirror.flatten()[flat]):.9g}", f"{float(differences[flat]):.9g}"
-    if name == "x":
+    if name == next(iter(case.tensors)):
         step = f"It is the input of time step {place[0]}."
     elif name in case.program.states:
         step = "It is an initial state."
     else:
         step = _worst_step(case, name, flat)
-        parameter = next(p for p in case.program.parameters if p.name == name)
+        parameter = case.program.parameters[_number_of(case, name)]
         rows = mirror.shape[0] // len(parameter.members)
         name, place[0] = parameter.members[place[0] // rows], place[0] % rows
     return (
         f"{case.program.cell.name}: the gradient of {name} is off by {error:.2e} (tolerance {tolerance:.0e}).\n"
         f"  Worst at {name}{place}: {one[0]} from the mirror, {one[1]} from differences. {step}\n  {_place(case)}"
     )
+
+
+def _number_of(case: _Case, name: str) -> int:
+    """Find a parameter's place among the parameters: behind the input and the states."""
+    return list(case.tensors).index(name) - 1 - len(case.program.states)
 
 
 def _place(case: _Case) -> str:
@@ -257,7 +265,7 @@ def _loss_by_steps(case: _Case, order: list[int], moved: dict[int, dict[str, Ten
 
 
 def _shares_by_mirror(case: _Case, name: str, order: list[int]) -> dict[int, Tensor]:
-    index = [p.name for p in case.program.parameters].index(name)
+    index = _number_of(case, name)
     d_states, shares = case.d_final, {}
     for step in reversed(_steps(case, order, {})):
         d_output = case.d_output[step.time : step.time + 1]
