@@ -29,7 +29,11 @@ def main(folder: Path = FOLDER, time_budget: str = TIME_BUDGET) -> None:
 
     heading(f"Training an LSTM on {len(text):,} characters of Python's help, for {time_budget} at most")
     print("Now and then: the loss, and after the bars what the model writes at that moment.", flush=True)
-    model = generate.train(text_file, window=48, time_budget=time_budget, output=model_file, force=True)
+    try:
+        model = generate.train(text_file, window=48, time_budget=time_budget, output=model_file, force=True)
+    except KeyboardInterrupt:
+        print("\nInterrupted before there was a model")
+        sys.exit(130)
     if model.stopped == "interrupted":
         print(f"\nInterrupted; the best model so far is in {model_file}")
         sys.exit(130)

@@ -73,6 +73,8 @@ def main() -> None:
         _fail(error, WRONG_INPUT)
     except (BackendError, ElmanError) as error:
         _fail(error, FAILED)
+    except OSError as error:
+        _fail(ElmanError(f"{error.filename or 'the output'} cannot be read or written: {error.strerror}."), FAILED)
 
 
 def _fail(error: ElmanError, code: int) -> None:

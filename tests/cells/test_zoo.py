@@ -1,5 +1,7 @@
 """Every cell against its paper, read a second time: written in NumPy, one matrix a gate, one example at a time."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -159,3 +161,15 @@ def test_a_cell_is_found_in_a_file_and_failures_name_its_line(tmp_path):
     file.write_text("def (:\n")
     with pytest.raises(CellError, match="line 1: SyntaxError"):
         cells.find(f"{file}:light")
+
+
+def test_a_cell_file_may_end_print_or_move_without_harm(tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(CellError, match="line 2: SystemExit"):
+        cells.find(f"{file}:light")
+    here = Path.cwd()
+    file.write_text(f"import os\nprint('loud')\nos.chdir({str(tmp_path)!r})\nfrom elman.cells import gru as light\n")
+    assert cells.find(f"{file}:light") == cells.gru
+    assert Path.cwd() == here
+    assert capsys.readouterr().out == ""

@@ -1,5 +1,8 @@
 """What a user can get wrong: one clear line on standard error, exit code 2, nothing written."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -126,3 +129,28 @@ def test_an_unknown_cell_is_not_shown(elman):
 
 def test_sizes_that_do_not_fit_are_told(elman):
     refused(elman("cells", "lstm", "--hidden", "0"), "size of hidden is 0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--hidden", "9" * 400], "hidden"),
+        (["--hidden", 10**9], "does not fit in memory"),
+        (["--learning-rate", "1e200"], "learning_rate is 1e+200; it must be at most 1000"),
+        (["-o", "m" * 300], "cannot be a file"),
+    ],
+)
+def test_values_beyond_all_bounds_are_refused_in_one_line(elman, tmp_path, arguments, words):
+    done = elman("train", "generate", "book.txt", "--window", 7, *arguments)
+    assert done.code == 2
+    assert words in done.err
+    assert done.err.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["book.txt"]
+
+
+def test_an_output_that_cannot_be_written_is_told(trained):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "elman", "evaluate", trained, trained.with_name("book.txt")]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from elman import cells
-from elman.errors import CellError, ConfigError, DataError
+from elman.errors import CellError, ConfigError, DataError, ElmanError
 from elman.tasks import generate
 from elman.tasks.generate import split, window_losses
 from elman.tasks.language_model import LanguageModel
@@ -197,3 +197,36 @@ def test_samples_are_shown_as_often_as_asked(book, capfd):
         kinds = ["v" if line.startswith("update") else "s" for line in lines if line.startswith(("update", "    │"))]
         shown[every] = "".join(kind for kind, before in zip(kinds, ["", *kinds], strict=False) if kind + before != "ss")
     assert shown == {0: "vvvvvv", 2: "vvsvvsvvs"}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_ctrl_c_before_the_first_update_writes_no_model_and_loses_none(book, tmp_path, monkeypatch, there):
+    target = tmp_path / "model.elman.safetensors"
+    if there:
+        generate.train(book, output=target, epochs=1, **SMALL)
+    before = target.read_bytes() if there else None
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generate, "window_losses", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        generate.train(book, output=target, force=True, epochs=1, **SMALL)
+    assert (target.read_bytes() if target.exists() else None) == before
+
+
+def test_a_training_that_diverges_says_so_and_writes_no_model(book, tmp_path, monkeypatch):
+    target = tmp_path / "model.elman.safetensors"
+
+    fit = generate._fit
+
+    def poisoned(model, *rest):
+        outcome = fit(model, *rest)
+        with torch.no_grad():
+            model.module.readout.bias[0] = math.nan
+        return outcome
+
+    monkeypatch.setattr(generate, "_fit", poisoned)
+    with pytest.raises(ElmanError, match="not finite"):
+        generate.train(book, output=target, epochs=1, validation=0.0, **SMALL)
+    assert not target.exists()

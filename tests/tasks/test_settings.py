@@ -25,7 +25,7 @@ def test_every_row_explains_itself_and_refuses_nonsense(name):
         ({"hidden": 7.0}, "hidden is 7.0; it must be of type int"),
         ({"dropout": 1.0}, "dropout is 1.0; it must be at least 0 and below 1"),
         ({"validation": -0.1}, "validation is -0.1"),
-        ({"learning_rate": 0}, "learning_rate is 0; it must be above 0"),
+        ({"learning_rate": 0}, "learning_rate is 0; it must be at most 1000 and above 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0; it must be above 0"),
         ({"optimizer": "lion"}, "optimizer is 'lion'; it must be one of adam, adamw, sgd"),

@@ -39,7 +39,7 @@ class Ear(QuietProgress):
         self.norms.append(moment.gradient_norm)
 
 
-def train(slopes, validations=(), ear=None, **options):
+def train(slopes, validations=(), ear=None, validated=None, **options):
     """Give one update for each slope in an epoch; return the module and the outcome."""
     module, ear = Point(), ear or Ear()
     trainer = Trainer(
@@ -53,7 +53,7 @@ def train(slopes, validations=(), ear=None, **options):
                 raise slope
             yield trainer.module(torch.tensor(slope)), 7
 
-    outcome = trainer.fit(losses, len(slopes), (lambda: next(given)) if validations else None)
+    outcome = trainer.fit(losses, len(slopes), (lambda: next(given)) if validations else None, validated)
     return module, outcome
 
 
@@ -149,6 +149,21 @@ def test_ctrl_c_keeps_the_best_so_far():
     assert outcome.stopped == "interrupted"
     assert (outcome.updates, outcome.best_update) == (260, 250)
     assert torch.equal(module.place, kept.place)
+
+
+def test_ctrl_c_while_the_best_model_is_being_saved_or_sampled_keeps_that_model():
+    seen = []
+
+    def validated(outcome, moment, improved):
+        seen.append(improved)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    slopes = [[1.0, 0.0, 0.0]] * 600
+    module, outcome = train(slopes, validations=[2.0, 1.0], validated=validated)
+    first, _ = train([*slopes[:255], KeyboardInterrupt(), *slopes[:344]], validations=[2.0])
+    assert (outcome.stopped, outcome.best_update, outcome.best_loss) == ("interrupted", 500, 1.0)
+    assert module.place[0] < first.place[0] < 0
 
 
 def test_ctrl_c_before_the_first_validation_keeps_the_present_weights():

@@ -1,6 +1,8 @@
 """Find a cell by its name, in the zoo or in a Python file."""
 
+import contextlib
 import difflib
+import os
 import runpy
 import sys
 import traceback
@@ -49,12 +51,17 @@ def _find_in_file(path: Path, name: str) -> Cell:
 
 
 def _execute(path: Path) -> dict[str, Any]:
-    sys.path.insert(0, str(path.resolve().parent))
+    folder, here = str(path.resolve().parent), Path.cwd()
+    sys.path.insert(0, folder)
     try:
-        return runpy.run_path(str(path))
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
+            return runpy.run_path(str(path))
     except CellError:
         raise
-    except Exception as reason:  # the user's file may fail in any way; say where, as a message and not a traceback
+    except (
+        Exception,
+        SystemExit,
+    ) as reason:  # the user's file may fail in any way; say where, as a message and not a traceback
         frames = [f for f in traceback.extract_tb(reason.__traceback__) if f.filename == str(path)]
         line = reason.lineno if isinstance(reason, SyntaxError) else (frames[-1].lineno if frames else None)
         raise CellError(
@@ -62,7 +69,9 @@ def _execute(path: Path) -> dict[str, Any]:
             "Mend the file; it must run on its own."
         ) from reason
     finally:
-        sys.path.remove(str(path.resolve().parent))
+        os.chdir(here)
+        if folder in sys.path:
+            sys.path.remove(folder)
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str:

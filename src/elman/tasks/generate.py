@@ -14,6 +14,7 @@ import math
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from torch.nn.functional import cross_entropy
 
 import elman
 from elman import cells
-from elman.errors import ConfigError, DataError
+from elman.errors import ConfigError, DataError, ElmanError
 from elman.expr import Cell
 from elman.tasks.language_model import LanguageModel, TrainedModel, detach, load, mean_loss
 from elman.tasks.model_file import check_target
@@ -89,16 +90,41 @@ def train(
             "dropout": settings.dropout,
             "sizes": dict(sizes or {}),
         }
-        module = LanguageModel(chosen, len(vocabulary), **configuration)
+        module = _build(chosen, len(vocabulary), configuration)
         model = TrainedModel(module, vocabulary, configuration, metrics={}, versions=_versions())
         with show_progress(quiet) as progress:
             outcome = _fit(model, training, held_out, settings, progress, output)
+    _require_result(module, outcome, output)
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
     model.metrics = _metrics(outcome, len(training), len(held_out))
     module.eval()
     if output is not None:
         model.save(output)
     return model
+
+
+def _build(cell: Cell, characters: int, configuration: dict[str, Any]) -> LanguageModel:
+    try:
+        return LanguageModel(cell, characters, **configuration)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        if "memory" not in str(error) and "verflow" not in str(error):
+            raise
+        raise ConfigError(
+            f"A model of hidden size {configuration['hidden']} does not fit in memory. Use a smaller one."
+        ) from None
+
+
+def _require_result(module: nn.Module, outcome: Outcome, output: str | PathLike[str] | None) -> None:
+    """Refuse to call untrained or broken weights a model, and to put them in the place of one."""
+    if outcome.stopped == "interrupted" and not outcome.history:
+        replaces = output is not None and Path(output).exists()
+        if outcome.updates == 0 or replaces:
+            raise KeyboardInterrupt
+    if not all(bool(p.isfinite().all()) for p in module.parameters()):
+        raise ElmanError(
+            f"Training diverged: after {outcome.updates} updates the weights are not finite, so no model is written. "
+            "Try a lower --learning-rate."
+        )
 
 
 def split(numbers: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
@@ -119,9 +145,10 @@ def split(numbers: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
     left = count - held
     if left <= settings.window:
         apart = f" ({held} more are held out for validation)" if held else ""
+        shorter = f", or a window below {left}" if left > 1 else ""
         raise DataError(
             f"The text is too short: {left} characters to train on{apart}, and the window is {settings.window}. "
-            f"Give more text, or a window below {max(left, 2)}."
+            f"Give more text{shorter}."
         )
     if held == 1:
         raise DataError("One character is held out, too few to measure a loss. Raise validation, or set it to 0.")
@@ -165,7 +192,7 @@ def _fit(
         if improved and output is not None:
             model.metrics = _metrics(outcome, len(training), len(held_out))
             model.save(output)
-        if samples.wanted(moment):
+        if samples.wanted(moment) and math.isfinite(outcome.history[-1].validation_loss):
             progress.sample("".join(model.generate(length=_SAMPLE_LENGTH, seed=settings.seed)))
 
     return trainer.fit(losses, updates_per_epoch, validate if len(held) else None, validated)
@@ -215,22 +242,24 @@ class _Samples:
 
 
 def _metrics(outcome: Outcome, training: int, held_out: int) -> dict[str, Any]:
-    measured = outcome.best_loss if outcome.history else None
+    measured = outcome.best_loss if math.isfinite(outcome.best_loss) else None
     return {
         "validation_loss": measured,
         "bits_per_character": None if measured is None else bits(measured),
         "validation_characters": held_out,
-        "training_loss": None if math.isnan(outcome.training_loss) else outcome.training_loss,
+        "training_loss": _finite(outcome.training_loss),
         "training_characters": training,
         "epoch": outcome.epoch,
         "updates": outcome.updates,
         "best_update": outcome.best_update,
         "skipped_updates": outcome.skipped,
-        "history": [
-            [one.update, None if math.isnan(one.training_loss) else one.training_loss, one.validation_loss]
-            for one in outcome.history
-        ],
+        "history": [[one.update, _finite(one.training_loss), _finite(one.validation_loss)] for one in outcome.history],
     }
+
+
+def _finite(value: float) -> float | None:
+    """Write a number that JSON has no word for as nothing."""
+    return value if math.isfinite(value) else None
 
 
 def _versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ The cell travels as its graph, which is data, and is verified before use. Neithe
 the same data, options and seed give the same bytes. (One entry, because safetensors orders several of them by chance.)
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -61,7 +62,7 @@ class ModelFile:
         weights = {name: value.detach().cpu().contiguous() for name, value in self.weights.items()}
         raw = save(weights, metadata={_ENTRY: json.dumps(header, sort_keys=True)})
         target = Path(path)
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+        unfinished = target.with_name(f".elman-{os.getpid()}.unfinished")
         try:
             with unfinished.open("wb") as file:
                 file.write(raw)
@@ -71,7 +72,8 @@ class ModelFile:
         except OSError as error:
             raise ElmanError(f"{target} cannot be written: {error.strerror}. Choose another place with -o.") from None
         finally:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], task: str) -> "ModelFile":
@@ -117,6 +119,12 @@ def check_target(path: str | os.PathLike[str], force: bool) -> None:
         DataError: the path is taken, or its folder does not exist or cannot be written to.
     """
     target = Path(path)
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise DataError(f"{target} cannot be a file: {error.strerror}. Choose another name with -o.") from None
     if not target.parent.is_dir():
         raise DataError(f"{target}: the folder {target.parent} does not exist. Make it first: mkdir -p {target.parent}")
     if target.is_dir():

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from elman.errors import ConfigError
+from elman.errors import ConfigError, ElmanError
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class Sampling:
         Args:
             logits: (V,) the model's output of one step. Of equal logits the lower number counts as the more likely.
         """
+        if not logits.isfinite().all():
+            raise ElmanError(
+                "The model's output is not finite, so it cannot write. Train it with a lower learning rate."
+            )
         order = torch.sort(logits.to(torch.float64), descending=True, stable=True)
         if self.temperature == 0:
             kept = torch.zeros_like(order.values)

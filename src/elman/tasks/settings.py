@@ -52,7 +52,7 @@ class TrainingSettings:
     time_budget: str | None = _option(None, "stop after this time, such as 90s, 10m, 1h30m", group="Training")
     optimizer: str = _option("adamw", "the optimiser", group="Training", choices=OPTIMIZERS)
     learning_rate: float | None = _option(
-        None, "peak of the schedule [dim](default: 0.004; sgd: 0.5)[/]", group="Training", above=0
+        None, "peak of the schedule [dim](default: 0.004; sgd: 0.5)[/]", group="Training", above=0, most=1000
     )
     weight_decay: float = _option(0.01, "weight decay of adamw and sgd", group="Training", least=0)
     clip_norm: float | None = _option(
@@ -137,7 +137,7 @@ def _check(row: "dataclasses.Field[Any]", value: Any) -> None:
 
 def _within(value: float, rules: Mapping[str, Any]) -> bool:
     return (
-        math.isfinite(value)
+        (isinstance(value, int) or math.isfinite(value))
         and (rules["least"] is None or value >= rules["least"])
         and (rules["most"] is None or value <= rules["most"])
         and (rules["above"] is None or value > rules["above"])

@@ -96,6 +96,8 @@ def name_of(source: str) -> str:
 
 def _read_one(path: str) -> str:
     if path == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise DataError("Standard input is closed. Name a file, or send text to the command.")
         return decode(sys.stdin.buffer.read(), name_of(path))
     try:
         return decode(Path(path).read_bytes(), path)

@@ -119,19 +119,18 @@ class Trainer:
             ElmanError: the gradient was not finite many times in a row.
         """
         run = _Run(self.settings, updates_per_epoch)
-        best: dict[str, Tensor] | None = None
         try:
             for loss, count in self._endless(losses, run):
                 self._update(loss, count, run)
                 if validate is None or not run.wants_validation():
                     continue
-                best = self._validate(validate, run, best, validated)
+                self._validate(validate, run, validated)
                 if run.outcome.stopped == "patience":
                     break
         except KeyboardInterrupt:
             run.outcome.stopped = "interrupted"
-        if best is not None:
-            self._raw.load_state_dict(best)
+        if run.best is not None:
+            self._raw.load_state_dict(run.best)
         else:
             run.outcome.best_update = run.outcome.updates
         run.outcome.seconds = run.elapsed()
@@ -188,18 +187,17 @@ class Trainer:
         self,
         validate: Callable[[], float],
         run: "_Run",
-        best: dict[str, Tensor] | None,
         validated: Callable[[Outcome, Moment, bool], None] | None,
-    ) -> dict[str, Tensor] | None:
+    ) -> None:
         self.module.eval()
         loss = validate()
         self.module.train()
         outcome = run.outcome
         improved = loss < outcome.best_loss
-        outcome.history.append(Validation(outcome.epoch, outcome.updates, outcome.training_loss, loss))
-        if improved:
-            best = {name: value.detach().clone() for name, value in self._raw.state_dict().items()}
+        if improved:  # kept before anything slow happens: Ctrl-C may come at any moment
+            run.best = {name: value.detach().clone() for name, value in self._raw.state_dict().items()}
             outcome.best_update = outcome.updates
+        outcome.history.append(Validation(outcome.epoch, outcome.updates, outcome.training_loss, loss))
         moment = run.moment()
         self.progress.validation(moment, loss, improved)
         if validated is not None:
@@ -207,7 +205,6 @@ class Trainer:
         run.worse_in_a_row = 0 if improved else run.worse_in_a_row + 1
         if run.worse_in_a_row >= self.settings.patience and not run.over():
             outcome.stopped = "patience"
-        return best
 
     def _build_optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
         parameters, decay = module.parameters(), self.settings.weight_decay
@@ -223,6 +220,7 @@ class _Run:
 
     def __init__(self, settings: TrainingSettings, updates_per_epoch: int) -> None:
         self.outcome = Outcome()
+        self.best: dict[str, Tensor] | None = None
         self.bad_in_a_row = 0
         self.worse_in_a_row = 0
         self._budget = settings.seconds()
