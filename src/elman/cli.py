@@ -5,6 +5,7 @@ command or its input is wrong, 130 interrupted. What a user did wrong is said in
 traceback. Nothing here imports torch before a command that needs it has begun.
 """
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -68,18 +69,28 @@ def main() -> None:
         # A terminal that cannot show a character of the text shows a question mark, rather than ending the program.
         sys.stdout.reconfigure(errors="replace")
     try:
-        app(prog_name="elman")
+        try:
+            app(prog_name="elman")
+        finally:
+            sys.stdout.flush()  # here, where a failure can still be told
     except (CellError, ShapeError, ConfigError, DataError) as error:
         _fail(error, WRONG_INPUT)
     except (BackendError, ElmanError) as error:
         _fail(error, FAILED)
     except OSError as error:
+        _drop_output()
         _fail(ElmanError(f"{error.filename or 'the output'} cannot be read or written: {error.strerror}."), FAILED)
 
 
 def _fail(error: ElmanError, code: int) -> None:
     sys.stderr.write(f"elman: {error}\n")
     sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Send what is left of the output nowhere: flushing it at exit would fail a second time."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _options_of(settings: type) -> list[inspect.Parameter]:
@@ -212,8 +223,7 @@ def generate(
             sys.stdout.flush()
         sys.stdout.write("\n")
     except BrokenPipeError:
-        # Whoever reads (such as `head`) has what it wanted; flushing the rest at exit would only complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever reads, such as `head`, has what it wanted
 
 
 @app.command()
