@@ -1,8 +1,9 @@
-"""Train a character model on a text, and let it write: the recipe behind `elman train generate`.
+"""Train a language model on a text, and let it write: the recipe behind `elman train generate`.
 
 The text is cut into B parallel streams, the streams into windows of T steps. Each window is one update: the gradient
-of truncated BPTT stops at its left edge, the state is carried across. The end of the text is held out; the weights
-that predict it best are the ones that stay.
+of truncated BPTT stops at its left edge, the state is carried across. The end of the text is held out, or a text of its
+own is given; the weights that predict it best are the ones that stay. A folder with a class each is read in the same
+way, the class of each unit beside it.
 
 >>> from elman.tasks import generate
 >>> model = generate.train("book.txt", hidden=256, time_budget="10m", output="book.elman.safetensors")  # doctest: +SKIP
@@ -12,7 +13,9 @@ that predict it best are the ones that stay.
 
 import math
 import platform
+import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -25,13 +28,17 @@ import elman
 from elman import cells
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.expr import Cell
-from elman.tasks.language_model import LanguageModel, TrainedModel, detach, load, mean_loss
+from elman.nn import activation_penalty, init, temporal_activation_penalty
+from elman.tasks.corpus import Corpus, read_corpus
+from elman.tasks.evaluation import mean_loss, perplexity
+from elman.tasks.language_model import LanguageModel, detach
 from elman.tasks.model_file import check_target
 from elman.tasks.progress import Moment, Progress, bits, show_progress
 from elman.tasks.settings import Settings
-from elman.tasks.text import Source, read_text
+from elman.tasks.text import Source, as_sources
+from elman.tasks.trained_model import TrainedModel, build_module, load
 from elman.tasks.training import Outcome, Trainer
-from elman.tasks.vocabulary import Vocabulary
+from elman.tasks.vocabulary import Vocabulary, learn_vocabulary
 from elman.tasks.windows import Streams, truncation_windows
 
 __all__ = ["load", "train"]
@@ -42,7 +49,26 @@ _VALIDATION_SHARE = 0.1
 _MOST_VALIDATION_CHARACTERS = 200_000
 _VALIDATION_STEPS_PER_STREAM = 1000
 _SAMPLES_PER_RUN = 5
-_SAMPLE_LENGTH = 240
+_CHARACTER_EMBEDDING = 64
+_REGULARISING = (
+    "dropout", "locked", "input_dropout", "embedding_dropout", "recurrent_dropout", "weight_dropout", "zoneout"
+)  # fmt: skip
+_SAMPLE_LENGTHS = {"character": 240, "word": 50, "subword": 80}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Hold the units of one part of the data, and their classes."""
+
+    numbers: Tensor
+    given: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def on(self, trainer: Trainer) -> "_Part":
+        given = None if self.given is None else trainer.fabric.to_device(self.given)
+        return _Part(trainer.fabric.to_device(self.numbers), given)
 
 
 def train(
@@ -55,12 +81,13 @@ def train(
     quiet: bool = False,
     **options: Any,
 ) -> TrainedModel:
-    """Train a character model.
+    """Train a language model.
 
     Ctrl-C ends the training and returns the best model so far, with `stopped` set to `interrupted`.
 
     Args:
-        data: one or many UTF-8 text files; `"-"` is standard input.
+        data: one or many UTF-8 text files; `"-"` is standard input; one folder stands for its classes, see
+            :mod:`elman.tasks.corpus`.
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
         output: where to keep the model; it is written whenever a validation was the best so far, and at the end.
@@ -69,7 +96,7 @@ def train(
         **options: see `Settings`, whose names and defaults they are.
 
     Raises:
-        ConfigError: an option is unknown or outside its range.
+        ConfigError: an option is unknown or outside its range, or options contradict each other or the cell.
         DataError: a text cannot be read or is shorter than the window; `output` is taken or cannot be written.
         CellError: the cell is unknown, or its equations do not hold together.
         ElmanError: the gradient stayed non-finite.
@@ -78,40 +105,133 @@ def train(
     if output is not None:
         check_target(output, force)
     chosen = cells.find(cell) if isinstance(cell, str) else cell
-    text = read_text(data)
-    vocabulary = Vocabulary.of(text)
-    training, held_out = split(vocabulary.encode(text), settings)
+    corpus, vocabulary, training, held_out = _prepare(data, settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        configuration: dict[str, Any] = {
-            "embedding": settings.embedding,
-            "hidden": settings.hidden,
-            "layers": settings.layers,
-            "dropout": settings.dropout,
-            "sizes": dict(sizes or {}),
-        }
-        module = _build(chosen, len(vocabulary), configuration)
+        configuration = _configure(chosen, settings, corpus.classes, Path(as_sources(data)[0]).resolve().name, sizes)
+        module = _build(chosen, len(vocabulary), configuration, settings)
         model = TrainedModel(module, vocabulary, configuration, metrics={}, versions=_versions())
-        with show_progress(quiet) as progress:
+        with show_progress(quiet, vocabulary.unit) as progress:
             outcome = _fit(model, training, held_out, settings, progress, output)
     _require_result(module, outcome, output)
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    model.metrics = _metrics(outcome, len(training), len(held_out))
+    model.metrics = _metrics(model, outcome, len(training), len(held_out))
     module.eval()
     if output is not None:
         model.save(output)
     return model
 
 
-def _build(cell: Cell, characters: int, configuration: dict[str, Any]) -> LanguageModel:
+def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:
+    """Cut a text into what is trained on and the end that is held out.
+
+    Args:
+        corpus: N characters.
+        settings: `validation` is the share held out; by default a tenth, and no more than 200,000 characters. Words and
+            subwords are not cut through, and neither are the examples of classes: the cut is behind a line end there.
+    """
+    count = len(corpus.text)
+    if settings.validation is None:
+        held = min(math.ceil(count * _VALIDATION_SHARE), _MOST_VALIDATION_CHARACTERS)
+    else:
+        held = math.ceil(count * settings.validation)
+    cut = count - held
+    if held and (settings.unit != "character" or corpus.given is not None):
+        cut = corpus.text.rfind("\n", 0, cut) + 1 or cut
+    return corpus.part(0, cut), corpus.part(cut, count)
+
+
+def _prepare(data: Source | Sequence[Source], settings: Settings) -> tuple[Corpus, Vocabulary, _Part, _Part]:
+    """Read the data, make the vocabulary, and turn what is trained on and what is held out into numbers.
+
+    Characters are those of both parts, so that none is missing; words and subwords are learnt from the first alone.
+    """
+    corpus = read_corpus(data, seed=settings.seed)
+    if settings.validation_data is None:
+        training, held_out = split(corpus, settings)
+    else:
+        training, held_out = corpus, read_corpus(settings.validation_data, seed=settings.seed)
+        if held_out.classes != training.classes:
+            raise DataError(
+                f"{settings.validation_data} has other classes than what is trained on "
+                f"({', '.join(held_out.classes) or 'none'}). Give one with the same."
+            )
+    vocabulary = learn_vocabulary(
+        training.text + (held_out.text if settings.unit == "character" else ""),
+        settings.unit,
+        size=settings.vocabulary,
+        min_count=settings.min_count,
+        tokenized=settings.tokenized,
+    )
+    parts = _Part(*training.encode(vocabulary)), _Part(*held_out.encode(vocabulary))
+    _require_room(vocabulary, *map(len, parts), settings)
+    return corpus, vocabulary, *parts
+
+
+def _require_room(vocabulary: Vocabulary, left: int, held: int, settings: Settings) -> None:
+    units = f"{vocabulary.unit}s"
+    if left <= settings.window:
+        apart = f" ({held} more are held out for validation)" if held else ""
+        shorter = f", or a window below {left}" if left > 1 else ""
+        raise DataError(
+            f"The text is too short: {left} {units} to train on{apart}, and the window is {settings.window}. "
+            f"Give more text{shorter}."
+        )
+    if held == 1:
+        raise DataError(
+            f"One {vocabulary.unit} is held out, too few to measure a loss. Raise validation, or set it to 0."
+        )
+    if settings.batch is not None and settings.batch >= left:
+        raise ConfigError(
+            f"batch is {settings.batch}, and there are {left} {units} to train on, not a step a stream. "
+            "Use a smaller batch."
+        )
+
+
+def _configure(
+    cell: Cell, settings: Settings, classes: Sequence[str], folder: str, sizes: Mapping[str, int] | None
+) -> dict[str, Any]:
+    """Say what builds the module; what is left open follows from the unit and the cell."""
+    characters = settings.unit == "character"
+    tied = not characters if settings.tied is None else settings.tied
+    embedding = settings.embedding
+    if embedding is None:
+        first = cell.states[0]
+        output = {"hidden": settings.hidden, **(sizes or {})}.get(cell.state_size(first), settings.hidden)
+        embedding = output if tied or not characters else _CHARACTER_EMBEDDING
+    return {
+        "embedding": embedding,
+        "hidden": settings.hidden,
+        "layers": settings.layers,
+        "sizes": dict(sizes or {}),
+        "tied": tied,
+        "classes": list(classes),
+        "given": (settings.given or folder) if classes else "",
+        **{name: getattr(settings, name) for name in _REGULARISING},
+    }
+
+
+def _build(cell: Cell, units: int, configuration: dict[str, Any], settings: Settings) -> LanguageModel:
     try:
-        return LanguageModel(cell, characters, **configuration)
+        module = build_module(cell, units, configuration)
+    except ConfigError as error:
+        if settings.preset is None:
+            raise
+        raise ConfigError(f"preset {settings.preset} does not fit cell {cell.name}. {error}") from None
     except (RuntimeError, TypeError, OverflowError) as error:
         if "memory" not in str(error) and "verflow" not in str(error):
             raise
         raise ConfigError(
             f"A model of hidden size {configuration['hidden']} does not fit in memory. Use a smaller one."
         ) from None
+    layer = module.recurrent
+    if settings.init != "uniform":
+        {"xavier": init.xavier_, "orthogonal": init.orthogonal_, "identity": init.identity_}[settings.init](layer)
+    if settings.forget_bias is not None:
+        init.forget_bias_(layer, settings.forget_bias)
+    if settings.chrono is not None:
+        init.chrono_(layer, settings.chrono)
+    return module
 
 
 def _require_result(module: nn.Module, outcome: Outcome, output: str | PathLike[str] | None) -> None:
@@ -127,99 +247,100 @@ def _require_result(module: nn.Module, outcome: Outcome, output: str | PathLike[
         )
 
 
-def split(numbers: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
-    """Cut a text into what is trained on and the end that is held out.
-
-    Args:
-        numbers: (N,) characters.
-        settings: `validation` is the share held out; by default a tenth, and no more than 200,000 characters.
-
-    Raises:
-        DataError: what is left to train on is not longer than the window, or too little is held out to measure.
-    """
-    count = len(numbers)
-    if settings.validation is None:
-        held = min(math.ceil(count * _VALIDATION_SHARE), _MOST_VALIDATION_CHARACTERS)
-    else:
-        held = math.ceil(count * settings.validation)
-    left = count - held
-    if left <= settings.window:
-        apart = f" ({held} more are held out for validation)" if held else ""
-        shorter = f", or a window below {left}" if left > 1 else ""
-        raise DataError(
-            f"The text is too short: {left} characters to train on{apart}, and the window is {settings.window}. "
-            f"Give more text{shorter}."
-        )
-    if held == 1:
-        raise DataError("One character is held out, too few to measure a loss. Raise validation, or set it to 0.")
-    return numbers[:left], numbers[left:]
-
-
 def _fit(
     model: TrainedModel,
-    training: Tensor,
-    held_out: Tensor,
+    training: _Part,
+    held_out: _Part,
     settings: Settings,
     progress: Progress,
     output: str | PathLike[str] | None,
 ) -> Outcome:
     trainer = Trainer(model.module, settings, progress)
-    streams = Streams(trainer.fabric.to_device(training), _choose_batch(len(training), settings))
-    held = trainer.fabric.to_device(held_out)
-    updates_per_epoch = len(truncation_windows(streams.steps, settings.window))
-    progress.note(
-        f"{len(training) + len(held_out):,} characters, {len(model.vocabulary)} different; the last {len(held_out):,} "
-        f"are held out for validation"
-    )
-    progress.note(
-        f"{model.parameters:,} parameters; an epoch is {updates_per_epoch:,} updates of {streams.batch} streams × "
-        f"{min(settings.window, streams.steps)} steps"
-    )
-    if streams.steps < settings.window:
-        progress.note(
-            f"each of the {streams.batch} streams has {streams.steps} steps, fewer than the window of {settings.window}"
-        )
+    read, held = training.on(trainer), held_out.on(trainer)
+    streams = Streams(read.numbers, _choose_batch(len(training), settings), read.given)
+    windows = len(truncation_windows(streams.steps, settings.window))
+    updates_per_epoch = math.ceil(windows / settings.accumulate)
+    for line in _describe(model, training, held_out, streams, settings):
+        progress.note(line)
+    randomness = random.Random(settings.seed)  # noqa: S311 - the same windows must come back
 
     def losses() -> Iterator[tuple[Tensor, int]]:
-        return window_losses(trainer.module, streams, settings.window)
+        return window_losses(trainer.module, streams, settings, randomness)
 
     def validate() -> float:
-        return mean_loss(trainer.module, held, max(1, (len(held) - 1) // _VALIDATION_STEPS_PER_STREAM))
+        batch = max(1, (len(held) - 1) // _VALIDATION_STEPS_PER_STREAM)
+        return mean_loss(trainer.module, held.numbers, batch, held.given)
 
     samples = _Samples(settings)
 
     def validated(outcome: Outcome, moment: Moment, improved: bool) -> None:
         if improved and output is not None:
-            model.metrics = _metrics(outcome, len(training), len(held_out))
+            model.metrics = _metrics(model, outcome, len(training), len(held_out))
             model.save(output)
         if samples.wanted(moment) and math.isfinite(outcome.history[-1].validation_loss):
-            progress.sample("".join(model.generate(length=_SAMPLE_LENGTH, seed=settings.seed)))
+            length, given = _SAMPLE_LENGTHS[model.vocabulary.unit], next(iter(model.classes), None)
+            progress.sample("".join(model.generate(length=length, seed=settings.seed, given=given)))
 
-    return trainer.fit(losses, updates_per_epoch, validate if len(held) else None, validated)
+    cost = len(held) / (streams.batch * settings.window * settings.accumulate)
+    return trainer.fit(losses, updates_per_epoch, validate if len(held) else None, validated, validation_cost=cost)
 
 
-def window_losses(module: nn.Module, streams: Streams, window: int) -> Iterator[tuple[Tensor, int]]:
-    """Read all streams once: yield the mean loss of each window in nats, and of how many characters it is the mean.
+def _describe(
+    model: TrainedModel, training: _Part, held_out: _Part, streams: Streams, settings: Settings
+) -> Iterator[str]:
+    """Say what is trained, and on what."""
+    units = f"{model.vocabulary.unit}s"
+    apart = f"the last {len(held_out):,}" if settings.validation_data is None else f"{len(held_out):,} more"
+    classes = f" in {len(model.classes)} classes" if model.classes else ""
+    yield (
+        f"{len(training) + len(held_out) * (settings.validation_data is None):,} {units}{classes}, "
+        f"{len(model.vocabulary):,} different; {apart} are held out for validation"
+    )
+    unknown = model.vocabulary.count_unknown(training.numbers)
+    if unknown:
+        yield f"{unknown / len(training):.1%} of the words to train on are <unk>"
+    updates = math.ceil(len(truncation_windows(streams.steps, settings.window)) / settings.accumulate)
+    yield (
+        f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {streams.batch} streams × "
+        f"{min(settings.window, streams.steps) * settings.accumulate} steps"
+    )
+    if streams.steps < settings.window:
+        yield f"each of the {streams.batch} streams has {streams.steps} steps, fewer than the window of {settings.window}"
+
+
+def window_losses(
+    module: nn.Module, streams: Streams, settings: Settings, randomness: random.Random | None = None
+) -> Iterator[tuple[Tensor, int]]:
+    """Read all streams once: yield what each window's update lowers, and how many units it is a mean of.
 
     The first window starts from zero; each later one from the state in which the one before has ended, whose gradient
-    is cut.
+    is cut. What is lowered is the mean loss in nats, with smoothed labels and the penalties on activations if asked for
+    (Merity et al. 2017, eqs 1 and 2).
+
+    Args:
+        module: a `LanguageModel`, or one that a training library has wrapped.
+        streams: what is read.
+        settings: the window, and what is added to the loss.
+        randomness: where `shift_windows` takes the length of the first window from.
     """
-    state = None
-    for inputs, targets in streams.windows(window):
-        logits, state = module(inputs, state)
-        yield cross_entropy(logits.flatten(0, 1), targets.flatten()), targets.numel()
+    state, first = None, None
+    if settings.shift_windows and randomness is not None:
+        first = randomness.randint(max(1, settings.window // 2), settings.window)
+    for inputs, targets, given in streams.windows(settings.window, first):
+        logits, state, dropped, output = module(inputs, state, given=given, with_output=True)
+        loss = cross_entropy(logits.flatten(0, 1), targets.flatten(), label_smoothing=settings.label_smoothing)
+        if settings.activation_penalty:
+            loss = loss + settings.activation_penalty * activation_penalty(dropped)
+        if settings.temporal_penalty:
+            loss = loss + settings.temporal_penalty * temporal_activation_penalty(output)
+        yield loss, targets.numel()
         state = detach(state)
 
 
-def _choose_batch(characters: int, settings: Settings) -> int:
+def _choose_batch(units: int, settings: Settings) -> int:
     """Return B: as asked, or 32 unless the streams of a short text would then be shorter than four windows."""
     if settings.batch is None:
-        return max(1, min(_BATCH, (characters - 1) // (settings.window * _WINDOWS_PER_STREAM)))
-    if settings.batch >= characters:
-        raise ConfigError(
-            f"batch is {settings.batch}, and there are {characters} characters to train on, not a step a stream. "
-            "Use a smaller batch."
-        )
+        return max(1, min(_BATCH, (units - 1) // (settings.window * _WINDOWS_PER_STREAM)))
     return settings.batch
 
 
@@ -241,19 +362,21 @@ class _Samples:
         return True
 
 
-def _metrics(outcome: Outcome, training: int, held_out: int) -> dict[str, Any]:
+def _metrics(model: TrainedModel, outcome: Outcome, training: int, held_out: int) -> dict[str, Any]:
     measured = outcome.best_loss if math.isfinite(outcome.best_loss) else None
+    units = f"{model.vocabulary.unit}s"
     return {
         "validation_loss": measured,
-        "bits_per_character": None if measured is None else bits(measured),
-        "validation_characters": held_out,
+        "perplexity": None if measured is None else perplexity(measured),
+        f"validation_{units}": held_out,
         "training_loss": _finite(outcome.training_loss),
-        "training_characters": training,
+        f"training_{units}": training,
         "epoch": outcome.epoch,
         "updates": outcome.updates,
         "best_update": outcome.best_update,
         "skipped_updates": outcome.skipped,
         "history": [[one.update, _finite(one.training_loss), _finite(one.validation_loss)] for one in outcome.history],
+        **({"bits_per_character": bits(measured)} if units == "characters" and measured is not None else {}),
     }
 
 

@@ -2,7 +2,7 @@
 
 The file is safetensors: a JSON header, then the weights. The header's one metadata entry, `elman`, is a JSON text:
 
-    {"format": 1, "task": "generate", "cell": {…}, "vocabulary": "…",
+    {"format": 2, "task": "generate", "cell": {…}, "vocabulary": {…},
      "configuration": {…}, "metrics": {…}, "versions": {…}}
 
 The cell travels as its graph, which is data, and is verified before use. Neither times nor paths are written, so that
@@ -23,11 +23,11 @@ from torch import Tensor
 
 from elman.errors import DataError, ElmanError
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".elman.safetensors"
 
 _ENTRY = "elman"
-_KINDS = {"task": str, "cell": dict, "vocabulary": str, "configuration": dict, "metrics": dict, "versions": dict}
+_KINDS = {"task": str, "cell": dict, "vocabulary": dict, "configuration": dict, "metrics": dict, "versions": dict}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ModelFile:
     Attributes:
         task: the recipe that wrote it, such as `generate`.
         cell: `Cell.to_dict()`.
-        vocabulary: the characters, in ascending order.
+        vocabulary: the units that it reads, see `elman.tasks.vocabulary`.
         configuration: the sizes that build the module.
         metrics: what was measured in training.
         versions: what it was trained with.
@@ -46,7 +46,7 @@ class ModelFile:
 
     task: str
     cell: dict[str, Any]
-    vocabulary: str
+    vocabulary: dict[str, Any]
     configuration: dict[str, Any]
     metrics: dict[str, Any]
     versions: dict[str, str]

@@ -21,6 +21,35 @@ from elman.tasks.duration import parse_duration
 OPTIMIZERS = ("adam", "adamw", "sgd")
 PRECISIONS = ("32", "64", "bf16")
 DEVICES = ("cpu", "cuda", "mps", "auto")
+UNITS = ("character", "word", "subword")
+INITIALISERS = ("uniform", "xavier", "orthogonal", "identity")
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Merity et al. 2018, section 4 and its code for the Penn Treebank, with layers of one size (theirs: 1150, 1150, 400).
+    "awd-lstm": {
+        "unit": "word",
+        "layers": 3,
+        "hidden": 400,
+        "tied": True,
+        "window": 70,
+        "shift_windows": True,
+        "batch": 20,
+        "locked": True,
+        "dropout": 0.4,
+        "input_dropout": 0.65,
+        "embedding_dropout": 0.1,
+        "weight_dropout": 0.5,
+        "activation_penalty": 2.0,
+        "temporal_penalty": 1.0,
+        "optimizer": "asgd",
+        "learning_rate": 30.0,
+        "weight_decay": 1.2e-6,
+        "clip_norm": 0.25,
+    }
+}
+
+
+_KINDS = {float: "a number", bool: "True or False"}
 
 
 def _option(
@@ -94,28 +123,107 @@ class TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(TrainingSettings):
-    """Say what a character model looks like and how it reads its text."""
+    """Say what a language model looks like and how it reads its text."""
 
+    preset: str | None = _option(
+        None, "a published recipe; what is given beside it counts more", group="Model", choices=tuple(PRESETS)
+    )
     hidden: int = _option(256, "size of the hidden state", group="Model", least=1)
     layers: int = _option(1, "number of recurrent layers", group="Model", least=1)
-    embedding: int = _option(64, "size of a character's embedding", group="Model", least=1)
-    dropout: float = _option(
-        0.0, "share dropped between layers and before the softmax", group="Model", least=0, below=1
+    embedding: int | None = _option(
+        None,
+        "size of a unit's embedding [dim](default: 64 for characters, else that of the output)[/]",
+        group="Model",
+        least=1,
+    )
+    tied: bool | None = _option(
+        None, "read out with the embedding [dim](default: yes, but not for characters)[/]", group="Model"
+    )
+    init: str = _option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
+    forget_bias: float | None = _option(
+        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
+    )
+    chrono: int | None = _option(None, "start with memories of up to so many steps", group="Model", least=3)
+
+    unit: str = _option("character", "what the model reads and writes", group="Text", choices=UNITS)
+    vocabulary: int | None = _option(
+        None,
+        "most units to know [dim](default: 50,000 words, 4096 subwords)[/]",
+        group="Text",
+        least=3,
+    )
+    min_count: int | None = _option(
+        None,
+        "how often a word must occur to be known [dim](default: 1 in a short text, else 2)[/]",
+        group="Text",
+        least=1,
+    )
+    tokenized: bool = _option(False, "words are what stands between spaces", group="Text")
+    given: str | None = _option(
+        None, "what the classes of a folder are called [dim](default: the folder's name)[/]", group="Text"
     )
     window: int = _option(64, "time steps that a gradient may cross (truncated BPTT)", group="Text", least=1)
+    shift_windows: bool = _option(False, "cut the windows elsewhere in every epoch", group="Text")
     batch: int | None = _option(
         None, "parallel streams [dim](default: 32, fewer for a short text)[/]", group="Text", least=1
     )
     validation: float | None = _option(
         None,
-        "share of the text's end held out [dim](default: 0.1, at most 200,000 characters)[/]",
+        "share of the text's end held out [dim](default: 0.1, at most 200,000 units)[/]",
         group="Text",
         least=0,
         below=1,
     )
+    validation_data: str | None = _option(None, "a text of its own to validate on", group="Text")
     sample_every: int | None = _option(
         None, "validations between two samples, 0 for none [dim](default: five samples a run)[/]", group="Text", least=0
     )
+
+    dropout: float = _option(
+        0.0, "share dropped between layers and before the softmax", group="Regularising", least=0, below=1
+    )
+    locked: bool = _option(False, "drop the same at every time step of a window", group="Regularising")
+    input_dropout: float = _option(0.0, "share of the embedded text dropped", group="Regularising", least=0, below=1)
+    embedding_dropout: float = _option(
+        0.0, "share of the vocabulary dropped from a window", group="Regularising", least=0, below=1
+    )
+    recurrent_dropout: float = _option(
+        0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
+    )
+    weight_dropout: float = _option(
+        0.0, "share of hidden-to-hidden weights dropped", group="Regularising", least=0, below=1
+    )
+    zoneout: float = _option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
+    activation_penalty: float = _option(0.0, "weight of the mean square of outputs", group="Regularising", least=0)
+    temporal_penalty: float = _option(
+        0.0, "weight of the mean square of the change of outputs", group="Regularising", least=0
+    )
+    label_smoothing: float = _option(
+        0.0, "probability spread over all units in training", group="Regularising", least=0, below=1
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _refuse("for characters", self.unit == "character", vocabulary=self.vocabulary)
+        _refuse(f"for {self.unit}s", self.unit != "word", min_count=self.min_count, tokenized=self.tokenized or None)
+        if self.validation is not None and self.validation_data is not None:
+            raise ConfigError(
+                "validation and validation_data are both given; a model is validated on one of them. Drop the other."
+            )
+        if self.forget_bias is not None and self.chrono is not None:
+            raise ConfigError("forget_bias and chrono both set the bias of the forget gates. Drop one of them.")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Build settings from options by name, those of a preset beneath them."""
+        preset = PRESETS.get(str(options.get("preset")), {})
+        return super().of({**preset, **options})
+
+
+def _refuse(why: str, applies: bool, **options: Any) -> None:
+    for name, value in options.items():
+        if applies and value is not None:
+            raise ConfigError(f"{name} has no meaning {why}. Drop it, or choose another unit.")
 
 
 def _check(row: "dataclasses.Field[Any]", value: Any) -> None:
@@ -124,10 +232,8 @@ def _check(row: "dataclasses.Field[Any]", value: Any) -> None:
         return
     wanted = next(kind for kind in kinds if kind is not type(None))
     fits = (int, float) if wanted is float else wanted
-    if isinstance(value, bool) or not isinstance(value, fits):
-        raise ConfigError(
-            f"{row.name} is {value!r}; it must be {'a number' if wanted is float else f'of type {wanted.__name__}'}."
-        )
+    if isinstance(value, bool) != (wanted is bool) or not isinstance(value, fits):
+        raise ConfigError(f"{row.name} is {value!r}; it must be {_KINDS.get(wanted, f'of type {wanted.__name__}')}.")
     rules = row.metadata
     if rules["choices"] and value not in rules["choices"]:
         raise ConfigError(f"{row.name} is {value!r}; it must be one of {', '.join(rules['choices'])}.")

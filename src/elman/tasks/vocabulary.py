@@ -1,89 +1,95 @@
-"""Number the characters of a text, and say which ones are missing.
+"""Turn a text into numbers and back, in the unit that a model reads: characters, words or subwords.
 
-A vocabulary is the sorted set of the Unicode characters of its text, so that the same text always gives the same
-numbers. There is no "unknown" number: a character that the model has never seen has no row in its embedding, and a
-sentence that says so is worth more than a guess.
+The three kinds are alike from outside (:class:`Vocabulary`), so that everything behind them, from the windows of
+training to beam search, handles numbers alone. `learn_vocabulary` makes one from a text, `read_vocabulary` takes it
+from a model file.
 
->>> vocabulary = Vocabulary.of("abba")
->>> vocabulary.encode("ab").tolist(), vocabulary.decode([1, 0])
-([0, 1], 'ba')
->>> vocabulary.encode("abé")  # doctest: +ELLIPSIS
-Traceback (most recent call last):
-elman.errors.DataError: The model has never seen 'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE) at offset 2. ...
+>>> vocabulary = learn_vocabulary("please stay at home", "word")
+>>> vocabulary.encode("stay home").tolist(), len(vocabulary)
+([5, 3], 6)
+>>> read_vocabulary(vocabulary.to_dict()) == vocabulary
+True
 """
 
-import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Protocol
 
-import torch
 from torch import Tensor
 
 from elman.errors import DataError
+from elman.tasks.characters import Characters
+from elman.tasks.subwords import Subwords
+from elman.tasks.words import Words
 
-_MOST_NAMED = 5
+_KINDS: dict[str, type[Characters] | type[Words] | type[Subwords]] = {
+    kind.unit: kind for kind in (Characters, Words, Subwords)
+}
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """Hold the characters a model knows; the index of a character is its number.
+class Vocabulary(Protocol):
+    """Number the units of a text.
 
     Attributes:
-        characters: V characters, sorted by code point, each once.
+        unit: `character`, `word` or `subword`.
+        unknown: the number of what stands for anything unknown; None where nothing is.
     """
 
-    characters: str
+    unit: ClassVar[str]
+    unknown: ClassVar[int | None]
 
-    def __post_init__(self) -> None:
-        if not self.characters or list(self.characters) != sorted(set(self.characters)):
-            raise DataError(
-                "A vocabulary is a text of different characters in ascending order. Use Vocabulary.of(text)."
-            )
-
-    @classmethod
-    def of(cls, text: str) -> "Vocabulary":
-        """Collect the characters of a text."""
-        return cls("".join(sorted(set(text))))
-
-    def __len__(self) -> int:
-        return len(self.characters)
+    def __len__(self) -> int: ...
 
     def encode(self, text: str) -> Tensor:
-        """Turn N characters into a tensor (N,) of their numbers, int64.
+        """Turn a text into the numbers (N,) of its units, int64; an unknown word becomes `<unk>`."""
 
-        Raises:
-            DataError: a character is not in the vocabulary; the message names each such character.
-        """
-        if not text:
-            return torch.empty(0, dtype=torch.int64)
-        known, wanted = _code_points(self.characters), _code_points(text)
-        numbers = torch.searchsorted(known, wanted).clamp_(max=len(self) - 1)
-        missing = known[numbers] != wanted
-        if missing.any():
-            raise DataError(self._describe_missing(text, int(missing.nonzero()[0, 0])))
-        return numbers
+    def encode_prompt(self, text: str) -> Tensor:
+        """Turn what is to be continued into numbers (N,), N ≥ 1; what is unknown is a DataError."""
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """Turn numbers back into characters."""
-        return "".join(self.characters[number] for number in numbers)
+        """Turn numbers back into a text."""
 
-    def _describe_missing(self, text: str, first: int) -> str:
-        missing = sorted(set(text) - set(self.characters))
-        named = ", ".join(_name(character) for character in missing[:_MOST_NAMED])
-        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-        where = f"at offset {first}" if len(missing) == 1 else f"first at offset {first}"
-        return (
-            f"The model has never seen {named}{more} {where}. It knows {len(self)} characters: "
-            "write without the others, or train on a text that has them."
-        )
+    def speller(self, prompt: str) -> Callable[[int], str]:
+        """Give a function that is told one number after the other and says what each adds to the prompt."""
 
+    def show(self, number: int) -> str:
+        """Write one unit so that it can be told apart in a list."""
 
-def _code_points(text: str) -> Tensor:
-    # A command line that is not UTF-8 arrives as lone surrogates; they too must reach the message above.
-    raw = bytearray(text.encode("utf-32-le", "surrogatepass"))
-    return torch.frombuffer(raw, dtype=torch.int32).to(torch.int64)
+    def length_of_first(self, text: str) -> int:
+        """Count the characters up to the end of a text's first unit."""
+
+    def count_unknown(self, numbers: Tensor) -> int:
+        """Count the units that stand for anything unknown."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the vocabulary as plain data."""
 
 
-def _name(character: str) -> str:
-    name = unicodedata.name(character, "")
-    return f"{character!r} (U+{ord(character):04X}{' ' + name if name else ''})"
+def learn_vocabulary(
+    text: str, unit: str, *, size: int | None = None, min_count: int | None = None, tokenized: bool = False
+) -> Vocabulary:
+    """Make the vocabulary of a text.
+
+    Args:
+        text: what the model is trained on.
+        unit: `character`, `word` or `subword`.
+        size: most units to know; for characters it has no meaning.
+        min_count: how often a word must occur to be known.
+        tokenized: take what stands between spaces as a word.
+    """
+    if unit == Words.unit:
+        return Words.of(text, size=size, min_count=min_count, tokenized=tokenized)
+    if unit == Subwords.unit:
+        return Subwords.of(text, size=size)
+    return Characters.of(text)
+
+
+def read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
+    """Read what `to_dict` wrote.
+
+    Raises:
+        DataError: the data is no vocabulary.
+    """
+    kind = _KINDS.get(str(data.get("unit")))
+    if kind is None:
+        raise DataError(f"A vocabulary of {data.get('unit')!r} is unknown. There are: {', '.join(_KINDS)}.")
+    return kind.from_dict(data)

@@ -1,0 +1,124 @@
+"""Number the subwords of a text: byte pair encoding, learnt from it (Sennrich et al. 2016, section 3.2).
+
+The encoding starts from bytes, so that every text can be written and nothing is unknown. Learning and encoding are
+those of the library `tokenizers`; what it has learnt is a JSON text, and travels in the model file.
+
+>>> subwords = Subwords.of("stay at home, stay at home, stay at home", size=261)
+>>> subwords.decode(subwords.encode("at home").tolist())
+'at home'
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
+
+from elman.errors import ConfigError, DataError
+
+_SIZE = 4096
+_BYTES = 256
+_LINES_AT_ONCE = 1000
+_FIRST = 1000  # characters in which the first subword ends, if it is not a very long one
+
+
+@dataclass(frozen=True)
+class Subwords:
+    """Hold the subwords a model knows.
+
+    Attributes:
+        learnt: the merges and numbers, as the library `tokenizers` writes them (JSON).
+    """
+
+    learnt: str
+    unit: ClassVar[str] = "subword"
+    unknown: ClassVar[int | None] = None
+
+    @classmethod
+    def of(cls, text: str, *, size: int | None = None) -> "Subwords":
+        """Learn subwords from a text.
+
+        Args:
+            text: the text.
+            size: most subwords, the 256 bytes included; by default 4096. A short text gives fewer.
+
+        Raises:
+            ConfigError: `size` has no room for the bytes.
+        """
+        wanted = _SIZE if size is None else size
+        if wanted < _BYTES:
+            raise ConfigError(f"A vocabulary of {wanted} subwords has no room for the {_BYTES} bytes. Use more.")
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=wanted, initial_alphabet=sorted(alphabet), show_progress=False, min_frequency=2
+        )
+        tokenizer.train_from_iterator(_pieces(text), trainer)
+        return cls(tokenizer.to_str())
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        try:
+            return Tokenizer.from_str(self.learnt)
+        except Exception as reason:  # noqa: BLE001 - the library raises this very class
+            raise DataError(f"The subwords are damaged ({str(reason).splitlines()[0]}). Train the model again.") from None
+
+    def __len__(self) -> int:
+        return int(self._tokenizer.get_vocab_size())
+
+    def encode(self, text: str) -> Tensor:
+        """Turn a text into the numbers (N,) of its subwords, int64."""
+        found = self._tokenizer.encode_batch(_pieces(text))
+        return torch.tensor([number for piece in found for number in piece.ids], dtype=torch.int64)
+
+    def encode_prompt(self, text: str) -> Tensor:
+        """Turn what is to be continued into numbers (N,); nothing is a text that starts as after a line end."""
+        return self.encode(text or "\n")
+
+    def decode(self, numbers: Iterable[int]) -> str:
+        """Turn numbers back into a text; bytes that are no character show as a replacement character."""
+        return str(self._tokenizer.decode(list(numbers), skip_special_tokens=False))
+
+    def speller(self, _prompt: str) -> Callable[[int], str]:
+        """Give a function that is told one number after the other and says what each adds; bytes wait for their rest."""
+        stream = decoders.DecodeStream(skip_special_tokens=False)
+        return lambda number: stream.step(self._tokenizer, number) or ""
+
+    def show(self, number: int) -> str:
+        """Write one subword so that its spaces are seen."""
+        return self.decode([number]).replace(" ", "␣").replace("\n", "\\n")
+
+    def length_of_first(self, text: str) -> int:
+        """Count the characters up to the end of a text's first subword."""
+        offsets = self._tokenizer.encode(text[:_FIRST]).offsets
+        return int(offsets[0][1]) if offsets else 0
+
+    def count_unknown(self, _numbers: Tensor) -> int:
+        """Count what stands for anything unknown: no subword does."""
+        return 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the vocabulary as plain data."""
+        return {"unit": self.unit, "learnt": self.learnt}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Subwords":
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: the library cannot read it.
+        """
+        found = cls(str(data["learnt"]))
+        len(found)
+        return found
+
+
+def _pieces(text: str) -> list[str]:
+    """Cut a text behind line ends, so that it is never held in memory as one piece of work."""
+    lines = text.splitlines(keepends=True)
+    return ["".join(lines[start : start + _LINES_AT_ONCE]) for start in range(0, len(lines), _LINES_AT_ONCE)]

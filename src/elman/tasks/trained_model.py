@@ -1,0 +1,342 @@
+"""Hold a trained language model and all that it can do: measure, write, complete, put in order, be kept in a file."""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elman.errors import CellError, ConfigError, DataError, ElmanError
+from elman.expr import Cell
+from elman.tasks.corpus import Corpus
+from elman.tasks.evaluation import Evaluation, Told, dynamic_loss, mean_loss
+from elman.tasks.language_model import LanguageModel
+from elman.tasks.model_file import ModelFile
+from elman.tasks.reorder import MOST_WORDS, order_words
+from elman.tasks.sampling import Sampling
+from elman.tasks.vocabulary import Vocabulary, read_vocabulary
+from elman.tasks.words import Words
+
+TASK = "generate"
+
+_LENGTHS = {"character": 500, "word": 100, "subword": 200}
+
+
+@dataclass
+class TrainedModel:
+    """Hold a trained language model and all that is needed to use it.
+
+    Attributes:
+        module: the layers.
+        vocabulary: the units it knows.
+        configuration: what builds the module; `classes` are the names of its classes, `given` what they are called.
+        metrics: what was measured in training.
+        versions: what it was trained with.
+        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
+        seconds: how long the training took; 0 for a loaded model.
+    """
+
+    module: LanguageModel
+    vocabulary: Vocabulary
+    configuration: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    stopped: str | None = None
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def parameters(self) -> int:
+        """Return how many numbers the model has learnt."""
+        return sum(p.numel() for p in self.module.parameters())
+
+    @property
+    def classes(self) -> list[str]:
+        """Return the names of the classes; none for a model of a plain text."""
+        return list(self.configuration["classes"])
+
+    def evaluate(
+        self, text: str, *, given: Tensor | None = None, dynamic: float | None = None, told: Told | None = None
+    ) -> Evaluation:
+        """Measure how well the model predicts a text, with the state carried over the whole of it.
+
+        Args:
+            text: what is predicted, all but its first unit.
+            given: (characters,) the class of each character, where the model has classes.
+            dynamic: go on learning with this rate while reading, see :func:`elman.tasks.evaluation.dynamic_loss`.
+            told: is told how many steps are done, and of how many.
+
+        Raises:
+            DataError: the text has fewer than two units, or a character that the model has never seen.
+            ConfigError: `dynamic` is not above 0, or classes are missing or not wanted.
+        """
+        if dynamic is not None and not 0 < dynamic < 1000:
+            raise ConfigError(f"dynamic is {dynamic}. It is a learning rate; use a number above 0, such as 0.1.")
+        if (given is not None) != bool(self.classes):
+            raise ConfigError(self._describe_classes("Measure it on a folder with a class each."))
+        numbers, units_given = Corpus(text, tuple(self.classes), given).encode(self.vocabulary)
+        if len(numbers) < 2:
+            raise DataError(
+                f"The text has {len(numbers)} {self.vocabulary.unit}(s), so there is none to predict. Give two or more."
+            )
+        self.module.eval()
+        numbers = numbers.to(self._device)
+        units_given = None if units_given is None else units_given.to(self._device)
+        if dynamic is None:
+            loss = mean_loss(self.module, numbers, 1, units_given, told)
+        else:
+            loss = dynamic_loss(self.module, numbers, dynamic, units_given, told)
+        predicted = text[self.vocabulary.length_of_first(text) :]
+        unknown = self.vocabulary.count_unknown(numbers[1:])
+        return Evaluation(loss, len(numbers) - 1, len(predicted), len(predicted.encode()), unknown)
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        length: int | None = None,
+        lines: int | None = None,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        given: str | None = None,
+    ) -> Iterator[str]:
+        """Write text, one unit at a time.
+
+        Args:
+            prompt: what the text continues; it is not repeated. Without one, the text starts as after a line end.
+            length: how many units; by default 500 characters, 100 words or 200 subwords, or no limit with `lines`.
+            lines: end with the so-many-th line end.
+            temperature: 1 draws from the model's distribution, below 1 is more careful, 0 greedy.
+            top_k: draw from the k most likely units only.
+            top_p: draw from the nucleus of this probability only.
+            seed: the same seed gives the same text; None gives another each time.
+            given: the class to write like, where the model has classes.
+
+        Returns:
+            An iterator of pieces of text; each is made when it is asked for. `<unk>` is never drawn.
+
+        Raises:
+            ConfigError: an option is outside its range.
+            DataError: the prompt has something that the model has never seen.
+        """
+        if length is not None and length < 0:
+            raise ConfigError(f"The length is {length}. Use the number of {self.vocabulary.unit}s wanted, 0 or more.")
+        if lines is not None and lines < 1:
+            raise ConfigError(f"The number of lines is {lines}. Use 1 or more.")
+        if seed is not None and not 0 <= seed < 2**63:
+            raise ConfigError(f"The seed is {seed}. Use a whole number from 0 to 2**63 - 1.")
+        sampling = Sampling(temperature, top_k, top_p)
+        randomness = torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed)
+        reader = self._read(prompt, given)
+        if length is None and lines is None:
+            length = _LENGTHS[self.vocabulary.unit]
+        return self._write(reader, self.vocabulary.speller(prompt), length, lines, sampling, randomness)
+
+    def next(self, prompt: str, *, top: int = 10, given: str | None = None) -> list[tuple[str, float]]:
+        """Return the likeliest next units and their probabilities, the likeliest first.
+
+        Args:
+            prompt: what is continued.
+            top: how many.
+            given: the class, where the model has classes.
+
+        Raises:
+            ConfigError: `top` is below 1, or the class is unknown.
+            DataError: the prompt has something that the model has never seen.
+        """
+        if top < 1:
+            raise ConfigError(f"top is {top}. Ask for 1 or more.")
+        probabilities = torch.softmax(self._read(prompt, given).logits.double(), 0)
+        found = probabilities.sort(descending=True, stable=True)
+        pairs = zip(found.indices[:top].tolist(), found.values[:top].tolist(), strict=True)
+        return [(self.vocabulary.show(number), probability) for number, probability in pairs]
+
+    def reorder(
+        self,
+        sentences: Sequence[str],
+        *,
+        beam: int = 64,
+        future_cost: bool = False,
+        given: str | None = None,
+        told: Told | None = None,
+    ) -> list[tuple[str, float]]:
+        """Put the words of each sentence into their likeliest order, by beam search.
+
+        Args:
+            sentences: words in any order, at most 100 each.
+            beam: how many beginnings are kept, 1 to 512; more find likelier orders and take longer.
+            future_cost: rank beginnings by the frequency of the words that are still to come, too (Schmaltz et al.
+                2016, section 3).
+            given: the class, where the model has classes.
+            told: is told how many sentences are done, and of how many.
+
+        Returns:
+            For each sentence its words in order, and log P of that order in nats.
+
+        Raises:
+            ConfigError: the model is not one of words, or an option is outside its range.
+            DataError: a word is unknown, or a sentence is too long; the message says which line.
+        """
+        if not isinstance(self.vocabulary, Words):
+            raise ConfigError(
+                f"reorder puts words in order, and this is a model of {self.vocabulary.unit}s. "
+                "Train one with --unit word."
+            )
+        words = self.vocabulary
+        bags = [self._bag(words, sentence, f"line {i}: " * (len(sentences) > 1)) for i, sentence in enumerate(sentences, 1)]
+        found = order_words(
+            _Conditioned(self.module.eval(), self._class_number(given)),
+            bags,
+            end=words.end,
+            beam=beam,
+            future=words.log_frequencies() if future_cost else None,
+            device=self._device,
+            placed=told,
+        )
+        return [(words.decode(one.words), one.log_probability) for one in found]
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to one file; an existing file is replaced.
+
+        Raises:
+            ElmanError: the file cannot be written.
+        """
+        ModelFile(
+            task=TASK,
+            cell=self.module.recurrent.cell.to_dict(),
+            vocabulary=self.vocabulary.to_dict(),
+            configuration=self.configuration,
+            metrics=self.metrics,
+            versions=self.versions,
+            weights=self.module.state_dict(),
+        ).write(path)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.module.embedding.weight.device
+
+    def _bag(self, words: Words, sentence: str, where: str) -> list[int]:
+        try:
+            numbers = words.encode_prompt(sentence).tolist()
+        except DataError as error:
+            raise DataError(f"{where}{error}") from None
+        bag = [number for number in numbers if number != words.end]
+        if len(bag) > MOST_WORDS:
+            raise DataError(
+                f"{where}{len(bag)} words are too many to put in order; the most is {MOST_WORDS}. "
+                "Give shorter sentences, a line each, with --file."
+            )
+        return bag
+
+    def _read(self, prompt: str, given: str | None) -> "_Reader":
+        numbers = self.vocabulary.encode_prompt(prompt).tolist()
+        reader = _Reader(self.module.eval(), self._class_number(given))
+        for number in numbers:
+            reader.step(number)
+        return reader
+
+    def _write(
+        self,
+        reader: "_Reader",
+        spell: Callable[[int], str],
+        length: int | None,
+        lines: int | None,
+        sampling: Sampling,
+        randomness: torch.Generator,
+    ) -> Iterator[str]:
+        written = ended = 0
+        unknown = self.vocabulary.unknown
+        while (length is None or written < length) and (lines is None or ended < lines):
+            number = sampling.draw(without(reader.logits, unknown), randomness)
+            written += 1
+            piece = spell(number)
+            ended += piece.count("\n")
+            yield piece
+            reader.step(number)
+
+    def _class_number(self, given: str | None) -> int | None:
+        """Find a class by its name, written as `NAME` or as `WHAT=NAME`."""
+        if not self.classes:
+            if given is not None:
+                raise ConfigError(f"given is {given!r}, and this model has no classes. Drop it.")
+            return None
+        what, equals, name = (given or "").rpartition("=")
+        if name not in self.classes or (equals and what != self.configuration["given"]):
+            raise ConfigError(self._describe_classes(f"Give one, e.g. {self.configuration['given']}={self.classes[0]}."))
+        return self.classes.index(name)
+
+    def _describe_classes(self, remedy: str) -> str:
+        if not self.classes:
+            return "This model has no classes. Give it a plain text."
+        return f"This model writes as one of its classes: {', '.join(self.classes)}. {remedy}"
+
+
+class _Reader:
+    """Read one unit after the other; hold the logits of the next."""
+
+    def __init__(self, module: LanguageModel, given: int | None) -> None:
+        self._module = module
+        self._stream = module.recurrent.stream()
+        device = module.embedding.weight.device
+        self._given = None if given is None else torch.tensor([given], device=device)
+        self._device = device
+
+    @torch.no_grad()
+    def step(self, number: int) -> None:
+        embedded = self._module.embed(torch.tensor([number], device=self._device), self._given)
+        self._output = self._stream.step(embedded)
+
+    @property
+    @torch.no_grad()
+    def logits(self) -> Tensor:
+        return self._module.read_out(self._output)[0].cpu()
+
+
+class _Conditioned:
+    """Read as one class."""
+
+    def __init__(self, module: LanguageModel, given: int | None) -> None:
+        self._module, self._given = module, given
+
+    def __call__(self, numbers: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        given = None if self._given is None else torch.full_like(numbers, self._given)
+        return self._module(numbers, state, given=given)
+
+
+def without(logits: Tensor, number: int | None) -> Tensor:
+    """Make one unit impossible."""
+    if number is None or len(logits) == 1:
+        return logits
+    left = logits.clone()
+    left[number] = torch.finfo(logits.dtype).min
+    return left
+
+
+def build_module(cell: Cell, units: int, configuration: dict[str, Any]) -> LanguageModel:
+    """Build the module that a configuration describes."""
+    options = {name: value for name, value in configuration.items() if name not in ("classes", "given")}
+    return LanguageModel(cell, units, classes=len(configuration["classes"]), **options)
+
+
+def load(path: str | PathLike[str]) -> TrainedModel:
+    """Read a model file. Nothing that the file contains is executed.
+
+    Raises:
+        DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
+    """
+    file = ModelFile.read(path, task=TASK)
+    try:
+        vocabulary = read_vocabulary(file.vocabulary)
+        cell = Cell.from_dict(file.cell)
+        # On the meta device a module has shapes and no memory, so that a forged size cannot ask for terabytes.
+        with torch.device("meta"):
+            module = build_module(cell, len(vocabulary), file.configuration)
+        module.load_state_dict(dict(file.weights), assign=True)
+    except (ElmanError, CellError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path} is damaged: its parts do not fit each other ({reason}). Train it again.") from None
+    return TrainedModel(module.eval(), vocabulary, file.configuration, file.metrics, file.versions)

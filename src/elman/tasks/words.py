@@ -1,0 +1,190 @@
+"""Number the words of a text: the frequent ones by count, the others as `<unk>`, and each line end as `<eos>`.
+
+A text as people write it is taken apart into words and punctuation marks, and put together again with the usual
+spaces. A text that is tokenised already (the Penn Treebank, say) is taken as it stands: what lies between spaces is a
+word.
+
+>>> words = Words.of("Stay at home!\\nPlease stay at home.\\n")
+>>> words.split("Stay at home!\\n")
+['Stay', 'at', 'home', '!', '<eos>']
+>>> words.decode(words.encode("please stay at home.\\n").tolist())
+'<unk> stay at home.\\n'
+"""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from elman.errors import DataError
+
+END, UNKNOWN = "<eos>", "<unk>"
+
+_SPECIAL = (END, UNKNOWN)
+_MOST_WORDS = 50_000
+# Below this many words a word that occurs once is most likely one that the user will ask for.
+_RARE_IN_LONG_TEXTS = 10_000
+_MOST_NAMED = 5
+# A word keeps its inner apostrophes, hyphens and points (don't, well-known, 3.5); any other mark stands alone.
+_PATTERN = re.compile(r"<unk>|<eos>|\w+(?:['’.,\-]\w+)*|[^\w\s]|\n")
+_TOKENS = re.compile(r"[^\s]+|\n")
+_NO_SPACE_BEFORE = frozenset(".,;:!?)]}%’”»…")
+_NO_SPACE_AFTER = frozenset("([{“‘«$£€#")
+
+
+@dataclass(frozen=True)
+class Words:
+    """Hold the words a model knows, most frequent first; the index of a word is its number.
+
+    Attributes:
+        words: V words, `<eos>` and `<unk>` first.
+        counts: how often each occurs in the text that they were learnt from.
+        tokenized: whether words are what stands between spaces.
+    """
+
+    words: tuple[str, ...]
+    counts: tuple[int, ...]
+    tokenized: bool = False
+    unit: ClassVar[str] = "word"
+    unknown: ClassVar[int | None] = 1
+    end: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        distinct = len(set(self.words)) == len(self.words) == len(self.counts)
+        if not distinct or self.words[:2] != _SPECIAL or any(not isinstance(n, int) or n < 0 for n in self.counts):
+            raise DataError("A vocabulary of words is <eos>, <unk> and different words, each with its count.")
+
+    @classmethod
+    def of(
+        cls, text: str, *, size: int | None = None, min_count: int | None = None, tokenized: bool = False
+    ) -> "Words":
+        """Count the words of a text.
+
+        Args:
+            text: the text.
+            size: most words to know, `<eos>` and `<unk>` included; by default 50,000.
+            min_count: how often a word must occur; by default once in a text below 10,000 words, else twice.
+            tokenized: take what stands between spaces as a word.
+        """
+        count = Counter(_split(text, tokenized))
+        total = sum(count.values())
+        least = min_count if min_count is not None else (1 if total < _RARE_IN_LONG_TEXTS else 2)
+        special = {name: count.pop(name, 0) for name in _SPECIAL}
+        room = (size or _MOST_WORDS) - len(_SPECIAL)
+        ranked = sorted(((word, n) for word, n in count.items() if n >= least), key=lambda pair: (-pair[1], pair[0]))
+        kept = dict(ranked[: max(0, room)])
+        special[UNKNOWN] += sum(n for word, n in count.items() if word not in kept)
+        known = {**special, **kept}
+        return cls(tuple(known), tuple(known.values()), tokenized)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words)}
+
+    def split(self, text: str) -> list[str]:
+        """Take a text apart into words, each line end `<eos>`."""
+        return _split(text, self.tokenized)
+
+    def encode(self, text: str) -> Tensor:
+        """Turn a text into the numbers (N,) of its words, int64; an unknown word becomes `<unk>`."""
+        known, unknown = self._numbers, self.unknown
+        return torch.tensor([known.get(word, unknown) for word in self.split(text)], dtype=torch.int64)
+
+    def encode_prompt(self, text: str) -> Tensor:
+        """Turn what is to be continued into numbers (N,); it stands at the start of a line.
+
+        Raises:
+            DataError: a word is not in the vocabulary; the message names each such word.
+        """
+        words = self.split(text)
+        missing = list(dict.fromkeys(word for word in words if word not in self._numbers))
+        if missing:
+            raise DataError(self._describe_missing(missing))
+        return torch.tensor([self.end, *(self._numbers[word] for word in words)], dtype=torch.int64)
+
+    def decode(self, numbers: Iterable[int]) -> str:
+        """Turn numbers back into a text, with the usual spaces."""
+        write = self.speller("")
+        return "".join(write(number) for number in numbers)
+
+    def speller(self, prompt: str) -> Callable[[int], str]:
+        """Give a function that is told one number after the other and says what each adds to the prompt."""
+        before = prompt
+        quotes = prompt.rpartition("\n")[2].count('"')
+
+        def write(number: int) -> str:
+            nonlocal before, quotes
+            word = self.words[number]
+            if word == END:
+                before, quotes = "\n", 0
+                return "\n"
+            closes = word == '"' and quotes % 2 == 1
+            opened = before.endswith('"') and quotes % 2 == 1
+            quotes += word == '"'
+            joined = not before or before[-1].isspace() or (not self.tokenized and (closes or opened))
+            if not self.tokenized and not joined:
+                joined = word in _NO_SPACE_BEFORE or before[-1] in _NO_SPACE_AFTER
+            before = word
+            return word if joined else f" {word}"
+
+        return write
+
+    def show(self, number: int) -> str:
+        """Write one word so that it can be told apart in a list."""
+        return self.words[number]
+
+    def length_of_first(self, text: str) -> int:
+        """Count the characters up to the end of a text's first word."""
+        found = (_TOKENS if self.tokenized else _PATTERN).search(text)
+        return 0 if found is None else found.end()
+
+    def count_unknown(self, numbers: Tensor) -> int:
+        """Count the words that stand for anything unknown."""
+        return int((numbers == self.unknown).sum())
+
+    def log_frequencies(self) -> Tensor:
+        """Give log P(word) by count alone, (V,) float64; a word that was never counted counts as half of one."""
+        counts = torch.tensor(self.counts, dtype=torch.float64).clamp_(min=0.5)
+        return (counts / counts.sum()).log()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the vocabulary as plain data."""
+        return {
+            "unit": self.unit,
+            "words": list(self.words),
+            "counts": list(self.counts),
+            "tokenized": self.tokenized,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Words":
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: the words are not different, or lack their counts.
+        """
+        return cls(tuple(map(str, data["words"])), tuple(data["counts"]), bool(data["tokenized"]))
+
+    def _describe_missing(self, missing: list[str]) -> str:
+        named = ", ".join(repr(word) for word in missing[:_MOST_NAMED])
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        near = difflib.get_close_matches(missing[0], self.words[len(_SPECIAL) :], n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else ""
+        return (
+            f"The model does not know the word{'s' if len(missing) > 1 else ''} {named}{more}.{guess} "
+            f"It knows {len(self) - len(_SPECIAL):,} words: write with these, or train on a text that has the others."
+        )
+
+
+def _split(text: str, tokenized: bool) -> list[str]:
+    found = (_TOKENS if tokenized else _PATTERN).findall(text)
+    return [END if word == "\n" else word for word in found]
