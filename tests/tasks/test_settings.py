@@ -28,9 +28,19 @@ def test_every_row_explains_itself_and_refuses_nonsense(name):
         ({"learning_rate": 0}, "learning_rate is 0; it must be at most 1000 and above 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"clip_norm": -1.0}, "clip_norm is -1.0; it must be above 0"),
-        ({"optimizer": "lion"}, "optimizer is 'lion'; it must be one of adam, adamw, sgd"),
+        ({"optimizer": "lion"}, "optimizer is 'lion'; it must be one of adam, adamw, sgd, asgd"),
         ({"precision": "16"}, "it must be one of 32, 64, bf16"),
         ({"clip_norm": 1.0, "clip_value": 1.0}, "both given"),
+        ({"schedule": "linear"}, "schedule is 'linear'; it must be one of cosine, constant, step, plateau"),
+        ({"decay": 0.5}, "decay is given, and the schedule cosine has no use for it"),
+        ({"decay": 0.5, "schedule": "constant"}, "decay is given, and the schedule constant has no use for it"),
+        ({"decay": 0.5, "optimizer": "asgd"}, "decay is given, and the schedule constant has no use for it"),
+        ({"decay": 1.0, "schedule": "plateau"}, "decay is 1.0; it must be above 0 and below 1"),
+        ({"decay_from": 4, "schedule": "plateau"}, "decay_from is given, and the schedule plateau has no use for it"),
+        ({"schedule": "step", "epochs": 5}, "step has no decay_from"),
+        ({"schedule": "step", "decay_from": 4}, "step counts epochs"),
+        ({"schedule": "step", "decay_from": 4, "epochs": 4}, "the learning rate would never fall"),
+        ({"accumulate": 0}, "accumulate is 0; it must be at least 1"),
         ({"time_budget": "soon"}, "'soon' is not a duration"),
         ({"seed": 2**32}, "it must be at least 0 and below 4294967296"),
     ],
@@ -38,6 +48,21 @@ def test_every_row_explains_itself_and_refuses_nonsense(name):
 def test_values_outside_their_range_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         Settings(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "schedule"),
+    [
+        ({}, "cosine"),
+        ({"optimizer": "sgd"}, "cosine"),
+        ({"optimizer": "asgd"}, "constant"),
+        ({"optimizer": "asgd", "schedule": "plateau", "decay": 0.1}, "plateau"),
+        ({"schedule": "step", "decay_from": 4, "epochs": 5}, "step"),
+        ({"schedule": "step", "decay_from": 4, "time_budget": "1h"}, "step"),
+    ],
+)
+def test_asgd_has_a_constant_rate_unless_another_is_asked_for(options, schedule):
+    assert Settings(**options).chosen_schedule() == schedule
 
 
 def test_an_unknown_option_suggests_the_nearest():

@@ -18,7 +18,8 @@ from typing import Any, Self, get_args
 from elman.errors import ConfigError
 from elman.tasks.duration import parse_duration
 
-OPTIMIZERS = ("adam", "adamw", "sgd")
+OPTIMIZERS = ("adam", "adamw", "sgd", "asgd")
+SCHEDULES = ("cosine", "constant", "step", "plateau")
 PRECISIONS = ("32", "64", "bf16")
 DEVICES = ("cpu", "cuda", "mps", "auto")
 UNITS = ("character", "word", "subword")
@@ -79,11 +80,26 @@ class TrainingSettings:
         None, "passes over the text [dim](default: as many as make about 3000 updates)[/]", group="Training", least=1
     )
     time_budget: str | None = _option(None, "stop after this time, such as 90s, 10m, 1h30m", group="Training")
-    optimizer: str = _option("adamw", "the optimiser", group="Training", choices=OPTIMIZERS)
+    optimizer: str = _option("adamw", "the optimiser; asgd averages its weights", group="Training", choices=OPTIMIZERS)
     learning_rate: float | None = _option(
-        None, "peak of the schedule [dim](default: 0.004; sgd: 0.5)[/]", group="Training", above=0, most=1000
+        None, "peak of the schedule [dim](default: 0.004; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
     )
-    weight_decay: float = _option(0.01, "weight decay of adamw and sgd", group="Training", least=0)
+    schedule: str | None = _option(
+        None,
+        "course of the learning rate [dim](default: cosine; asgd: constant)[/]",
+        group="Training",
+        choices=SCHEDULES,
+    )
+    decay: float | None = _option(
+        None, "factor of the schedules step and plateau [dim](default: 0.5)[/]", group="Training", above=0, below=1
+    )
+    decay_from: int | None = _option(
+        None, "last epoch of the schedule step that has the full learning rate", group="Training", least=1
+    )
+    accumulate: int = _option(1, "batches whose gradients are averaged for one update", group="Training", least=1)
+    weight_decay: float | None = _option(
+        None, "weight decay of adamw, sgd and asgd [dim](default: 0.01; asgd: 1.2e-6)[/]", group="Training", least=0
+    )
     clip_norm: float | None = _option(
         None,
         "largest gradient norm of an update [dim](default: 1, or none with --clip-value)[/]",
@@ -103,7 +119,42 @@ class TrainingSettings:
             raise ConfigError(
                 "clip_norm and clip_value are both given; gradients are clipped by one of them. Drop the other."
             )
+        self._check_schedule()
         self.seconds()
+
+    def _check_schedule(self) -> None:
+        schedule = self.chosen_schedule()
+        if self.decay is not None and schedule not in ("step", "plateau"):
+            raise ConfigError(
+                f"decay is given, and the schedule {schedule} has no use for it. Drop it, or choose step or plateau."
+            )
+        if self.decay_from is not None and schedule != "step":
+            raise ConfigError(
+                f"decay_from is given, and the schedule {schedule} has no use for it. Drop it, or choose step."
+            )
+        if schedule == "step" and self.decay_from is None:
+            raise ConfigError("The schedule step has no decay_from. Name the last epoch with the full learning rate.")
+        if schedule == "step" and self.epochs is None and self.time_budget is None:
+            raise ConfigError(
+                "The schedule step counts epochs. Say how many with epochs, or how long with time_budget."
+            )
+        if self.decay_from is not None and self.epochs is not None and self.decay_from >= self.epochs:
+            raise ConfigError(
+                f"decay_from is {self.decay_from} and epochs is {self.epochs}, so the learning rate would never fall. "
+                "Lower decay_from, or use the schedule constant."
+            )
+
+    def chosen_schedule(self) -> str:
+        """Return the course of the learning rate: as asked, or the one that belongs to the optimiser."""
+        return self.schedule or ("constant" if self.optimizer == "asgd" else "cosine")
+
+    def count_updates(self, losses: int) -> int:
+        """Return how many updates an epoch of so many losses makes.
+
+        >>> TrainingSettings(accumulate=4).count_updates(10)
+        3
+        """
+        return math.ceil(losses / self.accumulate)
 
     def seconds(self) -> float | None:
         """Return the time budget in seconds, None if there is none."""

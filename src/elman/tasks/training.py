@@ -1,11 +1,22 @@
 """Train a module: the loop that all recipes share.
 
-A recipe yields losses, one an update; this loop does what is the same for everyone. It follows the gradient
+A recipe yields losses, one or a few an update; this loop does what is the same for everyone. It follows the gradient
 (backward, clipping, optimiser, schedule), looks at the validation loss every so often, keeps the best weights, and
 stops after the last epoch, when patience or the time budget runs out, or when somebody presses Ctrl-C. In each case the
 best weights are the ones that stay.
+
+>>> from elman.tasks.progress import QuietProgress
+>>> _ = torch.manual_seed(1)
+>>> line = nn.Linear(1, 1)
+>>> trainer = Trainer(line, TrainingSettings(epochs=1, learning_rate=0.1), QuietProgress())
+>>> x = torch.linspace(-1, 1, 8)[:, None]
+>>> outcome = trainer.fit(lambda: (((trainer.module(x) - 2 * x).square().mean(), 8) for _ in range(500)), 500)
+>>> outcome.stopped, round(line.weight.item(), 1)
+('epochs', 2.0)
 """
 
+import contextlib
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -17,17 +28,23 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from elman.errors import ConfigError, ElmanError
+from elman.tasks.averaging import WeightAverage
 from elman.tasks.progress import Moment, Progress
 from elman.tasks.settings import TrainingSettings
 
 _FABRIC_PRECISION = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
-_LEARNING_RATE = {"adam": 4e-3, "adamw": 4e-3, "sgd": 0.5}
+_LEARNING_RATE = {"adam": 4e-3, "adamw": 4e-3, "sgd": 0.5, "asgd": 10.0}
+# What decays is the weight times rate and decay: 0.01 at asgd's rate of 10 would leave nothing. (Merity et al. 2018)
+_WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.01, "sgd": 0.01, "asgd": 1.2e-6}
+_DECAY = 0.5
 
 _WARM_UP_UPDATES = 50
 _LAST_LEARNING_RATE = 0.02  # as a share of the peak
 _DEFAULT_UPDATES = 3000
 _VALIDATE_AT_LEAST_EVERY = 250
 _VALIDATE_AT_MOST_EVERY = 50
+_TRAINING_PER_VALIDATION = 10  # how many times a validation's work is done in training before the next
+_NON_MONOTONE = 5  # n of Merity et al. 2018, algorithm 1
 _BAD_UPDATES_ALLOWED = 10
 _LOSS_MEMORY = 0.98  # of the running mean that is shown
 
@@ -105,23 +122,30 @@ class Trainer:
         updates_per_epoch: int,
         validate: Callable[[], float] | None = None,
         validated: Callable[[Outcome, Moment, bool], None] | None = None,
+        validation_cost: float = 0.0,
     ) -> Outcome:
         """Train until something ends it; the module then holds the best weights.
 
         Args:
-            losses: one epoch: yields the mean loss of each update in nats, and of how many characters it is the mean.
-            updates_per_epoch: how many it yields.
+            losses: one epoch: yields the mean loss of each batch in nats, and of how many characters it is the mean.
+                `accumulate` of them, at the end of an epoch fewer, make one update.
+            updates_per_epoch: `settings.count_updates` of how many it yields.
             validate: returns the validation loss in nats; None keeps the last weights.
             validated: is called after each validation with the outcome so far, how far the run is, and whether it
-                was the best.
+                was the best. The module then holds the weights that were validated.
+            validation_cost: how many updates predict as many characters as one validation does. Ten times as many are
+                done between two validations, or as many as an epoch has.
 
         Raises:
+            ConfigError: the schedule or the optimiser needs validations, and there are none.
             ElmanError: the gradient was not finite many times in a row.
         """
-        run = _Run(self.settings, updates_per_epoch)
+        if validate is None:
+            self._check_that_none_is_missed()
+        run = _Run(self.settings, updates_per_epoch, validation_cost)
         try:
-            for loss, count in self._endless(losses, run):
-                self._update(loss, count, run)
+            for group in self._endless(losses, run):
+                self._update(group, run)
                 if validate is None or not run.wants_validation():
                     continue
                 self._validate(validate, run, validated)
@@ -136,29 +160,59 @@ class Trainer:
         run.outcome.seconds = run.elapsed()
         return run.outcome
 
-    def _endless(self, losses: Callable[[], Iterator[tuple[Tensor, int]]], run: "_Run") -> Iterator[tuple[Tensor, int]]:
+    def _check_that_none_is_missed(self) -> None:
+        if self.settings.optimizer == "asgd" or self.settings.schedule == "plateau":
+            name = "optimiser asgd" if self.settings.optimizer == "asgd" else "schedule plateau"
+            raise ConfigError(
+                f"The {name} waits for validations, and nothing is held out for them. Hold out some data."
+            )
+
+    def _endless(
+        self, losses: Callable[[], Iterator[tuple[Tensor, int]]], run: "_Run"
+    ) -> Iterator[Iterator[tuple[Tensor, int]]]:
+        """Yield the losses of each update. They are made when asked for: one graph lives at a time."""
         while not run.over():
             self.module.train()
-            for loss in losses():
-                yield loss
+            epoch = losses()
+            for first in epoch:
+                yield itertools.chain([first], itertools.islice(epoch, self.settings.accumulate - 1))
                 if run.over():
                     return
             run.outcome.epoch += 1
 
-    def _update(self, loss: Tensor, count: int, run: "_Run") -> None:
+    def _update(self, group: Iterator[tuple[Tensor, int]], run: "_Run") -> None:
         rate = self._rate * run.schedule()
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        for parameters in self._optimizer.param_groups:
+            parameters["lr"] = rate
         self._optimizer.zero_grad()
-        self.fabric.backward(loss)
+        loss, count = self._backward(group)
         norm = gradient_norm(self._raw)
         if math.isfinite(norm):
             self._clip(norm)
             self._optimizer.step()
+            if run.average is not None:
+                run.average.add()
         else:
             self._skip(run)
-        run.count(float(loss.detach()), norm, count)
+        run.count(loss, norm, count)
         self.progress.update(run.moment())
+
+    def _backward(self, group: Iterator[tuple[Tensor, int]]) -> tuple[float, int]:
+        """Leave the gradient of the mean loss of a group; return that mean, and of how many characters it is.
+
+        The weights are relative to the first loss, since the sum of the counts is not known before the last.
+        """
+        total, count, first = 0.0, 0, 0
+        for loss, characters in group:
+            first = first or characters
+            self.fabric.backward(loss * (characters / first))
+            total += float(loss.detach()) * characters
+            count += characters
+        if count != first:
+            for parameter in self._raw.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(first / count)
+        return total / count, count
 
     def _clip(self, norm: float) -> None:
         if self.settings.clip_value is not None:
@@ -189,38 +243,51 @@ class Trainer:
         run: "_Run",
         validated: Callable[[Outcome, Moment, bool], None] | None,
     ) -> None:
-        self.module.eval()
-        loss = validate()
-        self.module.train()
         outcome = run.outcome
-        improved = loss < outcome.best_loss
-        if improved:  # kept before anything slow happens: Ctrl-C may come at any moment
-            run.best = {name: value.detach().clone() for name, value in self._raw.state_dict().items()}
-            outcome.best_update = outcome.updates
-        outcome.history.append(Validation(outcome.epoch, outcome.updates, outcome.training_loss, loss))
-        moment = run.moment()
-        self.progress.validation(moment, loss, improved)
-        if validated is not None:
-            validated(outcome, moment, improved)
-        run.worse_in_a_row = 0 if improved else run.worse_in_a_row + 1
+        with run.average.applied() if run.average is not None else contextlib.nullcontext():
+            self.module.eval()
+            loss = validate()
+            self.module.train()
+            improved = loss < outcome.best_loss
+            if improved:  # kept before anything slow happens: Ctrl-C may come at any moment
+                run.best = {name: value.detach().clone() for name, value in self._raw.state_dict().items()}
+                outcome.best_update = outcome.updates
+            outcome.history.append(Validation(outcome.epoch, outcome.updates, outcome.training_loss, loss))
+            moment = run.moment()
+            self.progress.validation(moment, loss, improved)
+            if validated is not None:
+                validated(outcome, moment, improved)
+        run.hear(improved)
+        if self.settings.optimizer == "asgd" and run.average is None and run.got_worse():
+            self._start_averaging(run)
         if run.worse_in_a_row >= self.settings.patience and not run.over():
             outcome.stopped = "patience"
 
+    def _start_averaging(self, run: "_Run") -> None:
+        run.average = WeightAverage(self._raw)
+        run.worse_in_a_row = 0
+        self.progress.note(
+            f"update {run.outcome.updates}: worse than more than {_NON_MONOTONE} validations ago; from here on the "
+            "weights are averaged"
+        )
+
     def _build_optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
-        parameters, decay = module.parameters(), self.settings.weight_decay
-        if self.settings.optimizer == "adam":
+        parameters, name = module.parameters(), self.settings.optimizer
+        decay = _WEIGHT_DECAY[name] if self.settings.weight_decay is None else self.settings.weight_decay
+        if name == "adam":
             return torch.optim.Adam(parameters, lr=self._rate)
-        if self.settings.optimizer == "sgd":
-            return torch.optim.SGD(parameters, lr=self._rate, momentum=0.9, weight_decay=decay)
-        return torch.optim.AdamW(parameters, lr=self._rate, weight_decay=decay)
+        if name == "adamw":
+            return torch.optim.AdamW(parameters, lr=self._rate, weight_decay=decay)
+        return torch.optim.SGD(parameters, lr=self._rate, momentum=0.9 if name == "sgd" else 0.0, weight_decay=decay)
 
 
 class _Run:
     """Count updates and time, and know from both how far a run is."""
 
-    def __init__(self, settings: TrainingSettings, updates_per_epoch: int) -> None:
+    def __init__(self, settings: TrainingSettings, updates_per_epoch: int, validation_cost: float) -> None:
         self.outcome = Outcome()
         self.best: dict[str, Tensor] | None = None
+        self.average: WeightAverage | None = None
         self.bad_in_a_row = 0
         self.worse_in_a_row = 0
         self._budget = settings.seconds()
@@ -228,7 +295,11 @@ class _Run:
         if epochs is None and self._budget is None:
             epochs = max(1, round(_DEFAULT_UPDATES / updates_per_epoch))
         self.updates = None if epochs is None else epochs * updates_per_epoch
-        self._every = min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY)
+        self._settings = settings
+        self._epoch = updates_per_epoch
+        self._between = min(math.ceil(_TRAINING_PER_VALIDATION * validation_cost), updates_per_epoch)
+        self._every = max(min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY), self._between)
+        self._decays = 0
         self._start = time.perf_counter()
         self._tenths = 0
         self._validated = 0
@@ -256,10 +327,31 @@ class _Run:
         return False
 
     def schedule(self) -> float:
-        """Return the learning rate as a share of its peak: a linear warm-up, then half a cosine."""
+        """Return the learning rate as a share of its peak."""
+        name, decay = self._settings.chosen_schedule(), self._settings.decay or _DECAY
+        if name == "step":  # Zaremba et al. 2014, section 4.1
+            return decay ** max(0, self.outcome.epoch - (self._settings.decay_from or 0))
+        if name == "plateau":
+            return decay**self._decays
         warm = min(1.0, (self.outcome.updates + 1) / _WARM_UP_UPDATES)
+        if name == "constant":
+            return warm if self._settings.optimizer in ("adam", "adamw") else 1.0
         cosine = 0.5 * (1 + math.cos(math.pi * self.share()))
         return warm * (_LAST_LEARNING_RATE + (1 - _LAST_LEARNING_RATE) * cosine)
+
+    def hear(self, improved: bool) -> None:
+        """Count a validation that was, or was not, the best so far."""
+        self.worse_in_a_row = 0 if improved else self.worse_in_a_row + 1
+        self._decays += not improved
+
+    def got_worse(self) -> bool:
+        """Say whether the last validation is worse than the best of those more than n before it.
+
+        This starts the averaging of Merity et al. 2018, algorithm 1.
+        """
+        losses = [one.validation_loss for one in self.outcome.history]
+        long_ago = [loss for loss in losses[: -_NON_MONOTONE - 1] if not math.isnan(loss)]
+        return bool(long_ago) and losses[-1] > min(long_ago)
 
     def count(self, loss: float, norm: float, characters: int) -> None:
         self.outcome.updates += 1
@@ -273,9 +365,16 @@ class _Run:
             self.outcome.training_loss = self._mean / self._weight
 
     def wants_validation(self) -> bool:
-        """Say whether it is time: so many updates since the last, at each tenth of a time budget, and at the end."""
+        """Say whether it is time.
+
+        Where validations steer the training that is after each epoch, elsewhere after so many updates and at each tenth
+        of a time budget; and always at the end.
+        """
+        if self._settings.optimizer == "asgd" or self._settings.chosen_schedule() in ("step", "plateau"):
+            return self.outcome.updates % self._epoch == 0 or self.over()
         tenths = math.floor(10 * self.share()) if self._budget is not None else 0
-        due = self.outcome.updates - self._validated >= self._every or tenths > self._tenths or self.over()
+        since = self.outcome.updates - self._validated
+        due = since >= self._every or (tenths > self._tenths and since >= self._between) or self.over()
         if due:
             self._tenths, self._validated = tenths, self.outcome.updates
         return due

@@ -1,0 +1,60 @@
+"""Average the weights of a module over the updates of its training.
+
+Where plain gradient descent no longer gets better it wanders around a minimum, and the mean of where it has been lies
+nearer to that minimum than any one place (Polyak & Juditsky 1992; for language models Merity et al. 2018, section 3).
+The training goes on from the weights themselves; the mean only watches, and takes their place to be judged or kept.
+
+>>> line = nn.Linear(1, 1, bias=False)
+>>> _ = nn.init.constant_(line.weight, 1.0)
+>>> average = WeightAverage(line)
+>>> _ = nn.init.constant_(line.weight, 2.0)
+>>> average.add()
+>>> with average.applied():
+...     print(line.weight.item())
+1.5
+>>> line.weight.item()
+2.0
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+
+class WeightAverage:
+    """Hold the mean of a module's parameters; the first of which it is the mean are the present ones.
+
+    Buffers are not averaged: a count or a mask has no mean.
+
+    Args:
+        module: whose parameters.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._parameters = list(module.parameters())
+        self._means = [parameter.detach().clone() for parameter in self._parameters]
+        self._count = 1
+
+    @torch.no_grad()
+    def add(self) -> None:
+        """Take the present parameters into the mean."""
+        self._count += 1
+        for mean, parameter in zip(self._means, self._parameters, strict=True):
+            mean.lerp_(parameter, 1 / self._count)
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Put the mean into the module, and what was there back at the end, whatever ends it."""
+        present = [parameter.detach().clone() for parameter in self._parameters]
+        try:
+            self._fill(self._means)
+            yield
+        finally:
+            self._fill(present)
+
+    @torch.no_grad()
+    def _fill(self, values: list[torch.Tensor]) -> None:
+        for parameter, value in zip(self._parameters, values, strict=True):
+            parameter.copy_(value)
