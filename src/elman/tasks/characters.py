@@ -86,7 +86,9 @@ class Characters:
     def show(self, number: int) -> str:
         """Write one character so that it is seen in a list."""
         character = self.characters[number]
-        return repr(character)[1:-1] if not character.isprintable() else character
+        if character == " ":
+            return "␣"
+        return character if character.isprintable() else repr(character)[1:-1]
 
     def length_of_first(self, _text: str) -> int:
         """Count the characters of a text's first unit."""

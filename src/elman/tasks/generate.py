@@ -259,7 +259,7 @@ def _fit(
     read, held = training.on(trainer), held_out.on(trainer)
     streams = Streams(read.numbers, _choose_batch(len(training), settings), read.given)
     windows = len(truncation_windows(streams.steps, settings.window))
-    updates_per_epoch = math.ceil(windows / settings.accumulate)
+    updates_per_epoch = settings.count_updates(windows)
     for line in _describe(model, training, held_out, streams, settings):
         progress.note(line)
     randomness = random.Random(settings.seed)  # noqa: S311 - the same windows must come back
@@ -299,7 +299,7 @@ def _describe(
     unknown = model.vocabulary.count_unknown(training.numbers)
     if unknown:
         yield f"{unknown / len(training):.1%} of the words to train on are <unk>"
-    updates = math.ceil(len(truncation_windows(streams.steps, settings.window)) / settings.accumulate)
+    updates = settings.count_updates(len(truncation_windows(streams.steps, settings.window)))
     yield (
         f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {streams.batch} streams × "
         f"{min(settings.window, streams.steps) * settings.accumulate} steps"

@@ -5,14 +5,18 @@ Elsewhere, in a log file or a pipe, the same things come as plain lines, and now
 nothing. Standard output belongs to results and is never touched.
 """
 
+import contextlib
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +28,7 @@ _NARROWEST_BAR = 5
 _WIDEST_BAR = 40
 _SAMPLE_EDGE = "    │ "
 _REFRESH_PER_SECOND = 8
+_SHORT = {"character": "char"}
 _ROOM_FOR_CTRL_C = 3  # a terminal echoes ^C; on a full line it would start another, which is then never cleared
 
 
@@ -36,8 +41,8 @@ class Moment:
         update: how many updates have been done.
         share: how much of the run is done, 0 to 1.
         seconds_left: an estimate; None at the very start.
-        loss: running mean of the training loss, nats a character.
-        characters_per_second: since the start, validations and samples included.
+        loss: running mean of the training loss, nats a unit.
+        units_per_second: since the start, validations and samples included.
         gradient_norm: Euclidean norm over all parameters, before clipping.
     """
 
@@ -46,17 +51,17 @@ class Moment:
     share: float
     seconds_left: float | None
     loss: float
-    characters_per_second: float
+    units_per_second: float
     gradient_norm: float
 
-    def pieces(self) -> list[str]:
+    def pieces(self, unit: str = "character") -> list[str]:
         """Return what the live line says beside its bar, the most important first."""
         left = "" if self.seconds_left is None else f"{format_duration(self.seconds_left)} left"
         return [
             f"{self.share:4.0%} {left}",
             f"loss {self.loss:.3f}",
-            f"{bits(self.loss):.3f} bits/char",
-            f"{format_count(self.characters_per_second)} char/s",
+            describe_loss(self.loss, unit),
+            f"{format_count(self.units_per_second)} {_SHORT.get(unit, unit)}/s",
             f"|grad| {self.gradient_norm:.2f}",
             f"epoch {self.epoch}",
         ]
@@ -113,10 +118,12 @@ class ConsoleProgress:
 
     Args:
         console: where; it knows whether it is a terminal.
+        unit: what a loss is the mean of.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, unit: str = "character") -> None:
         self._console = console
+        self._unit = unit
         self._moment: Moment | None = None
         self._last_line = time.monotonic()
         self._live = Live(
@@ -142,14 +149,14 @@ class ConsoleProgress:
         """Refresh the line; off a terminal, print one every half minute."""
         self._moment = moment
         if not self._console.is_terminal and time.monotonic() - self._last_line > _SECONDS_BETWEEN_PLAIN_LINES:
-            self._print(Text(f"update {moment.update:>6}  " + "  ".join(moment.pieces()).strip()))
+            self._print(Text(f"update {moment.update:>6}  " + "  ".join(moment.pieces(self._unit)).strip()))
 
     def validation(self, moment: Moment, loss: float, improved: bool) -> None:
         """Print one line; the best so far is marked."""
         self._moment = moment
         line = Text(f"update {moment.update:>6}  ")
         line.append(f"loss {moment.loss:.3f}  ")
-        line.append(f"validation {loss:.3f} ({bits(loss):.3f} bits/char)", style="bold" if improved else "")
+        line.append(f"validation {loss:.3f} ({describe_loss(loss, self._unit)})", style="bold" if improved else "")
         line.append("  best so far" if improved else "  no better", style="green" if improved else "yellow")
         self._print(line)
 
@@ -171,7 +178,7 @@ class ConsoleProgress:
     def _render(self) -> RenderableType:
         if self._moment is None:
             return Text("starting …", style="dim")
-        pieces = self._moment.pieces()
+        pieces = self._moment.pieces(self._unit)
         room = self._console.width - _ROOM_FOR_CTRL_C
         while len(pieces) > 1 and len("  ".join(pieces)) + _NARROWEST_BAR + 2 > room:
             pieces.pop()
@@ -185,9 +192,33 @@ class ConsoleProgress:
         return grid
 
 
-def show_progress(quiet: bool) -> Progress:
-    """Return the progress for a command: on standard error, or none at all."""
-    return QuietProgress() if quiet else ConsoleProgress(Console(stderr=True, highlight=False))
+def show_progress(quiet: bool, unit: str = "character") -> Progress:
+    """Return the progress for a training: on standard error, or none at all."""
+    return QuietProgress() if quiet else ConsoleProgress(Console(stderr=True, highlight=False), unit)
+
+
+@contextlib.contextmanager
+def show_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with the time left on a terminal; give the function that is told how much is done, and of how much.
+
+    Elsewhere nothing is shown: what is waited for is a result, not a history.
+    """
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def describe_loss(loss: float, unit: str) -> str:
+    """Write a loss in the measure that is usual for its unit.
+
+    >>> describe_loss(math.log(8), "character"), describe_loss(math.log(8), "word")
+    ('3.000 bits/char', 'perplexity 8.0')
+    """
+    if unit == "character":
+        return f"{bits(loss):.3f} bits/char"
+    return f"perplexity {math.exp(loss):.1f}" if loss < 700 else "perplexity above 1e300"
 
 
 def bits(nats: float) -> float:

@@ -63,8 +63,9 @@ def _option(
     above: float | None = None,
     below: float | None = None,
     choices: tuple[str, ...] = (),
+    metavar: str = "",
 ) -> Any:
-    ranges = {"least": least, "most": most, "above": above, "below": below, "choices": choices}
+    ranges = {"least": least, "most": most, "above": above, "below": below, "choices": choices, "metavar": metavar}
     return field(default=default, metadata={"text": text, "group": group, **ranges})
 
 
@@ -79,7 +80,7 @@ class TrainingSettings:
     epochs: int | None = _option(
         None, "passes over the text [dim](default: as many as make about 3000 updates)[/]", group="Training", least=1
     )
-    time_budget: str | None = _option(None, "stop after this time, such as 90s, 10m, 1h30m", group="Training")
+    time_budget: str | None = _option(None, "stop after this time, such as 90s, 10m, 1h30m", group="Training", metavar="TIME")
     optimizer: str = _option("adamw", "the optimiser; asgd averages its weights", group="Training", choices=OPTIMIZERS)
     learning_rate: float | None = _option(
         None, "peak of the schedule [dim](default: 0.004; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
@@ -211,7 +212,7 @@ class Settings(TrainingSettings):
     )
     tokenized: bool = _option(False, "words are what stands between spaces", group="Text")
     given: str | None = _option(
-        None, "what the classes of a folder are called [dim](default: the folder's name)[/]", group="Text"
+        None, "what the classes of a folder are called [dim](default: the folder's name)[/]", group="Text", metavar="NAME"
     )
     window: int = _option(64, "time steps that a gradient may cross (truncated BPTT)", group="Text", least=1)
     shift_windows: bool = _option(False, "cut the windows elsewhere in every epoch", group="Text")
@@ -225,7 +226,7 @@ class Settings(TrainingSettings):
         least=0,
         below=1,
     )
-    validation_data: str | None = _option(None, "a text of its own to validate on", group="Text")
+    validation_data: str | None = _option(None, "a text of its own to validate on", group="Text", metavar="FILE")
     sample_every: int | None = _option(
         None, "validations between two samples, 0 for none [dim](default: five samples a run)[/]", group="Text", least=0
     )

@@ -15,6 +15,7 @@ from elman.tasks.corpus import Corpus
 from elman.tasks.evaluation import Evaluation, Told, dynamic_loss, mean_loss
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import ModelFile
+from elman.tasks.reader import Reader, extend, likeliest
 from elman.tasks.reorder import MOST_WORDS, order_words
 from elman.tasks.sampling import Sampling
 from elman.tasks.vocabulary import Vocabulary, read_vocabulary
@@ -22,6 +23,7 @@ from elman.tasks.words import Words
 
 TASK = "generate"
 
+_FIRST_WORD = 2  # behind <eos> and <unk>
 _LENGTHS = {"character": 500, "word": 100, "subword": 200}
 
 
@@ -58,37 +60,37 @@ class TrainedModel:
         return list(self.configuration["classes"])
 
     def evaluate(
-        self, text: str, *, given: Tensor | None = None, dynamic: float | None = None, told: Told | None = None
+        self, text: str | Corpus, *, dynamic: float | None = None, told: Told | None = None
     ) -> Evaluation:
         """Measure how well the model predicts a text, with the state carried over the whole of it.
 
         Args:
-            text: what is predicted, all but its first unit.
-            given: (characters,) the class of each character, where the model has classes.
+            text: what is predicted, all but its first unit; for a model with classes a corpus of the same classes.
             dynamic: go on learning with this rate while reading, see :func:`elman.tasks.evaluation.dynamic_loss`.
             told: is told how many steps are done, and of how many.
 
         Raises:
-            DataError: the text has fewer than two units, or a character that the model has never seen.
-            ConfigError: `dynamic` is not above 0, or classes are missing or not wanted.
+            DataError: the text has fewer than two units, a character that the model has never seen, or other classes.
+            ConfigError: `dynamic` is not above 0.
         """
         if dynamic is not None and not 0 < dynamic < 1000:
             raise ConfigError(f"dynamic is {dynamic}. It is a learning rate; use a number above 0, such as 0.1.")
-        if (given is not None) != bool(self.classes):
-            raise ConfigError(self._describe_classes("Measure it on a folder with a class each."))
-        numbers, units_given = Corpus(text, tuple(self.classes), given).encode(self.vocabulary)
+        corpus = Corpus(text) if isinstance(text, str) else text
+        if list(corpus.classes) != self.classes:
+            raise DataError(self._describe_classes("Measure it on a folder with just these."))
+        numbers, given = corpus.encode(self.vocabulary)
         if len(numbers) < 2:
             raise DataError(
                 f"The text has {len(numbers)} {self.vocabulary.unit}(s), so there is none to predict. Give two or more."
             )
         self.module.eval()
         numbers = numbers.to(self._device)
-        units_given = None if units_given is None else units_given.to(self._device)
+        given = None if given is None else given.to(self._device)
         if dynamic is None:
-            loss = mean_loss(self.module, numbers, 1, units_given, told)
+            loss = mean_loss(self.module, numbers, 1, given, told)
         else:
-            loss = dynamic_loss(self.module, numbers, dynamic, units_given, told)
-        predicted = text[self.vocabulary.length_of_first(text) :]
+            loss = dynamic_loss(self.module, numbers, dynamic, given, told)
+        predicted = corpus.text[self.vocabulary.length_of_first(corpus.text) :]
         unknown = self.vocabulary.count_unknown(numbers[1:])
         return Evaluation(loss, len(numbers) - 1, len(predicted), len(predicted.encode()), unknown)
 
@@ -150,10 +152,31 @@ class TrainedModel:
         """
         if top < 1:
             raise ConfigError(f"top is {top}. Ask for 1 or more.")
-        probabilities = torch.softmax(self._read(prompt, given).logits.double(), 0)
-        found = probabilities.sort(descending=True, stable=True)
-        pairs = zip(found.indices[:top].tolist(), found.values[:top].tolist(), strict=True)
-        return [(self.vocabulary.show(number), probability) for number, probability in pairs]
+        found = likeliest(self._read(prompt, given).probabilities(), top)
+        return [(self.vocabulary.show(number), probability) for number, probability in found]
+
+    def complete(self, text: str, *, top: int = 5, given: str | None = None) -> list[tuple[str, float]]:
+        """Return the likeliest continuations of a text that somebody is typing, and their probabilities.
+
+        A model of words completes the last word, or proposes the next one behind a space. Any other proposes its
+        likeliest next units, each followed to the end of a word.
+
+        Args:
+            text: one line, perhaps in the middle of a word.
+            top: how many.
+            given: the class, where the model has classes.
+
+        Raises:
+            ConfigError, DataError: as for :meth:`next`.
+        """
+        if not isinstance(self.vocabulary, Words):
+            return extend(self._read(text, given), self.vocabulary.decode, top)
+        before, begun = self.vocabulary.split_last(text)
+        shares = self._read(before, given).probabilities()
+        words = self.vocabulary.words
+        fitting = [number for number in range(_FIRST_WORD, len(words)) if words[number].startswith(begun)]
+        fitting.sort(key=lambda number: (-float(shares[number]), number))
+        return [(words[number][len(begun) :], float(shares[number])) for number in fitting[:top]]
 
     def reorder(
         self,
@@ -232,16 +255,16 @@ class TrainedModel:
             )
         return bag
 
-    def _read(self, prompt: str, given: str | None) -> "_Reader":
+    def _read(self, prompt: str, given: str | None) -> Reader:
         numbers = self.vocabulary.encode_prompt(prompt).tolist()
-        reader = _Reader(self.module.eval(), self._class_number(given))
+        reader = Reader(self.module.eval(), self._class_number(given))
         for number in numbers:
             reader.step(number)
         return reader
 
     def _write(
         self,
-        reader: "_Reader",
+        reader: Reader,
         spell: Callable[[int], str],
         length: int | None,
         lines: int | None,
@@ -251,7 +274,7 @@ class TrainedModel:
         written = ended = 0
         unknown = self.vocabulary.unknown
         while (length is None or written < length) and (lines is None or ended < lines):
-            number = sampling.draw(without(reader.logits, unknown), randomness)
+            number = sampling.draw(without(reader.logits(), unknown), randomness)
             written += 1
             piece = spell(number)
             ended += piece.count("\n")
@@ -273,27 +296,6 @@ class TrainedModel:
         if not self.classes:
             return "This model has no classes. Give it a plain text."
         return f"This model writes as one of its classes: {', '.join(self.classes)}. {remedy}"
-
-
-class _Reader:
-    """Read one unit after the other; hold the logits of the next."""
-
-    def __init__(self, module: LanguageModel, given: int | None) -> None:
-        self._module = module
-        self._stream = module.recurrent.stream()
-        device = module.embedding.weight.device
-        self._given = None if given is None else torch.tensor([given], device=device)
-        self._device = device
-
-    @torch.no_grad()
-    def step(self, number: int) -> None:
-        embedded = self._module.embed(torch.tensor([number], device=self._device), self._given)
-        self._output = self._stream.step(embedded)
-
-    @property
-    @torch.no_grad()
-    def logits(self) -> Tensor:
-        return self._module.read_out(self._output)[0].cpu()
 
 
 class _Conditioned:

@@ -51,7 +51,7 @@ _LOSS_MEMORY = 0.98  # of the running mean that is shown
 
 @dataclass(frozen=True)
 class Validation:
-    """Hold what was known after one validation: losses in nats a character."""
+    """Hold what was known after one validation: losses in nats a unit."""
 
     epoch: int
     update: int
@@ -127,13 +127,13 @@ class Trainer:
         """Train until something ends it; the module then holds the best weights.
 
         Args:
-            losses: one epoch: yields the mean loss of each batch in nats, and of how many characters it is the mean.
+            losses: one epoch: yields the mean loss of each batch in nats, and of how many units it is the mean.
                 `accumulate` of them, at the end of an epoch fewer, make one update.
             updates_per_epoch: `settings.count_updates` of how many it yields.
             validate: returns the validation loss in nats; None keeps the last weights.
             validated: is called after each validation with the outcome so far, how far the run is, and whether it
                 was the best. The module then holds the weights that were validated.
-            validation_cost: how many updates predict as many characters as one validation does. Ten times as many are
+            validation_cost: how many updates predict as many units as one validation does. Ten times as many are
                 done between two validations, or as many as an epoch has.
 
         Raises:
@@ -198,16 +198,16 @@ class Trainer:
         self.progress.update(run.moment())
 
     def _backward(self, group: Iterator[tuple[Tensor, int]]) -> tuple[float, int]:
-        """Leave the gradient of the mean loss of a group; return that mean, and of how many characters it is.
+        """Leave the gradient of the mean loss of a group; return that mean, and of how many units it is.
 
         The weights are relative to the first loss, since the sum of the counts is not known before the last.
         """
         total, count, first = 0.0, 0, 0
-        for loss, characters in group:
-            first = first or characters
-            self.fabric.backward(loss * (characters / first))
-            total += float(loss.detach()) * characters
-            count += characters
+        for loss, units in group:
+            first = first or units
+            self.fabric.backward(loss * (units / first))
+            total += float(loss.detach()) * units
+            count += units
         if count != first:
             for parameter in self._raw.parameters():
                 if parameter.grad is not None:
@@ -303,7 +303,7 @@ class _Run:
         self._start = time.perf_counter()
         self._tenths = 0
         self._validated = 0
-        self._characters = 0
+        self._units = 0
         self._weight = 0.0
         self._mean = 0.0
         self._norm = 0.0
@@ -353,9 +353,9 @@ class _Run:
         long_ago = [loss for loss in losses[: -_NON_MONOTONE - 1] if not math.isnan(loss)]
         return bool(long_ago) and losses[-1] > min(long_ago)
 
-    def count(self, loss: float, norm: float, characters: int) -> None:
+    def count(self, loss: float, norm: float, units: int) -> None:
         self.outcome.updates += 1
-        self._characters += characters
+        self._units += units
         self._norm = norm
         if math.isfinite(norm):
             self.bad_in_a_row = 0
@@ -387,7 +387,7 @@ class _Run:
             share=share,
             seconds_left=elapsed * (1 - share) / share if share > 0 else None,
             loss=self.outcome.training_loss,
-            characters_per_second=self._characters / elapsed,
+            units_per_second=self._units / elapsed,
             gradient_norm=self._norm,
         )
 

@@ -94,6 +94,17 @@ class Words:
         """Take a text apart into words, each line end `<eos>`."""
         return _split(text, self.tokenized)
 
+    def split_last(self, text: str) -> tuple[str, str]:
+        """Divide a line into what is written and the word that is begun at its end, empty behind a space.
+
+        >>> Words.of("a").split_last("please sta"), Words.of("a").split_last("please ")
+        (('please ', 'sta'), ('please ', ''))
+        """
+        begun = re.search(r"\S*$", text)
+        assert begun is not None
+        last = self.split(begun.group())[-1:] if begun.group() else [""]
+        return text.removesuffix(last[0]), last[0]
+
     def encode(self, text: str) -> Tensor:
         """Turn a text into the numbers (N,) of its words, int64; an unknown word becomes `<unk>`."""
         known, unknown = self._numbers, self.unknown

@@ -1,0 +1,78 @@
+"""`elman cells`: list the zoo, or show one cell."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from elman.cli.options import Size, parse_sizes
+from elman.cli.show import print_rows
+from elman.errors import ConfigError
+
+if TYPE_CHECKING:
+    from elman.expr import Cell
+
+
+def cells(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME|FILE.py:NAME", help="show one cell", show_default=False)
+    ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="print its equations for a paper, and nothing else")] = False,
+    input_size: Annotated[
+        int | None, typer.Option("--input", help="size of the input [dim](default: 64)[/]", show_default=False)
+    ] = None,
+    hidden: Annotated[int, typer.Option(help="size of the hidden state")] = 256,
+    layers: Annotated[int, typer.Option(help="number of layers", min=1)] = 1,
+    size: Size = None,
+) -> None:
+    """List the cells, or show the equations of one and count its parameters."""
+    from elman import cells as zoo
+
+    if name is None:
+        if latex:
+            raise ConfigError("--latex prints the equations of one cell. Name it: elman cells lstm --latex")
+        table = Table.grid(padding=(0, 3))
+        for one in zoo.names():
+            table.add_row(Text(one, style="bold"), _first_line(zoo.find(one)))
+        Console(highlight=False).print(table)
+        return
+    found = zoo.find(name)
+    if latex:
+        typer.echo(found.latex())
+        return
+    if input_size is None:
+        input_size = hidden if found.ties else 64
+    _show(found, _count(found, input_size, hidden, layers, parse_sizes(size)))
+
+
+def _count(cell: "Cell", input_size: int, hidden: int, layers: int, named: dict[str, int]) -> str:
+    """Say how many parameters a stack of the cell has, or what is missing to say it."""
+    missing = [size for size in cell.open_sizes if size not in named]
+    if missing:
+        return f"depends on {', '.join(missing)}: add {' '.join(f'--size {size}=N' for size in missing)}"
+    output = cell.sizes(input_size, hidden, named)[cell.state_size(cell.states[0])]
+    total = cell.count(input_size, hidden, named) + (layers - 1) * cell.count(output, hidden, named)
+    sizes = {"input": input_size, "hidden": hidden, **named}
+    stack = f", {layers} layers" if layers > 1 else ""
+    return f"{total:,} for {', '.join(f'{size} {number}' for size, number in sizes.items())}{stack}"
+
+
+def _show(cell: "Cell", count: str) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(cell.name, style="bold"), Text(_first_line(cell)))
+    console.print(Text("\n" + "\n".join(f"    {line}" for line in cell.equations().splitlines()) + "\n", style="cyan"))
+    parameters = Table.grid(padding=(0, 3))
+    for parameter in cell.parameters:
+        rows = f"{len(parameter.members)}·" if len(parameter.members) > 1 else ""
+        shape = f"({rows}{' × '.join(parameter.shape)})"
+        parameters.add_row(parameter.name, shape, f"{parameter.role}: {', '.join(parameter.members)}")
+    print_rows(
+        ("states", ", ".join(cell.states)), ("gates", ", ".join(cell.gates()) or "none"), ("count", count), ("", "")
+    )
+    console.print(parameters)
+
+
+def _first_line(cell: "Cell") -> str:
+    return cell.doc.strip().splitlines()[0] if cell.doc.strip() else ""

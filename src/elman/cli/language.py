@@ -1,0 +1,169 @@
+"""`elman generate`, `next`, `reorder` and `evaluate`: what a trained language model can do."""
+
+import json as json_text
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from elman.cli.options import Given, Json, Model, Quiet
+from elman.cli.show import drop_output, print_rows
+from elman.errors import ConfigError
+
+
+def generate(
+    model: Model,
+    prompt: Annotated[str, typer.Option(help="what the text continues", show_default=False)] = "",
+    given: Given = None,
+    length: Annotated[
+        int | None,
+        typer.Option(
+            help="how many units to write [dim](default: 500 characters, 200 subwords, 100 words)[/]",
+            show_default=False,
+        ),
+    ] = None,
+    lines: Annotated[int | None, typer.Option(help="end after so many lines", show_default=False)] = None,
+    temperature: Annotated[
+        float, typer.Option(help="below 1 more careful, above 1 bolder, 0 always the likeliest")
+    ] = 0.8,
+    top_k: Annotated[int | None, typer.Option(help="draw from the K likeliest only")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="draw from the likeliest that together have probability P")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="same seed, same text")] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="show the likeliest continuations while you type")
+    ] = False,
+) -> None:
+    """Let a model write; the text appears as it is made."""
+    from elman.tasks import generate as recipe
+
+    trained = recipe.load(model)
+    if interactive:
+        from elman.tasks.interactive import run_interactive
+
+        run_interactive(lambda text: trained.complete(text, given=given))
+        return
+    pieces = trained.generate(
+        prompt,
+        given=given,
+        length=length,
+        lines=lines,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+    )
+    ended = True
+    try:
+        sys.stdout.write(prompt)
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+            ended = piece.endswith("\n")
+        if lines is None or not ended:
+            sys.stdout.write("\n")
+    except BrokenPipeError:
+        drop_output()  # whoever reads, such as `head`, has what it wanted
+
+
+def next_units(
+    model: Model,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="what is continued", show_default=False)],
+    given: Given = None,
+    top: Annotated[int, typer.Option(help="how many to show")] = 10,
+    json: Json = False,
+) -> None:
+    """Show the likeliest next words of a text and their probabilities (or characters, or subwords)."""
+    from elman.tasks import generate as recipe
+
+    trained = recipe.load(model)
+    found = trained.next(text, top=top, given=given)
+    if json:
+        likeliest = [{trained.vocabulary.unit: unit, "probability": share} for unit, share in found]
+        typer.echo(json_text.dumps({"model": str(model), "text": text, "next": likeliest}, ensure_ascii=False))
+        return
+    print_rows(*((f"{share:7.2%}", unit) for unit, share in found))
+
+
+def reorder(
+    model: Model,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[WORDS]...", help="words in any order", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="a file of sentences, a line each; - is standard input", show_default=False)
+    ] = None,
+    given: Given = None,
+    beam: Annotated[int, typer.Option(help="beginnings that are kept, 1 to 512")] = 64,
+    future_cost: Annotated[
+        bool, typer.Option("--future-cost", help="weigh how frequent the words are that are still to come")
+    ] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Put jumbled words into their likeliest order, by beam search under a model of words."""
+    from elman.tasks import generate as recipe
+    from elman.tasks.progress import show_bar
+    from elman.tasks.text import read_text
+
+    if (file is None) == (not words):
+        raise ConfigError("reorder takes words or --file, one of the two. Write e.g.: elman reorder MODEL \"an I am\"")
+    sentences = [" ".join(words or [])] if file is None else read_text(str(file)).removesuffix("\n").split("\n")
+    trained = recipe.load(model)
+    with show_bar("sentences", quiet or file is None) as told:
+        found = trained.reorder(sentences, beam=beam, future_cost=future_cost, given=given, told=told)
+    for sentence, (ordered, score) in zip(sentences, found, strict=True):
+        if json:
+            result = {"words": sentence, "order": ordered, "log_probability": score}
+            typer.echo(json_text.dumps(result, ensure_ascii=False))
+        else:
+            typer.echo(ordered)
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...", help="UTF-8 text files, - for standard input, or a folder of classes", show_default=False
+        ),
+    ],
+    dynamic: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="go on learning while reading, with this rate", show_default=False),
+    ] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Measure how well a model predicts a text, with its state carried over the whole of it."""
+    from elman.tasks import generate as recipe
+    from elman.tasks.corpus import read_corpus
+    from elman.tasks.progress import show_bar
+
+    trained = recipe.load(model)
+    corpus = read_corpus(data)
+    with show_bar("reading", quiet) as told:
+        found = trained.evaluate(corpus, dynamic=dynamic, told=told)
+    unit = trained.vocabulary.unit
+    if json:
+        result = {
+            "loss": found.loss,
+            "perplexity": found.perplexity,
+            "bits_per_character": found.bits_per_character,
+            "bits_per_byte": found.bits_per_byte,
+            f"{unit}s": found.units,
+            **({"unknown": found.unknown} if unit == "word" else {}),
+        }
+        typer.echo(json_text.dumps({"model": str(model), **result}))
+        return
+    unknown = f", {found.unknown:,} of them <unk>" if found.unknown else ""
+    flattered = " (flattered: <unk> is not spelt)" if found.unknown else ""
+    print_rows(
+        ("loss", f"{found.loss:.4f} nats per {unit}"),
+        ("perplexity", f"{found.perplexity:.3f}"),
+        ("bits per character", f"{found.bits_per_character:.4f}{flattered}"),
+        ("bits per byte", f"{found.bits_per_byte:.4f}{flattered}"),
+        (f"{unit}s", f"{found.units:,}{unknown}"),
+    )

@@ -1,0 +1,97 @@
+"""Turn the rows of a settings table into options of a command, so that none is written twice."""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from elman.errors import ConfigError
+
+_GROUPS = ("Model", "Text", "Regularising", "Training")
+_METAVARS = {int: "N", float: "X", str: "TEXT", bool: None}
+
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")]
+Size = Annotated[
+    list[str] | None,
+    typer.Option("--size", metavar="NAME=N", help="a size that the cell leaves open, such as h=64 for lstm_projected"),
+]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="a file that elman train wrote", show_default=False)]
+Given = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLASS|NAME=CLASS", help="the class to write like, if the model has classes", show_default=False
+    ),
+]
+
+
+def with_options(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a command's `**options` be the rows of a settings table; it gets those that were given.
+
+    Options that nobody gave are left out, so that a preset can tell them from those that somebody chose.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command).parameters.values()
+        named = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.kind is not p.VAR_KEYWORD]
+        rows = _options_of(settings)
+        names = {row.name for row in rows}
+
+        @functools.wraps(command)
+        def call(context: typer.Context, **arguments: Any) -> None:
+            command(**{n: v for n, v in arguments.items() if n not in names or _was_given(context, n)})
+
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        parameters = [context, *named, *rows]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        return call
+
+    return decorate
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _options_of(settings: type) -> list[inspect.Parameter]:
+    """Turn each row of a settings table into an option of the same name."""
+    rows = []
+    for row in sorted(dataclasses.fields(settings), key=lambda row: _GROUPS.index(row.metadata["group"])):
+        kind: Any = next((kind for kind in get_args(row.type) if kind is not type(None)), row.type)
+        option = typer.Option(
+            help=row.metadata["text"],
+            rich_help_panel=row.metadata["group"],
+            show_default=row.default not in (None, False),
+            metavar="|".join(row.metadata["choices"]) or row.metadata["metavar"] or _METAVARS[kind],
+        )
+        wanted: Any = kind if row.default is not None else kind | None
+        rows.append(
+            inspect.Parameter(
+                row.name, inspect.Parameter.KEYWORD_ONLY, default=row.default, annotation=Annotated[wanted, option]
+            )
+        )
+    return rows
+
+
+def parse_sizes(pairs: list[str] | None) -> dict[str, int]:
+    """Read the values of --size.
+
+    Raises:
+        ConfigError: one is not of the form NAME=N.
+
+    >>> parse_sizes(["h=64"])
+    {'h': 64}
+    """
+    sizes = {}
+    for pair in pairs or []:
+        name, _, number = pair.partition("=")
+        if not (name and number.isdecimal() and int(number) > 0):
+            raise ConfigError(f"--size {pair} is not of the form NAME=N. Write e.g. --size h=64.")
+        sizes[name] = int(number)
+    return sizes
