@@ -9,9 +9,10 @@ import torch
 import elman
 from elman import cells
 from elman.errors import CellError
+from open_sizes import OPEN_SIZES, sizes_of
 from tolerances import assert_close
 
-T, B, I, H, P = 5, 3, 7, 11, 2
+T, B, I, H = 5, 3, 7, 11
 
 
 def sigma(a):
@@ -53,15 +54,89 @@ def minimal_unit(p, x, h):
     return ((1 - f) * h + f * np.tanh(p["W.n"] @ x + p["U.n"] @ (f * h) + p["b.n"]),)
 
 
+def fed_back(p, x, y):
+    # Jordan 1986: what the network put out is what it sees beside the next input
+    hidden = sigma(p["W"] @ x + p["U"] @ y + p["b.h"])
+    return (sigma(p["V"] @ hidden + p["b.y"]),)
+
+
+def independent(p, x, h):
+    return (np.maximum(0, p["W"] @ x + np.diag(p["u"]) @ h + p["b"]),)
+
+
+def coupled(p, x, h, c):
+    # Greff et al. 2017, IV-C: the forget gate is what the input gate leaves
+    take = sigma(p["W.i"] @ x + p["U.i"] @ h + p["b.i"])
+    new = c - take * c + take * np.tanh(p["W.g"] @ x + p["U.g"] @ h + p["b.g"])
+    return sigma(p["W.o"] @ x + p["U.o"] @ h + p["b.o"]) * np.tanh(new), new
+
+
+def layer_normalised(p, x, h, c):
+    # Ba et al. 2016, eqs 20-22 with LN(z; gain, shift) of eqs 15-16; ε is torch's
+    def normalise(v, gain):
+        return gain * (v - np.mean(v)) / np.sqrt(np.var(v) + 1e-5)
+
+    def gate(name):
+        seen = normalise(p["W." + name] @ x, p["alpha_x." + name])
+        return seen + normalise(p["U." + name] @ h, p["alpha_h." + name]) + p["b." + name]
+
+    new = sigma(gate("f")) * c + sigma(gate("i")) * np.tanh(gate("g"))
+    return sigma(gate("o")) * np.tanh(normalise(new, p["alpha_c"]) + p["b.c"]), new
+
+
+def gated_unit_as_published(p, x, h):
+    # Cho et al. 2014, eqs 5-8: the reset gate acts on the state, before the product
+    r = sigma(p["W.r"] @ x + p["U.r"] @ h + p["b.r"])
+    z = sigma(p["W.z"] @ x + p["U.z"] @ h + p["b.z"])
+    return (z * h + (1 - z) * np.tanh(p["W.n"] @ x + p["U.n"] @ (r * h) + p["b.n"]),)
+
+
+def update_gate(p, x, h):
+    # Collins et al. 2017: the gate weighs the old state
+    g = sigma(p["W.g"] @ x + p["U.g"] @ h + p["b.g"])
+    return (g * h + (1 - g) * np.tanh(p["W.c"] @ x + p["U.c"] @ h + p["b.c"]),)
+
+
+def minimal_gru(p, x, h):
+    # Feng et al. 2024, 3.1: the gate weighs the candidate, and nothing but the input is seen
+    z = sigma(p["W.z"] @ x + p["b.z"])
+    return (h + z * (p["W.n"] @ x + p["b.n"] - h),)
+
+
+def minimal_lstm(p, x, h):
+    # Feng et al. 2024, 3.2: the two gates are scaled to a sum of 1
+    f, i = sigma(p["W.f"] @ x + p["b.f"]), sigma(p["W.i"] @ x + p["b.i"])
+    return ((f * h + i * (p["W.n"] @ x + p["b.n"])) / (f + i),)
+
+
+def expressive_memory(p, u, y, z):
+    # Rusch et al. 2022, eq. 3 with a step of 1: y sees the new z
+    def see(name, state):
+        return p["W." + name] @ state + p["V." + name] @ u + p["b." + name]
+
+    slow, slower = sigma(see("delta_z", y)), sigma(see("delta_y", y))
+    z = (1 - slow) * z + slow * np.tanh(see("z", y))
+    return (1 - slower) * y + slower * np.tanh(see("y", z)), z
+
+
 PAPERS = {
     "elman": simple(np.tanh),
     "elman_relu": simple(lambda a: np.maximum(a, 0)),
     "elman_sigmoid": simple(sigma),
+    "jordan": fed_back,
+    "indrnn": independent,
     "lstm": long_short_term_memory(),
     "lstm_projected": long_short_term_memory(projected=True),
     "lstm_peephole": long_short_term_memory(peephole=True),
+    "lstm_coupled": coupled,
+    "lstm_layer_norm": layer_normalised,
     "gru": gated_unit,
+    "gru_reset_before": gated_unit_as_published,
     "mgu": minimal_unit,
+    "ugrnn": update_gate,
+    "mingru": minimal_gru,
+    "minlstm": minimal_lstm,
+    "lem": expressive_memory,
 }
 
 
@@ -92,8 +167,7 @@ def by_hand(name, layer, x, states, lengths):
 @pytest.mark.parametrize("name", cells.names())
 @pytest.mark.parametrize("lengths", [[5, 5, 5], [3, 0, 5]])
 def test_every_cell_computes_what_its_paper_says(name, lengths):
-    sizes = {"h": P} if name == "lstm_projected" else None
-    layer = elman.nn.Recurrent(cells.find(name), I, H, sizes=sizes, dtype=torch.float64)
+    layer = elman.nn.Recurrent(cells.find(name), I, H, sizes=sizes_of(name), dtype=torch.float64)
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter)
     x = torch.randn(T, B, I, dtype=torch.float64)
@@ -112,7 +186,9 @@ def test_every_cell_of_the_zoo_is_listed_once_with_a_source():
         found = cells.find(name)
         assert found is getattr(cells, name)
         assert found.name == name
+        assert found.open_sizes == tuple(OPEN_SIZES.get(name, ()))
         first = found.doc.splitlines()[0]
+        assert len(first) <= 110, f"{name} fills more than a line of the list"
         assert any(str(year) in first for year in range(1980, 2027)), f"{name} names no source"
 
 

@@ -79,7 +79,8 @@ def retrace(original):
             renamed[left] = f"new_{left[:-1]}"
             left = renamed[left]
         body.append(f"    {left} = {right}")
-    text = f"def {original.name}(x, {', '.join(names)}, *, {', '.join(families)}):\n" + "\n".join(body)
+    entry = original.graph.nodes[original.graph.input].name
+    text = f"def {original.name}({entry}, {', '.join(names)}, *, {', '.join(families)}):\n" + "\n".join(body)
     text += f"\n    return {', '.join('new_' + n for n in names)}\n"
     import elman
 

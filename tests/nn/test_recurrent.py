@@ -13,6 +13,7 @@ import elman
 from elman import cell, cells, layer_norm, tanh
 from elman.errors import BackendError, CellError, ConfigError, ShapeError
 from elman.nn import Recurrent
+from open_sizes import sizes_of
 from tolerances import assert_close
 
 T, B, I, H, P = 5, 3, 7, 11, 2
@@ -26,8 +27,7 @@ def normalised(x, h, *, W, U, gain, b):
 
 def build(chosen, *args, **options):
     """Build a float64 layer with large random parameters, so that nothing is near a fixed point."""
-    if chosen is cells.lstm_projected:
-        options.setdefault("sizes", {"h": P})
+    options.setdefault("sizes", sizes_of(chosen.name))
     layer = Recurrent(chosen, I, H, *args, dtype=torch.float64, **options)
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
@@ -138,7 +138,24 @@ def test_a_reverse_direction_is_a_layer_of_its_own_on_the_flipped_sequence(chose
     second = [s[1:] for s in listed(initial)]
     flipped, end = single(x.flip(0), second[0] if isinstance(initial, torch.Tensor) else tuple(second))
     assert_close("reverse output", output[..., output.shape[-1] // 2 :].detach(), flipped.flip(0).detach())
-    assert_close("reverse final state", listed(final)[0][1].detach(), listed(end)[0][0].detach())
+    for found, right in zip(listed(final), listed(end), strict=True):
+        assert_close("reverse final state", found[1].detach(), right[0].detach())
+
+
+@every_cell
+def test_a_stack_is_one_layer_on_the_output_of_another(chosen):
+    stack = build(chosen, 2)
+    x, initial = torch.randn(T, B, I, dtype=torch.float64), start(stack)
+    output, final = stack(x, initial)
+    for k, inputs in enumerate((I, stack.output_size)):
+        single = Recurrent(chosen, inputs, H, sizes=sizes_of(chosen.name), dtype=torch.float64)
+        for name, parameter in single.named_parameters():
+            parameter.data = getattr(stack, name.replace("_l0", f"_l{k}")).data
+        own = [s[k : k + 1] for s in listed(initial)]
+        x, end = single(x, own[0] if isinstance(initial, torch.Tensor) else tuple(own))
+        for found, right in zip(listed(final), listed(end), strict=True):
+            assert_close(f"final state of layer {k}", found[k].detach(), right[0].detach())
+    assert_close("output", output.detach(), x.detach())
 
 
 @every_cell

@@ -10,6 +10,7 @@ from elman import cells
 from elman.errors import ConfigError, DataError
 from elman.tasks.language_model import LanguageModel, TrainedModel, load, mean_loss
 from elman.tasks.vocabulary import Vocabulary
+from open_sizes import sizes_of
 
 ALPHABET = "\n abcdefghij"
 CONFIGURATION = {"embedding": 5, "hidden": 11, "layers": 2, "dropout": 0.0, "sizes": {}}
@@ -154,8 +155,7 @@ def test_wrong_options_are_refused_before_anything_is_written(options, error, me
 
 @pytest.mark.parametrize("cell", cells.names())
 def test_every_cell_of_the_zoo_comes_back_from_its_file(tmp_path, cell):
-    sizes = {"h": 7} if cell == "lstm_projected" else {}
-    model = some_model(cell, sizes=sizes)
+    model = some_model(cell, sizes=sizes_of(cell))
     model.metrics, model.versions = {"validation_loss": 1.5}, {"elman": "0"}
     model.save(tmp_path / "m")
     back = load(tmp_path / "m")

@@ -13,10 +13,13 @@ h' = (1 - f) * h + f * n
 A cell in a file of one's own is found as ``FILE.py:NAME``.
 """
 
-from elman.cells.gated import gru, mgu
-from elman.cells.long_short_term_memory import lstm, lstm_peephole, lstm_projected
+from elman.cells.gated import gru, gru_reset_before, mgu, ugrnn
+from elman.cells.independent import indrnn
+from elman.cells.long_expressive_memory import lem
+from elman.cells.long_short_term_memory import lstm, lstm_coupled, lstm_layer_norm, lstm_peephole, lstm_projected
 from elman.cells.lookup import find_in
-from elman.cells.simple import elman, elman_relu, elman_sigmoid
+from elman.cells.minimal import mingru, minlstm
+from elman.cells.simple import elman, elman_relu, elman_sigmoid, jordan
 from elman.expr import Cell
 
 __all__ = [
@@ -25,16 +28,26 @@ __all__ = [
     "elman_sigmoid",
     "find",
     "gru",
+    "gru_reset_before",
+    "indrnn",
+    "jordan",
+    "lem",
     "lstm",
+    "lstm_coupled",
+    "lstm_layer_norm",
     "lstm_peephole",
     "lstm_projected",
     "mgu",
+    "mingru",
+    "minlstm",
     "names",
+    "ugrnn",
 ]
 
-ZOO: dict[str, Cell] = {
-    c.name: c for c in (elman, elman_relu, elman_sigmoid, lstm, lstm_projected, lstm_peephole, gru, mgu)
-}
+_SIMPLE = (elman, elman_relu, elman_sigmoid, jordan, indrnn)
+_LONG_SHORT_TERM = (lstm, lstm_projected, lstm_peephole, lstm_coupled, lstm_layer_norm)
+_GATED = (gru, gru_reset_before, mgu, ugrnn, mingru, minlstm, lem)
+ZOO: dict[str, Cell] = {c.name: c for c in (*_SIMPLE, *_LONG_SHORT_TERM, *_GATED)}
 
 
 def names() -> list[str]:

@@ -1,6 +1,6 @@
-"""Write long short-term memory and two of its variants."""
+"""Write long short-term memory and its variants."""
 
-from elman.expr import cell, sigmoid, tanh
+from elman.expr import cell, layer_norm, sigmoid, tanh
 
 
 @cell
@@ -36,4 +36,31 @@ def lstm_peephole(x, h, c, *, W, U, p, b):
     c = f * c + i * g
     o = sigmoid(W.o @ x + U.o @ h + p.o * c + b.o)
     h = o * tanh(c)
+    return h, c
+
+
+@cell
+def lstm_coupled(x, h, c, *, W, U, b):
+    """LSTM that forgets as much as it takes in: f = 1 − i (Greff et al. 2017, IV-C: CIFG, no peepholes)."""
+    i = sigmoid(W.i @ x + U.i @ h + b.i)
+    g = tanh(W.g @ x + U.g @ h + b.g)
+    o = sigmoid(W.o @ x + U.o @ h + b.o)
+    f = 1 - i
+    c = f * c + i * g
+    h = o * tanh(c)
+    return h, c
+
+
+@cell
+def lstm_layer_norm(x, h, c, *, W, U, b, alpha_x, alpha_h, alpha_c):
+    """LSTM with layer normalisation, of each gate by itself (Ba et al. 2016, supplement, eqs 20–22).
+
+    The paper's shifts of the two normalised products are one bias with its b; that of the cell state is ``b.c``.
+    """
+    i = sigmoid(alpha_x.i * layer_norm(W.i @ x) + alpha_h.i * layer_norm(U.i @ h) + b.i)
+    f = sigmoid(alpha_x.f * layer_norm(W.f @ x) + alpha_h.f * layer_norm(U.f @ h) + b.f)
+    g = tanh(alpha_x.g * layer_norm(W.g @ x) + alpha_h.g * layer_norm(U.g @ h) + b.g)
+    o = sigmoid(alpha_x.o * layer_norm(W.o @ x) + alpha_h.o * layer_norm(U.o @ h) + b.o)
+    c = f * c + i * g
+    h = o * tanh(alpha_c * layer_norm(c) + b.c)
     return h, c

@@ -1,4 +1,4 @@
-"""Write the simple recurrent network of Elman, with each of the three classic activations."""
+"""Write the simple recurrent networks of Elman, with each of the three classic activations, and of Jordan."""
 
 from elman.expr import cell, relu, sigmoid, tanh
 
@@ -19,3 +19,11 @@ def elman_relu(x, h, *, W, U, b):
 def elman_sigmoid(x, h, *, W, U, b):
     """Simple recurrent network with logistic units (Elman 1990, fig. 2; Rumelhart et al. 1986)."""
     return sigmoid(W @ x + U @ h + b)
+
+
+@cell
+def jordan(x, y, *, W, U, V, b):
+    """Network whose output is fed back (Jordan 1986, without the decaying trace of it); name the size of y."""
+    h = sigmoid(W @ x + U @ y + b.h)
+    y = sigmoid(V @ h + b.y)
+    return y
