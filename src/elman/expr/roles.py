@@ -11,6 +11,8 @@ Initialisers and regularisers ask this, so that they hold for any cell and know 
 ('U.f', 'U.n')
 """
 
+from collections.abc import Collection
+
 from elman.expr.graph import Graph
 
 
@@ -28,13 +30,30 @@ def hidden_to_hidden(graph: Graph) -> tuple[str, ...]:
         Members (``U.i``, or ``U`` for a bare family), in the order in which the equations first name them.
     """
     states = {graph.leaves["state", s] for s in graph.states} | {graph.output[s] for s in graph.states}
-    found = {n.args[0] for n in graph.nodes if n.op == "product" and _factors(graph, n.args[1], states) & states}
+    found = {n.args[0] for n in graph.nodes if n.op == "product" and factors(graph, n.args[1], states) & states}
     return tuple(graph.nodes[index].name for index in sorted(found))
 
 
-def _factors(graph: Graph, index: int, whole: set[int]) -> set[int]:
-    """Collect the factors of a chain of products; what is in `whole` is not taken apart."""
-    node = graph.nodes[index]
-    if node.op != "mul" or index in whole:
-        return {index}
-    return set().union(*(_factors(graph, a, whole) for a in node.args))
+def factors(graph: Graph, index: int, whole: Collection[int] = ()) -> set[int]:
+    """Take a chain of elementwise products apart.
+
+    Args:
+        graph: holds the nodes.
+        index: where the chain ends.
+        whole: values that are not taken apart, though they may be products.
+
+    Returns:
+        The factors; the value itself, if it is none such.
+    """
+    found: set[int] = set()
+    waiting, seen = [index], set()
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if graph.nodes[current].op == "mul" and current not in whole:
+            waiting.extend(graph.nodes[current].args)
+        else:
+            found.add(current)
+    return found

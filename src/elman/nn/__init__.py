@@ -2,7 +2,7 @@
 
 A layer binds a cell to sizes and holds its parameters (`recurrent`, `torch_layers`). Whatever form a batch comes in, it
 is made time-major first (`sequences`); then the stack runs, layer by layer and direction by direction (`stack`). The
-same layer reads step by step (`stream`).
+same layer reads step by step (`stream`). What its parameters start from, when torch's usual choice will not do: `init`.
 
 >>> import torch, elman
 >>> layer = elman.nn.GRU(3, 5, num_layers=2, bidirectional=True)
@@ -11,8 +11,9 @@ same layer reads step by step (`stream`).
 (torch.Size([7, 4, 10]), torch.Size([4, 4, 5]))
 """
 
+from elman.nn import init
 from elman.nn.recurrent import Recurrent
 from elman.nn.stream import Stream
 from elman.nn.torch_layers import GRU, LSTM, RNN
 
-__all__ = ["GRU", "LSTM", "RNN", "Recurrent", "Stream"]
+__all__ = ["GRU", "LSTM", "RNN", "Recurrent", "Stream", "init"]

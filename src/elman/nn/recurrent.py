@@ -1,6 +1,5 @@
 """Build a recurrent layer of any cell."""
 
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -13,6 +12,7 @@ from elman.autodiff.program import derive
 from elman.backends import require
 from elman.errors import CellError, ConfigError, ShapeError
 from elman.expr import Cell
+from elman.nn import init
 from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
 from elman.nn.stack import Direction, run_stack
 from elman.nn.stream import States, Stream
@@ -114,16 +114,9 @@ class Recurrent(nn.Module):
     def _suffixes(self, k: int) -> list[str]:
         return [f"_l{k}", f"_l{k}_reverse"] if self.bidirectional else [f"_l{k}"]
 
-    @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw all parameters anew, in the order of their registration."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        gains = {p.name for p in self.program.parameters if p.role == "gain"}
-        for name, tensor in self.named_parameters():
-            if name.rsplit("_l", 1)[0] in gains:
-                nn.init.ones_(tensor)
-            else:
-                nn.init.uniform_(tensor, -bound, bound)
+        init.uniform_(self)
 
     def layers(self) -> list[list[Direction]]:
         """List the layers from the input upwards, each with its directions and their present parameters."""

@@ -1,0 +1,288 @@
+"""Initialise recurrent layers, of any cell: which parameters an initialiser means follows from the equations.
+
+Each function works in place, on a :class:`~elman.nn.Recurrent` or one of the drop-ins, and draws from torch's
+generator. Several may follow each other, the broad one first:
+
+>>> import elman, torch
+>>> layer = elman.nn.GRU(3, 5)
+>>> elman.nn.init.xavier_(layer)
+>>> elman.nn.init.orthogonal_(layer)
+>>> elman.nn.init.forget_bias_(layer, 1.0)
+>>> layer.bias_ih_l0[5:10] + layer.bias_hh_l0[5:10]  # that of z, which keeps
+tensor([1., 1., 1., 1., 1.], grad_fn=<AddBackward0>)
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from elman.autodiff.program import Program
+from elman.errors import ConfigError
+from elman.expr.retention import Gate, Retention, retention_gates
+from elman.expr.roles import hidden_to_hidden
+
+IRNN_DEVIATION = 0.001  # Le et al. 2015, section 4: that of every matrix that is not hidden-to-hidden
+
+
+@runtime_checkable
+class RecurrentLayer(Protocol):
+    """Describe what an initialiser asks of a layer; `Recurrent` and the drop-ins have it."""
+
+    hidden_size: int
+    num_layers: int
+    bidirectional: bool
+
+    @property
+    def program(self) -> Program:
+        """Give the program of the layer's equations."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """List the parameters in the order of their registration."""
+
+
+@torch.no_grad()
+def uniform_(layer: RecurrentLayer) -> None:
+    """Draw everything from U(−1/√H, 1/√H), as torch.nn does, in the order of registration; gains become 1.
+
+    Raises:
+        ConfigError: `layer` is not a recurrent layer.
+    """
+    gains = {id(d.tensors[p.name]) for d in _directions(layer) for p in d.program.parameters if p.role == "gain"}
+    bound = 1 / math.sqrt(layer.hidden_size)
+    for tensor in layer.parameters():
+        if id(tensor) in gains:
+            nn.init.ones_(tensor)
+        else:
+            nn.init.uniform_(tensor, -bound, bound)
+
+
+@torch.no_grad()
+def xavier_(layer: RecurrentLayer) -> None:
+    """Draw each matrix from U(±√(6 / (fan_in + fan_out))), its own fans (Glorot & Bengio 2010, eq. 16).
+
+    Biases become 0 and gains 1; other vectors stay as they are.
+
+    Raises:
+        ConfigError: `layer` is not a recurrent layer.
+    """
+    for direction in _directions(layer):
+        for name, member in direction.members.items():
+            role = direction.roles[name]
+            if role == "matrix":
+                nn.init.xavier_uniform_(member)
+            elif role != "vector":
+                member.fill_(0.0 if role == "bias" else 1.0)
+
+
+@torch.no_grad()
+def orthogonal_(layer: RecurrentLayer, gain: float = 1.0) -> None:
+    """Make each hidden-to-hidden matrix a random orthogonal one (Saxe et al. 2014, section 3).
+
+    Where it is not square, its shorter side is orthonormal. Each gate's matrix is one of its own. Nothing else changes.
+
+    Args:
+        layer: what to initialise.
+        gain: what all singular values become.
+
+    Raises:
+        ConfigError: the cell has no hidden-to-hidden matrix, `gain` is no number, or `layer` is not a recurrent layer.
+    """
+    _require_number("orthogonal_", "gain", gain)
+    for direction in _directions(layer):
+        for name in _recurrent("orthogonal_", direction):
+            member = direction.members[name]
+            fresh = torch.empty_like(member, dtype=_wide(member))  # there is no QR in half precision
+            member.copy_(nn.init.orthogonal_(fresh, gain))
+
+
+@torch.no_grad()
+def identity_(layer: RecurrentLayer, scale: float = 1.0) -> None:
+    """Start from a memory that copies: hidden-to-hidden matrices scale · I (Le et al. 2015, section 3).
+
+    Biases become 0 and the other matrices normal with deviation 0.001 (section 4 there); other vectors stay as they
+    are. Where a hidden-to-hidden matrix is not square, `scale` stands on its main diagonal.
+
+    Args:
+        layer: what to initialise.
+        scale: 1 to copy; below, to forget.
+
+    Raises:
+        ConfigError: the cell has no hidden-to-hidden matrix, `scale` is no number, or `layer` is not a recurrent layer.
+    """
+    _require_number("identity_", "scale", scale)
+    for direction in _directions(layer):
+        recurrent = _recurrent("identity_", direction)
+        for name, member in direction.members.items():
+            if name in recurrent:
+                nn.init.eye_(member).mul_(scale)
+            elif direction.roles[name] == "matrix":
+                member.normal_(0.0, IRNN_DEVIATION)
+            elif direction.roles[name] == "bias":
+                member.zero_()
+
+
+@torch.no_grad()
+def forget_bias_(layer: RecurrentLayer, value: float = 1.0) -> None:
+    """Let the gates remember at first: σ(value) of each state is kept (Gers et al. 2000; Jozefowicz et al. 2015, 2.2).
+
+    The bias of a gate that keeps the old state becomes `value`, that of a gate that overwrites it −`value`. A number
+    that the equations add is taken into account. Where a gate has two biases, the second becomes 0.
+
+    Args:
+        layer: what to initialise.
+        value: 0 keeps half; 1 keeps 73 %.
+
+    Raises:
+        ConfigError: no gate of the cell weighs an old state, it has no bias, `value` is no number, or `layer` is not a
+            recurrent layer.
+    """
+    _require_number("forget_bias_", "value", value)
+    for direction in _directions(layer):
+        for retention in _retentions("forget_bias_", direction):
+            like = direction.members[retention.gate.biases[0]]
+            _set(direction, retention.gate, torch.full_like(like, retention.sign * value))
+
+
+@torch.no_grad()
+def chrono_(layer: RecurrentLayer, longest: float) -> None:
+    """Spread the memory of the units over all durations up to the longest (Tallec & Ollivier 2018, eqs 14–16).
+
+    The bias that keeps a state becomes log u, u ~ U(1, longest − 1), one draw a unit, so that the state fades within
+    1 + u steps; a gate of its own that weighs the other term, the input gate, gets −log u. A gate that weighs both, as
+    in a GRU, is set by itself.
+
+    Args:
+        layer: what to initialise.
+        longest: time steps of the longest dependence, from 2.
+
+    Raises:
+        ConfigError: as for :func:`forget_bias_`.
+    """
+    _require_number("chrono_", "longest", longest)
+    if longest < 2:
+        raise ConfigError(
+            f"chrono_: longest is {longest!r}.\n  It counts time steps.\n  Give 2 or more: the length of a sequence."
+        )
+    for direction in _directions(layer):
+        retentions = _retentions("chrono_", direction)
+        known = {retention.gate.node for retention in retentions}
+        for other in (o for r in retentions for o in r.others if o.node not in known):
+            _require_bias("chrono_", direction, other)
+        for retention in retentions:
+            like = direction.members[retention.gate.biases[0]]
+            keep = torch.empty_like(like, dtype=_wide(like)).uniform_(1.0, float(longest) - 1.0).log_()
+            _set(direction, retention.gate, retention.sign * keep)
+            for other in retention.others:
+                if other.node not in known:
+                    _set(direction, other, -keep)
+
+
+@dataclass(frozen=True)
+class _Direction:
+    """Hold one layer in one direction: its parameters by name, the members that they are stacked from, and roles."""
+
+    program: Program
+    tensors: dict[str, Tensor]
+
+    @property
+    def members(self) -> dict[str, Tensor]:
+        """Cut the parameters into members, each a view."""
+        return {
+            name: part
+            for p in self.program.parameters
+            for name, part in zip(p.members, self.tensors[p.name].chunk(len(p.members)), strict=True)
+        }
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Say of each member what it is for."""
+        return {name: p.role for p in self.program.parameters for name in p.members}
+
+
+def _directions(layer: RecurrentLayer) -> list[_Direction]:
+    """List all directions of all layers, and refuse what is not a layer whose parameters can be set."""
+    if not isinstance(layer, RecurrentLayer):
+        raise ConfigError(
+            f"init: {type(layer).__module__}.{type(layer).__name__} is no recurrent layer of elman.nn.\n"
+            "  Initialisers read a layer's equations.\n"
+            "  Give an elman.nn.Recurrent, RNN, LSTM or GRU; of a model, its recurrent part."
+        )
+    ends = ("", "_reverse") if layer.bidirectional else ("",)
+    names = [p.name for p in layer.program.parameters]
+    found = [
+        _Direction(layer.program, {name: getattr(layer, f"{name}_l{k}{end}") for name in names})
+        for k in range(layer.num_layers)
+        for end in ends
+    ]
+    own = {id(tensor) for tensor in layer.parameters()}
+    if any(id(tensor) not in own for direction in found for tensor in direction.tensors.values()):
+        raise ConfigError(
+            "init: a tensor of the layer is computed from others.\n  What is set in it would be lost.\n"
+            "  Initialise before torch.nn.utils.parametrize or a similar tool."
+        )
+    return found
+
+
+def _recurrent(caller: str, direction: _Direction) -> tuple[str, ...]:
+    found = hidden_to_hidden(direction.program.cell.graph)
+    if not found:
+        raise ConfigError(
+            f"{caller}: {direction.program.cell.name} has no hidden-to-hidden matrix.\n"
+            "  No state of its equations is multiplied by one.\n  Use xavier_ or uniform_."
+        )
+    return found
+
+
+def _retentions(caller: str, direction: _Direction) -> list[Retention]:
+    """List the gates to set, each once, and refuse a cell in which they are not plain."""
+    cell = direction.program.cell
+    found: dict[int, Retention] = {}
+    for retention in retention_gates(cell.graph):
+        _require_bias(caller, direction, retention.gate)
+        first = found.setdefault(retention.gate.node, retention)
+        if first.sign != retention.sign:
+            raise ConfigError(
+                f"{caller}: one gate of {cell.name} keeps {first.state if first.sign > 0 else retention.state} and "
+                f"overwrites {first.state if first.sign < 0 else retention.state}.\n"
+                "  No bias makes it remember both.\n  Set its bias by hand."
+            )
+    if not found:
+        raise ConfigError(
+            f"{caller}: no gate of {cell.name} weighs an old state.\n"
+            "  A gate is a sigmoid, and the old state times it, or times 1 minus it, is a term of the new state; "
+            "a quotient of gates is not understood.\n  Set the biases by hand."
+        )
+    return list(found.values())
+
+
+def _require_bias(caller: str, direction: _Direction, gate: Gate) -> None:
+    if not gate.biases or any(name not in direction.roles for name in gate.biases):
+        cell = direction.program.cell
+        line = cell.graph.nodes[gate.node].line
+        raise ConfigError(
+            f"{caller}: a gate of {cell.name} has no bias of its own{f' ({cell.source} line {line})' if line else ''}."
+            "\n  Its bias is a vector that is added inside of its sigmoid and used nowhere else.\n"
+            "  Build the layer with bias=True, or write such a bias into the equations."
+        )
+
+
+def _set(direction: _Direction, gate: Gate, value: Tensor) -> None:
+    """Make the constant part of a gate's pre-activation equal to a value."""
+    first, *rest = (direction.members[name] for name in gate.biases)
+    first.copy_(value - gate.offset)
+    for other in rest:
+        other.zero_()
+
+
+def _wide(tensor: Tensor) -> torch.dtype:
+    """Give the type to draw in: half precision has too few numbers."""
+    return torch.promote_types(tensor.dtype, torch.float32)
+
+
+def _require_number(caller: str, name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ConfigError(f"{caller}: {name} is {value!r}.\n  It is a number.\n  Give a finite one, such as 1.0.")
