@@ -12,6 +12,8 @@ EDGES = "tests/nn/test_edges.py"
 MODULES = "tests/nn/test_drop_in_modules.py"
 RECURRENT = "tests/nn/test_recurrent.py"
 PRIMITIVES = "tests/expr/test_primitives.py"
+SCHEDULES = "tests/tasks/test_schedules.py"
+REORDER = "tests/tasks/test_reorder.py"
 
 
 @dataclass(frozen=True)
@@ -197,5 +199,69 @@ FAULTS = (
         "_choose(x < 0.0, 0.0, x)",
         tests=PRIMITIVES,
         only="ties",
+    ),
+    Fault(
+        "accumulated batches count alike, whatever their size",
+        "tasks/training.py",
+        "loss * (characters / first)",
+        "loss",
+        tests=SCHEDULES,
+        only="accumulated",
+    ),
+    Fault(
+        "the rate falls an epoch too early",
+        "tasks/training.py",
+        "self.outcome.epoch - (self._settings.decay_from or 0)",
+        "self.outcome.epoch + 1 - (self._settings.decay_from or 0)",
+        tests=SCHEDULES,
+        only="step_lowers",
+    ),
+    Fault(
+        "averaging compares with the validation five before as well",
+        "tasks/training.py",
+        "losses[: -_NON_MONOTONE - 1]",
+        "losses[:-_NON_MONOTONE]",
+        tests=SCHEDULES,
+        only="averaging_starts or five_validations",
+    ),
+    Fault(
+        "training goes on from the averaged weights",
+        "tasks/averaging.py",
+        "self._fill(present)",
+        "del present",
+        tests=SCHEDULES,
+        only="goes_on_from",
+    ),
+    Fault(
+        "a beginning is continued in the state of another",
+        "tasks/reorder.py",
+        "placed.shape[1] + parent)",
+        "placed.shape[1] + parent * 0)",
+        tests=REORDER,
+        only="plain_python",
+    ),
+    Fault(
+        "a word can be placed twice",
+        "tasks/reorder.py",
+        "masked_fill(remaining == 0, -torch.inf)",
+        "masked_fill(remaining < 0, -torch.inf)",
+        tests=REORDER,
+        only="wide_as_all",
+    ),
+    Fault(
+        "the end of the sentence is left out of its probability",
+        "tasks/reorder.py",
+        "ended = score + chances[..., -1]",
+        "ended = score + 0 * chances[..., -1]",
+        tests=REORDER,
+        only="wide_as_all",
+    ),
+    Fault(
+        "the word that is placed still counts as one to come",
+        "tasks/reorder.py",
+        ".sum(2, keepdim=True) - future[:, None]",
+        ".sum(2, keepdim=True)",
+        tests=REORDER,
+        only="plain_python",
     ),
 )
