@@ -15,6 +15,7 @@ from torch.autograd import Function
 
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs
+from elman.errors import ShapeError
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ def run(
     parameters: Sequence[Tensor],
     valid: Tensor | None = None,
     reverse: bool = False,
+    sides: Sequence[Tensor] = (),
 ) -> tuple[Tensor, list[Tensor]]:
     """Run one layer in one direction.
 
@@ -46,22 +48,34 @@ def run(
         parameters: stacked tensors in the order of ``program.parameters``.
         valid: (T, B, 1), which steps are real, see :func:`real_steps`; None if all are.
         reverse: from the last time step to the first.
+        sides: in the order of ``program.sides``, each (T, B, n), n the size of a state or 1.
 
     Returns:
         The output (T, B, size of the first state) and the final states.
+
+    Raises:
+        ShapeError: a side input asks for a gradient.
     """
+    for name, side in zip(program.sides, sides, strict=True):
+        if side.requires_grad:
+            raise ShapeError(
+                f"{program.cell.name}: side input {name} asks for a gradient.\n  No gradient flows to it.\n"
+                f"  Give {name}.detach(), or make it a part of x."
+            )
     if x.shape[0] == 0:
         # an empty sum over everything: no value, and gradients that exist and are zero
         nothing = torch.stack([t.sum() for t in (x, *states, *parameters)]).sum()
         return nothing.expand(0, *states[0].shape), list(states)
     if valid is not None:
         x = _fill_padding(x, valid)
+        own = len(program.cell.sides)  # what the caller gave; behind them stand masks, which have no padding
+        sides = [*(_fill_padding(side, valid) for side in sides[:own]), *sides[own:]]
     if under_autocast(x):
         dtype = torch.get_autocast_dtype(x.device.type)
         with torch.autocast(x.device.type, enabled=False):
-            cast = [t.to(dtype) for t in (x, *states, *parameters)]
+            cast = [t.to(dtype) for t in (x, *states, *parameters, *sides)]
             return _apply(Run(program, backend, valid, reverse), cast)
-    return _apply(Run(program, backend, valid, reverse), [x, *states, *parameters])
+    return _apply(Run(program, backend, valid, reverse), [x, *states, *parameters, *sides])
 
 
 def under_autocast(x: Tensor) -> bool:
@@ -109,7 +123,8 @@ def _apply(how: Run, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
 
 def _inputs(how: Run, tensors: Sequence[Tensor]) -> Inputs:
     count = 1 + len(how.program.states)
-    return Inputs(tensors[0], tensors[1:count], tensors[count:], how.valid, how.reverse)
+    behind = count + len(how.program.parameters)
+    return Inputs(tensors[0], tensors[1:count], tensors[count:behind], how.valid, how.reverse, tensors[behind:])
 
 
 class _Recurrence(Function):
@@ -132,4 +147,4 @@ class _Recurrence(Function):
         d_x, d_states, d_parameters = how.backend.run_mirror(
             how.program, inputs, saved, d_output, d_final, ctx.needs_input_grad[1]
         )
-        return (None, d_x, *d_states, *d_parameters)
+        return (None, d_x, *d_states, *d_parameters, *(None for _ in inputs.sides))

@@ -54,6 +54,7 @@ the next as a plain value, and every term whose product reaches across a window'
 """
 
 from elman.autodiff.adjoint import adjoint
+from elman.autodiff.noise import NONE, Noise
 from elman.autodiff.program import Program, Schedule, Stage, derive
 
-__all__ = ["Program", "Schedule", "Stage", "adjoint", "derive"]
+__all__ = ["NONE", "Noise", "Program", "Schedule", "Stage", "adjoint", "derive"]

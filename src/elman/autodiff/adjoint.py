@@ -6,7 +6,8 @@ in their table; the rules for products are
     y = M v      ⇒   d_v += Mᵀ d_y,   d_M += Σ_t Σ_batch d_y vᵀ        (`product_t`, `outer`)
     s = Σᵢ vᵢ    ⇒   d_v += (d_s, …, d_s)                              (`spread`)
 
-and a value that is the same at all time steps and for all examples collects its adjoint over both (`total`).
+and a value that is the same at all time steps and for all examples collects its adjoint over both (`total`). A side input,
+and what follows side inputs alone, has no adjoint.
 """
 
 from elman.autodiff.simplify import STATIC, Simplifier, expand, ranks
@@ -38,6 +39,7 @@ class _Adjoint:
         self.parameters = parameters
         self.builder = Simplifier()
         self.rank = ranks(step)
+        self.followed = _followed(step)
         self.place: list[int] = []
         self.terms: dict[int, list[Expr]] = {}
         self.order = {name: i for i, name in enumerate(step.parameters)}
@@ -101,9 +103,9 @@ class _Adjoint:
                         self.deposit(arg, share)
 
     def deposit(self, index: int, d: Expr) -> None:
-        """Add a term to a node's adjoint, in the node's shape; numbers have no adjoint."""
+        """Add a term to a node's adjoint, in the node's shape; numbers and side inputs have no adjoint."""
         node, builder = self.step.nodes[index], self.builder
-        if not node.shape:
+        if index not in self.followed:
             return
         shape = builder.nodes[builder.index(d, "adjoint")].shape
         if node.shape == (ROW,) != shape:
@@ -120,9 +122,18 @@ class _Adjoint:
         waiting = [self.builder.index(d, "adjoint")]
         while waiting:
             index = waiting.pop()
-            if nodes[index].op in {"input", "state", "adjoint"}:
+            if nodes[index].op in {"input", "side", "state", "adjoint"}:
                 return True
             if index not in seen and nodes[index].op not in {"total", "outer"}:
                 seen.add(index)
                 waiting.extend(nodes[index].args)
         return False
+
+
+def _followed(step: Graph) -> set[int]:
+    """Find the values that a gradient is wanted of, or through: those that follow the input, a state or a parameter."""
+    found: set[int] = set()
+    for index, node in enumerate(step.nodes):
+        if node.op in {"input", "state", "parameter"} or any(a in found for a in node.args):
+            found.add(index)
+    return found

@@ -6,7 +6,7 @@ A :class:`Program` is one joint graph and two :class:`Schedule` of its nodes. Ev
 part         holds what follows                                   and runs
 ============ ==================================================== =======================================
 ``once``     parameters alone                                     once
-``before``   the input (in the mirror: saved values)              for all time steps together, first
+``before``   the inputs (in the mirror: saved values)             for all time steps together, first
 ``stages``   the carried values, and is needed to carry them on   step by step
 ``after``    the carried values, and is not                       for all time steps together, last
 ``end``      sums over time and batch                             once, at the very end
@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import Any
 
 from elman.autodiff.adjoint import adjoint
+from elman.autodiff.noise import NONE, Noise, add_noise
 from elman.autodiff.simplify import Simplifier, reorder, without
 from elman.expr.cell import Cell, Parameter
 from elman.expr.graph import Graph
@@ -46,7 +47,7 @@ class Schedule:
     Attributes:
         carries: for each state in order, the leaf that holds its carried value in the loop.
         results: for each state in order, the value to be carried on.
-        given: leaves with one value a time step (the input, saved values).
+        given: leaves with one value a time step (the input, side inputs, saved values).
         kept: values of the loop that are read behind it, or saved.
     """
 
@@ -70,6 +71,7 @@ class Program:
     Attributes:
         cell: what it was derived from.
         bias: whether the cell's biases are kept.
+        noise: which masks were written into the equations.
         graph: base primitives and structural operations only.
         parameters: the tensors that the program reads, members stacked.
         forward: from the states before a step to those after it.
@@ -80,6 +82,7 @@ class Program:
 
     cell: Cell
     bias: bool
+    noise: Noise
     graph: Graph
     parameters: tuple[Parameter, ...]
     forward: Schedule
@@ -92,32 +95,42 @@ class Program:
         """Name the states in order."""
         return self.graph.states
 
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Name what a run reads beside its input, in order: the cell's side inputs, then masks."""
+        return self.graph.sides
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return (derive, (self.cell, self.bias))
+        return (derive, (self.cell, self.bias, self.noise))
 
 
-def derive(cell: Cell, bias: bool = True) -> Program:
+def derive(cell: Cell, bias: bool = True, noise: Noise = NONE) -> Program:
     """Derive a cell's program from its equations.
 
     Args:
         cell: the cell.
         bias: keep its biases; otherwise they are 0.
+        noise: write these masks into the equations.
 
     Returns:
-        The program, the same object for the same cell.
+        The program, the same object for the same arguments.
+
+    Raises:
+        ConfigError: the noise names a state that the cell does not have, or masks one that enters no product.
     """
-    return _derive(cell, bias)
+    return _derive(cell, bias, noise)
 
 
 @lru_cache(maxsize=512)
-def _derive(cell: Cell, bias: bool) -> Program:
+def _derive(cell: Cell, bias: bool, noise: Noise) -> Program:
     biases = {m for p in cell.parameters if p.role == "bias" for m in p.members}
-    step = cell.graph if bias else without(cell.graph, biases)
+    noisy = cell.graph if noise == NONE else add_noise(cell.graph, noise)
+    step = noisy if bias else without(noisy, biases)
     parameters = tuple(p for p in cell.parameters if bias or p.role != "bias")
-    return plan(cell, bias, reorder(lower(adjoint(step), Simplifier())), parameters)
+    return plan(cell, bias, noise, reorder(lower(adjoint(step), Simplifier())), parameters)
 
 
-def plan(cell: Cell, bias: bool, joint: Graph, parameters: tuple[Parameter, ...]) -> Program:
+def plan(cell: Cell, bias: bool, noise: Noise, joint: Graph, parameters: tuple[Parameter, ...]) -> Program:
     """Divide a joint graph into the forward schedule and its mirror."""
     states = joint.states
     leaves = tuple(joint.leaves["state", s] for s in states)
@@ -126,30 +139,34 @@ def plan(cell: Cell, bias: bool, joint: Graph, parameters: tuple[Parameter, ...]
     old = tuple(joint.output[f"d_{s}"] for s in states)
     gradients = [joint.output[f"d_{member}"] for p in parameters for member in p.members]
     d_input = joint.output[f"d_{joint.nodes[joint.input].name}"]
-    saved = _choose_saved(joint, new, [*old, d_input, *gradients])
-    given = (joint.input, *saved)
+    timed = (joint.input, *(joint.leaves["side", s] for s in joint.sides))
+    saved = _choose_saved(joint, timed, new, [*old, d_input, *gradients])
+    given = (*timed, *saved)
     return Program(
         cell,
         bias,
+        noise,
         joint,
         parameters,
-        schedule(joint, carries=leaves, results=new, given=(joint.input,), wanted=saved),
+        schedule(joint, carries=leaves, results=new, given=timed, wanted=saved),
         schedule(joint, carries=adjoints, results=old, given=given, wanted=(*gradients, d_input)),
         schedule(joint, carries=adjoints, results=old, given=given, wanted=tuple(gradients)),
         saved,
     )
 
 
-def _choose_saved(graph: Graph, new: tuple[int, ...], mirror: list[int]) -> tuple[int, ...]:
-    """Choose which values of the forward pass are saved; the mirror computes the rest again."""
-    forward = graph.ancestors(new) | {i for i, n in enumerate(graph.nodes) if n.op in {"input", "state"}}
+def _choose_saved(
+    graph: Graph, given: tuple[int, ...], new: tuple[int, ...], mirror: list[int]
+) -> tuple[int, ...]:
+    """Choose which values of the forward pass are saved; the mirror is given the inputs and computes the rest again."""
+    forward = graph.ancestors(new) | {i for i, n in enumerate(graph.nodes) if n.op == "state"}
     static = _static(graph)
     backward = graph.ancestors(mirror)
     read = {a for i in backward - forward for a in graph.nodes[i].args}
-    needed = ((read | set(mirror)) & forward) - static - {graph.input}
+    needed = ((read | set(mirror)) & forward) - static - set(given)
     for index in sorted(needed, reverse=True):
         node = graph.nodes[index]
-        at_hand = (needed - {index}) | static | {graph.input}
+        at_hand = (needed - {index}) | static | set(given)
         if node.op in CHEAP and all(a in at_hand for a in node.args):
             needed.discard(index)
     return tuple(sorted(needed))

@@ -100,7 +100,7 @@ def without(graph: Graph, parameters: set[str]) -> Graph:
 
 def ranks(graph: Graph) -> list[int]:
     """Say of every node what it follows: parameters alone, the input, the states, or the adjoints."""
-    lowest = {"input": TIMED, "state": RECURRENT, "adjoint": ADJOINT}
+    lowest = {"input": TIMED, "side": TIMED, "state": RECURRENT, "adjoint": ADJOINT}
     found: list[int] = []
     for node in graph.nodes:
         found.append(lowest.get(node.op, max((found[a] for a in node.args), default=STATIC)))

@@ -16,6 +16,8 @@ class Inputs:
         parameters: the stacked tensors, in the order of the program's parameters.
         valid: (T, B, 1), which steps are real; None if all are. A step that is not changes no state and outputs 0.
         reverse: run from the last time step to the first.
+        sides: what is read beside x, in the order of the program's side inputs, each (T, B, n) with n the size of a
+            state or 1; for a single step (B, n). A mask that is held over time is one (B, n), expanded.
     """
 
     x: Tensor
@@ -23,3 +25,4 @@ class Inputs:
     parameters: Sequence[Tensor]
     valid: Tensor | None = None
     reverse: bool = False
+    sides: Sequence[Tensor] = ()

@@ -147,10 +147,12 @@ def _set(values: list[Any], slots: Any, found: Any) -> None:
 
 
 def _fill(program: Program, calls: Calls, inputs: Inputs) -> list[Any]:
-    """Put the input, slices of the parameters, numbers and sizes into their slots."""
+    """Put the inputs, slices of the parameters, numbers and sizes into their slots."""
     graph, x = program.graph, inputs.x
     values: list[Any] = [None] * calls.slots
     values[graph.input] = x
+    for name, side in zip(graph.sides, inputs.sides, strict=True):
+        values[graph.leaves["side", name]] = side
     sizes = {graph.nodes[graph.input].shape[0]: x.shape[-1]}
     for name, state in zip(graph.states, inputs.states, strict=True):
         sizes[graph.nodes[graph.leaves["state", name]].shape[0]] = state.shape[-1]

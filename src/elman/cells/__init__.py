@@ -13,6 +13,7 @@ h' = (1 - f) * h + f * n
 A cell in a file of one's own is found as ``FILE.py:NAME``.
 """
 
+from elman.cells.continuous import cfc
 from elman.cells.gated import gru, gru_reset_before, mgu, ugrnn
 from elman.cells.independent import indrnn
 from elman.cells.long_expressive_memory import lem
@@ -23,6 +24,7 @@ from elman.cells.simple import elman, elman_relu, elman_sigmoid, jordan
 from elman.expr import Cell
 
 __all__ = [
+    "cfc",
     "elman",
     "elman_relu",
     "elman_sigmoid",
@@ -46,7 +48,7 @@ __all__ = [
 
 _SIMPLE = (elman, elman_relu, elman_sigmoid, jordan, indrnn)
 _LONG_SHORT_TERM = (lstm, lstm_projected, lstm_peephole, lstm_coupled, lstm_layer_norm)
-_GATED = (gru, gru_reset_before, mgu, ugrnn, mingru, minlstm, lem)
+_GATED = (gru, gru_reset_before, mgu, ugrnn, mingru, minlstm, lem, cfc)
 ZOO: dict[str, Cell] = {c.name: c for c in (*_SIMPLE, *_LONG_SHORT_TERM, *_GATED)}
 
 

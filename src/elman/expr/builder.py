@@ -104,7 +104,7 @@ class Builder:
 def prune(graph: Graph) -> Graph:
     """Drop every node that no output reads, except the leaves that callers look up by name."""
     kept = graph.ancestors(index for _, index in graph.outputs)
-    kept |= {i for i, node in enumerate(graph.nodes) if node.op in {"input", "state", "adjoint"}}
+    kept |= {i for i, node in enumerate(graph.nodes) if node.op in {"input", "side", "state", "adjoint"}}
     place = {old: new for new, old in enumerate(sorted(kept))}
     nodes = tuple(
         Node(n.op, tuple(place[a] for a in n.args), n.shape, n.name, n.value, n.line, n.is_mask)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, SupportsIndex
 
 from elman.errors import CellError, ShapeError
-from elman.expr.graph import Graph
+from elman.expr.graph import ROW, Graph
 from elman.expr.printing import print_equations
 from elman.expr.shapes import Tie
 from elman.expr.verify import verify
@@ -67,6 +67,11 @@ class Cell:
         """Name the states in order; the first is the layer's output."""
         return self.graph.states
 
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Name the side inputs in order: what a step reads beside its input, one number each."""
+        return self.graph.sides
+
     def state_size(self, state: str) -> str:
         """Name the size of a state."""
         return self.graph.nodes[self.graph.leaves["state", state]].shape[0]
@@ -74,7 +79,7 @@ class Cell:
     @cached_property
     def open_sizes(self) -> tuple[str, ...]:
         """Name the sizes that do not follow from those of the input and the first matrix."""
-        return tuple(sorted({size for node in self.graph.nodes for size in node.shape} - {"input", "hidden"}))
+        return tuple(sorted({size for node in self.graph.nodes for size in node.shape} - {"input", "hidden", ROW}))
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -96,7 +101,8 @@ class Cell:
         if len(nodes[index].shape) == 2:
             return "matrix"
         added = readers and all(r.op == "add" for r in readers) and index not in self.graph.output.values()
-        if added and not any(self._is_static(a) for r in readers for a in r.args if a != index):
+        partners = [a for r in readers for a in r.args if a != index]
+        if added and all(nodes[a].shape == nodes[index].shape and not self._is_static(a) for a in partners):
             return "bias"
         normalised = [any(nodes[a].op == "layer_norm" for a in r.args) for r in readers if r.op == "mul"]
         return "gain" if normalised and len(normalised) == len(readers) and all(normalised) else "vector"
@@ -104,7 +110,7 @@ class Cell:
     def _is_static(self, index: int) -> bool:
         """Tell whether a value follows parameters and numbers alone."""
         ancestors = self.graph.ancestors([index])
-        return not any(self.graph.nodes[i].op in {"input", "state"} for i in ancestors)
+        return not any(self.graph.nodes[i].op in {"input", "side", "state"} for i in ancestors)
 
     def gates(self) -> tuple[str, ...]:
         """Name the gates: the values that are a sigmoid (or its hard form) of something."""
@@ -126,7 +132,7 @@ class Cell:
             ShapeError: a size is missing, unknown, below 1, or the equations force two different ones to be equal.
         """
         given = {"input": input_size, "hidden": hidden_size, **(named or {})}
-        wanted = {size for node in self.graph.nodes for size in node.shape} | {"input", "hidden"}
+        wanted = {size for node in self.graph.nodes for size in node.shape} - {ROW} | {"input", "hidden"}
         free = self.open_sizes
         for size in sorted(set(given) - wanted):
             raise ShapeError(
@@ -205,7 +211,8 @@ class Cell:
 
     def __repr__(self) -> str:
         parameters = ", ".join(p.name for p in self.parameters)
-        return f"<cell {self.name}: states {', '.join(self.states)}; parameters {parameters}>"
+        sides = f"side inputs {', '.join(self.sides)}; " if self.sides else ""
+        return f"<cell {self.name}: {sides}states {', '.join(self.states)}; parameters {parameters}>"
 
 
 def _restore(data: Mapping[str, Any], source: str) -> Cell:

@@ -6,6 +6,8 @@ A :class:`Node` names its operation, the nodes it reads and the symbolic shape o
 operation  value                                           shape
 ========== =============================================== =====================
 input      x_t, the input of the time step                 ``("input",)``
+side       one more value a step, by name; it has no       ``("1",)``; a mask is
+           gradient: a time gap, a mask                    as long as its state
 state      a state before the time step, by name           ``("hidden",)``
 parameter  one member of a family, ``W.i`` or bare ``W``   matrix or vector
 adjoint    dL/ds_t of a new state, ``d_h`` (mirror only)   that of the state
@@ -35,7 +37,7 @@ from typing import Any
 
 from elman.errors import CellError
 
-LEAVES = frozenset({"input", "state", "parameter", "adjoint", "constant", "size"})
+LEAVES = frozenset({"input", "side", "state", "parameter", "adjoint", "constant", "size"})
 STRUCTURAL = frozenset({"product", "product_t", "outer", "total", "spread", "sum"})
 MASKS = frozenset({"less", "less_equal", "equal"})
 ROW = "1"  # the axis of a value that has one number for each example
@@ -94,6 +96,11 @@ class Graph:
     def input(self) -> int:
         """Find the input's index."""
         return next(i for i, node in enumerate(self.nodes) if node.op == "input")
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """List the side inputs in order."""
+        return tuple(node.name for node in self.nodes if node.op == "side")
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def _text(graph: Graph, index: int, names: dict[int, str], *, top: bool = False,
     if node.op == "constant":
         text = _number(node.value)
         return f"({text})" if node.value < 0 and tight > 1 else text
-    if node.op in {"input", "state", "parameter"}:
+    if node.op in {"input", "side", "state", "parameter"}:
         return node.name
     if node.op == "product":
         text, binds = "{0} @ {1}", PRODUCT_BINDS

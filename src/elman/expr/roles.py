@@ -29,9 +29,29 @@ def hidden_to_hidden(graph: Graph) -> tuple[str, ...]:
     Returns:
         Members (``U.i``, or ``U`` for a bare family), in the order in which the equations first name them.
     """
-    states = {graph.leaves["state", s] for s in graph.states} | {graph.output[s] for s in graph.states}
-    found = {n.args[0] for n in graph.nodes if n.op == "product" and factors(graph, n.args[1], states) & states}
+    found = {n.args[0] for n in graph.nodes if n.op == "product" and carried_factors(graph, n.args[1])}
     return tuple(graph.nodes[index].name for index in sorted(found))
+
+
+def multiplied_states(graph: Graph) -> tuple[str, ...]:
+    """Name the states that those matrices multiply, alone or as a factor, in the order of the states."""
+    found = {s for n in graph.nodes if n.op == "product" for s in carried_factors(graph, n.args[1])}
+    return tuple(state for state in graph.states if state in found)
+
+
+def carried_factors(graph: Graph, vector: int) -> tuple[str, ...]:
+    """Name the states, before the step or new, that are factors of a value; a new state is not taken apart.
+
+    Args:
+        graph: the equations of one time step.
+        vector: the node that holds the value.
+
+    Returns:
+        Each state once, in the order of the states.
+    """
+    carried = {graph.output[s]: s for s in graph.states} | {graph.leaves["state", s]: s for s in graph.states}
+    found = {carried[index] for index in factors(graph, vector, carried) if index in carried}
+    return tuple(state for state in graph.states if state in found)
 
 
 def factors(graph: Graph, index: int, whole: Collection[int] = ()) -> set[int]:

@@ -2,15 +2,18 @@
 
 A size is a class of axes that the equations force to be equal (union-find). Afterwards the classes get names: ``input``
 is the class of the input, ``hidden`` that of the rows of the first matrix in the text (of the first state where there
-is no matrix), and any other is called after the state or the parameter that has it.
+is no matrix), and any other is called after the state or the parameter that has it. A side input is one number for each
+example and fits every vector.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
-from elman.expr.builder import Builder
-from elman.expr.graph import MASKS, Node
+from elman.expr.builder import Builder, describe
+from elman.expr.graph import MASKS, ROW, Node
+
+_ROW = -1  # stands for the axis of a value that is one number for each example; it is never united with another
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def infer_shapes(builder: Builder, outputs: dict[str, int]) -> tuple[list[Node],
             axes.append((classes.new(), classes.new()) if index in matrices else (classes.new(),))
         elif node.op in {"input", "state"}:
             axes.append((classes.new(),))
+        elif node.op == "side":
+            axes.append((_ROW,))
         elif node.op == "constant":
             axes.append(())
         elif node.op == "product":
@@ -91,17 +96,25 @@ def infer_shapes(builder: Builder, outputs: dict[str, int]) -> tuple[list[Node],
                     "A matrix multiplies a vector.",
                     "Write 2 * x for a number.",
                 )
+            if vector[0] == _ROW:
+                _fail(
+                    builder,
+                    node,
+                    f"a matrix multiplies {describe(builder.expr(node.args[1]))}, one number for each example",
+                    "A matrix multiplies a vector; a side input is one number a step.",
+                    "Write w * dt with a vector w, or make it a part of x.",
+                )
             classes.unite(columns, vector[0], node.line)
             axes.append((rows,))
         else:
             axes.append(_elementwise(builder, node, classes, axes))
     for name, new in outputs.items():
         state = next(i for i, n in enumerate(nodes) if n.op == "state" and n.name == name)
-        if axes[new]:
+        if axes[new] and axes[new][0] != _ROW:
             classes.unite(axes[state][0], axes[new][0], nodes[new].line)
     names, ties = _name(nodes, classes, axes)
     shaped = [
-        Node(n.op, n.args, tuple(names[classes.find(a)] for a in axes[i]), n.name, n.value, n.line, n.op in MASKS)
+        Node(n.op, n.args, tuple(ROW if a == _ROW else names[classes.find(a)] for a in axes[i]), n.name, n.value, n.line, n.op in MASKS)
         for i, n in enumerate(nodes)
     ]
     return shaped, ties
@@ -148,12 +161,13 @@ def _elementwise(builder: Builder, node: Node, classes: _Classes, axes: list[tup
                 "It is a comparison.",
                 "Write where(z > 0.5, a, b).",
             )
-    vectors = [axes[a][0] for a in node.args if axes[a]]
+    lengths = [axes[a][0] for a in node.args if axes[a]]
+    vectors = [length for length in lengths if length != _ROW]
     if node.op == "layer_norm" and not vectors:
         _fail(builder, node, "layer_norm was given a number", "It normalises a vector.", "Write layer_norm(W @ x).")
     for other in vectors[1:]:
         classes.unite(vectors[0], other, node.line)
-    return (vectors[0],) if vectors else ()
+    return tuple(vectors[:1] or lengths[:1])
 
 
 def _name(nodes: list[Node], classes: _Classes, axes: list[tuple[int, ...]]) -> tuple[dict[int, str], list[Tie]]:

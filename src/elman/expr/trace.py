@@ -16,7 +16,7 @@ h'        = h + sigmoid(rate) * (candidate - h)
 import inspect
 import linecache
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -85,7 +85,9 @@ def cell(function: Callable[..., Any]) -> Cell:
     """Make a cell of a function that writes one time step.
 
     The first argument is the input, the other positional ones are the states; keyword-only arguments are families of
-    parameters. The function returns the new states in the order of the arguments; the first is the layer's output.
+    parameters. Where a ``/`` stands, everything before it is input: x, and *side inputs* of one number a step, such as
+    the time since the last one. No gradient flows to a side input. The function returns the new states in the order of
+    the arguments; the first is the layer's output.
 
     Args:
         function: the equations; called once, here.
@@ -95,6 +97,12 @@ def cell(function: Callable[..., Any]) -> Cell:
 
     Raises:
         CellError: the equations do not hold together; the message names file and line.
+
+    >>> @cell
+    ... def fading(x, dt, /, h, *, W, rate):
+    ...     return sigmoid(-rate * dt) * h + W @ x
+    >>> fading.sides, fading.states
+    (('dt',), ('h',))
     """
     if not inspect.isfunction(function):
         raise CellError(
@@ -103,7 +111,10 @@ def cell(function: Callable[..., Any]) -> Cell:
         )
     kinds = inspect.Parameter
     arguments = list(inspect.signature(function).parameters.values())
-    positional = [a.name for a in arguments if a.kind in {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}]
+    before = [a.name for a in arguments if a.kind is kinds.POSITIONAL_ONLY]
+    positional = [a.name for a in arguments if a.kind is kinds.POSITIONAL_OR_KEYWORD]
+    entry, *sides = before or positional[:1] or [""]
+    states = positional if before else positional[1:]
     families = [a.name for a in arguments if a.kind is kinds.KEYWORD_ONLY]
     wrong = [
         a for a in arguments if a.kind in {kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD} or a.default is not kinds.empty
@@ -113,16 +124,17 @@ def cell(function: Callable[..., Any]) -> Cell:
     if wrong:
         raise CellError(
             f"{where}: argument `{wrong[0]}` is variadic or has a default.\n"
-            "  Every argument of a cell is the input, a state or a family of parameters.\n"
+            "  Every argument of a cell is an input, a state or a family of parameters.\n"
             "  Name each; write a number into the equations."
         )
-    if len(positional) < 2:
+    if not states:
+        given = f"the inputs {', '.join(before)}" if before else positional or "nothing"
         raise CellError(
-            f"{where}: a cell takes its input and at least one state, this one takes {positional or 'nothing'}.\n"
-            "  The state is what makes it recurrent.\n  Write def cell(x, h, *, W, U, b)."
+            f"{where}: a cell takes its input and at least one state, this one takes {given}.\n"
+            "  The state is what makes it recurrent.\n  Write def cell(x, h, *, W, U, b), or def cell(x, dt, /, h, *, …)."
         )
     doc = inspect.getdoc(function) or ""
-    return trace(function, function.__name__, positional[0], positional[1:], families, doc=doc, source=code.co_filename)
+    return trace(function, function.__name__, entry, states, families, sides=sides, doc=doc, source=code.co_filename)
 
 
 def trace(
@@ -132,17 +144,19 @@ def trace(
     states: list[str],
     families: list[str],
     *,
+    sides: Sequence[str] = (),
     doc: str = "",
     source: str = "",
 ) -> Cell:
     """Run equations once on symbols and verify the graph that results.
 
     Args:
-        function: called with the input and the states in order, and the families by keyword.
+        function: called with the input, the side inputs and the states in order, and the families by keyword.
         name: the cell's name.
         input_name: what the equations call the input.
         states: what they call the states, in order.
         families: what they call the families.
+        sides: what they call the side inputs, in order.
         doc: what the cell is, its first line for lists.
         source: the file that the equations stand in.
 
@@ -152,8 +166,9 @@ def trace(
     tracer = _Tracer(name, source)
     tracer.line = _line_of(function)
     x = tracer.expr(tracer.add("input", name=input_name))
+    beside = [tracer.expr(tracer.add("side", name=s)) for s in sides]
     before = [tracer.expr(tracer.add("state", name=s)) for s in states]
-    returned, variables = _run(function, [x, *before], {f: Family(tracer, f) for f in families})
+    returned, variables = _run(function, [x, *beside, *before], {f: Family(tracer, f) for f in families})
     tracer.done = True
     new = returned if isinstance(returned, tuple) else (returned,)
     if len(new) != len(states):
@@ -170,7 +185,7 @@ def trace(
     graph = Graph(tuple(nodes), tuple(outputs.items()))
     # a variable that reuses the name of an argument would read like that argument
     kept = graph.ancestors(outputs.values()) - set(outputs.values())
-    taken = {input_name, *states, *families, *(row.notation.split("(")[0] for row in PRIMITIVES.values())}
+    taken = {input_name, *sides, *states, *families, *(row.notation.split("(")[0] for row in PRIMITIVES.values())}
     labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and label not in taken}
     return Cell(name, doc, source, verify(graph), tuple(labels.items()), tuple(ties))
 
@@ -237,6 +252,12 @@ def _require_use(tracer: _Tracer, families: list[str], outputs: dict[str, int]) 
                 "What is computed from it is not used, so it would never learn.",
                 "Use that value, or delete it.",
                 line=node.line,
+            )
+        if node.op == "side" and index not in reached:
+            tracer.fail(
+                f"side input `{node.name}` reaches no new state",
+                "Whoever runs the cell would have to give numbers that nothing reads.",
+                f"Use it, or drop `{node.name}`; a state stands behind the `/`.",
             )
 
 

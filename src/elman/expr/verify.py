@@ -6,14 +6,15 @@ The rules, which are all that a pass or a backend may rely on:
 2. Shapes are those that :func:`elman.expr.builder.result_shape` derives; the first argument of a product is a
 parameter. 3. A comparison is read by ``where`` (as its condition) and by nothing else, and a condition is a comparison.
 4. The exponent of a power and the slope of a leaky relu are constants.
-5. A leaf stands once; there is one input; every state has an output of its name and shape (or a number).
+5. A leaf stands once; there is one input; every state has an output of its name and shape (or a number, of all examples
+or of each). 6. A side input has one axis; no input, state or parameter is one number for each example.
 """
 
 from typing import NoReturn
 
 from elman.errors import CellError
 from elman.expr.builder import result_shape
-from elman.expr.graph import LEAVES, MASKS, STRUCTURAL, Graph, Node
+from elman.expr.graph import LEAVES, MASKS, ROW, STRUCTURAL, Graph, Node
 from elman.expr.primitives import PRIMITIVES
 
 ARITY = {
@@ -44,6 +45,8 @@ def verify(graph: Graph) -> Graph:
             if (node.op, node.name) in seen or node.args:
                 _break(index, node, "a leaf stands once and reads nothing")
             seen.add((node.op, node.name))
+            if (node.op == "side" and len(node.shape) != 1) or (node.op != "side" and ROW in node.shape):
+                _break(index, node, "one number for each example is a side input, which has one axis")
         else:
             _verify_kinds(graph, index, node)
             if node.op != "constant" and result_shape(node.op, [graph.nodes[a].shape for a in node.args]) != node.shape:
@@ -90,7 +93,7 @@ def _verify_outputs(graph: Graph) -> None:
     for node in graph.nodes:
         if node.op == "state":
             new = graph.nodes[graph.output[node.name]] if node.name in graph.output else None
-            if new is None or new.is_mask or new.shape not in {node.shape, ()}:
+            if new is None or new.is_mask or new.shape not in {node.shape, (), (ROW,)}:
                 raise CellError(f"graph: state {node.name} has no new value of its shape. Save the model again.")
 
 
