@@ -8,12 +8,13 @@ from torch import nn
 
 from elman import cells
 from elman.errors import ConfigError, DataError
-from elman.tasks.language_model import LanguageModel, TrainedModel, load, mean_loss
-from elman.tasks.vocabulary import Vocabulary
+from elman.tasks.characters import Characters
+from elman.tasks.evaluation import mean_loss
+from elman.tasks.trained_model import TrainedModel, build_module, load
 from open_sizes import sizes_of
 
 ALPHABET = "\n abcdefghij"
-CONFIGURATION = {"embedding": 5, "hidden": 11, "layers": 2, "dropout": 0.0, "sizes": {}}
+CONFIGURATION = {"embedding": 5, "hidden": 11, "layers": 2, "dropout": 0.0, "sizes": {}, "classes": [], "given": ""}
 
 
 def some_text(length: int, seed: int = 1) -> str:
@@ -24,11 +25,11 @@ def some_text(length: int, seed: int = 1) -> str:
 def some_model(cell: str = "lstm", **changes) -> TrainedModel:
     configuration = {**CONFIGURATION, **changes}
     torch.manual_seed(3)
-    module = LanguageModel(cells.find(cell), len(ALPHABET), **configuration)
+    module = build_module(cells.find(cell), len(ALPHABET), configuration)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(3.0)  # so that the distribution is far from uniform and the state matters
-    return TrainedModel(module, Vocabulary(ALPHABET), configuration, {}, {})
+    return TrainedModel(module, Characters(ALPHABET), configuration, {}, {})
 
 
 def torch_lstm(model: TrainedModel) -> nn.LSTM:
@@ -60,7 +61,7 @@ def test_evaluate_equals_an_unbroken_pass_of_torchs_lstm():
     table = log_probabilities(model, text)
     expected = -sum(float(table[t, ALPHABET.index(text[t + 1])]) for t in range(1200)) / 1200
     assert found.loss == pytest.approx(expected, rel=1e-6)
-    assert found.characters == 1200
+    assert found.units == found.characters == found.bytes == 1200
     assert found.bits_per_character == pytest.approx(expected / math.log(2), rel=1e-6)
     assert found.perplexity == pytest.approx(math.exp(expected), rel=1e-5)
 
@@ -68,7 +69,7 @@ def test_evaluate_equals_an_unbroken_pass_of_torchs_lstm():
 def test_evaluate_carries_the_state_across_its_windows():
     model, text = some_model(), some_text(1201)
     cut = [model.evaluate(text[:513]), model.evaluate(text[512:])]
-    forgetful = sum(one.loss * one.characters for one in cut) / 1200
+    forgetful = sum(one.loss * one.units for one in cut) / 1200
     assert abs(forgetful - model.evaluate(text).loss) > 1e-5
 
 
@@ -80,7 +81,7 @@ def test_evaluate_does_not_depend_on_the_dropout_or_the_mode():
 
 def test_parallel_streams_start_from_the_state_before_them():
     model = some_model().module.eval()
-    numbers = Vocabulary(ALPHABET).encode(some_text(7 * 400 + 1))
+    numbers = Characters(ALPHABET).encode(some_text(7 * 400 + 1))
     whole = mean_loss(model, numbers)
     assert mean_loss(model, numbers, batch=7) == pytest.approx(whole, rel=1e-6)
     cold = sum(mean_loss(model, numbers[400 * b : 400 * b + 401]) for b in range(7)) / 7
@@ -197,7 +198,7 @@ def test_parts_that_do_not_fit_are_refused(tmp_path, harm):
 
 def test_a_vocabulary_of_another_size_is_refused(tmp_path):
     model = some_model()
-    model.vocabulary = Vocabulary(ALPHABET + "z")
+    model.vocabulary = Characters(ALPHABET + "z")
     model.save(tmp_path / "m")
     with pytest.raises(DataError, match="do not fit"):
         load(tmp_path / "m")

@@ -18,7 +18,7 @@ def some_model(**changes) -> ModelFile:
     parts = {
         "task": "generate",
         "cell": {"name": "made up"},
-        "vocabulary": "\n abc\u00e9\U0001d11e",
+        "vocabulary": {"unit": "character", "characters": "\n abc\u00e9\U0001d11e"},
         "configuration": {"hidden": 11},
         "metrics": {"validation_loss": 1.25, "history": [[1, None, 0.1]]},
         "versions": {"elman": "0"},
@@ -50,9 +50,9 @@ def test_the_same_model_gives_the_same_bytes(tmp_path):
 
 def test_only_the_file_itself_is_left_behind(tmp_path):
     some_model().write(tmp_path / "m")
-    some_model(vocabulary="xyz").write(tmp_path / "m")
+    some_model(vocabulary={"characters": "xyz"}).write(tmp_path / "m")
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
-    assert ModelFile.read(tmp_path / "m", "generate").vocabulary == "xyz"
+    assert ModelFile.read(tmp_path / "m", "generate").vocabulary == {"characters": "xyz"}
 
 
 def test_a_write_that_fails_leaves_the_old_model_whole(tmp_path, monkeypatch):
@@ -64,7 +64,7 @@ def test_a_write_that_fails_leaves_the_old_model_whole(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.replace", fail)
     with pytest.raises(ElmanError, match="cannot be written: No space left"):
-        some_model(vocabulary="xyz").write(tmp_path / "m")
+        some_model(vocabulary={"characters": "xyz"}).write(tmp_path / "m")
     assert (tmp_path / "m").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 

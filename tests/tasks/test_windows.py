@@ -17,7 +17,8 @@ def test_streams_read_on_every_piece_from_left_to_right(count, batch, window):
     streams = Streams(torch.tensor(text), batch)
     steps = (count - 1) // batch
     read = [([], []) for _ in range(batch)]
-    for inputs, targets in streams.windows(window):
+    for inputs, targets, given in streams.windows(window):
+        assert given is None
         assert inputs.shape == targets.shape
         assert 1 <= inputs.shape[0] <= window
         for b, (seen, wanted) in enumerate(read):
@@ -32,6 +33,21 @@ def test_streams_read_on_every_piece_from_left_to_right(count, batch, window):
 def test_every_window_but_the_last_is_full():
     assert [len(steps) for steps in truncation_windows(17, 5)] == [5, 5, 5, 2]
     assert [len(steps) for steps in truncation_windows(15, 5)] == [5, 5, 5]
+
+
+@given(steps=st.integers(1, 60), window=st.integers(1, 13), first=st.integers(1, 13))
+def test_the_first_window_may_have_another_length_and_nothing_is_lost(steps, window, first):
+    cut = truncation_windows(steps, window, first)
+    assert [step for part in cut for step in part] == list(range(steps))
+    assert len(cut[0]) == min(first, steps)
+    assert all(len(part) == window for part in cut[1:-1])
+
+
+def test_the_class_of_a_step_is_that_of_the_unit_it_predicts():
+    numbers, classes = torch.arange(20, 34), torch.arange(14)
+    for inputs, targets, classes_of in Streams(numbers, 3, classes).windows(2):
+        assert torch.equal(targets, inputs + 1)
+        assert torch.equal(classes_of, targets - 20)
 
 
 def test_a_window_below_one_is_refused():

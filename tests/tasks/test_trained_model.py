@@ -1,0 +1,235 @@
+"""What a trained model can do beside measuring: next units, completions, classes, lines, orders; and its file."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from elman import cells
+from elman.errors import ConfigError, DataError
+from elman.tasks.characters import Characters
+from elman.tasks.trained_model import TrainedModel, build_module, load
+from elman.tasks.vocabulary import learn_vocabulary
+
+TEXT = "please stay at home\nI am reading an article\nstay here please , I am at home .\n"
+
+
+def some_model(unit: str = "word", text: str = TEXT, cell=cells.lstm, **changes) -> TrainedModel:
+    vocabulary = learn_vocabulary(text, unit)
+    configuration = {"embedding": 5, "hidden": 11, "layers": 2, "classes": [], "given": "language", **changes}
+    torch.manual_seed(3)
+    module = build_module(cell, len(vocabulary), configuration)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(4.0)
+    return TrainedModel(module.eval(), vocabulary, configuration, {}, {})
+
+
+@torch.no_grad()
+def log_probabilities(model: TrainedModel, numbers: list[int], given: int | None = None) -> torch.Tensor:
+    """Return log P of each next unit, (N, V), with torch's LSTM and nothing of ours but the weights."""
+    module = model.module
+    theirs = nn.LSTM(5, 11, 2).double()
+    ours = dict(module.recurrent.named_parameters())
+    for layer in range(2):
+        getattr(theirs, f"weight_ih_l{layer}").copy_(ours[f"W_l{layer}"])
+        getattr(theirs, f"weight_hh_l{layer}").copy_(ours[f"U_l{layer}"])
+        getattr(theirs, f"bias_ih_l{layer}").copy_(ours[f"b_l{layer}"])
+        getattr(theirs, f"bias_hh_l{layer}").zero_()
+    embedded = module.embedding.weight.double()[torch.tensor(numbers)]
+    if given is not None:
+        embedded = embedded + module.given.weight.double()[given]
+    output, _ = theirs(embedded)
+    return torch.log_softmax(output @ module.readout.weight.double().t() + module.readout.bias.double(), 1)
+
+
+def test_next_words_are_those_of_the_softmax_in_order():
+    model = some_model()
+    words = model.vocabulary
+    prompt = [words.end, *(words.words.index(word) for word in ("please", "stay", "at"))]
+    expected = log_probabilities(model, prompt)[-1].exp()
+    found = model.next("please stay at", top=len(words))
+    assert [word for word, _ in found] == [words.words[i] for i in expected.argsort(descending=True)]
+    for word, share in found:
+        assert share == pytest.approx(float(expected[words.words.index(word)]), rel=1e-5)
+    assert sum(share for _, share in found) == pytest.approx(1.0)
+    assert model.next("please stay at", top=3) == found[:3]
+
+
+@pytest.mark.parametrize("unit", ["character", "subword"])
+def test_next_works_in_every_unit(unit):
+    model = some_model(unit)
+    found = model.next("please stay at", top=5)
+    expected = log_probabilities(model, model.vocabulary.encode("please stay at").tolist())[-1].exp().sort(descending=True)
+    assert [share for _, share in found] == pytest.approx(expected.values[:5].tolist(), rel=1e-5)
+    assert [unit for unit, _ in found] == [model.vocabulary.show(i) for i in expected.indices[:5].tolist()]
+
+
+def test_a_prompt_with_unknown_words_is_refused():
+    with pytest.raises(DataError, match="does not know the word 'stya'. Did you mean 'stay'"):
+        some_model().next("please stya")
+    with pytest.raises(ConfigError, match="top is 0"):
+        some_model().next("please", top=0)
+
+
+def test_unknown_words_are_never_written():
+    model = some_model()
+    with torch.no_grad():
+        model.module.readout.bias[model.vocabulary.unknown] = 50.0
+    assert "<unk>" not in "".join(model.generate(length=50, seed=1))
+
+
+def test_writing_ends_with_the_wanted_line():
+    text = "".join(some_model("character").generate(lines=3, seed=1))
+    assert text.count("\n") == 3
+    assert text.endswith("\n")
+    assert "".join(some_model("character").generate(lines=100, length=7, seed=1)) == text[:7] or len(text) < 7
+
+
+@pytest.mark.parametrize(("unit", "units"), [("character", 500), ("word", 100), ("subword", 200)])
+def test_the_usual_length_depends_on_the_unit(unit, units):
+    assert len(list(some_model(unit).generate(seed=1))) == units
+
+
+@pytest.mark.parametrize("options", [{"lines": 0}, {"length": -1}])
+def test_lengths_that_are_none_are_refused(options):
+    with pytest.raises(ConfigError, match="is (0|-1)"):
+        some_model().generate(**options)
+
+
+def test_a_class_is_read_with_every_unit():
+    model = some_model("character", classes=["Irish", "Italian"])
+    numbers = model.vocabulary.encode("am").tolist()
+    shares = {}
+    for number, name in enumerate(["Irish", "Italian"]):
+        expected = log_probabilities(model, numbers, given=number)[-1].exp()
+        found = model.next("am", top=3, given=f"language={name}")
+        assert [share for _, share in found] == pytest.approx(expected.sort(descending=True).values[:3].tolist(), rel=1e-5)
+        assert found == model.next("am", top=3, given=name)
+        shares[name] = found
+    assert shares["Irish"] != shares["Italian"]
+    assert list(model.generate(given="Irish", seed=1)) != list(model.generate(given="Italian", seed=1))
+
+
+@pytest.mark.parametrize("given", [None, "Welsh", "colour=Irish", "language="])
+def test_a_class_that_is_missing_or_unknown_is_told_with_what_there_is(given):
+    model = some_model("character", classes=["Irish", "Italian"])
+    with pytest.raises(ConfigError, match=r"Irish, Italian. Give one, e.g. language=Irish"):
+        model.generate(given=given)
+
+
+def test_a_class_for_a_model_without_is_refused():
+    with pytest.raises(ConfigError, match="has no classes"):
+        some_model().next("please", given="Irish")
+
+
+@pytest.mark.parametrize("beam", [1, 2, 64])
+@pytest.mark.parametrize("classes", [[], ["x", "y"]])
+def test_an_order_has_the_score_that_the_model_gives_it(beam, classes):
+    model = some_model(classes=classes)
+    given = 1 if classes else None
+    ((ordered, score),) = model.reorder(["home at stay please"], beam=beam, given="y" if classes else None)
+    words = model.vocabulary
+
+    def by_hand(order) -> float:
+        numbers = [words.end, *(words.words.index(word) for word in order), words.end]
+        table = log_probabilities(model, numbers[:-1], given)
+        return sum(float(table[i, number]) for i, number in enumerate(numbers[1:]))
+
+    assert sorted(ordered.split()) == ["at", "home", "please", "stay"]
+    assert score == pytest.approx(by_hand(ordered.split()), rel=1e-5)
+    if beam == 64:
+        best = max(itertools.permutations(["home", "at", "stay", "please"]), key=by_hand)
+        assert ordered.split() == list(best)
+
+
+def test_many_sentences_are_ordered_at_once_each_for_itself():
+    model = some_model()
+    sentences = ["home at stay", "", "article an reading am I", "please"]
+    together = model.reorder(sentences, beam=3)
+    assert [text for text, _ in together] == [model.reorder([one], beam=3)[0][0] for one in sentences]
+    assert together[1][0] == ""
+
+
+@pytest.mark.parametrize(
+    ("sentences", "message"),
+    [
+        (["please stya"], "^The model does not know the word 'stya'"),
+        (["please", "stya"], "^line 2: The model does not know"),
+        (["please " * 101], "^101 words are too many to put in order; the most is 100"),
+    ],
+)
+def test_what_cannot_be_ordered_is_told(sentences, message):
+    with pytest.raises(DataError, match=message):
+        some_model().reorder(sentences)
+
+
+@pytest.mark.parametrize("beam", [0, 513])
+def test_a_beam_out_of_range_is_refused(beam):
+    with pytest.raises(ConfigError, match=f"{beam}"):
+        some_model().reorder(["please stay"], beam=beam)
+
+
+def test_only_words_are_put_in_order():
+    with pytest.raises(ConfigError, match="model of characters"):
+        some_model("character").reorder(["please stay"])
+
+
+def test_a_word_that_is_begun_is_completed_and_a_space_asks_for_the_next():
+    model = some_model()
+    shares = dict(model.next("please", top=99))
+    assert model.complete("please a", top=9) == sorted(
+        ((word[1:], share) for word, share in shares.items() if word.startswith("a")), key=lambda pair: -pair[1]
+    )
+    (first, _), *_ = model.complete("please ")
+    assert first == next(word for word in shares if not word.startswith("<"))
+    assert model.complete("please zzz") == []
+
+
+@pytest.mark.parametrize("unit", ["character", "subword"])
+def test_completions_end_with_a_word_and_have_their_probability(unit):
+    model = some_model(unit)
+    for text, share in model.complete("please st", top=4):
+        numbers = model.vocabulary.encode("please st").tolist()
+        before = len(numbers)
+        numbers += [n for n in model.vocabulary.encode(text).tolist()]
+        if model.vocabulary.decode(numbers[before:]) != text or unit == "subword":
+            continue
+        table = log_probabilities(model, numbers)
+        expected = sum(float(table[i - 1, numbers[i]]) for i in range(before, len(numbers)))
+        assert math.log(share) == pytest.approx(expected, rel=1e-4)
+        assert not text[:-1].strip() or " " not in text.strip()
+
+
+def test_a_tied_model_reads_out_with_its_embedding():
+    model = some_model(embedding=11, tied=True)
+    module = model.module
+    output = torch.randn(3, 11)
+    assert torch.allclose(module.read_out(output), output @ module.embedding.weight.t() + module.bias)
+    assert "readout.weight" not in module.state_dict()
+    with pytest.raises(ConfigError, match="Use --embedding 11, or --no-tied"):
+        some_model(embedding=5, tied=True)
+
+
+def test_a_cell_that_reads_time_gaps_is_refused():
+    with pytest.raises(ConfigError, match="cell cfc reads dt"):
+        some_model(cell=cells.cfc)
+
+
+@pytest.mark.parametrize("unit", ["character", "word", "subword"])
+def test_every_kind_of_model_comes_back_from_its_file(tmp_path, unit):
+    model = some_model(unit, classes=["x", "y"], embedding=11, tied=True, dropout=0.25, locked=True)
+    model.save(tmp_path / "m")
+    back = load(tmp_path / "m")
+    assert (back.vocabulary, back.configuration) == (model.vocabulary, model.configuration)
+    assert back.parameters == model.parameters
+    assert list(back.generate(seed=1, given="y")) == list(model.generate(seed=1, given="y"))
+    assert back.next("please", given="x") == model.next("please", given="x")
+
+
+def test_without_a_line_end_among_the_characters_a_text_starts_with_the_first():
+    model = some_model("character", text="abc")
+    assert isinstance(model.vocabulary, Characters)
+    assert list(model.generate(length=9, seed=1)) == list(model.generate("a", length=9, seed=1))
