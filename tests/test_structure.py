@@ -43,7 +43,8 @@ LIBRARIES: dict[str, set[str]] = {
     "export": TORCH | {"safetensors", "onnx"},
     "flow": TORCH | {"matplotlib"},
     "tasks": TORCH
-    | {"lightning_fabric", "lightning", "safetensors", "rich", "tokenizers", "soundfile", "soxr", "PIL", "polars"},
+    | {"lightning_fabric", "lightning", "safetensors", "rich", "prompt_toolkit", "tokenizers", "soundfile", "soxr"}
+    | {"PIL", "polars"},
     "serve": TORCH | {"fastapi", "uvicorn", "pydantic"},
     "cli": {"typer", "click", "rich"},
     "__main__": set(),

@@ -14,6 +14,7 @@ RECURRENT = "tests/nn/test_recurrent.py"
 PRIMITIVES = "tests/expr/test_primitives.py"
 SCHEDULES = "tests/tasks/test_schedules.py"
 REORDER = "tests/tasks/test_reorder.py"
+INTERACTIVE = "tests/tasks/test_interactive.py"
 
 
 @dataclass(frozen=True)
@@ -263,5 +264,21 @@ FAULTS = (
         ".sum(2, keepdim=True)",
         tests=REORDER,
         only="plain_python",
+    ),
+    Fault(
+        "Tab puts the chosen continuation in twice",
+        "tasks/interactive.py",
+        "buffer.complete_state.current_completion is not None",
+        "buffer.complete_state.current_completion is False",
+        tests=INTERACTIVE,
+        only="arrow_keys",
+    ),
+    Fault(
+        "what the model could not read stays known after it is mended",
+        "tasks/interactive.py",
+        "if text != self._text:",
+        "if text != self._text and not self._problem:",
+        tests=INTERACTIVE,
+        only="cannot_read",
     ),
 )
