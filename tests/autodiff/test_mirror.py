@@ -25,8 +25,7 @@ def draw(chosen, bias=True, dtype=torch.float64):
     """Draw random tensors for a cell: x, states and parameters, all of which ask for gradients."""
     program = derive(chosen, bias)
     extent = H if chosen.ties else I
-    free = {s for n in chosen.graph.nodes for s in n.shape} - {"input", "hidden"}
-    sizes = chosen.sizes(extent, H, dict.fromkeys(free, 2))
+    sizes = chosen.sizes(extent, H, dict.fromkeys(chosen.open_sizes, 2))
     x = torch.randn(T, B, extent, dtype=dtype)
     states = [torch.randn(B, sizes[chosen.state_size(s)], dtype=dtype) for s in chosen.states]
     parameters = [torch.randn(p.full_shape(sizes), dtype=dtype) / 2 for p in program.parameters]
@@ -39,7 +38,8 @@ def both(chosen, *, bias=True, lengths=None, reverse=False):
     """Give every gradient twice: from the mirror, and from autograd over the forward loop."""
     program, x, states, parameters = draw(chosen, bias)
     valid = None if lengths is None else ops.real_steps(torch.tensor(lengths), T)
-    inputs = Inputs(x, states, parameters, valid, reverse)
+    sides = [torch.randn(T, B, 1, dtype=torch.float64) for _ in chosen.sides]
+    inputs = Inputs(x, states, parameters, valid, reverse, sides)
     output, final, _ = reference.run_forward(program, inputs)
     upstream = [torch.randn_like(v) for v in (output, *final)]
     followed = [(v, d) for v, d in zip((output, *final), upstream, strict=True) if v.requires_grad]
@@ -85,6 +85,12 @@ UNUSUAL = {
     "a square of a parameter": lambda x, h, *, W: tanh(W.a @ x * h) + W.p * W.p * h**2,
     "a choice between equals": lambda x, h, *, W: where(W.a @ x > 0.5, h, h) + W.p,
     "no memory": lambda x, h, *, W: sigmoid(W @ (x * x)),
+    "a state is a gap": lambda x, dt, /, h, c, *, W: (tanh(W @ h + c), dt),
+    "a state follows a gap alone": lambda x, dt, /, h, c, *, W: (tanh(W @ h + c + x), where(dt > 0, dt * dt, 0.5)),
+    "a gap decides": lambda x, dt, /, h, *, W: where(dt > 0, h, tanh(W.a @ x + W.b @ h)),
+    "a gap scales parameters": lambda x, dt, /, h, *, W: tanh(W.a @ x + W.p * dt + W.q * sigmoid(W.p * h)) * dt,
+    "a product of a gap and a parameter": lambda x, dt, age, /, h, *, W: tanh(W.a @ (W.p * dt) + W.b @ (h - age)),
+    "a normalised gap": lambda x, dt, /, h, *, W: layer_norm(W.p * dt + h) + W.a @ x,
 }
 
 

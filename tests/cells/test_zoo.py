@@ -119,6 +119,13 @@ def expressive_memory(p, u, y, z):
     return (1 - slower) * y + slower * np.tanh(see("y", z)), z
 
 
+def closed_form(p, x, dt, h):
+    # Hasani et al. 2022: the gate falls with time, from g to the third head
+    f, g, k = (p[f"W.{head}"] @ x + p[f"U.{head}"] @ h + p[f"b.{head}"] for head in "fgk")
+    gate = sigma(-f * dt)
+    return (gate * np.tanh(g) + (1 - gate) * np.tanh(k),)
+
+
 PAPERS = {
     "elman": simple(np.tanh),
     "elman_relu": simple(lambda a: np.maximum(a, 0)),
@@ -137,6 +144,7 @@ PAPERS = {
     "mingru": minimal_gru,
     "minlstm": minimal_lstm,
     "lem": expressive_memory,
+    "cfc": closed_form,
 }
 
 
@@ -150,14 +158,14 @@ def members(layer):
     return found
 
 
-def by_hand(name, layer, x, states, lengths):
+def by_hand(name, layer, x, states, lengths, sides):
     """Run every example by itself with the paper's equations."""
     outputs = np.zeros((T, B, states[0].shape[-1]))
     final = [s.numpy().copy() for s in states]
     for b in range(B):
         state = [s[b] for s in final]
         for t in range(lengths[b]):
-            state = PAPERS[name](members(layer), x[t, b].numpy(), *state)
+            state = PAPERS[name](members(layer), x[t, b].numpy(), *(float(s[t, b]) for s in sides), *state)
             outputs[t, b] = state[0]
         for s, value in zip(final, state, strict=True):
             s[b] = value
@@ -173,8 +181,9 @@ def test_every_cell_computes_what_its_paper_says(name, lengths):
     x = torch.randn(T, B, I, dtype=torch.float64)
     states = [torch.randn(B, n, dtype=torch.float64) for n in layer.state_sizes]
     given = states[0][None] if len(states) == 1 else tuple(s[None] for s in states)
-    output, final = layer(x, given, lengths=lengths)
-    expected, expected_final = by_hand(name, layer, x, states, lengths)
+    sides = {side: torch.rand(T, B, dtype=torch.float64) for side in layer.cell.sides}
+    output, final = layer(x, given, lengths=lengths, **sides)
+    expected, expected_final = by_hand(name, layer, x, states, lengths, sides.values())
     assert_close("output", output.detach(), expected)
     for found, right in zip([final] if len(states) == 1 else final, expected_final, strict=True):
         assert_close("final state", found[0].detach(), right)

@@ -80,7 +80,8 @@ def retrace(original):
             left = renamed[left]
         body.append(f"    {left} = {right}")
     entry = original.graph.nodes[original.graph.input].name
-    text = f"def {original.name}({entry}, {', '.join(names)}, *, {', '.join(families)}):\n" + "\n".join(body)
+    inputs = ", ".join([entry, *original.sides]) + ", /" * bool(original.sides)
+    text = f"def {original.name}({inputs}, {', '.join(names)}, *, {', '.join(families)}):\n" + "\n".join(body)
     text += f"\n    return {', '.join('new_' + n for n in names)}\n"
     import elman
 

@@ -6,8 +6,8 @@ in their table; the rules for products are
     y = M v      ⇒   d_v += Mᵀ d_y,   d_M += Σ_t Σ_batch d_y vᵀ        (`product_t`, `outer`)
     s = Σᵢ vᵢ    ⇒   d_v += (d_s, …, d_s)                              (`spread`)
 
-and a value that is the same at all time steps and for all examples collects its adjoint over both (`total`). A side input,
-and what follows side inputs alone, has no adjoint.
+and a value that is the same at all time steps and for all examples collects its adjoint over both (`total`). Side
+inputs, and what follows them alone, have no adjoint.
 """
 
 from elman.autodiff.simplify import STATIC, Simplifier, expand, ranks

@@ -1,13 +1,13 @@
 """Write a regularising noise into the equations of a step: masks, as side inputs that are drawn before the time loop.
 
-What is differentiated, simplified and planned afterwards is the rewritten step, so that backpropagation is exact for it.
+What is differentiated, simplified and planned afterwards is the rewritten step, so backpropagation is exact for it.
 
 *Recurrent dropout* (Gal & Ghahramani 2016, section 4): a state is multiplied by its mask wherever it enters a
 hidden-to-hidden product, and nowhere else. One mask serves all time steps.
 
-*Zoneout* (Krueger et al. 2017, section 3): a unit keeps its old value with probability p at every time step. In training
-that is a choice by a mask; in evaluation the step takes the expectation, p s_old + (1 − p) s_new. Values that a step
-computes from a new state read it before the choice, as in the paper's LSTM.
+*Zoneout* (Krueger et al. 2017, section 3): a unit keeps its old value with probability p at every time step. In
+training that is a choice by a mask; in evaluation the step takes the expectation, p s_old + (1 − p) s_new. Values that
+a step computes from a new state read it before the choice, as in the paper's LSTM.
 
 >>> import elman
 >>> from elman.expr.printing import print_equations
@@ -114,7 +114,8 @@ def _check(step: Graph, noise: Noise) -> None:
         for state, rate in rates:
             if state not in step.states:
                 raise ConfigError(
-                    f"{kind}: there is no state {state}.\n  The states are {', '.join(step.states)}.\n  Name one of them."
+                    f"{kind}: there is no state {state}.\n  The states are {', '.join(step.states)}.\n"
+                    "  Name one of them."
                 )
             if not 0 <= rate <= 1:
                 raise ConfigError(

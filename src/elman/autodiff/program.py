@@ -155,9 +155,7 @@ def plan(cell: Cell, bias: bool, noise: Noise, joint: Graph, parameters: tuple[P
     )
 
 
-def _choose_saved(
-    graph: Graph, given: tuple[int, ...], new: tuple[int, ...], mirror: list[int]
-) -> tuple[int, ...]:
+def _choose_saved(graph: Graph, given: tuple[int, ...], new: tuple[int, ...], mirror: list[int]) -> tuple[int, ...]:
     """Choose which values of the forward pass are saved; the mirror is given the inputs and computes the rest again."""
     forward = graph.ancestors(new) | {i for i, n in enumerate(graph.nodes) if n.op == "state"}
     static = _static(graph)

@@ -114,7 +114,15 @@ def infer_shapes(builder: Builder, outputs: dict[str, int]) -> tuple[list[Node],
             classes.unite(axes[state][0], axes[new][0], nodes[new].line)
     names, ties = _name(nodes, classes, axes)
     shaped = [
-        Node(n.op, n.args, tuple(ROW if a == _ROW else names[classes.find(a)] for a in axes[i]), n.name, n.value, n.line, n.op in MASKS)
+        Node(
+            n.op,
+            n.args,
+            tuple(ROW if a == _ROW else names[classes.find(a)] for a in axes[i]),
+            n.name,
+            n.value,
+            n.line,
+            n.op in MASKS,
+        )
         for i, n in enumerate(nodes)
     ]
     return shaped, ties

@@ -131,7 +131,8 @@ def cell(function: Callable[..., Any]) -> Cell:
         given = f"the inputs {', '.join(before)}" if before else positional or "nothing"
         raise CellError(
             f"{where}: a cell takes its input and at least one state, this one takes {given}.\n"
-            "  The state is what makes it recurrent.\n  Write def cell(x, h, *, W, U, b), or def cell(x, dt, /, h, *, …)."
+            "  The state is what makes it recurrent.\n"
+            "  Write def cell(x, h, *, W, U, b), or def cell(x, dt, /, h, *, W, U, b)."
         )
     doc = inspect.getdoc(function) or ""
     return trace(function, function.__name__, entry, states, families, sides=sides, doc=doc, source=code.co_filename)

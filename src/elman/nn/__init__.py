@@ -3,6 +3,7 @@
 A layer binds a cell to sizes and holds its parameters (`recurrent`, `torch_layers`). Whatever form a batch comes in, it
 is made time-major first (`sequences`); then the stack runs, layer by layer and direction by direction (`stack`). The
 same layer reads step by step (`stream`). What its parameters start from, when torch's usual choice will not do: `init`.
+What regularises it is drawn before the time loop (`masks`), or added to the loss (`penalties`).
 
 >>> import torch, elman
 >>> layer = elman.nn.GRU(3, 5, num_layers=2, bidirectional=True)
@@ -12,8 +13,20 @@ same layer reads step by step (`stream`). What its parameters start from, when t
 """
 
 from elman.nn import init
+from elman.nn.masks import LockedDropout
+from elman.nn.penalties import activation_penalty, temporal_activation_penalty
 from elman.nn.recurrent import Recurrent
 from elman.nn.stream import Stream
 from elman.nn.torch_layers import GRU, LSTM, RNN
 
-__all__ = ["GRU", "LSTM", "RNN", "Recurrent", "Stream", "init"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "LockedDropout",
+    "Recurrent",
+    "Stream",
+    "activation_penalty",
+    "init",
+    "temporal_activation_penalty",
+]

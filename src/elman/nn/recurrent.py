@@ -13,7 +13,9 @@ from elman.backends import require
 from elman.errors import CellError, ConfigError, ShapeError
 from elman.expr import Cell
 from elman.nn import init
-from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
+from elman.expr.roles import hidden_to_hidden
+from elman.nn.masks import check_chance, choose_noise, drop_weights
+from elman.nn.sequences import Batch, check_lengths, check_sides, pack, permute, unpack
 from elman.nn.stack import Direction, run_stack
 from elman.nn.stream import States, Stream
 from elman.ops import real_steps, under_autocast
@@ -34,6 +36,13 @@ class Recurrent(nn.Module):
         dropout: chance for an element of an output to be zeroed on its way to the next layer, in training.
         bidirectional: run a second set of parameters from the last step to the first; outputs are joined.
         backend: what runs the layer, see :mod:`elman.backends`.
+        locked: let `dropout` zero the same elements at all time steps (Gal & Ghahramani 2016).
+        recurrent_dropout: chance for an element of a state to be hidden from the hidden-to-hidden products of a whole
+            sequence, in training (Gal & Ghahramani 2016).
+        weight_dropout: chance for a weight of the hidden-to-hidden matrices to be 0 during one call of `forward`, in
+            training (DropConnect: Wan et al. 2013; Merity et al. 2018).
+        zoneout: chance for an element of a state to keep its old value at a time step (Krueger et al. 2017): one for
+            all states, or by name, ``{"h": 0.05, "c": 0.5}``. Evaluation and streams take the expectation.
         sizes: sizes that the equations do not bind to `input_size` and `hidden_size`, by name.
         device: of the parameters.
         dtype: of the parameters.
@@ -67,18 +76,26 @@ class Recurrent(nn.Module):
         bidirectional: bool = False,
         backend: str = "auto",
         *,
+        locked: bool = False,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float | Mapping[str, float] = 0.0,
         sizes: Mapping[str, int] | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        _check_options(cell, num_layers, dropout)
+        _check_options(cell, num_layers, dropout, locked)
+        _check_products(cell, recurrent_dropout=recurrent_dropout, weight_dropout=weight_dropout)
         self.cell = cell
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, float(dropout), bidirectional
         self.backend = require(backend)
         self.sizes = dict(sizes or {})
-        self.program = derive(cell, bias)
+        self.locked, self.recurrent_dropout, self.weight_dropout = locked, recurrent_dropout, weight_dropout
+        self.zoneout = dict(zoneout) if isinstance(zoneout, Mapping) else zoneout
+        noise = choose_noise(cell, recurrent_dropout, zoneout)
+        self.noisy_program, self.program = derive(cell, bias, noise), derive(cell, bias, noise.expected())
         if not self.program.parameters:
             raise CellError(
                 f"Recurrent: {cell.name} has no parameters{'' if bias else ' without its biases'}.\n"
@@ -118,21 +135,30 @@ class Recurrent(nn.Module):
         """Draw all parameters anew, in the order of their registration."""
         init.uniform_(self)
 
-    def layers(self) -> list[list[Direction]]:
-        """List the layers from the input upwards, each with its directions and their present parameters."""
+    def layers(self, noisy: bool = False) -> list[list[Direction]]:
+        """List the layers from the input upwards, each with its directions and their present parameters.
+
+        Args:
+            noisy: as in training, with equations that read masks, and weights dropped anew.
+        """
+        program = self.noisy_program if noisy else self.program
         return [
-            [
-                Direction(self.program, [getattr(self, p.name + suffix) for p in self.program.parameters])
-                for suffix in self._suffixes(k)
-            ]
+            [Direction(program, self._present(suffix, noisy)) for suffix in self._suffixes(k)]
             for k in range(self.num_layers)
         ]
+
+    def _present(self, suffix: str, noisy: bool) -> list[Tensor]:
+        tensors = [getattr(self, p.name + suffix) for p in self.program.parameters]
+        if not noisy or self.weight_dropout == 0:
+            return tensors
+        return drop_weights(self.program, tensors, hidden_to_hidden(self.cell.graph), self.weight_dropout)
 
     def forward(
         self,
         x: Tensor | PackedSequence,
         initial_state: States | None = None,
         lengths: Tensor | Sequence[int] | None = None,
+        **sides: Tensor,
     ) -> tuple[Tensor | PackedSequence, States]:
         """Run over a batch of sequences.
 
@@ -142,34 +168,55 @@ class Recurrent(nn.Module):
                 states. Zeros if it is None.
             lengths: real time steps of each example, in any order, 0 allowed. Steps past the end change nothing, their
                 outputs are 0, the final state is that of the last real step, and the reverse direction starts there.
+            **sides: the cell's side inputs by name, each in the form of x without its last axis: (T, B), (B, T) or
+                (T,). Every layer and direction reads the same. No gradient flows to them.
 
         Returns:
             The output in the form of x with D · H for I, and the final state in the form of `initial_state`.
 
         Raises:
-            ShapeError: shapes, types or lengths do not fit.
+            ShapeError: shapes, types or lengths do not fit; a side input is missing or not the cell's.
         """
         if isinstance(x, PackedSequence):
-            if lengths is not None:
-                raise ShapeError("Recurrent: lengths beside a packed sequence.\n  It knows its lengths.\n  Drop them.")
-            self._check_input(x.data, 2)
-            batch = unpack(x)
-            states = permute(self._start(initial_state, batch.x, 3), x.sorted_indices)
-            output, final = run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
-            return pack(output, batch), self._form(permute(final, x.unsorted_indices))
+            return self._forward_packed(x, initial_state, lengths, sides)
         if not isinstance(x, Tensor):
             raise ShapeError(f"Recurrent: x is a {type(x).__name__}.\n  It is a tensor.\n  Give torch.as_tensor(x).")
         self._check_input(x, 2 if x.dim() == 2 else 3)
+        beside = check_sides(self.cell, sides, x)
         if x.dim() == 2:
             if lengths is not None:
                 raise ShapeError(
                     "Recurrent: lengths beside an unbatched input.\n  It has one length, T.\n  Cut it instead."
                 )
-            output, final = self._run(x.unsqueeze(1), self._start(initial_state, x.unsqueeze(1), 2), None)
+            x, beside = x.unsqueeze(1), [side.unsqueeze(1) for side in beside]
+            output, final = self._run(Batch(x, sides=beside), self._start(initial_state, x, 2))
             return output.squeeze(1), self._form([s.squeeze(1) for s in final])
-        major = x.transpose(0, 1) if self.batch_first else x
-        output, final = self._run(major, self._start(initial_state, major, 3), lengths)
+        if self.batch_first:
+            x, beside = x.transpose(0, 1), [side.transpose(0, 1) for side in beside]
+        valid = None if lengths is None else real_steps(check_lengths(lengths, x), x.shape[0])
+        output, final = self._run(Batch(x, valid, sides=beside), self._start(initial_state, x, 3))
         return output.transpose(0, 1) if self.batch_first else output, self._form(final)
+
+    def _forward_packed(
+        self,
+        x: PackedSequence,
+        initial_state: States | None,
+        lengths: Tensor | Sequence[int] | None,
+        sides: Mapping[str, Tensor],
+    ) -> tuple[PackedSequence, States]:
+        if lengths is not None:
+            raise ShapeError("Recurrent: lengths beside a packed sequence.\n  It knows its lengths.\n  Drop them.")
+        if self.cell.sides or sides:
+            names = ", ".join(self.cell.sides or sides)
+            raise ShapeError(
+                f"Recurrent: side inputs ({names}) beside a packed sequence.\n  It has no place for them.\n"
+                "  Give the padded batch with lengths=…."
+            )
+        self._check_input(x.data, 2)
+        batch = unpack(x)
+        states = permute(self._start(initial_state, batch.x, 3), x.sorted_indices)
+        output, final = self._run(batch, states)
+        return pack(output, batch), self._form(permute(final, x.unsorted_indices))
 
     def stream(self, batch_size: int = 1) -> Stream:
         """Start reading step by step, from a zero state.
@@ -180,11 +227,9 @@ class Recurrent(nn.Module):
         shapes = [(self.num_layers, batch_size, size) for size in self.state_sizes]
         return Stream(self.layers, shapes, self.input_size, self.backend)
 
-    def _run(
-        self, x: Tensor, states: list[Tensor], lengths: Tensor | Sequence[int] | None
-    ) -> tuple[Tensor, list[Tensor]]:
-        valid = None if lengths is None else real_steps(check_lengths(lengths, x), x.shape[0])
-        return run_stack(self.layers(), Batch(x, valid), states, self.dropout, self.training, self.backend)
+    def _run(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        layers = self.layers(noisy=self.training)
+        return run_stack(layers, batch, states, self.dropout, self.training, self.backend, self.locked)
 
     def _form(self, states: list[Tensor]) -> States:
         return states[0] if len(states) == 1 else tuple(states)
@@ -247,6 +292,10 @@ class Recurrent(nn.Module):
             "dropout": 0.0,
             "bidirectional": False,
             "backend": "auto",
+            "locked": False,
+            "recurrent_dropout": 0.0,
+            "weight_dropout": 0.0,
+            "zoneout": 0.0,
             "sizes": {},
         }
         return ", ".join(
@@ -254,7 +303,7 @@ class Recurrent(nn.Module):
         )
 
 
-def _check_options(cell: Cell, num_layers: int, dropout: float) -> None:
+def _check_options(cell: Cell, num_layers: int, dropout: float, locked: bool) -> None:
     if not isinstance(cell, Cell):
         raise ConfigError(
             f"Recurrent: the cell is a {type(cell).__name__}.\n  It is the equations of one time step.\n"
@@ -264,7 +313,25 @@ def _check_options(cell: Cell, num_layers: int, dropout: float) -> None:
         raise ConfigError(
             f"Recurrent: num_layers is {num_layers!r}.\n  It counts layers.\n  Give a whole number from 1."
         )
-    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
-        raise ConfigError(f"Recurrent: dropout is {dropout!r}.\n  It is a chance.\n  Give a number from 0 to 1.")
+    for name in {"self", "x", "initial_state", "lengths"} & set(cell.sides):
+        raise ConfigError(
+            f"Recurrent: a side input of {cell.name} is called {name}.\n"
+            "  They are given by name, beside the layer's own arguments.\n  Give it another name."
+        )
+    if not isinstance(locked, bool):
+        raise ConfigError(
+            f"Recurrent: locked is {locked!r}.\n  It says how dropout acts.\n  Give dropout=… the chance, and True."
+        )
+    check_chance("Recurrent", "dropout", dropout)
     if dropout > 0 and num_layers == 1:
         warnings.warn(f"dropout={dropout} acts between layers, and there is one layer: it does nothing", stacklevel=3)
+
+
+def _check_products(cell: Cell, **rates: float) -> None:
+    """Refuse what acts on hidden-to-hidden matrices where there are none."""
+    for name, rate in rates.items():
+        if check_chance("Recurrent", name, rate) > 0 and not hidden_to_hidden(cell.graph):
+            raise ConfigError(
+                f"Recurrent: {name} is {rate}, and no matrix of {cell.name} multiplies a state.\n"
+                "  It acts on hidden-to-hidden products.\n  Use zoneout, which acts on the states themselves."
+            )

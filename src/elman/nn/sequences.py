@@ -1,6 +1,6 @@
 """Bring batches of sequences into one form: time-major, padded, with the steps that are real."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from elman.errors import ShapeError
-from elman.ops import real_steps
+from elman.expr import Cell
+from elman.ops import real_steps, under_autocast
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,14 @@ class Batch:
         valid: (T, B, 1), which steps are real; None if all are.
         packed: what the batch came as, where it came packed; its examples are then in the packed order.
         rows: the places in (T · B) of the rows of a packed batch, in packed order.
+        sides: the cell's side inputs, in its order, each (T, B, 1).
     """
 
     x: Tensor
     valid: Tensor | None = None
     packed: PackedSequence | None = None
     rows: Tensor | None = None
+    sides: Sequence[Tensor] = ()
 
 
 def unpack(packed: PackedSequence) -> Batch:
@@ -73,6 +76,48 @@ def check_lengths(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
             f"  A length is from 0 to {steps}.\n  Mend it, or pad the input."
         )
     return found.to(x.device)
+
+
+def check_sides(cell: Cell, given: Mapping[str, Tensor], x: Tensor) -> list[Tensor]:
+    """Bring side inputs into the order of their cell.
+
+    Args:
+        cell: names them.
+        given: for each a tensor of the shape of x without its last axis: one number a step and example.
+        x: the input, in any form.
+
+    Returns:
+        Each with a last axis of length 1.
+
+    Raises:
+        ShapeError: one is missing, is not the cell's, or does not fit.
+    """
+    takes = f"takes {', '.join(cell.sides)}" if cell.sides else "takes none"
+    for name in given:
+        if name not in cell.sides:
+            raise ShapeError(f"{cell.name}: there is no side input {name}.\n  The cell {takes}.\n  Drop {name}=….")
+    found = []
+    for name in cell.sides:
+        shape = tuple(x.shape[:-1])
+        if name not in given:
+            raise ShapeError(
+                f"{cell.name}: side input {name} is missing.\n  The cell reads one number of it at every time step.\n"
+                f"  Give {name}=…, of shape {shape}."
+            )
+        side = given[name]
+        if not isinstance(side, Tensor) or side.shape != shape:
+            kind = f"has shape {tuple(side.shape)}" if isinstance(side, Tensor) else f"is a {type(side).__name__}"
+            raise ShapeError(
+                f"{cell.name}: side input {name} {kind}.\n  It is a tensor with one number for each step of x.\n"
+                f"  Give shape {shape}."
+            )
+        if side.device != x.device or not (side.dtype == x.dtype or (side.is_floating_point() and under_autocast(x))):
+            raise ShapeError(
+                f"{cell.name}: side input {name} is {side.dtype} on {side.device}, x is {x.dtype} on {x.device}.\n"
+                f"  They must agree.\n  Give {name}.to(x)."
+            )
+        found.append(side.to(x.dtype).unsqueeze(-1))
+    return found
 
 
 def permute(states: Sequence[Tensor], order: Tensor | None) -> list[Tensor]:

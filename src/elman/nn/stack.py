@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from elman import ops
 from elman.autodiff.program import Program
 from elman.backends import select
+from elman.nn.masks import draw_masks, drop_locked
 from elman.nn.sequences import Batch
 
 
@@ -28,16 +29,18 @@ def run_stack(
     dropout: float,
     training: bool,
     backend: str,
+    locked: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:
     """Run stacked layers over a batch.
 
     Args:
         layers: from the input upwards; a second direction runs from the last time step to the first.
-        batch: time-major input.
+        batch: time-major input, and side inputs, which every layer and direction reads.
         states: for each state (L·D, B, its size), index layer · D + direction.
         dropout: chance for each element of an output to be zeroed on its way to the next layer.
         training: whether dropout applies.
         backend: what the layer asks for.
+        locked: whether that dropout zeroes the same elements at all time steps.
 
     Returns:
         The output of the last layer (T, B, D · size of the first state) and the final states, like `states`.
@@ -48,14 +51,14 @@ def run_stack(
         outputs = []
         for d, direction in enumerate(directions):
             start = [state[k * len(directions) + d] for state in states]
-            output, end = ops.run(
-                direction.program, runner, x, start, direction.parameters, batch.valid, reverse=d == 1
-            )
+            program = direction.program
+            sides = [*batch.sides, *draw_masks(program, x, start)]
+            output, end = ops.run(program, runner, x, start, direction.parameters, batch.valid, d == 1, sides)
             outputs.append(output)
             final.append(end)
         x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
         if training and dropout > 0 and k < len(layers) - 1:
-            x = _drop(x, batch.rows, dropout)
+            x = drop_locked(x, dropout) if locked else _drop(x, batch.rows, dropout)
     return x, [torch.stack([end[i] for end in final]) for i in range(len(states))]
 
 

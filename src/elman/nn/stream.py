@@ -8,16 +8,17 @@ from torch import Tensor
 from elman.backends import select
 from elman.backends.inputs import Inputs
 from elman.errors import ConfigError, ShapeError
+from elman.nn.sequences import check_sides
 from elman.nn.stack import Direction
 
 States = Tensor | tuple[Tensor, ...]
 
 
 class Stream:
-    """Keep the state of a recurrent layer between single time steps. No gradient is recorded, no dropout applied.
+    """Keep the state of a recurrent layer between single time steps. No gradient is recorded, nothing is dropped.
 
     Args:
-        layers: gives the stacked layers, one direction each, with their present parameters.
+        layers: gives the stacked layers as in evaluation, one direction each, with their present parameters.
         shapes: for each state, its shape (L, B, its size).
         input_size: length of an input vector.
         backend: what the layer asks for.
@@ -73,17 +74,18 @@ class Stream:
         self._states = [s.detach().clone() for s in given]
 
     @torch.no_grad()
-    def step(self, x: Tensor) -> Tensor:
+    def step(self, x: Tensor, **sides: Tensor) -> Tensor:
         """Read one time step.
 
         Args:
             x: (B, I).
+            **sides: the cell's side inputs by name, each (B,).
 
         Returns:
             The output of this time step, (B, size of the first state).
 
         Raises:
-            ShapeError: x has another shape.
+            ShapeError: x or a side input has another shape, or one is missing.
         """
         expected = (self._shapes[0][1], self._input_size)
         if x.shape != expected:
@@ -99,9 +101,11 @@ class Stream:
                 "  Convert x; after converting the layer, start a new stream."
             )
         runner = select(self._backend)
+        layers = self._layers()
+        beside = check_sides(layers[0][0].program.cell, sides, x)
         new: list[list[Tensor]] = []
-        for k, (direction,) in enumerate(self._layers()):
-            inputs = Inputs(x, [s[k] for s in self._states], direction.parameters)
+        for k, (direction,) in enumerate(layers):
+            inputs = Inputs(x, [s[k] for s in self._states], direction.parameters, sides=beside)
             new.append(runner.run_step(direction.program, inputs))
             x = new[-1][0]
         self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]

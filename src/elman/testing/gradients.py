@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from elman.autodiff.noise import NONE, Noise
 from elman.autodiff.program import Program, derive, schedule
 from elman.backends import reference
 from elman.backends.inputs import Inputs
 from elman.errors import ElmanError
 from elman.expr import Cell, Graph, Node
+from elman.nn.masks import draw_masks
 from elman.ops import real_steps
 
 # With this step, central differences are off by 1e-10 from the third derivative, and by ROUNDING · |L| from rounding.
@@ -56,21 +58,24 @@ class _Case:
     reverse: bool
     d_output: Tensor
     d_final: list[Tensor]
+    sides: list[Tensor]
 
     def inputs(self, tensors: dict[str, Tensor]) -> Inputs:
         x, *rest = tensors.values()
         count = len(self.program.states)
-        return Inputs(x, rest[:count], rest[count:], self.valid, self.reverse)
+        return Inputs(x, rest[:count], rest[count:], self.valid, self.reverse, self.sides)
 
 
-def check_gradients(cell: Cell, *, seed: int = 0, tolerance: float = 1e-6) -> GradientReport:
+def check_gradients(cell: Cell, *, noise: Noise = NONE, seed: int = 0, tolerance: float = 1e-6) -> GradientReport:
     """Check every gradient of a cell against central differences in float64.
 
     Shapes are random primes, initial states and upstream gradients random, lengths random with 0 and T among them; both
-    directions are checked. A number whose perturbation changes the outcome of a comparison in the equations is skipped.
+    directions are checked. Side inputs are random and positive, masks are drawn once. A number whose perturbation
+    changes the outcome of a comparison in the equations is skipped.
 
     Args:
         cell: what to check.
+        noise: check the equations with these masks in them, see :mod:`elman.autodiff.noise`.
         seed: of everything random.
         tolerance: largest ‖mirror − differences‖ / ‖differences‖ of a tensor; what rounding may do to the differences
             of a tensor with a tiny gradient is allowed for.
@@ -81,7 +86,7 @@ def check_gradients(cell: Cell, *, seed: int = 0, tolerance: float = 1e-6) -> Gr
     Raises:
         GradientError: a gradient is wrong, or a value is not finite.
     """
-    program = derive(cell)
+    program = derive(cell, noise=noise)
     errors: dict[str, float] = {}
     checked = skipped = 0
     for reverse in (False, True):
@@ -130,9 +135,12 @@ def _draw(cell: Cell, program: Program, source: random.Random, reverse: bool) ->
     lengths = [steps, 0, source.randrange(1, steps)]
     source.shuffle(lengths)
     valid = real_steps(torch.tensor(lengths), steps)
-    return _Case(
-        program, tensors, valid, lengths, reverse, normal(steps, batch, shapes[0]), [normal(batch, n) for n in shapes]
-    )
+    d_output, d_final = normal(steps, batch, shapes[0]), [normal(batch, n) for n in shapes]
+    sides = [0.1 + normal(steps, batch, 1).abs() for _ in cell.sides]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(source.getrandbits(32))
+        sides += draw_masks(program, d_output, d_final)
+    return _Case(program, tensors, valid, lengths, reverse, d_output, d_final, sides)
 
 
 def _mirror(case: _Case) -> dict[str, Tensor]:
@@ -251,7 +259,8 @@ def _steps(case: _Case, order: list[int], moved: dict[int, dict[str, Tensor]]) -
     for t in order:
         valid = None if case.valid is None else case.valid[t : t + 1]
         parameters = case.inputs(moved.get(t, case.tensors)).parameters
-        inputs = Inputs(whole.x[t : t + 1], states, parameters, valid, case.reverse)
+        sides = [side[t : t + 1] for side in whole.sides]
+        inputs = Inputs(whole.x[t : t + 1], states, parameters, valid, case.reverse, sides)
         output, final, saved = reference.run_forward(case.program, inputs)
         steps.append(_Step(t, inputs, output, final, saved))
         states = final

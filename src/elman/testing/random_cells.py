@@ -51,10 +51,18 @@ BINARY: list[Callable[[Expr, Expr], Expr]] = [
     lambda a, b: where(a <= 0.1, b, a * 0.25),
     lambda a, b: sigmoid(a) * b,
 ]
+# A vector, a side input, and a parameter.
+Beside = Callable[[Expr, Expr, Expr], Expr]
+BESIDE: list[Beside] = [
+    lambda a, gap, v: a * sigmoid(v * gap),
+    lambda a, gap, v: a + v * tanh(gap),
+    lambda a, gap, v: where(gap > 0.5, a, v * a),
+    lambda a, gap, v: exp(-softplus(a + v) * softplus(gap)),
+]
 
 
 def random_cell(seed: int) -> Cell:
-    """Draw a cell: one to three states, some of a size of their own, several stages, any primitive.
+    """Draw a cell: one to three states, some of a size of their own, side inputs, several stages, any primitive.
 
     Args:
         seed: the same seed gives the same cell.
@@ -67,24 +75,32 @@ def random_cell(seed: int) -> Cell:
     """
     draw = random.Random(seed)  # noqa: S311 - the same cell must come back
     states = ["h", "c", "m"][: draw.choice([1, 1, 2, 2, 3])]
-    return trace(_Grammar(draw, states), f"random_{seed}", "x", states, ["W", "v"], doc=f"Random cell {seed}.")
+    # their own source, so that a cell without side inputs is the one that its seed has always given
+    beside = random.Random(f"{seed} beside")  # noqa: S311 - the same cell must come back
+    sides = ["dt", "age"][: beside.choice([0, 0, 0, 1, 2])]
+    grammar = _Grammar(draw, states, [beside.choice(BESIDE) for _ in sides])
+    return trace(grammar, f"random_{seed}", "x", states, ["W", "v"], sides=sides, doc=f"Random cell {seed}.")
 
 
 class _Grammar:
     """Write one step's equations with random choices."""
 
-    def __init__(self, draw: random.Random, states: list[str]) -> None:
+    def __init__(self, draw: random.Random, states: list[str], beside: list[Beside]) -> None:
         self.draw = draw
         self.own = [s for s in states if draw.random() < 0.3]  # states whose size is their own
         self.states = states
+        self.beside = beside  # what is done with each side input
         self.count = 0
 
-    def __call__(self, x: Expr, *before: Expr, W: Expr, v: Expr) -> tuple[Expr, ...]:
+    def __call__(self, x: Expr, *rest: Expr, W: Expr, v: Expr) -> tuple[Expr, ...]:
+        gaps, before = rest[: len(self.beside)], rest[len(self.beside) :]
         self.x, self.matrices, self.vectors = x, W, v
         self.known = [x, *before]
         self.wide = [value for name, value in zip(self.states, before, strict=True) if name not in self.own]
         self.mixed = not self.own and self.draw.random() < 0.1  # uses x elementwise, which ties I to H
         shared = tanh(self.product(x) + self.product(before[-1]) + self.vector())
+        for follow, gap in zip(self.beside, gaps, strict=True):
+            shared = follow(shared, gap, self.vector())
         for _ in range(self.draw.randrange(1, 3)):
             self.wide.append(shared)
             shared = self.draw.choice(BINARY)(shared, self.vector_of_depth(self.draw.randrange(1, 4)))

@@ -1,0 +1,138 @@
+"""Draw every mask of a recurrent layer: all of its chance is here, before the time loop, from torch's generator.
+
+A program says which masks it reads (:mod:`elman.autodiff.noise`); backends are given the masks and draw nothing, so the
+same seed gives the same masks on all of them. In evaluation nothing is drawn.
+
+>>> import torch
+>>> x = torch.ones(4, 2, 3)
+>>> y = LockedDropout(0.5)(x)
+>>> bool((y == y[0]).all())
+True
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elman.autodiff.noise import Noise, dropout_mask, zoneout_mask
+from elman.autodiff.program import Program
+from elman.errors import ConfigError, ShapeError
+from elman.expr import Cell, Parameter
+from elman.expr.roles import multiplied_states
+
+
+def draw_masks(program: Program, x: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
+    """Draw the masks that a program reads, for one layer in one direction.
+
+    Args:
+        program: says which, and at what rates.
+        x: (T, B, I), gives the extent, type and device.
+        states: initial states, each (B, its size).
+
+    Returns:
+        In the order of the program's side inputs behind the cell's own, each (T, B, size of its state). A mask of
+        recurrent dropout is 0, or 1 / (1 − p), and the same at all time steps; one of zoneout is 1 with chance p.
+    """
+    steps, batch = x.shape[:2]
+    sizes = {name: state.shape[-1] for name, state in zip(program.states, states, strict=True)}
+    masks: dict[str, Tensor] = {}
+    for state, rate in program.noise.recurrent_dropout:
+        held = F.dropout(x.new_ones(batch, sizes[state]), rate)
+        masks[dropout_mask(state)] = held.expand(steps, batch, sizes[state])
+    if program.noise.drawn:
+        for state, rate in program.noise.zoneout:
+            masks[zoneout_mask(state)] = x.new_empty(steps, batch, sizes[state]).bernoulli_(rate)
+    return [masks[name] for name in program.sides[len(program.cell.sides) :]]
+
+
+def drop_weights(program: Program, tensors: Sequence[Tensor], members: Collection[str], rate: float) -> list[Tensor]:
+    """Drop single weights: DropConnect (Wan et al. 2013, section 3).
+
+    On hidden-to-hidden matrices, once for all time steps, as Merity et al. 2018 (section 2) have it. What stays is
+    scaled by 1 / (1 − rate), so that a product keeps its expectation.
+
+    Args:
+        program: says how members are stacked.
+        tensors: the stacked tensors, in the program's order.
+        members: the matrices of which elements are dropped.
+        rate: chance for an element to become 0.
+    """
+
+    def drop(parameter: Parameter, whole: Tensor) -> Tensor:
+        if not any(member in members for member in parameter.members):
+            return whole
+        parts = zip(parameter.members, whole.chunk(len(parameter.members)), strict=True)
+        return torch.cat([F.dropout(part, rate) if member in members else part for member, part in parts])
+
+    return [drop(parameter, whole) for parameter, whole in zip(program.parameters, tensors, strict=True)]
+
+
+def drop_locked(x: Tensor, rate: float) -> Tensor:
+    """Drop the same elements of x (T, B, n) at all time steps, others for each example."""
+    return x * F.dropout(x.new_ones(1, *x.shape[1:]), rate)
+
+
+class LockedDropout(nn.Module):
+    """Drop the same elements at all time steps (Gal & Ghahramani 2016, section 4; Merity et al. 2018, section 4.2).
+
+    Args:
+        p: chance for an element to be zeroed in training; what stays is scaled by 1 / (1 − p).
+
+    Raises:
+        ConfigError: p is not a chance.
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        self.p = check_chance("LockedDropout", "p", p)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop from x (T, B, n); in evaluation x is given back.
+
+        Raises:
+            ShapeError: x has not three axes.
+        """
+        if x.dim() != 3:
+            raise ShapeError(
+                f"LockedDropout: x has shape {tuple(x.shape)}.\n  It is time-major, (T, B, n).\n"
+                "  Give x.transpose(0, 1) where the batch comes first, x.unsqueeze(1) for one sequence."
+            )
+        return drop_locked(x, self.p) if self.training and self.p > 0 else x
+
+    def extra_repr(self) -> str:
+        """Show the chance."""
+        return f"p={self.p}"
+
+
+def choose_noise(cell: Cell, recurrent_dropout: float, zoneout: float | Mapping[str, float]) -> Noise:
+    """Bring the options of a layer into the form of a program's noise.
+
+    Args:
+        cell: has the states.
+        recurrent_dropout: chance, of every state that a hidden-to-hidden matrix multiplies.
+        zoneout: of every state, or by name.
+
+    Raises:
+        ConfigError: a rate of zoneout is not a chance; names are checked where the noise's program is derived.
+    """
+    rates = zoneout if isinstance(zoneout, Mapping) else dict.fromkeys(cell.states, zoneout)
+    for state, rate in rates.items():
+        check_chance("Recurrent", f"zoneout of {state}" if rates is zoneout else "zoneout", rate)
+    hidden = multiplied_states(cell.graph) if recurrent_dropout > 0 else ()
+    return Noise(
+        tuple((state, float(recurrent_dropout)) for state in hidden),
+        tuple((state, float(rate)) for state, rate in rates.items() if rate > 0),
+    )
+
+
+def check_chance(where: str, name: str, value: float) -> float:
+    """Check that an option is a chance, and give it as a float.
+
+    Raises:
+        ConfigError: it is no number from 0 to 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ConfigError(f"{where}: {name} is {value!r}.\n  It is a chance.\n  Give a number from 0 to 1.")
+    return float(value)

@@ -1,0 +1,68 @@
+"""Penalise what a recurrent layer does: large outputs, and outputs that jump from step to step.
+
+Both are added to a loss with a small factor (Merity, McCann & Socher 2017, eqs 1–2). The paper writes an L2 norm; these
+are means of squares over elements, which is what its authors' code adds.
+
+>>> import torch
+>>> output = torch.tensor([1.0, 3.0, 0.0]).view(3, 1, 1)
+>>> float(activation_penalty(output, lengths=[2])), float(temporal_activation_penalty(output, lengths=[2]))
+(5.0, 4.0)
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from elman.errors import ShapeError
+from elman.nn.sequences import check_lengths
+from elman.ops import real_steps
+
+
+def activation_penalty(output: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
+    """Give the mean square of an output over its real steps.
+
+    Args:
+        output: (T, B, n), in the paper after dropout.
+        lengths: real time steps of each example; None if all are.
+
+    Returns:
+        A number; 0 where there is no real step.
+
+    Raises:
+        ShapeError: the output has not three axes, or the lengths do not fit.
+    """
+    return _mean_square(output, _valid(output, lengths))
+
+
+def temporal_activation_penalty(output: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
+    """Give the mean square of the differences between an output's consecutive real steps.
+
+    Args:
+        output: (T, B, n), in the paper before dropout.
+        lengths: real time steps of each example; None if all are.
+
+    Returns:
+        A number; 0 where no example has two real steps.
+
+    Raises:
+        ShapeError: the output has not three axes, or the lengths do not fit.
+    """
+    valid = _valid(output, lengths)
+    return _mean_square(output[1:] - output[:-1], None if valid is None else valid[1:])
+
+
+def _valid(output: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor | None:
+    if output.dim() != 3:
+        raise ShapeError(
+            f"penalty: the output has shape {tuple(output.shape)}.\n  It is time-major, (T, B, n).\n"
+            "  Give output.transpose(0, 1) where the batch comes first, output.unsqueeze(1) for one sequence."
+        )
+    return None if lengths is None else real_steps(check_lengths(lengths, output), len(output))
+
+
+def _mean_square(values: Tensor, valid: Tensor | None) -> Tensor:
+    if valid is None:
+        return values.square().sum() / max(values.numel(), 1)
+    real = torch.where(valid, values, values.new_zeros(()))
+    return real.square().sum() / (valid.sum() * values.shape[-1]).clamp(min=1)
