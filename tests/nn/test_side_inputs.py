@@ -1,0 +1,220 @@
+"""Side inputs of a layer: gaps that matter, in every form of a batch, and what is refused."""
+
+import copy
+import pickle
+from itertools import pairwise
+
+import pytest
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from elman import cell, cells, ops, sigmoid, tanh
+from elman.autodiff import derive
+from elman.backends import reference
+from elman.errors import ConfigError, ShapeError
+from elman.nn import LSTM, Recurrent
+from tolerances import assert_close
+
+T, B, I, H = 5, 3, 7, 11
+
+
+@cell
+def two_sided(x, dt, age, /, h, c, *, W, U, rate):
+    """Two side inputs, which must not be confused, and two states."""
+    c = sigmoid(-rate * dt) * c + tanh(W.c @ x + U.c @ h) * age
+    return tanh(W.h @ x + c) - h / (1 + age * age), c
+
+
+EVERY = pytest.mark.parametrize("chosen", [cells.cfc, two_sided], ids=lambda c: c.name)
+
+
+def build(chosen, *args, **options):
+    layer = Recurrent(chosen, I, H, *args, dtype=torch.float64, **options)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    return layer
+
+
+def gaps(chosen, *shape):
+    return {name: 0.1 + 2 * torch.rand(shape, dtype=torch.float64) for name in chosen.sides}
+
+
+def listed(states):
+    return [states] if isinstance(states, torch.Tensor) else list(states)
+
+
+def start(layer):
+    rows = layer.num_layers * (2 if layer.bidirectional else 1)
+    states = [torch.randn(rows, B, n, dtype=torch.float64, requires_grad=True) for n in layer.state_sizes]
+    return states[0] if len(states) == 1 else tuple(states)
+
+
+def cut(states, b):
+    found = [s[:, b] for s in listed(states)]
+    return found[0] if isinstance(states, torch.Tensor) else tuple(found)
+
+
+@EVERY
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_lengths_equal_running_every_example_alone_gradients_included(chosen, bidirectional):
+    layer = build(chosen, 2, bidirectional=bidirectional)
+    lengths, sides = [3, 5, 0], gaps(chosen, T, B)
+    x = torch.randn(T, B, I, dtype=torch.float64, requires_grad=True)
+    initial = start(layer)
+    output, final = layer(x, initial, lengths, **sides)
+    upstream = [torch.randn_like(v) for v in (output, *listed(final))]
+    wrt = [x, *listed(initial), *layer.parameters()]
+    together = torch.autograd.grad([output, *listed(final)], wrt, upstream)
+    values, directions = [], []
+    for b, n in enumerate(lengths):
+        alone, end = layer(x[:n, b], cut(initial, b), **{name: s[:n, b] for name, s in sides.items()})
+        assert_close(f"output {b}", output[:n, b].detach(), alone.detach())
+        for found, right in zip(listed(final), listed(end), strict=True):
+            assert_close(f"final state {b}", found[:, b].detach(), right.detach())
+        values += [alone, *listed(end)]
+        directions += [upstream[0][:n, b], *(d[:, b] for d in upstream[1:])]
+    apart = torch.autograd.grad(values, wrt, directions)
+    for index, (one, other) in enumerate(zip(together, apart, strict=True)):
+        assert_close(f"gradient {index}", one, other)
+
+
+@EVERY
+def test_streaming_equals_the_whole(chosen):
+    layer, sides = build(chosen, 2), gaps(chosen, T, B)
+    x = torch.randn(T, B, I, dtype=torch.float64)
+    whole, final = layer(x, **sides)
+    stream = layer.stream(batch_size=B)
+    for t in range(T):
+        assert_close(f"step {t}", stream.step(x[t], **{n: s[t] for n, s in sides.items()}), whole[t].detach())
+    for found, right in zip(listed(stream.state), listed(final), strict=True):
+        assert_close("state", found, right.detach())
+
+
+@EVERY
+def test_batch_first_and_unbatched_inputs_give_the_same_numbers(chosen):
+    layer, sides = build(chosen, 2, bidirectional=True), gaps(chosen, T, B)
+    x, initial = torch.randn(T, B, I, dtype=torch.float64), start(layer)
+    output, _ = layer(x, initial, **sides)
+    layer.batch_first = True
+    swapped, _ = layer(x.transpose(0, 1), initial, **{n: s.T for n, s in sides.items()})
+    assert_close("batch-first output", swapped.transpose(0, 1).detach(), output.detach())
+    alone, _ = layer(x[:, 1], cut(initial, 1), **{n: s[:, 1] for n, s in sides.items()})
+    assert_close("unbatched output", alone.detach(), output[:, 1].detach())
+
+
+def test_a_stack_reads_the_same_gaps_in_every_layer():
+    layer, sides = build(cells.cfc, 2), gaps(cells.cfc, T, B)
+    x = torch.randn(T, B, I, dtype=torch.float64)
+    read = x
+    for k, size in enumerate((I, H)):
+        single = Recurrent(cells.cfc, size, H, dtype=torch.float64)
+        single.load_state_dict({f"{n}_l0": getattr(layer, f"{n}_l{k}") for n in "WUb"})
+        read, _ = single(read, **sides)
+    assert_close("output", layer(x, **sides)[0].detach(), read.detach())
+
+
+def test_irregular_gaps_matter_from_the_step_on_at_which_they_differ():
+    layer, x = build(cells.cfc), torch.randn(T, B, I, dtype=torch.float64)
+    regular = torch.ones(T, B, dtype=torch.float64)
+    irregular = regular.clone()
+    irregular[2] = 3.0
+    one, other = layer(x, dt=regular)[0], layer(x, dt=irregular)[0]
+    assert torch.equal(one[:2], other[:2])
+    assert all((one[t] - other[t]).abs().min() > 0 for t in range(2, T))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_nan_in_the_padding_of_a_gap_reaches_no_value_and_no_gradient(bidirectional):
+    layer = build(two_sided, 2, bidirectional=bidirectional)
+    lengths, sides = [3, 0, 5], gaps(two_sided, T, B)
+    x = torch.randn(T, B, I, dtype=torch.float64)
+    results = []
+    for filler in (0.25, float("nan"), float("inf")):
+        padding = torch.arange(T)[:, None] >= torch.tensor(lengths)
+        filled = {n: s.masked_fill(padding, filler) for n, s in sides.items()}
+        layer.zero_grad()
+        output, (h, c) = layer(x, None, lengths, **filled)
+        (output.sum() + h.sum() + c.square().sum()).backward()
+        results.append([output, h, c, *(p.grad.clone() for p in layer.parameters())])
+    for one, other in pairwise(results):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_second_derivatives_flow_around_a_gap():
+    layer = build(cells.cfc, bidirectional=True)
+    x = torch.randn(2, 2, I, dtype=torch.float64, requires_grad=True)
+    dt = torch.rand(2, 2, dtype=torch.float64)
+    assert torch.autograd.gradgradcheck(lambda v: layer(v, None, [2, 1], dt=dt)[0], (x,))
+
+
+def test_a_side_input_may_change_no_value_after_the_forward_pass():
+    layer, dt = build(cells.cfc), torch.rand(T, B, dtype=torch.float64)
+    output, _ = layer(torch.randn(T, B, I, dtype=torch.float64), dt=dt)
+    dt.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        output.sum().backward()
+
+
+def test_a_gap_runs_under_autocast_and_in_lower_precision():
+    layer, x, dt = Recurrent(cells.cfc, I, H), torch.randn(T, B, I), torch.rand(T, B)
+    expected = layer(x, dt=dt)[0].detach()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output, _ = layer(x, dt=dt)
+        mixed, _ = layer(x.bfloat16(), dt=dt)
+    assert output.dtype == mixed.dtype == torch.bfloat16
+    assert_close("output", output.float().detach(), expected, allowed=3e-2)
+    assert_close("output", mixed.float().detach(), expected, allowed=3e-2)
+
+
+def test_a_layer_with_side_inputs_can_be_copied_and_pickled():
+    layer, x, sides = build(two_sided, 2), torch.randn(T, B, I, dtype=torch.float64), gaps(two_sided, T, B)
+    expected = layer(x, **sides)[0]
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(other(x, **sides)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("sides", "message"),
+    [
+        (lambda dt: {}, r"side input dt is missing[\s\S]*Give dt=…, of shape \(5, 3\)"),
+        (lambda dt: {"dt": dt, "gap": dt}, r"there is no side input gap[\s\S]*The cell takes dt"),
+        (lambda dt: {"dt": dt.T}, r"dt has shape \(3, 5\)[\s\S]*Give shape \(5, 3\)"),
+        (lambda dt: {"dt": dt[..., None]}, r"dt has shape \(5, 3, 1\)"),
+        (lambda dt: {"dt": 0.5}, "dt is a float"),
+        (lambda dt: {"dt": dt.float()}, r"Give dt\.to\(x\)"),
+        (lambda dt: {"dt": dt.to("meta")}, "dt is torch.float64 on meta"),
+        (lambda dt: {"dt": dt.requires_grad_()}, r"No gradient flows to it[\s\S]*dt\.detach\(\)"),
+    ],
+)
+def test_side_inputs_that_do_not_fit_are_refused(sides, message):
+    layer = build(cells.cfc)
+    x, dt = torch.randn(T, B, I, dtype=torch.float64), torch.rand(T, B, dtype=torch.float64)
+    with pytest.raises(ShapeError, match=message):
+        layer(x, **sides(dt))
+
+
+def test_side_inputs_where_none_can_be_are_refused():
+    x, dt = torch.randn(T, B, I, dtype=torch.float64), torch.rand(T, B, dtype=torch.float64)
+    with pytest.raises(ShapeError, match=r"there is no side input dt[\s\S]*takes none"):
+        build(cells.gru)(x, dt=dt)
+    packed = pack_padded_sequence(x, [5, 4, 1])
+    for layer, sides in ((build(cells.cfc), {"dt": dt}), (build(cells.cfc), {}), (build(cells.gru), {"dt": dt})):
+        with pytest.raises(ShapeError, match=r"side inputs \(dt\) beside a packed sequence[\s\S]*lengths="):
+            layer(packed, **sides)
+    stream = build(cells.cfc).stream(B)
+    with pytest.raises(ShapeError, match=r"Give dt=…, of shape \(3,\)"):
+        stream.step(x[0])
+    with pytest.raises(ShapeError, match="there is no side input dt"):
+        LSTM(I, H).double().stream(B).step(x[0], dt=dt[0])
+
+
+def test_a_side_input_that_is_called_as_an_argument_of_forward_is_refused():
+    named = cell(lambda u, lengths, /, h, *, W: tanh(W @ u) * lengths + h)
+    with pytest.raises(ConfigError, match="a side input of <lambda> is called lengths"):
+        Recurrent(named, I, H)
+
+
+def test_an_operation_is_given_every_side_input():
+    program = derive(cells.cfc)
+    with pytest.raises(ValueError, match="zip"):
+        ops.run(program, reference, torch.randn(T, B, I), [torch.randn(B, H)], [])
