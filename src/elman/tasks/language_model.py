@@ -66,7 +66,7 @@ class LanguageModel(nn.Module):
         zoneout: float = 0.0,
     ) -> None:
         super().__init__()
-        if getattr(cell,'sides',()):
+        if cell.sides:
             raise ConfigError(
                 f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and a text has no "
                 "such numbers. Choose another cell."
@@ -80,6 +80,10 @@ class LanguageModel(nn.Module):
             layers,
             dropout=dropout if layers > 1 else 0.0,
             sizes=sizes,
+            locked=locked,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
         )
         self.embedding_dropout = embedding_dropout
         self.input_dropout: nn.Module = LockedDropout(input_dropout) if locked else nn.Dropout(input_dropout)

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.errors import CellError, ConfigError, DataError, ElmanError
 from elman.expr import Cell
@@ -298,13 +298,14 @@ class TrainedModel:
         return f"This model writes as one of its classes: {', '.join(self.classes)}. {remedy}"
 
 
-class _Conditioned:
+class _Conditioned(nn.Module):
     """Read as one class."""
 
     def __init__(self, module: LanguageModel, given: int | None) -> None:
+        super().__init__()
         self._module, self._given = module, given
 
-    def __call__(self, numbers: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, numbers: Tensor, state: Any = None) -> Any:
         given = None if self._given is None else torch.full_like(numbers, self._given)
         return self._module(numbers, state, given=given)
 
