@@ -8,7 +8,7 @@ from rich.console import Console
 from elman.tasks.progress import ConsoleProgress, Moment, QuietProgress, printable, show_progress
 
 MOMENT = Moment(
-    epoch=3, update=250, share=0.42, seconds_left=83.0, loss=1.5, characters_per_second=31_246.0, gradient_norm=0.845
+    epoch=3, update=250, share=0.42, seconds_left=83.0, loss=1.5, units_per_second=31_246.0, gradient_norm=0.845
 )
 WORDS = ["42% 1:23 left", "loss 1.500", "2.164 bits/char", "31.2k char/s", "|grad| 0.84", "epoch 3"]
 

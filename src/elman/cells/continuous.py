@@ -5,7 +5,7 @@ from elman.expr import cell, sigmoid, tanh
 
 @cell
 def cfc(x, dt, /, h, *, W, U, b):
-    """Closed-form continuous-time cell; dt is the time since the last step (Hasani et al. 2022, the gated closed form).
+    """Closed-form continuous-time cell; dt is the time since the last step (Hasani et al. 2022, gated closed form).
 
     The paper's f, g and h are here one layer each, f the identity, the other two tanh; its h is called k, since h is
     the state. Left out: the backbone, layers that the three share before they part.

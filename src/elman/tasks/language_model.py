@@ -117,20 +117,21 @@ class LanguageModel(nn.Module):
             with_output: return two values more, the output (T, B, n) as the readout sees it, dropped out, and whole:
                 the penalties on activations are of these.
         """
-        output, final_state = self.recurrent(self.embed(numbers, given), state, lengths)
+        embedded = self.input_dropout(self.embed(numbers, given))
+        output, final_state = self.recurrent(embedded, state, lengths)
         dropped = self.dropout(output)
         logits = self.read_out(dropped)
         return (logits, final_state, dropped, output) if with_output else (logits, final_state)
 
     def embed(self, numbers: Tensor, given: Tensor | None = None) -> Tensor:
-        """Turn units (…) and their classes into vectors (…, embedding), dropped out in training."""
+        """Turn units (…) and their classes into vectors (…, embedding); in training some units become 0."""
         embedded = self.embedding(numbers)
         if self.training and self.embedding_dropout > 0:
             kept = F.dropout(torch.ones_like(self.embedding.weight[:, :1]), self.embedding_dropout)
             embedded = embedded * kept[numbers]
         if self.given is not None:
             embedded = embedded + self.given(given)
-        return self.input_dropout(embedded)
+        return embedded
 
     def read_out(self, output: Tensor) -> Tensor:
         """Turn outputs (…, n) into logits (…, V)."""
