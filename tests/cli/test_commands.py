@@ -87,7 +87,7 @@ def test_every_option_reaches_the_recipe(elman, monkeypatch):
         "hidden": 3, "layers": 2, "embedding": 4, "dropout": 0.5, "window": 6, "batch": 7, "validation": 0.25,
         "epochs": 8, "time_budget": "9s", "optimizer": "sgd", "learning_rate": 0.75, "weight_decay": 0.125,
         "clip_norm": 10.0, "clip_value": 11.0, "patience": 12, "seed": 13, "precision": "64", "device": "auto",
-        "sample_every": 14,
+        "sample_every": 14, "schedule": "step", "decay": 0.25, "decay_from": 15, "accumulate": 16,
     }  # fmt: skip
     line = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
     assert elman("train", "generate", "a", "b", "--cell", "gru", "--size", "h=5", *line).code == 2
