@@ -15,6 +15,10 @@ PRIMITIVES = "tests/expr/test_primitives.py"
 SCHEDULES = "tests/tasks/test_schedules.py"
 REORDER = "tests/tasks/test_reorder.py"
 INTERACTIVE = "tests/tasks/test_interactive.py"
+ZOO = "tests/cells/test_zoo.py"
+INIT = "tests/nn/test_init.py"
+ROLES = "tests/expr/test_roles.py"
+LATEX = "tests/expr/test_latex.py"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Fault:
 
 _GRU_RESET = "    r = sigmoid(weight_ih.r @ x + bias_ih.r + weight_hh.r @ h + bias_hh.r)\n"
 _GRU_UPDATE = "    z = sigmoid(weight_ih.z @ x + bias_ih.z + weight_hh.z @ h + bias_hh.z)\n"
+_LEM_Z = "    z = (1 - delta_z) * z + delta_z * tanh(W.z @ y + V.z @ u + b.z)\n"
+_LEM_Y = "    y = (1 - delta_y) * y + delta_y * tanh(W.y @ z + V.y @ u + b.y)\n"
 
 FAULTS = (
     Fault(
@@ -204,7 +210,7 @@ FAULTS = (
     Fault(
         "accumulated batches count alike, whatever their size",
         "tasks/training.py",
-        "loss * (characters / first)",
+        "loss * (units / first)",
         "loss",
         tests=SCHEDULES,
         only="accumulated",
@@ -280,5 +286,69 @@ FAULTS = (
         "if text != self._text and not self._problem:",
         tests=INTERACTIVE,
         only="cannot_read",
+    ),
+    Fault(
+        "long expressive memory shows the old z to y",
+        "cells/long_expressive_memory.py",
+        _LEM_Z + _LEM_Y,
+        _LEM_Y + _LEM_Z,
+        tests=ZOO,
+        only="computes_what_its_paper_says and lem",
+    ),
+    Fault(
+        "a gate that overwrites gets the forget bias of one that keeps",
+        "expr/retention.py",
+        "1 if weight[gate] > 0 else -1,",
+        "1,",
+        tests=INIT,
+        only="decides_what_share and mgu",
+    ),
+    Fault(
+        "the second bias of a gate keeps its random value",
+        "nn/init.py",
+        "        other.zero_()\n",
+        "        pass\n",
+        tests=INIT,
+        only="decides_what_share and GRU",
+    ),
+    Fault(
+        "a number that is added to a bias is forgotten",
+        "nn/init.py",
+        "first.copy_(value - gate.offset)",
+        "first.copy_(value)",
+        tests=INIT,
+        only="a_number_that_the_equations_add",
+    ),
+    Fault(
+        "the gates of a stacked matrix share one orthogonal matrix, cut into pieces",
+        "nn/init.py",
+        "            member.copy_(nn.init.orthogonal_(fresh, gain))\n",
+        "            nn.init.orthogonal_(direction.tensors[name.split('.')[0]], gain)\n",
+        tests=INIT,
+        only="becomes_orthogonal and gru",
+    ),
+    Fault(
+        "a matrix that waits for a reset state is not taken for hidden-to-hidden",
+        "expr/roles.py",
+        'if graph.nodes[current].op == "mul" and current not in whole:',
+        "if False:",
+        tests=ROLES,
+        only="hidden_to_hidden and mgu",
+    ),
+    Fault(
+        "LaTeX loses the brackets of a subtracted difference",
+        "expr/latex.py",
+        '"sub": Form("{} - {}".format, SUM, (SUM, SUM + 1))',
+        '"sub": Form("{} - {}".format, SUM, (SUM, SUM))',
+        tests=LATEX,
+        only="any_cell",
+    ),
+    Fault(
+        "LaTeX shows a new state as the old one",
+        "expr/latex.py",
+        """return symbol(name.removesuffix("'"), "t")""",
+        """return symbol(name.removesuffix("'"), "t-1" if name.endswith("'") else "t")""",
+        tests=LATEX,
+        only="any_cell and lstm",
     ),
 )

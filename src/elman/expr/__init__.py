@@ -4,7 +4,8 @@ This is where a cell begins. A function writes one time step; :func:`elman.cell`
 operators and functions leave behind is a :class:`Graph` of :class:`Node` values (`graph`, `builder`). How each value is
 shaped follows from how it is used (`shapes`). Every primitive is a row of one table (`primitives`). The rules that all
 later layers rely on are checked after every pass (`verify`), derived primitives are rewritten in base ones (`lower`),
-and the equations print back as text (`printing`). Nothing here knows torch.
+and the equations print back as text (`printing`) and as LaTeX (`latex`). What part a parameter plays in the recurrence
+is read off them (`roles`, `retention`). Nothing here knows torch.
 
 >>> from elman import cell, sigmoid, tanh
 >>> @cell

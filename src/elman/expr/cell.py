@@ -10,6 +10,7 @@ from typing import Any, SupportsIndex
 
 from elman.errors import CellError, ShapeError
 from elman.expr.graph import ROW, Graph
+from elman.expr.latex import print_latex
 from elman.expr.printing import print_equations
 from elman.expr.shapes import Tie
 from elman.expr.verify import verify
@@ -177,6 +178,10 @@ class Cell:
     def equations(self) -> str:
         """Print the equations as text; a prime marks a new state."""
         return print_equations(self.graph, self.labels)
+
+    def latex(self) -> str:
+        """Print the equations as an ``align*`` block of LaTeX, which needs the package amsmath."""
+        return print_latex(self.graph, self.labels)
 
     def to_dict(self) -> dict[str, Any]:
         """Write the cell as plain data, without the path of its source."""

@@ -1,13 +1,59 @@
-"""Print a graph back as equations."""
+"""Print a graph back as equations.
+
+What is the same in every notation is here: which values get a line and a name, and where brackets stand. A
+:class:`Notation` says how leaves, names and operations look; the text of :meth:`elman.expr.Cell.equations` is one,
+LaTeX is another (`latex`).
+
+>>> from elman.expr import cell, tanh
+>>> @cell
+... def simple(x, h, *, W, U):
+...     return tanh(W @ x - (U @ h - 1))
+>>> print(print_equations(simple.graph, simple.labels))
+h' = tanh(W @ x - (U @ h - 1))
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from elman.expr.graph import Graph
+from elman.expr.graph import Graph, Node
 from elman.expr.primitives import PRIMITIVES
 
+CALL = 9  # how tightly a call binds; its arguments need no brackets
 PRODUCT_BINDS = 3  # as in Python, @ binds like *
 LONGEST_REPEAT = 12  # characters that may stand twice instead of getting a name
+
+
+@dataclass(frozen=True)
+class Form:
+    """Say how an operation is written.
+
+    Attributes:
+        write: puts the written arguments together.
+        binds: how tightly the whole binds, see :class:`elman.expr.primitives.Primitive`.
+        needs: how tightly each argument must bind to stand without brackets.
+    """
+
+    write: Callable[..., str]
+    binds: int
+    needs: tuple[int, ...]
+
+
+class Notation(Protocol):
+    """Say how the parts of an equation look."""
+
+    def name(self, name: str) -> str:
+        """Write the name of a value; that of a new state ends with a prime."""
+
+    def leaf(self, node: Node) -> str:
+        """Write an input, a state, a parameter or a number."""
+
+    def form(self, graph: Graph, node: Node) -> Form:
+        """Say how an operation is written."""
+
+    def bracket(self, text: str) -> str:
+        """Put brackets around a text."""
 
 
 def print_equations(graph: Graph, labels: Sequence[tuple[str, int]]) -> str:
@@ -19,19 +65,19 @@ def print_equations(graph: Graph, labels: Sequence[tuple[str, int]]) -> str:
         graph: the equations of one time step.
         labels: names of values, with their nodes.
     """
-    names = _name_values(graph, labels)
-    states = {index: f"{state}'" for state, index in graph.outputs}
-    lines = [
-        (names[index], _text(graph, index, names, top=True))
-        for index in sorted(names.keys() | states.keys())
-        if graph.nodes[index].args
-    ]
-    printed = {left for left, _ in lines}
-    for state, index in graph.outputs:
-        if f"{state}'" not in printed:
-            lines.append((f"{state}'", names.get(index) or _text(graph, index, names, top=True)))
+    lines = write_equations(graph, labels, Text())
     width = max(len(left) for left, _ in lines)
     return "\n".join(f"{left:<{width}} = {right}" for left, right in lines)
+
+
+def write_equations(graph: Graph, labels: Sequence[tuple[str, int]], notation: Notation) -> list[tuple[str, str]]:
+    """Write both sides of every equation; names are the same in every notation."""
+    names = _name_values(graph, labels)
+    states = {index: f"{state}'" for state, index in graph.outputs}
+    lines = [(names[index], index, True) for index in sorted(names.keys() | states.keys()) if graph.nodes[index].args]
+    printed = {left for left, _, _ in lines}
+    lines += [(f"{state}'", index, index not in names) for state, index in graph.outputs if f"{state}'" not in printed]
+    return [(notation.name(left), _write(graph, index, names, notation, top=top)) for left, index, top in lines]
 
 
 def _name_values(graph: Graph, labels: Sequence[tuple[str, int]]) -> dict[int, str]:
@@ -42,42 +88,57 @@ def _name_values(graph: Graph, labels: Sequence[tuple[str, int]]) -> dict[int, s
     readers = graph.readers()
     taken = set(names.values()) | {node.name.split(".")[0] for node in graph.nodes if node.name}
     for index, node in enumerate(graph.nodes):
-        if node.args and readers[index] > 1 and index not in names and len(_text(graph, index, names)) > LONGEST_REPEAT:
+        repeated = node.args and readers[index] > 1 and index not in names
+        if repeated and len(_write(graph, index, names, Text())) > LONGEST_REPEAT:
             number = next(n for n in range(1, len(graph.nodes) + 1) if f"v{n}" not in taken)
             names[index] = f"v{number}"
             taken.add(names[index])
     return names
 
 
-def _text(graph: Graph, index: int, names: dict[int, str], *, top: bool = False, tight: int = 0) -> str:
+def _write(
+    graph: Graph, index: int, names: dict[int, str], notation: Notation, *, top: bool = False, tight: int = 0
+) -> str:
     node = graph.nodes[index]
     if index in names and not top:
-        return names[index]
-    if node.op == "constant":
-        text = _number(node.value)
-        return f"({text})" if node.value < 0 and tight > 1 else text
-    if node.op in {"input", "side", "state", "parameter"}:
-        return node.name
-    if node.op == "product":
-        text, binds = "{0} @ {1}", PRODUCT_BINDS
-    else:
-        row = PRIMITIVES[node.op]
-        text, binds = row.notation, row.binds
-    if binds == 9:
-        parts = [_text(graph, a, names) for a in node.args]
-    else:
-        # the right operand of - and /, and both of a power or comparison, must bind tighter than the operator itself
-        strict = node.op in {"sub", "div", "power", "product", "less", "less_equal", "equal", "mul", "add"}
-        parts = [
-            _text(graph, a, names, tight=binds + (strict and (position > 0 or node.op == "power")))
-            for position, a in enumerate(node.args)
-        ]
-    text = text.format(*parts)
-    return f"({text})" if binds < tight else text
+        return notation.name(names[index])
+    if not node.args:
+        text = notation.leaf(node)
+        return notation.bracket(text) if node.op == "constant" and node.value < 0 and tight > 1 else text
+    form = notation.form(graph, node)
+    parts = (_write(graph, a, names, notation, tight=need) for a, need in zip(node.args, form.needs, strict=True))
+    text = form.write(*parts)
+    return notation.bracket(text) if form.binds < tight else text
 
 
-def _number(value: float) -> str:
-    """Write a number as Python reads it."""
-    if not math.isfinite(value):
-        return f'float("{value}")'
-    return repr(int(value)) if value == int(value) else repr(value)
+class Text:
+    """Write equations as Python reads them."""
+
+    def name(self, name: str) -> str:
+        """Write a name as it is."""
+        return name
+
+    def leaf(self, node: Node) -> str:
+        """Write a name, or a number as Python reads it."""
+        if node.op != "constant":
+            return node.name
+        if not math.isfinite(node.value):
+            return f'float("{node.value}")'
+        return repr(int(node.value)) if node.value == int(node.value) else repr(node.value)
+
+    def form(self, _graph: Graph, node: Node) -> Form:
+        """Read the notation from the table of primitives."""
+        if node.op == "product":
+            template, binds = "{0} @ {1}", PRODUCT_BINDS
+        else:
+            template, binds = PRIMITIVES[node.op].notation, PRIMITIVES[node.op].binds
+        if binds == CALL:
+            return Form(template.format, binds, (0,) * len(node.args))
+        # the right operand of an operator, and both of a power, must bind tighter than the operator itself
+        strict = len(node.args) > 1
+        needs = (binds + (strict and (position > 0 or node.op == "power")) for position in range(len(node.args)))
+        return Form(template.format, binds, tuple(needs))
+
+    def bracket(self, text: str) -> str:
+        """Put round brackets around a text."""
+        return f"({text})"

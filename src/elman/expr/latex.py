@@ -1,0 +1,145 @@
+r"""Print a graph as LaTeX, in the notation of papers.
+
+A value of this time step carries the subscript t, a state before it t−1; ⊙ is the elementwise product of two vectors,
+and a matrix stands before its vector. The block needs the package amsmath.
+
+>>> from elman.expr import cell, sigmoid, tanh
+>>> @cell
+... def mgu(x, h, *, W, U, b):
+...     f = sigmoid(W.f @ x + U.f @ h + b.f)
+...     return (1 - f) * h + f * tanh(W.n @ x + U.n @ (f * h))
+>>> print(mgu.latex())
+\begin{align*}
+f_t &= \sigma(W_f x_t + U_f h_{t-1} + b_f) \\
+h_t &= (1 - f_t) \odot h_{t-1} + f_t \odot \tanh(W_n x_t + U_n (f_t \odot h_{t-1}))
+\end{align*}
+"""
+
+import math
+from collections.abc import Sequence
+
+from elman.expr.graph import Graph, Node
+from elman.expr.printing import Form, write_equations
+
+LETTERS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+GREEK = {letter: f"\\{letter}" for letter in LETTERS.split()} | {"lambda_": r"\lambda"}  # a keyword of Python's
+
+# How tightly they bind; a comparison stands without brackets behind "if" alone.
+COMPARISON, CASES, SUM, PRODUCT, JUXTAPOSED, POWER, CALL, ATOM = -1, 0, 2, 3, 4, 5, 9, 10
+FORMS = {
+    "add": Form("{} + {}".format, SUM, (SUM, SUM + 1)),
+    "sub": Form("{} - {}".format, SUM, (SUM, SUM + 1)),
+    "neg": Form("-{}".format, SUM, (SUM + 1,)),
+    "div": Form(r"\frac{{{}}}{{{}}}".format, CALL, (0, 0)),
+    "product": Form("{} {}".format, JUXTAPOSED, (ATOM, JUXTAPOSED + 1)),
+    "power": Form("{}^{{{}}}".format, POWER, (ATOM, 0)),
+    "less": Form("{} < {}".format, COMPARISON, (SUM, SUM)),
+    "less_equal": Form(r"{} \le {}".format, COMPARISON, (SUM, SUM)),
+    "equal": Form("{} = {}".format, COMPARISON, (SUM, SUM)),
+    "select": Form(
+        r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}".format,
+        CASES,
+        (COMPARISON, 0, 0),
+    ),
+    "sqrt": Form(r"\sqrt{{{}}}".format, CALL, (0,)),
+    "abs": Form(r"\left|{}\right|".format, ATOM, (0,)),
+}
+FUNCTIONS = {
+    "sigmoid": r"\sigma",
+    "tanh": r"\tanh",
+    "exp": r"\exp",
+    "log": r"\log",
+    "maximum": r"\max",
+    "minimum": r"\min",
+    "layer_norm": r"\operatorname{LN}",
+}
+
+
+def print_latex(graph: Graph, labels: Sequence[tuple[str, int]]) -> str:
+    """Write an ``align*`` block with one line for each named value and each new state.
+
+    Args:
+        graph: the equations of one time step.
+        labels: names of values, with their nodes.
+    """
+    lines = [f"{left} &= {right}" for left, right in write_equations(graph, labels, Latex())]
+    return "\n".join([r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}"])
+
+
+class Latex:
+    """Write equations in the notation of papers."""
+
+    def name(self, name: str) -> str:
+        """Write a value of this time step."""
+        return symbol(name.removesuffix("'"), "t")
+
+    def leaf(self, node: Node) -> str:
+        """Write the input of this time step, a state before it, a parameter or a number."""
+        if node.op == "constant":
+            return _number(node.value)
+        if node.op == "parameter":
+            family, _, member = node.name.partition(".")
+            below = r"\mathrm{t}" if member == "t" else symbol(member)
+            return symbol(family, below) if member else symbol(family)
+        return symbol(node.name, "t" if node.op == "input" else "t-1")
+
+    def form(self, graph: Graph, node: Node) -> Form:
+        """Say how an operation is written."""
+        if node.op == "mul":
+            return _form_of_mul(*(graph.nodes[a] for a in node.args))
+        if node.op in FORMS:
+            return FORMS[node.op]
+        function = FUNCTIONS.get(node.op) or rf"\operatorname{{{node.op.replace('_', '')}}}"
+        return Form(lambda *args: function + self.bracket(", ".join(args)), CALL, (0,) * len(node.args))
+
+    def bracket(self, text: str) -> str:
+        """Put round brackets around a text, as tall as it is."""
+        tall = r"\frac" in text or r"\begin" in text
+        return rf"\left({text}\right)" if tall else f"({text})"
+
+
+def _form_of_mul(left: Node, right: Node) -> Form:
+    """Write a number before its vector, and ⊙ between two vectors."""
+    if left.shape and right.shape:
+        return Form(r"{} \odot {}".format, PRODUCT, (PRODUCT, PRODUCT + 1))
+    if right.shape:
+        return Form(r"{}\,{}".format, PRODUCT, (PRODUCT, PRODUCT + 1))
+    return Form(r"{1}\,{0}".format, PRODUCT, (PRODUCT + 1, PRODUCT))
+
+
+def symbol(name: str, *subscripts: str) -> str:
+    r"""Write a Python name: Greek letters as such, what follows an underscore as a subscript, words upright.
+
+    Args:
+        name: of a value or a family.
+        subscripts: LaTeX to stand below it, behind its own subscripts.
+
+    >>> symbol("h", "t-1"), symbol("delta_z", "t"), symbol("candidate", "t"), symbol("W", "i")
+    ('h_{t-1}', '\\delta_{z,t}', '\\mathrm{candidate}_t', 'W_i')
+    """
+    words = name.split("_")
+    base, *own = words if all(words) and name not in GREEK else [name]
+    # A subscript t that is a name must not read like the time step.
+    below = ",".join([*(r"\mathrm{t}" if word == "t" else _word(word) for word in own), *subscripts])
+    if not below:
+        return _word(base)
+    return f"{_word(base)}_{below}" if len(below) == 1 else f"{_word(base)}_{{{below}}}"
+
+
+def _word(word: str) -> str:
+    if len(word) == 1:
+        return word
+    upright = word.replace("_", r"\_")
+    return GREEK.get(word, rf"\mathrm{{{upright}}}")
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return r"\mathrm{nan}" if math.isnan(value) else r"\infty" if value > 0 else r"-\infty"
+    mantissa, _, exponent = repr(value).partition("e")
+    if exponent:
+        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+    return mantissa.removesuffix(".0")
