@@ -115,10 +115,15 @@ def choose_noise(cell: Cell, recurrent_dropout: float, zoneout: float | Mapping[
         zoneout: of every state, or by name.
 
     Raises:
-        ConfigError: a rate of zoneout is not a chance; names are checked where the noise's program is derived.
+        ConfigError: zoneout names what is no state, or gives what is no chance.
     """
     rates = zoneout if isinstance(zoneout, Mapping) else dict.fromkeys(cell.states, zoneout)
     for state, rate in rates.items():
+        if state not in cell.states:
+            raise ConfigError(
+                f"Recurrent: zoneout names {state!r}.\n  The states of {cell.name} are {', '.join(cell.states)}.\n"
+                "  Name these."
+            )
         check_chance("Recurrent", f"zoneout of {state}" if rates is zoneout else "zoneout", rate)
     hidden = multiplied_states(cell.graph) if recurrent_dropout > 0 else ()
     return Noise(
