@@ -10,6 +10,7 @@ from elman.autodiff import NONE, Noise, derive
 from elman.autodiff.noise import add_noise
 from elman.errors import ConfigError
 from elman.expr.printing import print_equations
+from elman.expr.roles import hidden_to_hidden
 from elman.testing import check_gradients, random_cell
 
 
@@ -37,6 +38,13 @@ def test_a_mask_stands_at_products_of_states_and_nowhere_else():
     assert written(entangled, recurrent_dropout=(("h", 0.5), ("c", 0.5)))[0] == (
         "c' = tanh(W.c @ x + U.c @ (c * h * c * dropout.h * dropout.c)) + c"
     )
+
+
+def test_an_input_that_a_state_becomes_is_an_input_still():
+    remembering = cell(lambda x, h, before, *, W: (tanh(W.a @ x + W.b @ before + W.c @ h), x))
+    assert hidden_to_hidden(remembering.graph) == ("W.b", "W.c")
+    (line, _) = written(remembering, recurrent_dropout=(("h", 0.5), ("before", 0.5)))
+    assert line == "h'      = tanh(W.a @ x + W.b @ (before * dropout.before) + W.c @ (h * dropout.h))"
 
 
 def test_zoneout_chooses_between_old_and_new_behind_the_equations():

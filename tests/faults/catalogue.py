@@ -19,6 +19,8 @@ ZOO = "tests/cells/test_zoo.py"
 INIT = "tests/nn/test_init.py"
 ROLES = "tests/expr/test_roles.py"
 LATEX = "tests/expr/test_latex.py"
+REGULARISING = "tests/nn/test_regularising.py"
+SIDES = "tests/nn/test_side_inputs.py"
 
 
 @dataclass(frozen=True)
@@ -350,5 +352,53 @@ FAULTS = (
         """return symbol(name.removesuffix("'"), "t-1" if name.endswith("'") else "t")""",
         tests=LATEX,
         only="any_cell and lstm",
+    ),
+    Fault(
+        "the mask of recurrent dropout is drawn anew at every step",
+        "nn/masks.py",
+        "F.dropout(x.new_ones(batch, sizes[state]), rate)\n",
+        "F.dropout(x.new_ones(steps, batch, sizes[state]), rate)\n",
+        REGULARISING,
+        "held_over_time",
+    ),
+    Fault(
+        "a masked state is masked in its elementwise uses too",
+        "autodiff/noise.py",
+        'if node.op == "product":\n',
+        'if node.op in {"product", "mul"}:\n',
+        REGULARISING,
+        "equals_a_loop and gru",
+    ),
+    Fault(
+        "zoneout keeps what it should replace",
+        "autodiff/noise.py",
+        "> 0.5, old, new[state])",
+        "> 0.5, new[state], old)",
+        REGULARISING,
+        "keeps_exactly",
+    ),
+    Fault(
+        "a stream runs the equations of training",
+        "nn/recurrent.py",
+        "def layers(self, noisy: bool = False)",
+        "def layers(self, noisy: bool = True)",
+        REGULARISING,
+        "streams",
+    ),
+    Fault(
+        "what stands in the padding of a side input is read",
+        "ops.py",
+        "*(_fill_padding(side, valid) for side in sides[:own])",
+        "*sides[:own]",
+        SIDES,
+        "nan_in_the_padding",
+    ),
+    Fault(
+        "two side inputs are swapped",
+        "nn/sequences.py",
+        "for name in cell.sides:\n",
+        "for name in reversed(cell.sides):\n",
+        SIDES,
+        "by_its_name",
     ),
 )

@@ -54,6 +54,28 @@ def cut(states, b):
     return found[0] if isinstance(states, torch.Tensor) else tuple(found)
 
 
+def test_a_layer_equals_a_loop_in_torch_that_reads_each_side_input_by_its_name():
+    layer, sides = build(two_sided), gaps(two_sided, T, B)
+    x, (h, c) = torch.randn(T, B, I, dtype=torch.float64, requires_grad=True), start(layer)
+    output, (final_h, final_c) = layer(x, (h, c), age=sides["age"], dt=sides["dt"])
+    # members are stacked in the order in which the equations name them: c before h
+    (w_c, w_h), u, rate = layer.W_l0.chunk(2), layer.U_l0, layer.rate_l0
+    by_hand, a, b = [], h[0], c[0]
+    for t in range(T):
+        dt, age = (sides[name][t][:, None] for name in ("dt", "age"))
+        b = torch.sigmoid(-rate * dt) * b + torch.tanh(x[t] @ w_c.T + a @ u.T) * age
+        a = torch.tanh(x[t] @ w_h.T + b) - a / (1 + age * age)
+        by_hand.append(a)
+    expected = torch.stack(by_hand)
+    upstream = [torch.randn_like(v) for v in (output, final_h, final_c)]
+    wrt = [x, h, c, *layer.parameters()]
+    ours = torch.autograd.grad([output, final_h, final_c], wrt, upstream)
+    theirs = torch.autograd.grad([expected, a[None], b[None]], wrt, upstream)
+    assert_close("output", output.detach(), expected.detach())
+    for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+        assert_close(f"gradient {index}", one, other)
+
+
 @EVERY
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_lengths_equal_running_every_example_alone_gradients_included(chosen, bidirectional):

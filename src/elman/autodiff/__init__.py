@@ -49,6 +49,9 @@ possible does.
 >>> [program.graph.nodes[i].op for i in program.mirror.end]
 ['total', 'outer', 'outer']
 
+**Noise** (`noise`) is equations too: a mask is a side input, which has a value at every time step and no gradient, and
+it is written into the step before the step is differentiated.
+
 **Truncated BPTT** is not a different gradient but a shorter one: cut the sequence into windows, carry s_t from one to
 the next as a plain value, and every term whose product reaches across a window's left edge is dropped.
 """

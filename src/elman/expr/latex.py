@@ -84,7 +84,7 @@ class Latex:
             family, _, member = node.name.partition(".")
             below = r"\mathrm{t}" if member == "t" else symbol(member)
             return symbol(family, below) if member else symbol(family)
-        return symbol(node.name, "t" if node.op == "input" else "t-1")
+        return symbol(node.name, "t-1" if node.op == "state" else "t")
 
     def form(self, graph: Graph, node: Node) -> Form:
         """Say how an operation is written."""

@@ -49,7 +49,9 @@ def carried_factors(graph: Graph, vector: int) -> tuple[str, ...]:
     Returns:
         Each state once, in the order of the states.
     """
-    carried = {graph.output[s]: s for s in graph.states} | {graph.leaves["state", s]: s for s in graph.states}
+    # a state that becomes the input itself, or a parameter, makes no state of these
+    new = {index: state for state, index in reversed(graph.outputs) if graph.nodes[index].args}
+    carried = new | {graph.leaves["state", s]: s for s in graph.states}
     found = {carried[index] for index in factors(graph, vector, carried) if index in carried}
     return tuple(state for state in graph.states if state in found)
 

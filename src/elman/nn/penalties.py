@@ -1,7 +1,7 @@
 """Penalise what a recurrent layer does: large outputs, and outputs that jump from step to step.
 
-Both are added to a loss with a small factor (Merity, McCann & Socher 2017, eqs 1–2). The paper writes an L2 norm; these
-are means of squares over elements, which is what its authors' code adds.
+Both are added to a loss with a small factor (Merity, McCann & Socher 2017: AR and TAR). The paper writes an L2 norm;
+these are means of squares over elements, which is what its authors' code adds.
 
 >>> import torch
 >>> output = torch.tensor([1.0, 3.0, 0.0]).view(3, 1, 1)
