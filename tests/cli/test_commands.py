@@ -151,6 +151,7 @@ def test_evaluate_prints_what_the_model_measures(elman, trained):
         "model": str(trained),
         "loss": found.loss,
         "bits_per_character": found.loss / math.log(2),
+        "bits_per_byte": found.loss / math.log(2),
         "perplexity": math.exp(found.loss),
         "characters": 23,
     }

@@ -1,4 +1,4 @@
-"""Measures: units of different length compare by bits, and a model that goes on learning is measured before it learns."""
+"""Measures: units of any length compare by bits, and a model that goes on learning is measured before it learns."""
 
 import copy
 import math
@@ -79,7 +79,7 @@ def test_dynamic_evaluation_predicts_before_it_learns():
         gradients = torch.autograd.grad(loss, list(learner.parameters()))
         with torch.no_grad():
             for parameter, gradient in zip(learner.parameters(), gradients, strict=True):
-                parameter -= 0.3 * gradient
+                parameter.sub_(0.3 * gradient)
         state = tuple(one.detach() for one in state)
     assert found == pytest.approx(total / 49, rel=1e-5)
     assert abs(found - mean_loss(module, numbers)) > 1e-3

@@ -9,11 +9,13 @@ from torch.nn.functional import cross_entropy
 from elman import cells
 from elman.errors import CellError, ConfigError, DataError, ElmanError
 from elman.tasks import generate
+from elman.tasks.corpus import Corpus
 from elman.tasks.generate import split, window_losses
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.settings import Settings
 from elman.tasks.windows import Streams
 
+WINDOW = Settings(window=8)
 SMALL = {"hidden": 13, "embedding": 5, "window": 11, "batch": 7, "quiet": True}
 
 
@@ -43,11 +45,11 @@ def gradients(module: LanguageModel, loss: torch.Tensor) -> dict[str, torch.Tens
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_the_state_is_carried_so_that_windows_add_up_to_an_unwindowed_pass(cell):
     module, streams = some_module(cell), some_streams()
-    inputs, targets = streams.window(0, 29)
+    inputs, targets, _ = streams.window(0, 29)
     logits, _ = module(inputs)
     whole = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(29, 3)
     seen = 0
-    for loss, count in window_losses(module, streams, 8):
+    for loss, count in window_losses(module, streams, WINDOW):
         steps = count // 3
         assert float(loss.detach()) == pytest.approx(float(whole[seen : seen + steps].mean().detach()), rel=1e-12)
         seen += steps
@@ -56,11 +58,11 @@ def test_the_state_is_carried_so_that_windows_add_up_to_an_unwindowed_pass(cell)
 
 def test_the_gradient_is_cut_at_the_left_edge_of_the_window_and_nowhere_else():
     module, streams = some_module(), some_streams(steps=16)
-    (_, _), (second, _) = window_losses(module, streams, 8)
+    (_, _), (second, _) = window_losses(module, streams, WINDOW)
     found = gradients(module, second)
 
     # The same, by the definition: the state at the edge is a constant.
-    (first_inputs, _), (inputs, targets) = streams.window(0, 8), streams.window(8, 16)
+    (first_inputs, *_), (inputs, targets, _) = streams.window(0, 8), streams.window(8, 16)
     with torch.no_grad():
         _, state = module(first_inputs)
     logits, _ = module(inputs, state.clone())
@@ -77,7 +79,7 @@ def test_the_gradient_is_cut_at_the_left_edge_of_the_window_and_nowhere_else():
 
 def test_each_epoch_starts_from_the_zero_state():
     module, streams = some_module(), some_streams()
-    first, second = ([float(loss.detach()) for loss, _ in window_losses(module, streams, 8)] for _ in range(2))
+    first, second = ([float(loss.detach()) for loss, _ in window_losses(module, streams, WINDOW)] for _ in range(2))
     assert first == second
 
 
@@ -86,9 +88,26 @@ def test_each_epoch_starts_from_the_zero_state():
     [(1000, None, 100), (1001, None, 101), (3_000_000, None, 200_000), (1000, 0.25, 250), (1000, 0, 0)],
 )
 def test_the_end_of_the_text_is_held_out(count, share, held):
-    training, held_out = split(torch.arange(count), Settings(validation=share))
-    assert held_out.tolist() == list(range(count - held, count))
-    assert training.tolist() == list(range(count - held))
+    text = "".join(chr(97 + number % 23) for number in range(count))
+    training, held_out = split(Corpus(text), Settings(validation=share))
+    assert held_out.text == text[count - held :]
+    assert training.text == text[: count - held]
+
+
+@pytest.mark.parametrize("unit", ["word", "subword"])
+def test_no_word_is_cut_through(unit):
+    text = "stay at home\n" * 50
+    training, held_out = split(Corpus(text), Settings(unit=unit, validation=0.11))
+    assert training.text + held_out.text == text
+    assert len(held_out.text) == 78, "the last six lines: a tenth, and up to the line end before it"
+    assert split(Corpus("a" * 100), Settings(unit=unit, validation=0.1))[1].text == "a" * 10
+
+
+def test_no_example_of_a_class_is_cut_through():
+    corpus = Corpus("abc\n" * 25, ("x", "y"), torch.arange(100) // 50)
+    training, held_out = split(corpus, Settings(validation=0.07))
+    assert held_out.text == "abc\n" * 2
+    assert (len(training.given), held_out.given.tolist()) == (92, [1] * 8)
 
 
 def test_a_text_not_longer_than_the_window_is_refused(book):
@@ -98,9 +117,10 @@ def test_a_text_not_longer_than_the_window_is_refused(book):
     assert generate.train(book, window=18, epochs=1, hidden=3, quiet=True).metrics["updates"] == 1
 
 
-def test_one_held_out_character_is_refused():
+def test_one_held_out_character_is_refused(book):
+    book.write_text("abcd" * 25)
     with pytest.raises(DataError, match="One character is held out"):
-        split(torch.arange(100), Settings(validation=0.01))
+        generate.train(book, validation=0.01, quiet=True)
 
 
 def test_more_streams_than_characters_are_refused(book):

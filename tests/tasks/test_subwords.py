@@ -1,5 +1,6 @@
 """Subwords: every text can be written, and the learnt merges are those that byte pair encoding defines."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -37,7 +38,7 @@ def test_the_first_merge_is_of_the_most_frequent_neighbours():
     for line in TEXT.splitlines():
         for position, word in enumerate(line.split()):
             spaced = " " * (position > 0) + word
-            pairs.update(zip(spaced, spaced[1:], strict=False))
+            pairs.update(itertools.pairwise(spaced))
     learnt = Subwords.of(TEXT, size=257)
     (added,) = [learnt.decode([number]) for number in range(len(learnt)) if len(learnt.decode([number])) > 1]
     assert pairs[tuple(added)] == max(pairs.values())

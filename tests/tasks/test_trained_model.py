@@ -62,13 +62,15 @@ def test_next_words_are_those_of_the_softmax_in_order():
 def test_next_works_in_every_unit(unit):
     model = some_model(unit)
     found = model.next("please stay at", top=5)
-    expected = log_probabilities(model, model.vocabulary.encode("please stay at").tolist())[-1].exp().sort(descending=True)
+    expected = (
+        log_probabilities(model, model.vocabulary.encode("please stay at").tolist())[-1].exp().sort(descending=True)
+    )
     assert [share for _, share in found] == pytest.approx(expected.values[:5].tolist(), rel=1e-5)
     assert [unit for unit, _ in found] == [model.vocabulary.show(i) for i in expected.indices[:5].tolist()]
 
 
 def test_a_prompt_with_unknown_words_is_refused():
-    with pytest.raises(DataError, match="does not know the word 'stya'. Did you mean 'stay'"):
+    with pytest.raises(DataError, match=r"does not know the word 'stya'\. Did you mean 'stay'"):
         some_model().next("please stya")
     with pytest.raises(ConfigError, match="top is 0"):
         some_model().next("please", top=0)
@@ -95,7 +97,7 @@ def test_the_usual_length_depends_on_the_unit(unit, units):
 
 @pytest.mark.parametrize("options", [{"lines": 0}, {"length": -1}])
 def test_lengths_that_are_none_are_refused(options):
-    with pytest.raises(ConfigError, match="is (0|-1)"):
+    with pytest.raises(ConfigError, match=r"is (0|-1)"):
         some_model().generate(**options)
 
 
@@ -106,7 +108,9 @@ def test_a_class_is_read_with_every_unit():
     for number, name in enumerate(["Irish", "Italian"]):
         expected = log_probabilities(model, numbers, given=number)[-1].exp()
         found = model.next("am", top=3, given=f"language={name}")
-        assert [share for _, share in found] == pytest.approx(expected.sort(descending=True).values[:3].tolist(), rel=1e-5)
+        assert [share for _, share in found] == pytest.approx(
+            expected.sort(descending=True).values[:3].tolist(), rel=1e-5
+        )
         assert found == model.next("am", top=3, given=name)
         shares[name] = found
     assert shares["Irish"] != shares["Italian"]
@@ -188,19 +192,26 @@ def test_a_word_that_is_begun_is_completed_and_a_space_asks_for_the_next():
     assert model.complete("please zzz") == []
 
 
-@pytest.mark.parametrize("unit", ["character", "subword"])
-def test_completions_end_with_a_word_and_have_their_probability(unit):
-    model = some_model(unit)
-    for text, share in model.complete("please st", top=4):
-        numbers = model.vocabulary.encode("please st").tolist()
-        before = len(numbers)
-        numbers += [n for n in model.vocabulary.encode(text).tolist()]
-        if model.vocabulary.decode(numbers[before:]) != text or unit == "subword":
-            continue
+def test_completions_end_with_a_word_and_have_their_probability():
+    model = some_model("character")
+    prompt = model.vocabulary.encode("please st").tolist()
+    found = model.complete("please st", top=7)
+    assert len(found) == 7
+    assert found == sorted(found, key=lambda pair: -pair[1])
+    for text, share in found:
+        numbers = prompt + model.vocabulary.encode(text).tolist()
         table = log_probabilities(model, numbers)
-        expected = sum(float(table[i - 1, numbers[i]]) for i in range(before, len(numbers)))
+        expected = sum(float(table[i - 1, numbers[i]]) for i in range(len(prompt), len(numbers)))
         assert math.log(share) == pytest.approx(expected, rel=1e-4)
-        assert not text[:-1].strip() or " " not in text.strip()
+        assert " " not in text[:-1].strip()
+        greedy = [int(table[i - 1].argmax()) for i in range(len(prompt) + 1, len(numbers))]
+        assert greedy == numbers[len(prompt) + 1 :], "behind its first character it is the likeliest"
+
+
+def test_completions_of_subwords_are_text():
+    found = some_model("subword").complete("please st", top=4)
+    assert 1 <= len(found) <= 4
+    assert all(text and 0 < share < 1 for text, share in found)
 
 
 def test_a_tied_model_reads_out_with_its_embedding():

@@ -17,8 +17,8 @@ def test_streams_read_on_every_piece_from_left_to_right(count, batch, window):
     streams = Streams(torch.tensor(text), batch)
     steps = (count - 1) // batch
     read = [([], []) for _ in range(batch)]
-    for inputs, targets, given in streams.windows(window):
-        assert given is None
+    for inputs, targets, classes in streams.windows(window):
+        assert classes is None
         assert inputs.shape == targets.shape
         assert 1 <= inputs.shape[0] <= window
         for b, (seen, wanted) in enumerate(read):

@@ -83,5 +83,7 @@ def main() -> None:
 
 
 def _fail(error: ElmanError, code: int) -> None:
-    sys.stderr.write(f"elman: {error}\n")
+    # What is wrong with equations is shown with the line that holds them; anything else fits in one.
+    text = str(error) if isinstance(error, CellError) else " ".join(line.strip() for line in str(error).splitlines())
+    sys.stderr.write(f"elman: {text}\n")
     sys.exit(code)

@@ -33,10 +33,7 @@ def cells(
     if name is None:
         if latex:
             raise ConfigError("--latex prints the equations of one cell. Name it: elman cells lstm --latex")
-        table = Table.grid(padding=(0, 3))
-        for one in zoo.names():
-            table.add_row(Text(one, style="bold"), _first_line(zoo.find(one)))
-        Console(highlight=False).print(table)
+        print_rows(*((one, _first_line(zoo.find(one))) for one in zoo.names()))
         return
     found = zoo.find(name)
     if latex:
@@ -68,8 +65,13 @@ def _show(cell: "Cell", count: str) -> None:
         rows = f"{len(parameter.members)}·" if len(parameter.members) > 1 else ""
         shape = f"({rows}{' × '.join(parameter.shape)})"
         parameters.add_row(parameter.name, shape, f"{parameter.role}: {', '.join(parameter.members)}")
+    sides = [("beside x", f"{', '.join(cell.sides)}, one number a step")] if cell.sides else []
     print_rows(
-        ("states", ", ".join(cell.states)), ("gates", ", ".join(cell.gates()) or "none"), ("count", count), ("", "")
+        *sides,
+        ("states", ", ".join(cell.states)),
+        ("gates", ", ".join(cell.gates()) or "none"),
+        ("count", count),
+        ("", ""),
     )
     console.print(parameters)
 

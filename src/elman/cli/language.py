@@ -109,7 +109,7 @@ def reorder(
     from elman.tasks.text import read_text
 
     if (file is None) == (not words):
-        raise ConfigError("reorder takes words or --file, one of the two. Write e.g.: elman reorder MODEL \"an I am\"")
+        raise ConfigError('reorder takes words or --file, one of the two. Write e.g.: elman reorder MODEL "an I am"')
     sentences = [" ".join(words or [])] if file is None else read_text(str(file)).removesuffix("\n").split("\n")
     trained = recipe.load(model)
     with show_bar("sentences", quiet or file is None) as told:

@@ -12,8 +12,8 @@ from elman.autodiff.program import derive
 from elman.backends import require
 from elman.errors import CellError, ConfigError, ShapeError
 from elman.expr import Cell
-from elman.nn import init
 from elman.expr.roles import hidden_to_hidden
+from elman.nn import init
 from elman.nn.masks import check_chance, choose_noise, drop_weights
 from elman.nn.sequences import Batch, check_lengths, check_sides, pack, permute, unpack
 from elman.nn.stack import Direction, run_stack

@@ -3,13 +3,16 @@
 A recipe says what is particular to a task (how its data become batches, what its loss is) and leaves the rest to
 the pieces that all recipes stand on, in the order in which data pass through them:
 
-* `text` reads UTF-8 text from files or standard input, `vocabulary` numbers its characters, `windows` cuts it for
-  truncated BPTT;
-* `training` is the loop: updates, clipping, early stopping, the best weights so far; `progress` shows it;
-* `sampling` turns logits into one character; `language_model` holds the layers and what a trained model can do;
+* `text` reads UTF-8 text from files or standard input, `corpus` a folder with a class each; `vocabulary` turns text
+  into numbers (`characters`, `words`, `subwords`), `windows` cuts it for truncated BPTT;
+* `settings` holds every option in one row, `training` is the loop: updates, clipping, learning rates, early stopping,
+  the best weights so far, or their average (`averaging`); `progress` shows it;
+* `language_model` holds the layers, `evaluation` measures them, `sampling` turns logits into one unit, `reader` reads
+  and completes, `reorder` puts jumbled words in order, `interactive` helps while one types; `trained_model` offers all
+  of it;
 * `model_file` keeps everything in one file that executes nothing when it is loaded.
 
-The first recipe is `generate`, the character model:
+The first recipe is `generate`, the language model:
 
     >>> from elman.tasks import generate
     >>> model = generate.train("book.txt", cell="gru", hidden=128)   # doctest: +SKIP

@@ -1,14 +1,15 @@
-"""Read what a language model is trained on: a text, or a folder with a class each.
+r"""Read what a language model is trained on: a text, or a folder with a class each.
 
 A text becomes one sequence of units. A folder of classes becomes one too: its examples in an order drawn from the seed,
 each unit with the class of its example beside it. In a folder of files a file is a class and each of its lines an
 example; in a folder of folders a folder is a class and each of its files an example.
 
->>> corpus = Corpus("aab\\nb\\n", ("vowel", "other"), torch.tensor([0, 0, 0, 0, 1, 1]))
+>>> corpus = Corpus("aab\nb\n", ("vowel", "other"), torch.tensor([0, 0, 0, 0, 1, 1]))
 >>> corpus.classes[corpus.given[4]]
 'other'
 """
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Corpus:
         # Examples are encoded one by one, so that no unit belongs to two of them.
         edges = [0, *((self.given[1:] != self.given[:-1]).nonzero().flatten() + 1).tolist(), len(self.text)]
         numbers, given = [], []
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in itertools.pairwise(edges):
             numbers.append(vocabulary.encode(self.text[start:stop]))
             given.append(torch.full((len(numbers[-1]),), int(self.given[start])))
         return torch.cat(numbers), torch.cat(given)

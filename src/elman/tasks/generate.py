@@ -163,9 +163,9 @@ def _prepare(data: Source | Sequence[Source], settings: Settings) -> tuple[Corpu
         min_count=settings.min_count,
         tokenized=settings.tokenized,
     )
-    parts = _Part(*training.encode(vocabulary)), _Part(*held_out.encode(vocabulary))
-    _require_room(vocabulary, *map(len, parts), settings)
-    return corpus, vocabulary, *parts
+    read, held = _Part(*training.encode(vocabulary)), _Part(*held_out.encode(vocabulary))
+    _require_room(vocabulary, len(read), len(held), settings)
+    return corpus, vocabulary, read, held
 
 
 def _require_room(vocabulary: Vocabulary, left: int, held: int, settings: Settings) -> None:
@@ -305,7 +305,8 @@ def _describe(
         f"{min(settings.window, streams.steps) * settings.accumulate} steps"
     )
     if streams.steps < settings.window:
-        yield f"each of the {streams.batch} streams has {streams.steps} steps, fewer than the window of {settings.window}"
+        short = f"{streams.steps} steps, fewer than the window of {settings.window}"
+        yield f"each of the {streams.batch} streams has {short}"
 
 
 def window_losses(

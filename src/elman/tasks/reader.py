@@ -78,18 +78,18 @@ def extend(reader: Reader, spell: Callable[[list[int]], str], top: int) -> list[
     """
     here, found = reader.mark(), dict[str, float]()
     for number, probability in likeliest(reader.probabilities(), top):
-        numbers = [number]
+        numbers, chance = [number], probability
         while len(numbers) < _LONGEST and not _ends_a_word(spell(numbers)):
             reader.step(numbers[-1])
             following, share = likeliest(reader.probabilities(), 1)[0]
             if spell([following])[:1].isspace():
                 break
             numbers.append(following)
-            probability *= share
-        found.setdefault(spell(numbers), probability)
+            chance *= share
+        found.setdefault(spell(numbers), chance)
         reader.back_to(here)
     return sorted(found.items(), key=lambda pair: -pair[1])
 
 
 def _ends_a_word(text: str) -> bool:
-    return text[-1:].isspace() and bool(text.strip()) or text == "\n"
+    return (text[-1:].isspace() and bool(text.strip())) or text == "\n"

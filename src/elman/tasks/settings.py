@@ -26,7 +26,7 @@ UNITS = ("character", "word", "subword")
 INITIALISERS = ("uniform", "xavier", "orthogonal", "identity")
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # Merity et al. 2018, section 4 and its code for the Penn Treebank, with layers of one size (theirs: 1150, 1150, 400).
+    # Merity et al. 2018, section 4 and its code for the Penn Treebank; theirs has layers of 1150, 1150 and 400.
     "awd-lstm": {
         "unit": "word",
         "layers": 3,
@@ -80,7 +80,9 @@ class TrainingSettings:
     epochs: int | None = _option(
         None, "passes over the text [dim](default: as many as make about 3000 updates)[/]", group="Training", least=1
     )
-    time_budget: str | None = _option(None, "stop after this time, such as 90s, 10m, 1h30m", group="Training", metavar="TIME")
+    time_budget: str | None = _option(
+        None, "stop after this time, such as 90s, 10m, 1h30m", group="Training", metavar="TIME"
+    )
     optimizer: str = _option("adamw", "the optimiser; asgd averages its weights", group="Training", choices=OPTIMIZERS)
     learning_rate: float | None = _option(
         None, "peak of the schedule [dim](default: 0.004; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
@@ -212,7 +214,10 @@ class Settings(TrainingSettings):
     )
     tokenized: bool = _option(False, "words are what stands between spaces", group="Text")
     given: str | None = _option(
-        None, "what the classes of a folder are called [dim](default: the folder's name)[/]", group="Text", metavar="NAME"
+        None,
+        "what the classes of a folder are called [dim](default: the folder's name)[/]",
+        group="Text",
+        metavar="NAME",
     )
     window: int = _option(64, "time steps that a gradient may cross (truncated BPTT)", group="Text", least=1)
     shift_windows: bool = _option(False, "cut the windows elsewhere in every epoch", group="Text")
@@ -261,6 +266,10 @@ class Settings(TrainingSettings):
         if self.validation is not None and self.validation_data is not None:
             raise ConfigError(
                 "validation and validation_data are both given; a model is validated on one of them. Drop the other."
+            )
+        if self.locked and not self.dropout and not self.input_dropout:
+            raise ConfigError(
+                "locked says how dropout and input_dropout drop, and both are 0. Give one, or drop locked."
             )
         if self.forget_bias is not None and self.chrono is not None:
             raise ConfigError("forget_bias and chrono both set the bias of the forget gates. Drop one of them.")

@@ -65,8 +65,9 @@ class Subwords:
     def _tokenizer(self) -> Tokenizer:
         try:
             return Tokenizer.from_str(self.learnt)
-        except Exception as reason:  # noqa: BLE001 - the library raises this very class
-            raise DataError(f"The subwords are damaged ({str(reason).splitlines()[0]}). Train the model again.") from None
+        except Exception as error:  # noqa: BLE001 - the library raises this very class
+            reason = str(error).splitlines()[0]
+            raise DataError(f"The subwords are damaged ({reason}). Train the model again.") from None
 
     def __len__(self) -> int:
         return int(self._tokenizer.get_vocab_size())
@@ -85,7 +86,7 @@ class Subwords:
         return str(self._tokenizer.decode(list(numbers), skip_special_tokens=False))
 
     def speller(self, _prompt: str) -> Callable[[int], str]:
-        """Give a function that is told one number after the other and says what each adds; bytes wait for their rest."""
+        """Give a function that is told one number after the other and says what each adds; bytes wait for the rest."""
         stream = decoders.DecodeStream(skip_special_tokens=False)
         return lambda number: stream.step(self._tokenizer, number) or ""
 

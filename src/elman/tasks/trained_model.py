@@ -59,9 +59,7 @@ class TrainedModel:
         """Return the names of the classes; none for a model of a plain text."""
         return list(self.configuration["classes"])
 
-    def evaluate(
-        self, text: str | Corpus, *, dynamic: float | None = None, told: Told | None = None
-    ) -> Evaluation:
+    def evaluate(self, text: str | Corpus, *, dynamic: float | None = None, told: Told | None = None) -> Evaluation:
         """Measure how well the model predicts a text, with the state carried over the whole of it.
 
         Args:
@@ -195,7 +193,7 @@ class TrainedModel:
             future_cost: rank beginnings by the frequency of the words that are still to come, too (Schmaltz et al.
                 2016, section 3).
             given: the class, where the model has classes.
-            told: is told how many sentences are done, and of how many.
+            told: is told how many words are placed, and of how many.
 
         Returns:
             For each sentence its words in order, and log P of that order in nats.
@@ -210,7 +208,9 @@ class TrainedModel:
                 "Train one with --unit word."
             )
         words = self.vocabulary
-        bags = [self._bag(words, sentence, f"line {i}: " * (len(sentences) > 1)) for i, sentence in enumerate(sentences, 1)]
+        bags = [
+            self._bag(words, sentence, f"line {i}: " * (len(sentences) > 1)) for i, sentence in enumerate(sentences, 1)
+        ]
         found = order_words(
             _Conditioned(self.module.eval(), self._class_number(given)),
             bags,
@@ -289,7 +289,9 @@ class TrainedModel:
             return None
         what, equals, name = (given or "").rpartition("=")
         if name not in self.classes or (equals and what != self.configuration["given"]):
-            raise ConfigError(self._describe_classes(f"Give one, e.g. {self.configuration['given']}={self.classes[0]}."))
+            raise ConfigError(
+                self._describe_classes(f"Give one, e.g. {self.configuration['given']}={self.classes[0]}.")
+            )
         return self.classes.index(name)
 
     def _describe_classes(self, remedy: str) -> str:

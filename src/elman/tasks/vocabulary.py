@@ -35,29 +35,31 @@ class Vocabulary(Protocol):
     """
 
     unit: ClassVar[str]
-    unknown: ClassVar[int | None]
+
+    @property
+    def unknown(self) -> int | None: ...
 
     def __len__(self) -> int: ...
 
-    def encode(self, text: str) -> Tensor:
+    def encode(self, text: str, /) -> Tensor:
         """Turn a text into the numbers (N,) of its units, int64; an unknown word becomes `<unk>`."""
 
-    def encode_prompt(self, text: str) -> Tensor:
+    def encode_prompt(self, text: str, /) -> Tensor:
         """Turn what is to be continued into numbers (N,), N ≥ 1; what is unknown is a DataError."""
 
-    def decode(self, numbers: Iterable[int]) -> str:
+    def decode(self, numbers: Iterable[int], /) -> str:
         """Turn numbers back into a text."""
 
-    def speller(self, prompt: str) -> Callable[[int], str]:
+    def speller(self, prompt: str, /) -> Callable[[int], str]:
         """Give a function that is told one number after the other and says what each adds to the prompt."""
 
-    def show(self, number: int) -> str:
+    def show(self, number: int, /) -> str:
         """Write one unit so that it can be told apart in a list."""
 
-    def length_of_first(self, text: str) -> int:
+    def length_of_first(self, text: str, /) -> int:
         """Count the characters up to the end of a text's first unit."""
 
-    def count_unknown(self, numbers: Tensor) -> int:
+    def count_unknown(self, numbers: Tensor, /) -> int:
         """Count the units that stand for anything unknown."""
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ more context than its gradient crosses.
 ([[0, 3], [1, 4]], [[1, 4], [2, 5]])
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ def truncation_windows(steps: int, window: int, first: int | None = None) -> lis
     if window < 1:
         raise ConfigError(f"A window of {window} time steps has no room for a gradient. Use a window of 1 or more.")
     edges = [0, *range(first or window, steps, window), steps]
-    return [range(start, stop) for start, stop in zip(edges, edges[1:], strict=False) if stop > start]
+    return [range(start, stop) for start, stop in itertools.pairwise(edges) if stop > start]
 
 
 class Streams:

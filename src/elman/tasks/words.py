@@ -1,14 +1,14 @@
-"""Number the words of a text: the frequent ones by count, the others as `<unk>`, and each line end as `<eos>`.
+r"""Number the words of a text: the frequent ones by count, the others as `<unk>`, and each line end as `<eos>`.
 
 A text as people write it is taken apart into words and punctuation marks, and put together again with the usual
 spaces. A text that is tokenised already (the Penn Treebank, say) is taken as it stands: what lies between spaces is a
 word.
 
->>> words = Words.of("Stay at home!\\nPlease stay at home.\\n")
->>> words.split("Stay at home!\\n")
+>>> words = Words.of("Stay at home!\nPlease stay at home.\\n")
+>>> words.split("Stay at home!\n")
 ['Stay', 'at', 'home', '!', '<eos>']
->>> words.decode(words.encode("please stay at home.\\n").tolist())
-'<unk> stay at home.\\n'
+>>> words.decode(words.encode("please stay at home.\n").tolist())
+'<unk> stay at home.\n'
 """
 
 import difflib
@@ -52,7 +52,7 @@ class Words:
     counts: tuple[int, ...]
     tokenized: bool = False
     unit: ClassVar[str] = "word"
-    unknown: ClassVar[int | None] = 1
+    unknown: ClassVar[int] = 1
     end: ClassVar[int] = 0
 
     def __post_init__(self) -> None:

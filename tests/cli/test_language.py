@@ -1,0 +1,194 @@
+"""Commands on models of words and of classes: next, reorder, generate, evaluate; and what they refuse."""
+
+import json
+import math
+
+import pytest
+
+from elman.tasks import generate
+
+LINES = "please stay at home\nI am reading an article\nstay here please , I am at home .\n"
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory):
+    """Train one small model of words."""
+    folder = tmp_path_factory.mktemp("words")
+    (folder / "lines.txt").write_text(LINES * 20)
+    path = folder / "lines.elman.safetensors"
+    generate.train(folder / "lines.txt", unit="word", hidden=31, window=11, epochs=30, output=path, quiet=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def classes(tmp_path_factory):
+    """Train one small model of two classes."""
+    folder = tmp_path_factory.mktemp("classes") / "language"
+    folder.mkdir()
+    (folder / "double.txt").write_text("aabb\nbbaa\n" * 30)
+    (folder / "single.txt").write_text("abab\nbaba\n" * 30)
+    path = folder.parent / "m"
+    generate.train(folder, hidden=13, window=11, epochs=3, output=path, quiet=True)
+    return path
+
+
+def refused(done, *parts: str) -> None:
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err.count("\n") == 1, done.err
+    assert done.err.startswith("elman: ")
+    for part in parts:
+        assert part in done.err
+
+
+def test_the_sentences_of_the_articles(elman, words):
+    out = elman("next", words, "please stay at").out
+    share, word = out.splitlines()[0].split()
+    assert word == "home"
+    assert float(share.removesuffix("%")) > 50
+    assert len(out.splitlines()) == 10
+    assert elman("reorder", words, "article am I an reading").out == "I am reading an article\n"
+    assert (
+        elman("reorder", words, "article", "am", "I", "an", "reading", "--beam", 512).out == "I am reading an article\n"
+    )
+
+
+def test_next_as_json(elman, words):
+    found = json.loads(elman("next", words, "please stay at", "--top", 3, "--json").out)
+    expected = generate.load(words).next("please stay at", top=3)
+    assert [(one["word"], one["probability"]) for one in found["next"]] == expected
+    assert found["text"] == "please stay at"
+
+
+def test_a_file_is_put_in_order_line_by_line(elman, words, tmp_path):
+    (tmp_path / "jumbled.txt").write_text("home at stay please\n\narticle an I am reading\n")
+    expected = "please stay at home\n\nI am reading an article\n"
+    assert elman("reorder", words, "--file", "jumbled.txt").out == expected
+    assert elman("reorder", words, "--file", "-", stdin=(tmp_path / "jumbled.txt").read_bytes()).out == expected
+    lines = elman("reorder", words, "--file", "jumbled.txt", "--json", "--future-cost").out.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [one["order"] for one in found] == expected.split("\n")[:3]
+    assert all(one["log_probability"] < 0 for one in found)
+
+
+def test_words_are_written_with_their_spaces(elman, words):
+    done = elman("generate", words, "--prompt", "please stay", "--lines", 2, "--seed", 1, "--temperature", 0.1)
+    assert done.out.startswith("please stay at home\n")
+    assert done.out.count("\n") == 2
+    assert done.out.endswith("\n")
+
+
+def test_a_class_is_written_like(elman, classes):
+    done = elman("generate", classes, "--given", "language=double", "--lines", 5, "--seed", 1)
+    assert done.out == "".join(generate.load(classes).generate(given="double", lines=5, seed=1))
+    assert done.out != elman("generate", classes, "--given", "single", "--lines", 5, "--seed", 1).out
+
+
+def test_training_on_a_folder_says_how_to_go_on(elman, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / "kinds" / name).mkdir(parents=True)
+        (tmp_path / "kinds" / name / "a.txt").write_text(f"{name} of them\n" * 20)
+    done = elman("train", "generate", "kinds", "--hidden", 7, "--window", 11, "--epochs", 1)
+    step = next(line for line in done.out.splitlines() if line.startswith("next")).split()[2:]
+    assert step == ["generate", "kinds.elman.safetensors", "--given", "kinds=one"]
+    assert elman(*step, "--length", 9).code == 0
+    assert "in 2 classes" in done.err
+
+
+def test_evaluate_shows_what_units_share(elman, words):
+    found = generate.load(words).evaluate("please stay at the home\n")
+    line = json.loads(elman("evaluate", words, "-", "--json", stdin=b"please stay at the home\n").out)
+    assert line == {
+        "model": str(words),
+        "loss": found.loss,
+        "perplexity": math.exp(found.loss),
+        "bits_per_character": pytest.approx(found.loss * 5 / math.log(2) / 18),
+        "bits_per_byte": pytest.approx(found.loss * 5 / math.log(2) / 18),
+        "words": 5,
+        "unknown": 1,
+    }
+    table = elman("evaluate", words, "-", stdin=b"please stay at the home\n").out
+    assert "5, 1 of them <unk>" in table
+    assert "flattered" in table
+
+
+def test_dynamic_evaluation_learns_from_what_it_reads(elman, words, tmp_path):
+    (tmp_path / "new.txt").write_text("an article am I here\n" * 100)
+    before = json.loads(elman("evaluate", words, "new.txt", "--json").out)["loss"]
+    after = json.loads(elman("evaluate", words, "new.txt", "--json", "--dynamic", 0.5).out)["loss"]
+    assert after < 0.7 * before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["next", "MODEL", "please stya"], ["does not know the word 'stya'", "Did you mean 'stay'?"]),
+        (["next", "MODEL", "please", "--top", "0"], ["top is 0"]),
+        (["next", "MODEL", "please", "--given", "x"], ["has no classes"]),
+        (["reorder", "MODEL", "home atx"], ["does not know the word 'atx'"]),
+        (["reorder", "MODEL", "stay " * 200], ["200 words are too many", "the most is 100"]),
+        (["reorder", "MODEL", "stay at", "--beam", "513"], ["The beam is 513", "1 to 512"]),
+        (["reorder", "MODEL"], ["words or --file"]),
+        (["reorder", "MODEL", "stay", "--file", "book.txt"], ["words or --file"]),
+        (["reorder", "MODEL", "--file", "none.txt"], ["none.txt does not exist"]),
+        (["reorder", "MODEL", "--file", "book.txt"], ["line 1: ", "does not know"]),
+        (["generate", "MODEL", "--lines", "0"], ["number of lines is 0"]),
+        (["generate", "MODEL", "--interactive"], ["-i needs a terminal"]),
+        (["evaluate", "MODEL", "book.txt", "--dynamic", "0"], ["dynamic is 0"]),
+        (["evaluate", "MODEL", "."], ["a folder with"]),
+    ],
+)
+def test_what_a_model_of_words_refuses(elman, words, arguments, parts):
+    refused(elman(*[str(words) if part == "MODEL" else part for part in arguments]), *parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["generate", "MODEL"], ["one of its classes: double, single", "language=double"]),
+        (["generate", "MODEL", "--given", "triple"], ["one of its classes"]),
+        (["evaluate", "MODEL", "book.txt"], ["one of its classes"]),
+        (["reorder", "MODEL", "a b", "--given", "single"], ["model of characters", "--unit word"]),
+    ],
+)
+def test_what_a_model_of_classes_refuses(elman, classes, arguments, parts):
+    refused(elman(*[str(classes) if part == "MODEL" else part for part in arguments]), *parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--unit", "syllable"], ["character, word, subword"]),
+        (["--vocabulary", "100"], ["no meaning for characters"]),
+        (["--unit", "subword", "--vocabulary", "100"], ["no room for the 256 bytes"]),
+        (["--unit", "word", "--tied", "--embedding", "7", "--hidden", "9"], ["--embedding 9, or --no-tied"]),
+        (["--preset", "awd"], ["awd-lstm"]),
+        (["--preset", "awd-lstm", "--cell", "mingru"], ["preset awd-lstm does not fit cell mingru"]),
+        (["--forget-bias", "1", "--chrono", "9"], ["forget_bias and chrono"]),
+        (["--cell", "elman", "--chrono", "9"], ["no gate of elman"]),
+        (["--validation-data", "none.txt"], ["none.txt does not exist"]),
+        (["--cell", "cfc"], ["reads dt"]),
+        (["--schedule", "cosine", "--decay", "0.5"], ["decay"]),
+    ],
+)
+def test_a_training_that_cannot_begin(elman, tmp_path, arguments, parts):
+    done = elman("train", "generate", "book.txt", *arguments)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    for part in parts:
+        assert part in done.err
+    assert done.err.count("\n") == 1, done.err
+    assert {path.name for path in tmp_path.iterdir()} == {"book.txt"}
+
+
+def test_a_cell_prints_for_a_paper(elman):
+    done = elman("cells", "lstm", "--latex")
+    assert done.out.startswith("\\begin{align*}")
+    refused(elman("cells", "--latex"), "elman cells lstm --latex")
+
+
+def test_the_list_has_one_line_for_each_cell_however_narrow_the_terminal(elman, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    import elman as package
+
+    assert len(elman("cells").out.splitlines()) == len(package.cells.names())
