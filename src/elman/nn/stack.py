@@ -53,7 +53,9 @@ def run_stack(
             start = [state[k * len(directions) + d] for state in states]
             program = direction.program
             sides = [*batch.sides, *draw_masks(program, x, start)]
-            output, end = ops.run(program, runner, x, start, direction.parameters, batch.valid, d == 1, sides)
+            output, end = ops.run(
+                program, runner, x, start, direction.parameters, batch.valid, reverse=d == 1, sides=sides
+            )
             outputs.append(output)
             final.append(end)
         x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
