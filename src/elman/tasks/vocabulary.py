@@ -31,13 +31,13 @@ class Vocabulary(Protocol):
 
     Attributes:
         unit: `character`, `word` or `subword`.
-        unknown: the number of what stands for anything unknown; None where nothing is.
     """
 
     unit: ClassVar[str]
 
     @property
-    def unknown(self) -> int | None: ...
+    def unknown(self) -> int | None:
+        """Number what stands for anything unknown; None where nothing does."""
 
     def __len__(self) -> int: ...
 
