@@ -10,8 +10,9 @@ from elman import cells
 from elman.errors import CellError, ConfigError, DataError, ElmanError
 from elman.tasks import generate
 from elman.tasks.corpus import Corpus
-from elman.tasks.generate import split, window_losses
+from elman.tasks.generate import window_losses
 from elman.tasks.language_model import LanguageModel
+from elman.tasks.preparation import split
 from elman.tasks.settings import Settings
 from elman.tasks.windows import Streams
 

@@ -4,7 +4,8 @@ A recipe says what is particular to a task (how its data become batches, what it
 the pieces that all recipes stand on, in the order in which data pass through them:
 
 * `text` reads UTF-8 text from files or standard input, `corpus` a folder with a class each; `vocabulary` turns text
-  into numbers (`characters`, `words`, `subwords`), `windows` cuts it for truncated BPTT;
+  into numbers (`characters`, `words`, `subwords`), `preparation` holds a part of it out, `windows` cuts the rest for
+  truncated BPTT;
 * `settings` holds every option in one row, `training` is the loop: updates, clipping, learning rates, early stopping,
   the best weights so far, or their average (`averaging`); `progress` shows it;
 * `language_model` holds the layers, `evaluation` measures them, `sampling` turns logits into one unit, `reader` reads

@@ -15,7 +15,6 @@ import math
 import platform
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -26,27 +25,24 @@ from torch.nn.functional import cross_entropy
 
 import elman
 from elman import cells
-from elman.errors import ConfigError, DataError, ElmanError
+from elman.errors import ConfigError, ElmanError
 from elman.expr import Cell
 from elman.nn import activation_penalty, init, temporal_activation_penalty
-from elman.tasks.corpus import Corpus, read_corpus
 from elman.tasks.evaluation import mean_loss, perplexity
 from elman.tasks.language_model import LanguageModel, detach
 from elman.tasks.model_file import check_target
+from elman.tasks.preparation import Part, prepare
 from elman.tasks.progress import Moment, Progress, bits, show_progress
 from elman.tasks.settings import Settings
 from elman.tasks.text import Source, as_sources
 from elman.tasks.trained_model import TrainedModel, build_module, load
 from elman.tasks.training import Outcome, Trainer
-from elman.tasks.vocabulary import Vocabulary, learn_vocabulary
 from elman.tasks.windows import Streams, truncation_windows
 
 __all__ = ["load", "train"]
 
 _BATCH = 32
 _WINDOWS_PER_STREAM = 4
-_VALIDATION_SHARE = 0.1
-_MOST_VALIDATION_CHARACTERS = 200_000
 _VALIDATION_STEPS_PER_STREAM = 1000
 _SAMPLES_PER_RUN = 5
 _CHARACTER_EMBEDDING = 64
@@ -54,21 +50,6 @@ _REGULARISING = (
     "dropout", "locked", "input_dropout", "embedding_dropout", "recurrent_dropout", "weight_dropout", "zoneout"
 )  # fmt: skip
 _SAMPLE_LENGTHS = {"character": 240, "word": 50, "subword": 80}
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Hold the units of one part of the data, and their classes."""
-
-    numbers: Tensor
-    given: Tensor | None
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def on(self, trainer: Trainer) -> "_Part":
-        given = None if self.given is None else trainer.fabric.to_device(self.given)
-        return _Part(trainer.fabric.to_device(self.numbers), given)
 
 
 def train(
@@ -105,87 +86,21 @@ def train(
     if output is not None:
         check_target(output, force)
     chosen = cells.find(cell) if isinstance(cell, str) else cell
-    corpus, vocabulary, training, held_out = _prepare(data, settings)
+    found = prepare(data, settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        configuration = _configure(chosen, settings, corpus.classes, Path(as_sources(data)[0]).resolve().name, sizes)
-        module = _build(chosen, len(vocabulary), configuration, settings)
-        model = TrainedModel(module, vocabulary, configuration, metrics={}, versions=_versions())
-        with show_progress(quiet, vocabulary.unit) as progress:
-            outcome = _fit(model, training, held_out, settings, progress, output)
+        configuration = _configure(chosen, settings, found.classes, Path(as_sources(data)[0]).resolve().name, sizes)
+        module = _build(chosen, len(found.vocabulary), configuration, settings)
+        model = TrainedModel(module, found.vocabulary, configuration, metrics={}, versions=_versions())
+        with show_progress(quiet, found.vocabulary.unit) as progress:
+            outcome = _fit(model, found.training, found.held_out, settings, progress, output)
     _require_result(module, outcome, output)
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    model.metrics = _metrics(model, outcome, len(training), len(held_out))
+    model.metrics = _metrics(model, outcome, len(found.training), len(found.held_out))
     module.eval()
     if output is not None:
         model.save(output)
     return model
-
-
-def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:
-    """Cut a text into what is trained on and the end that is held out.
-
-    Args:
-        corpus: N characters.
-        settings: `validation` is the share held out; by default a tenth, and no more than 200,000 characters. Words and
-            subwords are not cut through, and neither are the examples of classes: the cut is behind a line end there.
-    """
-    count = len(corpus.text)
-    if settings.validation is None:
-        held = min(math.ceil(count * _VALIDATION_SHARE), _MOST_VALIDATION_CHARACTERS)
-    else:
-        held = math.ceil(count * settings.validation)
-    cut = count - held
-    if held and (settings.unit != "character" or corpus.given is not None):
-        cut = corpus.text.rfind("\n", 0, cut) + 1 or cut
-    return corpus.part(0, cut), corpus.part(cut, count)
-
-
-def _prepare(data: Source | Sequence[Source], settings: Settings) -> tuple[Corpus, Vocabulary, _Part, _Part]:
-    """Read the data, make the vocabulary, and turn what is trained on and what is held out into numbers.
-
-    Characters are those of both parts, so that none is missing; words and subwords are learnt from the first alone.
-    """
-    corpus = read_corpus(data, seed=settings.seed)
-    if settings.validation_data is None:
-        training, held_out = split(corpus, settings)
-    else:
-        training, held_out = corpus, read_corpus(settings.validation_data, seed=settings.seed)
-        if held_out.classes != training.classes:
-            raise DataError(
-                f"{settings.validation_data} has other classes than what is trained on "
-                f"({', '.join(held_out.classes) or 'none'}). Give one with the same."
-            )
-    vocabulary = learn_vocabulary(
-        training.text + (held_out.text if settings.unit == "character" else ""),
-        settings.unit,
-        size=settings.vocabulary,
-        min_count=settings.min_count,
-        tokenized=settings.tokenized,
-    )
-    read, held = _Part(*training.encode(vocabulary)), _Part(*held_out.encode(vocabulary))
-    _require_room(vocabulary, len(read), len(held), settings)
-    return corpus, vocabulary, read, held
-
-
-def _require_room(vocabulary: Vocabulary, left: int, held: int, settings: Settings) -> None:
-    units = f"{vocabulary.unit}s"
-    if left <= settings.window:
-        apart = f" ({held} more are held out for validation)" if held else ""
-        shorter = f", or a window below {left}" if left > 1 else ""
-        raise DataError(
-            f"The text is too short: {left} {units} to train on{apart}, and the window is {settings.window}. "
-            f"Give more text{shorter}."
-        )
-    if held == 1:
-        raise DataError(
-            f"One {vocabulary.unit} is held out, too few to measure a loss. Raise validation, or set it to 0."
-        )
-    if settings.batch is not None and settings.batch >= left:
-        raise ConfigError(
-            f"batch is {settings.batch}, and there are {left} {units} to train on, not a step a stream. "
-            "Use a smaller batch."
-        )
 
 
 def _configure(
@@ -249,14 +164,14 @@ def _require_result(module: nn.Module, outcome: Outcome, output: str | PathLike[
 
 def _fit(
     model: TrainedModel,
-    training: _Part,
-    held_out: _Part,
+    training: Part,
+    held_out: Part,
     settings: Settings,
     progress: Progress,
     output: str | PathLike[str] | None,
 ) -> Outcome:
     trainer = Trainer(model.module, settings, progress)
-    read, held = training.on(trainer), held_out.on(trainer)
+    read, held = training.on(trainer.fabric), held_out.on(trainer.fabric)
     streams = Streams(read.numbers, _choose_batch(len(training), settings), read.given)
     windows = len(truncation_windows(streams.steps, settings.window))
     updates_per_epoch = settings.count_updates(windows)
@@ -286,7 +201,7 @@ def _fit(
 
 
 def _describe(
-    model: TrainedModel, training: _Part, held_out: _Part, streams: Streams, settings: Settings
+    model: TrainedModel, training: Part, held_out: Part, streams: Streams, settings: Settings
 ) -> Iterator[str]:
     """Say what is trained, and on what."""
     units = f"{model.vocabulary.unit}s"
