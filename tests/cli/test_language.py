@@ -2,6 +2,9 @@
 
 import json
 import math
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -192,3 +195,21 @@ def test_the_list_has_one_line_for_each_cell_however_narrow_the_terminal(elman, 
     import elman as package
 
     assert len(elman("cells").out.splitlines()) == len(package.cells.names())
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_the_commands_say(elman):
+    root = Path(__file__).parents[2]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    (block,) = [part for part in re.findall(r"```console\n(.*?)```", readme, re.DOTALL) if "--unit word" in part]
+    text = (root / "examples" / "sentences.txt").read_text(encoding="utf-8")
+    assert "please stay at" not in text
+    assert "I am reading an article" not in text
+    told = re.findall(r"^\$ elman ([^\n]*)\n((?:(?!\$)[^\n]*\n)*)", block, re.MULTILINE)
+    assert [command.split()[0] for command, _ in told] == ["train", "next", "reorder"]
+    for command, expected in told:
+        done = elman(*(root / part if part.startswith("examples/") else part for part in shlex.split(command)))
+        assert done.code == 0
+        words = [line.split()[-1] for line in expected.splitlines()]
+        # The shares differ in their last digits from processor to processor; the words may not.
+        assert not expected or [line.split()[-1] for line in done.out.splitlines()] == words

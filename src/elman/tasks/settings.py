@@ -226,7 +226,7 @@ class Settings(TrainingSettings):
     )
     validation: float | None = _option(
         None,
-        "share of the text's end held out [dim](default: 0.1, at most 200,000 units)[/]",
+        "share of the text's end held out [dim](default: 0.1, at most 200,000 characters)[/]",
         group="Text",
         least=0,
         below=1,
