@@ -62,10 +62,8 @@ def run(
                 f"{program.cell.name}: side input {name} asks for a gradient.\n  No gradient flows to it.\n"
                 f"  Give {name}.detach(), or make it a part of x."
             )
-    if x.shape[0] == 0:
-        # an empty sum over everything: no value, and gradients that exist and are zero
-        nothing = torch.stack([t.sum() for t in (x, *states, *parameters)]).sum()
-        return nothing.expand(0, *states[0].shape), list(states)
+    if x.shape[0] == 0 or (valid is not None and not bool(valid.any())):
+        return _run_nothing(x, states, parameters)
     if valid is not None:
         x = _fill_padding(x, valid)
         own = len(program.cell.sides)  # what the caller gave; behind them stand masks, which have no padding
@@ -103,11 +101,15 @@ def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
     return (torch.arange(steps, device=lengths.device)[:, None] < lengths).unsqueeze(-1)
 
 
+def _run_nothing(x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Run over no real step: outputs are 0, and gradients exist and are zero."""
+    nothing = torch.stack([t.flatten()[:0].sum() for t in (x, *states, *parameters)]).sum()  # sums over nothing
+    return nothing.expand(len(x), *states[0].shape).clone(), list(states)
+
+
 def _fill_padding(x: Tensor, valid: Tensor) -> Tensor:
     """Put a real step's input where there is padding: what stands there, NaN included, must reach no gradient."""
     first = valid.flatten().nonzero()
-    if len(first) == 0:
-        return torch.where(valid, x, x.new_zeros(()))
     return torch.where(valid, x, x.detach().flatten(0, 1)[first[0]])
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from elman import cell, cells, ops, sigmoid, tanh
+from elman import cell, cells, log, ops, sigmoid, tanh
 from elman.autodiff import derive
 from elman.backends import reference
 from elman.errors import ConfigError, ShapeError
@@ -160,6 +160,24 @@ def test_nan_in_the_padding_of_a_gap_reaches_no_value_and_no_gradient(bidirectio
         results.append([output, h, c, *(p.grad.clone() for p in layer.parameters())])
     for one, other in pairwise(results):
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_batch_of_padding_alone_leaves_gradients_of_zero_where_no_number_would_do_for_the_gap(bidirectional):
+    @cell
+    def logarithmic(x, dt, /, h, *, W, U, v):
+        return tanh(W @ x + U @ h) * sigmoid(v * log(dt)) + v / dt
+
+    layer = build(logarithmic, 2, bidirectional=bidirectional)
+    x, h = torch.randn(T, B, I, dtype=torch.float64, requires_grad=True), start(layer)
+    output, final = layer(x, h, [0] * B, dt=torch.full((T, B), float("nan"), dtype=torch.float64))
+    assert torch.count_nonzero(output) == 0
+    assert output.shape == (T, B, layer.output_size)
+    assert torch.equal(final, h)
+    (output.sum() + final.square().sum()).backward()
+    assert torch.count_nonzero(x.grad) == 0
+    assert torch.equal(h.grad, 2 * h)
+    assert all(torch.count_nonzero(p.grad) == 0 for p in layer.parameters())
 
 
 def test_second_derivatives_flow_around_a_gap():
