@@ -62,18 +62,18 @@ def run(
                 f"{program.cell.name}: side input {name} asks for a gradient.\n  No gradient flows to it.\n"
                 f"  Give {name}.detach(), or make it a part of x."
             )
-    if x.shape[0] == 0 or (valid is not None and not bool(valid.any())):
-        return _run_nothing(x, states, parameters)
-    if valid is not None:
+    nothing = x.shape[0] == 0 or (valid is not None and not bool(valid.any()))
+    if valid is not None and not nothing:
         x = _fill_padding(x, valid)
         own = len(program.cell.sides)  # what the caller gave; behind them stand masks, which have no padding
         sides = [*(_fill_padding(side, valid) for side in sides[:own]), *sides[own:]]
+    apply = _apply_to_nothing if nothing else _apply
     if under_autocast(x):
         dtype = torch.get_autocast_dtype(x.device.type)
         with torch.autocast(x.device.type, enabled=False):
             cast = [t.to(dtype) for t in (x, *states, *parameters, *sides)]
-            return _apply(Run(program, backend, valid, reverse), cast)
-    return _apply(Run(program, backend, valid, reverse), [x, *states, *parameters, *sides])
+            return apply(Run(program, backend, valid, reverse), cast)
+    return apply(Run(program, backend, valid, reverse), [x, *states, *parameters, *sides])
 
 
 def under_autocast(x: Tensor) -> bool:
@@ -101,12 +101,6 @@ def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
     return (torch.arange(steps, device=lengths.device)[:, None] < lengths).unsqueeze(-1)
 
 
-def _run_nothing(x: Tensor, states: Sequence[Tensor], parameters: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Run over no real step: outputs are 0, and gradients exist and are zero."""
-    nothing = torch.stack([t.flatten()[:0].sum() for t in (x, *states, *parameters)]).sum()  # sums over nothing
-    return nothing.expand(len(x), *states[0].shape).clone(), list(states)
-
-
 def _fill_padding(x: Tensor, valid: Tensor) -> Tensor:
     """Put a real step's input where there is padding: what stands there, NaN included, must reach no gradient."""
     first = valid.flatten().nonzero()
@@ -121,6 +115,13 @@ def _apply(how: Run, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         return output, final
     output, *final = _Recurrence.apply(how, *tensors)
     return output, list(final)
+
+
+def _apply_to_nothing(how: Run, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Run no step, where none is real: outputs are 0, and gradients exist and are zero."""
+    inputs = _inputs(how, tensors)
+    zero = torch.stack([t.flatten()[:0].sum() for t in (inputs.x, *inputs.states, *inputs.parameters)]).sum()
+    return zero.expand(len(inputs.x), *inputs.states[0].shape).clone(), list(inputs.states)
 
 
 def _inputs(how: Run, tensors: Sequence[Tensor]) -> Inputs:

@@ -180,6 +180,16 @@ def test_a_batch_of_padding_alone_leaves_gradients_of_zero_where_no_number_would
     assert all(torch.count_nonzero(p.grad) == 0 for p in layer.parameters())
 
 
+@pytest.mark.parametrize("steps", [0, T])
+def test_results_of_no_step_have_the_type_of_all_others_under_autocast(steps):
+    layer = Recurrent(cells.lstm, I, H, 2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output, (h, c) = layer(torch.randn(steps, B, I), lengths=[0] * B)
+    assert {output.dtype, h.dtype, c.dtype} == {torch.bfloat16}
+    (output.sum() + h.sum() + c.sum()).backward()
+    assert all(torch.count_nonzero(p.grad) == 0 for p in layer.parameters())
+
+
 def test_second_derivatives_flow_around_a_gap():
     layer = build(cells.cfc, bidirectional=True)
     x = torch.randn(2, 2, I, dtype=torch.float64, requires_grad=True)
