@@ -134,6 +134,17 @@ def test_what_is_constant_in_a_gate_is_its_biases_and_a_number_or_it_is_not_unde
     assert not biases or found.gate.offset == offset
 
 
+def test_what_a_side_input_adds_to_a_gate_is_not_constant():
+    @cell
+    def timed(x, dt, /, h, *, W, U, b, v):
+        f = sigmoid(W.f @ x + U.f @ h - v * dt + b.f - dt + 0.5)
+        return f * h + tanh(W.n @ x + b.n)
+
+    (found,) = retention_gates(timed.graph)
+    assert found.gate.biases == ("b.f",)
+    assert found.gate.offset == 0.5
+
+
 def test_a_bias_that_is_read_elsewhere_is_no_gates_own():
     @cell
     def shared(x, h, c, *, W, U, b):

@@ -180,7 +180,7 @@ def _constants(graph: Graph, index: int, sign: float, readers: list[int]) -> tup
         return (node.name,) if own else (), 0.0, own
     if node.op not in {"add", "sub", "neg"}:
         leaves = {graph.nodes[i].op for i in graph.ancestors([index])}
-        return (), 0.0, bool(leaves & {"input", "state"})
+        return (), 0.0, bool(leaves & {"input", "side", "state"})
     signs = {"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[node.op]
     parts = [_constants(graph, a, s, readers) for a, s in zip(node.args, signs, strict=True)]
     biases = tuple(name for names, _, _ in parts for name in names)
