@@ -157,6 +157,24 @@ def test_a_hard_gate_keeps_its_own_share():
     assert_close("share", share, torch.full_like(share, 0.75))
 
 
+def test_chrono_gives_hard_gates_the_same_time_constants():
+    @cell
+    def hard(x, h, *, W, U, b):
+        f = hard_sigmoid(W.f @ x + U.f @ h + b.f)
+        i = sigmoid(W.i @ x + U.i @ h + b.i)
+        return f * h + i * tanh(W.n @ x + b.n)
+
+    layer, longest = Recurrent(hard, I, MANY, bidirectional=True, dtype=torch.float64), 300.0
+    init.chrono_(layer, longest)
+    (share,) = retention(layer, [0])
+    constants = 1 / (1 - share[0, 0])
+    assert abs(constants.mean() - (2 + longest) / 2) < 4 * (longest - 2) / math.sqrt(12 * MANY)
+    assert constants.min() < 2 + 0.02 * longest
+    assert constants.max() > 0.98 * longest
+    taken = torch.sigmoid(layer.b_l0.detach()[MANY : 2 * MANY])
+    assert_close("what is let in", 1 / taken, constants)
+
+
 RECURRENT = {
     "elman": ["U"],
     "jordan": ["U"],

@@ -153,7 +153,7 @@ def chrono_(layer: RecurrentLayer, longest: float) -> None:
 
     The bias that keeps a state becomes log u, u ~ U(1, longest − 1), one draw a unit, so that the state fades within
     1 + u steps; a gate of its own that weighs the other term, the input gate, gets −log u. A gate that weighs both, as
-    in a GRU, is set by itself.
+    in a GRU, is set by itself. Where a gate is a hard sigmoid, its bias is the one at which it keeps as much.
 
     Args:
         layer: what to initialise.
@@ -174,11 +174,11 @@ def chrono_(layer: RecurrentLayer, longest: float) -> None:
             _require_bias("chrono_", direction, other)
         for retention in retentions:
             like = direction.members[retention.gate.biases[0]]
-            keep = torch.empty_like(like, dtype=_wide(like)).uniform_(1.0, float(longest) - 1.0).log_()
-            _set(direction, retention.gate, retention.sign * keep)
+            fade = torch.empty_like(like, dtype=_wide(like)).uniform_(1.0, float(longest) - 1.0)
+            _set(direction, retention.gate, retention.sign * _keeping(direction, retention.gate, fade))
             for other in retention.others:
                 if other.node not in known:
-                    _set(direction, other, -keep)
+                    _set(direction, other, -_keeping(direction, other, fade))
 
 
 @dataclass(frozen=True)
@@ -276,6 +276,12 @@ def _set(direction: _Direction, gate: Gate, value: Tensor) -> None:
     first.copy_(value - gate.offset)
     for other in rest:
         other.zero_()
+
+
+def _keeping(direction: _Direction, gate: Gate, fade: Tensor) -> Tensor:
+    """Give the pre-activation at which a gate is u / (1 + u)."""
+    hard = direction.program.cell.graph.nodes[gate.node].op == "hard_sigmoid"
+    return 3 * (fade - 1) / (fade + 1) if hard else fade.log()
 
 
 def _wide(tensor: Tensor) -> torch.dtype:
