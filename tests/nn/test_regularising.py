@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
 
 import elman
 from elman import cell, cells, sigmoid
@@ -435,3 +436,20 @@ def test_penalties_have_the_gradients_of_numerical_checks_and_are_zero_of_nothin
         with pytest.raises(ShapeError, match=r"output\.unsqueeze\(1\)"):
             penalty(output[0])
     assert temporal_activation_penalty(output[:1]) == 0
+
+
+@pytest.mark.parametrize("lengths", [None, [37, 41]])
+def test_penalties_of_large_outputs_in_half_precision_do_not_overflow(lengths):
+    output = (0.9 + 0.1 * torch.rand(41, 2, 1009)).half()
+    output[1::2] *= -1
+    for penalty in (activation_penalty, temporal_activation_penalty):
+        found = penalty(output, lengths)
+        assert found.dtype == torch.float16
+        assert_close(penalty.__name__, found, penalty(output.double(), lengths).half())
+
+
+def test_a_packed_output_is_refused_with_the_way_to_unpack_it():
+    packed = pack_padded_sequence(torch.ones(T, B, H), [T, 2, 1])
+    for function in (activation_penalty, temporal_activation_penalty, LockedDropout(0.5)):
+        with pytest.raises(ShapeError, match=r"is a PackedSequence[\s\S]*pad_packed_sequence"):
+            function(packed)

@@ -92,8 +92,13 @@ class LockedDropout(nn.Module):
         """Drop from x (T, B, n); in evaluation x is given back.
 
         Raises:
-            ShapeError: x has not three axes.
+            ShapeError: x is no tensor, or has not three axes.
         """
+        if not isinstance(x, Tensor):
+            raise ShapeError(
+                f"LockedDropout: x is a {type(x).__name__}.\n  It is a tensor (T, B, n).\n"
+                "  Unpack a packed one with torch.nn.utils.rnn.pad_packed_sequence."
+            )
         if x.dim() != 3:
             raise ShapeError(
                 f"LockedDropout: x has shape {tuple(x.shape)}.\n  It is time-major, (T, B, n).\n"

@@ -53,6 +53,11 @@ def temporal_activation_penalty(output: Tensor, lengths: Tensor | Sequence[int] 
 
 
 def _valid(output: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor | None:
+    if not isinstance(output, Tensor):
+        raise ShapeError(
+            f"penalty: the output is a {type(output).__name__}.\n  It is a tensor (T, B, n).\n"
+            "  Unpack a packed one with torch.nn.utils.rnn.pad_packed_sequence, which gives the lengths too."
+        )
     if output.dim() != 3:
         raise ShapeError(
             f"penalty: the output has shape {tuple(output.shape)}.\n  It is time-major, (T, B, n).\n"
@@ -62,7 +67,9 @@ def _valid(output: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor | N
 
 
 def _mean_square(values: Tensor, valid: Tensor | None) -> Tensor:
+    # float16 ends at 65504, which a sum of squares soon passes where their mean is small
+    wide = values.to(torch.promote_types(values.dtype, torch.float32))
     if valid is None:
-        return values.square().sum() / max(values.numel(), 1)
-    real = torch.where(valid, values, values.new_zeros(()))
-    return real.square().sum() / (valid.sum() * values.shape[-1]).clamp(min=1)
+        return (wide.square().sum() / max(wide.numel(), 1)).to(values.dtype)
+    real = torch.where(valid, wide, wide.new_zeros(()))
+    return (real.square().sum() / (valid.sum() * wide.shape[-1]).clamp(min=1)).to(values.dtype)
