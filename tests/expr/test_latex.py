@@ -261,7 +261,7 @@ def read_back(original):
     first, *lines, last = original.latex().splitlines()
     assert (first, last) == (r"\begin{align*}", r"\end{align*}")
     entry = original.graph.nodes[original.graph.input].name
-    parameters, known, body = set(original.graph.parameters), [entry], []
+    parameters, known, body = set(original.graph.parameters), [entry, *original.sides], []
     for number, line in enumerate(lines):
         assert line.endswith(r" \\") == (number < len(lines) - 1)
         left, right = line.removesuffix(r" \\").split(" &= ")
@@ -272,7 +272,8 @@ def read_back(original):
         known.append(name)
     families = dict.fromkeys(p.split(".")[0] for p in original.graph.parameters)
     old = [f"old_{s}" for s in original.states]
-    text = f"def again({', '.join([entry, *old])}, *, {', '.join(families)}):\n" + "\n".join(body)
+    arguments = [entry, *original.sides, "/", *old, "*", *families]
+    text = f"def again({', '.join(arguments)}):\n" + "\n".join(body)
     scope = {n: getattr(elman, n) for n in elman.__all__}
     exec(compile(f"{text}\n    return {', '.join(original.states)}\n", "latex", "exec"), scope)
     return cell(scope["again"])
