@@ -43,6 +43,13 @@ i_t &= \sigma(W_i x_t + b_i) \\
 n_t &= W_n x_t + b_n \\
 h_t &= \frac{f_t}{f_t + i_t} \odot h_{t-1} + \frac{i_t}{f_t + i_t} \odot n_t
 """,
+    "cfc": r"""
+f_t &= W_f x_t + U_f h_{t-1} + b_f \\
+g_t &= \tanh(W_g x_t + U_g h_{t-1} + b_g) \\
+k_t &= \tanh(W_k x_t + U_k h_{t-1} + b_k) \\
+\mathrm{early}_t &= \sigma(\mathrm{dt}_t\,(-f_t)) \\
+h_t &= \mathrm{early}_t \odot g_t + (1 - \mathrm{early}_t) \odot k_t
+""",
     "lem": r"""
 \delta_{z,t} &= \sigma(W_{\delta_z} y_{t-1} + V_{\delta_z} u_t + b_{\delta_z}) \\
 \delta_{y,t} &= \sigma(W_{\delta_y} y_{t-1} + V_{\delta_y} u_t + b_{\delta_y}) \\

@@ -18,7 +18,7 @@ h_t &= (1 - f_t) \odot h_{t-1} + f_t \odot \tanh(W_n x_t + U_n (f_t \odot h_{t-1
 import math
 from collections.abc import Sequence
 
-from elman.expr.graph import Graph, Node
+from elman.expr.graph import ROW, Graph, Node
 from elman.expr.printing import Form, write_equations
 
 LETTERS = (
@@ -102,12 +102,16 @@ class Latex:
 
 
 def _form_of_mul(left: Node, right: Node) -> Form:
-    """Write a number before its vector, and ⊙ between two vectors."""
-    if left.shape and right.shape:
+    """Write a number, also one of each example, before its vector, and ⊙ between two vectors."""
+    if _is_vector(left) and _is_vector(right):
         return Form(r"{} \odot {}".format, PRODUCT, (PRODUCT, PRODUCT + 1))
-    if right.shape:
+    if _is_vector(right):
         return Form(r"{}\,{}".format, PRODUCT, (PRODUCT, PRODUCT + 1))
     return Form(r"{1}\,{0}".format, PRODUCT, (PRODUCT + 1, PRODUCT))
+
+
+def _is_vector(node: Node) -> bool:
+    return node.shape not in {(), (ROW,)}
 
 
 def symbol(name: str, *subscripts: str) -> str:
