@@ -383,6 +383,15 @@ def test_the_representation_shows_what_regularises():
     assert repr(LockedDropout(0.3)) == "LockedDropout(p=0.3)"
 
 
+@pytest.mark.parametrize("rate", ["recurrent_dropout", "zoneout"])
+def test_a_rate_that_is_part_of_the_equations_cannot_be_set_later(rate):
+    layer = Recurrent(cells.lstm, I, H, recurrent_dropout=0.2, zoneout={"c": 0.1})
+    with pytest.raises(AttributeError, match=rate):
+        setattr(layer, rate, 0.0)
+    layer.zoneout["c"] = 0.0
+    assert (layer.recurrent_dropout, layer.zoneout) == (0.2, {"c": 0.1})
+
+
 memoryless = cell(lambda x, h, *, W, p: sigmoid(W @ x + p * h))
 
 

@@ -92,8 +92,10 @@ class Recurrent(nn.Module):
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, float(dropout), bidirectional
         self.backend = require(backend)
         self.sizes = dict(sizes or {})
-        self.locked, self.recurrent_dropout, self.weight_dropout = locked, recurrent_dropout, weight_dropout
-        self.zoneout = dict(zoneout) if isinstance(zoneout, Mapping) else zoneout
+        self.locked, self.weight_dropout = locked, weight_dropout
+        # What the programs are made with is fixed: a rate that is set later would change nothing.
+        self._recurrent_dropout = recurrent_dropout
+        self._zoneout = dict(zoneout) if isinstance(zoneout, Mapping) else zoneout
         noise = choose_noise(cell, recurrent_dropout, zoneout)
         self.noisy_program, self.program = derive(cell, bias, noise), derive(cell, bias, noise.expected())
         if not self.program.parameters:
@@ -122,6 +124,16 @@ class Recurrent(nn.Module):
                     f"{found} in layer {k}.\n  The states of all layers are stacked, so they must be equal.\n"
                     f"  Give an input_size of {found}, or stack separate layers."
                 )
+
+    @property
+    def recurrent_dropout(self) -> float:
+        """Chance for an element of a state to be hidden from products; part of the equations, so it is fixed."""
+        return self._recurrent_dropout
+
+    @property
+    def zoneout(self) -> float | dict[str, float]:
+        """Chance for an element of a state to keep its old value; part of the equations, so it is fixed."""
+        return dict(self._zoneout) if isinstance(self._zoneout, dict) else self._zoneout
 
     @property
     def output_size(self) -> int:
