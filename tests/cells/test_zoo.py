@@ -72,7 +72,7 @@ def coupled(p, x, h, c):
 
 
 def layer_normalised(p, x, h, c):
-    # Ba et al. 2016, eqs 20-22 with LN(z; gain, shift) of eqs 15-16; ε is torch's
+    # Ba et al. 2016, supplement, with LN(z; gain, shift); ε is torch's
     def normalise(v, gain):
         return gain * (v - np.mean(v)) / np.sqrt(np.var(v) + 1e-5)
 

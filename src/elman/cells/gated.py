@@ -34,7 +34,7 @@ def mgu(x, h, *, W, U, b):
 
 @cell
 def ugrnn(x, h, *, W, U, b):
-    """Update-gate network: one gate weighs the old state against the new (Collins et al. 2017, section 2)."""
+    """Update-gate network: one gate weighs the old state against the new (Collins et al. 2017)."""
     g = sigmoid(W.g @ x + U.g @ h + b.g)
     c = tanh(W.c @ x + U.c @ h + b.c)
     h = g * h + (1 - g) * c

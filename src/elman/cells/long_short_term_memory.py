@@ -53,7 +53,7 @@ def lstm_coupled(x, h, c, *, W, U, b):
 
 @cell
 def lstm_layer_norm(x, h, c, *, W, U, b, alpha_x, alpha_h, alpha_c):
-    """LSTM with layer normalisation, of each gate by itself (Ba et al. 2016, supplement, eqs 20–22).
+    """LSTM with layer normalisation, of each gate by itself (Ba et al. 2016, supplement).
 
     The paper's shifts of the two normalised products are one bias with its b; that of the cell state is ``b.c``.
     """

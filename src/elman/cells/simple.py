@@ -11,7 +11,7 @@ def elman(x, h, *, W, U, b):
 
 @cell
 def elman_relu(x, h, *, W, U, b):
-    """Simple recurrent network with rectified linear units (Le et al. 2015, section 3)."""
+    """Simple recurrent network with rectified linear units (Le et al. 2015)."""
     return relu(W @ x + U @ h + b)
 
 

@@ -25,7 +25,7 @@ from elman.errors import ConfigError
 from elman.expr.retention import Gate, Retention, retention_gates
 from elman.expr.roles import hidden_to_hidden
 
-IRNN_DEVIATION = 0.001  # Le et al. 2015, section 4: that of every matrix that is not hidden-to-hidden
+IRNN_DEVIATION = 0.001  # Le et al. 2015: that of every matrix that is not hidden-to-hidden
 
 
 @runtime_checkable
@@ -80,7 +80,7 @@ def xavier_(layer: RecurrentLayer) -> None:
 
 @torch.no_grad()
 def orthogonal_(layer: RecurrentLayer, gain: float = 1.0) -> None:
-    """Make each hidden-to-hidden matrix a random orthogonal one (Saxe et al. 2014, section 3).
+    """Make each hidden-to-hidden matrix a random orthogonal one (Saxe et al. 2014).
 
     Where it is not square, its shorter side is orthonormal. Each gate's matrix is one of its own. Nothing else changes.
 
@@ -101,10 +101,10 @@ def orthogonal_(layer: RecurrentLayer, gain: float = 1.0) -> None:
 
 @torch.no_grad()
 def identity_(layer: RecurrentLayer, scale: float = 1.0) -> None:
-    """Start from a memory that copies: hidden-to-hidden matrices scale · I (Le et al. 2015, section 3).
+    """Start from a memory that copies: hidden-to-hidden matrices scale · I (Le et al. 2015).
 
-    Biases become 0 and the other matrices normal with deviation 0.001 (section 4 there); other vectors stay as they
-    are. Where a hidden-to-hidden matrix is not square, `scale` stands on its main diagonal.
+    Biases become 0 and the other matrices normal with deviation 0.001; other vectors stay as they are. Where a
+    hidden-to-hidden matrix is not square, `scale` stands on its main diagonal.
 
     Args:
         layer: what to initialise.
@@ -127,7 +127,7 @@ def identity_(layer: RecurrentLayer, scale: float = 1.0) -> None:
 
 @torch.no_grad()
 def forget_bias_(layer: RecurrentLayer, value: float = 1.0) -> None:
-    """Let the gates remember at first: σ(value) of each state is kept (Gers et al. 2000; Jozefowicz et al. 2015, 2.2).
+    """Let the gates remember at first: σ(value) of each state is kept (Gers et al. 2000; Jozefowicz et al. 2015).
 
     The bias of a gate that keeps the old state becomes `value`, that of a gate that overwrites it −`value`. A number
     that the equations add is taken into account. Where a gate has two biases, the second becomes 0.
@@ -149,7 +149,7 @@ def forget_bias_(layer: RecurrentLayer, value: float = 1.0) -> None:
 
 @torch.no_grad()
 def chrono_(layer: RecurrentLayer, longest: float) -> None:
-    """Spread the memory of the units over all durations up to the longest (Tallec & Ollivier 2018, eqs 14–16).
+    """Spread the memory of the units over all durations up to the longest (Tallec & Ollivier 2018).
 
     The bias that keeps a state becomes log u, u ~ U(1, longest − 1), one draw a unit, so that the state fades within
     1 + u steps; a gate of its own that weighs the other term, the input gate, gets −log u. A gate that weighs both, as

@@ -48,7 +48,7 @@ def draw_masks(program: Program, x: Tensor, states: Sequence[Tensor]) -> list[Te
 
 
 def drop_weights(program: Program, tensors: Sequence[Tensor], members: Collection[str], rate: float) -> list[Tensor]:
-    """Drop single weights: DropConnect (Wan et al. 2013, section 3).
+    """Drop single weights: DropConnect (Wan et al. 2013).
 
     On hidden-to-hidden matrices, once for all time steps, as Merity et al. 2018 (section 2) have it. What stays is
     scaled by 1 / (1 − rate), so that a product keeps its expectation.
