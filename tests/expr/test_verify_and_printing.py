@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from elman import CellError, cell, cells, layer_norm, leaky_relu, maximum, relu, tanh, where
-from elman.expr import Graph, verify
+from elman.expr import Cell, Graph, verify
 from elman.testing import random_cell
 
 
@@ -47,6 +47,42 @@ def at(target):
 def test_every_broken_rule_is_found(op, fields, rule):
     with pytest.raises(CellError, match=rule):
         verify(change(op, **fields))
+
+
+@cell
+def timed(x, dt, /, h, *, W, v):
+    return tanh(W.a @ x + W.b @ h + v * dt - 2)
+
+
+def rename(old, new):
+    return lambda d: next(n for n in d["graph"]["nodes"] if n.get("name") == old).update(name=new)
+
+
+def reshape(name, *shape):
+    return lambda d: next(n for n in d["graph"]["nodes"] if n.get("name") == name).update(shape=shape)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        (lambda d: d["graph"]["outputs"].append(["dt", 1]), "outputs are not its states"),
+        (lambda d: d["graph"]["outputs"].__setitem__(0, ["h", 2]), "a parameter reaches a new state"),
+        (rename("dt", "x"), "a name of its own"),
+        (rename("dt", ""), "a name of its own"),
+        (rename("v", "h"), "a name of its own"),
+        (rename("v", "W"), "two parameters would have one name"),
+        (rename("v", "W_a"), "two parameters would have one name"),
+        (reshape("dt", "hidden"), "has not the shape"),
+        (lambda d: next(n for n in d["graph"]["nodes"] if n["op"] == "constant").update(args=[0]), "a constant is one"),
+        (lambda d: d["graph"]["nodes"].append({"op": "adjoint", "name": "d_h", "shape": ["hidden"]}), "passes alone"),
+    ],
+)
+def test_a_saved_graph_that_no_equations_leave_is_refused(spoil, rule):
+    data = timed.to_dict()
+    assert Cell.from_dict(data).graph == timed.graph
+    spoil(data)
+    with pytest.raises(CellError, match=rule):
+        Cell.from_dict(data)
 
 
 def test_a_mask_used_as_a_number_is_found():

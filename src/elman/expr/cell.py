@@ -13,7 +13,7 @@ from elman.expr.graph import ROW, Graph
 from elman.expr.latex import print_latex
 from elman.expr.printing import print_equations
 from elman.expr.shapes import Tie
-from elman.expr.verify import verify
+from elman.expr.verify import verify_step
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class Cell:
             raise CellError(f"cell: not the form of a saved cell ({reason!r}). Save the model again.") from None
         if any(not 0 <= index < len(graph.nodes) for _, index in labels):
             raise CellError(f"{name}: a label points outside of the graph. Save the model again.")
-        return Cell(name, doc, f"saved cell {name}", verify(graph), labels, ties)
+        return Cell(name, doc, f"saved cell {name}", verify_step(graph), labels, ties)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore, (self.to_dict(), self.source))

@@ -41,7 +41,10 @@ def verify(graph: Graph) -> Graph:
     seen: set[tuple[str, str]] = set()
     for index, node in enumerate(graph.nodes):
         _verify_form(index, node)
-        if node.op in LEAVES - {"constant"}:
+        if node.op == "constant":
+            if node.args or node.shape:
+                _break(index, node, "a constant is one number and reads nothing")
+        elif node.op in LEAVES:
             if (node.op, node.name) in seen or node.args:
                 _break(index, node, "a leaf stands once and reads nothing")
             seen.add((node.op, node.name))
@@ -49,9 +52,47 @@ def verify(graph: Graph) -> Graph:
                 _break(index, node, "one number for each example is a side input, which has one axis")
         else:
             _verify_kinds(graph, index, node)
-            if node.op != "constant" and result_shape(node.op, [graph.nodes[a].shape for a in node.args]) != node.shape:
+            if result_shape(node.op, [graph.nodes[a].shape for a in node.args]) != node.shape:
                 _break(index, node, f"its shape {node.shape} is not what its arguments give")
     _verify_outputs(graph)
+    return graph
+
+
+def verify_step(graph: Graph) -> Graph:
+    """Check the rules above, and those that tracing keeps and a file may break.
+
+    7. The outputs are the states, and every parameter reaches one. 8. No operation that passes alone add. 9. An input
+    and a state are vectors, a side input is one number for each example, a parameter is a vector or a matrix; all have
+    different names, as the tensors of a layer must have.
+
+    Returns:
+        The graph itself.
+
+    Raises:
+        CellError: a rule is broken; the message names the node and the rule.
+    """
+    verify(graph)
+    if not graph.states or tuple(name for name, _ in graph.outputs) != graph.states:
+        raise CellError("graph: its outputs are not its states. Save the model again.")
+    reached, names = graph.ancestors(graph.output.values()), set[str]()
+    for index, node in enumerate(graph.nodes):
+        if node.op in STRUCTURAL - {"product"} | {"adjoint", "size"}:
+            _break(index, node, "passes alone add this operation")
+        if node.op not in LEAVES - {"constant"}:
+            continue
+        if not node.name or node.name in names:
+            _break(index, node, "what a step reads has a name of its own")
+        names.add(node.name)
+        if (node.op == "side") != (node.shape == (ROW,)) or len(node.shape) not in {1, 1 + (node.op == "parameter")}:
+            _break(index, node, f"it has not the shape {node.shape}")
+        if node.op == "parameter" and index not in reached:
+            _break(index, node, "a parameter reaches a new state")
+    members = [name for name in graph.parameters if "." in name]
+    joined = [name.replace(".", "_") for name in members]
+    families = {name.split(".")[0] for name in graph.parameters}
+    alone = {name.split(".")[0] for name in members} & set(graph.parameters)
+    if alone or len(set(joined)) < len(joined) or families & set(joined):
+        raise CellError("graph: two parameters would have one name in a layer. Save the model again.")
     return graph
 
 
