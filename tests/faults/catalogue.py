@@ -21,6 +21,7 @@ ROLES = "tests/expr/test_roles.py"
 LATEX = "tests/expr/test_latex.py"
 REGULARISING = "tests/nn/test_regularising.py"
 SIDES = "tests/nn/test_side_inputs.py"
+PENALTIES = "tests/nn/test_penalties.py"
 
 
 @dataclass(frozen=True)
@@ -448,5 +449,37 @@ FAULTS = (
         "end=words.unknown,",
         tests="tests/tasks/test_trained_model.py",
         only="has_the_score",
+    ),
+    Fault(
+        "a batch of padding alone is computed",
+        "ops.py",
+        "x.shape[0] == 0 or (valid is not None and not bool(valid.any()))",
+        "x.shape[0] == 0",
+        SIDES,
+        "padding_alone",
+    ),
+    Fault(
+        "a hard gate is initialised like a smooth one",
+        "nn/init.py",
+        "return 3 * (fade - 1) / (fade + 1) if hard else fade.log()",
+        "return fade.log()",
+        INIT,
+        "chrono_gives_hard_gates",
+    ),
+    Fault(
+        "what a side input adds to a gate is taken for a constant",
+        "expr/retention.py",
+        '{"input", "side", "state"}',
+        '{"input", "state"}',
+        ROLES,
+        "side_input",
+    ),
+    Fault(
+        "penalties are summed in half precision",
+        "nn/penalties.py",
+        "values.to(torch.promote_types(values.dtype, torch.float32))",
+        "values",
+        PENALTIES,
+        "half_precision",
     ),
 )

@@ -37,8 +37,8 @@ class Recurrent(nn.Module):
         bidirectional: run a second set of parameters from the last step to the first; outputs are joined.
         backend: what runs the layer, see :mod:`elman.backends`.
         locked: let `dropout` zero the same elements at all time steps (Gal & Ghahramani 2016).
-        recurrent_dropout: chance for an element of a state to be hidden from the hidden-to-hidden products of a whole
-            sequence, in training (Gal & Ghahramani 2016).
+        recurrent_dropout: chance for an element of a state to be hidden from the hidden-to-hidden products at all time
+            steps of one call of `forward`, in training (Gal & Ghahramani 2016).
         weight_dropout: chance for a weight of the hidden-to-hidden matrices to be 0 during one call of `forward`, in
             training (DropConnect: Wan et al. 2013; Merity et al. 2018).
         zoneout: chance for an element of a state to keep its old value at a time step (Krueger et al. 2017): one for
