@@ -1,20 +1,16 @@
-"""List faults to plant: in which file, which text becomes which, and which tests must notice.
+"""List faults to plant in the language, the backend and the layers; those of the tasks stand in `task_catalogue`.
 
 Each is a mistake that somebody has made, or that a suite is known to overlook: PyTorch's own stays green when the
-output of its recurrent layers is doubled. The text must occur exactly once, so that a fault cannot quietly stop being
-planted.
+output of its recurrent layers is doubled.
 """
 
-from dataclasses import dataclass
+from faults.fault import Fault
+from faults.task_catalogue import TASK_FAULTS
 
-AGAINST_TORCH = "tests/nn/test_against_torch.py"
 EDGES = "tests/nn/test_edges.py"
 MODULES = "tests/nn/test_drop_in_modules.py"
 RECURRENT = "tests/nn/test_recurrent.py"
 PRIMITIVES = "tests/expr/test_primitives.py"
-SCHEDULES = "tests/tasks/test_schedules.py"
-REORDER = "tests/tasks/test_reorder.py"
-INTERACTIVE = "tests/tasks/test_interactive.py"
 ZOO = "tests/cells/test_zoo.py"
 INIT = "tests/nn/test_init.py"
 ROLES = "tests/expr/test_roles.py"
@@ -22,28 +18,6 @@ LATEX = "tests/expr/test_latex.py"
 REGULARISING = "tests/nn/test_regularising.py"
 SIDES = "tests/nn/test_side_inputs.py"
 PENALTIES = "tests/nn/test_penalties.py"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One mistake.
-
-    Attributes:
-        name: what is wrong with the package once it is planted.
-        file: below `src/elman`.
-        text: stands there exactly once.
-        instead: what takes its place.
-        tests: a test file.
-        only: pytest's `-k` expression; of these tests at least one must fail.
-    """
-
-    name: str
-    file: str
-    text: str
-    instead: str
-    tests: str = AGAINST_TORCH
-    only: str = "every_gradient"
-
 
 _GRU_RESET = "    r = sigmoid(weight_ih.r @ x + bias_ih.r + weight_hh.r @ h + bias_hh.r)\n"
 _GRU_UPDATE = "    z = sigmoid(weight_ih.z @ x + bias_ih.z + weight_hh.z @ h + bias_hh.z)\n"
@@ -211,86 +185,6 @@ FAULTS = (
         only="ties",
     ),
     Fault(
-        "accumulated batches count alike, whatever their size",
-        "tasks/training.py",
-        "loss * (units / first)",
-        "loss",
-        tests=SCHEDULES,
-        only="accumulated",
-    ),
-    Fault(
-        "the rate falls an epoch too early",
-        "tasks/training.py",
-        "self.outcome.epoch - (self._settings.decay_from or 0)",
-        "self.outcome.epoch + 1 - (self._settings.decay_from or 0)",
-        tests=SCHEDULES,
-        only="step_lowers",
-    ),
-    Fault(
-        "averaging compares with the validation five before as well",
-        "tasks/training.py",
-        "losses[: -_NON_MONOTONE - 1]",
-        "losses[:-_NON_MONOTONE]",
-        tests=SCHEDULES,
-        only="averaging_starts or five_validations",
-    ),
-    Fault(
-        "training goes on from the averaged weights",
-        "tasks/averaging.py",
-        "self._fill(present)",
-        "del present",
-        tests=SCHEDULES,
-        only="goes_on_from",
-    ),
-    Fault(
-        "a beginning is continued in the state of another",
-        "tasks/reorder.py",
-        "placed.shape[1] + parent)",
-        "placed.shape[1] + parent * 0)",
-        tests=REORDER,
-        only="plain_python",
-    ),
-    Fault(
-        "a word can be placed twice",
-        "tasks/reorder.py",
-        "masked_fill(remaining == 0, -torch.inf)",
-        "masked_fill(remaining < 0, -torch.inf)",
-        tests=REORDER,
-        only="wide_as_all",
-    ),
-    Fault(
-        "the end of the sentence is left out of its probability",
-        "tasks/reorder.py",
-        "ended = score + chances[..., -1]",
-        "ended = score + 0 * chances[..., -1]",
-        tests=REORDER,
-        only="wide_as_all",
-    ),
-    Fault(
-        "the word that is placed still counts as one to come",
-        "tasks/reorder.py",
-        ".sum(2, keepdim=True) - future[:, None]",
-        ".sum(2, keepdim=True)",
-        tests=REORDER,
-        only="plain_python",
-    ),
-    Fault(
-        "Tab puts the chosen continuation in twice",
-        "tasks/interactive.py",
-        "buffer.complete_state.current_completion is not None",
-        "buffer.complete_state.current_completion is False",
-        tests=INTERACTIVE,
-        only="arrow_keys",
-    ),
-    Fault(
-        "what the model could not read stays known after it is mended",
-        "tasks/interactive.py",
-        "if text != self._text:",
-        "if text != self._text and not self._problem:",
-        tests=INTERACTIVE,
-        only="cannot_read",
-    ),
-    Fault(
         "long expressive memory shows the old z to y",
         "cells/long_expressive_memory.py",
         _LEM_Z + _LEM_Y,
@@ -403,54 +297,6 @@ FAULTS = (
         "by_its_name",
     ),
     Fault(
-        "a unit gets the class of the one before it",
-        "tasks/windows.py",
-        "given[1 : steps * batch + 1]",
-        "given[: steps * batch]",
-        tests="tests/tasks/test_windows.py",
-        only="the_class_of_a_step",
-    ),
-    Fault(
-        "a model that goes on learning forgets what it has read",
-        "tasks/evaluation.py",
-        "state = detach(state)",
-        "state = None",
-        tests="tests/tasks/test_evaluation.py",
-        only="predicts_before_it_learns",
-    ),
-    Fault(
-        "bits per byte count characters",
-        "tasks/evaluation.py",
-        "return bits(self.loss * self.units / self.bytes)",
-        "return bits(self.loss * self.units / self.characters)",
-        tests="tests/tasks/test_evaluation.py",
-        only="over_its_characters_and_bytes",
-    ),
-    Fault(
-        "words are counted in what is held out as well",
-        "tasks/preparation.py",
-        '(held_out.text if settings.unit == "character" else "")',
-        "held_out.text",
-        tests="tests/tasks/test_generate_words.py",
-        only="in_what_is_trained_on_alone",
-    ),
-    Fault(
-        "the penalty on change is of the dropped output",
-        "tasks/generate.py",
-        "temporal_activation_penalty(output)",
-        "temporal_activation_penalty(dropped)",
-        tests="tests/tasks/test_generate_words.py",
-        only="penalty_is_of_the_dropped",
-    ),
-    Fault(
-        "an order is not told to end",
-        "tasks/trained_model.py",
-        "end=words.end,",
-        "end=words.unknown,",
-        tests="tests/tasks/test_trained_model.py",
-        only="has_the_score",
-    ),
-    Fault(
         "a batch of padding alone is computed",
         "ops.py",
         "x.shape[0] == 0 or (valid is not None and not bool(valid.any()))",
@@ -482,4 +328,5 @@ FAULTS = (
         PENALTIES,
         "half_precision",
     ),
+    *TASK_FAULTS,
 )

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.catalogue import AGAINST_TORCH, FAULTS, Fault
+from faults.catalogue import FAULTS
+from faults.fault import AGAINST_TORCH, Fault
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[[Path, str, str], tuple[int, str]]

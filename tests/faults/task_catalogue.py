@@ -1,0 +1,138 @@
+"""List faults to plant in the tasks."""
+
+from faults.fault import Fault
+
+SCHEDULES = "tests/tasks/test_schedules.py"
+REORDER = "tests/tasks/test_reorder.py"
+INTERACTIVE = "tests/tasks/test_interactive.py"
+
+TASK_FAULTS = (
+    Fault(
+        "accumulated batches count alike, whatever their size",
+        "tasks/training.py",
+        "loss * (units / first)",
+        "loss",
+        tests=SCHEDULES,
+        only="accumulated",
+    ),
+    Fault(
+        "the rate falls an epoch too early",
+        "tasks/training.py",
+        "self.outcome.epoch - (self._settings.decay_from or 0)",
+        "self.outcome.epoch + 1 - (self._settings.decay_from or 0)",
+        tests=SCHEDULES,
+        only="step_lowers",
+    ),
+    Fault(
+        "averaging compares with the validation five before as well",
+        "tasks/training.py",
+        "losses[: -_NON_MONOTONE - 1]",
+        "losses[:-_NON_MONOTONE]",
+        tests=SCHEDULES,
+        only="averaging_starts or five_validations",
+    ),
+    Fault(
+        "training goes on from the averaged weights",
+        "tasks/averaging.py",
+        "self._fill(present)",
+        "del present",
+        tests=SCHEDULES,
+        only="goes_on_from",
+    ),
+    Fault(
+        "a beginning is continued in the state of another",
+        "tasks/reorder.py",
+        "placed.shape[1] + parent)",
+        "placed.shape[1] + parent * 0)",
+        tests=REORDER,
+        only="plain_python",
+    ),
+    Fault(
+        "a word can be placed twice",
+        "tasks/reorder.py",
+        "masked_fill(remaining == 0, -torch.inf)",
+        "masked_fill(remaining < 0, -torch.inf)",
+        tests=REORDER,
+        only="wide_as_all",
+    ),
+    Fault(
+        "the end of the sentence is left out of its probability",
+        "tasks/reorder.py",
+        "ended = score + chances[..., -1]",
+        "ended = score + 0 * chances[..., -1]",
+        tests=REORDER,
+        only="wide_as_all",
+    ),
+    Fault(
+        "the word that is placed still counts as one to come",
+        "tasks/reorder.py",
+        ".sum(2, keepdim=True) - future[:, None]",
+        ".sum(2, keepdim=True)",
+        tests=REORDER,
+        only="plain_python",
+    ),
+    Fault(
+        "Tab puts the chosen continuation in twice",
+        "tasks/interactive.py",
+        "buffer.complete_state.current_completion is not None",
+        "buffer.complete_state.current_completion is False",
+        tests=INTERACTIVE,
+        only="arrow_keys",
+    ),
+    Fault(
+        "what the model could not read stays known after it is mended",
+        "tasks/interactive.py",
+        "if text != self._text:",
+        "if text != self._text and not self._problem:",
+        tests=INTERACTIVE,
+        only="cannot_read",
+    ),
+    Fault(
+        "a unit gets the class of the one before it",
+        "tasks/windows.py",
+        "given[1 : steps * batch + 1]",
+        "given[: steps * batch]",
+        tests="tests/tasks/test_windows.py",
+        only="the_class_of_a_step",
+    ),
+    Fault(
+        "a model that goes on learning forgets what it has read",
+        "tasks/evaluation.py",
+        "state = detach(state)",
+        "state = None",
+        tests="tests/tasks/test_evaluation.py",
+        only="predicts_before_it_learns",
+    ),
+    Fault(
+        "bits per byte count characters",
+        "tasks/evaluation.py",
+        "return bits(self.loss * self.units / self.bytes)",
+        "return bits(self.loss * self.units / self.characters)",
+        tests="tests/tasks/test_evaluation.py",
+        only="over_its_characters_and_bytes",
+    ),
+    Fault(
+        "words are counted in what is held out as well",
+        "tasks/preparation.py",
+        '(held_out.text if settings.unit == "character" else "")',
+        "held_out.text",
+        tests="tests/tasks/test_generate_words.py",
+        only="in_what_is_trained_on_alone",
+    ),
+    Fault(
+        "the penalty on change is of the dropped output",
+        "tasks/generate.py",
+        "temporal_activation_penalty(output)",
+        "temporal_activation_penalty(dropped)",
+        tests="tests/tasks/test_generate_words.py",
+        only="penalty_is_of_the_dropped",
+    ),
+    Fault(
+        "an order is not told to end",
+        "tasks/trained_model.py",
+        "end=words.end,",
+        "end=words.unknown,",
+        tests="tests/tasks/test_trained_model.py",
+        only="has_the_score",
+    ),
+)
