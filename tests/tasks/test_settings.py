@@ -50,6 +50,7 @@ def test_every_row_explains_itself_and_refuses_nonsense(name):
         ({"schedule": "step", "epochs": 5}, "step has no decay_from"),
         ({"schedule": "step", "decay_from": 4}, "step counts epochs"),
         ({"schedule": "step", "decay_from": 4, "epochs": 4}, "the learning rate would never fall"),
+        ({"optimizer": "adam", "weight_decay": 0.1}, "the optimiser adam has no use for it"),
         ({"accumulate": 0}, "accumulate is 0; it must be at least 1"),
         ({"time_budget": "soon"}, "'soon' is not a duration"),
         ({"seed": 2**32}, "it must be at least 0 and below 4294967296"),
@@ -80,6 +81,15 @@ def test_a_preset_lies_beneath_what_is_given():
     assert (settings.hidden, settings.optimizer, settings.learning_rate) == (57, "adamw", None)
     assert (settings.weight_dropout, settings.unit, settings.tied) == (0.5, "word", True)
     assert Settings.of({"preset": None}) == Settings()
+
+
+def test_what_replaces_a_value_of_a_preset_takes_what_belongs_to_it_along():
+    adam = Settings.of({"preset": "awd-lstm", "optimizer": "adam"})
+    assert (adam.learning_rate, adam.weight_decay, adam.clip_norm) == (None, None, 0.25)
+    assert Settings.of({"preset": "awd-lstm", "optimizer": "adam", "learning_rate": 0.1}).learning_rate == 0.1
+    assert Settings.of({"preset": "awd-lstm", "optimizer": "asgd"}).learning_rate == 30.0
+    clipped = Settings.of({"preset": "awd-lstm", "clip_value": 0.5})
+    assert (clipped.clip_value, clipped.clip_norm, clipped.learning_rate) == (0.5, None, 30.0)
 
 
 def test_an_unknown_option_suggests_the_nearest():

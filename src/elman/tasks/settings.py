@@ -49,6 +49,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     }
 }
 
+# What is given beside a preset takes these of its values with it: a learning rate is one for its optimiser.
+_REPLACES = {"optimizer": ("learning_rate", "weight_decay"), "clip_value": ("clip_norm",)}
 
 _KINDS = {float: "a number", bool: "True or False"}
 
@@ -122,6 +124,8 @@ class TrainingSettings:
             raise ConfigError(
                 "clip_norm and clip_value are both given; gradients are clipped by one of them. Drop the other."
             )
+        if self.optimizer == "adam" and self.weight_decay:
+            raise ConfigError("weight_decay is given, and the optimiser adam has no use for it. Drop it, or use adamw.")
         self._check_schedule()
         self.seconds()
 
@@ -278,7 +282,10 @@ class Settings(TrainingSettings):
     def of(cls, options: Mapping[str, Any]) -> Self:
         """Build settings from options by name, those of a preset beneath them."""
         preset = PRESETS.get(str(options.get("preset")), {})
-        return super().of({**preset, **options})
+        replaced = {
+            old for new, olds in _REPLACES.items() if options.get(new) not in (None, preset.get(new)) for old in olds
+        }
+        return super().of({**{name: value for name, value in preset.items() if name not in replaced}, **options})
 
 
 def _refuse(why: str, applies: bool, **options: Any) -> None:
