@@ -73,7 +73,12 @@ def test_spaces_and_line_ends_are_seen_in_a_list(subwords):
 def test_the_end_of_the_first_subword_is_found(subwords):
     first = subwords.decode(subwords.encode("lowest\n").tolist()[:1])
     assert subwords.length_of_first("lowest\n") == len(first)
-    assert subwords.length_of_first("日本") == 1
+    assert subwords.length_of_first("日本") == 0, "the first byte of three"
+
+
+def test_a_prompt_that_is_not_unicode_is_refused(subwords):
+    with pytest.raises(DataError, match=r"'\\udcff' at offset 2"):
+        subwords.encode_prompt("lo\udcffw")
 
 
 @pytest.mark.parametrize("learnt", ["", "{}", "[1]", '{"model": {"type": "surprise"}}'])

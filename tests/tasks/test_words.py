@@ -115,3 +115,10 @@ def test_words_come_back_from_plain_data():
 def test_forged_words_are_refused(data):
     with pytest.raises(DataError, match="each with its count"):
         Words.from_dict({**data, "tokenized": False})
+
+
+def test_a_text_without_a_word_to_know_is_refused():
+    with pytest.raises(DataError, match="No word occurs 9 times"):
+        Words.of("please stay at home\n", min_count=9)
+    with pytest.raises(DataError, match="has no words"):
+        Words.of("\n \n<unk> <eos>")

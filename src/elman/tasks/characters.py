@@ -51,6 +51,11 @@ class Characters:
     def __len__(self) -> int:
         return len(self.characters)
 
+    @property
+    def ends_lines(self) -> bool:
+        """Say whether a line end is among the characters."""
+        return "\n" in self.characters
+
     def encode(self, text: str) -> Tensor:
         """Turn N characters into a tensor (N,) of their numbers, int64.
 

@@ -69,6 +69,11 @@ class Subwords:
             reason = str(error).splitlines()[0]
             raise DataError(f"The subwords are damaged ({reason}). Train the model again.") from None
 
+    @property
+    def ends_lines(self) -> bool:
+        """Say that a line end can be written: every byte can."""
+        return True
+
     def __len__(self) -> int:
         return int(self._tokenizer.get_vocab_size())
 
@@ -78,7 +83,18 @@ class Subwords:
         return torch.tensor([number for piece in found for number in piece.ids], dtype=torch.int64)
 
     def encode_prompt(self, text: str) -> Tensor:
-        """Turn what is to be continued into numbers (N,); nothing is a text that starts as after a line end."""
+        """Turn what is to be continued into numbers (N,); nothing is a text that starts as after a line end.
+
+        Raises:
+            DataError: the text has lone surrogates.
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # a command line that is not UTF-8 arrives as lone surrogates
+            raise DataError(
+                f"The text is not Unicode: {text[error.start]!r} at offset {error.start} is no character. "
+                "Write it in UTF-8."
+            ) from None
         return self.encode(text or "\n")
 
     def decode(self, numbers: Iterable[int]) -> str:
@@ -95,9 +111,9 @@ class Subwords:
         return self.decode([number]).replace(" ", "␣").replace("\n", "\\n")
 
     def length_of_first(self, text: str) -> int:
-        """Count the characters up to the end of a text's first subword."""
+        """Count the characters up to the end of a text's first subword; one that it ends within is not counted."""
         offsets = self._tokenizer.encode(text[:_FIRST]).offsets
-        return int(offsets[0][1]) if offsets else 0
+        return min((int(offsets[0][1]), *(int(start) for start, _ in offsets[1:2]))) if offsets else 0
 
     def count_unknown(self, _numbers: Tensor) -> int:
         """Count what stands for anything unknown: no subword does."""

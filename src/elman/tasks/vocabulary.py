@@ -39,6 +39,10 @@ class Vocabulary(Protocol):
     def unknown(self) -> int | None:
         """Number what stands for anything unknown; None where nothing does."""
 
+    @property
+    def ends_lines(self) -> bool:
+        """Say whether a model of these units may write a line end."""
+
     def __len__(self) -> int: ...
 
     def encode(self, text: str, /) -> Tensor:

@@ -71,6 +71,9 @@ class Words:
             size: most words to know, `<eos>` and `<unk>` included; by default 50,000.
             min_count: how often a word must occur; by default once in a text below 10,000 words, else twice.
             tokenized: take what stands between spaces as a word.
+
+        Raises:
+            DataError: no word is left to know.
         """
         count = Counter(_split(text, tokenized))
         total = sum(count.values())
@@ -79,12 +82,23 @@ class Words:
         room = (size or _MOST_WORDS) - len(_SPECIAL)
         ranked = sorted(((word, n) for word, n in count.items() if n >= least), key=lambda pair: (-pair[1], pair[0]))
         kept = dict(ranked[: max(0, room)])
+        if not kept:
+            raise DataError(
+                f"No word occurs {least} times, so there is none to know. Lower min_count."
+                if count
+                else "The text to learn from has no words, only spaces and line ends. Give a text with words."
+            )
         special[UNKNOWN] += sum(n for word, n in count.items() if word not in kept)
         known = {**special, **kept}
         return cls(tuple(known), tuple(known.values()), tokenized)
 
     def __len__(self) -> int:
         return len(self.words)
+
+    @property
+    def ends_lines(self) -> bool:
+        """Say whether the words were learnt from a text with line ends."""
+        return self.counts[self.end] > 0
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
