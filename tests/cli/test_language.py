@@ -122,6 +122,20 @@ def test_dynamic_evaluation_learns_from_what_it_reads(elman, words, tmp_path):
     assert after < 0.7 * before
 
 
+def refuse_constant(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_json_has_no_number_that_is_infinite(elman, words):
+    model = generate.load(words)
+    model.module.bias.data[model.vocabulary.unknown] = 9999.0
+    model.save("sure-of-unk")
+    done = elman("evaluate", "sure-of-unk", "-", "--json", stdin=b"please stay at home\n")
+    found = json.loads(done.out, parse_constant=refuse_constant)
+    assert found["loss"] > 9000
+    assert found["perplexity"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
@@ -136,6 +150,8 @@ def test_dynamic_evaluation_learns_from_what_it_reads(elman, words, tmp_path):
         (["reorder", "MODEL", "--file", "none.txt"], ["none.txt does not exist"]),
         (["reorder", "MODEL", "--file", "book.txt"], ["line 1: ", "does not know"]),
         (["generate", "MODEL", "--lines", "0"], ["number of lines is 0"]),
+        (["generate", "MODEL", "-i", "--prompt", "stay"], ["--prompt has no use"]),
+        (["generate", "MODEL", "-i", "--top-k", "3"], ["--top-k has no use"]),
         (["generate", "MODEL", "--interactive"], ["-i needs a terminal"]),
         (["evaluate", "MODEL", "book.txt", "--dynamic", "0"], ["dynamic is 0"]),
         (["evaluate", "MODEL", "."], ["a folder with"]),
@@ -149,6 +165,7 @@ def test_what_a_model_of_words_refuses(elman, words, arguments, parts):
     ("arguments", "parts"),
     [
         (["generate", "MODEL"], ["one of its classes: double, single", "language=double"]),
+        (["generate", "MODEL", "-i"], ["one of its classes: double, single", "language=double"]),
         (["generate", "MODEL", "--given", "triple"], ["one of its classes"]),
         (["evaluate", "MODEL", "book.txt"], ["one of its classes"]),
         (["reorder", "MODEL", "a b", "--given", "single"], ["model of characters", "--unit word"]),
@@ -171,6 +188,7 @@ def test_what_a_model_of_classes_refuses(elman, classes, arguments, parts):
         (["--cell", "elman", "--chrono", "9"], ["no gate of elman"]),
         (["--validation-data", "none.txt"], ["none.txt does not exist"]),
         (["--cell", "cfc"], ["reads dt"]),
+        (["--given", "language"], ["given is 'language'", "a folder with a class each"]),
         (["--schedule", "cosine", "--decay", "0.5"], ["decay"]),
     ],
 )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from elman import cells
-from elman.errors import ConfigError, DataError
+from elman.errors import ConfigError, DataError, ElmanError
 from elman.tasks.characters import Characters
 from elman.tasks.trained_model import TrainedModel, build_module, load
 from elman.tasks.vocabulary import learn_vocabulary
@@ -244,3 +244,63 @@ def test_without_a_line_end_among_the_characters_a_text_starts_with_the_first():
     model = some_model("character", text="abc")
     assert isinstance(model.vocabulary, Characters)
     assert list(model.generate(length=9, seed=1)) == list(model.generate("a", length=9, seed=1))
+
+
+@pytest.mark.parametrize("given", ["a=b", "language=a=b"])
+def test_a_class_may_have_an_equals_sign_in_its_name(given):
+    model = some_model(classes=["b", "a=b"])
+    expected = log_probabilities(model, [model.vocabulary.end], given=1)[-1].exp().max()
+    assert model.next("", given=given)[0][1] == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize(("unit", "text"), [("character", "abc"), ("word", "please stay")])
+def test_a_model_that_never_saw_a_line_end_is_not_asked_for_lines_alone(unit, text):
+    model = some_model(unit, text=text)
+    with pytest.raises(ConfigError, match="never seen a line end"):
+        model.generate(lines=2)
+    assert len(list(model.generate(lines=2, length=5, seed=1))) <= 5
+
+
+def test_a_model_that_is_not_finite_has_no_next_unit_and_no_loss():
+    model = some_model()
+    with torch.no_grad():
+        model.module.readout.bias.fill_(math.nan)
+    with pytest.raises(ElmanError, match="output is not finite"):
+        model.next("please")
+    with pytest.raises(ElmanError, match="loss is not finite"):
+        model.evaluate("please stay at home")
+    with pytest.raises(ElmanError, match=r"lower rate than 0\.5"):
+        model.evaluate("please stay at home", dynamic=0.5)
+
+
+def test_one_character_of_several_subwords_has_a_cost():
+    model = some_model("subword")
+    found = model.evaluate("😀")
+    assert (found.units, found.characters, found.bytes) == (3, 1, 4)
+
+
+@pytest.mark.parametrize("layers", [10**4, 1e400, "x", None])
+def test_a_forged_number_of_layers_is_refused_before_they_are_built(tmp_path, layers):
+    model = some_model()
+    model.configuration["layers"] = layers
+    model.save(tmp_path / "m")
+    with pytest.raises(DataError, match="damaged: its parts do not fit"):
+        load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("changes", [{"classes": [None, "y"]}, {"classes": "xy"}, {"given": 3}])
+def test_classes_without_names_are_refused(tmp_path, changes):
+    model = some_model(classes=["x", "y"])
+    model.configuration.update(changes)
+    model.save(tmp_path / "m")
+    with pytest.raises(DataError, match="the names of the classes are no names"):
+        load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.int32])
+def test_weights_of_two_kinds_are_refused(tmp_path, kind):
+    model = some_model()
+    model.module.readout.bias = nn.Parameter(model.module.readout.bias.to(kind), requires_grad=False)
+    model.save(tmp_path / "m")
+    with pytest.raises(DataError, match=r"weights of .*torch\.float32"):
+        load(tmp_path / "m")

@@ -1,18 +1,20 @@
 """`elman generate`, `next`, `reorder` and `evaluate`: what a trained language model can do."""
 
 import json as json_text
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from elman.cli.options import Given, Json, Model, Quiet
+from elman.cli.options import Given, Json, Model, Quiet, was_given
 from elman.cli.show import drop_output, print_rows
 from elman.errors import ConfigError
 
 
 def generate(
+    context: typer.Context,
     model: Model,
     prompt: Annotated[str, typer.Option(help="what the text continues", show_default=False)] = "",
     given: Given = None,
@@ -43,6 +45,8 @@ def generate(
     if interactive:
         from elman.tasks.interactive import run_interactive
 
+        _refuse_beside_interactive(context)
+        trained.complete("", given=given)  # a class that is missing is told here, not below the line
         run_interactive(lambda text: trained.complete(text, given=given))
         return
     pieces = trained.generate(
@@ -66,6 +70,15 @@ def generate(
             sys.stdout.write("\n")
     except BrokenPipeError:
         drop_output()  # whoever reads, such as `head`, has what it wanted
+
+
+def _refuse_beside_interactive(context: typer.Context) -> None:
+    for name in ("prompt", "length", "lines", "temperature", "top_k", "top_p", "seed"):
+        if was_given(context, name):
+            option = "--" + name.replace("_", "-")
+            raise ConfigError(
+                f"-i shows what may follow and draws nothing, so {option} has no use. Drop one of the two."
+            )
 
 
 def next_units(
@@ -150,7 +163,7 @@ def evaluate(
     if json:
         result = {
             "loss": found.loss,
-            "perplexity": found.perplexity,
+            "perplexity": found.perplexity if math.isfinite(found.perplexity) else None,
             "bits_per_character": found.bits_per_character,
             "bits_per_byte": found.bits_per_byte,
             f"{unit}s": found.units,

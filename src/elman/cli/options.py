@@ -43,7 +43,7 @@ def with_options(settings: type) -> Callable[[Callable[..., None]], Callable[...
 
         @functools.wraps(command)
         def call(context: typer.Context, **arguments: Any) -> None:
-            command(**{n: v for n, v in arguments.items() if n not in names or _was_given(context, n)})
+            command(**{n: v for n, v in arguments.items() if n not in names or was_given(context, n)})
 
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
         parameters = [context, *named, *rows]
@@ -54,7 +54,8 @@ def with_options(settings: type) -> Callable[[Callable[..., None]], Callable[...
     return decorate
 
 
-def _was_given(context: typer.Context, name: str) -> bool:
+def was_given(context: typer.Context, name: str) -> bool:
+    """Say whether somebody chose an option, be it its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
 

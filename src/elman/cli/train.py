@@ -83,7 +83,7 @@ def _report(model: "TrainedModel", target: Path, json: bool) -> None:
     loss = metrics["validation_loss"]
     measured = "none held out or not reached yet"
     if loss is not None:
-        usual = f"perplexity {metrics['perplexity']:.2f}"
+        usual = "perplexity " + ("above 1e300" if metrics["perplexity"] is None else f"{metrics['perplexity']:.2f}")
         if "bits_per_character" in metrics:
             usual = f"{metrics['bits_per_character']:.4f} bits per character"
         measured = f"{loss:.4f} nats per {model.vocabulary.unit}, {usual}"

@@ -110,6 +110,11 @@ def _configure(
     characters = settings.unit == "character"
     tied = not characters if settings.tied is None else settings.tied
     embedding = settings.embedding
+    if settings.given is not None and not classes:
+        raise ConfigError(
+            f"given is {settings.given!r}, the name of what classes are, and a text has none. "
+            "Train on a folder with a class each, or drop it."
+        )
     if embedding is None:
         first = cell.states[0]
         output = {"hidden": settings.hidden, **(sizes or {})}.get(cell.state_size(first), settings.hidden)
@@ -283,7 +288,7 @@ def _metrics(model: TrainedModel, outcome: Outcome, training: int, held_out: int
     units = f"{model.vocabulary.unit}s"
     return {
         "validation_loss": measured,
-        "perplexity": None if measured is None else perplexity(measured),
+        "perplexity": None if measured is None else _finite(perplexity(measured)),
         f"validation_{units}": held_out,
         "training_loss": _finite(outcome.training_loss),
         f"training_{units}": training,

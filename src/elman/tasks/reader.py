@@ -14,6 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from elman.errors import ElmanError
 from elman.tasks.language_model import LanguageModel, State
 
 _LONGEST = 20  # units of a continuation that is shown while somebody types
@@ -47,8 +48,15 @@ class Reader:
         return self._module.read_out(self._output)[0].cpu()
 
     def probabilities(self) -> Tensor:
-        """Return the probabilities (V,) of the next unit, float64."""
-        return torch.softmax(self.logits().double(), 0)
+        """Return the probabilities (V,) of the next unit, float64.
+
+        Raises:
+            ElmanError: the model's output is not finite.
+        """
+        logits = self.logits()
+        if not logits.isfinite().all():
+            raise ElmanError("The model's output is not finite. Train it again with a lower --learning-rate.")
+        return torch.softmax(logits.double(), 0)
 
     def mark(self) -> tuple[State, Tensor | None]:
         """Return what :meth:`back_to` needs to continue from here again."""

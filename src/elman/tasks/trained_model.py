@@ -1,5 +1,6 @@
 """Hold a trained language model and all that it can do: measure, write, complete, put in order, be kept in a file."""
 
+import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ class TrainedModel:
         Raises:
             DataError: the text has fewer than two units, a character that the model has never seen, or other classes.
             ConfigError: `dynamic` is not above 0.
+            ElmanError: the loss is not finite, because of `dynamic` or of the weights.
         """
         if dynamic is not None and not 0 < dynamic < 1000:
             raise ConfigError(f"dynamic is {dynamic}. It is a learning rate; use a number above 0, such as 0.1.")
@@ -88,6 +90,13 @@ class TrainedModel:
             loss = mean_loss(self.module, numbers, 1, given, told)
         else:
             loss = dynamic_loss(self.module, numbers, dynamic, given, told)
+        if not math.isfinite(loss):
+            remedy = (
+                "Train it again with a lower --learning-rate."
+                if dynamic is None
+                else f"Use a lower rate than {dynamic}."
+            )
+            raise ElmanError(f"The loss is not finite, so there is nothing to report. {remedy}")
         predicted = corpus.text[self.vocabulary.length_of_first(corpus.text) :]
         unknown = self.vocabulary.count_unknown(numbers[1:])
         return Evaluation(loss, len(numbers) - 1, len(predicted), len(predicted.encode()), unknown)
@@ -129,6 +138,10 @@ class TrainedModel:
             raise ConfigError(f"The number of lines is {lines}. Use 1 or more.")
         if seed is not None and not 0 <= seed < 2**63:
             raise ConfigError(f"The seed is {seed}. Use a whole number from 0 to 2**63 - 1.")
+        if lines is not None and length is None and not self.vocabulary.ends_lines:
+            raise ConfigError(
+                "lines is given, and the model has never seen a line end, so it would write for ever. Give a length."
+            )
         sampling = Sampling(temperature, top_k, top_p)
         randomness = torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed)
         reader = self._read(prompt, given)
@@ -170,11 +183,11 @@ class TrainedModel:
         if not isinstance(self.vocabulary, Words):
             return extend(self._read(text, given), self.vocabulary.decode, top)
         before, begun = self.vocabulary.split_last(text)
-        shares = self._read(before, given).probabilities()
+        shares = self._read(before, given).probabilities().tolist()
         words = self.vocabulary.words
         fitting = [number for number in range(_FIRST_WORD, len(words)) if words[number].startswith(begun)]
-        fitting.sort(key=lambda number: (-float(shares[number]), number))
-        return [(words[number][len(begun) :], float(shares[number])) for number in fitting[:top]]
+        fitting.sort(key=lambda number: (-shares[number], number))
+        return [(words[number][len(begun) :], shares[number]) for number in fitting[:top]]
 
     def reorder(
         self,
@@ -287,12 +300,11 @@ class TrainedModel:
             if given is not None:
                 raise ConfigError(f"given is {given!r}, and this model has no classes. Drop it.")
             return None
-        what, equals, name = (given or "").rpartition("=")
-        if name not in self.classes or (equals and what != self.configuration["given"]):
-            raise ConfigError(
-                self._describe_classes(f"Give one, e.g. {self.configuration['given']}={self.classes[0]}.")
-            )
-        return self.classes.index(name)
+        what = f"{self.configuration['given']}="
+        for name in (given, (given or "").removeprefix(what)):
+            if name in self.classes:
+                return self.classes.index(name)
+        raise ConfigError(self._describe_classes(f"Give one, e.g. {what}{self.classes[0]}."))
 
     def _describe_classes(self, remedy: str) -> str:
         if not self.classes:
@@ -337,6 +349,7 @@ def load(path: str | PathLike[str]) -> TrainedModel:
     try:
         vocabulary = read_vocabulary(file.vocabulary)
         cell = Cell.from_dict(file.cell)
+        _check_parts(file)
         # On the meta device a module has shapes and no memory, so that a forged size cannot ask for terabytes.
         with torch.device("meta"):
             module = build_module(cell, len(vocabulary), file.configuration)
@@ -345,3 +358,17 @@ def load(path: str | PathLike[str]) -> TrainedModel:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} is damaged: its parts do not fit each other ({reason}). Train it again.") from None
     return TrainedModel(module.eval(), vocabulary, file.configuration, file.metrics, file.versions)
+
+
+def _check_parts(file: ModelFile) -> None:
+    """Refuse what would fail only later, or never end: building the module checks all else."""
+    classes, layers = file.configuration["classes"], file.configuration.get("layers", 1)
+    if not isinstance(classes, list) or not all(
+        isinstance(name, str) for name in [*classes, file.configuration["given"]]
+    ):
+        raise ValueError("the names of the classes are no names")
+    if layers > len(file.weights):  # each has some; a forged number would build them until memory ends
+        raise ValueError(f"{layers} layers, and {len(file.weights)} weights")
+    kinds = {weight.dtype for weight in file.weights.values()}
+    if len(kinds) != 1 or not all(kind.is_floating_point for kind in kinds):
+        raise ValueError(f"weights of {', '.join(sorted(map(str, kinds)))}")
