@@ -182,6 +182,28 @@ def test_the_time_budget_ends_an_endless_training(monkeypatch):
     assert outcome.history[-1].update == outcome.updates, "the end is validated"
 
 
+@pytest.mark.parametrize(("takes", "ends"), [(20.0, 61.0), (90.0, 121.0)])
+def test_the_validation_at_the_end_is_within_the_time_budget(monkeypatch, takes, ends):
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    trainer = Trainer(Point(), TrainingSettings(optimizer="sgd", time_budget="60s"), Ear())
+
+    def losses():
+        for _ in range(1000):
+            now[0] += 1.0
+            yield trainer.module(torch.tensor([1.0, 0.0, 0.0])), 7
+
+    def validate():
+        now[0] += takes
+        return 1.0
+
+    outcome = trainer.fit(losses, 1000, validate, validation_cost=3 * takes)  # a third of an update's second each
+    assert outcome.stopped == "time budget"
+    assert outcome.seconds <= ends, "at least half of the budget is for training"
+    assert outcome.updates >= 30
+    assert outcome.history[-1].update == outcome.updates
+
+
 def test_the_learning_rate_warms_up_and_falls_to_a_fiftieth():
     # Slope 1 and norm 1: what an update of plain descent moves is the learning rate (momentum adds to it later).
     places = []

@@ -243,7 +243,7 @@ class Trainer:
         run: "_Run",
         validated: Callable[[Outcome, Moment, bool], None] | None,
     ) -> None:
-        outcome = run.outcome
+        outcome, start = run.outcome, run.elapsed()
         with run.average.applied() if run.average is not None else contextlib.nullcontext():
             self.module.eval()
             loss = validate()
@@ -257,7 +257,7 @@ class Trainer:
             self.progress.validation(moment, loss, improved)
             if validated is not None:
                 validated(outcome, moment, improved)
-        run.hear(improved)
+        run.hear(improved, run.elapsed() - start)
         if self.settings.optimizer == "asgd" and run.average is None and run.got_worse():
             self._start_averaging(run)
         if run.worse_in_a_row >= self.settings.patience and not run.over():
@@ -299,6 +299,9 @@ class _Run:
         self._epoch = updates_per_epoch
         self._between = min(math.ceil(_TRAINING_PER_VALIDATION * validation_cost), updates_per_epoch)
         self._every = max(min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY), self._between)
+        self._validation_cost = validation_cost
+        self._validation_seconds: float | None = None
+        self._over = False
         self._decays = 0
         self._start = time.perf_counter()
         self._tenths = 0
@@ -314,17 +317,29 @@ class _Run:
     def share(self) -> float:
         """Return how much of the run is done, by updates or by time, whichever is further."""
         by_updates = 0.0 if self.updates is None else self.outcome.updates / self.updates
-        by_time = 0.0 if self._budget is None else self.elapsed() / self._budget
+        by_time = 0.0 if self._budget is None else self.elapsed() / (self._budget - self._reserve())
         return min(1.0, max(by_updates, by_time))
 
     def over(self) -> bool:
+        return self._over
+
+    def _look_whether_it_is_over(self) -> None:
+        # Once an update and once a validation: a clock asked twice could end a run whose end is not validated.
         if self.updates is not None and self.outcome.updates >= self.updates:
-            self.outcome.stopped = "epochs"
-            return True
-        if self._budget is not None and self.elapsed() >= self._budget:
-            self.outcome.stopped = "time budget"
-            return True
-        return False
+            self.outcome.stopped, self._over = "epochs", True
+        elif self._budget is not None and self.elapsed() >= self._budget - self._reserve():
+            self.outcome.stopped, self._over = "time budget", True
+
+    def _reserve(self) -> float:
+        """Return the seconds of the budget that are kept for the validation at the end, at most half of it.
+
+        The last one says how long it takes; before the first it is a forward pass, a third of the work of an update.
+        """
+        assert self._budget is not None
+        seconds = self._validation_seconds
+        if seconds is None:
+            seconds = self.elapsed() / max(1, self.outcome.updates) * self._validation_cost / 3
+        return min(seconds, self._budget / 2)
 
     def schedule(self) -> float:
         """Return the learning rate as a share of its peak."""
@@ -339,8 +354,10 @@ class _Run:
         cosine = 0.5 * (1 + math.cos(math.pi * self.share()))
         return warm * (_LAST_LEARNING_RATE + (1 - _LAST_LEARNING_RATE) * cosine)
 
-    def hear(self, improved: bool) -> None:
-        """Count a validation that was, or was not, the best so far."""
+    def hear(self, improved: bool, seconds: float) -> None:
+        """Count a validation that was, or was not, the best so far, and remember how long it took."""
+        self._validation_seconds = seconds
+        self._look_whether_it_is_over()
         self.worse_in_a_row = 0 if improved else self.worse_in_a_row + 1
         self._decays += not improved
 
@@ -363,6 +380,7 @@ class _Run:
             self._weight = _LOSS_MEMORY * self._weight + 1 - _LOSS_MEMORY
             self._mean = _LOSS_MEMORY * self._mean + (1 - _LOSS_MEMORY) * loss
             self.outcome.training_loss = self._mean / self._weight
+        self._look_whether_it_is_over()
 
     def wants_validation(self) -> bool:
         """Say whether it is time.
