@@ -5,6 +5,8 @@ from faults.fault import Fault
 SCHEDULES = "tests/tasks/test_schedules.py"
 REORDER = "tests/tasks/test_reorder.py"
 INTERACTIVE = "tests/tasks/test_interactive.py"
+TRAINED = "tests/tasks/test_trained_model.py"
+TRAINING = "tests/tasks/test_training.py"
 
 TASK_FAULTS = (
     Fault(
@@ -134,5 +136,29 @@ TASK_FAULTS = (
         "end=words.unknown,",
         tests="tests/tasks/test_trained_model.py",
         only="has_the_score",
+    ),
+    Fault(
+        "no time is kept for the last validation",
+        "tasks/training.py",
+        "return min(seconds, self._budget / 2)",
+        "return 0.0",
+        TRAINING,
+        "within_the_time_budget",
+    ),
+    Fault(
+        "a class is looked for behind its equals sign",
+        "tasks/trained_model.py",
+        '(given or "").removeprefix(what)',
+        '(given or "").rpartition("=")[2]',
+        TRAINED,
+        "equals_sign_in_its_name",
+    ),
+    Fault(
+        "weights of two kinds are read",
+        "tasks/trained_model.py",
+        "if len(kinds) != 1 or not all(",
+        "if not all(",
+        TRAINED,
+        "weights_of_two_kinds",
     ),
 )
