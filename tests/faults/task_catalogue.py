@@ -161,4 +161,12 @@ TASK_FAULTS = (
         TRAINED,
         "weights_of_two_kinds",
     ),
+    Fault(
+        "a sample that is shown ends the dropout",
+        "tasks/trained_model.py",
+        "reader = Reader(self.module, ",
+        "reader = Reader(self.module.eval(), ",
+        "tests/tasks/test_generate.py",
+        "shown_on_the_way",
+    ),
 )

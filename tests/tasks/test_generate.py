@@ -104,6 +104,18 @@ def test_no_word_is_cut_through(unit):
     assert split(Corpus("a" * 100), Settings(unit=unit, validation=0.1))[1].text == "a" * 10
 
 
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("one two three", "three"),
+        ("A title\n" + "word " * 400, "word " * 41),
+        ("a line\n" * 30, "a line\n" * 3),
+    ],
+)
+def test_the_cut_is_behind_a_line_end_that_is_near_or_else_behind_a_space(text, held):
+    assert split(Corpus(text), Settings(unit="word"))[1].text == held
+
+
 def test_no_example_of_a_class_is_cut_through():
     corpus = Corpus("abc\n" * 25, ("x", "y"), torch.arange(100) // 50)
     training, held_out = split(corpus, Settings(validation=0.07))
@@ -218,6 +230,13 @@ def test_samples_are_shown_as_often_as_asked(book, capfd):
         kinds = ["v" if line.startswith("update") else "s" for line in lines if line.startswith(("update", "    │"))]
         shown[every] = "".join(kind for kind, before in zip(kinds, ["", *kinds], strict=False) if kind + before != "ss")
     assert shown == {0: "vvvvvv", 2: "vvsvvsvvs"}
+
+
+def test_what_is_shown_on_the_way_changes_nothing(book, tmp_path):
+    for name, every in {"silent": 0, "shown": 1}.items():
+        options = {"dropout": 0.5, "epochs": 12, "layers": 2, "sample_every": every}
+        generate.train(book, output=tmp_path / name, **SMALL, **options)
+    assert (tmp_path / "silent").read_bytes() == (tmp_path / "shown").read_bytes()
 
 
 @pytest.mark.parametrize("there", [False, True])

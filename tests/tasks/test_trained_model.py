@@ -214,6 +214,24 @@ def test_completions_of_subwords_are_text():
     assert all(text and 0 < share < 1 for text, share in found)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_using_a_model_leaves_its_mode_as_it_was_and_drops_nothing(training):
+    quiet = some_model()
+    model = some_model(dropout=0.5, input_dropout=0.5, embedding_dropout=0.5)
+    model.module.load_state_dict(quiet.module.state_dict())
+    model.module.train(training)
+    for use in (
+        lambda one: "".join(one.generate(length=9, seed=1)),
+        lambda one: one.next("please"),
+        lambda one: one.complete("please "),
+        lambda one: one.reorder(["home stay"]),
+        lambda one: one.evaluate(TEXT),
+        lambda one: one.evaluate(TEXT, dynamic=0.1),
+    ):
+        assert use(model) == use(quiet)
+        assert all(part.training is training for part in model.module.modules())
+
+
 def test_a_tied_model_reads_out_with_its_embedding():
     model = some_model(embedding=11, tied=True)
     module = model.module

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.errors import ConfigError, DataError
-from elman.tasks.windows import Streams, truncation_windows
+from elman.tasks.windows import Streams, first_windows, truncation_windows
 
 
 @given(count=st.integers(2, 200), batch=st.integers(1, 13), window=st.integers(1, 17))
@@ -41,6 +41,15 @@ def test_the_first_window_may_have_another_length_and_nothing_is_lost(steps, win
     assert [step for part in cut for step in part] == list(range(steps))
     assert len(cut[0]) == min(first, steps)
     assert all(len(part) == window for part in cut[1:-1])
+
+
+@given(steps=st.integers(1, 60), window=st.integers(1, 13))
+def test_every_shift_gives_the_same_number_of_windows(steps, window):
+    lengths = first_windows(steps, window)
+    assert len(lengths) >= 1
+    assert set(lengths) <= set(range(1, window + 1))
+    assert len({len(truncation_windows(steps, window, first)) for first in lengths}) == 1
+    assert len(lengths) >= window // 2, "there is something to choose from"
 
 
 def test_the_class_of_a_step_is_that_of_the_unit_it_predicts():

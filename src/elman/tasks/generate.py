@@ -37,7 +37,7 @@ from elman.tasks.settings import Settings
 from elman.tasks.text import Source, as_sources
 from elman.tasks.trained_model import TrainedModel, build_module, load
 from elman.tasks.training import Outcome, Trainer
-from elman.tasks.windows import Streams, truncation_windows
+from elman.tasks.windows import Streams, first_windows, truncation_windows
 
 __all__ = ["load", "train"]
 
@@ -178,8 +178,7 @@ def _fit(
     trainer = Trainer(model.module, settings, progress)
     read, held = training.on(trainer.fabric), held_out.on(trainer.fabric)
     streams = Streams(read.numbers, _choose_batch(len(training), settings), read.given)
-    windows = len(truncation_windows(streams.steps, settings.window))
-    updates_per_epoch = settings.count_updates(windows)
+    updates_per_epoch = _count_updates(streams, settings)
     for line in _describe(model, training, held_out, streams, settings):
         progress.note(line)
     randomness = random.Random(settings.seed)  # noqa: S311 - the same windows must come back
@@ -219,7 +218,7 @@ def _describe(
     unknown = model.vocabulary.count_unknown(training.numbers)
     if unknown:
         yield f"{unknown / len(training):.1%} of the words to train on are <unk>"
-    updates = settings.count_updates(len(truncation_windows(streams.steps, settings.window)))
+    updates = _count_updates(streams, settings)
     yield (
         f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {streams.batch} streams × "
         f"{min(settings.window, streams.steps) * settings.accumulate} steps"
@@ -246,7 +245,7 @@ def window_losses(
     """
     state, first = None, None
     if settings.shift_windows and randomness is not None:
-        first = randomness.randint(max(1, settings.window // 2), settings.window)
+        first = randomness.choice(first_windows(streams.steps, settings.window))
     for inputs, targets, given in streams.windows(settings.window, first):
         logits, state, dropped, output = module(inputs, state, given=given, with_output=True)
         loss = cross_entropy(logits.flatten(0, 1), targets.flatten(), label_smoothing=settings.label_smoothing)
@@ -256,6 +255,12 @@ def window_losses(
             loss = loss + settings.temporal_penalty * temporal_activation_penalty(output)
         yield loss, targets.numel()
         state = detach(state)
+
+
+def _count_updates(streams: Streams, settings: Settings) -> int:
+    """Return the number of updates of an epoch, which is the same wherever shifted windows are cut."""
+    first = first_windows(streams.steps, settings.window)[0] if settings.shift_windows else None
+    return settings.count_updates(len(truncation_windows(streams.steps, settings.window, first)))
 
 
 def _choose_batch(units: int, settings: Settings) -> int:

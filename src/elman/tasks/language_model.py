@@ -117,21 +117,30 @@ class LanguageModel(nn.Module):
             with_output: return two values more, the output (T, B, n) as the readout sees it, dropped out, and whole:
                 the penalties on activations are of these.
         """
-        embedded = self.input_dropout(self.embed(numbers, given))
+        embedded = self.input_dropout(self.embed(numbers, given, self._draw_kept_units()))
         output, final_state = self.recurrent(embedded, state, lengths)
         dropped = self.dropout(output)
         logits = self.read_out(dropped)
         return (logits, final_state, dropped, output) if with_output else (logits, final_state)
 
-    def embed(self, numbers: Tensor, given: Tensor | None = None) -> Tensor:
-        """Turn units (…) and their classes into vectors (…, embedding); in training some units become 0."""
-        embedded = self.embedding(numbers)
-        if self.training and self.embedding_dropout > 0:
-            kept = F.dropout(torch.ones_like(self.embedding.weight[:, :1]), self.embedding_dropout)
+    def embed(self, numbers: Tensor, given: Tensor | None = None, kept: Tensor | None = None) -> Tensor:
+        """Turn units (…) and their classes into vectors (…, embedding).
+
+        Args:
+            numbers: units, int64.
+            given: their classes.
+            kept: (V, 1) what the embedding of each unit is multiplied by.
+        """
+        embedded: Tensor = self.embedding(numbers)
+        if kept is not None:
             embedded = embedded * kept[numbers]
-        if self.given is not None:
-            embedded = embedded + self.given(given)
-        return embedded
+        return embedded if self.given is None else embedded + self.given(given)
+
+    def _draw_kept_units(self) -> Tensor | None:
+        """Choose the units that are dropped wherever they stand in a window; None where none is."""
+        if not self.training or self.embedding_dropout == 0:
+            return None
+        return F.dropout(torch.ones_like(self.embedding.weight[:, :1]), self.embedding_dropout)
 
     def read_out(self, output: Tensor) -> Tensor:
         """Turn outputs (…, n) into logits (…, V)."""

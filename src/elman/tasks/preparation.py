@@ -21,6 +21,7 @@ from elman.tasks.vocabulary import Vocabulary, learn_vocabulary
 
 _VALIDATION_SHARE = 0.1
 _MOST_VALIDATION_CHARACTERS = 200_000
+_LEAST_STEP_BACK = 100  # characters: a line
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:
     Args:
         corpus: N characters.
         settings: `validation` is the share held out; by default a tenth, and no more than 200,000 characters. Words and
-            subwords are not cut through, and neither are the examples of classes: the cut is behind a line end there.
+            subwords are not cut through: the cut is behind a line end there, if one is near, or a space. So it is where
+            there are classes.
     """
     count = len(corpus.text)
     if settings.validation is None:
@@ -107,8 +109,17 @@ def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:
         held = math.ceil(count * settings.validation)
     cut = count - held
     if held and (settings.unit != "character" or corpus.given is not None):
-        cut = corpus.text.rfind("\n", 0, cut) + 1 or cut
+        cut = _step_back(corpus.text, cut, held)
     return corpus.part(0, cut), corpus.part(cut, count)
+
+
+def _step_back(text: str, cut: int, held: int) -> int:
+    """Move a cut back behind a line end if one is near, else behind a space, else leave it."""
+    lowest = max(0, cut - max(held, _LEAST_STEP_BACK))
+    line = text.rfind("\n", lowest, cut)
+    if line >= 0:
+        return line + 1
+    return max((at + 1 for at in range(lowest, cut) if text[at].isspace()), default=cut)
 
 
 def _require_room(vocabulary: Vocabulary, left: int, held: int, settings: Settings) -> None:

@@ -24,7 +24,7 @@ class Reader:
     """Hold the state of a model between units, and its logits of the next one.
 
     Args:
-        module: the layers, in evaluation mode.
+        module: the layers; nothing is dropped, whatever their mode.
         given: the number of the class to read as; None where there are none.
     """
 

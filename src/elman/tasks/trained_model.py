@@ -83,13 +83,17 @@ class TrainedModel:
             raise DataError(
                 f"The text has {len(numbers)} {self.vocabulary.unit}(s), so there is none to predict. Give two or more."
             )
-        self.module.eval()
         numbers = numbers.to(self._device)
         given = None if given is None else given.to(self._device)
-        if dynamic is None:
-            loss = mean_loss(self.module, numbers, 1, given, told)
-        else:
-            loss = dynamic_loss(self.module, numbers, dynamic, given, told)
+        training = self.module.training
+        self.module.eval()
+        try:
+            if dynamic is None:
+                loss = mean_loss(self.module, numbers, 1, given, told)
+            else:
+                loss = dynamic_loss(self.module, numbers, dynamic, given, told)
+        finally:
+            self.module.train(training)
         if not math.isfinite(loss):
             remedy = (
                 "Train it again with a lower --learning-rate."
@@ -225,7 +229,7 @@ class TrainedModel:
             self._bag(words, sentence, f"line {i}: " * (len(sentences) > 1)) for i, sentence in enumerate(sentences, 1)
         ]
         found = order_words(
-            _Conditioned(self.module.eval(), self._class_number(given)),
+            _Conditioned(self.module, self._class_number(given)),
             bags,
             end=words.end,
             beam=beam,
@@ -270,7 +274,7 @@ class TrainedModel:
 
     def _read(self, prompt: str, given: str | None) -> Reader:
         numbers = self.vocabulary.encode_prompt(prompt).tolist()
-        reader = Reader(self.module.eval(), self._class_number(given))
+        reader = Reader(self.module, self._class_number(given))
         for number in numbers:
             reader.step(number)
         return reader
@@ -318,6 +322,7 @@ class _Conditioned(nn.Module):
     def __init__(self, module: LanguageModel, given: int | None) -> None:
         super().__init__()
         self._module, self._given = module, given
+        self.train(module.training)
 
     def forward(self, numbers: Tensor, state: Any = None) -> Any:
         given = None if self._given is None else torch.full_like(numbers, self._given)

@@ -57,6 +57,22 @@ def truncation_windows(steps: int, window: int, first: int | None = None) -> lis
     return [range(start, stop) for start, stop in itertools.pairwise(edges) if stop > start]
 
 
+def first_windows(steps: int, window: int) -> range:
+    """Say how long the first window may be, so that every epoch has the same number of windows.
+
+    The last window is short as well; the two share what is left over when all others are full.
+
+    Args:
+        steps: number of time steps T of the sequence.
+        window: most time steps a gradient may cross.
+
+    >>> first_windows(17, 5), first_windows(19, 5)
+    (range(2, 6), range(1, 4))
+    """
+    last = (steps - 1) % window + 1
+    return range(1, last) if 2 * last > window and last > 1 else range(last, window + 1)
+
+
 class Streams:
     """Lay out N units as B parallel streams of (N-1)//B time steps.
 
