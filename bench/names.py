@@ -34,7 +34,7 @@ def main() -> None:
     print(f"validation  {model.metrics['bits_per_character']:.3f} bits per character")
     for language in asked.languages:
         known = set((asked.folder / f"{language}.txt").read_text(encoding="utf-8").split("\n"))
-        written = "".join(model.generate(lines=asked.count, given=f"language={language}", seed=asked.seed)).split()
+        written = "".join(model.generate(lines=asked.count, given=f"language={language}", seed=asked.seed)).splitlines()
         print(f"{language:<11} {', '.join(written)}  ({sum(name in known for name in written)} in the data)")
 
 
