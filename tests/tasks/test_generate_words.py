@@ -226,6 +226,17 @@ def test_a_preset_that_does_not_fit_the_cell_is_refused(book, cell):
         generate.train(book, cell=cell, preset="awd-lstm", **SMALL)
 
 
+def test_a_preset_is_not_blamed_for_sizes_that_do_not_fit(book):
+    with pytest.raises(ConfigError, match=r"^tied: the embedding has size 7"):
+        generate.train(book, preset="awd-lstm", **{**SMALL, "embedding": 7})
+
+
+def test_a_text_is_said_to_have_known_words_and_different_characters(book, capfd):
+    for options, expected in (({"unit": "word", "vocabulary": 5}, "words, 5 known;"), ({}, "different;")):
+        generate.train(book, **{**SMALL, "quiet": False}, **options)
+        assert expected in capfd.readouterr().err
+
+
 def test_a_cell_that_reads_time_gaps_is_refused(book):
     with pytest.raises(ConfigError, match="cell cfc reads dt"):
         generate.train(book, cell="cfc", **SMALL)

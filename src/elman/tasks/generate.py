@@ -27,6 +27,7 @@ import elman
 from elman import cells
 from elman.errors import ConfigError, ElmanError
 from elman.expr import Cell
+from elman.expr.roles import hidden_to_hidden
 from elman.nn import activation_penalty, init, temporal_activation_penalty
 from elman.tasks.evaluation import mean_loss, perplexity
 from elman.tasks.language_model import LanguageModel, detach
@@ -135,7 +136,7 @@ def _build(cell: Cell, units: int, configuration: dict[str, Any], settings: Sett
     try:
         module = build_module(cell, units, configuration)
     except ConfigError as error:
-        if settings.preset is None:
+        if settings.preset is None or hidden_to_hidden(cell.graph):
             raise
         raise ConfigError(f"preset {settings.preset} does not fit cell {cell.name}. {error}") from None
     except (RuntimeError, TypeError, OverflowError) as error:
@@ -211,9 +212,10 @@ def _describe(
     units = f"{model.vocabulary.unit}s"
     apart = f"the last {len(held_out):,}" if settings.validation_data is None else f"{len(held_out):,} more"
     classes = f" in {len(model.classes)} classes" if model.classes else ""
+    known = "different" if model.vocabulary.unknown is None else "known"
     yield (
         f"{len(training) + len(held_out) * (settings.validation_data is None):,} {units}{classes}, "
-        f"{len(model.vocabulary):,} different; {apart} are held out for validation"
+        f"{len(model.vocabulary):,} {known}; {apart} are held out for validation"
     )
     unknown = model.vocabulary.count_unknown(training.numbers)
     if unknown:
@@ -235,7 +237,7 @@ def window_losses(
 
     The first window starts from zero; each later one from the state in which the one before has ended, whose gradient
     is cut. What is lowered is the mean loss in nats, with smoothed labels and the penalties on activations if asked for
-    (Merity et al. 2017, eqs 1 and 2).
+    (AR and TAR of Merity et al. 2017).
 
     Args:
         module: a `LanguageModel`, or one that a training library has wrapped.

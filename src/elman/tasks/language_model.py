@@ -2,7 +2,7 @@
 
 units → embedding (+ that of a class) → stacked recurrent layers → dropout → readout → softmax over the V units
 
-A readout can be *tied* to the embedding (Press & Wolf 2017, section 2): the row that reads a word also predicts it.
+A readout can be *tied* to the embedding (Press & Wolf 2017): the row that reads a word also predicts it.
 """
 
 from collections.abc import Mapping

@@ -90,7 +90,7 @@ class ModelFile:
         if header.get("format") != FORMAT:
             raise DataError(
                 f"{path} has model format {header.get('format')!r}; this program reads format {FORMAT}. "
-                "Use the version of elman that wrote it, or a newer one."
+                "Use the version of elman that wrote it, or train it again."
             )
         for name, kind in _KINDS.items():
             if not isinstance(header.get(name), kind):
