@@ -1,0 +1,147 @@
+"""Compile what the emitters wrote, and load it into this process.
+
+Code that was wanted before is in memory; else it is compiled. MCJIT loads it; LLVM's newer loader is no longer tested
+by llvmlite.
+
+>>> from elman.backends.llvm_target import host
+>>> text = "define i32 @answer() nounwind { ret i32 42 }"
+>>> library = load("the answer", lambda: text, host())
+>>> import ctypes
+>>> ctypes.CFUNCTYPE(ctypes.c_int32)(library.address("answer"))()
+42
+"""
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from elman.backends.llvm_target import Target
+from elman.errors import BackendError
+
+_libraries: dict[tuple[str, Target], "Library"] = {}
+
+# llvmlite lets one thread at a time into LLVM, so that one lock costs nothing. A fork waits until no thread is inside:
+# the child would find llvmlite's own lock taken by a thread that it does not have.
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+class Library:
+    """Hold loaded code. It is never unloaded: whoever has an address may call it until the process ends."""
+
+    def __init__(self, code: bytes, target: Target):
+        binding = _llvm()
+        self._addresses: dict[str, int] = {}
+        self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine(target))
+        # MCJIT asks for the code of the empty module and is given ours. Handing it over by `add_object_file` would
+        # trip the memory manager that llvmlite uses on Arm, which wants to know all sizes in advance.
+        self._engine.set_object_cache(getbuffer_func=lambda module: code)
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Give the address of a function.
+
+        Raises:
+            BackendError: the code has no function of this name.
+        """
+        if name not in self._addresses:
+            with _lock:
+                self._addresses[name] = self._engine.get_function_address(name)
+        if not self._addresses[name]:
+            raise BackendError(
+                f"kernel {name!r} is not in the compiled code.\n  It was asked for after loading.\n"
+                "  This is a fault of elman: please report it."
+            )
+        return self._addresses[name]
+
+
+def load(key: str, emit: Callable[[], str], target: Target) -> Library:
+    """Find compiled code or make it. Several threads may ask at once: one compiles, the others wait.
+
+    Args:
+        key: all that the text depends on: the program, the dtype, the kind of kernel.
+        emit: writes the text of an LLVM module. It is called only if there is no compiled code.
+        target: the processor to compile for, which must be able to stand in for this one.
+
+    Raises:
+        BackendError: LLVM refuses the text.
+    """
+    library = _libraries.get((key, target))
+    if library is None:
+        with _lock:
+            library = _libraries.get((key, target))
+            if library is None:
+                library = _libraries[key, target] = Library(compile_object(emit(), target), target)
+    return library
+
+
+def compile_object(text: str, target: Target) -> bytes:
+    """Turn the text of an LLVM module into object code.
+
+    Raises:
+        BackendError: LLVM refuses the text, or it calls a function that this process does not have.
+    """
+    with _lock:
+        binding = _llvm()
+        machine = _machine(target)
+        try:
+            module = binding.parse_assembly(text, binding.create_context())
+            module.triple = machine.triple
+            module.data_layout = str(machine.target_data)
+            module.verify()
+        except RuntimeError as error:
+            raise BackendError(
+                f"LLVM refuses a kernel: {error}\n  It was emitted for {target.cpu}.\n"
+                "  This is a fault of elman: please report it."
+            ) from error
+        _optimise(module, machine)
+        _require_callees(module)
+        return machine.emit_object(module)
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    binding = _llvm()
+    # The kernels are vectorised and unrolled where it pays by those who write them; the vectorisers found nothing more
+    # in them, and unrolled only the loops over what is left at the edges. Level 3 made the code of level 2.
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = options.slp_vectorization = False
+    options.loop_unrolling = options.loop_interleaving = False
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+
+
+def _require_callees(module: Any) -> None:
+    """Refuse a call to nowhere, which would end the process when the code is loaded."""
+    for function in module.functions:
+        name = function.name
+        if function.is_declaration and not name.startswith("llvm.") and not _llvm().address_of_symbol(name):
+            raise BackendError(
+                f"a kernel calls {name!r}.\n  No library of this process has it.\n"
+                "  This is a fault of elman: please report it."
+            )
+
+
+def _machine(target: Target) -> Any:
+    # Data and callees may be anywhere in memory: 'jitdefault' is the large code model. A fixed place is no matter,
+    # because the loader writes the addresses in.
+    reloc = "static" if target.triple.startswith("x86_64") else "default"
+    return (
+        _llvm()
+        .Target.from_triple(target.triple)
+        .create_target_machine(
+            cpu=target.cpu, features=target.feature_string, opt=2, reloc=reloc, codemodel="jitdefault", jit=True
+        )
+    )
+
+
+@functools.cache
+def _llvm() -> ModuleType:
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding
