@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from elman.autodiff.program import Program
+from elman.backends import select
 from elman.backends.inputs import Inputs
 from elman.errors import ShapeError
 
@@ -24,17 +25,17 @@ class Run:
 
     program: Program
     backend: ModuleType
-    valid: Tensor | None
+    lengths: Tensor | None
     reverse: bool
 
 
 def run(
     program: Program,
-    backend: ModuleType,
+    backend: str,
     x: Tensor,
     states: Sequence[Tensor],
     parameters: Sequence[Tensor],
-    valid: Tensor | None = None,
+    lengths: Tensor | None = None,
     reverse: bool = False,
     sides: Sequence[Tensor] = (),
 ) -> tuple[Tensor, list[Tensor]]:
@@ -42,11 +43,11 @@ def run(
 
     Args:
         program: what to run.
-        backend: what runs it.
+        backend: what the layer asks for, ``auto`` or a name.
         x: (T, B, I).
         states: initial states, each (B, its size).
         parameters: stacked tensors in the order of ``program.parameters``.
-        valid: (T, B, 1), which steps are real, see :func:`real_steps`; None if all are.
+        lengths: (B,) of int64, the real steps of each example, each from 0 to T; None if all are.
         reverse: from the last time step to the first.
         sides: in the order of ``program.sides``, each (T, B, n), n the size of a state or 1.
 
@@ -55,6 +56,7 @@ def run(
 
     Raises:
         ShapeError: a side input asks for a gradient.
+        BackendError: the backend cannot run the program.
     """
     for name, side in zip(program.sides, sides, strict=True):
         if side.requires_grad:
@@ -62,49 +64,20 @@ def run(
                 f"{program.cell.name}: side input {name} asks for a gradient.\n  No gradient flows to it.\n"
                 f"  Give {name}.detach(), or make it a part of x."
             )
-    nothing = x.shape[0] == 0 or (valid is not None and not bool(valid.any()))
-    if valid is not None and not nothing:
-        x = _fill_padding(x, valid)
-        own = len(program.cell.sides)  # what the caller gave; behind them stand masks, which have no padding
-        sides = [*(_fill_padding(side, valid) for side in sides[:own]), *sides[own:]]
+    nothing = 0 in x.shape[:2] or (lengths is not None and not bool(lengths.any()))
     apply = _apply_to_nothing if nothing else _apply
     if under_autocast(x):
         dtype = torch.get_autocast_dtype(x.device.type)
         with torch.autocast(x.device.type, enabled=False):
             cast = [t.to(dtype) for t in (x, *states, *parameters, *sides)]
-            return apply(Run(program, backend, valid, reverse), cast)
-    return apply(Run(program, backend, valid, reverse), [x, *states, *parameters, *sides])
+            return apply(Run(program, select(backend, program, cast[0]), lengths, reverse), cast)
+    return apply(Run(program, select(backend, program, x), lengths, reverse), [x, *states, *parameters, *sides])
 
 
 def under_autocast(x: Tensor) -> bool:
     """Tell whether operations on a tensor's device run in another precision; a device without autocast never does."""
     device = x.device.type
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-
-
-def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
-    """Tell which steps of a padded batch are real.
-
-    Args:
-        lengths: (B,), one an example, each from 0 to `steps`.
-        steps: T.
-
-    Returns:
-        (T, B, 1) of booleans; None where every step is real.
-
-    >>> real_steps(torch.tensor([2, 0, 1]), 2)[..., 0]
-    tensor([[ True, False,  True],
-            [ True, False, False]])
-    """
-    if bool((lengths == steps).all()):
-        return None
-    return (torch.arange(steps, device=lengths.device)[:, None] < lengths).unsqueeze(-1)
-
-
-def _fill_padding(x: Tensor, valid: Tensor) -> Tensor:
-    """Put a real step's input where there is padding: what stands there, NaN included, must reach no gradient."""
-    first = valid.flatten().nonzero()
-    return torch.where(valid, x, x.detach().flatten(0, 1)[first[0]])
 
 
 def _apply(how: Run, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -127,7 +100,7 @@ def _apply_to_nothing(how: Run, tensors: list[Tensor]) -> tuple[Tensor, list[Ten
 def _inputs(how: Run, tensors: Sequence[Tensor]) -> Inputs:
     count = 1 + len(how.program.states)
     behind = count + len(how.program.parameters)
-    return Inputs(tensors[0], tensors[1:count], tensors[count:behind], how.valid, how.reverse, tensors[behind:])
+    return Inputs(tensors[0], tensors[1:count], tensors[count:behind], how.lengths, how.reverse, tensors[behind:])
 
 
 class _Recurrence(Function):
@@ -136,18 +109,18 @@ class _Recurrence(Function):
         inputs = _inputs(how, tensors)
         output, final, saved = how.backend.run_forward(how.program, inputs)
         ctx.how, ctx.count = how, len(tensors)
-        ctx.save_for_backward(*tensors, *saved)
+        ctx.save_for_backward(*tensors, output, *saved)
         return (output, *(f.clone() if any(f is s for s in inputs.states) else f for f in final))
 
     @staticmethod
     def backward(ctx: Any, d_output: Tensor, *d_final: Tensor) -> tuple[Tensor | None, ...]:
         how: Run = ctx.how
         kept = ctx.saved_tensors  # read once: activation checkpointing unpacks them only once
-        inputs, saved = _inputs(how, kept[: ctx.count]), kept[ctx.count :]
+        inputs, output, saved = _inputs(how, kept[: ctx.count]), kept[ctx.count], kept[ctx.count + 1 :]
         if torch.is_grad_enabled():
             # The caller wants to differentiate again, so the saved values must be functions of the inputs.
-            *_, saved = how.backend.run_forward(how.program, inputs)
+            output, _, saved = how.backend.run_forward(how.program, inputs)
         d_x, d_states, d_parameters = how.backend.run_mirror(
-            how.program, inputs, saved, d_output, d_final, ctx.needs_input_grad[1]
+            how.program, inputs, output, saved, d_output, d_final, ctx.needs_input_grad[1]
         )
         return (None, d_x, *d_states, *d_parameters, *(None for _ in inputs.sides))

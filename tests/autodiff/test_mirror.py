@@ -37,10 +37,11 @@ def draw(chosen, bias=True, dtype=torch.float64):
 def both(chosen, *, bias=True, lengths=None, reverse=False):
     """Give every gradient twice: from the mirror, and from autograd over the forward loop."""
     program, x, states, parameters = draw(chosen, bias)
-    valid = None if lengths is None else ops.real_steps(torch.tensor(lengths), T)
+    lengths = None if lengths is None else torch.tensor(lengths)
     sides = [torch.randn(T, B, 1, dtype=torch.float64) for _ in chosen.sides]
-    inputs = Inputs(x, states, parameters, valid, reverse, sides)
-    output, final, _ = reference.run_forward(program, inputs)
+    inputs = Inputs(x, states, parameters, lengths, reverse, sides)
+    output, final, saved = reference.run_forward(program, inputs)
+    assert [tuple(v.shape) for v in saved] == reference.saved_shapes(program, inputs)
     upstream = [torch.randn_like(v) for v in (output, *final)]
     followed = [(v, d) for v, d in zip((output, *final), upstream, strict=True) if v.requires_grad]
     loop = torch.autograd.grad(
@@ -48,8 +49,8 @@ def both(chosen, *, bias=True, lengths=None, reverse=False):
     )
     loop = [torch.zeros_like(t) if g is None else g for g, t in zip(loop, (x, *states, *parameters), strict=True)]
     with torch.no_grad():
-        *_, saved = reference.run_forward(program, inputs)
-        d_x, d_states, d_parameters = reference.run_mirror(program, inputs, saved, upstream[0], upstream[1:])
+        output, _, saved = reference.run_forward(program, inputs)
+        d_x, d_states, d_parameters = reference.run_mirror(program, inputs, output, saved, upstream[0], upstream[1:])
     names = ["x", *program.states, *(p.name for p in program.parameters)]
     return zip(names, (d_x, *d_states, *d_parameters), loop, strict=True)
 
@@ -113,8 +114,8 @@ def test_the_gradient_of_the_input_may_be_left_out_without_changing_the_others()
     arguments = (program, Inputs(x.detach(), [s.detach() for s in states], [p.detach() for p in parameters]))
     output, final, saved = reference.run_forward(*arguments)
     upstream = (torch.randn_like(output), [torch.randn_like(f) for f in final])
-    whole = reference.run_mirror(*arguments, saved, *upstream)
-    part = reference.run_mirror(*arguments, saved, *upstream, needs_input=False)
+    whole = reference.run_mirror(*arguments, output, saved, *upstream)
+    part = reference.run_mirror(*arguments, output, saved, *upstream, needs_input=False)
     assert part[0] is None
     assert all(torch.equal(a, b) for a, b in zip(whole[1] + whole[2], part[1] + part[2], strict=True))
 
@@ -132,7 +133,7 @@ def scalar(weight, steps):
     w = torch.full((1, 1), weight, dtype=torch.float64, requires_grad=True)
     one = torch.ones(1, 1, dtype=torch.float64)
     parameters = [{"W": one, "U": w}[p.name] for p in program.parameters]
-    output, _ = ops.run(program, reference, x, [torch.zeros(1, 1, dtype=torch.float64)], parameters)
+    output, _ = ops.run(program, "reference", x, [torch.zeros(1, 1, dtype=torch.float64)], parameters)
     (gradient,) = torch.autograd.grad(output[-1].sum(), w)
     return output[-1].item(), gradient.item()
 
@@ -164,7 +165,7 @@ def test_explicit_and_implicit_parts_add_up_to_the_gradient_of_the_recurrent_wei
     given = {"W": torch.full((1, 1), u, dtype=torch.float64), "U": weight, "b": torch.zeros(1, dtype=torch.float64)}
     start = torch.full((1, 1), h0, dtype=torch.float64)
     parameters = [given[p.name] for p in program.parameters]
-    output, _ = ops.run(program, reference, x.view(T, 1, 1), [start], parameters)
+    output, _ = ops.run(program, "reference", x.view(T, 1, 1), [start], parameters)
     (gradient,) = torch.autograd.grad(output[-1].sum(), weight)
     assert gradient.item() == pytest.approx(sum(shares), rel=1e-12)
     assert gradient.item() != pytest.approx(shares[-1], rel=1e-3)  # the explicit part alone is not the gradient
@@ -178,7 +179,7 @@ def test_a_gated_state_without_recurrent_weights_keeps_the_gates_power():
     given["U"].zero_()
     given["W"][H : 2 * H].zero_()
     given["b"][H : 2 * H] = 2.0
-    output, _ = ops.run(program, reference, x, [h], [given[p.name] for p in program.parameters])
+    output, _ = ops.run(program, "reference", x, [h], [given[p.name] for p in program.parameters])
     (gradient,) = torch.autograd.grad(output[-1].sum(), h)
     assert_close(
         "d_h0", gradient, torch.full_like(h, torch.sigmoid(torch.tensor(2.0, dtype=torch.float64)).item() ** T)
@@ -193,11 +194,13 @@ def test_first_and_second_derivatives_pass_torchs_numerical_checks(chosen, lengt
     shapes = [(3, 2, 2), *((2, sizes[chosen.state_size(s)]) for s in chosen.states)]
     shapes += [p.full_shape(sizes) for p in program.parameters]
     tensors = [torch.randn(s, dtype=torch.float64, requires_grad=True) for s in shapes]
-    valid = None if lengths is None else ops.real_steps(torch.tensor(lengths), 3)
+    lengths = None if lengths is None else torch.tensor(lengths)
     count = 1 + len(chosen.states)
 
     def run(x, *rest):
-        output, final = ops.run(program, reference, x, rest[: count - 1], rest[count - 1 :], valid, lengths is not None)
+        output, final = ops.run(
+            program, "reference", x, rest[: count - 1], rest[count - 1 :], lengths, lengths is not None
+        )
         return (output, *final)
 
     assert torch.autograd.gradcheck(run, tensors)

@@ -1,24 +1,44 @@
 """Say how a program runs. `reference` is a plain loop in torch and defines what a program means.
 
-A backend is a module with `NAME`, `run_forward`, `run_mirror` and `run_step`, whose signatures are those of
-:mod:`elman.backends.reference`. Which one runs is chosen by a layer's `backend` argument or, inside a `with` block, by
+A backend is a module with
+
+============================================================ =========================================================
+`NAME`                                                       what it is called
+`run_forward(program, inputs, save)`                         output, final states, and what the mirror will read
+`run_mirror(program, inputs, output, saved, d_output, …)`    dL/dx, dL/d initial states, dL/d parameters
+`run_step(program, inputs)`                                  one time step: the states after it
+`saved_shapes(program, inputs)`                              the shapes of what `run_forward` will save
+`refuses(program, dtype, device)`                            why it cannot run a program, or None
+============================================================ =========================================================
+
+whose signatures are those of :mod:`elman.backends.reference`. Each is asked before every run whether it refuses, so its
+answer must be quick. Which one runs is chosen by a layer's `backend` argument or, inside a `with` block, by
 
 >>> import elman
 >>> with elman.backend("reference"):
 ...     layer = elman.nn.LSTM(3, 5)
+
+Otherwise, with ``auto``, the first one runs that does not refuse.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
+from importlib import import_module
 from types import ModuleType
 
-from elman.backends import reference
+from torch import Tensor
+
+from elman.autodiff.program import Program
 from elman.errors import BackendError
 
-BACKENDS: dict[str, ModuleType] = {reference.NAME: reference}
+# In order of preference. A module is imported when it is first asked; the last one refuses nothing.
+BACKENDS: dict[str, str] = {"reference": "elman.backends.reference"}
 
 _chosen: ContextVar[str] = ContextVar("backend", default="auto")
+_said: set[tuple[str, str]] = set()
 
 
 @contextmanager
@@ -52,7 +72,44 @@ def require(name: str) -> str:
     return name
 
 
-def select(wish: str) -> ModuleType:
-    """Find the backend that runs a layer whose `backend` argument is `wish`."""
-    name = _chosen.get() if _chosen.get() != "auto" else wish
-    return BACKENDS[reference.NAME if name == "auto" else require(name)]
+def select(wish: str, program: Program, x: Tensor) -> ModuleType:
+    """Find the backend that runs a program on tensors like x, for a layer whose `backend` argument is `wish`.
+
+    Where a faster backend cannot run it, one line in the log says why, once.
+
+    Raises:
+        BackendError: the backend that was named cannot run it.
+    """
+    named = _chosen.get() if _chosen.get() != "auto" else wish
+    if named != "auto":
+        chosen = load(named)
+        reason = chosen.refuses(program, x.dtype, x.device)
+        if reason is not None:
+            raise BackendError(
+                f"{program.cell.name}: backend {named} cannot run it.\n  {reason}\n"
+                "  Take backend='auto', which finds one that can."
+            )
+        return chosen
+    for name in BACKENDS:
+        chosen = load(name)
+        reason = chosen.refuses(program, x.dtype, x.device)
+        if reason is None:
+            return chosen
+        if (program.cell.name, reason) not in _said:
+            _said.add((program.cell.name, reason))
+            logging.getLogger("elman").info("%s does not run on backend %s: %s", program.cell.name, name, reason)
+    raise BackendError(f"{program.cell.name}: no backend can run it.\n  There are: {', '.join(BACKENDS)}.")
+
+
+def load(name: str) -> ModuleType:
+    """Import the backend of this name.
+
+    Raises:
+        BackendError: there is no such backend.
+    """
+    return _load(BACKENDS[require(name)])
+
+
+@lru_cache
+def _load(path: str) -> ModuleType:
+    return import_module(path)

@@ -2,27 +2,55 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import torch
 from torch import Tensor
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Hold the tensors of one run, and how it goes over them.
+    """Hold the tensors of one run, and how it goes over them. Any of them may have any strides.
 
     Attributes:
-        x: (T, B, I), T ≥ 1; for a single step (B, I).
+        x: (T, B, I), T and B ≥ 1; for a single step (B, I).
         states: the initial states, in order, each (B, its size).
         parameters: the stacked tensors, in the order of the program's parameters.
-        valid: (T, B, 1), which steps are real; None if all are. A step that is not changes no state and outputs 0.
+        lengths: (B,) of int64, the real steps of each example, each from 0 to T and not all 0; None if all are real. A
+            step that is not changes no state and outputs 0; what stands there, NaN included, reaches no result.
         reverse: run from the last time step to the first.
         sides: what is read beside x, in the order of the program's side inputs, each (T, B, n) with n the size of a
-            state or 1; for a single step (B, n). A mask that is held over time is one (B, n), expanded.
+            state or 1; for a single step (B, n). A mask that is held over time is one (B, n), expanded. Padding is
+            in those of the cell alone, which are the first.
     """
 
     x: Tensor
     states: Sequence[Tensor]
     parameters: Sequence[Tensor]
-    valid: Tensor | None = None
+    lengths: Tensor | None = None
     reverse: bool = False
     sides: Sequence[Tensor] = ()
+
+    @cached_property
+    def valid(self) -> Tensor | None:
+        """Tell which steps are real, see :func:`real_steps`."""
+        return None if self.lengths is None else real_steps(self.lengths, self.x.shape[0])
+
+
+def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
+    """Tell which steps of a padded batch are real.
+
+    Args:
+        lengths: (B,), one an example, each from 0 to `steps`.
+        steps: T.
+
+    Returns:
+        (T, B, 1) of booleans; None where every step is real.
+
+    >>> real_steps(torch.tensor([2, 0, 1]), 2)[..., 0]
+    tensor([[ True, False,  True],
+            [ True, False, False]])
+    """
+    if bool((lengths == steps).all()):
+        return None
+    return (torch.arange(steps, device=lengths.device)[:, None] < lengths).unsqueeze(-1)

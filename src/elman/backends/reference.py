@@ -4,6 +4,7 @@ Any dtype, any device. The same code runs with autograd recording, which is how 
 Shapes: x (T, B, I), a state (B, its size), the output (T, B, size of the first state).
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,14 @@ from torch import Tensor
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs
 from elman.backends.reference_calls import Call, Calls, translate
+from elman.expr.graph import ROW
 
 NAME = "reference"
+
+
+def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:  # noqa: ARG001
+    """Say why this backend cannot run a program on tensors of a type and device: it always can."""
+    return None
 
 
 def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:
@@ -30,6 +37,7 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
         (T, B, its size); none without `save`.
     """
     schedule, calls = program.forward, translate(program, "forward")
+    inputs = _fill_padding(program, inputs)
     x, valid, reverse = inputs.x, inputs.valid, inputs.reverse
     values = _fill(program, calls, inputs)
     _run(calls.once, values)
@@ -61,9 +69,16 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     return output, carried, [values[i] for i in program.saved]
 
 
+def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
+    """Give the shapes of what :func:`run_forward` will save. Only shapes are read, and they may be symbolic."""
+    nodes, sizes = program.graph.nodes, _sizes(program, inputs)
+    return [(*inputs.x.shape[:2], *(sizes[name] for name in nodes[i].shape)) for i in program.saved]
+
+
 def run_mirror(
     program: Program,
     inputs: Inputs,
+    output: Tensor,  # noqa: ARG001 - a backend may read states from it; here they are saved
     saved: Sequence[Tensor],
     d_output: Tensor,
     d_final: Sequence[Tensor],
@@ -74,6 +89,7 @@ def run_mirror(
     Args:
         program: what was run.
         inputs: what it read.
+        output: what the forward run gave; zero in the padding.
         saved: what the forward run left.
         d_output: dL/d output, (T, B, size of the first state).
         d_final: dL/d final state, for each.
@@ -84,6 +100,7 @@ def run_mirror(
     """
     direction = "mirror" if needs_input else "mirror_without_input"
     schedule, calls = getattr(program, direction), translate(program, direction)
+    inputs = _fill_padding(program, inputs)
     x, valid, reverse = inputs.x, inputs.valid, inputs.reverse
     values = _fill(program, calls, inputs)
     _set(values, program.saved, saved)
@@ -113,10 +130,10 @@ def run_mirror(
     _set(values, kept.keys(), [torch.stack(column) for column in kept.values()])
     _run(calls.after, values)
     _run(calls.end, values)
-    output = program.graph.output
-    d_x = _fit(values[output[f"d_{program.graph.nodes[program.graph.input].name}"]], x) if needs_input else None
+    place = program.graph.output
+    d_x = _fit(values[place[f"d_{program.graph.nodes[program.graph.input].name}"]], x) if needs_input else None
     gradients = [
-        torch.cat([_part(values[output[f"d_{member}"]], whole, len(p.members)) for member in p.members])
+        torch.cat([_part(values[place[f"d_{member}"]], whole, len(p.members)) for member in p.members])
         for p, whole in zip(program.parameters, inputs.parameters, strict=True)
     ]
     return d_x, carried, gradients
@@ -130,6 +147,21 @@ def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
     for part in (calls.once, calls.before, calls.loop):
         _run(part, values)
     return [_fit(values[i], old) for i, old in zip(program.forward.results, inputs.states, strict=True)]
+
+
+def _fill_padding(program: Program, inputs: Inputs) -> Inputs:
+    """Put a real step's input where there is padding: what stands there, NaN included, must reach no gradient."""
+    valid = inputs.valid
+    if valid is None:
+        return inputs
+    first = valid.flatten().nonzero()[0]
+    own = len(program.cell.sides)  # behind the cell's own side inputs stand masks, which have no padding
+
+    def fill(v: Tensor) -> Tensor:
+        return torch.where(valid, v, v.detach().flatten(0, 1)[first])
+
+    sides = [*map(fill, inputs.sides[:own]), *inputs.sides[own:]]
+    return dataclasses.replace(inputs, x=fill(inputs.x), sides=sides)
 
 
 def _run(calls: Sequence[Call], values: list[Any]) -> None:
@@ -153,23 +185,31 @@ def _fill(program: Program, calls: Calls, inputs: Inputs) -> list[Any]:
     values[graph.input] = x
     for name, side in zip(graph.sides, inputs.sides, strict=True):
         values[graph.leaves["side", name]] = side
-    sizes = {graph.nodes[graph.input].shape[0]: x.shape[-1]}
-    for name, state in zip(graph.states, inputs.states, strict=True):
-        sizes[graph.nodes[graph.leaves["state", name]].shape[0]] = state.shape[-1]
     for part in calls.slices:
         whole = inputs.parameters[part.parameter]
         rows = whole.shape[0] // part.members
         values[part.slot] = (
             whole if part.last - part.first == part.members else whole[part.first * rows : part.last * rows]
         )
-        if part.slot < len(graph.nodes):
-            sizes.update(zip(graph.nodes[part.slot].shape, values[part.slot].shape, strict=True))
+    sizes = _sizes(program, inputs)
     for slot, node in enumerate(graph.nodes):
         if node.op == "constant":
             values[slot] = x.new_full((), node.value)
         elif node.op == "size":
             values[slot] = x.new_full((), float(sizes[node.name]))
     return values
+
+
+def _sizes(program: Program, inputs: Inputs) -> dict[str, int]:
+    """Find the number of every symbolic size in the shapes of what a run reads."""
+    graph = program.graph
+    sizes = {ROW: 1, graph.nodes[graph.input].shape[0]: inputs.x.shape[-1]}
+    for name, state in zip(graph.states, inputs.states, strict=True):
+        sizes[graph.nodes[graph.leaves["state", name]].shape[0]] = state.shape[-1]
+    for parameter, whole in zip(program.parameters, inputs.parameters, strict=True):
+        rows = whole.shape[0] // len(parameter.members)
+        sizes.update(zip(parameter.shape, (rows, *whole.shape[1:]), strict=True))
+    return sizes
 
 
 def _fit(value: Tensor, like: Tensor) -> Tensor:

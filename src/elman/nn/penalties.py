@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from elman.backends.inputs import real_steps
 from elman.errors import ShapeError
 from elman.nn.sequences import check_lengths
-from elman.ops import real_steps
 
 
 def activation_penalty(output: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:

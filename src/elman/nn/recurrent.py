@@ -18,7 +18,7 @@ from elman.nn.masks import check_chance, choose_noise, drop_weights
 from elman.nn.sequences import Batch, check_lengths, check_sides, pack, permute, unpack
 from elman.nn.stack import Direction, run_stack
 from elman.nn.stream import States, Stream
-from elman.ops import real_steps, under_autocast
+from elman.ops import under_autocast
 
 
 class Recurrent(nn.Module):
@@ -205,8 +205,8 @@ class Recurrent(nn.Module):
             return output.squeeze(1), self._form([s.squeeze(1) for s in final])
         if self.batch_first:
             x, beside = x.transpose(0, 1), [side.transpose(0, 1) for side in beside]
-        valid = None if lengths is None else real_steps(check_lengths(lengths, x), x.shape[0])
-        output, final = self._run(Batch(x, valid, sides=beside), self._start(initial_state, x, 3))
+        lengths = None if lengths is None else check_lengths(lengths, x)
+        output, final = self._run(Batch(x, lengths, sides=beside), self._start(initial_state, x, 3))
         return output.transpose(0, 1) if self.batch_first else output, self._form(final)
 
     def _forward_packed(

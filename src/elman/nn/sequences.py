@@ -1,4 +1,4 @@
-"""Bring batches of sequences into one form: time-major, padded, with the steps that are real."""
+"""Bring batches of sequences into one form: time-major, padded, with their lengths."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from elman.errors import ShapeError
 from elman.expr import Cell
-from elman.ops import real_steps, under_autocast
+from elman.ops import under_autocast
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class Batch:
 
     Attributes:
         x: (T, B, I).
-        valid: (T, B, 1), which steps are real; None if all are.
+        lengths: (B,), the real steps of each example; None if all are.
         packed: what the batch came as, where it came packed; its examples are then in the packed order.
         rows: the places in (T · B) of the rows of a packed batch, in packed order.
         sides: the cell's side inputs, in its order, each (T, B, 1).
     """
 
     x: Tensor
-    valid: Tensor | None = None
+    lengths: Tensor | None = None
     packed: PackedSequence | None = None
     rows: Tensor | None = None
     sides: Sequence[Tensor] = ()
@@ -35,9 +35,9 @@ def unpack(packed: PackedSequence) -> Batch:
     """Pad a packed batch, its examples staying in the packed order."""
     data, batch_sizes, _, _ = packed
     x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes))
-    valid = real_steps(lengths.to(x.device), len(x))
-    steps = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if valid is None else valid
-    return Batch(x, valid, packed, steps.flatten().nonzero().flatten())
+    lengths = lengths.to(x.device)
+    real = torch.arange(len(x), device=x.device)[:, None] < lengths
+    return Batch(x, lengths, packed, real.flatten().nonzero().flatten())
 
 
 def pack(output: Tensor, batch: Batch) -> PackedSequence:
@@ -49,7 +49,7 @@ def pack(output: Tensor, batch: Batch) -> PackedSequence:
 
 
 def check_lengths(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
-    """Bring lengths into a tensor on the device of x.
+    """Bring lengths into a tensor of int64 on the device of x.
 
     Args:
         lengths: one whole number an example, from 0 to T, in any order.
@@ -75,7 +75,7 @@ def check_lengths(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
             f"lengths[{wrong[0]}] is {int(found[wrong[0]])}, the input has {steps} time steps.\n"
             f"  A length is from 0 to {steps}.\n  Mend it, or pad the input."
         )
-    return found.to(x.device)
+    return found.to(x.device, torch.int64)
 
 
 def check_sides(cell: Cell, given: Mapping[str, Tensor], x: Tensor) -> list[Tensor]:

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from elman import ops
 from elman.autodiff.program import Program
-from elman.backends import select
 from elman.nn.masks import draw_masks, drop_locked
 from elman.nn.sequences import Batch
 
@@ -45,7 +44,6 @@ def run_stack(
     Returns:
         The output of the last layer (T, B, D · size of the first state) and the final states, like `states`.
     """
-    runner = select(backend)
     x, final = batch.x, []
     for k, directions in enumerate(layers):
         outputs = []
@@ -54,7 +52,7 @@ def run_stack(
             program = direction.program
             sides = [*batch.sides, *draw_masks(program, x, start)]
             output, end = ops.run(
-                program, runner, x, start, direction.parameters, batch.valid, reverse=d == 1, sides=sides
+                program, backend, x, start, direction.parameters, batch.lengths, reverse=d == 1, sides=sides
             )
             outputs.append(output)
             final.append(end)

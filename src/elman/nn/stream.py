@@ -100,12 +100,12 @@ class Stream:
                 "  They must agree.\n"
                 "  Convert x; after converting the layer, start a new stream."
             )
-        runner = select(self._backend)
         layers = self._layers()
         beside = check_sides(layers[0][0].program.cell, sides, x)
         new: list[list[Tensor]] = []
         for k, (direction,) in enumerate(layers):
             inputs = Inputs(x, [s[k] for s in self._states], direction.parameters, sides=beside)
+            runner = select(self._backend, direction.program, x)
             new.append(runner.run_step(direction.program, inputs))
             x = new[-1][0]
         self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]

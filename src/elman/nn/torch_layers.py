@@ -17,7 +17,7 @@ from elman.errors import ShapeError
 from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
 from elman.nn.stack import Direction, run_stack
 from elman.nn.stream import States, Stream
-from elman.ops import real_steps, under_autocast
+from elman.ops import under_autocast
 
 
 class TorchLayer(nn.RNNBase):
@@ -87,8 +87,8 @@ class TorchLayer(nn.RNNBase):
         x = x.transpose(0, 1) if self.batch_first else x
         if x.shape[0] == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        valid = None if lengths is None else real_steps(check_lengths(lengths, x), x.shape[0])
-        output, final = self._run(Batch(x, valid), states)
+        lengths = None if lengths is None else check_lengths(lengths, x)
+        output, final = self._run(Batch(x, lengths), states)
         if not batched:
             return output.squeeze(1), _form([s.squeeze(1) for s in final])
         return output.transpose(0, 1) if self.batch_first else output, _form(final)

@@ -14,7 +14,6 @@ from elman.backends.inputs import Inputs
 from elman.errors import ElmanError
 from elman.expr import Cell, Graph, Node
 from elman.nn.masks import draw_masks
-from elman.ops import real_steps
 
 # With this step, central differences are off by 1e-10 from the third derivative, and by ROUNDING · |L| from rounding.
 DIFFERENCE = 1e-5
@@ -53,8 +52,7 @@ class _Case:
 
     program: Program
     tensors: dict[str, Tensor]
-    valid: Tensor | None
-    lengths: list[int]
+    lengths: Tensor
     reverse: bool
     d_output: Tensor
     d_final: list[Tensor]
@@ -63,7 +61,7 @@ class _Case:
     def inputs(self, tensors: dict[str, Tensor]) -> Inputs:
         x, *rest = tensors.values()
         count = len(self.program.states)
-        return Inputs(x, rest[:count], rest[count:], self.valid, self.reverse, self.sides)
+        return Inputs(x, rest[:count], rest[count:], self.lengths, self.reverse, self.sides)
 
 
 def check_gradients(cell: Cell, *, noise: Noise = NONE, seed: int = 0, tolerance: float = 1e-6) -> GradientReport:
@@ -134,20 +132,19 @@ def _draw(cell: Cell, program: Program, source: random.Random, reverse: bool) ->
     tensors |= {name: 0.5 * normal(*shape) for name, shape in zip(names, shapes_of, strict=True)}
     lengths = [steps, 0, source.randrange(1, steps)]
     source.shuffle(lengths)
-    valid = real_steps(torch.tensor(lengths), steps)
     d_output, d_final = normal(steps, batch, shapes[0]), [normal(batch, n) for n in shapes]
     sides = [0.1 + normal(steps, batch, 1).abs() for _ in cell.sides]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(source.getrandbits(32))
         sides += draw_masks(program, d_output, d_final)
-    return _Case(program, tensors, valid, lengths, reverse, d_output, d_final, sides)
+    return _Case(program, tensors, torch.tensor(lengths), reverse, d_output, d_final, sides)
 
 
 def _mirror(case: _Case) -> dict[str, Tensor]:
     """Run forward and mirror and give the gradient of every tensor."""
     inputs = case.inputs(case.tensors)
-    *_, saved = reference.run_forward(case.program, inputs)
-    d_x, d_states, d_parameters = reference.run_mirror(case.program, inputs, saved, case.d_output, case.d_final)
+    output, _, saved = reference.run_forward(case.program, inputs)
+    d_x, d_states, d_parameters = reference.run_mirror(case.program, inputs, output, saved, case.d_output, case.d_final)
     assert d_x is not None
     return dict(zip(case.tensors, [d_x, *d_states, *d_parameters], strict=True))
 
@@ -219,7 +216,7 @@ def _number_of(case: _Case, name: str) -> int:
 
 def _place(case: _Case) -> str:
     shapes = ", ".join(f"{name} {tuple(t.shape)}" for name, t in case.tensors.items())
-    return f"Run {'in reverse' if case.reverse else 'forward'}, lengths {case.lengths}, {shapes}."
+    return f"Run {'in reverse' if case.reverse else 'forward'}, lengths {case.lengths.tolist()}, {shapes}."
 
 
 def _worst_step(case: _Case, name: str, flat: int) -> str:
@@ -257,10 +254,10 @@ def _steps(case: _Case, order: list[int], moved: dict[int, dict[str, Tensor]]) -
     whole = case.inputs(case.tensors)
     states, steps = whole.states, list[_Step]()
     for t in order:
-        valid = None if case.valid is None else case.valid[t : t + 1]
+        lengths = (case.lengths > t).long()
         parameters = case.inputs(moved.get(t, case.tensors)).parameters
         sides = [side[t : t + 1] for side in whole.sides]
-        inputs = Inputs(whole.x[t : t + 1], states, parameters, valid, case.reverse, sides)
+        inputs = Inputs(whole.x[t : t + 1], states, parameters, lengths, case.reverse, sides)
         output, final, saved = reference.run_forward(case.program, inputs)
         steps.append(_Step(t, inputs, output, final, saved))
         states = final
@@ -278,6 +275,8 @@ def _shares_by_mirror(case: _Case, name: str, order: list[int]) -> dict[int, Ten
     d_states, shares = case.d_final, {}
     for step in reversed(_steps(case, order, {})):
         d_output = case.d_output[step.time : step.time + 1]
-        _, d_states, gradients = reference.run_mirror(case.program, step.inputs, step.saved, d_output, d_states)
+        _, d_states, gradients = reference.run_mirror(
+            case.program, step.inputs, step.output, step.saved, d_output, d_states
+        )
         shares[step.time] = gradients[index]
     return shares

@@ -1,0 +1,74 @@
+"""Choose a backend: by name, by preference, and with a word about one that refuses."""
+
+import logging
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+
+import elman
+from elman import backends, cells
+from elman.autodiff import derive
+from elman.backends import reference
+from elman.errors import BackendError
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    """Register a backend that runs float32 alone, as the first."""
+    module = ModuleType("elman_test_fast")
+    module.NAME = "fast"
+    for name in ("run_forward", "run_mirror", "run_step", "saved_shapes"):
+        setattr(module, name, getattr(reference, name))
+    module.refuses = lambda program, dtype, device: None if dtype == torch.float32 else f"there is no {dtype}"
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(backends, "BACKENDS", {"fast": module.__name__, **backends.BACKENDS})
+    monkeypatch.setattr(backends, "_said", set())
+    return module
+
+
+def x(dtype):
+    return torch.zeros(5, 3, 7, dtype=dtype)
+
+
+def test_the_first_that_does_not_refuse_runs(fast):
+    program = derive(cells.gru)
+    assert backends.select("auto", program, x(torch.float32)) is fast
+    assert backends.select("auto", program, x(torch.float64)) is reference
+    assert backends.select("reference", program, x(torch.float32)) is reference
+    with elman.backend("reference"):
+        assert backends.select("fast", program, x(torch.float32)) is reference
+
+
+def test_a_refusal_is_said_once_for_each_program_and_reason(fast, caplog):
+    caplog.set_level(logging.INFO, "elman")
+    for _ in range(3):
+        for cell in (cells.gru, cells.lstm):
+            backends.select("auto", derive(cell), x(torch.float64))
+        backends.select("auto", derive(cells.gru), x(torch.bfloat16))
+        backends.select("auto", derive(cells.gru), x(torch.float32))
+    said = [record.getMessage() for record in caplog.records if record.name == "elman"]
+    assert said == [
+        "gru does not run on backend fast: there is no torch.float64",
+        "lstm does not run on backend fast: there is no torch.float64",
+        "gru does not run on backend fast: there is no torch.bfloat16",
+    ]
+
+
+def test_a_backend_that_was_named_and_refuses_is_an_error(fast):
+    program = derive(cells.gru)
+    with pytest.raises(BackendError, match=r"gru: backend fast cannot run it\.\n  there is no torch\.float64"):
+        backends.select("fast", program, x(torch.float64))
+    with elman.backend("fast"), pytest.raises(BackendError, match="there is no"):
+        elman.nn.GRU(7, 11, dtype=torch.float64)(x(torch.float64))
+    with pytest.raises(BackendError, match=r"'slow' is unknown\.\n  There are: auto, fast, reference"):
+        backends.require("slow")
+
+
+def test_a_backend_is_imported_when_it_is_first_asked(monkeypatch):
+    monkeypatch.setattr(backends, "BACKENDS", {"absent": "elman_test_absent", **backends.BACKENDS})
+    assert backends.select("reference", derive(cells.gru), x(torch.float32)) is reference
+    assert backends.require("absent") == "absent"
+    with pytest.raises(ModuleNotFoundError, match="elman_test_absent"):
+        backends.select("auto", derive(cells.gru), x(torch.float32))
