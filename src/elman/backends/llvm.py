@@ -1,0 +1,164 @@
+"""Run a program as compiled code on the CPU, made from its equations at first use.
+
+Plan, emitter and engine are in the files beside this one: `llvm_plan` says what lives where, `llvm_tiles`,
+`llvm_passes` and `llvm_driver` write the code, `llvm_engine` compiles it, `llvm_kernel` fills its arguments.
+The sums over time and batch that make weight gradients are torch's products, chunk by chunk (`llvm_gradients`).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from elman.autodiff.program import Program
+from elman.backends.inputs import Inputs
+from elman.backends.llvm_gradients import Gradients
+from elman.backends.llvm_kernel import DTYPES, Frames, Kernel, allocate, find_kernel
+from elman.backends.llvm_plan import shifted_states, stored_saves
+from elman.backends.reference import _sizes
+from elman.expr.graph import ROW
+
+NAME = "llvm"
+MIRROR_ROWS = 1024  # rows of adjoints that are held for the products behind the loop
+
+
+def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:  # noqa: ARG001
+    """Say why this backend cannot run a program on tensors of a type and device, or None."""
+    if device.type != "cpu":
+        return f"It makes code for the CPU, and the tensors are on {device.type}."
+    if dtype not in DTYPES:
+        return f"It computes in float32 and float64, and the tensors are {dtype}."
+    return None
+
+
+def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
+    """Give the shapes of what :func:`run_forward` will save."""
+    sizes = _sizes(program, inputs)
+    lanes = find_kernel(program, "forward", True, inputs.x.dtype).lanes
+    steps, batch = inputs.x.shape[:2]
+    nodes = program.graph.nodes
+    return [(steps, batch, _padded(sizes, nodes[i].shape, lanes)) for i in stored_saves(program)]
+
+
+def _padded(sizes: dict[str, int], shape: tuple[str, ...], lanes: int) -> int:
+    axis = shape[0] if shape else ROW
+    return 1 if axis == ROW else (sizes[axis] + lanes - 1) // lanes * lanes
+
+
+def _parts(batch: int) -> int:
+    return min(torch.get_num_threads(), batch)
+
+
+def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Run a program over time; see :func:`elman.backends.reference.run_forward`."""
+    kernel = find_kernel(program, "forward", save, inputs.x.dtype)
+    sizes = _sizes(program, inputs)
+    steps, batch = inputs.x.shape[:2]
+    parts = _parts(batch)
+    frames = Frames(kernel, inputs, sizes, parts, steps)
+    shape = (steps, batch, inputs.states[0].shape[-1])
+    output = allocate(shape, inputs.x) if inputs.lengths is None else torch.zeros(shape, dtype=inputs.x.dtype)
+    final = [allocate(s.shape, s) for s in inputs.states]
+    saved = [allocate(s, inputs.x) for s in saved_shapes(program, inputs)] if save else []
+    _put_common(frames, kernel, inputs)
+    _put_walk(frames, inputs, backwards=inputs.reverse)
+    frames.place("output", output)
+    for index, tensor in zip(stored_saves(program) if save else (), saved, strict=True):
+        frames.place(f"saved{index}", tensor)
+    for k, (begin, end) in enumerate(zip(inputs.states, final, strict=True)):
+        frames.state(f"begin{k}", begin)
+        frames.state(f"end{k}", end)
+    frames.put("count", steps)
+    frames.put("last", 1)
+    frames.put_parameters()
+    frames.build()
+    frames.prepare()
+    frames.run(parts)
+    return output, final, saved
+
+
+def run_mirror(
+    program: Program,
+    inputs: Inputs,
+    output: Tensor,
+    saved: Sequence[Tensor],
+    d_output: Tensor,
+    d_final: Sequence[Tensor],
+    needs_input: bool = True,
+) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
+    """Run the mirror of a program; see :func:`elman.backends.reference.run_mirror`."""
+    kernel = find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, inputs.x.dtype)
+    sizes = _sizes(program, inputs)
+    steps, batch = inputs.x.shape[:2]
+    parts = _parts(batch)
+    window = max(1, min(steps, MIRROR_ROWS // batch))
+    frames = Frames(kernel, inputs, sizes, parts, window)
+    d_x = None
+    if needs_input:
+        d_x = allocate(inputs.x.shape, inputs.x) if inputs.lengths is None else torch.zeros_like(inputs.x)
+        frames.place("d_x", d_x)
+    d_states = [allocate(s.shape, s) for s in inputs.states]
+    _put_common(frames, kernel, inputs)
+    _put_walk(frames, inputs, backwards=not inputs.reverse)
+    frames.place("output", output)
+    frames.place("d_output", d_output)
+    for index, tensor in zip(stored_saves(program), saved, strict=True):
+        frames.place(f"saved{index}", tensor)
+    for k, (begin, end) in enumerate(zip(d_final, d_states, strict=True)):
+        frames.state(f"begin{k}", begin)
+        frames.state(f"end{k}", end)
+    if shifted_states(program):
+        for k, initial in enumerate(inputs.states):
+            frames.state(f"initial{k}", initial)
+        frames.put("back", 1 if inputs.reverse else -1)
+        firsts = torch.zeros(batch, dtype=torch.int64)
+        if inputs.reverse:
+            firsts = firsts + steps - 1 if inputs.lengths is None else inputs.lengths - 1
+        frames.hold(firsts)
+        frames.put("firsts", firsts.data_ptr())
+    gradients = Gradients(kernel, inputs, sizes, output, dict(zip(stored_saves(program), saved, strict=True)), window)
+    gradients.put_places(frames)
+    frames.put_parameters()
+    frames.build()
+    frames.prepare()
+    done = 0
+    while done < steps:
+        count = min(window, steps - done)
+        first = done if inputs.reverse else steps - 1 - done
+        low = first if inputs.reverse else first - count + 1
+        frames.set("t", first)
+        frames.set("count", count)
+        frames.set("first", int(done == 0))
+        frames.set("last", int(done + count == steps))
+        gradients.move(frames, low)
+        frames.run(parts)
+        gradients.add(low, count)
+        done += count
+    return d_x, d_states, gradients.finish()
+
+
+def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
+    """Run one time step: x (B, I) and the states before it give the states after it."""
+    whole = Inputs(
+        inputs.x.unsqueeze(0), inputs.states, inputs.parameters, sides=[s.unsqueeze(0) for s in inputs.sides]
+    )
+    return run_forward(program, whole, save=False)[1]
+
+
+def _put_common(frames: Frames, kernel: Kernel, inputs: Inputs) -> None:
+    """Set what both directions read: the input, side inputs, lengths."""
+    graph = kernel.plan.program.graph
+    frames.place(f"given{graph.input}", inputs.x)
+    for name, side in zip(graph.sides, inputs.sides, strict=True):
+        frames.place(f"given{graph.leaves['side', name]}", side)
+    if inputs.lengths is not None:
+        lengths = inputs.lengths.to(torch.int64).contiguous()
+        frames.hold(lengths)
+        frames.put("lengths", lengths.data_ptr())
+
+
+def _put_walk(frames: Frames, inputs: Inputs, backwards: bool) -> None:
+    """Set where the walk over time begins, and which way it goes."""
+    frames.put("t", len(inputs.x) - 1 if backwards else 0)
+    frames.put("delta", -1 if backwards else 1)
+    frames.put("first", 1)

@@ -1,0 +1,257 @@
+"""Emit a whole kernel: what is done once, and the walk over time that runs the passes.
+
+A kernel has three functions:
+
+``prepare(frame)``
+    packs weights, copies parameter vectors, computes what follows parameters alone;
+``part(frame)``
+    runs all time steps of a call for the rows of one part, those from ``b0`` to ``b1``;
+``worker(frames)``
+    draws the numbers of parts from a counter until none is left, and runs them. ``frames`` begins with the counter, the
+    number of parts, and the bytes of a frame; the frames follow.
+
+States are held twice, ``cur`` before a step and ``next`` after it, and change places from step to step. Both begin as
+the initial state, so that an example that has not begun, or that has ended, needs no attention: the state after its
+last step is in the one that its number of steps left it in.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+
+from elman.backends.llvm_code import I64, POINTER, VOID, Code, Module
+from elman.backends.llvm_passes import emit_pointwise, emit_sums
+from elman.backends.llvm_plan import AFTER, BEFORE, LOOP, ONCE, Pass, Plan
+from elman.backends.llvm_target import FUNCTION_ATTRIBUTES, Target
+from elman.backends.llvm_tiles import emit_group, emit_packing
+from elman.expr.graph import ROW
+
+HEADER = 3  # slots in front of the first frame
+
+
+def slot_numbers(plan: Plan) -> dict[str, int]:
+    """Number the slots of a frame."""
+    names = ["b0", "b1", "t", "delta", "count", "chunk", "T", "first", "last", "lengths", "block", "back", "firsts"]
+    names += ["row0", "rows.step", "rows.chunk"]
+    names += [f"{letter}.{axis}" for axis in plan.axes for letter in "nv"]
+    places = {p.name for p in plan.places} | {p.first for p in plan.places if p.first}
+    for k in range(len(plan.schedule.carries)):
+        places |= {f"begin{k}", f"end{k}", f"cur{k}", f"next{k}"}
+        names += [f"buffer0{k}", f"buffer1{k}"]
+    names += [f"{place}.{part}" for place in sorted({*places, "d_output"}) for part in "ptb"]
+    names += [f"chunk{i}.o" for i in plan.chunks] + [f"p{i}" for i in plan.statics]
+    for group in plan.groups:
+        names += [f"w{group.number}.{number}" for number in range(len(group.chains[0][1]))]
+    names += [f"m{i}.{part}" for i, node in enumerate(plan.nodes) if node.op == "parameter" for part in "pl"]
+    return {name: number for number, name in enumerate(names)}
+
+
+def emit_kernel(plan: Plan, target: Target, dtype: str) -> str:
+    """Emit a plan's kernel as textual IR."""
+    module = Module(target, dtype, slot_numbers(plan))
+    driver = _Driver(module, plan)
+    driver.emit_prepare()
+    driver.emit_part()
+    driver.emit_worker()
+    return str(module.ir)
+
+
+class _Driver:
+    def __init__(self, module: Module, plan: Plan) -> None:
+        self.module, self.plan = module, plan
+        self.states = range(len(plan.schedule.carries))
+        self.axes = [plan.axis(leaf) for leaf in plan.schedule.carries]
+        self.groups = {g.number: emit_group(module, g, p.axis) for p in plan.passes for g in p.groups}
+        self.functions = {}
+        for p in plan.passes:
+            if p.sums:
+                self.functions[p.number] = emit_sums(module, plan, p)
+            elif p.roots:
+                self.functions[p.number] = emit_pointwise(module, plan, p)
+
+    # Once.
+
+    def emit_prepare(self) -> None:
+        module, plan = self.module, self.plan
+        pack = emit_packing(module, plan)
+        code = module.function("prepare", 0, internal=False)
+        pack(code)
+        for index in plan.statics:
+            if plan.nodes[index].op == "parameter":
+                self._copy_row(code, plan.axis(index), code.pointer(f"p{index}"), code.pointer(f"static{index}.p"))
+        self._run(code, ONCE, code.slot("row0"), code.number(1))
+        code.finish()
+
+    def _copy_row(self, code: Code, axis: str, source: Any, *targets: Any, padded: bool = True) -> None:
+        """Copy a row of a tensor; the lanes past its end become 0."""
+        lanes, size = self.module.lanes, self.module.size
+        with code.loop(code.number(0), code.slot(f"n.{axis}"), lanes) as column:
+            offset = code.b.mul(column, code.number(size))
+            left = code.b.sub(code.slot(f"n.{axis}"), column)
+            value = code.load_part(code.address(source, offset), left)
+            for target in targets:
+                if padded:
+                    code.store(value, code.address(target, offset))
+                else:
+                    code.store_part(value, code.address(target, offset), left)
+
+    # Passes.
+
+    def _run(self, code: Code, rate: int, rows: Any, count: Any) -> None:
+        for p in self.plan.passes:
+            if p.rate == rate:
+                self._run_pass(code, p, rows, count)
+
+    def _run_pass(self, code: Code, this: Pass, rows: Any, count: Any) -> None:
+        """Run a pass block by block of columns, so that what products leave is still at hand."""
+        function = self.functions.get(this.number)
+        stop = code.number(1) if this.axis == ROW else code.slot(f"v.{this.axis}")
+        if not this.groups:
+            code.call(function, rows, count, code.number(0), stop)
+            return
+        block = code.slot("block")
+        at = code.variable(code.number(0))
+        head, body, done = (code.function.append_basic_block(n) for n in ("pass", "columns", "passed"))
+        code.b.branch(head)
+        code.b.position_at_end(head)
+        first = code.value(at)
+        code.b.cbranch(code.b.icmp_signed("<", first, stop), body, done)
+        code.b.position_at_end(body)
+        end = code.smaller(code.b.add(first, block), stop)
+        for group in this.groups:
+            code.call(self.groups[group.number], rows, count, first, end)
+        if function is not None:
+            code.call(function, rows, count, first, end)
+        code.b.store(end, at)
+        code.b.branch(head)
+        code.b.position_at_end(done)
+
+    # The walk over time.
+
+    def emit_part(self) -> None:
+        code = self.module.function("part", 0, internal=False)
+        self.code = code
+        with code.when(code.b.icmp_signed("!=", code.slot("first"), code.number(0))):
+            self._begin()
+        rates = {p.rate for p in self.plan.passes}
+        self.has_chunks = BEFORE in rates or AFTER in rates
+        self.time = code.variable(code.slot("t"))
+        left = code.variable(code.slot("count"))
+        head, body, done = (code.function.append_basic_block(n) for n in ("chunk", "steps", "end"))
+        code.b.branch(head)
+        code.b.position_at_end(head)
+        code.b.cbranch(code.b.icmp_signed(">", code.value(left), code.number(0)), body, done)
+        code.b.position_at_end(body)
+        steps = code.smaller(code.value(left), code.slot("chunk"))
+        self._emit_chunk(steps)
+        code.b.store(code.b.sub(code.value(left), steps), left)
+        code.b.branch(head)
+        code.b.position_at_end(done)
+        with code.when(code.b.icmp_signed("!=", code.slot("last"), code.number(0))):
+            self._end()
+        code.finish()
+
+    def _emit_chunk(self, steps: Any) -> None:
+        code = self.code
+        start = code.value(self.time)
+        if self.has_chunks:
+            back = code.b.sub(start, code.b.sub(steps, code.number(1)))
+            low = code.b.select(code.b.icmp_signed(">", code.slot("delta"), code.number(0)), start, back)
+            for index in self.plan.chunks:
+                offset = code.b.mul(low, code.slot(f"chunk{index}.t"))
+                code.set(f"chunk{index}.p", code.b.sub(code.slot(f"chunk{index}.o"), offset))
+            count = self._list_rows(code.pointer("rows.chunk"), low, steps)
+            with code.when(code.b.icmp_signed(">", count, code.number(0))):
+                self._run(code, BEFORE, code.slot("rows.chunk"), count)
+        with code.loop(code.number(0), steps):
+            self._emit_step()
+        if self.has_chunks:
+            with code.when(code.b.icmp_signed(">", count, code.number(0))):
+                self._run(code, AFTER, code.slot("rows.chunk"), count)
+
+    def _emit_step(self) -> None:
+        code = self.code
+        t = code.value(self.time)
+        count = self._list_rows(code.pointer("rows.step"), t, code.number(1))
+        with code.when(code.b.icmp_signed(">", count, code.number(0))):
+            self._run(code, LOOP, code.slot("rows.step"), count)
+        for k in self.states:
+            old, new = code.now(f"cur{k}.p"), code.now(f"next{k}.p")
+            code.set(f"cur{k}.p", new)
+            code.set(f"next{k}.p", old)
+        code.b.store(code.b.add(t, code.slot("delta")), self.time)
+
+    def _list_rows(self, rows: Any, low: Any, steps: Any) -> Any:
+        """Write down the real rows of some time steps; give their number."""
+        code = self.code
+        count = code.variable(code.number(0))
+        has_lengths = code.b.icmp_signed("!=", code.slot("lengths"), code.number(0))
+        with code.loop(low, code.b.add(low, steps)) as t, code.loop(code.slot("b0"), code.slot("b1")) as example:
+            here = code.value(count)
+            at = code.address(rows, code.b.mul(here, code.number(8)))
+            code.b.store(code.b.trunc(t, ir.IntType(32)), at)
+            code.b.store(code.b.trunc(example, ir.IntType(32)), code.address(at, code.number(4)))
+            code.b.store(code.b.add(here, code.number(1)), count)
+            with code.when(has_lengths):
+                length = self._length(example)
+                is_real = code.b.zext(code.b.icmp_signed("<", t, length), I64)
+                code.b.store(code.b.add(here, is_real), count)
+        return code.value(count)
+
+    def _length(self, example: Any) -> Any:
+        code = self.code
+        at = code.address(code.pointer("lengths"), code.b.mul(example, code.number(8)))
+        return code.b.load(at, typ=I64)
+
+    def _begin(self) -> None:
+        """Set both copies of every state to the initial one."""
+        code = self.code
+        with code.loop(code.slot("b0"), code.slot("b1")) as example:
+            for k in self.states:
+                source = self._row(f"begin{k}.p", f"begin{k}.b", example)
+                targets = [self._row(f"buffer{c}{k}", f"cur{k}.b", example) for c in "01"]
+                self._copy_row(code, self.axes[k], source, *targets)
+
+    def _end(self) -> None:
+        """Copy every state after its last step to where the caller wants it."""
+        code = self.code
+        shrinks = code.b.and_(
+            code.b.icmp_signed(">", code.slot("delta"), code.number(0)),
+            code.b.icmp_signed("!=", code.slot("lengths"), code.number(0)),
+        )
+        with code.loop(code.slot("b0"), code.slot("b1")) as example:
+            steps = code.variable(code.slot("T"))
+            with code.when(shrinks):
+                code.b.store(self._length(example), steps)
+            is_odd = code.b.trunc(code.value(steps), ir.IntType(1))
+            for k in self.states:
+                odd, even = (self._row(f"buffer{c}{k}", f"cur{k}.b", example) for c in "10")
+                source = code.b.select(is_odd, odd, even)
+                target = self._row(f"end{k}.p", f"end{k}.b", example)
+                self._copy_row(code, self.axes[k], source, target, padded=False)
+
+    def _row(self, base: str, step: str, example: Any) -> Any:
+        code = self.code
+        return code.address(code.pointer(base), code.b.mul(example, code.slot(step)))
+
+    # Sharing work.
+
+    def emit_worker(self) -> None:
+        part = self.code.function
+        function = ir.Function(self.module.ir, ir.FunctionType(VOID, [POINTER]), "worker")
+        for attribute in FUNCTION_ATTRIBUTES:
+            function.attributes.add(attribute)
+        entry, draw, work, done = (function.append_basic_block(n) for n in ("entry", "draw", "work", "done"))
+        b = ir.IRBuilder(entry)
+        b.branch(draw)
+        b.position_at_end(draw)
+        (frames,) = function.args
+        number = b.atomic_rmw("add", frames, ir.Constant(I64, 1), "seq_cst")
+        parts, size = (b.load(b.gep(frames, [ir.Constant(I64, i)], source_etype=I64), typ=I64) for i in (1, 2))
+        b.cbranch(b.icmp_signed("<", number, parts), work, done)
+        b.position_at_end(work)
+        offset = b.add(b.mul(number, size), ir.Constant(I64, 8 * HEADER))
+        b.call(part, [b.gep(frames, [offset], source_etype=ir.IntType(8))])
+        b.branch(draw)
+        b.position_at_end(done)
+        b.ret_void()

@@ -1,0 +1,257 @@
+"""Emit the products: register tiles of rows × chains × columns, and the packing of weights that they read.
+
+A tile holds R rows of C vectors of columns of each of q chains in R · C · q registers and walks along the vectors that
+are multiplied:
+
+    for k:  acc[r, g, c] = fma(v[r, k], w[k, g, c], acc[r, g, c])
+
+so that every value is one chain of fused multiply-adds in the order of k, whatever R and C are. Weights are packed in
+the order in which a tile reads them: ``[block of C columns][k][g][c][lane]``, columns past the last one zero.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+
+from elman.backends.llvm_code import I32, Code, Module
+from elman.backends.llvm_plan import Group, Place, Plan, Term
+
+WIDTHS = {1: (4, 2, 1), 2: (2, 1), 3: (1,), 4: (1,)}
+"""For a number of chains, how many vectors of columns a tile spans, from the widest: as many as fit come first."""
+
+
+def most_rows(module: Module, vectors: int) -> int:
+    """Say how many rows a tile of so many vectors has at most."""
+    if module.target.registers == 32:
+        return {4: 6, 3: 8, 2: 8, 1: 8}[vectors]
+    return {4: 3, 3: 4, 2: 6, 1: 8}[vectors]
+
+
+def row_address(code: Code, place: Place, t: Any, b: Any, name: str = "") -> Any:
+    """Find where a place's row begins, for an example at a time step."""
+    name = name or place.name
+    offset = code.b.add(
+        code.b.mul(t, code.slot(f"{name}.t")), code.b.mul(b, code.slot(f"{name}.b"))
+    )
+    return code.address(code.pointer(f"{name}.p"), offset)
+
+
+def row(code: Code, rows: Any, number: Any) -> tuple[Any, Any]:
+    """Read a row of a list of rows: its time step and its example."""
+    at = code.address(rows, code.b.mul(number, code.number(8)))
+    t = code.b.load(at, typ=I32)
+    b = code.b.load(code.address(at, code.number(4)), typ=I32)
+    return code.b.sext(t, code.number(0).type), code.b.sext(b, code.number(0).type)
+
+
+def term_steps(code: Code, term: Term) -> Any:
+    """Count the products that a term adds to every element."""
+    count = code.slot(f"n.{term.axis}")
+    return count if len(term.matrices) == 1 else code.b.mul(count, code.number(len(term.matrices)))
+
+
+def emit_group(module: Module, group: Group, axis: str) -> ir.Function:
+    """Emit the tiles of a group: a function of (rows, count of rows, first vector, end of vectors)."""
+    return _Tiles(module, group, axis).emit()
+
+
+class _Tiles:
+    def __init__(self, module: Module, group: Group, axis: str) -> None:
+        self.module, self.group, self.axis = module, group, axis
+        self.code = module.function(f"group{group.number}", 4)
+        self.step = module.lanes * module.size
+
+    def emit(self) -> ir.Function:
+        code = self.code
+        _rows, _count, first, stop = code.args
+        self.rows = code.b.inttoptr(_rows, ir.PointerType())
+        at = code.variable(first)
+        for width in WIDTHS[len(self.group.chains)]:
+            self._emit_width(width, at, stop)
+        return code.finish()
+
+    def _emit_width(self, width: int, at: Any, stop: Any) -> None:
+        """Go over the columns that tiles of one width cover."""
+        code = self.code
+        head, body, done = (code.function.append_basic_block(n) for n in ("columns", "tiles", "narrower"))
+        code.b.branch(head)
+        code.b.position_at_end(head)
+        first = code.value(at)
+        after = code.b.add(first, code.number(width))
+        code.b.cbranch(code.b.icmp_signed("<=", after, stop), body, done)
+        code.b.position_at_end(body)
+        self._emit_rows(width, first)
+        code.b.store(after, at)
+        code.b.branch(head)
+        code.b.position_at_end(done)
+
+    def _emit_rows(self, width: int, first: Any) -> None:
+        """Share the rows among as few tiles as possible, as evenly as possible."""
+        code, count = self.code, self.code.args[1]
+        most = most_rows(self.module, width * len(self.group.chains))
+        tiles = code.b.udiv(code.b.add(count, code.number(most - 1)), code.number(most))
+        least, more = code.b.udiv(count, tiles), code.b.urem(count, tiles)
+        start = code.variable(code.number(0))
+        with code.loop(code.number(0), tiles) as tile:
+            extra = code.b.zext(code.b.icmp_signed("<", tile, more), least.type)
+            size = code.b.add(least, extra)
+            top = code.value(start)
+            join = code.function.append_basic_block("join")
+            cases = [code.function.append_basic_block(f"rows{n}") for n in range(1, most + 1)]
+            choice = code.b.switch(size, cases[-1])
+            for n, block in enumerate(cases[:-1], 1):
+                choice.add_case(code.number(n), block)
+            for n, block in enumerate(cases, 1):
+                code.b.position_at_end(block)
+                self._emit_tile(n, width, top, first)
+                code.b.branch(join)
+            code.b.position_at_end(join)
+            code.b.store(code.b.add(top, size), start)
+
+    def _emit_tile(self, count: int, width: int, top: Any, first: Any) -> None:
+        code = self.code
+        places = [row(code, self.rows, code.b.add(top, code.number(r))) for r in range(count)]
+        column = code.b.mul(first, code.number(self.step))
+        accumulators = []
+        for init, _, _ in self.group.chains:
+            for t, b in places:
+                start = None if init is None else code.address(row_address(code, init, t, b), column)
+                for c in range(width):
+                    at = None if start is None else code.address(start, code.number(c * self.step))
+                    accumulators.append(self.module.math.constant(0.0) if at is None else code.load(at))
+        for number, term in enumerate(self.group.chains[0][1]):
+            vectors = [row_address(code, term.vector, t, b) for t, b in places]
+            weights = self._weights(number, term, first)
+            accumulators = self._emit_products(term, width, vectors, weights, accumulators)
+        for g, (_, _, result) in enumerate(self.group.chains):
+            for r, (t, b) in enumerate(places):
+                start = code.address(row_address(code, result, t, b), column)
+                for c in range(width):
+                    value = accumulators[(g * count + r) * width + c]
+                    self._store(value, code.address(start, code.number(c * self.step)), result, first, c)
+
+    def _store(self, value: Any, at: Any, place: Place, first: Any, c: int) -> None:
+        code = self.code
+        if place.padded:
+            code.store(value, at)
+            return
+        begin = code.b.mul(code.b.add(first, code.number(c)), code.number(self.module.lanes))
+        code.store_part(value, at, code.b.sub(code.slot(f"n.{self.axis}"), begin))
+
+    def _weights(self, number: int, term: Term, first: Any) -> Any:
+        """Find the packed weights of a block of columns."""
+        code = self.code
+        per_vector = code.b.mul(term_steps(code, term), code.number(len(self.group.chains) * self.step))
+        return code.address(code.pointer(f"w{self.group.number}.{number}"), code.b.mul(first, per_vector))
+
+    def _emit_products(self, term: Term, width: int, vectors: list[Any], weights: Any, start: list[Any]) -> list[Any]:
+        """Add a term's products to the accumulators: [chain][row][column]."""
+        code, m = self.code, self.module
+        chains, count = len(self.group.chains), len(vectors)
+        stop = term_steps(code, term)
+        head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
+        before = code.b.block
+        code.b.branch(head)
+        code.b.position_at_end(head)
+        k = code.b.phi(code.number(0).type)
+        k.add_incoming(code.number(0), before)
+        held = [code.b.phi(m.vector) for _ in start]
+        for phi, value in zip(held, start, strict=True):
+            phi.add_incoming(value, before)
+        code.b.cbranch(code.b.icmp_signed("<", k, stop), body, done)
+        code.b.position_at_end(body)
+        at = code.address(weights, code.b.mul(k, code.number(chains * width * self.step)))
+        w = [code.load(code.address(at, code.number(i * self.step))) for i in range(chains * width)]
+        offset = code.b.mul(k, code.number(m.size))
+        new: list[Any] = [None] * len(held)
+        for r, vector in enumerate(vectors):
+            v = code.splat(code.b.load(code.address(vector, offset), typ=m.element))
+            for g in range(chains):
+                for c in range(width):
+                    i = (g * count + r) * width + c
+                    new[i] = code.fma(v, w[g * width + c], held[i])
+        for phi, value in zip(held, new, strict=True):
+            phi.add_incoming(value, body)
+        k.add_incoming(code.b.add(k, code.number(1)), body)
+        code.b.branch(head)
+        code.b.position_at_end(done)
+        return held
+
+
+def emit_packing(module: Module, plan: Plan) -> Callable[[Code], None]:
+    """Emit the functions that pack weights; return what writes the calls into another function."""
+    by_rows, by_columns = _emit_pack_rows(module), _emit_pack_columns(module)
+
+    def write(code: Code) -> None:
+        for group, axis in [(g, p.axis) for p in plan.passes for g in p.groups]:
+            for number, term in enumerate(group.chains[0][1]):
+                for g, chain in enumerate(group.chains):
+                    own = chain[1][number]
+                    pack = by_columns if term.transposed else by_rows
+                    _write_blocks(code, module, group, axis, number, g, own, pack)
+
+    return write
+
+
+def _write_blocks(
+    code: Code, module: Module, group: Group, axis: str, number: int, g: int, term: Term, pack: ir.Function
+) -> None:
+    """Pack one chain's matrix, block after block, each as wide as the tiles that read it."""
+    chains = len(group.chains)
+    step = module.lanes * module.size
+    count, stop = code.slot(f"v.{axis}"), term_steps(code, term)
+    base, source = code.pointer(f"w{group.number}.{number}"), code.pointer(f"m{term.matrices[0]}.p")
+    line = code.slot(f"m{term.matrices[0]}.l")
+    at = code.variable(code.number(0))
+    for width in WIDTHS[chains]:
+        head, body, done = (code.function.append_basic_block(n) for n in ("blocks", "pack", "narrower"))
+        code.b.branch(head)
+        code.b.position_at_end(head)
+        first = code.value(at)
+        after = code.b.add(first, code.number(width))
+        code.b.cbranch(code.b.icmp_signed("<=", after, count), body, done)
+        code.b.position_at_end(body)
+        block = code.b.mul(code.b.mul(first, stop), code.number(chains * step))
+        for c in range(width):
+            target = code.address(base, code.b.add(block, code.number((g * width + c) * step)))
+            column = code.b.mul(code.b.add(first, code.number(c)), code.number(module.lanes))
+            left = code.b.sub(code.slot(f"n.{axis}"), column)
+            along = code.number(module.size) if term.transposed else line
+            begin = code.address(source, code.b.mul(column, along))
+            jump = code.number(chains * width * step)
+            integers = [code.b.ptrtoint(p, code.number(0).type) for p in (target, begin)]
+            code.call(pack, integers[0], jump, integers[1], line, left, stop)
+        code.b.store(after, at)
+        code.b.branch(head)
+        code.b.position_at_end(done)
+
+
+def _emit_pack_rows(module: Module) -> ir.Function:
+    """Emit packing of a matrix by rows: lane l of step k is ``source[l][k]``."""
+    code = module.function("pack_rows", 6)
+    target, jump, source, line, left, stop = code.args
+    target, source = (code.b.inttoptr(p, ir.PointerType()) for p in (target, source))
+    filled = code.smaller(left, code.number(module.lanes))
+    with code.loop(code.number(0), filled) as lane:
+        begin = code.address(source, code.b.mul(lane, line))
+        out = code.address(target, code.b.mul(lane, code.number(module.size)))
+        with code.loop(code.number(0), stop) as k:
+            value = code.b.load(code.address(begin, code.b.mul(k, code.number(module.size))), typ=module.element)
+            code.b.store(value, code.address(out, code.b.mul(k, jump)))
+    with code.loop(filled, code.number(module.lanes)) as lane:
+        out = code.address(target, code.b.mul(lane, code.number(module.size)))
+        with code.loop(code.number(0), stop) as k:
+            code.b.store(ir.Constant(module.element, 0.0), code.address(out, code.b.mul(k, jump)))
+    return code.finish()
+
+
+def _emit_pack_columns(module: Module) -> ir.Function:
+    """Emit packing of a matrix by columns: lane l of step k is ``source[k][l]``."""
+    code = module.function("pack_columns", 6)
+    target, jump, source, line, left, stop = code.args
+    target, source = (code.b.inttoptr(p, ir.PointerType()) for p in (target, source))
+    with code.loop(code.number(0), stop) as k:
+        value = code.load_part(code.address(source, code.b.mul(k, line)), left)
+        code.store(value, code.address(target, code.b.mul(k, jump)))
+    return code.finish()
