@@ -49,9 +49,10 @@ class Gradients:
         self.batch = inputs.x.shape[1]
         self.adjoints = allocate((window, self.batch, width), inputs.x)
         self.values: dict[int, Tensor] = {}
-        self.sums = inputs.x.new_zeros(width)
-        self.blocks = self._find_blocks()
-        self.products = [inputs.x.new_zeros((c.stop - c.start, sizes[self.nodes[v].shape[0]])) for c, v, _ in self.blocks]
+        self.sums: Tensor | None = None
+        self.gradients = [allocate(p.shape, p) for p in inputs.parameters]
+        self.blocks, self.sources = self._find_blocks()
+        self.is_new = True
 
     def put_places(self, frames: Frames) -> None:
         """Tell the kernel where adjoints go."""
@@ -66,19 +67,34 @@ class Gradients:
             start = self.adjoints.data_ptr() + self.columns[index].start * size
             frames.set(f"kept{index}.p", start - low * time * size)
 
-    def _find_blocks(self) -> list[tuple[slice, int, list[int]]]:
-        """Join sums that read neighbouring columns of adjoints and the same vector: (columns, vector, nodes)."""
-        blocks: list[tuple[slice, int, list[int]]] = []
-        outers = [i for i in self.plan.schedule.end if self.nodes[i].op == "outer" and self._is_timed(i)]
-        for index in sorted(outers, key=lambda i: (self.nodes[i].args[1], self.columns[self.nodes[i].args[0]].start)):
-            d, v = self.nodes[index].args
-            mine = self.columns[d]
-            if blocks and blocks[-1][1] == v and blocks[-1][0].stop == mine.start:
-                last = blocks.pop()
-                blocks.append((slice(last[0].start, mine.stop), v, [*last[2], index]))
-            else:
-                blocks.append((mine, v, [index]))
-        return blocks
+    def _find_blocks(self) -> tuple[list[tuple[Tensor, slice, int]], list[list[tuple[int, slice]]]]:
+        """Join sums that fill neighbouring rows of a gradient from neighbouring columns of adjoints and one vector.
+
+        Returns:
+            The products: (where they go, columns of adjoints, vector). And for every parameter the members that are
+            none: (node, rows).
+        """
+        output = self.plan.program.graph.output
+        blocks: list[tuple[Tensor, slice, int]] = []
+        others: list[list[tuple[int, slice]]] = []
+        for parameter, gradient in zip(self.plan.program.parameters, self.gradients, strict=True):
+            size = len(gradient) // len(parameter.members)
+            joined: list[tuple[slice, slice, int]] = []
+            rest = []
+            for j, member in enumerate(parameter.members):
+                index = output[f"d_{member}"]
+                node, rows = self.nodes[index], slice(j * size, (j + 1) * size)
+                if node.op != "outer" or not self._is_timed(index):
+                    rest.append((index, rows))
+                    continue
+                columns, v = self.columns[node.args[0]], node.args[1]
+                if joined and joined[-1][2] == v and (joined[-1][0].stop, joined[-1][1].stop) == (rows.start, columns.start):
+                    last = joined.pop()
+                    rows, columns = slice(last[0].start, rows.stop), slice(last[1].start, columns.stop)
+                joined.append((rows, columns, v))
+            blocks += [(gradient[rows], columns, v) for rows, columns, v in joined]
+            others.append(rest)
+        return blocks, others
 
     def _is_timed(self, index: int) -> bool:
         return self.nodes[index].args[0] in self.columns
@@ -90,15 +106,15 @@ class Gradients:
         if real is not None:
             adjoints = adjoints[real]
         if any(self.nodes[i].op == "total" and self._is_timed(i) for i in self.plan.schedule.end):
-            self.sums += adjoints.sum(0)
+            found = adjoints.sum(0)
+            self.sums = found if self.sums is None else self.sums.add_(found)
         vectors: dict[int, Tensor] = {}
-        for (columns, v, _), total in zip(self.blocks, self.products, strict=True):
-            if v in self.plan.shifted and v not in self.columns:
-                self._add_shifted(total, columns, v, low, count, adjoints, real)
-                continue
+        for total, columns, v in self.blocks:
             if v not in vectors:
                 vectors[v] = self._vector(v, low, count, real)
-            total.addmm_(adjoints[:, columns].T, vectors[v])
+            beta = 0 if self.is_new else 1
+            torch.addmm(total, adjoints[:, columns].T, vectors[v], beta=beta, out=total)
+        self.is_new = False
 
     def _real_rows(self, low: int, count: int) -> Tensor | None:
         lengths = self.inputs.lengths
@@ -111,6 +127,8 @@ class Gradients:
         """Give a vector of every row of a window: (rows, its size)."""
         if index in self.columns:
             whole = self.adjoints[:count, :, self.columns[index]]
+        elif index in self.plan.shifted:
+            return self._shifted(index, low, count, real)
         else:
             whole = self._timed(index)[low : low + count]
         whole = whole[..., : self.sizes[self.plan.axis(index)]]
@@ -127,54 +145,49 @@ class Gradients:
             return self.output
         return self.inputs.sides[graph.sides.index(self.nodes[index].name)]
 
-    def _add_shifted(
-        self, total: Tensor, columns: slice, v: int, low: int, count: int, adjoints: Tensor, real: Tensor | None
-    ) -> None:
-        """Add products with a state before its step: that after the step before, and initially the initial one."""
-        number = self.plan.shifted[v]
-        new = self.plan.program.forward.results[number]
-        after = self._timed(new)[..., : self.sizes[self.plan.axis(v)]]
-        initial = self.inputs.states[number]
-        steps = len(after)
+    def _shifted(self, index: int, low: int, count: int, real: Tensor | None) -> Tensor:
+        """Give a state before every step: that after the step before, and initially the initial one."""
+        number = self.plan.shifted[index]
+        after = self._timed(self.plan.program.forward.results[number])[..., : self.sizes[self.plan.axis(index)]]
+        initial, reverse = self.inputs.states[number], self.inputs.reverse
         if real is None:
-            mine = adjoints[:, columns]
-            if self.inputs.reverse:
-                last = low + count == steps
-                inner = after[low + 1 : low + count + (not last)]
-                body, edge = mine[: len(inner) * self.batch], mine[len(inner) * self.batch :]
-            else:
-                inner = after[max(low - 1, 0) : low + count - 1]
-                edge, body = mine[: (count - len(inner)) * self.batch], mine[(count - len(inner)) * self.batch :]
-            total.addmm_(body.T, inner.flatten(0, 1))
-            if len(edge):
-                total.addmm_(edge.T, initial)
-            return
+            first, stop = (low + 1, low + count + 1) if reverse else (low - 1, low + count - 1)
+            inner = after[max(first, 0) : stop].flatten(0, 1)
+            if first < 0:
+                return torch.cat([initial, inner])
+            return torch.cat([inner, initial]) if stop > len(after) else inner
         times, examples = real // self.batch + low, real % self.batch
-        if self.inputs.reverse:
+        if reverse:
             earlier, is_first = times + 1, times == self.inputs.lengths[examples] - 1
         else:
             earlier, is_first = times - 1, times == 0
-        found = after[earlier.clamp(0, steps - 1), examples]
+        found = after[earlier.clamp(0, len(after) - 1), examples]
         found[is_first] = initial[examples[is_first]]
-        total.addmm_(adjoints[:, columns].T, found)
+        return found
 
     def finish(self) -> list[Tensor]:
         """Give the gradient of every parameter."""
-        for (_, _, members), total in zip(self.blocks, self.products, strict=True):
-            parts = total.split([self.sizes[self.nodes[i].shape[0]] for i in members])
-            self.values.update(zip(members, parts, strict=True))
-        output = self.plan.program.graph.output
-        return [
-            self._join([self.value(output[f"d_{member}"]) for member in p.members], whole)
-            for p, whole in zip(self.plan.program.parameters, self.inputs.parameters, strict=True)
-        ]
+        for gradient, members in zip(self.gradients, self.sources, strict=True):
+            if members and all(self._is_sum(i) for i, _ in members):
+                self._take_sums(gradient, members)
+                continue
+            for index, rows in members:
+                gradient[rows] = self.value(index)
+        return self.gradients
 
-    @staticmethod
-    def _join(parts: list[Tensor], whole: Tensor) -> Tensor:
-        shape = (whole.shape[0] // len(parts), *whole.shape[1:])
-        if len(parts) == 1:
-            return parts[0].expand(shape).contiguous()
-        return torch.cat([p.expand(shape) for p in parts])
+    def _is_sum(self, index: int) -> bool:
+        return self.nodes[index].op == "total" and self._is_timed(index)
+
+    def _take_sums(self, gradient: Tensor, members: list[tuple[int, slice]]) -> None:
+        """Copy sums of neighbouring columns at once."""
+        parts = [self.columns[self.nodes[i].args[0]] for i, _ in members]
+        if self.sums is None:
+            raise AssertionError("a window was added before")
+        if len(parts) > 1 and all(a.stop == b.start for a, b in zip(parts, parts[1:], strict=False)):
+            gradient[members[0][1].start :] = self.sums[parts[0].start : parts[-1].stop]
+            return
+        for (_, rows), columns in zip(members, parts, strict=True):
+            gradient[rows] = self.sums[columns]
 
     def value(self, index: int) -> Any:
         """Compute what follows the sums, and what it reads that follows parameters alone."""
