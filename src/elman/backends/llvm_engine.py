@@ -1,7 +1,7 @@
 """Compile what the emitters wrote, and load it into this process.
 
-Code that was wanted before is in memory; else it is compiled. MCJIT loads it; LLVM's newer loader is no longer tested
-by llvmlite.
+Code that was wanted before is in memory, or in the user's cache folder; else it is compiled. MCJIT loads it, because
+LLVM's newer loader is no longer tested by llvmlite.
 
 >>> from elman.backends.llvm_target import host
 >>> text = "define i32 @answer() nounwind { ret i32 42 }"
@@ -18,6 +18,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from elman import __version__
+from elman.backends import llvm_cache
 from elman.backends.llvm_target import Target
 from elman.errors import BackendError
 
@@ -75,8 +77,18 @@ def load(key: str, emit: Callable[[], str], target: Target) -> Library:
         with _lock:
             library = _libraries.get((key, target))
             if library is None:
-                library = _libraries[key, target] = Library(compile_object(emit(), target), target)
+                library = _libraries[key, target] = Library(_find_or_compile(key, emit, target), target)
     return library
+
+
+def _find_or_compile(key: str, emit: Callable[[], str], target: Target) -> bytes:
+    llvm = _llvm_versions()
+    name = llvm_cache.digest([key, __version__, *llvm, target.triple, target.cpu, target.feature_string])
+    code = llvm_cache.fetch(name)
+    if code is None:
+        code = compile_object(emit(), target)
+        llvm_cache.store(name, code)
+    return code
 
 
 def compile_object(text: str, target: Target) -> bytes:
@@ -136,6 +148,12 @@ def _machine(target: Target) -> Any:
             cpu=target.cpu, features=target.feature_string, opt=2, reloc=reloc, codemodel="jitdefault", jit=True
         )
     )
+
+
+def _llvm_versions() -> tuple[str, str]:
+    import llvmlite
+
+    return llvmlite.__version__, str(_llvm().llvm_version_info)
 
 
 @functools.cache

@@ -1,0 +1,97 @@
+"""Run a compiled worker on several threads at once.
+
+A worker is a `void worker(ptr frame)`. All threads run it over one frame, and each draws tickets from an atomic counter
+in it until none is left: what is computed does not depend on how many threads there are.
+
+The threads are those of torch. Where it uses GNU OpenMP, ours are the same pool, which is warm and never competes with
+torch's own. Elsewhere (macOS, Windows) they are a pool of Python threads; a call through ctypes lets go of the GIL.
+"""
+
+import ctypes
+import functools
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
+_Function = Callable[[int], None]
+
+_forked = False
+
+
+def _mark_fork() -> None:
+    global _forked  # noqa: PLW0603 - set once, in a process that has one thread
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child has one thread, but GNU OpenMP's and Python's records of a pool still name the parent's threads,
+    # and a parallel region would wait for them for ever. Whether torch used its pool before the fork cannot be seen.
+    os.register_at_fork(after_in_child=_mark_fork)
+
+
+def run(worker: int, frame: int, threads: int) -> None:
+    """Run a worker on up to this many threads, and return when all are done. Several Python threads may do so at once.
+
+    Args:
+        worker: the address of a compiled `void worker(ptr frame)`.
+        frame: the address of what the worker reads and writes, the ticket counter among it.
+        threads: how many threads at most, the calling one among them; at least 1.
+    """
+    if threads > 1 and _forked:
+        _say_forked()
+    elif threads > 1:
+        parallel = _openmp()
+        if parallel is None:
+            _run_in_python_threads(_function(worker), frame, threads)
+        else:
+            parallel(worker, frame, threads, 0)
+        return
+    _function(worker)(frame)
+
+
+@functools.cache
+def _function(worker: int) -> _Function:
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(worker)
+
+
+@functools.cache
+def _openmp() -> Callable[[int, int, int, int], None] | None:
+    """Find the `GOMP_parallel` that torch calls; None where torch does not use GNU OpenMP."""
+    import torch  # noqa: F401 - its libraries must be there to be found
+
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        return None
+    mapped = {line.split(maxsplit=5)[-1] for line in maps.read_text(encoding="utf-8", errors="replace").splitlines()}
+    # In the order in which the linker searched for torch: what the process has in common (torch's own OpenMP, or one
+    # that the user loads before it), then torch and what it depends on. There may be other copies of libgomp, with
+    # pools of their own, so the first file of that name will not do.
+    for path in (None, *sorted(path for path in mapped if Path(path).name == "libtorch_cpu.so")):
+        function = getattr(ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW), "GOMP_parallel", None)
+        if function is not None:
+            function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+            function.restype = None
+            return function
+    return None
+
+
+def _run_in_python_threads(function: _Function, frame: int, threads: int) -> None:
+    others = [_pool().submit(function, frame) for _ in range(threads - 1)]
+    function(frame)
+    # No ticket is left; who has not begun would find nothing to do.
+    wait([future for future in others if not future.cancel()])
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="elman")
+
+
+@functools.cache
+def _say_forked() -> None:
+    logging.getLogger("elman").warning(
+        "This process was forked, and OpenMP hangs in a forked process: kernels run on one thread. "
+        "Start processes by spawning to use more."
+    )
