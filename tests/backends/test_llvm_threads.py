@@ -39,7 +39,7 @@ out:
   ret void
 }"""
 
-# A frame: how many came, how many to wait for, how many saw all of the others. It gives up after some seconds.
+# A frame: how many came, how many to wait for, how many saw all of the others. It gives up after half a minute.
 MEETING = """
 define void @worker(ptr %frame) nounwind {
 entry:
@@ -55,7 +55,7 @@ look:
   br i1 %all, label %met, label %again
 again:
   %next = add i64 %round, 1
-  %tired = icmp ugt i64 %next, 3000000000
+  %tired = icmp ugt i64 %next, 60000000000
   br i1 %tired, label %out, label %look
 met:
   %others = atomicrmw add ptr %seen, i64 1 seq_cst
