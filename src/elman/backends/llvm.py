@@ -13,7 +13,8 @@ from torch import Tensor
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs
 from elman.backends.llvm_gradients import Gradients
-from elman.backends.llvm_kernel import DTYPES, Frames, Kernel, allocate, find_kernel
+from elman.backends.llvm_kernel import DTYPES, Frames, Kernel, find_kernel
+from elman.backends.llvm_memory import allocate
 from elman.backends.llvm_plan import shifted_states, stored_saves
 from elman.backends.reference import _sizes
 from elman.expr.graph import ROW
@@ -57,8 +58,8 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     parts = _parts(batch)
     frames = Frames(kernel, inputs, sizes, parts, steps)
     shape = (steps, batch, inputs.states[0].shape[-1])
-    output = allocate(shape, inputs.x) if inputs.lengths is None else torch.zeros(shape, dtype=inputs.x.dtype)
-    final = [allocate(s.shape, s) for s in inputs.states]
+    output = (torch.empty if inputs.lengths is None else torch.zeros)(shape, dtype=inputs.x.dtype)
+    final = [torch.empty(s.shape, dtype=s.dtype) for s in inputs.states]
     saved = [allocate(s, inputs.x) for s in saved_shapes(program, inputs)] if save else []
     _put_common(frames, kernel, inputs)
     _put_walk(frames, inputs, backwards=inputs.reverse)
@@ -95,9 +96,9 @@ def run_mirror(
     frames = Frames(kernel, inputs, sizes, parts, window)
     d_x = None
     if needs_input:
-        d_x = allocate(inputs.x.shape, inputs.x) if inputs.lengths is None else torch.zeros_like(inputs.x)
+        d_x = (torch.empty if inputs.lengths is None else torch.zeros)(inputs.x.shape, dtype=inputs.x.dtype)
         frames.place("d_x", d_x)
-    d_states = [allocate(s.shape, s) for s in inputs.states]
+    d_states = [torch.empty(s.shape, dtype=s.dtype) for s in inputs.states]
     _put_common(frames, kernel, inputs)
     _put_walk(frames, inputs, backwards=not inputs.reverse)
     frames.place("output", output)

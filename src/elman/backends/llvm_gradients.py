@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from elman.backends.inputs import Inputs
-from elman.backends.llvm_kernel import Frames, Kernel, allocate
+from elman.backends.llvm_kernel import Frames, Kernel
+from elman.backends.llvm_memory import allocate
 from elman.backends.reference_calls import FUNCTIONS
 from elman.expr.graph import Node
 
@@ -50,7 +51,7 @@ class Gradients:
         self.adjoints = allocate((window, self.batch, width), inputs.x)
         self.values: dict[int, Tensor] = {}
         self.sums: Tensor | None = None
-        self.gradients = [allocate(p.shape, p) for p in inputs.parameters]
+        self.gradients = [torch.empty(p.shape, dtype=p.dtype) for p in inputs.parameters]
         self.blocks, self.sources = self._find_blocks()
         self.is_new = True
 

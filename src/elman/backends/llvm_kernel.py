@@ -2,7 +2,7 @@
 
 import ctypes
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -15,6 +15,7 @@ from elman.backends import llvm_threads
 from elman.backends.inputs import Inputs
 from elman.backends.llvm_driver import HEADER, emit_kernel, slot_numbers
 from elman.backends.llvm_engine import Library, load
+from elman.backends.llvm_memory import allocate
 from elman.backends.llvm_plan import Plan, make_plan
 from elman.backends.llvm_target import Target, host
 from elman.expr.graph import ROW
@@ -22,6 +23,7 @@ from elman.expr.graph import ROW
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 CHUNK_BYTES = 1 << 18  # what a part may hold for the rows of a chunk: it should stay in the second cache
 BLOCK_VECTORS = 8
+LINE = 64  # bytes of a cache line; every workspace begins at one
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,13 @@ class Kernel:
     def worker(self) -> int:
         """Give the address of the worker."""
         return self.library.address("worker")
+
+    @cached_property
+    def members(self) -> list[tuple[int, int, int, int]]:
+        """Say of every parameter node where it lies: slots of its place, number of its tensor, number of its member."""
+        plan = self.plan
+        where = {m: (i, j) for i, p in enumerate(plan.program.parameters) for j, m in enumerate(p.members)}
+        return [(i, *where[n.name], len(n.shape)) for i, n in enumerate(plan.nodes) if n.op == "parameter"]
 
 
 def find_kernel(program: Program, direction: str, save: bool, dtype: torch.dtype) -> Kernel:
@@ -70,172 +79,216 @@ def _find(program: Program, direction: str, save: bool, dtype: torch.dtype, made
     return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name))
 
 
+class Layout:
+    """Hold what the frames of a kernel are for some sizes: everything but addresses.
+
+    Args:
+        kernel: what will read them.
+        sizes: elements of every axis.
+        steps, batch: T and B.
+        parts: how many the rows are divided into.
+        chunk: most time steps in a chunk; fewer where they would not fit.
+        item: bytes of an element.
+    """
+
+    def __init__(
+        self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int, chunk: int, item: int
+    ) -> None:
+        self.kernel, self.sizes, self.item = kernel, sizes, item
+        self.vectors = {axis: -(-n // kernel.lanes) for axis, n in sizes.items()}
+        self.bounds = [batch * i // parts for i in range(parts + 1)]
+        self.most_rows = max(b - a for a, b in zip(self.bounds, self.bounds[1:], strict=False))
+        plan = kernel.plan
+        bytes_a_row = item * sum(self.padded(plan.axis(i)) for i in plan.chunks)
+        most = max(1, CHUNK_BYTES // max(1, bytes_a_row * self.most_rows))
+        self.chunk = min(chunk, most) if plan.chunks else chunk
+        size = len(kernel.slots)
+        self.frames = np.zeros((parts, size), dtype=np.int64)
+        self.in_packed, self.in_work, self.in_rows = (np.zeros((parts, size), dtype=np.int64) for _ in range(3))
+        for axis in plan.axes:
+            self._put(f"n.{axis}", sizes[axis])
+            self._put(f"v.{axis}", self.vectors[axis])
+        for name, value in (("chunk", self.chunk), ("T", steps), ("block", BLOCK_VECTORS)):
+            self._put(name, value)
+        self.packed_bytes = self._lay_packed()
+        self.work_bytes = self._lay_work(parts)
+        self.row_count = self._lay_rows(parts)
+
+    def padded(self, axis: str) -> int:
+        """Count the elements of a row of a place that is ours."""
+        return 1 if axis == ROW else self.vectors[axis] * self.kernel.lanes
+
+    def _put(self, name: str, value: int, part: int | slice = slice(None)) -> None:
+        number = self.kernel.slots.get(name)
+        if number is not None:
+            self.frames[part, number] = value
+
+    def _lay_packed(self) -> int:
+        """Place parameter vectors, values computed once, and packed weights; return the bytes of all."""
+        plan, lanes, total = self.kernel.plan, self.kernel.lanes, 0
+        for index in plan.statics:
+            self._put_packed(f"static{index}.p", total)
+            total += self.vectors[plan.axis(index)] * lanes * self.item
+        for this in plan.passes:
+            for group in this.groups:
+                for number, term in enumerate(group.chains[0][1]):
+                    self._put_packed(f"w{group.number}.{number}", total)
+                    columns = self.vectors[this.axis] * lanes * len(group.chains)
+                    total += columns * self.sizes[term.axis] * len(term.matrices) * self.item
+        return total
+
+    def _put_packed(self, name: str, offset: int) -> None:
+        self._put(name, offset)
+        self.in_packed[:, self.kernel.slots[name]] = 1
+
+    def _lay_work(self, parts: int) -> int:
+        """Place states and values of steps and chunks, for every part; return the bytes of all."""
+        plan, most, total = self.kernel.plan, self.most_rows, 0
+        for part in range(parts):
+            first = self.bounds[part]
+            self._put("b0", first, part)
+            self._put("b1", self.bounds[part + 1], part)
+            for k, leaf in enumerate(plan.schedule.carries):
+                row = self.padded(plan.axis(leaf)) * self.item
+                for name, place in ((f"buffer0{k}", f"cur{k}"), (f"buffer1{k}", f"next{k}")):
+                    self._put_work(name, total - first * row, part)
+                    self._put_work(f"{place}.p", total - first * row, part)
+                    self._put(f"{place}.b", row, part)
+                    total += self._lines(most * row)
+            for index in plan.steps:
+                row = self.padded(plan.axis(index)) * self.item
+                self._put_work(f"step{index}.p", total - first * row, part)
+                self._put(f"step{index}.b", row, part)
+                total += self._lines(most * row)
+            for index in plan.chunks:
+                row = self.padded(plan.axis(index)) * self.item
+                self._put_work(f"chunk{index}.o", total - first * row, part)
+                self._put(f"chunk{index}.t", most * row, part)
+                self._put(f"chunk{index}.b", row, part)
+                total += self._lines(most * row * self.chunk)
+        return total
+
+    @staticmethod
+    def _lines(count: int) -> int:
+        return -(-count // LINE) * LINE
+
+    def _put_work(self, name: str, offset: int, part: int) -> None:
+        self._put(name, offset, part)
+        self.in_work[part, self.kernel.slots[name]] = 1
+
+    def _lay_rows(self, parts: int) -> int:
+        """Place the lists of rows; return the number of rows of all."""
+        each = self.most_rows * (self.chunk + 1)
+        for part in range(parts):
+            for name, offset in (("rows.step", part * each), ("rows.chunk", part * each + self.most_rows)):
+                self._put(name, 8 * offset, part)
+                self.in_rows[part, self.kernel.slots[name]] = 1
+        self._put("row0", 8 * parts * each)
+        self.in_rows[:, self.kernel.slots["row0"]] = 1
+        return parts * each + 1
+
+
+@lru_cache(maxsize=256)
+def _lay_out(
+    kernel: Kernel, sizes: tuple[tuple[str, int], ...], steps: int, batch: int, parts: int, chunk: int, item: int
+) -> Layout:
+    return Layout(kernel, dict(sizes), steps, batch, parts, chunk, item)
+
+
 class Frames:
-    """Fill the frames of one run: the same for all parts but for rows and workspaces.
+    """Fill the frames of one run with addresses.
 
     Args:
         kernel: what will read them.
         inputs: what is run.
         sizes: elements of every axis.
         parts: how many the rows are divided into.
-        chunk: most time steps in a chunk; fewer where they would not fit.
+        chunk: most time steps in a chunk.
     """
 
     def __init__(self, kernel: Kernel, inputs: Inputs, sizes: Mapping[str, int], parts: int, chunk: int) -> None:
-        self.kernel, self.inputs, self.sizes = kernel, inputs, sizes
-        plan, lanes = kernel.plan, kernel.lanes
+        self.kernel, self.inputs = kernel, inputs
         self.item = inputs.x.element_size()
-        self.steps, self.batch = inputs.x.shape[:2]
-        self.row = [0] * len(kernel.slots)
-        self.vectors = {axis: -(-n // lanes) for axis, n in sizes.items()}
-        self.bounds = [self.batch * i // parts for i in range(parts + 1)]
+        steps, batch, _ = inputs.x.shape
+        self.layout = _lay_out(kernel, tuple(sizes.items()), steps, batch, parts, chunk, self.item)
+        self.numbers: list[int] = []
+        self.values: list[int] = []
         self.kept: list[Tensor] = []
-        for axis in plan.axes:
-            self.put(f"n.{axis}", sizes[axis])
-            self.put(f"v.{axis}", self.vectors[axis])
-        bytes_a_row = self.item * sum(self.padded(plan.axis(i)) for i in plan.chunks)
-        most = max(1, CHUNK_BYTES // max(1, bytes_a_row * self._most_rows))
-        self.chunk = min(chunk, most) if plan.chunks else chunk
-        self.put("chunk", self.chunk)
-        self.put("T", self.steps)
-        self.put("block", BLOCK_VECTORS)
-
-    @property
-    def _most_rows(self) -> int:
-        return max(b - a for a, b in zip(self.bounds, self.bounds[1:], strict=False))
-
-    def padded(self, axis: str) -> int:
-        """Count the elements of a row of a place that is ours."""
-        return 1 if axis == ROW else self.vectors[axis] * self.kernel.lanes
 
     def put(self, name: str, value: int) -> None:
         """Set a slot; a name that the kernel does not read is passed over."""
         number = self.kernel.slots.get(name)
         if number is not None:
-            self.row[number] = value
+            self.numbers.append(number)
+            self.values.append(value)
 
-    def place(self, name: str, tensor: Tensor, ahead: int = 0) -> None:
-        """Let a place be a tensor (T, B, n); `ahead` is the time step of its first row."""
+    def place(self, name: str, tensor: Tensor) -> None:
+        """Let a place be a tensor (T, B, n)."""
+        number = self.kernel.slots.get(f"{name}.p")
+        if number is None:
+            return
         time, row, column = tensor.stride()
         if column != 1 and tensor.shape[2] > 1:
             tensor = tensor.contiguous()
             time, row, _ = tensor.stride()
-        self.hold(tensor)
-        self.put(f"{name}.p", tensor.data_ptr() - ahead * time * self.item)
-        self.put(f"{name}.t", time * self.item)
-        self.put(f"{name}.b", row * self.item)
+        self.kept.append(tensor)
+        # A place's three slots are neighbours.
+        self.numbers += (number, number + 1, number + 2)
+        self.values += (tensor.data_ptr(), time * self.item, row * self.item)
 
     def state(self, name: str, tensor: Tensor) -> None:
         """Let a place be a tensor (B, n)."""
-        if tensor.stride(1) != 1 and tensor.shape[1] > 1:
+        number = self.kernel.slots.get(f"{name}.p")
+        if number is None:
+            return
+        row, column = tensor.stride()
+        if column != 1 and tensor.shape[1] > 1:
             tensor = tensor.contiguous()
-        self.hold(tensor)
-        self.put(f"{name}.p", tensor.data_ptr())
-        self.put(f"{name}.b", tensor.stride(0) * self.item)
+            row = tensor.shape[1]
+        self.kept.append(tensor)
+        self.numbers += (number, number + 2)
+        self.values += (tensor.data_ptr(), row * self.item)
 
     def hold(self, tensor: Tensor) -> None:
         """Keep a tensor alive until the run is over."""
         self.kept.append(tensor)
 
     def put_parameters(self) -> None:
-        """Set where parameters lie and where their packed form goes, and pack them."""
-        plan, lanes = self.kernel.plan, self.kernel.lanes
-        nodes, sizes = plan.nodes, self.sizes
+        """Set where parameters lie."""
         tensors = [p.detach().contiguous() for p in self.inputs.parameters]
         self.kept += tensors
-        where = {m: (p, j) for p, parameter in enumerate(plan.program.parameters) for j, m in enumerate(parameter.members)}
-        for index, node in enumerate(nodes):
-            if node.op == "parameter":
-                number, member = where[node.name]
-                whole = tensors[number]
-                per_row = self.item * (whole.shape[1] if whole.dim() == 2 else 1)
-                address = whole.data_ptr() + member * sizes[node.shape[0]] * per_row
-                self.put(f"m{index}.p", address)
-                self.put(f"m{index}.l", per_row)
-                self.put(f"p{index}", address)
-        offsets: list[tuple[str, int]] = []
-        total = 0
-        for index in plan.statics:
-            offsets.append((f"static{index}.p", total))
-            total += self.padded_static(plan.axis(index))
-        for this in plan.passes:
-            for group in this.groups:
-                for number, term in enumerate(group.chains[0][1]):
-                    offsets.append((f"w{group.number}.{number}", total))
-                    columns = self.vectors[this.axis] * lanes * len(group.chains)
-                    total += columns * sizes[term.axis] * len(term.matrices)
-        packed = allocate((total + lanes,), self.inputs.x)
-        self.hold(packed)
-        base = -(-packed.data_ptr() // 64) * 64
-        for name, offset in offsets:
-            self.put(name, base + offset * self.item)
-        zero = torch.zeros(1, dtype=torch.int64)
-        self.hold(zero)
-        self.put("row0", zero.data_ptr())
-
-    def padded_static(self, axis: str) -> int:
-        """Count the elements of a vector that is the same for all rows; each begins at a whole vector."""
-        return self.vectors[axis] * self.kernel.lanes
+        parameters = self.kernel.plan.program.parameters
+        each = [
+            (t.data_ptr(), t.numel() // len(p.members) * self.item, (t.shape[1] if t.dim() == 2 else 1) * self.item)
+            for t, p in zip(tensors, parameters, strict=True)
+        ]
+        slots = self.kernel.slots
+        for index, number, member, dimensions in self.kernel.members:
+            base, size, line = each[number]
+            if dimensions == 2:
+                slot = slots[f"m{index}.p"]
+                self.numbers += (slot, slot + 1)
+                self.values += (base + member * size, line)
+            else:
+                self.numbers.append(slots[f"p{index}"])
+                self.values.append(base + member * size)
 
     def build(self) -> None:
-        """Give every part a frame with workspaces of its own."""
-        plan, most = self.kernel.plan, self._most_rows
-        offsets: list[tuple[str, int, int]] = []
-        total = 0
-        for k, leaf in enumerate(plan.schedule.carries):
-            width = self.padded(plan.axis(leaf))
-            for name in (f"buffer0{k}", f"buffer1{k}"):
-                offsets.append((name, total, width))
-                total += most * width
-        for index in plan.steps:
-            offsets.append((f"step{index}", total, self.padded(plan.axis(index))))
-            total += self._whole(most * self.padded(plan.axis(index)))
-        for index in plan.chunks:
-            offsets.append((f"chunk{index}", total, self.padded(plan.axis(index))))
-            total += self._whole(most * self.chunk * self.padded(plan.axis(index)))
-        total = self._whole(total)
-        parts = len(self.bounds) - 1
-        work = allocate((parts * total + self.kernel.lanes,), self.inputs.x)
-        rows = torch.empty(parts * most * (self.chunk + 1), dtype=torch.int64)
-        self.kept += [work, rows]
-        base = -(-work.data_ptr() // 64) * 64
-        frames = []
-        for part, (first, stop) in enumerate(zip(self.bounds, self.bounds[1:], strict=False)):
-            self.put("b0", first)
-            self.put("b1", stop)
-            self._put_workspaces(base + part * total * self.item, first, most, offsets)
-            listed = rows.data_ptr() + 8 * part * most * (self.chunk + 1)
-            self.put("rows.step", listed)
-            self.put("rows.chunk", listed + 8 * most)
-            frames.append(list(self.row))
-        size = len(self.row)
-        flat = np.empty(HEADER + parts * size, dtype=np.int64)
-        flat[:HEADER] = (0, parts, 8 * size)
-        flat[HEADER:] = np.asarray(frames, dtype=np.int64).ravel()
-        self.flat = flat
-        self.table = flat[HEADER:].reshape(parts, size)
-
-    def _whole(self, elements: int) -> int:
-        lanes = self.kernel.lanes
-        return -(-elements // lanes) * lanes
-
-    def _put_workspaces(self, base: int, first: int, most: int, offsets: Sequence[tuple[str, int, int]]) -> None:
-        for name, offset, width in offsets:
-            row = width * self.item
-            address = base + offset * self.item - first * row
-            if name.startswith("buffer"):
-                number = name[7:]
-                self.put(name, address)
-                place = f"cur{number}" if name[6] == "0" else f"next{number}"
-                self.put(f"{place}.p", address)
-                self.put(f"{place}.b", row)
-            elif name.startswith("step"):
-                self.put(f"{name}.p", address)
-                self.put(f"{name}.b", row)
-            else:
-                self.put(f"{name}.o", address)
-                self.put(f"{name}.t", most * row)
-                self.put(f"{name}.b", row)
+        """Give every part a frame, with workspaces of its own."""
+        layout = self.layout
+        packed = allocate((layout.packed_bytes // self.item + LINE // self.item,), self.inputs.x)
+        work = allocate((layout.work_bytes // self.item + LINE // self.item,), self.inputs.x)
+        rows = np.zeros(layout.row_count, dtype=np.int64)
+        self.memory = (packed, work, rows)
+        parts, size = layout.frames.shape
+        self.flat = np.empty(HEADER + parts * size, dtype=np.int64)
+        self.flat[:HEADER] = (0, parts, 8 * size)
+        self.table = self.flat[HEADER:].reshape(parts, size)
+        self.table[:] = layout.frames
+        self.table += layout.in_packed * (-(-packed.data_ptr() // LINE) * LINE)
+        self.table += layout.in_work * (-(-work.data_ptr() // LINE) * LINE)
+        self.table += layout.in_rows * rows.ctypes.data
+        self.table[:, self.numbers] = self.values
 
     def set(self, name: str, value: int) -> None:
         """Change a slot in all frames."""
@@ -251,8 +304,3 @@ class Frames:
         """Run all parts."""
         self.flat[0] = 0
         llvm_threads.run(self.kernel.worker, self.flat.ctypes.data, threads)
-
-
-def allocate(shape: Sequence[int], like: Tensor) -> Tensor:
-    """Give memory that nobody has written to."""
-    return torch.empty(shape, dtype=like.dtype)

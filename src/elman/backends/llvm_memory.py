@@ -1,0 +1,85 @@
+"""Give kernels memory to work in, and take it back for the next run.
+
+A training update needs the same large workspaces as the one before it. Fresh from the system every page of them would
+be a fault, which costs as much as filling it, so blocks go round: one that is no longer used waits for the next run.
+As many bytes wait as were ever in use at once and are not now.
+"""
+
+import mmap
+import threading
+import weakref
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SMALL = 1 << 20  # bytes; below, the system's allocator keeps memory by itself
+TYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+
+
+class Pool:
+    """Lend blocks of memory.
+
+    Attributes:
+        used: bytes that are lent.
+        peak: the most that ever were.
+    """
+
+    def __init__(self) -> None:
+        self.free: list[mmap.mmap] = []
+        self.used = self.peak = 0
+        # Blocks come back while the garbage collector runs, which may be in the thread that is lending one.
+        self.lock = threading.RLock()
+
+    def lend(self, size: int) -> mmap.mmap:
+        """Give a block of at least `size` bytes, and not much more."""
+        with self.lock:
+            fits = [b for b in self.free if size <= len(b) <= 2 * size]
+            block = min(fits, key=len, default=None)
+            if block is not None:
+                self.free.remove(block)
+            self.used += len(block) if block is not None else size
+            self.peak = max(self.peak, self.used)
+            self._trim()
+        return _map(size) if block is None else block
+
+    def take(self, block: mmap.mmap) -> None:
+        """Take a block back."""
+        with self.lock:
+            self.used -= len(block)
+            self.free.append(block)
+            self._trim()
+
+    def _trim(self) -> None:
+        waiting = sum(map(len, self.free))
+        while self.free and self.used + waiting > self.peak:
+            waiting -= len(self.free.pop(0))
+
+
+def _map(size: int) -> mmap.mmap:
+    block = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        block.madvise(mmap.MADV_HUGEPAGE)
+    return block
+
+
+_pool = Pool()
+
+
+def allocate(shape: Sequence[int], like: Tensor) -> Tensor:
+    """Give a tensor whose elements nobody has set."""
+    kind = TYPES[like.dtype]
+    size = kind.itemsize
+    for n in shape:
+        size *= n
+    if size < SMALL:
+        return torch.empty(shape, dtype=like.dtype)
+    size = -(-size // SMALL) * SMALL
+    block = _pool.lend(size)
+    flat = np.frombuffer(block, dtype=kind)
+    weakref.finalize(flat, _pool.take, block).atexit = False
+    count = 1
+    for n in shape:
+        count *= n
+    return torch.from_numpy(flat)[:count].view(*shape)
