@@ -20,10 +20,11 @@ from typing import Any
 from llvmlite import ir
 
 from elman.backends.llvm_code import I64, POINTER, VOID, Code, Module
+from elman.backends.llvm_packing import emit_packing
 from elman.backends.llvm_passes import emit_pointwise, emit_sums
 from elman.backends.llvm_plan import AFTER, BEFORE, LOOP, ONCE, Pass, Plan
 from elman.backends.llvm_target import FUNCTION_ATTRIBUTES, Target
-from elman.backends.llvm_tiles import emit_group, emit_packing
+from elman.backends.llvm_tiles import emit_group
 from elman.expr.graph import ROW
 
 HEADER = 3  # slots in front of the first frame

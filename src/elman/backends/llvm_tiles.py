@@ -1,4 +1,4 @@
-"""Emit the products: register tiles of rows × chains × columns, and the packing of weights that they read.
+"""Emit the products: register tiles of rows × chains × columns.
 
 A tile holds R rows of C vectors of columns of each of q chains in R · C · q registers and walks along the vectors that
 are multiplied:
@@ -6,16 +6,15 @@ are multiplied:
     for k:  acc[r, g, c] = fma(v[r, k], w[k, g, c], acc[r, g, c])
 
 so that every value is one chain of fused multiply-adds in the order of k, whatever R and C are. Weights are packed in
-the order in which a tile reads them: ``[block of C columns][k][g][c][lane]``, columns past the last one zero.
+the order in which a tile reads them, see `llvm_packing`.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 
 from elman.backends.llvm_code import I32, Code, Module
-from elman.backends.llvm_plan import Group, Place, Plan, Term
+from elman.backends.llvm_plan import Group, Place, Term
 
 WIDTHS = {1: (4, 2, 1), 2: (2, 1), 3: (1,), 4: (1,)}
 """For a number of chains, how many vectors of columns a tile spans, from the widest: as many as fit come first."""
@@ -177,81 +176,3 @@ class _Tiles:
         code.b.branch(head)
         code.b.position_at_end(done)
         return held
-
-
-def emit_packing(module: Module, plan: Plan) -> Callable[[Code], None]:
-    """Emit the functions that pack weights; return what writes the calls into another function."""
-    by_rows, by_columns = _emit_pack_rows(module), _emit_pack_columns(module)
-
-    def write(code: Code) -> None:
-        for group, axis in [(g, p.axis) for p in plan.passes for g in p.groups]:
-            for number, term in enumerate(group.chains[0][1]):
-                for g, chain in enumerate(group.chains):
-                    own = chain[1][number]
-                    pack = by_columns if term.transposed else by_rows
-                    _write_blocks(code, module, group, axis, number, g, own, pack)
-
-    return write
-
-
-def _write_blocks(
-    code: Code, module: Module, group: Group, axis: str, number: int, g: int, term: Term, pack: ir.Function
-) -> None:
-    """Pack one chain's matrix, block after block, each as wide as the tiles that read it."""
-    chains = len(group.chains)
-    step = module.lanes * module.size
-    count, stop = code.slot(f"v.{axis}"), term_steps(code, term)
-    base, source = code.pointer(f"w{group.number}.{number}"), code.pointer(f"m{term.matrices[0]}.p")
-    line = code.slot(f"m{term.matrices[0]}.l")
-    at = code.variable(code.number(0))
-    for width in WIDTHS[chains]:
-        head, body, done = (code.function.append_basic_block(n) for n in ("blocks", "pack", "narrower"))
-        code.b.branch(head)
-        code.b.position_at_end(head)
-        first = code.value(at)
-        after = code.b.add(first, code.number(width))
-        code.b.cbranch(code.b.icmp_signed("<=", after, count), body, done)
-        code.b.position_at_end(body)
-        block = code.b.mul(code.b.mul(first, stop), code.number(chains * step))
-        for c in range(width):
-            target = code.address(base, code.b.add(block, code.number((g * width + c) * step)))
-            column = code.b.mul(code.b.add(first, code.number(c)), code.number(module.lanes))
-            left = code.b.sub(code.slot(f"n.{axis}"), column)
-            along = code.number(module.size) if term.transposed else line
-            begin = code.address(source, code.b.mul(column, along))
-            jump = code.number(chains * width * step)
-            integers = [code.b.ptrtoint(p, code.number(0).type) for p in (target, begin)]
-            code.call(pack, integers[0], jump, integers[1], line, left, stop)
-        code.b.store(after, at)
-        code.b.branch(head)
-        code.b.position_at_end(done)
-
-
-def _emit_pack_rows(module: Module) -> ir.Function:
-    """Emit packing of a matrix by rows: lane l of step k is ``source[l][k]``."""
-    code = module.function("pack_rows", 6)
-    target, jump, source, line, left, stop = code.args
-    target, source = (code.b.inttoptr(p, ir.PointerType()) for p in (target, source))
-    filled = code.smaller(left, code.number(module.lanes))
-    with code.loop(code.number(0), filled) as lane:
-        begin = code.address(source, code.b.mul(lane, line))
-        out = code.address(target, code.b.mul(lane, code.number(module.size)))
-        with code.loop(code.number(0), stop) as k:
-            value = code.b.load(code.address(begin, code.b.mul(k, code.number(module.size))), typ=module.element)
-            code.b.store(value, code.address(out, code.b.mul(k, jump)))
-    with code.loop(filled, code.number(module.lanes)) as lane:
-        out = code.address(target, code.b.mul(lane, code.number(module.size)))
-        with code.loop(code.number(0), stop) as k:
-            code.b.store(ir.Constant(module.element, 0.0), code.address(out, code.b.mul(k, jump)))
-    return code.finish()
-
-
-def _emit_pack_columns(module: Module) -> ir.Function:
-    """Emit packing of a matrix by columns: lane l of step k is ``source[k][l]``."""
-    code = module.function("pack_columns", 6)
-    target, jump, source, line, left, stop = code.args
-    target, source = (code.b.inttoptr(p, ir.PointerType()) for p in (target, source))
-    with code.loop(code.number(0), stop) as k:
-        value = code.load_part(code.address(source, code.b.mul(k, line)), left)
-        code.store(value, code.address(target, code.b.mul(k, jump)))
-    return code.finish()

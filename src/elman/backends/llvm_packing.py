@@ -1,0 +1,125 @@
+"""Emit the packing of weights into the order in which tiles read them.
+
+That is ``[block of C columns][k][g][c][lane]`` for q chains g whose tiles span C vectors of columns; columns past the
+last one are 0. A matrix of a product is read by rows (lane l of step k is ``source[l][k]``), that of a transposed
+product by columns (``source[k][l]``).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+
+from elman.backends.llvm_code import I32, I64, POINTER, Code, Module
+from elman.backends.llvm_plan import Group, Plan, Term
+from elman.backends.llvm_tiles import WIDTHS, term_steps
+
+
+def emit_packing(module: Module, plan: Plan) -> Callable[[Code], None]:
+    """Emit the functions that pack weights; return what writes the calls into another function."""
+    by_rows, by_columns = _emit_pack_rows(module), _emit_pack_columns(module)
+
+    def write(code: Code) -> None:
+        for group, axis in [(g, p.axis) for p in plan.passes for g in p.groups]:
+            for number, term in enumerate(group.chains[0][1]):
+                for g, chain in enumerate(group.chains):
+                    own = chain[1][number]
+                    pack = by_columns if term.transposed else by_rows
+                    _write_blocks(code, module, group, axis, number, g, own, pack)
+
+    return write
+
+
+def _write_blocks(
+    code: Code, module: Module, group: Group, axis: str, number: int, g: int, term: Term, pack: ir.Function
+) -> None:
+    """Pack one chain's matrix, block after block, each as wide as the tiles that read it."""
+    chains = len(group.chains)
+    step = module.lanes * module.size
+    count, stop = code.slot(f"v.{axis}"), term_steps(code, term)
+    base, source = code.pointer(f"w{group.number}.{number}"), code.pointer(f"m{term.matrices[0]}.p")
+    line = code.slot(f"m{term.matrices[0]}.l")
+    at = code.variable(code.number(0))
+    for width in WIDTHS[chains]:
+        head, body, done = (code.function.append_basic_block(n) for n in ("blocks", "pack", "narrower"))
+        code.b.branch(head)
+        code.b.position_at_end(head)
+        first = code.value(at)
+        after = code.b.add(first, code.number(width))
+        code.b.cbranch(code.b.icmp_signed("<=", after, count), body, done)
+        code.b.position_at_end(body)
+        block = code.b.mul(code.b.mul(first, stop), code.number(chains * step))
+        jump = code.number(chains * width * step)
+        along = code.number(module.size) if term.transposed else line
+        for c in range(1 if term.transposed else width):
+            target = code.address(base, code.b.add(block, code.number((g * width + c) * step)))
+            column = code.b.mul(code.b.add(first, code.number(c)), code.number(module.lanes))
+            left = code.b.sub(code.slot(f"n.{axis}"), column)
+            begin = code.address(source, code.b.mul(column, along))
+            integers = [code.b.ptrtoint(p, I64) for p in (target, begin)]
+            code.call(pack, integers[0], jump, integers[1], line, left, stop, code.number(width))
+        code.b.store(after, at)
+        code.b.branch(head)
+        code.b.position_at_end(done)
+
+
+def _emit_pack_rows(module: Module) -> ir.Function:
+    """Emit packing of a matrix by rows: whole squares are transposed in registers, edges go one by one."""
+    code = module.function("pack_rows", 7)
+    target, jump, source, line, left, stop, _ = code.args
+    target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
+    lanes, size = module.lanes, module.size
+    is_whole = code.b.icmp_signed(">=", left, code.number(lanes))
+    squares = code.b.select(is_whole, code.b.udiv(stop, code.number(lanes)), code.number(0))
+    whole = code.b.mul(squares, code.number(lanes))
+    with code.loop(code.number(0), whole, lanes) as k:
+        begin = code.address(source, code.b.mul(k, code.number(size)))
+        rows = [code.load(code.address(begin, code.b.mul(line, code.number(i)))) for i in range(lanes)]
+        out = code.address(target, code.b.mul(k, jump))
+        for i, column in enumerate(_transpose(code, rows)):
+            code.store(column, code.address(out, code.b.mul(jump, code.number(i))))
+    filled = code.smaller(left, code.number(lanes))
+    for first, last, is_real in ((code.number(0), filled, True), (filled, code.number(lanes), False)):
+        with code.loop(first, last) as lane:
+            begin = code.address(source, code.b.mul(lane, line))
+            out = code.address(target, code.b.mul(lane, code.number(size)))
+            with code.loop(whole, stop) as k:
+                value: Any = ir.Constant(module.element, 0.0)
+                if is_real:
+                    at = code.address(begin, code.b.mul(k, code.number(size)))
+                    value = code.b.load(at, typ=module.element)
+                code.b.store(value, code.address(out, code.b.mul(k, jump)))
+    return code.finish()
+
+
+def _transpose(code: Code, rows: list[Any]) -> list[Any]:
+    """Transpose a square of vectors: swap its off-diagonal quarters, then those of its quarters, and so on."""
+    lanes = len(rows)
+    kind = ir.VectorType(I32, lanes)
+    half = lanes // 2
+    while half:
+        new: list[Any] = [None] * lanes
+        for i in range(lanes):
+            if i & half:
+                continue
+            a, b = rows[i], rows[i + half]
+            low = [j if not j & half else lanes + j - half for j in range(lanes)]
+            high = [j + half if not j & half else lanes + j for j in range(lanes)]
+            new[i] = code.b.shuffle_vector(a, b, ir.Constant(kind, low))
+            new[i + half] = code.b.shuffle_vector(a, b, ir.Constant(kind, high))
+        rows, half = new, half // 2
+    return rows
+
+
+def _emit_pack_columns(module: Module) -> ir.Function:
+    """Emit packing of a matrix by columns, a whole block at a time, whose columns are neighbours."""
+    code = module.function("pack_columns", 7)
+    target, jump, source, line, left, stop, width = code.args
+    target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
+    step = code.number(module.lanes * module.size)
+    with code.loop(code.number(0), stop) as k, code.loop(code.number(0), width) as c:
+        offset = code.b.mul(c, step)
+        rest = code.b.sub(left, code.b.mul(c, code.number(module.lanes)))
+        value = code.load_part(code.address(source, code.b.add(code.b.mul(k, line), offset)), rest)
+        code.store(value, code.address(target, code.b.add(code.b.mul(k, jump), offset)))
+    return code.finish()
