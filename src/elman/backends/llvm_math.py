@@ -1,0 +1,366 @@
+"""Emit elementary functions on SIMD vectors as LLVM IR, free of calls to any library.
+
+Each function reduces its argument, evaluates one polynomial and puts the result together again; no lane branches.
+
+*The exponential.* x = n ln 2 + r with n whole and |r| ≤ ln 2 / 2, so that e^x = 2^n + 2^n p, where p = e^r − 1. Adding
+a large constant, whose low bits count in whole units, rounds x / ln 2 to n and leaves n in the bits of the sum, from
+where a shift makes 2^n. Products with 2^n are exact, so 1/(1 + e^−x) and (1 − e^−2x)/(1 + e^−2x) are formed from 2^n
+and 2^n p: what e^x would lose by being rounded is not lost. For n = 0 the second is −p/(2 + p), which keeps the
+relative accuracy of p near 0.
+
+*The logarithm* (fdlibm, e_log.c and s_log1p.c, 1993). x = 2^k m with m in [√½, √2), f = m − 1, s = f/(2 + f), and
+log m = f − s(f − R) with R = s² L(s²). For log1p, x is 1 + x rounded, and what that rounding lost is added as lost/x.
+
+*The polynomials* were fitted for this file with the Remez exchange in 60 digits, and rounded: `expm1` is
+(e^r − 1 − r)/r² on |r| ≤ ln 2 / 2, its error relative to r; `log` is L on s² ≤ 0.0295, its error relative to log m.
+
+>>> module = ir.Module()
+>>> math = VectorMath(module, "float32", lanes=4, features=frozenset())
+>>> wave = ir.Function(module, ir.FunctionType(math.vector, [math.vector]), "wave")
+>>> builder = ir.IRBuilder(wave.append_basic_block())
+>>> _ = builder.ret(math.tanh(builder, wave.args[0]))
+>>> print(module.get_global("elman_tanh.v4f32").linkage)
+internal
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+
+@dataclass(frozen=True)
+class _Format:
+    """Describe one floating-point format: its layout, and the constants whose value depends on it.
+
+    Attributes:
+        name: LLVM's short name, as it ends the names of intrinsics.
+        bits: the width.
+        mantissa: the number of stored bits of the mantissa.
+        bias: what is added to an exponent to store it.
+        ln2: ln 2 in two parts. The first has so few bits that its product with any n is exact.
+        expm1: the coefficients of (e^r − 1 − r)/r², ascending.
+        log: the coefficients of L, ascending.
+    """
+
+    name: str
+    bits: int
+    mantissa: int
+    bias: int
+    ln2: tuple[float, float]
+    expm1: tuple[float, ...]
+    log: tuple[float, ...]
+
+
+_FORMATS = {
+    "float32": _Format(
+        "f32",
+        32,
+        23,
+        127,
+        (0.693145751953125, math.log(2) - 0.693145751953125),
+        # Error 2^-25.9.
+        (0.5, 0.1666654348373413, 0.04166628047823906, 0.008366583846509457, 0.0013946449616923928),
+        # Error 2^-31.
+        (0.6666666269302368, 0.4000033438205719, 0.2853730022907257, 0.23582293093204498),
+    ),
+    "float64": _Format(
+        "f64",
+        64,
+        52,
+        1023,
+        (0.6931471805582987, 1.6465949582897082e-12),
+        # Error 2^-55.6.
+        (
+            0.5000000000000006,
+            0.16666666666666685,
+            0.04166666666657362,
+            0.008333333333314598,
+            0.0013888888932379587,
+            0.0001984126990301514,
+            2.4801504445021922e-05,
+            2.755722796707973e-06,
+            2.762632688670161e-07,
+            2.5114469221929484e-08,
+        ),
+        # Error 2^-58.9.
+        (
+            0.6666666666666734,
+            0.3999999999941432,
+            0.28571428742475147,
+            0.2222219856346877,
+            0.18183564867018995,
+            0.15314035838091772,
+            0.1479610531266095,
+        ),
+    ),
+}
+
+_FUSED = {"fma", "avx512f", "neon"}
+"""Features with which a fused multiply-add is one instruction. Without it llvm.fma would be a call of the C library."""
+
+
+class VectorMath:
+    """Emit functions of one element type and one number of lanes into a module.
+
+    Every function is defined once per module, as `internal` and `alwaysinline`, when it is first asked for. The tests
+    hold the error to 2 units in the last place wherever the result is a normal number and to the smallest normal number
+    below that, and they hold what ±0, ±∞ and NaN give to IEEE.
+
+    Args:
+        module: receives the definitions.
+        dtype: "float32" or "float64".
+        lanes: a power of two.
+        features: LLVM's names of what the processor has, such as "avx512f" or "fma". They choose instructions, so the
+            module has to be compiled for a processor that has them.
+
+    Attributes:
+        scalar: the type of an element.
+        vector: `<lanes x element>`, of every argument and result.
+    """
+
+    def __init__(self, module: ir.Module, dtype: str, lanes: int, features: frozenset[str]):
+        self._format = _FORMATS[dtype]
+        self._module = module
+        self._lanes = lanes
+        self._features = features
+        self.scalar: ir.Type = ir.FloatType() if dtype == "float32" else ir.DoubleType()
+        self.vector = ir.VectorType(self.scalar, lanes)
+        self._integers = ir.VectorType(ir.IntType(self._format.bits), lanes)
+        self._fused = not _FUSED.isdisjoint(features)
+        width = lanes * self._format.bits
+        # Instructions of AVX-512 that have no generic form are there for whole registers.
+        self._avx512 = "avx512f" in features and (width == 512 or (width in (128, 256) and "avx512vl" in features))
+
+    def constant(self, value: float) -> ir.Constant:
+        """Make a vector with the same value in every lane."""
+        return ir.Constant(self.vector, [value] * self._lanes)
+
+    def exp(self, builder: ir.IRBuilder, v: ir.Value) -> ir.Value:
+        """Emit e^v."""
+        return self._call(builder, "exp", self._exp, v)
+
+    def sigmoid(self, builder: ir.IRBuilder, v: ir.Value) -> ir.Value:
+        """Emit 1 / (1 + e^−v)."""
+        return self._call(builder, "sigmoid", self._sigmoid, v)
+
+    def tanh(self, builder: ir.IRBuilder, v: ir.Value) -> ir.Value:
+        """Emit the hyperbolic tangent."""
+        return self._call(builder, "tanh", self._tanh, v)
+
+    def log(self, builder: ir.IRBuilder, v: ir.Value) -> ir.Value:
+        """Emit the natural logarithm: −∞ at 0, NaN below."""
+        return self._call(builder, "log", self._log, v)
+
+    def log1p(self, builder: ir.IRBuilder, v: ir.Value) -> ir.Value:
+        """Emit log(1 + v): −∞ at −1, NaN below."""
+        return self._call(builder, "log1p", self._log1p, v)
+
+    def sqrt(self, builder: ir.IRBuilder, v: ir.Value) -> ir.Value:
+        """Emit the square root, rounded correctly."""
+        return self._call(builder, "sqrt", lambda b, x: self._intrinsic(b, "llvm.sqrt", x), v)
+
+    def maximum(self, builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+        """Emit the larger of two; NaN if either is, as torch.maximum."""
+        return self._call(builder, "maximum", self._maximum, a, b)
+
+    def _call(self, builder: ir.IRBuilder, name: str, body: Callable[..., ir.Value], *arguments: ir.Value) -> ir.Value:
+        full = f"elman_{name}.v{self._lanes}{self._format.name}"
+        function = self._module.globals.get(full)
+        if function is None:
+            function = ir.Function(self._module, ir.FunctionType(self.vector, [self.vector] * len(arguments)), full)
+            function.linkage = "internal"
+            function.attributes.add("alwaysinline")
+            inner = ir.IRBuilder(function.append_basic_block())
+            inner.ret(body(inner, *function.args))
+        return builder.call(function, arguments)
+
+    def _exp(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+        f = self._format
+        # Beyond these bounds the result is 0 or ∞ already, and n would not fit where it has to.
+        x = self._at_most(
+            b, self._at_least(b, x, -(f.bias + f.mantissa + 2) * math.log(2)), (f.bias + 1.5) * math.log(2)
+        )
+        n, bits, r = self._reduce(b, x, 2 * f.bias, f.ln2)
+        p = self._expm1(b, r)
+        if self._avx512:
+            return self._avx512_call(b, "mask.scalef", [b.fadd(p, self.constant(1.0)), n, x])
+        # 2^n itself may lie outside the format where the result does not, so it is applied in two halves.
+        half = b.lshr(bits, self._integer(1))
+        first, second = (self._power(b, k) for k in (half, b.sub(bits, half)))
+        return b.fmul(self._multiply_add(b, first, p, first), second)
+
+    def _sigmoid(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+        f = self._format
+        # At e^40, 1 + e^-x is 1 in both formats.
+        _, bits, r = self._reduce(b, b.fneg(self._at_most(b, x, 40.0)), f.bias, f.ln2)
+        power = self._power(b, bits)
+        one = self.constant(1.0)
+        # The smaller of 1 and 2^n goes to 2^n p, so that only the last sum is rounded at the size of the whole.
+        larger, smaller = (b.select(b.fcmp_ordered(sign, power, one), power, one) for sign in "><")
+        y = self._inverse(b, b.fadd(larger, self._multiply_add(b, power, self._expm1(b, r), smaller)))
+        # Here 2^n leaves the format, and the result has left the normal numbers.
+        vanishes = b.fcmp_ordered("<", x, self.constant(-(f.bias + 0.49) * math.log(2)))
+        return b.select(vanishes, self.constant(0.0), y)
+
+    def _tanh(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+        # tanh 20 rounds to 1 in both formats.
+        size = self._at_most(b, self._intrinsic(b, "llvm.fabs", x), 20.0)
+        # Where n is large e^x is small beside 1, so ln 2 in one part is enough; for n = −1 and −2 its product is exact.
+        _, bits, r = self._reduce(b, b.fmul(size, self.constant(-2.0)), self._format.bias, (math.log(2),))
+        power = self._power(b, bits)
+        y = self._fraction(b, power, b.fmul(power, self._expm1(b, r)))
+        return self._intrinsic(b, "llvm.copysign", y, x)
+
+    def _fraction(self, b: ir.IRBuilder, power: ir.Value, rest: ir.Value) -> ir.Value:
+        """Emit (1 − power − rest) / (1 + power + rest) for a power of two in (0, 1] and a denominator in [1, 2].
+
+        Rounding numerator and denominator would put the result off by up to 2.4 units, so the quotient is corrected by
+        what it leaves of the numbers that were not rounded.
+        """
+        one = self.constant(1.0)
+        above, below = b.fsub(one, power), b.fadd(one, power)
+        numerator = b.fsub(above, rest)
+        inverse = self._inverse(b, b.fadd(below, rest))
+        y = b.fmul(numerator, inverse)
+        if self._fused:
+            error = b.fsub(self._multiply_add(b, b.fneg(below), y, above), rest)
+        else:
+            # Each difference is exact, because y lies between the numerator and its half.
+            error = b.fsub(b.fsub(numerator, y), b.fmul(y, power))
+            error = b.fadd(error, b.fsub(b.fsub(above, numerator), rest))
+        error = self._multiply_add(b, b.fneg(rest), y, error)
+        return self._multiply_add(b, error, inverse, y)
+
+    def _log(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+        f = self._format
+        smallest = 2.0 ** (1 - f.bias)
+        subnormal = b.fcmp_ordered("<", x, self.constant(smallest))
+        normal = b.select(subnormal, b.fmul(x, self.constant(2.0**f.mantissa)), x)
+        k, m = self._split(b, normal)
+        k = b.fsub(k, b.select(subnormal, self.constant(f.mantissa), self.constant(0.0)))
+        return self._at_the_ends(b, x, self._log_of(b, k, b.fsub(m, self.constant(1.0)), self.constant(0.0)))
+
+    def _log1p(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+        one, zero = self.constant(1.0), self.constant(0.0)
+        u = b.fadd(one, x)
+        # What u lost of 1 + x, exactly (Knuth's sum of two numbers, TAOCP 2, 4.2.2).
+        virtual = b.fsub(u, one)
+        lost = b.fadd(b.fsub(one, b.fsub(u, virtual)), b.fsub(x, virtual))
+        k, m = self._split(b, u)
+        unscaled = b.fcmp_ordered("==", k, zero)
+        f = b.select(unscaled, x, b.fsub(m, one))
+        correction = b.select(unscaled, zero, b.fdiv(lost, u))
+        y = self._at_the_ends(b, u, self._log_of(b, k, f, correction))
+        return b.select(b.fcmp_ordered("==", x, zero), x, y)
+
+    def _maximum(self, b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+        # The comparison is false if y is NaN, and gives y.
+        larger = b.select(b.fcmp_ordered(">", x, y), x, y)
+        return b.select(b.fcmp_unordered("uno", x, x), x, larger)
+
+    def _reduce(
+        self, b: ir.IRBuilder, x: ir.Value, bias: int, ln2: tuple[float, ...]
+    ) -> tuple[ir.Value, ir.Value, ir.Value]:
+        """Split x = n ln 2 + r. The second result has n + bias in its low bits, below the mantissa's first bit."""
+        shift = self.constant(1.5 * 2.0**self._format.mantissa + bias)
+        shifted = self._multiply_add(b, x, self.constant(1 / math.log(2)), shift)
+        n = b.fsub(shifted, shift)
+        for part in ln2:
+            x = self._multiply_add(b, n, self.constant(-part), x)
+        return n, b.bitcast(shifted, self._integers), x
+
+    def _expm1(self, b: ir.IRBuilder, r: ir.Value) -> ir.Value:
+        return self._multiply_add(b, b.fmul(r, r), self._polynomial(b, r, self._format.expm1), r)
+
+    def _power(self, b: ir.IRBuilder, biased: ir.Value) -> ir.Value:
+        """Make 2^n of integers whose low bits are n + bias: what lies above is shifted out."""
+        return b.bitcast(b.shl(biased, self._integer(self._format.mantissa)), self.vector)
+
+    def _split(self, b: ir.IRBuilder, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """Write a positive normal x as 2^k m with m in [√½, √2). Both are floating-point numbers."""
+        f = self._format
+        lowest = _bits_of_sqrt_half(f)
+        offset = b.sub(b.bitcast(x, self._integers), self._integer(lowest))
+        # Whole numbers below 2^mantissa, put under the exponent of 2^mantissa, are read without a conversion, which
+        # most processors lack for 64 bits. The bias keeps them positive.
+        biased = b.lshr(b.add(offset, self._integer(f.bias << f.mantissa)), self._integer(f.mantissa))
+        base = 2.0**f.mantissa
+        k = b.bitcast(b.or_(biased, self._integer((f.bias + f.mantissa) << f.mantissa)), self.vector)
+        below = b.and_(offset, self._integer((1 << f.mantissa) - 1))
+        return b.fsub(k, self.constant(base + f.bias)), b.bitcast(b.add(below, self._integer(lowest)), self.vector)
+
+    def _log_of(self, b: ir.IRBuilder, k: ir.Value, f: ir.Value, correction: ir.Value) -> ir.Value:
+        """Emit k ln 2 + log(1 + f) + correction, the small terms first."""
+        high, low = self._format.ln2
+        s = b.fdiv(f, b.fadd(f, self.constant(2.0)))
+        z = b.fmul(s, s)
+        half_square = b.fmul(b.fmul(f, self.constant(0.5)), f)
+        inner = b.fadd(half_square, b.fmul(z, self._polynomial(b, z, self._format.log)))
+        small = self._multiply_add(b, s, inner, self._multiply_add(b, k, self.constant(low), correction))
+        return self._multiply_add(b, k, self.constant(high), b.fsub(f, b.fsub(half_square, small)))
+
+    def _at_the_ends(self, b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+        """Give the logarithm y of x where x is positive and finite, elsewhere what IEEE says."""
+        zero, infinity = self.constant(0.0), self.constant(math.inf)
+        below = b.select(b.fcmp_ordered("==", x, zero), self.constant(-math.inf), self.constant(math.nan))
+        # Neither comparison holds for NaN, which passes as it is, with ∞.
+        elsewhere = b.select(b.fcmp_ordered("<=", x, zero), below, x)
+        inside = b.and_(b.fcmp_ordered(">", x, zero), b.fcmp_ordered("<", x, infinity))
+        return b.select(inside, y, elsewhere)
+
+    def _inverse(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+        """Emit 1 / x to within a unit, for x whose inverse is normal."""
+        one = self.constant(1.0)
+        if not self._avx512:
+            return b.fdiv(one, x)
+        y = self._avx512_call(b, "rcp14", [x, x])
+        # 14 bits are right at first, and every step of Newton's doubles them.
+        for _ in range({"f32": 1, "f64": 2}[self._format.name]):
+            y = self._multiply_add(b, self._multiply_add(b, b.fneg(x), y, one), y, y)
+        return y
+
+    def _avx512_call(self, b: ir.IRBuilder, name: str, arguments: list[ir.Value]) -> ir.Value:
+        """Call an instruction of AVX-512 with all its lanes switched on."""
+        f, width = self._format, self._lanes * self._format.bits
+        suffix = {"f32": "ps", "f64": "pd"}[f.name]
+        arguments = [*arguments, ir.Constant(ir.IntType(max(self._lanes, 8)), -1)]
+        if name == "mask.scalef" and width == 512:
+            as_the_processor_rounds = ir.Constant(ir.IntType(32), 4)
+            arguments.append(as_the_processor_rounds)
+        return b.call(self._declare(f"llvm.x86.avx512.{name}.{suffix}.{width}", [a.type for a in arguments]), arguments)
+
+    def _polynomial(self, b: ir.IRBuilder, x: ir.Value, coefficients: tuple[float, ...]) -> ir.Value:
+        value = self.constant(coefficients[-1])
+        for coefficient in reversed(coefficients[:-1]):
+            value = self._multiply_add(b, value, x, self.constant(coefficient))
+        return value
+
+    def _multiply_add(self, b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+        return self._intrinsic(b, "llvm.fma", x, y, z) if self._fused else b.fadd(b.fmul(x, y), z)
+
+    def _at_most(self, b: ir.IRBuilder, x: ir.Value, bound: float) -> ir.Value:
+        # Written so that NaN stays, and that x86 has it in one instruction.
+        limit = self.constant(bound)
+        return b.select(b.fcmp_ordered("<", limit, x), limit, x)
+
+    def _at_least(self, b: ir.IRBuilder, x: ir.Value, bound: float) -> ir.Value:
+        limit = self.constant(bound)
+        return b.select(b.fcmp_ordered(">", limit, x), limit, x)
+
+    def _integer(self, value: int) -> ir.Constant:
+        return ir.Constant(self._integers, [value] * self._lanes)
+
+    def _intrinsic(self, b: ir.IRBuilder, name: str, *arguments: ir.Value) -> ir.Value:
+        full = f"{name}.v{self._lanes}{self._format.name}"
+        return b.call(self._declare(full, [self.vector] * len(arguments)), arguments)
+
+    def _declare(self, name: str, arguments: list[ir.Type]) -> ir.Function:
+        known = self._module.globals.get(name)
+        return known or ir.Function(self._module, ir.FunctionType(self.vector, arguments), name)
+
+
+def _bits_of_sqrt_half(f: _Format) -> int:
+    """Round √½ down to the format, and read its bits as an integer."""
+    return ((f.bias - 1) << f.mantissa) + math.isqrt(2 << (2 * f.mantissa)) - (1 << f.mantissa)
