@@ -35,7 +35,7 @@ from elman.autodiff.program import Program
 from elman.errors import BackendError
 
 # In order of preference. A module is imported when it is first asked; the last one refuses nothing.
-BACKENDS: dict[str, str] = {"reference": "elman.backends.reference"}
+BACKENDS: dict[str, str] = {"llvm": "elman.backends.llvm", "reference": "elman.backends.reference"}
 
 _chosen: ContextVar[str] = ContextVar("backend", default="auto")
 _said: set[tuple[str, str]] = set()

@@ -13,13 +13,14 @@ from torch import Tensor
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs
 from elman.backends.llvm_gradients import Gradients
-from elman.backends.llvm_kernel import DTYPES, Frames, Kernel, find_kernel
+from elman.backends.llvm_kernel import DTYPES, Frames, Kernel, find_kernel, target
 from elman.backends.llvm_memory import allocate
 from elman.backends.llvm_plan import shifted_states, stored_saves
 from elman.backends.reference import _sizes
 from elman.expr.graph import ROW
 
 NAME = "llvm"
+LEAST_WORK = 5_000_000  # multiplications that are worth a second thread
 MIRROR_ROWS = 1024  # rows of adjoints that are held for the products behind the loop
 
 
@@ -33,12 +34,12 @@ def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str |
 
 
 def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
-    """Give the shapes of what :func:`run_forward` will save."""
-    sizes = _sizes(program, inputs)
-    lanes = find_kernel(program, "forward", True, inputs.x.dtype).lanes
+    """Give the shapes of what :func:`run_forward` will save: one tensor that holds everything."""
+    sizes, nodes = _sizes(program, inputs), program.graph.nodes
+    lanes = target().lanes(DTYPES[inputs.x.dtype])
     steps, batch = inputs.x.shape[:2]
-    nodes = program.graph.nodes
-    return [(steps, batch, _padded(sizes, nodes[i].shape, lanes)) for i in stored_saves(program)]
+    widths = [_padded(sizes, nodes[i].shape, lanes) for i in stored_saves(program)]
+    return [(steps * batch * sum(widths),)]
 
 
 def _padded(sizes: dict[str, int], shape: tuple[str, ...], lanes: int) -> int:
@@ -46,8 +47,11 @@ def _padded(sizes: dict[str, int], shape: tuple[str, ...], lanes: int) -> int:
     return 1 if axis == ROW else (sizes[axis] + lanes - 1) // lanes * lanes
 
 
-def _parts(batch: int) -> int:
-    return min(torch.get_num_threads(), batch)
+def _parts(program: Program, inputs: Inputs) -> int:
+    """Say into how many parts the rows are divided: one, where a second thread would cost more than it saves."""
+    steps, batch, _ = inputs.x.shape
+    work = steps * batch * sum(p.numel() for p in inputs.parameters)
+    return 1 if work < LEAST_WORK else min(torch.get_num_threads(), batch)
 
 
 def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:
@@ -55,17 +59,17 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     kernel = find_kernel(program, "forward", save, inputs.x.dtype)
     sizes = _sizes(program, inputs)
     steps, batch = inputs.x.shape[:2]
-    parts = _parts(batch)
+    parts = _parts(program, inputs)
     frames = Frames(kernel, inputs, sizes, parts, steps)
     shape = (steps, batch, inputs.states[0].shape[-1])
     output = (torch.empty if inputs.lengths is None else torch.zeros)(shape, dtype=inputs.x.dtype)
     final = [torch.empty(s.shape, dtype=s.dtype) for s in inputs.states]
-    saved = [allocate(s, inputs.x) for s in saved_shapes(program, inputs)] if save else []
+    saved = [allocate((frames.layout.saved_count,), inputs.x)] if save else []
     _put_common(frames, kernel, inputs)
     _put_walk(frames, inputs, backwards=inputs.reverse)
     frames.place("output", output)
-    for index, tensor in zip(stored_saves(program) if save else (), saved, strict=True):
-        frames.place(f"saved{index}", tensor)
+    if save:
+        frames.put_saved(saved[0])
     for k, (begin, end) in enumerate(zip(inputs.states, final, strict=True)):
         frames.state(f"begin{k}", begin)
         frames.state(f"end{k}", end)
@@ -91,7 +95,7 @@ def run_mirror(
     kernel = find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, inputs.x.dtype)
     sizes = _sizes(program, inputs)
     steps, batch = inputs.x.shape[:2]
-    parts = _parts(batch)
+    parts = _parts(program, inputs)
     window = max(1, min(steps, MIRROR_ROWS // batch))
     frames = Frames(kernel, inputs, sizes, parts, window)
     d_x = None
@@ -103,8 +107,7 @@ def run_mirror(
     _put_walk(frames, inputs, backwards=not inputs.reverse)
     frames.place("output", output)
     frames.place("d_output", d_output)
-    for index, tensor in zip(stored_saves(program), saved, strict=True):
-        frames.place(f"saved{index}", tensor)
+    frames.put_saved(saved[0])
     for k, (begin, end) in enumerate(zip(d_final, d_states, strict=True)):
         frames.state(f"begin{k}", begin)
         frames.state(f"end{k}", end)
@@ -117,7 +120,7 @@ def run_mirror(
             firsts = firsts + steps - 1 if inputs.lengths is None else inputs.lengths - 1
         frames.hold(firsts)
         frames.put("firsts", firsts.data_ptr())
-    gradients = Gradients(kernel, inputs, sizes, output, dict(zip(stored_saves(program), saved, strict=True)), window)
+    gradients = Gradients(frames.layout, inputs, output, saved[0], window)
     gradients.put_places(frames)
     frames.put_parameters()
     frames.build()

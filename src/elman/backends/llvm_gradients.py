@@ -4,61 +4,117 @@ The mirror kernel leaves the adjoints of a window of time steps side by side in 
 Neighbouring members of a parameter whose adjoints are neighbours there are one product.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from elman.backends.inputs import Inputs
-from elman.backends.llvm_kernel import Frames, Kernel
+from elman.backends.llvm_kernel import Frames, Layout
 from elman.backends.llvm_memory import allocate
 from elman.backends.reference_calls import FUNCTIONS
 from elman.expr.graph import Node
+
+
+@dataclass(frozen=True)
+class Block:
+    """Hold one product: rows of a parameter's gradient from columns of adjoints and a vector."""
+
+    parameter: int
+    rows: slice
+    columns: slice
+    vector: int
+
+
+class Sums:
+    """Say how the sums of a kernel are made, for some sizes.
+
+    Attributes:
+        columns: of every kept value, its columns in the tensor of adjoints.
+        blocks: the products.
+        others: for every parameter, members that are no product: (node, rows).
+        has_totals: whether columns are summed as well.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.plan = layout.kernel.plan
+        self.columns: dict[int, slice] = {}
+        self.width = 0
+        for index in self.plan.kept:
+            size = layout.sizes[self.plan.axis(index)]
+            self.columns[index] = slice(self.width, self.width + size)
+            self.width += size
+        self.blocks: list[Block] = []
+        self.others: list[list[tuple[int, slice]]] = []
+        for number, parameter in enumerate(self.plan.program.parameters):
+            self._divide(number, parameter.members, layout.sizes[parameter.shape[0]])
+        nodes = self.plan.nodes
+        self.has_totals = any(nodes[i].op == "total" and self.is_timed(i) for i in self.plan.schedule.end)
+
+    def _divide(self, number: int, members: tuple[str, ...], size: int) -> None:
+        """Join members of a parameter that are neighbours, whose adjoints are, and that multiply one vector."""
+        output, rest = self.plan.program.graph.output, []
+        for j, member in enumerate(members):
+            index = output[f"d_{member}"]
+            node, rows = self.plan.nodes[index], slice(j * size, (j + 1) * size)
+            if node.op != "outer" or not self.is_timed(index):
+                rest.append((index, rows))
+                continue
+            new = Block(number, rows, self.columns[node.args[0]], node.args[1])
+            last = self.blocks[-1] if self.blocks else None
+            if last is not None and _continues(last, new):
+                self.blocks.pop()
+                rows, columns = slice(last.rows.start, rows.stop), slice(last.columns.start, new.columns.stop)
+                new = Block(number, rows, columns, new.vector)
+            self.blocks.append(new)
+        self.others.append(rest)
+
+    def is_timed(self, index: int) -> bool:
+        """Tell whether a sum is one over time and batch."""
+        return self.plan.nodes[index].args[0] in self.columns
+
+
+def _continues(last: Block, new: Block) -> bool:
+    same = (last.parameter, last.vector) == (new.parameter, new.vector)
+    return same and (last.rows.stop, last.columns.stop) == (new.rows.start, new.columns.start)
+
+
+@lru_cache(maxsize=256)
+def _find_sums(layout: Layout) -> Sums:
+    return Sums(layout)
 
 
 class Gradients:
     """Collect the sums over time and batch, window by window.
 
     Args:
-        kernel: the mirror's kernel.
+        layout: of the mirror's frames.
         inputs: what was run.
-        sizes: elements of every axis.
         output: of the forward run.
-        saved: by node, what the forward run left.
+        saved: what the forward run left.
         window: most time steps that are held at once.
     """
 
-    def __init__(
-        self,
-        kernel: Kernel,
-        inputs: Inputs,
-        sizes: Mapping[str, int],
-        output: Tensor,
-        saved: Mapping[int, Tensor],
-        window: int,
-    ) -> None:
-        self.plan, self.inputs, self.sizes = kernel.plan, inputs, sizes
-        self.output, self.saved = output, saved
-        self.nodes = self.plan.nodes
-        self.columns: dict[int, slice] = {}
-        width = 0
-        for index in self.plan.kept:
-            size = sizes[self.plan.axis(index)]
-            self.columns[index] = slice(width, width + size)
-            width += size
+    def __init__(self, layout: Layout, inputs: Inputs, output: Tensor, saved: Tensor, window: int) -> None:
+        self.layout, self.inputs, self.output, self.saved = layout, inputs, output, saved
+        self.plan, self.sizes, self.nodes = layout.kernel.plan, layout.sizes, layout.kernel.plan.nodes
+        self.how = _find_sums(layout)
+        self.columns = self.how.columns
         self.batch = inputs.x.shape[1]
-        self.adjoints = allocate((window, self.batch, width), inputs.x)
+        self.adjoints = allocate((window, self.batch, self.how.width), inputs.x)
         self.values: dict[int, Tensor] = {}
         self.sums: Tensor | None = None
         self.gradients = [torch.empty(p.shape, dtype=p.dtype) for p in inputs.parameters]
-        self.blocks, self.sources = self._find_blocks()
         self.is_new = True
 
     def put_places(self, frames: Frames) -> None:
-        """Tell the kernel where adjoints go."""
+        """Tell the kernel how the tensor of adjoints is laid out."""
+        time, row, _ = self.adjoints.stride()
         for index in self.plan.kept:
-            frames.place(f"kept{index}", self.adjoints[:, :, self.columns[index]])
+            frames.put(f"kept{index}.t", time * frames.item)
+            frames.put(f"kept{index}.b", row * frames.item)
 
     def move(self, frames: Frames, low: int) -> None:
         """Let the tensor of adjoints begin at a time step."""
@@ -68,53 +124,22 @@ class Gradients:
             start = self.adjoints.data_ptr() + self.columns[index].start * size
             frames.set(f"kept{index}.p", start - low * time * size)
 
-    def _find_blocks(self) -> tuple[list[tuple[Tensor, slice, int]], list[list[tuple[int, slice]]]]:
-        """Join sums that fill neighbouring rows of a gradient from neighbouring columns of adjoints and one vector.
-
-        Returns:
-            The products: (where they go, columns of adjoints, vector). And for every parameter the members that are
-            none: (node, rows).
-        """
-        output = self.plan.program.graph.output
-        blocks: list[tuple[Tensor, slice, int]] = []
-        others: list[list[tuple[int, slice]]] = []
-        for parameter, gradient in zip(self.plan.program.parameters, self.gradients, strict=True):
-            size = len(gradient) // len(parameter.members)
-            joined: list[tuple[slice, slice, int]] = []
-            rest = []
-            for j, member in enumerate(parameter.members):
-                index = output[f"d_{member}"]
-                node, rows = self.nodes[index], slice(j * size, (j + 1) * size)
-                if node.op != "outer" or not self._is_timed(index):
-                    rest.append((index, rows))
-                    continue
-                columns, v = self.columns[node.args[0]], node.args[1]
-                if joined and joined[-1][2] == v and (joined[-1][0].stop, joined[-1][1].stop) == (rows.start, columns.start):
-                    last = joined.pop()
-                    rows, columns = slice(last[0].start, rows.stop), slice(last[1].start, columns.stop)
-                joined.append((rows, columns, v))
-            blocks += [(gradient[rows], columns, v) for rows, columns, v in joined]
-            others.append(rest)
-        return blocks, others
-
-    def _is_timed(self, index: int) -> bool:
-        return self.nodes[index].args[0] in self.columns
-
     def add(self, low: int, count: int) -> None:
         """Add the sums over a window of time steps."""
         adjoints = self.adjoints[:count].flatten(0, 1)
         real = self._real_rows(low, count)
         if real is not None:
             adjoints = adjoints[real]
-        if any(self.nodes[i].op == "total" and self._is_timed(i) for i in self.plan.schedule.end):
+        if self.how.has_totals:
             found = adjoints.sum(0)
             self.sums = found if self.sums is None else self.sums.add_(found)
         vectors: dict[int, Tensor] = {}
-        for total, columns, v in self.blocks:
-            if v not in vectors:
-                vectors[v] = self._vector(v, low, count, real)
+        for block in self.how.blocks:
+            if block.vector not in vectors:
+                vectors[block.vector] = self._vector(block.vector, low, count, real)
+            total = self.gradients[block.parameter][block.rows]
             beta = 0 if self.is_new else 1
-            torch.addmm(total, adjoints[:, columns].T, vectors[v], beta=beta, out=total)
+            torch.addmm(total, adjoints[:, block.columns].T, vectors[block.vector], beta=beta, out=total)
         self.is_new = False
 
     def _real_rows(self, low: int, count: int) -> Tensor | None:
@@ -140,8 +165,10 @@ class Gradients:
         graph = self.plan.program.graph
         if index == graph.input:
             return self.inputs.x
-        if index in self.saved:
-            return self.saved[index]
+        if index in self.layout.saved:
+            offset, width = self.layout.saved[index]
+            shape = (*self.inputs.x.shape[:2], width)
+            return self.saved[offset : offset + shape[0] * shape[1] * width].view(shape)
         if index == self.plan.program.forward.results[0]:
             return self.output
         return self.inputs.sides[graph.sides.index(self.nodes[index].name)]
@@ -168,7 +195,7 @@ class Gradients:
 
     def finish(self) -> list[Tensor]:
         """Give the gradient of every parameter."""
-        for gradient, members in zip(self.gradients, self.sources, strict=True):
+        for gradient, members in zip(self.gradients, self.how.others, strict=True):
             if members and all(self._is_sum(i) for i, _ in members):
                 self._take_sums(gradient, members)
                 continue
@@ -177,7 +204,7 @@ class Gradients:
         return self.gradients
 
     def _is_sum(self, index: int) -> bool:
-        return self.nodes[index].op == "total" and self._is_timed(index)
+        return self.nodes[index].op == "total" and self.how.is_timed(index)
 
     def _take_sums(self, gradient: Tensor, members: list[tuple[int, slice]]) -> None:
         """Copy sums of neighbouring columns at once."""
@@ -204,7 +231,7 @@ class Gradients:
             return x.new_tensor(float(self.sizes[node.name]))
         if node.op == "parameter":
             return self._member(node.name)
-        if node.op == "total" and self._is_timed(index):
+        if node.op == "total" and self.how.is_timed(index):
             return self.sums[self.columns[node.args[0]]]
         args = [self.value(a) for a in node.args]
         match node.op:

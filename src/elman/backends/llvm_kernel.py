@@ -16,7 +16,7 @@ from elman.backends.inputs import Inputs
 from elman.backends.llvm_driver import HEADER, emit_kernel, slot_numbers
 from elman.backends.llvm_engine import Library, load
 from elman.backends.llvm_memory import allocate
-from elman.backends.llvm_plan import Plan, make_plan
+from elman.backends.llvm_plan import Plan, make_plan, stored_saves
 from elman.backends.llvm_target import Target, host
 from elman.expr.graph import ROW
 
@@ -113,10 +113,21 @@ class Layout:
         self.packed_bytes = self._lay_packed()
         self.work_bytes = self._lay_work(parts)
         self.row_count = self._lay_rows(parts)
+        self.saved = self._lay_saved(steps, batch)
+        self.saved_count = steps * batch * sum(self.padded(plan.axis(i)) for i in stored_saves(plan.program))
 
     def padded(self, axis: str) -> int:
         """Count the elements of a row of a place that is ours."""
         return 1 if axis == ROW else self.vectors[axis] * self.kernel.lanes
+
+    def _lay_saved(self, steps: int, batch: int) -> dict[int, tuple[int, int]]:
+        """Place what the forward run leaves for the mirror: by node, elements in front of it and elements of a row."""
+        plan, found, total = self.kernel.plan, {}, 0
+        for index in stored_saves(plan.program):
+            width = self.padded(plan.axis(index))
+            found[index] = (total, width)
+            total += steps * batch * width
+        return found
 
     def _put(self, name: str, value: int, part: int | slice = slice(None)) -> None:
         number = self.kernel.slots.get(name)
@@ -235,6 +246,16 @@ class Frames:
         # A place's three slots are neighbours.
         self.numbers += (number, number + 1, number + 2)
         self.values += (tensor.data_ptr(), time * self.item, row * self.item)
+
+    def put_saved(self, saved: Tensor) -> None:
+        """Let the places of saved values be in one tensor."""
+        base, batch, slots = saved.data_ptr(), self.inputs.x.shape[1], self.kernel.slots
+        for index, (offset, width) in self.layout.saved.items():
+            number = slots.get(f"saved{index}.p")
+            if number is not None:
+                row = width * self.item
+                self.numbers += (number, number + 1, number + 2)
+                self.values += (base + offset * self.item, batch * row, row)
 
     def state(self, name: str, tensor: Tensor) -> None:
         """Let a place be a tensor (B, n)."""

@@ -13,6 +13,7 @@ reduction reads them: the pass that needs them computes them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from elman.autodiff.program import REDUCTIONS, Program, Schedule
 from elman.expr.graph import ROW, Node
@@ -170,6 +171,7 @@ def make_plan(program: Program, direction: str, save: bool) -> Plan:
     return _Planner(Plan(program, direction, save, getattr(program, direction))).run()
 
 
+@lru_cache(maxsize=512)
 def shifted_states(program: Program) -> dict[int, int]:
     """Find saved states before a step that can be read from the state after the step before it.
 
@@ -185,6 +187,7 @@ def shifted_states(program: Program) -> dict[int, int]:
     return found
 
 
+@lru_cache(maxsize=512)
 def stored_saves(program: Program) -> list[int]:
     """List what the forward pass stores for the mirror: the saved values, less what is read elsewhere."""
     output = program.forward.results[0]

@@ -38,9 +38,9 @@ _X86 = {"avx2": ("x86-64-v3", _LEVEL_3), "baseline": ("x86-64", _BASELINE)}
 _BYTES = {"float32": 4, "float64": 8}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
-    """Describe a processor as LLVM sees it.
+    """Describe a processor as LLVM sees it. Two are the same if they are one object, which is quick to tell.
 
     Attributes:
         triple: LLVM's name for machine, system and file format.

@@ -63,6 +63,14 @@ class Cell:
     labels: tuple[tuple[str, int], ...] = ()
     ties: tuple[Tie, ...] = ()
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Walk the whole graph once: programs are looked up by their cell, at every call of a layer."""
+        return hash((self.name, self.graph))
+
     @property
     def states(self) -> tuple[str, ...]:
         """Name the states in order; the first is the layer's output."""
