@@ -1,8 +1,7 @@
 """Emit the packing of weights into the order in which tiles read them.
 
-That is ``[block of C columns][k][g][c][lane]`` for q chains g whose tiles span C vectors of columns; columns past the
-last one are 0. A matrix of a product is read by rows (lane l of step k is ``source[l][k]``), that of a transposed
-product by columns (``source[k][l]``).
+That is ``[vector of columns][k][g][lane]`` for chains g; columns past the last one are 0. A matrix of a product is read
+by rows (lane l of step k is ``source[l][k]``), that of a transposed product by columns (``source[k][l]``).
 """
 
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from llvmlite import ir
 
 from elman.backends.llvm_code import I32, I64, POINTER, Code, Module
 from elman.backends.llvm_plan import Group, Plan, Term
-from elman.backends.llvm_tiles import WIDTHS, term_steps
+from elman.backends.llvm_tiles import term_steps
 
 
 def emit_packing(module: Module, plan: Plan) -> Callable[[Code], None]:
@@ -25,70 +24,53 @@ def emit_packing(module: Module, plan: Plan) -> Callable[[Code], None]:
                 for g, chain in enumerate(group.chains):
                     own = chain[1][number]
                     pack = by_columns if term.transposed else by_rows
-                    _write_blocks(code, module, group, axis, number, g, own, pack)
+                    _write_pack(code, module, group, axis, number, g, own, pack)
 
     return write
 
 
-def _write_blocks(
+def _write_pack(
     code: Code, module: Module, group: Group, axis: str, number: int, g: int, term: Term, pack: ir.Function
 ) -> None:
-    """Pack one chain's matrix, block after block, each as wide as the tiles that read it."""
-    chains = len(group.chains)
-    step = module.lanes * module.size
+    """Pack one chain's matrix."""
+    chains, step = len(group.chains), module.lanes * module.size
     count, stop = code.slot(f"v.{axis}"), term_steps(code, term)
     base, source = code.pointer(f"w{group.number}.{number}"), code.pointer(f"m{term.matrices[0]}.p")
-    line = code.slot(f"m{term.matrices[0]}.l")
-    at = code.variable(code.number(0))
-    for width in WIDTHS[chains]:
-        head, body, done = (code.function.append_basic_block(n) for n in ("blocks", "pack", "narrower"))
-        code.b.branch(head)
-        code.b.position_at_end(head)
-        first = code.value(at)
-        after = code.b.add(first, code.number(width))
-        code.b.cbranch(code.b.icmp_signed("<=", after, count), body, done)
-        code.b.position_at_end(body)
-        block = code.b.mul(code.b.mul(first, stop), code.number(chains * step))
-        jump = code.number(chains * width * step)
-        along = code.number(module.size) if term.transposed else line
-        for c in range(1 if term.transposed else width):
-            target = code.address(base, code.b.add(block, code.number((g * width + c) * step)))
-            column = code.b.mul(code.b.add(first, code.number(c)), code.number(module.lanes))
-            left = code.b.sub(code.slot(f"n.{axis}"), column)
-            begin = code.address(source, code.b.mul(column, along))
-            integers = [code.b.ptrtoint(p, I64) for p in (target, begin)]
-            code.call(pack, integers[0], jump, integers[1], line, left, stop, code.number(width))
-        code.b.store(after, at)
-        code.b.branch(head)
-        code.b.position_at_end(done)
+    line, columns = code.slot(f"m{term.matrices[0]}.l"), code.slot(f"n.{axis}")
+    integers = [code.b.ptrtoint(p, I64) for p in (code.address(base, code.number(g * step)), source)]
+    code.call(pack, integers[0], code.number(chains * step), integers[1], line, columns, stop, count)
 
 
 def _emit_pack_rows(module: Module) -> ir.Function:
     """Emit packing of a matrix by rows: whole squares are transposed in registers, edges go one by one."""
     code = module.function("pack_rows", 7)
-    target, jump, source, line, left, stop, _ = code.args
+    target, jump, source, line, columns, stop, count = code.args
     target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
     lanes, size = module.lanes, module.size
-    is_whole = code.b.icmp_signed(">=", left, code.number(lanes))
-    squares = code.b.select(is_whole, code.b.udiv(stop, code.number(lanes)), code.number(0))
-    whole = code.b.mul(squares, code.number(lanes))
-    with code.loop(code.number(0), whole, lanes) as k:
-        begin = code.address(source, code.b.mul(k, code.number(size)))
-        rows = [code.load(code.address(begin, code.b.mul(line, code.number(i)))) for i in range(lanes)]
-        out = code.address(target, code.b.mul(k, jump))
-        for i, column in enumerate(_transpose(code, rows)):
-            code.store(column, code.address(out, code.b.mul(jump, code.number(i))))
-    filled = code.smaller(left, code.number(lanes))
-    for first, last, is_real in ((code.number(0), filled, True), (filled, code.number(lanes), False)):
-        with code.loop(first, last) as lane:
-            begin = code.address(source, code.b.mul(lane, line))
-            out = code.address(target, code.b.mul(lane, code.number(size)))
-            with code.loop(whole, stop) as k:
-                value: Any = ir.Constant(module.element, 0.0)
-                if is_real:
-                    at = code.address(begin, code.b.mul(k, code.number(size)))
-                    value = code.b.load(at, typ=module.element)
-                code.b.store(value, code.address(out, code.b.mul(k, jump)))
+    with code.loop(code.number(0), count) as vector:
+        column = code.b.mul(vector, code.number(lanes))
+        left = code.smaller(code.b.sub(columns, column), code.number(lanes))
+        is_whole = code.b.icmp_signed("==", left, code.number(lanes))
+        squares = code.b.select(is_whole, code.b.udiv(stop, code.number(lanes)), code.number(0))
+        whole = code.b.mul(squares, code.number(lanes))
+        corner = code.address(source, code.b.mul(column, line))
+        panel = code.address(target, code.b.mul(vector, code.b.mul(stop, jump)))
+        with code.loop(code.number(0), whole, lanes) as k:
+            begin = code.address(corner, code.b.mul(k, code.number(size)))
+            rows = [code.load(code.address(begin, code.b.mul(line, code.number(i)))) for i in range(lanes)]
+            out = code.address(panel, code.b.mul(k, jump))
+            for i, values in enumerate(_transpose(code, rows)):
+                code.store(values, code.address(out, code.b.mul(jump, code.number(i))))
+        for first, last, is_real in ((code.number(0), left, True), (left, code.number(lanes), False)):
+            with code.loop(first, last) as lane:
+                begin = code.address(corner, code.b.mul(lane, line))
+                out = code.address(panel, code.b.mul(lane, code.number(size)))
+                with code.loop(whole, stop) as k:
+                    value: Any = ir.Constant(module.element, 0.0)
+                    if is_real:
+                        at = code.address(begin, code.b.mul(k, code.number(size)))
+                        value = code.b.load(at, typ=module.element)
+                    code.b.store(value, code.address(out, code.b.mul(k, jump)))
     return code.finish()
 
 
@@ -112,14 +94,15 @@ def _transpose(code: Code, rows: list[Any]) -> list[Any]:
 
 
 def _emit_pack_columns(module: Module) -> ir.Function:
-    """Emit packing of a matrix by columns, a whole block at a time, whose columns are neighbours."""
+    """Emit packing of a matrix by columns: its rows are cut into vectors."""
     code = module.function("pack_columns", 7)
-    target, jump, source, line, left, stop, width = code.args
+    target, jump, source, line, columns, stop, count = code.args
     target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
-    step = code.number(module.lanes * module.size)
-    with code.loop(code.number(0), stop) as k, code.loop(code.number(0), width) as c:
-        offset = code.b.mul(c, step)
-        rest = code.b.sub(left, code.b.mul(c, code.number(module.lanes)))
-        value = code.load_part(code.address(source, code.b.add(code.b.mul(k, line), offset)), rest)
-        code.store(value, code.address(target, code.b.add(code.b.mul(k, jump), offset)))
+    panel = code.b.mul(stop, jump)
+    with code.loop(code.number(0), stop) as k, code.loop(code.number(0), count) as vector:
+        column = code.b.mul(vector, code.number(module.lanes))
+        begin = code.b.add(code.b.mul(k, line), code.b.mul(column, code.number(module.size)))
+        value = code.load_part(code.address(source, begin), code.b.sub(columns, column))
+        out = code.b.add(code.b.mul(vector, panel), code.b.mul(k, jump))
+        code.store(value, code.address(target, out))
     return code.finish()

@@ -5,8 +5,9 @@ are multiplied:
 
     for k:  acc[r, g, c] = fma(v[r, k], w[k, g, c], acc[r, g, c])
 
-so that every value is one chain of fused multiply-adds in the order of k, whatever R and C are. Weights are packed in
-the order in which a tile reads them, see `llvm_packing`.
+so that every value is one chain of fused multiply-adds in the order of k, whatever R and C are. Weights are packed
+vector by vector of columns, see `llvm_packing`. A tile of few rows is wide, so that there are enough independent sums
+to hide how long an addition takes; that of many rows is narrow, and a block of weights serves all of them.
 """
 
 from typing import Any
@@ -16,15 +17,20 @@ from llvmlite import ir
 from elman.backends.llvm_code import I32, Code, Module
 from elman.backends.llvm_plan import Group, Place, Term
 
-WIDTHS = {1: (4, 2, 1), 2: (2, 1), 3: (1,), 4: (1,)}
-"""For a number of chains, how many vectors of columns a tile spans, from the widest: as many as fit come first."""
+FEW_ROWS = 3
 
 
-def most_rows(module: Module, vectors: int) -> int:
-    """Say how many rows a tile of so many vectors has at most."""
+def widths(chains: int) -> tuple[int, ...]:
+    """Say how many vectors of columns tiles span; the first is for few rows alone."""
+    return {1: (8, 4, 2, 1), 2: (4, 2, 1), 3: (2, 1), 4: (2, 1)}[chains]
+
+
+def most_rows(module: Module, chains: int, width: int) -> int:
+    """Say how many rows a tile has at most: as many as registers hold, beside weights and one element."""
+    vectors = chains * width
     if module.target.registers == 32:
-        return {4: 6, 3: 8, 2: 8, 1: 8}[vectors]
-    return {4: 3, 3: 4, 2: 6, 1: 8}[vectors]
+        return {8: FEW_ROWS, 6: FEW_ROWS, 4: 6, 3: 8, 2: 8, 1: 8}[vectors]
+    return {8: 1, 6: 1, 4: 3, 3: 4, 2: 6, 1: 8}[vectors]
 
 
 def row_address(code: Code, place: Place, t: Any, b: Any, name: str = "") -> Any:
@@ -63,32 +69,36 @@ class _Tiles:
 
     def emit(self) -> ir.Function:
         code = self.code
-        _rows, _count, first, stop = code.args
-        self.rows = code.b.inttoptr(_rows, ir.PointerType())
-        at = code.variable(first)
-        for width in WIDTHS[len(self.group.chains)]:
-            self._emit_width(width, at, stop)
+        rows, self.count, first, self.stop = code.args
+        self.rows = code.b.inttoptr(rows, ir.PointerType())
+        self.at = code.variable(first)
+        chains = len(self.group.chains)
+        for number, width in enumerate(widths(chains)):
+            most = most_rows(self.module, chains, width)
+            self._emit_width(width, most, only_few=number == 0)
         return code.finish()
 
-    def _emit_width(self, width: int, at: Any, stop: Any) -> None:
+    def _emit_width(self, width: int, most: int, only_few: bool) -> None:
         """Go over the columns that tiles of one width cover."""
         code = self.code
         head, body, done = (code.function.append_basic_block(n) for n in ("columns", "tiles", "narrower"))
         code.b.branch(head)
         code.b.position_at_end(head)
-        first = code.value(at)
+        first = code.value(self.at)
         after = code.b.add(first, code.number(width))
-        code.b.cbranch(code.b.icmp_signed("<=", after, stop), body, done)
+        fits = code.b.icmp_signed("<=", after, self.stop)
+        if only_few:
+            fits = code.b.and_(fits, code.b.icmp_signed("<=", self.count, code.number(most)))
+        code.b.cbranch(fits, body, done)
         code.b.position_at_end(body)
-        self._emit_rows(width, first)
-        code.b.store(after, at)
+        self._emit_rows(width, most, first)
+        code.b.store(after, self.at)
         code.b.branch(head)
         code.b.position_at_end(done)
 
-    def _emit_rows(self, width: int, first: Any) -> None:
+    def _emit_rows(self, width: int, most: int, first: Any) -> None:
         """Share the rows among as few tiles as possible, as evenly as possible."""
-        code, count = self.code, self.code.args[1]
-        most = most_rows(self.module, width * len(self.group.chains))
+        code, count = self.code, self.count
         tiles = code.b.udiv(code.b.add(count, code.number(most - 1)), code.number(most))
         least, more = code.b.udiv(count, tiles), code.b.urem(count, tiles)
         start = code.variable(code.number(0))
@@ -139,7 +149,7 @@ class _Tiles:
         code.store_part(value, at, code.b.sub(code.slot(f"n.{self.axis}"), begin))
 
     def _weights(self, number: int, term: Term, first: Any) -> Any:
-        """Find the packed weights of a block of columns."""
+        """Find the packed weights of a vector of columns."""
         code = self.code
         per_vector = code.b.mul(term_steps(code, term), code.number(len(self.group.chains) * self.step))
         return code.address(code.pointer(f"w{self.group.number}.{number}"), code.b.mul(first, per_vector))
@@ -149,6 +159,8 @@ class _Tiles:
         code, m = self.code, self.module
         chains, count = len(self.group.chains), len(vectors)
         stop = term_steps(code, term)
+        panel = code.b.mul(stop, code.number(chains * self.step))
+        panels = [code.address(weights, code.b.mul(panel, code.number(c))) for c in range(width)]
         head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
         before = code.b.block
         code.b.branch(head)
@@ -160,8 +172,12 @@ class _Tiles:
             phi.add_incoming(value, before)
         code.b.cbranch(code.b.icmp_signed("<", k, stop), body, done)
         code.b.position_at_end(body)
-        at = code.address(weights, code.b.mul(k, code.number(chains * width * self.step)))
-        w = [code.load(code.address(at, code.number(i * self.step))) for i in range(chains * width)]
+        line = code.b.mul(k, code.number(chains * self.step))
+        w = [
+            code.load(code.address(code.address(panel, line), code.number(g * self.step)))
+            for g in range(chains)
+            for panel in panels
+        ]
         offset = code.b.mul(k, code.number(m.size))
         new: list[Any] = [None] * len(held)
         for r, vector in enumerate(vectors):
