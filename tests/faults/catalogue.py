@@ -17,6 +17,9 @@ ROLES = "tests/expr/test_roles.py"
 LATEX = "tests/expr/test_latex.py"
 REGULARISING = "tests/nn/test_regularising.py"
 SIDES = "tests/nn/test_side_inputs.py"
+RECOMPUTE = "tests/ops/test_recompute.py"
+OPERATORS = "tests/ops/test_operators.py"
+MIRROR = "tests/autodiff/test_mirror.py"
 PENALTIES = "tests/nn/test_penalties.py"
 
 _GRU_RESET = "    r = sigmoid(weight_ih.r @ x + bias_ih.r + weight_hh.r @ h + bias_hh.r)\n"
@@ -298,9 +301,9 @@ FAULTS = (
     ),
     Fault(
         "a batch of padding alone is computed",
-        "ops.py",
-        "0 in x.shape[:2] or (lengths is not None and not bool(lengths.any()))",
-        "0 in x.shape[:2]",
+        "ops/execute.py",
+        "return most > 0",
+        "return True",
         SIDES,
         "padding_alone",
     ),
@@ -327,6 +330,54 @@ FAULTS = (
         "values",
         PENALTIES,
         "half_precision",
+    ),
+    Fault(
+        "segments are recomputed from the first to the last",
+        "ops/execute.py",
+        "reversed(list(enumerate(_segments(inputs, every))))",
+        "list(enumerate(_segments(inputs, every)))",
+        RECOMPUTE,
+        "changes_no_value",
+    ),
+    Fault(
+        "every segment is recomputed from the initial state",
+        "ops/execute.py",
+        "[column[number] for column in before]",
+        "[column[0] for column in before]",
+        RECOMPUTE,
+        "changes_no_value",
+    ),
+    Fault(
+        "a segment's lengths are those of the whole",
+        "ops/execute.py",
+        "(inputs.lengths - part.start)",
+        "inputs.lengths",
+        RECOMPUTE,
+        "changes_no_value",
+    ),
+    Fault(
+        "the states of a reverse run are kept in the order of time",
+        "ops/execute.py",
+        "cuts[::-1] if inputs.reverse else cuts",
+        "cuts",
+        RECOMPUTE,
+        "changes_no_value",
+    ),
+    Fault(
+        "the gradient of a gradient takes what was saved for a constant",
+        "ops/operators.py",
+        "[output, *saved], own[how.width :]",
+        "[output.detach(), *(v.detach() for v in saved)], own[how.width :]",
+        MIRROR,
+        "numerical_checks and lstm and None",
+    ),
+    Fault(
+        "a result is the initial state itself",
+        "backends/reference.py",
+        "final = [state.clone() for state in carried]",
+        "final = [*carried]",
+        OPERATORS,
+        "shares_memory",
     ),
     *TASK_FAULTS,
 )

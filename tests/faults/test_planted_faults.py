@@ -62,8 +62,8 @@ def test_a_faultless_copy_stays_green(tmp_path: Path, run_tests: Run) -> None:
 
 
 def test_a_fault_whose_text_is_gone_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match=r"found 0 times in ops\.py"):
-        plant(Fault("gone", "ops.py", "no such text", ""), copy_package(tmp_path))
+    with pytest.raises(AssertionError, match=r"found 0 times in errors\.py"):
+        plant(Fault("gone", "errors.py", "no such text", ""), copy_package(tmp_path))
 
 
 def copy_package(folder: Path) -> Path:

@@ -16,13 +16,17 @@ A stage is its reductions, which read whole vectors that are ready (products; su
 work.
 """
 
+import dataclasses
+import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 from elman.autodiff.adjoint import adjoint
 from elman.autodiff.noise import NONE, Noise, add_noise
 from elman.autodiff.simplify import Simplifier, reorder, without
+from elman.errors import CellError
 from elman.expr.cell import Cell, Parameter
 from elman.expr.graph import Graph
 from elman.expr.lower import lower
@@ -30,6 +34,9 @@ from elman.expr.lower import lower
 REDUCTIONS = frozenset({"product", "product_t", "sum"})
 # Cheaper to compute again from values at hand than to write and read once for every time step.
 CHEAP = frozenset({"add", "sub", "mul", "neg", "select", "less", "less_equal", "equal", "maximum"})
+
+# Programs by their texts, so that one that is read again is the one that is there.
+_written: WeakValueDictionary[str, "Program"] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,12 @@ class Program:
     mirror_without_input: Schedule
     saved: tuple[int, ...]
 
+    @cached_property
+    def text(self) -> str:
+        """The equations as text, from which :func:`read_program` derives the program again."""
+        noise = dataclasses.asdict(self.noise)
+        return json.dumps({"cell": self.cell.to_dict(), "bias": self.bias, "noise": noise}, sort_keys=True)
+
     @property
     def states(self) -> tuple[str, ...]:
         """Name the states in order."""
@@ -121,13 +134,42 @@ def derive(cell: Cell, bias: bool = True, noise: Noise = NONE) -> Program:
     return _derive(cell, bias, noise)
 
 
+def read_program(text: str) -> Program:
+    """Derive the program whose equations a text holds, see :attr:`Program.text`. Nothing in the text is executed.
+
+    Raises:
+        CellError: the text does not hold equations.
+
+    >>> from elman.cells import gru
+    >>> read_program(derive(gru).text) is derive(gru)
+    True
+    """
+    return _written.get(text) or _read(text)
+
+
+@lru_cache(maxsize=512)
+def _read(text: str) -> Program:
+    try:
+        data = json.loads(text)
+        rates = {
+            kind: tuple((str(state), float(rate)) for state, rate in data["noise"][kind])
+            for kind in ("recurrent_dropout", "zoneout")
+        }
+        cell, bias, noise = data["cell"], bool(data["bias"]), Noise(**rates, drawn=bool(data["noise"]["drawn"]))
+    except (KeyError, TypeError, ValueError) as reason:
+        raise CellError(f"program: not the form of a saved program ({reason!r}). Export it again.") from None
+    return derive(Cell.from_dict(cell), bias, noise)
+
+
 @lru_cache(maxsize=512)
 def _derive(cell: Cell, bias: bool, noise: Noise) -> Program:
     biases = {m for p in cell.parameters if p.role == "bias" for m in p.members}
     noisy = cell.graph if noise == NONE else add_noise(cell.graph, noise)
     step = noisy if bias else without(noisy, biases)
     parameters = tuple(p for p in cell.parameters if bias or p.role != "bias")
-    return plan(cell, bias, noise, reorder(lower(adjoint(step), Simplifier())), parameters)
+    program = plan(cell, bias, noise, reorder(lower(adjoint(step), Simplifier())), parameters)
+    _written.setdefault(program.text, program)
+    return program
 
 
 def plan(cell: Cell, bias: bool, noise: Noise, joint: Graph, parameters: tuple[Parameter, ...]) -> Program:

@@ -95,10 +95,15 @@ def select(wish: str, program: Program, x: Tensor) -> ModuleType:
         reason = chosen.refuses(program, x.dtype, x.device)
         if reason is None:
             return chosen
-        if (program.cell.name, reason) not in _said:
-            _said.add((program.cell.name, reason))
-            logging.getLogger("elman").info("%s does not run on backend %s: %s", program.cell.name, name, reason)
+        say_once(program, f"does not run on backend {name}: {reason}")
     raise BackendError(f"{program.cell.name}: no backend can run it.\n  There are: {', '.join(BACKENDS)}.")
+
+
+def say_once(program: Program, what: str) -> None:
+    """Log what happens to a program's runs, the first time that it is said of a cell of this name."""
+    if (program.cell.name, what) not in _said:
+        _said.add((program.cell.name, what))
+        logging.getLogger("elman").info("%s %s", program.cell.name, what)
 
 
 def load(name: str) -> ModuleType:

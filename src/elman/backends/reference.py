@@ -61,16 +61,20 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     output = torch.stack(outputs)
     if valid is not None:
         output = torch.where(valid, output, output.new_zeros(()))
+    final = [state.clone() for state in carried]  # one may be an initial state, or a part of something larger
     if not save:
-        return output, carried, []
+        return output, final, []
     _set(values, stacks.keys(), stacks.values())
     _set(values, kept.keys(), [torch.stack(column) for column in kept.values()])
     _run(calls.after, values)
-    return output, carried, [values[i] for i in program.saved]
+    return output, final, [_own(values[i], x) for i in program.saved]
 
 
 def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
-    """Give the shapes of what :func:`run_forward` will save. Only shapes are read, and they may be symbolic."""
+    """Give the shapes of what :func:`run_forward` will save, each of the type of x.
+
+    Only shapes are read, and they may be symbolic.
+    """
     nodes, sizes = program.graph.nodes, _sizes(program, inputs)
     return [(*inputs.x.shape[:2], *(sizes[name] for name in nodes[i].shape)) for i in program.saved]
 
@@ -103,7 +107,8 @@ def run_mirror(
     inputs = _fill_padding(program, inputs)
     x, valid, reverse = inputs.x, inputs.valid, inputs.reverse
     values = _fill(program, calls, inputs)
-    _set(values, program.saved, saved)
+    kinds = [program.graph.nodes[i].is_mask for i in program.saved]
+    _set(values, program.saved, [v != 0 if mask else v for v, mask in zip(saved, kinds, strict=True)])
     _run(calls.once, values)
     _run(calls.before, values)
     stacks = {i: values[i] for i in calls.stepwise}
@@ -136,7 +141,7 @@ def run_mirror(
         torch.cat([_part(values[place[f"d_{member}"]], whole, len(p.members)) for member in p.members])
         for p, whole in zip(program.parameters, inputs.parameters, strict=True)
     ]
-    return d_x, carried, gradients
+    return d_x, [d.clone() for d in carried], gradients
 
 
 def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
@@ -210,6 +215,12 @@ def _sizes(program: Program, inputs: Inputs) -> dict[str, int]:
         rows = whole.shape[0] // len(parameter.members)
         sizes.update(zip(parameter.shape, (rows, *whole.shape[1:]), strict=True))
     return sizes
+
+
+def _own(value: Tensor, x: Tensor) -> Tensor:
+    """Give a value in a tensor of its own, of the type of x: a result may be part of another, or a comparison's."""
+    value = value.to(x.dtype)
+    return value.clone(memory_format=torch.contiguous_format) if value._is_view() else value
 
 
 def _fit(value: Tensor, like: Tensor) -> Tensor:

@@ -43,6 +43,8 @@ class Recurrent(nn.Module):
             training (DropConnect: Wan et al. 2013; Merity et al. 2018).
         zoneout: chance for an element of a state to keep its old value at a time step (Krueger et al. 2017): one for
             all states, or by name, ``{"h": 0.05, "c": 0.5}``. Evaluation and streams take the expectation.
+        recompute_every: in training, keep the states before every so many time steps and nothing else, and compute the
+            rest again on the way back: less memory, for the time of one more forward run. None to keep everything.
         sizes: sizes that the equations do not bind to `input_size` and `hidden_size`, by name.
         device: of the parameters.
         dtype: of the parameters.
@@ -80,12 +82,15 @@ class Recurrent(nn.Module):
         recurrent_dropout: float = 0.0,
         weight_dropout: float = 0.0,
         zoneout: float | Mapping[str, float] = 0.0,
+        recompute_every: int | None = None,
         sizes: Mapping[str, int] | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         _check_options(cell, num_layers, dropout, locked)
+        if recompute_every is not None:
+            _check_count("recompute_every", recompute_every, "time steps")
         _check_products(cell, recurrent_dropout=recurrent_dropout, weight_dropout=weight_dropout)
         self.cell = cell
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
@@ -93,6 +98,7 @@ class Recurrent(nn.Module):
         self.backend = require(backend)
         self.sizes = dict(sizes or {})
         self.locked, self.weight_dropout = locked, weight_dropout
+        self.recompute_every = recompute_every
         # What the programs are made with is fixed: a rate that is set later would change nothing.
         self._recurrent_dropout = recurrent_dropout
         self._zoneout = dict(zoneout) if isinstance(zoneout, Mapping) else zoneout
@@ -241,7 +247,8 @@ class Recurrent(nn.Module):
 
     def _run(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         layers = self.layers(noisy=self.training)
-        return run_stack(layers, batch, states, self.dropout, self.training, self.backend, self.locked)
+        dropout, every = self.dropout, self.recompute_every or 0
+        return run_stack(layers, batch, states, dropout, self.training, self.backend, self.locked, every)
 
     def _form(self, states: list[Tensor]) -> States:
         return states[0] if len(states) == 1 else tuple(states)
@@ -308,6 +315,7 @@ class Recurrent(nn.Module):
             "recurrent_dropout": 0.0,
             "weight_dropout": 0.0,
             "zoneout": 0.0,
+            "recompute_every": None,
             "sizes": {},
         }
         return ", ".join(
@@ -321,10 +329,7 @@ def _check_options(cell: Cell, num_layers: int, dropout: float, locked: bool) ->
             f"Recurrent: the cell is a {type(cell).__name__}.\n  It is the equations of one time step.\n"
             "  Write @elman.cell above a function, or take one of elman.cells."
         )
-    if isinstance(num_layers, bool) or not isinstance(num_layers, int) or num_layers < 1:
-        raise ConfigError(
-            f"Recurrent: num_layers is {num_layers!r}.\n  It counts layers.\n  Give a whole number from 1."
-        )
+    _check_count("num_layers", num_layers, "layers")
     for name in {"self", "x", "initial_state", "lengths"} & set(cell.sides):
         raise ConfigError(
             f"Recurrent: a side input of {cell.name} is called {name}.\n"
@@ -337,6 +342,11 @@ def _check_options(cell: Cell, num_layers: int, dropout: float, locked: bool) ->
     check_chance("Recurrent", "dropout", dropout)
     if dropout > 0 and num_layers == 1:
         warnings.warn(f"dropout={dropout} acts between layers, and there is one layer: it does nothing", stacklevel=3)
+
+
+def _check_count(name: str, value: int, what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"Recurrent: {name} is {value!r}.\n  It counts {what}.\n  Give a whole number from 1.")
 
 
 def _check_products(cell: Cell, **rates: float) -> None:

@@ -29,6 +29,7 @@ def run_stack(
     training: bool,
     backend: str,
     locked: bool = False,
+    recompute_every: int = 0,
 ) -> tuple[Tensor, list[Tensor]]:
     """Run stacked layers over a batch.
 
@@ -40,6 +41,7 @@ def run_stack(
         training: whether dropout applies.
         backend: what the layer asks for.
         locked: whether that dropout zeroes the same elements at all time steps.
+        recompute_every: see :func:`elman.ops.run`.
 
     Returns:
         The output of the last layer (T, B, D · size of the first state) and the final states, like `states`.
@@ -52,7 +54,15 @@ def run_stack(
             program = direction.program
             sides = [*batch.sides, *draw_masks(program, x, start)]
             output, end = ops.run(
-                program, backend, x, start, direction.parameters, batch.lengths, reverse=d == 1, sides=sides
+                program,
+                backend,
+                x,
+                start,
+                direction.parameters,
+                batch.lengths,
+                reverse=d == 1,
+                sides=sides,
+                recompute_every=recompute_every,
             )
             outputs.append(output)
             final.append(end)

@@ -21,14 +21,14 @@ from elman.ops import under_autocast
 
 
 class TorchLayer(nn.RNNBase):
-    """Run torch's recurrent layers on programs; the base of :class:`RNN`, :class:`LSTM` and :class:`GRU`."""
+    """Run torch's recurrent layers on programs; the base of :class:`RNN`, :class:`LSTM` and :class:`GRU`.
+
+    Attributes:
+        program: the program of the layer's equations.
+    """
 
     backend = "auto"
-
-    @property
-    def program(self) -> Program:
-        """Give the program of the layer's equations."""
-        raise NotImplementedError
+    program: Program
 
     @property
     def _state_sizes(self) -> list[int]:
@@ -61,7 +61,8 @@ class TorchLayer(nn.RNNBase):
             RuntimeError, ValueError: torch's own, with its text.
             ShapeError: `lengths` do not fit.
         """
-        self._update_flat_weights()
+        if not torch.compiler.is_compiling():  # what it keeps for cuDNN is never read here, and cannot be exported
+            self._update_flat_weights()
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ShapeError(
@@ -157,11 +158,7 @@ class RNN(TorchLayer):
             raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
         super().__init__(f"RNN_{nonlinearity.upper()}", *args[:3], *args[4:], **kwargs)
         self.nonlinearity = nonlinearity
-
-    @property
-    def program(self) -> Program:
-        """Give the program of the layer's equations."""
-        return derive(cells.torch_rnn_relu if self.mode == "RNN_RELU" else cells.torch_rnn_tanh, self.bias)
+        self.program = derive(cells.torch_rnn_relu if nonlinearity == "relu" else cells.torch_rnn_tanh, self.bias)
 
 
 class LSTM(TorchLayer):
@@ -184,11 +181,7 @@ class LSTM(TorchLayer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__("LSTM", *args, **kwargs)
-
-    @property
-    def program(self) -> Program:
-        """Give the program of the layer's equations."""
-        return derive(cells.torch_lstm_projected if self.proj_size else cells.torch_lstm, self.bias)
+        self.program = derive(cells.torch_lstm_projected if self.proj_size else cells.torch_lstm, self.bias)
 
     @property
     def _state_sizes(self) -> list[int]:
@@ -211,11 +204,7 @@ class GRU(TorchLayer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _refuse_projection(kwargs)
         super().__init__("GRU", *args, **kwargs)
-
-    @property
-    def program(self) -> Program:
-        """Give the program of the layer's equations."""
-        return derive(cells.torch_gru, self.bias)
+        self.program = derive(cells.torch_gru, self.bias)
 
 
 def _refuse_projection(kwargs: dict[str, Any]) -> None:
