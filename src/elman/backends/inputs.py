@@ -7,6 +7,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from elman.autodiff.program import Program
+from elman.expr.graph import ROW
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -54,3 +57,22 @@ def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
     if bool((lengths == steps).all()):
         return None
     return (torch.arange(steps, device=lengths.device)[:, None] < lengths).unsqueeze(-1)
+
+
+def sizes_of(program: Program, inputs: Inputs) -> dict[str, int]:
+    """Find the number of every symbolic size in the shapes of what a run reads."""
+    states, parameters = ([t.shape for t in tensors] for tensors in (inputs.states, inputs.parameters))
+    return find_sizes(program, inputs.x.shape, states, parameters)
+
+
+def find_sizes(
+    program: Program, x: Sequence[int], states: Sequence[Sequence[int]], parameters: Sequence[Sequence[int]]
+) -> dict[str, int]:
+    """Find the number of every symbolic size in shapes: of x, of the initial states, of the stacked parameters."""
+    graph = program.graph
+    sizes = {ROW: 1, graph.nodes[graph.input].shape[0]: x[-1]}
+    for name, state in zip(graph.states, states, strict=True):
+        sizes[graph.nodes[graph.leaves["state", name]].shape[0]] = state[-1]
+    for parameter, (rows, *columns) in zip(program.parameters, parameters, strict=True):
+        sizes.update(zip(parameter.shape, (rows // len(parameter.members), *columns), strict=True))
+    return sizes

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from elman.autodiff.program import Program
-from elman.backends.inputs import Inputs
+from elman.backends.inputs import Inputs, sizes_of
 from elman.backends.llvm_gradients import Gradients
 from elman.backends.llvm_kernel import DTYPES, Frames, Kernel, find_kernel, target
 from elman.backends.llvm_memory import allocate
 from elman.backends.llvm_plan import shifted_states, stored_saves
-from elman.backends.reference import _sizes
 from elman.expr.graph import ROW
 
 NAME = "llvm"
@@ -35,7 +34,7 @@ def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str |
 
 def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
     """Give the shapes of what :func:`run_forward` will save: one tensor that holds everything."""
-    sizes, nodes = _sizes(program, inputs), program.graph.nodes
+    sizes, nodes = sizes_of(program, inputs), program.graph.nodes
     lanes = target().lanes(DTYPES[inputs.x.dtype])
     steps, batch = inputs.x.shape[:2]
     widths = [_padded(sizes, nodes[i].shape, lanes) for i in stored_saves(program)]
@@ -57,10 +56,9 @@ def _parts(program: Program, inputs: Inputs) -> int:
 def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Run a program over time; see :func:`elman.backends.reference.run_forward`."""
     kernel = find_kernel(program, "forward", save, inputs.x.dtype)
-    sizes = _sizes(program, inputs)
     steps, batch = inputs.x.shape[:2]
     parts = _parts(program, inputs)
-    frames = Frames(kernel, inputs, sizes, parts, steps)
+    frames = Frames(kernel, inputs, parts, steps)
     shape = (steps, batch, inputs.states[0].shape[-1])
     output = (torch.empty if inputs.lengths is None else torch.zeros)(shape, dtype=inputs.x.dtype)
     final = [torch.empty(s.shape, dtype=s.dtype) for s in inputs.states]
@@ -79,6 +77,7 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     frames.build()
     frames.prepare()
     frames.run(parts)
+    frames.release()
     return output, final, saved
 
 
@@ -93,11 +92,10 @@ def run_mirror(
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     """Run the mirror of a program; see :func:`elman.backends.reference.run_mirror`."""
     kernel = find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, inputs.x.dtype)
-    sizes = _sizes(program, inputs)
     steps, batch = inputs.x.shape[:2]
     parts = _parts(program, inputs)
     window = max(1, min(steps, MIRROR_ROWS // batch))
-    frames = Frames(kernel, inputs, sizes, parts, window)
+    frames = Frames(kernel, inputs, parts, window)
     d_x = None
     if needs_input:
         d_x = (torch.empty if inputs.lengths is None else torch.zeros)(inputs.x.shape, dtype=inputs.x.dtype)
@@ -138,6 +136,7 @@ def run_mirror(
         frames.run(parts)
         gradients.add(low, count)
         done += count
+    frames.release()
     return d_x, d_states, gradients.finish()
 
 
@@ -155,14 +154,15 @@ def _put_common(frames: Frames, kernel: Kernel, inputs: Inputs) -> None:
     frames.place(f"given{graph.input}", inputs.x)
     for name, side in zip(graph.sides, inputs.sides, strict=True):
         frames.place(f"given{graph.leaves['side', name]}", side)
-    if inputs.lengths is not None:
-        lengths = inputs.lengths.to(torch.int64).contiguous()
+    lengths = inputs.lengths
+    if lengths is not None:
+        lengths = lengths.to(torch.int64).contiguous()
         frames.hold(lengths)
-        frames.put("lengths", lengths.data_ptr())
+    frames.put("lengths", 0 if lengths is None else lengths.data_ptr())
 
 
 def _put_walk(frames: Frames, inputs: Inputs, backwards: bool) -> None:
     """Set where the walk over time begins, and which way it goes."""
     frames.put("t", len(inputs.x) - 1 if backwards else 0)
     frames.put("delta", -1 if backwards else 1)
-    frames.put("first", 1)
+    frames.put("first", 1)  # a window of the mirror sets it anew

@@ -207,6 +207,9 @@ class _Driver:
     def _begin(self) -> None:
         """Set both copies of every state to the initial one."""
         code = self.code
+        for k in self.states:  # an earlier run may have left them the other way round
+            code.set(f"cur{k}.p", code.slot(f"buffer0{k}"))
+            code.set(f"next{k}.p", code.slot(f"buffer1{k}"))
         with code.loop(code.slot("b0"), code.slot("b1")) as example:
             for k in self.states:
                 source = self._row(f"begin{k}.p", f"begin{k}.b", example)

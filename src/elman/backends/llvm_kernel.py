@@ -12,10 +12,10 @@ from torch import Tensor
 
 from elman.autodiff.program import Program
 from elman.backends import llvm_threads
-from elman.backends.inputs import Inputs
+from elman.backends.inputs import Inputs, find_sizes
 from elman.backends.llvm_driver import HEADER, emit_kernel, slot_numbers
 from elman.backends.llvm_engine import Library, load
-from elman.backends.llvm_memory import allocate
+from elman.backends.llvm_memory import SMALL, allocate
 from elman.backends.llvm_plan import Plan, make_plan, stored_saves
 from elman.backends.llvm_target import Target, host
 from elman.expr.graph import ROW
@@ -34,6 +34,7 @@ class Kernel:
     library: Library
     slots: dict[str, int]
     lanes: int
+    item: int
 
     @cached_property
     def prepare(self) -> "ctypes._FuncPointer":
@@ -76,7 +77,7 @@ def _find(program: Program, direction: str, save: bool, dtype: torch.dtype, made
     }
     key = json.dumps(identity, sort_keys=True)
     library = load(key, lambda: emit_kernel(plan, made_for, name), made_for)
-    return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name))
+    return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name), dtype.itemsize)
 
 
 class Layout:
@@ -88,13 +89,14 @@ class Layout:
         steps, batch: T and B.
         parts: how many the rows are divided into.
         chunk: most time steps in a chunk; fewer where they would not fit.
-        item: bytes of an element.
     """
 
     def __init__(
-        self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int, chunk: int, item: int
+        self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int, chunk: int
     ) -> None:
-        self.kernel, self.sizes, self.item = kernel, sizes, item
+        self.kernel, self.sizes, self.item = kernel, sizes, kernel.item
+        item = kernel.item
+        self.spare: list[Arena] = []
         self.vectors = {axis: -(-n // kernel.lanes) for axis, n in sizes.items()}
         self.bounds = [batch * i // parts for i in range(parts + 1)]
         self.most_rows = max(b - a for a, b in zip(self.bounds, self.bounds[1:], strict=False))
@@ -199,11 +201,13 @@ class Layout:
         return parts * each + 1
 
 
-@lru_cache(maxsize=256)
-def _lay_out(
-    kernel: Kernel, sizes: tuple[tuple[str, int], ...], steps: int, batch: int, parts: int, chunk: int, item: int
-) -> Layout:
-    return Layout(kernel, dict(sizes), steps, batch, parts, chunk, item)
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@lru_cache(maxsize=64)
+def _lay_out(kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shapes, parts: int, chunk: int) -> Layout:
+    sizes = find_sizes(kernel.plan.program, x, states, parameters)
+    return Layout(kernel, sizes, x[0], x[1], parts, chunk)
 
 
 class Frames:
@@ -212,16 +216,15 @@ class Frames:
     Args:
         kernel: what will read them.
         inputs: what is run.
-        sizes: elements of every axis.
         parts: how many the rows are divided into.
         chunk: most time steps in a chunk.
     """
 
-    def __init__(self, kernel: Kernel, inputs: Inputs, sizes: Mapping[str, int], parts: int, chunk: int) -> None:
+    def __init__(self, kernel: Kernel, inputs: Inputs, parts: int, chunk: int) -> None:
         self.kernel, self.inputs = kernel, inputs
-        self.item = inputs.x.element_size()
-        steps, batch, _ = inputs.x.shape
-        self.layout = _lay_out(kernel, tuple(sizes.items()), steps, batch, parts, chunk, self.item)
+        states, parameters = (tuple([t.shape for t in tensors]) for tensors in (inputs.states, inputs.parameters))
+        self.layout = _lay_out(kernel, inputs.x.shape, states, parameters, parts, chunk)
+        self.item = kernel.item
         self.numbers: list[int] = []
         self.values: list[int] = []
         self.kept: list[Tensor] = []
@@ -276,13 +279,13 @@ class Frames:
 
     def put_parameters(self) -> None:
         """Set where parameters lie."""
-        tensors = [p.detach().contiguous() for p in self.inputs.parameters]
-        self.kept += tensors
-        parameters = self.kernel.plan.program.parameters
-        each = [
-            (t.data_ptr(), t.numel() // len(p.members) * self.item, (t.shape[1] if t.dim() == 2 else 1) * self.item)
-            for t, p in zip(tensors, parameters, strict=True)
-        ]
+        each = []
+        for whole, parameter in zip(self.inputs.parameters, self.kernel.plan.program.parameters, strict=True):
+            tensor = whole if whole.is_contiguous() else whole.contiguous()
+            self.kept.append(tensor)
+            shape = tensor.shape
+            line = (shape[1] if len(shape) == 2 else 1) * self.item
+            each.append((tensor.data_ptr(), shape[0] // len(parameter.members) * line, line))
         slots = self.kernel.slots
         for index, number, member, dimensions in self.kernel.members:
             base, size, line = each[number]
@@ -296,20 +299,15 @@ class Frames:
 
     def build(self) -> None:
         """Give every part a frame, with workspaces of its own."""
-        layout = self.layout
-        packed = allocate((layout.packed_bytes // self.item + LINE // self.item,), self.inputs.x)
-        work = allocate((layout.work_bytes // self.item + LINE // self.item,), self.inputs.x)
-        rows = np.zeros(layout.row_count, dtype=np.int64)
-        self.memory = (packed, work, rows)
-        parts, size = layout.frames.shape
-        self.flat = np.empty(HEADER + parts * size, dtype=np.int64)
-        self.flat[:HEADER] = (0, parts, 8 * size)
-        self.table = self.flat[HEADER:].reshape(parts, size)
-        self.table[:] = layout.frames
-        self.table += layout.in_packed * (-(-packed.data_ptr() // LINE) * LINE)
-        self.table += layout.in_work * (-(-work.data_ptr() // LINE) * LINE)
-        self.table += layout.in_rows * rows.ctypes.data
+        spare = self.layout.spare
+        self.arena = spare.pop() if spare else Arena(self.layout, self.inputs.x)
+        self.table = self.arena.table
         self.table[:, self.numbers] = self.values
+
+    def release(self) -> None:
+        """Leave the workspaces to the next run of these shapes, unless they are large."""
+        if self.arena.size <= SMALL:
+            self.layout.spare.append(self.arena)
 
     def set(self, name: str, value: int) -> None:
         """Change a slot in all frames."""
@@ -319,9 +317,34 @@ class Frames:
 
     def prepare(self) -> None:
         """Pack weights."""
-        self.kernel.prepare(self.flat.ctypes.data + 8 * HEADER)
+        self.kernel.prepare(self.arena.address + 8 * HEADER)
 
     def run(self, threads: int) -> None:
         """Run all parts."""
-        self.flat[0] = 0
-        llvm_threads.run(self.kernel.worker, self.flat.ctypes.data, threads)
+        self.arena.flat[0] = 0
+        llvm_threads.run(self.kernel.worker, self.arena.address, threads)
+
+
+class Arena:
+    """Hold frames and the workspaces that they point to.
+
+    A run that has one to itself need only set the addresses of its tensors. Slots that it does not set must be as in a
+    new one, so whoever sets a slot in one run sets it in all.
+    """
+
+    def __init__(self, layout: Layout, like: Tensor) -> None:
+        item = layout.item
+        packed = allocate((layout.packed_bytes // item + LINE // item,), like)
+        work = allocate((layout.work_bytes // item + LINE // item,), like)
+        rows = np.zeros(layout.row_count, dtype=np.int64)
+        self.memory = (packed, work, rows)
+        self.size = layout.packed_bytes + layout.work_bytes + rows.nbytes
+        parts, slots = layout.frames.shape
+        self.flat = np.empty(HEADER + parts * slots, dtype=np.int64)
+        self.flat[:HEADER] = (0, parts, 8 * slots)
+        self.address = self.flat.ctypes.data
+        self.table = self.flat[HEADER:].reshape(parts, slots)
+        self.table[:] = layout.frames
+        self.table += layout.in_packed * (-(-packed.data_ptr() // LINE) * LINE)
+        self.table += layout.in_work * (-(-work.data_ptr() // LINE) * LINE)
+        self.table += layout.in_rows * rows.ctypes.data

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from elman.autodiff.program import Program
-from elman.backends.inputs import Inputs
+from elman.backends.inputs import Inputs, sizes_of
 from elman.backends.reference_calls import Call, Calls, translate
-from elman.expr.graph import ROW
 
 NAME = "reference"
 
@@ -75,7 +74,7 @@ def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
 
     Only shapes are read, and they may be symbolic.
     """
-    nodes, sizes = program.graph.nodes, _sizes(program, inputs)
+    nodes, sizes = program.graph.nodes, sizes_of(program, inputs)
     return [(*inputs.x.shape[:2], *(sizes[name] for name in nodes[i].shape)) for i in program.saved]
 
 
@@ -196,25 +195,13 @@ def _fill(program: Program, calls: Calls, inputs: Inputs) -> list[Any]:
         values[part.slot] = (
             whole if part.last - part.first == part.members else whole[part.first * rows : part.last * rows]
         )
-    sizes = _sizes(program, inputs)
+    sizes = sizes_of(program, inputs)
     for slot, node in enumerate(graph.nodes):
         if node.op == "constant":
             values[slot] = x.new_full((), node.value)
         elif node.op == "size":
             values[slot] = x.new_full((), float(sizes[node.name]))
     return values
-
-
-def _sizes(program: Program, inputs: Inputs) -> dict[str, int]:
-    """Find the number of every symbolic size in the shapes of what a run reads."""
-    graph = program.graph
-    sizes = {ROW: 1, graph.nodes[graph.input].shape[0]: inputs.x.shape[-1]}
-    for name, state in zip(graph.states, inputs.states, strict=True):
-        sizes[graph.nodes[graph.leaves["state", name]].shape[0]] = state.shape[-1]
-    for parameter, whole in zip(program.parameters, inputs.parameters, strict=True):
-        rows = whole.shape[0] // len(parameter.members)
-        sizes.update(zip(parameter.shape, (rows, *whole.shape[1:]), strict=True))
-    return sizes
 
 
 def _own(value: Tensor, x: Tensor) -> Tensor:
