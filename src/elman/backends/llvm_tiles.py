@@ -14,7 +14,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from elman.backends.llvm_code import I32, Code, Module
+from elman.backends.llvm_code import I32, POINTER, VOID, Code, Module
 from elman.backends.llvm_plan import Group, Place, Term
 
 FEW_ROWS = 3
@@ -113,12 +113,12 @@ class _Tiles:
                 choice.add_case(code.number(n), block)
             for n, block in enumerate(cases, 1):
                 code.b.position_at_end(block)
-                self._emit_tile(n, width, top, first)
+                self._emit_tile(n, width, top, first, (tile, tiles))
                 code.b.branch(join)
             code.b.position_at_end(join)
             code.b.store(code.b.add(top, size), start)
 
-    def _emit_tile(self, count: int, width: int, top: Any, first: Any) -> None:
+    def _emit_tile(self, count: int, width: int, top: Any, first: Any, turn: tuple[Any, Any]) -> None:
         code = self.code
         places = [row(code, self.rows, code.b.add(top, code.number(r))) for r in range(count)]
         column = code.b.mul(first, code.number(self.step))
@@ -132,7 +132,7 @@ class _Tiles:
         for number, term in enumerate(self.group.chains[0][1]):
             vectors = [row_address(code, term.vector, t, b) for t, b in places]
             weights = self._weights(number, term, first)
-            accumulators = self._emit_products(term, width, vectors, weights, accumulators)
+            accumulators = self._emit_products(term, width, vectors, weights, accumulators, turn)
         for g, (_, _, result) in enumerate(self.group.chains):
             for r, (t, b) in enumerate(places):
                 start = code.address(row_address(code, result, t, b), column)
@@ -154,13 +154,21 @@ class _Tiles:
         per_vector = code.b.mul(term_steps(code, term), code.number(len(self.group.chains) * self.step))
         return code.address(code.pointer(f"w{self.group.number}.{number}"), code.b.mul(first, per_vector))
 
-    def _emit_products(self, term: Term, width: int, vectors: list[Any], weights: Any, start: list[Any]) -> list[Any]:
-        """Add a term's products to the accumulators: [chain][row][column]."""
+    def _emit_products(
+        self, term: Term, width: int, vectors: list[Any], weights: Any, start: list[Any], turn: tuple[Any, Any]
+    ) -> list[Any]:
+        """Add a term's products to the accumulators: [chain][row][column].
+
+        Each tile of a block of columns fetches its share of the next block's weights, which may come from far.
+        """
         code, m = self.code, self.module
         chains, count = len(self.group.chains), len(vectors)
         stop = term_steps(code, term)
         panel = code.b.mul(stop, code.number(chains * self.step))
         panels = [code.address(weights, code.b.mul(panel, code.number(c))) for c in range(width)]
+        share = code.b.udiv(code.number(chains * width * self.step), turn[1])
+        ahead = code.address(weights, code.b.mul(panel, code.number(width)))
+        ahead = code.address(ahead, code.b.mul(code.b.mul(turn[0], stop), share))
         head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
         before = code.b.block
         code.b.branch(head)
@@ -178,6 +186,9 @@ class _Tiles:
             for g in range(chains)
             for panel in panels
         ]
+        fetch = m.intrinsic("llvm.prefetch.p0", VOID, POINTER, I32, I32, I32)
+        kind = [ir.Constant(I32, c) for c in (0, 2, 1)]  # to read, into the second cache, data
+        code.b.call(fetch, [code.address(ahead, code.b.mul(k, share)), *kind])
         offset = code.b.mul(k, code.number(m.size))
         new: list[Any] = [None] * len(held)
         for r, vector in enumerate(vectors):
