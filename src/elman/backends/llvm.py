@@ -20,7 +20,7 @@ from elman.expr.graph import ROW
 
 NAME = "llvm"
 LEAST_WORK = 5_000_000  # multiplications that are worth a second thread
-MIRROR_ROWS = 1024  # rows of adjoints that are held for the products behind the loop
+MIRROR_ROWS = 4096  # rows of adjoints that are held for the products behind the loop; fewer make small products
 
 
 def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:  # noqa: ARG001
