@@ -20,7 +20,7 @@ from elman.expr.graph import ROW
 
 NAME = "llvm"
 LEAST_WORK = 5_000_000  # multiplications that are worth a second thread
-MIRROR_ROWS = 4096  # rows of adjoints that are held for the products behind the loop; fewer make small products
+MIRROR_BYTES = 1 << 22  # of adjoints that are held for the products behind the loop: more leave the caches
 
 
 def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:  # noqa: ARG001
@@ -92,9 +92,11 @@ def run_mirror(
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     """Run the mirror of a program; see :func:`elman.backends.reference.run_mirror`."""
     kernel = find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, inputs.x.dtype)
+    sizes = sizes_of(program, inputs)
     steps, batch = inputs.x.shape[:2]
     parts = _parts(program, inputs)
-    window = max(1, min(steps, MIRROR_ROWS // batch))
+    widths = (sizes[kernel.plan.axis(i)] for i in kernel.plan.kept)
+    window = max(1, min(steps, MIRROR_BYTES // (batch * sum(widths) * kernel.item)))
     frames = Frames(kernel, inputs, parts, window)
     d_x = None
     if needs_input:

@@ -22,7 +22,7 @@ from elman.expr.graph import ROW
 
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 CHUNK_BYTES = 1 << 18  # what a part may hold for the rows of a chunk: it should stay in the second cache
-BLOCK_VECTORS = 8
+BLOCK_VECTORS = 16
 LINE = 64  # bytes of a cache line; every workspace begins at one
 
 
