@@ -75,7 +75,7 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     frames.put("last", 1)
     frames.put_parameters()
     frames.build()
-    frames.prepare()
+    frames.prepare(parts)
     frames.run(parts)
     frames.release()
     return output, final, saved
@@ -124,7 +124,7 @@ def run_mirror(
     gradients.put_places(frames)
     frames.put_parameters()
     frames.build()
-    frames.prepare()
+    frames.prepare(parts)
     done = 0
     while done < steps:
         count = min(window, steps - done)

@@ -1,14 +1,17 @@
 """Emit a whole kernel: what is done once, and the walk over time that runs the passes.
 
-A kernel has three functions:
+A kernel has three functions for callers:
 
+``pack(frames)``
+    packs weights;
 ``prepare(frame)``
-    packs weights, copies parameter vectors, computes what follows parameters alone;
-``part(frame)``
-    runs all time steps of a call for the rows of one part, those from ``b0`` to ``b1``;
+    copies parameter vectors and computes what follows parameters alone;
 ``worker(frames)``
-    draws the numbers of parts from a counter until none is left, and runs them. ``frames`` begins with the counter, the
-    number of parts, and the bytes of a frame; the frames follow.
+    runs all time steps of a call.
+
+The first and the last divide their work into as many parts as there are frames: columns of weights, and rows from
+``b0`` to ``b1``. They draw the numbers of parts from a counter until none is left, so that any number of threads may
+call them at once. ``frames`` begins with the counter, the number of parts, and the bytes of a frame.
 
 States are held twice, ``cur`` before a step and ``next`` after it, and change places from step to step. Both begin as
 the initial state, so that an example that has not begun, or that has ended, needs no attention: the state after its
@@ -33,7 +36,7 @@ HEADER = 3  # slots in front of the first frame
 def slot_numbers(plan: Plan) -> dict[str, int]:
     """Number the slots of a frame."""
     names = ["b0", "b1", "t", "delta", "count", "chunk", "T", "first", "last", "lengths", "block", "back", "firsts"]
-    names += ["row0", "rows.step", "rows.chunk"]
+    names += ["row0", "rows.step", "rows.chunk", "part", "parts"]
     names += [f"{letter}.{axis}" for axis in plan.axes for letter in "nv"]
     places = {p.name for p in plan.places} | {p.first for p in plan.places if p.first}
     for k in range(len(plan.schedule.carries)):
@@ -51,9 +54,9 @@ def emit_kernel(plan: Plan, target: Target, dtype: str) -> str:
     """Emit a plan's kernel as textual IR."""
     module = Module(target, dtype, slot_numbers(plan))
     driver = _Driver(module, plan)
+    driver.emit_pack()
     driver.emit_prepare()
     driver.emit_part()
-    driver.emit_worker()
     return str(module.ir)
 
 
@@ -72,11 +75,15 @@ class _Driver:
 
     # Once.
 
+    def emit_pack(self) -> None:
+        write = emit_packing(self.module, self.plan)
+        code = self.module.function("pack_part", 0)
+        write(code)
+        self._emit_drawing("pack", code.finish())
+
     def emit_prepare(self) -> None:
         module, plan = self.module, self.plan
-        pack = emit_packing(module, plan)
         code = module.function("prepare", 0, internal=False)
-        pack(code)
         for index in plan.statics:
             if plan.nodes[index].op == "parameter":
                 self._copy_row(code, plan.axis(index), code.pointer(f"p{index}"), code.pointer(f"static{index}.p"))
@@ -130,7 +137,7 @@ class _Driver:
     # The walk over time.
 
     def emit_part(self) -> None:
-        code = self.module.function("part", 0, internal=False)
+        code = self.module.function("part", 0)
         self.code = code
         with code.when(code.b.icmp_signed("!=", code.slot("first"), code.number(0))):
             self._begin()
@@ -150,7 +157,7 @@ class _Driver:
         code.b.position_at_end(done)
         with code.when(code.b.icmp_signed("!=", code.slot("last"), code.number(0))):
             self._end()
-        code.finish()
+        self._emit_drawing("worker", code.finish())
 
     def _emit_chunk(self, steps: Any) -> None:
         code = self.code
@@ -240,9 +247,9 @@ class _Driver:
 
     # Sharing work.
 
-    def emit_worker(self) -> None:
-        part = self.code.function
-        function = ir.Function(self.module.ir, ir.FunctionType(VOID, [POINTER]), "worker")
+    def _emit_drawing(self, name: str, part: ir.Function) -> None:
+        """Emit a function that draws frames until none is left."""
+        function = ir.Function(self.module.ir, ir.FunctionType(VOID, [POINTER]), name)
         for attribute in FUNCTION_ATTRIBUTES:
             function.attributes.add(attribute)
         entry, draw, work, done = (function.append_basic_block(n) for n in ("entry", "draw", "work", "done"))

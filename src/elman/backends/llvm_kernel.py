@@ -38,8 +38,13 @@ class Kernel:
 
     @cached_property
     def prepare(self) -> "ctypes._FuncPointer":
-        """Give the function that packs weights, as a callable of a frame's address."""
+        """Give the function that computes what follows parameters alone, as a callable of a frame's address."""
         return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("prepare"))
+
+    @cached_property
+    def pack(self) -> int:
+        """Give the address of the function that packs weights."""
+        return self.library.address("pack")
 
     @cached_property
     def worker(self) -> int:
@@ -161,6 +166,8 @@ class Layout:
             first = self.bounds[part]
             self._put("b0", first, part)
             self._put("b1", self.bounds[part + 1], part)
+            self._put("part", part, part)
+            self._put("parts", parts, part)
             for k, leaf in enumerate(plan.schedule.carries):
                 row = self.padded(plan.axis(leaf)) * self.item
                 for name, place in ((f"buffer0{k}", f"cur{k}"), (f"buffer1{k}", f"next{k}")):
@@ -315,8 +322,10 @@ class Frames:
         if number is not None:
             self.table[:, number] = value
 
-    def prepare(self) -> None:
-        """Pack weights."""
+    def prepare(self, threads: int) -> None:
+        """Pack weights, and compute what follows parameters alone."""
+        self.arena.flat[0] = 0
+        llvm_threads.run(self.kernel.pack, self.arena.address, threads if self.layout.packed_bytes > SMALL else 1)
         self.kernel.prepare(self.arena.address + 8 * HEADER)
 
     def run(self, threads: int) -> None:

@@ -2,7 +2,7 @@
 
 A training update needs the same large workspaces as the one before it. Fresh from the system every page of them would
 be a fault, which costs as much as filling it, so blocks go round: one that is no longer used waits for the next run.
-As many bytes wait as were ever in use at once and are not now.
+No more bytes wait than were ever in use at once.
 """
 
 import mmap
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+MOST_WASTE = 4  # a block may be so many times as large as what it is lent for
 SMALL = 1 << 20  # bytes; below, the system's allocator keeps memory by itself
 TYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
@@ -35,7 +36,7 @@ class Pool:
     def lend(self, size: int) -> mmap.mmap:
         """Give a block of at least `size` bytes, and not much more."""
         with self.lock:
-            fits = [b for b in self.free if size <= len(b) <= 2 * size]
+            fits = [b for b in self.free if size <= len(b) <= MOST_WASTE * size]
             block = min(fits, key=len, default=None)
             if block is not None:
                 self.free.remove(block)
@@ -53,7 +54,7 @@ class Pool:
 
     def _trim(self) -> None:
         waiting = sum(map(len, self.free))
-        while self.free and self.used + waiting > self.peak:
+        while waiting > self.peak:
             waiting -= len(self.free.pop(0))
 
 

@@ -15,7 +15,7 @@ from elman.backends.llvm_tiles import term_steps
 
 
 def emit_packing(module: Module, plan: Plan) -> Callable[[Code], None]:
-    """Emit the functions that pack weights; return what writes the calls into another function."""
+    """Emit the functions that pack weights; return what writes the calls for one part of them into another function."""
     by_rows, by_columns = _emit_pack_rows(module), _emit_pack_columns(module)
 
     def write(code: Code) -> None:
@@ -38,16 +38,18 @@ def _write_pack(
     base, source = code.pointer(f"w{group.number}.{number}"), code.pointer(f"m{term.matrices[0]}.p")
     line, columns = code.slot(f"m{term.matrices[0]}.l"), code.slot(f"n.{axis}")
     integers = [code.b.ptrtoint(p, I64) for p in (code.address(base, code.number(g * step)), source)]
-    code.call(pack, integers[0], code.number(chains * step), integers[1], line, columns, stop, count)
+    part, parts = code.slot("part"), code.slot("parts")
+    first, last = (code.b.udiv(code.b.mul(count, n), parts) for n in (part, code.b.add(part, code.number(1))))
+    code.call(pack, integers[0], code.number(chains * step), integers[1], line, columns, stop, first, last)
 
 
 def _emit_pack_rows(module: Module) -> ir.Function:
     """Emit packing of a matrix by rows: whole squares are transposed in registers, edges go one by one."""
-    code = module.function("pack_rows", 7)
-    target, jump, source, line, columns, stop, count = code.args
+    code = module.function("pack_rows", 8)
+    target, jump, source, line, columns, stop, start, end = code.args
     target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
     lanes, size = module.lanes, module.size
-    with code.loop(code.number(0), count) as vector:
+    with code.loop(start, end) as vector:
         column = code.b.mul(vector, code.number(lanes))
         left = code.smaller(code.b.sub(columns, column), code.number(lanes))
         is_whole = code.b.icmp_signed("==", left, code.number(lanes))
@@ -95,11 +97,11 @@ def _transpose(code: Code, rows: list[Any]) -> list[Any]:
 
 def _emit_pack_columns(module: Module) -> ir.Function:
     """Emit packing of a matrix by columns: its rows are cut into vectors."""
-    code = module.function("pack_columns", 7)
-    target, jump, source, line, columns, stop, count = code.args
+    code = module.function("pack_columns", 8)
+    target, jump, source, line, columns, stop, start, end = code.args
     target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
     panel = code.b.mul(stop, jump)
-    with code.loop(code.number(0), stop) as k, code.loop(code.number(0), count) as vector:
+    with code.loop(code.number(0), stop) as k, code.loop(start, end) as vector:
         column = code.b.mul(vector, code.number(module.lanes))
         begin = code.b.add(code.b.mul(k, line), code.b.mul(column, code.number(module.size)))
         value = code.load_part(code.address(source, begin), code.b.sub(columns, column))
