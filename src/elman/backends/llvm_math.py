@@ -182,8 +182,7 @@ class VectorMath:
         x = self._at_most(
             b, self._at_least(b, x, -(f.bias + f.mantissa + 2) * math.log(2)), (f.bias + 1.5) * math.log(2)
         )
-        n, bits, r = self._reduce(b, x, 2 * f.bias, f.ln2)
-        p = self._expm1(b, r)
+        n, bits, p = self._reduce(b, x, 1, 2 * f.bias, f.ln2)
         if self._avx512:
             return self._avx512_call(b, "mask.scalef", [b.fadd(p, self.constant(1.0)), n, x])
         # 2^n itself may lie outside the format where the result does not, so it is applied in two halves.
@@ -192,14 +191,13 @@ class VectorMath:
         return b.fmul(self._multiply_add(b, first, p, first), second)
 
     def _sigmoid(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-        f = self._format
+        f, one = self._format, self.constant(1.0)
         # At e^40, 1 + e^-x is 1 in both formats.
-        _, bits, r = self._reduce(b, b.fneg(self._at_most(b, x, 40.0)), f.bias, f.ln2)
+        _, bits, p = self._reduce(b, self._at_most(b, x, 40.0), -1, f.bias, f.ln2)
         power = self._power(b, bits)
-        one = self.constant(1.0)
         # The smaller of 1 and 2^n goes to 2^n p, so that only the last sum is rounded at the size of the whole.
         larger, smaller = (b.select(b.fcmp_ordered(sign, power, one), power, one) for sign in "><")
-        y = self._inverse(b, b.fadd(larger, self._multiply_add(b, power, self._expm1(b, r), smaller)))
+        y = self._inverse(b, b.fadd(larger, self._multiply_add(b, b.fneg(power), p, smaller)))
         # Here 2^n leaves the format, and the result has left the normal numbers.
         vanishes = b.fcmp_ordered("<", x, self.constant(-(f.bias + 0.49) * math.log(2)))
         return b.select(vanishes, self.constant(0.0), y)
@@ -207,30 +205,32 @@ class VectorMath:
     def _tanh(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         # tanh 20 rounds to 1 in both formats.
         size = self._at_most(b, self._intrinsic(b, "llvm.fabs", x), 20.0)
-        # Where n is large e^x is small beside 1, so ln 2 in one part is enough; for n = −1 and −2 its product is exact.
-        _, bits, r = self._reduce(b, b.fmul(size, self.constant(-2.0)), self._format.bias, (math.log(2),))
-        power = self._power(b, bits)
-        y = self._fraction(b, power, b.fmul(power, self._expm1(b, r)))
+        # Where n is large e^−2x is small beside 1, so ln 2 in one part is enough; with n = −1 its product is exact.
+        _, bits, p = self._reduce(b, size, -2, self._format.bias + 1, (math.log(2),))
+        y = self._fraction(b, self._power(b, bits), p)
         return self._intrinsic(b, "llvm.copysign", y, x)
 
-    def _fraction(self, b: ir.IRBuilder, power: ir.Value, rest: ir.Value) -> ir.Value:
-        """Emit (1 − power − rest) / (1 + power + rest) for a power of two in (0, 1] and a denominator in [1, 2].
+    def _fraction(self, b: ir.IRBuilder, double: ir.Value, p: ir.Value) -> ir.Value:
+        """Emit (1 − 2^n + 2^(n+1) p) / (1 + 2^n − 2^(n+1) p) from 2^(n+1) and p, for a denominator in [1, 2].
 
         Rounding numerator and denominator would put the result off by up to 2.4 units, so the quotient is corrected by
         what it leaves of the numbers that were not rounded.
         """
-        one = self.constant(1.0)
-        above, below = b.fsub(one, power), b.fadd(one, power)
-        numerator = b.fsub(above, rest)
-        inverse = self._inverse(b, b.fadd(below, rest))
+        one, half = self.constant(1.0), self.constant(0.5)
+        above = self._multiply_add(b, double, b.fneg(half), one)
+        below = self._multiply_add(b, double, half, one)
+        # The product with a power of two is exact, so that these say the same as sums with `rest`, and sooner.
+        numerator = self._multiply_add(b, double, p, above)
+        inverse = self._estimate(b, self._multiply_add(b, b.fneg(double), p, below))
+        rest = b.fmul(double, p)
         y = b.fmul(numerator, inverse)
         if self._fused:
-            error = b.fsub(self._multiply_add(b, b.fneg(below), y, above), rest)
+            error = b.fadd(self._multiply_add(b, b.fneg(below), y, above), rest)
         else:
             # Each difference is exact, because y lies between the numerator and its half.
-            error = b.fsub(b.fsub(numerator, y), b.fmul(y, power))
-            error = b.fadd(error, b.fsub(b.fsub(above, numerator), rest))
-        error = self._multiply_add(b, b.fneg(rest), y, error)
+            error = b.fsub(b.fsub(numerator, y), b.fmul(b.fmul(y, half), double))
+            error = b.fadd(error, b.fadd(b.fsub(above, numerator), rest))
+        error = self._multiply_add(b, rest, y, error)
         return self._multiply_add(b, error, inverse, y)
 
     def _log(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
@@ -261,18 +261,29 @@ class VectorMath:
         return b.select(b.fcmp_unordered("uno", x, x), x, larger)
 
     def _reduce(
-        self, b: ir.IRBuilder, x: ir.Value, bias: int, ln2: tuple[float, ...]
+        self, b: ir.IRBuilder, x: ir.Value, factor: int, bias: int, ln2: tuple[float, ...]
     ) -> tuple[ir.Value, ir.Value, ir.Value]:
-        """Split x = n ln 2 + r. The second result has n + bias in its low bits, below the mantissa's first bit."""
+        """Split e^(factor x) into 2^n (1 + factor p) for a power of two with a sign, which costs no rounding.
+
+        Args:
+            b: where to emit.
+            x: the argument.
+            factor: ±1 or ±2.
+            bias: what to add to n.
+            ln2: ln 2 as a sum, the largest part first.
+
+        Returns:
+            n, integers whose low bits are n + bias, and p.
+        """
         shift = self.constant(1.5 * 2.0**self._format.mantissa + bias)
-        shifted = self._multiply_add(b, x, self.constant(1 / math.log(2)), shift)
+        shifted = self._multiply_add(b, x, self.constant(factor / math.log(2)), shift)
         n = b.fsub(shifted, shift)
         for part in ln2:
-            x = self._multiply_add(b, n, self.constant(-part), x)
-        return n, b.bitcast(shifted, self._integers), x
-
-    def _expm1(self, b: ir.IRBuilder, r: ir.Value) -> ir.Value:
-        return self._multiply_add(b, b.fmul(r, r), self._polynomial(b, r, self._format.expm1), r)
+            x = self._multiply_add(b, n, self.constant(-part / factor), x)
+        scaled = tuple(c * factor ** (k + 1) for k, c in enumerate(self._format.expm1))
+        square = b.fmul(x, x)
+        p = self._multiply_add(b, square, self._polynomial(b, x, square, scaled), x)
+        return n, b.bitcast(shifted, self._integers), p
 
     def _power(self, b: ir.IRBuilder, biased: ir.Value) -> ir.Value:
         """Make 2^n of integers whose low bits are n + bias: what lies above is shifted out."""
@@ -297,7 +308,7 @@ class VectorMath:
         s = b.fdiv(f, b.fadd(f, self.constant(2.0)))
         z = b.fmul(s, s)
         half_square = b.fmul(b.fmul(f, self.constant(0.5)), f)
-        inner = b.fadd(half_square, b.fmul(z, self._polynomial(b, z, self._format.log)))
+        inner = b.fadd(half_square, b.fmul(z, self._polynomial(b, z, b.fmul(z, z), self._format.log)))
         small = self._multiply_add(b, s, inner, self._multiply_add(b, k, self.constant(low), correction))
         return self._multiply_add(b, k, self.constant(high), b.fsub(f, b.fsub(half_square, small)))
 
@@ -311,15 +322,14 @@ class VectorMath:
         return b.select(inside, y, elsewhere)
 
     def _inverse(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-        """Emit 1 / x to within a unit, for x whose inverse is normal."""
-        one = self.constant(1.0)
-        if not self._avx512:
-            return b.fdiv(one, x)
-        y = self._avx512_call(b, "rcp14", [x, x])
-        # 14 bits are right at first, and every step of Newton's doubles them.
-        for _ in range({"f32": 1, "f64": 2}[self._format.name]):
-            y = self._multiply_add(b, self._multiply_add(b, b.fneg(x), y, one), y, y)
-        return y
+        """Emit 1 / x."""
+        return b.fdiv(self.constant(1.0), x)
+
+    def _estimate(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+        """Emit 1 / x, perhaps to 14 bits only."""
+        if self._avx512 and self._format.name == "f32":
+            return self._avx512_call(b, "rcp14", [x, x])
+        return b.fdiv(self.constant(1.0), x)
 
     def _avx512_call(self, b: ir.IRBuilder, name: str, arguments: list[ir.Value]) -> ir.Value:
         """Call an instruction of AVX-512 with all its lanes switched on."""
@@ -331,10 +341,13 @@ class VectorMath:
             arguments.append(as_the_processor_rounds)
         return b.call(self._declare(f"llvm.x86.avx512.{name}.{suffix}.{width}", [a.type for a in arguments]), arguments)
 
-    def _polynomial(self, b: ir.IRBuilder, x: ir.Value, coefficients: tuple[float, ...]) -> ir.Value:
-        value = self.constant(coefficients[-1])
-        for coefficient in reversed(coefficients[:-1]):
-            value = self._multiply_add(b, value, x, self.constant(coefficient))
+    def _polynomial(self, b: ir.IRBuilder, x: ir.Value, square: ir.Value, coefficients: tuple[float, ...]) -> ir.Value:
+        """Emit Horner's scheme in the square over pairs of terms: no more work than in x, and half as long a chain."""
+        terms = [self.constant(c) for c in coefficients]
+        pairs = [self._multiply_add(b, odd, x, even) for even, odd in zip(terms[::2], terms[1::2], strict=False)]
+        value, *rest = reversed(pairs + terms[2 * len(pairs) :])
+        for pair in rest:
+            value = self._multiply_add(b, value, square, pair)
         return value
 
     def _multiply_add(self, b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
