@@ -4,9 +4,9 @@ Each function reduces its argument, evaluates one polynomial and puts the result
 
 *The exponential.* x = n ln 2 + r with n whole and |r| ≤ ln 2 / 2, so that e^x = 2^n + 2^n p, where p = e^r − 1. Adding
 a large constant, whose low bits count in whole units, rounds x / ln 2 to n and leaves n in the bits of the sum, from
-where a shift makes 2^n. Products with 2^n are exact, so 1/(1 + e^−x) and (1 − e^−2x)/(1 + e^−2x) are formed from 2^n
-and 2^n p: what e^x would lose by being rounded is not lost. For n = 0 the second is −p/(2 + p), which keeps the
-relative accuracy of p near 0.
+where a shift makes 2^n. With e^−2x so written, tanh x = (1 − 2^n − 2^n p)/(1 + 2^n + 2^n p); for n = 0 that is
+−p/(2 + p), which keeps the relative accuracy of p near 0. This quotient and the sigmoid's 1/(1 + e^−x) end with a step
+of Newton's that reads the terms of the denominator and not their rounded sum.
 
 *The logarithm* (fdlibm, e_log.c and s_log1p.c, 1993). x = 2^k m with m in [√½, √2), f = m − 1, s = f/(2 + f), and
 log m = f − s(f − R) with R = s² L(s²). For log1p, x is 1 + x rounded, and what that rounding lost is added as lost/x.
@@ -191,16 +191,27 @@ class VectorMath:
         return b.fmul(self._multiply_add(b, first, p, first), second)
 
     def _sigmoid(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-        f, one = self._format, self.constant(1.0)
+        f = self._format
         # At e^40, 1 + e^-x is 1 in both formats.
         _, bits, p = self._reduce(b, self._at_most(b, x, 40.0), -1, f.bias, f.ln2)
         power = self._power(b, bits)
-        # The smaller of 1 and 2^n goes to 2^n p, so that only the last sum is rounded at the size of the whole.
-        larger, smaller = (b.select(b.fcmp_ordered(sign, power, one), power, one) for sign in "><")
-        y = self._inverse(b, b.fadd(larger, self._multiply_add(b, b.fneg(power), p, smaller)))
+        y = self._inverse_of_one_plus(b, power, p)
         # Here 2^n leaves the format, and the result has left the normal numbers.
         vanishes = b.fcmp_ordered("<", x, self.constant(-(f.bias + 0.49) * math.log(2)))
         return b.select(vanishes, self.constant(0.0), y)
+
+    def _inverse_of_one_plus(self, b: ir.IRBuilder, power: ir.Value, p: ir.Value) -> ir.Value:
+        """Emit 1 / (1 + 2^n − 2^n p) from 2^n and p."""
+        one, negative = self.constant(1.0), b.fneg(power)
+        if not self._fused:
+            # The smaller of 1 and 2^n goes to 2^n p, so that only the last sum is rounded at the size of the whole.
+            larger, smaller = (b.select(b.fcmp_ordered(sign, power, one), power, one) for sign in "><")
+            return b.fdiv(one, b.fadd(larger, self._multiply_add(b, negative, p, smaller)))
+        exponential = self._multiply_add(b, negative, p, power)
+        y = self._estimate(b, b.fadd(one, exponential))
+        # 1 − (1 + e^−x) y, without the sum.
+        error = b.fsub(self._multiply_add(b, b.fneg(exponential), y, one), y)
+        return self._multiply_add(b, error, y, y)
 
     def _tanh(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         # tanh 20 rounds to 1 in both formats.
@@ -217,7 +228,7 @@ class VectorMath:
         what it leaves of the numbers that were not rounded.
         """
         one, half = self.constant(1.0), self.constant(0.5)
-        above = self._multiply_add(b, double, b.fneg(half), one)
+        above = self._multiply_add(b, double, self.constant(-0.5), one)
         below = self._multiply_add(b, double, half, one)
         # The product with a power of two is exact, so that these say the same as sums with `rest`, and sooner.
         numerator = self._multiply_add(b, double, p, above)
@@ -251,7 +262,7 @@ class VectorMath:
         k, m = self._split(b, u)
         unscaled = b.fcmp_ordered("==", k, zero)
         f = b.select(unscaled, x, b.fsub(m, one))
-        correction = b.select(unscaled, zero, b.fdiv(lost, u))
+        correction = b.select(unscaled, zero, b.fmul(lost, self._estimate(b, u)))
         y = self._at_the_ends(b, u, self._log_of(b, k, f, correction))
         return b.select(b.fcmp_ordered("==", x, zero), x, y)
 
@@ -320,10 +331,6 @@ class VectorMath:
         elsewhere = b.select(b.fcmp_ordered("<=", x, zero), below, x)
         inside = b.and_(b.fcmp_ordered(">", x, zero), b.fcmp_ordered("<", x, infinity))
         return b.select(inside, y, elsewhere)
-
-    def _inverse(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-        """Emit 1 / x."""
-        return b.fdiv(self.constant(1.0), x)
 
     def _estimate(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         """Emit 1 / x, perhaps to 14 bits only."""
