@@ -122,23 +122,21 @@ def compiled(function: str, dtype: str, target: str, lanes: int | None = None) -
 
 
 def distance(y: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Measure |y − true| in units in the last place of y's format; 0 where both are the same infinity or NaN.
+    """Measure |y − true| in units in the last place of y's format, infinite where one of them alone is NaN.
 
-    Below the smallest normal number the unit is half that number, so that one bound serves both.
+    Below the smallest normal number the unit is half that number, so that one bound serves both. Infinity lies a unit
+    beyond the largest number.
     """
     info = np.finfo(y.dtype)
-    with np.errstate(all="ignore"):
+    with np.errstate(invalid="ignore"):
         wide = y.astype(true.dtype)
-        exponent = np.frexp(np.abs(true))[1] - 1
-        unit = np.ldexp(np.ones_like(true), exponent - info.nmant)
-        unit = np.where(np.abs(true) < info.tiny, info.tiny / 2, unit)
-        apart = np.abs(wide - true) / unit
-        # A result that rounds to infinity is a unit from the largest number, as infinity is.
-        over = np.ldexp(true.dtype.type(1), int(info.maxexp))
-        limited = np.abs(np.clip(wide, -over, over) - np.clip(true, -over, over)) / unit
-    apart = np.where(np.isinf(wide) & (np.abs(true) > info.max), 0, np.where(np.isinf(wide), limited, apart))
-    apart = np.where((wide == true) | (np.isnan(wide) & np.isnan(true)), 0, apart)
-    return np.where(np.isnan(apart), np.inf, apart)
+    apart = np.where((wide == true) | (np.isnan(wide) & np.isnan(true)), 0, np.inf)
+    counted = (apart > 0) & ~(np.isnan(wide) | np.isnan(true))
+    infinity = np.ldexp(true.dtype.type(1), int(info.maxexp))
+    a, b = (np.clip(side[counted], -infinity, infinity) for side in (wide, true))
+    unit = np.ldexp(np.ones_like(b), np.frexp(b)[1] - 1 - info.nmant)
+    apart[counted] = np.minimum(np.abs(a - b) / np.where(np.abs(b) < info.tiny, info.tiny / 2, unit), 2**62)
+    return apart
 
 
 def truth(function: str, x: np.ndarray) -> np.ndarray:
