@@ -35,7 +35,7 @@ REDUCTIONS = frozenset({"product", "product_t", "sum"})
 # Cheaper to compute again from values at hand than to write and read once for every time step.
 CHEAP = frozenset({"add", "sub", "mul", "neg", "select", "less", "less_equal", "equal", "maximum"})
 
-# Programs by their texts, so that one that is read again is the one that is there.
+# Programs by their texts: where two cells say the same, or one is read again, the program that is there serves.
 _written: WeakValueDictionary[str, "Program"] = WeakValueDictionary()
 
 
@@ -168,8 +168,7 @@ def _derive(cell: Cell, bias: bool, noise: Noise) -> Program:
     step = noisy if bias else without(noisy, biases)
     parameters = tuple(p for p in cell.parameters if bias or p.role != "bias")
     program = plan(cell, bias, noise, reorder(lower(adjoint(step), Simplifier())), parameters)
-    _written.setdefault(program.text, program)
-    return program
+    return _written.setdefault(program.text, program)
 
 
 def plan(cell: Cell, bias: bool, noise: Noise, joint: Graph, parameters: tuple[Parameter, ...]) -> Program:

@@ -31,7 +31,7 @@ Everything else is a row of :data:`elman.expr.primitives.PRIMITIVES`, applied el
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -77,10 +77,25 @@ class Graph:
 
     The graph of a cell has one output a state, in the order of the states; the joint graph of a program has
     ``d_…`` outputs beside them.
+
+    Attributes:
+        nodes: every node reads earlier ones.
+        outputs: pairs of a name and a node's index.
+        sides: names of the side inputs, in order.
+        states: names of the states, in order.
+        parameters: names of the parameters, in the order in which the equations first name them.
     """
 
     nodes: tuple[Node, ...]
     outputs: tuple[tuple[str, int], ...]
+    # Plain fields, found once: a layer asks for them at every call, and torch.compile would guard every node.
+    sides: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    states: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    parameters: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, op in (("sides", "side"), ("states", "state"), ("parameters", "parameter")):
+            object.__setattr__(self, name, tuple(node.name for node in self.nodes if node.op == op))
 
     @cached_property
     def leaves(self) -> dict[tuple[str, str], int]:
@@ -96,21 +111,6 @@ class Graph:
     def input(self) -> int:
         """Find the input's index."""
         return next(i for i, node in enumerate(self.nodes) if node.op == "input")
-
-    @property
-    def sides(self) -> tuple[str, ...]:
-        """List the side inputs in order."""
-        return tuple(node.name for node in self.nodes if node.op == "side")
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """List the states in order."""
-        return tuple(node.name for node in self.nodes if node.op == "state")
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """List the parameters in the order in which the equations first name them."""
-        return tuple(node.name for node in self.nodes if node.op == "parameter")
 
     def ancestors(self, roots: Iterable[int], stop: Iterable[int] = ()) -> set[int]:
         """Collect every node that the roots read, the roots included; do not look behind `stop`."""

@@ -28,6 +28,8 @@ SCHEMAS = {
     ),
 }
 
+_PLAIN = {Tensor, nn.Parameter}
+
 Forward = tuple[Tensor, list[Tensor], list[Tensor]]
 Mirror = tuple[Tensor, list[Tensor], list[Tensor]]
 
@@ -79,7 +81,7 @@ def _flatten(arguments: Sequence[Any], options: tuple[str, str, bool, int]) -> t
     return how, [x, *states, *parameters, *sides, *([] if lengths is None else [lengths])]
 
 
-def are_plain(tensors: Sequence[Tensor | None]) -> bool:
+def are_plain(tensors: Sequence[Tensor]) -> bool:
     """Tell whether a run on these tensors is a run and nothing else: torch neither traces, nor fakes, nor compiles."""
     return (
         not torch.compiler.is_compiling()
@@ -87,9 +89,6 @@ def are_plain(tensors: Sequence[Tensor | None]) -> bool:
         and torch._C._get_tracing_state() is None
         and all(type(t) in _PLAIN for t in tensors)
     )
-
-
-_PLAIN = {Tensor, nn.Parameter, type(None)}
 
 
 def forward(
