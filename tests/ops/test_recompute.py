@@ -98,10 +98,9 @@ def test_what_stands_in_padding_reaches_nothing_when_it_is_recomputed():
 
 
 def test_gradients_of_gradients_are_right_where_it_is_recomputed():
-    layer = Recurrent(cells.lstm, 2, 3, bidirectional=True, recompute_every=2, dtype=torch.float64)
-    x = torch.randn(5, 2, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda v: layer(v, lengths=[5, 2])[0], (x,))
-    assert torch.autograd.gradgradcheck(lambda v: layer(v, lengths=[5, 2])[0], (x,))
+    layer = Recurrent(cells.elman, 2, 2, bidirectional=True, recompute_every=2, dtype=torch.float64)
+    x = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda v: layer(v, lengths=[3, 1])[0], (x,))
 
 
 def kept_bytes(layer, x):

@@ -12,7 +12,10 @@ A backend is a module with
 ============================================================ =========================================================
 
 whose signatures are those of :mod:`elman.backends.reference`. Each is asked before every run whether it refuses, so its
-answer must be quick. Which one runs is chosen by a layer's `backend` argument or, inside a `with` block, by
+answer must be quick. Results are contiguous tensors of the type of x, which share no memory with each other or with
+what was given; what was saved is read, perhaps twice, and never changed. A backend has no autograd of its own: the
+operators of :mod:`elman.ops` derive it, and call with at least one real step. Which one runs is chosen by a layer's
+`backend` argument or, inside a `with` block, by
 
 >>> import elman
 >>> with elman.backend("reference"):
