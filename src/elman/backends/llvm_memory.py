@@ -59,7 +59,9 @@ class Pool:
 
 
 def _map(size: int) -> mmap.mmap:
-    block = mmap.mmap(-1, size)
+    # What Python shares by default, a forked child would write into as well.
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    block = mmap.mmap(-1, size, **private)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         block.madvise(mmap.MADV_HUGEPAGE)
     return block
