@@ -1,0 +1,180 @@
+"""The same numbers, bit for bit, whatever runs beside them: batches, threads, padding, streams, training."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from elman import cells
+from elman.backends import llvm_kernel
+from elman.testing import random_cell
+from kernels import Given, build, compute, draw, evaluate
+from tolerances import assert_identical
+
+ZOO = [cells.find(name) for name in cells.names()]
+SOME = [cells.lstm, cells.gru_reset_before, cells.lstm_layer_norm, cells.cfc]
+
+every_cell = pytest.mark.parametrize("chosen", ZOO, ids=lambda c: c.name)
+some_cells = pytest.mark.parametrize("chosen", SOME, ids=lambda c: c.name)
+every_type = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Let a test set torch's threads."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def only(given, examples):
+    """Take some examples of a time-major batch."""
+    sides = {name: side[:, examples] for name, side in given.sides.items()}
+    lengths = None if given.lengths is None else [given.lengths[b] for b in examples]
+    return Given(given.x[:, examples], [s[:, examples] for s in given.states], lengths, sides, given.seed)
+
+
+def assert_all_identical(what, found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert_identical(f"{what}: {name}", found[name], value)
+
+
+@every_cell
+def test_an_example_alone_or_in_any_batch(chosen):
+    layer = build(chosen, 7, 21, dtype=torch.float32, bidirectional=True)
+    whole = draw(layer, 4, 32)
+    expected = evaluate(layer, whole)
+    for examples in ([5], [31], [0, 9], [8, 30, 2, 2, 11, 17, 1], list(range(16))):
+        part = evaluate(layer, only(whole, examples))
+        assert_all_identical(str(examples), part, {n: v[:, examples] for n, v in expected.items()})
+
+
+@every_type
+@some_cells
+@pytest.mark.parametrize(("entry", "hidden"), [(1, 1), (1, 16), (300, 19), (16, 300), (33, 130)])
+def test_an_example_alone_or_in_any_batch_at_any_width(chosen, dtype, entry, hidden):
+    layer = build(chosen, entry, hidden, dtype=dtype)
+    whole = draw(layer, 3, 13)
+    expected = evaluate(layer, whole)
+    for examples in ([0], [12], [7, 1, 4], list(range(12))):
+        part = evaluate(layer, only(whole, examples))
+        assert_all_identical(str(examples), part, {n: v[:, examples] for n, v in expected.items()})
+
+
+@every_cell
+def test_training_evaluation_streams_and_whole_sequences(chosen):
+    layer = build(chosen, 7, 21, 2, dtype=torch.float32)
+    given = draw(layer, 5, 3)
+    expected = evaluate(layer, given)
+    trained = compute(layer, given)
+    assert_all_identical("with gradients", {name: trained[name] for name in expected}, expected)
+    stream = layer.stream(batch_size=3)
+    stream.state = given.states[0] if len(given.states) == 1 else tuple(given.states)
+    stepped = [stream.step(x, **{n: s[t] for n, s in given.sides.items()}) for t, x in enumerate(given.x)]
+    final = [stream.state] if len(given.states) == 1 else stream.state
+    streamed = dict(zip(expected, [torch.stack(stepped), *final], strict=True))
+    assert_all_identical("streamed", streamed, expected)
+
+
+@every_cell
+def test_padding_behind_an_example(chosen):
+    layer = build(chosen, 7, 21, dtype=torch.float32, bidirectional=True)
+    padded = draw(layer, 6, 5, [4, 6, 0, 1, 3])
+    expected = evaluate(layer, padded)
+    for b, n in enumerate(padded.lengths):
+        alone = only(padded, [b])
+        cut = Given(alone.x[:n], alone.states, None, {name: s[:n] for name, s in alone.sides.items()})
+        found = evaluate(layer, cut)
+        assert_identical(f"output {b}", found.pop("output"), expected["output"][:n, [b]])
+        assert torch.count_nonzero(expected["output"][n:, b]) == 0
+        for name, value in found.items():
+            assert_identical(f"{name} {b}", value, expected[name][:, [b]])
+
+
+@every_cell
+def test_a_reverse_direction_and_a_flipped_sequence(chosen):
+    both = build(chosen, 7, 21, dtype=torch.float32, bidirectional=True)
+    single = build(chosen, 7, 21, dtype=torch.float32)
+    for name, parameter in single.named_parameters():
+        parameter.data = getattr(both, f"{name}_reverse").data
+    given = draw(both, 5, 3)
+    flipped = {name: side.flip(0) for name, side in given.sides.items()}
+    expected = evaluate(single, Given(given.x.flip(0), [s[1:] for s in given.states], None, flipped))
+    found = evaluate(both, given)
+    output = found.pop("output")
+    assert_identical("output", output[..., output.shape[-1] // 2 :], expected["output"].flip(0))
+    for name, value in found.items():
+        assert_identical(name, value[1:], expected[name])
+
+
+@some_cells
+@every_type
+@pytest.mark.parametrize("lengths", [None, "ragged"])
+def test_values_do_not_depend_on_threads(chosen, dtype, lengths, threads):
+    layer = build(chosen, 7, 40, dtype=dtype, bidirectional=True)
+    for steps, batch in [(5, 11), (1, 2), (3, 1), (40, 64)]:
+        lengths = lengths and torch.randint(1, steps + 1, (batch,)).tolist()
+        given = draw(layer, steps, batch, lengths)
+        found = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            found.append(compute(layer, given))
+        for name in (
+            "output",
+            *(f"final {s}" for s in chosen.states),
+            *(f"gradient of {s}" for s in ("x", *chosen.states)),
+        ):
+            assert_identical(name, found[1][name], found[0][name])
+
+
+@some_cells
+@every_type
+@pytest.mark.parametrize("count", [1, 2])
+def test_gradients_are_the_same_in_every_run(chosen, dtype, count, threads):
+    torch.set_num_threads(count)
+    layer = build(chosen, 7, 40, dtype=dtype, bidirectional=True)
+    given = draw(layer, 23, 64, torch.randint(0, 24, (64,)).tolist())
+    expected = compute(layer, given)
+    for _ in range(3):
+        assert_all_identical("again", compute(layer, given), expected)
+
+
+@every_type
+def test_the_chunks_of_a_long_sequence(dtype, monkeypatch):
+    layer = build(cells.gru, 5, 33, dtype=dtype)
+    given = draw(layer, 64, 7, torch.randint(0, 65, (7,)).tolist())
+    expected = compute(layer, given)
+    chunks = set()
+
+    def lay_out(*args):
+        layout = llvm_kernel.Layout(args[0], dict(args[1]), *args[2:])
+        chunks.add(layout.chunk)
+        return layout
+
+    monkeypatch.setattr(llvm_kernel, "_lay_out", lay_out)
+    for size in (1, 3 << 13, 5 << 14, 1 << 30):
+        monkeypatch.setattr(llvm_kernel, "CHUNK_BYTES", size)
+        assert_all_identical(f"chunks of {size} bytes", compute(layer, given), expected)
+    assert {1, 64} < chunks
+    assert any(64 % n for n in chunks)  # the last chunk is shorter
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_cells_give_the_same_values_whatever_runs_beside_them(seed, small_kernels):
+    layer = build(random_cell(seed), 7, 11, dtype=torch.float64)
+    given = draw(layer, 4, 9)
+    expected = evaluate(layer, given)
+    trained = compute(layer, given)
+    assert_all_identical("with gradients", {name: trained[name] for name in expected}, expected)
+    part = evaluate(layer, only(given, [4]))
+    assert_all_identical("alone", part, {n: v[:, [4]] for n, v in expected.items()})
+
+
+@some_cells
+def test_optimised_code_and_the_smallest_tiles_give_the_same_values(chosen, request):
+    layer = build(chosen, 7, 70, dtype=torch.float64)
+    given = draw(layer, 4, 9)
+    expected = compute(layer, given)
+    request.getfixturevalue("small_kernels")
+    assert_all_identical("small tiles", compute(layer, given), expected)
