@@ -1,0 +1,64 @@
+"""List equations that nobody should need and that the language allows.
+
+>>> UNUSUAL["no memory"].states
+('h',)
+"""
+
+from elman import cell, exp, layer_norm, log, maximum, sigmoid, sqrt, tanh, where
+
+_EQUATIONS = {
+    "states change places": lambda x, h, c, *, W: (c, tanh(W @ h)),
+    "a state stays": lambda x, h, c, *, W: (tanh(W @ x) + c, c),
+    "a state is a number": lambda x, h, c, *, W: (tanh(W @ x + h + c), 0.5),
+    "a state is the input": lambda x, h, c, *, W: (tanh(W @ c), x),
+    "two states are one value": lambda x, h, c, *, W: (tanh(W @ x + h + c),) * 2,
+    "the state follows a parameter": lambda x, h, *, W: W.p + 0 * h + 0 * (W.a @ x),
+    "a product of parameters": lambda x, h, *, W: tanh(W.a @ x + W.b @ sigmoid(W.p) + h),
+    "a normalised parameter": lambda x, h, *, W: tanh(W.a @ x + layer_norm(W.p) * h),
+    "one matrix four times": lambda x, h, *, W: tanh(W.a @ x + W.b @ h + W.b @ (h * h) + W.b @ tanh(W.b @ h)),
+    "a comparison of parameters": lambda x, h, *, W: where(W.p > 0.1, tanh(W.a @ x), h),
+    "a comparison that always holds": lambda x, h, *, W: where(h == h, tanh(W @ x + h), 1.0),
+    "nested normalisations": lambda x, h, *, W: layer_norm(W @ x + layer_norm(h)),
+    "a square of a parameter": lambda x, h, *, W: tanh(W.a @ x * h) + W.p * W.p * h**2,
+    "a choice between equals": lambda x, h, *, W: where(W.a @ x > 0.5, h, h) + W.p,
+    "no memory": lambda x, h, *, W: sigmoid(W @ (x * x)),
+    "a state is a gap": lambda x, dt, /, h, c, *, W: (tanh(W @ h + c), dt),
+    "a state follows a gap alone": lambda x, dt, /, h, c, *, W: (tanh(W @ h + c + x), where(dt > 0, dt * dt, 0.5)),
+    "a gap decides": lambda x, dt, /, h, *, W: where(dt > 0, h, tanh(W.a @ x + W.b @ h)),
+    "a gap scales parameters": lambda x, dt, /, h, *, W: tanh(W.a @ x + W.p * dt + W.q * sigmoid(W.p * h)) * dt,
+    "a product of a gap and a parameter": lambda x, dt, age, /, h, *, W: tanh(W.a @ (W.p * dt) + W.b @ (h - age)),
+    "a normalised gap": lambda x, dt, /, h, *, W: layer_norm(W.p * dt + h) + W.a @ x,
+    "a line of delays": lambda x, h, c, m, *, W: (tanh(W.a @ x + W.b @ m), h, c),
+    "the output is delayed": lambda x, h, c, *, W: (c, tanh(W.a @ x + W.b @ c + h)),
+    "the output stays": lambda x, h, c, *, W: (h, tanh(W.a @ x + W.b @ c + h)),
+    "a state is a parameter": lambda x, h, c, *, W: (tanh(W.a @ x + c * h), W.p),
+    "a state follows parameters": lambda x, h, c, *, W: (tanh(W.a @ x + c * h), W.b @ exp(-W.p * W.p)),
+    "the output is a gap": lambda x, dt, /, h, c, *, W: (dt, tanh(W.a @ x + W.b @ c + h)),
+    "the output follows a gap": lambda x, dt, /, h, c, *, W: (exp(-dt * dt), tanh(W.a @ x + W.p * exp(-dt * dt) + h * c)),
+    "the output is a product": lambda x, h, *, W: 0.3 * (W.a @ x) + W.b @ h,
+    "the output is a sum of products": lambda x, h, *, W: W.a @ x + W.b @ h,
+    "the output is a product of the input": lambda x, h, c, *, W: (W.a @ x, tanh(W.b @ h + c)),
+    "the output is a product of a state": lambda x, h, c, *, W: (W.a @ c, tanh(W.b @ x + W.c @ h)),
+    "two states are sums of the same products": lambda x, h, c, *, W: (W.a @ x + W.b @ c, tanh(W.a @ x + W.b @ c)),
+    "a product minus a product": lambda x, h, *, W: tanh(W.a @ x - W.b @ h - W.p),
+    "a square of a product": lambda x, h, *, W: tanh((W.a @ x + W.p) * (W.b @ h)) + tanh((W.b @ h) * (W.b @ h)),
+    "six gates": lambda x, h, *, W: tanh(
+        (W.a @ x + W.g @ h) * (W.b @ x + W.h @ h) + (W.c @ x + W.i @ h) * (W.d @ x + W.j @ h)
+        + sigmoid(W.e @ x + W.k @ h) * tanh(W.f @ x + W.l @ h)
+    ),
+    "gates that add in another order": lambda x, h, *, W: tanh(W.a @ x + W.b @ h) * tanh(W.c @ h + W.d @ x + W.p),
+    "a product in the middle of a sum": lambda x, h, *, W: tanh(W.p * h + W.a @ x + W.q + W.b @ h + h * h),
+    "four stages": lambda x, h, *, W: tanh(W.a @ tanh(W.b @ sigmoid(W.c @ tanh(W.d @ h + W.e @ x)))),
+    "stages of different lengths": lambda x, h, c, *, W: (tanh(W.a @ c + h), tanh(W.b @ tanh(W.c @ h) + W.d @ x)),
+    "a comparison that another stage reads": lambda x, h, *, W: where(h > 0.1, W.a @ tanh(W.b @ h + W.c @ x), -h),
+    "a mean across stages": lambda x, h, *, W: layer_norm(W.a @ layer_norm(W.b @ x + W.c @ h)) * layer_norm(h + W.p),
+    "the input alone is normalised": lambda x, h, *, W: tanh(W.a @ layer_norm(x) + W.b @ h),
+    "values of the input in two stages": lambda x, h, *, W: tanh(exp(-(W.a @ x)) * h + W.b @ (exp(-(W.a @ x)) * h)),
+    "roots and logarithms": lambda x, h, *, W: log(1.5 + h * h) * sqrt(0.1 + (W @ x) * (W @ x)),
+    "the larger of parameters": lambda x, h, *, W: tanh(maximum(W.p, W.q) * h + W.a @ x),
+    "a gap alone before the loop": lambda x, dt, /, h, *, W: tanh(W.a @ (h * exp(-dt)) + W.b @ x * (1 - exp(-dt))),
+    "a gap divides a normalisation": lambda x, dt, /, h, *, W: layer_norm(W.a @ x + h) / (1 + dt * dt),
+}  # fmt: skip
+
+UNUSUAL = {name: cell(equations) for name, equations in _EQUATIONS.items()}
+"""By what is unusual about them."""
