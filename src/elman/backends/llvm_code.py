@@ -156,6 +156,19 @@ class Code:
         """Call a function with this one's frame."""
         return self.b.call(other, [self.frame, *args])
 
+    def call_slot(self, name: str, *args: Any) -> Any:
+        """Call a function of another module, whose address is in a slot, with this one's frame."""
+        kind = ir.FunctionType(VOID, [POINTER, *(a.type for a in args)])
+        return self.b.call(self.b.inttoptr(self.slot(name), kind.as_pointer()), [self.frame, *args])
+
+    def constants(self, name: str, values: list[int]) -> Any:
+        """Keep numbers in the module; give their address as a number."""
+        kind = ir.ArrayType(I64, len(values))
+        table = ir.GlobalVariable(self.module.ir, kind, name)
+        table.global_constant, table.linkage = True, "internal"
+        table.initializer = ir.Constant(kind, values)
+        return self.b.ptrtoint(table, I64)
+
     def finish(self) -> ir.Function:
         """Return from the function."""
         self.b.ret_void()

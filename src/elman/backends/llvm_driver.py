@@ -23,11 +23,11 @@ from typing import Any
 from llvmlite import ir
 
 from elman.backends.llvm_code import I64, POINTER, VOID, Code, Module
-from elman.backends.llvm_packing import emit_packing
+from elman.backends.llvm_packing import write_packing
 from elman.backends.llvm_passes import emit_pointwise, emit_sums
-from elman.backends.llvm_plan import AFTER, BEFORE, LOOP, ONCE, Pass, Plan
+from elman.backends.llvm_plan import AFTER, BEFORE, LOOP, MOST_CHAINS, ONCE, Group, Pass, Plan
 from elman.backends.llvm_target import FUNCTION_ATTRIBUTES, Target
-from elman.backends.llvm_tiles import emit_group
+from elman.backends.llvm_tiles import tile_table
 from elman.expr.graph import ROW
 
 HEADER = 3  # slots in front of the first frame
@@ -36,7 +36,8 @@ HEADER = 3  # slots in front of the first frame
 def slot_numbers(plan: Plan) -> dict[str, int]:
     """Number the slots of a frame."""
     names = ["b0", "b1", "t", "delta", "count", "chunk", "T", "first", "last", "lengths", "block", "back", "firsts"]
-    names += ["row0", "rows.step", "rows.chunk", "part", "parts"]
+    names += ["row0", "rows.step", "rows.chunk", "part", "parts", "zero.p", "zero.t", "zero.b", "all"]
+    names += ["pack_rows", "pack_columns", *(f"tiles{chains}" for chains in range(1, MOST_CHAINS + 1))]
     names += [f"{letter}.{axis}" for axis in plan.axes for letter in "nv"]
     places = {p.name for p in plan.places} | {p.first for p in plan.places if p.first}
     for k in range(len(plan.schedule.carries)):
@@ -65,7 +66,6 @@ class _Driver:
         self.module, self.plan = module, plan
         self.states = range(len(plan.schedule.carries))
         self.axes = [plan.axis(leaf) for leaf in plan.schedule.carries]
-        self.groups = {g.number: emit_group(module, g, p.axis) for p in plan.passes for g in p.groups}
         self.functions = {}
         for p in plan.passes:
             if p.sums:
@@ -76,7 +76,7 @@ class _Driver:
     # Once.
 
     def emit_pack(self) -> None:
-        write = emit_packing(self.module, self.plan)
+        write = write_packing(self.plan)
         code = self.module.function("pack_part", 0)
         write(code)
         self._emit_drawing("pack", code.finish())
@@ -127,12 +127,18 @@ class _Driver:
         code.b.position_at_end(body)
         end = code.smaller(code.b.add(first, block), stop)
         for group in this.groups:
-            code.call(self.groups[group.number], rows, count, first, end)
+            self._run_group(code, group, this.axis, (rows, count, first, end))
         if function is not None:
             code.call(function, rows, count, first, end)
         code.b.store(end, at)
         code.b.branch(head)
         code.b.position_at_end(done)
+
+    def _run_group(self, code: Code, group: Group, axis: str, span: tuple[Any, ...]) -> None:
+        for number in range(len(group.chains[0][1])):
+            table = tile_table(self.module.slots, group, number, axis)
+            address = code.constants(f"group{group.number}.{number}", table)
+            code.call_slot(f"tiles{len(group.chains)}", address, *span)
 
     # The walk over time.
 

@@ -16,8 +16,10 @@ from elman.backends.inputs import Inputs, find_sizes
 from elman.backends.llvm_driver import HEADER, emit_kernel, slot_numbers
 from elman.backends.llvm_engine import Library, load
 from elman.backends.llvm_memory import SMALL, allocate
+from elman.backends.llvm_packing import emit_packing
 from elman.backends.llvm_plan import Plan, make_plan, stored_saves
 from elman.backends.llvm_target import Target, host
+from elman.backends.llvm_tiles import emit_tiles
 from elman.expr.graph import ROW
 
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
@@ -28,13 +30,23 @@ LINE = 64  # bytes of a cache line; every workspace begins at one
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Hold compiled code and what its frames look like."""
+    """Hold compiled code and what its frames look like.
+
+    Attributes:
+        plan: what it runs.
+        library: its code.
+        slots: number of each slot of a frame by name.
+        lanes: elements of a vector.
+        item: bytes of an element.
+        shared: by slot, addresses of functions that are the same for all cells.
+    """
 
     plan: Plan
     library: Library
     slots: dict[str, int]
     lanes: int
     item: int
+    shared: Mapping[str, int]
 
     @cached_property
     def prepare(self) -> "ctypes._FuncPointer":
@@ -82,7 +94,19 @@ def _find(program: Program, direction: str, save: bool, dtype: torch.dtype, made
     }
     key = json.dumps(identity, sort_keys=True)
     library = load(key, lambda: emit_kernel(plan, made_for, name), made_for)
-    return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name), dtype.itemsize)
+    shared = {"pack_rows": _load_packing(name, made_for).address("pack_rows")}
+    shared["pack_columns"] = _load_packing(name, made_for).address("pack_columns")
+    for chains in {len(g.chains) for g in plan.groups}:
+        shared[f"tiles{chains}"] = _load_tiles(name, made_for, chains).address("tiles")
+    return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name), dtype.itemsize, shared)
+
+
+def _load_packing(dtype: str, made_for: Target) -> Library:
+    return load(f"packing {dtype}", lambda: emit_packing(made_for, dtype), made_for)
+
+
+def _load_tiles(dtype: str, made_for: Target, chains: int) -> Library:
+    return load(f"tiles {dtype} {chains}", lambda: emit_tiles(made_for, dtype, chains), made_for)
 
 
 class Layout:
@@ -117,6 +141,9 @@ class Layout:
             self._put(f"v.{axis}", self.vectors[axis])
         for name, value in (("chunk", self.chunk), ("T", steps), ("block", BLOCK_VECTORS)):
             self._put(name, value)
+        for name, address in kernel.shared.items():
+            self._put(name, address)
+        self._put("all", 1 << 60)
         self.packed_bytes = self._lay_packed()
         self.work_bytes = self._lay_work(parts)
         self.row_count = self._lay_rows(parts)
@@ -143,7 +170,9 @@ class Layout:
 
     def _lay_packed(self) -> int:
         """Place parameter vectors, values computed once, and packed weights; return the bytes of all."""
-        plan, lanes, total = self.kernel.plan, self.kernel.lanes, 0
+        plan, lanes = self.kernel.plan, self.kernel.lanes
+        self._put_packed("zero.p", 0)
+        self.zero_bytes = total = max(self.vectors.values()) * lanes * self.item
         for index in plan.statics:
             self._put_packed(f"static{index}.p", total)
             total += self.vectors[plan.axis(index)] * lanes * self.item
@@ -345,6 +374,7 @@ class Arena:
         item = layout.item
         packed = allocate((layout.packed_bytes // item + LINE // item,), like)
         work = allocate((layout.work_bytes // item + LINE // item,), like)
+        packed[: (layout.zero_bytes + LINE) // item].zero_()
         rows = np.zeros(layout.row_count, dtype=np.int64)
         self.memory = (packed, work, rows)
         self.size = layout.packed_bytes + layout.work_bytes + rows.nbytes

@@ -11,41 +11,46 @@ from llvmlite import ir
 
 from elman.backends.llvm_code import I32, I64, POINTER, Code, Module
 from elman.backends.llvm_plan import Group, Plan, Term
-from elman.backends.llvm_tiles import term_steps
+from elman.backends.llvm_target import Target
 
 
-def emit_packing(module: Module, plan: Plan) -> Callable[[Code], None]:
-    """Emit the functions that pack weights; return what writes the calls for one part of them into another function."""
-    by_rows, by_columns = _emit_pack_rows(module), _emit_pack_columns(module)
+def emit_packing(target: Target, dtype: str) -> str:
+    """Emit ``pack_rows`` and ``pack_columns``, which are the same for all cells."""
+    module = Module(target, dtype, {})
+    _emit_pack_rows(module)
+    _emit_pack_columns(module)
+    return str(module.ir)
+
+
+def write_packing(plan: Plan) -> Callable[[Code], None]:
+    """Give what writes, into a function, the calls that pack one part of all weights of a plan."""
 
     def write(code: Code) -> None:
         for group, axis in [(g, p.axis) for p in plan.passes for g in p.groups]:
-            for number, term in enumerate(group.chains[0][1]):
+            for number in range(len(group.chains[0][1])):
                 for g, chain in enumerate(group.chains):
-                    own = chain[1][number]
-                    pack = by_columns if term.transposed else by_rows
-                    _write_pack(code, module, group, axis, number, g, own, pack)
+                    _write_pack(code, group, axis, number, g, chain[1][number])
 
     return write
 
 
-def _write_pack(
-    code: Code, module: Module, group: Group, axis: str, number: int, g: int, term: Term, pack: ir.Function
-) -> None:
+def _write_pack(code: Code, group: Group, axis: str, number: int, g: int, term: Term) -> None:
     """Pack one chain's matrix."""
-    chains, step = len(group.chains), module.lanes * module.size
-    count, stop = code.slot(f"v.{axis}"), term_steps(code, term)
+    chains, step = len(group.chains), code.module.lanes * code.module.size
+    count = code.slot(f"v.{axis}")
+    stop = code.b.mul(code.slot(f"n.{term.axis}"), code.number(len(term.matrices)))
     base, source = code.pointer(f"w{group.number}.{number}"), code.pointer(f"m{term.matrices[0]}.p")
     line, columns = code.slot(f"m{term.matrices[0]}.l"), code.slot(f"n.{axis}")
-    integers = [code.b.ptrtoint(p, I64) for p in (code.address(base, code.number(g * step)), source)]
+    target, source = (code.b.ptrtoint(p, I64) for p in (code.address(base, code.number(g * step)), source))
     part, parts = code.slot("part"), code.slot("parts")
     first, last = (code.b.udiv(code.b.mul(count, n), parts) for n in (part, code.b.add(part, code.number(1))))
-    code.call(pack, integers[0], code.number(chains * step), integers[1], line, columns, stop, first, last)
+    pack = "pack_columns" if term.transposed else "pack_rows"
+    code.call_slot(pack, target, code.number(chains * step), source, line, columns, stop, first, last)
 
 
 def _emit_pack_rows(module: Module) -> ir.Function:
     """Emit packing of a matrix by rows: whole squares are transposed in registers, edges go one by one."""
-    code = module.function("pack_rows", 8)
+    code = module.function("pack_rows", 8, internal=False)
     target, jump, source, line, columns, stop, start, end = code.args
     target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
     lanes, size = module.lanes, module.size
@@ -97,7 +102,7 @@ def _transpose(code: Code, rows: list[Any]) -> list[Any]:
 
 def _emit_pack_columns(module: Module) -> ir.Function:
     """Emit packing of a matrix by columns: its rows are cut into vectors."""
-    code = module.function("pack_columns", 8)
+    code = module.function("pack_columns", 8, internal=False)
     target, jump, source, line, columns, stop, start, end = code.args
     target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
     panel = code.b.mul(stop, jump)

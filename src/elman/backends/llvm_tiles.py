@@ -1,4 +1,4 @@
-"""Emit the products: register tiles of rows × chains × columns.
+"""Emit the products: register tiles of rows × chains × columns, the same for all cells.
 
 A tile holds R rows of C vectors of columns of each of q chains in R · C · q registers and walks along the vectors that
 are multiplied:
@@ -8,6 +8,21 @@ are multiplied:
 so that every value is one chain of fused multiply-adds in the order of k, whatever R and C are. Weights are packed
 vector by vector of columns, see `llvm_packing`. A tile of few rows is wide, so that there are enough independent sums
 to hide how long an addition takes; that of many rows is narrow, and a block of weights serves all of them.
+
+A kernel calls the function ``tiles`` for its number of chains with a *table*, which says what it works on:
+
+==========  =====================================================================
+entry       value
+==========  =====================================================================
+0           where in the frame the place of the multiplied vectors begins
+1           where the address of the packed weights is
+2, 3        where the number of columns of a matrix is, and how many are stacked
+4 + 3 g     where the place begins that chain g starts from
+5 + 3 g     where the place of its result begins
+6 + 3 g     where the number of columns is that may be written
+==========  =====================================================================
+
+in bytes from the beginning of the frame (but entry 3, which is a number).
 """
 
 from typing import Any
@@ -15,22 +30,27 @@ from typing import Any
 from llvmlite import ir
 
 from elman.backends.llvm_code import I32, POINTER, VOID, Code, Module
-from elman.backends.llvm_plan import Group, Place, Term
+from elman.backends.llvm_plan import MOST_CHAINS, Place
+from elman.backends.llvm_target import Target
 
-FEW_ROWS = 3
+SHAPES: dict[int, dict[int, tuple[tuple[int, tuple[int, ...]], ...]]] = {
+    32: {
+        1: ((8, (1, 2)), (4, (1, 2, 4, 6)), (1, (1, 4, 8))),
+        2: ((4, (1, 2)), (2, (1, 2, 4, 6)), (1, (1, 4, 8))),
+        3: ((2, (1, 2)), (1, (1, 2, 4, 8))),
+        4: ((2, (1, 2)), (1, (1, 2, 4, 5, 6))),
+    },
+    16: {
+        1: ((8, (1,)), (4, (1, 2, 3)), (1, (1, 4, 8))),
+        2: ((4, (1,)), (2, (1, 2, 3)), (1, (1, 3, 6))),
+        3: ((2, (1,)), (1, (1, 2, 4))),
+        4: ((2, (1,)), (1, (1, 2, 3))),
+    },
+}
+"""For a number of registers and of chains: how many vectors tiles span, from the widest, and how many rows they have.
 
-
-def widths(chains: int) -> tuple[int, ...]:
-    """Say how many vectors of columns tiles span; the first is for few rows alone."""
-    return {1: (8, 4, 2, 1), 2: (4, 2, 1), 3: (2, 1), 4: (2, 1)}[chains]
-
-
-def most_rows(module: Module, chains: int, width: int) -> int:
-    """Say how many rows a tile has at most: as many as registers hold, beside weights and one element."""
-    vectors = chains * width
-    if module.target.registers == 32:
-        return {8: FEW_ROWS, 6: FEW_ROWS, 4: 6, 3: 8, 2: 8, 1: 8}[vectors]
-    return {8: 1, 6: 1, 4: 3, 3: 4, 2: 6, 1: 8}[vectors]
+The first width is for few rows alone.
+"""
 
 
 def row_address(code: Code, place: Place, t: Any, b: Any, name: str = "") -> Any:
@@ -50,35 +70,68 @@ def row(code: Code, rows: Any, number: Any) -> tuple[Any, Any]:
     return code.b.sext(t, code.number(0).type), code.b.sext(b, code.number(0).type)
 
 
-def term_steps(code: Code, term: Term) -> Any:
-    """Count the products that a term adds to every element."""
-    count = code.slot(f"n.{term.axis}")
-    return count if len(term.matrices) == 1 else code.b.mul(count, code.number(len(term.matrices)))
+def tile_table(slots: dict[str, int], group: Any, number: int, axis: str) -> list[int]:
+    """Write the table of one term of a group of chains; a chain's later terms go on from its result."""
+    term = group.chains[0][1][number]
+    entries = [slots[f"{term.vector.name}.p"], slots[f"w{group.number}.{number}"], slots[f"n.{term.axis}"]]
+    table = [8 * e for e in entries] + [len(term.matrices)]
+    for init, _, result in group.chains:
+        begin = result if number else init
+        name = "zero" if begin is None else begin.name
+        limit = "all" if result.padded else f"n.{axis}"
+        table += [8 * slots[f"{name}.p"], 8 * slots[f"{result.name}.p"], 8 * slots[limit]]
+    return table
 
 
-def emit_group(module: Module, group: Group, axis: str) -> ir.Function:
-    """Emit the tiles of a group: a function of (rows, count of rows, first vector, end of vectors)."""
-    return _Tiles(module, group, axis).emit()
+def emit_tiles(target: Target, dtype: str, chains: int) -> str:
+    """Emit ``tiles(frame, table, rows, count of rows, first vector, end of vectors)`` for a number of chains."""
+    if not 1 <= chains <= MOST_CHAINS:
+        raise AssertionError(f"no tile has {chains} chains")
+    module = Module(target, dtype, {})
+    _Tiles(module, chains).emit()
+    return str(module.ir)
 
 
 class _Tiles:
-    def __init__(self, module: Module, group: Group, axis: str) -> None:
-        self.module, self.group, self.axis = module, group, axis
-        self.code = module.function(f"group{group.number}", 4)
+    def __init__(self, module: Module, chains: int) -> None:
+        self.module, self.chains = module, chains
+        self.code = module.function("tiles", 5, internal=False)
         self.step = module.lanes * module.size
 
     def emit(self) -> ir.Function:
         code = self.code
-        rows, self.count, first, self.stop = code.args
-        self.rows = code.b.inttoptr(rows, ir.PointerType())
+        table, rows, self.count, first, self.stop = code.args
+        self.table, self.rows = (code.entry.inttoptr(p, POINTER) for p in (table, rows))
+        self.vector = self._place(0)
+        self.weights = code.entry.inttoptr(self._slot(1), POINTER)
+        self.steps = code.entry.mul(self._slot(2), self._entry(3))
+        self.inits = [self._place(4 + 3 * g) for g in range(self.chains)]
+        self.results = [self._place(5 + 3 * g) for g in range(self.chains)]
+        self.limits = [self._slot(6 + 3 * g) for g in range(self.chains)]
         self.at = code.variable(first)
-        chains = len(self.group.chains)
-        for number, width in enumerate(widths(chains)):
-            most = most_rows(self.module, chains, width)
-            self._emit_width(width, most, only_few=number == 0)
+        for number, (width, sizes) in enumerate(SHAPES[self.module.target.registers][self.chains]):
+            self._emit_width(width, sizes, only_few=number == 0)
         return code.finish()
 
-    def _emit_width(self, width: int, most: int, only_few: bool) -> None:
+    def _entry(self, number: int) -> Any:
+        code = self.code
+        return code.entry.load(code.address(self.table, code.number(8 * number), code.entry), typ=code.number(0).type)
+
+    def _slot(self, number: int, ahead: int = 0) -> Any:
+        """Read the slot of the frame that an entry names."""
+        code = self.code
+        at = code.address(code.frame, code.entry.add(self._entry(number), code.number(8 * ahead)), code.entry)
+        return code.entry.load(at, typ=code.number(0).type)
+
+    def _place(self, number: int) -> tuple[Any, Any, Any]:
+        """Read a place: its address, and bytes from time step to time step and from row to row."""
+        return self.code.entry.inttoptr(self._slot(number), POINTER), self._slot(number, 1), self._slot(number, 2)
+
+    def _row(self, place: tuple[Any, Any, Any], t: Any, b: Any) -> Any:
+        code = self.code
+        return code.address(place[0], code.b.add(code.b.mul(t, place[1]), code.b.mul(b, place[2])))
+
+    def _emit_width(self, width: int, sizes: tuple[int, ...], only_few: bool) -> None:
         """Go over the columns that tiles of one width cover."""
         code = self.code
         head, body, done = (code.function.append_basic_block(n) for n in ("columns", "tiles", "narrower"))
@@ -88,87 +141,62 @@ class _Tiles:
         after = code.b.add(first, code.number(width))
         fits = code.b.icmp_signed("<=", after, self.stop)
         if only_few:
-            fits = code.b.and_(fits, code.b.icmp_signed("<=", self.count, code.number(most)))
+            fits = code.b.and_(fits, code.b.icmp_signed("<=", self.count, code.number(sizes[-1])))
         code.b.cbranch(fits, body, done)
         code.b.position_at_end(body)
-        self._emit_rows(width, most, first)
+        self._emit_rows(width, sizes, first)
         code.b.store(after, self.at)
         code.b.branch(head)
         code.b.position_at_end(done)
 
-    def _emit_rows(self, width: int, most: int, first: Any) -> None:
-        """Share the rows among as few tiles as possible, as evenly as possible."""
-        code, count = self.code, self.count
-        tiles = code.b.udiv(code.b.add(count, code.number(most - 1)), code.number(most))
-        least, more = code.b.udiv(count, tiles), code.b.urem(count, tiles)
+    def _emit_rows(self, width: int, sizes: tuple[int, ...], first: Any) -> None:
+        """Cover the rows with tiles, the tallest first."""
+        code = self.code
         start = code.variable(code.number(0))
-        with code.loop(code.number(0), tiles) as tile:
-            extra = code.b.zext(code.b.icmp_signed("<", tile, more), least.type)
-            size = code.b.add(least, extra)
+        for size in reversed(sizes):
+            head, body, done = (code.function.append_basic_block(n) for n in ("rows", "tile", "fewer"))
+            code.b.branch(head)
+            code.b.position_at_end(head)
             top = code.value(start)
-            join = code.function.append_basic_block("join")
-            cases = [code.function.append_basic_block(f"rows{n}") for n in range(1, most + 1)]
-            choice = code.b.switch(size, cases[-1])
-            for n, block in enumerate(cases[:-1], 1):
-                choice.add_case(code.number(n), block)
-            for n, block in enumerate(cases, 1):
-                code.b.position_at_end(block)
-                self._emit_tile(n, width, top, first, (tile, tiles))
-                code.b.branch(join)
-            code.b.position_at_end(join)
-            code.b.store(code.b.add(top, size), start)
+            after = code.b.add(top, code.number(size))
+            code.b.cbranch(code.b.icmp_signed("<=", after, self.count), body, done)
+            code.b.position_at_end(body)
+            self._emit_tile(size, width, top, first)
+            code.b.store(after, start)
+            code.b.branch(head)
+            code.b.position_at_end(done)
 
-    def _emit_tile(self, count: int, width: int, top: Any, first: Any, turn: tuple[Any, Any]) -> None:
+    def _emit_tile(self, count: int, width: int, top: Any, first: Any) -> None:
         code = self.code
         places = [row(code, self.rows, code.b.add(top, code.number(r))) for r in range(count)]
         column = code.b.mul(first, code.number(self.step))
         accumulators = []
-        for init, _, _ in self.group.chains:
+        for init in self.inits:
             for t, b in places:
-                start = None if init is None else code.address(row_address(code, init, t, b), column)
-                for c in range(width):
-                    at = None if start is None else code.address(start, code.number(c * self.step))
-                    accumulators.append(self.module.math.constant(0.0) if at is None else code.load(at))
-        for number, term in enumerate(self.group.chains[0][1]):
-            vectors = [row_address(code, term.vector, t, b) for t, b in places]
-            weights = self._weights(number, term, first)
-            accumulators = self._emit_products(term, width, vectors, weights, accumulators, turn)
-        for g, (_, _, result) in enumerate(self.group.chains):
+                start = code.address(self._row(init, t, b), column)
+                accumulators += [code.load(code.address(start, code.number(c * self.step))) for c in range(width)]
+        vectors = [self._row(self.vector, t, b) for t, b in places]
+        accumulators = self._emit_products(width, vectors, first, top, accumulators)
+        for g, result in enumerate(self.results):
             for r, (t, b) in enumerate(places):
-                start = code.address(row_address(code, result, t, b), column)
+                start = code.address(self._row(result, t, b), column)
                 for c in range(width):
-                    value = accumulators[(g * count + r) * width + c]
-                    self._store(value, code.address(start, code.number(c * self.step)), result, first, c)
+                    begin = code.b.mul(code.b.add(first, code.number(c)), code.number(self.module.lanes))
+                    left = code.b.sub(self.limits[g], begin)
+                    at = code.address(start, code.number(c * self.step))
+                    code.store_part(accumulators[(g * count + r) * width + c], at, left)
 
-    def _store(self, value: Any, at: Any, place: Place, first: Any, c: int) -> None:
-        code = self.code
-        if place.padded:
-            code.store(value, at)
-            return
-        begin = code.b.mul(code.b.add(first, code.number(c)), code.number(self.module.lanes))
-        code.store_part(value, at, code.b.sub(code.slot(f"n.{self.axis}"), begin))
-
-    def _weights(self, number: int, term: Term, first: Any) -> Any:
-        """Find the packed weights of a vector of columns."""
-        code = self.code
-        per_vector = code.b.mul(term_steps(code, term), code.number(len(self.group.chains) * self.step))
-        return code.address(code.pointer(f"w{self.group.number}.{number}"), code.b.mul(first, per_vector))
-
-    def _emit_products(
-        self, term: Term, width: int, vectors: list[Any], weights: Any, start: list[Any], turn: tuple[Any, Any]
-    ) -> list[Any]:
-        """Add a term's products to the accumulators: [chain][row][column].
+    def _emit_products(self, width: int, vectors: list[Any], first: Any, top: Any, start: list[Any]) -> list[Any]:
+        """Add products to the accumulators: [chain][row][column].
 
         Each tile of a block of columns fetches its share of the next block's weights, which may come from far.
         """
         code, m = self.code, self.module
-        chains, count = len(self.group.chains), len(vectors)
-        stop = term_steps(code, term)
-        panel = code.b.mul(stop, code.number(chains * self.step))
+        chains, count = self.chains, len(vectors)
+        panel = code.b.mul(self.steps, code.number(chains * self.step))
+        weights = code.address(self.weights, code.b.mul(first, panel))
         panels = [code.address(weights, code.b.mul(panel, code.number(c))) for c in range(width)]
-        share = code.b.udiv(code.number(chains * width * self.step), turn[1])
-        ahead = code.address(weights, code.b.mul(panel, code.number(width)))
-        ahead = code.address(ahead, code.b.mul(code.b.mul(turn[0], stop), share))
+        ahead, share = self._next_block(weights, panel, width, count, top)
         head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
         before = code.b.block
         code.b.branch(head)
@@ -178,7 +206,7 @@ class _Tiles:
         held = [code.b.phi(m.vector) for _ in start]
         for phi, value in zip(held, start, strict=True):
             phi.add_incoming(value, before)
-        code.b.cbranch(code.b.icmp_signed("<", k, stop), body, done)
+        code.b.cbranch(code.b.icmp_signed("<", k, self.steps), body, done)
         code.b.position_at_end(body)
         line = code.b.mul(k, code.number(chains * self.step))
         w = [
@@ -203,3 +231,12 @@ class _Tiles:
         code.b.branch(head)
         code.b.position_at_end(done)
         return held
+
+    def _next_block(self, weights: Any, panel: Any, width: int, count: int, top: Any) -> tuple[Any, Any]:
+        """Say where this tile's share of the next block of weights begins, and how much of it goes with each k."""
+        code = self.code
+        tiles = code.b.add(code.b.udiv(self.count, code.number(count)), code.number(1))
+        share = code.b.udiv(code.number(self.chains * width * self.step), tiles)
+        turn = code.b.udiv(top, code.number(count))
+        ahead = code.address(weights, code.b.mul(panel, code.number(width)))
+        return code.address(ahead, code.b.mul(code.b.mul(turn, self.steps), share)), share
