@@ -33,23 +33,23 @@ from elman.backends.llvm_code import I32, POINTER, VOID, Code, Module
 from elman.backends.llvm_plan import MOST_CHAINS, Place
 from elman.backends.llvm_target import Target
 
-SHAPES: dict[int, dict[int, tuple[tuple[int, tuple[int, ...]], ...]]] = {
+ANY = 1 << 30
+SHAPES: dict[int, dict[int, tuple[tuple[int, tuple[int, ...], int], ...]]] = {
     32: {
-        1: ((8, (1, 2)), (4, (1, 2, 4, 6)), (1, (1, 4, 8))),
-        2: ((4, (1, 2)), (2, (1, 2, 4, 6)), (1, (1, 4, 8))),
-        3: ((2, (1, 2)), (1, (1, 2, 4, 8))),
-        4: ((2, (1, 2)), (1, (1, 2, 4, 5, 6))),
+        1: ((8, (1, 2), 2), (4, (1, 2, 4, 6), ANY), (2, (1, 2), 2), (1, (1, 4, 8), ANY)),
+        2: ((4, (1, 2), 2), (2, (1, 2, 4, 6), ANY), (1, (1, 4, 8), ANY)),
+        3: ((2, (1, 2), 2), (1, (1, 2, 4, 8), ANY)),
+        4: ((2, (1, 2), 2), (1, (1, 2, 4, 5, 6), ANY)),
     },
     16: {
-        1: ((8, (1,)), (4, (1, 2, 3)), (1, (1, 4, 8))),
-        2: ((4, (1,)), (2, (1, 2, 3)), (1, (1, 3, 6))),
-        3: ((2, (1,)), (1, (1, 2, 4))),
-        4: ((2, (1,)), (1, (1, 2, 3))),
+        1: ((8, (1,), 1), (4, (1, 2, 3), ANY), (2, (1, 2), 2), (1, (1, 4, 8), ANY)),
+        2: ((4, (1,), 1), (2, (1, 2, 3), ANY), (1, (1, 3, 6), ANY)),
+        3: ((2, (1,), 1), (1, (1, 2, 4), ANY)),
+        4: ((2, (1,), 1), (1, (1, 2, 3), ANY)),
     },
 }
-"""For a number of registers and of chains: how many vectors tiles span, from the widest, and how many rows they have.
-
-The first width is for few rows alone.
+"""For a number of registers and of chains: how many vectors tiles span, from the widest; how many rows they have; and
+how many rows there may be at most for this width to be taken.
 """
 
 
@@ -109,8 +109,8 @@ class _Tiles:
         self.results = [self._place(5 + 3 * g) for g in range(self.chains)]
         self.limits = [self._slot(6 + 3 * g) for g in range(self.chains)]
         self.at = code.variable(first)
-        for number, (width, sizes) in enumerate(SHAPES[self.module.target.registers][self.chains]):
-            self._emit_width(width, sizes, only_few=number == 0)
+        for width, sizes, most in SHAPES[self.module.target.registers][self.chains]:
+            self._emit_width(width, sizes, most)
         return code.finish()
 
     def _entry(self, number: int) -> Any:
@@ -131,7 +131,7 @@ class _Tiles:
         code = self.code
         return code.address(place[0], code.b.add(code.b.mul(t, place[1]), code.b.mul(b, place[2])))
 
-    def _emit_width(self, width: int, sizes: tuple[int, ...], only_few: bool) -> None:
+    def _emit_width(self, width: int, sizes: tuple[int, ...], most: int) -> None:
         """Go over the columns that tiles of one width cover."""
         code = self.code
         head, body, done = (code.function.append_basic_block(n) for n in ("columns", "tiles", "narrower"))
@@ -140,8 +140,7 @@ class _Tiles:
         first = code.value(self.at)
         after = code.b.add(first, code.number(width))
         fits = code.b.icmp_signed("<=", after, self.stop)
-        if only_few:
-            fits = code.b.and_(fits, code.b.icmp_signed("<=", self.count, code.number(sizes[-1])))
+        fits = code.b.and_(fits, code.b.icmp_signed("<=", self.count, code.number(most)))
         code.b.cbranch(fits, body, done)
         code.b.position_at_end(body)
         self._emit_rows(width, sizes, first)
