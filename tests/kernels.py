@@ -61,6 +61,13 @@ def draw(layer: Recurrent, steps: int, batch: int, lengths: Sequence[int] | None
     return Given(torch.randn(*form, layer.input_size, dtype=dtype), states, lengths, sides)
 
 
+def only(given: Given, examples: Sequence[int]) -> Given:
+    """Take some examples of a time-major batch."""
+    sides = {name: side[:, examples] for name, side in given.sides.items()}
+    lengths = None if given.lengths is None else [given.lengths[b] for b in examples]
+    return Given(given.x[:, examples], [s[:, examples] for s in given.states], lengths, sides, given.seed)
+
+
 def forward(layer: Recurrent, given: Given, x: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
     """Give the output and the final states."""
     initial = None if not states else states[0] if len(states) == 1 else tuple(states)

@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from elman import cell, cells, layer_norm, ops, sigmoid, tanh, where
+from elman import cell, cells, ops, sigmoid, tanh, where
 from elman.autodiff import derive
 from elman.backends import reference
 from elman.backends.inputs import Inputs
 from elman.cells import torch_layers
 from elman.testing import random_cell
 from tolerances import assert_close
+from unusual_cells import UNUSUAL
 
 T, B, I, H = 5, 3, 7, 11
 ZOO = [cells.find(n) for n in cells.names()] + [
@@ -69,37 +70,11 @@ def test_the_mirror_without_biases_equals_autograd_over_the_forward_loop(chosen)
         assert_close(f"{chosen.name} d_{name}", mirror, loop)
 
 
-# Equations that nobody should need and that the language allows.
-UNUSUAL = {
-    "states change places": lambda x, h, c, *, W: (c, tanh(W @ h)),
-    "a state stays": lambda x, h, c, *, W: (tanh(W @ x) + c, c),
-    "a state is a number": lambda x, h, c, *, W: (tanh(W @ x + h + c), 0.5),
-    "a state is the input": lambda x, h, c, *, W: (tanh(W @ c), x),
-    "two states are one value": lambda x, h, c, *, W: (tanh(W @ x + h + c),) * 2,
-    "the state follows a parameter": lambda x, h, *, W: W.p + 0 * h + 0 * (W.a @ x),
-    "a product of parameters": lambda x, h, *, W: tanh(W.a @ x + W.b @ sigmoid(W.p) + h),
-    "a normalised parameter": lambda x, h, *, W: tanh(W.a @ x + layer_norm(W.p) * h),
-    "one matrix four times": lambda x, h, *, W: tanh(W.a @ x + W.b @ h + W.b @ (h * h) + W.b @ tanh(W.b @ h)),
-    "a comparison of parameters": lambda x, h, *, W: where(W.p > 0.1, tanh(W.a @ x), h),
-    "a comparison that always holds": lambda x, h, *, W: where(h == h, tanh(W @ x + h), 1.0),
-    "nested normalisations": lambda x, h, *, W: layer_norm(W @ x + layer_norm(h)),
-    "a square of a parameter": lambda x, h, *, W: tanh(W.a @ x * h) + W.p * W.p * h**2,
-    "a choice between equals": lambda x, h, *, W: where(W.a @ x > 0.5, h, h) + W.p,
-    "no memory": lambda x, h, *, W: sigmoid(W @ (x * x)),
-    "a state is a gap": lambda x, dt, /, h, c, *, W: (tanh(W @ h + c), dt),
-    "a state follows a gap alone": lambda x, dt, /, h, c, *, W: (tanh(W @ h + c + x), where(dt > 0, dt * dt, 0.5)),
-    "a gap decides": lambda x, dt, /, h, *, W: where(dt > 0, h, tanh(W.a @ x + W.b @ h)),
-    "a gap scales parameters": lambda x, dt, /, h, *, W: tanh(W.a @ x + W.p * dt + W.q * sigmoid(W.p * h)) * dt,
-    "a product of a gap and a parameter": lambda x, dt, age, /, h, *, W: tanh(W.a @ (W.p * dt) + W.b @ (h - age)),
-    "a normalised gap": lambda x, dt, /, h, *, W: layer_norm(W.p * dt + h) + W.a @ x,
-}
-
-
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("equations", UNUSUAL.values(), ids=UNUSUAL)
-def test_the_mirror_of_unusual_equations_equals_autograd_over_the_forward_loop(equations, reverse):
+@pytest.mark.parametrize("chosen", UNUSUAL.values(), ids=UNUSUAL)
+def test_the_mirror_of_unusual_equations_equals_autograd_over_the_forward_loop(chosen, reverse):
     for lengths in (None, [5, 0, 3]):
-        for name, mirror, loop in both(cell(equations), lengths=lengths, reverse=reverse):
+        for name, mirror, loop in both(chosen, lengths=lengths, reverse=reverse):
             assert_close(name, mirror, loop)
 
 

@@ -20,7 +20,7 @@ def fresh_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def small_kernels(monkeypatch: pytest.MonkeyPatch, fresh_kernels: None) -> None:
     """Compile ten times as fast: with the smallest tiles and without optimisation, where a plan is what is tested."""
-    monkeypatch.setattr(llvm_tiles, "most_rows", lambda module, chains, width: 2)
+    monkeypatch.setattr(llvm_tiles, "most_rows", lambda module, chains, width: 1)
     monkeypatch.setattr(llvm_tiles, "widths", lambda chains: (2, 1))
     monkeypatch.setattr(llvm_engine, "_optimise", lambda module, machine: None)
     monkeypatch.setattr(llvm_engine, "_machine", _unoptimising)
