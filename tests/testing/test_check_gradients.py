@@ -12,12 +12,19 @@ from elman.expr.primitives import PRIMITIVES
 from elman.testing import GradientError, check_gradients, gradients, random_cell
 
 
+def forget():
+    """Let every program be derived anew."""
+    programs._derive.cache_clear()
+    programs._read.cache_clear()
+    programs._written.clear()
+
+
 @pytest.fixture
 def without_memory():
     """Derive every program anew, before and after a planted fault."""
-    programs._derive.cache_clear()
+    forget()
     yield
-    programs._derive.cache_clear()
+    forget()
 
 
 def plant(monkeypatch, op, factor):
@@ -57,7 +64,7 @@ def test_random_cells_use_every_primitive_and_differ():
 @pytest.mark.parametrize("op", ["tanh", "sigmoid", "mul"])
 def test_a_derivative_off_by_a_twentieth_of_a_percent_is_found(op, monkeypatch, without_memory):
     check_gradients(elman.cells.lstm)
-    programs._derive.cache_clear()
+    forget()
     plant(monkeypatch, op, 1.0005)
     with pytest.raises(GradientError, match=r"lstm: the gradient of .* is off by"):
         check_gradients(elman.cells.lstm)
