@@ -1,11 +1,36 @@
 """Measure how fast the package is, always beside something else and in one run.
 
-A claim of speed in this repository has a script here. Each measures all its candidates in turn, round after round, so
-that what the machine does meanwhile falls on all of them alike; it prints a table and writes machine, versions and
-medians to `bench/results/NAME.json`.
+A claim of speed in this repository has a script here. The candidates of a case take turns, round after round, so that
+what the machine does meanwhile falls on all of them alike. What is printed are medians, ratios of medians and, as their
+spread, the quarter and three quarters of the rounds; `bench/results/NAME.json` keeps them with machine and versions,
+and `NAME.png` and `NAME.svg` beside it draw them.
 
-    make bench                            every script that needs no data
-    .venv/bin/python -m bench drop_ins    one of them
+    make bench                            everything, in less than 25 minutes
+    .venv/bin/python -m bench training    one script
+    .venv/bin/python -m bench --quick     everything, few rounds: to see that it runs
+    .venv/bin/python -m bench --draw      draw again what was measured last
 
-A script is a file of this folder with a function `run`, which takes nothing and returns the rows of its table.
+**Threads.** Our figure is always that of two threads (`torch.set_num_threads(2)`). The peer is measured with one and
+with two, and its better median counts, for torch's small layers are often slower with two. What ours takes with one
+thread stands in the JSON file. **Gradients.** An update is `zero_grad`, forward and backward; the input needs no
+gradient. **Ratios** say how many times as fast as the peer ours is: above 1 is faster. **Targets** are what we want to
+reach; each script says which are met.
+
+| script | what is measured | beside |
+|---|---|---|
+| `training` | an update of LSTM, GRU and RNN | torch.nn |
+| `inference` | the same sizes without gradients | torch.nn |
+| `ragged` | sequences of unequal lengths; two layers in two directions | torch's packed sequences |
+| `custom_cells` | cells that torch lacks, and their first call | a good torch loop; JAX |
+| `streaming` | one time step of one example | torch.nn, ONNX Runtime |
+| `roofline` | floating-point operations a second | torch.mm |
+| `memory` | the peak of an update | torch.nn |
+| `cost_curves` | time and memory against T, B and H | torch.nn |
+
+A script is a file of this folder with two functions: `run` measures and returns a :class:`bench.report.Result`, `draw`
+makes a figure of its rows. The scripts that train on data (`names`, `penn_treebank`, `tinyshakespeare`) are programs
+of their own.
 """
+
+SCRIPTS = ("training", "inference", "ragged", "custom_cells", "streaming", "roofline", "memory", "cost_curves")
+"""In the order in which all of them run."""

@@ -1,29 +1,38 @@
-"""Run benchmarks by name, or all of them: `python -m bench [NAME …]`."""
+"""Run benchmarks by name, or all of them: `python -m bench [--quick] [--draw] [NAME …]`."""
 
+import argparse
 import importlib
-import pkgutil
 import sys
+from pathlib import Path
 
-import bench
-from bench.measure import report
+from bench import SCRIPTS
+from bench.drawing import save
+from bench.measure import FULL, QUICK
+from bench.report import Others, read_rows, report
+
+RESULTS = Path(__file__).parent / "results"
 
 
-def main(names: list[str]) -> int:
-    """Run the named benchmarks, or every one that needs no data; return the exit code."""
-    found = {
-        name: importlib.import_module(f"bench.{name}")
-        for _, name, _ in pkgutil.iter_modules(bench.__path__)
-        if name != "__main__"
-    }
-    scripts = {name: module for name, module in found.items() if hasattr(module, "run")}
-    unknown = [name for name in names if name not in scripts]
+def main(arguments: list[str]) -> int:
+    """Run the named benchmarks, or every one; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(SCRIPTS)}")
+    parser.add_argument("--quick", action="store_true", help="few rounds: to see that it runs, not to quote")
+    parser.add_argument("--draw", action="store_true", help="draw the last results again, without measuring")
+    asked = parser.parse_args(arguments)
+    unknown = [name for name in asked.names if name not in SCRIPTS]
     if unknown:
-        sys.stderr.write(
-            f"bench: no benchmark is called {', '.join(unknown)}. There are: {', '.join(sorted(scripts))}.\n"
-        )
-        return 2
-    for name in names or sorted(scripts):
-        report(name, scripts[name].run())
+        parser.error(f"no benchmark is called {', '.join(unknown)}. There are: {', '.join(SCRIPTS)}.")
+    for name in asked.names or SCRIPTS:
+        script = importlib.import_module(f"bench.{name}")
+        if asked.draw:
+            rows = read_rows(RESULTS / f"{name}.json")
+        else:
+            others = Others()
+            result = script.run(QUICK if asked.quick else FULL)
+            report(name, result, RESULTS, others=others.cores(), quick=asked.quick)
+            rows = result.rows
+        print(f"  {save(script.draw, rows, RESULTS / name)}\n", flush=True)
     return 0
 
 

@@ -1,76 +1,153 @@
-"""Time several candidates side by side, and write down on which machine and with which versions."""
+"""Time several candidates side by side.
 
-import json
-import platform
+>>> import torch
+>>> x = torch.randn(50, 50)
+>>> taken = side_by_side({"mm": on_threads(lambda: x.mm(x), 1), "add": on_threads(lambda: x + x, 1)}, QUICK)
+>>> taken["mm"].low <= taken["mm"].median <= taken["mm"].high
+True
+"""
+
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from importlib import metadata
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 
-RESULTS = Path(__file__).parent / "results"
-Row = dict[str, Any]
+Turn = Callable[[int], float]
+"""Makes so many calls one after another; returns the seconds that they took together."""
+
+# Below this a block of calls is timed, so that neither the clock nor one interruption decides.
+_BLOCK = 0.005
+# Threads of torch go on spinning after their work; a pause lets them sleep before the next candidate's turn.
+_PAUSE = 0.002
+# Other threads and caches than a turn ago cost about a millisecond; longer calls do not feel it.
+_SETTLED = 0.02
 
 
-def side_by_side(
-    candidates: Mapping[str, Callable[[], object]], *, rounds: int = 15, warm_up: int = 2
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class Pace:
+    """Say how long measurements take.
+
+    Attributes:
+        seconds: what each candidate may spend in a case.
+        fewest: rounds of a candidate that is so slow that its seconds allow fewer.
+        most: rounds of one that is fast.
+        repeats: how often a process is started for one figure.
+    """
+
+    seconds: float
+    fewest: int
+    most: int
+    repeats: int
+
+
+FULL = Pace(0.4, 5, 60, 3)
+QUICK = Pace(0.02, 2, 5, 1)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Hold what a call of one candidate took, in milliseconds, over all rounds.
+
+    Attributes:
+        median: half of the rounds took less.
+        low: a quarter of the rounds took less.
+        high: a quarter of the rounds took more.
+        rounds: how often the candidate had its turn.
+        calls: how many calls were made in a turn.
+    """
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+    calls: int
+
+
+def on_threads(call: Callable[[], object], threads: int) -> Turn:
+    """Make a candidate of a function of this process, called with so many threads of torch."""
+
+    def turn(calls: int) -> float:
+        torch.set_num_threads(threads)
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        return time.perf_counter() - start
+
+    return turn
+
+
+def side_by_side(candidates: Mapping[str, Turn], pace: Pace) -> dict[str, Timing]:
     """Time candidates in turn.
 
+    Every candidate has a number of rounds of its own, by the time that it takes; a slow one's are spread evenly over
+    those of the fastest.
+
     Args:
-        candidates: what to call, by name. Each call should take a millisecond or more.
-        rounds: how often each is timed; one round times every candidate once.
-        warm_up: rounds before the first that counts.
+        candidates: what takes turns, by name. Each is called before anything is timed.
+        pace: how long that may take.
 
     Returns:
-        The median of each, in milliseconds.
+        What each took, by name.
     """
+    plans = {name: _plan(turn, pace) for name, turn in candidates.items()}
     taken: dict[str, list[float]] = {name: [] for name in candidates}
-    for number in range(warm_up + rounds):
-        for name, call in candidates.items():
-            start = time.perf_counter()
-            call()
-            if number >= warm_up:
-                taken[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(times) for name, times in taken.items()}
+    longest = max(rounds for rounds, _, _ in plans.values())
+    for number in range(longest):
+        for name, turn in candidates.items():
+            rounds, calls, settling = plans[name]
+            if (number + 1) * rounds // longest == number * rounds // longest:
+                continue
+            time.sleep(_PAUSE)
+            if settling:
+                turn(settling)
+            taken[name].append(1000 * turn(calls) / calls)
+    return {name: summarise(times, plans[name][1]) for name, times in taken.items()}
 
 
-def machine() -> dict[str, Any]:
-    """Name processor, threads and the versions that matter."""
-    processor = platform.processor() or platform.machine()
-    listing = Path("/proc/cpuinfo")
-    if listing.exists():
-        lines = (line for line in listing.read_text(encoding="utf-8").splitlines() if line.startswith("model name"))
-        processor = next(lines, processor).rpartition(":")[2].strip()
-    return {
-        "measured": datetime.now(UTC).isoformat(timespec="minutes"),
-        "processor": processor,
-        "threads": torch.get_num_threads(),
-        "system": platform.platform(terse=True),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "elman": metadata.version("elman"),
-    }
+def _plan(turn: Turn, pace: Pace) -> tuple[int, int, int]:
+    """Choose rounds, calls a round and calls before those that count."""
+    seconds = turn(1)
+    if seconds < 1:
+        seconds = turn(1)
+    if seconds < _BLOCK:
+        seconds = turn(10) / 10
+    calls = max(1, math.ceil(_BLOCK / seconds))
+    settling = math.ceil(calls / 5) if seconds < _SETTLED else 0
+    rounds = int(pace.seconds / (seconds * (calls + settling)))
+    return min(max(rounds, pace.fewest if seconds < 1 else min(pace.fewest, 3)), pace.most), calls, settling
 
 
-def report(name: str, rows: list[Row]) -> None:
-    """Print rows as a table, and write them with the machine to `bench/results/NAME.json`."""
-    where = machine()
-    print(f"{name}: {where['processor']}, {where['threads']} threads, torch {where['torch']}")
-    columns = list(rows[0])
-    table = [columns, *([_text(row[column]) for column in columns] for row in rows)]
-    widths = [max(len(line[number]) for line in table) for number in range(len(columns))]
-    for line in table:
-        print("  " + "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": where, "rows": rows}, indent=2) + "\n", encoding="utf-8")
-    print(f"  written to {path}\n")
+def summarise(times: list[float], calls: int = 1) -> Timing:
+    """Take the median and the quartiles of what every round took.
+
+    >>> summarise([4.0, 1.0, 3.0, 2.0, 5.0])
+    Timing(median=3.0, low=2.0, high=4.0, rounds=5, calls=1)
+    """
+    if len(times) == 1:
+        return Timing(times[0], times[0], times[0], 1, calls)
+    low, median, high = statistics.quantiles(times, n=4, method="inclusive")
+    return Timing(median, low, high, len(times), calls)
 
 
-def _text(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+@dataclass(frozen=True)
+class Ratio:
+    """Say how many times as fast as a peer something is, by the medians and, as the spread, by opposite quartiles."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
+
+
+def times_as_fast(ours: Timing, peer: Timing) -> Ratio:
+    """Divide what the peer took by what ours took.
+
+    >>> print(times_as_fast(Timing(2, 1, 4, 5, 1), Timing(6, 4, 8, 5, 1)))
+    3.00 (1.00–8.00)
+    """
+    return Ratio(peer.median / ours.median, peer.low / ours.high, peer.high / ours.low)
