@@ -44,13 +44,14 @@ def make_figure(
     return figure, axes
 
 
-def draw_ratios(rows: Sequence[Row], title: str, label: str) -> "Figure":
+def draw_ratios(rows: Sequence[Row], title: str, label: str, beside: str = "torch") -> "Figure":
     """Draw how many times as fast ours is: a panel for each `kind`, a line for each `size`, quartiles as whiskers.
 
     Args:
         rows: with the columns kind, size, ratio and quartiles.
         title: of the figure.
         label: what the lines are.
+        beside: what it is compared with.
     """
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     sizes = list(dict.fromkeys(row["size"] for row in rows))
@@ -78,7 +79,7 @@ def draw_ratios(rows: Sequence[Row], title: str, label: str) -> "Figure":
     axes[0, 0].set_yticks(range(len(sizes)), sizes, fontsize=9)
     axes[0, 0].set_ylim(len(sizes) - 0.4, -0.8)
     axes[0, 0].set_ylabel(label)
-    figure.supxlabel("times as fast as torch (log scale; right of the dashed line ours is faster)", fontsize=10)
+    figure.supxlabel(f"times as fast as {beside} (log scale; right of the dashed line ours is faster)", fontsize=10)
     return figure
 
 

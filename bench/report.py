@@ -63,8 +63,9 @@ class Result:
 def means(rows: Iterable[Row], key: str, value: str = "ratio") -> dict[str, float]:
     """Take the geometric mean of a column over the rows that are alike in another.
 
-    >>> means([{"kind": "GRU", "ratio": 2.0}, {"kind": "GRU", "ratio": 8.0}, {"kind": "RNN", "ratio": 3.0}], "kind")
-    {'GRU': 4.0, 'RNN': 3.0}
+    >>> found = means([{"kind": "GRU", "ratio": 2.0}, {"kind": "GRU", "ratio": 8.0}], "kind")
+    >>> round(found["GRU"], 6)
+    4.0
     """
     groups: dict[str, list[float]] = {}
     for row in rows:
