@@ -86,7 +86,7 @@ def draw(rows: list[Row]) -> "Figure":
             axis.set_yscale("log")
             axis.set_xticks(values, [str(value) for value in values])
             axis.minorticks_off()
-        axes[1, column].set_xlabel(name)
+        axes[1, column].set_xlabel({"T": "time steps T", "B": "batch size B", "H": "hidden size H"}[name])
     axes[0, 0].set_ylabel("time, ms (median, quartiles)")
     axes[1, 0].set_ylabel("peak memory, MiB")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, ncols=4, loc="outside lower center")
