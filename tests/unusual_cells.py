@@ -16,6 +16,8 @@ _EQUATIONS = {
     "a product of parameters": lambda x, h, *, W: tanh(W.a @ x + W.b @ sigmoid(W.p) + h),
     "a normalised parameter": lambda x, h, *, W: tanh(W.a @ x + layer_norm(W.p) * h),
     "one matrix four times": lambda x, h, *, W: tanh(W.a @ x + W.b @ h + W.b @ (h * h) + W.b @ tanh(W.b @ h)),
+    "a matrix once and twice": lambda x, h, *, W: tanh(W.a @ x + W.b @ x + W.b @ h),
+    "nothing learns": lambda x, h, *, W: where(h > W.p, x * h, 0.5 - h),
     "a comparison of parameters": lambda x, h, *, W: where(W.p > 0.1, tanh(W.a @ x), h),
     "a comparison that always holds": lambda x, h, *, W: where(h == h, tanh(W @ x + h), 1.0),
     "nested normalisations": lambda x, h, *, W: layer_norm(W @ x + layer_norm(h)),

@@ -96,7 +96,7 @@ def run_mirror(
     steps, batch = inputs.x.shape[:2]
     parts = _parts(program, inputs)
     widths = (sizes[kernel.plan.axis(i)] for i in kernel.plan.kept)
-    window = max(1, min(steps, MIRROR_BYTES // (batch * sum(widths) * kernel.item)))
+    window = max(1, min(steps, MIRROR_BYTES // max(1, batch * sum(widths) * kernel.item)))
     frames = Frames(kernel, inputs, parts, window)
     d_x = None
     if needs_input:

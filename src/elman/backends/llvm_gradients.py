@@ -34,6 +34,7 @@ class Sums:
     Attributes:
         columns: of every kept value, its columns in the tensor of adjoints.
         blocks: the products.
+        apart: products that are part of a gradient, as where a matrix stands twice: (node, columns, vector).
         others: for every parameter, members that are no product: (node, rows).
         has_totals: whether columns are summed as well.
     """
@@ -50,8 +51,10 @@ class Sums:
         self.others: list[list[tuple[int, slice]]] = []
         for number, parameter in enumerate(self.plan.program.parameters):
             self._divide(number, parameter.members, layout.sizes[parameter.shape[0]])
-        nodes = self.plan.nodes
-        self.has_totals = any(nodes[i].op == "total" and self.is_timed(i) for i in self.plan.schedule.end)
+        nodes, end = self.plan.nodes, self.plan.schedule.end
+        read = sorted({a for i in end for a in nodes[i].args if nodes[a].op == "outer" and self.is_timed(a)})
+        self.apart = [(i, self.columns[nodes[i].args[0]], nodes[i].args[1]) for i in read]
+        self.has_totals = any(nodes[i].op == "total" and self.is_timed(i) for i in end)
 
     def _divide(self, number: int, members: tuple[str, ...], size: int) -> None:
         """Join members of a parameter that are neighbours, whose adjoints are, and that multiply one vector."""
@@ -104,7 +107,8 @@ class Gradients:
         self.columns = self.how.columns
         self.batch = inputs.x.shape[1]
         self.adjoints = allocate((window, self.batch, self.how.width), inputs.x)
-        self.values: dict[int, Tensor] = {}
+        shapes = {i: [self.sizes[axis] for axis in self.nodes[i].shape] for i, _, _ in self.how.apart}
+        self.values = {i: torch.empty(shape, dtype=inputs.x.dtype) for i, shape in shapes.items()}
         self.sums: Tensor | None = None
         self.gradients = [torch.empty(p.shape, dtype=p.dtype) for p in inputs.parameters]
         self.is_new = True
@@ -134,12 +138,12 @@ class Gradients:
             found = adjoints.sum(0)
             self.sums = found if self.sums is None else self.sums.add_(found)
         vectors: dict[int, Tensor] = {}
-        for block in self.how.blocks:
-            if block.vector not in vectors:
-                vectors[block.vector] = self._vector(block.vector, low, count, real)
-            total = self.gradients[block.parameter][block.rows]
-            beta = 0 if self.is_new else 1
-            torch.addmm(total, adjoints[:, block.columns].T, vectors[block.vector], beta=beta, out=total)
+        beta = 0 if self.is_new else 1
+        products = [(self.gradients[b.parameter][b.rows], b.columns, b.vector) for b in self.how.blocks]
+        for total, columns, index in products + [(self.values[i], c, v) for i, c, v in self.how.apart]:
+            if index not in vectors:
+                vectors[index] = self._vector(index, low, count, real)
+            torch.addmm(total, adjoints[:, columns].T, vectors[index], beta=beta, out=total)
         self.is_new = False
 
     def _real_rows(self, low: int, count: int) -> Tensor | None:
