@@ -174,3 +174,23 @@ def test_runs_in_several_python_threads_at_once_do_not_disturb_each_other():
         for _ in range(20):
             for found, alone in zip(pool.map(lambda g: compute(layer, g), given), expected, strict=True):
                 assert_all_identical("beside others", found, alone)
+
+
+def test_a_spare_workspace_that_another_thread_takes_first_is_made_anew(monkeypatch):
+    class TakenFromUnderYou(list):
+        def __bool__(self):
+            return True
+
+    layer = build(cells.lstm, 7, 13, dtype=torch.float64)
+    given = draw(layer, 2, 3)
+    expected = evaluate(layer, given)
+
+    class Layout(llvm_kernel.Layout):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.spare = TakenFromUnderYou()
+
+    monkeypatch.setattr(llvm_kernel, "Layout", Layout)
+    llvm_kernel._lay_out.cache_clear()
+    assert_all_identical("taken", evaluate(layer, given), expected)
+    llvm_kernel._lay_out.cache_clear()

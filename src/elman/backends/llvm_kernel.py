@@ -335,8 +335,10 @@ class Frames:
 
     def build(self) -> None:
         """Give every part a frame, with workspaces of its own."""
-        spare = self.layout.spare
-        self.arena = spare.pop() if spare else Arena(self.layout, self.inputs.x)
+        try:  # not a look and then a grasp: another thread might come between them
+            self.arena = self.layout.spare.pop()
+        except IndexError:
+            self.arena = Arena(self.layout, self.inputs.x)
         self.table = self.arena.table
         self.table[:, self.numbers] = self.values
 

@@ -1,0 +1,64 @@
+"""Code for narrower processors gives the reference's values too: with AVX2 alone, and with what every x86-64 has."""
+
+import pytest
+import torch
+
+from elman import cells
+from elman.backends import llvm_kernel, llvm_target
+from elman.errors import BackendError
+from elman.testing import random_cell
+from kernels import assert_equals_reference, build, compute, draw, evaluate, only
+from tolerances import assert_identical
+
+SOME = [cells.lstm_peephole, cells.gru_reset_before, cells.lstm_layer_norm, cells.cfc, cells.jordan, cells.elman_relu]
+some_cells = pytest.mark.parametrize("chosen", SOME, ids=lambda c: c.name)
+every_type = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+
+
+@pytest.fixture(params=["avx2", "baseline"])
+def narrower(request, monkeypatch):
+    """Make kernels for a narrower processor."""
+    try:
+        found = llvm_target.named(request.param)
+    except BackendError as error:
+        pytest.skip(f"not an x86-64 processor with these instructions: {error}")
+    monkeypatch.setattr(llvm_kernel, "target", lambda: found)
+    from elman.backends import llvm
+
+    monkeypatch.setattr(llvm, "target", lambda: found)
+    return found
+
+
+@some_cells
+@every_type
+def test_values_and_gradients_equal_the_reference(chosen, dtype, narrower, small_kernels):
+    for entry, hidden, lengths in ((7, 11, [3, 0, 5]), (16, 32, None), (1, 9, [5, 2, 1])):
+        layer = build(chosen, entry, hidden, dtype=dtype, bidirectional=True)
+        assert_equals_reference(layer, draw(layer, 5, 3, lengths))
+
+
+@every_type
+def test_whole_tiles_equal_the_reference(dtype, narrower):
+    layer = build(cells.lstm, 7, 70, dtype=dtype)
+    for batch in (1, 3, 16, 17):
+        assert_equals_reference(layer, draw(layer, 3, batch))
+
+
+@every_type
+def test_an_example_alone_or_in_a_batch_and_streamed(dtype, narrower):
+    layer = build(cells.gru, 7, 37, dtype=dtype)
+    given = draw(layer, 4, 19)
+    expected, trained = evaluate(layer, given), compute(layer, given)
+    for name, value in expected.items():
+        assert_identical(name, trained[name], value)
+        assert_identical(name, evaluate(layer, only(given, [11]))[name], value[:, [11]])
+    stream = layer.stream(batch_size=19)
+    stream.state = given.states[0]
+    for t, x in enumerate(given.x):
+        assert_identical(f"step {t}", stream.step(x), expected["output"][t])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_cells_equal_the_reference(seed, narrower, small_kernels):
+    layer = build(random_cell(seed), 7, 11, dtype=torch.float64, bidirectional=seed % 2 == 1)
+    assert_equals_reference(layer, draw(layer, 5, 3, [5, 0, 3]))
