@@ -1,10 +1,14 @@
 """Fixtures for the compiled backend: kernels that are compiled anew, and quickly."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from elman.backends import llvm_cache, llvm_engine, llvm_kernel, llvm_tiles
+from elman.backends import llvm_cache, llvm_engine, llvm_kernel, llvm_target
+from elman.backends.llvm_plan import MOST_CHAINS
+
+DTYPES = ("float32", "float64")
 
 
 @pytest.fixture
@@ -17,16 +21,26 @@ def fresh_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     llvm_kernel._find.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def tiles() -> dict[Any, Any]:
+    """Compile what all kernels share, as it always is."""
+    host = llvm_target.host()
+    for dtype in DTYPES:
+        llvm_kernel._load_packing(dtype, host)
+        for chains in range(1, MOST_CHAINS + 1):
+            llvm_kernel._load_tiles(dtype, host, chains)
+    return {key: value for key, value in llvm_engine._libraries.items() if key[0].startswith(("tiles", "packing"))}
+
+
 @pytest.fixture
-def small_kernels(monkeypatch: pytest.MonkeyPatch, fresh_kernels: None) -> None:
-    """Compile ten times as fast: with the smallest tiles and without optimisation, where a plan is what is tested."""
-    monkeypatch.setattr(llvm_tiles, "most_rows", lambda module, chains, width: 1)
-    monkeypatch.setattr(llvm_tiles, "widths", lambda chains: (2, 1))
+def quick_kernels(monkeypatch: pytest.MonkeyPatch, tiles: dict[Any, Any], fresh_kernels: None) -> None:
+    """Compile several times as fast, without optimisation, where plans and passes are what is tested."""
+    monkeypatch.setattr(llvm_engine, "_libraries", dict(tiles))
     monkeypatch.setattr(llvm_engine, "_optimise", lambda module, machine: None)
     monkeypatch.setattr(llvm_engine, "_machine", _unoptimising)
 
 
-def _unoptimising(target):
+def _unoptimising(target: llvm_target.Target) -> Any:
     from llvmlite import binding
 
     return binding.Target.from_triple(target.triple).create_target_machine(

@@ -18,7 +18,9 @@ every_cell = pytest.mark.parametrize("chosen", ZOO, ids=lambda c: c.name)
 every_type = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
-def assert_stack_equals_reference(chosen, dtype):
+@every_cell
+@every_type
+def test_a_bidirectional_stack_over_ragged_lengths_equals_the_reference(chosen, dtype):
     layer = build(chosen, I, H, 2, dtype=dtype, bidirectional=True, batch_first=True)
     assert_equals_reference(layer, draw(layer, T, B, [3, 0, 5]))
     # Neither rows nor columns fill their last tile; most examples are padding at most steps.
@@ -26,36 +28,27 @@ def assert_stack_equals_reference(chosen, dtype):
 
 
 @every_cell
-def test_a_bidirectional_stack_over_ragged_lengths_equals_the_reference(chosen):
-    assert_stack_equals_reference(chosen, torch.float64)
-
-
-@every_cell
-def test_a_bidirectional_stack_in_single_precision_equals_the_reference(chosen, small_kernels):
-    assert_stack_equals_reference(chosen, torch.float32)
-
-
-@every_cell
-def test_whole_vectors_and_whole_tiles_equal_the_reference(chosen):
-    layer = build(chosen, 16, 32, dtype=torch.float64)
+@every_type
+def test_whole_vectors_and_whole_tiles_equal_the_reference(chosen, dtype):
+    layer = build(chosen, 16, 32, dtype=dtype)
     assert_equals_reference(layer, draw(layer, 3, 24))
 
 
 @every_cell
-def test_the_gradients_of_states_and_parameters_need_no_gradient_of_the_input(chosen, small_kernels):
+def test_the_gradients_of_states_and_parameters_need_no_gradient_of_the_input(chosen, quick_kernels):
     layer = build(chosen, I, H, dtype=torch.float64, bidirectional=True)
     for lengths in (None, [2, 5, 0]):
         assert_equals_reference(layer, draw(layer, T, B, lengths), input_gradient=False)
 
 
 @every_cell
-def test_without_biases_the_values_equal_the_reference(chosen, small_kernels):
+def test_without_biases_the_values_equal_the_reference(chosen, quick_kernels):
     layer = build(chosen, I, H, dtype=torch.float64, bias=False)
     assert_equals_reference(layer, draw(layer, T, B, [3, 5, 1]))
 
 
 @every_cell
-def test_masks_of_training_act_as_in_the_reference(chosen, small_kernels):
+def test_masks_of_training_act_as_in_the_reference(chosen, quick_kernels):
     rates = {"zoneout": 0.3}
     if chosen.name != "indrnn" and "min" not in chosen.name:  # no matrix multiplies their states
         rates |= {"recurrent_dropout": 0.4, "weight_dropout": 0.2}
@@ -138,7 +131,7 @@ def test_a_drop_in_runs_as_on_the_reference(batch_first):
 
 
 @pytest.mark.parametrize("chosen", UNUSUAL.values(), ids=UNUSUAL)
-def test_unusual_equations_equal_the_reference(chosen, small_kernels):
+def test_unusual_equations_equal_the_reference(chosen, quick_kernels):
     for reverse in (False, True):
         layer = build(chosen, H if chosen.ties else I, H, dtype=torch.float64, bidirectional=reverse)
         for lengths in (None, [5, 0, 3]):

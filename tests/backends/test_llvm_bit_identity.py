@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from elman import cells
-from elman.backends import llvm, llvm_kernel
+from elman.backends import llvm, llvm_engine, llvm_kernel, llvm_tiles
+from elman.backends.llvm_plan import MOST_CHAINS
 from kernels import Given, build, compute, draw, evaluate, only
 from tolerances import assert_identical
 
@@ -158,12 +159,28 @@ def test_the_chunks_of_a_long_sequence(dtype, monkeypatch):
 
 
 @some_cells
-def test_optimised_code_and_the_smallest_tiles_give_the_same_values(chosen, request):
+@pytest.mark.parametrize("shape", [(1, (1,)), (1, (1, 2, 3)), (2, (1, 2)), (4, (1,))], ids=str)
+def test_tiles_of_any_shape_give_the_same_values(chosen, shape, fresh_kernels, monkeypatch):
     layer = build(chosen, 7, 70, dtype=torch.float64)
     given = draw(layer, 4, 9)
     expected = compute(layer, given)
-    request.getfixturevalue("small_kernels")
-    assert_all_identical("small tiles", compute(layer, given), expected)
+    width, rows = shape
+    narrow = (
+        ((width, rows, llvm_tiles.ANY),) if width == 1 else ((width, rows, llvm_tiles.ANY), (1, (1,), llvm_tiles.ANY))
+    )
+    monkeypatch.setattr(llvm_tiles, "SHAPES", {r: dict.fromkeys(range(1, MOST_CHAINS + 1), narrow) for r in (16, 32)})
+    monkeypatch.setattr(llvm_engine, "_libraries", {})
+    llvm_kernel._find.cache_clear()
+    assert_all_identical(f"tiles of {shape}", compute(layer, given), expected)
+
+
+@some_cells
+def test_code_that_was_not_optimised_gives_the_same_values(chosen, request):
+    layer = build(chosen, 7, 70, dtype=torch.float64)
+    given = draw(layer, 4, 9)
+    expected = compute(layer, given)
+    request.getfixturevalue("quick_kernels")
+    assert_all_identical("not optimised", compute(layer, given), expected)
 
 
 def test_runs_in_several_python_threads_at_once_do_not_disturb_each_other():

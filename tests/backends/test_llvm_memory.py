@@ -71,7 +71,7 @@ def assert_all_identical(what, found, expected):
 
 @every_cell
 @pytest.mark.parametrize("lengths", [None, [3, 0, 6]])
-def test_memory_that_nobody_wrote_changes_nothing(chosen, lengths, fill, small_kernels):
+def test_memory_that_nobody_wrote_changes_nothing(chosen, lengths, fill, quick_kernels):
     layer = build(chosen, 7, 19, 2, dtype=torch.float32, bidirectional=True)
     given = draw(layer, 6, 3, lengths)
     fill(0.0)
@@ -98,7 +98,7 @@ def test_memory_that_nobody_wrote_changes_nothing_in_tiles_chunks_and_windows(ch
 
 @every_cell
 @pytest.mark.parametrize("lengths", [None, [3, 0, 6]])
-def test_kernels_write_into_their_own_memory_alone(chosen, lengths, guards, small_kernels):
+def test_kernels_write_into_their_own_memory_alone(chosen, lengths, guards, quick_kernels):
     for dtype, hidden in ((torch.float32, 19), (torch.float64, 8)):
         layer = build(chosen, 7, hidden, dtype=dtype, bidirectional=True)
         given = draw(layer, 6, 3, lengths)

@@ -37,13 +37,13 @@ def fill_new_memory(monkeypatch, value):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_random_cells_equal_the_reference(seed, small_kernels, monkeypatch):
+def test_random_cells_equal_the_reference(seed, quick_kernels, monkeypatch):
     examine(seed, monkeypatch)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40, 2000))
-def test_more_random_cells_equal_the_reference(seed, small_kernels, monkeypatch):
+def test_more_random_cells_equal_the_reference(seed, quick_kernels, monkeypatch):
     examine(seed, monkeypatch)
 
 

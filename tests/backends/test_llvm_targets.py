@@ -31,7 +31,7 @@ def narrower(request, monkeypatch):
 
 @some_cells
 @every_type
-def test_values_and_gradients_equal_the_reference(chosen, dtype, narrower, small_kernels):
+def test_values_and_gradients_equal_the_reference(chosen, dtype, narrower, quick_kernels):
     for entry, hidden, lengths in ((7, 11, [3, 0, 5]), (16, 32, None), (1, 9, [5, 2, 1])):
         layer = build(chosen, entry, hidden, dtype=dtype, bidirectional=True)
         assert_equals_reference(layer, draw(layer, 5, 3, lengths))
@@ -59,6 +59,6 @@ def test_an_example_alone_or_in_a_batch_and_streamed(dtype, narrower):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_random_cells_equal_the_reference(seed, narrower, small_kernels):
+def test_random_cells_equal_the_reference(seed, narrower, quick_kernels):
     layer = build(random_cell(seed), 7, 11, dtype=torch.float64, bidirectional=seed % 2 == 1)
     assert_equals_reference(layer, draw(layer, 5, 3, [5, 0, 3]))

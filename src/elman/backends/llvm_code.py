@@ -275,7 +275,8 @@ class _Bare:
         self.b = ir.IRBuilder(function.append_basic_block("entry"))
 
     def spare(self) -> Any:
-        return self.b.alloca(self.module.vector)
+        # llvmlite knows what an `alloca` points to and lets nothing else be stored there, elements included.
+        return self.b.inttoptr(self.b.ptrtoint(self.b.alloca(self.module.vector), I64), POINTER)
 
     def copy(self, source: Any, target: Any, count: Any) -> None:
         """Copy elements one by one; there are fewer than a vector's."""
