@@ -151,9 +151,9 @@ def test_the_chunks_of_a_long_sequence(dtype, monkeypatch):
     monkeypatch.setattr(llvm_kernel, "Layout", Watched)
     for size in (1, 3 << 13, 5 << 14, 1 << 30):
         monkeypatch.setattr(llvm_kernel, "CHUNK_BYTES", size)
-        llvm_kernel._lay_out.cache_clear()
+        llvm_kernel.lay_out.cache_clear()
         assert_all_identical(f"chunks of {size} bytes", compute(layer, given), expected)
-    llvm_kernel._lay_out.cache_clear()
+    llvm_kernel.lay_out.cache_clear()
     assert {1, 64} < chunks
     assert any(64 % n for n in chunks)  # the last chunk is shorter
 
@@ -208,6 +208,6 @@ def test_a_spare_workspace_that_another_thread_takes_first_is_made_anew(monkeypa
             self.spare = TakenFromUnderYou()
 
     monkeypatch.setattr(llvm_kernel, "Layout", Layout)
-    llvm_kernel._lay_out.cache_clear()
+    llvm_kernel.lay_out.cache_clear()
     assert_all_identical("taken", evaluate(layer, given), expected)
-    llvm_kernel._lay_out.cache_clear()
+    llvm_kernel.lay_out.cache_clear()

@@ -25,7 +25,7 @@ def own_memory(monkeypatch):
     """Let every run work in memory of its own, all of it from torch."""
     monkeypatch.setattr(llvm_memory, "SMALL", 1 << 60)
     monkeypatch.setattr(llvm_kernel, "SMALL", -1)
-    llvm_kernel._lay_out.cache_clear()
+    llvm_kernel.lay_out.cache_clear()
 
 
 @pytest.fixture

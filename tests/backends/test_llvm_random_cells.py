@@ -32,7 +32,7 @@ def fill_new_memory(monkeypatch, value):
     empty = torch.empty
     monkeypatch.setattr(llvm_memory, "SMALL", 1 << 60)
     monkeypatch.setattr(llvm_kernel, "SMALL", -1)
-    llvm_kernel._lay_out.cache_clear()
+    llvm_kernel.lay_out.cache_clear()
     monkeypatch.setattr(torch, "empty", lambda *args, **how: empty(*args, **how).fill_(value))
 
 

@@ -93,8 +93,8 @@ def select(wish: str, program: Program, x: Tensor) -> ModuleType:
                 "  Take backend='auto', which finds one that can."
             )
         return chosen
-    for name in BACKENDS:
-        chosen = load(name)
+    for name, path in BACKENDS.items():
+        chosen = _load(path)
         reason = chosen.refuses(program, x.dtype, x.device)
         if reason is None:
             return chosen

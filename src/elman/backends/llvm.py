@@ -1,7 +1,8 @@
 """Run a program as compiled code on the CPU, made from its equations at first use.
 
 Plan, emitter and engine are in the files beside this one: `llvm_plan` says what lives where, `llvm_tiles`,
-`llvm_passes` and `llvm_driver` write the code, `llvm_engine` compiles it, `llvm_kernel` fills its arguments.
+`llvm_passes` and `llvm_driver` write the code, `llvm_engine` compiles it, `llvm_kernel` and
+`llvm_frames` lay out and fill its arguments.
 The sums over time and batch that make weight gradients are torch's products, chunk by chunk (`llvm_gradients`).
 """
 
@@ -12,15 +13,14 @@ from torch import Tensor
 
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs, sizes_of
+from elman.backends.llvm_frames import Frames
 from elman.backends.llvm_gradients import Gradients
-from elman.backends.llvm_kernel import DTYPES, Frames, Kernel, find_kernel, target
+from elman.backends.llvm_kernel import DTYPES, find_kernel, target
 from elman.backends.llvm_memory import allocate
-from elman.backends.llvm_plan import shifted_states, stored_saves
+from elman.backends.llvm_plan import stored_saves
 from elman.expr.graph import ROW
 
 NAME = "llvm"
-LEAST_WORK = 5_000_000  # multiplications that are worth a second thread
-MIRROR_BYTES = 1 << 22  # of adjoints that are held for the products behind the loop: more leave the caches
 
 
 def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:  # noqa: ARG001
@@ -46,37 +46,27 @@ def _padded(sizes: dict[str, int], shape: tuple[str, ...], lanes: int) -> int:
     return 1 if axis == ROW else (sizes[axis] + lanes - 1) // lanes * lanes
 
 
-def _parts(program: Program, inputs: Inputs) -> int:
-    """Say into how many parts the rows are divided: one, where a second thread would cost more than it saves."""
-    steps, batch, _ = inputs.x.shape
-    work = steps * batch * sum(p.numel() for p in inputs.parameters)
-    return 1 if work < LEAST_WORK else min(torch.get_num_threads(), batch)
-
-
 def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Run a program over time; see :func:`elman.backends.reference.run_forward`."""
-    kernel = find_kernel(program, "forward", save, inputs.x.dtype)
-    steps, batch = inputs.x.shape[:2]
-    parts = _parts(program, inputs)
-    frames = Frames(kernel, inputs, parts, steps)
-    shape = (steps, batch, inputs.states[0].shape[-1])
-    output = (torch.empty if inputs.lengths is None else torch.zeros)(shape, dtype=inputs.x.dtype)
-    final = [torch.empty(s.shape, dtype=s.dtype) for s in inputs.states]
-    saved = [allocate((frames.layout.saved_count,), inputs.x)] if save else []
-    _put_common(frames, kernel, inputs)
-    _put_walk(frames, inputs, backwards=inputs.reverse)
-    frames.place("output", output)
+    x, states, reverse = inputs.x, inputs.states, inputs.reverse
+    frames = Frames(find_kernel(program, "forward", save, x.dtype), inputs)
+    steps, batch, _ = x.shape
+    output = _make(inputs, (steps, batch, states[0].shape[-1]))
+    final = [torch.empty(s.shape, dtype=x.dtype) for s in states]
+    saved = [allocate((frames.layout.saved_count,), x)] if save else []
+    lengths = _whole_lengths(inputs)
+    frames.put(-1 if reverse else 1, 0 if lengths is None else lengths.data_ptr(), 0, 0)
+    for tensor in (x, *inputs.sides):
+        frames.place(tensor)
+    frames.put(output.data_ptr())
+    frames.place_states(states)
+    frames.put_addresses(final)
     if save:
         frames.put_saved(saved[0])
-    for k, (begin, end) in enumerate(zip(inputs.states, final, strict=True)):
-        frames.state(f"begin{k}", begin)
-        frames.state(f"end{k}", end)
-    frames.put("count", steps)
-    frames.put("last", 1)
-    frames.put_parameters()
-    frames.build()
-    frames.prepare(parts)
-    frames.run(parts)
+    frames.put_parameters(inputs.parameters)
+    frames.move(steps - 1 if reverse else 0, steps, 1, 1)
+    frames.prepare()
+    frames.run()
     frames.release()
     return output, final, saved
 
@@ -91,53 +81,32 @@ def run_mirror(
     needs_input: bool = True,
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     """Run the mirror of a program; see :func:`elman.backends.reference.run_mirror`."""
-    kernel = find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, inputs.x.dtype)
-    sizes = sizes_of(program, inputs)
-    steps, batch = inputs.x.shape[:2]
-    parts = _parts(program, inputs)
-    widths = (sizes[kernel.plan.axis(i)] for i in kernel.plan.kept)
-    window = max(1, min(steps, MIRROR_BYTES // max(1, batch * sum(widths) * kernel.item)))
-    frames = Frames(kernel, inputs, parts, window)
-    d_x = None
-    if needs_input:
-        d_x = (torch.empty if inputs.lengths is None else torch.zeros)(inputs.x.shape, dtype=inputs.x.dtype)
-        frames.place("d_x", d_x)
-    d_states = [torch.empty(s.shape, dtype=s.dtype) for s in inputs.states]
-    _put_common(frames, kernel, inputs)
-    _put_walk(frames, inputs, backwards=not inputs.reverse)
-    frames.place("output", output)
-    frames.place("d_output", d_output)
+    x, states, reverse = inputs.x, inputs.states, inputs.reverse
+    frames = Frames(find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, x.dtype), inputs)
+    d_x = _make(inputs, x.shape) if needs_input else None
+    d_states = [torch.empty(s.shape, dtype=x.dtype) for s in states]
+    lengths = _whole_lengths(inputs)
+    firsts = _first_steps(inputs)
+    frames.put(1 if reverse else -1, 0 if lengths is None else lengths.data_ptr())
+    frames.put(1 if reverse else -1, firsts.data_ptr())
+    for tensor in (x, *inputs.sides, output, d_output):
+        frames.place(tensor)
+    frames.put(0 if d_x is None else d_x.data_ptr())
+    frames.place_states(d_final)
+    frames.put_addresses(d_states)
+    frames.place_states(states)
     frames.put_saved(saved[0])
-    for k, (begin, end) in enumerate(zip(d_final, d_states, strict=True)):
-        frames.state(f"begin{k}", begin)
-        frames.state(f"end{k}", end)
-    if shifted_states(program):
-        for k, initial in enumerate(inputs.states):
-            frames.state(f"initial{k}", initial)
-        frames.put("back", 1 if inputs.reverse else -1)
-        firsts = torch.zeros(batch, dtype=torch.int64)
-        if inputs.reverse:
-            firsts = firsts + steps - 1 if inputs.lengths is None else inputs.lengths - 1
-        frames.hold(firsts)
-        frames.put("firsts", firsts.data_ptr())
-    gradients = Gradients(frames.layout, inputs, output, saved[0], window)
-    gradients.put_places(frames)
-    frames.put_parameters()
-    frames.build()
-    frames.prepare(parts)
-    done = 0
-    while done < steps:
+    frames.put_parameters(inputs.parameters)
+    frames.prepare()
+    gradients = Gradients(frames.layout, inputs, output, saved[0])
+    steps, window = len(x), frames.layout.window
+    for done in range(0, steps, window):
         count = min(window, steps - done)
-        first = done if inputs.reverse else steps - 1 - done
-        low = first if inputs.reverse else first - count + 1
-        frames.set("t", first)
-        frames.set("count", count)
-        frames.set("first", int(done == 0))
-        frames.set("last", int(done + count == steps))
-        gradients.move(frames, low)
-        frames.run(parts)
+        first = done if reverse else steps - 1 - done
+        low = first if reverse else first - count + 1
+        frames.move(first, count, done == 0, done + count == steps, *gradients.starts(low))
+        frames.run()
         gradients.add(low, count)
-        done += count
     frames.release()
     return d_x, d_states, gradients.finish()
 
@@ -150,21 +119,18 @@ def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
     return run_forward(program, whole, save=False)[1]
 
 
-def _put_common(frames: Frames, kernel: Kernel, inputs: Inputs) -> None:
-    """Set what both directions read: the input, side inputs, lengths."""
-    graph = kernel.plan.program.graph
-    frames.place(f"given{graph.input}", inputs.x)
-    for name, side in zip(graph.sides, inputs.sides, strict=True):
-        frames.place(f"given{graph.leaves['side', name]}", side)
-    lengths = inputs.lengths
-    if lengths is not None:
-        lengths = lengths.to(torch.int64).contiguous()
-        frames.hold(lengths)
-    frames.put("lengths", 0 if lengths is None else lengths.data_ptr())
+def _make(inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
+    """Make a tensor with one row for each step: steps that are not real are never written, and are 0."""
+    return (torch.empty if inputs.lengths is None else torch.zeros)(shape, dtype=inputs.x.dtype)
 
 
-def _put_walk(frames: Frames, inputs: Inputs, backwards: bool) -> None:
-    """Set where the walk over time begins, and which way it goes."""
-    frames.put("t", len(inputs.x) - 1 if backwards else 0)
-    frames.put("delta", -1 if backwards else 1)
-    frames.put("first", 1)  # a window of the mirror sets it anew
+def _whole_lengths(inputs: Inputs) -> Tensor | None:
+    return None if inputs.lengths is None else inputs.lengths.to(torch.int64).contiguous()
+
+
+def _first_steps(inputs: Inputs) -> Tensor:
+    """Find each example's first step, in the order of the run."""
+    steps, batch, _ = inputs.x.shape
+    if not inputs.reverse:
+        return torch.zeros(batch, dtype=torch.int64)
+    return torch.full((batch,), steps - 1) if inputs.lengths is None else (inputs.lengths - 1).contiguous()

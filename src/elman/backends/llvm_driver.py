@@ -25,30 +25,13 @@ from llvmlite import ir
 from elman.backends.llvm_code import I64, POINTER, VOID, Code, Module
 from elman.backends.llvm_packing import write_packing
 from elman.backends.llvm_passes import emit_pointwise, emit_sums
-from elman.backends.llvm_plan import AFTER, BEFORE, LOOP, MOST_CHAINS, ONCE, Group, Pass, Plan
+from elman.backends.llvm_plan import AFTER, BEFORE, LOOP, ONCE, Group, Pass, Plan
+from elman.backends.llvm_slots import slot_numbers
 from elman.backends.llvm_target import FUNCTION_ATTRIBUTES, Target
 from elman.backends.llvm_tiles import tile_table
 from elman.expr.graph import ROW
 
 HEADER = 3  # slots in front of the first frame
-
-
-def slot_numbers(plan: Plan) -> dict[str, int]:
-    """Number the slots of a frame."""
-    names = ["b0", "b1", "t", "delta", "count", "chunk", "T", "first", "last", "lengths", "block", "back", "firsts"]
-    names += ["row0", "rows.step", "rows.chunk", "part", "parts", "zero.p", "zero.t", "zero.b", "all"]
-    names += ["pack_rows", "pack_columns", *(f"tiles{chains}" for chains in range(1, MOST_CHAINS + 1))]
-    names += [f"{letter}.{axis}" for axis in plan.axes for letter in "nv"]
-    places = {p.name for p in plan.places} | {p.first for p in plan.places if p.first}
-    for k in range(len(plan.schedule.carries)):
-        places |= {f"begin{k}", f"end{k}", f"cur{k}", f"next{k}"}
-        names += [f"buffer0{k}", f"buffer1{k}"]
-    names += [f"{place}.{part}" for place in sorted({*places, "d_output"}) for part in "ptb"]
-    names += [f"chunk{i}.o" for i in plan.chunks] + [f"p{i}" for i in plan.statics]
-    for group in plan.groups:
-        names += [f"w{group.number}.{number}" for number in range(len(group.chains[0][1]))]
-    names += [f"m{i}.{part}" for i, node in enumerate(plan.nodes) if node.op == "parameter" for part in "pl"]
-    return {name: number for number, name in enumerate(names)}
 
 
 def emit_kernel(plan: Plan, target: Target, dtype: str) -> str:

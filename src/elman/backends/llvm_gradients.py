@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from elman.backends.inputs import Inputs
-from elman.backends.llvm_kernel import Frames, Layout
+from elman.backends.llvm_kernel import Layout
 from elman.backends.llvm_memory import allocate
 from elman.backends.reference_calls import FUNCTIONS
 from elman.expr.graph import Node
@@ -24,6 +24,7 @@ class Block:
 
     parameter: int
     rows: slice
+    is_whole: bool
     columns: slice
     vector: int
 
@@ -32,23 +33,18 @@ class Sums:
     """Say how the sums of a kernel are made, for some sizes.
 
     Attributes:
-        columns: of every kept value, its columns in the tensor of adjoints.
         blocks: the products.
         apart: products that are part of a gradient, as where a matrix stands twice: (node, columns, vector).
         others: for every parameter, members that are no product: (node, rows).
+        copies: for every parameter, the columns of which it is the sums, if they are neighbours and make it up.
         has_totals: whether columns are summed as well.
     """
 
     def __init__(self, layout: Layout) -> None:
-        self.plan = layout.kernel.plan
-        self.columns: dict[int, slice] = {}
-        self.width = 0
-        for index in self.plan.kept:
-            size = layout.sizes[self.plan.axis(index)]
-            self.columns[index] = slice(self.width, self.width + size)
-            self.width += size
+        self.plan, self.columns, self.width = layout.kernel.plan, layout.columns, layout.width
         self.blocks: list[Block] = []
         self.others: list[list[tuple[int, slice]]] = []
+        self.copies: list[slice | None] = []
         for number, parameter in enumerate(self.plan.program.parameters):
             self._divide(number, parameter.members, layout.sizes[parameter.shape[0]])
         nodes, end = self.plan.nodes, self.plan.schedule.end
@@ -65,14 +61,24 @@ class Sums:
             if node.op != "outer" or not self.is_timed(index):
                 rest.append((index, rows))
                 continue
-            new = Block(number, rows, self.columns[node.args[0]], node.args[1])
+            new = Block(number, rows, len(members) == 1, self.columns[node.args[0]], node.args[1])
             last = self.blocks[-1] if self.blocks else None
             if last is not None and _continues(last, new):
                 self.blocks.pop()
                 rows, columns = slice(last.rows.start, rows.stop), slice(last.columns.start, new.columns.stop)
-                new = Block(number, rows, columns, new.vector)
+                new = Block(number, rows, rows == slice(0, len(members) * size), columns, new.vector)
             self.blocks.append(new)
         self.others.append(rest)
+        self.copies.append(self._find_copy(rest) if len(rest) == len(members) else None)
+
+    def _find_copy(self, members: list[tuple[int, slice]]) -> slice | None:
+        nodes = [(index, self.plan.nodes[index]) for index, _ in members]
+        if not all(node.op == "total" and self.is_timed(index) for index, node in nodes):
+            return None
+        parts = [self.columns[node.args[0]] for _, node in nodes]
+        if any(a.stop != b.start for a, b in zip(parts, parts[1:], strict=False)):
+            return None
+        return slice(parts[0].start, parts[-1].stop)
 
     def is_timed(self, index: int) -> bool:
         """Tell whether a sum is one over time and batch."""
@@ -97,54 +103,57 @@ class Gradients:
         inputs: what was run.
         output: of the forward run.
         saved: what the forward run left.
-        window: most time steps that are held at once.
     """
 
-    def __init__(self, layout: Layout, inputs: Inputs, output: Tensor, saved: Tensor, window: int) -> None:
+    def __init__(self, layout: Layout, inputs: Inputs, output: Tensor, saved: Tensor) -> None:
         self.layout, self.inputs, self.output, self.saved = layout, inputs, output, saved
         self.plan, self.sizes, self.nodes = layout.kernel.plan, layout.sizes, layout.kernel.plan.nodes
         self.how = _find_sums(layout)
-        self.columns = self.how.columns
-        self.batch = inputs.x.shape[1]
-        self.adjoints = allocate((window, self.batch, self.how.width), inputs.x)
+        self.columns = layout.columns
+        self.batch = layout.batch
+        self.adjoints = allocate((layout.window * self.batch, layout.width), inputs.x)
         shapes = {i: [self.sizes[axis] for axis in self.nodes[i].shape] for i, _, _ in self.how.apart}
         self.values = {i: torch.empty(shape, dtype=inputs.x.dtype) for i, shape in shapes.items()}
-        self.sums: Tensor | None = None
-        self.gradients = [torch.empty(p.shape, dtype=p.dtype) for p in inputs.parameters]
+        self.sums: Any = None  # a tensor after the first window, if there are totals
+        self.gradients: dict[int, Tensor] = {}
         self.is_new = True
 
-    def put_places(self, frames: Frames) -> None:
-        """Tell the kernel how the tensor of adjoints is laid out."""
-        time, row, _ = self.adjoints.stride()
-        for index in self.plan.kept:
-            frames.put(f"kept{index}.t", time * frames.item)
-            frames.put(f"kept{index}.b", row * frames.item)
-
-    def move(self, frames: Frames, low: int) -> None:
-        """Let the tensor of adjoints begin at a time step."""
-        time, _, _ = self.adjoints.stride()
-        size = self.adjoints.element_size()
-        for index in self.plan.kept:
-            start = self.adjoints.data_ptr() + self.columns[index].start * size
-            frames.set(f"kept{index}.p", start - low * time * size)
+    def starts(self, low: int) -> list[int]:
+        """Say where the columns of every kept value begin, if the tensor of adjoints begins at a time step."""
+        item, width = self.layout.item, self.layout.width
+        base = self.adjoints.data_ptr() - low * self.batch * width * item
+        return [base + columns.start * item for columns in self.columns.values()]
 
     def add(self, low: int, count: int) -> None:
         """Add the sums over a window of time steps."""
-        adjoints = self.adjoints[:count].flatten(0, 1)
+        adjoints = self.adjoints if count == self.layout.window else self.adjoints[: count * self.batch]
         real = self._real_rows(low, count)
         if real is not None:
             adjoints = adjoints[real]
         if self.how.has_totals:
             found = adjoints.sum(0)
             self.sums = found if self.sums is None else self.sums.add_(found)
-        vectors: dict[int, Tensor] = {}
-        beta = 0 if self.is_new else 1
-        products = [(self.gradients[b.parameter][b.rows], b.columns, b.vector) for b in self.how.blocks]
-        for total, columns, index in products + [(self.values[i], c, v) for i, c, v in self.how.apart]:
-            if index not in vectors:
-                vectors[index] = self._vector(index, low, count, real)
-            torch.addmm(total, adjoints[:, columns].T, vectors[index], beta=beta, out=total)
+        read = {b.vector for b in self.how.blocks} | {vector for _, _, vector in self.how.apart}
+        vectors = {index: self._vector(index, low, count, real) for index in read}
+        for block in self.how.blocks:
+            factors = adjoints[:, block.columns].T, vectors[block.vector]
+            if self.is_new and block.is_whole:
+                self.gradients[block.parameter] = torch.mm(*factors)
+            else:
+                self._add_product(self._gradient(block.parameter)[block.rows], *factors)
+        for index, columns, vector in self.how.apart:
+            self._add_product(self.values[index], adjoints[:, columns].T, vectors[vector])
         self.is_new = False
+
+    def _add_product(self, total: Tensor, a: Tensor, b: Tensor) -> None:
+        torch.addmm(total, a, b, beta=0 if self.is_new else 1, out=total)
+
+    def _gradient(self, number: int) -> Tensor:
+        """Find the gradient of a parameter; its elements are set piece by piece."""
+        if number not in self.gradients:
+            parameter = self.inputs.parameters[number]
+            self.gradients[number] = torch.empty(parameter.shape, dtype=parameter.dtype)
+        return self.gradients[number]
 
     def _real_rows(self, low: int, count: int) -> Tensor | None:
         lengths = self.inputs.lengths
@@ -156,14 +165,18 @@ class Gradients:
     def _vector(self, index: int, low: int, count: int, real: Tensor | None) -> Tensor:
         """Give a vector of every row of a window: (rows, its size)."""
         if index in self.columns:
-            whole = self.adjoints[:count, :, self.columns[index]]
-        elif index in self.plan.shifted:
+            flat = self.adjoints[: count * self.batch, self.columns[index]]
+            return flat if real is None else flat[real]
+        if index in self.plan.shifted:
             return self._shifted(index, low, count, real)
-        else:
-            whole = self._timed(index)[low : low + count]
-        whole = whole[..., : self.sizes[self.plan.axis(index)]]
-        flat = whole.flatten(0, 1)
+        whole = self._cut(index)
+        flat = (whole if count == len(whole) else whole[low : low + count]).flatten(0, 1)
         return flat if real is None else flat[real]
+
+    def _cut(self, index: int) -> Tensor:
+        """Give a value of every time step without what pads its rows."""
+        whole, size = self._timed(index), self.sizes[self.plan.axis(index)]
+        return whole if whole.shape[-1] == size else whole[..., :size]
 
     def _timed(self, index: int) -> Tensor:
         graph = self.plan.program.graph
@@ -180,7 +193,7 @@ class Gradients:
     def _shifted(self, index: int, low: int, count: int, real: Tensor | None) -> Tensor:
         """Give a state before every step: that after the step before, and initially the initial one."""
         number = self.plan.shifted[index]
-        after = self._timed(self.plan.program.forward.results[number])[..., : self.sizes[self.plan.axis(index)]]
+        after = self._cut(self.plan.program.forward.results[number])
         initial, reverse = self.inputs.states[number], self.inputs.reverse
         if real is None:
             first, stop = (low + 1, low + count + 1) if reverse else (low - 1, low + count - 1)
@@ -199,27 +212,13 @@ class Gradients:
 
     def finish(self) -> list[Tensor]:
         """Give the gradient of every parameter."""
-        for gradient, members in zip(self.gradients, self.how.others, strict=True):
-            if members and all(self._is_sum(i) for i, _ in members):
-                self._take_sums(gradient, members)
+        for number, (columns, members) in enumerate(zip(self.how.copies, self.how.others, strict=True)):
+            if columns is not None:
+                self.gradients[number] = self.sums[columns].clone()
                 continue
             for index, rows in members:
-                gradient[rows] = self.value(index)
-        return self.gradients
-
-    def _is_sum(self, index: int) -> bool:
-        return self.nodes[index].op == "total" and self.how.is_timed(index)
-
-    def _take_sums(self, gradient: Tensor, members: list[tuple[int, slice]]) -> None:
-        """Copy sums of neighbouring columns at once."""
-        parts = [self.columns[self.nodes[i].args[0]] for i, _ in members]
-        if self.sums is None:
-            raise AssertionError("a window was added before")
-        if len(parts) > 1 and all(a.stop == b.start for a, b in zip(parts, parts[1:], strict=False)):
-            gradient[members[0][1].start :] = self.sums[parts[0].start : parts[-1].stop]
-            return
-        for (_, rows), columns in zip(members, parts, strict=True):
-            gradient[rows] = self.sums[columns]
+                self._gradient(number)[rows] = self.value(index)
+        return [self.gradients[number] for number in range(len(self.inputs.parameters))]
 
     def value(self, index: int) -> Any:
         """Compute what follows the sums, and what it reads that follows parameters alone."""

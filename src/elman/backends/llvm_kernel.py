@@ -1,23 +1,24 @@
-"""Load the kernel of a program's direction, and fill the frames that it reads."""
+"""Load the kernel of a program's direction, and lay out what it reads and works in."""
 
 import ctypes
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from struct import Struct
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from elman.autodiff.program import Program
-from elman.backends import llvm_threads
-from elman.backends.inputs import Inputs, find_sizes
-from elman.backends.llvm_driver import HEADER, emit_kernel, slot_numbers
+from elman.backends.inputs import find_sizes
+from elman.backends.llvm_driver import HEADER, emit_kernel
 from elman.backends.llvm_engine import Library, load
-from elman.backends.llvm_memory import SMALL, allocate
 from elman.backends.llvm_packing import emit_packing
 from elman.backends.llvm_plan import Plan, make_plan, stored_saves
+from elman.backends.llvm_slots import filled_slots, moving_slots, parameter_nodes, slot_numbers
 from elman.backends.llvm_target import Target, host
 from elman.backends.llvm_tiles import emit_tiles
 from elman.expr.graph import ROW
@@ -25,6 +26,8 @@ from elman.expr.graph import ROW
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 CHUNK_BYTES = 1 << 18  # what a part may hold for the rows of a chunk: it should stay in the second cache
 BLOCK_VECTORS = 16
+LEAST_WORK = 5_000_000  # multiplications that are worth a second thread
+MIRROR_BYTES = 1 << 22  # of adjoints that are held for the products behind the loop: more leave the caches
 LINE = 64  # bytes of a cache line; every workspace begins at one
 
 
@@ -62,13 +65,6 @@ class Kernel:
     def worker(self) -> int:
         """Give the address of the worker."""
         return self.library.address("worker")
-
-    @cached_property
-    def members(self) -> list[tuple[int, int, int, int]]:
-        """Say of every parameter node where it lies: slots of its place, number of its tensor, number of its member."""
-        plan = self.plan
-        where = {m: (i, j) for i, p in enumerate(plan.program.parameters) for j, m in enumerate(p.members)}
-        return [(i, *where[n.name], len(n.shape)) for i, n in enumerate(plan.nodes) if n.op == "parameter"]
 
 
 def find_kernel(program: Program, direction: str, save: bool, dtype: torch.dtype) -> Kernel:
@@ -117,22 +113,34 @@ class Layout:
         sizes: elements of every axis.
         steps, batch: T and B.
         parts: how many the rows are divided into.
-        chunk: most time steps in a chunk; fewer where they would not fit.
+
+    Attributes:
+        spare: frames and workspaces that wait for the next run.
+        window: most time steps of a call of the kernel.
+        chunk: most time steps in a chunk.
+        columns: of every value that is kept for the sums over time and batch, its columns in the tensor of them all.
+        width: the columns of that tensor.
+        saved: of every saved value, elements in front of it and elements of a row.
+        saved_count: elements of all saved values.
+        starts: of every saved value, bytes in front of it.
+        members: of every member of a parameter, the number of its tensor and bytes in front of it.
+        moving, filled: the slots that a run sets for every window, and once.
+        places: of these two, for each frame, bytes in front of them.
     """
 
-    def __init__(
-        self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int, chunk: int
-    ) -> None:
+    def __init__(self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int) -> None:
         self.kernel, self.sizes, self.item = kernel, sizes, kernel.item
         item = kernel.item
-        self.spare: list[Arena] = []
+        self.spare: list[Any] = []
+        self.parts, self.batch = parts, batch
         self.vectors = {axis: -(-n // kernel.lanes) for axis, n in sizes.items()}
+        self._find_window(steps)
         self.bounds = [batch * i // parts for i in range(parts + 1)]
         self.most_rows = max(b - a for a, b in zip(self.bounds, self.bounds[1:], strict=False))
         plan = kernel.plan
         bytes_a_row = item * sum(self.padded(plan.axis(i)) for i in plan.chunks)
         most = max(1, CHUNK_BYTES // max(1, bytes_a_row * self.most_rows))
-        self.chunk = min(chunk, most) if plan.chunks else chunk
+        self.chunk = min(self.window, most) if plan.chunks else self.window
         size = len(kernel.slots)
         self.frames = np.zeros((parts, size), dtype=np.int64)
         self.in_packed, self.in_work, self.in_rows = (np.zeros((parts, size), dtype=np.int64) for _ in range(3))
@@ -147,21 +155,66 @@ class Layout:
         self.packed_bytes = self._lay_packed()
         self.work_bytes = self._lay_work(parts)
         self.row_count = self._lay_rows(parts)
-        self.saved = self._lay_saved(steps, batch)
-        self.saved_count = steps * batch * sum(self.padded(plan.axis(i)) for i in stored_saves(plan.program))
+        self._lay_tensors(steps)
+        self._lay_parameters()
+        self._find_slots()
+
+    def _find_window(self, steps: int) -> None:
+        plan, self.width = self.kernel.plan, 0
+        self.columns: dict[int, slice] = {}
+        for index in plan.kept:
+            size = self.sizes[plan.axis(index)]
+            self.columns[index] = slice(self.width, self.width + size)
+            self.width += size
+        most = MIRROR_BYTES // max(1, self.batch * self.width * self.item)
+        self.window = max(1, min(steps, most)) if plan.is_mirror else steps
 
     def padded(self, axis: str) -> int:
         """Count the elements of a row of a place that is ours."""
         return 1 if axis == ROW else self.vectors[axis] * self.kernel.lanes
 
-    def _lay_saved(self, steps: int, batch: int) -> dict[int, tuple[int, int]]:
-        """Place what the forward run leaves for the mirror: by node, elements in front of it and elements of a row."""
-        plan, found, total = self.kernel.plan, {}, 0
+    def _lay_tensors(self, steps: int) -> None:
+        """Set how the tensors lie that are made for a run, and place in one what the forward run leaves."""
+        plan, graph, nodes = self.kernel.plan, self.kernel.plan.program.graph, self.kernel.plan.nodes
+        for k, leaf in enumerate(plan.schedule.carries):
+            self._put(f"end{k}.b", self.sizes[plan.axis(leaf)] * self.item)
+        if plan.is_mirror:
+            self._put_strides("d_x", self.sizes[nodes[graph.input].shape[0]])
+            for index in plan.kept:
+                self._put_strides(f"kept{index}", self.width)
+        else:
+            self._put_strides("output", self.sizes[plan.axis(plan.schedule.carries[0])])
+        self.saved: dict[int, tuple[int, int]] = {}
+        self.saved_count = 0
         for index in stored_saves(plan.program):
             width = self.padded(plan.axis(index))
-            found[index] = (total, width)
-            total += steps * batch * width
-        return found
+            self._put_strides(f"saved{index}", width)
+            self.saved[index] = (self.saved_count, width)
+            self.saved_count += steps * self.batch * width
+        self.starts = [offset * self.item for offset, _ in self.saved.values()]
+
+    def _put_strides(self, place: str, width: int) -> None:
+        row = width * self.item
+        self._put(f"{place}.b", row)
+        self._put(f"{place}.t", self.batch * row)
+
+    def _lay_parameters(self) -> None:
+        plan, self.members = self.kernel.plan, []
+        for index in parameter_nodes(plan):
+            node = plan.nodes[index]
+            number, position = next(
+                (i, p.members.index(node.name)) for i, p in enumerate(plan.program.parameters) if node.name in p.members
+            )
+            line = (self.sizes[node.shape[1]] if len(node.shape) == 2 else 1) * self.item
+            self._put(f"m{index}.l", line)
+            self.members.append((number, position * self.sizes[node.shape[0]] * line))
+
+    def _find_slots(self) -> None:
+        """Find where what a run sets is written: a struct for all slots of a frame, bytes in front of it for each."""
+        moving, filled = len(moving_slots(self.kernel.plan)), len(filled_slots(self.kernel.plan))
+        self.moving, self.filled = Struct(f"{moving}q"), Struct(f"{filled}q")
+        begins = [8 * (HEADER + part * len(self.kernel.slots)) for part in range(self.parts)]
+        self.places = [(begin, begin + self.moving.size) for begin in begins]
 
     def _put(self, name: str, value: int, part: int | slice = slice(None)) -> None:
         number = self.kernel.slots.get(name)
@@ -241,151 +294,12 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 @lru_cache(maxsize=64)
-def _lay_out(kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shapes, parts: int, chunk: int) -> Layout:
-    sizes = find_sizes(kernel.plan.program, x, states, parameters)
-    return Layout(kernel, sizes, x[0], x[1], parts, chunk)
+def lay_out(kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shapes, threads: int) -> Layout:
+    """Lay out what a kernel reads in a run with tensors of these shapes.
 
-
-class Frames:
-    """Fill the frames of one run with addresses.
-
-    Args:
-        kernel: what will read them.
-        inputs: what is run.
-        parts: how many the rows are divided into.
-        chunk: most time steps in a chunk.
+    The rows are divided into parts only where another thread saves more than it costs.
     """
-
-    def __init__(self, kernel: Kernel, inputs: Inputs, parts: int, chunk: int) -> None:
-        self.kernel, self.inputs = kernel, inputs
-        states, parameters = (tuple([t.shape for t in tensors]) for tensors in (inputs.states, inputs.parameters))
-        self.layout = _lay_out(kernel, inputs.x.shape, states, parameters, parts, chunk)
-        self.item = kernel.item
-        self.numbers: list[int] = []
-        self.values: list[int] = []
-        self.kept: list[Tensor] = []
-
-    def put(self, name: str, value: int) -> None:
-        """Set a slot; a name that the kernel does not read is passed over."""
-        number = self.kernel.slots.get(name)
-        if number is not None:
-            self.numbers.append(number)
-            self.values.append(value)
-
-    def place(self, name: str, tensor: Tensor) -> None:
-        """Let a place be a tensor (T, B, n)."""
-        number = self.kernel.slots.get(f"{name}.p")
-        if number is None:
-            return
-        time, row, column = tensor.stride()
-        if column != 1 and tensor.shape[2] > 1:
-            tensor = tensor.contiguous()
-            time, row, _ = tensor.stride()
-        self.kept.append(tensor)
-        # A place's three slots are neighbours.
-        self.numbers += (number, number + 1, number + 2)
-        self.values += (tensor.data_ptr(), time * self.item, row * self.item)
-
-    def put_saved(self, saved: Tensor) -> None:
-        """Let the places of saved values be in one tensor."""
-        base, batch, slots = saved.data_ptr(), self.inputs.x.shape[1], self.kernel.slots
-        for index, (offset, width) in self.layout.saved.items():
-            number = slots.get(f"saved{index}.p")
-            if number is not None:
-                row = width * self.item
-                self.numbers += (number, number + 1, number + 2)
-                self.values += (base + offset * self.item, batch * row, row)
-
-    def state(self, name: str, tensor: Tensor) -> None:
-        """Let a place be a tensor (B, n)."""
-        number = self.kernel.slots.get(f"{name}.p")
-        if number is None:
-            return
-        row, column = tensor.stride()
-        if column != 1 and tensor.shape[1] > 1:
-            tensor = tensor.contiguous()
-            row = tensor.shape[1]
-        self.kept.append(tensor)
-        self.numbers += (number, number + 2)
-        self.values += (tensor.data_ptr(), row * self.item)
-
-    def hold(self, tensor: Tensor) -> None:
-        """Keep a tensor alive until the run is over."""
-        self.kept.append(tensor)
-
-    def put_parameters(self) -> None:
-        """Set where parameters lie."""
-        each = []
-        for whole, parameter in zip(self.inputs.parameters, self.kernel.plan.program.parameters, strict=True):
-            tensor = whole if whole.is_contiguous() else whole.contiguous()
-            self.kept.append(tensor)
-            shape = tensor.shape
-            line = (shape[1] if len(shape) == 2 else 1) * self.item
-            each.append((tensor.data_ptr(), shape[0] // len(parameter.members) * line, line))
-        slots = self.kernel.slots
-        for index, number, member, dimensions in self.kernel.members:
-            base, size, line = each[number]
-            if dimensions == 2:
-                slot = slots[f"m{index}.p"]
-                self.numbers += (slot, slot + 1)
-                self.values += (base + member * size, line)
-            else:
-                self.numbers.append(slots[f"p{index}"])
-                self.values.append(base + member * size)
-
-    def build(self) -> None:
-        """Give every part a frame, with workspaces of its own."""
-        try:  # not a look and then a grasp: another thread might come between them
-            self.arena = self.layout.spare.pop()
-        except IndexError:
-            self.arena = Arena(self.layout, self.inputs.x)
-        self.table = self.arena.table
-        self.table[:, self.numbers] = self.values
-
-    def release(self) -> None:
-        """Leave the workspaces to the next run of these shapes, unless they are large."""
-        if self.arena.size <= SMALL:
-            self.layout.spare.append(self.arena)
-
-    def set(self, name: str, value: int) -> None:
-        """Change a slot in all frames."""
-        number = self.kernel.slots.get(name)
-        if number is not None:
-            self.table[:, number] = value
-
-    def prepare(self, threads: int) -> None:
-        """Pack weights, and compute what follows parameters alone."""
-        self.arena.flat[0] = 0
-        llvm_threads.run(self.kernel.pack, self.arena.address, threads if self.layout.packed_bytes > SMALL else 1)
-        self.kernel.prepare(self.arena.address + 8 * HEADER)
-
-    def run(self, threads: int) -> None:
-        """Run all parts."""
-        self.arena.flat[0] = 0
-        llvm_threads.run(self.kernel.worker, self.arena.address, threads)
-
-
-class Arena:
-    """Hold frames and the workspaces that they point to.
-
-    A run that has one to itself need only set the addresses of its tensors. Slots that it does not set must be as in a
-    new one, so whoever sets a slot in one run sets it in all.
-    """
-
-    def __init__(self, layout: Layout, like: Tensor) -> None:
-        item = layout.item
-        packed = allocate((layout.packed_bytes // item + LINE // item,), like)
-        work = allocate((layout.work_bytes // item + LINE // item,), like)
-        packed[: (layout.zero_bytes + LINE) // item].zero_()
-        rows = np.zeros(layout.row_count, dtype=np.int64)
-        self.memory = (packed, work, rows)
-        self.size = layout.packed_bytes + layout.work_bytes + rows.nbytes
-        parts, slots = layout.frames.shape
-        self.flat = np.empty(HEADER + parts * slots, dtype=np.int64)
-        self.flat[:HEADER] = (0, parts, 8 * slots)
-        self.address = self.flat.ctypes.data
-        self.table = self.flat[HEADER:].reshape(parts, slots)
-        self.table[:] = layout.frames
-        self.table += layout.in_packed * (-(-packed.data_ptr() // LINE) * LINE)
-        self.table += layout.in_work * (-(-work.data_ptr() // LINE) * LINE)
-        self.table += layout.in_rows * rows.ctypes.data
+    steps, batch, _ = x
+    work = steps * batch * sum(map(math.prod, parameters))
+    parts = 1 if work < LEAST_WORK else min(threads, batch)
+    return Layout(kernel, find_sizes(kernel.plan.program, x, states, parameters), steps, batch, parts)

@@ -35,6 +35,8 @@ def draw_masks(program: Program, x: Tensor, states: Sequence[Tensor]) -> list[Te
         In the order of the program's side inputs behind the cell's own, each (T, B, size of its state). A mask of
         recurrent dropout is 0, or 1 / (1 − p), and the same at all time steps; one of zoneout is 1 with chance p.
     """
+    if len(program.sides) == len(program.cell.sides):
+        return []
     steps, batch = x.shape[:2]
     sizes = {name: state.shape[-1] for name, state in zip(program.states, states, strict=True)}
     masks: dict[str, Tensor] = {}

@@ -16,7 +16,7 @@ from elman.expr.roles import hidden_to_hidden
 from elman.nn import init
 from elman.nn.masks import check_chance, choose_noise, drop_weights
 from elman.nn.sequences import Batch, check_lengths, check_sides, pack, permute, unpack
-from elman.nn.stack import Direction, run_stack
+from elman.nn.stack import Direction, parameter_names, present, run_stack
 from elman.nn.stream import States, Stream
 from elman.ops import under_autocast
 
@@ -161,12 +161,12 @@ class Recurrent(nn.Module):
         """
         program = self.noisy_program if noisy else self.program
         return [
-            [Direction(program, self._present(suffix, noisy)) for suffix in self._suffixes(k)]
-            for k in range(self.num_layers)
+            [Direction(program, self._present(names, noisy)) for names in directions]
+            for directions in parameter_names(self.program, self.num_layers, self.bidirectional)
         ]
 
-    def _present(self, suffix: str, noisy: bool) -> list[Tensor]:
-        tensors = [getattr(self, p.name + suffix) for p in self.program.parameters]
+    def _present(self, names: Sequence[str], noisy: bool) -> list[Tensor]:
+        tensors = present(self, names)
         if not noisy or self.weight_dropout == 0:
             return tensors
         return drop_weights(self.program, tensors, hidden_to_hidden(self.cell.graph), self.weight_dropout)
@@ -245,7 +245,7 @@ class Recurrent(nn.Module):
         shapes = [(self.num_layers, batch_size, size) for size in self.state_sizes]
         return Stream(self.layers, shapes, self.input_size, self.backend)
 
-    def _run(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         layers = self.layers(noisy=self.training)
         dropout, every = self.dropout, self.recompute_every or 0
         return run_stack(layers, batch, states, dropout, self.training, self.backend, self.locked, every)
@@ -254,7 +254,9 @@ class Recurrent(nn.Module):
         return states[0] if len(states) == 1 else tuple(states)
 
     def _check_input(self, x: Tensor, dimensions: int) -> None:
-        own = next(self.parameters())
+        own = next(iter(self._parameters.values()), None)
+        if own is None:  # all are computed anew from others
+            own = next(self.parameters())
         if x.dim() != dimensions or x.shape[-1] != self.input_size:
             raise ShapeError(
                 f"Recurrent: x has shape {tuple(x.shape)}.\n  It is (T, B, I), with batch_first (B, T, I), "

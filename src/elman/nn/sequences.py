@@ -1,7 +1,7 @@
 """Bring batches of sequences into one form: time-major, padded, with their lengths."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,8 +12,7 @@ from elman.expr import Cell
 from elman.ops import under_autocast
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Hold a batch of sequences and the form in which its results go back.
 
     Attributes:

@@ -1,10 +1,11 @@
 """Run layers on top of each other, each in one or two directions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elman import ops
@@ -13,18 +14,31 @@ from elman.nn.masks import draw_masks, drop_locked
 from elman.nn.sequences import Batch
 
 
-@dataclass(frozen=True)
-class Direction:
+class Direction(NamedTuple):
     """Hold one layer in one direction: its program and the tensors that the program reads, in its order."""
 
     program: Program
     parameters: Sequence[Tensor]
 
 
+@lru_cache(maxsize=512)
+def parameter_names(program: Program, num_layers: int, bidirectional: bool) -> list[list[list[str]]]:
+    """Name the tensors of stacked layers: for each layer and direction, in the program's order."""
+    ends = ["", "_reverse"] if bidirectional else [""]
+    return [[[f"{p.name}_l{k}{end}" for p in program.parameters] for end in ends] for k in range(num_layers)]
+
+
+def present(module: nn.Module, names: Sequence[str]) -> list[Tensor]:
+    """Find the tensors that a module has under these names at present."""
+    own = module._parameters
+    # What torch computes anew, or puts beside the parameters, is an attribute.
+    return [own.get(name) if name in own else getattr(module, name) for name in names]  # type: ignore[misc]
+
+
 def run_stack(
     layers: Sequence[Sequence[Direction]],
     batch: Batch,
-    states: Sequence[Tensor],
+    states: Sequence[Tensor | int],
     dropout: float,
     training: bool,
     backend: str,
@@ -36,7 +50,7 @@ def run_stack(
     Args:
         layers: from the input upwards; a second direction runs from the last time step to the first.
         batch: time-major input, and side inputs, which every layer and direction reads.
-        states: for each state (L·D, B, its size), index layer · D + direction.
+        states: for each state (L·D, B, its size), index layer · D + direction; or its size alone, for one of zeros.
         dropout: chance for each element of an output to be zeroed on its way to the next layer.
         training: whether dropout applies.
         backend: what the layer asks for.
@@ -44,13 +58,14 @@ def run_stack(
         recompute_every: see :func:`elman.ops.run`.
 
     Returns:
-        The output of the last layer (T, B, D · size of the first state) and the final states, like `states`.
+        The output of the last layer (T, B, D · size of the first state) and the final states, each (L·D, B, its size).
     """
     x, final = batch.x, []
     for k, directions in enumerate(layers):
         outputs = []
         for d, direction in enumerate(directions):
-            start = [state[k * len(directions) + d] for state in states]
+            row = k * len(directions) + d
+            start = [x.new_zeros((x.shape[1], s)) if isinstance(s, int) else s[row] for s in states]
             program = direction.program
             sides = [*batch.sides, *draw_masks(program, x, start)]
             output, end = ops.run(
@@ -69,6 +84,8 @@ def run_stack(
         x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
         if training and dropout > 0 and k < len(layers) - 1:
             x = drop_locked(x, dropout) if locked else _drop(x, batch.rows, dropout)
+    if len(final) == 1:
+        return x, [end.unsqueeze(0) for end in final[0]]
     return x, [torch.stack([end[i] for end in final]) for i in range(len(states))]
 
 

@@ -5,6 +5,7 @@ cell.
 """
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from elman.autodiff.program import Program, derive
 from elman.cells import torch_layers as cells
 from elman.errors import ShapeError
 from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
-from elman.nn.stack import Direction, run_stack
+from elman.nn.stack import Direction, parameter_names, present, run_stack
 from elman.nn.stream import States, Stream
 from elman.ops import under_autocast
 
@@ -38,10 +39,8 @@ class TorchLayer(nn.RNNBase):
         """List the layers from the input upwards, each with its directions and their present parameters."""
         program = self.program
         return [
-            [Direction(program, [getattr(self, p.name + suffix) for p in program.parameters]) for suffix in suffixes]
-            for suffixes in (
-                [f"_l{k}", f"_l{k}_reverse"] if self.bidirectional else [f"_l{k}"] for k in range(self.num_layers)
-            )
+            [Direction(program, present(self, names)) for names in directions]
+            for directions in parameter_names(program, self.num_layers, self.bidirectional)
         ]
 
     def forward(  # type: ignore[override]
@@ -62,17 +61,19 @@ class TorchLayer(nn.RNNBase):
             ShapeError: `lengths` do not fit.
         """
         if not torch.compiler.is_compiling():  # what it keeps for cuDNN is never read here, and cannot be exported
-            self._update_flat_weights()
+            held = map(self._parameters.get, self._flat_weights_names)
+            if not all(map(is_, held, self._flat_weights)):
+                self._update_flat_weights()
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ShapeError(
                     f"{self.mode}: lengths beside a packed sequence.\n  It knows its lengths.\n  Drop them."
                 )
-            states = self._zeros(int(input.batch_sizes[0]), input.data) if hx is None else _listed(hx)
-            self.check_forward_args(input.data, _form(states), input.batch_sizes)
-            self._check_states(input.data, states)
+            given = self._zeros(int(input.batch_sizes[0]), input.data) if hx is None else _listed(hx)
+            self.check_forward_args(input.data, _form(given), input.batch_sizes)
+            self._check_states(input.data, given)
             batch = unpack(input)
-            output, final = self._run(batch, permute(states, input.sorted_indices))
+            output, final = self._run(batch, permute(given, input.sorted_indices))
             return pack(output, batch), _form(permute(final, input.unsorted_indices))
         if input.dim() not in (2, 3):
             tensor = " tensor" if self.mode.startswith("RNN") else ""
@@ -80,11 +81,14 @@ class TorchLayer(nn.RNNBase):
             raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead")
         batched = input.dim() == 3
         x = input if batched else input.unsqueeze(0 if self.batch_first else 1)
-        states = (
-            self._zeros(x.size(0 if self.batch_first else 1), x) if hx is None else self._batched(_listed(hx), batched)
-        )
-        self.check_forward_args(x, _form(states), None)
-        self._check_states(x, states)
+        if hx is None:
+            self.check_input(x, None)
+            states: Sequence[Tensor | int] = self._state_sizes
+        else:
+            given = self._batched(_listed(hx), batched)
+            self.check_forward_args(x, _form(given), None)
+            self._check_states(x, given)
+            states = given
         x = x.transpose(0, 1) if self.batch_first else x
         if x.shape[0] == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
@@ -103,12 +107,12 @@ class TorchLayer(nn.RNNBase):
         shapes = [(self.num_layers, batch_size, size) for size in self._state_sizes]
         return Stream(self.layers, shapes, self.input_size, self.backend)
 
-    def _run(self, batch: Batch, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         return run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
 
     def _zeros(self, batch_size: int, like: Tensor) -> list[Tensor]:
         rows = self.num_layers * (2 if self.bidirectional else 1)
-        return [torch.zeros(rows, batch_size, n, dtype=like.dtype, device=like.device) for n in self._state_sizes]
+        return [like.new_zeros((rows, batch_size, n)) for n in self._state_sizes]
 
     def _batched(self, states: list[Tensor], batched: bool) -> list[Tensor]:
         """Check the dimensions of given states with torch's messages, and add a batch axis where it lacks."""

@@ -14,6 +14,7 @@ True
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ from elman.backends.inputs import Inputs
 from elman.errors import ShapeError
 from elman.ops import operators
 from elman.ops.execute import execute_forward
+
+Given = tuple[Tensor, Sequence[Tensor], Sequence[Tensor], Sequence[Tensor], Tensor | None]
 
 
 def run(
@@ -64,27 +67,28 @@ def run(
                 f"{program.cell.name}: side input {name} asks for a gradient.\n  No gradient flows to it.\n"
                 f"  Give {name}.detach(), or make it a part of x."
             )
-    tensors = [x, *states, *parameters, *sides]
+    given = (x, states, parameters, sides, lengths)
     if under_autocast(x):
         dtype = torch.get_autocast_dtype(x.device.type)
         with torch.autocast(x.device.type, enabled=False):
-            cast = [t.to(dtype) for t in tensors]
-            return _run(program, backend, cast, lengths, reverse, recompute_every)
-    return _run(program, backend, tensors, lengths, reverse, recompute_every)
+            states, parameters, sides = ([t.to(dtype) for t in tensors] for tensors in (states, parameters, sides))
+            given = (x.to(dtype), states, parameters, sides, lengths)
+            return _run(program, backend, given, reverse, recompute_every)
+    return _run(program, backend, given, reverse, recompute_every)
 
 
 def under_autocast(x: Tensor) -> bool:
     """Tell whether operations on a tensor's device run in another precision; a device without autocast never does."""
+    if not torch._C._is_any_autocast_enabled():
+        return False
     device = x.device.type
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def _run(
-    program: Program, backend: str, tensors: list[Tensor], lengths: Tensor | None, reverse: bool, recompute_every: int
+    program: Program, backend: str, given: Given, reverse: bool, recompute_every: int
 ) -> tuple[Tensor, list[Tensor]]:
-    x, count = tensors[0], 1 + len(program.states)
-    behind = count + len(program.parameters)
-    given = (x, tensors[1:count], tensors[count:behind], tensors[behind:], lengths)
+    x, states, parameters, sides, lengths = given
     if torch.compiler.is_compiling():
         name = _choose(backend, program.text, x.dtype, x.device)
         output, final, _ = torch.ops.elman.forward(*given, program.text, name, reverse, recompute_every, False)
@@ -92,7 +96,14 @@ def _run(
     runner = select(backend, program, x)
     if torch._C._are_functorch_transforms_active():
         return _run_transformed(program, runner.NAME, given, reverse)
-    apply = operators.forward if operators.are_plain(tensors) else torch.ops.elman.forward
+    tensors = [x, *states, *parameters, *sides, *([] if lengths is None else [lengths])]
+    apply: Any = torch.ops.elman.forward
+    if operators.are_plain(tensors):
+        if not operators.is_followed(tensors):
+            inputs = Inputs(x, states, parameters, lengths, reverse, sides)
+            output, final, _ = execute_forward(runner, program, inputs, False, recompute_every)
+            return output, final
+        apply = operators.forward
     output, final, _ = apply(*given, program.text, runner.NAME, reverse, recompute_every, False)
     return output, final
 
@@ -104,12 +115,7 @@ def _choose(wish: str, program: str, dtype: torch.dtype, device: torch.device) -
     return name
 
 
-def _run_transformed(
-    program: Program,
-    backend: str,
-    given: tuple[Tensor, list[Tensor], list[Tensor], list[Tensor], Tensor | None],
-    reverse: bool,
-) -> tuple[Tensor, list[Tensor]]:
+def _run_transformed(program: Program, backend: str, given: Given, reverse: bool) -> tuple[Tensor, list[Tensor]]:
     """Run under torch.func, which looks into operations: it transforms the reference's loop itself."""
     reference = load("reference")
     if backend != reference.NAME:

@@ -6,8 +6,7 @@ but a run is wanted (:func:`are_plain`), the same functions are called without t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +33,7 @@ Forward = tuple[Tensor, list[Tensor], list[Tensor]]
 Mirror = tuple[Tensor, list[Tensor], list[Tensor]]
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(NamedTuple):
     """Hold how a run goes, beside its tensors.
 
     Attributes:
@@ -62,16 +60,15 @@ class How:
     @property
     def width(self) -> int:
         """Count the tensors that a run reads."""
-        return 1 + sum(self.counts) + self.padded
+        states, parameters, sides = self.counts
+        return 1 + states + parameters + sides + self.padded
 
     def unflatten(self, tensors: Sequence[Tensor]) -> list[Any]:
         """Sort the tensors that a run reads into the operators' arguments."""
-        found: list[Any] = [tensors[0]]
-        rest = list(tensors[1 : self.width])
-        for count in self.counts:
-            found.append(rest[:count])
-            rest = rest[count:]
-        return [*found, rest[0] if self.padded else None]
+        states, parameters, sides = self.counts
+        a, b, c = 1 + states, 1 + states + parameters, 1 + states + parameters + sides
+        lengths = tensors[c] if self.padded else None
+        return [tensors[0], list(tensors[1:a]), list(tensors[a:b]), list(tensors[b:c]), lengths]
 
 
 def _flatten(arguments: Sequence[Any], options: tuple[str, str, bool, int]) -> tuple[How, list[Tensor]]:
@@ -87,7 +84,7 @@ def are_plain(tensors: Sequence[Tensor]) -> bool:
         not torch.compiler.is_compiling()
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._get_tracing_state() is None
-        and all(type(t) in _PLAIN for t in tensors)
+        and _PLAIN.issuperset(map(type, tensors))
     )
 
 
@@ -111,7 +108,7 @@ def forward(
         The output, the final states, and with `save` what the mirror reads.
     """
     how, tensors = _flatten((x, states, parameters, sides, lengths), (program, backend, reverse, recompute_every))
-    if not _is_followed(tensors):
+    if not is_followed(tensors):
         return _forward_below(how, tensors, save)
     saved: list[Tensor] = []
     output, *final = _Forward.apply(how, saved, *tensors)
@@ -140,14 +137,21 @@ def mirror(
         dL/dx (without elements if it is not needed), dL/d initial states, dL/d parameters.
     """
     how, tensors = _flatten((x, states, parameters, sides, lengths), (program, backend, reverse, recompute_every))
-    adjoints = [d_output, *d_final]
-    if not _is_followed([*tensors, *adjoints]):
-        return _mirror_below(how, tensors, [output, *saved], adjoints, needs_input)
-    d_x, *gradients = _Mirror.apply(how, needs_input, [output.detach(), *saved], *tensors, *adjoints)
-    return d_x, gradients[: len(states)], gradients[len(states) :]
+    return _mirror_above(how, tensors, [output, *saved], [d_output, *d_final], needs_input)
 
 
-def _is_followed(tensors: Sequence[Tensor]) -> bool:
+def _mirror_above(
+    how: How, tensors: Sequence[Tensor], kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs_input: bool
+) -> Mirror:
+    if not is_followed([*tensors, *adjoints]):
+        return _mirror_below(how, tensors, kept, adjoints, needs_input)
+    d_x, *gradients = _Mirror.apply(how, needs_input, [kept[0].detach(), *kept[1:]], *tensors, *adjoints)
+    states = how.counts[0]
+    return d_x, gradients[:states], gradients[states:]
+
+
+def is_followed(tensors: Sequence[Tensor]) -> bool:
+    """Tell whether autograd follows what is done with some tensors."""
     return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
 
@@ -185,11 +189,15 @@ class _Forward(Function):
         how: How = ctx.how
         kept = ctx.saved_tensors  # read once: activation checkpointing unpacks them only once
         needs_input = ctx.needs_input_grad[2]
-        d_output, *d_final = adjoints
-        run: list[Any] = [*how.unflatten(kept), kept[how.width], list(kept[how.width + 1 :]), d_output, d_final]
-        apply: Any = mirror if are_plain([*kept, *adjoints]) else torch.ops.elman.mirror
-        d_x, d_states, d_parameters = apply(*run, *how.options, needs_input)
-        rest = how.width - 1 - len(d_states) - len(d_parameters)
+        width = how.width
+        if are_plain([*kept, *adjoints]):
+            found = _mirror_above(how, kept[:width], kept[width:], adjoints, needs_input)
+        else:
+            d_output, *d_final = adjoints
+            run: list[Any] = [*how.unflatten(kept), kept[width], list(kept[width + 1 :]), d_output, d_final]
+            found = torch.ops.elman.mirror(*run, *how.options, needs_input)
+        d_x, d_states, d_parameters = found
+        rest = width - 1 - len(d_states) - len(d_parameters)
         return (None, None, d_x if needs_input else None, *d_states, *d_parameters, *[None] * rest)
 
 

@@ -1,0 +1,138 @@
+"""Fill the frames that a kernel reads, and run it.
+
+>>> from elman.autodiff import derive
+>>> from elman.backends.llvm_kernel import find_kernel
+>>> from elman.cells import elman
+>>> kernel = find_kernel(derive(elman), "forward", False, torch.float64)
+>>> weights = [torch.ones(5, 3), torch.ones(5, 5), torch.zeros(5)]
+>>> Frames(kernel, Inputs(torch.ones(7, 1, 3), [torch.zeros(1, 5)], weights)).layout.window
+7
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.backends import llvm_threads
+from elman.backends.inputs import Inputs
+from elman.backends.llvm_driver import HEADER
+from elman.backends.llvm_kernel import LINE, Kernel, Layout, lay_out
+from elman.backends.llvm_memory import SMALL, allocate
+
+
+class Frames:
+    """Fill the frames of one run with addresses.
+
+    What is put goes into the slots of :func:`elman.backends.llvm_slots.filled_slots`, in their order.
+
+    Args:
+        kernel: what will read them.
+        inputs: what is run.
+    """
+
+    def __init__(self, kernel: Kernel, inputs: Inputs) -> None:
+        states, parameters = (tuple([t.shape for t in tensors]) for tensors in (inputs.states, inputs.parameters))
+        self.layout = lay_out(kernel, inputs.x.shape, states, parameters, torch.get_num_threads())
+        self.kernel, self.item = kernel, kernel.item
+        self.arena = _lend(self.layout, inputs.x)
+        self.values: list[int] = []
+        self.kept: list[Tensor] = []
+
+    def put(self, *values: int) -> None:
+        """Set the next slots."""
+        self.values += values
+
+    def put_addresses(self, tensors: Sequence[Tensor]) -> None:
+        """Set one slot for each tensor."""
+        self.values += [tensor.data_ptr() for tensor in tensors]
+
+    def place(self, tensor: Tensor) -> None:
+        """Let a place be a tensor (T, B, n) of any strides."""
+        time, row, column = tensor.stride()
+        if column != 1 and tensor.shape[2] > 1:
+            tensor = tensor.contiguous()
+            self.kept.append(tensor)
+            time, row, _ = tensor.stride()
+        self.values += (tensor.data_ptr(), time * self.item, row * self.item)
+
+    def place_states(self, tensors: Sequence[Tensor]) -> None:
+        """Let a place for each be a tensor (B, n) of any strides."""
+        for state in tensors:
+            tensor = state
+            row, column = tensor.stride()
+            if column != 1 and tensor.shape[1] > 1:
+                tensor = tensor.contiguous()
+                self.kept.append(tensor)
+                row = tensor.shape[1]
+            self.values += (tensor.data_ptr(), row * self.item)
+
+    def put_saved(self, saved: Tensor) -> None:
+        """Let the places of saved values be in one tensor."""
+        base = saved.data_ptr()
+        self.values += [base + start for start in self.layout.starts]
+
+    def put_parameters(self, parameters: Sequence[Tensor]) -> None:
+        """Set where the members of parameters lie, the last slots of all, and hand everything to the kernel."""
+        own = [p if p.is_contiguous() else p.contiguous() for p in parameters]
+        self.kept += own
+        bases = [p.data_ptr() for p in own]
+        self.values += [bases[number] + start for number, start in self.layout.members]
+        for _, begin in self.layout.places:
+            self.layout.filled.pack_into(self.arena.flat.data, begin, *self.values)
+
+    def move(self, *values: int) -> None:
+        """Set the slots of :func:`elman.backends.llvm_slots.moving_slots`."""
+        for begin, _ in self.layout.places:
+            self.layout.moving.pack_into(self.arena.flat.data, begin, *values)
+
+    def prepare(self) -> None:
+        """Pack weights, and compute what follows parameters alone."""
+        arena, threads = self.arena, self.layout.parts if self.layout.packed_bytes > SMALL else 1
+        arena.flat[0] = 0
+        llvm_threads.run(self.kernel.pack, arena.address, threads)
+        self.kernel.prepare(arena.address + 8 * HEADER)
+
+    def run(self) -> None:
+        """Run all parts."""
+        self.arena.flat[0] = 0
+        llvm_threads.run(self.kernel.worker, self.arena.address, self.layout.parts)
+
+    def release(self) -> None:
+        """Leave the workspaces to the next run of these shapes, unless they are large."""
+        if self.arena.size <= SMALL:
+            self.layout.spare.append(self.arena)
+
+
+def _lend(layout: Layout, like: Tensor) -> "Arena":
+    try:  # not a look and then a grasp: another thread might come between them
+        arena: Arena = layout.spare.pop()
+    except IndexError:
+        return Arena(layout, like)
+    return arena
+
+
+class Arena:
+    """Hold frames and the workspaces that they point to.
+
+    A run that has one to itself need only set the addresses of its tensors. Every run sets the same slots.
+    """
+
+    def __init__(self, layout: Layout, like: Tensor) -> None:
+        item = layout.item
+        packed = allocate((layout.packed_bytes // item + LINE // item,), like)
+        work = allocate((layout.work_bytes // item + LINE // item,), like)
+        packed[: (layout.zero_bytes + LINE) // item].zero_()
+        rows = np.zeros(layout.row_count, dtype=np.int64)
+        self.memory = (packed, work, rows)
+        self.size = layout.packed_bytes + layout.work_bytes + rows.nbytes
+        parts, slots = layout.frames.shape
+        self.flat = np.empty(HEADER + parts * slots, dtype=np.int64)
+        self.flat[:HEADER] = (0, parts, 8 * slots)
+        self.address = self.flat.ctypes.data
+        table = self.flat[HEADER:].reshape(parts, slots)
+        table[:] = layout.frames
+        table += layout.in_packed * (-(-packed.data_ptr() // LINE) * LINE)
+        table += layout.in_work * (-(-work.data_ptr() // LINE) * LINE)
+        table += layout.in_rows * rows.ctypes.data
