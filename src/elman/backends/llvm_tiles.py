@@ -11,18 +11,18 @@ to hide how long an addition takes; that of many rows is narrow, and a block of 
 
 A kernel calls the function ``tiles`` for its number of chains with a *table*, which says what it works on:
 
-==========  =====================================================================
-entry       value
-==========  =====================================================================
-0           where in the frame the place of the multiplied vectors begins
-1           where the address of the packed weights is
-2, 3        where the number of columns of a matrix is, and how many are stacked
-4 + 3 g     where the place begins that chain g starts from
-5 + 3 g     where the place of its result begins
-6 + 3 g     where the number of columns is that may be written
-==========  =====================================================================
+==============  =====================================================================
+entries         values
+==============  =====================================================================
+0, 1, 2         the three slots of the place of the multiplied vectors
+3               the slot of the address of the packed weights
+4, 5            the slot of the number of columns of a matrix; how many are stacked
+6 + 7 g, …      the three slots of the place that chain g starts from
+9 + 7 g, …      the three slots of the place of its result
+12 + 7 g        the slot of the number of columns that may be written
+==============  =====================================================================
 
-in bytes from the beginning of the frame (but entry 3, which is a number).
+Slots are named by their bytes from the beginning of the frame; entry 5 is a number.
 """
 
 from typing import Any
@@ -73,14 +73,19 @@ def row(code: Code, rows: Any, number: Any) -> tuple[Any, Any]:
 def tile_table(slots: dict[str, int], group: Any, number: int, axis: str) -> list[int]:
     """Write the table of one term of a group of chains; a chain's later terms go on from its result."""
     term = group.chains[0][1][number]
-    entries = [slots[f"{term.vector.name}.p"], slots[f"w{group.number}.{number}"], slots[f"n.{term.axis}"]]
-    table = [8 * e for e in entries] + [len(term.matrices)]
+    names = [*place_slots(term.vector.name), f"w{group.number}.{number}", f"n.{term.axis}"]
+    table = [8 * slots[name] for name in names] + [len(term.matrices)]
     for init, _, result in group.chains:
         begin = result if number else init
-        name = "zero" if begin is None else begin.name
-        limit = "all" if result.padded else f"n.{axis}"
-        table += [8 * slots[f"{name}.p"], 8 * slots[f"{result.name}.p"], 8 * slots[limit]]
+        names = [*place_slots("zero" if begin is None else begin.name), *place_slots(result.name)]
+        names.append("all" if result.padded else f"n.{axis}")
+        table += [8 * slots[name] for name in names]
     return table
+
+
+def place_slots(name: str) -> list[str]:
+    """Name the slots of a place."""
+    return [f"{name}.{part}" for part in "ptb"]
 
 
 def emit_tiles(target: Target, dtype: str, chains: int) -> str:
@@ -103,11 +108,11 @@ class _Tiles:
         table, rows, self.count, first, self.stop = code.args
         self.table, self.rows = (code.entry.inttoptr(p, POINTER) for p in (table, rows))
         self.vector = self._place(0)
-        self.weights = code.entry.inttoptr(self._slot(1), POINTER)
-        self.steps = code.entry.mul(self._slot(2), self._entry(3))
-        self.inits = [self._place(4 + 3 * g) for g in range(self.chains)]
-        self.results = [self._place(5 + 3 * g) for g in range(self.chains)]
-        self.limits = [self._slot(6 + 3 * g) for g in range(self.chains)]
+        self.weights = code.entry.inttoptr(self._slot(3), POINTER)
+        self.steps = code.entry.mul(self._slot(4), self._entry(5))
+        self.inits = [self._place(6 + 7 * g) for g in range(self.chains)]
+        self.results = [self._place(9 + 7 * g) for g in range(self.chains)]
+        self.limits = [self._slot(12 + 7 * g) for g in range(self.chains)]
         self.at = code.variable(first)
         for width, sizes, most in SHAPES[self.module.target.registers][self.chains]:
             self._emit_width(width, sizes, most)
@@ -117,15 +122,16 @@ class _Tiles:
         code = self.code
         return code.entry.load(code.address(self.table, code.number(8 * number), code.entry), typ=code.number(0).type)
 
-    def _slot(self, number: int, ahead: int = 0) -> Any:
+    def _slot(self, number: int) -> Any:
         """Read the slot of the frame that an entry names."""
         code = self.code
-        at = code.address(code.frame, code.entry.add(self._entry(number), code.number(8 * ahead)), code.entry)
+        at = code.address(code.frame, self._entry(number), code.entry)
         return code.entry.load(at, typ=code.number(0).type)
 
     def _place(self, number: int) -> tuple[Any, Any, Any]:
         """Read a place: its address, and bytes from time step to time step and from row to row."""
-        return self.code.entry.inttoptr(self._slot(number), POINTER), self._slot(number, 1), self._slot(number, 2)
+        address = self.code.entry.inttoptr(self._slot(number), POINTER)
+        return address, self._slot(number + 1), self._slot(number + 2)
 
     def _row(self, place: tuple[Any, Any, Any], t: Any, b: Any) -> Any:
         code = self.code
