@@ -5,6 +5,8 @@ import importlib
 import sys
 from pathlib import Path
 
+import torch
+
 from bench import SCRIPTS
 from bench.drawing import save
 from bench.measure import FULL, QUICK
@@ -29,6 +31,7 @@ def main(arguments: list[str]) -> int:
             rows = read_rows(RESULTS / f"{name}.json")
         else:
             others = Others()
+            torch.manual_seed(1)
             result = script.run(QUICK if asked.quick else FULL)
             report(name, result, RESULTS, others=others.cores(), quick=asked.quick)
             rows = result.rows

@@ -1,8 +1,8 @@
-"""Run custom cells in JAX, `lax.scan` under `jit`, in a process of their own: `python -m bench.jax_loops NAME FILE`.
+"""Run custom cells in JAX, `lax.scan` under `jit`, in a process of their own: `bench.jax_loops NAME FILE STEPS`.
 
 JAX chooses its threads when it starts, so one process runs with one core and another with two. FILE (.npz) holds the
-parameters by name, `x` and `upstream`; the output and the gradients go to FILE with the ending `.out.npz`. After that
-the process is a candidate: :class:`bench.worker.Worker` tells it how often to call.
+parameters by name, `x` and `upstream`; the output and the gradients of the first STEPS time steps go to FILE with the
+ending `.out.npz`. After that the process is a candidate: :class:`bench.worker.Worker` tells it how often to call.
 """
 
 import sys
@@ -110,8 +110,8 @@ def _scan(step: Callable[[Array, Any], tuple[Array, Array]], ahead: Any, hidden:
 LOOPS = {loop.__name__: loop for loop in (lstm_peephole, lem, lstm_layer_norm, newcomer)}
 
 
-def main(name: str, file: str) -> None:
-    """Compile an update, write what it gives, and wait to be called."""
+def main(name: str, file: str, steps: str) -> None:
+    """Compile an update, write what it gives on the first steps, and wait to be called."""
     import jax
     import numpy as np
 
@@ -119,13 +119,14 @@ def main(name: str, file: str) -> None:
         given = {key: jax.numpy.asarray(stored[key]) for key in stored.files}
     x, upstream = given.pop("x"), given.pop("upstream")
 
-    def loss(parameters: Parameters, x: Array) -> Array:
-        return (LOOPS[name](parameters, x) * upstream).sum()
+    def loss(parameters: Parameters, x: Array, upstream: Array) -> tuple[Array, Array]:
+        output = LOOPS[name](parameters, x)
+        return (output * upstream).sum(), output
 
-    update = jax.jit(jax.value_and_grad(loss))
-    gradients = {f"d_{key}": np.asarray(value) for key, value in update(given, x)[1].items()}
-    np.savez(f"{file}.out.npz", output=np.asarray(LOOPS[name](given, x)), **gradients)
-    serve(lambda: jax.block_until_ready(update(given, x)))
+    update = jax.jit(jax.value_and_grad(loss, has_aux=True))
+    (_, output), gradients = update(given, x[: int(steps)], upstream[: int(steps)])
+    np.savez(f"{file}.out.npz", output=output, **{f"d_{key}": value for key, value in gradients.items()})
+    serve(lambda: jax.block_until_ready(update(given, x, upstream)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Hold the benchmarks to what they say they measure. How long anything takes is not tested."""
 
 import doctest
+import io
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import Any
 
 import pytest
 import torch
-from bench import drawing, measure
+from bench import drawing, measure, operations
 from bench import report as reports
+from bench.cells import CELLS, make_layer
 from bench.drawing import save
 from bench.measure import Pace, Timing, on_threads, side_by_side, summarise, times_as_fast
+from bench.operations import count_cell_update, count_forward, count_update
 from bench.report import Result, Target, means, read_rows, report
+from bench.torch_loops import LOOPS
 from bench.torch_peer import OURS, Case, Size, make_input, make_pair, make_row, make_update, take_turns
+from bench.worker import serve
 
 
 def test_candidates_take_turns_and_a_slow_ones_rounds_are_spread_evenly() -> None:
@@ -127,7 +132,44 @@ def test_a_drawing_is_saved_twice_and_its_lack_is_said(tmp_path: Path, monkeypat
     assert len(saved) == 2
 
 
-@pytest.mark.parametrize("module", [measure, reports, drawing], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("name", CELLS)
+def test_a_loop_that_ours_is_timed_beside_computes_the_same_cell(name: str) -> None:
+    layer = make_layer(name, Size(5, 3, 7, 11)).double()
+    x, upstream = torch.randn(5, 3, 7, dtype=torch.float64), torch.randn(5, 3, 11, dtype=torch.float64)
+    layer(x)[0].backward(upstream)
+    given = {
+        key.removesuffix("_l0"): value.detach().clone().requires_grad_() for key, value in layer.named_parameters()
+    }
+    output = LOOPS[name](x, **given)
+    output.backward(upstream)
+    torch.testing.assert_close(output, layer(x)[0])
+    for key, value in layer.named_parameters():
+        torch.testing.assert_close(given[key.removesuffix("_l0")].grad, value.grad)
+
+
+def test_operations_are_those_of_every_product_forward_and_back() -> None:
+    lstm = Case("LSTM", Size(5, 3, 7, 11))
+    forward = 2 * 5 * 3 * (44 * 7 + 44 * 11)
+    assert count_forward(lstm) == forward
+    assert count_update(lstm) == forward + 2 * 5 * 3 * (44 * 7 + 44 * 11 + 44 * 11)
+    assert count_cell_update(make_layer("lstm", lstm.size), 5, 3) == count_update(lstm)
+    # four products with the input, and four with the states
+    assert count_cell_update(make_layer("lem", lstm.size), 5, 3) == 2 * 5 * 3 * 4 * (2 * 11 * 7 + 3 * 11 * 11)
+
+
+def test_a_worker_makes_the_calls_that_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called: list[int] = []
+    monkeypatch.setattr("sys.stdin", io.StringIO("3\n2\n"))
+    serve(lambda: called.append(1))
+    said = capsys.readouterr().out.split()
+    assert said[0] == "ready"
+    assert len(called) == 5
+    assert [float(seconds) >= 0 for seconds in said[1:]] == [True, True]
+
+
+@pytest.mark.parametrize("module", [measure, operations, reports, drawing], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     tried = doctest.testmod(module)
     assert tried.attempted > 0
