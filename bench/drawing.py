@@ -99,7 +99,8 @@ def _name_ratios(axis: Any, rows: Sequence[Row]) -> None:
     ticks = [
         m * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for m in (1, 2, 5)
     ]
-    inside = [tick for tick in ticks if low <= tick <= high]
+    # the outermost labels would touch those of the next panel
+    inside = [tick for tick in ticks if 1.1 * low <= tick <= high / 1.1]
     if len(inside) > 7:
         inside = [tick for tick in inside if math.log10(tick).is_integer()]
     axis.set_xlim(low, high)
