@@ -52,7 +52,7 @@ class _Driver:
         self.functions = {}
         for p in plan.passes:
             if p.sums:
-                self.functions[p.number] = emit_sums(module, plan, p)
+                self.functions[p.number] = emit_sums(module, p)
             elif p.roots:
                 self.functions[p.number] = emit_pointwise(module, plan, p)
 
@@ -150,7 +150,7 @@ class _Driver:
 
     def _emit_chunk(self, steps: Any) -> None:
         code = self.code
-        start = code.value(self.time)
+        start, count = code.value(self.time), None
         if self.has_chunks:
             back = code.b.sub(start, code.b.sub(steps, code.number(1)))
             low = code.b.select(code.b.icmp_signed(">", code.slot("delta"), code.number(0)), start, back)
@@ -162,7 +162,7 @@ class _Driver:
                 self._run(code, BEFORE, code.slot("rows.chunk"), count)
         with code.loop(code.number(0), steps):
             self._emit_step()
-        if self.has_chunks:
+        if count is not None:
             with code.when(code.b.icmp_signed(">", count, code.number(0))):
                 self._run(code, AFTER, code.slot("rows.chunk"), count)
 

@@ -6,6 +6,7 @@ Neighbouring members of a parameter whose adjoints are neighbours there are one 
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -76,7 +77,7 @@ class Sums:
         if not all(node.op == "total" and self.is_timed(index) for index, node in nodes):
             return None
         parts = [self.columns[node.args[0]] for _, node in nodes]
-        if any(a.stop != b.start for a, b in zip(parts, parts[1:], strict=False)):
+        if any(a.stop != b.start for a, b in pairwise(parts)):
             return None
         return slice(parts[0].start, parts[-1].stop)
 
@@ -195,7 +196,7 @@ class Gradients:
         number = self.plan.shifted[index]
         after = self._cut(self.plan.program.forward.results[number])
         initial, reverse = self.inputs.states[number], self.inputs.reverse
-        if real is None:
+        if real is None or self.inputs.lengths is None:
             first, stop = (low + 1, low + count + 1) if reverse else (low - 1, low + count - 1)
             inner = after[max(first, 0) : stop].flatten(0, 1)
             if first < 0:

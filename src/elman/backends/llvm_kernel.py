@@ -17,7 +17,8 @@ from elman.backends.inputs import find_sizes
 from elman.backends.llvm_driver import HEADER, emit_kernel
 from elman.backends.llvm_engine import Library, load
 from elman.backends.llvm_packing import emit_packing
-from elman.backends.llvm_plan import Plan, make_plan, stored_saves
+from elman.backends.llvm_plan import Plan, stored_saves
+from elman.backends.llvm_planner import make_plan
 from elman.backends.llvm_slots import filled_slots, moving_slots, parameter_nodes, slot_numbers
 from elman.backends.llvm_target import Target, host
 from elman.backends.llvm_tiles import emit_tiles

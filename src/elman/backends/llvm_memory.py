@@ -9,6 +9,7 @@ import mmap
 import threading
 import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 MOST_WASTE = 4  # a block may be so many times as large as what it is lent for
 SMALL = 1 << 20  # bytes; below, the system's allocator keeps memory by itself
-TYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+TYPES: dict[torch.dtype, "np.dtype[Any]"] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
 
 class Pool:

@@ -167,7 +167,7 @@ class _Pointwise:
         raise AssertionError(f"no pass computes {node.op}")
 
 
-def emit_sums(module: Module, plan: Plan, this: Pass) -> ir.Function:
+def emit_sums(module: Module, this: Pass) -> ir.Function:
     """Emit sums over columns, in an order that depends on the number of columns alone."""
     code = module.function(f"pass{this.number}", 4)
     rows, count, _, _ = code.args

@@ -56,9 +56,7 @@ how many rows there may be at most for this width to be taken.
 def row_address(code: Code, place: Place, t: Any, b: Any, name: str = "") -> Any:
     """Find where a place's row begins, for an example at a time step."""
     name = name or place.name
-    offset = code.b.add(
-        code.b.mul(t, code.slot(f"{name}.t")), code.b.mul(b, code.slot(f"{name}.b"))
-    )
+    offset = code.b.add(code.b.mul(t, code.slot(f"{name}.t")), code.b.mul(b, code.slot(f"{name}.b")))
     return code.address(code.pointer(f"{name}.p"), offset)
 
 
