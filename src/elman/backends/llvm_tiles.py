@@ -173,21 +173,23 @@ class _Tiles:
         code = self.code
         places = [row(code, self.rows, code.b.add(top, code.number(r))) for r in range(count)]
         column = code.b.mul(first, code.number(self.step))
+        begins = [code.b.mul(code.b.add(first, code.number(c)), code.number(self.module.lanes)) for c in range(width)]
+        left = [[code.b.sub(limit, begin) for begin in begins] for limit in self.limits]
         accumulators = []
-        for init in self.inits:
+        for g, init in enumerate(self.inits):
             for t, b in places:
                 start = code.address(self._row(init, t, b), column)
-                accumulators += [code.load(code.address(start, code.number(c * self.step))) for c in range(width)]
+                for c in range(width):
+                    # A later term goes on from the result, whose row may end with the caller's memory.
+                    accumulators.append(code.load_part(code.address(start, code.number(c * self.step)), left[g][c]))
         vectors = [self._row(self.vector, t, b) for t, b in places]
         accumulators = self._emit_products(width, vectors, first, top, accumulators)
         for g, result in enumerate(self.results):
             for r, (t, b) in enumerate(places):
                 start = code.address(self._row(result, t, b), column)
                 for c in range(width):
-                    begin = code.b.mul(code.b.add(first, code.number(c)), code.number(self.module.lanes))
-                    left = code.b.sub(self.limits[g], begin)
                     at = code.address(start, code.number(c * self.step))
-                    code.store_part(accumulators[(g * count + r) * width + c], at, left)
+                    code.store_part(accumulators[(g * count + r) * width + c], at, left[g][c])
 
     def _emit_products(self, width: int, vectors: list[Any], first: Any, top: Any, start: list[Any]) -> list[Any]:
         """Add products to the accumulators: [chain][row][column].
