@@ -10,7 +10,7 @@ from elman.testing import random_cell
 from kernels import assert_equals_reference, build, compute, draw, evaluate, only
 from tolerances import assert_identical
 
-SOME = [cells.lstm_peephole, cells.gru_reset_before, cells.lstm_layer_norm, cells.cfc, cells.jordan, cells.elman_relu]
+SOME = [cells.gru_reset_before, cells.lstm_layer_norm, cells.cfc, cells.jordan]
 some_cells = pytest.mark.parametrize("chosen", SOME, ids=lambda c: c.name)
 every_type = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
@@ -58,7 +58,7 @@ def test_an_example_alone_or_in_a_batch_and_streamed(dtype, narrower):
         assert_identical(f"step {t}", stream.step(x), expected["output"][t])
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_cells_equal_the_reference(seed, narrower, quick_kernels):
     layer = build(random_cell(seed), 7, 11, dtype=torch.float64, bidirectional=seed % 2 == 1)
     assert_equals_reference(layer, draw(layer, 5, 3, [5, 0, 3]))

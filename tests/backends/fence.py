@@ -1,0 +1,87 @@
+"""Run cells on tensors that end where closed memory begins, or begin where it ends: what reads beyond them dies.
+
+It is run in a process of its own, which says before each run what is tried.
+"""
+
+import ctypes
+import math
+import mmap
+import sys
+
+import numpy as np
+import torch
+
+from elman import cells
+from elman.backends import llvm_kernel, llvm_memory
+from kernels import Given, build, compute, draw, evaluate
+from unusual_cells import UNUSUAL
+
+TYPES = {torch.float32: np.float32, torch.float64: np.float64}
+PAGE = mmap.PAGESIZE
+KEPT = []
+"""Closed memory is never given back."""
+
+
+def fenced(shape, dtype, behind):
+    """Give a tensor that ends at closed memory (`behind`), or begins there."""
+    kind = np.dtype(TYPES[dtype])
+    size = math.prod(shape) * kind.itemsize
+    pages = -(-size // PAGE) * PAGE
+    block = mmap.mmap(-1, pages + PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(block))
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    if protect(address + (pages if behind else 0), PAGE, 0) != 0:
+        raise OSError(ctypes.get_errno(), "mprotect")
+    KEPT.append(block)
+    flat = np.frombuffer(block, kind, math.prod(shape), pages - size if behind else PAGE)
+    return torch.from_numpy(flat).view(tuple(shape))
+
+
+def fence(behind):
+    """Let all new memory be fenced."""
+    for make in ("empty", "zeros"):
+        usual = getattr(torch, make)
+
+        def new(shape, usual=usual, **how):
+            dtype = how.get("dtype")
+            if how.keys() != {"dtype"} or dtype not in TYPES:
+                return usual(shape, **how)
+            return fenced(shape, dtype, behind)
+
+        setattr(torch, make, new)
+
+
+def main(behind):
+    llvm_memory.SMALL, llvm_kernel.SMALL = 1 << 60, -1
+
+    def move(tensor):
+        return fenced(tensor.shape, tensor.dtype, behind).copy_(tensor.detach())
+
+    def run(chosen, dtype, entry, hidden, steps, batch):
+        print(chosen.name, dtype, entry, hidden, steps, batch, flush=True)
+        layer = build(chosen, entry, hidden, dtype=dtype, bidirectional=True)
+        for parameter in layer.parameters():
+            parameter.data = move(parameter.data)
+        for lengths in (None, [steps, *[1] * (batch - 1)]):
+            given = draw(layer, steps, batch, lengths)
+            sides = {name: move(side) for name, side in given.sides.items()}
+            given = Given(move(given.x), [move(s) for s in given.states], lengths, sides)
+            evaluate(layer, given)
+            compute(layer, given)
+
+    warm = build(cells.gru, 3, 5, dtype=torch.float64)  # what torch makes at its first backward pass is its own
+    compute(warm, draw(warm, 1, 1))
+    fence(behind)
+    for name in cells.names():
+        run(cells.find(name), torch.float32, 7, 19, 3, 2)
+    for chosen in (cells.lem, cells.lstm_layer_norm, cells.jordan):
+        run(chosen, torch.float64, 1, 9, 1, 1)
+        run(chosen, torch.float64, 16, 16, 2, 5)
+    for chosen in UNUSUAL.values():
+        run(chosen, torch.float64, 7, 11, 3, 2)
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] == "behind")

@@ -1,0 +1,26 @@
+"""No kernel touches what lies behind or in front of a tensor, not even to throw it away: it may be nobody's memory."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("fence.py")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect is called as Linux has it")
+@pytest.mark.parametrize("where", ["behind", "in front"])
+def test_kernels_touch_nothing_beyond_the_tensors(where):
+    path = os.pathsep.join([str(SCRIPT.parents[1]), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), where],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    tried = done.stdout.strip().splitlines()
+    assert done.returncode == 0, f"{tried[-1:]} ended with {done.returncode}\n{done.stderr[-2000:]}"
+    assert tried[-1] == "done"
