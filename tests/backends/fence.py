@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from elman import cells
-from elman.backends import llvm_kernel, llvm_memory
+from elman.backends import llvm_frames, llvm_memory
 from kernels import Given, build, compute, draw, evaluate
 from unusual_cells import UNUSUAL
 
@@ -53,13 +53,14 @@ def fence(behind):
 
 
 def main(behind):
-    llvm_memory.SMALL, llvm_kernel.SMALL = 1 << 60, -1
+    llvm_memory.SMALL, llvm_frames.SMALL = 1 << 60, -1
 
     def move(tensor):
         return fenced(tensor.shape, tensor.dtype, behind).copy_(tensor.detach())
 
     def run(chosen, dtype, entry, hidden, steps, batch):
-        print(chosen.name, dtype, entry, hidden, steps, batch, flush=True)
+        sys.stdout.write(f"{chosen.name} {dtype} {entry} {hidden} {steps} {batch}\n")
+        sys.stdout.flush()
         layer = build(chosen, entry, hidden, dtype=dtype, bidirectional=True)
         for parameter in layer.parameters():
             parameter.data = move(parameter.data)
@@ -80,7 +81,7 @@ def main(behind):
         run(chosen, torch.float64, 16, 16, 2, 5)
     for chosen in UNUSUAL.values():
         run(chosen, torch.float64, 7, 11, 3, 2)
-    print("done", flush=True)
+    sys.stdout.write("done\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def test_kernels_touch_nothing_beyond_the_tensors(where):
         capture_output=True,
         text=True,
         timeout=600,
+        check=False,
     )
     tried = done.stdout.strip().splitlines()
     assert done.returncode == 0, f"{tried[-1:]} ended with {done.returncode}\n{done.stderr[-2000:]}"
