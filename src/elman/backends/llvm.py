@@ -58,7 +58,7 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     frames.put(-1 if reverse else 1, 0 if lengths is None else lengths.data_ptr(), 0, 0)
     for tensor in (x, *inputs.sides):
         frames.place(tensor)
-    frames.put(output.data_ptr())
+    frames.place(output)
     frames.place_states(states)
     frames.put_addresses(final)
     if save:
@@ -91,7 +91,10 @@ def run_mirror(
     frames.put(1 if reverse else -1, firsts.data_ptr())
     for tensor in (x, *inputs.sides, output, d_output):
         frames.place(tensor)
-    frames.put(0 if d_x is None else d_x.data_ptr())
+    if d_x is None:
+        frames.put(0, 0, 0)
+    else:
+        frames.place(d_x)
     frames.place_states(d_final)
     frames.put_addresses(d_states)
     frames.place_states(states)
@@ -104,7 +107,7 @@ def run_mirror(
         count = min(window, steps - done)
         first = done if reverse else steps - 1 - done
         low = first if reverse else first - count + 1
-        frames.move(first, count, done == 0, done + count == steps, *gradients.starts(low))
+        frames.move(first, count, done == 0, done + count == steps, *gradients.places(low))
         frames.run()
         gradients.add(low, count)
     frames.release()

@@ -71,7 +71,8 @@ class Frames:
     def put_saved(self, saved: Tensor) -> None:
         """Let the places of saved values be in one tensor."""
         base = saved.data_ptr()
-        self.values += [base + start for start in self.layout.starts]
+        for start, time, row in self.layout.saved_places:
+            self.values += (base + start, time, row)
 
     def put_parameters(self, parameters: Sequence[Tensor]) -> None:
         """Set where the members of parameters lie, the last slots of all, and hand everything to the kernel."""

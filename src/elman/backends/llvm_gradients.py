@@ -119,11 +119,12 @@ class Gradients:
         self.gradients: dict[int, Tensor] = {}
         self.is_new = True
 
-    def starts(self, low: int) -> list[int]:
-        """Say where the columns of every kept value begin, if the tensor of adjoints begins at a time step."""
-        item, width = self.layout.item, self.layout.width
-        base = self.adjoints.data_ptr() - low * self.batch * width * item
-        return [base + columns.start * item for columns in self.columns.values()]
+    def places(self, low: int) -> list[int]:
+        """Say where every kept value lies, if the tensor of adjoints begins at a time step."""
+        item, row = self.layout.item, self.layout.width * self.layout.item
+        time = self.batch * row
+        base = self.adjoints.data_ptr() - low * time
+        return [v for columns in self.columns.values() for v in (base + columns.start * item, time, row)]
 
     def add(self, low: int, count: int) -> None:
         """Add the sums over a window of time steps."""

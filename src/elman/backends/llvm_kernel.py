@@ -123,7 +123,7 @@ class Layout:
         width: the columns of that tensor.
         saved: of every saved value, elements in front of it and elements of a row.
         saved_count: elements of all saved values.
-        starts: of every saved value, bytes in front of it.
+        saved_places: of every saved value, bytes in front of it, from time step to time step, and from row to row.
         members: of every member of a parameter, the number of its tensor and bytes in front of it.
         moving, filled: the slots that a run sets for every window, and once.
         places: of these two, for each frame, bytes in front of them.
@@ -175,29 +175,20 @@ class Layout:
         return 1 if axis == ROW else self.vectors[axis] * self.kernel.lanes
 
     def _lay_tensors(self, steps: int) -> None:
-        """Set how the tensors lie that are made for a run, and place in one what the forward run leaves."""
-        plan, graph, nodes = self.kernel.plan, self.kernel.plan.program.graph, self.kernel.plan.nodes
+        """Set how final states lie, and place in one tensor what the forward run leaves."""
+        plan = self.kernel.plan
         for k, leaf in enumerate(plan.schedule.carries):
             self._put(f"end{k}.b", self.sizes[plan.axis(leaf)] * self.item)
-        if plan.is_mirror:
-            self._put_strides("d_x", self.sizes[nodes[graph.input].shape[0]])
-            for index in plan.kept:
-                self._put_strides(f"kept{index}", self.width)
-        else:
-            self._put_strides("output", self.sizes[plan.axis(plan.schedule.carries[0])])
         self.saved: dict[int, tuple[int, int]] = {}
         self.saved_count = 0
         for index in stored_saves(plan.program):
             width = self.padded(plan.axis(index))
-            self._put_strides(f"saved{index}", width)
             self.saved[index] = (self.saved_count, width)
             self.saved_count += steps * self.batch * width
-        self.starts = [offset * self.item for offset, _ in self.saved.values()]
-
-    def _put_strides(self, place: str, width: int) -> None:
-        row = width * self.item
-        self._put(f"{place}.b", row)
-        self._put(f"{place}.t", self.batch * row)
+        self.saved_places = [
+            (offset * self.item, self.batch * width * self.item, width * self.item)
+            for offset, width in self.saved.values()
+        ]
 
     def _lay_parameters(self) -> None:
         plan, self.members = self.kernel.plan, []

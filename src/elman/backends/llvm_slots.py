@@ -5,14 +5,17 @@ order in which it sets them: what changes from window to window, then what holds
 what follows the shapes of a run alone, and what the kernel keeps for itself.
 
 A place has three slots: ``.p`` its address, ``.t`` bytes from time step to time step, ``.b`` bytes from row to row.
+Where passes may read it, the three are neighbours.
 """
+
+from collections.abc import Iterable
 
 from elman.backends.llvm_plan import MOST_CHAINS, Plan, stored_saves
 
 
 def moving_slots(plan: Plan) -> list[str]:
     """List what a run sets for every window of time steps."""
-    return ["t", "count", "first", "last", *(f"kept{i}.p" for i in plan.kept)]
+    return ["t", "count", "first", "last", *_whole(f"kept{i}" for i in plan.kept)]
 
 
 def filled_slots(plan: Plan) -> list[str]:
@@ -21,15 +24,18 @@ def filled_slots(plan: Plan) -> list[str]:
     names = ["delta", "lengths", "back", "firsts"]
     read = [f"given{i}" for i in (graph.input, *(graph.leaves["side", s] for s in graph.sides))]
     read += ["output", "d_output"] if plan.is_mirror else []
-    names += [f"{place}.{part}" for place in read for part in "ptb"]
-    names.append("d_x.p" if plan.is_mirror else "output.p")
+    names += _whole([*read, "d_x" if plan.is_mirror else "output"])
     names += [f"begin{k}.{part}" for k in states for part in "pb"]
     names += [f"end{k}.p" for k in states]
     if plan.is_mirror:
         names += [f"initial{k}.{part}" for k in states for part in "pb"]
     if plan.save or plan.is_mirror:
-        names += [f"saved{i}.p" for i in stored_saves(plan.program)]
+        names += _whole(f"saved{i}" for i in stored_saves(plan.program))
     return names + [parameter_slot(plan, i) for i in parameter_nodes(plan)]
+
+
+def _whole(places: Iterable[str]) -> list[str]:
+    return [f"{place}.{part}" for place in places for part in "ptb"]
 
 
 def parameter_nodes(plan: Plan) -> list[int]:
@@ -53,7 +59,7 @@ def slot_numbers(plan: Plan) -> dict[str, int]:
     for k in range(len(plan.schedule.carries)):
         places |= {f"begin{k}", f"end{k}", f"cur{k}", f"next{k}"}
         names += [f"buffer0{k}", f"buffer1{k}"]
-    names += [f"{place}.{part}" for place in sorted({*places, "d_output"}) for part in "ptb"]
+    names += _whole(sorted({*places, "d_output"}))
     names += [f"chunk{i}.o" for i in plan.chunks]
     for group in plan.groups:
         names += [f"w{group.number}.{number}" for number in range(len(group.chains[0][1]))]

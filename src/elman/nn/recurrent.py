@@ -119,6 +119,7 @@ class Recurrent(nn.Module):
                     shape = parameter.full_shape(layer)
                     tensor = torch.empty(shape, device=device, dtype=dtype)
                     self.register_parameter(parameter.name + suffix, nn.Parameter(tensor))
+        self._names = parameter_names(self.program, num_layers, bidirectional)
         self.reset_parameters()
 
     def _require_equal_states(self, k: int, sizes: Mapping[str, int]) -> None:
@@ -162,7 +163,7 @@ class Recurrent(nn.Module):
         program = self.noisy_program if noisy else self.program
         return [
             [Direction(program, self._present(names, noisy)) for names in directions]
-            for directions in parameter_names(self.program, self.num_layers, self.bidirectional)
+            for directions in self._names
         ]
 
     def _present(self, names: Sequence[str], noisy: bool) -> list[Tensor]:

@@ -1,7 +1,6 @@
 """Run layers on top of each other, each in one or two directions."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -21,7 +20,6 @@ class Direction(NamedTuple):
     parameters: Sequence[Tensor]
 
 
-@lru_cache(maxsize=512)
 def parameter_names(program: Program, num_layers: int, bidirectional: bool) -> list[list[list[str]]]:
     """Name the tensors of stacked layers: for each layer and direction, in the program's order."""
     ends = ["", "_reverse"] if bidirectional else [""]

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 from elman.autodiff.program import Program, derive
 from elman.cells import torch_layers as cells
 from elman.errors import ShapeError
+from elman.expr import Cell
 from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
 from elman.nn.stack import Direction, parameter_names, present, run_stack
 from elman.nn.stream import States, Stream
@@ -31,6 +32,10 @@ class TorchLayer(nn.RNNBase):
     backend = "auto"
     program: Program
 
+    def _follow(self, cell: Cell) -> None:
+        self.program = derive(cell, self.bias)
+        self._names = parameter_names(self.program, self.num_layers, self.bidirectional)
+
     @property
     def _state_sizes(self) -> list[int]:
         return [self.hidden_size]
@@ -40,7 +45,7 @@ class TorchLayer(nn.RNNBase):
         program = self.program
         return [
             [Direction(program, present(self, names)) for names in directions]
-            for directions in parameter_names(program, self.num_layers, self.bidirectional)
+            for directions in self._names
         ]
 
     def forward(  # type: ignore[override]
@@ -162,7 +167,7 @@ class RNN(TorchLayer):
             raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
         super().__init__(f"RNN_{nonlinearity.upper()}", *args[:3], *args[4:], **kwargs)
         self.nonlinearity = nonlinearity
-        self.program = derive(cells.torch_rnn_relu if nonlinearity == "relu" else cells.torch_rnn_tanh, self.bias)
+        self._follow(cells.torch_rnn_relu if nonlinearity == "relu" else cells.torch_rnn_tanh)
 
 
 class LSTM(TorchLayer):
@@ -185,7 +190,7 @@ class LSTM(TorchLayer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__("LSTM", *args, **kwargs)
-        self.program = derive(cells.torch_lstm_projected if self.proj_size else cells.torch_lstm, self.bias)
+        self._follow(cells.torch_lstm_projected if self.proj_size else cells.torch_lstm)
 
     @property
     def _state_sizes(self) -> list[int]:
@@ -208,7 +213,7 @@ class GRU(TorchLayer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _refuse_projection(kwargs)
         super().__init__("GRU", *args, **kwargs)
-        self.program = derive(cells.torch_gru, self.bias)
+        self._follow(cells.torch_gru)
 
 
 def _refuse_projection(kwargs: dict[str, Any]) -> None:
