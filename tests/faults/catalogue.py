@@ -63,15 +63,15 @@ FAULTS = (
     Fault(
         "the initial h and c are swapped",
         "nn/stack.py",
-        "else s[row] for s in states]\n",
-        "else s[row] for s in reversed(states)]\n",
+        "for state in states]\n",
+        "for state in reversed(states)]\n",
         only="every_gradient and LSTM and not proj_size and -states-",
     ),
     Fault(
         "the directions take each other's initial state",
         "nn/stack.py",
-        "row = k * len(directions) + d\n",
-        "row = k * len(directions) + len(directions) - 1 - d\n",
+        "state[k * len(directions) + d]",
+        "state[k * len(directions) + len(directions) - 1 - d]",
         only="every_gradient and -states- and bidirectional:True",
     ),
     Fault(
