@@ -18,6 +18,16 @@ SEEDS = [case for case in CONFIGURATIONS if case.form == "padded"][:60]
 
 @pytest.mark.parametrize("case", CONFIGURATIONS, ids=str)
 def test_outputs_states_and_every_gradient_equal_torchs(case: Configuration) -> None:
+    compare(case)
+
+
+@pytest.mark.parametrize("case", CONFIGURATIONS[::3], ids=str)
+def test_on_the_reference_outputs_states_and_every_gradient_equal_torchs(case: Configuration) -> None:
+    with elman.backend("reference"):
+        compare(case)
+
+
+def compare(case: Configuration) -> None:
     values = draw_values(case)
     ours = run(elman.nn, case, values, case.dtype)
     torchs = run(torch.nn, case, values, case.dtype)

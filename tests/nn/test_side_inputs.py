@@ -24,6 +24,7 @@ def two_sided(x, dt, age, /, h, c, *, W, U, rate):
     return tanh(W.h @ x + c) - h / (1 + age * age), c
 
 
+EVERY_BACKEND = pytest.mark.parametrize("backend", ["llvm", "reference"])
 EVERY = pytest.mark.parametrize("chosen", [cells.cfc, two_sided], ids=lambda c: c.name)
 
 
@@ -144,9 +145,10 @@ def test_irregular_gaps_matter_from_the_step_on_at_which_they_differ():
     assert all((one[t] - other[t]).abs().min() > 0 for t in range(2, T))
 
 
+@EVERY_BACKEND
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_nan_in_the_padding_of_a_gap_reaches_no_value_and_no_gradient(bidirectional):
-    layer = build(two_sided, 2, bidirectional=bidirectional)
+def test_nan_in_the_padding_of_a_gap_reaches_no_value_and_no_gradient(bidirectional, backend):
+    layer = build(two_sided, 2, bidirectional=bidirectional, backend=backend)
     lengths, sides = [3, 0, 5], gaps(two_sided, T, B)
     x = torch.randn(T, B, I, dtype=torch.float64)
     results = []
@@ -161,13 +163,14 @@ def test_nan_in_the_padding_of_a_gap_reaches_no_value_and_no_gradient(bidirectio
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@EVERY_BACKEND
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_a_batch_of_padding_alone_leaves_gradients_of_zero_where_no_number_would_do_for_the_gap(bidirectional):
+def test_a_batch_of_padding_alone_leaves_gradients_of_zero_where_no_number_would_do_for_the_gap(bidirectional, backend):
     @cell
     def logarithmic(x, dt, /, h, *, W, U, v):
         return tanh(W @ x + U @ h) * sigmoid(v * log(dt)) + v / dt
 
-    layer = build(logarithmic, 2, bidirectional=bidirectional)
+    layer = build(logarithmic, 2, bidirectional=bidirectional, backend=backend)
     x, h = torch.randn(T, B, I, dtype=torch.float64, requires_grad=True), start(layer)
     output, final = layer(x, h, [0] * B, dt=torch.full((T, B), float("nan"), dtype=torch.float64))
     assert torch.count_nonzero(output) == 0
