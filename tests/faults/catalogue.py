@@ -1,10 +1,11 @@
-"""List faults to plant in the language, the backend and the layers; those of the tasks stand in `task_catalogue`.
+"""List faults to plant in the language, the reference and the layers; there are more in the files beside this one.
 
 Each is a mistake that somebody has made, or that a suite is known to overlook: PyTorch's own stays green when the
 output of its recurrent layers is doubled.
 """
 
 from faults.fault import Fault
+from faults.kernel_catalogue import KERNEL_FAULTS
 from faults.task_catalogue import TASK_FAULTS
 
 EDGES = "tests/nn/test_edges.py"
@@ -385,5 +386,6 @@ FAULTS = (
         OPERATORS,
         "shares_memory",
     ),
+    *KERNEL_FAULTS,
     *TASK_FAULTS,
 )
