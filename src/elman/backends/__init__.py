@@ -11,11 +11,12 @@ A backend is a module with
 `refuses(program, dtype, device)`                            why it cannot run a program, or None
 ============================================================ =========================================================
 
-whose signatures are those of :mod:`elman.backends.reference`. Each is asked before every run whether it refuses, so its
-answer must be quick. Results are contiguous tensors of the type of x, which share no memory with each other or with
-what was given; what was saved is read, perhaps twice, and never changed. A backend has no autograd of its own: the
-operators of :mod:`elman.ops` derive it, and call with at least one real step. Which one runs is chosen by a layer's
-`backend` argument or, inside a `with` block, by
+whose signatures are those of :mod:`elman.backends.reference`. It may have `open_stream` as well, which makes stacked
+layers ready for single steps, as that of :mod:`elman.backends.llvm` does. Each is asked before every run whether it
+refuses, so its answer must be quick. Results are contiguous tensors of the type of x, which share no memory with each
+other or with what was given; what was saved is read, perhaps twice, and never changed. A backend has no autograd of its
+own: the operators of :mod:`elman.ops` derive it, and call with at least one real step. Which one runs is chosen by a
+layer's `backend` argument or, inside a `with` block, by
 
 >>> import elman
 >>> with elman.backend("reference"):
@@ -75,6 +76,12 @@ def require(name: str) -> str:
     return name
 
 
+def wanted(wish: str) -> str:
+    """Say which backend is asked for, ``auto`` or a name, for a layer whose `backend` argument is `wish`."""
+    chosen = _chosen.get()
+    return wish if chosen == "auto" else chosen
+
+
 def select(wish: str, program: Program, x: Tensor) -> ModuleType:
     """Find the backend that runs a program on tensors like x, for a layer whose `backend` argument is `wish`.
 
@@ -83,7 +90,7 @@ def select(wish: str, program: Program, x: Tensor) -> ModuleType:
     Raises:
         BackendError: the backend that was named cannot run it.
     """
-    named = _chosen.get() if _chosen.get() != "auto" else wish
+    named = wanted(wish)
     if named != "auto":
         chosen = load(named)
         reason = chosen.refuses(program, x.dtype, x.device)

@@ -15,9 +15,10 @@ from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs, sizes_of
 from elman.backends.llvm_frames import Frames
 from elman.backends.llvm_gradients import Gradients
-from elman.backends.llvm_kernel import DTYPES, find_kernel, target
+from elman.backends.llvm_kernel import DTYPES, LEAST_WORK, find_kernel, target
 from elman.backends.llvm_memory import allocate
 from elman.backends.llvm_plan import stored_saves
+from elman.backends.llvm_stream import Steps
 from elman.expr.graph import ROW
 
 NAME = "llvm"
@@ -48,23 +49,13 @@ def _padded(sizes: dict[str, int], shape: tuple[str, ...], lanes: int) -> int:
 
 def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Run a program over time; see :func:`elman.backends.reference.run_forward`."""
-    x, states, reverse = inputs.x, inputs.states, inputs.reverse
+    x, states = inputs.x, inputs.states
     frames = Frames(find_kernel(program, "forward", save, x.dtype), inputs)
     steps, batch, _ = x.shape
     output = _make(inputs, (steps, batch, states[0].shape[-1]))
     final = [torch.empty(s.shape, dtype=x.dtype) for s in states]
     saved = [allocate((frames.layout.saved_count,), x)] if save else []
-    lengths = _whole_lengths(inputs)
-    frames.put(-1 if reverse else 1, 0 if lengths is None else lengths.data_ptr(), 0, 0)
-    for tensor in (x, *inputs.sides):
-        frames.place(tensor)
-    frames.place(output)
-    frames.place_states(states)
-    frames.put_addresses(final)
-    if save:
-        frames.put_saved(saved[0])
-    frames.put_parameters(inputs.parameters)
-    frames.move(steps - 1 if reverse else 0, steps, 1, 1)
+    frames.fill_forward(inputs, output, final, saved)
     frames.prepare()
     frames.run()
     frames.release()
@@ -85,10 +76,9 @@ def run_mirror(
     frames = Frames(find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, x.dtype), inputs)
     d_x = _make(inputs, x.shape) if needs_input else None
     d_states = [torch.empty(s.shape, dtype=x.dtype) for s in states]
-    lengths = _whole_lengths(inputs)
     firsts = _first_steps(inputs)
-    frames.put(1 if reverse else -1, 0 if lengths is None else lengths.data_ptr())
-    frames.put(1 if reverse else -1, firsts.data_ptr())
+    direction = 1 if reverse else -1
+    frames.put(direction, frames.place_lengths(inputs.lengths), direction, firsts.data_ptr())
     for tensor in (x, *inputs.sides, output, d_output):
         frames.place(tensor)
     if d_x is None:
@@ -114,6 +104,30 @@ def run_mirror(
     return d_x, d_states, gradients.finish()
 
 
+def open_stream(
+    program: Program, layers: Sequence[Sequence[Tensor]], states: Sequence[Tensor], input_size: int
+) -> Steps | None:
+    """Make stacked layers ready for single steps, one after the other.
+
+    Args:
+        program: that of all layers.
+        layers: the parameters of each.
+        states: for each state (L, B, its size), contiguous.
+        input_size: length of an input vector.
+
+    Returns:
+        What runs a step, see :class:`elman.backends.llvm_stream.Steps`. None where :func:`run_step` must: it takes
+        tensors of any strides, and shares the work of large batches among threads.
+    """
+    tensors = [p for parameters in layers for p in parameters]
+    dtype, (_, batch, _) = states[0].dtype, states[0].shape
+    if not all(t.is_contiguous() and t.dtype == dtype and t.device.type == "cpu" for t in (*tensors, *states)):
+        return None
+    if batch == 0 or (batch > 1 and batch * max(sum(p.numel() for p in own) for own in layers) >= LEAST_WORK):
+        return None
+    return Steps(program, layers, states, input_size)
+
+
 def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
     """Run one time step: x (B, I) and the states before it give the states after it."""
     whole = Inputs(
@@ -125,10 +139,6 @@ def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
 def _make(inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
     """Make a tensor with one row for each step: steps that are not real are never written, and are 0."""
     return (torch.empty if inputs.lengths is None else torch.zeros)(shape, dtype=inputs.x.dtype)
-
-
-def _whole_lengths(inputs: Inputs) -> Tensor | None:
-    return None if inputs.lengths is None else inputs.lengths.to(torch.int64).contiguous()
 
 
 def _first_steps(inputs: Inputs) -> Tensor:

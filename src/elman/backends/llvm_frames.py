@@ -40,6 +40,28 @@ class Frames:
         self.values: list[int] = []
         self.kept: list[Tensor] = []
 
+    def fill_forward(
+        self, inputs: Inputs, output: Tensor, final: Sequence[Tensor], saved: Sequence[Tensor] = ()
+    ) -> None:
+        """Set all slots for a forward run; the final states may lie where the initial ones do."""
+        x, reverse = inputs.x, inputs.reverse
+        self.put(-1 if reverse else 1, self.place_lengths(inputs.lengths), 0, 0)
+        for tensor in (x, *inputs.sides, output):
+            self.place(tensor)
+        self.place_states(inputs.states)
+        self.put_addresses(final)
+        for tensor in saved:
+            self.put_saved(tensor)
+        self.put_parameters(inputs.parameters)
+        self.move(len(x) - 1 if reverse else 0, len(x), 1, 1)
+
+    def place_lengths(self, lengths: Tensor | None) -> int:
+        """Give the address of lengths, 0 if there are none."""
+        if lengths is None:
+            return 0
+        self.kept.append(lengths.to(torch.int64).contiguous())
+        return self.kept[-1].data_ptr()
+
     def put(self, *values: int) -> None:
         """Set the next slots."""
         self.values += values

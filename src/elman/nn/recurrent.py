@@ -161,10 +161,7 @@ class Recurrent(nn.Module):
             noisy: as in training, with equations that read masks, and weights dropped anew.
         """
         program = self.noisy_program if noisy else self.program
-        return [
-            [Direction(program, self._present(names, noisy)) for names in directions]
-            for directions in self._names
-        ]
+        return [[Direction(program, self._present(names, noisy)) for names in directions] for directions in self._names]
 
     def _present(self, names: Sequence[str], noisy: bool) -> list[Tensor]:
         tensors = present(self, names)
@@ -244,7 +241,7 @@ class Recurrent(nn.Module):
             ConfigError: the layer is bidirectional.
         """
         shapes = [(self.num_layers, batch_size, size) for size in self.state_sizes]
-        return Stream(self.layers, shapes, self.input_size, self.backend)
+        return Stream(self, shapes, self._names)
 
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         layers = self.layers(noisy=self.training)

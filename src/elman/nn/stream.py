@@ -1,27 +1,28 @@
 """Run a recurrent layer one time step at a time, as its input arrives."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from elman.backends import select
+from elman.backends import select, wanted
 from elman.backends.inputs import Inputs
 from elman.errors import ConfigError, ShapeError
 from elman.nn.sequences import check_sides
-from elman.nn.stack import Direction
 
 States = Tensor | tuple[Tensor, ...]
+
+_ADDRESS, _STRIDE = Tensor.data_ptr, Tensor.stride
 
 
 class Stream:
     """Keep the state of a recurrent layer between single time steps. No gradient is recorded, nothing is dropped.
 
     Args:
-        layers: gives the stacked layers as in evaluation, one direction each, with their present parameters.
+        layer: has `program`, `backend`, `input_size`, and `layers()`, which gives its parameters as in evaluation.
         shapes: for each state, its shape (L, B, its size).
-        input_size: length of an input vector.
-        backend: what the layer asks for.
+        names: for each layer and direction, the names of its parameters.
 
     Example:
         >>> import elman, torch
@@ -34,17 +35,16 @@ class Stream:
     """
 
     def __init__(
-        self,
-        layers: Callable[[], Sequence[Sequence[Direction]]],
-        shapes: Sequence[tuple[int, int, int]],
-        input_size: int,
-        backend: str,
+        self, layer: nn.Module, shapes: Sequence[tuple[int, int, int]], names: Sequence[Sequence[Sequence[str]]]
     ) -> None:
-        self._layers = layers
+        self._layer: Any = layer
         self._shapes = list(shapes)
-        self._input_size = input_size
-        self._backend = backend
-        if any(len(directions) > 1 for directions in layers()):
+        self._names = [name for directions in names for name in directions[0]]
+        self._expected = (shapes[0][1], self._layer.input_size)
+        self._cell = self._layer.program.cell
+        self._steps: Any = None
+        self._key: list[Any] | None = None
+        if any(len(directions) > 1 for directions in names):
             raise ConfigError(
                 "stream: the layer is bidirectional.\n  The reverse direction needs the end of the sequence first.\n"
                 "  Train a layer with bidirectional=False."
@@ -57,12 +57,14 @@ class Stream:
 
     def reset(self) -> None:
         """Set every state to zero."""
-        like = self._layers()[0][0].parameters[0]
-        self._states = [like.new_zeros(shape) for shape in self._shapes]
+        like = self._layer.layers()[0][0].parameters[0]
+        self._states = [torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in self._shapes]
+        self._is_stale = True
 
     @property
     def state(self) -> States:
         """Give or set the state, in the form of a layer's final state: (L, B, its size), or a tuple."""
+        self._is_stale = True  # whoever is given it may keep it, or change it in place
         return self._states[0] if len(self._states) == 1 else tuple(self._states)
 
     @state.setter
@@ -72,8 +74,8 @@ class Stream:
         if shapes != self._shapes:
             raise ShapeError(f"stream: the state has shapes {shapes}.\n  It is set whole.\n  Give {self._shapes}.")
         self._states = [s.detach().clone() for s in given]
+        self._is_stale = True
 
-    @torch.no_grad()
     def step(self, x: Tensor, **sides: Tensor) -> Tensor:
         """Read one time step.
 
@@ -87,26 +89,63 @@ class Stream:
         Raises:
             ShapeError: x or a side input has another shape, or one is missing.
         """
-        expected = (self._shapes[0][1], self._input_size)
-        if x.shape != expected:
+        if x.shape != self._expected:
             raise ShapeError(
                 f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n"
-                f"  Give {expected}."
+                f"  Give {self._expected}."
             )
-        if x.dtype != self._states[0].dtype or x.device != self._states[0].device:
-            own = self._states[0]
+        own = self._states[0]
+        if x.dtype != own.dtype or x.device != own.device:
             raise ShapeError(
                 f"stream.step: x is {x.dtype} on {x.device}, the state {own.dtype} on {own.device}.\n"
                 "  They must agree.\n"
                 "  Convert x; after converting the layer, start a new stream."
             )
-        layers = self._layers()
-        beside = check_sides(layers[0][0].program.cell, sides, x)
+        beside = check_sides(self._cell, sides, x) if sides or self._cell.sides else []
+        if self._steps is None or self._is_stale or self._find_key() != self._key:
+            self._prepare(x)
+        if self._steps is None:
+            return self._step_plainly(x, beside)
+        output: Tensor = self._steps.step(x, beside)
+        return output
+
+    def _find_key(self) -> list[Any] | None:
+        """Say what was prepared for: the backend, and where the parameters lie; None if they are computed anew."""
+        own = self._layer._parameters
+        try:
+            present = [own[name] for name in self._names]
+        except KeyError:
+            return None
+        return [wanted(self._layer.backend), *map(_ADDRESS, present), *map(_STRIDE, present)]
+
+    @torch.no_grad()
+    def _prepare(self, x: Tensor) -> None:
+        """Bring states into memory of the stream's own, and let the backend prepare for them if it can."""
+        self._states = [s.clone(memory_format=torch.contiguous_format) for s in self._states]
+        self._is_stale = False
+        key = self._find_key()
+        kinds = {s.dtype for s in self._states}
+        if self._steps is not None and key == self._key and kinds == {self._steps.dtype}:
+            self._steps.bind(self._states)
+            return
+        program = self._layer.program
+        opens = getattr(select(self._layer.backend, program, x), "open_stream", None)
+        self._key, self._steps = key, None
+        if opens is not None and key is not None:
+            layers = [direction.parameters for (direction,) in self._layer.layers()]
+            self._steps = opens(program, layers, self._states, self._layer.input_size)
+
+    @torch.no_grad()
+    def _step_plainly(self, x: Tensor, beside: Sequence[Tensor]) -> Tensor:
         new: list[list[Tensor]] = []
-        for k, (direction,) in enumerate(layers):
+        for k, (direction,) in enumerate(self._layer.layers()):
             inputs = Inputs(x, [s[k] for s in self._states], direction.parameters, sides=beside)
-            runner = select(self._backend, direction.program, x)
+            agree = all(t.dtype == x.dtype for t in (*inputs.states, *inputs.parameters))
+            runner = select(self._layer.backend if agree else "reference", direction.program, x)
             new.append(runner.run_step(direction.program, inputs))
             x = new[-1][0]
         self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]
         return x
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_steps": None}  # what is prepared holds addresses

@@ -43,10 +43,7 @@ class TorchLayer(nn.RNNBase):
     def layers(self) -> list[list[Direction]]:
         """List the layers from the input upwards, each with its directions and their present parameters."""
         program = self.program
-        return [
-            [Direction(program, present(self, names)) for names in directions]
-            for directions in self._names
-        ]
+        return [[Direction(program, present(self, names)) for names in directions] for directions in self._names]
 
     def forward(  # type: ignore[override]
         self, input: Tensor | PackedSequence, hx: States | None = None, *, lengths: Tensor | Sequence[int] | None = None
@@ -110,7 +107,7 @@ class TorchLayer(nn.RNNBase):
             ConfigError: the layer is bidirectional.
         """
         shapes = [(self.num_layers, batch_size, size) for size in self._state_sizes]
-        return Stream(self.layers, shapes, self.input_size, self.backend)
+        return Stream(self, shapes, self._names)
 
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         return run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
