@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elman.backends import select, wanted
+from elman.backends import load, select, wanted
 from elman.backends.inputs import Inputs
 from elman.errors import ConfigError, ShapeError
 from elman.nn.sequences import check_sides
@@ -141,7 +141,7 @@ class Stream:
         for k, (direction,) in enumerate(self._layer.layers()):
             inputs = Inputs(x, [s[k] for s in self._states], direction.parameters, sides=beside)
             agree = all(t.dtype == x.dtype for t in (*inputs.states, *inputs.parameters))
-            runner = select(self._layer.backend if agree else "reference", direction.program, x)
+            runner = select(self._layer.backend, direction.program, x) if agree else load("reference")
             new.append(runner.run_step(direction.program, inputs))
             x = new[-1][0]
         self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]
