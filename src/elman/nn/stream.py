@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from elman.backends import load, select, wanted
 from elman.backends.inputs import Inputs
@@ -35,13 +35,13 @@ class Stream:
     """
 
     def __init__(
-        self, layer: nn.Module, shapes: Sequence[tuple[int, int, int]], names: Sequence[Sequence[Sequence[str]]]
+        self, layer: Any, shapes: Sequence[tuple[int, int, int]], names: Sequence[Sequence[Sequence[str]]]
     ) -> None:
-        self._layer: Any = layer
+        self._layer = layer
         self._shapes = list(shapes)
         self._names = [name for directions in names for name in directions[0]]
-        self._expected = (shapes[0][1], self._layer.input_size)
-        self._cell = self._layer.program.cell
+        self._expected = (shapes[0][1], layer.input_size)
+        self._cell = layer.program.cell
         self._steps: Any = None
         self._key: list[Any] | None = None
         if any(len(directions) > 1 for directions in names):
