@@ -119,7 +119,8 @@ KERNEL_FAULTS = (
         "the adjoint of the output is added twice",
         "backends/llvm_passes.py",
         'carried = self._load(Place("cur0", axis))',
-        'carried = self.code.b.fadd(self._load(Place("cur0", axis)), self._load(Place("d_output", axis, padded=False)))',
+        'carried = self._load(Place("cur0", axis))\n'
+        '        carried = self.code.b.fadd(carried, self._load(Place("d_output", axis, padded=False)))',
         REFERENCE,
         f"{_WHOLE} and mgu",
     ),
