@@ -179,9 +179,10 @@ class _Tiles:
         for g, init in enumerate(self.inits):
             for t, b in places:
                 start = code.address(self._row(init, t, b), column)
-                for c in range(width):
-                    # A later term goes on from the result, whose row may end with the caller's memory.
-                    accumulators.append(code.load_part(code.address(start, code.number(c * self.step)), left[g][c]))
+                # A later term goes on from the result, whose row may end with the caller's memory.
+                accumulators += [
+                    code.load_part(code.address(start, code.number(c * self.step)), left[g][c]) for c in range(width)
+                ]
         vectors = [self._row(self.vector, t, b) for t, b in places]
         accumulators = self._emit_products(width, vectors, first, top, accumulators)
         for g, result in enumerate(self.results):
