@@ -70,6 +70,7 @@ def run_mirror(
     d_output: Tensor,
     d_final: Sequence[Tensor],
     needs_input: bool = True,
+    norms: Tensor | None = None,
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     """Run the mirror of a program; see :func:`elman.backends.reference.run_mirror`."""
     x, states, reverse = inputs.x, inputs.states, inputs.reverse
@@ -79,6 +80,7 @@ def run_mirror(
     firsts = _first_steps(inputs)
     direction = 1 if reverse else -1
     frames.put(direction, frames.place_lengths(inputs.lengths), direction, firsts.data_ptr())
+    frames.put(0 if norms is None else norms.data_ptr())
     for tensor in (x, *inputs.sides, output, d_output):
         frames.place(tensor)
     if d_x is None:

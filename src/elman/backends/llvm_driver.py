@@ -24,7 +24,7 @@ from llvmlite import ir
 
 from elman.backends.llvm_code import I64, POINTER, VOID, Code, Module
 from elman.backends.llvm_packing import write_packing
-from elman.backends.llvm_passes import emit_pointwise, emit_sums
+from elman.backends.llvm_passes import emit_norms, emit_pointwise, emit_sums
 from elman.backends.llvm_plan import AFTER, BEFORE, LOOP, ONCE, Group, Pass, Plan
 from elman.backends.llvm_slots import slot_numbers
 from elman.backends.llvm_target import FUNCTION_ATTRIBUTES, Target
@@ -50,6 +50,8 @@ class _Driver:
         self.states = range(len(plan.schedule.carries))
         self.axes = [plan.axis(leaf) for leaf in plan.schedule.carries]
         self.functions = {}
+        if plan.is_mirror:
+            self.norms = emit_norms(module, plan)
         for p in plan.passes:
             if p.sums:
                 self.functions[p.number] = emit_sums(module, p)
@@ -171,6 +173,9 @@ class _Driver:
         t = code.value(self.time)
         count = self._list_rows(code.pointer("rows.step"), t, code.number(1))
         with code.when(code.b.icmp_signed(">", count, code.number(0))):
+            if self.plan.is_mirror:
+                with code.when(code.b.icmp_signed("!=", code.slot("norms"), code.number(0))):
+                    code.call(self.norms, code.slot("rows.step"), count)
             self._run(code, LOOP, code.slot("rows.step"), count)
         for k in self.states:
             old, new = code.now(f"cur{k}.p"), code.now(f"next{k}.p")

@@ -153,6 +153,7 @@ class Layout:
         for name, address in kernel.shared.items():
             self._put(name, address)
         self._put("all", 1 << 60)
+        self._put("norms.t", batch * item)
         self.packed_bytes = self._lay_packed()
         self.work_bytes = self._lay_work(parts)
         self.row_count = self._lay_rows(parts)

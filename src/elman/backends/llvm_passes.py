@@ -180,6 +180,42 @@ def emit_sums(module: Module, this: Pass) -> ir.Function:
     return code.finish()
 
 
+def emit_norms(module: Module, plan: Plan) -> ir.Function:
+    """Emit the norms of what reaches every state after a step: a function of (rows, count of rows).
+
+    They go into a tensor (states, T, B) whose address is in the slot ``norms``.
+    """
+    code = module.function("norms", 2)
+    rows, count = code.args
+    rows = code.b.inttoptr(rows, ir.PointerType())
+    square = module.intrinsic(f"llvm.sqrt.f{8 * module.size}", module.element, module.element)
+    with code.loop(code.number(0), count) as number:
+        t, example = row(code, rows, number)
+        for k, leaf in enumerate(plan.schedule.carries):
+            axis = plan.axis(leaf)
+            places = [Place(f"cur{k}", axis)] + ([Place("d_output", axis, padded=False)] if k == 0 else [])
+            total = _sum_of_squares(module, code, axis, [row_address(code, p, t, example) for p in places])
+            line = code.b.add(code.b.mul(code.number(k), code.slot("T")), t)
+            offset = code.b.mul(line, code.slot("norms.t"))
+            offset = code.b.add(offset, code.b.mul(example, code.number(module.size)))
+            code.b.store(code.b.call(square, [total]), code.address(code.pointer("norms"), offset))
+    return code.finish()
+
+
+def _sum_of_squares(module: Module, code: Code, axis: str, terms: list[Any]) -> Any:
+    """Sum the squares of the columns of a sum of rows."""
+    total = code.entry.alloca(module.vector)
+    code.b.store(module.math.constant(0.0), total)
+    with code.loop(code.number(0), code.slot(f"n.{axis}"), module.lanes) as column:
+        left = code.b.sub(code.slot(f"n.{axis}"), column)
+        offset = code.b.mul(column, code.number(module.size))
+        value, *others = [code.load_part(code.address(at, offset), left) for at in terms]
+        for other in others:
+            value = code.b.fadd(value, other)
+        code.b.store(code.b.fadd(code.b.load(total, typ=module.vector), code.b.fmul(value, value)), total)
+    return _across(module, code, code.b.load(total, typ=module.vector))
+
+
 def _sum(module: Module, code: Code, place: Place, at: Any) -> Any:
     if place.axis == ROW:
         return code.b.load(at, typ=module.element)

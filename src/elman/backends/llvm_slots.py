@@ -21,7 +21,7 @@ def moving_slots(plan: Plan) -> list[str]:
 def filled_slots(plan: Plan) -> list[str]:
     """List what a run sets once."""
     graph, states = plan.program.graph, range(len(plan.schedule.carries))
-    names = ["delta", "lengths", "back", "firsts"]
+    names = ["delta", "lengths", "back", "firsts", *(["norms"] if plan.is_mirror else [])]
     read = [f"given{i}" for i in (graph.input, *(graph.leaves["side", s] for s in graph.sides))]
     read += ["output", "d_output"] if plan.is_mirror else []
     names += _whole([*read, "d_x" if plan.is_mirror else "output"])
@@ -51,7 +51,7 @@ def parameter_slot(plan: Plan, index: int) -> str:
 def slot_numbers(plan: Plan) -> dict[str, int]:
     """Number the slots of a frame."""
     names = [*moving_slots(plan), *filled_slots(plan)]
-    names += ["b0", "b1", "chunk", "T", "block", "row0", "rows.step", "rows.chunk", "part", "parts"]
+    names += ["b0", "b1", "chunk", "T", "block", "row0", "rows.step", "rows.chunk", "part", "parts", "norms.t"]
     names += ["zero.p", "zero.t", "zero.b", "all", "pack_rows", "pack_columns"]
     names += [f"tiles{chains}" for chains in range(1, MOST_CHAINS + 1)]
     names += [f"{letter}.{axis}" for axis in plan.axes for letter in "nv"]

@@ -86,6 +86,7 @@ def run_mirror(
     d_output: Tensor,
     d_final: Sequence[Tensor],
     needs_input: bool = True,
+    norms: Tensor | None = None,
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     """Run the mirror of a program: backpropagation through time.
 
@@ -97,6 +98,7 @@ def run_mirror(
         d_output: dL/d output, (T, B, size of the first state).
         d_final: dL/d final state, for each.
         needs_input: compute dL/dx.
+        norms: (states, T, B) of zeros, is filled with the norms of dL/ds for every state s that a real step hands on.
 
     Returns:
         dL/dx or None, dL/d initial state for each, dL/d parameter for each stacked tensor.
@@ -122,6 +124,8 @@ def run_mirror(
         # what reaches a state after step t: from the output there, and from the step that follows
         arrived = [carried[0] + d_output[t], *carried[1:]]
         real = arrived if valid is None else [torch.where(valid[t], d, zero) for d in arrived]
+        if norms is not None:
+            norms[:, t] = torch.stack([d.norm(dim=-1) for d in real])
         _set(values, schedule.carries, real)
         _set(values, rows.keys(), [row[t] for row in rows.values()])
         _run(calls.loop, values)
