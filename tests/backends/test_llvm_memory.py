@@ -3,6 +3,7 @@
 import gc
 import math
 import os
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def guards(monkeypatch, own_memory):
 
         def new(shape, **how):
             dtype = how.get("dtype")
-            if how.keys() != {"dtype"} or not dtype.is_floating_point:
+            if dtype is None or not dtype.is_floating_point or not isinstance(shape, Sequence):
                 return usual(shape, **how)
             count = math.prod(shape)
             whole = torch.full((GUARD + count + GUARD,), SENTINEL, dtype=dtype)
@@ -209,3 +210,18 @@ def test_a_forked_child_writes_into_memory_of_its_own():
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     assert torch.count_nonzero(block != 1.0) == 0
+
+
+def test_results_are_where_the_input_is_whatever_torchs_default_device_is():
+    layer = build(cells.lstm, 7, 19, dtype=torch.float64, bidirectional=True)
+    given = [draw(layer, 5, 4, lengths) for lengths in (None, [3, 0, 5, 1])]
+    for one in given:
+        expected = compute(layer, one)
+        upstream = [torch.randn_like(expected["output"])]
+        with torch.device("meta"):
+            output, _ = layer(
+                one.x.requires_grad_(), tuple(one.states), one.lengths and torch.tensor(one.lengths, device="cpu")
+            )
+            found = torch.autograd.grad(output, [one.x, *layer.parameters()], upstream)
+        assert_identical("output", output, expected["output"])
+        assert {g.device.type for g in found} == {"cpu"}

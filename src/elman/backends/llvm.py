@@ -53,7 +53,7 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     frames = Frames(find_kernel(program, "forward", save, x.dtype), inputs)
     steps, batch, _ = x.shape
     output = _make(inputs, (steps, batch, states[0].shape[-1]))
-    final = [torch.empty(s.shape, dtype=x.dtype) for s in states]
+    final = [torch.empty(s.shape, dtype=x.dtype, device=x.device) for s in states]
     saved = [allocate((frames.layout.saved_count,), x)] if save else []
     frames.fill_forward(inputs, output, final, saved)
     frames.prepare()
@@ -76,7 +76,7 @@ def run_mirror(
     x, states, reverse = inputs.x, inputs.states, inputs.reverse
     frames = Frames(find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, x.dtype), inputs)
     d_x = _make(inputs, x.shape) if needs_input else None
-    d_states = [torch.empty(s.shape, dtype=x.dtype) for s in states]
+    d_states = [torch.empty(s.shape, dtype=x.dtype, device=x.device) for s in states]
     firsts = _first_steps(inputs)
     direction = 1 if reverse else -1
     frames.put(direction, frames.place_lengths(inputs.lengths), direction, firsts.data_ptr())
@@ -140,12 +140,15 @@ def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
 
 def _make(inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
     """Make a tensor with one row for each step: steps that are not real are never written, and are 0."""
-    return (torch.empty if inputs.lengths is None else torch.zeros)(shape, dtype=inputs.x.dtype)
+    make = torch.empty if inputs.lengths is None else torch.zeros
+    return make(shape, dtype=inputs.x.dtype, device=inputs.x.device)
 
 
 def _first_steps(inputs: Inputs) -> Tensor:
     """Find each example's first step, in the order of the run."""
     steps, batch, _ = inputs.x.shape
     if not inputs.reverse:
-        return torch.zeros(batch, dtype=torch.int64)
-    return torch.full((batch,), steps - 1) if inputs.lengths is None else (inputs.lengths - 1).contiguous()
+        return torch.zeros(batch, dtype=torch.int64, device=inputs.x.device)
+    if inputs.lengths is None:
+        return torch.full((batch,), steps - 1, device=inputs.x.device)
+    return (inputs.lengths - 1).contiguous()

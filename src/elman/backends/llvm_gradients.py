@@ -114,7 +114,9 @@ class Gradients:
         self.batch = layout.batch
         self.adjoints = allocate((layout.window * self.batch, layout.width), inputs.x)
         shapes = {i: [self.sizes[axis] for axis in self.nodes[i].shape] for i, _, _ in self.how.apart}
-        self.values = {i: torch.empty(shape, dtype=inputs.x.dtype) for i, shape in shapes.items()}
+        self.values = {
+            i: torch.empty(shape, dtype=inputs.x.dtype, device=inputs.x.device) for i, shape in shapes.items()
+        }
         self.sums: Any = None  # a tensor after the first window, if there are totals
         self.gradients: dict[int, Tensor] = {}
         self.is_new = True
@@ -154,14 +156,14 @@ class Gradients:
         """Find the gradient of a parameter; its elements are set piece by piece."""
         if number not in self.gradients:
             parameter = self.inputs.parameters[number]
-            self.gradients[number] = torch.empty(parameter.shape, dtype=parameter.dtype)
+            self.gradients[number] = torch.empty(parameter.shape, dtype=parameter.dtype, device=parameter.device)
         return self.gradients[number]
 
     def _real_rows(self, low: int, count: int) -> Tensor | None:
         lengths = self.inputs.lengths
         if lengths is None:
             return None
-        times = torch.arange(low, low + count)[:, None]
+        times = torch.arange(low, low + count, device=lengths.device)[:, None]
         return (times < lengths).flatten().nonzero().squeeze(1)
 
     def _vector(self, index: int, low: int, count: int, real: Tensor | None) -> Tensor:

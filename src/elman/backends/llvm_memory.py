@@ -78,7 +78,7 @@ def allocate(shape: Sequence[int], like: Tensor) -> Tensor:
     for n in shape:
         size *= n
     if size < SMALL:
-        return torch.empty(shape, dtype=like.dtype)
+        return torch.empty(shape, dtype=like.dtype, device=like.device)
     size = -(-size // SMALL) * SMALL
     block = _pool.lend(size)
     flat = np.frombuffer(block, dtype=kind)

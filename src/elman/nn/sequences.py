@@ -58,7 +58,7 @@ def check_lengths(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
         ShapeError: there is not one length for each example, or one is out of range.
     """
     steps, batch = x.shape[:2]
-    found = torch.as_tensor(lengths)
+    found = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
     if found.numel() == 0:  # an empty list has no type of its own
         found = found.long()
     if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
