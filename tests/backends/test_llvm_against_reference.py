@@ -1,10 +1,13 @@
 """The compiled backend gives the reference's values and gradients: every cell of the zoo, every option of a layer."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from elman import cells
-from elman.backends import llvm, select
+from elman.autodiff import derive
+from elman.backends import llvm, llvm_engine, llvm_kernel, select
 from elman.nn import LSTM, Recurrent
 from kernels import Given, assert_equals_reference, build, compute, draw
 from tolerances import assert_close
@@ -137,6 +140,18 @@ def test_unusual_equations_equal_the_reference(chosen, quick_kernels):
         for lengths in (None, [5, 0, 3]):
             assert_equals_reference(layer, draw(layer, T, B, lengths))
     assert_equals_reference(layer, draw(layer, T, B, [5, 0, 3]), input_gradient=False)
+
+
+def test_code_that_was_kept_for_another_schedule_of_the_same_graph_is_not_taken(monkeypatch, fresh_kernels):
+    program, keys = derive(cells.gru), []
+    other = replace(program, saved=program.saved[:-1])
+    monkeypatch.setattr(
+        llvm_kernel, "load", lambda key, emit, target: keys.append(key) or llvm_engine.load(key, emit, target)
+    )
+    for each in (program, other):
+        llvm_kernel.find_kernel(each, "forward", True, torch.float64)
+    ours = [key for key in keys if "graph" in key]
+    assert len(set(ours)) == len(ours) == 2
 
 
 def test_layers_run_compiled_unless_told_otherwise():

@@ -85,6 +85,9 @@ def _find(program: Program, direction: str, save: bool, dtype: torch.dtype, made
     identity = {
         "graph": program.graph.to_dict(),
         "parameters": [[p.name, p.members, p.shape] for p in program.parameters],
+        "schedules": repr(
+            (program.forward, plan.schedule, program.saved)
+        ),  # the plan follows them, not the graph alone
         "direction": direction,
         "save": save,
         "dtype": name,
