@@ -113,7 +113,7 @@ KERNEL_FAULTS = (
         "code.store_part(value, code.address(at, self.offset), self.left)",
         "code.store(value, code.address(at, self.offset))",
         MEMORY,
-        "write_into_their_own and None-mgu",
+        "write_into_their_own and mgu",
     ),
     Fault(
         "the adjoint of the output is added twice",
