@@ -67,15 +67,15 @@ FAULTS = (
     Fault(
         "the initial h and c are swapped",
         "nn/stack.py",
-        "for state in states]\n",
-        "for state in reversed(states)]\n",
+        "else s[row] for s in states]\n",
+        "else s[row] for s in reversed(states)]\n",
         only="every_gradient and LSTM and not proj_size and -states-",
     ),
     Fault(
         "the directions take each other's initial state",
         "nn/stack.py",
-        "state[k * len(directions) + d]",
-        "state[k * len(directions) + len(directions) - 1 - d]",
+        "row = k * len(directions) + d\n",
+        "row = k * len(directions) + len(directions) - 1 - d\n",
         only="every_gradient and -states- and bidirectional:True",
     ),
     Fault(
@@ -183,8 +183,8 @@ FAULTS = (
         "nn/stream.py",
         "self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]",
         "self._states = [torch.zeros_like(state) for state in self._states]",
-        tests=RECURRENT,
-        only="streaming",
+        tests="tests/nn/test_stream.py",
+        only="on_the_reference_is_the_whole",
     ),
     Fault(
         "relu passes a gradient at zero",

@@ -143,8 +143,8 @@ KERNEL_FAULTS = (
     Fault(
         "the mirror looks for the state before a step behind it",
         "backends/llvm.py",
-        "frames.put(1 if reverse else -1, firsts.data_ptr())",
-        "frames.put(-1 if reverse else 1, firsts.data_ptr())",
+        "direction, firsts.data_ptr())",
+        "-direction, firsts.data_ptr())",
         REFERENCE,
         f"{_WHOLE} and mgu",
     ),
