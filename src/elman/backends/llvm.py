@@ -56,8 +56,7 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     final = [torch.empty(s.shape, dtype=x.dtype, device=x.device) for s in states]
     saved = [allocate((frames.layout.saved_count,), x)] if save else []
     frames.fill_forward(inputs, output, final, saved)
-    frames.prepare()
-    frames.run()
+    frames.start()
     frames.release()
     return output, final, saved
 
@@ -77,7 +76,7 @@ def run_mirror(
     frames = Frames(find_kernel(program, "mirror" if needs_input else "mirror_without_input", False, x.dtype), inputs)
     d_x = _make(inputs, x.shape) if needs_input else None
     d_states = [torch.empty(s.shape, dtype=x.dtype, device=x.device) for s in states]
-    firsts = _first_steps(inputs)
+    firsts = _first_steps(inputs) if reverse else frames.layout.zeros
     direction = 1 if reverse else -1
     frames.put(direction, frames.place_lengths(inputs.lengths), direction, firsts.data_ptr())
     frames.put(0 if norms is None else norms.data_ptr())
@@ -92,7 +91,6 @@ def run_mirror(
     frames.place_states(states)
     frames.put_saved(saved[0])
     frames.put_parameters(inputs.parameters)
-    frames.prepare()
     gradients = Gradients(frames.layout, inputs, output, saved[0])
     steps, window = len(x), frames.layout.window
     for done in range(0, steps, window):
@@ -100,7 +98,10 @@ def run_mirror(
         first = done if reverse else steps - 1 - done
         low = first if reverse else first - count + 1
         frames.move(first, count, done == 0, done + count == steps, *gradients.places(low))
-        frames.run()
+        if done == 0:
+            frames.start()
+        else:
+            frames.run()
         gradients.add(low, count)
     frames.release()
     return d_x, d_states, gradients.finish()
@@ -145,10 +146,8 @@ def _make(inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
 
 
 def _first_steps(inputs: Inputs) -> Tensor:
-    """Find each example's first step, in the order of the run."""
+    """Find the step from which each example of a reverse run starts."""
     steps, batch, _ = inputs.x.shape
-    if not inputs.reverse:
-        return torch.zeros(batch, dtype=torch.int64, device=inputs.x.device)
     if inputs.lengths is None:
         return torch.full((batch,), steps - 1, device=inputs.x.device)
     return (inputs.lengths - 1).contiguous()

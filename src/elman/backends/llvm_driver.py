@@ -1,15 +1,17 @@
 """Emit a whole kernel: what is done once, and the walk over time that runs the passes.
 
-A kernel has three functions for callers:
+A kernel has four functions for callers:
 
 ``pack(frames)``
     packs weights;
 ``prepare(frame)``
     copies parameter vectors and computes what follows parameters alone;
 ``worker(frames)``
-    runs all time steps of a call.
+    runs all time steps of a call;
+``whole(frames)``
+    does all three on the calling thread.
 
-The first and the last divide their work into as many parts as there are frames: columns of weights, and rows from
+The first and the third divide their work into as many parts as there are frames: columns of weights, and rows from
 ``b0`` to ``b1``. They draw the numbers of parts from a counter until none is left, so that any number of threads may
 call them at once. ``frames`` begins with the counter, the number of parts, and the bytes of a frame.
 
@@ -41,6 +43,7 @@ def emit_kernel(plan: Plan, target: Target, dtype: str) -> str:
     driver.emit_pack()
     driver.emit_prepare()
     driver.emit_part()
+    driver.emit_whole()
     return str(module.ir)
 
 
@@ -64,7 +67,7 @@ class _Driver:
         write = write_packing(self.plan)
         code = self.module.function("pack_part", 0)
         write(code)
-        self._emit_drawing("pack", code.finish())
+        self.pack = self._emit_drawing("pack", code.finish())
 
     def emit_prepare(self) -> None:
         module, plan = self.module, self.plan
@@ -73,7 +76,7 @@ class _Driver:
             if plan.nodes[index].op == "parameter":
                 self._copy_row(code, plan.axis(index), code.pointer(f"p{index}"), code.pointer(f"static{index}.p"))
         self._run(code, ONCE, code.slot("row0"), code.number(1))
-        code.finish()
+        self.prepare = code.finish()
 
     def _copy_row(self, code: Code, axis: str, source: Any, *targets: Any, padded: bool = True) -> None:
         """Copy a row of a tensor; the lanes past its end become 0."""
@@ -148,7 +151,7 @@ class _Driver:
         code.b.position_at_end(done)
         with code.when(code.b.icmp_signed("!=", code.slot("last"), code.number(0))):
             self._end()
-        self._emit_drawing("worker", code.finish())
+        self.worker = self._emit_drawing("worker", code.finish())
 
     def _emit_chunk(self, steps: Any) -> None:
         code = self.code
@@ -241,11 +244,26 @@ class _Driver:
 
     # Sharing work.
 
-    def _emit_drawing(self, name: str, part: ir.Function) -> None:
-        """Emit a function that draws frames until none is left."""
+    def emit_whole(self) -> None:
+        function = self._function("whole")
+        b = ir.IRBuilder(function.append_basic_block("entry"))
+        (frames,) = function.args
+        b.store(ir.Constant(I64, 0), frames)
+        b.call(self.pack, [frames])
+        b.call(self.prepare, [b.gep(frames, [ir.Constant(I64, HEADER)], source_etype=I64)])
+        b.store(ir.Constant(I64, 0), frames)
+        b.call(self.worker, [frames])
+        b.ret_void()
+
+    def _function(self, name: str) -> ir.Function:
         function = ir.Function(self.module.ir, ir.FunctionType(VOID, [POINTER]), name)
         for attribute in FUNCTION_ATTRIBUTES:
             function.attributes.add(attribute)
+        return function
+
+    def _emit_drawing(self, name: str, part: ir.Function) -> ir.Function:
+        """Emit a function that draws frames until none is left."""
+        function = self._function(name)
         entry, draw, work, done = (function.append_basic_block(n) for n in ("entry", "draw", "work", "done"))
         b = ir.IRBuilder(entry)
         b.branch(draw)
@@ -260,3 +278,4 @@ class _Driver:
         b.branch(draw)
         b.position_at_end(done)
         b.ret_void()
+        return function

@@ -33,7 +33,8 @@ class Frames:
     """
 
     def __init__(self, kernel: Kernel, inputs: Inputs) -> None:
-        states, parameters = (tuple([t.shape for t in tensors]) for tensors in (inputs.states, inputs.parameters))
+        states = tuple([state.shape for state in inputs.states])
+        parameters = tuple([parameter.shape for parameter in inputs.parameters])
         self.layout = lay_out(kernel, inputs.x.shape, states, parameters, torch.get_num_threads())
         self.kernel, self.item = kernel, kernel.item
         self.arena = _lend(self.layout, inputs.x)
@@ -116,6 +117,14 @@ class Frames:
         arena.flat[0] = 0
         llvm_threads.run(self.kernel.pack, arena.address, threads)
         self.kernel.prepare(arena.address + 8 * HEADER)
+
+    def start(self) -> None:
+        """Prepare, and run all parts."""
+        if self.layout.parts == 1:
+            llvm_threads.run(self.kernel.whole, self.arena.address, 1)
+        else:
+            self.prepare()
+            self.run()
 
     def run(self) -> None:
         """Run all parts."""

@@ -4,7 +4,7 @@ The mirror kernel leaves the adjoints of a window of time steps side by side in 
 Neighbouring members of a parameter whose adjoints are neighbours there are one product.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -21,13 +21,19 @@ from elman.expr.graph import Node
 
 @dataclass(frozen=True)
 class Block:
-    """Hold one product: rows of a parameter's gradient from columns of adjoints and a vector."""
+    """Hold one product: rows of a parameter's gradient from columns of adjoints and a vector.
+
+    Attributes:
+        is_whole: the rows are all of the parameter's.
+        takes_all: the columns are all that there are.
+    """
 
     parameter: int
     rows: slice
-    is_whole: bool
     columns: slice
     vector: int
+    is_whole: bool = False
+    takes_all: bool = False
 
 
 class Sums:
@@ -35,6 +41,7 @@ class Sums:
 
     Attributes:
         blocks: the products.
+        vectors: what they multiply.
         apart: products that are part of a gradient, as where a matrix stands twice: (node, columns, vector).
         others: for every parameter, members that are no product: (node, rows).
         copies: for every parameter, the columns of which it is the sums, if they are neighbours and make it up.
@@ -51,6 +58,7 @@ class Sums:
         nodes, end = self.plan.nodes, self.plan.schedule.end
         read = sorted({a for i in end for a in nodes[i].args if nodes[a].op == "outer" and self.is_timed(a)})
         self.apart = [(i, self.columns[nodes[i].args[0]], nodes[i].args[1]) for i in read]
+        self.vectors = {b.vector for b in self.blocks} | {vector for _, _, vector in self.apart}
         self.has_totals = any(nodes[i].op == "total" and self.is_timed(i) for i in end)
 
     def _divide(self, number: int, members: tuple[str, ...], size: int) -> None:
@@ -62,13 +70,14 @@ class Sums:
             if node.op != "outer" or not self.is_timed(index):
                 rest.append((index, rows))
                 continue
-            new = Block(number, rows, len(members) == 1, self.columns[node.args[0]], node.args[1])
+            new = Block(number, rows, self.columns[node.args[0]], node.args[1])
             last = self.blocks[-1] if self.blocks else None
             if last is not None and _continues(last, new):
                 self.blocks.pop()
                 rows, columns = slice(last.rows.start, rows.stop), slice(last.columns.start, new.columns.stop)
-                new = Block(number, rows, rows == slice(0, len(members) * size), columns, new.vector)
-            self.blocks.append(new)
+                new = Block(number, rows, columns, new.vector)
+            whole, full = slice(0, len(members) * size), slice(0, self.width)
+            self.blocks.append(replace(new, is_whole=new.rows == whole, takes_all=new.columns == full))
         self.others.append(rest)
         self.copies.append(self._find_copy(rest) if len(rest) == len(members) else None)
 
@@ -137,16 +146,16 @@ class Gradients:
         if self.how.has_totals:
             found = adjoints.sum(0)
             self.sums = found if self.sums is None else self.sums.add_(found)
-        read = {b.vector for b in self.how.blocks} | {vector for _, _, vector in self.how.apart}
-        vectors = {index: self._vector(index, low, count, real) for index in read}
+        vectors = {index: self._vector(index, low, count, real) for index in self.how.vectors}
+        transposed = adjoints.T
         for block in self.how.blocks:
-            factors = adjoints[:, block.columns].T, vectors[block.vector]
+            part = transposed if block.takes_all else transposed[block.columns]
             if self.is_new and block.is_whole:
-                self.gradients[block.parameter] = torch.mm(*factors)
+                self.gradients[block.parameter] = torch.mm(part, vectors[block.vector])
             else:
-                self._add_product(self._gradient(block.parameter)[block.rows], *factors)
+                self._add_product(self._gradient(block.parameter)[block.rows], part, vectors[block.vector])
         for index, columns, vector in self.how.apart:
-            self._add_product(self.values[index], adjoints[:, columns].T, vectors[vector])
+            self._add_product(self.values[index], transposed[columns], vectors[vector])
         self.is_new = False
 
     def _add_product(self, total: Tensor, a: Tensor, b: Tensor) -> None:
@@ -218,7 +227,8 @@ class Gradients:
         """Give the gradient of every parameter."""
         for number, (columns, members) in enumerate(zip(self.how.copies, self.how.others, strict=True)):
             if columns is not None:
-                self.gradients[number] = self.sums[columns].clone()
+                sums = self.sums if columns == slice(0, self.layout.width) else self.sums[columns]
+                self.gradients[number] = sums.clone()
                 continue
             for index, rows in members:
                 self._gradient(number)[rows] = self.value(index)

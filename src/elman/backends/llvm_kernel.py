@@ -58,6 +58,11 @@ class Kernel:
         return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("prepare"))
 
     @cached_property
+    def whole(self) -> int:
+        """Give the address of the function that packs, prepares and runs on one thread."""
+        return self.library.address("whole")
+
+    @cached_property
     def pack(self) -> int:
         """Give the address of the function that packs weights."""
         return self.library.address("pack")
@@ -120,6 +125,7 @@ class Layout:
 
     Attributes:
         spare: frames and workspaces that wait for the next run.
+        zeros: the first steps of examples that run forward in time.
         window: most time steps of a call of the kernel.
         chunk: most time steps in a chunk.
         columns: of every value that is kept for the sums over time and batch, its columns in the tensor of them all.
@@ -137,6 +143,7 @@ class Layout:
         item = kernel.item
         self.spare: list[Any] = []
         self.parts, self.batch = parts, batch
+        self.zeros = torch.zeros(batch, dtype=torch.int64, device="cpu")
         self.vectors = {axis: -(-n // kernel.lanes) for axis, n in sizes.items()}
         self._find_window(steps)
         self.bounds = [batch * i // parts for i in range(parts + 1)]

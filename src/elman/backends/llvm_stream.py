@@ -42,15 +42,15 @@ class Steps:
         self.parameters = [p.detach() for parameters in layers for p in parameters]
         self.copies = [p.clone() for p in self.parameters]
         first, batch = states[0], states[0].shape[1]
-        self.dtype, self.shape = first.dtype, first.shape[1:]
+        self.dtype, self.device, self.shape = first.dtype, first.device, first.shape[1:]
         kernel = find_kernel(program, "forward", False, self.dtype)
-        sides = [torch.zeros(1, batch, 1, dtype=self.dtype) for _ in program.sides]
-        x = torch.zeros(1, batch, input_size, dtype=self.dtype)
+        sides = [first.new_zeros(1, batch, 1) for _ in program.sides]
+        x = first.new_zeros(1, batch, input_size)
         self.frames, self.between = [], [x]
         for number, parameters in enumerate(layers):
             own = [state[number] for state in states]
             inputs = Inputs(x, own, [p.detach() for p in parameters], sides=sides)
-            x = torch.empty((1, *self.shape), dtype=self.dtype)
+            x = first.new_empty(1, *self.shape)
             self.frames.append(Frames(kernel, inputs))
             self.frames[-1].fill_forward(inputs, x, own)
             self.between.append(x)
@@ -100,7 +100,7 @@ class Steps:
         """
         if not x.is_contiguous():
             x = x.contiguous()
-        output = torch.empty(self.shape, dtype=self.dtype)
+        output = torch.empty(self.shape, dtype=self.dtype, device=self.device)
         self.arenas[0][self.input] = x.data_ptr()
         self.arenas[-1][self.output] = output.data_ptr()
         held = [side.contiguous() for side in sides]

@@ -63,7 +63,8 @@ def run_stack(
         outputs = []
         for d, direction in enumerate(directions):
             row = k * len(directions) + d
-            start = [x.new_zeros((x.shape[1], s)) if isinstance(s, int) else s[row] for s in states]
+            zeros = {s: x.new_zeros((x.shape[1], s)) for s in set(states) if isinstance(s, int)}
+            start = [zeros[s] if isinstance(s, int) else s[row] for s in states]
             program = direction.program
             sides = [*batch.sides, *draw_masks(program, x, start)]
             output, end = ops.run(
