@@ -185,8 +185,8 @@ KERNEL_FAULTS = (
         "backends/llvm_frames.py",
         "        self.arena.flat[0] = 0\n        llvm_threads.run(self.kernel.worker",
         "        llvm_threads.run(self.kernel.worker",
-        REFERENCE,
-        f"{_WHOLE} and mgu",
+        "tests/backends/test_llvm_bit_identity.py",
+        "threads",
     ),
     Fault(
         "a product of the input is rounded anew before the state's is added",
