@@ -8,7 +8,6 @@ JAX runs in a process of its own for each number of cores; its better one counts
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -26,7 +25,7 @@ from bench.operations import count_cell_update
 from bench.progress import track
 from bench.report import Result, Row, Target, means
 from bench.torch_loops import LOOPS
-from bench.torch_peer import OURS, Size, best, make_input, make_update, take_turns
+from bench.torch_peer import OURS, Case, Size, best, make_input, make_update, take_turns
 from bench.worker import Worker
 
 if TYPE_CHECKING:
@@ -39,19 +38,6 @@ FIRST_CALL_MS, FROM_CACHE_MS = 1000.0, 50.0
 STEPS_COMPARED, FARTHEST = 10, 1e-3
 """How far two float32 results may lie apart, as a share of their length. After 100 steps the gradients of the
 layer-normalised LSTM would be 0.5 % apart: each implementation is as far from float64 there."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """Name a cell and its size."""
-
-    cell: str
-    size: Size
-
-    def __str__(self) -> str:
-        return f"{self.cell} {self.size}"
-
-
 CASES = tuple(Case(name, Size(100, 32, hidden, hidden)) for hidden in HIDDEN for name in CELLS)
 
 
@@ -63,11 +49,11 @@ def run(pace: Pace = FULL) -> Result:
 
 
 def _measure(case: Case, pace: Pace) -> Row:
-    layer, x = make_layer(case.cell, case.size), make_input(case.size)
+    layer, x = make_layer(case.kind, case.size), make_input(case.size)
     lstm = make_layer("lstm", case.size)
     upstream = torch.randn(*x.shape[:2], case.size.hidden)
-    loop = _make_loop(case.cell, layer, x, upstream)
-    with _jax(case.cell, layer, x, upstream) as jax:
+    loop = _make_loop(case.kind, layer, x, upstream)
+    with _jax(case.kind, layer, x, upstream) as jax:
         others: dict[str, Turn] = {"our lstm, 2 threads": on_threads(make_update(lstm, x), 2), **jax}
         timings = take_turns(make_update(layer, x), {"torch": loop}, pace, others)
     ours, torchs = timings[OURS], best(timings, "torch")[1]
@@ -76,7 +62,7 @@ def _measure(case: Case, pace: Pace) -> Row:
     operations = [count_cell_update(one, case.size.steps, case.size.batch) for one in (layer, lstm)]
     lstms = timings["our lstm, 2 threads"].median
     return {
-        "cell": case.cell,
+        "cell": case.kind,
         "size": str(case.size),
         "elman ms": ours.median,
         "torch loop ms": torchs.median,
@@ -170,7 +156,7 @@ def _first_calls(case: Case, repeats: int) -> Row:
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as cache:
             for times in (empty, filled):
-                taken = measure_first_call(case.cell, case.size.hidden, Path(cache))
+                taken = measure_first_call(case.kind, case.size.hidden, Path(cache))
                 times.append(1000 * (taken["first"] - taken["second"]))
                 imported.append(taken["import"])
     return dict(zip(FIRST_CALLS, (median(empty), median(filled), median(imported)), strict=True))
