@@ -61,7 +61,9 @@ def test_before_the_first_validation_the_present_model_is_kept(tmp_path):
 
 
 def test_before_training_has_begun_nothing_is_written(tmp_path):
-    (tmp_path / "waits.py").write_text("import sys, time\nprint('here', file=sys.stderr, flush=True)\ntime.sleep(60)\n")
+    # Naps, not one sleep: a signal that the system hands to another thread does not wake the main one.
+    naps = "import sys, time\nprint('here', file=sys.stderr, flush=True)\nfor _ in range(600):\n    time.sleep(0.1)\n"
+    (tmp_path / "waits.py").write_text(naps)
     code, _, err = train_and_interrupt(tmp_path, "here", "--cell", "waits.py:x")
     assert code == 130
     assert "Traceback" not in err
