@@ -9,11 +9,13 @@ A kernel has four functions for callers:
 ``worker(frames)``
     runs all time steps of a call;
 ``whole(frames)``
-    does all three on the calling thread.
+    does all three on the calling thread;
+``team(frames)``
+    runs all time steps of a call where columns are divided, not rows, see `llvm_teams`.
 
 The first and the third divide their work into as many parts as there are frames: columns of weights, and rows from
 ``b0`` to ``b1``. They draw the numbers of parts from a counter until none is left, so that any number of threads may
-call them at once. ``frames`` begins with the counter, the number of parts, and the bytes of a frame.
+call them at once. ``frames`` begins with what `llvm_teams` lists.
 
 States are held twice, ``cur`` before a step and ``next`` after it, and change places from step to step. Both begin as
 the initial state, so that an example that has not begun, or that has ended, needs no attention: the state after its
@@ -24,16 +26,15 @@ from typing import Any
 
 from llvmlite import ir
 
-from elman.backends.llvm_code import I64, POINTER, VOID, Code, Module
+from elman.backends.llvm_code import I64, Code, Module
 from elman.backends.llvm_packing import write_packing
 from elman.backends.llvm_passes import emit_norms, emit_pointwise, emit_sums
 from elman.backends.llvm_plan import AFTER, BEFORE, LOOP, ONCE, Group, Pass, Plan
 from elman.backends.llvm_slots import slot_numbers
-from elman.backends.llvm_target import FUNCTION_ATTRIBUTES, Target
+from elman.backends.llvm_target import Target
+from elman.backends.llvm_teams import HEADER, emit_drawing, emit_meet, emit_team, function_of_frames
 from elman.backends.llvm_tiles import tile_table
 from elman.expr.graph import ROW
-
-HEADER = 3  # slots in front of the first frame
 
 
 def emit_kernel(plan: Plan, target: Target, dtype: str) -> str:
@@ -44,7 +45,12 @@ def emit_kernel(plan: Plan, target: Target, dtype: str) -> str:
     driver.emit_prepare()
     driver.emit_part()
     driver.emit_whole()
+    emit_team(module, driver.part)
     return str(module.ir)
+
+
+Columns = tuple[Any, Any]
+"""The first vector of columns, and the end."""
 
 
 class _Driver:
@@ -53,6 +59,7 @@ class _Driver:
         self.states = range(len(plan.schedule.carries))
         self.axes = [plan.axis(leaf) for leaf in plan.schedule.carries]
         self.functions = {}
+        self.meet = emit_meet(module)
         if plan.is_mirror:
             self.norms = emit_norms(module, plan)
         for p in plan.passes:
@@ -65,23 +72,35 @@ class _Driver:
 
     def emit_pack(self) -> None:
         write = write_packing(self.plan)
-        code = self.module.function("pack_part", 0)
+        module = self.module
+        code = module.function("pack_part", 0)
         write(code)
-        self.pack = self._emit_drawing("pack", code.finish())
+        self.pack = emit_drawing(module, "pack", code.finish())
 
     def emit_prepare(self) -> None:
         module, plan = self.module, self.plan
         code = module.function("prepare", 0, internal=False)
         for index in plan.statics:
             if plan.nodes[index].op == "parameter":
-                self._copy_row(code, plan.axis(index), code.pointer(f"p{index}"), code.pointer(f"static{index}.p"))
-        self._run(code, ONCE, code.slot("row0"), code.number(1))
+                axis, target = plan.axis(index), code.pointer(f"static{index}.p")
+                self._copy_row(code, axis, self._columns(code, axis), code.pointer(f"p{index}"), target)
+        for p in plan.passes:
+            if p.rate == ONCE:
+                self._run_pass(code, p, self._columns(code, p.axis), code.slot("row0"), code.number(1))
         self.prepare = code.finish()
 
-    def _copy_row(self, code: Code, axis: str, source: Any, *targets: Any, padded: bool = True) -> None:
-        """Copy a row of a tensor; the lanes past its end become 0."""
+    @staticmethod
+    def _columns(code: Code, axis: str) -> Columns:
+        """Give the first vector and the end of all columns."""
+        return code.number(0), code.slot(f"v.{axis}")
+
+    def _copy_row(
+        self, code: Code, axis: str, columns: Columns, source: Any, *targets: Any, padded: bool = True
+    ) -> None:
+        """Copy columns of a row of a tensor; the lanes past its end become 0."""
         lanes, size = self.module.lanes, self.module.size
-        with code.loop(code.number(0), code.slot(f"n.{axis}"), lanes) as column:
+        with code.loop(*columns) as vector:
+            column = code.b.mul(vector, code.number(lanes))
             offset = code.b.mul(column, code.number(size))
             left = code.b.sub(code.slot(f"n.{axis}"), column)
             value = code.load_part(code.address(source, offset), left)
@@ -93,20 +112,26 @@ class _Driver:
 
     # Passes.
 
-    def _run(self, code: Code, rate: int, rows: Any, count: Any) -> None:
+    def _run(self, rate: int, rows: Any, count: Any) -> None:
+        """Run the passes of a rate, each when the one before has ended in all columns."""
         for p in self.plan.passes:
             if p.rate == rate:
-                self._run_pass(code, p, rows, count)
+                self._meet()
+                self._run_pass(self.code, p, self.own[p.axis], rows, count)
 
-    def _run_pass(self, code: Code, this: Pass, rows: Any, count: Any) -> None:
+    def _meet(self) -> None:
+        with self.code.when(self.code.b.icmp_signed(">", self.code.slot("members"), self.code.number(1))):
+            self.code.call(self.meet)
+
+    def _run_pass(self, code: Code, this: Pass, columns: Columns, rows: Any, count: Any) -> None:
         """Run a pass block by block of columns, so that what products leave is still at hand."""
         function = self.functions.get(this.number)
-        stop = code.number(1) if this.axis == ROW else code.slot(f"v.{this.axis}")
+        start, stop = columns
         if not this.groups:
-            code.call(function, rows, count, code.number(0), stop)
+            code.call(function, rows, count, start, stop)
             return
         block = code.slot("block")
-        at = code.variable(code.number(0))
+        at = code.variable(start)
         head, body, done = (code.function.append_basic_block(n) for n in ("pass", "columns", "passed"))
         code.b.branch(head)
         code.b.position_at_end(head)
@@ -133,6 +158,7 @@ class _Driver:
     def emit_part(self) -> None:
         code = self.module.function("part", 0)
         self.code = code
+        self.own = {axis: self._share(axis) for axis in self.plan.axes}
         with code.when(code.b.icmp_signed("!=", code.slot("first"), code.number(0))):
             self._begin()
         rates = {p.rate for p in self.plan.passes}
@@ -151,7 +177,16 @@ class _Driver:
         code.b.position_at_end(done)
         with code.when(code.b.icmp_signed("!=", code.slot("last"), code.number(0))):
             self._end()
-        self.worker = self._emit_drawing("worker", code.finish())
+        self.part = code.finish()
+        self.worker = emit_drawing(self.module, "worker", self.part)
+
+    def _share(self, axis: str) -> Columns:
+        """Give a member's columns; where rows are divided, those are all."""
+        code = self.code
+        member, count = code.slot("member"), code.slot(f"v.{axis}")
+        ends = (code.b.mul(count, n) for n in (member, code.b.add(member, code.number(1))))
+        first, end = (code.b.udiv(n, code.slot("members")) for n in ends)
+        return first, end
 
     def _emit_chunk(self, steps: Any) -> None:
         code = self.code
@@ -164,12 +199,12 @@ class _Driver:
                 code.set(f"chunk{index}.p", code.b.sub(code.slot(f"chunk{index}.o"), offset))
             count = self._list_rows(code.pointer("rows.chunk"), low, steps)
             with code.when(code.b.icmp_signed(">", count, code.number(0))):
-                self._run(code, BEFORE, code.slot("rows.chunk"), count)
+                self._run(BEFORE, code.slot("rows.chunk"), count)
         with code.loop(code.number(0), steps):
             self._emit_step()
         if count is not None:
             with code.when(code.b.icmp_signed(">", count, code.number(0))):
-                self._run(code, AFTER, code.slot("rows.chunk"), count)
+                self._run(AFTER, code.slot("rows.chunk"), count)
 
     def _emit_step(self) -> None:
         code = self.code
@@ -178,8 +213,9 @@ class _Driver:
         with code.when(code.b.icmp_signed(">", count, code.number(0))):
             if self.plan.is_mirror:
                 with code.when(code.b.icmp_signed("!=", code.slot("norms"), code.number(0))):
-                    code.call(self.norms, code.slot("rows.step"), count)
-            self._run(code, LOOP, code.slot("rows.step"), count)
+                    self._meet()
+                    code.call(self.norms, code.slot("rows.step"), count, *self.own[ROW])
+            self._run(LOOP, code.slot("rows.step"), count)
         for k in self.states:
             old, new = code.now(f"cur{k}.p"), code.now(f"next{k}.p")
             code.set(f"cur{k}.p", new)
@@ -218,7 +254,7 @@ class _Driver:
             for k in self.states:
                 source = self._row(f"begin{k}.p", f"begin{k}.b", example)
                 targets = [self._row(f"buffer{c}{k}", f"cur{k}.b", example) for c in "01"]
-                self._copy_row(code, self.axes[k], source, *targets)
+                self._copy_row(code, self.axes[k], self.own[self.axes[k]], source, *targets)
 
     def _end(self) -> None:
         """Copy every state after its last step to where the caller wants it."""
@@ -236,7 +272,7 @@ class _Driver:
                 odd, even = (self._row(f"buffer{c}{k}", f"cur{k}.b", example) for c in "10")
                 source = code.b.select(is_odd, odd, even)
                 target = self._row(f"end{k}.p", f"end{k}.b", example)
-                self._copy_row(code, self.axes[k], source, target, padded=False)
+                self._copy_row(code, self.axes[k], self.own[self.axes[k]], source, target, padded=False)
 
     def _row(self, base: str, step: str, example: Any) -> Any:
         code = self.code
@@ -245,7 +281,7 @@ class _Driver:
     # Sharing work.
 
     def emit_whole(self) -> None:
-        function = self._function("whole")
+        function = function_of_frames(self.module, "whole")
         b = ir.IRBuilder(function.append_basic_block("entry"))
         (frames,) = function.args
         b.store(ir.Constant(I64, 0), frames)
@@ -254,28 +290,3 @@ class _Driver:
         b.store(ir.Constant(I64, 0), frames)
         b.call(self.worker, [frames])
         b.ret_void()
-
-    def _function(self, name: str) -> ir.Function:
-        function = ir.Function(self.module.ir, ir.FunctionType(VOID, [POINTER]), name)
-        for attribute in FUNCTION_ATTRIBUTES:
-            function.attributes.add(attribute)
-        return function
-
-    def _emit_drawing(self, name: str, part: ir.Function) -> ir.Function:
-        """Emit a function that draws frames until none is left."""
-        function = self._function(name)
-        entry, draw, work, done = (function.append_basic_block(n) for n in ("entry", "draw", "work", "done"))
-        b = ir.IRBuilder(entry)
-        b.branch(draw)
-        b.position_at_end(draw)
-        (frames,) = function.args
-        number = b.atomic_rmw("add", frames, ir.Constant(I64, 1), "seq_cst")
-        parts, size = (b.load(b.gep(frames, [ir.Constant(I64, i)], source_etype=I64), typ=I64) for i in (1, 2))
-        b.cbranch(b.icmp_signed("<", number, parts), work, done)
-        b.position_at_end(work)
-        offset = b.add(b.mul(number, size), ir.Constant(I64, 8 * HEADER))
-        b.call(part, [b.gep(frames, [offset], source_etype=ir.IntType(8))])
-        b.branch(draw)
-        b.position_at_end(done)
-        b.ret_void()
-        return function

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from elman.backends import llvm_threads
 from elman.backends.inputs import Inputs
-from elman.backends.llvm_driver import HEADER
 from elman.backends.llvm_kernel import LINE, Kernel, Layout, lay_out
 from elman.backends.llvm_memory import SMALL, allocate
+from elman.backends.llvm_teams import ARRIVALS, BYTES, COUNTING, HEADER, PARTS
 
 
 class Frames:
@@ -30,12 +30,14 @@ class Frames:
     Args:
         kernel: what will read them.
         inputs: what is run.
+        threads: how many may run it; as many as torch uses unless given.
     """
 
-    def __init__(self, kernel: Kernel, inputs: Inputs) -> None:
+    def __init__(self, kernel: Kernel, inputs: Inputs, threads: int | None = None) -> None:
         states = tuple([state.shape for state in inputs.states])
         parameters = tuple([parameter.shape for parameter in inputs.parameters])
-        self.layout = lay_out(kernel, inputs.x.shape, states, parameters, torch.get_num_threads())
+        threads = torch.get_num_threads() if threads is None else threads
+        self.layout = lay_out(kernel, inputs.x.shape, states, parameters, threads)
         self.kernel, self.item = kernel, kernel.item
         self.arena = _lend(self.layout, inputs.x)
         self.values: list[int] = []
@@ -128,8 +130,11 @@ class Frames:
 
     def run(self) -> None:
         """Run all parts."""
-        self.arena.flat[0] = 0
-        llvm_threads.run(self.kernel.worker, self.arena.address, self.layout.parts)
+        flat, is_team = self.arena.flat, self.layout.is_team
+        flat[0] = flat[ARRIVALS] = 0
+        if is_team:
+            flat[COUNTING] = llvm_threads.counting()
+        llvm_threads.run(self.kernel.team if is_team else self.kernel.worker, self.arena.address, self.layout.parts)
 
     def release(self) -> None:
         """Leave the workspaces to the next run of these shapes, unless they are large."""
@@ -161,10 +166,12 @@ class Arena:
         self.size = layout.packed_bytes + layout.work_bytes + rows.nbytes
         parts, slots = layout.frames.shape
         self.flat = np.empty(HEADER + parts * slots, dtype=np.int64)
-        self.flat[:HEADER] = (0, parts, 8 * slots)
+        self.flat[:HEADER] = 0
+        self.flat[PARTS], self.flat[BYTES] = parts, 8 * slots
         self.address = self.flat.ctypes.data
         table = self.flat[HEADER:].reshape(parts, slots)
         table[:] = layout.frames
         table += layout.in_packed * (-(-packed.data_ptr() // LINE) * LINE)
         table += layout.in_work * (-(-work.data_ptr() // LINE) * LINE)
         table += layout.in_rows * rows.ctypes.data
+        table[:, layout.kernel.slots["arrivals"]] = self.address + 8 * ARRIVALS

@@ -14,13 +14,15 @@ import torch
 
 from elman.autodiff.program import Program
 from elman.backends.inputs import find_sizes
-from elman.backends.llvm_driver import HEADER, emit_kernel
+from elman.backends import llvm_threads
+from elman.backends.llvm_driver import emit_kernel
 from elman.backends.llvm_engine import Library, load
 from elman.backends.llvm_packing import emit_packing
 from elman.backends.llvm_plan import Plan, stored_saves
 from elman.backends.llvm_planner import make_plan
 from elman.backends.llvm_slots import filled_slots, moving_slots, parameter_nodes, slot_numbers
 from elman.backends.llvm_target import Target, host
+from elman.backends.llvm_teams import HEADER
 from elman.backends.llvm_tiles import emit_tiles
 from elman.expr.graph import ROW
 
@@ -28,6 +30,8 @@ DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 CHUNK_BYTES = 1 << 18  # what a part may hold for the rows of a chunk: it should stay in the second cache
 BLOCK_VECTORS = 16
 LEAST_WORK = 5_000_000  # multiplications that are worth a second thread
+LEAST_SHARE = 1 << 19  # bytes of weights that are worth a member of a team
+TEAM_ROWS = 2  # of fewer rows for each thread, columns are divided
 MIRROR_BYTES = 1 << 22  # of adjoints that are held for the products behind the loop: more leave the caches
 LINE = 64  # bytes of a cache line; every workspace begins at one
 
@@ -71,6 +75,11 @@ class Kernel:
     def worker(self) -> int:
         """Give the address of the worker."""
         return self.library.address("worker")
+
+    @cached_property
+    def team(self) -> int:
+        """Give the address of the worker of those who divide columns."""
+        return self.library.address("team")
 
 
 def find_kernel(program: Program, direction: str, save: bool, dtype: torch.dtype) -> Kernel:
@@ -121,7 +130,8 @@ class Layout:
         kernel: what will read them.
         sizes: elements of every axis.
         steps, batch: T and B.
-        parts: how many the rows are divided into.
+        parts: how many the work is divided into.
+        is_team: whether the parts are columns of all rows, and not rows.
 
     Attributes:
         spare: frames and workspaces that wait for the next run.
@@ -138,16 +148,17 @@ class Layout:
         places: of these two, for each frame, bytes in front of them.
     """
 
-    def __init__(self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int) -> None:
-        self.kernel, self.sizes, self.item = kernel, sizes, kernel.item
+    def __init__(self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int, is_team: bool) -> None:
+        self.kernel, self.sizes, self.item, self.is_team = kernel, sizes, kernel.item, is_team
         item = kernel.item
         self.spare: list[Any] = []
         self.parts, self.batch = parts, batch
         self.zeros = torch.zeros(batch, dtype=torch.int64, device="cpu")
         self.vectors = {axis: -(-n // kernel.lanes) for axis, n in sizes.items()}
         self._find_window(steps)
-        self.bounds = [batch * i // parts for i in range(parts + 1)]
-        self.most_rows = max(b - a for a, b in zip(self.bounds, self.bounds[1:], strict=False))
+        rows = [(batch * i // parts, batch * (i + 1) // parts) for i in range(parts)]
+        self.bounds = [(0, batch)] * parts if is_team else rows
+        self.most_rows = max(end - first for first, end in self.bounds)
         plan = kernel.plan
         bytes_a_row = item * sum(self.padded(plan.axis(i)) for i in plan.chunks)
         most = max(1, CHUNK_BYTES // max(1, bytes_a_row * self.most_rows))
@@ -158,14 +169,15 @@ class Layout:
         for axis in plan.axes:
             self._put(f"n.{axis}", sizes[axis])
             self._put(f"v.{axis}", self.vectors[axis])
-        for name, value in (("chunk", self.chunk), ("T", steps), ("block", BLOCK_VECTORS)):
+        for name, value in (("chunk", self.chunk), ("T", steps), ("block", BLOCK_VECTORS), ("members", 1)):
             self._put(name, value)
         for name, address in kernel.shared.items():
             self._put(name, address)
         self._put("all", 1 << 60)
         self._put("norms.t", batch * item)
+        self._put("yield", llvm_threads.yielding())
         self.packed_bytes = self._lay_packed()
-        self.work_bytes = self._lay_work(parts)
+        self.work_bytes = self._lay_work()
         self.row_count = self._lay_rows(parts)
         self._lay_tensors(steps)
         self._lay_parameters()
@@ -244,15 +256,15 @@ class Layout:
         self._put(name, offset)
         self.in_packed[:, self.kernel.slots[name]] = 1
 
-    def _lay_work(self, parts: int) -> int:
-        """Place states and values of steps and chunks, for every part; return the bytes of all."""
+    def _lay_work(self) -> int:
+        """Place states and values of steps and chunks, for every part, or for a team; return the bytes of all."""
         plan, most, total = self.kernel.plan, self.most_rows, 0
-        for part in range(parts):
-            first = self.bounds[part]
+        for part, (first, end) in enumerate(self.bounds):
+            total = 0 if self.is_team else total
             self._put("b0", first, part)
-            self._put("b1", self.bounds[part + 1], part)
+            self._put("b1", end, part)
             self._put("part", part, part)
-            self._put("parts", parts, part)
+            self._put("parts", self.parts, part)
             for k, leaf in enumerate(plan.schedule.carries):
                 row = self.padded(plan.axis(leaf)) * self.item
                 for name, place in ((f"buffer0{k}", f"cur{k}"), (f"buffer1{k}", f"next{k}")):
@@ -300,9 +312,14 @@ Shapes = tuple[tuple[int, ...], ...]
 def lay_out(kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shapes, threads: int) -> Layout:
     """Lay out what a kernel reads in a run with tensors of these shapes.
 
-    The rows are divided into parts only where another thread saves more than it costs.
+    The rows are divided into parts only where another thread saves more than it costs. If they are few and the weights
+    large, the columns are divided instead: then each thread reads its share of the weights, which its own cache may
+    hold, and not all of them.
     """
     steps, batch, _ = x
-    work = steps * batch * sum(map(math.prod, parameters))
-    parts = 1 if work < LEAST_WORK else min(threads, batch)
-    return Layout(kernel, find_sizes(kernel.plan.program, x, states, parameters), steps, batch, parts)
+    weights = sum(map(math.prod, parameters))
+    parts = 1 if steps * batch * weights < LEAST_WORK else min(threads, batch)
+    members = min(threads, weights * kernel.item // LEAST_SHARE)
+    is_team = members > 1 and 0 < batch < TEAM_ROWS * threads and llvm_threads.counting() != 0
+    sizes = find_sizes(kernel.plan.program, x, states, parameters)
+    return Layout(kernel, sizes, steps, batch, members if is_team else parts, is_team)

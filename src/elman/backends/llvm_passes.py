@@ -170,9 +170,10 @@ class _Pointwise:
 def emit_sums(module: Module, this: Pass) -> ir.Function:
     """Emit sums over columns, in an order that depends on the number of columns alone."""
     code = module.function(f"pass{this.number}", 4)
-    rows, count, _, _ = code.args
+    rows, count, first, stop = code.args
     rows = code.b.inttoptr(rows, ir.PointerType())
-    with code.loop(code.number(0), count) as number:
+    # A sum is one column, which one member of a team makes.
+    with code.loop(first, stop), code.loop(code.number(0), count) as number:
         t, example = row(code, rows, number)
         for source, target in this.sums:
             total = _sum(module, code, source, row_address(code, source, t, example))
@@ -181,15 +182,15 @@ def emit_sums(module: Module, this: Pass) -> ir.Function:
 
 
 def emit_norms(module: Module, plan: Plan) -> ir.Function:
-    """Emit the norms of what reaches every state after a step: a function of (rows, count of rows).
+    """Emit the norms of what reaches every state after a step: a function of (rows, count of rows, 0, 1).
 
     They go into a tensor (states, T, B) whose address is in the slot ``norms``.
     """
-    code = module.function("norms", 2)
-    rows, count = code.args
+    code = module.function("norms", 4)
+    rows, count, first, stop = code.args
     rows = code.b.inttoptr(rows, ir.PointerType())
     square = module.intrinsic(f"llvm.sqrt.f{8 * module.size}", module.element, module.element)
-    with code.loop(code.number(0), count) as number:
+    with code.loop(first, stop), code.loop(code.number(0), count) as number:
         t, example = row(code, rows, number)
         for k, leaf in enumerate(plan.schedule.carries):
             axis = plan.axis(leaf)

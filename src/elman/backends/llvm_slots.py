@@ -52,6 +52,7 @@ def slot_numbers(plan: Plan) -> dict[str, int]:
     """Number the slots of a frame."""
     names = [*moving_slots(plan), *filled_slots(plan)]
     names += ["b0", "b1", "chunk", "T", "block", "row0", "rows.step", "rows.chunk", "part", "parts", "norms.t"]
+    names += ["member", "members", "arrivals", "due", "yield"]
     names += ["zero.p", "zero.t", "zero.b", "all", "pack_rows", "pack_columns"]
     names += [f"tiles{chains}" for chains in range(1, MOST_CHAINS + 1)]
     names += [f"{letter}.{axis}" for axis in plan.axes for letter in "nv"]

@@ -17,11 +17,11 @@ from torch import Tensor
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs
 from elman.backends.llvm_code import I32, I64, POINTER, VOID, Code, Module
-from elman.backends.llvm_driver import HEADER
 from elman.backends.llvm_engine import load
 from elman.backends.llvm_frames import Frames
 from elman.backends.llvm_kernel import DTYPES, find_kernel, target
 from elman.backends.llvm_target import FUNCTION_ATTRIBUTES, Target
+from elman.backends.llvm_teams import HEADER
 
 LONG_STEP = 1 << 18  # bytes of parameters; a step with fewer is over before another Python thread could have begun
 
@@ -51,7 +51,7 @@ class Steps:
             own = [state[number] for state in states]
             inputs = Inputs(x, own, [p.detach() for p in parameters], sides=sides)
             x = first.new_empty(1, *self.shape)
-            self.frames.append(Frames(kernel, inputs))
+            self.frames.append(Frames(kernel, inputs, 1))
             self.frames[-1].fill_forward(inputs, x, own)
             self.between.append(x)
         graph = program.graph

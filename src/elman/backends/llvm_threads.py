@@ -1,7 +1,8 @@
 """Run a compiled worker on several threads at once.
 
 A worker is a `void worker(ptr frame)`. All threads run it over one frame, and each draws tickets from an atomic counter
-in it until none is left: what is computed does not depend on how many threads there are.
+in it until none is left: what is computed does not depend on how many threads there are. A worker whose threads wait
+for each other must know how many there are, and asks :func:`counting`.
 
 The threads are those of torch. Where it uses GNU OpenMP, ours are the same pool, which is warm and never competes with
 torch's own. Elsewhere (macOS, Windows) they are a pool of Python threads; a call through ctypes lets go of the GIL.
@@ -56,9 +57,41 @@ def _function(worker: int) -> _Function:
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(worker)
 
 
+def counting() -> int:
+    """Give the address of an `int32()` that counts the threads which run a worker at the same time, asked by one of them.
+
+    It is 0 where there is one thread, or where threads may have to wait for others to end before they begin.
+    """
+    library = None if _forked else _library()
+    return 0 if library is None else _address(library.omp_get_num_threads)
+
+
+@functools.cache
+def yielding() -> int:
+    """Give the address of an `int32()` that lets another thread run; 0 where :func:`counting` is 0 as well."""
+    library = _library()
+    return 0 if library is None else _address(library.sched_yield)
+
+
+def _address(function: "ctypes._FuncPointer") -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
 @functools.cache
 def _openmp() -> Callable[[int, int, int, int], None] | None:
-    """Find the `GOMP_parallel` that torch calls; None where torch does not use GNU OpenMP."""
+    """Give the `GOMP_parallel` that torch calls; None where torch does not use GNU OpenMP."""
+    library = _library()
+    if library is None:
+        return None
+    function: Callable[[int, int, int, int], None] = library.GOMP_parallel
+    library.GOMP_parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    library.GOMP_parallel.restype = None
+    return function
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    """Find the library through which torch reaches GNU OpenMP."""
     import torch  # noqa: F401 - its libraries must be there to be found
 
     maps = Path("/proc/self/maps")
@@ -69,11 +102,9 @@ def _openmp() -> Callable[[int, int, int, int], None] | None:
     # that the user loads before it), then torch and what it depends on. There may be other copies of libgomp, with
     # pools of their own, so the first file of that name will not do.
     for path in (None, *sorted(path for path in mapped if Path(path).name == "libtorch_cpu.so")):
-        function = getattr(ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW), "GOMP_parallel", None)
-        if function is not None:
-            function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
-            function.restype = None
-            return function
+        library = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+        if hasattr(library, "GOMP_parallel"):
+            return library
     return None
 
 
