@@ -16,7 +16,7 @@ import torch
 
 from elman import cells
 from elman.autodiff import derive
-from elman.backends import llvm_frames, llvm_kernel, llvm_teams, llvm_threads
+from elman.backends import llvm, llvm_frames, llvm_kernel, llvm_memory, llvm_teams, llvm_threads
 from elman.backends.inputs import Inputs
 from kernels import assert_equals_reference, build, compute, draw, evaluate
 from tolerances import assert_identical
@@ -122,6 +122,43 @@ def test_a_team_of_fewer_threads_than_were_asked_for(present, teams, monkeypatch
     assert 3 in teams
 
 
+@some_cells
+def test_memory_that_nobody_wrote_changes_nothing_for_a_team(chosen, teams, monkeypatch):
+    monkeypatch.setattr(llvm_memory, "SMALL", 1 << 60)
+    layer = build(chosen, 7, 67, dtype=torch.float64)
+    given, empty = draw(layer, 11, 3, [11, 0, 5]), torch.empty
+    expected = compute(layer, given)
+    monkeypatch.setattr(torch, "empty", lambda *args, **how: empty(*args, **how).fill_(torch.nan))
+    assert_values_identical("memory full of NaN", compute(layer, given), expected)
+
+
+@some_cells
+def test_a_stream_runs_on_one_thread_and_gives_the_values_of_a_team(chosen, teams):
+    layer = build(chosen, 7, 67, dtype=torch.float64)
+    given = draw(layer, 5, 1)
+    expected = evaluate(layer, given)["output"]
+    stream = layer.stream()
+    stream.state = given.states[0] if len(given.states) == 1 else tuple(given.states)
+    assert_identical("output", torch.stack([stream.step(x) for x in given.x]), expected)
+    assert teams[-1] == 0
+
+
+def test_a_team_finds_the_norms_of_what_arrives_at_states(teams):
+    program, layer = derive(cells.lstm), build(cells.lstm, 7, 67, dtype=torch.float64)
+    x, states = torch.randn(11, 2, 7, dtype=torch.float64), [torch.randn(2, 67, dtype=torch.float64) for _ in range(2)]
+    inputs = Inputs(x, states, [p.detach() for p in layer.parameters()])
+    found = []
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        output, final, saved = llvm.run_forward(program, inputs)
+        norms = torch.zeros(2, 11, 2, dtype=torch.float64)
+        llvm.run_mirror(program, inputs, output, saved, output, final, norms=norms)
+        found.append(norms)
+    assert torch.equal(found[1], found[0])
+    assert torch.equal(found[2], found[0])
+    assert found[0].all()
+
+
 def test_every_column_is_one_members(teams):
     """Let members run one after the other, each without waiting, and see what each of them writes."""
     steps, rows, entry = 1, 2, 3
@@ -130,7 +167,9 @@ def test_every_column_is_one_members(teams):
         weights = [torch.randn(4 * hidden, entry), torch.randn(4 * hidden, hidden), torch.randn(4 * hidden)]
         states = [torch.randn(rows, hidden) for _ in range(2)]
         inputs = Inputs(torch.randn(steps, rows, entry), states, weights)
-        frames = llvm_frames.Frames(llvm_kernel.find_kernel(derive(cells.lstm), "forward", False, torch.float32), inputs, 3)
+        frames = llvm_frames.Frames(
+            llvm_kernel.find_kernel(derive(cells.lstm), "forward", False, torch.float32), inputs, 3
+        )
         output = torch.empty(steps, rows, hidden)
         final = [torch.empty(rows, hidden) for _ in states]
         frames.fill_forward(inputs, output, final)

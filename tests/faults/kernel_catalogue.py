@@ -5,6 +5,7 @@ from faults.fault import Fault
 REFERENCE = "tests/backends/test_llvm_against_reference.py"
 IDENTITY = "tests/backends/test_llvm_bit_identity.py"
 MEMORY = "tests/backends/test_llvm_memory.py"
+TEAMS = "tests/backends/test_llvm_teams.py"
 FENCE = "tests/backends/test_llvm_fence.py"
 
 _RAGGED = "ragged_lengths and float64"
@@ -183,10 +184,34 @@ KERNEL_FAULTS = (
     Fault(
         "a run goes on where the counter of the run before stands",
         "backends/llvm_frames.py",
-        "        self.arena.flat[0] = 0\n        llvm_threads.run(self.kernel.worker",
-        "        llvm_threads.run(self.kernel.worker",
+        "flat[0] = flat[ARRIVALS] = 0",
+        "flat[ARRIVALS] = 0",
         "tests/backends/test_llvm_bit_identity.py",
         "threads",
+    ),
+    Fault(
+        "a team goes on where the arrivals of the run before stand",
+        "backends/llvm_frames.py",
+        "flat[0] = flat[ARRIVALS] = 0",
+        "flat[0] = 0",
+        TEAMS,
+        "long_sequences and gru",
+    ),
+    Fault(
+        "the members of a team do not wait for each other",
+        "backends/llvm_driver.py",
+        "                self._meet()\n                self._run_pass",
+        "                self._run_pass",
+        TEAMS,
+        "do_not_depend and mgu",
+    ),
+    Fault(
+        "two members of a team write the same columns",
+        "backends/llvm_driver.py",
+        "for n in (member, code.b.add(member, code.number(1))))",
+        "for n in (member, code.b.add(member, code.number(2))))",
+        TEAMS,
+        "one_members",
     ),
     Fault(
         "a product of the input is rounded anew before the state's is added",

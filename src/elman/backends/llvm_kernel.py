@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from elman.autodiff.program import Program
-from elman.backends.inputs import find_sizes
 from elman.backends import llvm_threads
+from elman.backends.inputs import find_sizes
 from elman.backends.llvm_driver import emit_kernel
 from elman.backends.llvm_engine import Library, load
 from elman.backends.llvm_packing import emit_packing
@@ -148,7 +148,9 @@ class Layout:
         places: of these two, for each frame, bytes in front of them.
     """
 
-    def __init__(self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int, is_team: bool) -> None:
+    def __init__(
+        self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int, is_team: bool
+    ) -> None:
         self.kernel, self.sizes, self.item, self.is_team = kernel, sizes, kernel.item, is_team
         item = kernel.item
         self.spare: list[Any] = []

@@ -58,7 +58,7 @@ def _function(worker: int) -> _Function:
 
 
 def counting() -> int:
-    """Give the address of an `int32()` that counts the threads which run a worker at the same time, asked by one of them.
+    """Give the address of an `int32()` by which a thread that runs a worker counts those that run it at the same time.
 
     It is 0 where there is one thread, or where threads may have to wait for others to end before they begin.
     """
