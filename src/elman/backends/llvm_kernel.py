@@ -30,8 +30,9 @@ DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 CHUNK_BYTES = 1 << 18  # what a part may hold for the rows of a chunk: it should stay in the second cache
 BLOCK_VECTORS = 16
 LEAST_WORK = 5_000_000  # multiplications that are worth a second thread
-LEAST_SHARE = 1 << 19  # bytes of weights that are worth a member of a team
-TEAM_ROWS = 2  # of fewer rows for each thread, columns are divided
+LEAST_SHARE = 1 << 20  # bytes of weights that are worth a member of a team: a step then takes ten times a meeting
+LARGE_WEIGHTS = 1 << 22  # bytes; one core reads so many again and again from beyond its own cache
+TEAM_ROWS = 4  # for each thread: of more rows products are limited by arithmetic, not by how fast weights come
 MIRROR_BYTES = 1 << 22  # of adjoints that are held for the products behind the loop: more leave the caches
 LINE = 64  # bytes of a cache line; every workspace begins at one
 
@@ -314,14 +315,16 @@ Shapes = tuple[tuple[int, ...], ...]
 def lay_out(kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shapes, threads: int) -> Layout:
     """Lay out what a kernel reads in a run with tensors of these shapes.
 
-    The rows are divided into parts only where another thread saves more than it costs. If they are few and the weights
-    large, the columns are divided instead: then each thread reads its share of the weights, which its own cache may
-    hold, and not all of them.
+    The rows are divided into parts only where another thread saves more than it costs. Columns are divided instead
+    where they keep more threads busy, and where few rows read large weights: then each thread reads its share of the
+    weights, which its own cache may hold, and not all of them.
     """
     steps, batch, _ = x
-    weights = sum(map(math.prod, parameters))
-    parts = 1 if steps * batch * weights < LEAST_WORK else min(threads, batch)
-    members = min(threads, weights * kernel.item // LEAST_SHARE)
-    is_team = members > 1 and 0 < batch < TEAM_ROWS * threads and llvm_threads.counting() != 0
+    weights = kernel.item * sum(map(math.prod, parameters))
+    if steps * batch * weights < LEAST_WORK * kernel.item:
+        threads = 1
+    rows, members = max(1, min(threads, batch)), min(threads, weights // LEAST_SHARE)
+    is_large = members == threads > 1 and weights >= LARGE_WEIGHTS and batch <= TEAM_ROWS * threads
+    is_team = (members > rows or is_large) and llvm_threads.counting() != 0
     sizes = find_sizes(kernel.plan.program, x, states, parameters)
-    return Layout(kernel, sizes, steps, batch, members if is_team else parts, is_team)
+    return Layout(kernel, sizes, steps, batch, members if is_team else rows, is_team)
