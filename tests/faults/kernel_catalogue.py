@@ -207,9 +207,9 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "two members of a team write the same columns",
-        "backends/llvm_driver.py",
-        "for n in (member, code.b.add(member, code.number(1))))",
-        "for n in (member, code.b.add(member, code.number(2))))",
+        "backends/llvm_teams.py",
+        '("from", member)',
+        '("from", ir.Constant(I64, 0))',
         TEAMS,
         "one_members",
     ),

@@ -45,7 +45,7 @@ def emit_kernel(plan: Plan, target: Target, dtype: str) -> str:
     driver.emit_prepare()
     driver.emit_part()
     driver.emit_whole()
-    emit_team(module, driver.part)
+    emit_team(module, driver.part, plan.axes)
     return str(module.ir)
 
 
@@ -72,10 +72,9 @@ class _Driver:
 
     def emit_pack(self) -> None:
         write = write_packing(self.plan)
-        module = self.module
-        code = module.function("pack_part", 0)
+        code = self.module.function("pack_part", 0)
         write(code)
-        self.pack = emit_drawing(module, "pack", code.finish())
+        self.pack = emit_drawing(self.module, "pack", code.finish())
 
     def emit_prepare(self) -> None:
         module, plan = self.module, self.plan
@@ -158,7 +157,7 @@ class _Driver:
     def emit_part(self) -> None:
         code = self.module.function("part", 0)
         self.code = code
-        self.own = {axis: self._share(axis) for axis in self.plan.axes}
+        self.own = {axis: (code.slot(f"from.{axis}"), code.slot(f"to.{axis}")) for axis in self.plan.axes}
         with code.when(code.b.icmp_signed("!=", code.slot("first"), code.number(0))):
             self._begin()
         rates = {p.rate for p in self.plan.passes}
@@ -179,14 +178,6 @@ class _Driver:
             self._end()
         self.part = code.finish()
         self.worker = emit_drawing(self.module, "worker", self.part)
-
-    def _share(self, axis: str) -> Columns:
-        """Give a member's columns; where rows are divided, those are all."""
-        code = self.code
-        member, count = code.slot("member"), code.slot(f"v.{axis}")
-        ends = (code.b.mul(count, n) for n in (member, code.b.add(member, code.number(1))))
-        first, end = (code.b.udiv(n, code.slot("members")) for n in ends)
-        return first, end
 
     def _emit_chunk(self, steps: Any) -> None:
         code = self.code

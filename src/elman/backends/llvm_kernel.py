@@ -172,6 +172,7 @@ class Layout:
         for axis in plan.axes:
             self._put(f"n.{axis}", sizes[axis])
             self._put(f"v.{axis}", self.vectors[axis])
+            self._put(f"to.{axis}", self.vectors[axis])
         for name, value in (("chunk", self.chunk), ("T", steps), ("block", BLOCK_VECTORS), ("members", 1)):
             self._put(name, value)
         for name, address in kernel.shared.items():

@@ -52,10 +52,10 @@ def slot_numbers(plan: Plan) -> dict[str, int]:
     """Number the slots of a frame."""
     names = [*moving_slots(plan), *filled_slots(plan)]
     names += ["b0", "b1", "chunk", "T", "block", "row0", "rows.step", "rows.chunk", "part", "parts", "norms.t"]
-    names += ["member", "members", "arrivals", "due", "yield"]
+    names += ["members", "arrivals", "due", "yield"]
     names += ["zero.p", "zero.t", "zero.b", "all", "pack_rows", "pack_columns"]
     names += [f"tiles{chains}" for chains in range(1, MOST_CHAINS + 1)]
-    names += [f"{letter}.{axis}" for axis in plan.axes for letter in "nv"]
+    names += [f"{name}.{axis}" for axis in plan.axes for name in ("n", "v", "from", "to")]
     places = {p.name for p in plan.places} | {p.first for p in plan.places if p.first}
     for k in range(len(plan.schedule.carries)):
         places |= {f"begin{k}", f"end{k}", f"cur{k}", f"next{k}"}

@@ -22,6 +22,7 @@ slots        values
 The last is alone on its cache line, wherever the first slot lies.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -30,7 +31,7 @@ from elman.backends.llvm_code import I8, I32, I64, POINTER, VOID, Module
 from elman.backends.llvm_target import FUNCTION_ATTRIBUTES
 
 PARTS, BYTES, COUNTING, ARRIVALS, HEADER = 1, 2, 3, 8, 16
-LOOKS = 1 << 8  # at the counter before a member lets others run: some 15 µs, where a meeting takes less than one
+LOOKS = 1 << 8  # at the counter before a member lets others run: some 20 µs, where a meeting takes less than one
 
 
 def emit_meet(module: Module) -> ir.Function:
@@ -65,7 +66,7 @@ def emit_meet(module: Module) -> ir.Function:
     return code.finish()
 
 
-def emit_team(module: Module, part: ir.Function) -> ir.Function:
+def emit_team(module: Module, part: ir.Function, axes: Sequence[str]) -> None:
     """Emit ``team(frames)``, which every thread of a parallel region calls once: run a member's part."""
     function = function_of_frames(module, "team")
     entry, ask, join, work, done = (function.append_basic_block(n) for n in ("entry", "ask", "join", "work", "done"))
@@ -86,13 +87,20 @@ def emit_team(module: Module, part: ir.Function) -> ir.Function:
     b.cbranch(b.icmp_signed("<", member, members), work, done)
     b.position_at_end(work)
     frame = find_frame(b, frames, member)
-    for name, value in (("member", member), ("members", members), ("due", ir.Constant(I64, 0))):
-        b.store(value, b.gep(frame, [ir.Constant(I64, module.slots[name])], source_etype=I64))
+
+    def slot(name: str) -> Any:
+        return b.gep(frame, [ir.Constant(I64, module.slots[name])], source_etype=I64)
+
+    b.store(members, slot("members"))
+    b.store(ir.Constant(I64, 0), slot("due"))
+    for axis in axes:
+        count = b.load(slot(f"v.{axis}"), typ=I64)
+        for name, number in (("from", member), ("to", b.add(member, ir.Constant(I64, 1)))):
+            b.store(b.udiv(b.mul(count, number), members), slot(f"{name}.{axis}"))
     b.call(part, [frame])
     b.branch(done)
     b.position_at_end(done)
     b.ret_void()
-    return function
 
 
 def emit_drawing(module: Module, name: str, part: ir.Function) -> ir.Function:
