@@ -26,9 +26,7 @@ def tiles() -> dict[Any, Any]:
     """Compile what all kernels share, as it always is."""
     host = llvm_target.host()
     for dtype in DTYPES:
-        llvm_kernel._load_packing(dtype, host)
-        for chains in range(1, MOST_CHAINS + 1):
-            llvm_kernel._load_tiles(dtype, host, chains)
+        llvm_engine.load_all(llvm_kernel.shared_code(dtype, host, range(1, MOST_CHAINS + 1)), host)
     return {key: value for key, value in llvm_engine._libraries.items() if key[0].startswith(("tiles", "packing"))}
 
 
@@ -36,7 +34,7 @@ def tiles() -> dict[Any, Any]:
 def quick_kernels(monkeypatch: pytest.MonkeyPatch, tiles: dict[Any, Any], fresh_kernels: None) -> None:
     """Compile several times as fast, without optimisation, where plans and passes are what is tested."""
     monkeypatch.setattr(llvm_engine, "_libraries", dict(tiles))
-    monkeypatch.setattr(llvm_engine, "_optimise", lambda module, machine: None)
+    monkeypatch.setattr(llvm_engine, "_optimise", lambda module, machine, level: None)
     monkeypatch.setattr(llvm_engine, "_machine", _unoptimising)
 
 

@@ -16,7 +16,7 @@ import torch
 
 from elman import cells
 from elman.autodiff import derive
-from elman.backends import llvm, llvm_frames, llvm_kernel, llvm_memory, llvm_teams, llvm_threads
+from elman.backends import llvm, llvm_frames, llvm_kernel, llvm_memory, llvm_slots, llvm_threads
 from elman.backends.inputs import Inputs
 from kernels import assert_equals_reference, build, compute, draw, evaluate
 from tolerances import assert_identical
@@ -182,8 +182,8 @@ def test_every_column_is_one_members(teams):
         frames.prepare()
         frames.arena.memory[1].zero_()  # who does not wait reads what nobody wrote
         flat = frames.arena.flat
-        flat[0], flat[llvm_teams.ARRIVALS] = 0, 1 << 40
-        flat[llvm_teams.COUNTING] = ctypes.cast(asked, ctypes.c_void_p).value
+        flat[0], flat[llvm_slots.ARRIVALS] = 0, 1 << 40
+        flat[llvm_slots.COUNTING] = ctypes.cast(asked, ctypes.c_void_p).value
         found = []
         for _ in range(frames.layout.parts):
             for tensor in (output, *final):

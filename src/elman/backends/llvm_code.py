@@ -73,6 +73,7 @@ class Code:
         self.entry.position_before(first.terminator)
         self.b = ir.IRBuilder(body)
         self._read: dict[str, Any] = {}
+        self._masks: dict[Any, Any] = {}
 
     # Numbers and slots.
 
@@ -199,8 +200,15 @@ class Code:
         name = f"llvm.fma.v{m.lanes}f{8 * m.size}"
         return self.b.call(m.intrinsic(name, m.vector, m.vector, m.vector, m.vector), [a, x, y])
 
+    def keep_mask(self, left: Any) -> None:
+        """Say here, once for all that is written behind, which lanes are within `left` elements."""
+        if self.module.masked:
+            self._masks[left] = self.lanes_below(left)
+
     def lanes_below(self, left: Any) -> Any:
         """Say which lanes are within `left` elements."""
+        if left in self._masks:
+            return self._masks[left]
         lanes = self.module.lanes
         iota = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
         return self.b.icmp_signed("<", iota, self.splat(left))

@@ -30,9 +30,9 @@ from elman.backends.llvm_code import I64, Code, Module
 from elman.backends.llvm_packing import write_packing
 from elman.backends.llvm_passes import emit_norms, emit_pointwise, emit_sums
 from elman.backends.llvm_plan import AFTER, BEFORE, LOOP, ONCE, Group, Pass, Plan
-from elman.backends.llvm_slots import slot_numbers
+from elman.backends.llvm_slots import HEADER, slot_numbers
 from elman.backends.llvm_target import Target
-from elman.backends.llvm_teams import HEADER, emit_drawing, emit_meet, emit_team, function_of_frames
+from elman.backends.llvm_teams import emit_drawing, emit_meet, emit_team, function_of_frames
 from elman.backends.llvm_tiles import tile_table
 from elman.expr.graph import ROW
 

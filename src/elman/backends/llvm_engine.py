@@ -12,11 +12,14 @@ LLVM's newer loader is no longer tested by llvmlite.
 """
 
 import functools
+import gc
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from elman import __version__
 from elman.backends import llvm_cache
@@ -30,6 +33,18 @@ _libraries: dict[tuple[str, Target], "Library"] = {}
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+class Source(NamedTuple):
+    """Say how code is made.
+
+    Attributes:
+        emit: writes the text of an LLVM module; called only if there is no compiled code.
+        level: of the passes over it: 1, or 0 if the text is written as it should be.
+    """
+
+    emit: Callable[[], str]
+    level: int = 1
 
 
 class Library:
@@ -62,64 +77,97 @@ class Library:
 
 
 def load(key: str, emit: Callable[[], str], target: Target) -> Library:
+    """Find compiled code or make it; :func:`load_all` of one."""
+    return load_all({key: Source(emit)}, target)[0]
+
+
+def load_all(wanted: Mapping[str, Source], target: Target) -> list[Library]:
     """Find compiled code or make it. Several threads may ask at once: one compiles, the others wait.
 
     Args:
-        key: all that the text depends on: the program, the dtype, the kind of kernel.
-        emit: writes the text of an LLVM module. It is called only if there is no compiled code.
+        wanted: by key, which is all that a text depends on: the program, the dtype, the kind of kernel.
         target: the processor to compile for, which must be able to stand in for this one.
 
     Raises:
-        BackendError: LLVM refuses the text.
+        BackendError: LLVM refuses a text.
     """
-    library = _libraries.get((key, target))
-    if library is None:
-        with _lock:
-            library = _libraries.get((key, target))
-            if library is None:
-                library = _libraries[key, target] = Library(_find_or_compile(key, emit, target), target)
-    return library
+    with _lock:
+        missing = {key: source for key, source in wanted.items() if (key, target) not in _libraries}
+        if missing:
+            for key, code in _find_or_compile(missing, target).items():
+                _libraries[key, target] = Library(code, target)
+        return [_libraries[key, target] for key in wanted]
 
 
-def _find_or_compile(key: str, emit: Callable[[], str], target: Target) -> bytes:
-    llvm = _llvm_versions()
-    name = llvm_cache.digest([key, __version__, *llvm, target.triple, target.cpu, target.feature_string])
-    code = llvm_cache.fetch(name)
-    if code is None:
-        code = compile_object(emit(), target)
-        llvm_cache.store(name, code)
-    return code
+def _find_or_compile(missing: Mapping[str, Source], target: Target) -> dict[str, bytes]:
+    versions = [__version__, *_llvm_versions(), target.triple, target.cpu, target.feature_string]
+    names = {key: llvm_cache.digest([key, *versions]) for key in missing}
+    found = {key: code for key, name in names.items() if (code := llvm_cache.fetch(name)) is not None}
+    if len(found) < len(missing):
+        # LLVM runs without Python's lock, so that the next text is written while it compiles the last.
+        with _no_collection(), ThreadPoolExecutor(1) as compiler:
+            new = {
+                key: compiler.submit(compile_object, source.emit(), target, source.level)
+                for key, source in missing.items()
+                if key not in found
+            }
+        for key, future in new.items():
+            found[key] = future.result()
+            llvm_cache.store(names[key], found[key])
+    return found
 
 
-def compile_object(text: str, target: Target) -> bytes:
-    """Turn the text of an LLVM module into object code.
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let no garbage be collected: emitters make so many objects that Python would look through all of torch's."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def compile_object(text: str, target: Target, level: int = 1) -> bytes:
+    """Turn the text of an LLVM module into object code; `level` is that of :class:`Source`.
 
     Raises:
         BackendError: LLVM refuses the text, or it calls a function that this process does not have.
     """
-    with _lock:
-        binding = _llvm()
-        machine = _machine(target)
+    binding = _llvm()
+    machine = _machine(target)
+    # Both are closed here: garbage is collected in any order, and a module must go before its context.
+    with binding.create_context() as context:
         try:
-            module = binding.parse_assembly(text, binding.create_context())
+            module = binding.parse_assembly(text, context)
+        except RuntimeError as error:
+            raise _refusal(error, target) from error
+        with module:
             module.triple = machine.triple
             module.data_layout = str(machine.target_data)
-            module.verify()
-        except RuntimeError as error:
-            raise BackendError(
-                f"LLVM refuses a kernel: {error}\n  It was emitted for {target.cpu}.\n"
-                "  This is a fault of elman: please report it."
-            ) from error
-        _optimise(module, machine)
-        _require_callees(module)
-        return machine.emit_object(module)
+            try:
+                module.verify()
+            except RuntimeError as error:
+                raise _refusal(error, target) from error
+            _optimise(module, machine, level)
+            _require_callees(module)
+            code: bytes = machine.emit_object(module)
+            return code
 
 
-def _optimise(module: Any, machine: Any) -> None:
+def _refusal(error: RuntimeError, target: Target) -> BackendError:
+    return BackendError(
+        f"LLVM refuses a kernel: {error}\n  It was emitted for {target.cpu}.\n"
+        "  This is a fault of elman: please report it."
+    )
+
+
+def _optimise(module: Any, machine: Any, level: int) -> None:
     binding = _llvm()
     # The kernels are vectorised and unrolled where it pays by those who write them; the vectorisers found nothing more
-    # in them, and unrolled only the loops over what is left at the edges. Level 3 made the code of level 2.
-    options = binding.create_pipeline_tuning_options(speed_level=2)
+    # in them, and unrolled only the loops over what is left at the edges. Level 2 made no quicker code than level 1.
+    options = binding.create_pipeline_tuning_options(speed_level=level)
     options.loop_vectorization = options.slp_vectorization = False
     options.loop_unrolling = options.loop_interleaving = False
     builder = binding.create_pass_builder(machine, options)

@@ -19,7 +19,7 @@ from elman.backends import llvm_threads
 from elman.backends.inputs import Inputs
 from elman.backends.llvm_kernel import LINE, Kernel, Layout, lay_out
 from elman.backends.llvm_memory import SMALL, allocate
-from elman.backends.llvm_teams import ARRIVALS, BYTES, COUNTING, HEADER, PARTS
+from elman.backends.llvm_slots import ARRIVALS, BYTES, COUNTING, HEADER, PARTS
 
 
 class Frames:

@@ -3,9 +3,9 @@
 import ctypes
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from struct import Struct
 from typing import Any
 
@@ -15,15 +15,11 @@ import torch
 from elman.autodiff.program import Program
 from elman.backends import llvm_threads
 from elman.backends.inputs import find_sizes
-from elman.backends.llvm_driver import emit_kernel
-from elman.backends.llvm_engine import Library, load
-from elman.backends.llvm_packing import emit_packing
+from elman.backends.llvm_engine import Library, Source, load_all
 from elman.backends.llvm_plan import Plan, stored_saves
 from elman.backends.llvm_planner import make_plan
-from elman.backends.llvm_slots import filled_slots, moving_slots, parameter_nodes, slot_numbers
+from elman.backends.llvm_slots import HEADER, filled_slots, moving_slots, parameter_nodes, slot_numbers
 from elman.backends.llvm_target import Target, host
-from elman.backends.llvm_teams import HEADER
-from elman.backends.llvm_tiles import emit_tiles
 from elman.expr.graph import ROW
 
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
@@ -108,20 +104,39 @@ def _find(program: Program, direction: str, save: bool, dtype: torch.dtype, made
         "dtype": name,
     }
     key = json.dumps(identity, sort_keys=True)
-    library = load(key, lambda: emit_kernel(plan, made_for, name), made_for)
-    shared = {"pack_rows": _load_packing(name, made_for).address("pack_rows")}
-    shared["pack_columns"] = _load_packing(name, made_for).address("pack_columns")
-    for chains in {len(g.chains) for g in plan.groups}:
-        shared[f"tiles{chains}"] = _load_tiles(name, made_for, chains).address("tiles")
+    chains = sorted({len(g.chains) for g in plan.groups})
+    wanted = {**shared_code(name, made_for, chains), key: Source(lambda: _emit_kernel(plan, made_for, name))}
+    packing, *tiles, library = load_all(wanted, made_for)
+    shared = {function: packing.address(function) for function in ("pack_rows", "pack_columns")}
+    shared |= {f"tiles{count}": of.address("tiles") for count, of in zip(chains, tiles, strict=True)}
     return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name), dtype.itemsize, shared)
 
 
-def _load_packing(dtype: str, made_for: Target) -> Library:
-    return load(f"packing {dtype}", lambda: emit_packing(made_for, dtype), made_for)
+def shared_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str, Source]:
+    """Give keys and sources of what is the same for all cells: packing, and tiles for numbers of chains."""
+    tiles = {f"tiles {dtype} {count}": Source(partial(_emit_tiles, made_for, dtype, count), 0) for count in chains}
+    return {f"packing {dtype}": Source(partial(_emit_packing, made_for, dtype), 0), **tiles}
 
 
-def _load_tiles(dtype: str, made_for: Target, chains: int) -> Library:
-    return load(f"tiles {dtype} {chains}", lambda: emit_tiles(made_for, dtype, chains), made_for)
+# Code that was compiled before needs no emitter, and emitters take longer to import than such code to load.
+
+
+def _emit_kernel(plan: Plan, made_for: Target, dtype: str) -> str:
+    from elman.backends.llvm_driver import emit_kernel
+
+    return emit_kernel(plan, made_for, dtype)
+
+
+def _emit_packing(made_for: Target, dtype: str) -> str:
+    from elman.backends.llvm_packing import emit_packing
+
+    return emit_packing(made_for, dtype)
+
+
+def _emit_tiles(made_for: Target, dtype: str, chains: int) -> str:
+    from elman.backends.llvm_tiles import emit_tiles
+
+    return emit_tiles(made_for, dtype, chains)
 
 
 class Layout:

@@ -47,6 +47,7 @@ class _Pointwise:
                 self.offset = code.b.mul(vector, code.number(self.module.lanes * self.module.size))
                 begin = code.b.mul(vector, code.number(self.module.lanes))
                 self.left = code.b.sub(code.slot(f"n.{self.this.axis}"), begin)
+                code.keep_mask(self.left)
                 for index, place in self.this.roots:
                     self._store(self.value(index), place)
         return code.finish()

@@ -6,11 +6,25 @@ what follows the shapes of a run alone, and what the kernel keeps for itself.
 
 A place has three slots: ``.p`` its address, ``.t`` bytes from time step to time step, ``.b`` bytes from row to row.
 Where passes may read it, the three are neighbours.
+
+In front of the frames stand some slots that all threads share:
+
+===========  ============================================================================
+slots        values
+===========  ============================================================================
+0, 1, 2      the counter of parts; the number of parts; bytes of a frame
+3            the address of a function that counts the threads of a team; 0 for one
+8            how often members have arrived at meetings
+===========  ============================================================================
+
+The last is alone on its cache line, wherever the first slot lies.
 """
 
 from collections.abc import Iterable
 
 from elman.backends.llvm_plan import MOST_CHAINS, Plan, stored_saves
+
+PARTS, BYTES, COUNTING, ARRIVALS, HEADER = 1, 2, 3, 8, 16
 
 
 def moving_slots(plan: Plan) -> list[str]:

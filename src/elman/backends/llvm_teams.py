@@ -8,18 +8,6 @@ thread.
 Who meets must be there. How many threads there are is asked of OpenMP inside the parallel region: each runs ``team``
 once and is a member, so that all run at the same time, if not on processors of their own. Where nobody can be asked, a
 team has one member, whose columns are all.
-
-In front of the frames stand some slots that all threads share:
-
-===========  ============================================================================
-slots        values
-===========  ============================================================================
-0, 1, 2      the counter of parts; the number of parts; bytes of a frame
-3            the address of a function that counts the threads of a team; 0 for one
-8            how often members have arrived at meetings
-===========  ============================================================================
-
-The last is alone on its cache line, wherever the first slot lies.
 """
 
 from collections.abc import Sequence
@@ -28,9 +16,9 @@ from typing import Any
 from llvmlite import ir
 
 from elman.backends.llvm_code import I8, I32, I64, POINTER, VOID, Module
+from elman.backends.llvm_slots import BYTES, COUNTING, HEADER, PARTS
 from elman.backends.llvm_target import FUNCTION_ATTRIBUTES
 
-PARTS, BYTES, COUNTING, ARRIVALS, HEADER = 1, 2, 3, 8, 16
 LOOKS = 1 << 8  # at the counter before a member lets others run: some 20 µs, where a meeting takes less than one
 
 

@@ -25,6 +25,7 @@ entries         values
 Slots are named by their bytes from the beginning of the frame; entry 5 is a number.
 """
 
+import itertools
 from typing import Any
 
 from llvmlite import ir
@@ -147,12 +148,16 @@ class _Tiles:
         fits = code.b.and_(fits, code.b.icmp_signed("<=", self.count, code.number(most)))
         code.b.cbranch(fits, body, done)
         code.b.position_at_end(body)
-        self._emit_rows(width, sizes, first)
+        begins = [code.b.mul(code.b.add(first, code.number(c)), code.number(self.module.lanes)) for c in range(width)]
+        left = [[code.b.sub(limit, begin) for begin in begins] for limit in self.limits]
+        for columns in itertools.chain(*left):
+            code.keep_mask(columns)
+        self._emit_rows(sizes, first, left)
         code.b.store(after, self.at)
         code.b.branch(head)
         code.b.position_at_end(done)
 
-    def _emit_rows(self, width: int, sizes: tuple[int, ...], first: Any) -> None:
+    def _emit_rows(self, sizes: tuple[int, ...], first: Any, left: list[list[Any]]) -> None:
         """Cover the rows with tiles, the tallest first."""
         code = self.code
         start = code.variable(code.number(0))
@@ -164,17 +169,15 @@ class _Tiles:
             after = code.b.add(top, code.number(size))
             code.b.cbranch(code.b.icmp_signed("<=", after, self.count), body, done)
             code.b.position_at_end(body)
-            self._emit_tile(size, width, top, first)
+            self._emit_tile(size, top, first, left)
             code.b.store(after, start)
             code.b.branch(head)
             code.b.position_at_end(done)
 
-    def _emit_tile(self, count: int, width: int, top: Any, first: Any) -> None:
-        code = self.code
+    def _emit_tile(self, count: int, top: Any, first: Any, left: list[list[Any]]) -> None:
+        code, width = self.code, len(left[0])
         places = [row(code, self.rows, code.b.add(top, code.number(r))) for r in range(count)]
         column = code.b.mul(first, code.number(self.step))
-        begins = [code.b.mul(code.b.add(first, code.number(c)), code.number(self.module.lanes)) for c in range(width)]
-        left = [[code.b.sub(limit, begin) for begin in begins] for limit in self.limits]
         accumulators = []
         for g, init in enumerate(self.inits):
             for t, b in places:
