@@ -24,7 +24,8 @@ def measure_first_call(name: str, hidden: int, cache: Path) -> dict[str, float]:
     Returns:
         In seconds: `import`, until torch and the layer are there; `first` and `second`, the first two updates.
     """
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    # Python may keep its bytecode, as that of an installed package is kept: not to compile sources in every process.
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONDONTWRITEBYTECODE": ""}
     command = [sys.executable, "-m", "bench.first_call", name, str(hidden)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment)
     found: dict[str, float] = json.loads(done.stdout)

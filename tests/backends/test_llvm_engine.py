@@ -1,18 +1,20 @@
 """Check that text becomes code that runs, once, whoever asks and however often."""
 
 import ctypes
+import gc
 import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from elman.backends import llvm_cache, llvm_engine
-from elman.backends.llvm_engine import compile_object, load
+from elman.backends.llvm_engine import Source, compile_object, load, load_all
 from elman.backends.llvm_target import Target, host
 from elman.errors import BackendError
 
@@ -200,6 +202,46 @@ assert "llvmlite" not in sys.modules
 llvm_target.host()
 assert "llvmlite" in sys.modules
 """)
+
+
+def test_a_layer_whose_code_is_on_the_disk_runs_without_the_emitters() -> None:
+    script = """
+import sys
+import torch, elman
+layer = elman.nn.Recurrent(elman.cells.mgu, 3, 5)
+layer(torch.ones(7, 2, 3))[0].sum().backward()
+layer.stream().step(torch.ones(1, 3))
+found = {name for name in sys.modules if name.startswith("elman.backends.llvm_")}
+emitters = {f"elman.backends.llvm_{name}" for name in ("driver", "packing", "tiles", "steps", "code", "math", "passes")}
+"""
+    python(script + "assert found >= emitters, emitters - found")
+    python(script + "assert not found & emitters, found & emitters")
+
+
+def test_no_garbage_is_collected_while_a_text_is_written_and_only_then() -> None:
+    found = []
+    load("a", lambda: found.append(gc.isenabled()) or constant(3), host())  # type: ignore[func-returns-value]
+    with pytest.raises(ZeroDivisionError):
+        load("b", lambda: str(1 // 0), host())
+    assert found == [False]
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        load("b", lambda: constant(5), host())
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_what_is_wanted_together_is_given_in_that_order_and_one_failure_spoils_no_other() -> None:
+    wanted = {name: Source(partial(constant, number)) for name, number in (("a", 3), ("b", 5), ("c", 7))}
+    load("b", lambda: constant(5), host())
+    assert [call(library) for library in load_all(wanted, host())] == [3, 5, 7]
+    with pytest.raises(BackendError, match="expected"):
+        load_all({"d": Source(lambda: "define"), "e": Source(partial(constant, 11))}, host())
+    gc.collect()  # LLVM's objects are given back in an order that LLVM can bear
+    assert call(load("d", lambda: constant(13), host())) == 13
+    assert call(load("e", lambda: constant(11), host())) == 11
 
 
 def python(script: str) -> None:

@@ -251,7 +251,7 @@ def test_who_cannot_ask_how_many_threads_there_are_is_alone(teams, monkeypatch):
 
 SCRIPT = """
 import os, signal, sys, torch
-from elman.backends import llvm_kernel, llvm_teams, llvm_threads
+from elman.backends import llvm_kernel, llvm_threads
 from elman.nn import LSTM
 llvm_kernel.LEAST_SHARE = llvm_kernel.LEAST_WORK = 1
 layer, x = LSTM(7, 67), torch.randn(50, 1, 7)
