@@ -193,6 +193,20 @@ thread.join()
 """)
 
 
+def test_a_thread_that_outlives_the_main_one_can_compile(tmp_path: Path) -> None:
+    python(f"""
+import threading
+from elman.backends.llvm_engine import load
+from elman.backends.llvm_target import host
+def compile_late():
+    threading.main_thread().join()
+    load("late", lambda: {constant(3)!r}, host())
+    open({str(tmp_path / "done")!r}, "w").close()
+threading.Thread(target=compile_late).start()
+""")
+    assert (tmp_path / "done").exists()
+
+
 def test_llvmlite_is_loaded_when_a_kernel_is_first_wanted() -> None:
     python("""
 import sys

@@ -16,7 +16,7 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -104,17 +104,32 @@ def _find_or_compile(missing: Mapping[str, Source], target: Target) -> dict[str,
     names = {key: llvm_cache.digest([key, *versions]) for key in missing}
     found = {key: code for key, name in names.items() if (code := llvm_cache.fetch(name)) is not None}
     if len(found) < len(missing):
-        # LLVM runs without Python's lock, so that the next text is written while it compiles the last.
-        with _no_collection(), ThreadPoolExecutor(1) as compiler:
-            new = {
-                key: compiler.submit(compile_object, source.emit(), target, source.level)
-                for key, source in missing.items()
-                if key not in found
-            }
+        new: dict[str, Future[bytes]] = {}
+        try:
+            with _no_collection():
+                for key in [key for key in missing if key not in found]:
+                    new[key] = _begin_compiling(missing[key].emit(), target, missing[key].level)
+        finally:
+            wait(new.values())
         for key, future in new.items():
             found[key] = future.result()
             llvm_cache.store(names[key], found[key])
     return found
+
+
+def _begin_compiling(text: str, target: Target, level: int) -> "Future[bytes]":
+    """Compile in a thread: LLVM runs without the interpreter's lock, so that the next text is written meanwhile."""
+    future: Future[bytes] = Future()
+
+    def compile_text() -> None:
+        try:
+            future.set_result(compile_object(text, target, level))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            future.set_exception(error)
+
+    # No executor: those take no more work once the main thread has ended, which other threads may outlive.
+    threading.Thread(target=compile_text).start()
+    return future
 
 
 @contextmanager
