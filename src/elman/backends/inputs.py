@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from elman.autodiff.program import Program
+from elman.errors import ShapeError
 from elman.expr.graph import ROW
 
 
@@ -68,11 +69,24 @@ def sizes_of(program: Program, inputs: Inputs) -> dict[str, int]:
 def find_sizes(
     program: Program, x: Sequence[int], states: Sequence[Sequence[int]], parameters: Sequence[Sequence[int]]
 ) -> dict[str, int]:
-    """Find the number of every symbolic size in shapes: of x, of the initial states, of the stacked parameters."""
+    """Find the number of every symbolic size in shapes: of x, of the initial states, of the stacked parameters.
+
+    Raises:
+        ShapeError: they contradict each other.
+    """
     graph = program.graph
     sizes = {ROW: 1, graph.nodes[graph.input].shape[0]: x[-1]}
     for name, state in zip(graph.states, states, strict=True):
         sizes[graph.nodes[graph.leaves["state", name]].shape[0]] = state[-1]
-    for parameter, (rows, *columns) in zip(program.parameters, parameters, strict=True):
-        sizes.update(zip(parameter.shape, (rows // len(parameter.members), *columns), strict=True))
+    for parameter, shape in zip(program.parameters, parameters, strict=True):
+        count = len(parameter.members)
+        rows, *columns = shape or (0,)
+        sizes = {**dict(zip(parameter.shape, (rows // count, *columns), strict=False)), **sizes}
+        first, *others = (sizes.get(axis, 0) for axis in parameter.shape)
+        if tuple(shape) != (count * first, *others):
+            raise ShapeError(
+                f"{program.cell.name}: parameter {parameter.name} has shape {tuple(shape)}.\n"
+                "  It does not fit the input, the states and the other parameters.\n"
+                f"  Give a tensor of shape {(count * first, *others)}."
+            )
     return sizes

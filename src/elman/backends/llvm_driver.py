@@ -1,6 +1,6 @@
 """Emit a whole kernel: what is done once, and the walk over time that runs the passes.
 
-A kernel has four functions for callers:
+A kernel has five functions for callers:
 
 ``pack(frames)``
     packs weights;
@@ -10,6 +10,8 @@ A kernel has four functions for callers:
     runs all time steps of a call;
 ``whole(frames)``
     does all three on the calling thread;
+``step(frames, x, output)``
+    does the second and the third, for one time step whose input and output lie at these addresses;
 ``team(frames)``
     runs all time steps of a call where columns are divided, not rows, see `llvm_teams`.
 
@@ -46,6 +48,8 @@ def emit_kernel(plan: Plan, target: Target, dtype: str) -> str:
     driver.emit_part()
     driver.emit_whole()
     emit_team(module, driver.part, plan.axes)
+    if not plan.is_mirror:
+        driver.emit_single()
     return str(module.ir)
 
 
@@ -277,6 +281,19 @@ class _Driver:
         (frames,) = function.args
         b.store(ir.Constant(I64, 0), frames)
         b.call(self.pack, [frames])
+        self._emit_rest(b, frames)
+
+    def emit_single(self) -> None:
+        function = function_of_frames(self.module, "step", 2)
+        b = ir.IRBuilder(function.append_basic_block("entry"))
+        frames, *addresses = function.args
+        for name, address in zip((f"given{self.plan.program.graph.input}", "output"), addresses, strict=True):
+            slot = ir.Constant(I64, HEADER + self.module.slots[f"{name}.p"])
+            b.store(address, b.gep(frames, [slot], source_etype=I64))
+        self._emit_rest(b, frames)
+
+    def _emit_rest(self, b: ir.IRBuilder, frames: Any) -> None:
+        """Do what comes after packing."""
         b.call(self.prepare, [b.gep(frames, [ir.Constant(I64, HEADER)], source_etype=I64)])
         b.store(ir.Constant(I64, 0), frames)
         b.call(self.worker, [frames])

@@ -113,19 +113,19 @@ class Frames:
         for begin, _ in self.layout.places:
             self.layout.moving.pack_into(self.arena.flat.data, begin, *values)
 
-    def prepare(self) -> None:
-        """Pack weights, and compute what follows parameters alone."""
-        arena, threads = self.arena, self.layout.parts if self.layout.packed_bytes > SMALL else 1
-        arena.flat[0] = 0
-        llvm_threads.run(self.kernel.pack, arena.address, threads)
-        self.kernel.prepare(arena.address + 8 * HEADER)
+    def pack(self) -> None:
+        """Pack weights."""
+        threads = self.layout.parts if self.layout.packed_bytes > SMALL else 1
+        self.arena.flat[0] = 0
+        llvm_threads.run(self.kernel.pack, self.arena.address, threads)
 
     def start(self) -> None:
         """Prepare, and run all parts."""
         if self.layout.parts == 1:
             llvm_threads.run(self.kernel.whole, self.arena.address, 1)
         else:
-            self.prepare()
+            self.pack()
+            self.kernel.prepare(self.arena.address + 8 * HEADER)
             self.run()
 
     def run(self) -> None:

@@ -118,6 +118,15 @@ def shared_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str
     return {f"packing {dtype}": Source(partial(_emit_packing, made_for, dtype), 0), **tiles}
 
 
+def find_unpacked(kernel: Kernel, dtype: torch.dtype) -> dict[str, int]:
+    """Find the tiles that read weights where the caller keeps them, by slot."""
+    name, made_for = DTYPES[dtype], target()
+    counts = sorted({len(g.chains) for g in kernel.plan.groups})
+    wanted = {f"unpacked {name} {n}": Source(partial(_emit_unpacked, made_for, name, n)) for n in counts}
+    found = load_all(wanted, made_for)
+    return {f"tiles{n}": library.address("tiles") for n, library in zip(counts, found, strict=True)}
+
+
 # Code that was compiled before needs no emitter, and emitters take longer to import than such code to load.
 
 
@@ -137,6 +146,12 @@ def _emit_tiles(made_for: Target, dtype: str, chains: int) -> str:
     from elman.backends.llvm_tiles import emit_tiles
 
     return emit_tiles(made_for, dtype, chains)
+
+
+def _emit_unpacked(made_for: Target, dtype: str, chains: int) -> str:
+    from elman.backends.llvm_unpacked import emit_unpacked
+
+    return emit_unpacked(made_for, dtype, chains)
 
 
 class Layout:

@@ -13,6 +13,8 @@ from elman.backends.llvm_code import I32, I64, POINTER, Code, Module
 from elman.backends.llvm_plan import Group, Plan, Term
 from elman.backends.llvm_target import Target
 
+PIECE = 16  # bytes of a row that are moved at once: shuffles within so many cost least
+
 
 def emit_packing(target: Target, dtype: str) -> str:
     """Emit ``pack_rows`` and ``pack_columns``, which are the same for all cells."""
@@ -64,9 +66,9 @@ def _emit_pack_rows(module: Module) -> ir.Function:
         panel = code.address(target, code.b.mul(vector, code.b.mul(stop, jump)))
         with code.loop(code.number(0), whole, lanes) as k:
             begin = code.address(corner, code.b.mul(k, code.number(size)))
-            rows = [code.load(code.address(begin, code.b.mul(line, code.number(i)))) for i in range(lanes)]
+            lines = [code.b.mul(line, code.number(i)) for i in range(lanes)]
             out = code.address(panel, code.b.mul(k, jump))
-            for i, values in enumerate(_transpose(code, rows)):
+            for i, values in enumerate(read_columns(code, begin, lines, lanes)):
                 code.store(values, code.address(out, code.b.mul(jump, code.number(i))))
         for first, last, is_real in ((code.number(0), left, True), (left, code.number(lanes), False)):
             with code.loop(first, last) as lane:
@@ -81,22 +83,53 @@ def _emit_pack_rows(module: Module) -> ir.Function:
     return code.finish()
 
 
+def read_columns(code: Code, at: Any, lines: list[Any], count: int) -> list[Any]:
+    """Read `count` columns of as many rows as a vector has lanes; rows begin at `lines` bytes from an address.
+
+    Pieces of rows are joined to vectors, in whose pieces squares are transposed.
+    """
+    size, found = code.module.size, []
+    side, pieces = PIECE // size, count * size // PIECE
+    at_once = 2 if len(lines) == 4 * side and pieces % 2 == 0 else 1
+    for piece in range(0, pieces, at_once):
+        corner = code.address(at, code.number(piece * PIECE))
+        rows = [[code.address(corner, line) for line in lines[i::side]] for i in range(side)]
+        for squares in zip(*(_join(code, places, at_once) for places in rows), strict=True):
+            found += _transpose(code, list(squares))
+    return found
+
+
+def _join(code: Code, places: list[Any], at_once: int) -> list[Any]:
+    """Load a piece of each of some rows, side by side; or two, which are then parted: half as many loads for four."""
+    size, side = code.module.size, at_once * PIECE // code.module.size
+    parts = [code.b.load(at, typ=ir.VectorType(code.module.element, side), align=size) for at in places]
+    while side < code.module.lanes:
+        side *= 2
+        order = ir.Constant(ir.VectorType(I32, side), list(range(side)))
+        parts = [code.b.shuffle_vector(a, b, order) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    if at_once == 1:
+        return parts
+    side = PIECE // size
+    orders = [[lane for lane in range(2 * code.module.lanes) if lane // side % 2 == odd] for odd in range(2)]
+    return [code.b.shuffle_vector(*parts, ir.Constant(ir.VectorType(I32, code.module.lanes), o)) for o in orders]
+
+
 def _transpose(code: Code, rows: list[Any]) -> list[Any]:
-    """Transpose a square of vectors: swap its off-diagonal quarters, then those of its quarters, and so on."""
-    lanes = len(rows)
-    kind = ir.VectorType(I32, lanes)
-    half = lanes // 2
-    while half:
-        new: list[Any] = [None] * lanes
-        for i in range(lanes):
-            if i & half:
-                continue
-            a, b = rows[i], rows[i + half]
-            low = [j if not j & half else lanes + j - half for j in range(lanes)]
-            high = [j + half if not j & half else lanes + j for j in range(lanes)]
-            new[i] = code.b.shuffle_vector(a, b, ir.Constant(kind, low))
-            new[i + half] = code.b.shuffle_vector(a, b, ir.Constant(kind, high))
-        rows, half = new, half // 2
+    """Transpose the squares that stand side by side in a piece of as many vectors.
+
+    The first half of the vectors is shuffled into the second, like cards, as often as it takes.
+    """
+    lanes, side = code.module.lanes, len(rows)
+    kind, half = ir.VectorType(I32, lanes), side // 2
+    low, high = (
+        ir.Constant(
+            kind, [lane + i + of for lane in range(0, lanes, side) for i in range(k, k + half) for of in (0, lanes)]
+        )
+        for k in (0, half)
+    )
+    for _ in range(half.bit_length()):
+        pairs = list(zip(rows[:half], rows[half:], strict=True))
+        rows = [code.b.shuffle_vector(a, b, order) for a, b in pairs for order in (low, high)]
     return rows
 
 

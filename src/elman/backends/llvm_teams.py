@@ -109,9 +109,9 @@ def emit_drawing(module: Module, name: str, part: ir.Function) -> ir.Function:
     return function
 
 
-def function_of_frames(module: Module, name: str) -> ir.Function:
-    """Begin a function that callers find by its name."""
-    function = ir.Function(module.ir, ir.FunctionType(VOID, [POINTER]), name)
+def function_of_frames(module: Module, name: str, numbers: int = 0) -> ir.Function:
+    """Begin a function of frames and further numbers that callers find by its name."""
+    function = ir.Function(module.ir, ir.FunctionType(VOID, [POINTER, *[I64] * numbers]), name)
     for attribute in FUNCTION_ATTRIBUTES:
         function.attributes.add(attribute)
     return function

@@ -17,9 +17,11 @@ entries         values
 0, 1, 2         the three slots of the place of the multiplied vectors
 3               the slot of the address of the packed weights
 4, 5            the slot of the number of columns of a matrix; how many are stacked
-6 + 7 g, …      the three slots of the place that chain g starts from
-9 + 7 g, …      the three slots of the place of its result
-12 + 7 g        the slot of the number of columns that may be written
+6               the slot of the number of columns of a result
+7 + 9 g, …      the three slots of the place that chain g starts from
+10 + 9 g, …     the three slots of the place of its result
+13 + 9 g        the slot of the number of columns that may be written
+14 + 9 g, …     the slots of the address of its matrix, and of the bytes of a row of it
 ==============  =====================================================================
 
 Slots are named by their bytes from the beginning of the frame; entry 5 is a number.
@@ -35,7 +37,8 @@ from elman.backends.llvm_plan import MOST_CHAINS, Place
 from elman.backends.llvm_target import Target
 
 ANY = 1 << 30
-SHAPES: dict[int, dict[int, tuple[tuple[int, tuple[int, ...], int], ...]]] = {
+Shapes = dict[int, tuple[tuple[int, tuple[int, ...], int], ...]]
+SHAPES: dict[int, Shapes] = {
     32: {
         1: ((8, (1, 2), 2), (4, (1, 2, 4, 6), ANY), (2, (1, 2), 2), (1, (1, 4, 8), ANY)),
         2: ((4, (1, 2), 2), (2, (1, 2, 4, 6), ANY), (1, (1, 4, 8), ANY)),
@@ -73,11 +76,12 @@ def tile_table(slots: dict[str, int], group: Any, number: int, axis: str) -> lis
     """Write the table of one term of a group of chains; a chain's later terms go on from its result."""
     term = group.chains[0][1][number]
     names = [*place_slots(term.vector.name), f"w{group.number}.{number}", f"n.{term.axis}"]
-    table = [8 * slots[name] for name in names] + [len(term.matrices)]
-    for init, _, result in group.chains:
+    table = [*(8 * slots[name] for name in names), len(term.matrices), 8 * slots[f"n.{axis}"]]
+    for init, terms, result in group.chains:
         begin = result if number else init
         names = [*place_slots("zero" if begin is None else begin.name), *place_slots(result.name)]
         names.append("all" if result.padded else f"n.{axis}")
+        names += [f"m{terms[number].matrices[0]}.{part}" for part in "pl"]
         table += [8 * slots[name] for name in names]
     return table
 
@@ -92,28 +96,33 @@ def emit_tiles(target: Target, dtype: str, chains: int) -> str:
     if not 1 <= chains <= MOST_CHAINS:
         raise AssertionError(f"no tile has {chains} chains")
     module = Module(target, dtype, {})
-    _Tiles(module, chains).emit()
+    Tiles(module, chains, SHAPES[target.registers][chains]).emit()
     return str(module.ir)
 
 
-class _Tiles:
-    def __init__(self, module: Module, chains: int) -> None:
-        self.module, self.chains = module, chains
+class Tiles:
+    """Emit ``tiles`` for a number of chains, in shapes as in `SHAPES`."""
+
+    def __init__(self, module: Module, chains: int, shapes: Any) -> None:
+        self.module, self.chains, self.shapes = module, chains, shapes
         self.code = module.function("tiles", 5, internal=False)
         self.step = module.lanes * module.size
 
     def emit(self) -> ir.Function:
+        """Write the function."""
         code = self.code
         table, rows, self.count, first, self.stop = code.args
         self.table, self.rows = (code.entry.inttoptr(p, POINTER) for p in (table, rows))
         self.vector = self._place(0)
         self.weights = code.entry.inttoptr(self._slot(3), POINTER)
         self.steps = code.entry.mul(self._slot(4), self._entry(5))
-        self.inits = [self._place(6 + 7 * g) for g in range(self.chains)]
-        self.results = [self._place(9 + 7 * g) for g in range(self.chains)]
-        self.limits = [self._slot(12 + 7 * g) for g in range(self.chains)]
+        self.columns = self._slot(6)
+        self.inits = [self._place(7 + 9 * g) for g in range(self.chains)]
+        self.results = [self._place(10 + 9 * g) for g in range(self.chains)]
+        self.limits = [self._slot(13 + 9 * g) for g in range(self.chains)]
+        self.matrices = [self._matrix(14 + 9 * g) for g in range(self.chains)]
         self.at = code.variable(first)
-        for width, sizes, most in SHAPES[self.module.target.registers][self.chains]:
+        for width, sizes, most in self.shapes:
             self._emit_width(width, sizes, most)
         return code.finish()
 
@@ -131,6 +140,10 @@ class _Tiles:
         """Read a place: its address, and bytes from time step to time step and from row to row."""
         address = self.code.entry.inttoptr(self._slot(number), POINTER)
         return address, self._slot(number + 1), self._slot(number + 2)
+
+    def _matrix(self, number: int) -> tuple[Any, Any]:
+        """Read where a matrix lies: its address, and bytes from row to row."""
+        return self.code.entry.inttoptr(self._slot(number), POINTER), self._slot(number + 1)
 
     def _row(self, place: tuple[Any, Any, Any], t: Any, b: Any) -> Any:
         code = self.code
@@ -187,7 +200,7 @@ class _Tiles:
                     code.load_part(code.address(start, code.number(c * self.step)), left[g][c]) for c in range(width)
                 ]
         vectors = [self._row(self.vector, t, b) for t, b in places]
-        accumulators = self._emit_products(width, vectors, first, top, accumulators)
+        accumulators = self.emit_products(width, vectors, first, top, accumulators)
         for g, result in enumerate(self.results):
             for r, (t, b) in enumerate(places):
                 start = code.address(self._row(result, t, b), column)
@@ -195,7 +208,7 @@ class _Tiles:
                     at = code.address(start, code.number(c * self.step))
                     code.store_part(accumulators[(g * count + r) * width + c], at, left[g][c])
 
-    def _emit_products(self, width: int, vectors: list[Any], first: Any, top: Any, start: list[Any]) -> list[Any]:
+    def emit_products(self, width: int, vectors: list[Any], first: Any, top: Any, start: list[Any]) -> list[Any]:
         """Add products to the accumulators: [chain][row][column].
 
         Each tile of a block of columns fetches its share of the next block's weights, which may come from far.

@@ -1,6 +1,7 @@
 """Run a recurrent layer one time step at a time, as its input arrives."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from elman.nn.sequences import check_sides
 
 States = Tensor | tuple[Tensor, ...]
 
-_ADDRESS, _STRIDE = Tensor.data_ptr, Tensor.stride
+_ADDRESS, _SHAPE, _IS_CONTIGUOUS = Tensor.data_ptr, attrgetter("shape"), Tensor.is_contiguous
 
 
 class Stream:
@@ -58,8 +59,7 @@ class Stream:
     def reset(self) -> None:
         """Set every state to zero."""
         like = self._layer.layers()[0][0].parameters[0]
-        self._states = [torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in self._shapes]
-        self._is_stale = True
+        self._hold([torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in self._shapes])
 
     @property
     def state(self) -> States:
@@ -73,8 +73,11 @@ class Stream:
         shapes = [tuple(s.shape) for s in given]
         if shapes != self._shapes:
             raise ShapeError(f"stream: the state has shapes {shapes}.\n  It is set whole.\n  Give {self._shapes}.")
-        self._states = [s.detach().clone() for s in given]
-        self._is_stale = True
+        self._hold([s.detach().clone() for s in given])
+
+    def _hold(self, states: list[Tensor]) -> None:
+        self._states, self._is_stale = states, True
+        self._dtype, self._device = states[0].dtype, states[0].device
 
     def step(self, x: Tensor, **sides: Tensor) -> Tensor:
         """Read one time step.
@@ -94,10 +97,9 @@ class Stream:
                 f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n"
                 f"  Give {self._expected}."
             )
-        own = self._states[0]
-        if x.dtype != own.dtype or x.device != own.device:
+        if x.dtype != self._dtype or x.device != self._device:
             raise ShapeError(
-                f"stream.step: x is {x.dtype} on {x.device}, the state {own.dtype} on {own.device}.\n"
+                f"stream.step: x is {x.dtype} on {x.device}, the state {self._dtype} on {self._device}.\n"
                 "  They must agree.\n"
                 "  Convert x; after converting the layer, start a new stream."
             )
@@ -110,13 +112,14 @@ class Stream:
         return output
 
     def _find_key(self) -> list[Any] | None:
-        """Say what was prepared for: the backend, and where the parameters lie; None if they are computed anew."""
+        """Say what was prepared for: the backend, and how the parameters lie; None if they are computed anew."""
         own = self._layer._parameters
         try:
             present = [own[name] for name in self._names]
         except KeyError:
             return None
-        return [wanted(self._layer.backend), *map(_ADDRESS, present), *map(_STRIDE, present)]
+        lie = *map(_ADDRESS, present), *map(_SHAPE, present), *map(_IS_CONTIGUOUS, present)
+        return [wanted(self._layer.backend), *lie]
 
     @torch.no_grad()
     def _prepare(self, x: Tensor) -> None:
