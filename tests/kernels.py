@@ -83,6 +83,17 @@ def evaluate(layer: Recurrent, given: Given, backend: str = "llvm") -> dict[str,
     return dict(zip(["output", *(f"final {s}" for s in layer.cell.states)], values, strict=True))
 
 
+def step_through(layer: Recurrent, given: Given) -> dict[str, Tensor]:
+    """Give what `evaluate` gives, read step by step."""
+    stream = layer.stream(given.x.shape[1])
+    stream.state = given.states[0] if len(given.states) == 1 else tuple(given.states)
+    outputs = [stream.step(x, **{n: s[t] for n, s in given.sides.items()}) for t, x in enumerate(given.x)]
+    final = [stream.state] if len(given.states) == 1 else stream.state
+    return dict(
+        zip(["output", *(f"final {s}" for s in layer.cell.states)], [torch.stack(outputs), *final], strict=True)
+    )
+
+
 def compute(layer: Recurrent, given: Given, backend: str = "llvm", *, input_gradient: bool = True) -> dict[str, Tensor]:
     """Give the output, the final states and every gradient by name, for random upstream gradients of all of them."""
     torch.manual_seed(given.seed)

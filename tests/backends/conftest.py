@@ -26,8 +26,11 @@ def tiles() -> dict[Any, Any]:
     """Compile what all kernels share, as it always is."""
     host = llvm_target.host()
     for dtype in DTYPES:
-        llvm_engine.load_all(llvm_kernel.shared_code(dtype, host, range(1, MOST_CHAINS + 1)), host)
-    return {key: value for key, value in llvm_engine._libraries.items() if key[0].startswith(("tiles", "packing"))}
+        chains = range(1, MOST_CHAINS + 1)
+        llvm_engine.load_all(llvm_kernel.shared_code(dtype, host, chains), host)
+        llvm_engine.load_all(llvm_kernel.unpacked_code(dtype, host, chains), host)
+    shared = ("tiles", "unpacked", "packing")
+    return {key: value for key, value in llvm_engine._libraries.items() if key[0].startswith(shared)}
 
 
 @pytest.fixture

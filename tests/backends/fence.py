@@ -14,7 +14,7 @@ import torch
 
 from elman import cells
 from elman.backends import llvm_frames, llvm_memory
-from kernels import Given, build, compute, draw, evaluate
+from kernels import Given, build, compute, draw, evaluate, step_through
 from unusual_cells import UNUSUAL
 
 TYPES = {torch.float32: np.float32, torch.float64: np.float64}
@@ -59,6 +59,16 @@ def main(behind):
     def move(tensor):
         return fenced(tensor.shape, tensor.dtype, behind).copy_(tensor.detach())
 
+    def run_steps(chosen, dtype, entry, hidden, batch):
+        sys.stdout.write(f"steps of {chosen.name} {dtype} {entry} {hidden} {batch}\n")
+        sys.stdout.flush()
+        layer = build(chosen, entry, hidden, dtype=dtype)
+        for parameter in layer.parameters():
+            parameter.data = move(parameter.data)
+        given = draw(layer, 2, batch)
+        sides = {name: side.clone() for name, side in given.sides.items()}
+        step_through(layer, Given(torch.stack([*map(move, given.x)]), given.states, None, sides))
+
     def run(chosen, dtype, entry, hidden, steps, batch):
         sys.stdout.write(f"{chosen.name} {dtype} {entry} {hidden} {steps} {batch}\n")
         sys.stdout.flush()
@@ -82,6 +92,10 @@ def main(behind):
         run(chosen, torch.float64, 16, 16, 2, 5)
     for chosen in UNUSUAL.values() if behind else ():
         run(chosen, torch.float64, 7, 11, 3, 2)
+    for chosen in (cells.lem, cells.lstm_peephole, cells.gru, cells.jordan):
+        for entry, hidden, batch in ((23, 37, 1), (7, 3, 4), (1, 16, 3), (16, 1, 12)):
+            run_steps(chosen, torch.float32, entry, hidden, batch)
+            run_steps(chosen, torch.float64, entry, hidden, batch)
     sys.stdout.write("done\n")
 
 

@@ -9,7 +9,7 @@ import torch
 from elman import cells
 from elman.backends import llvm_engine, llvm_frames, llvm_kernel, llvm_tiles
 from elman.backends.llvm_plan import MOST_CHAINS
-from kernels import Given, build, compute, draw, evaluate, only
+from kernels import Given, build, compute, draw, evaluate, only, step_through
 from tolerances import assert_identical
 
 ZOO = [cells.find(name) for name in cells.names()]
@@ -66,12 +66,7 @@ def test_training_evaluation_streams_and_whole_sequences(chosen):
     expected = evaluate(layer, given)
     trained = compute(layer, given)
     assert_all_identical("with gradients", {name: trained[name] for name in expected}, expected)
-    stream = layer.stream(batch_size=3)
-    stream.state = given.states[0] if len(given.states) == 1 else tuple(given.states)
-    stepped = [stream.step(x, **{n: s[t] for n, s in given.sides.items()}) for t, x in enumerate(given.x)]
-    final = [stream.state] if len(given.states) == 1 else stream.state
-    streamed = dict(zip(expected, [torch.stack(stepped), *final], strict=True))
-    assert_all_identical("streamed", streamed, expected)
+    assert_all_identical("streamed", step_through(layer, given), expected)
 
 
 @every_cell

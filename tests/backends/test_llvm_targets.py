@@ -7,7 +7,7 @@ from elman import cells
 from elman.backends import llvm_kernel, llvm_target
 from elman.errors import BackendError
 from elman.testing import random_cell
-from kernels import assert_equals_reference, build, compute, draw, evaluate, only
+from kernels import assert_equals_reference, build, compute, draw, evaluate, only, step_through
 from tolerances import assert_identical
 
 SOME = [cells.gru_reset_before, cells.lstm_layer_norm, cells.cfc, cells.jordan]
@@ -45,17 +45,23 @@ def test_whole_tiles_equal_the_reference(dtype, narrower):
 
 
 @every_type
-def test_an_example_alone_or_in_a_batch_and_streamed(dtype, narrower):
+def test_an_example_alone_or_in_a_batch(dtype, narrower):
     layer = build(cells.gru, 7, 37, dtype=dtype)
     given = draw(layer, 4, 19)
     expected, trained = evaluate(layer, given), compute(layer, given)
     for name, value in expected.items():
         assert_identical(name, trained[name], value)
         assert_identical(name, evaluate(layer, only(given, [11]))[name], value[:, [11]])
-    stream = layer.stream(batch_size=19)
-    stream.state = given.states[0]
-    for t, x in enumerate(given.x):
-        assert_identical(f"step {t}", stream.step(x), expected["output"][t])
+
+
+@every_type
+@pytest.mark.parametrize("chosen", [cells.gru, cells.lstm_peephole, cells.lem], ids=lambda c: c.name)
+def test_a_stream_is_the_whole_run_bit_for_bit(chosen, dtype, narrower):
+    for entry, hidden, batch in ((23, 37, 1), (7, 3, 4), (16, 16, 3), (1, 5, 19)):
+        layer = build(chosen, entry, hidden, dtype=dtype)
+        given = draw(layer, 3, batch)
+        for name, value in step_through(layer, given).items():
+            assert_identical(name, value, evaluate(layer, given)[name])
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -131,6 +131,40 @@ def test_a_stream_follows_what_gives_a_layer_other_parameters(replace):
     assert_goes_on(layer, stream, x[0], state)
 
 
+@pytest.mark.parametrize(
+    "cut", [lambda p: p[: H // 2], lambda p: p.view(-1), lambda p: p.view(1, -1), lambda p: p[:1, :1]], ids=range(4)
+)
+def test_a_parameter_of_another_shape_at_the_same_place_is_refused(cut):
+    layer = RNN(I, H)
+    stream, x = layer.stream(1), torch.randn(2, 1, I)
+    stream.step(x[0])
+    state, whole = stream.state.clone(), layer.weight_hh_l0.data
+    layer.weight_hh_l0.data = cut(whole)
+    for _ in range(2):
+        with pytest.raises(ShapeError, match=r"weight_hh has shape .*\n.*\n.*\(11, 11\)"):
+            stream.step(x[1])
+    with pytest.raises(ShapeError, match="weight_hh"):
+        layer(x)
+    layer.weight_hh_l0.data = whole
+    fresh = layer.stream(1)
+    fresh.state = state
+    assert_identical("mended", stream.step(x[1]), fresh.step(x[1]))
+
+
+@pytest.mark.parametrize("batch", [1, llvm_stream.MANY_ROWS])
+@pytest.mark.parametrize("name", ["weight_ih_l0", "weight_hh_l1", "bias_ih_l0", "bias_hh_l1"])
+def test_every_parameter_is_read_anew_in_every_step(name, batch):
+    layer = LSTM(I, H, 2)
+    stream, x = layer.stream(batch), torch.randn(3, batch, I)
+    stream.step(x[0])
+    for k in (1, 2):
+        state = tuple(s.clone() for s in stream.state)
+        getattr(layer, name).data.mul_(0.5)
+        fresh = copy.deepcopy(layer).stream(batch)
+        fresh.state = state
+        assert_identical(f"step {k}", stream.step(x[k]), fresh.step(x[k]))
+
+
 def test_parameters_of_any_strides_and_computed_ones_are_followed():
     layer = RNN(I, I)
     layer.weight_hh_l0 = torch.nn.Parameter(torch.randn(I, 2 * I)[:, ::2])

@@ -120,11 +120,14 @@ def shared_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str
 
 def find_unpacked(kernel: Kernel, dtype: torch.dtype) -> dict[str, int]:
     """Find the tiles that read weights where the caller keeps them, by slot."""
-    name, made_for = DTYPES[dtype], target()
-    counts = sorted({len(g.chains) for g in kernel.plan.groups})
-    wanted = {f"unpacked {name} {n}": Source(partial(_emit_unpacked, made_for, name, n)) for n in counts}
-    found = load_all(wanted, made_for)
-    return {f"tiles{n}": library.address("tiles") for n, library in zip(counts, found, strict=True)}
+    made_for, counts = target(), sorted({len(g.chains) for g in kernel.plan.groups})
+    found = load_all(unpacked_code(DTYPES[dtype], made_for, counts), made_for)
+    return {f"tiles{count}": of.address("tiles") for count, of in zip(counts, found, strict=True)}
+
+
+def unpacked_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str, Source]:
+    """Give keys and sources of the tiles that read weights where the caller keeps them."""
+    return {f"unpacked {dtype} {count}": Source(partial(_emit_unpacked, made_for, dtype, count)) for count in chains}
 
 
 # Code that was compiled before needs no emitter, and emitters take longer to import than such code to load.

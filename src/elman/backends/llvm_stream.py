@@ -56,8 +56,8 @@ class Steps:
         self.begins, self.ends = (
             [HEADER + slots[f"{name}{k}.p"] for k in range(len(states))] for name in ("begin", "end")
         )
-        *self.lower, self.last = [frames.arena.address for frames in self.frames]
-        self.inner = [tensor.data_ptr() for tensor in self.between[1:-1]]
+        *lower, self.last = [frames.arena.address for frames in self.frames]
+        self.lower = [(address, after.data_ptr()) for address, after in zip(lower, self.between[1:], strict=False)]
         is_short = sum(p.nbytes for parameters in layers for p in parameters) < LONG_STEP
         # A call that keeps the interpreter's lock costs less.
         kind = ctypes.PYFUNCTYPE if is_short else ctypes.CFUNCTYPE
@@ -88,7 +88,7 @@ class Steps:
             for frames in self.frames:
                 frames.pack()
         given = x.data_ptr()
-        for address, result in zip(self.lower, self.inner, strict=True):
+        for address, result in self.lower:
             self.run(address, given, result)
             given = result
         self.run(self.last, given, output.data_ptr())

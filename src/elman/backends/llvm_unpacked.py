@@ -54,7 +54,7 @@ class _Unpacked(Tiles):
     def _emit_span(
         self, count: int, matrices: list[Any], vectors: list[Any], start: list[Any], begin: Any
     ) -> tuple[list[Any], Any]:
-        """Take `count` elements at a time while there are so many; give the accumulators, and what is left to begin at."""
+        """Take `count` elements at a time while there are so many; give the accumulators and the first element left."""
         code = self.code
         head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
         before = code.b.block

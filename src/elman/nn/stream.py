@@ -43,6 +43,7 @@ class Stream:
         self._names = [name for directions in names for name in directions[0]]
         self._expected = (shapes[0][1], layer.input_size)
         self._cell = layer.program.cell
+        self._has_sides = bool(self._cell.sides)
         self._steps: Any = None
         self._key: list[Any] | None = None
         if any(len(directions) > 1 for directions in names):
@@ -103,7 +104,7 @@ class Stream:
                 "  They must agree.\n"
                 "  Convert x; after converting the layer, start a new stream."
             )
-        beside = check_sides(self._cell, sides, x) if sides or self._cell.sides else []
+        beside = check_sides(self._cell, sides, x) if sides or self._has_sides else ()
         if self._steps is None or self._is_stale or self._find_key() != self._key:
             self._prepare(x)
         if self._steps is None:
@@ -113,13 +114,14 @@ class Stream:
 
     def _find_key(self) -> list[Any] | None:
         """Say what was prepared for: the backend, and how the parameters lie; None if they are computed anew."""
-        own = self._layer._parameters
+        layer = self._layer
+        own = layer._parameters
         try:
             present = [own[name] for name in self._names]
         except KeyError:
             return None
         lie = *map(_ADDRESS, present), *map(_SHAPE, present), *map(_IS_CONTIGUOUS, present)
-        return [wanted(self._layer.backend), *lie]
+        return [wanted(layer.backend), *lie]
 
     @torch.no_grad()
     def _prepare(self, x: Tensor) -> None:

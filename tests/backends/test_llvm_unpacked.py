@@ -1,0 +1,64 @@
+"""Steps that read weights where they lie: every cell, every remainder of a tile, and workspaces that nobody wrote."""
+
+import math
+
+import pytest
+import torch
+
+from elman import cells
+from elman.backends import llvm_frames, llvm_kernel, llvm_memory, llvm_stream
+from kernels import build, draw, evaluate, step_through
+from tolerances import assert_close, assert_identical
+
+ZOO = [cells.find(name) for name in cells.names()]
+every_cell = pytest.mark.parametrize("chosen", ZOO, ids=lambda c: c.name)
+every_type = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+SHAPES = [(7, 11, 1), (23, 37, 2), (16, 32, 3), (1, 3, 5), (5, 67, 7)]  # I, H, B
+
+
+def assert_all_identical(found, expected):
+    for name, value in expected.items():
+        assert_identical(name, found[name], value)
+
+
+@every_cell
+@every_type
+def test_a_stream_of_any_cell_is_the_whole_run_bit_for_bit(chosen, dtype, quick_kernels):
+    for entry, hidden, batch in SHAPES:
+        layer = build(chosen, entry, hidden, dtype=dtype)
+        given = draw(layer, 3, batch)
+        assert_all_identical(step_through(layer, given), evaluate(layer, given))
+
+
+@every_cell
+def test_a_stream_of_any_cell_equals_the_reference(chosen, quick_kernels):
+    layer = build(chosen, 23, 19, 2, dtype=torch.float64)
+    given = draw(layer, 3, 1)
+    found = step_through(layer, given)
+    for name, value in evaluate(layer, given, "reference").items():
+        assert_close(name, found[name], value)
+
+
+@every_type
+@pytest.mark.parametrize("hidden", [1, 16, 37, 131])
+@pytest.mark.parametrize("chosen", [cells.lstm, cells.lem, cells.cfc], ids=lambda c: c.name)
+def test_tiles_of_all_widths_and_heights_give_the_same_values(chosen, hidden, dtype):
+    layer = build(chosen, 29, hidden, dtype=dtype)
+    for batch in range(1, llvm_stream.MANY_ROWS + 2):
+        given = draw(layer, 2, batch)
+        assert_all_identical(step_through(layer, given), evaluate(layer, given))
+
+
+@pytest.mark.parametrize("chosen", [cells.lstm_layer_norm, cells.gru_reset_before], ids=lambda c: c.name)
+@pytest.mark.parametrize("batch", [1, 3, llvm_stream.MANY_ROWS])
+def test_memory_that_nobody_wrote_changes_nothing(chosen, batch, monkeypatch):
+    monkeypatch.setattr(llvm_memory, "SMALL", 1 << 60)
+    monkeypatch.setattr(llvm_frames, "SMALL", -1)
+    llvm_kernel.lay_out.cache_clear()
+    layer = build(chosen, 7, 19, 2, dtype=torch.float32)
+    given = draw(layer, 4, batch)
+    expected = evaluate(layer, given)
+    for make in ("empty", "empty_like"):
+        usual = getattr(torch, make)
+        monkeypatch.setattr(torch, make, lambda *a, usual=usual, **how: usual(*a, **how).fill_(math.nan))
+    assert_all_identical(step_through(layer, given), expected)
