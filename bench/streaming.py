@@ -47,21 +47,19 @@ def kernel_microseconds(stream: Any, x: torch.Tensor) -> float | None:
 
     That is what a call of the kernel takes beyond a call that finds nothing to do, its parts being drawn already.
     """
-    kept = stream.step(x)  # the kernel writes into it again and again
-    if stream._steps is None:
+    stream.step(x)
+    steps = stream._steps
+    if steps is None:
         return None
-    return sum(_beyond_a_call(frames) for frames in stream._steps.frames) if kept.numel() else 0.0
+    return sum(map(_beyond_a_call, steps.frames, steps.between, steps.between[1:])) if x.numel() else 0.0
 
 
-def _beyond_a_call(frames: Any) -> float:
-    worker = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(frames.kernel.worker)
-    address, counter = frames.arena.address, frames.arena.flat
-
-    def call(drawn: int) -> None:
-        counter[0] = drawn
-        worker(address)
-
-    working, idle = (min(timeit.repeat(lambda n=n: call(n), number=50, repeat=100)) for n in (0, frames.layout.parts))
+def _beyond_a_call(frames: Any, x: torch.Tensor, output: torch.Tensor) -> float:
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)
+    step, worker = (kind(frames.kernel.library.address(name)) for name in ("step", "worker"))
+    frames.arena.flat[0] = frames.layout.parts
+    call = (frames.arena.address, x.data_ptr(), output.data_ptr())
+    idle, working = (min(timeit.repeat(lambda f=f: f(*call), number=50, repeat=100)) for f in (worker, step))
     return 1e6 * (working - idle) / 50
 
 

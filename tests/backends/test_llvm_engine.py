@@ -226,7 +226,8 @@ layer = elman.nn.Recurrent(elman.cells.mgu, 3, 5)
 layer(torch.ones(7, 2, 3))[0].sum().backward()
 layer.stream().step(torch.ones(1, 3))
 found = {name for name in sys.modules if name.startswith("elman.backends.llvm_")}
-emitters = {f"elman.backends.llvm_{name}" for name in ("driver", "packing", "tiles", "steps", "code", "math", "passes")}
+writers = ("driver", "packing", "tiles", "unpacked", "teams", "code", "math", "passes")
+emitters = {f"elman.backends.llvm_{name}" for name in writers}
 """
     python(script + "assert found >= emitters, emitters - found")
     python(script + "assert not found & emitters, found & emitters")

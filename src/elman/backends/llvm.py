@@ -1,8 +1,8 @@
 """Run a program as compiled code on the CPU, made from its equations at first use.
 
 Plan, emitter and engine are in the files beside this one: `llvm_plan` says what lives where, `llvm_tiles`,
-`llvm_passes`, `llvm_driver` and `llvm_teams` write the code where none was kept, `llvm_engine` compiles it,
-`llvm_kernel` and `llvm_frames` lay out and fill its arguments.
+`llvm_unpacked`, `llvm_passes`, `llvm_driver` and `llvm_teams` write the code where none was kept, `llvm_engine`
+compiles it, `llvm_kernel` and `llvm_frames` lay out and fill its arguments.
 The sums over time and batch that make weight gradients are torch's products, chunk by chunk (`llvm_gradients`).
 """
 

@@ -1,6 +1,6 @@
 """Emit a whole kernel: what is done once, and the walk over time that runs the passes.
 
-A kernel has five functions for callers:
+A kernel has these functions for callers:
 
 ``pack(frames)``
     packs weights;
@@ -11,7 +11,7 @@ A kernel has five functions for callers:
 ``whole(frames)``
     does all three on the calling thread;
 ``step(frames, x, output)``
-    does the second and the third, for one time step whose input and output lie at these addresses;
+    does the second and the third, forward, for one time step whose input and output lie at these addresses;
 ``team(frames)``
     runs all time steps of a call where columns are divided, not rows, see `llvm_teams`.
 
