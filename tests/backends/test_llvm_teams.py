@@ -179,7 +179,8 @@ def test_every_column_is_one_members(teams):
         output = torch.empty(steps, rows, hidden)
         final = [torch.empty(rows, hidden) for _ in states]
         frames.fill_forward(inputs, output, final)
-        frames.prepare()
+        frames.pack()
+        frames.kernel.prepare(frames.arena.address + 8 * llvm_slots.HEADER)
         frames.arena.memory[1].zero_()  # who does not wait reads what nobody wrote
         flat = frames.arena.flat
         flat[0], flat[llvm_slots.ARRIVALS] = 0, 1 << 40
