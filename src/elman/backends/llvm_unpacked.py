@@ -45,7 +45,7 @@ class _Unpacked(Tiles):
         return held
 
     def _find_lines(self, first: Any, count: int) -> list[Any]:
-        """Say where rows of every matrix begin, in bytes. Rows past the last are the last."""
+        """Say where rows of every matrix begin, in bytes: all are as wide. Rows past the last one are the last."""
         code = self.code
         row, last = code.b.mul(first, code.number(self.module.lanes)), code.b.sub(self.columns, code.number(1))
         rows = [code.smaller(code.b.add(row, code.number(i)), last) for i in range(count)]
