@@ -119,7 +119,7 @@ def reorder(
     """Put jumbled words into their likeliest order, by beam search under a model of words."""
     from elman.tasks import generate as recipe
     from elman.tasks.progress import show_bar
-    from elman.tasks.text import read_text
+    from elman.data.text import read_text
 
     if (file is None) == (not words):
         raise ConfigError('reorder takes words or --file, one of the two. Write e.g.: elman reorder MODEL "an I am"')

@@ -35,7 +35,7 @@ from elman.tasks.model_file import check_target
 from elman.tasks.preparation import Part, prepare
 from elman.tasks.progress import Moment, Progress, bits, show_progress
 from elman.tasks.settings import Settings
-from elman.tasks.text import Source, as_sources
+from elman.data.text import Source, as_sources
 from elman.tasks.trained_model import TrainedModel, build_module, load
 from elman.tasks.training import Outcome, Trainer
 from elman.tasks.windows import Streams, first_windows, truncation_windows

@@ -16,7 +16,7 @@ from torch import Tensor
 from elman.errors import ConfigError, DataError
 from elman.tasks.corpus import Corpus, read_corpus
 from elman.tasks.settings import Settings
-from elman.tasks.text import Source
+from elman.data.text import Source
 from elman.tasks.vocabulary import Vocabulary, learn_vocabulary
 
 _VALIDATION_SHARE = 0.1
