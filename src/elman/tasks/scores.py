@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import DataError, ShapeError
+from elman.tasks.targets import Targets
 
 _NORMAL_QUANTILE = 1.959963984540054  # of 97.5 %
 
@@ -216,6 +217,25 @@ class NumberScores:
 
 
 Scores = ClassScores | LabelScores | NumberScores
+
+
+def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor) -> Scores:
+    """Score what a module says.
+
+    Args:
+        targets: what it may answer.
+        outputs: (N, outputs) of the module: logits, or the scaled number.
+        encoded: what is right, as `targets.encode` gives it.
+
+    Raises:
+        DataError: there are no examples.
+        ShapeError: the shapes do not fit.
+    """
+    if targets.kind == "number":
+        decoded = [torch.tensor(targets.decode(numbers)) for numbers in (encoded[:, None], outputs)]
+        return score_numbers(*decoded)
+    score = score_classes if targets.kind == "category" else score_labels
+    return score(encoded, targets.probabilities(outputs.double()), targets.classes)
 
 
 def score_classes(targets: Tensor, probabilities: Tensor, classes: Sequence[str]) -> ClassScores:
