@@ -50,13 +50,40 @@ _LOSS_MEMORY = 0.98  # of the running mean that is shown
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Hold what one validation measured.
+
+    Attributes:
+        loss: the mean loss; the lower the better.
+        score: what the best weights are chosen by, the higher the better, the loss where two are equal; None where the
+            loss alone decides.
+        said: how the score is shown, such as `accuracy 87.5%`.
+    """
+
+    loss: float
+    score: float | None = None
+    said: str = ""
+
+    def better_than(self, other: "Measured | None") -> bool:
+        """Say whether these weights are to be kept instead; a loss that is not a number is never better.
+
+        >>> Measured(0.5, score=0.9).better_than(Measured(0.4, score=0.8))
+        True
+        """
+        if math.isnan(self.loss):
+            return False
+        return other is None or (self.score or 0.0, -self.loss) > (other.score or 0.0, -other.loss)
+
+
+@dataclass(frozen=True)
 class Validation:
-    """Hold what was known after one validation: losses in nats a unit."""
+    """Hold what was known after one validation: losses in nats a unit, and the score if there is one."""
 
     epoch: int
     update: int
     training_loss: float
     validation_loss: float
+    score: float | None = None
 
 
 @dataclass
@@ -71,6 +98,7 @@ class Outcome:
         training_loss: running mean of the training loss at the end, in nats.
         skipped: updates left out because their gradient was not finite.
         seconds: wall time.
+        best: what the validation of that update measured; None before the first.
         history: every validation, in order.
     """
 
@@ -81,12 +109,13 @@ class Outcome:
     training_loss: float = math.nan
     skipped: int = 0
     seconds: float = 0.0
+    best: Measured | None = None
     history: list[Validation] = field(default_factory=list)
 
     @property
     def best_loss(self) -> float:
-        """Return the lowest validation loss, infinity before the first."""
-        return min((v.validation_loss for v in self.history if not math.isnan(v.validation_loss)), default=math.inf)
+        """Return the validation loss of the weights that were kept, infinity before the first."""
+        return math.inf if self.best is None else self.best.loss
 
 
 class Trainer:
@@ -120,7 +149,7 @@ class Trainer:
         self,
         losses: Callable[[], Iterator[tuple[Tensor, int]]],
         updates_per_epoch: int,
-        validate: Callable[[], float] | None = None,
+        validate: Callable[[], float | Measured] | None = None,
         validated: Callable[[Outcome, Moment, bool], None] | None = None,
         validation_cost: float = 0.0,
     ) -> Outcome:
@@ -130,7 +159,8 @@ class Trainer:
             losses: one epoch: yields the mean loss of each batch in nats, and of how many units it is the mean.
                 `accumulate` of them, at the end of an epoch fewer, make one update.
             updates_per_epoch: `settings.count_updates` of how many it yields.
-            validate: returns the validation loss in nats; None keeps the last weights.
+            validate: returns the validation loss in nats, or with it the score that chooses the best weights; None
+                keeps the last weights.
             validated: is called after each validation with the outcome so far, how far the run is, and whether it
                 was the best. The module then holds the weights that were validated.
             validation_cost: how many updates predict as many units as one validation does. Ten times as many are
@@ -239,22 +269,25 @@ class Trainer:
 
     def _validate(
         self,
-        validate: Callable[[], float],
+        validate: Callable[[], float | Measured],
         run: "_Run",
         validated: Callable[[Outcome, Moment, bool], None] | None,
     ) -> None:
         outcome, start = run.outcome, run.elapsed()
         with run.average.applied() if run.average is not None else contextlib.nullcontext():
             self.module.eval()
-            loss = validate()
+            found = validate()
+            measured = found if isinstance(found, Measured) else Measured(found)
             self.module.train()
-            improved = loss < outcome.best_loss
+            improved = measured.better_than(outcome.best)
             if improved:  # kept before anything slow happens: Ctrl-C may come at any moment
                 run.best = {name: value.detach().clone() for name, value in self._raw.state_dict().items()}
-                outcome.best_update = outcome.updates
-            outcome.history.append(Validation(outcome.epoch, outcome.updates, outcome.training_loss, loss))
+                outcome.best_update, outcome.best = outcome.updates, measured
+            outcome.history.append(
+                Validation(outcome.epoch, outcome.updates, outcome.training_loss, measured.loss, measured.score)
+            )
             moment = run.moment()
-            self.progress.validation(moment, loss, improved)
+            self.progress.validation(moment, measured.loss, improved, measured.said)
             if validated is not None:
                 validated(outcome, moment, improved)
         run.hear(improved, run.elapsed() - start)
