@@ -207,7 +207,7 @@ def _fit(
     to_device = trainer.fabric.to_device
 
     def losses() -> Iterator[tuple[Tensor, int]]:
-        for batch in parts.training.batches(settings.batch, randomness=randomness, augment=True):
+        for batch in parts.training.batches(settings.batch, randomness=randomness, augment=settings.augment):
             outputs = trainer.module(to_device(batch.steps), to_device(batch.lengths))
             targets = to_device(batch.targets)
             yield parts.targets.training_loss(outputs, targets, settings.label_smoothing), len(batch.indices)

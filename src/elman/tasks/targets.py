@@ -182,7 +182,8 @@ class Targets:
         return cls(kind, classes, tuple(float(weight) for weight in data["weights"]), *scale)
 
     def _refuse_unknown(self, values: Sequence[Any], where: Sequence[str] | None) -> None:
-        known, unknown = set(self.classes), {}
+        known = set(self.classes)
+        unknown: dict[str, str] = {}
         for at, value in enumerate(values):
             place = f" ({where[at]})" if where is not None else ""
             if value is None or (self.kind == "number" and not math.isfinite(float(value))):
