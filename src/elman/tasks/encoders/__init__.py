@@ -7,7 +7,8 @@ them, and writes itself as plain data, so that new examples are read as those it
 * `words` reads text: words with their letters beside them, or characters; `letters` the k-mers of a genome;
 * `table` makes one step of a row of numbers and categories, `series` standardises what has steps already;
 * `sound` computes log-mel energies or MFCC (`mel`), `image` reads rows or pixels;
-* `scaling` standardises, `units` counts and numbers, `ahead` looks at the first examples before all are read.
+* `scaling` standardises, `units` counts and numbers, `limit` says how much is read, and `ahead` looks at the first
+  examples before all are read.
 
     >>> from elman.data.dataset import Columns, Example
     >>> from elman.tasks.input_settings import InputSettings

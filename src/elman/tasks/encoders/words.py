@@ -21,7 +21,8 @@ from torch import Tensor
 
 from elman.data.dataset import Columns, Example
 from elman.errors import DataError
-from elman.tasks.encoders.units import BETWEEN, FIRST, UNKNOWN, Tally, join, number, read_units, tell_cut
+from elman.tasks.encoders.limit import Limit
+from elman.tasks.encoders.units import BETWEEN, FIRST, UNKNOWN, Tally, join, number, read_units
 from elman.tasks.input_settings import TEXT_UNITS, InputSettings
 from elman.tasks.words import END, MOST_WORDS, RARE_IN_LONG_TEXTS, split_words
 
@@ -40,8 +41,7 @@ class WordsEncoder:
         known: the words or characters that have a number.
         letters: the letters that have one; none if words are read without.
         width: letters of a word that are read, at most.
-        max_length: units that are read, at most; None for all.
-        longest: units of the longest text in training.
+        limit: how many steps are read.
     """
 
     columns: tuple[str, ...]
@@ -49,8 +49,7 @@ class WordsEncoder:
     known: tuple[str, ...]
     letters: tuple[str, ...]
     width: int
-    max_length: int | None
-    longest: int
+    limit: Limit
     kind: ClassVar[str] = "text"
     units: ClassVar[bool] = True
 
@@ -74,7 +73,7 @@ class WordsEncoder:
 
     def encode(self, example: Example) -> Tensor:
         """Number the units of a text, (T, 1 + width), or (T, 1) without letters; an empty text is one step."""
-        units = join([_split(example.values[column], self.unit) for column in self.columns])[: self.max_length]
+        units = join([_split(example.values[column], self.unit) for column in self.columns])[: self.limit.most]
         return torch.from_numpy(np.array([self._row(unit) for unit in units], dtype=np.int64))
 
     def _row(self, unit: str | None) -> list[int]:
@@ -92,7 +91,7 @@ class WordsEncoder:
     def describe(self) -> str:
         """Say in one line what is read."""
         beside = "; letters beside them" if self.letters else ""
-        return f"{self.unit}s, {len(self.known):,} known{beside}{tell_cut(self.longest, self.max_length)}"
+        return f"{self.unit}s, {len(self.known):,} known{beside}{self.limit.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -103,16 +102,15 @@ class WordsEncoder:
             "known": list(self.known),
             "letters": list(self.letters),
             "width": self.width,
-            "max_length": self.max_length,
-            "longest": self.longest,
+            "limit": self.limit.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "WordsEncoder":
         """Read what :meth:`to_dict` wrote."""
         known, letters = read_units(data, "known"), read_units(data, "letters")
-        rest = {name: data[name] for name in ("unit", "width", "max_length", "longest")}
-        return cls(columns=tuple(data["columns"]), known=known, letters=letters, **rest)
+        limit = Limit.from_dict(data["limit"])
+        return cls(tuple(data["columns"]), data["unit"], known, letters, data["width"], limit)
 
 
 def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> WordsEncoder:
@@ -139,7 +137,7 @@ def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSe
         raise DataError(f"The texts to learn from, of {' and '.join(columns.inputs)}, {found}.")
     beside = letters.most(_MOST_CHARACTERS, 1) if settings.letters and not characters else ()
     width = min(width, _MOST_LETTERS)
-    return WordsEncoder(tuple(columns.inputs), settings.unit, known, beside, width, settings.max_length, longest)
+    return WordsEncoder(tuple(columns.inputs), settings.unit, known, beside, width, Limit(settings.max_length, longest))
 
 
 def _split(text: str, unit: str) -> list[str]:
