@@ -61,7 +61,7 @@ def as_steps(numbers: NDArray[np.generic], where: str) -> NDArray[np.float32]:
         raise DataError(
             f"{where} has the shape {numbers.shape}. One example is (T, D) or (T,), with at least one step."
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         steps = np.array(numbers, np.float32).reshape(len(numbers), -1)
     wrong = np.flatnonzero(~np.isfinite(steps).all(axis=1))
     if len(wrong):

@@ -27,6 +27,8 @@ MOST_SAMPLES = 2**27
 """46 minutes at 48 kHz, half a GiB as float32. FLAC can hold more silence than memory in a file of some kilobytes."""
 
 _BLOCK = 2**20
+# Some programs write floats with the range of integers; beyond their largest there is only damage.
+_LARGEST = 2**31
 # RF64 is WAV beyond 4 GiB, RIFX is WAV with the other byte order.
 _BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
 
@@ -35,11 +37,13 @@ def read_sound(path: Path) -> Sound:
     """Read one sound and mix its channels down to one: their mean.
 
     Integers are divided by their range. Floats are left as they are, and so are lossy formats, which can overshoot
-    ±1 a little. The sample rate is the file's.
+    ±1 a little. The sample rate is the file's. Of an MP3 whose bit rate varies and whose header tells no length,
+    libsndfile reads as much as it guesses from the first frame.
 
     Raises:
         DataError: the file is missing, empty or no sound, is cut off or damaged, has no samples or more than
-            `MOST_SAMPLES`, or has a sample that is NaN or infinite.
+            `MOST_SAMPLES`, or has a sample that is NaN, infinite
+            or far beyond ±1.
     """
     size = size_of(path)
     head = head_of(path)
@@ -112,18 +116,22 @@ def _read_samples(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:
     mixed = []
     length = 0
     while len(block := file.read(max(1, _BLOCK // file.channels), dtype="float32", always_2d=True)):
-        mixed.append(block.mean(axis=1, dtype=np.float64).astype(np.float32))
-        wrong = np.flatnonzero(~np.isfinite(mixed[-1]))
+        # The processor complains of some NaN, which are found one line below.
+        with np.errstate(invalid="ignore"):
+            mixed.append(block.mean(axis=1, dtype=np.float64).astype(np.float32))
+            wrong = np.flatnonzero(~(np.abs(mixed[-1]) <= _LARGEST))
         if len(wrong):
             raise DataError(
-                f"{path}: sample {length + wrong[0]:,} (from 0) is NaN or infinite. Export it again, or remove it."
+                f"{path}: sample {length + wrong[0]:,} (from 0) is NaN, infinite or far beyond ±1. "
+                "Export it again, or remove it."
             )
         length += len(block)
         if length > MOST_SAMPLES:
             raise DataError(f"{path} has more than {MOST_SAMPLES:,} frames. Cut it into shorter files.")
     if not length:
         raise DataError(f"{path} has no samples. Copy it again, or remove it.")
-    if length < file.frames:
+    # An MP3 is a row of independent pieces, and often the number of frames is a guess from its size.
+    if length < file.frames and file.format != "MP3":
         raise DataError(
             f"{path} is cut off or damaged: its header promises {file.frames:,} frames, and {length:,} can be decoded. "
             "Copy it again, or remove it."
