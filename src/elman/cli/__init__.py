@@ -19,6 +19,7 @@ import typer
 
 import elman
 from elman.cli.cells import cells
+from elman.cli.classify import train_classify
 from elman.cli.language import evaluate, generate, next_units, reorder
 from elman.cli.show import drop_output
 from elman.cli.train import train_generate
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 train = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
 train.command("generate")(train_generate)
+train.command("classify")(train_classify)
 app.add_typer(train, name="train")
 app.command()(generate)
 app.command("next")(next_units)

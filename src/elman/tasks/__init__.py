@@ -30,7 +30,7 @@ from types import ModuleType
 # wants a core as well, spinning made it ten times slower. Torch has no switch for it and reads this when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-_RECIPES = ("generate",)
+_RECIPES = ("generate", "classify")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -17,7 +17,7 @@ from elman.tasks.settings import TrainingSettings, option
 # Those of elman.data.dataset, which loads numpy.
 TARGET_KINDS = ("category", "labels", "number")
 TEXT_UNITS = ("word", "character")
-IMAGE_READINGS = ("rows", "pixels", "permuted", "convolution")
+IMAGE_READINGS = ("rows", "pixels", "permuted")
 SOUND_FEATURES = ("log-mel", "mfcc")
 
 
@@ -61,12 +61,16 @@ class InputSettings(TrainingSettings):
     )
     kmer: int = option(3, "letters of a genome that are read at once; they overlap", group="Input", least=1, most=8)
     read: str = option("rows", "how an image becomes a sequence", group="Input", choices=IMAGE_READINGS)
+    side: int = option(64, "longest side of an image in pixels; larger ones are made smaller", group="Input", least=4)
     features: str = option("log-mel", "what is computed from sound", group="Input", choices=SOUND_FEATURES)
     mels: int = option(40, "bands of the mel scale", group="Input", least=4, most=256)
     coefficients: int = option(13, "coefficients of mfcc", group="Input", least=2)
     deltas: bool = option(False, "read how the features of sound change beside them", group="Input")
     frame: float = option(25.0, "milliseconds of sound in one frame", group="Input", least=1, most=1000)
     hop: float = option(10.0, "milliseconds from one frame to the next", group="Input", least=1, most=1000)
+    convolution: bool = option(
+        False, "look at an image, or at the frames of sound, with a small convolutional network first", group="Input"
+    )
     augment: bool = option(
         False, "vary sound and images at random in training: shifts, and for sound masks", group="Input"
     )
@@ -80,7 +84,7 @@ class InputSettings(TrainingSettings):
             )
         if self.unit == "character" and (self.vocabulary, self.min_count) != (None, None):
             raise ConfigError(
-                "vocabulary and min_count have no meaning for characters, which are all known. Drop them, or read words."
+                "vocabulary and min_count have no meaning for characters: all are known. Drop them, or read words."
             )
 
     def columns(self) -> tuple[str, ...]:

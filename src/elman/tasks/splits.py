@@ -130,7 +130,7 @@ def _draw_once(
     wanted: dict[str, int],
     randomness: random.Random,
 ) -> tuple[float, list[int]] | None:
-    """Take groups in random order, each if that brings the classes nearer to what is wanted; say how far they are off."""
+    """Take groups in random order, each if the classes come nearer to what is wanted; say how far off they are."""
     randomness.shuffle(members)
     have: Counter[str] = Counter()
     taken: list[int] = []

@@ -1,7 +1,8 @@
 """Turn what is to be predicted into numbers, and the outputs of a module into answers.
 
-There are three kinds: one class of several (softmax and cross-entropy), any number of labels at once (a sigmoid each), and
-a number (the mean square of its error, after it has been scaled to mean 0 and deviation 1; answers are scaled back).
+There are three kinds: one class of several (softmax and cross-entropy), any number of labels at once (a sigmoid each),
+and a number (the mean square of its error, after it has been scaled to mean 0 and deviation 1; answers are scaled
+back).
 
 >>> targets = Targets.learn("category", ["yes", "no", "yes", "10", "9"])
 >>> targets.classes, targets.encode(["no", "yes"]).tolist()
@@ -143,7 +144,7 @@ class Targets:
         return outputs.sigmoid() if self.kind == "labels" else outputs.softmax(dim=1)
 
     def decode(self, outputs: Tensor) -> list[Any]:
-        """Return the answers: the likeliest class, the labels that are likelier than not, or the number, scaled back."""
+        """Return the answers: the likeliest class, the labels that are likelier than not, or the number."""
         if self.kind == "number":
             return (outputs[:, 0].double() * self.deviation + self.mean).tolist()
         if self.kind == "category":
@@ -181,7 +182,8 @@ class Targets:
         return cls(kind, classes, tuple(float(weight) for weight in data["weights"]), *scale)
 
     def _refuse_unknown(self, values: Sequence[Any], where: Sequence[str] | None) -> None:
-        known, unknown = set(self.classes), {}
+        known = set(self.classes)
+        unknown: dict[str, str] = {}
         for at, value in enumerate(values):
             place = f" ({where[at]})" if where is not None else ""
             if value is None or (self.kind == "number" and not math.isfinite(float(value))):

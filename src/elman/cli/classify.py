@@ -1,0 +1,67 @@
+"""`elman train classify`: train a model that gives one answer to a whole sequence."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
+from elman.cli.show import describe_file, describe_training, keep_the_best, print_rows, print_training_as_json
+from elman.tasks.classify_settings import ClassifySettings
+
+if TYPE_CHECKING:
+    from elman.tasks.trained_classifier import TrainedClassifier
+
+
+@with_options(ClassifySettings)
+def train_classify(
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="a table (CSV, TSV, JSONL), a folder with a class each, arrays (.npz), or FASTA files",
+            show_default=False,
+        ),
+    ],
+    cell: CellName = "lstm",
+    size: Size = None,
+    output: Output = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    **options: Any,
+) -> None:
+    """Train a model that answers a sequence: with a class, several labels, or a number.
+
+    Texts, series of numbers, rows of a table, sound, images and genomes are read. The best weights so far are kept in
+    the model file all along; Ctrl-C ends the training and loses nothing.
+    """
+    from elman.tasks import classify
+
+    target = output or default_target(data[0])
+    with keep_the_best(target) as ended:
+        model = classify.train(
+            data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, **options
+        )
+        _report(model, target, data[0], json)
+        ended(model.stopped)
+
+
+def _report(model: "TrainedClassifier", target: Path, source: str, json: bool) -> None:
+    if json:
+        print_training_as_json(model, target)
+        return
+    print_rows(
+        ("model", describe_file(model, target)),
+        ("validation", _measured(model)),
+        ("training", describe_training(model)),
+        ("next", f"elman predict {target} {source}"),
+    )
+
+
+def _measured(model: "TrainedClassifier") -> str:
+    metrics = model.metrics
+    if metrics["validation_loss"] is None:
+        return "not reached yet"
+    said = f"accuracy {metrics['accuracy']:.1%}, " if "accuracy" in metrics else ""
+    return f"{said}loss {metrics['validation_loss']:.4f} on {metrics['validation_examples']:,} examples held out"

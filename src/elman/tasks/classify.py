@@ -1,0 +1,254 @@
+"""Train a model that gives one answer to a whole sequence: the recipe behind `elman train classify`.
+
+The sequence is a text, a series of numbers, a row of a table, sound, an image or a genome; the answer a class, several
+labels, or a number. A part of the examples is held out, of each class its share; words, scales and all else that turns
+examples into numbers is learnt from the other part alone; and the weights that answer the held-out part best are the
+ones that stay.
+
+>>> from elman.tasks import classify
+>>> model = classify.train("reviews.csv", target="label", output="reviews.elman.safetensors")  # doctest: +SKIP
+>>> model.predict(["what a film"])                                                             # doctest: +SKIP
+['pos']
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elman import cells
+from elman.data import Dataset, open_dataset
+from elman.data.text import Source, as_sources
+from elman.errors import DataError
+from elman.expr import Cell
+from elman.tasks.batches import EncodedSet, answer
+from elman.tasks.classify_settings import ClassifySettings
+from elman.tasks.encoders import learn_encoder
+from elman.tasks.model_file import check_target
+from elman.tasks.progress import EXAMPLE, Moment, Progress, show_bar, show_progress
+from elman.tasks.recipe import describe_outcome, refuse_giants, require_result, start, versions
+from elman.tasks.splits import default_share, split
+from elman.tasks.targets import Targets
+from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
+from elman.tasks.training import Measured, Outcome, Trainer
+
+__all__ = ["load", "train"]
+
+_UPDATES = 3000
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
+
+
+def train(
+    data: Source | Sequence[Source] | Dataset,
+    *,
+    cell: str | Cell = "lstm",
+    sizes: Mapping[str, int] | None = None,
+    output: str | PathLike[str] | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **options: Any,
+) -> TrainedClassifier:
+    """Train a model that answers a sequence with a class, labels or a number.
+
+    Ctrl-C ends the training and returns the best model so far, with `stopped` set to `interrupted`.
+
+    Args:
+        data: one or many paths, see :func:`elman.data.open_dataset`, or a dataset.
+        cell: the name of a cell, `FILE.py:NAME`, or a cell.
+        sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
+        output: where to keep the model; it is written whenever a validation was the best so far, and at the end.
+        force: replace `output` if it is a model.
+        quiet: show no progress on standard error.
+        **options: see `ClassifySettings`, whose names and defaults they are.
+
+    Raises:
+        ConfigError: an option is unknown or outside its range, or options contradict each other or the cell.
+        DataError: an example cannot be read, there are too few of a class, or `output` is taken or cannot be written.
+        CellError: the cell is unknown, or its equations do not hold together.
+        ElmanError: the gradient stayed non-finite.
+    """
+    settings = ClassifySettings.of(options)
+    if output is not None:
+        check_target(output, force)
+    chosen = cells.find(cell) if isinstance(cell, str) else cell
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        parts = _prepare(data, settings, quiet)
+        model = _build(chosen, parts, settings, sizes)
+        with show_progress(quiet, EXAMPLE) as progress:
+            outcome = _fit(model, parts, settings, progress, output)
+    require_result(model.module, outcome, output)
+    model.module.eval()
+    model.stopped, model.seconds = outcome.stopped, outcome.seconds
+    model.metrics = _describe(outcome, parts)
+    if output is not None:
+        model.save(output)
+    return model
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Hold the data as the training sees them."""
+
+    dataset: Dataset
+    notes: Sequence[str]
+    encoder: Any
+    targets: Targets
+    training: EncodedSet
+    held_out: EncodedSet
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Hold what is known of each example before it is encoded."""
+
+    targets: list[Any]
+    groups: list[str | None]
+    where: list[str]
+
+    def at(self, indices: Sequence[int]) -> tuple[list[Any], list[str]]:
+        return [self.targets[index] for index in indices], [self.where[index] for index in indices]
+
+
+def _prepare(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> _Parts:
+    dataset = _open(data, settings)
+    kind = dataset.columns.target_kind
+    if kind is None:
+        raise DataError(f"{dataset.name} does not say what is to be predicted. Name the column with --target.")
+    known = _look(dataset)
+    if settings.validation_data is None:
+        held_from, held_known = dataset, known
+        share = default_share(len(dataset)) if settings.validation is None else settings.validation
+        learn, hold = split(known.targets, share=share, seed=settings.seed, groups=known.groups)
+    else:
+        held_from = open_dataset([settings.validation_data], like=dataset.columns)
+        held_known = _look(held_from)
+        learn, hold = list(range(len(dataset))), list(range(len(held_from)))
+        if not learn or not hold:
+            empty = held_from if learn else dataset
+            raise DataError(f"{empty.name} has no examples. Give some.")
+    # A label may be so rare that it is held out alone; each class has an example to learn from.
+    named = known.targets if kind == "labels" else known.at(learn)[0]
+    targets = Targets.learn(kind, named, settings.class_weights)
+    encoded = targets.encode(*known.at(learn)), targets.encode(*held_known.at(hold))
+    encoder = learn_encoder(dataset.columns, (dataset[index] for index in learn), settings)
+    with show_bar("reading", quiet) as told:
+        total = len(learn) + len(hold)
+        training = EncodedSet(dataset, learn, encoder, encoded[0], told=lambda done, _: told(done, total))
+        held_out = EncodedSet(held_from, hold, encoder, encoded[1], told=lambda done, _: told(len(learn) + done, total))
+    return _Parts(dataset, dataset.notes, encoder, targets, training, held_out)
+
+
+def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
+    if not isinstance(data, (str, PathLike, Sequence)):
+        return data
+    return open_dataset(
+        as_sources(data),
+        inputs=settings.columns(),
+        target=settings.target,
+        target_kind=settings.target_kind,
+        id=settings.id,
+        group=settings.group,
+    )
+
+
+def _look(dataset: Dataset) -> _Known:
+    """Read what is to be predicted for every example; the rest of it is not kept."""
+    targets, groups, where = [], [], []
+    for index in range(len(dataset)):
+        example = dataset[index]
+        if example.target is None:
+            raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
+        targets.append(example.target)
+        groups.append(example.group)
+        where.append(example.where)
+    return _Known(targets, groups, where)
+
+
+def _build(cell: Cell, parts: _Parts, settings: ClassifySettings, sizes: Mapping[str, int] | None) -> TrainedClassifier:
+    configuration = {
+        **{name: getattr(settings, name) for name in _CONFIGURED},
+        "bidirectional": settings.direction == "both",
+        "sizes": dict(sizes or {}),
+    }
+    with refuse_giants(settings.hidden):
+        module = build_module(cell, parts.encoder, parts.targets, configuration)
+    start(module.recurrent, settings.init, settings.forget_bias, settings.chrono)
+    return TrainedClassifier(
+        module, parts.dataset.columns, parts.encoder, parts.targets, configuration, metrics={}, versions=versions()
+    )
+
+
+_CONFIGURED = (
+    "hidden", "layers", "pooling", "embedding", "dropout", "input_dropout", "word_dropout", "recurrent_dropout",
+    "zoneout",
+)  # fmt: skip
+
+
+def _fit(
+    model: TrainedClassifier,
+    parts: _Parts,
+    settings: ClassifySettings,
+    progress: Progress,
+    output: str | PathLike[str] | None,
+) -> Outcome:
+    losses_per_epoch = math.ceil(len(parts.training) / settings.batch)
+    settings = _choose_epochs(settings, settings.count_updates(losses_per_epoch))
+    trainer = Trainer(model.module, settings, progress)
+    for line in _say(model, parts, settings.count_updates(losses_per_epoch)):
+        progress.note(line)
+    randomness = torch.Generator().manual_seed(settings.seed)
+    to_device = trainer.fabric.to_device
+
+    def losses() -> Iterator[tuple[Tensor, int]]:
+        for batch in parts.training.batches(settings.batch, randomness=randomness, augment=settings.augment):
+            outputs = trainer.module(to_device(batch.steps), to_device(batch.lengths))
+            targets = to_device(batch.targets)
+            yield parts.targets.training_loss(outputs, targets, settings.label_smoothing), len(batch.indices)
+
+    def validate() -> Measured:
+        return parts.targets.measure(answer(trainer.module, parts.held_out), parts.held_out.targets)
+
+    def validated(outcome: Outcome, _: Moment, improved: bool) -> None:
+        if improved and output is not None:
+            model.metrics = _describe(outcome, parts)
+            model.save(output)
+
+    steps = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * len(parts.training)
+    cost = steps / (settings.batch * settings.accumulate)
+    return trainer.fit(losses, settings.count_updates(losses_per_epoch), validate, validated, validation_cost=cost)
+
+
+def _choose_epochs(settings: ClassifySettings, updates_per_epoch: int) -> ClassifySettings:
+    """Say how many epochs: as asked; else about 3000 updates, but each example is seen 5 to 60 times."""
+    if settings.epochs is not None or settings.time_budget is not None:
+        return settings
+    epochs = min(max(round(_UPDATES / updates_per_epoch), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    return dataclasses.replace(settings, epochs=epochs)
+
+
+def _say(model: TrainedClassifier, parts: _Parts, updates: int) -> Iterator[str]:
+    """Say what is trained, and on what."""
+    yield from parts.notes
+    yield (
+        f"{len(parts.training):,} examples to learn from, {len(parts.held_out):,} held out for validation; "
+        f"{parts.encoder.describe()}"
+    )
+    yield f"{model.parameters:,} parameters; an epoch is {updates:,} updates"
+
+
+def _describe(outcome: Outcome, parts: _Parts) -> dict[str, Any]:
+    best = outcome.best
+    return {
+        "validation_loss": None if best is None else best.loss,
+        **({"accuracy": None if best is None else best.score} if parts.targets.kind == "category" else {}),
+        "validation_examples": len(parts.held_out),
+        "training_examples": len(parts.training),
+        **describe_outcome(outcome),
+    }
