@@ -15,20 +15,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elman.errors import ConfigError, ElmanError
 from elman.tasks.progress import printable
 from elman.tasks.score_tables import shorten
 from elman.tasks.scores import ClassScores
 
-FORMATS = (".png", ".svg", ".pdf")
+# Without a date the same scores give the same file.
+_UNDATED: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+FORMATS = tuple(_UNDATED)
 
 _MOST_WITH_COUNTS = 30
 _MOST_WITH_NAMES = 120
 _INCHES_OF_A_CELL = (0.16, 0.55)  # of many classes, of few
 _SMALLEST_SIDE = 2.2
 _LARGEST_SIDE = 14.0
-_DARK = 0.55  # share above which a count is written in white
+_SLANTED = 0.3  # inches of a cell above which the names below are slanted
+_POINTS = 72  # of an inch
+_DARK = 0.6  # share above which a count is written in white
 _FONTS = (  # tried for each character in turn, those of them that are there
     "DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Noto Sans Devanagari",
     "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Hiragino Sans", "Apple SD Gothic Neo", "PingFang SC", "Yu Gothic",
@@ -62,44 +67,42 @@ def draw_confusion(scores: ClassScores, path: str | PathLike[str]) -> None:
     with mpl.rc_context({**mpl.rcParamsDefault, "font.family": fonts, "svg.hashsalt": "elman"}):
         figure = Figure(figsize=(side + 2.4, side + 1.8), layout="constrained")
         _draw(figure.add_subplot(), scores, names, side / len(names))
-        # Without a date the same scores give the same file.
-        undated = {} if path.suffix.lower() == ".png" else {"Date" if path.suffix.lower() == ".svg" else "CreationDate": None}
         try:
-            figure.savefig(path, dpi=150, metadata=undated)
+            figure.savefig(path, dpi=150, metadata=_UNDATED[path.suffix.lower()])
         except OSError as error:
             raise ElmanError(f"{path} cannot be written: {error.strerror}. Check the folder.") from None
 
 
 def _draw(axes: Any, scores: ClassScores, names: Sequence[str], cell: float) -> None:
     counts = np.array(scores.confusion)
-    support = counts.sum(1, keepdims=True)
-    shares = counts / np.maximum(support, 1)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-    size = min(9.0, max(3.5, cell * 72 * 0.6))
-    places = range(len(names)) if len(names) <= _MOST_WITH_NAMES else []
-    shown = [names[place] for place in places]
-    axes.set_xticks(places, shown, rotation=45 if cell > 0.3 else 90, ha="right" if cell > 0.3 else "center", fontsize=size)
-    axes.tick_params(length=0)
-    if cell > 0.3:
-        for label in axes.get_xticklabels():
-            label.set_rotation_mode("anchor")
-    axes.set_yticks(places, shown, fontsize=size)
+    axes.figure.colorbar(image, ax=axes, shrink=0.6, label="share of the true class")
+    axes.set_title(f"accuracy {scores.accuracy:.1%}, {scores.count:,} examples", fontsize=10)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(f"accuracy {scores.accuracy:.1%}, {scores.count:,} examples", fontsize=10)
-    axes.figure.colorbar(image, ax=axes, shrink=0.6, label="share of the true class")
+    if len(names) <= _MOST_WITH_NAMES:
+        size = min(9.0, max(3.5, cell * _POINTS * 0.6))
+        slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        upright = {"rotation": 90, "ha": "center"}
+        axes.set_xticks(range(len(names)), names, fontsize=size, **(slanted if cell > _SLANTED else upright))
+        axes.set_yticks(range(len(names)), names, fontsize=size)
+        edges = np.arange(len(names) + 1) - 0.5
+        axes.set_xticks(edges, minor=True)
+        axes.set_yticks(edges, minor=True)
+        axes.grid(which="minor", color="0.85", linewidth=0.5)
+    else:
+        axes.set_xticks([])
+        axes.set_yticks([])
+    axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="0.85", linewidth=0.5)
-    axes.tick_params(which="minor", length=0)
     if len(names) <= _MOST_WITH_COUNTS:
         _write_counts(axes, counts, shares, cell)
 
 
-def _write_counts(axes: Any, counts: np.ndarray, shares: np.ndarray, cell: float) -> None:
+def _write_counts(axes: Any, counts: NDArray[np.int64], shares: NDArray[np.float64], cell: float) -> None:
     longest = max(len(f"{count:,}") for count in counts.flat)
-    size = min(10.0, cell * 72 / max(1.8, 0.75 * longest))
+    size = min(10.0, cell * _POINTS / max(1.8, 0.75 * longest))
     for (row, column), count in np.ndenumerate(counts):
         if count:
             colour = "white" if shares[row, column] > _DARK else "black"

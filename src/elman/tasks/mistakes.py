@@ -73,7 +73,7 @@ def mistakes_in_classes(
     true = targets.detach().cpu()
     wrong = (predicted != true).nonzero().flatten()
     worst = wrong[sure[wrong].argsort(descending=True, stable=True)[:most]].tolist()
-    return [Mistake(where(i), classes[true[i]], classes[predicted[i]], float(sure[i])) for i in worst]
+    return [Mistake(where(i), classes[int(true[i])], classes[int(predicted[i])], float(sure[i])) for i in worst]
 
 
 def mistakes_in_labels(
