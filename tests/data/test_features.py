@@ -142,3 +142,15 @@ def test_a_compressed_array_that_unfolds_to_less_than_promised_is_refused(tmp_pa
         archive.writestr("x.npy", saved(np.zeros(1000))[:-80])
     with pytest.raises(DataError, match=r"a\.npz, array x is cut off: its header promises 8,000 bytes, and 7,920"):
         read_features(tmp_path / "a.npz")
+
+
+def test_a_compressed_array_whose_directory_lies_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", saved(np.zeros(1000))[:-80])
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"PK\x01\x02") + 24
+    raw[at : at + 4] = struct.pack("<I", len(saved(np.zeros(1000))))
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=r"a\.npz, array x is cut off: 8,000 bytes are promised, 7,920 are there"):
+        read_features(path)
