@@ -183,6 +183,11 @@ def test_an_ogg_or_mp3_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path, suff
     assert 30_000 < len(read_sound(tmp_path / f"a.{suffix}").samples) < 70_000
 
 
+def test_an_mp3_without_a_frame_is_called_damaged(write):
+    with pytest.raises(DataError, match=r"a\.mp3 cannot be decoded: it is damaged or cut off\."):
+        read_sound(write(b"ID3" + bytes(999), "a.mp3"))
+
+
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(DataError, match=r"b\.wav does not exist"):
         read_sound(tmp_path / "b.wav")

@@ -56,8 +56,9 @@ def read_sound(path: Path) -> Sound:
         with soundfile.SoundFile(str(path)) as file:
             return Sound(_read_samples(file, path), file.samplerate)
     except (soundfile.SoundFileError, RuntimeError) as error:
-        # The library leaves the reason empty where the decoder of FLAC gives none.
-        reason = getattr(error, "error_string", "").rstrip(".") or "it is damaged or cut off"
+        # The library gives no reason where FLAC is damaged, and says of an MP3 without a frame that it does not exist.
+        said = getattr(error, "error_string", "").rstrip(".")
+        reason = said if said and "does not exist" not in said else "it is damaged or cut off"
         raise DataError(f"{path} cannot be decoded: {reason}. Copy it again, or remove it.") from error
 
 
