@@ -81,7 +81,6 @@ def test_grey_and_coloured_images_are_read_together():
 
 @pytest.mark.parametrize("read", ["rows", "pixels", "permuted"])
 def test_augmenting_moves_the_picture_and_not_its_reading(read):
-    """A picture of which all columns are one stays so under a shift, and the drawn order is undone before it."""
     encoder = learn(*(picture(17, 19, 3, seed) for seed in range(4)), read=read)
     steps = encoder.encode(picture(17, 19, 3, 9))
     one, same, other = (encoder.augment(steps, torch.Generator().manual_seed(s)) for s in (1, 1, 2))

@@ -15,8 +15,8 @@ def texts(*found: str) -> list[Example]:
     return [Example({"text": text}, "a", f"line {i}") for i, text in enumerate(found, 1)]
 
 
-def learn(*found: str, **options):
-    return learn_encoder(Columns({"text": "text"}), texts(*found), InputSettings(**options))
+def learn(*found: str, unit: str | None = "word", **options):
+    return learn_encoder(Columns({"text": "text"}), texts(*found), InputSettings(unit=unit, **options))
 
 
 def encode(encoder, text: str) -> list[list[int]]:
@@ -65,10 +65,25 @@ def test_characters_stand_alone_and_keep_their_capitals():
     assert encoder.front == {"kind": "units", "units": 7, "letters": 0}
 
 
+@pytest.mark.parametrize(
+    ("found", "unit"),
+    [
+        (("Schmidt", "van der Berg", "O'Neill", "Li"), "character"),
+        (("so good", "not my taste , sadly"), "word"),
+        (("Donaudampfschifffahrtsgesellschaft heißt das Unternehmen.",), "word"),
+        (("我们学校的图书馆昨天晚上没有开门。", "今天的天气真好,我们一起去公园散步吧。"), "character"),
+    ],
+    ids=["names", "reviews", "German", "Chinese"],
+)
+def test_texts_of_few_words_or_without_spaces_are_read_in_characters(found, unit):
+    assert learn(*found, unit=None).unit == unit
+    assert learn(*found, unit=None, min_count=1).unit == "word"
+
+
 def test_the_texts_of_several_columns_are_joined_with_a_unit_between_them():
     columns = Columns({"title": "text", "text": "text"})
     example = Example({"title": "a", "text": "b a"}, "x", "line 1")
-    encoder = learn_encoder(columns, [example], InputSettings(letters=False))
+    encoder = learn_encoder(columns, [example], InputSettings(unit="word", letters=False))
     assert encoder.encode(example).flatten().tolist() == [3, units_file.BETWEEN, 4, 3]
 
 

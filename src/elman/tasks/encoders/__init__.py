@@ -13,7 +13,7 @@ them, and writes itself as plain data, so that new examples are read as those it
     >>> from elman.data.dataset import Columns, Example
     >>> from elman.tasks.input_settings import InputSettings
     >>> examples = [Example({"text": "so good"}, "yes", "line 1"), Example({"text": "so bad"}, "no", "line 2")]
-    >>> encoder = learn_encoder(Columns({"text": "text"}), examples, InputSettings(letters=False))
+    >>> encoder = learn_encoder(Columns({"text": "text"}), examples, InputSettings(unit="word", letters=False))
     >>> encoder.encode(examples[1]).tolist(), encoder.describe()
     ([[3], [4]], 'words, 3 known')
     >>> read_encoder(encoder.to_dict()) == encoder
