@@ -30,7 +30,8 @@ _MOST_STEPS = 2**24  # of units that are put into bags: a hundred thousand texts
 _MOST_NUMBERS = 2**26  # that summaries of frames have
 _MOST_WEIGHTS = 2**23
 _PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)  # of squared weights; divided by the number of examples
-_ROUNDS = 40  # of L-BFGS, for each penalty
+_ROUNDS = 10  # of L-BFGS, for each penalty; the time is looked at between them
+_STEPS_OF_A_ROUND = 10
 _SETTLED = 1e-5  # a round that lowers the loss by less is the last
 _HIDDEN = 64
 _DECAYS = (0.01, 0.3, 3.0)  # of AdamW
@@ -145,7 +146,12 @@ def _train_linear(module: LinearOnBags, inputs: Any, aims: Tensor, best: _Best) 
     """Lower the loss by L-BFGS (Liu & Nocedal 1989), from the strongest penalty to the weakest."""
     for penalty in _PENALTIES:
         scale = penalty / (2 * len(aims))
-        optimizer = torch.optim.LBFGS(module.parameters(), max_iter=1, line_search_fn="strong_wolfe")
+        optimizer = torch.optim.LBFGS(
+            module.parameters(),
+            max_iter=_STEPS_OF_A_ROUND,
+            max_eval=3 * _STEPS_OF_A_ROUND,
+            line_search_fn="strong_wolfe",
+        )
 
         def closure(scale: float = scale, optimizer: torch.optim.LBFGS = optimizer) -> Tensor:
             optimizer.zero_grad()
@@ -155,7 +161,7 @@ def _train_linear(module: LinearOnBags, inputs: Any, aims: Tensor, best: _Best) 
 
         last = float("inf")
         for _ in range(_ROUNDS):
-            loss = float(optimizer.step(closure))  # type: ignore[arg-type]
+            loss = float(optimizer.step(closure).detach())  # type: ignore[arg-type]
             if best.time_left() <= 0 or last - loss < _SETTLED:
                 break
             last = loss
@@ -168,7 +174,10 @@ def _train_linear(module: LinearOnBags, inputs: Any, aims: Tensor, best: _Best) 
 
 def _train_network(inputs: Tensor, aims: Tensor, best: _Best, drawn: torch.Generator) -> nn.Module:
     """Train with each weight decay for its share of the time; keep the best of all."""
-    module = nn.Sequential(nn.Linear(inputs.shape[1], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, best.targets.outputs))
+    # Made without memory, and so without chance: `_initialise` draws from a generator of its own.
+    with torch.device("meta"):
+        layers = nn.Linear(inputs.shape[1], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, best.targets.outputs)
+    module = nn.Sequential(*layers).to_empty(device="cpu")
     for number, decay in enumerate(_DECAYS):
         share = best.time_left() / (len(_DECAYS) - number)
         _initialise(module, drawn)
@@ -207,7 +216,7 @@ def _train_once(
 
 
 def _initialise(module: nn.Sequential, drawn: torch.Generator) -> None:
-    """Draw weights at U(±1/√F) as torch does, but from a generator of their own."""
+    """Draw weights at U(±1/√F), as torch does."""
     for layer in module:
         if isinstance(layer, nn.Linear):
             bound = layer.in_features**-0.5

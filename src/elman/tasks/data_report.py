@@ -47,7 +47,7 @@ class Lengths:
     def of(cls, lengths: Tensor) -> Self:
         """Count the steps of examples, (N,) int64."""
         ordered = lengths.sort().values
-        return cls(*(int(ordered[-(-len(ordered) * percent // 100) - 1]) for percent in (1, 50, 95, 100)))
+        return cls(int(ordered[0]), *(int(ordered[-(-len(ordered) * percent // 100) - 1]) for percent in (50, 95, 100)))
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class DataReport:
             least, mean, most, deviation = self.numbers
             return f"numbers from {least:.4g} to {most:.4g}, mean {mean:.4g}, standard deviation {deviation:.4g}"
         ordered = sorted(self.classes, key=lambda name: (-self._count(name), name))
-        shares = [f"{name} {self._count(name) / self.training:.0%}" for name in ordered]
+        shares = [f"{name} {_share(self._count(name) / self.training)}" for name in ordered]
         if len(shares) > _MOST_LISTED:
             shares = [*shares[: _MOST_LISTED - 1], "…", shares[-1]]
         what = "labels" if self.several else "classes"
@@ -138,7 +138,7 @@ class DataReport:
             one, other = self.pairs[0]
             said.append(
                 f"{self.in_both:,} of the {self.validation:,} examples to validate on are also among those to learn "
-                f"from ({one} equals {other}): the score will be too good"
+                f"from ({one} equals {other}): the score may be too good"
             )
         if self.contradicting:
             said.append(
@@ -177,6 +177,10 @@ def report_data(
         pairs=pairs,
         contradicting=_count_contradicting(np.concatenate([known, asked]), answers),
     )
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"
 
 
 def _fingerprints(examples: EncodedSet, units: bool) -> NDArray[np.uint64]:
