@@ -51,17 +51,13 @@ def _report(model: "TrainedClassifier", target: Path, source: str, json: bool) -
     if json:
         print_training_as_json(model, target)
         return
+    found = model.metrics["validation"]
+    interval = found.get("accuracy_interval")
+    within = f" (95 % interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
     print_rows(
         ("model", describe_file(model, target)),
-        ("validation", _measured(model)),
+        ("validation", f"{found['measure']} {found['said']}{within} on {found['count']:,} examples held out"),
+        ("", model.metrics["verdict"]),
         ("training", describe_training(model)),
         ("next", f"elman predict {target} {source}"),
     )
-
-
-def _measured(model: "TrainedClassifier") -> str:
-    metrics = model.metrics
-    if metrics["validation_loss"] is None:
-        return "not reached yet"
-    said = f"accuracy {metrics['accuracy']:.1%}, " if "accuracy" in metrics else ""
-    return f"{said}loss {metrics['validation_loss']:.4f} on {metrics['validation_examples']:,} examples held out"

@@ -27,21 +27,27 @@ from elman.data import Dataset, open_dataset
 from elman.data.text import Source, as_sources
 from elman.errors import DataError
 from elman.expr import Cell
+from elman.tasks.baseline import Baseline, train_baseline
 from elman.tasks.batches import EncodedSet, answer
 from elman.tasks.classify_settings import ClassifySettings
-from elman.tasks.encoders import learn_encoder
+from elman.tasks.data_report import report_data
+from elman.tasks.encoders import Encoder, learn_encoder
 from elman.tasks.model_file import check_target
 from elman.tasks.progress import EXAMPLE, Moment, Progress, show_bar, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, require_result, start, versions
+from elman.tasks.scores import Scores, score_outputs
 from elman.tasks.splits import default_share, split
 from elman.tasks.targets import Targets
 from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
 from elman.tasks.training import Measured, Outcome, Trainer
+from elman.tasks.verdict import judge, score_shuffled
 
 __all__ = ["load", "train"]
 
-_UPDATES = 3000
+_UPDATES = 2000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
+_SECONDS_OF_BASELINE = 20.0
+_BASELINE_OF_BUDGET = 0.1
 
 
 def train(
@@ -82,11 +88,14 @@ def train(
         parts = _prepare(data, settings, quiet)
         model = _build(chosen, parts, settings, sizes)
         with show_progress(quiet, EXAMPLE) as progress:
+            for line in _report(parts):
+                progress.note(line)
+            baseline = _train_baseline(parts, settings, progress)
             outcome = _fit(model, parts, settings, progress, output)
     require_result(model.module, outcome, output)
     model.module.eval()
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    model.metrics = _describe(outcome, parts)
+    model.metrics = {**_describe(outcome, parts), **_compare(model, parts, baseline, settings.seed)}
     if output is not None:
         model.save(output)
     return model
@@ -97,8 +106,7 @@ class _Parts:
     """Hold the data as the training sees them."""
 
     dataset: Dataset
-    notes: Sequence[str]
-    encoder: Any
+    encoder: Encoder
     targets: Targets
     training: EncodedSet
     held_out: EncodedSet
@@ -142,7 +150,7 @@ def _prepare(data: Source | Sequence[Source] | Dataset, settings: ClassifySettin
         total = len(learn) + len(hold)
         training = EncodedSet(dataset, learn, encoder, encoded[0], told=lambda done, _: told(done, total))
         held_out = EncodedSet(held_from, hold, encoder, encoded[1], told=lambda done, _: told(len(learn) + done, total))
-    return _Parts(dataset, dataset.notes, encoder, targets, training, held_out)
+    return _Parts(dataset, encoder, targets, training, held_out)
 
 
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
@@ -169,6 +177,57 @@ def _look(dataset: Dataset) -> _Known:
         groups.append(example.group)
         where.append(example.where)
     return _Known(targets, groups, where)
+
+
+def _report(parts: _Parts) -> Iterator[str]:
+    """Say what there is to learn from."""
+    yield from parts.dataset.notes
+    described = parts.encoder.describe()
+    yield from report_data(
+        parts.dataset.columns, described, parts.targets, parts.training, parts.held_out, units=parts.encoder.units
+    ).lines()
+
+
+def _train_baseline(parts: _Parts, settings: ClassifySettings, progress: Progress) -> Baseline:
+    """Train what a recurrent model has to beat, and say how good it is."""
+    budget = settings.seconds()
+    found = train_baseline(
+        parts.training,
+        parts.held_out,
+        parts.targets,
+        units=parts.encoder.describe().partition(",")[0] if parts.encoder.units else None,
+        seed=settings.seed,
+        seconds=_SECONDS_OF_BASELINE if budget is None else min(_SECONDS_OF_BASELINE, _BASELINE_OF_BUDGET * budget),
+    )
+    score = _score(parts, found.outputs(parts.held_out))
+    progress.note(f"without recurrence, {found.what}: validation {score.measure} {score.said()}")
+    return found
+
+
+def _score(parts: _Parts, outputs: Tensor) -> Scores:
+    return score_outputs(parts.targets, outputs, parts.held_out.targets)
+
+
+def _compare(model: TrainedClassifier, parts: _Parts, baseline: Baseline, seed: int) -> dict[str, Any]:
+    """Score the model, and what stands beside it: no recurrence, and its own answers to steps in random order."""
+    ours = _score(parts, answer(model.module, parts.held_out))
+    other = _score(parts, baseline.outputs(parts.held_out))
+    ordered = int(max(parts.training.lengths.max(), parts.held_out.lengths.max())) > 1
+    shuffled = score_shuffled(model.module, parts.held_out, parts.targets, seed=seed) if ordered else []
+    beside = {"what": baseline.what, "parameters": baseline.parameters, "finished": baseline.finished}
+    return {
+        "validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()},
+        "baseline": {**beside, **other.to_dict()},
+        "shuffled": [one.to_dict() for one in shuffled],
+        "verdict": judge(
+            ours,
+            model.parameters,
+            shuffled=shuffled,
+            other=other,
+            what=baseline.what,
+            other_parameters=baseline.parameters,
+        ),
+    }
 
 
 def _build(cell: Cell, parts: _Parts, settings: ClassifySettings, sizes: Mapping[str, int] | None) -> TrainedClassifier:
@@ -201,8 +260,8 @@ def _fit(
     losses_per_epoch = math.ceil(len(parts.training) / settings.batch)
     settings = _choose_epochs(settings, settings.count_updates(losses_per_epoch))
     trainer = Trainer(model.module, settings, progress)
-    for line in _say(model, parts, settings.count_updates(losses_per_epoch)):
-        progress.note(line)
+    updates = settings.count_updates(losses_per_epoch)
+    progress.note(f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {settings.batch} examples")
     randomness = torch.Generator().manual_seed(settings.seed)
     to_device = trainer.fabric.to_device
 
@@ -222,7 +281,7 @@ def _fit(
 
     steps = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * len(parts.training)
     cost = steps / (settings.batch * settings.accumulate)
-    return trainer.fit(losses, settings.count_updates(losses_per_epoch), validate, validated, validation_cost=cost)
+    return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
 
 
 def _choose_epochs(settings: ClassifySettings, updates_per_epoch: int) -> ClassifySettings:
@@ -233,21 +292,10 @@ def _choose_epochs(settings: ClassifySettings, updates_per_epoch: int) -> Classi
     return dataclasses.replace(settings, epochs=epochs)
 
 
-def _say(model: TrainedClassifier, parts: _Parts, updates: int) -> Iterator[str]:
-    """Say what is trained, and on what."""
-    yield from parts.notes
-    yield (
-        f"{len(parts.training):,} examples to learn from, {len(parts.held_out):,} held out for validation; "
-        f"{parts.encoder.describe()}"
-    )
-    yield f"{model.parameters:,} parameters; an epoch is {updates:,} updates"
-
-
 def _describe(outcome: Outcome, parts: _Parts) -> dict[str, Any]:
     best = outcome.best
     return {
         "validation_loss": None if best is None else best.loss,
-        **({"accuracy": None if best is None else best.score} if parts.targets.kind == "category" else {}),
         "validation_examples": len(parts.held_out),
         "training_examples": len(parts.training),
         **describe_outcome(outcome),
