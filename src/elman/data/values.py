@@ -31,6 +31,22 @@ def open_values(values: Sequence[Any], columns: Columns, targets: Sequence[Any] 
     return _Values(values, columns, targets)
 
 
+class Listed:
+    """Give examples that are in a list; see :class:`elman.data.Dataset`."""
+
+    name = "the examples"
+
+    def __init__(self, examples: Sequence[Example], columns: Columns) -> None:
+        self.columns, self.notes = columns, ()
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int, /) -> Example:
+        return self._examples[index]
+
+
 class _Values:
     name = "the examples"
 

@@ -21,6 +21,7 @@ from elman.expr import Cell
 from elman.tasks.batches import EncodedSet, Told, answer
 from elman.tasks.encoders import Encoder, read_encoder
 from elman.tasks.model_file import ModelFile
+from elman.tasks.scores import Scores, score_outputs
 from elman.tasks.sequence_classifier import SequenceClassifier
 from elman.tasks.targets import Targets
 
@@ -96,16 +97,30 @@ class TrainedClassifier:
         encoded = EncodedSet(examples, range(len(examples)), self.encoder, unknown)  # type: ignore[arg-type]
         return answer(self.module, encoded, told)
 
+    def evaluate(self, data: Dataset | Sequence[Any], targets: Sequence[Any] | None = None) -> Scores:
+        """Score the answers to examples that have targets.
+
+        Args:
+            data: a dataset, or raw values as for :meth:`predict`.
+            targets: what is right, one an example, where `data` are raw values.
+
+        Raises:
+            DataError: as for :meth:`encode`.
+        """
+        raw = isinstance(data, (list, tuple))
+        encoded = self.encode(open_values(data, self.columns, targets) if raw else data)  # type: ignore[arg-type]
+        return score_outputs(self.targets, answer(self.module, encoded), encoded.targets)
+
     def encode(self, dataset: Dataset, told: Told | None = None) -> EncodedSet:
         """Encode a dataset whose targets are known, to measure on it.
 
         Raises:
             DataError: an example cannot be read, has no target, or one that the model has not learnt.
         """
-        examples = [dataset[index] for index in range(len(dataset))]
-        if not examples:
+        known = [(one.target, one.where) for one in map(dataset.__getitem__, range(len(dataset)))]
+        if not known:
             raise DataError(f"{dataset.name} has no examples to measure on. Give one or more.")
-        targets = self.targets.encode([one.target for one in examples], [one.where for one in examples])
+        targets = self.targets.encode([target for target, _ in known], [where for _, where in known])
         return EncodedSet(dataset, range(len(dataset)), self.encoder, targets, told=told)
 
     def save(self, path: str | PathLike[str]) -> None:
