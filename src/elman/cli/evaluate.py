@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from elman.cli.options import Json, Model, Quiet, was_given
 from elman.cli.show import print_rows
@@ -91,7 +92,7 @@ def _evaluate_answers(
         return
     console = Console(highlight=False)
     for part in [*score_tables(scores), *([mistakes_table(mistakes)] if mistakes else [])]:
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, Text))
 
 
 def _check_picture(path: Path, kind: str) -> None:

@@ -38,8 +38,8 @@ def predict(
 ) -> None:
     """Answer every row of a table: the same rows come out, with a column `prediction`.
 
-    For a class there is the column `probability` as well. What is no table, such as files of sound, gives one row each,
-    with the file's name.
+    For a class there is the column `probability` as well. What is no table, such as files of sound, gives a row each,
+    with its name.
     """
     from elman.tasks import classify
 
@@ -89,7 +89,8 @@ def _read_paths(trained: "TrainedClassifier", data: list[str]) -> tuple[str | No
     if isinstance(dataset, LongTable):
         name = str(trained.columns.id)
         return ",", (Row({name: series}, one) for series, one in zip(dataset.series, examples, strict=True))
-    return ",", (Row({"file": one.where}, one) for one in examples)
+    shown = [name for name, kind in trained.columns.inputs.items() if kind == "text"]
+    return ",", (Row({"file": one.where, **{name: one.values[name] for name in shown}}, one) for one in examples)
 
 
 def _read_tables(trained: "TrainedClassifier", data: list[str]) -> Iterator["Row"]:

@@ -180,5 +180,5 @@ def _check_parts(file: ModelFile) -> None:
     if layers > len(file.weights):  # each has some; a forged number would build them until memory ends
         raise ValueError(f"{layers} layers, and {len(file.weights)} weights")
     kinds = {weight.dtype for weight in file.weights.values()}
-    if not any(kind.is_floating_point for kind in kinds):
+    if len(kinds) != 1 or not all(kind.is_floating_point for kind in kinds):
         raise ValueError(f"weights of {', '.join(sorted(map(str, kinds)))}")
