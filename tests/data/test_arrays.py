@@ -179,7 +179,7 @@ def test_a_number_that_is_nan_names_example_and_step(save):
     spoiled[3, 5, 1] = np.nan
     arrays = open_arrays(save(x=spoiled))
     assert arrays[2].values["x"].shape == (T, D)
-    with pytest.raises(DataError, match=r"a\.npz example 3: 1 of 7 steps .*: 5 \(from 0\)"):
+    with pytest.raises(DataError, match=r"a\.npz example 3: a number is NaN.* in 1 of 7 steps: 5 \(from 0\)"):
         arrays[3]
 
 

@@ -23,7 +23,7 @@ def write(tmp_path):
 @pytest.mark.parametrize("name", ["a.fa", "a.fna.gz"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_are_joined_and_letters_become_upper_case(write, name, end):
-    path = write(end.join([">one first", "acGT", "nn", "", ">two", "TT "]), name)
+    path = write(end.join([">one first", "acGT ", "nn", "", ">two", "TT "]), name)
     sequences = open_fasta([path])
     assert [sequences[i].values["sequence"] for i in range(len(sequences))] == ["ACGTNN", "TT"]
     assert [sequences[i].where for i in range(2)] == [f"{path} line 1", f"{path} line 5"]

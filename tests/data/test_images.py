@@ -62,8 +62,8 @@ def test_a_transparent_colour_of_a_palette_is_white(tmp_path):
 
 
 def test_sixteen_bits_of_grey_are_scaled_to_eight(tmp_path):
-    Image.fromarray(np.array([[0, 257, 300, 65535]], np.uint16)).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png")[:, :, 0], [[0, 1, 1, 255]])
+    Image.fromarray(np.array([[0, 257, 300, 33000, 65535]], np.uint16)).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png")[:, :, 0], [[0, 1, 1, 128, 255]])
 
 
 def test_black_and_white_is_grey(tmp_path):

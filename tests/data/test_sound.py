@@ -115,7 +115,17 @@ def test_a_flac_that_promises_billions_is_refused_by_its_header(tmp_path):
         read_sound(path)
 
 
-def test_more_samples_than_may_be_held_are_refused_although_the_header_says_nothing(tmp_path, monkeypatch):
+def test_a_flac_that_promises_a_few_frames_more_is_refused(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(1000), 8000)
+    raw = bytearray(path.read_bytes())
+    raw[24:26] = (1001).to_bytes(2, "big")
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match="cannot be decoded"):
+        read_sound(path)
+
+
+def test_more_samples_than_may_be_held_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(sound, "MOST_SAMPLES", 999)
     path = tmp_path / "a.flac"
     soundfile.write(path, np.zeros(1000), 8000)
@@ -156,13 +166,26 @@ def test_what_is_no_sound_is_refused_in_one_line(write, raw, message):
     assert "a.wav" in str(refused.value)
 
 
-@pytest.mark.parametrize("suffix", ["flac", "ogg"])
-def test_a_sound_that_was_cut_off_is_refused(tmp_path, suffix):
-    path = tmp_path / f"a.{suffix}"
-    soundfile.write(path, np.random.default_rng(1).uniform(-0.5, 0.5, 20000), 8000)
+def cut_in_half(path: Path) -> None:
+    soundfile.write(path, np.random.default_rng(1).uniform(-0.5, 0.5, 100_000), 8000)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(DataError, match="Copy it again, or remove it"):
-        read_sound(path)
+
+
+def test_a_flac_that_was_cut_off_is_refused(tmp_path):
+    cut_in_half(tmp_path / "a.flac")
+    with pytest.raises(DataError, match=r"a\.flac cannot be decoded: .*Copy it again, or remove it"):
+        read_sound(tmp_path / "a.flac")
+
+
+@pytest.mark.parametrize("suffix", ["ogg", "mp3"])
+def test_an_ogg_or_mp3_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path, suffix):
+    cut_in_half(tmp_path / f"a.{suffix}")
+    assert 30_000 < len(read_sound(tmp_path / f"a.{suffix}").samples) < 70_000
+
+
+def test_an_mp3_without_a_frame_is_called_damaged(write):
+    with pytest.raises(DataError, match=r"a\.mp3 cannot be decoded: it is damaged or cut off\."):
+        read_sound(write(b"ID3" + bytes(999), "a.mp3"))
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):

@@ -67,8 +67,8 @@ def as_steps(numbers: NDArray[np.generic], where: str) -> NDArray[np.float32]:
     if len(wrong):
         rows = ", ".join(f"{row:,}" for row in wrong[:3]) + (", …" if len(wrong) > 3 else "")
         raise DataError(
-            f"{where}: {len(wrong):,} of {len(steps):,} steps hold a number that is NaN, infinite or too large for "
-            f"float32: {rows} (from 0). Replace it, or remove the step."
+            f"{where}: a number is NaN, infinite or too large for float32 in {len(wrong):,} of {len(steps):,} steps: "
+            f"{rows} (from 0). Replace it, or remove the step."
         )
     return steps
 

@@ -142,7 +142,7 @@ def _member(file: IO[bytes], name: str, where: str, path: Path, info: zipfile.Zi
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran, dtype = read(head)  # type: ignore[no-untyped-call]
         except Exception as error:
-            raise _damaged(where, error) from error
+            raise DataError(f"{where} cannot be read: its header is damaged. Save it again with numpy.") from error
     if dtype.hasobject:
         raise DataError(
             f"{where} holds Python objects, which could run code when read. Save numbers, or text of dtype str."
@@ -167,6 +167,7 @@ def _begin_of(path: Path, info: zipfile.ZipInfo) -> int:
     return info.header_offset + _LOCAL_HEADER + name + extra
 
 
-def _damaged(where: str, error: BaseException) -> DataError:
-    said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return DataError(f"{where} cannot be read: {said[:120]}. Save it again with numpy.save or numpy.savez.")
+def _damaged(where: str, error: Exception) -> DataError:
+    # What the system says of a file that is damaged, such as "Invalid argument", explains nothing.
+    said = "" if isinstance(error, OSError) else " ".join(str(error).split()).rstrip(".")
+    return DataError(f"{where} cannot be read: {said[:120] or 'it is damaged'}. Save it again with numpy.")

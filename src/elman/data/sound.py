@@ -1,8 +1,9 @@
 """Read sound: WAV, FLAC, OGG and MP3 become samples of one channel.
 
 What a header promises is believed nowhere. A WAV file that is shorter than its header says was cut off, and is refused
-rather than learned from; of the other formats, whose length does not follow from their size, a block at a time is
-decoded, so that memory grows with what is there.
+rather than learned from. The length of the other formats does not follow from their size: a block at a time is
+decoded, so that memory grows with what is there; a FLAC that was cut off is refused, OGG and MP3, which are rows of
+independent pages, are read as far as they go.
 
 >>> import numpy as np
 >>> once = Sound(np.zeros(80, np.float32), rate=8000)
@@ -42,8 +43,8 @@ def read_sound(path: Path) -> Sound:
 
     Raises:
         DataError: the file is missing, empty or no sound, is cut off or damaged, has no samples or more than
-            `MOST_SAMPLES`, or has a sample that is NaN, infinite
-            or far beyond ±1.
+            `MOST_SAMPLES`, or has a sample that is NaN, infinite or
+            far beyond ±1.
     """
     size = size_of(path)
     head = head_of(path)
@@ -55,8 +56,9 @@ def read_sound(path: Path) -> Sound:
         with soundfile.SoundFile(str(path)) as file:
             return Sound(_read_samples(file, path), file.samplerate)
     except (soundfile.SoundFileError, RuntimeError) as error:
-        # The library leaves the reason empty where the decoder of FLAC gives none.
-        reason = getattr(error, "error_string", "").rstrip(".") or "it is damaged or cut off"
+        # The library gives no reason where FLAC is damaged, and says of an MP3 without a frame that it does not exist.
+        said = getattr(error, "error_string", "").rstrip(".")
+        reason = said if said and "does not exist" not in said else "it is damaged or cut off"
         raise DataError(f"{path} cannot be decoded: {reason}. Copy it again, or remove it.") from error
 
 
@@ -111,7 +113,7 @@ def _read_samples(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:
     if file.frames > MOST_SAMPLES:
         raise DataError(
             f"{path} promises {file.frames:,} frames, and at most {MOST_SAMPLES:,} can be read. "
-            "Cut it into shorter files; if it is short, its header is damaged: copy it again."
+            "Cut it into shorter files; if it is short, its header does not tell its length: save it again."
         )
     mixed = []
     length = 0
@@ -126,14 +128,6 @@ def _read_samples(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:
                 "Export it again, or remove it."
             )
         length += len(block)
-        if length > MOST_SAMPLES:
-            raise DataError(f"{path} has more than {MOST_SAMPLES:,} frames. Cut it into shorter files.")
     if not length:
         raise DataError(f"{path} has no samples. Copy it again, or remove it.")
-    # An MP3 is a row of independent pieces, and often the number of frames is a guess from its size.
-    if length < file.frames and file.format != "MP3":
-        raise DataError(
-            f"{path} is cut off or damaged: its header promises {file.frames:,} frames, and {length:,} can be decoded. "
-            "Copy it again, or remove it."
-        )
     return np.concatenate(mixed)
