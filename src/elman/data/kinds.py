@@ -98,6 +98,7 @@ class Seen:
         self._nan = self._lists = self._number_lists = self._objects = 0
         self._whole = self._counts = self._genome = self._protein = True
         self._length = self._longest = 0
+        self._start = 0.0
         # None before the first file, "" once there is a cell that is none of the same kind.
         self._files: str | None = None
 
@@ -172,7 +173,7 @@ class Seen:
         self._whole = self._whole and bool((values == np.floor(values)).all())
         if self._counts and row == 0:
             self._counts = values[0] in (0, 1)
-            self._start = values[0]
+            self._start = float(values[0])
         if self._counts:
             self._counts = bool((values == np.arange(row, row + len(values)) + self._start).all())
 

@@ -155,8 +155,9 @@ class RowIndex:
         for at, name in enumerate(self.names):
             if name not in self.seen:
                 self.seen[name] = Seen(name)
-                # JSON lines bring a column when they first use it.
-                self.seen[name].add([""] * first, 0)
+                if first:
+                    # JSON lines bring a column when they first use it.
+                    self.seen[name].add([""] * first, 0)
             self.seen[name].add([row[at] if at < len(row) else "" for row in rows], first, folder)
 
 
