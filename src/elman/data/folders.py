@@ -202,7 +202,7 @@ def _open_classes(folder: Path, by_class: Mapping[str, list[Path]], like: Column
         if not own:
             raise DataError(f"{folder / name} has no file of {kind}. Fill the folder, or remove it: it is a class.")
     unread = [file for all_files in by_class.values() for file in all_files if _kind(file) != kind]
-    unread += [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    unread += [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     if like:
         check_single_input(like, (kind,), str(folder))
     notes = [
