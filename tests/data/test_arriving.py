@@ -44,7 +44,7 @@ def test_tabs_are_told_by_the_first_line():
 def test_cells_that_json_leaves_out_are_missing_numbers():
     [found] = read('{"colour": "red"}\n', TABLE)
     assert np.isnan(found.values["x"])
-    with pytest.raises(DataError, match="standard input line 2 has no column text. Did you mean txt"):
+    with pytest.raises(DataError, match=r"line 2 has no column text\. Did you mean txt"):
         read('{"text": "a"}\n{"txt": "a"}\n', TEXT)
 
 

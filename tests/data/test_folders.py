@@ -175,6 +175,7 @@ def test_new_files_of_the_kind_that_a_model_reads_are_an_example_each(put):
     found = open_dataset([folder / "a.wav", folder / "b.wav"], like=like)
     assert [len(found[i].values["recording"].samples) for i in range(2)] == [7, 5]
     assert found[0].target is None
+    assert found.columns.target is None
     assert as_pairs(open_dataset(folder / "c.txt", like=FILES_OF_TEXT)) == [("one\ntwo\n", None)]
     assert as_pairs(open_dataset(folder / "c.txt", like=LINES)) == [("one", None), ("two", None)]
     with pytest.raises(DataError, match=r"holds text or letters, and the model reads recording \(sound\)"):
@@ -196,6 +197,8 @@ def test_folders_follow_a_model(put):
     unsorted = open_dataset(folder / "a", like=like)
     assert unsorted[0].target is None
     assert len(unsorted[0].values["recording"].samples) == 7
+    with pytest.raises(DataError, match="holds classes, and the model gives a number"):
+        open_dataset(folder, like=Columns({"recording": "sound"}, "age", "number"))
     with pytest.raises(DataError, match="holds sound, and the model reads file"):
         open_dataset(folder, like=FILES_OF_TEXT)
 

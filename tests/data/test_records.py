@@ -73,7 +73,7 @@ def test_tabs_make_quotes_text_unless_they_enclose_a_cell():
         (b'a,"he said "hi""\n', "a line 1: 'hi\"\"' follows a closing quote"),
         (b"a,b\nc\n", r"a line 2 has 1 cells, and the header 2. The row ends before y."),
         (b"a,b\n\nc,d,e\n", r"a line 3 has 3 cells, and the header 2. Behind y stands 'e'"),
-        ('a,"b\n'.encode() + b'caf\xe9",c\n', "a line 2 is not UTF-8: byte 0xe9 at offset 8"),
+        (b'a,"b\n' + b'caf\xe9",c\n', "a line 2 is not UTF-8: byte 0xe9 at offset 8"),
         ("é,b\n".encode() + b"caf\xe9,c\n", "a line 2 is not UTF-8: byte 0xe9 at offset 8"),
         (b"a,b\nc\0,d\n", "a line 2 has a NUL byte at offset 5"),
         ("a,b\n".encode("utf-16"), "a is UTF-16.*iconv -f UTF-16"),

@@ -107,6 +107,12 @@ def test_kinds_follow_from_all_cells(table, cells, kind):
     assert open_dataset(table("x,label\n" + rows)).columns.inputs == {"x": kind}
 
 
+def test_a_column_called_text_is_text_though_its_cells_come_again(table):
+    rows = "good,yes\nbad,no\n" * 3
+    assert open_dataset(table("Text,label\n" + rows)).columns.inputs == {"Text": "text"}
+    assert open_dataset(table("word,label\n" + rows)).columns.inputs == {"word": "category"}
+
+
 def test_a_kind_can_be_said(table):
     found = open_dataset(table("zip,label\n02134,a\n10001,b\n02134,a\n"), inputs=["zip:category"])
     assert found.columns.inputs == {"zip": "category"}
@@ -184,6 +190,8 @@ def test_groups_are_read_and_are_no_input(table):
         ("x,label\n1,a\n2,b\n-inf,a\n", {}, "line 4, column x: is '-inf'"),
         ("x,label\n1,a\n2,b\n1e999,a\n", {}, "line 4, column x: is '1e999'"),
         ("x,label\n1,a\n\ntall,b\n3,a\n", {}, "line 4, column x: is 'tall'.*x:category"),
+        ("x;label\n3,14;a\n2,71;b\n", {}, "line 2, column x: 3,14 has a decimal comma. Write 3.14"),
+        ("x;y\n1;3,14\n2;2,71\n", {}, "line 2, column y: 3,14 has a decimal comma"),
         ("text,label\na,b\nc,\nd,\n", {}, "line 3: the target label is missing, as in 1 rows more"),
         ("text,y\na,1.5\nc,2.5\nd,NaN\n", {}, "line 4, column y: is 'NaN'"),
         ("text,y\na,b\n", {"target_kind": "number"}, "line 2, column y: is 'b'"),

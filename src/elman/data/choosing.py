@@ -7,6 +7,7 @@ Traceback (most recent call last):
 elman.errors.DataError: reviews.csv has no column txt. Did you mean text? It has: text, label.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -49,6 +50,7 @@ SERIES_NAMES = [
     "session",
 ]
 ROW_NAMES = ["id", "index", "idx", "row", "rowid", "row_id", "uid", "uuid", "guid", "key", "nr", "no"]
+TEXT_NAMES = ["text", "sentence", "review", "comment", "message", "title", "question", "tweet", "document"]
 TIME_NAMES = [
     "t",
     "time",
@@ -141,6 +143,8 @@ class Choice:
         target = asked.target or self._infer_target(asked)
         kind = asked.target_kind or seen[target].target_kind()
         self.notes.append(f"The target is {target} ({kind}){self._why_target(asked, target)}.")
+        if not asked.target_kind:
+            check_decimal_comma(seen[target], where)
         check_target(seen[target], kind, where)
         others = [column for column in seen if column not in (target, asked.group)]
         series = self._infer_series(others) if asked.id is None else asked.id
@@ -185,7 +189,7 @@ class Choice:
         return found
 
     def _choose_inputs(self, others: Sequence[str]) -> dict[str, str]:
-        kinds = {name: self._named.get(name) or self._seen[name].kind() for name in self._named or others}
+        kinds = {name: self._named.get(name) or self._infer_kind(name) for name in self._named or others}
         if not self._named:
             rows = [name for name in kinds if self._is_row_name(name)]
             kinds = {name: kind for name, kind in kinds.items() if name not in rows}
@@ -195,6 +199,9 @@ class Choice:
             beside = "they stand beside text, files or letters" if first else "nothing can be read from them"
             self._note_left_out([name for name in kinds if name not in chosen], beside)
             kinds = {name: kinds[name] for name in chosen}
+        for name in kinds:
+            if not self._named.get(name):
+                check_decimal_comma(self._seen[name], self._where)
         if not kinds:
             raise DataError(f"{self._name} has no column to learn from beside the target. Add one, or name the inputs.")
         for name, kind in kinds.items():
@@ -202,6 +209,10 @@ class Choice:
         one = "Every row is one example; the input is" if len(kinds) == 1 else "Every row is one example; inputs are"
         self.notes.append(f"{one} {name_some([f'{name} ({kind})' for name, kind in kinds.items()])}.")
         return kinds
+
+    def _infer_kind(self, name: str) -> str:
+        kind = self._seen[name].kind()
+        return "text" if kind == "category" and name.lower() in TEXT_NAMES else kind
 
     def _choose_numbers(self, others: Sequence[str]) -> tuple[str, ...]:
         if self._named:
@@ -260,6 +271,20 @@ def check_input(seen: Seen, kind: str, where: Callable[[int], str]) -> None:
     if kind not in INPUT_KINDS:
         held = {"empty": "is empty", "labels": "holds lists of text"}.get(kind, "holds objects, or lists in some rows")
         raise DataError(f"Column {seen.name} {held}, and nothing can be read from it. Choose other inputs.")
+
+
+def check_decimal_comma(seen: Seen, where: Callable[[int], str]) -> None:
+    """Refuse to take 3,14 for a word.
+
+    Raises:
+        DataError: the first cell that is no number is one with a decimal comma.
+    """
+    if seen.first_odd and re.fullmatch(r"\s*[+-]?[0-9]+,[0-9]+\s*", str(seen.first_odd[1])):
+        row, cell = seen.first_odd
+        raise DataError(
+            f"{where(row)}, column {seen.name}: {cell} has a decimal comma. Write {cell.replace(',', '.')}; if these "
+            "are words and no numbers, say that the kind is category."
+        )
 
 
 def check_target(seen: Seen, kind: str, where: Callable[[int], str]) -> None:

@@ -101,8 +101,9 @@ class Lines:
             self._starts.append(len(self))
             self._scan(path, seen)
         if like:
-            self.columns = like
             check_single_input(like, ("text", "letters"), name)
+            with_classes = self._with_classes = with_classes and like.target_kind == "category"
+            self.columns = like if with_classes else replace(like, target=None)
         else:
             kind = "letters" if seen.kind() == "letters" else "text"
             self.columns = Columns({LINE: kind}, CLASS, "category")
@@ -205,6 +206,8 @@ def _open_classes(folder: Path, by_class: Mapping[str, list[Path]], like: Column
     unread += [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     if like:
         check_single_input(like, (kind,), str(folder))
+        if like.target_kind != "category":
+            raise DataError(f"{folder} holds classes, and the model gives a {like.target_kind}. Name a table.")
     notes = [
         f"Every file is one example of {kind}.",
         f"Classes are the names of the folders: {name_counts({name: len(own) for name, own in files.items()})}.",

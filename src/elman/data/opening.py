@@ -13,6 +13,7 @@ files of the kind that a model reads            each is one, without a target; f
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -141,7 +142,8 @@ def _are_raw(paths: Sequence[Path], like: Columns) -> bool:
 
 
 def _open_raw(paths: Sequence[Path], like: Columns) -> Dataset:
-    return Files(_name(paths), [(path, None) for path in paths], like, ["Every file is one example without a target."])
+    notes = ["Every file is one example without a target."]
+    return Files(_name(paths), [(path, None) for path in paths], replace(like, target=None), notes)
 
 
 def _open_lines(paths: Sequence[Path], like: Columns | None) -> Dataset:
