@@ -101,17 +101,19 @@ class Columns:
 
 
 class Dataset(Protocol):
-    """Give examples by index; only those asked for are in memory.
+    """Give examples by index; only those asked for are in memory."""
 
-    Attributes:
-        name: what messages call it: its path, or "standard input".
-        columns: what it holds.
-        notes: what was inferred about it, in sentences for the user.
-    """
+    @property
+    def name(self) -> str:
+        """What messages call it: its path, or "standard input"."""
 
-    name: str
-    columns: Columns
-    notes: Sequence[str]
+    @property
+    def columns(self) -> Columns:
+        """What it holds."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was inferred about it, in sentences for the user."""
 
     def __len__(self) -> int: ...
 
