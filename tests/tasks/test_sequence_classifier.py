@@ -201,10 +201,10 @@ def test_each_way_to_regularise_acts_in_training_alone_and_follows_the_seed(name
     assert module(steps, LENGTHS).equal(module(steps, LENGTHS))
 
 
-@pytest.mark.parametrize(("given", "of_units", "of_frames"), [(None, 0.3, 0.0), (0.0, 0.0, 0.0), (0.1, 0.1, 0.1)])
-def test_units_are_dropped_unless_something_else_is_asked_for(given, of_units, of_frames):
-    assert some_model(FRONTS["words"], input_dropout=given).input_dropout.p == of_units
-    assert some_model(FRONTS["frames"], input_dropout=given).input_dropout.p == of_frames
+@pytest.mark.parametrize(("given", "said", "expected"), [(None, 0.4, 0.4), (0.0, 0.4, 0.0), (0.1, 0.4, 0.1)])
+def test_the_front_says_what_is_dropped_unless_something_else_is_asked_for(given, said, expected):
+    assert some_model({**FRONTS["words"], "dropout": said}, input_dropout=given).input_dropout.p == expected
+    assert some_model(FRONTS["frames"], input_dropout=None).input_dropout.p == 0.0
 
 
 def test_embeddings_start_small_where_there_are_many():

@@ -46,7 +46,7 @@ class ClassifySettings(InputSettings):
     )
     input_dropout: float | None = option(
         None,
-        "share dropped of what is read [dim](default: 0.3 of words, characters and k-mers, none of numbers)[/]",
+        "share dropped of what is read [dim](default: 0.3 of words and k-mers, else none)[/]",
         group="Regularising",
         least=0,
         below=1,
