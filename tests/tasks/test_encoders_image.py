@@ -92,6 +92,14 @@ def test_augmenting_moves_the_picture_and_not_its_reading(read):
     assert_close("moved", encoder._to_image(one), rows._to_image(expected))
 
 
+def test_arrays_that_may_not_be_written_to_are_read():
+    example = picture()
+    example.values["picture"].flags.writeable = False
+    upside_down = Example({"picture": example.values["picture"][::-1]}, None, "down.png")
+    encoder = learn(example)
+    assert encoder.encode(upside_down).equal(encoder.encode(example).flip(0))
+
+
 def test_pixels_and_a_convolution_do_not_go_together():
     with pytest.raises(ConfigError, match="convolution reads rows, and read is pixels"):
         learn(picture(), read="pixels", convolution=True)

@@ -62,7 +62,8 @@ def test_characters_stand_alone_and_keep_their_capitals():
     encoder = learn("aAa b", unit="character")
     assert encoder.known == ("a", " ", "A", "b")
     assert encode(encoder, "Abz") == [[5], [6], [1]]
-    assert encoder.front == {"kind": "units", "units": 7, "letters": 0}
+    assert encoder.front == {"kind": "units", "units": 7, "letters": 0, "dropout": 0.0}
+    assert learn("aAa b").front == {"kind": "units", "units": 5, "letters": 6, "dropout": 0.3}
 
 
 @pytest.mark.parametrize(

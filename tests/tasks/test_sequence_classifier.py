@@ -43,7 +43,13 @@ def some_steps(front, seed: int = 1, dtype: torch.dtype = torch.float64) -> torc
 def some_model(front, pooling: str = "max", **options) -> SequenceClassifier:
     torch.manual_seed(3)
     module = SequenceClassifier(
-        cells.lstm, front=front, outputs=OUTPUTS, hidden=H, pooling=pooling, embedding=D, **options
+        cells.lstm,
+        front=front,
+        outputs=OUTPUTS,
+        hidden=H,
+        pooling=pooling,
+        embedding=D,
+        **{"input_dropout": 0.0, **options},
     ).double()
     if module.query is not None:
         nn.init.normal_(module.query)
@@ -195,13 +201,31 @@ def test_each_way_to_regularise_acts_in_training_alone_and_follows_the_seed(name
     assert module(steps, LENGTHS).equal(module(steps, LENGTHS))
 
 
+@pytest.mark.parametrize(("given", "said", "expected"), [(None, 0.4, 0.4), (0.0, 0.4, 0.0), (0.1, 0.4, 0.1)])
+def test_the_front_says_what_is_dropped_unless_something_else_is_asked_for(given, said, expected):
+    assert some_model({**FRONTS["words"], "dropout": said}, input_dropout=given).input_dropout.p == expected
+    assert some_model(FRONTS["frames"], input_dropout=None).input_dropout.p == 0.0
+
+
+def test_embeddings_start_small_where_there_are_many():
+    few, many = (build_front({**FRONTS["words"], "units": units}, embedding=D) for units in (999, 1000))
+    assert 0.95 < few.embedding.weight.std() < 1.05
+    assert 0.05 < many.embedding.weight.std() < 0.06
+
+
 @fronts
 def test_a_seed_gives_one_model(front):
     one, same = some_model(front).state_dict(), some_model(front).state_dict()
     assert all(one[name].equal(same[name]) for name in one)
 
 
-@pytest.mark.parametrize(("front", "pooling"), list(zip(FRONTS, POOLINGS, strict=True)))
+@pytest.mark.parametrize(
+    ("front", "pooling"),
+    [
+        ("words", "attention"),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in zip(FRONTS, POOLINGS, strict=True)),
+    ],
+)
 def test_the_module_is_exported_and_compiled_whole(front, pooling):
     front = FRONTS[front]
     module, steps = some_model(front, pooling).eval(), some_steps(front)

@@ -42,9 +42,15 @@ class ClassifySettings(InputSettings):
     class_weights: bool = option(False, "let rare classes count as much as frequent ones", group="Training")
 
     dropout: float = option(
-        0.2, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
+        0.3, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
     )
-    input_dropout: float = option(0.0, "share dropped of what is read", group="Regularising", least=0, below=1)
+    input_dropout: float | None = option(
+        None,
+        "share dropped of what is read [dim](default: 0.3 of words and k-mers, else none)[/]",
+        group="Regularising",
+        least=0,
+        below=1,
+    )
     word_dropout: float = option(
         0.05,
         "chance for a word, character or k-mer to be read as an unknown one",

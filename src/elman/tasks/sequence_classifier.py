@@ -40,7 +40,7 @@ class SequenceClassifier(nn.Module):
             with a learnt vector.
         embedding: size of a unit's embedding.
         dropout: share dropped between layers and before the readout, in training, as are all that follow.
-        input_dropout: share dropped of what the recurrent layers read.
+        input_dropout: share dropped of what the recurrent layers read; None is what the front says.
         word_dropout: chance for a unit to be read as an unknown one.
         recurrent_dropout: see :class:`elman.nn.Recurrent`.
         zoneout: chance for a state to stay what it was.
@@ -62,7 +62,7 @@ class SequenceClassifier(nn.Module):
         pooling: str = "max",
         embedding: int = 100,
         dropout: float = 0.0,
-        input_dropout: float = 0.0,
+        input_dropout: float | None = None,
         word_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         zoneout: float = 0.0,
@@ -78,6 +78,8 @@ class SequenceClassifier(nn.Module):
             raise ConfigError(f"pooling is {pooling!r}; it must be one of {', '.join(POOLINGS)}.")
         self.pooling = pooling
         self.front = build_front(front, embedding=embedding, word_dropout=word_dropout)
+        if input_dropout is None:
+            input_dropout = float(front.get("dropout", 0.0))
         self.input_dropout = nn.Dropout(input_dropout)
         self.recurrent = Recurrent(
             cell,

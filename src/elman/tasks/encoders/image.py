@@ -165,7 +165,7 @@ def learn_image(columns: Columns, examples: Iterable[Example], settings: InputSe
 def _resize(image: NDArray[np.uint8], size: tuple[int, int, int]) -> Tensor:
     """Bring an image (H, W, C) to a size; the result is (C, H, W) from 0 to 1."""
     height, width, channels = size
-    found = torch.from_numpy(image).permute(2, 0, 1).float() / 255
+    found = torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255
     if len(found) != channels:
         found = found.expand(channels, -1, -1) if channels > 1 else torch.einsum("chw,c->hw", found, _BRIGHTNESS)[None]
     if found.shape[1:] != (height, width):

@@ -18,7 +18,7 @@ from torch import Tensor
 from elman.data.dataset import Columns, Example
 from elman.errors import DataError
 from elman.tasks.encoders.limit import Limit
-from elman.tasks.encoders.units import BETWEEN, FIRST, UNKNOWN, Tally, join, number, read_units
+from elman.tasks.encoders.units import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, read_units
 from elman.tasks.input_settings import InputSettings
 
 _MOST_KMERS = 100_000
@@ -49,7 +49,8 @@ class LettersEncoder:
     @property
     def front(self) -> dict[str, Any]:
         """Say what a model needs to know to read the units."""
-        return {"kind": "units", "units": len(self.known) + FIRST, "letters": 0}
+        dropped = DROPPED if self.kmer > 1 else 0.0
+        return {"kind": "units", "units": len(self.known) + FIRST, "letters": 0, "dropout": dropped}
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

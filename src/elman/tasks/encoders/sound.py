@@ -71,7 +71,7 @@ class Features:
 
     def compute(self, sound: Sound) -> Tensor:
         """Give the frames (T, size) of a sound."""
-        frames = self._bands.log_energies(torch.from_numpy(resample(sound, self.rate).samples))
+        frames = self._bands.log_energies(torch.from_numpy(resample(sound, self.rate).samples.copy()))
         frames = cepstrum(frames, self.coefficients) if self.features == "mfcc" else frames
         return with_deltas(frames) if self.deltas else frames
 

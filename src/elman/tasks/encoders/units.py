@@ -19,6 +19,11 @@ from elman.errors import DataError
 
 UNKNOWN, BETWEEN, FIRST = 1, 2, 3
 
+# What of units is dropped in training unless something else is asked for. A sentence has more words than it needs,
+# k-mers overlap (promoters of E. coli, 300 updates: correlation 0.72 without, 0.78 so), but in a name every character
+# counts (names by language, 2000 updates: 0.83 correct without, 0.81 so).
+DROPPED = 0.3
+
 # A few hundred MB of different units; text of any length has more, nearly all of them seen once.
 _MOST_COUNTED = 2_000_000
 

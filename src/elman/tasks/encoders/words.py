@@ -23,7 +23,7 @@ from torch import Tensor
 from elman.data.dataset import Columns, Example
 from elman.errors import DataError
 from elman.tasks.encoders.limit import Limit
-from elman.tasks.encoders.units import BETWEEN, FIRST, UNKNOWN, Tally, join, number, read_units
+from elman.tasks.encoders.units import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, read_units
 from elman.tasks.input_settings import TEXT_UNITS, InputSettings
 from elman.tasks.words import END, MOST_WORDS, RARE_IN_LONG_TEXTS, split_words
 
@@ -65,7 +65,8 @@ class WordsEncoder:
     def front(self) -> dict[str, Any]:
         """Say what a model needs to know to read the units."""
         letters = len(self.letters) + FIRST if self.letters else 0
-        return {"kind": "units", "units": len(self.known) + FIRST, "letters": letters}
+        dropped = DROPPED if self.unit == "word" else 0.0
+        return {"kind": "units", "units": len(self.known) + FIRST, "letters": letters, "dropout": dropped}
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
