@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from elman.data.dataset import Columns
 from elman.tasks import baseline as module
-from elman.tasks.bags import BagReader
+from elman.tasks.bags import BagReader, Bags, LinearOnBags, _Sum
 from elman.tasks.baseline import train_baseline
 from elman.tasks.frame_summaries import SummaryReader
 from elman.tasks.scores import score_outputs
@@ -60,6 +60,25 @@ def test_the_most_frequent_units_are_kept():
     reader = BagReader.learn(encoded(texts, ["a"] * 4, CLASSES, TEXT), range(4), most=2)
     bags = reader.read(encoded(["cdab", "cd"], ["a", "a"], CLASSES, TEXT), [0, 1])
     assert (len(reader), bags.units.tolist(), bags.starts.tolist()) == (2, [0, 1], [0, 2])
+
+
+def test_the_gradient_of_bags_is_that_of_a_matrix():
+    torch.set_default_dtype(torch.float64)
+    reader = BagReader.learn(some_texts(53, 1)[2], range(53), most=100)
+    examples = some_texts(31, 2, letters="abcxyz")[2]
+    bags = reader.read(examples, range(31))
+    bags = Bags(bags.units, bags.weights.double(), bags.starts)
+    layer = LinearOnBags(len(reader), 5)
+    with torch.no_grad():
+        layer.weight.normal_()
+    torch.autograd.gradcheck(lambda weight: _Sum.apply(weight, bags, bags.turned(len(reader))), (layer.weight,))
+    dense = torch.zeros(31, len(reader))
+    for unit, column in enumerate(torch.eye(len(reader))):
+        layer_of_one = LinearOnBags(len(reader), 1)
+        with torch.no_grad():
+            layer_of_one.weight.copy_(column[:, None])
+            dense[:, unit] = layer_of_one(bags)[:, 0]
+    torch.testing.assert_close(layer(bags, bags.turned(len(reader))), dense @ layer.weight + layer.bias)
 
 
 def test_the_weights_are_those_of_logistic_regression(monkeypatch):
