@@ -61,14 +61,14 @@ def as_steps(numbers: NDArray[np.generic], where: str) -> NDArray[np.float32]:
         raise DataError(
             f"{where} has the shape {numbers.shape}. One example is (T, D) or (T,), with at least one step."
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         steps = np.array(numbers, np.float32).reshape(len(numbers), -1)
     wrong = np.flatnonzero(~np.isfinite(steps).all(axis=1))
     if len(wrong):
         rows = ", ".join(f"{row:,}" for row in wrong[:3]) + (", …" if len(wrong) > 3 else "")
         raise DataError(
-            f"{where}: {len(wrong):,} of {len(steps):,} steps hold a number that is NaN, infinite or too large for "
-            f"float32: {rows} (from 0). Replace it, or remove the step."
+            f"{where}: a number is NaN, infinite or too large for float32 in {len(wrong):,} of {len(steps):,} steps: "
+            f"{rows} (from 0). Replace it, or remove the step."
         )
     return steps
 

@@ -26,7 +26,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from elman.data.dataset import Columns, Example
-from elman.data.files import size_of
+from elman.data.files import head_of, size_of
 from elman.data.text import decode
 from elman.errors import DataError
 
@@ -177,13 +177,15 @@ def _lines(text: str) -> Iterator[str]:
 
 def _unpack(path: Path) -> bytes:
     size_of(path)
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
+    packed = head_of(path).startswith(b"\x1f\x8b")
+    raw = bytearray()
     try:
         with gzip.open(path) if packed else path.open("rb") as stream:
-            raw = stream.read(MOST_BYTES + 1)
+            # A part at a time: what is asked for in one is made room for, whether it is there or not.
+            while part := stream.read(2**20):
+                raw += part
+                if len(raw) > MOST_BYTES:
+                    raise DataError(f"{path} holds more than {MOST_BYTES:,} bytes. Cut it into several files.")
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be unpacked: {error}. Copy it again.") from error
-    if len(raw) > MOST_BYTES:
-        raise DataError(f"{path} holds more than {MOST_BYTES:,} bytes. Cut it into several files.")
-    return raw
+    return bytes(raw)

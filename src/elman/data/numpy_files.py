@@ -7,9 +7,11 @@ An array that stands in a file as it is, uncompressed, is mapped into memory: a 
 A compressed array has to be unfolded as a whole, and is then held.
 """
 
+import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +24,8 @@ from elman.errors import DataError
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
 _LOCAL_HEADER = 30
+# Numpy itself refuses a header of more than 10,000 characters.
+_MOST_HEADER = 2**14
 _PLAIN_KINDS = "biufUS"
 """Booleans, integers, floats, text. Complex numbers, dates and records are nothing that a network reads."""
 
@@ -129,24 +133,28 @@ def open_npz(path: Path) -> dict[str, Member]:
 
 
 def _member(file: IO[bytes], name: str, where: str, path: Path, info: zipfile.ZipInfo | None, size: int) -> Member:
-    try:
-        version = npy.read_magic(file)  # type: ignore[no-untyped-call]
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = read(file)  # type: ignore[no-untyped-call]
-    except (*_BROKEN, SyntaxError, TypeError, KeyError, RecursionError, MemoryError, OverflowError) as error:
-        raise _damaged(where, error) from error
+    head = BytesIO(file.read(_MOST_HEADER))
+    # An old file makes numpy warn, and a damaged one makes it raise whatever Python's own parser raises.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            version = npy.read_magic(head)  # type: ignore[no-untyped-call]
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, fortran, dtype = read(head)  # type: ignore[no-untyped-call]
+        except Exception as error:
+            raise DataError(f"{where} cannot be read: its header is damaged. Save it again with numpy.") from error
     if dtype.hasobject:
         raise DataError(
             f"{where} holds Python objects, which could run code when read. Save numbers, or text of dtype str."
         )
     if dtype.kind not in _PLAIN_KINDS or dtype.shape:
         raise DataError(f"{where} is of {dtype}. Save numbers (int, float, bool) or text.")
-    promised, left = dtype.itemsize * int(np.prod(shape, dtype=object)), size - file.tell()
+    promised, left = dtype.itemsize * int(np.prod(shape, dtype=object)), size - head.tell()
     if promised > left or min(shape, default=0) < 0:
         raise DataError(
             f"{where} is cut off: its header promises {promised:,} bytes, and {left:,} are there. Save it again."
         )
-    return Member(name, where, path, info, shape, dtype, fortran, file.tell())
+    return Member(name, where, path, info, shape, dtype, fortran, head.tell())
 
 
 def _begin_of(path: Path, info: zipfile.ZipInfo) -> int:
@@ -159,6 +167,7 @@ def _begin_of(path: Path, info: zipfile.ZipInfo) -> int:
     return info.header_offset + _LOCAL_HEADER + name + extra
 
 
-def _damaged(where: str, error: BaseException) -> DataError:
-    said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return DataError(f"{where} cannot be read: {said[:120]}. Save it again with numpy.save or numpy.savez.")
+def _damaged(where: str, error: Exception) -> DataError:
+    # What the system says of a file that is damaged, such as "Invalid argument", explains nothing.
+    said = "" if isinstance(error, OSError) else " ".join(str(error).split()).rstrip(".")
+    return DataError(f"{where} cannot be read: {said[:120] or 'it is damaged'}. Save it again with numpy.")

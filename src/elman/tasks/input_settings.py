@@ -50,7 +50,12 @@ class InputSettings(TrainingSettings):
     max_length: int | None = option(
         None, "longest sequence in steps; of a longer one the start is read", group="Input", least=1
     )
-    unit: str = option("word", "what a text is read in", group="Input", choices=TEXT_UNITS)
+    unit: str | None = option(
+        None,
+        "what a text is read in [dim](default: word; character for texts of a word or two)[/]",
+        group="Input",
+        choices=TEXT_UNITS,
+    )
     letters: bool = option(True, "read the letters of a word beside the word", group="Input")
     vocabulary: int | None = option(None, "most words to know [dim](default: 50,000)[/]", group="Input", least=3)
     min_count: int | None = option(

@@ -130,12 +130,16 @@ class Targets:
         return cross_entropy(outputs, targets)
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Measured:
-        """Return the loss, and for classes the accuracy: what the best weights are chosen by."""
+        """Return the loss, and what the best weights are chosen by: accuracy, for labels micro-F1, for numbers none."""
         loss = float(self.loss(outputs, targets))
-        if self.kind != "category":
-            return Measured(loss)
-        accuracy = float((outputs.argmax(dim=1) == targets).double().mean())
-        return Measured(loss, accuracy, f"accuracy {accuracy:.1%}")
+        if self.kind == "number":
+            return Measured(loss, said=f"RMSE {math.sqrt(loss) * self.deviation:.4g}")
+        if self.kind == "category":
+            accuracy = float((outputs.argmax(dim=1) == targets).double().mean())
+            return Measured(loss, accuracy, f"accuracy {accuracy:.1%}")
+        found, true = outputs > 0, targets > 0.5
+        micro_f1 = 2 * int((found & true).sum()) / max(1, int(found.sum()) + int(true.sum()))
+        return Measured(loss, micro_f1, f"micro-F1 {micro_f1:.1%}")
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of each class, (N, L); of numbers there is none, and the result is (N, 0)."""

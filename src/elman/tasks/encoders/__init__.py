@@ -7,12 +7,13 @@ them, and writes itself as plain data, so that new examples are read as those it
 * `words` reads text: words with their letters beside them, or characters; `letters` the k-mers of a genome;
 * `table` makes one step of a row of numbers and categories, `series` standardises what has steps already;
 * `sound` computes log-mel energies or MFCC (`mel`), `image` reads rows or pixels;
-* `scaling` standardises, `units` counts and numbers, `ahead` looks at the first examples before all are read.
+* `scaling` standardises, `units` counts and numbers, `limit` says how much is read, and `ahead` looks at the first
+  examples before all are read.
 
     >>> from elman.data.dataset import Columns, Example
     >>> from elman.tasks.input_settings import InputSettings
     >>> examples = [Example({"text": "so good"}, "yes", "line 1"), Example({"text": "so bad"}, "no", "line 2")]
-    >>> encoder = learn_encoder(Columns({"text": "text"}), examples, InputSettings(letters=False))
+    >>> encoder = learn_encoder(Columns({"text": "text"}), examples, InputSettings(unit="word", letters=False))
     >>> encoder.encode(examples[1]).tolist(), encoder.describe()
     ([[3], [4]], 'words, 3 known')
     >>> read_encoder(encoder.to_dict()) == encoder

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from elman.data.dataset import Columns, Example
 from elman.errors import DataError
-from elman.tasks.encoders.units import BETWEEN, FIRST, UNKNOWN, Tally, join, number, read_units, tell_cut
+from elman.tasks.encoders.limit import Limit
+from elman.tasks.encoders.units import BETWEEN, FIRST, UNKNOWN, Tally, join, number, read_units
 from elman.tasks.input_settings import InputSettings
 
 _MOST_KMERS = 100_000
@@ -31,15 +32,13 @@ class LettersEncoder:
         columns: the columns, in their order.
         kmer: k.
         known: the k-mers that have a number.
-        max_length: k-mers that are read, at most; None for all.
-        longest: k-mers of the longest sequence in training.
+        limit: how many steps are read.
     """
 
     columns: tuple[str, ...]
     kmer: int
     known: tuple[str, ...]
-    max_length: int | None
-    longest: int
+    limit: Limit
     kind: ClassVar[str] = "letters"
     units: ClassVar[bool] = True
 
@@ -58,7 +57,7 @@ class LettersEncoder:
 
     def encode(self, example: Example) -> Tensor:
         """Number the k-mers of a sequence, (T, 1); one of fewer than k letters is one step."""
-        units = join([_split(example.values[column], self.kmer) for column in self.columns])[: self.max_length]
+        units = join([_split(example.values[column], self.kmer) for column in self.columns])[: self.limit.most]
         numbers = [BETWEEN if unit is None else self._numbers.get(unit, UNKNOWN) for unit in units]
         return torch.tensor(numbers, dtype=torch.int64).unsqueeze(1)
 
@@ -69,7 +68,7 @@ class LettersEncoder:
     def describe(self) -> str:
         """Say in one line what is read."""
         unit = "single letters" if self.kmer == 1 else f"{self.kmer} letters at once"
-        return f"{unit}, {len(self.known):,} known{tell_cut(self.longest, self.max_length)}"
+        return f"{unit}, {len(self.known):,} known{self.limit.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -78,15 +77,14 @@ class LettersEncoder:
             "columns": list(self.columns),
             "kmer": self.kmer,
             "known": list(self.known),
-            "max_length": self.max_length,
-            "longest": self.longest,
+            "limit": self.limit.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "LettersEncoder":
         """Read what :meth:`to_dict` wrote."""
-        rest = {name: data[name] for name in ("kmer", "max_length", "longest")}
-        return cls(columns=tuple(data["columns"]), known=read_units(data, "known"), **rest)
+        known, limit = read_units(data, "known"), Limit.from_dict(data["limit"])
+        return cls(tuple(data["columns"]), data["kmer"], known, limit)
 
 
 def learn_letters(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> LettersEncoder:
@@ -105,7 +103,7 @@ def learn_letters(columns: Columns, examples: Iterable[Example], settings: Input
     known = tally.most(_MOST_KMERS, 1)
     if not known:
         raise DataError(f"No sequence to learn from has {settings.kmer} letters. Lower kmer, or check the data.")
-    return LettersEncoder(tuple(columns.inputs), settings.kmer, known, settings.max_length, longest)
+    return LettersEncoder(tuple(columns.inputs), settings.kmer, known, Limit(settings.max_length, longest))
 
 
 def _split(text: str, k: int) -> list[str]:

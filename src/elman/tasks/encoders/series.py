@@ -18,8 +18,8 @@ from torch import Tensor
 
 from elman.data.dataset import Columns, Example
 from elman.errors import DataError
+from elman.tasks.encoders.limit import Limit
 from elman.tasks.encoders.scaling import Moments, Scaling
-from elman.tasks.encoders.units import tell_cut
 from elman.tasks.input_settings import InputSettings
 
 
@@ -30,14 +30,12 @@ class SeriesEncoder:
     Attributes:
         column: the column.
         scaling: of its D numbers.
-        max_length: steps that are read, at most; None for all.
-        longest: steps of the longest series in training.
+        limit: how many steps are read.
     """
 
     column: str
     scaling: Scaling
-    max_length: int | None
-    longest: int
+    limit: Limit
     kind: ClassVar[str] = "series"
     units: ClassVar[bool] = False
 
@@ -53,7 +51,7 @@ class SeriesEncoder:
             DataError: it has no steps, another number of columns than in training, or an infinite number.
         """
         steps = _steps_of(example, self.column, len(self.scaling.means))
-        return self.scaling.apply(steps[: self.max_length])
+        return self.scaling.apply(steps[: self.limit.most])
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
         """Leave a series as it is: what may change in it without a change of meaning is not known."""
@@ -64,7 +62,7 @@ class SeriesEncoder:
         size, missing = len(self.scaling.means), len(self.scaling.indicated)
         with_missing = f", {missing} with missing values" if missing else ""
         numbers = f"{size} number{'s' if size > 1 else ''} a step"
-        return f"series of {numbers}{with_missing}{tell_cut(self.longest, self.max_length)}"
+        return f"series of {numbers}{with_missing}{self.limit.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -72,14 +70,13 @@ class SeriesEncoder:
             "kind": self.kind,
             "column": self.column,
             "scaling": self.scaling.to_dict(),
-            "max_length": self.max_length,
-            "longest": self.longest,
+            "limit": self.limit.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "SeriesEncoder":
         """Read what :meth:`to_dict` wrote."""
-        return cls(data["column"], Scaling.from_dict(data["scaling"]), data["max_length"], data["longest"])
+        return cls(data["column"], Scaling.from_dict(data["scaling"]), Limit.from_dict(data["limit"]))
 
 
 def learn_series(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> SeriesEncoder:
@@ -100,7 +97,7 @@ def learn_series(columns: Columns, examples: Iterable[Example], settings: InputS
         longest = max(longest, len(steps))
     if moments is None:
         raise DataError("There is no series to learn from. Give data with examples.")
-    return SeriesEncoder(column, moments.scaling(), settings.max_length, longest)
+    return SeriesEncoder(column, moments.scaling(), Limit(settings.max_length, longest))
 
 
 def _steps_of(example: Example, column: str, size: int | None) -> NDArray[np.float32]:

@@ -24,9 +24,9 @@ from elman.data.sound import resample
 from elman.errors import DataError
 from elman.tasks.augmentation import crop_frames, mask_bands, mask_times
 from elman.tasks.encoders.ahead import look_ahead
+from elman.tasks.encoders.limit import Limit
 from elman.tasks.encoders.mel import MelBands, cepstrum, with_deltas
 from elman.tasks.encoders.scaling import Moments, Scaling
-from elman.tasks.encoders.units import tell_cut
 from elman.tasks.input_settings import SOUND_FEATURES, InputSettings
 
 _MOST_RATE = 16_000
@@ -85,16 +85,14 @@ class SoundEncoder:
         features: what is computed.
         scaling: of the features.
         convolution: whether the model looks at the frames as at a picture first.
-        max_length: frames that are read, at most; None for all.
-        longest: frames of the longest sound in training.
+        limit: how many steps are read.
     """
 
     column: str
     features: Features
     scaling: Scaling
     convolution: bool
-    max_length: int | None
-    longest: int
+    limit: Limit
     kind: ClassVar[str] = "sound"
     units: ClassVar[bool] = False
 
@@ -112,7 +110,7 @@ class SoundEncoder:
     def encode(self, example: Example) -> Tensor:
         """Compute the frames (T, D) of a sound; one shorter than a frame is one frame."""
         frames = self.features.compute(example.values[self.column])
-        return self.scaling.apply(frames[: self.max_length].numpy())
+        return self.scaling.apply(frames[: self.limit.most].numpy())
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:
         """Drop some of the start or the end, and mask times, and of log-mel bands too."""
@@ -125,7 +123,7 @@ class SoundEncoder:
         count = what.mels if what.features == "log-mel" else what.coefficients
         beside = " and their slopes" if what.deltas else ""
         every = f"every {what.hop:g} ms, at {what.rate:,} Hz"
-        return f"{what.features} of {count}{beside}, {every}{tell_cut(self.longest, self.max_length)}"
+        return f"{what.features} of {count}{beside}, {every}{self.limit.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -136,15 +134,14 @@ class SoundEncoder:
             "features": features,
             "scaling": self.scaling.to_dict(),
             "convolution": self.convolution,
-            "max_length": self.max_length,
-            "longest": self.longest,
+            "limit": self.limit.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "SoundEncoder":
         """Read what :meth:`to_dict` wrote."""
         features, scaling = Features(**data["features"]), Scaling.from_dict(data["scaling"])
-        return cls(data["column"], features, scaling, data["convolution"], data["max_length"], data["longest"])
+        return cls(data["column"], features, scaling, data["convolution"], Limit.from_dict(data["limit"]))
 
 
 def learn_sound(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> SoundEncoder:
@@ -166,4 +163,4 @@ def learn_sound(columns: Columns, examples: Iterable[Example], settings: InputSe
         frames = features.compute(example.values[column])
         moments.add(frames.numpy())
         longest = max(longest, len(frames))
-    return SoundEncoder(column, features, moments.scaling(), settings.convolution, settings.max_length, longest)
+    return SoundEncoder(column, features, moments.scaling(), settings.convolution, Limit(settings.max_length, longest))

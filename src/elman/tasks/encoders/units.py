@@ -70,14 +70,3 @@ def read_units(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if not all(isinstance(unit, str) for unit in units) or len(set(units)) != len(units):
         raise DataError(f"The {name} of a model are different texts, and here they are not. Train the model again.")
     return units
-
-
-def tell_cut(longest: int, most: int | None) -> str:
-    """Say in a report that sequences are cut, if any was in training.
-
-    >>> tell_cut(2113, 500)
-    '; of sequences of up to 2,113 steps the first 500 are read'
-    """
-    if most is None or longest <= most:
-        return ""
-    return f"; of sequences of up to {longest:,} steps the first {most:,} are read"
