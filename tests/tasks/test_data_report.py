@@ -111,6 +111,11 @@ def test_a_long_list_of_classes_is_cut():
     )
 
 
+def test_classes_of_one_size_are_not_listed():
+    lines = report((["x", "y"] * 50, ["ham", "spam"] * 50), (["z"], ["ham"])).lines()
+    assert "2 classes, 50% each" in lines
+
+
 def test_what_looks_wrong_is_said():
     found = report((["ab", "cd", "ab"] * 10, ["ham", "spam", "spam"] * 10), (["cd", "e"], ["ham", "spam"]))
     equal = "dev.csv line 1 equals train.csv line 2"
