@@ -104,11 +104,11 @@ def test_a_bag_does_not_know_the_order_of_its_units():
 def test_the_penalty_that_validates_best_is_chosen(monkeypatch):
     training, validation = some_texts(101, 1)[2], some_texts(101, 2)[2]
     qualities = []
-    for penalties in ((1000.0,), (0.1,), (1000.0, 0.1, 1e-7)):
+    for penalties in ((1000.0,), (0.1,), (0.1, 1000.0)):
         monkeypatch.setattr(module, "_PENALTIES", penalties)
         outputs = train_baseline(training, validation, CLASSES, units="letters").outputs(validation)
         qualities.append(score_outputs(CLASSES, outputs, validation.targets).quality)
-    assert qualities[0] < qualities[1] <= qualities[2]
+    assert qualities[0] < qualities[1] == qualities[2]
 
 
 def test_frames_are_summarised_and_scaled():

@@ -63,8 +63,8 @@ class Baseline:
     examples: int
     seconds: float
     finished: bool
-    _module: nn.Module
-    _reader: _Reader
+    _module: nn.Module = field(repr=False)
+    _reader: _Reader = field(repr=False)
 
     def outputs(self, examples: EncodedSet) -> Tensor:
         """Return what it says to each example, (N, outputs), as a recurrent model does."""
@@ -136,6 +136,11 @@ class _Best:
             self.measured, self.weights = found, copy.deepcopy(module.state_dict())
         return found
 
+    def put_into(self, module: nn.Module) -> nn.Module:
+        if self.weights:  # none are better than nothing where every loss was NaN
+            module.load_state_dict(self.weights)
+        return module
+
     def time_left(self) -> float:
         left = self.end - time.monotonic()
         self.out_of_time = self.out_of_time or left <= 0
@@ -169,8 +174,7 @@ def _train_linear(module: LinearOnBags, inputs: Bags, aims: Tensor, best: _Best)
         best.offer(module)
         if best.out_of_time:
             break
-    module.load_state_dict(best.weights)
-    return module
+    return best.put_into(module)
 
 
 def _train_network(inputs: Tensor, aims: Tensor, best: _Best, drawn: torch.Generator) -> nn.Module:
@@ -183,8 +187,7 @@ def _train_network(inputs: Tensor, aims: Tensor, best: _Best, drawn: torch.Gener
         share = best.time_left() / (len(_DECAYS) - number)
         _initialise(module, drawn)
         _train_once(module, inputs, aims, best, drawn, decay, time.monotonic() + share)
-    module.load_state_dict(best.weights)
-    return module
+    return best.put_into(module)
 
 
 def _train_once(
