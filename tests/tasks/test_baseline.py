@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from elman.data.dataset import Columns
 from elman.tasks import baseline as module
-from elman.tasks.bags import BagReader
+from elman.tasks.bags import BagReader, Bags, LinearOnBags, _Sum
 from elman.tasks.baseline import train_baseline
 from elman.tasks.frame_summaries import SummaryReader
 from elman.tasks.scores import score_outputs
@@ -62,6 +62,25 @@ def test_the_most_frequent_units_are_kept():
     assert (len(reader), bags.units.tolist(), bags.starts.tolist()) == (2, [0, 1], [0, 2])
 
 
+def test_the_gradient_of_bags_is_that_of_a_matrix():
+    torch.set_default_dtype(torch.float64)
+    reader = BagReader.learn(some_texts(53, 1)[2], range(53), most=100)
+    examples = some_texts(31, 2, letters="abcxyz")[2]
+    bags = reader.read(examples, range(31))
+    bags = Bags(bags.units, bags.weights.double(), bags.starts)
+    layer = LinearOnBags(len(reader), 5)
+    with torch.no_grad():
+        layer.weight.normal_()
+    torch.autograd.gradcheck(lambda weight: _Sum.apply(weight, bags, bags.turned(len(reader))), (layer.weight,))
+    dense = torch.zeros(31, len(reader))
+    for unit, column in enumerate(torch.eye(len(reader))):
+        layer_of_one = LinearOnBags(len(reader), 1)
+        with torch.no_grad():
+            layer_of_one.weight.copy_(column[:, None])
+            dense[:, unit] = layer_of_one(bags)[:, 0]
+    torch.testing.assert_close(layer(bags, bags.turned(len(reader))), dense @ layer.weight + layer.bias)
+
+
 def test_the_weights_are_those_of_logistic_regression(monkeypatch):
     monkeypatch.setattr(module, "_PENALTIES", (0.3,))
     monkeypatch.setattr(module, "_SETTLED", 1e-7)
@@ -85,11 +104,11 @@ def test_a_bag_does_not_know_the_order_of_its_units():
 def test_the_penalty_that_validates_best_is_chosen(monkeypatch):
     training, validation = some_texts(101, 1)[2], some_texts(101, 2)[2]
     qualities = []
-    for penalties in ((1000.0,), (0.1,), (1000.0, 0.1, 1e-7)):
+    for penalties in ((1000.0,), (0.1,), (0.1, 1000.0)):
         monkeypatch.setattr(module, "_PENALTIES", penalties)
         outputs = train_baseline(training, validation, CLASSES, units="letters").outputs(validation)
         qualities.append(score_outputs(CLASSES, outputs, validation.targets).quality)
-    assert qualities[0] < qualities[1] <= qualities[2]
+    assert qualities[0] < qualities[1] == qualities[2]
 
 
 def test_frames_are_summarised_and_scaled():

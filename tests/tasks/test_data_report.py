@@ -111,6 +111,11 @@ def test_a_long_list_of_classes_is_cut():
     )
 
 
+def test_classes_of_one_size_are_not_listed():
+    lines = report((["x", "y"] * 50, ["ham", "spam"] * 50), (["z"], ["ham"])).lines()
+    assert "2 classes, 50% each" in lines
+
+
 def test_what_looks_wrong_is_said():
     found = report((["ab", "cd", "ab"] * 10, ["ham", "spam", "spam"] * 10), (["cd", "e"], ["ham", "spam"]))
     equal = "dev.csv line 1 equals train.csv line 2"
@@ -125,6 +130,7 @@ def test_labels_and_numbers():
     found = report((["x", "y", "z"], [("a", "b"), ("a",), ()]), (["v"], [("b",)]), targets=targets)
     assert found.classes == {"a": (2, 0), "b": (1, 1)}
     assert "2 labels: a 67%, b 33%" in found.lines()
+    assert report((["x", "y"], [("a", "b"), ()]), (["x"], [("a",)]), targets=targets).contradicting == 2
     targets = Targets("number", mean=10.0, deviation=2.0)
     found = report((["x", "y", "z"], [7.0, 10.0, 16.0]), (["v"], [3.0]), targets=targets)
     assert found.numbers == pytest.approx((7, 11, 16, np.std([7, 10, 16])), rel=1e-6)

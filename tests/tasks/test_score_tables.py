@@ -55,6 +55,17 @@ def test_no_line_is_wider_than_the_screen_or_steers_it(names, width):
         assert "\x1b" not in line
 
 
+def test_what_is_right_stands_out():
+    scores = score_classes(torch.tensor([0, 1, 1]), torch.tensor([[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]]), ("no", "yes"))
+    console = Console(width=80, force_terminal=True, color_system="standard", highlight=False)
+    with console.capture() as capture:
+        console.print(score_tables(scores)[2])
+    bold = r"\x1b\[1;32m *1\x1b\[0m"
+    first, second = capture.get().splitlines()[-2:]
+    assert re.fullmatch(rf"no +{bold}.*·.*", first)
+    assert re.fullmatch(rf"yes +1 +{bold}", second)
+
+
 def test_of_many_classes_the_worst_and_the_most_confused_are_shown():
     scores = some_scores(tuple(f"name {k}" for k in range(47)), 2003)
     text = printed(score_tables(scores))

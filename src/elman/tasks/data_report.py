@@ -117,12 +117,15 @@ class DataReport:
         if self.numbers is not None:
             least, mean, most, deviation = self.numbers
             return f"numbers from {least:.4g} to {most:.4g}, mean {mean:.4g}, standard deviation {deviation:.4g}"
+        what = f"{len(self.classes):,} {'labels' if self.several else 'classes'}"
         ordered = sorted(self.classes, key=lambda name: (-self._count(name), name))
-        shares = [f"{name} {_share(self._count(name) / self.training)}" for name in ordered]
-        if len(shares) > _MOST_LISTED:
-            shares = [*shares[: _MOST_LISTED - 1], "…", shares[-1]]
-        what = "labels" if self.several else "classes"
-        return f"{len(self.classes):,} {what}: {', '.join(shares)}".replace("…,", "…")
+        shares = [_share(self._count(name) / self.training) for name in ordered]
+        if len(set(shares)) == 1:
+            return f"{what}, {shares[0]} each"
+        named = [f"{name} {share}" for name, share in zip(ordered, shares, strict=True)]
+        if len(named) > _MOST_LISTED:
+            named = [*named[: _MOST_LISTED - 2], f"{named[_MOST_LISTED - 2]}, … {named[-1]}"]
+        return f"{what}: {', '.join(named)}"
 
     def _warnings(self) -> list[str]:
         said = []
