@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+
 from answerable import (
     write_genome,
     write_images,
@@ -14,8 +16,6 @@ from answerable import (
     write_table,
     write_tone,
 )
-from safetensors.torch import load_file, save_file
-
 from elman.data import open_dataset
 from elman.data.dataset import Columns, Sound
 from elman.data.values import open_values
@@ -169,7 +169,9 @@ def test_scales_are_learnt_from_the_training_part_alone(tmp_path):
 
 def test_groups_are_kept_together(tmp_path):
     lines = ["speaker,text,label"]
-    lines += [f"s{n % 6},{'so good' if n % 2 else 'too bad'} said {n % 5},{'yes' if n % 2 else 'no'}" for n in range(60)]
+    lines += [
+        f"s{n % 6},{'so good' if n % 2 else 'too bad'} said {n % 5},{'yes' if n % 2 else 'no'}" for n in range(60)
+    ]
     (tmp_path / "t.csv").write_text("\n".join(lines))
     model = classify.train(tmp_path / "t.csv", group="speaker", input="text", **{**SMALL, "epochs": 1})
     assert model.metrics["validation_examples"] % 10 == 0

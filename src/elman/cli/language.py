@@ -116,9 +116,9 @@ def reorder(
     json: Json = False,
 ) -> None:
     """Put jumbled words into their likeliest order, by beam search under a model of words."""
+    from elman.data.text import read_text
     from elman.tasks import generate as recipe
     from elman.tasks.progress import show_bar
-    from elman.data.text import read_text
 
     if (file is None) == (not words):
         raise ConfigError('reorder takes words or --file, one of the two. Write e.g.: elman reorder MODEL "an I am"')

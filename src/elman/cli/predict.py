@@ -1,6 +1,7 @@
 """`elman predict`: let a model answer every row of a table, every file, or every line that arrives."""
 
 import csv
+import dataclasses
 import itertools
 import json as json_text
 import sys
@@ -15,7 +16,8 @@ from elman.cli.show import drop_output
 from elman.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from elman.data.row_stream import Row
+    from elman.data.arriving import Row
+    from elman.data.dataset import Columns
     from elman.tasks.trained_classifier import TrainedClassifier
 
 _AT_ONCE = 256
@@ -61,25 +63,20 @@ def predict(
 
 
 def _read_stream(trained: "TrainedClassifier") -> tuple[str | None, Iterator["Row"]]:
-    from elman.data.row_stream import RowStream
+    from elman.data.arriving import Arriving
 
-    if trained.columns.id is not None:
-        raise ConfigError(
-            f"The model reads series of several rows, those of one {trained.columns.id}, and a line that arrives is one "
-            "row. Name a file."
-        )
     if sys.stdin is None:
         raise DataError("Standard input is closed. Name a file, or send rows to the command.")
-    rows = RowStream(sys.stdin.buffer, "standard input", trained.columns)
+    rows = Arriving(sys.stdin.buffer, _without_target(trained))
     return rows.delimiter, iter(rows)
 
 
 def _read_paths(trained: "TrainedClassifier", data: list[str]) -> tuple[str | None, Iterator["Row"]]:
     """Give the rows of a table as they stand there, and of everything else the name of each example."""
     from elman.data import open_dataset
+    from elman.data.arriving import Row
     from elman.data.long_tables import LongTable
     from elman.data.row_index import DELIMITERS
-    from elman.data.row_stream import Row
     from elman.data.tables import Table
 
     dataset = open_dataset(data, like=trained.columns)
@@ -94,11 +91,15 @@ def _read_paths(trained: "TrainedClassifier", data: list[str]) -> tuple[str | No
 
 
 def _read_tables(trained: "TrainedClassifier", data: list[str]) -> Iterator["Row"]:
-    from elman.data.row_stream import RowStream
+    from elman.data.arriving import Arriving
 
     for path in map(Path, data):
         with path.open("rb") as file:
-            yield from RowStream(file, str(path), trained.columns, path)
+            yield from Arriving(file, _without_target(trained), path)
+
+
+def _without_target(trained: "TrainedClassifier") -> "Columns":
+    return dataclasses.replace(trained.columns, target=None, group=None)
 
 
 class _Writer:

@@ -22,6 +22,9 @@ class LongTable:
 
     Memory holds 16 bytes a row more than a table of single rows, and the names of the series.
 
+    Attributes:
+        series: their names, in the order of the examples.
+
     Raises:
         DataError: a row names no series, or the target of a series is not the same in all of its rows.
     """
@@ -29,7 +32,7 @@ class LongTable:
     def __init__(self, name: str, index: RowIndex, columns: Columns, notes: Sequence[str]):
         self.name, self.columns, self.notes = name, columns, list(notes)
         self._index = index
-        self._series, codes = self._name_rows()
+        self.series, codes = self._name_rows()
         # Stable, so that the rows of a series stay in their order.
         self._order = np.argsort(codes, kind="stable")
         lengths = np.bincount(codes)
@@ -44,7 +47,7 @@ class LongTable:
         rows = self._order[self._ends[at - 1] if at else 0 : self._ends[at]].tolist()
         cells = self._index.read(rows)
         steps = read_steps(cells, self.columns, [self._index.where(row) for row in rows])
-        where = f"{self._index.where(rows[0])} ({self.columns.id} {self._series[at]})"
+        where = f"{self._index.where(rows[0])} ({self.columns.id} {self.series[at]})"
         return Example(
             {SERIES: steps}, read_target(cells[0], self.columns, where), where, read_group(cells[0], self.columns)
         )

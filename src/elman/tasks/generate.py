@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from elman import cells
+from elman.data.text import Source, as_sources
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.expr.roles import hidden_to_hidden
@@ -34,7 +35,6 @@ from elman.tasks.preparation import Part, prepare
 from elman.tasks.progress import Moment, Progress, bits, show_progress
 from elman.tasks.recipe import describe_outcome, finite, refuse_giants, require_result, start, versions
 from elman.tasks.settings import Settings
-from elman.data.text import Source, as_sources
 from elman.tasks.trained_model import TrainedModel, build_module, load
 from elman.tasks.training import Outcome, Trainer
 from elman.tasks.windows import Streams, first_windows, truncation_windows
