@@ -32,7 +32,9 @@ def write_series(path: Path, count: int = 120, seed: int = 1) -> Path:
     drawn = np.random.default_rng(seed)
     lengths = drawn.integers(3, 14, count)
     labels = np.array(["falls", "rises"])[drawn.integers(0, 2, count)]
-    series = [_slope(drawn, length, 1 if label == "rises" else -1) for length, label in zip(lengths, labels)]
+    series = [
+        _slope(drawn, length, 1 if label == "rises" else -1) for length, label in zip(lengths, labels, strict=True)
+    ]
     np.savez(path, x=np.concatenate(series), lengths=lengths, y=labels)
     return path
 

@@ -199,7 +199,7 @@ def test_too_little_to_tell_apart_is_refused_before_anything_is_written(tmp_path
 
 
 def test_options_are_those_of_the_settings(tmp_path):
-    with pytest.raises(ConfigError, match="no option 'hiden'. Did you mean hidden"):
+    with pytest.raises(ConfigError, match=r"no option 'hiden'\. Did you mean hidden"):
         classify.train(tmp_path / "t.csv", hiden=3)
 
 

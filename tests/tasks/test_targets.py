@@ -36,7 +36,8 @@ def test_the_loss_of_classes_is_cross_entropy_and_weights_change_that_of_trainin
     assert targets.weights == pytest.approx((5 / 9, 5 / 3, 5 / 3))
     outputs = torch.randn(7, 3).double()
     numbers = torch.tensor([0, 1, 2, 0, 0, 2, 1])
-    nats = [-math.log(math.exp(row[k]) / sum(map(math.exp, row))) for row, k in zip(outputs.tolist(), numbers, strict=True)]
+    rows = zip(outputs.tolist(), numbers, strict=True)
+    nats = [-math.log(math.exp(row[k]) / sum(map(math.exp, row))) for row, k in rows]
     assert float(targets.loss(outputs, numbers)) == pytest.approx(sum(nats) / 7)
     weighted = sum(targets.weights[k] * n for n, k in zip(nats, numbers.tolist(), strict=True)) / 7
     assert float(targets.training_loss(outputs, numbers)) == pytest.approx(weighted, rel=1e-6)
