@@ -99,3 +99,10 @@ def test_a_model_of_series_reads_new_ones(table):
         open_dataset(table("y,x\n1,2\n", "new.csv"), like=like)
     with pytest.raises(DataError, match="no column x"):
         open_dataset(table("y,id\n1,2\n", "new.csv"), like=like)
+
+
+def test_a_series_can_go_on_in_the_next_table(table):
+    paths = [table("id,x,label\na,1,u\nb,2,v\na,3,u\n"), table("id,x,label\na,4,u\nb,5,v\n", "more.csv")]
+    found = open_dataset(paths)
+    np.testing.assert_array_equal(found[0].values["series"].ravel(), [1, 3, 4])
+    np.testing.assert_array_equal(found[1].values["series"].ravel(), [2, 5])

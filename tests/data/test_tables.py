@@ -261,3 +261,26 @@ def test_random_tables_come_back_as_the_csv_module_wrote_them(table, tmp_path, s
     order = list(range(101))
     chance.shuffle(order)
     assert all(list(found[i].values.values()) == rows[i] and found[i].target == str(i % 3) for i in order)
+
+
+def test_tables_longer_than_a_part_are_looked_at_whole(table):
+    rows = [f"{i + 1},{i % 4999},{i % 3}.5,u{i % 2}\n" for i in range(9001)]
+    found = open_dataset(table("n,run_id,x,label\n" + "".join(rows)))
+    assert found.columns.inputs == {"run_id": "number", "x": "number"}
+    rows[8764] = "8765,3765,tall,u0\n"
+    with pytest.raises(DataError, match="line 8766, column x: is 'tall'"):
+        open_dataset(table("n,run_id,x,label\n" + "".join(rows)))
+
+
+def test_a_header_of_several_lines_moves_the_lines_below(table):
+    found = open_dataset(table('"height\nin m",label\n1,a\n2,b\n'))
+    assert found.columns.inputs == {"height\nin m": "number"}
+    assert found[0].where.endswith("line 3")
+
+
+def test_a_row_that_is_blank_by_now_is_noticed(table):
+    path = table(TREES)
+    trees = open_dataset(path)
+    path.write_text(TREES.replace("2,blue,elm", "\n,lue,elm"))
+    with pytest.raises(DataError, match="line 3 is gone"):
+        trees[1]
