@@ -26,7 +26,7 @@ _BOUND = 0.1
 _LETTER = 25
 _SPELLING = 30
 _REACH = 3
-_CHANNELS = (32, 64)
+_CHANNELS = (16, 32)
 
 
 class Units(nn.Module):
