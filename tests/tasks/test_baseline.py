@@ -156,6 +156,7 @@ def test_it_ends_when_its_time_is_over_and_still_answers(units):
     training = (some_texts if units else some_frames)(53, 1)[2]
     ours = train_baseline(training, training, CLASSES, units=units, seconds=0.0)
     assert not ours.finished
+    assert ours.what.endswith(" (cut short)")
     assert ours.outputs(training).shape == (53, 3)
 
 
