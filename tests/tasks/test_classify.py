@@ -184,6 +184,12 @@ def test_a_label_on_validation_data_that_was_never_learnt_is_named(tmp_path):
         classify.train(tmp_path / "t.csv", validation_data=str(tmp_path / "v.csv"), **SMALL)
 
 
+@pytest.mark.parametrize("option", [{"label_smoothing": 0.1}, {"class_weights": True}])
+def test_options_of_classes_are_refused_for_numbers(tmp_path, option):
+    with pytest.raises(ConfigError, match=f"{next(iter(option))} is for classes, and the target price is a number"):
+        classify.train(write_table(tmp_path / "t.csv", 20), target="price", **option, quiet=True)
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

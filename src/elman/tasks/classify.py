@@ -23,8 +23,9 @@ from torch import Tensor
 
 from elman import cells
 from elman.data import Dataset, open_dataset
+from elman.data.remembered import Remembered
 from elman.data.text import Source, as_sources
-from elman.errors import DataError
+from elman.errors import ConfigError, DataError
 from elman.expr import Cell
 from elman.tasks.baseline import Baseline, train_baseline
 from elman.tasks.batches import EncodedSet, answer
@@ -89,6 +90,8 @@ def train(
         with show_progress(quiet, EXAMPLE) as progress:
             for line in _report(parts):
                 progress.note(line)
+            parts.dataset.forget()
+            parts.held_from.forget()
             baseline = _train_baseline(parts, settings, progress)
             outcome = _fit(model, parts, settings, progress, output)
     require_result(model.module, outcome, output)
@@ -104,7 +107,8 @@ def train(
 class _Parts:
     """Hold the data as the training sees them."""
 
-    dataset: Dataset
+    dataset: Remembered
+    held_from: Remembered
     encoder: Encoder
     targets: Targets
     training: EncodedSet
@@ -124,17 +128,20 @@ class _Known:
 
 
 def _prepare(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> _Parts:
-    dataset = _open(data, settings)
+    dataset = Remembered(_open(data, settings))
     kind = dataset.columns.target_kind
     if kind is None:
         raise DataError(f"{dataset.name} does not say what is to be predicted. Name the column with --target.")
+    if kind == "number" and (settings.label_smoothing or settings.class_weights):
+        name = "label_smoothing" if settings.label_smoothing else "class_weights"
+        raise ConfigError(f"{name} is for classes, and the target {dataset.columns.target} is a number. Drop it.")
     known = _look(dataset)
     if settings.validation_data is None:
         held_from, held_known = dataset, known
         share = default_share(len(dataset)) if settings.validation is None else settings.validation
         learn, hold = split(known.targets, share=share, seed=settings.seed, groups=known.groups)
     else:
-        held_from = open_dataset([settings.validation_data], like=dataset.columns)
+        held_from = Remembered(open_dataset([settings.validation_data], like=dataset.columns))
         held_known = _look(held_from)
         learn, hold = list(range(len(dataset))), list(range(len(held_from)))
         if not learn or not hold:
@@ -149,7 +156,7 @@ def _prepare(data: Source | Sequence[Source] | Dataset, settings: ClassifySettin
         total = len(learn) + len(hold)
         training = EncodedSet(dataset, learn, encoder, encoded[0], told=lambda done, _: told(done, total))
         held_out = EncodedSet(held_from, hold, encoder, encoded[1], told=lambda done, _: told(len(learn) + done, total))
-    return _Parts(dataset, encoder, targets, training, held_out)
+    return _Parts(dataset, held_from, encoder, targets, training, held_out)
 
 
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
@@ -170,7 +177,7 @@ def _look(dataset: Dataset) -> _Known:
     targets, groups, where = [], [], []
     for index in range(len(dataset)):
         example = dataset[index]
-        if example.target is None:
+        if example.target is None or example.target != example.target:
             raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
         targets.append(example.target)
         groups.append(example.group)
