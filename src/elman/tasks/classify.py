@@ -33,13 +33,14 @@ from elman.tasks.classify_settings import ClassifySettings
 from elman.tasks.data_report import report_data
 from elman.tasks.encoders import Encoder, learn_encoder
 from elman.tasks.model_file import check_target
+from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import EXAMPLE, Moment, Progress, show_bar, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, require_result, start, versions
 from elman.tasks.scores import Scores, score_outputs
 from elman.tasks.splits import default_share, split
 from elman.tasks.targets import Targets
 from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
-from elman.tasks.training import Measured, Outcome, Trainer
+from elman.tasks.training import Trainer
 from elman.tasks.verdict import judge, score_shuffled
 
 __all__ = ["load", "train"]
