@@ -36,7 +36,9 @@ class ClassifySettings(InputSettings):
         group="Training",
         least=1,
     )
-    batch: int = option(32, "examples of one update", group="Training", least=1)
+    batch: int | None = option(
+        None, "examples of one update [dim](default: 32, down to 8 of few examples)[/]", group="Training", least=1
+    )
     validation: float | None = option(
         None,
         "share of the examples held out to validate on, of each class [dim](default: 0.1; 0.2 of fewer than 1000)[/]",
