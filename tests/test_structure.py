@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "elman"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",), ("expr",), ("autodiff",), ("cells",), ("backends",), ("ops",), ("nn",), ("testing",), ("export",),
-    ("flow",), ("tasks",), ("serve", "cli", "__main__"),
+    ("flow",), ("data",), ("tasks",), ("serve", "cli", "__main__"),
 )  # fmt: skip
 """A file imports its own layer or one further left."""
 
@@ -42,9 +42,10 @@ LIBRARIES: dict[str, set[str]] = {
     "testing": TORCH,
     "export": TORCH | {"safetensors", "onnx"},
     "flow": TORCH | {"matplotlib"},
+    "data": TORCH | {"soundfile", "soxr", "PIL"},
     "tasks": TORCH
-    | {"lightning_fabric", "lightning", "safetensors", "rich", "prompt_toolkit", "tokenizers", "soundfile", "soxr"}
-    | {"PIL", "polars"},
+    | {"lightning_fabric", "lightning", "safetensors", "rich", "prompt_toolkit", "tokenizers", "torchmetrics"}
+    | {"matplotlib", "optuna"},
     "serve": TORCH | {"fastapi", "uvicorn", "pydantic"},
     "cli": {"typer", "click", "rich"},
     "__main__": set(),
@@ -52,7 +53,7 @@ LIBRARIES: dict[str, set[str]] = {
 BY_FILE = {"llvm": {"llvmlite"}, "triton": {"triton"}}
 """A library that only the files whose name begins so may use."""
 
-INSIDE_FUNCTIONS = {"matplotlib"}
+INSIDE_FUNCTIONS = {"matplotlib", "optuna", "torchmetrics"}
 RECIPES = {"generate", "classify", "tag", "translate", "forecast", "transcribe", "caption"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
 MOST_LINES = 450

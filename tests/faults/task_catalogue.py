@@ -7,6 +7,8 @@ REORDER = "tests/tasks/test_reorder.py"
 INTERACTIVE = "tests/tasks/test_interactive.py"
 TRAINED = "tests/tasks/test_trained_model.py"
 TRAINING = "tests/tasks/test_training.py"
+BATCHES = "tests/tasks/test_batches.py"
+CLASSIFY = "tests/tasks/test_classify.py"
 
 TASK_FAULTS = (
     Fault(
@@ -168,5 +170,61 @@ TASK_FAULTS = (
         "reader = Reader(self.module.eval(), ",
         "tests/tasks/test_generate.py",
         "shown_on_the_way",
+    ),
+    Fault(
+        "an example gets the target of its neighbour",
+        "tasks/batches.py",
+        "lengths, self.targets[indices], indices)",
+        "lengths, self.targets[indices].roll(1, 0), indices)",
+        BATCHES,
+        "comes_once_with_its_target",
+    ),
+    Fault(
+        "answers come by length",
+        "tasks/batches.py",
+        "torch.empty_like(joined).index_copy_(0, torch.cat(order), joined)",
+        "joined",
+        BATCHES,
+        "in_the_order",
+    ),
+    Fault(
+        "padding is read as if it were steps",
+        "tasks/batches.py",
+        "module(batch.steps.to(device), batch.lengths.to(device))",
+        "module(batch.steps.to(device), None)",
+        CLASSIFY,
+        "neither_padding",
+    ),
+    Fault(
+        "scales are learnt from what is held out",
+        "tasks/classify.py",
+        "(dataset[index] for index in learn), settings)",
+        "(held_from[index] for index in hold), settings)",
+        CLASSIFY,
+        "scales_are_learnt",
+    ),
+    Fault(
+        "the last weights stay instead of the best",
+        "tasks/training.py",
+        "self._raw.load_state_dict(run.best)",
+        "run.best = None",
+        CLASSIFY,
+        "best_weights_stay",
+    ),
+    Fault(
+        "the best weights are chosen by the loss alone",
+        "tasks/outcome.py",
+        "return other is None or (self.score or 0.0, -self.loss) > (other.score or 0.0, -other.loss)",
+        "return other is None or -self.loss > -other.loss",
+        "tests/tasks/test_targets.py",
+        "higher_accuracy",
+    ),
+    Fault(
+        "a group is held out in part",
+        "tasks/splits.py",
+        "members[index if group is None else group].append(index)",
+        "members[index].append(index)",
+        "tests/tasks/test_splits.py",
+        "never_on_both_sides",
     ),
 )

@@ -180,7 +180,7 @@ def test_the_file_holds_the_best_model_already_during_training(book, tmp_path, m
     seen = []
     monkeypatch.setattr(
         "elman.tasks.progress.QuietProgress.validation",
-        lambda self, moment, loss, improved: seen.append((tmp_path / "m").exists()),
+        lambda self, moment, loss, improved, said="": seen.append((tmp_path / "m").exists()),
     )
     generate.train(book, epochs=6, output=tmp_path / "m", **SMALL)
     assert seen[0] is False

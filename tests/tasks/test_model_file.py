@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from elman.errors import DataError, ElmanError
-from elman.tasks.model_file import FORMAT, ModelFile, check_target, is_model_file
+from elman.tasks.model_file import FORMAT, ModelFile, check_target, is_model_file, task_of
 
 WEIGHTS = {"a": torch.arange(35.0).view(5, 7).t(), "b": torch.tensor([1.0, -0.0, 3e-40], dtype=torch.float64)}
 
@@ -18,11 +18,11 @@ def some_model(**changes) -> ModelFile:
     parts = {
         "task": "generate",
         "cell": {"name": "made up"},
-        "vocabulary": {"unit": "character", "characters": "\n abc\u00e9\U0001d11e"},
         "configuration": {"hidden": 11},
         "metrics": {"validation_loss": 1.25, "history": [[1, None, 0.1]]},
         "versions": {"elman": "0"},
         "weights": WEIGHTS,
+        "parts": {"vocabulary": {"unit": "character", "characters": "\n abc\u00e9\U0001d11e"}},
     }
     return ModelFile(**{**parts, **changes})
 
@@ -34,7 +34,7 @@ def write_header(path, **header) -> None:
 def test_what_is_written_is_read_back(tmp_path):
     some_model().write(tmp_path / "m")
     back = ModelFile.read(tmp_path / "m", "generate")
-    for name in ("task", "cell", "vocabulary", "configuration", "metrics", "versions"):
+    for name in ("task", "cell", "parts", "configuration", "metrics", "versions"):
         assert getattr(back, name) == getattr(some_model(), name)
     assert back.weights.keys() == WEIGHTS.keys()
     for name, value in WEIGHTS.items():
@@ -50,9 +50,9 @@ def test_the_same_model_gives_the_same_bytes(tmp_path):
 
 def test_only_the_file_itself_is_left_behind(tmp_path):
     some_model().write(tmp_path / "m")
-    some_model(vocabulary={"characters": "xyz"}).write(tmp_path / "m")
+    some_model(parts={"vocabulary": {"characters": "xyz"}}).write(tmp_path / "m")
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
-    assert ModelFile.read(tmp_path / "m", "generate").vocabulary == {"characters": "xyz"}
+    assert ModelFile.read(tmp_path / "m", "generate").parts == {"vocabulary": {"characters": "xyz"}}
 
 
 def test_a_write_that_fails_leaves_the_old_model_whole(tmp_path, monkeypatch):
@@ -64,7 +64,7 @@ def test_a_write_that_fails_leaves_the_old_model_whole(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.replace", fail)
     with pytest.raises(ElmanError, match="cannot be written: No space left"):
-        some_model(vocabulary={"characters": "xyz"}).write(tmp_path / "m")
+        some_model(parts={"vocabulary": {"characters": "xyz"}}).write(tmp_path / "m")
     assert (tmp_path / "m").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
@@ -113,12 +113,22 @@ def test_another_format_is_refused(tmp_path, version):
 
 @pytest.mark.parametrize("name", ["task", "cell", "vocabulary", "configuration", "metrics", "versions"])
 def test_a_missing_part_is_named(tmp_path, name):
-    parts = {part: getattr(some_model(), part) for part in ("task", "cell", "vocabulary", "metrics", "versions")}
-    header = {"format": FORMAT, "configuration": {}, **parts}
+    shared = {part: getattr(some_model(), part) for part in ("task", "cell", "metrics", "versions")}
+    header = {"format": FORMAT, "configuration": {}, **shared, **some_model().parts}
     for broken in ({key: value for key, value in header.items() if key != name}, {**header, name: 7}):
         write_header(tmp_path / "m", **broken)
         with pytest.raises(DataError, match=f"its {name} is missing"):
             ModelFile.read(tmp_path / "m", "generate")
+
+
+def test_the_parts_are_those_of_the_task(tmp_path):
+    parts = {"columns": {}, "encoder": {"kind": "series"}, "targets": {"kind": "number"}}
+    some_model(task="classify", parts=parts).write(tmp_path / "m")
+    assert task_of(tmp_path / "m") == "classify"
+    assert ModelFile.read(tmp_path / "m", "classify").parts == parts
+    some_model(task="classify").write(tmp_path / "m")
+    with pytest.raises(DataError, match="its columns is missing"):
+        ModelFile.read(tmp_path / "m", "classify")
 
 
 def test_a_model_for_another_task_is_refused(tmp_path):

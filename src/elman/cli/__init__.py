@@ -1,10 +1,11 @@
-"""Be the command line: `elman train`, `generate`, `next`, `reorder`, `evaluate`, `cells`.
+"""Be the command line: `elman train`, `generate`, `next`, `reorder`, `predict`, `evaluate`, `cells`.
 
 Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 failed while running, 2 the
 command or its input is wrong, 130 interrupted. What a user did wrong is said in the words of the error, without a
 traceback. Nothing here imports torch before a command that needs it has begun.
 
-The commands stand in `train`, `language` and `cells`; `options` makes options of settings, `show` prints results.
+The commands stand in `train`, `classify`, `language`, `predict`, `evaluate` and `cells`; `options` makes options of
+settings, `show` prints results.
 
 >>> import subprocess, sys
 >>> print(subprocess.run([sys.executable, "-m", "elman", "--version"], capture_output=True, text=True).stdout, end="")
@@ -19,14 +20,17 @@ import typer
 
 import elman
 from elman.cli.cells import cells
-from elman.cli.language import evaluate, generate, next_units, reorder
+from elman.cli.classify import train_classify
+from elman.cli.evaluate import evaluate
+from elman.cli.language import generate, next_units, reorder
+from elman.cli.predict import predict
 from elman.cli.show import drop_output
 from elman.cli.train import train_generate
 from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, ShapeError
 
 FAILED, WRONG_INPUT = 1, 2
 
-_COMMANDS = ("train", "generate", "next", "reorder", "evaluate", "cells")
+_COMMANDS = ("train", "generate", "next", "reorder", "predict", "evaluate", "cells")
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
@@ -36,18 +40,20 @@ class _InOrderOfUse(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_InOrderOfUse,
-    help="Recurrent neural networks from their equations: train one on your text, and let it write.",
-    epilog="Start with: [bold]elman train generate book.txt[/]",
+    help="Recurrent neural networks from their equations: train one on your data, and let it write or answer.",
+    epilog="Start with: [bold]elman train generate book.txt[/] or [bold]elman train classify reviews.csv[/]",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 train = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
 train.command("generate")(train_generate)
+train.command("classify")(train_classify)
 app.add_typer(train, name="train")
 app.command()(generate)
 app.command("next")(next_units)
 app.command()(reorder)
+app.command()(predict)
 app.command()(evaluate)
 app.command()(cells)
 

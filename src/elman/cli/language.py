@@ -1,7 +1,6 @@
-"""`elman generate`, `next`, `reorder` and `evaluate`: what a trained language model can do."""
+"""`elman generate`, `next` and `reorder`: what a trained language model can do."""
 
 import json as json_text
-import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -117,9 +116,9 @@ def reorder(
     json: Json = False,
 ) -> None:
     """Put jumbled words into their likeliest order, by beam search under a model of words."""
+    from elman.data.text import read_text
     from elman.tasks import generate as recipe
     from elman.tasks.progress import show_bar
-    from elman.tasks.text import read_text
 
     if (file is None) == (not words):
         raise ConfigError('reorder takes words or --file, one of the two. Write e.g.: elman reorder MODEL "an I am"')
@@ -133,50 +132,3 @@ def reorder(
             typer.echo(json_text.dumps(result, ensure_ascii=False))
         else:
             typer.echo(ordered)
-
-
-def evaluate(
-    model: Model,
-    data: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DATA...", help="UTF-8 text files, - for standard input, or a folder of classes", show_default=False
-        ),
-    ],
-    dynamic: Annotated[
-        float | None,
-        typer.Option(metavar="RATE", help="go on learning while reading, with this rate", show_default=False),
-    ] = None,
-    quiet: Quiet = False,
-    json: Json = False,
-) -> None:
-    """Measure how well a model predicts a text, with its state carried over the whole of it."""
-    from elman.tasks import generate as recipe
-    from elman.tasks.corpus import read_corpus
-    from elman.tasks.progress import show_bar
-
-    trained = recipe.load(model)
-    corpus = read_corpus(data)
-    with show_bar("reading", quiet) as told:
-        found = trained.evaluate(corpus, dynamic=dynamic, told=told)
-    unit = trained.vocabulary.unit
-    if json:
-        result = {
-            "loss": found.loss,
-            "perplexity": found.perplexity if math.isfinite(found.perplexity) else None,
-            "bits_per_character": found.bits_per_character,
-            "bits_per_byte": found.bits_per_byte,
-            f"{unit}s": found.units,
-            **({"unknown": found.unknown} if unit == "word" else {}),
-        }
-        typer.echo(json_text.dumps({"model": str(model), **result}))
-        return
-    unknown = f", {found.unknown:,} of them <unk>" if found.unknown else ""
-    flattered = " (flattered: <unk> is not spelt)" if found.unknown else ""
-    print_rows(
-        ("loss", f"{found.loss:.4f} nats per {unit}"),
-        ("perplexity", f"{found.perplexity:.3f}"),
-        ("bits per character", f"{found.bits_per_character:.4f}{flattered}"),
-        ("bits per byte", f"{found.bits_per_byte:.4f}{flattered}"),
-        (f"{unit}s", f"{found.units:,}{unknown}"),
-    )

@@ -11,7 +11,7 @@ import typer
 
 from elman.errors import ConfigError
 
-_GROUPS = ("Model", "Text", "Regularising", "Training")
+_GROUPS = ("Model", "Text", "Input", "Regularising", "Training")
 _METAVARS = {int: "N", float: "X", str: "TEXT", bool: None}
 
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
@@ -21,12 +21,40 @@ Size = Annotated[
     typer.Option("--size", metavar="NAME=N", help="a size that the cell leaves open, such as h=64 for lstm_projected"),
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="a file that elman train wrote", show_default=False)]
+CellName = Annotated[
+    str, typer.Option("--cell", metavar="NAME|FILE.py:NAME", help="a cell of elman cells, or your own")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="where to keep the model [dim](default: ./DATA.elman.safetensors)[/]",
+        show_default=False,
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="replace a model that is there")]
 Given = Annotated[
     str | None,
     typer.Option(
         metavar="CLASS|NAME=CLASS", help="the class to write like, if the model has classes", show_default=False
     ),
 ]
+
+
+_SUFFIX = ".elman.safetensors"
+
+
+def default_target(source: str) -> Path:
+    """Name the model after its data.
+
+    >>> str(default_target("data/reviews.csv"))
+    'reviews.elman.safetensors'
+    """
+    if source == "-":
+        return Path(f"stdin{_SUFFIX}")
+    path = Path(source)
+    return Path(f"{path.resolve().name if path.is_dir() else path.stem}{_SUFFIX}")
 
 
 def with_options(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -1,11 +1,38 @@
-"""Print results: rows of a label and a value, and text that may not fit the terminal."""
+"""Print results: rows of a label and a value, what a training has made, and how it was ended."""
 
 import contextlib
+import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
 
+import typer
 from rich.console import Console
 from rich.text import Text
+
+from elman.tasks.duration import format_duration
+
+INTERRUPTED = 130
+
+_ENDED = {
+    "epochs": "all epochs done",
+    "patience": "ended because it no longer got better",
+    "time budget": "ended by the time budget",
+    "interrupted": "interrupted",
+}
+
+
+class Trained(Protocol):
+    """Be a model that has just been trained, whatever it does."""
+
+    metrics: dict[str, Any]
+    stopped: str | None
+    seconds: float
+
+    @property
+    def parameters(self) -> int: ...  # noqa: D102 - see `TrainedModel`
 
 
 def print_rows(*rows: tuple[str, str]) -> None:
@@ -20,3 +47,35 @@ def drop_output() -> None:
     """Send what is left of the output nowhere: flushing it at exit would fail a second time."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def describe_file(model: Trained, target: Path) -> str:
+    """Say where a model is, and how large."""
+    return f"{target}  ({target.stat().st_size / 1e6:.1f} MB, {model.parameters:,} parameters)"
+
+
+def describe_training(model: Trained) -> str:
+    """Say how long a training took, and what ended it."""
+    return f"{model.metrics['updates']} updates in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"
+
+
+def print_training_as_json(model: Trained, target: Path) -> None:
+    """Print what was measured in training, and how it ended."""
+    facts = {name: value for name, value in model.metrics.items() if name != "history"}
+    result = {"model": str(target), "stopped": model.stopped, "seconds": round(model.seconds, 3)}
+    typer.echo(json.dumps({**result, "parameters": model.parameters, **facts}))
+
+
+@contextlib.contextmanager
+def keep_the_best(target: Path) -> Iterator[Callable[[str | None], None]]:
+    """Say what an interrupted training leaves behind; the function that is given is told what ended it."""
+    try:
+        stopped: list[str | None] = []
+        yield stopped.append
+    except KeyboardInterrupt:
+        state = "is as it was last written" if target.exists() else "was not written"
+        sys.stderr.write(f"elman: interrupted; {target} {state}\n")
+        raise typer.Exit(INTERRUPTED) from None
+    if stopped == ["interrupted"]:
+        sys.stderr.write(f"elman: interrupted; the best model so far is kept in {target}\n")
+        raise typer.Exit(INTERRUPTED)

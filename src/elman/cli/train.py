@@ -1,29 +1,17 @@
 """`elman train generate`: train a language model."""
 
-import json as json_text
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elman.cli.options import Json, Quiet, Size, parse_sizes, with_options
-from elman.cli.show import print_rows
-from elman.tasks.duration import format_duration
+from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
+from elman.cli.show import describe_file, describe_training, keep_the_best, print_rows, print_training_as_json
 from elman.tasks.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from elman.tasks.trained_model import TrainedModel
-
-INTERRUPTED = 130
-
-_SUFFIX = ".elman.safetensors"
-_ENDED = {
-    "epochs": "all epochs done",
-    "patience": "ended because it no longer got better",
-    "time budget": "ended by the time budget",
-    "interrupted": "interrupted",
-}
 
 
 @with_options(Settings)
@@ -36,18 +24,10 @@ def train_generate(
             show_default=False,
         ),
     ],
-    cell: Annotated[str, typer.Option(metavar="NAME|FILE.py:NAME", help="a cell of elman cells, or your own")] = "lstm",
+    cell: CellName = "lstm",
     size: Size = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="where to keep the model [dim](default: ./DATA.elman.safetensors)[/]",
-            show_default=False,
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="replace a model that is there")] = False,
+    output: Output = None,
+    force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
     **options: Any,
@@ -58,27 +38,19 @@ def train_generate(
     """
     from elman.tasks import generate
 
-    target = output or _default_target(data[0])
-    try:
+    target = output or default_target(data[0])
+    with keep_the_best(target) as ended:
         model = generate.train(
             data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, **options
         )
-    except KeyboardInterrupt:
-        state = "is as it was last written" if target.exists() else "was not written"
-        sys.stderr.write(f"elman: interrupted; {target} {state}\n")
-        raise typer.Exit(INTERRUPTED) from None
-    _report(model, target, json)
-    if model.stopped == "interrupted":
-        sys.stderr.write(f"elman: interrupted; the best model so far is kept in {target}\n")
-        raise typer.Exit(INTERRUPTED)
+        _report(model, target, json)
+        ended(model.stopped)
 
 
-def _report(model: "TrainedModel", target: Path, json: bool) -> None:
+def _report(model: "TrainedModel", target: "Path", json: bool) -> None:
     metrics = model.metrics
     if json:
-        facts = {name: value for name, value in metrics.items() if name != "history"}
-        result = {"model": str(target), "stopped": model.stopped, "seconds": round(model.seconds, 3)}
-        typer.echo(json_text.dumps({**result, "parameters": model.parameters, **facts}))
+        print_training_as_json(model, target)
         return
     loss = metrics["validation_loss"]
     measured = "none held out or not reached yet"
@@ -89,15 +61,8 @@ def _report(model: "TrainedModel", target: Path, json: bool) -> None:
         measured = f"{loss:.4f} nats per {model.vocabulary.unit}, {usual}"
     given = f" --given {model.configuration['given']}={model.classes[0]}" if model.classes else ""
     print_rows(
-        ("model", f"{target}  ({target.stat().st_size / 1e6:.1f} MB, {model.parameters:,} parameters)"),
+        ("model", describe_file(model, target)),
         ("validation", measured),
-        ("training", f"{metrics['updates']} updates in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"),
+        ("training", describe_training(model)),
         ("next", f"elman generate {target}{given}"),
     )
-
-
-def _default_target(source: str) -> Path:
-    if source == "-":
-        return Path(f"stdin{_SUFFIX}")
-    path = Path(source)
-    return Path(f"{path.resolve().name if path.is_dir() else path.stem}{_SUFFIX}")

@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from elman.data.text import Source, as_sources, read_text
 from elman.errors import DataError
-from elman.tasks.text import Source, as_sources, read_text
 from elman.tasks.vocabulary import Vocabulary
 
 _LEAST_CLASSES = 2

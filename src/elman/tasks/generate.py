@@ -12,7 +12,6 @@ way, the class of each unit beside it.
 """
 
 import math
-import platform
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
@@ -23,21 +22,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-import elman
 from elman import cells
-from elman.errors import ConfigError, ElmanError
+from elman.data.text import Source, as_sources
+from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.expr.roles import hidden_to_hidden
-from elman.nn import activation_penalty, init, temporal_activation_penalty
+from elman.nn import activation_penalty, temporal_activation_penalty
 from elman.tasks.evaluation import mean_loss, perplexity
 from elman.tasks.language_model import LanguageModel, detach
 from elman.tasks.model_file import check_target
+from elman.tasks.outcome import Outcome
 from elman.tasks.preparation import Part, prepare
 from elman.tasks.progress import Moment, Progress, bits, show_progress
+from elman.tasks.recipe import describe_outcome, finite, refuse_giants, require_result, start, versions
 from elman.tasks.settings import Settings
-from elman.tasks.text import Source, as_sources
 from elman.tasks.trained_model import TrainedModel, build_module, load
-from elman.tasks.training import Outcome, Trainer
+from elman.tasks.training import Trainer
 from elman.tasks.windows import Streams, first_windows, truncation_windows
 
 __all__ = ["load", "train"]
@@ -92,10 +92,10 @@ def train(
         torch.manual_seed(settings.seed)
         configuration = _configure(chosen, settings, found.classes, Path(as_sources(data)[0]).resolve().name, sizes)
         module = _build(chosen, len(found.vocabulary), configuration, settings)
-        model = TrainedModel(module, found.vocabulary, configuration, metrics={}, versions=_versions())
+        model = TrainedModel(module, found.vocabulary, configuration, metrics={}, versions=versions())
         with show_progress(quiet, found.vocabulary.unit) as progress:
             outcome = _fit(model, found.training, found.held_out, settings, progress, output)
-    _require_result(module, outcome, output)
+    require_result(module, outcome, output)
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
     model.metrics = _metrics(model, outcome, len(found.training), len(found.held_out))
     module.eval()
@@ -134,38 +134,14 @@ def _configure(
 
 def _build(cell: Cell, units: int, configuration: dict[str, Any], settings: Settings) -> LanguageModel:
     try:
-        module = build_module(cell, units, configuration)
+        with refuse_giants(configuration["hidden"]):
+            module = build_module(cell, units, configuration)
     except ConfigError as error:
         if settings.preset is None or hidden_to_hidden(cell.graph):
             raise
         raise ConfigError(f"preset {settings.preset} does not fit cell {cell.name}. {error}") from None
-    except (RuntimeError, TypeError, OverflowError) as error:
-        if "memory" not in str(error) and "verflow" not in str(error):
-            raise
-        raise ConfigError(
-            f"A model of hidden size {configuration['hidden']} does not fit in memory. Use a smaller one."
-        ) from None
-    layer = module.recurrent
-    if settings.init != "uniform":
-        {"xavier": init.xavier_, "orthogonal": init.orthogonal_, "identity": init.identity_}[settings.init](layer)
-    if settings.forget_bias is not None:
-        init.forget_bias_(layer, settings.forget_bias)
-    if settings.chrono is not None:
-        init.chrono_(layer, settings.chrono)
+    start(module.recurrent, settings.init, settings.forget_bias, settings.chrono)
     return module
-
-
-def _require_result(module: nn.Module, outcome: Outcome, output: str | PathLike[str] | None) -> None:
-    """Refuse to call untrained or broken weights a model, and to put them in the place of one."""
-    if outcome.stopped == "interrupted" and not outcome.history:
-        replaces = output is not None and Path(output).exists()
-        if outcome.updates == 0 or replaces:
-            raise KeyboardInterrupt
-    if not all(bool(p.isfinite().all()) for p in module.parameters()):
-        raise ElmanError(
-            f"Training diverged: after {outcome.updates} updates the weights are not finite, so no model is written. "
-            "Try a lower --learning-rate."
-        )
 
 
 def _fit(
@@ -295,23 +271,9 @@ def _metrics(model: TrainedModel, outcome: Outcome, training: int, held_out: int
     units = f"{model.vocabulary.unit}s"
     return {
         "validation_loss": measured,
-        "perplexity": None if measured is None else _finite(perplexity(measured)),
+        "perplexity": None if measured is None else finite(perplexity(measured)),
         f"validation_{units}": held_out,
-        "training_loss": _finite(outcome.training_loss),
         f"training_{units}": training,
-        "epoch": outcome.epoch,
-        "updates": outcome.updates,
-        "best_update": outcome.best_update,
-        "skipped_updates": outcome.skipped,
-        "history": [[one.update, _finite(one.training_loss), _finite(one.validation_loss)] for one in outcome.history],
+        **describe_outcome(outcome),
         **({"bits_per_character": bits(measured)} if units == "characters" and measured is not None else {}),
     }
-
-
-def _finite(value: float) -> float | None:
-    """Write a number that JSON has no word for as nothing."""
-    return value if math.isfinite(value) else None
-
-
-def _versions() -> dict[str, str]:
-    return {"elman": elman.__version__, "torch": str(torch.__version__), "python": platform.python_version()}

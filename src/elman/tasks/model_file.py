@@ -2,9 +2,10 @@
 
 The file is safetensors: a JSON header, then the weights. The header's one metadata entry, `elman`, is a JSON text:
 
-    {"format": 2, "task": "generate", "cell": {…}, "vocabulary": {…},
-     "configuration": {…}, "metrics": {…}, "versions": {…}}
+    {"format": 2, "task": "generate", "cell": {…}, "configuration": {…}, "metrics": {…}, "versions": {…},
+     "vocabulary": {…}}
 
+What stands last is the task's own, see `PARTS`: what turns data into numbers, and numbers into answers.
 The cell travels as its graph, which is data, and is verified before use. Neither times nor paths are written, so that
 the same data, options and seed give the same bytes. (One entry, because safetensors orders several of them by chance.)
 """
@@ -27,7 +28,10 @@ FORMAT = 2
 SUFFIX = ".elman.safetensors"
 
 _ENTRY = "elman"
-_KINDS = {"task": str, "cell": dict, "vocabulary": dict, "configuration": dict, "metrics": dict, "versions": dict}
+_KINDS = {"task": str, "cell": dict, "configuration": dict, "metrics": dict, "versions": dict}
+
+PARTS = {"generate": ("vocabulary",), "classify": ("columns", "encoder", "targets")}
+"""What the file of a task holds besides, each a dictionary."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +41,20 @@ class ModelFile:
     Attributes:
         task: the recipe that wrote it, such as `generate`.
         cell: `Cell.to_dict()`.
-        vocabulary: the units that it reads, see `elman.tasks.vocabulary`.
         configuration: the sizes that build the module.
         metrics: what was measured in training.
         versions: what it was trained with.
         weights: the tensors, by name.
+        parts: what the task needs besides, by the names in `PARTS`.
     """
 
     task: str
     cell: dict[str, Any]
-    vocabulary: dict[str, Any]
     configuration: dict[str, Any]
     metrics: dict[str, Any]
     versions: dict[str, str]
     weights: Mapping[str, Tensor]
+    parts: Mapping[str, dict[str, Any]]
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the file whole or not at all: under a temporary name beside the target, then renamed onto it.
@@ -58,7 +62,7 @@ class ModelFile:
         Raises:
             ElmanError: the disk is full, or the folder is gone or cannot be written to.
         """
-        header = {"format": FORMAT, **{name: getattr(self, name) for name in _KINDS}}
+        header = {"format": FORMAT, **{name: getattr(self, name) for name in _KINDS}, **self.parts}
         weights = {name: value.detach().cpu().contiguous() for name, value in self.weights.items()}
         raw = save(weights, metadata={_ENTRY: json.dumps(header, sort_keys=True)})
         target = Path(path)
@@ -92,18 +96,27 @@ class ModelFile:
                 f"{path} has model format {header.get('format')!r}; this program reads format {FORMAT}. "
                 "Use the version of elman that wrote it, or train it again."
             )
-        for name, kind in _KINDS.items():
-            if not isinstance(header.get(name), kind):
-                raise DataError(f"{path} is damaged: its {name} is missing or of the wrong kind. Train it again.")
+        _require(path, header, _KINDS)
         if header["task"] != task:
             raise DataError(f"{path} is a model for {header['task']!r}, not for {task!r}. Use the command of its task.")
-        return cls(weights=weights, **{name: header[name] for name in _KINDS})
+        _require(path, header, dict.fromkeys(PARTS[task], dict))
+        parts = {name: header[name] for name in PARTS[task]}
+        return cls(weights=weights, parts=parts, **{name: header[name] for name in _KINDS})
+
+
+def task_of(path: str | os.PathLike[str]) -> str:
+    """Say which recipe wrote a model, so that a command can serve several.
+
+    Raises:
+        DataError: there is no such file, or it is not a model.
+    """
+    return str(_read_header(Path(path)).get("task"))
 
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
     """Say whether a file is a model that this package wrote, in whatever format."""
     try:
-        _read_safetensors(Path(path))
+        _read_header(Path(path))
     except DataError:
         return False
     return True
@@ -139,13 +152,24 @@ def check_target(path: str | os.PathLike[str], force: bool) -> None:
         raise DataError(f"{target} exists. Give --force to replace it, or another name with -o.")
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _require(path: str | os.PathLike[str], header: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
+    for name, kind in kinds.items():
+        if not isinstance(header.get(name), kind):
+            raise DataError(f"{path} is damaged: its {name} is missing or of the wrong kind. Train it again.")
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    return _read_safetensors(path, only_header=True)[0]
+
+
+def _read_safetensors(path: Path, only_header: bool = False) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if path.is_dir():
         raise DataError(f"{path} is a folder, not a model. Name a file that `elman train` wrote.")
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_ENTRY)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = [] if only_header else list(file.keys())
+            weights = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise DataError(f"{path} does not exist. Check the path; the current folder is {Path.cwd()}.") from None
     except OSError as error:

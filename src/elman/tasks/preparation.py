@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from elman.data.text import Source
 from elman.errors import ConfigError, DataError
 from elman.tasks.corpus import Corpus, read_corpus
 from elman.tasks.settings import Settings
-from elman.tasks.text import Source
 from elman.tasks.vocabulary import Vocabulary, learn_vocabulary
 
 _VALIDATION_SHARE = 0.1

@@ -23,12 +23,15 @@ from rich.text import Text
 
 from elman.tasks.duration import format_duration
 
+EXAMPLE = "example"
+"""The unit of a loss that has no usual measure: that of one answer to a whole sequence."""
+
 _SECONDS_BETWEEN_PLAIN_LINES = 30.0
 _NARROWEST_BAR = 5
 _WIDEST_BAR = 40
 _SAMPLE_EDGE = "    │ "
 _REFRESH_PER_SECOND = 8
-_SHORT = {"character": "char"}
+_SHORT = {"character": "char", EXAMPLE: "examples"}
 _ROOM_FOR_CTRL_C = 3  # a terminal echoes ^C; on a full line it would start another, which is then never cleared
 
 
@@ -57,7 +60,7 @@ class Moment:
     def pieces(self, unit: str = "character") -> list[str]:
         """Return what the live line says beside its bar, the most important first."""
         left = "" if self.seconds_left is None else f"{format_duration(self.seconds_left)} left"
-        return [
+        pieces = [
             f"{self.share:4.0%} {left}",
             f"loss {self.loss:.3f}",
             describe_loss(self.loss, unit),
@@ -65,6 +68,7 @@ class Moment:
             f"|grad| {self.gradient_norm:.2f}",
             f"epoch {self.epoch}",
         ]
+        return [piece for piece in pieces if piece]
 
 
 class Progress(Protocol):
@@ -79,8 +83,8 @@ class Progress(Protocol):
     def update(self, moment: Moment) -> None:
         """Hear of one update."""
 
-    def validation(self, moment: Moment, loss: float, improved: bool) -> None:
-        """Hear of a validation loss in nats."""
+    def validation(self, moment: Moment, loss: float, improved: bool, said: str = "") -> None:
+        """Hear of a validation loss in nats, and what to say of it instead of what is usual for its unit."""
 
     def sample(self, text: str) -> None:
         """Hear what the model writes at present."""
@@ -103,7 +107,7 @@ class QuietProgress:
     def update(self, moment: Moment) -> None:
         """Show nothing."""
 
-    def validation(self, moment: Moment, loss: float, improved: bool) -> None:
+    def validation(self, moment: Moment, loss: float, improved: bool, said: str = "") -> None:
         """Show nothing."""
 
     def sample(self, text: str) -> None:
@@ -151,12 +155,13 @@ class ConsoleProgress:
         if not self._console.is_terminal and time.monotonic() - self._last_line > _SECONDS_BETWEEN_PLAIN_LINES:
             self._print(Text(f"update {moment.update:>6}  " + "  ".join(moment.pieces(self._unit)).strip()))
 
-    def validation(self, moment: Moment, loss: float, improved: bool) -> None:
+    def validation(self, moment: Moment, loss: float, improved: bool, said: str = "") -> None:
         """Print one line; the best so far is marked."""
         self._moment = moment
         line = Text(f"update {moment.update:>6}  ")
         line.append(f"loss {moment.loss:.3f}  ")
-        line.append(f"validation {loss:.3f} ({describe_loss(loss, self._unit)})", style="bold" if improved else "")
+        said = said or describe_loss(loss, self._unit)
+        line.append(f"validation {loss:.3f}" + (f" ({said})" if said else ""), style="bold" if improved else "")
         line.append("  best so far" if improved else "  no better", style="green" if improved else "yellow")
         self._print(line)
 
@@ -216,6 +221,8 @@ def describe_loss(loss: float, unit: str) -> str:
     >>> describe_loss(math.log(8), "character"), describe_loss(math.log(8), "word")
     ('3.000 bits/char', 'perplexity 8.0')
     """
+    if unit == EXAMPLE:
+        return ""
     if unit == "character":
         return f"{bits(loss):.3f} bits/char"
     return f"perplexity {math.exp(loss):.1f}" if loss < 700 else "perplexity above 1e300"

@@ -55,7 +55,7 @@ _REPLACES = {"optimizer": ("learning_rate", "weight_decay"), "clip_value": ("cli
 _KINDS = {float: "a number", bool: "True or False"}
 
 
-def _option(
+def option(
     default: Any,
     text: str,
     *,
@@ -67,6 +67,7 @@ def _option(
     choices: tuple[str, ...] = (),
     metavar: str = "",
 ) -> Any:
+    """Make one row of a table of settings: its default, the sentence that explains it, its range."""
     ranges = {"least": least, "most": most, "above": above, "below": below, "choices": choices, "metavar": metavar}
     return field(default=default, metadata={"text": text, "group": group, **ranges})
 
@@ -79,43 +80,43 @@ class TrainingSettings:
         ConfigError: a value of the wrong type or outside its range, or two values that contradict each other.
     """
 
-    epochs: int | None = _option(
+    epochs: int | None = option(
         None, "passes over the text [dim](default: as many as make about 3000 updates)[/]", group="Training", least=1
     )
-    time_budget: str | None = _option(
+    time_budget: str | None = option(
         None, "stop after this time, such as 90s, 10m, 1h30m", group="Training", metavar="TIME"
     )
-    optimizer: str = _option("adamw", "the optimiser; asgd averages its weights", group="Training", choices=OPTIMIZERS)
-    learning_rate: float | None = _option(
+    optimizer: str = option("adamw", "the optimiser; asgd averages its weights", group="Training", choices=OPTIMIZERS)
+    learning_rate: float | None = option(
         None, "peak of the schedule [dim](default: 0.004; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
     )
-    schedule: str | None = _option(
+    schedule: str | None = option(
         None,
         "course of the learning rate [dim](default: cosine; asgd: constant)[/]",
         group="Training",
         choices=SCHEDULES,
     )
-    decay: float | None = _option(
+    decay: float | None = option(
         None, "factor of the schedules step and plateau [dim](default: 0.5)[/]", group="Training", above=0, below=1
     )
-    decay_from: int | None = _option(
+    decay_from: int | None = option(
         None, "last epoch of the schedule step that has the full learning rate", group="Training", least=1
     )
-    accumulate: int = _option(1, "batches whose gradients are averaged for one update", group="Training", least=1)
-    weight_decay: float | None = _option(
+    accumulate: int = option(1, "batches whose gradients are averaged for one update", group="Training", least=1)
+    weight_decay: float | None = option(
         None, "weight decay of adamw, sgd and asgd [dim](default: 0.01; asgd: 1.2e-6)[/]", group="Training", least=0
     )
-    clip_norm: float | None = _option(
+    clip_norm: float | None = option(
         None,
         "largest gradient norm of an update [dim](default: 1, or none with --clip-value)[/]",
         group="Training",
         above=0,
     )
-    clip_value: float | None = _option(None, "largest entry of a gradient", group="Training", above=0)
-    patience: int = _option(10, "stop after so many validations without a better one", group="Training", least=1)
-    seed: int = _option(1, "the source of all chance: same seed, same model", group="Training", least=0, below=2**32)
-    precision: str = _option("32", "bits of a number; bf16 is mixed", group="Training", choices=PRECISIONS)
-    device: str = _option("cpu", "what to train on", group="Training", choices=DEVICES)
+    clip_value: float | None = option(None, "largest entry of a gradient", group="Training", above=0)
+    patience: int = option(10, "stop after so many validations without a better one", group="Training", least=1)
+    seed: int = option(1, "the source of all chance: same seed, same model", group="Training", least=0, below=2**32)
+    precision: str = option("32", "bits of a number; bf16 is mixed", group="Training", choices=PRECISIONS)
+    device: str = option("cpu", "what to train on", group="Training", choices=DEVICES)
 
     def __post_init__(self) -> None:
         for row in dataclasses.fields(self):
@@ -183,83 +184,83 @@ class TrainingSettings:
 class Settings(TrainingSettings):
     """Say what a language model looks like and how it reads its text."""
 
-    preset: str | None = _option(
+    preset: str | None = option(
         None, "a published recipe; what is given beside it counts more", group="Model", choices=tuple(PRESETS)
     )
-    hidden: int = _option(256, "size of the hidden state", group="Model", least=1)
-    layers: int = _option(1, "number of recurrent layers", group="Model", least=1)
-    embedding: int | None = _option(
+    hidden: int = option(256, "size of the hidden state", group="Model", least=1)
+    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
+    embedding: int | None = option(
         None,
         "size of a unit's embedding [dim](default: 64 for characters, else that of the output)[/]",
         group="Model",
         least=1,
     )
-    tied: bool | None = _option(
+    tied: bool | None = option(
         None, "read out with the embedding [dim](default: yes, but not for characters)[/]", group="Model"
     )
-    init: str = _option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
-    forget_bias: float | None = _option(
+    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
+    forget_bias: float | None = option(
         None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
     )
-    chrono: int | None = _option(None, "start with memories of up to so many steps", group="Model", least=3)
+    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
 
-    unit: str = _option("character", "what the model reads and writes", group="Text", choices=UNITS)
-    vocabulary: int | None = _option(
+    unit: str = option("character", "what the model reads and writes", group="Text", choices=UNITS)
+    vocabulary: int | None = option(
         None,
         "most units to know [dim](default: 50,000 words, 4096 subwords)[/]",
         group="Text",
         least=3,
     )
-    min_count: int | None = _option(
+    min_count: int | None = option(
         None,
         "how often a word must occur to be known [dim](default: 1 in a short text, else 2)[/]",
         group="Text",
         least=1,
     )
-    tokenized: bool = _option(False, "words are what stands between spaces", group="Text")
-    given: str | None = _option(
+    tokenized: bool = option(False, "words are what stands between spaces", group="Text")
+    given: str | None = option(
         None,
         "what the classes of a folder are called [dim](default: the folder's name)[/]",
         group="Text",
         metavar="NAME",
     )
-    window: int = _option(64, "time steps that a gradient may cross (truncated BPTT)", group="Text", least=1)
-    shift_windows: bool = _option(False, "cut the windows elsewhere in every epoch", group="Text")
-    batch: int | None = _option(
+    window: int = option(64, "time steps that a gradient may cross (truncated BPTT)", group="Text", least=1)
+    shift_windows: bool = option(False, "cut the windows elsewhere in every epoch", group="Text")
+    batch: int | None = option(
         None, "parallel streams [dim](default: 32, fewer for a short text)[/]", group="Text", least=1
     )
-    validation: float | None = _option(
+    validation: float | None = option(
         None,
         "share of the text's end held out [dim](default: 0.1, at most 200,000 characters)[/]",
         group="Text",
         least=0,
         below=1,
     )
-    validation_data: str | None = _option(None, "a text of its own to validate on", group="Text", metavar="FILE")
-    sample_every: int | None = _option(
+    validation_data: str | None = option(None, "a text of its own to validate on", group="Text", metavar="FILE")
+    sample_every: int | None = option(
         None, "validations between two samples, 0 for none [dim](default: five samples a run)[/]", group="Text", least=0
     )
 
-    dropout: float = _option(
+    dropout: float = option(
         0.0, "share dropped between layers and before the softmax", group="Regularising", least=0, below=1
     )
-    locked: bool = _option(False, "drop the same at every time step of a window", group="Regularising")
-    input_dropout: float = _option(0.0, "share of the embedded text dropped", group="Regularising", least=0, below=1)
-    embedding_dropout: float = _option(
+    locked: bool = option(False, "drop the same at every time step of a window", group="Regularising")
+    input_dropout: float = option(0.0, "share of the embedded text dropped", group="Regularising", least=0, below=1)
+    embedding_dropout: float = option(
         0.0, "share of the vocabulary dropped from a window", group="Regularising", least=0, below=1
     )
-    recurrent_dropout: float = _option(
+    recurrent_dropout: float = option(
         0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
     )
-    weight_dropout: float = _option(
+    weight_dropout: float = option(
         0.0, "share of hidden-to-hidden weights dropped", group="Regularising", least=0, below=1
     )
-    zoneout: float = _option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
-    activation_penalty: float = _option(0.0, "weight of the mean square of outputs", group="Regularising", least=0)
-    temporal_penalty: float = _option(
+    zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
+    activation_penalty: float = option(0.0, "weight of the mean square of outputs", group="Regularising", least=0)
+    temporal_penalty: float = option(
         0.0, "weight of the mean square of the change of outputs", group="Regularising", least=0
     )
-    label_smoothing: float = _option(
+    label_smoothing: float = option(
         0.0, "probability spread over all units in training", group="Regularising", least=0, below=1
     )
 

@@ -248,11 +248,11 @@ class TrainedModel:
         ModelFile(
             task=TASK,
             cell=self.module.recurrent.cell.to_dict(),
-            vocabulary=self.vocabulary.to_dict(),
             configuration=self.configuration,
             metrics=self.metrics,
             versions=self.versions,
             weights=self.module.state_dict(),
+            parts={"vocabulary": self.vocabulary.to_dict()},
         ).write(path)
 
     @property
@@ -352,7 +352,7 @@ def load(path: str | PathLike[str]) -> TrainedModel:
     """
     file = ModelFile.read(path, task=TASK)
     try:
-        vocabulary = read_vocabulary(file.vocabulary)
+        vocabulary = read_vocabulary(file.parts["vocabulary"])
         cell = Cell.from_dict(file.cell)
         _check_parts(file)
         # On the meta device a module has shapes and no memory, so that a forged size cannot ask for terabytes.

@@ -20,7 +20,6 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from torch import Tensor, nn
 
 from elman.errors import ConfigError, ElmanError
 from elman.tasks.averaging import WeightAverage
+from elman.tasks.outcome import Measured, Outcome, Validation
 from elman.tasks.progress import Moment, Progress
 from elman.tasks.settings import TrainingSettings
 
@@ -47,46 +47,6 @@ _TRAINING_PER_VALIDATION = 10  # how many times a validation's work is done in t
 _NON_MONOTONE = 5  # n of Merity et al. 2018, algorithm 1
 _BAD_UPDATES_ALLOWED = 10
 _LOSS_MEMORY = 0.98  # of the running mean that is shown
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Hold what was known after one validation: losses in nats a unit."""
-
-    epoch: int
-    update: int
-    training_loss: float
-    validation_loss: float
-
-
-@dataclass
-class Outcome:
-    """Say how a run went.
-
-    Attributes:
-        stopped: `epochs`, `patience`, `time budget` or `interrupted`.
-        epoch: the epoch that it stopped in, from 1.
-        updates: number of updates done.
-        best_update: the update whose weights were kept.
-        training_loss: running mean of the training loss at the end, in nats.
-        skipped: updates left out because their gradient was not finite.
-        seconds: wall time.
-        history: every validation, in order.
-    """
-
-    stopped: str = "epochs"
-    epoch: int = 1
-    updates: int = 0
-    best_update: int = 0
-    training_loss: float = math.nan
-    skipped: int = 0
-    seconds: float = 0.0
-    history: list[Validation] = field(default_factory=list)
-
-    @property
-    def best_loss(self) -> float:
-        """Return the lowest validation loss, infinity before the first."""
-        return min((v.validation_loss for v in self.history if not math.isnan(v.validation_loss)), default=math.inf)
 
 
 class Trainer:
@@ -120,7 +80,7 @@ class Trainer:
         self,
         losses: Callable[[], Iterator[tuple[Tensor, int]]],
         updates_per_epoch: int,
-        validate: Callable[[], float] | None = None,
+        validate: Callable[[], float | Measured] | None = None,
         validated: Callable[[Outcome, Moment, bool], None] | None = None,
         validation_cost: float = 0.0,
     ) -> Outcome:
@@ -130,7 +90,8 @@ class Trainer:
             losses: one epoch: yields the mean loss of each batch in nats, and of how many units it is the mean.
                 `accumulate` of them, at the end of an epoch fewer, make one update.
             updates_per_epoch: `settings.count_updates` of how many it yields.
-            validate: returns the validation loss in nats; None keeps the last weights.
+            validate: returns the validation loss in nats, or with it the score that chooses the best weights; None
+                keeps the last weights.
             validated: is called after each validation with the outcome so far, how far the run is, and whether it
                 was the best. The module then holds the weights that were validated.
             validation_cost: how many updates predict as many units as one validation does. Ten times as many are
@@ -239,22 +200,25 @@ class Trainer:
 
     def _validate(
         self,
-        validate: Callable[[], float],
+        validate: Callable[[], float | Measured],
         run: "_Run",
         validated: Callable[[Outcome, Moment, bool], None] | None,
     ) -> None:
         outcome, start = run.outcome, run.elapsed()
         with run.average.applied() if run.average is not None else contextlib.nullcontext():
             self.module.eval()
-            loss = validate()
+            found = validate()
+            measured = found if isinstance(found, Measured) else Measured(found)
             self.module.train()
-            improved = loss < outcome.best_loss
+            improved = measured.better_than(outcome.best)
             if improved:  # kept before anything slow happens: Ctrl-C may come at any moment
                 run.best = {name: value.detach().clone() for name, value in self._raw.state_dict().items()}
-                outcome.best_update = outcome.updates
-            outcome.history.append(Validation(outcome.epoch, outcome.updates, outcome.training_loss, loss))
+                outcome.best_update, outcome.best = outcome.updates, measured
+            outcome.history.append(
+                Validation(outcome.epoch, outcome.updates, outcome.training_loss, measured.loss, measured.score)
+            )
             moment = run.moment()
-            self.progress.validation(moment, loss, improved)
+            self.progress.validation(moment, measured.loss, improved, measured.said)
             if validated is not None:
                 validated(outcome, moment, improved)
         run.hear(improved, run.elapsed() - start)

@@ -27,9 +27,9 @@ from elman.errors import DataError
 END, UNKNOWN = "<eos>", "<unk>"
 
 _SPECIAL = (END, UNKNOWN)
-_MOST_WORDS = 50_000
+MOST_WORDS = 50_000
 # Below this many words a word that occurs once is most likely one that the user will ask for.
-_RARE_IN_LONG_TEXTS = 10_000
+RARE_IN_LONG_TEXTS = 10_000
 _MOST_NAMED = 5
 # A word keeps its inner apostrophes, hyphens and points (don't, well-known, 3.5); any other mark stands alone.
 _PATTERN = re.compile(r"<unk>|<eos>|\w+(?:['’.,\-]\w+)*|[^\w\s]|\n")
@@ -75,11 +75,11 @@ class Words:
         Raises:
             DataError: no word is left to know.
         """
-        count = Counter(_split(text, tokenized))
+        count = Counter(split_words(text, tokenized))
         total = sum(count.values())
-        least = min_count if min_count is not None else (1 if total < _RARE_IN_LONG_TEXTS else 2)
+        least = min_count if min_count is not None else (1 if total < RARE_IN_LONG_TEXTS else 2)
         special = {name: count.pop(name, 0) for name in _SPECIAL}
-        room = (size or _MOST_WORDS) - len(_SPECIAL)
+        room = (size or MOST_WORDS) - len(_SPECIAL)
         ranked = sorted(((word, n) for word, n in count.items() if n >= least), key=lambda pair: (-pair[1], pair[0]))
         kept = dict(ranked[: max(0, room)])
         if not kept:
@@ -106,7 +106,7 @@ class Words:
 
     def split(self, text: str) -> list[str]:
         """Take a text apart into words, each line end `<eos>`."""
-        return _split(text, self.tokenized)
+        return split_words(text, self.tokenized)
 
     def split_last(self, text: str) -> tuple[str, str]:
         """Divide a line into what is written and the word that is begun at its end, empty behind a space.
@@ -210,6 +210,12 @@ class Words:
         )
 
 
-def _split(text: str, tokenized: bool) -> list[str]:
+def split_words(text: str, tokenized: bool = False) -> list[str]:
+    """Take a text apart into words and marks, each line end `<eos>`.
+
+    Args:
+        text: the text.
+        tokenized: take what stands between spaces as a word.
+    """
     found = (_TOKENS if tokenized else _PATTERN).findall(text)
     return [END if word == "\n" else word for word in found]

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from elman.data.text import decode, read_text
 from elman.errors import DataError
-from elman.tasks.text import decode, read_text
 
 
 def give_standard_input(monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:

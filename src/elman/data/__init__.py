@@ -1,0 +1,27 @@
+r"""Read data: files become examples, in memory one at a time.
+
+Everything that a recipe learns from comes through :func:`elman.data.open_dataset`. It looks at what stands at a path (a
+table, a folder with a class each, sound, images, arrays, sequences of a genome), infers what each column holds, says
+so, and gives a :class:`Dataset`: a length, and the example at each index, read when it is asked for.
+
+* `text` reads UTF-8 and is where every wrong byte gets the same sentence;
+* `dataset` says what an example, a column and a dataset are;
+* `opening` chooses the reader, and the readers stand in a file each;
+* `arriving` reads rows from a pipe, one by one.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from elman.data import open_dataset
+    >>> with TemporaryDirectory() as folder:
+    ...     reviews = Path(folder, "reviews.csv")
+    ...     _ = reviews.write_text("text,label\nvery good,yes\nso bad,no\ngood,yes\n")
+    ...     dataset = open_dataset([reviews])
+    ...     len(dataset), dataset.columns.inputs, dataset[1].values["text"], dataset[1].target
+    (3, {'text': 'text'}, 'so bad', 'no')
+"""
+
+from elman.data.arriving import stream_rows
+from elman.data.dataset import Columns, Dataset, Example
+from elman.data.opening import open_dataset
+
+__all__ = ["Columns", "Dataset", "Example", "open_dataset", "stream_rows"]

@@ -1,0 +1,125 @@
+"""Say what every reader gives: examples with named values, and the columns that they come from.
+
+A column has a kind, which says what its values are:
+
+============  =====================================================================================
+`text`        str
+`letters`     str of upper-case letters: a genome, a protein
+`number`      float; NaN where it is missing
+`category`    str; empty where it is missing
+`series`      float32 array (T, D); NaN where a number is missing
+`sound`       :class:`Sound`
+`image`       uint8 array (H, W, C), C is 1 or 3
+============  =====================================================================================
+
+A target has a kind of its own: `category` (one class: str), `labels` (several at once: a tuple of str), `number`
+(float).
+
+>>> Columns({"text": "text"}, target="label", target_kind="category").to_dict()["inputs"]
+{'text': 'text'}
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import DataError
+
+INPUT_KINDS = ("text", "letters", "number", "category", "series", "sound", "image")
+TARGET_KINDS = ("category", "labels", "number")
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Hold samples of one channel.
+
+    Attributes:
+        samples: (N,) float32, within −1 and 1.
+        rate: samples a second.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+
+
+@dataclass(frozen=True)
+class Example:
+    """Hold one example as it was read.
+
+    Attributes:
+        values: by column, see the kinds above.
+        target: what is to be predicted; None where it is not known.
+        where: names it in messages, such as `reviews.csv line 7`.
+        group: examples of one group (a speaker, a recording) are never on two sides of a split; None for none.
+    """
+
+    values: Mapping[str, Any]
+    target: Any
+    where: str
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Say what is read and what is predicted; a model keeps it, so that new files are read in the same way.
+
+    Attributes:
+        inputs: the kind of each input column, by its name, in their order.
+        target: the name of the target; None where there is none.
+        target_kind: its kind.
+        id: the column whose value tells which rows form one sequence (a long table); None where a row is an example.
+        group: the column that names the group of an example.
+        names: names of the D numbers of a `series`, where they have some.
+    """
+
+    inputs: Mapping[str, str]
+    target: str | None = None
+    target_kind: str | None = None
+    id: str | None = None
+    group: str | None = None
+    names: Sequence[str] = field(default_factory=tuple)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {**asdict(self), "inputs": dict(self.inputs), "names": list(self.names)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Columns":
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: a kind is unknown.
+        """
+        columns = cls(**{**data, "names": tuple(data["names"])})
+        wrong = [kind for kind in columns.inputs.values() if kind not in INPUT_KINDS]
+        if wrong or not columns.inputs or columns.target_kind not in (*TARGET_KINDS, None):
+            raise DataError(f"The columns {dict(columns.inputs)} are of no kind that this program knows.")
+        return columns
+
+
+class Dataset(Protocol):
+    """Give examples by index; only those asked for are in memory."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its path, or "standard input"."""
+
+    @property
+    def columns(self) -> Columns:
+        """What it holds."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was inferred about it, in sentences for the user."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Example:
+        """Read one example.
+
+        Raises:
+            DataError: it cannot be read; the message names file and line.
+        """

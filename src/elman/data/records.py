@@ -1,0 +1,220 @@
+r"""Split a table into records, and a record into cells, in one pass that knows the line of every mistake.
+
+Three forms are read. In CSV a cell may stand in quotes, with the delimiter and line ends in it, and a quote in it is
+written twice (RFC 4180). In TSV a record is always a line, and quotes count only where they enclose a whole cell and
+every other quote between them is doubled, because texts with single quotes are common there. In JSON lines every line
+is an object. Lines without anything are skipped, as pandas skips them; line ends within quotes become LF.
+
+The csv module of Python is not used: it takes a quote that is never closed, and all rows behind it, as one cell.
+
+>>> import io
+>>> file = io.BytesIO(b'"so ""good"",\n yes",1\n\nno,2\n')
+>>> [(record.line, record.cells) for record in read_records(file, "a.csv", ",", [])]
+[(1, ['so "good",\n yes', '1']), (4, ['no', '2'])]
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from elman.errors import DataError
+
+MOST_BYTES = 2**26
+"""Of one record. What is longer was never meant as a table, and memory must hold it."""
+
+MOST_COLUMNS = 20_000
+
+
+class Record(NamedTuple):
+    """Hold one row.
+
+    Attributes:
+        offset: of its first byte in the file.
+        line: of its first line, from 1.
+        cells: in the order of the columns. From CSV and TSV they are text; what JSON wrote as a number or a truth
+            value becomes text too, null becomes an empty text, lists and objects stay.
+    """
+
+    offset: int
+    line: int
+    cells: list[Any]
+
+
+class Line(NamedTuple):
+    """Hold one line: where its first byte stands, its number from 1, and its text without its end."""
+
+    offset: int
+    number: int
+    text: str
+
+
+def read_records(
+    file: BinaryIO, name: str, delimiter: str | None, names: list[str], *, offset: int = 0, line: int = 1
+) -> Iterator[Record]:
+    """Read the records of an open file, one after the other, as they arrive.
+
+    Args:
+        file: stands at `offset`; need not be seekable.
+        name: what messages call it.
+        delimiter: between cells; a tab means TSV, None means JSON lines.
+        names: the columns, which messages name. JSON lines add those that they bring; others need as many cells as
+            there are names, where there are any.
+        offset: of the next byte.
+        line: the number of the next line.
+
+    Raises:
+        DataError: a byte is not UTF-8 or NUL, a quote is not closed or followed by text, a row has too few or too many
+            cells, a line is no JSON object, a record has more than `MOST_BYTES`. The message names the line.
+    """
+    lines = read_lines(file, name, offset=offset, line=line)
+    for current in lines:
+        if not current.text.strip("\r"):
+            continue
+        if delimiter is None:
+            if current.text.strip():
+                yield Record(current.offset, current.number, _read_object(current, name, names))
+            continue
+        if delimiter == "\t" or '"' not in current.text:
+            cells = _split_line(current, name, delimiter)
+        else:
+            cells = _split_quoted(current, lines, name, delimiter)
+        if names and len(cells) != len(names):
+            raise DataError(_say_ragged(f"{name} line {current.number}", cells, names))
+        yield Record(current.offset, current.number, cells)
+
+
+def read_lines(file: BinaryIO, name: str, *, offset: int = 0, line: int = 1) -> Iterator[Line]:
+    """Read the lines of an open file as they arrive; see :func:`read_records`."""
+    while raw := file.readline(MOST_BYTES + 1):
+        if len(raw) > MOST_BYTES:
+            raise DataError(f"{name} line {line} has more than {MOST_BYTES:,} bytes. Cut it into lines.")
+        yield Line(offset, line, _decode_line(raw, name, offset, line))
+        offset += len(raw)
+        line += 1
+
+
+def _decode_line(raw: bytes, name: str, offset: int, number: int) -> str:
+    where = f"{name} line {number}"
+    if offset == 0 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{name} is UTF-16. Convert it, e.g.: iconv -f UTF-16 -t UTF-8")
+    if 0 in raw:
+        raise DataError(
+            f"{where} has a NUL byte at offset {offset + raw.index(0)}: the file is damaged, or is no text. "
+            "Save it again as UTF-8."
+        )
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {offset + error.start}. "
+            "Save the whole file in one encoding, e.g.: iconv -f THE_ENCODING_IT_HAS -t UTF-8"
+        ) from None
+    if offset == 0:
+        text = text.removeprefix("\ufeff")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _split_line(line: Line, name: str, delimiter: str) -> list[str]:
+    if "\r" in line.text:
+        raise DataError(_say_carriage_return(name, line.number))
+    cells = line.text.split(delimiter)
+    if '"' in line.text:
+        cells = [_unquote(cell) for cell in cells]
+    return cells
+
+
+def _unquote(cell: str) -> str:
+    """Drop the quotes around a cell of TSV, if every quote between them is doubled."""
+    inner = cell[1:-1]
+    quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if quoted else cell
+
+
+def _split_quoted(line: Line, lines: Iterator[Line], name: str, delimiter: str) -> list[str]:
+    cells = []
+    at = 0
+    while True:
+        if line.text.startswith('"', at):
+            cell, line, at = _read_quoted(line, at, lines, name)
+            if at < len(line.text) and line.text[at] != delimiter:
+                raise DataError(
+                    f"{name} line {line.number}: {line.text[at : at + 20]!r} follows a closing quote. Write a quote "
+                    "within quotes twice, or close the quote that was opened before."
+                )
+        else:
+            end = line.text.find(delimiter, at)
+            cell, at = (line.text[at:end], end) if end >= 0 else (line.text[at:], len(line.text))
+            if "\r" in cell:
+                raise DataError(_say_carriage_return(name, line.number))
+        cells.append(cell)
+        if at == len(line.text):
+            return cells
+        at += 1
+
+
+def _read_quoted(line: Line, at: int, lines: Iterator[Line], name: str) -> tuple[str, Line, int]:
+    """Return a cell in quotes, the line that it ends in, and the place behind its closing quote."""
+    opened, text = line.number, line.text
+    parts: list[str] = []
+    length = 0
+    at += 1
+    while True:
+        end = text.find('"', at)
+        if end >= 0 and not text.startswith('"', end + 1):
+            parts.append(text[at:end])
+            return "".join(parts).replace("\r\n", "\n").replace("\r", "\n"), line, end + 1
+        parts.append(text[at : end + 1] if end >= 0 else f"{text[at:]}\n")
+        at = end + 2
+        length += len(parts[-1])
+        if end >= 0:
+            continue
+        following = next(lines, None)
+        if following is None or length > MOST_BYTES:
+            raise DataError(
+                f"{name} line {opened}: a quote is opened and not closed before the end of the file. Close it, or "
+                "write it twice within quotes if it is part of the text."
+            )
+        line, text, at = following, following.text, 0
+
+
+def _say_ragged(where: str, cells: Sequence[str], names: Sequence[str]) -> str:
+    advice = (
+        f"The row ends before {names[len(cells)]}."
+        if len(cells) < len(names)
+        else f"Behind {names[-1]} stands {str(cells[len(names)])[:40]!r}. Quote cells that hold the delimiter."
+    )
+    return f"{where} has {len(cells)} cells, and the header {len(names)}. {advice}"
+
+
+def _say_carriage_return(name: str, number: int) -> str:
+    return f"{name} line {number} has a carriage return (CR) within it. Convert it, e.g.: tr '\\r' '\\n'"
+
+
+def _read_object(line: Line, name: str, names: list[str]) -> list[Any]:
+    where = f"{name} line {line.number}"
+    try:
+        # NaN and Infinity are no JSON, but many programs write them: the columns complain of them.
+        found = json.loads(line.text, parse_constant=str)
+        if "\\u" in line.text:
+            # Half a surrogate pair is allowed in JSON and is no letter.
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is no JSON: {error}. Write one object a line.") from None
+    if not isinstance(found, dict):
+        raise DataError(f'{where} is no JSON object. Write one a line, such as {{"text": "…", "label": "…"}}.')
+    names += [key for key in found if key not in names]
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{where}: more than {MOST_COLUMNS:,} different keys. Use the same keys in every line.")
+    return [_as_cell(found.get(key)) for key in names]
+
+
+def _as_cell(value: Any) -> Any:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return repr(value)
+        case _:
+            return value

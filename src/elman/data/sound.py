@@ -1,0 +1,133 @@
+"""Read sound: WAV, FLAC, OGG and MP3 become samples of one channel.
+
+What a header promises is believed nowhere. A WAV file that is shorter than its header says was cut off, and is refused
+rather than learned from. The length of the other formats does not follow from their size: a block at a time is
+decoded, so that memory grows with what is there; a FLAC that was cut off is refused, OGG and MP3, which are rows of
+independent pages, are read as far as they go.
+
+>>> import numpy as np
+>>> once = Sound(np.zeros(80, np.float32), rate=8000)
+>>> resample(once, 16000).samples.shape
+(160,)
+"""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from elman.data.dataset import Sound
+from elman.data.files import head_of, size_of
+from elman.errors import DataError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+MOST_SAMPLES = 2**27
+"""46 minutes at 48 kHz, half a GiB as float32. FLAC can hold more silence than memory in a file of some kilobytes."""
+
+_BLOCK = 2**20
+# Some programs write floats with the range of integers; beyond their largest there is only damage.
+_LARGEST = 2**31
+# RF64 is WAV beyond 4 GiB, RIFX is WAV with the other byte order.
+_BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
+
+
+def read_sound(path: Path) -> Sound:
+    """Read one sound and mix its channels down to one: their mean.
+
+    Integers are divided by their range. Floats are left as they are, and so are lossy formats, which can overshoot
+    ±1 a little. The sample rate is the file's. Of an MP3 whose bit rate varies and whose header tells no length,
+    libsndfile reads as much as it guesses from the first frame.
+
+    Raises:
+        DataError: the file is missing, empty or no sound, is cut off or damaged, has no samples or more than
+            `MOST_SAMPLES`, or has a sample that is NaN, infinite or
+            far beyond ±1.
+    """
+    size = size_of(path)
+    head = head_of(path)
+    if not head.startswith(_BEGINNINGS) and not _begins_like_mp3(head):
+        raise DataError(f"{path} is no sound: it begins like none of WAV, FLAC, OGG and MP3. Convert it, or remove it.")
+    if head.startswith(b"RIFF"):
+        _check_length_of_wav(path, size)
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            return Sound(_read_samples(file, path), file.samplerate)
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        # The library gives no reason where FLAC is damaged, and says of an MP3 without a frame that it does not exist.
+        said = getattr(error, "error_string", "").rstrip(".")
+        reason = said if said and "does not exist" not in said else "it is damaged or cut off"
+        raise DataError(f"{path} cannot be decoded: {reason}. Copy it again, or remove it.") from error
+
+
+def resample(sound: Sound, rate: int) -> Sound:
+    """Give the same sound at another sample rate; the sound itself where it has that rate.
+
+    Raises:
+        DataError: what would come out has no sample, or more than `MOST_SAMPLES`.
+    """
+    if sound.rate == rate:
+        return sound
+    samples = round(len(sound.samples) * rate / sound.rate)
+    if not 0 < samples <= MOST_SAMPLES:
+        raise DataError(
+            f"A sound of {len(sound.samples):,} samples at {sound.rate:,} Hz would have {samples:,} at {rate:,} Hz, "
+            f"and between 1 and {MOST_SAMPLES:,} can be held. Check the sample rate of its file."
+        )
+    return Sound(soxr.resample(sound.samples, sound.rate, rate), rate)
+
+
+def _begins_like_mp3(head: bytes) -> bool:
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+
+
+def _check_length_of_wav(path: Path, size: int) -> None:
+    """Refuse a WAV whose header promises more than the file holds: libsndfile takes what is there, in silence."""
+    frame = 1
+    with path.open("rb") as file:
+        file.seek(12)
+        while len(chunk := file.read(8)) == 8:
+            length, left = int.from_bytes(chunk[4:], "little"), size - file.tell()
+            if chunk.startswith(b"data"):
+                _check_data_of_wav(path, length, left, frame)
+                return
+            if chunk.startswith(b"fmt "):
+                frame = max(1, int.from_bytes(file.read(min(length, 14))[12:], "little"))
+                length -= min(length, 14)
+            file.seek(length + length % 2, 1)
+    raise DataError(f"{path} is a WAV without samples: it has no data chunk. Copy it again, or remove it.")
+
+
+def _check_data_of_wav(path: Path, promised: int, left: int, frame: int) -> None:
+    # A recorder that writes to a pipe cannot know the length, and says this.
+    if promised != 0xFFFFFFFF and promised >= left + frame:
+        raise DataError(
+            f"{path} is cut off: its header promises {promised // frame:,} frames, and the file ends after "
+            f"{left // frame:,}. Copy it again, or remove it."
+        )
+
+
+def _read_samples(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:
+    if file.frames > MOST_SAMPLES:
+        raise DataError(
+            f"{path} promises {file.frames:,} frames, and at most {MOST_SAMPLES:,} can be read. "
+            "Cut it into shorter files; if it is short, its header does not tell its length: save it again."
+        )
+    mixed = []
+    length = 0
+    while len(block := file.read(max(1, _BLOCK // file.channels), dtype="float32", always_2d=True)):
+        # The processor complains of some NaN, which are found one line below.
+        with np.errstate(invalid="ignore"):
+            mixed.append(block.mean(axis=1, dtype=np.float64).astype(np.float32))
+            wrong = np.flatnonzero(~(np.abs(mixed[-1]) <= _LARGEST))
+        if len(wrong):
+            raise DataError(
+                f"{path}: sample {length + wrong[0]:,} (from 0) is NaN, infinite or far beyond ±1. "
+                "Export it again, or remove it."
+            )
+        length += len(block)
+    if not length:
+        raise DataError(f"{path} has no samples. Copy it again, or remove it.")
+    return np.concatenate(mixed)

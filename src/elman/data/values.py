@@ -1,0 +1,102 @@
+"""Make a dataset of values that are already in memory: a list of texts, of arrays, of rows.
+
+>>> examples = open_values(["very good", "so bad"], Columns({"text": "text"}))
+>>> len(examples), examples[1].values, examples[1].where
+(2, {'text': 'so bad'}, 'example 2')
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from elman.data.dataset import Columns, Dataset, Example, Sound
+from elman.errors import DataError
+
+
+def open_values(values: Sequence[Any], columns: Columns, targets: Sequence[Any] | None = None) -> Dataset:
+    """Return a dataset of values.
+
+    Args:
+        values: one an example: the value itself where there is one input column, else a mapping by column. A series may
+            be an array (T, D) or (T,), an image (H, W, C) or (H, W).
+        columns: what the values are.
+        targets: what is to be predicted, one an example; None where it is not known.
+
+    Raises:
+        DataError: there are fewer or more targets than values; on reading, a value that does not fit its column.
+    """
+    if targets is not None and len(targets) != len(values):
+        raise DataError(f"There are {len(values)} examples and {len(targets)} targets. Give one target an example.")
+    return _Values(values, columns, targets)
+
+
+class Listed:
+    """Give examples that are in a list; see :class:`elman.data.Dataset`."""
+
+    name = "the examples"
+
+    def __init__(self, examples: Sequence[Example], columns: Columns) -> None:
+        self.columns, self.notes = columns, ()
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int, /) -> Example:
+        return self._examples[index]
+
+
+class _Values:
+    name = "the examples"
+
+    def __init__(self, values: Sequence[Any], columns: Columns, targets: Sequence[Any] | None) -> None:
+        self.columns = columns
+        self.notes: Sequence[str] = ()
+        self._values, self._targets = values, targets
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, index: int) -> Example:
+        where = f"example {index + 1}"
+        given = self._values[index]
+        inputs = self.columns.inputs
+        if len(inputs) == 1 and not isinstance(given, Mapping):
+            given = {next(iter(inputs)): given}
+        if not isinstance(given, Mapping):
+            raise DataError(f"{where} is no mapping. Give one with the columns {', '.join(inputs)}.")
+        missing = [name for name in inputs if name not in given]
+        if missing:
+            raise DataError(f"{where} has no {', '.join(missing)}. The model reads {', '.join(inputs)}; give them all.")
+        values = {name: _convert(given[name], kind, f"{where}, {name}") for name, kind in inputs.items()}
+        return Example(values, None if self._targets is None else self._targets[index], where)
+
+
+def _convert(value: Any, kind: str, where: str) -> Any:
+    try:
+        if kind in ("text", "category", "letters"):
+            if not isinstance(value, str):
+                raise TypeError(f"{type(value).__name__} is no text")
+            return value.upper() if kind == "letters" else value
+        if kind == "number":
+            return float(value)
+        if kind == "series":
+            series = np.asarray(value, dtype=np.float32)
+            return _of_rank(series[:, None] if series.ndim == 1 else series, 2)
+        if kind == "image":
+            image = np.asarray(value)
+            if image.dtype != np.uint8:
+                raise TypeError(f"its numbers are {image.dtype}, not uint8")
+            return _of_rank(image[..., None] if image.ndim == 2 else image, 3)
+        if not isinstance(value, Sound):
+            raise TypeError(f"{type(value).__name__} is no Sound")
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: this is no {kind} ({error}). Give what the model was trained on.") from None
+    return value
+
+
+def _of_rank(array: Any, rank: int) -> Any:
+    if array.ndim != rank or not array.size:
+        raise ValueError(f"its shape is {array.shape}")
+    return array

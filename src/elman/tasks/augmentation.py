@@ -1,0 +1,77 @@
+"""Vary training examples at random, so that what must not matter does not.
+
+Each function draws from the generator that it is given, and from nothing else. Frames are standardised, so 0 is the
+mean.
+
+>>> frames = torch.ones(100, 20)
+>>> masked = mask_bands(frames, 20, torch.Generator().manual_seed(1))
+>>> bool((masked.sum(0) == 0).any()), bool((masked.sum(1) > 0).all())
+(True, True)
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_MASKS = 2
+# Shares of what there is; Park et al. 2019 mask up to 27 of 80 bands and a fifth of the time.
+_WIDEST_BAND = 0.25
+_WIDEST_TIME = 0.1
+_MOST_CROPPED = 0.1
+_FARTHEST = 2.0
+_MOST_TURNED = math.radians(10)
+
+
+def mask_bands(frames: Tensor, bands: int, randomness: torch.Generator) -> Tensor:
+    """Mask two stretches of the bands of frames (T, D), for all time steps (SpecAugment: Park et al. 2019).
+
+    Args:
+        frames: D is a multiple of `bands`: where slopes stand beside energies, those of a masked band go with it.
+        bands: number of bands.
+        randomness: what is drawn from.
+    """
+    blocks = frames.clone().view(len(frames), -1, bands)
+    for _ in range(_MASKS):
+        start, end = _draw_stretch(bands, _WIDEST_BAND, randomness)
+        blocks[:, :, start:end] = 0.0
+    return blocks.view_as(frames)
+
+
+def mask_times(frames: Tensor, randomness: torch.Generator) -> Tensor:
+    """Mask two stretches of time of frames (T, D), each a tenth of it at most (SpecAugment: Park et al. 2019)."""
+    frames = frames.clone()
+    for _ in range(_MASKS):
+        start, end = _draw_stretch(len(frames), _WIDEST_TIME, randomness)
+        frames[start:end] = 0.0
+    return frames
+
+
+def crop_frames(frames: Tensor, randomness: torch.Generator) -> Tensor:
+    """Drop up to a tenth of the frames (T, D), some from the start and the others from the end."""
+    dropped = _draw(int(len(frames) * _MOST_CROPPED), randomness)
+    start = _draw(dropped, randomness)
+    return frames[start : len(frames) - (dropped - start)]
+
+
+def move_image(image: Tensor, randomness: torch.Generator) -> Tensor:
+    """Shift an image (C, H, W) by up to two pixels each way, and turn it by up to ten degrees; its edges go on."""
+    _, height, width = image.shape
+    right, down, turn = (torch.rand(3, generator=randomness, dtype=torch.float64) * 2 - 1).tolist()
+    cosine, sine = math.cos(turn * _MOST_TURNED), math.sin(turn * _MOST_TURNED)
+    # Places run from −1 to 1 along both sides, so a turn has to take their ratio into account.
+    shift = (2 * right * _FARTHEST / width, 2 * down * _FARTHEST / height)
+    matrix = [[cosine, -sine * height / width, shift[0]], [sine * width / height, cosine, shift[1]]]
+    places = F.affine_grid(torch.tensor([matrix]), [1, *image.shape], align_corners=False)
+    return F.grid_sample(image[None], places, padding_mode="border", align_corners=False)[0]
+
+
+def _draw_stretch(length: int, widest: float, randomness: torch.Generator) -> tuple[int, int]:
+    width = _draw(int(length * widest), randomness)
+    start = _draw(length - width, randomness)
+    return start, start + width
+
+
+def _draw(most: int, randomness: torch.Generator) -> int:
+    return int(torch.randint(most + 1, (), generator=randomness))

@@ -1,0 +1,193 @@
+"""Encode examples once, keep them as long as memory lasts, and put them into batches of similar lengths.
+
+A batch is padded to its longest example, so it is made of examples that are about as long. The shuffled examples are
+cut into buckets of fifty batches, each bucket is sorted by length, and its batches come in random order: what stands
+together differs from epoch to epoch, and little of a batch is padding.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from elman.data.dataset import Dataset, Example
+
+Told = Callable[[int, int], None]
+
+_BUCKET = 50  # batches
+_MOST_BYTES = 512 * 2**20
+_BYTES_OF_A_TENSOR = 600  # that an object takes besides its numbers
+_ANSWERED_AT_ONCE = 128
+
+
+class _Encoder(Protocol):
+    def encode(self, example: Example) -> Tensor: ...
+
+    def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Hold some examples of an `EncodedSet`.
+
+    Attributes:
+        steps: (T, B, K) int64 or (T, B, D) float32, zeros behind the end of an example.
+        lengths: (B,) int64, at least 1.
+        targets: (B,) or (B, L).
+        indices: (B,) int64, which examples of the set they are.
+    """
+
+    steps: Tensor
+    lengths: Tensor
+    targets: Tensor
+    indices: Tensor
+
+
+class EncodedSet:
+    """Hold the examples of a dataset at some indices, encoded.
+
+    All are encoded at once, so that whatever cannot be read is told before anything is learnt. Those that do not fit
+    in memory are read and encoded again when they are needed.
+
+    Args:
+        dataset: where they come from.
+        indices: which of them.
+        encoder: turns one into its steps.
+        targets: (N,) or (N, L), what is to be predicted for each; zeros where it is not known.
+        most_bytes: how much memory the encoded examples may take.
+        told: is told how many are encoded, and of how many.
+
+    Attributes:
+        targets: as given.
+        lengths: (N,) int64, the steps of each example.
+
+    Raises:
+        DataError: an example cannot be read or encoded.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        indices: Sequence[int],
+        encoder: _Encoder,
+        targets: Tensor,
+        *,
+        most_bytes: int = _MOST_BYTES,
+        told: Told | None = None,
+    ) -> None:
+        self.targets = targets
+        self._dataset, self._indices, self._encoder = dataset, list(indices), encoder
+        self._kept: list[Tensor | None] = []
+        self._where: list[str] = []
+        lengths, left = [], most_bytes
+        for done, index in enumerate(self._indices, start=1):
+            example = dataset[index]
+            steps = _compact(encoder.encode(example))
+            lengths.append(len(steps))
+            self._where.append(example.where)
+            left -= steps.numel() * steps.element_size() + _BYTES_OF_A_TENSOR
+            self._kept.append(steps if left >= 0 else None)
+            if told is not None:
+                told(done, len(self._indices))
+        self.lengths = torch.tensor(lengths, dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def steps(self, index: int) -> Tensor:
+        """Return the encoded steps of one example, (T, K) int64 or (T, D) float32."""
+        return _widen(self._read(index))
+
+    def example(self, index: int) -> Example:
+        """Read one example again, as it was before it was encoded."""
+        return self._dataset[self._indices[index]]
+
+    def where(self, index: int) -> str:
+        """Say where an example comes from."""
+        return self._where[index]
+
+    def batches(
+        self,
+        size: int,
+        *,
+        randomness: torch.Generator | None = None,
+        augment: bool = False,
+        shuffled_steps: torch.Generator | None = None,
+    ) -> Iterator[Batch]:
+        """Yield every example once, in padded batches; the last one may be smaller.
+
+        Args:
+            size: how many examples a batch has, B.
+            randomness: shuffles the examples; without it they come by length, the shortest first.
+            augment: vary them at random, as the encoder does it; needs `randomness`.
+            shuffled_steps: puts the steps of each example in random order, to see what the order is worth.
+        """
+        for chosen in self._draw(size, randomness):
+            rows = [self._read(index) for index in chosen]
+            if augment and randomness is not None:
+                rows = [_compact(self._encoder.augment(_widen(steps), randomness)) for steps in rows]
+            if shuffled_steps is not None:
+                rows = [steps[torch.randperm(len(steps), generator=shuffled_steps)] for steps in rows]
+            indices = torch.tensor(chosen, dtype=torch.int64)
+            lengths = torch.tensor([len(steps) for steps in rows], dtype=torch.int64)
+            yield Batch(_widen(pad_sequence(rows)), lengths, self.targets[indices], indices)
+
+    def _draw(self, size: int, randomness: torch.Generator | None) -> Iterator[list[int]]:
+        if randomness is None:
+            yield from _cut(self.lengths.argsort(stable=True).tolist(), size)
+            return
+        shuffled = torch.randperm(len(self), generator=randomness)
+        batches: list[list[int]] = []
+        for bucket in shuffled.split(size * _BUCKET):
+            batches += _cut(bucket[self.lengths[bucket].argsort(stable=True)].tolist(), size)
+        for number in torch.randperm(len(batches), generator=randomness).tolist():
+            yield batches[number]
+
+    def _read(self, index: int) -> Tensor:
+        kept = self._kept[index]
+        return _compact(self._encoder.encode(self.example(index))) if kept is None else kept
+
+
+def answer(module: nn.Module, examples: EncodedSet, told: Told | None = None, **options: Any) -> Tensor:
+    """Return what a module says to each example, (N, outputs), in their order and without gradients.
+
+    Args:
+        module: takes steps (T, B, ·) and lengths (B,).
+        examples: what it reads.
+        told: is told how many are answered, and of how many.
+        **options: see :meth:`EncodedSet.batches`.
+    """
+    device = next(module.parameters()).device
+    training = module.training
+    module.eval()
+    outputs: list[Tensor] = []
+    order: list[Tensor] = []
+    try:
+        with torch.no_grad():
+            for batch in examples.batches(_ANSWERED_AT_ONCE, **options):
+                outputs.append(module(batch.steps.to(device), batch.lengths.to(device)).float().cpu())
+                order.append(batch.indices)
+                if told is not None:
+                    told(sum(map(len, order)), len(examples))
+    finally:
+        module.train(training)
+    joined = torch.cat(outputs)
+    return torch.empty_like(joined).index_copy_(0, torch.cat(order), joined)
+
+
+def _cut(indices: list[int], size: int) -> list[list[int]]:
+    found = iter(indices)
+    return list(iter(lambda: list(itertools.islice(found, size)), []))
+
+
+def _compact(steps: Tensor) -> Tensor:
+    # Half the memory; nothing has 2**31 units.
+    return steps.int() if steps.dtype == torch.int64 else steps
+
+
+def _widen(steps: Tensor) -> Tensor:
+    return steps.long() if steps.dtype == torch.int32 else steps

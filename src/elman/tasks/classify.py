@@ -1,0 +1,323 @@
+"""Train a model that gives one answer to a whole sequence: the recipe behind `elman train classify`.
+
+The sequence is a text, a series of numbers, a row of a table, sound, an image or a genome; the answer a class, several
+labels, or a number. A part of the examples is held out, of each class its share; words, scales and all else that turns
+examples into numbers is learnt from the other part alone; and the weights that answer the held-out part best are the
+ones that stay.
+
+>>> from elman.tasks import classify
+>>> model = classify.train("reviews.csv", target="label", output="reviews.elman.safetensors")  # doctest: +SKIP
+>>> model.predict(["what a film"])                                                             # doctest: +SKIP
+['pos']
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elman import cells
+from elman.data import Dataset, open_dataset
+from elman.data.remembered import Remembered
+from elman.data.text import Source, as_sources
+from elman.errors import ConfigError, DataError
+from elman.expr import Cell
+from elman.tasks.baseline import Baseline, train_baseline
+from elman.tasks.batches import EncodedSet, answer
+from elman.tasks.classify_settings import ClassifySettings
+from elman.tasks.data_report import report_data
+from elman.tasks.encoders import Encoder, learn_encoder
+from elman.tasks.model_file import check_target
+from elman.tasks.outcome import Measured, Outcome
+from elman.tasks.progress import EXAMPLE, Moment, Progress, show_bar, show_progress
+from elman.tasks.recipe import describe_outcome, refuse_giants, require_result, start, versions
+from elman.tasks.scores import Scores, score_outputs
+from elman.tasks.splits import default_share, split
+from elman.tasks.targets import Targets
+from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
+from elman.tasks.training import Trainer
+from elman.tasks.verdict import judge, score_shuffled
+
+__all__ = ["load", "train"]
+
+_UPDATES = 2000
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
+_SMALLEST_BATCH, _BATCH = 8, 32
+_FEWEST_BATCHES = 32
+_SECONDS_OF_BASELINE = 20.0
+_BASELINE_OF_BUDGET = 0.1
+
+
+def train(
+    data: Source | Sequence[Source] | Dataset,
+    *,
+    cell: str | Cell = "lstm",
+    sizes: Mapping[str, int] | None = None,
+    output: str | PathLike[str] | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **options: Any,
+) -> TrainedClassifier:
+    """Train a model that answers a sequence with a class, labels or a number.
+
+    Ctrl-C ends the training and returns the best model so far, with `stopped` set to `interrupted`.
+
+    Args:
+        data: one or many paths, see :func:`elman.data.open_dataset`, or a dataset.
+        cell: the name of a cell, `FILE.py:NAME`, or a cell.
+        sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
+        output: where to keep the model; it is written whenever a validation was the best so far, and at the end.
+        force: replace `output` if it is a model.
+        quiet: show no progress on standard error.
+        **options: see `ClassifySettings`, whose names and defaults they are.
+
+    Raises:
+        ConfigError: an option is unknown or outside its range, or options contradict each other or the cell.
+        DataError: an example cannot be read, there are too few of a class, or `output` is taken or cannot be written.
+        CellError: the cell is unknown, or its equations do not hold together.
+        ElmanError: the gradient stayed non-finite.
+    """
+    settings = ClassifySettings.of(options)
+    if output is not None:
+        check_target(output, force)
+    chosen = cells.find(cell) if isinstance(cell, str) else cell
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        parts = _prepare(data, settings, quiet)
+        model = _build(chosen, parts, settings, sizes)
+        with show_progress(quiet, EXAMPLE) as progress:
+            for line in _report(parts):
+                progress.note(line)
+            parts.dataset.forget()
+            parts.held_from.forget()
+            baseline = _train_baseline(parts, settings, progress)
+            outcome = _fit(model, parts, settings, progress, output)
+    require_result(model.module, outcome, output)
+    model.module.eval()
+    model.stopped, model.seconds = outcome.stopped, outcome.seconds
+    model.metrics = {**_describe(outcome, parts), **_compare(model, parts, baseline, settings.seed)}
+    if output is not None:
+        model.save(output)
+    return model
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Hold the data as the training sees them."""
+
+    dataset: Remembered
+    held_from: Remembered
+    encoder: Encoder
+    targets: Targets
+    training: EncodedSet
+    held_out: EncodedSet
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Hold what is known of each example before it is encoded."""
+
+    targets: list[Any]
+    groups: list[str | None]
+    where: list[str]
+
+    def at(self, indices: Sequence[int]) -> tuple[list[Any], list[str]]:
+        return [self.targets[index] for index in indices], [self.where[index] for index in indices]
+
+
+def _prepare(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> _Parts:
+    dataset = Remembered(_open(data, settings))
+    kind = dataset.columns.target_kind
+    if kind is None:
+        raise DataError(f"{dataset.name} does not say what is to be predicted. Name the column with --target.")
+    if kind == "number" and (settings.label_smoothing or settings.class_weights):
+        name = "label_smoothing" if settings.label_smoothing else "class_weights"
+        raise ConfigError(f"{name} is for classes, and the target {dataset.columns.target} is a number. Drop it.")
+    known = _look(dataset, quiet)
+    if settings.validation_data is None:
+        held_from, held_known = dataset, known
+        share = default_share(len(dataset)) if settings.validation is None else settings.validation
+        learn, hold = split(known.targets, share=share, seed=settings.seed, groups=known.groups)
+    else:
+        held_from = Remembered(open_dataset([settings.validation_data], like=dataset.columns))
+        held_known = _look(held_from, quiet)
+        learn, hold = list(range(len(dataset))), list(range(len(held_from)))
+        if not learn or not hold:
+            empty = held_from if learn else dataset
+            raise DataError(f"{empty.name} has no examples. Give some.")
+    # A label may be so rare that it is held out alone; each class has an example to learn from.
+    named = known.targets if kind == "labels" else known.at(learn)[0]
+    targets = Targets.learn(kind, named, settings.class_weights)
+    encoded = targets.encode(*known.at(learn)), targets.encode(*held_known.at(hold))
+    encoder = learn_encoder(dataset.columns, (dataset[index] for index in learn), settings)
+    with show_bar("encoding", quiet) as told:
+        total = len(learn) + len(hold)
+        training = EncodedSet(dataset, learn, encoder, encoded[0], told=lambda done, _: told(done, total))
+        held_out = EncodedSet(held_from, hold, encoder, encoded[1], told=lambda done, _: told(len(learn) + done, total))
+    return _Parts(dataset, held_from, encoder, targets, training, held_out)
+
+
+def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
+    if not isinstance(data, (str, PathLike, Sequence)):
+        return data
+    return open_dataset(
+        as_sources(data),
+        inputs=settings.columns(),
+        target=settings.target,
+        target_kind=settings.target_kind,
+        id=settings.id,
+        group=settings.group,
+    )
+
+
+def _look(dataset: Dataset, quiet: bool) -> _Known:
+    """Read what is to be predicted for every example; the rest of it is not kept."""
+    targets, groups, where = [], [], []
+    with show_bar("reading", quiet) as told:
+        for index in range(len(dataset)):
+            example = dataset[index]
+            if example.target is None or example.target != example.target:
+                raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
+            targets.append(example.target)
+            groups.append(example.group)
+            where.append(example.where)
+            told(index + 1, len(dataset))
+    return _Known(targets, groups, where)
+
+
+def _report(parts: _Parts) -> Iterator[str]:
+    """Say what there is to learn from."""
+    yield from parts.dataset.notes
+    described = parts.encoder.describe()
+    yield from report_data(
+        parts.dataset.columns, described, parts.targets, parts.training, parts.held_out, units=parts.encoder.units
+    ).lines()
+
+
+def _train_baseline(parts: _Parts, settings: ClassifySettings, progress: Progress) -> Baseline:
+    """Train what a recurrent model has to beat, and say how good it is."""
+    budget = settings.seconds()
+    found = train_baseline(
+        parts.training,
+        parts.held_out,
+        parts.targets,
+        units=parts.encoder.describe().partition(",")[0] if parts.encoder.units else None,
+        seed=settings.seed,
+        seconds=_SECONDS_OF_BASELINE if budget is None else min(_SECONDS_OF_BASELINE, _BASELINE_OF_BUDGET * budget),
+    )
+    score = _score(parts, found.outputs(parts.held_out))
+    progress.note(f"without recurrence, {found.what}: validation {score.measure} {score.said()}")
+    return found
+
+
+def _score(parts: _Parts, outputs: Tensor) -> Scores:
+    return score_outputs(parts.targets, outputs, parts.held_out.targets)
+
+
+def _compare(model: TrainedClassifier, parts: _Parts, baseline: Baseline, seed: int) -> dict[str, Any]:
+    """Score the model, and what stands beside it: no recurrence, and its own answers to steps in random order."""
+    ours = _score(parts, answer(model.module, parts.held_out))
+    other = _score(parts, baseline.outputs(parts.held_out))
+    ordered = int(max(parts.training.lengths.max(), parts.held_out.lengths.max())) > 1
+    shuffled = score_shuffled(model.module, parts.held_out, parts.targets, seed=seed) if ordered else []
+    beside = {"what": baseline.what, "parameters": baseline.parameters, "finished": baseline.finished}
+    return {
+        "validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()},
+        "baseline": {**beside, **other.to_dict()},
+        "shuffled": [one.to_dict() for one in shuffled],
+        "verdict": judge(
+            ours,
+            model.parameters,
+            shuffled=shuffled,
+            other=other,
+            what=baseline.what,
+            other_parameters=baseline.parameters,
+        ),
+    }
+
+
+def _build(cell: Cell, parts: _Parts, settings: ClassifySettings, sizes: Mapping[str, int] | None) -> TrainedClassifier:
+    configuration = {
+        **{name: getattr(settings, name) for name in _CONFIGURED},
+        "bidirectional": settings.direction == "both",
+        "sizes": dict(sizes or {}),
+    }
+    with refuse_giants(settings.hidden):
+        module = build_module(cell, parts.encoder, parts.targets, configuration)
+    start(module.recurrent, settings.init, settings.forget_bias, settings.chrono)
+    return TrainedClassifier(
+        module, parts.dataset.columns, parts.encoder, parts.targets, configuration, metrics={}, versions=versions()
+    )
+
+
+_CONFIGURED = (
+    "hidden", "layers", "pooling", "embedding", "dropout", "input_dropout", "word_dropout", "recurrent_dropout",
+    "zoneout",
+)  # fmt: skip
+
+
+def _fit(
+    model: TrainedClassifier,
+    parts: _Parts,
+    settings: ClassifySettings,
+    progress: Progress,
+    output: str | PathLike[str] | None,
+) -> Outcome:
+    batch = _choose_batch(len(parts.training), settings)
+    losses_per_epoch = math.ceil(len(parts.training) / batch)
+    settings = _choose_epochs(settings, settings.count_updates(losses_per_epoch))
+    trainer = Trainer(model.module, settings, progress)
+    updates = settings.count_updates(losses_per_epoch)
+    progress.note(
+        f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {batch * settings.accumulate} examples"
+    )
+    randomness = torch.Generator().manual_seed(settings.seed)
+    to_device = trainer.fabric.to_device
+
+    def losses() -> Iterator[tuple[Tensor, int]]:
+        for few in parts.training.batches(batch, randomness=randomness, augment=settings.augment):
+            outputs = trainer.module(to_device(few.steps), to_device(few.lengths))
+            targets = to_device(few.targets)
+            yield parts.targets.training_loss(outputs, targets, settings.label_smoothing), len(few.indices)
+
+    def validate() -> Measured:
+        return parts.targets.measure(answer(trainer.module, parts.held_out), parts.held_out.targets)
+
+    def validated(outcome: Outcome, _: Moment, improved: bool) -> None:
+        if improved and output is not None:
+            model.metrics = _describe(outcome, parts)
+            model.save(output)
+
+    steps = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * len(parts.training)
+    cost = steps / (batch * settings.accumulate)
+    return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
+
+
+def _choose_batch(examples: int, settings: ClassifySettings) -> int:
+    """Return B: as asked, or 32 unless an epoch of few examples would then have fewer than 32 updates."""
+    if settings.batch is not None:
+        return settings.batch
+    return min(_BATCH, max(_SMALLEST_BATCH, examples // _FEWEST_BATCHES))
+
+
+def _choose_epochs(settings: ClassifySettings, updates_per_epoch: int) -> ClassifySettings:
+    """Say how many epochs: as asked; else about 3000 updates, but each example is seen 5 to 60 times."""
+    if settings.epochs is not None or settings.time_budget is not None:
+        return settings
+    epochs = min(max(round(_UPDATES / updates_per_epoch), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    return dataclasses.replace(settings, epochs=epochs)
+
+
+def _describe(outcome: Outcome, parts: _Parts) -> dict[str, Any]:
+    best = outcome.best
+    return {
+        "validation_loss": None if best is None else best.loss,
+        "validation_examples": len(parts.held_out),
+        "training_examples": len(parts.training),
+        **describe_outcome(outcome),
+    }

@@ -1,0 +1,84 @@
+"""Keep the options of `classify`: what the model looks like, how it is trained and validated.
+
+>>> ClassifySettings(pooling="sum")
+Traceback (most recent call last):
+elman.errors.ConfigError: pooling is 'sum'; it must be one of last, mean, max, attention.
+"""
+
+from dataclasses import dataclass
+
+from elman.errors import ConfigError
+from elman.tasks.input_settings import InputSettings
+from elman.tasks.settings import INITIALISERS, option
+
+DIRECTIONS = ("both", "forward")
+POOLINGS = ("last", "mean", "max", "attention")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifySettings(InputSettings):
+    """Say what a model that reads a sequence and gives one answer looks like."""
+
+    hidden: int = option(128, "size of the hidden state of a direction", group="Model", least=1)
+    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
+    direction: str = option("both", "read from the start, or from both ends", group="Model", choices=DIRECTIONS)
+    pooling: str = option("max", "how the outputs of all steps become one", group="Model", choices=POOLINGS)
+    embedding: int = option(100, "size of the embedding of a word, a character or a k-mer", group="Model", least=1)
+    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
+    forget_bias: float | None = option(
+        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
+    )
+    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
+
+    epochs: int | None = option(
+        None,
+        "passes over the examples [dim](default: as many as make about 2000 updates, from 5 to 60)[/]",
+        group="Training",
+        least=1,
+    )
+    batch: int | None = option(
+        None, "examples of one update [dim](default: 32, down to 8 of few examples)[/]", group="Training", least=1
+    )
+    validation: float | None = option(
+        None,
+        "share of the examples held out to validate on, of each class [dim](default: 0.1; 0.2 of fewer than 1000)[/]",
+        group="Training",
+        above=0,
+        below=1,
+    )
+    validation_data: str | None = option(None, "data of its own to validate on", group="Training", metavar="FILE")
+    class_weights: bool = option(False, "let rare classes count as much as frequent ones", group="Training")
+
+    dropout: float = option(
+        0.3, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
+    )
+    input_dropout: float | None = option(
+        None,
+        "share dropped of what is read [dim](default: 0.3 of words and k-mers, else none)[/]",
+        group="Regularising",
+        least=0,
+        below=1,
+    )
+    word_dropout: float = option(
+        0.05,
+        "chance for a word, character or k-mer to be read as an unknown one",
+        group="Regularising",
+        least=0,
+        below=1,
+    )
+    recurrent_dropout: float = option(
+        0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
+    )
+    zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
+    label_smoothing: float = option(
+        0.0, "probability spread over all classes in training", group="Regularising", least=0, below=1
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.validation is not None and self.validation_data is not None:
+            raise ConfigError(
+                "validation and validation_data are both given; a model is validated on one of them. Drop the other."
+            )
+        if self.forget_bias is not None and self.chrono is not None:
+            raise ConfigError("forget_bias and chrono both set the bias of the forget gates. Drop one of them.")

@@ -1,0 +1,123 @@
+"""Turn examples into sequences: each kind of data has an encoder, learnt from the training examples.
+
+An encoder gives either *units*, (T, K) int64, column 0 the number of a word, character or k-mer and the further columns
+those of its letters, or *frames*, (T, D) float32. It says in `front`, in plain data, what a module must know to read
+them, and writes itself as plain data, so that new examples are read as those it was learnt from.
+
+* `words` reads text: words with their letters beside them, or characters; `letters` the k-mers of a genome;
+* `table` makes one step of a row of numbers and categories, `series` standardises what has steps already;
+* `sound` computes log-mel energies or MFCC (`mel`), `image` reads rows or pixels;
+* `scaling` standardises, `units` counts and numbers, `limit` says how much is read, and `ahead` looks at the first
+  examples before all are read.
+
+    >>> from elman.data.dataset import Columns, Example
+    >>> from elman.tasks.input_settings import InputSettings
+    >>> examples = [Example({"text": "so good"}, "yes", "line 1"), Example({"text": "so bad"}, "no", "line 2")]
+    >>> encoder = learn_encoder(Columns({"text": "text"}), examples, InputSettings(unit="word", letters=False))
+    >>> encoder.encode(examples[1]).tolist(), encoder.describe()
+    ([[3], [4]], 'words, 3 known')
+    >>> read_encoder(encoder.to_dict()) == encoder
+    True
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from elman.data.dataset import Columns, Example
+from elman.errors import ConfigError, DataError, ElmanError
+from elman.tasks.encoders.image import ImageEncoder, learn_image
+from elman.tasks.encoders.letters import LettersEncoder, learn_letters
+from elman.tasks.encoders.series import SeriesEncoder, learn_series
+from elman.tasks.encoders.sound import SoundEncoder, learn_sound
+from elman.tasks.encoders.table import TableEncoder, learn_table
+from elman.tasks.encoders.words import WordsEncoder, learn_words
+from elman.tasks.input_settings import InputSettings
+
+
+class Encoder(Protocol):
+    """Turn examples of one kind into sequences.
+
+    Attributes:
+        kind: names it in a model file.
+        units: whether it gives units, else frames.
+    """
+
+    kind: ClassVar[str]
+    units: ClassVar[bool]
+
+    @property
+    def front(self) -> dict[str, Any]:
+        """Say in plain data what a module must know to read the sequences."""
+
+    def encode(self, example: Example) -> Tensor:
+        """Give the sequence of an example, (T, K) int64 or (T, D) float32; T is at least 1.
+
+        Raises:
+            DataError: the example does not fit those of training; the message names it.
+        """
+
+    def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:
+        """Vary what `encode` gave at random, for training; nothing changes where nothing suits."""
+
+    def describe(self) -> str:
+        """Say in one line what is read."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any]], Encoder]] = {
+    encoder.kind: encoder.from_dict
+    for encoder in (WordsEncoder, LettersEncoder, TableEncoder, SeriesEncoder, SoundEncoder, ImageEncoder)
+}
+# By the kinds of columns that are read together, and whether there may be several.
+_LEARNERS: tuple[tuple[set[str], bool, Callable[[Columns, Iterable[Example], InputSettings], Encoder]], ...] = (
+    ({"text"}, True, learn_words),
+    ({"letters"}, True, learn_letters),
+    ({"number", "category"}, True, learn_table),
+    ({"series"}, False, learn_series),
+    ({"sound"}, False, learn_sound),
+    ({"image"}, False, learn_image),
+)
+
+
+def learn_encoder(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> Encoder:
+    """Learn how the columns of a dataset become sequences.
+
+    Args:
+        columns: what is read.
+        examples: those of training; they are read once, and not kept.
+        settings: how they are read.
+
+    Raises:
+        ConfigError: the columns cannot be read together.
+        DataError: an example cannot be read, or there is nothing to learn from.
+    """
+    kinds = set(columns.inputs.values())
+    for fitting, several, learn in _LEARNERS:
+        if kinds <= fitting and (several or len(columns.inputs) == 1):
+            return learn(columns, examples, settings)
+    named = ", ".join(f"{column} ({kind})" for column, kind in columns.inputs.items())
+    raise ConfigError(
+        f"The columns {named} cannot be read together: several texts can, or numbers and categories. "
+        "Name what is to be read with input."
+    )
+
+
+def read_encoder(data: Mapping[str, Any]) -> Encoder:
+    """Read what an encoder wrote of itself.
+
+    Raises:
+        DataError: it is no encoder.
+    """
+    try:
+        return _READERS[data["kind"]](data)
+    except ElmanError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"The encoder in this model is damaged ({type(error).__name__}: {error}). Train the model again."
+        ) from None

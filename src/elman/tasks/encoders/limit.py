@@ -1,0 +1,45 @@
+"""Say how much of a sequence is read, and whether anything was cut off.
+
+>>> Limit(500, longest=2113).describe()
+'; of sequences of up to 2,113 steps the first 500 are read'
+>>> Limit(None, longest=2113).describe()
+''
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from elman.errors import DataError
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Hold how many steps are read.
+
+    Attributes:
+        most: steps that are read, at most; None for all.
+        longest: steps of the longest sequence in training.
+    """
+
+    most: int | None
+    longest: int
+
+    def __post_init__(self) -> None:
+        if self.longest < 1 or (self.most is not None and (not isinstance(self.most, int) or self.most < 1)):
+            raise DataError("The most steps that a model reads are at least 1. Train the model again.")
+
+    def describe(self) -> str:
+        """Say in a report that sequences are cut, if any was in training."""
+        if self.most is None or self.longest <= self.most:
+            return ""
+        return f"; of sequences of up to {self.longest:,} steps the first {self.most:,} are read"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {"most": self.most, "longest": self.longest}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Limit":
+        """Read what :meth:`to_dict` wrote."""
+        return cls(data["most"], data["longest"])

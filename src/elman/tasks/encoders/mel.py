@@ -1,0 +1,112 @@
+"""Compute log-mel energies and MFCC from samples, by their published formulas.
+
+The mel scale is Slaney's (Auditory Toolbox 1998): linear up to 1,000 Hz, logarithmic above; bands are triangles of
+equal area. MFCC are the first coefficients of the orthonormal DCT-II of the log energies (Davis & Mermelstein 1980).
+
+>>> bands = MelBands(rate=8000, bands=20, frame=25.0, hop=10.0)
+>>> bands.log_energies(torch.zeros(8000)).shape
+torch.Size([99, 20])
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_BREAK = 1000.0
+_BREAK_IN_MELS = 15.0
+_HERTZ_A_MEL = _BREAK / _BREAK_IN_MELS
+_STEP = math.log(6.4) / 27
+# Energies below are silence. The noise of 16 bits lies under it, that of any microphone above.
+_FLOOR = 1e-8
+_DELTA_REACH = 2
+
+
+class MelBands:
+    """Measure how much energy frames of sound have in bands of the mel scale.
+
+    Args:
+        rate: samples a second.
+        bands: number of bands between 0 Hz and half the rate.
+        frame: milliseconds of a frame.
+        hop: milliseconds from one frame to the next.
+    """
+
+    def __init__(self, rate: int, bands: int, frame: float, hop: float) -> None:
+        self.frame = max(2, round(rate * frame / 1000))
+        self.hop = max(1, round(rate * hop / 1000))
+        self._window = torch.hann_window(self.frame)
+        self._transform = 2 ** math.ceil(math.log2(self.frame))
+        # A band so narrow that no frequency falls into it would be silent; a longer transform has more of them.
+        while not (bank := mel_bank(rate, self._transform, bands)).any(dim=1).all():
+            self._transform *= 2
+        self._bank = bank.float()
+
+    def log_energies(self, samples: Tensor) -> Tensor:
+        """Give the log energies (T, bands) of samples (N,); what lacks to a whole frame is silence."""
+        missing = max(0, self.frame - len(samples))
+        missing += -(len(samples) + missing - self.frame) % self.hop
+        # torch.stft centres a window in a longer transform, so both ends grow by the half that it leaves.
+        beside = self._transform - self.frame
+        padded = F.pad(samples, (beside // 2, missing + beside - beside // 2))
+        spectrum = torch.stft(
+            padded, self._transform, self.hop, self.frame, self._window, center=False, return_complex=True
+        )
+        return (self._bank @ spectrum.abs().square()).clamp_(min=_FLOOR).log_().t()
+
+
+def mel_bank(rate: int, transform: int, bands: int) -> Tensor:
+    """Give the weights (bands, transform // 2 + 1) of the frequencies of a transform, float64.
+
+    Args:
+        rate: samples a second.
+        transform: samples that are transformed at once.
+        bands: number of bands.
+    """
+    edges = hertz_of(torch.linspace(0, mel_of(rate / 2), bands + 2, dtype=torch.float64))
+    frequencies = torch.linspace(0, rate / 2, transform // 2 + 1, dtype=torch.float64)
+    lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising, falling = (frequencies - lower) / (centre - lower), (upper - frequencies) / (upper - centre)
+    return torch.minimum(rising, falling).clamp(min=0) * 2 / (upper - lower)
+
+
+def mel_of(hertz: float) -> float:
+    """Turn a frequency into its place on the mel scale.
+
+    >>> mel_of(1000.0), round(mel_of(6400.0), 9)
+    (15.0, 42.0)
+    """
+    return hertz / _HERTZ_A_MEL if hertz < _BREAK else _BREAK_IN_MELS + math.log(hertz / _BREAK) / _STEP
+
+
+def hertz_of(mels: Tensor) -> Tensor:
+    """Turn places on the mel scale into frequencies."""
+    above = mels - _BREAK_IN_MELS
+    return torch.where(above < 0, mels * _HERTZ_A_MEL, _BREAK * (above * _STEP).exp())
+
+
+def cepstrum(log_energies: Tensor, coefficients: int) -> Tensor:
+    """Give the first coefficients (T, coefficients) of the orthonormal DCT-II of (T, bands)."""
+    bands = log_energies.shape[1]
+    middles = torch.arange(bands, dtype=torch.float64) + 0.5
+    basis = (math.pi / bands * middles[:, None] * torch.arange(coefficients)).cos() * math.sqrt(2 / bands)
+    basis[:, 0] /= math.sqrt(2)
+    return log_energies @ basis.to(log_energies.dtype)
+
+
+def with_deltas(frames: Tensor) -> Tensor:
+    """Put the slopes of D features over five frames, and the slopes of those, beside them: (T, 3 · D).
+
+    At both ends the first and the last frame go on.
+    """
+
+    def slope(x: Tensor) -> Tensor:
+        ends = [x[:1]] * _DELTA_REACH, [x[-1:]] * _DELTA_REACH
+        longer = torch.cat([*ends[0], x, *ends[1]])
+        reach = range(-_DELTA_REACH, _DELTA_REACH + 1)
+        total = sum(j * longer[_DELTA_REACH + j : _DELTA_REACH + j + len(x)] for j in reach)
+        return total / sum(j * j for j in reach)  # type: ignore[return-value]
+
+    first = slope(frames)
+    return torch.cat([frames, first, slope(first)], dim=1)

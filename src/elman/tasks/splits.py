@@ -1,0 +1,147 @@
+"""Hold examples out to validate on: of each class its share, and a group never on both sides.
+
+A group is what examples have in common that a model could learn by heart, such as the speaker of recordings. Where
+there are groups, they are drawn whole, and of several draws the one whose classes come nearest to their shares is
+taken.
+
+>>> training, validation = split(["a"] * 8 + ["b"] * 2, share=0.25, seed=1)
+>>> len(training), sorted(validation)[-1] >= 8
+(7, True)
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from elman.errors import DataError
+
+_SHARE, _SHARE_OF_FEW = 0.1, 0.2
+_FEW = 1000
+_MOST_HELD_OUT = 10_000  # unless a share is asked for: more take longer to measure and say no more
+_DRAWS = 50
+_MOST_NAMES = 5  # that a message lists
+
+
+def default_share(examples: int) -> float:
+    """Return the share that is held out of so many examples: a tenth, of few a fifth, and never more than 10,000.
+
+    >>> default_share(200), default_share(5_000), default_share(1_000_000)
+    (0.2, 0.1, 0.01)
+    """
+    return _SHARE_OF_FEW if examples < _FEW else min(_SHARE, _MOST_HELD_OUT / examples)
+
+
+def split(
+    targets: Sequence[Any], *, share: float, seed: int, groups: Sequence[str | None] | None = None
+) -> tuple[list[int], list[int]]:
+    """Divide examples into those to learn from and those to validate on.
+
+    Args:
+        targets: the class of each example; where they are no strings, examples are drawn without regard to them.
+        share: of each class, at least one example of it, and never all.
+        seed: the same seed gives the same split.
+        groups: the group of each example; None where it has none of its own.
+
+    Returns:
+        The indices of both parts, ascending.
+
+    Raises:
+        DataError: there are fewer than two examples or groups, or a class has a single one.
+    """
+    classes = list(targets) if all(isinstance(target, str) for target in targets) else [""] * len(targets)
+    randomness = random.Random(seed)  # noqa: S311 - the same split must come back
+    if len(classes) < 2:
+        raise DataError(f"There are {len(classes)} examples, too few to learn from some and to validate on others.")
+    if groups is not None and any(group is not None for group in groups):
+        held_out = _draw_groups(classes, groups, share, randomness)
+    else:
+        _refuse_single(classes)
+        held_out = _draw_examples(classes, share, randomness)
+    apart = set(held_out)
+    return [index for index in range(len(classes)) if index not in apart], sorted(apart)
+
+
+def _draw_examples(classes: Sequence[str], share: float, randomness: random.Random) -> list[int]:
+    members = defaultdict(list)
+    for index, name in enumerate(classes):
+        members[name].append(index)
+    held_out: list[int] = []
+    for name in sorted(members):
+        held_out += randomness.sample(members[name], _part(len(members[name]), share))
+    return held_out
+
+
+def _part(count: int, share: float) -> int:
+    return min(count - 1, max(1, round(count * share)))
+
+
+def _refuse_single(classes: Sequence[str]) -> None:
+    counts = Counter(classes)
+    single = sorted(name for name, count in counts.items() if count == 1)
+    if single:
+        names = ", ".join(map(repr, single[:_MOST_NAMES])) + (", …" if len(single) > _MOST_NAMES else "")
+        having = f"{len(single)} classes have one example each" if len(single) > 1 else "A class has one example"
+        number = " If the target is a number, say --target-kind number." if _are_numbers(single) else ""
+        raise DataError(
+            f"{having}: {names}. It takes two, one to learn from and one to validate on. Add examples, leave the "
+            f"class out, or give --validation-data.{number}"
+        )
+
+
+def _are_numbers(names: Sequence[str]) -> bool:
+    try:
+        return bool([float(name) for name in names])
+    except ValueError:
+        return False
+
+
+def _draw_groups(
+    classes: Sequence[str], groups: Sequence[str | None], share: float, randomness: random.Random
+) -> list[int]:
+    """Draw whole groups, an example without one being its own, until a class has its share; the best of many draws."""
+    members: dict[Any, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[index if group is None else group].append(index)
+    if len(members) < 2:
+        raise DataError(
+            f"All examples are of the group {next(iter(members))!r}, so none can be held out. "
+            "Name another column with --group, or give --validation-data."
+        )
+    counts = Counter(classes)
+    wanted = {name: _part(count, share) if count > 1 else 0 for name, count in counts.items()}
+    best: tuple[float, list[int]] | None = None
+    for _ in range(_DRAWS):
+        drawn = _draw_once(list(members.values()), classes, counts, wanted, randomness)
+        if drawn is not None and (best is None or drawn[0] < best[0]):
+            best = drawn
+    if best is None:
+        raise DataError(
+            "Some class occurs in one group alone, so no split leaves it to learn from and to validate on. "
+            "Name another column with --group, or give --validation-data."
+        )
+    return best[1]
+
+
+def _draw_once(
+    members: list[list[int]],
+    classes: Sequence[str],
+    counts: Counter[str],
+    wanted: dict[str, int],
+    randomness: random.Random,
+) -> tuple[float, list[int]] | None:
+    """Take groups in random order, each if the classes come nearer to what is wanted; say how far off they are."""
+    randomness.shuffle(members)
+    have: Counter[str] = Counter()
+    taken: list[int] = []
+    for indices in members:
+        adds = Counter(classes[index] for index in indices)
+        nearer = sum(
+            abs(wanted[name] - have[name]) - abs(wanted[name] - have[name] - count) for name, count in adds.items()
+        )
+        if nearer > 0 and all(have[name] + count < counts[name] for name, count in adds.items()):
+            have += adds
+            taken += indices
+    if not taken:
+        return None
+    return sum(abs(number - have[name]) for name, number in wanted.items()), taken
