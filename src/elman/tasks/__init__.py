@@ -24,20 +24,23 @@ The first recipe is `generate`, the language model:
 
 import importlib
 import os
-from types import ModuleType
+from typing import Any
 
 # Torch's CPU threads wait for each other by spinning. An update here is many small products, and when another program
 # wants a core as well, spinning made it ten times slower. Torch has no switch for it and reads this when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _RECIPES = ("generate", "classify")
+_ESTIMATORS = ("Classifier", "Regressor")
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _RECIPES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _ESTIMATORS:
+        return getattr(importlib.import_module(f"{__name__}.estimators"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_RECIPES])
+    return sorted([*globals(), *_RECIPES, *_ESTIMATORS])
