@@ -34,6 +34,7 @@ from elman.tasks.classify_space import ENCODED_BY, search_space
 from elman.tasks.data_report import report_data
 from elman.tasks.encoders import Encoder, learn_encoder
 from elman.tasks.model_file import check_target
+from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import EXAMPLE, Moment, Progress, show_bar, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, require_result, start, versions
 from elman.tasks.scores import Scores, score_outputs
@@ -41,13 +42,15 @@ from elman.tasks.search import Trial, search_settings
 from elman.tasks.splits import default_share, split
 from elman.tasks.targets import Targets
 from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
-from elman.tasks.training import Measured, Outcome, Trainer
+from elman.tasks.training import Trainer
 from elman.tasks.verdict import judge, score_shuffled
 
 __all__ = ["load", "train"]
 
 _UPDATES = 2000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
+_SMALLEST_BATCH, _BATCH = 8, 32
+_FEWEST_BATCHES = 32
 _SECONDS_OF_BASELINE = 20.0
 _BASELINE_OF_BUDGET = 0.1
 
@@ -359,26 +362,36 @@ def _fit(
     progress: Progress,
     validated: Callable[[Outcome, Moment, bool], None],
 ) -> Outcome:
-    losses_per_epoch = math.ceil(len(parts.training) / settings.batch)
+    batch = _choose_batch(len(parts.training), settings)
+    losses_per_epoch = math.ceil(len(parts.training) / batch)
     settings = _choose_epochs(settings, settings.count_updates(losses_per_epoch))
     trainer = Trainer(model.module, settings, progress)
     updates = settings.count_updates(losses_per_epoch)
-    progress.note(f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {settings.batch} examples")
+    progress.note(
+        f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {batch * settings.accumulate} examples"
+    )
     randomness = torch.Generator().manual_seed(settings.seed)
     to_device = trainer.fabric.to_device
 
     def losses() -> Iterator[tuple[Tensor, int]]:
-        for batch in parts.training.batches(settings.batch, randomness=randomness, augment=settings.augment):
-            outputs = trainer.module(to_device(batch.steps), to_device(batch.lengths))
-            targets = to_device(batch.targets)
-            yield parts.targets.training_loss(outputs, targets, settings.label_smoothing), len(batch.indices)
+        for few in parts.training.batches(batch, randomness=randomness, augment=settings.augment):
+            outputs = trainer.module(to_device(few.steps), to_device(few.lengths))
+            targets = to_device(few.targets)
+            yield parts.targets.training_loss(outputs, targets, settings.label_smoothing), len(few.indices)
 
     def validate() -> Measured:
         return parts.targets.measure(answer(trainer.module, parts.held_out), parts.held_out.targets)
 
     steps = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * len(parts.training)
-    cost = steps / (settings.batch * settings.accumulate)
+    cost = steps / (batch * settings.accumulate)
     return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
+
+
+def _choose_batch(examples: int, settings: ClassifySettings) -> int:
+    """Return B: as asked, or 32 unless an epoch of few examples would then have fewer than 32 updates."""
+    if settings.batch is not None:
+        return settings.batch
+    return min(_BATCH, max(_SMALLEST_BATCH, examples // _FEWEST_BATCHES))
 
 
 def _choose_epochs(settings: ClassifySettings, updates_per_epoch: int) -> ClassifySettings:
