@@ -15,6 +15,8 @@ the pieces that all recipes stand on, in the order in which data pass through th
   `trained_model` offers all of it;
 * one answer to a sequence: `sequence_classifier` holds the layers, behind a front (`fronts`); `trained_classifier`
   offers what it can do;
+* `search` tries settings and keeps the best (`classify_space` says which); `estimators` offers all of it as
+  scikit-learn does, as `Classifier` and `Regressor`;
 * what stands beside a score: `data_report` looks at the examples before anything is learnt, `scores` counts,
   `baseline` does without recurrence (`bags`, `frame_summaries`), `verdict` says what a score is worth, `mistakes` which
   answers are worst; `score_tables` and `confusion_picture` show it;

@@ -309,7 +309,13 @@ def _search(
     plan: _Plan, read: _Read, parts: _Parts, trials: int, given: Mapping[str, Any], progress: Progress
 ) -> tuple[TrainedClassifier, Outcome, _Parts]:
     """Train with several settings and return what answers the held-out examples best."""
-    space = search_space(given, parts.dataset.columns, parts.encoder.front, parts.longest)
+    space = search_space(
+        given,
+        parts.dataset.columns,
+        parts.encoder.front,
+        parts.longest,
+        _choose_batch(len(parts.training), plan.settings),
+    )
     plain = {name: row.default for name, row in space.items() if name in ENCODED_BY}
     encoded = {tuple(plain.values()): parts}
 

@@ -1,7 +1,7 @@
 """Say which options of `classify` a search may choose, and from where to where; what was given is not among them.
 
 >>> from elman.data.dataset import Columns
->>> found = search_space({"hidden": 64}, Columns({"x": "series"}), {"kind": "frames", "size": 3}, longest=9)
+>>> found = search_space({"hidden": 64}, Columns({"x": "series"}), {"kind": "frames", "size": 3}, longest=9, batch=8)
 >>> sorted(found)
 ['batch', 'dropout', 'input_dropout', 'layers', 'learning_rate', 'pooling', 'recurrent_dropout']
 """
@@ -22,7 +22,9 @@ _CHARACTERS_OF_A_WORD = 5
 _LONGEST_IN_CHARACTERS = 600  # steps; longer texts would take all the time there is
 
 
-def search_space(given: Mapping[str, Any], columns: Columns, front: Mapping[str, Any], longest: int) -> Space:
+def search_space(
+    given: Mapping[str, Any], columns: Columns, front: Mapping[str, Any], longest: int, batch: int
+) -> Space:
     """Return what a search may choose.
 
     Args:
@@ -30,6 +32,7 @@ def search_space(given: Mapping[str, Any], columns: Columns, front: Mapping[str,
         columns: what is read.
         front: what the encoder of the default settings says of its sequences.
         longest: steps of the longest example, as that encoder reads it.
+        batch: examples of one update with the default settings.
     """
     plain = ClassifySettings.of(given)
     rate = LEARNING_RATE[plain.optimizer]
@@ -38,7 +41,7 @@ def search_space(given: Mapping[str, Any], columns: Columns, front: Mapping[str,
         "hidden": Between(plain.hidden, 32, 384, log=True),
         "layers": Choice(plain.layers, (1, 2)),
         "learning_rate": Between(rate, rate / 8, rate * 4, log=True),
-        "batch": Choice(plain.batch, (16, 32, 64)),
+        "batch": Choice(batch, (batch // 2, batch, 2 * batch)),
         "dropout": Between(plain.dropout, 0.0, 0.5),
         "input_dropout": Between(float(front.get("dropout", 0.0)), 0.0, 0.5),
         "recurrent_dropout": Between(plain.recurrent_dropout, 0.0, 0.3),

@@ -25,8 +25,8 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from elman.errors import ConfigError, ElmanError
+from elman.tasks.outcome import Measured
 from elman.tasks.progress import Moment, Progress, QuietProgress
-from elman.tasks.training import Measured
 
 T = TypeVar("T")
 
@@ -358,7 +358,7 @@ def _make_study(optuna: Any, trials: int, seed: int) -> Any:
     return optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=min(most, max(least, trials // 3))),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=_FEWEST_TO_COMPARE, n_warmup_steps=_FIRST_COMPARED - 1),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_FEWEST_TO_COMPARE, n_warmup_steps=_FIRST_COMPARED),
     )
 
 
