@@ -94,7 +94,7 @@ def train(
         check_target(output, force)
     chosen = cells.find(cell) if isinstance(cell, str) else cell
     with torch.random.fork_rng(devices=[]):
-        read = _read(data, settings)
+        read = _read(data, settings, quiet)
         parts = _encode(read, settings, quiet)
         with show_progress(quiet, EXAMPLE) as progress:
             for line in _report(parts):
@@ -165,7 +165,7 @@ class _Known:
         return [self.targets[index] for index in indices], [self.where[index] for index in indices]
 
 
-def _read(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> _Read:
+def _read(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> _Read:
     dataset = Remembered(_open(data, settings))
     kind = dataset.columns.target_kind
     if kind is None:
@@ -173,14 +173,14 @@ def _read(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
     if kind == "number" and (settings.label_smoothing or settings.class_weights):
         name = "label_smoothing" if settings.label_smoothing else "class_weights"
         raise ConfigError(f"{name} is for classes, and the target {dataset.columns.target} is a number. Drop it.")
-    known = _look(dataset)
+    known = _look(dataset, quiet)
     if settings.validation_data is None:
         held_from, held_known = dataset, known
         share = default_share(len(dataset)) if settings.validation is None else settings.validation
         learn, hold = split(known.targets, share=share, seed=settings.seed, groups=known.groups)
     else:
         held_from = Remembered(open_dataset([settings.validation_data], like=dataset.columns))
-        held_known = _look(held_from)
+        held_known = _look(held_from, quiet)
         learn, hold = list(range(len(dataset))), list(range(len(held_from)))
         if not learn or not hold:
             empty = held_from if learn else dataset
@@ -195,7 +195,7 @@ def _read(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
 def _encode(read: _Read, settings: ClassifySettings, quiet: bool) -> _Parts:
     dataset, learn, hold = read.dataset, read.learn, read.hold
     encoder = learn_encoder(dataset.columns, (dataset[index] for index in learn), settings)
-    with show_bar("reading", quiet) as told:
+    with show_bar("encoding", quiet) as told:
         total = len(learn) + len(hold)
         training = EncodedSet(dataset, learn, encoder, read.encoded[0], told=lambda done, _: told(done, total))
         held_out = EncodedSet(
@@ -217,16 +217,18 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
     )
 
 
-def _look(dataset: Dataset) -> _Known:
+def _look(dataset: Dataset, quiet: bool) -> _Known:
     """Read what is to be predicted for every example; the rest of it is not kept."""
     targets, groups, where = [], [], []
-    for index in range(len(dataset)):
-        example = dataset[index]
-        if example.target is None or example.target != example.target:
-            raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
-        targets.append(example.target)
-        groups.append(example.group)
-        where.append(example.where)
+    with show_bar("reading", quiet) as told:
+        for index in range(len(dataset)):
+            example = dataset[index]
+            if example.target is None or example.target != example.target:
+                raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
+            targets.append(example.target)
+            groups.append(example.group)
+            where.append(example.where)
+            told(index + 1, len(dataset))
     return _Known(targets, groups, where)
 
 
