@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
+from safetensors.torch import load_file
 
 from answerable import write_reviews, write_series, write_sounds, write_table, write_tone
 from elman.tasks import classify
@@ -83,6 +85,23 @@ def test_training_as_json(elman, tmp_path):
     assert found["validation"]["count"] == 8
     assert 0 <= found["baseline"]["accuracy"] <= 1
     assert found["updates"] == 32
+
+
+def test_a_search_says_how_to_train_its_best_model_again(elman, tmp_path):
+    write_series(tmp_path / "a b.npz", 40)
+    done = elman("train", "classify", "a b.npz", "--hidden", 5, "--epochs", 2, "--search", 3, "-o", "m")
+    assert done.code == 0, done.err
+    assert "trial 3 of 3: accuracy" in done.err
+    rows = dict(line.split(maxsplit=1) for line in done.out.splitlines() if line[0] != " ")
+    assert rows["search"].startswith("best of 3 trials")
+    assert rows["again"].startswith("elman train classify 'a b.npz' --cell lstm --hidden 5 --epochs 2")
+    again = elman(*shlex.split(rows["again"])[1:], "-o", "again")
+    assert again.code == 0, again.err
+    assert rows["validation"] in again.out
+    assert (
+        load_file(tmp_path / "m")["readout.weight"].tolist() == load_file(tmp_path / "again")["readout.weight"].tolist()
+    )
+    assert elman("train", "classify", "a b.npz", "--search", 0, "-o", "none").code == 2
 
 
 def test_the_rows_of_a_table_come_out_with_answers(elman, reviews, tmp_path):

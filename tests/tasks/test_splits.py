@@ -49,6 +49,12 @@ def test_no_class_is_held_out_as_a_whole():
     assert {targets[index] for index in training} == {"a", "b", "c"}
 
 
+def test_of_few_large_groups_one_is_held_out_though_it_is_more_than_was_wanted():
+    groups = ["p"] * 8 + ["q"] * 8 + ["r"] * 8
+    training, held_out = split(["a", "b"] * 12, share=0.2, seed=1, groups=groups)
+    assert (len(training), len(held_out)) == (16, 8)
+
+
 @pytest.mark.parametrize(
     ("targets", "groups", "said"),
     [

@@ -1,5 +1,6 @@
 """`elman train classify`: train a model that gives one answer to a whole sequence."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,15 @@ def train_classify(
     force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
+    search: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="try N settings within the time budget and keep the best; what you give stays as it is",
+            show_default=False,
+        ),
+    ] = None,
     **options: Any,
 ) -> None:
     """Train a model that answers a sequence: with a class, several labels, or a number.
@@ -37,17 +47,25 @@ def train_classify(
     file all along; Ctrl-C ends the training and loses nothing.
     """
     from elman.tasks import classify
+    from elman.tasks.search import as_arguments
 
     target = output or default_target(data[0])
     with keep_the_best(target) as ended:
         model = classify.train(
-            data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, **options
+            data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, search=search, **options
         )
-        _report(model, target, data[0], json)
+        again = ["elman", "train", "classify", *map(shlex.quote, data), "--cell", shlex.quote(cell)]
+        again += [part for pair in size or [] for part in ("--size", pair)]
+        _report(model, target, data[0], json, [*again, *as_arguments({**options, **_chosen(model)})])
         ended(model.stopped)
 
 
-def _report(model: "TrainedClassifier", target: Path, source: str, json: bool) -> None:
+def _chosen(model: "TrainedClassifier") -> dict[str, Any]:
+    """Return what a search chose; nothing if there was none."""
+    return model.metrics.get("search", {}).get("chosen", {})
+
+
+def _report(model: "TrainedClassifier", target: Path, source: str, json: bool, again: list[str]) -> None:
     if json:
         print_training_as_json(model, target)
         return
@@ -58,6 +76,16 @@ def _report(model: "TrainedClassifier", target: Path, source: str, json: bool) -
         ("model", describe_file(model, target)),
         ("validation", f"{found['measure']} {found['said']}{within} on {found['count']:,} examples held out"),
         ("", model.metrics["verdict"]),
+        *_describe_search(model, again),
         ("training", describe_training(model)),
         ("next", f"elman predict {target} {source}"),
     )
+
+
+def _describe_search(model: "TrainedClassifier", again: list[str]) -> list[tuple[str, str]]:
+    """Say what was tried, what that means for the score, and how to train the same model again."""
+    if "search" not in model.metrics:
+        return []
+    trials = model.metrics["search"]["trials"]
+    told = f"best of {trials} trials by these same examples, so expect a little less on others"
+    return [("search", told), ("again", " ".join(again))]

@@ -14,7 +14,12 @@ from elman.data.dataset import Columns, Dataset, Example, Sound
 from elman.errors import DataError
 
 
-def open_values(values: Sequence[Any], columns: Columns, targets: Sequence[Any] | None = None) -> Dataset:
+def open_values(
+    values: Sequence[Any],
+    columns: Columns,
+    targets: Sequence[Any] | None = None,
+    groups: Sequence[Any] | None = None,
+) -> Dataset:
     """Return a dataset of values.
 
     Args:
@@ -22,13 +27,16 @@ def open_values(values: Sequence[Any], columns: Columns, targets: Sequence[Any] 
             be an array (T, D) or (T,), an image (H, W, C) or (H, W).
         columns: what the values are.
         targets: what is to be predicted, one an example; None where it is not known.
+        groups: the group of each example; None where they have none.
 
     Raises:
-        DataError: there are fewer or more targets than values; on reading, a value that does not fit its column.
+        DataError: there are fewer or more targets or groups than values; on reading, a value that does not fit its
+            column.
     """
-    if targets is not None and len(targets) != len(values):
-        raise DataError(f"There are {len(values)} examples and {len(targets)} targets. Give one target an example.")
-    return _Values(values, columns, targets)
+    for what, given in (("target", targets), ("group", groups)):
+        if given is not None and len(given) != len(values):
+            raise DataError(f"There are {len(values)} examples and {len(given)} {what}s. Give one {what} an example.")
+    return _Values(values, columns, targets, groups)
 
 
 class Listed:
@@ -50,10 +58,12 @@ class Listed:
 class _Values:
     name = "the examples"
 
-    def __init__(self, values: Sequence[Any], columns: Columns, targets: Sequence[Any] | None) -> None:
+    def __init__(
+        self, values: Sequence[Any], columns: Columns, targets: Sequence[Any] | None, groups: Sequence[Any] | None
+    ) -> None:
         self.columns = columns
         self.notes: Sequence[str] = ()
-        self._values, self._targets = values, targets
+        self._values, self._targets, self._groups = values, targets, groups
 
     def __len__(self) -> int:
         return len(self._values)
@@ -70,7 +80,8 @@ class _Values:
         if missing:
             raise DataError(f"{where} has no {', '.join(missing)}. The model reads {', '.join(inputs)}; give them all.")
         values = {name: _convert(given[name], kind, f"{where}, {name}") for name, kind in inputs.items()}
-        return Example(values, None if self._targets is None else self._targets[index], where)
+        group = None if self._groups is None else str(self._groups[index])
+        return Example(values, None if self._targets is None else self._targets[index], where, group)
 
 
 def _convert(value: Any, kind: str, where: str) -> Any:

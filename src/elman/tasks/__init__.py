@@ -15,6 +15,8 @@ the pieces that all recipes stand on, in the order in which data pass through th
   `trained_model` offers all of it;
 * one answer to a sequence: `sequence_classifier` holds the layers, behind a front (`fronts`); `trained_classifier`
   offers what it can do;
+* `search` tries settings and keeps the best (`classify_space` says which); `estimators` offers all of it as
+  scikit-learn does, as `Classifier` and `Regressor`;
 * what stands beside a score: `data_report` looks at the examples before anything is learnt, `scores` counts,
   `baseline` does without recurrence (`bags`, `frame_summaries`), `verdict` says what a score is worth, `mistakes` which
   answers are worst; `score_tables` and `confusion_picture` show it;
@@ -31,20 +33,23 @@ The recipes are `generate`, the language model, and `classify`:
 
 import importlib
 import os
-from types import ModuleType
+from typing import Any
 
 # Torch's CPU threads wait for each other by spinning. An update here is many small products, and when another program
 # wants a core as well, spinning made it ten times slower. Torch has no switch for it and reads this when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _RECIPES = ("generate", "classify")
+_ESTIMATORS = ("Classifier", "Regressor")
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _RECIPES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _ESTIMATORS:
+        return getattr(importlib.import_module(f"{__name__}.estimators"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_RECIPES])
+    return sorted([*globals(), *_RECIPES, *_ESTIMATORS])

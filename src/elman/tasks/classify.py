@@ -13,7 +13,7 @@ ones that stay.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -30,6 +30,7 @@ from elman.expr import Cell
 from elman.tasks.baseline import Baseline, train_baseline
 from elman.tasks.batches import EncodedSet, answer
 from elman.tasks.classify_settings import ClassifySettings
+from elman.tasks.classify_space import ENCODED_BY, search_space
 from elman.tasks.data_report import report_data
 from elman.tasks.encoders import Encoder, learn_encoder
 from elman.tasks.model_file import check_target
@@ -37,6 +38,7 @@ from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import EXAMPLE, Moment, Progress, show_bar, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, require_result, start, versions
 from elman.tasks.scores import Scores, score_outputs
+from elman.tasks.search import Trial, search_settings
 from elman.tasks.splits import default_share, split
 from elman.tasks.targets import Targets
 from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
@@ -61,6 +63,8 @@ def train(
     output: str | PathLike[str] | None = None,
     force: bool = False,
     quiet: bool = False,
+    search: int | None = None,
+    compare: bool = True,
     **options: Any,
 ) -> TrainedClassifier:
     """Train a model that answers a sequence with a class, labels or a number.
@@ -74,6 +78,9 @@ def train(
         output: where to keep the model; it is written whenever a validation was the best so far, and at the end.
         force: replace `output` if it is a model.
         quiet: show no progress on standard error.
+        search: try so many settings, the given ones first, and keep the model that answers the held-out examples best.
+            What is given stays as it is; a time budget is for all of them together. Needs optuna.
+        compare: train a model without recurrence, and let the model answer shuffled steps, to say what it is worth.
         **options: see `ClassifySettings`, whose names and defaults they are.
 
     Raises:
@@ -87,23 +94,47 @@ def train(
         check_target(output, force)
     chosen = cells.find(cell) if isinstance(cell, str) else cell
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        parts = _prepare(data, settings, quiet)
-        model = _build(chosen, parts, settings, sizes)
+        read = _read(data, settings, quiet)
+        parts = _encode(read, settings, quiet)
         with show_progress(quiet, EXAMPLE) as progress:
             for line in _report(parts):
                 progress.note(line)
-            parts.dataset.forget()
-            parts.held_from.forget()
-            baseline = _train_baseline(parts, settings, progress)
-            outcome = _fit(model, parts, settings, progress, output)
-    require_result(model.module, outcome, output)
+            read.dataset.forget()
+            read.held_from.forget()
+            baseline = _train_baseline(parts, settings, progress) if compare else None
+            plan = _Plan(chosen, sizes, settings, output)
+            if search is None:
+                model, outcome = _train_once(plan, parts, progress)
+            else:
+                model, outcome, parts = _search(plan, read, parts, search, options, progress)
     model.module.eval()
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    model.metrics = {**_describe(outcome, parts), **_compare(model, parts, baseline, settings.seed)}
+    model.metrics = {**model.metrics, **_describe(outcome, parts), **_compare(model, parts, baseline, settings.seed)}
     if output is not None:
         model.save(output)
     return model
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Hold what is asked for."""
+
+    cell: Cell
+    sizes: Mapping[str, int] | None
+    settings: ClassifySettings
+    output: str | PathLike[str] | None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Hold the data before they are encoded, divided into what is learnt from and what is held out."""
+
+    dataset: Remembered
+    held_from: Remembered
+    targets: Targets
+    learn: list[int]
+    hold: list[int]
+    encoded: tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -111,11 +142,15 @@ class _Parts:
     """Hold the data as the training sees them."""
 
     dataset: Remembered
-    held_from: Remembered
     encoder: Encoder
     targets: Targets
     training: EncodedSet
     held_out: EncodedSet
+
+    @property
+    def longest(self) -> int:
+        """Return the steps of the longest example."""
+        return int(max(self.training.lengths.max(), self.held_out.lengths.max()))
 
 
 @dataclass(frozen=True)
@@ -130,7 +165,7 @@ class _Known:
         return [self.targets[index] for index in indices], [self.where[index] for index in indices]
 
 
-def _prepare(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> _Parts:
+def _read(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> _Read:
     dataset = Remembered(_open(data, settings))
     kind = dataset.columns.target_kind
     if kind is None:
@@ -154,12 +189,19 @@ def _prepare(data: Source | Sequence[Source] | Dataset, settings: ClassifySettin
     named = known.targets if kind == "labels" else known.at(learn)[0]
     targets = Targets.learn(kind, named, settings.class_weights)
     encoded = targets.encode(*known.at(learn)), targets.encode(*held_known.at(hold))
+    return _Read(dataset, held_from, targets, learn, hold, encoded)
+
+
+def _encode(read: _Read, settings: ClassifySettings, quiet: bool) -> _Parts:
+    dataset, learn, hold = read.dataset, read.learn, read.hold
     encoder = learn_encoder(dataset.columns, (dataset[index] for index in learn), settings)
     with show_bar("encoding", quiet) as told:
         total = len(learn) + len(hold)
-        training = EncodedSet(dataset, learn, encoder, encoded[0], told=lambda done, _: told(done, total))
-        held_out = EncodedSet(held_from, hold, encoder, encoded[1], told=lambda done, _: told(len(learn) + done, total))
-    return _Parts(dataset, held_from, encoder, targets, training, held_out)
+        training = EncodedSet(dataset, learn, encoder, read.encoded[0], told=lambda done, _: told(done, total))
+        held_out = EncodedSet(
+            read.held_from, hold, encoder, read.encoded[1], told=lambda done, _: told(len(learn) + done, total)
+        )
+    return _Parts(dataset, encoder, read.targets, training, held_out)
 
 
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
@@ -199,7 +241,7 @@ def _report(parts: _Parts) -> Iterator[str]:
     ).lines()
 
 
-def _train_baseline(parts: _Parts, settings: ClassifySettings, progress: Progress) -> Baseline:
+def _train_baseline(parts: _Parts, settings: ClassifySettings, progress: Progress) -> tuple[Baseline, Scores]:
     """Train what a recurrent model has to beat, and say how good it is."""
     budget = settings.seconds()
     found = train_baseline(
@@ -212,23 +254,27 @@ def _train_baseline(parts: _Parts, settings: ClassifySettings, progress: Progres
     )
     score = _score(parts, found.outputs(parts.held_out))
     progress.note(f"without recurrence, {found.what}: validation {score.measure} {score.said()}")
-    return found
+    return found, score
 
 
 def _score(parts: _Parts, outputs: Tensor) -> Scores:
     return score_outputs(parts.targets, outputs, parts.held_out.targets)
 
 
-def _compare(model: TrainedClassifier, parts: _Parts, baseline: Baseline, seed: int) -> dict[str, Any]:
+def _compare(
+    model: TrainedClassifier, parts: _Parts, beside: tuple[Baseline, Scores] | None, seed: int
+) -> dict[str, Any]:
     """Score the model, and what stands beside it: no recurrence, and its own answers to steps in random order."""
     ours = _score(parts, answer(model.module, parts.held_out))
-    other = _score(parts, baseline.outputs(parts.held_out))
-    ordered = int(max(parts.training.lengths.max(), parts.held_out.lengths.max())) > 1
-    shuffled = score_shuffled(model.module, parts.held_out, parts.targets, seed=seed) if ordered else []
-    beside = {"what": baseline.what, "parameters": baseline.parameters, "finished": baseline.finished}
+    found = {"validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()}}
+    if beside is None:
+        return found
+    baseline, other = beside
+    shuffled = score_shuffled(model.module, parts.held_out, parts.targets, seed=seed) if parts.longest > 1 else []
+    facts = {"what": baseline.what, "parameters": baseline.parameters, "finished": baseline.finished}
     return {
-        "validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()},
-        "baseline": {**beside, **other.to_dict()},
+        **found,
+        "baseline": {**facts, **other.to_dict()},
         "shuffled": [one.to_dict() for one in shuffled],
         "verdict": judge(
             ours,
@@ -239,6 +285,62 @@ def _compare(model: TrainedClassifier, parts: _Parts, baseline: Baseline, seed: 
             other_parameters=baseline.parameters,
         ),
     }
+
+
+def _train_once(
+    plan: _Plan, parts: _Parts, progress: Progress, trial: Trial | None = None
+) -> tuple[TrainedClassifier, Outcome]:
+    """Build a model and train it; the same seed and settings give the same model, alone and as a trial."""
+    torch.manual_seed(plan.settings.seed)
+    model = _build(plan.cell, parts, plan.settings, plan.sizes)
+
+    def validated(outcome: Outcome, moment: Moment, improved: bool) -> None:
+        best = outcome.best
+        if improved and plan.output is not None and (trial is None or best is None or best.better_than(trial.best)):
+            model.metrics = _describe(outcome, parts)
+            model.save(plan.output)
+        if trial is not None and best is not None:
+            trial.hear(moment.share, best)
+
+    outcome = _fit(model, parts, plan.settings, progress, validated)
+    require_result(model.module, outcome, plan.output)
+    return model, outcome
+
+
+def _search(
+    plan: _Plan, read: _Read, parts: _Parts, trials: int, given: Mapping[str, Any], progress: Progress
+) -> tuple[TrainedClassifier, Outcome, _Parts]:
+    """Train with several settings and return what answers the held-out examples best."""
+    space = search_space(
+        given,
+        parts.dataset.columns,
+        parts.encoder.front,
+        parts.longest,
+        _choose_batch(len(parts.training), plan.settings),
+    )
+    plain = {name: row.default for name, row in space.items() if name in ENCODED_BY}
+    encoded = {tuple(plain.values()): parts}
+
+    def train_with(trial: Trial) -> tuple[tuple[TrainedClassifier, Outcome, _Parts, str | None], Measured | None]:
+        options = {**given, **trial.options}
+        key = tuple(options.get(name, default) for name, default in plain.items())
+        if key not in encoded:
+            encoded[key] = _encode(read, ClassifySettings.of(options), quiet=True)
+        left = trial.seconds_left()
+        budget = None if left is None else f"{left:.1f}s"
+        settings = ClassifySettings.of({**options, "time_budget": budget})
+        model, outcome = _train_once(dataclasses.replace(plan, settings=settings), encoded[key], trial.progress, trial)
+        trial.interrupted = outcome.stopped == "interrupted"
+        return (model, outcome, encoded[key], budget), outcome.best
+
+    found = search_settings(
+        train_with, space, trials=trials, seconds=plan.settings.seconds(), seed=plan.settings.seed, progress=progress
+    )
+    model, outcome, parts, budget = found.result
+    outcome.stopped = "interrupted" if found.interrupted else outcome.stopped
+    chosen = {**found.options, **({} if budget is None else {"time_budget": budget})}
+    model.metrics = {"search": {"trials": len(found.tried), "chosen": chosen, "tried": found.described()}}
+    return model, outcome, parts
 
 
 def _build(cell: Cell, parts: _Parts, settings: ClassifySettings, sizes: Mapping[str, int] | None) -> TrainedClassifier:
@@ -266,7 +368,7 @@ def _fit(
     parts: _Parts,
     settings: ClassifySettings,
     progress: Progress,
-    output: str | PathLike[str] | None,
+    validated: Callable[[Outcome, Moment, bool], None],
 ) -> Outcome:
     batch = _choose_batch(len(parts.training), settings)
     losses_per_epoch = math.ceil(len(parts.training) / batch)
@@ -287,11 +389,6 @@ def _fit(
 
     def validate() -> Measured:
         return parts.targets.measure(answer(trainer.module, parts.held_out), parts.held_out.targets)
-
-    def validated(outcome: Outcome, _: Moment, improved: bool) -> None:
-        if improved and output is not None:
-            model.metrics = _describe(outcome, parts)
-            model.save(output)
 
     steps = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * len(parts.training)
     cost = steps / (batch * settings.accumulate)

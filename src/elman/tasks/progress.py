@@ -47,6 +47,7 @@ class Moment:
         loss: running mean of the training loss, nats a unit.
         units_per_second: since the start, validations and samples included.
         gradient_norm: Euclidean norm over all parameters, before clipping.
+        part: which part of a longer run this is, such as `trial 3 of 20`; empty if it is all.
     """
 
     epoch: int
@@ -56,12 +57,14 @@ class Moment:
     loss: float
     units_per_second: float
     gradient_norm: float
+    part: str = ""
 
     def pieces(self, unit: str = "character") -> list[str]:
         """Return what the live line says beside its bar, the most important first."""
         left = "" if self.seconds_left is None else f"{format_duration(self.seconds_left)} left"
         pieces = [
             f"{self.share:4.0%} {left}",
+            self.part,
             f"loss {self.loss:.3f}",
             describe_loss(self.loss, unit),
             f"{format_count(self.units_per_second)} {_SHORT.get(unit, unit)}/s",

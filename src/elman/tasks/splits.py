@@ -139,7 +139,8 @@ def _draw_once(
         nearer = sum(
             abs(wanted[name] - have[name]) - abs(wanted[name] - have[name] - count) for name, count in adds.items()
         )
-        if nearer > 0 and all(have[name] + count < counts[name] for name, count in adds.items()):
+        # A first one is taken even if it is more than is wanted: something must be held out.
+        if (nearer > 0 or not taken) and all(have[name] + count < counts[name] for name, count in adds.items()):
             have += adds
             taken += indices
     if not taken:

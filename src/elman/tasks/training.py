@@ -33,7 +33,7 @@ from elman.tasks.progress import Moment, Progress
 from elman.tasks.settings import TrainingSettings
 
 _FABRIC_PRECISION = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
-_LEARNING_RATE = {"adam": 4e-3, "adamw": 4e-3, "sgd": 0.5, "asgd": 10.0}
+LEARNING_RATE = {"adam": 4e-3, "adamw": 4e-3, "sgd": 0.5, "asgd": 10.0}
 # What decays is the weight times rate and decay: 0.01 at asgd's rate of 10 would leave nothing. (Merity et al. 2018)
 _WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.01, "sgd": 0.01, "asgd": 1.2e-6}
 _DECAY = 0.5
@@ -73,7 +73,7 @@ class Trainer:
             raise ConfigError(
                 f"Cannot train on {settings.device} in {settings.precision}: {reason}. Use --device cpu."
             ) from None
-        self._rate = settings.learning_rate or _LEARNING_RATE[settings.optimizer]
+        self._rate = settings.learning_rate or LEARNING_RATE[settings.optimizer]
         self.module, self._optimizer = self.fabric.setup(module, self._build_optimizer(module))
 
     def fit(
