@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import get_args
 
 import elman
+from elman.data.text import read_text
 from elman.tasks import generate
 from elman.tasks.settings import Settings
-from elman.data.text import read_text
 
 
 def main() -> None:
