@@ -213,7 +213,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the best weights are chosen by the loss alone",
-        "tasks/training.py",
+        "tasks/outcome.py",
         "return other is None or (self.score or 0.0, -self.loss) > (other.score or 0.0, -other.loss)",
         "return other is None or -self.loss > -other.loss",
         "tests/tasks/test_targets.py",

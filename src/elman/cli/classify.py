@@ -33,8 +33,8 @@ def train_classify(
 ) -> None:
     """Train a model that answers a sequence: with a class, several labels, or a number.
 
-    Texts, series of numbers, rows of a table, sound, images and genomes are read. The best weights so far are kept in
-    the model file all along; Ctrl-C ends the training and loses nothing.
+    It reads texts, series, rows of a table, sound, images and genomes. The best weights so far are kept in the model
+    file all along; Ctrl-C ends the training and loses nothing.
     """
     from elman.tasks import classify
 

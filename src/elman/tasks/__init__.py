@@ -3,17 +3,24 @@
 A recipe says what is particular to a task (how its data become batches, what its loss is) and leaves the rest to
 the pieces that all recipes stand on, in the order in which data pass through them:
 
-* `text` reads UTF-8 text from files or standard input, `corpus` a folder with a class each; `vocabulary` turns text
-  into numbers (`characters`, `words`, `subwords`), `preparation` holds a part of it out, `windows` cuts the rest for
-  truncated BPTT;
-* `settings` holds every option in one row, `training` is the loop: updates, clipping, learning rates, early stopping,
-  the best weights so far, or their average (`averaging`); `progress` shows it;
-* `language_model` holds the layers, `evaluation` measures them, `sampling` turns logits into one unit, `reader` reads
-  and completes, `reorder` puts jumbled words in order, `interactive` helps while one types; `trained_model` offers all
-  of it;
+* a text: `corpus` reads a folder with a class each; `vocabulary` turns text into numbers (`characters`, `words`,
+  `subwords`), `preparation` holds a part of it out, `windows` cuts the rest for truncated BPTT;
+* examples, which `elman.data` reads: `splits` holds some out, `targets` turns what is to be predicted into numbers,
+  `encoders` the examples into sequences (`augmentation` varies them), `batches` pads them;
+* `settings` holds every option in one row (`input_settings`, `classify_settings`), `training` is the loop: updates,
+  clipping, learning rates, early stopping, the best weights so far, or their average (`averaging`); `progress` shows
+  it; `recipe` is how every training begins and ends, `outcome` what it measured;
+* a language model: `language_model` holds the layers, `evaluation` measures them, `sampling` turns logits into one
+  unit, `reader` reads and completes, `reorder` puts jumbled words in order, `interactive` helps while one types;
+  `trained_model` offers all of it;
+* one answer to a sequence: `sequence_classifier` holds the layers, behind a front (`fronts`); `trained_classifier`
+  offers what it can do;
+* what stands beside a score: `data_report` looks at the examples before anything is learnt, `scores` counts,
+  `baseline` does without recurrence (`bags`, `frame_summaries`), `verdict` says what a score is worth, `mistakes` which
+  answers are worst; `score_tables` and `confusion_picture` show it;
 * `model_file` keeps everything in one file that executes nothing when it is loaded.
 
-The first recipe is `generate`, the language model:
+The recipes are `generate`, the language model, and `classify`:
 
     >>> from elman.tasks import generate
     >>> model = generate.train("book.txt", cell="gru", hidden=128)   # doctest: +SKIP

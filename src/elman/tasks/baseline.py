@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from elman.tasks.bags import BagReader, Bags, LinearOnBags
 from elman.tasks.batches import EncodedSet
 from elman.tasks.frame_summaries import SUMMARIES, SummaryReader
+from elman.tasks.outcome import Measured
 from elman.tasks.targets import Targets
-from elman.tasks.training import Measured
 
 _MOST_STEPS = 2**24  # of units that are put into bags: a hundred thousand texts of 160 words
 _MOST_NUMBERS = 2**26  # that summaries of frames have

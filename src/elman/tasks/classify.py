@@ -33,19 +33,22 @@ from elman.tasks.classify_settings import ClassifySettings
 from elman.tasks.data_report import report_data
 from elman.tasks.encoders import Encoder, learn_encoder
 from elman.tasks.model_file import check_target
+from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import EXAMPLE, Moment, Progress, show_bar, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, require_result, start, versions
 from elman.tasks.scores import Scores, score_outputs
 from elman.tasks.splits import default_share, split
 from elman.tasks.targets import Targets
 from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
-from elman.tasks.training import Measured, Outcome, Trainer
+from elman.tasks.training import Trainer
 from elman.tasks.verdict import judge, score_shuffled
 
 __all__ = ["load", "train"]
 
 _UPDATES = 2000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
+_SMALLEST_BATCH, _BATCH = 8, 32
+_FEWEST_BATCHES = 32
 _SECONDS_OF_BASELINE = 20.0
 _BASELINE_OF_BUDGET = 0.1
 
@@ -135,14 +138,14 @@ def _prepare(data: Source | Sequence[Source] | Dataset, settings: ClassifySettin
     if kind == "number" and (settings.label_smoothing or settings.class_weights):
         name = "label_smoothing" if settings.label_smoothing else "class_weights"
         raise ConfigError(f"{name} is for classes, and the target {dataset.columns.target} is a number. Drop it.")
-    known = _look(dataset)
+    known = _look(dataset, quiet)
     if settings.validation_data is None:
         held_from, held_known = dataset, known
         share = default_share(len(dataset)) if settings.validation is None else settings.validation
         learn, hold = split(known.targets, share=share, seed=settings.seed, groups=known.groups)
     else:
         held_from = Remembered(open_dataset([settings.validation_data], like=dataset.columns))
-        held_known = _look(held_from)
+        held_known = _look(held_from, quiet)
         learn, hold = list(range(len(dataset))), list(range(len(held_from)))
         if not learn or not hold:
             empty = held_from if learn else dataset
@@ -152,7 +155,7 @@ def _prepare(data: Source | Sequence[Source] | Dataset, settings: ClassifySettin
     targets = Targets.learn(kind, named, settings.class_weights)
     encoded = targets.encode(*known.at(learn)), targets.encode(*held_known.at(hold))
     encoder = learn_encoder(dataset.columns, (dataset[index] for index in learn), settings)
-    with show_bar("reading", quiet) as told:
+    with show_bar("encoding", quiet) as told:
         total = len(learn) + len(hold)
         training = EncodedSet(dataset, learn, encoder, encoded[0], told=lambda done, _: told(done, total))
         held_out = EncodedSet(held_from, hold, encoder, encoded[1], told=lambda done, _: told(len(learn) + done, total))
@@ -172,16 +175,18 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
     )
 
 
-def _look(dataset: Dataset) -> _Known:
+def _look(dataset: Dataset, quiet: bool) -> _Known:
     """Read what is to be predicted for every example; the rest of it is not kept."""
     targets, groups, where = [], [], []
-    for index in range(len(dataset)):
-        example = dataset[index]
-        if example.target is None or example.target != example.target:
-            raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
-        targets.append(example.target)
-        groups.append(example.group)
-        where.append(example.where)
+    with show_bar("reading", quiet) as told:
+        for index in range(len(dataset)):
+            example = dataset[index]
+            if example.target is None or example.target != example.target:
+                raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
+            targets.append(example.target)
+            groups.append(example.group)
+            where.append(example.where)
+            told(index + 1, len(dataset))
     return _Known(targets, groups, where)
 
 
@@ -263,19 +268,22 @@ def _fit(
     progress: Progress,
     output: str | PathLike[str] | None,
 ) -> Outcome:
-    losses_per_epoch = math.ceil(len(parts.training) / settings.batch)
+    batch = _choose_batch(len(parts.training), settings)
+    losses_per_epoch = math.ceil(len(parts.training) / batch)
     settings = _choose_epochs(settings, settings.count_updates(losses_per_epoch))
     trainer = Trainer(model.module, settings, progress)
     updates = settings.count_updates(losses_per_epoch)
-    progress.note(f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {settings.batch} examples")
+    progress.note(
+        f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {batch * settings.accumulate} examples"
+    )
     randomness = torch.Generator().manual_seed(settings.seed)
     to_device = trainer.fabric.to_device
 
     def losses() -> Iterator[tuple[Tensor, int]]:
-        for batch in parts.training.batches(settings.batch, randomness=randomness, augment=settings.augment):
-            outputs = trainer.module(to_device(batch.steps), to_device(batch.lengths))
-            targets = to_device(batch.targets)
-            yield parts.targets.training_loss(outputs, targets, settings.label_smoothing), len(batch.indices)
+        for few in parts.training.batches(batch, randomness=randomness, augment=settings.augment):
+            outputs = trainer.module(to_device(few.steps), to_device(few.lengths))
+            targets = to_device(few.targets)
+            yield parts.targets.training_loss(outputs, targets, settings.label_smoothing), len(few.indices)
 
     def validate() -> Measured:
         return parts.targets.measure(answer(trainer.module, parts.held_out), parts.held_out.targets)
@@ -286,8 +294,15 @@ def _fit(
             model.save(output)
 
     steps = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * len(parts.training)
-    cost = steps / (settings.batch * settings.accumulate)
+    cost = steps / (batch * settings.accumulate)
     return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
+
+
+def _choose_batch(examples: int, settings: ClassifySettings) -> int:
+    """Return B: as asked, or 32 unless an epoch of few examples would then have fewer than 32 updates."""
+    if settings.batch is not None:
+        return settings.batch
+    return min(_BATCH, max(_SMALLEST_BATCH, examples // _FEWEST_BATCHES))
 
 
 def _choose_epochs(settings: ClassifySettings, updates_per_epoch: int) -> ClassifySettings:

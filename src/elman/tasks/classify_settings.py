@@ -30,10 +30,18 @@ class ClassifySettings(InputSettings):
     )
     chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
 
-    batch: int = option(32, "examples of one update", group="Training", least=1)
+    epochs: int | None = option(
+        None,
+        "passes over the examples [dim](default: as many as make about 2000 updates, from 5 to 60)[/]",
+        group="Training",
+        least=1,
+    )
+    batch: int | None = option(
+        None, "examples of one update [dim](default: 32, down to 8 of few examples)[/]", group="Training", least=1
+    )
     validation: float | None = option(
         None,
-        "share of the examples held out to validate on, of each class [dim](default: 0.1)[/]",
+        "share of the examples held out to validate on, of each class [dim](default: 0.1; 0.2 of fewer than 1000)[/]",
         group="Training",
         above=0,
         below=1,

@@ -31,12 +31,13 @@ from elman.nn import activation_penalty, temporal_activation_penalty
 from elman.tasks.evaluation import mean_loss, perplexity
 from elman.tasks.language_model import LanguageModel, detach
 from elman.tasks.model_file import check_target
+from elman.tasks.outcome import Outcome
 from elman.tasks.preparation import Part, prepare
 from elman.tasks.progress import Moment, Progress, bits, show_progress
 from elman.tasks.recipe import describe_outcome, finite, refuse_giants, require_result, start, versions
 from elman.tasks.settings import Settings
 from elman.tasks.trained_model import TrainedModel, build_module, load
-from elman.tasks.training import Outcome, Trainer
+from elman.tasks.training import Trainer
 from elman.tasks.windows import Streams, first_windows, truncation_windows
 
 __all__ = ["load", "train"]

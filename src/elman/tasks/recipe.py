@@ -18,7 +18,7 @@ from torch import nn
 import elman
 from elman.errors import ConfigError, ElmanError
 from elman.nn import Recurrent, init
-from elman.tasks.training import Outcome
+from elman.tasks.outcome import Outcome
 
 
 def start(layer: Recurrent, how: str, forget_bias: float | None, chrono: int | None) -> None:

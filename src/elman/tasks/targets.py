@@ -23,7 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from elman.data.dataset import TARGET_KINDS
 from elman.errors import DataError
-from elman.tasks.training import Measured
+from elman.tasks.outcome import Measured
 
 _MOST_NAMES = 5  # that a message lists
 

@@ -20,7 +20,6 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from torch import Tensor, nn
 
 from elman.errors import ConfigError, ElmanError
 from elman.tasks.averaging import WeightAverage
+from elman.tasks.outcome import Measured, Outcome, Validation
 from elman.tasks.progress import Moment, Progress
 from elman.tasks.settings import TrainingSettings
 
@@ -47,75 +47,6 @@ _TRAINING_PER_VALIDATION = 10  # how many times a validation's work is done in t
 _NON_MONOTONE = 5  # n of Merity et al. 2018, algorithm 1
 _BAD_UPDATES_ALLOWED = 10
 _LOSS_MEMORY = 0.98  # of the running mean that is shown
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Hold what one validation measured.
-
-    Attributes:
-        loss: the mean loss; the lower the better.
-        score: what the best weights are chosen by, the higher the better, the loss where two are equal; None where the
-            loss alone decides.
-        said: how the score is shown, such as `accuracy 87.5%`.
-    """
-
-    loss: float
-    score: float | None = None
-    said: str = ""
-
-    def better_than(self, other: "Measured | None") -> bool:
-        """Say whether these weights are to be kept instead; a loss that is not a number is never better.
-
-        >>> Measured(0.5, score=0.9).better_than(Measured(0.4, score=0.8))
-        True
-        """
-        if math.isnan(self.loss):
-            return False
-        return other is None or (self.score or 0.0, -self.loss) > (other.score or 0.0, -other.loss)
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Hold what was known after one validation: losses in nats a unit, and the score if there is one."""
-
-    epoch: int
-    update: int
-    training_loss: float
-    validation_loss: float
-    score: float | None = None
-
-
-@dataclass
-class Outcome:
-    """Say how a run went.
-
-    Attributes:
-        stopped: `epochs`, `patience`, `time budget` or `interrupted`.
-        epoch: the epoch that it stopped in, from 1.
-        updates: number of updates done.
-        best_update: the update whose weights were kept.
-        training_loss: running mean of the training loss at the end, in nats.
-        skipped: updates left out because their gradient was not finite.
-        seconds: wall time.
-        best: what the validation of that update measured; None before the first.
-        history: every validation, in order.
-    """
-
-    stopped: str = "epochs"
-    epoch: int = 1
-    updates: int = 0
-    best_update: int = 0
-    training_loss: float = math.nan
-    skipped: int = 0
-    seconds: float = 0.0
-    best: Measured | None = None
-    history: list[Validation] = field(default_factory=list)
-
-    @property
-    def best_loss(self) -> float:
-        """Return the validation loss of the weights that were kept, infinity before the first."""
-        return math.inf if self.best is None else self.best.loss
 
 
 class Trainer:
