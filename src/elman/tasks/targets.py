@@ -71,7 +71,7 @@ class Targets:
         if len(counts) < (2 if kind == "category" else 1):
             found = f"all of the class {next(iter(counts))!r}" if counts else "without a label"
             raise DataError(
-                f"The {len(values)} examples to learn from are {found}, so there is nothing to tell apart. "
+                f"What there is to learn from is {found}, so there is nothing to tell apart. "
                 "Give examples of two classes or more."
             )
         classes = sort_classes(counts)
