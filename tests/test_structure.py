@@ -44,7 +44,7 @@ LIBRARIES: dict[str, set[str]] = {
     "flow": TORCH | {"matplotlib"},
     "data": TORCH | {"soundfile", "soxr", "PIL"},
     "tasks": TORCH
-    | {"lightning_fabric", "lightning", "safetensors", "rich", "prompt_toolkit", "tokenizers", "torchmetrics"}
+    | {"lightning_fabric", "lightning", "safetensors", "rich", "prompt_toolkit", "tokenizers"}
     | {"matplotlib", "optuna"},
     "serve": TORCH | {"fastapi", "uvicorn", "pydantic"},
     "cli": {"typer", "click", "rich"},
@@ -53,7 +53,7 @@ LIBRARIES: dict[str, set[str]] = {
 BY_FILE = {"llvm": {"llvmlite"}, "triton": {"triton"}}
 """A library that only the files whose name begins so may use."""
 
-INSIDE_FUNCTIONS = {"matplotlib", "optuna", "torchmetrics"}
+INSIDE_FUNCTIONS = {"matplotlib", "optuna"}
 RECIPES = {"generate", "classify", "tag", "translate", "forecast", "transcribe", "caption"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
 MOST_LINES = 450
