@@ -3,7 +3,7 @@
 A row: name; scores on the test part; accuracy on the validation part, the same with the steps of each example shuffled,
 the same of a model without recurrence and its parameters; parameters; time of training; seed; command.
 
-    python bench/scores.py NAME… --data FOLDER [--seed 1] [--OPTION VALUE …]
+    python -m bench.scores NAME… --data FOLDER [--seed 1] [--OPTION VALUE …]
 
 FOLDER holds the sets, each in a folder of its own (see `bench/score_data.py`, which names them). Every option of
 `elman train classify` may be given, with its name. What was chosen, from the weights kept to any option given here, was
@@ -38,7 +38,7 @@ def main() -> None:
     given = _parse(rest)
     for name in asked.names:
         row = measure(name, asked.data, asked.cell, asked.seed, given, not asked.no_test)
-        row["command"] = " ".join(["python bench/scores.py", name, *_without(sys.argv[1:], asked.names)])
+        row["command"] = " ".join(["python -m bench.scores", name, *_without(sys.argv[1:], asked.names)])
         print(_line(row), flush=True)
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"score_{name}.json").write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
