@@ -210,6 +210,8 @@ def test_optuna_is_named_where_it_is_missing(monkeypatch, tmp_path):
     with pytest.raises(ConfigError, match=r"pip install 'elman\[search\]'"):
         classify.train(write_series(tmp_path / "s.npz", 20), search=2, **SMALL, output=tmp_path / "m")
     assert not (tmp_path / "m").exists()
+    with pytest.raises(ConfigError, match=r"pip install 'elman\[search\]'"):  # before anything is read
+        classify.train(tmp_path / "nowhere.npz", search=2)
 
 
 def test_optuna_writes_nothing_and_is_left_as_it_was(capfd):

@@ -38,7 +38,7 @@ from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import EXAMPLE, Moment, Progress, show_bar, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, require_result, start, versions
 from elman.tasks.scores import Scores, score_outputs
-from elman.tasks.search import Trial, search_settings
+from elman.tasks.search import Trial, require_optuna, search_settings
 from elman.tasks.splits import default_share, split
 from elman.tasks.targets import Targets
 from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
@@ -90,6 +90,8 @@ def train(
         ElmanError: the gradient stayed non-finite.
     """
     settings = ClassifySettings.of(options)
+    if search is not None:
+        require_optuna()
     if output is not None:
         check_target(output, force)
     chosen = cells.find(cell) if isinstance(cell, str) else cell

@@ -21,8 +21,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from elman.errors import ConfigError, ElmanError
 from elman.tasks.outcome import Measured
@@ -312,20 +311,12 @@ def as_arguments(options: Mapping[str, Any]) -> list[str]:
     return arguments
 
 
-class _TrialProgress:
+class _TrialProgress(QuietProgress):
     """Show one trial as a part of the search: validations of a trial are not lines of their own."""
 
     def __init__(self, progress: Progress, number: int, trials: int, start: float, ends: float | None) -> None:
         self._progress, self._number, self._trials = progress, number, trials
         self._start, self._ends = start, ends
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def update(self, moment: Moment) -> None:
         """Show how far the search is."""
@@ -337,15 +328,6 @@ class _TrialProgress:
             left = (now - self._start) * (1 - share) / share if share > 0 else None
         part = f"trial {self._number + 1} of {self._trials}"
         self._progress.update(dataclasses.replace(moment, share=share, seconds_left=left, part=part))
-
-    def validation(self, moment: Moment, loss: float, improved: bool, said: str = "") -> None:
-        """Show nothing."""
-
-    def sample(self, text: str) -> None:
-        """Show nothing."""
-
-    def note(self, text: str) -> None:
-        """Show nothing."""
 
 
 def _quality(measured: Measured) -> float:
@@ -362,15 +344,25 @@ def _make_study(optuna: Any, trials: int, seed: int) -> Any:
     )
 
 
-@contextlib.contextmanager
-def _quiet_optuna() -> Iterator[Any]:
-    """Give optuna, which writes nothing in the meantime."""
+def require_optuna() -> Any:
+    """Give optuna. A recipe asks before it reads anything, so that nobody waits for an error.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     try:
         import optuna
     except ImportError:
         raise ConfigError(
             "search needs optuna, and it is not installed. Install it: pip install 'elman[search]'."
         ) from None
+    return optuna
+
+
+@contextlib.contextmanager
+def _quiet_optuna() -> Iterator[Any]:
+    """Give optuna, which writes nothing in the meantime."""
+    optuna = require_optuna()
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
