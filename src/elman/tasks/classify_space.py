@@ -48,7 +48,7 @@ def search_space(
     }
     if longest > 1:
         space["pooling"] = Choice(plain.pooling, POOLINGS)
-    if front["kind"] == "units":
+    if "units" in front:
         space["word_dropout"] = Between(plain.word_dropout, 0.0, 0.2)
     if kinds & _VARIED:
         space["augment"] = Choice(plain.augment, (False, True))

@@ -27,6 +27,8 @@ _LETTER = 25
 _SPELLING = 30
 _REACH = 3
 _CHANNELS = (16, 32)
+_MOTIFS = 100
+_MOTIF = 7
 
 
 class Units(nn.Module):
@@ -62,6 +64,29 @@ class Units(nn.Module):
         found = F.relu(self.spelling(self.letters(letters).transpose(1, 2)))
         found = (found * (letters != 0).unsqueeze(1)).amax(dim=2)
         return torch.cat([embedded, found.unflatten(0, steps.shape[:2])], dim=2), lengths
+
+
+class Motifs(nn.Module):
+    """Embed units and look for motifs: a convolution over time, relu, and the maximum of each two steps.
+
+    Args:
+        units: how many are numbered.
+        embedding: size of a unit's embedding.
+        word_dropout: see :class:`Units`.
+    """
+
+    def __init__(self, units: int, embedding: int, word_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.units = Units(units, 0, embedding, word_dropout)
+        self.layer = nn.Conv1d(self.units.size, _MOTIFS, _MOTIF, padding=_MOTIF // 2)
+        self.size = _MOTIFS
+
+    def forward(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Turn units (T, B, K) into what was found (⌈T / 2⌉, B, size)."""
+        x = self.units(steps, lengths)[0].permute(1, 2, 0).unsqueeze(3)
+        found = F.relu(self.layer(_silence(x, lengths).squeeze(3))).unsqueeze(3)
+        found = F.max_pool2d(_silence(found, lengths), (2, 1), ceil_mode=True)
+        return found.squeeze(3).permute(2, 0, 1), None if lengths is None else _halve(lengths)
 
 
 class Frames(nn.Module):
@@ -125,6 +150,8 @@ def build_front(front: Mapping[str, Any], *, embedding: int, word_dropout: float
     match front:
         case {"kind": "units", "units": int(units), "letters": int(letters)}:
             return Units(units, letters, embedding, word_dropout)
+        case {"kind": "motifs", "units": int(units)}:
+            return Motifs(units, embedding, word_dropout)
         case {"kind": "frames", "size": int(size)}:
             return Frames(size)
         case {"kind": "convolution", "size": int(size), "channels": int(channels)}:

@@ -32,12 +32,14 @@ class LettersEncoder:
         columns: the columns, in their order.
         kmer: k.
         known: the k-mers that have a number.
+        convolution: whether the model looks for motifs first.
         limit: how many steps are read.
     """
 
     columns: tuple[str, ...]
     kmer: int
     known: tuple[str, ...]
+    convolution: bool
     limit: Limit
     kind: ClassVar[str] = "letters"
     units: ClassVar[bool] = True
@@ -50,6 +52,8 @@ class LettersEncoder:
     def front(self) -> dict[str, Any]:
         """Say what a model needs to know to read the units."""
         dropped = DROPPED if self.kmer > 1 else 0.0
+        if self.convolution:
+            return {"kind": "motifs", "units": len(self.known) + FIRST, "dropout": dropped}
         return {"kind": "units", "units": len(self.known) + FIRST, "letters": 0, "dropout": dropped}
 
     @cached_property
@@ -78,6 +82,7 @@ class LettersEncoder:
             "columns": list(self.columns),
             "kmer": self.kmer,
             "known": list(self.known),
+            "convolution": self.convolution,
             "limit": self.limit.to_dict(),
         }
 
@@ -85,7 +90,7 @@ class LettersEncoder:
     def from_dict(cls, data: Mapping[str, Any]) -> "LettersEncoder":
         """Read what :meth:`to_dict` wrote."""
         known, limit = read_units(data, "known"), Limit.from_dict(data["limit"])
-        return cls(tuple(data["columns"]), data["kmer"], known, limit)
+        return cls(tuple(data["columns"]), data["kmer"], known, data["convolution"], limit)
 
 
 def learn_letters(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> LettersEncoder:
@@ -104,7 +109,8 @@ def learn_letters(columns: Columns, examples: Iterable[Example], settings: Input
     known = tally.most(_MOST_KMERS, 1)
     if not known:
         raise DataError(f"No sequence to learn from has {settings.kmer} letters. Lower kmer, or check the data.")
-    return LettersEncoder(tuple(columns.inputs), settings.kmer, known, Limit(settings.max_length, longest))
+    limit = Limit(settings.max_length, longest)
+    return LettersEncoder(tuple(columns.inputs), settings.kmer, known, settings.convolution, limit)
 
 
 def _split(text: str, k: int) -> list[str]:
