@@ -9,7 +9,8 @@ the pieces that all recipes stand on, in the order in which data pass through th
   `encoders` the examples into sequences (`augmentation` varies them), `batches` pads them;
 * `settings` holds every option in one row (`input_settings`, `classify_settings`), `training` is the loop: updates,
   clipping, learning rates, early stopping, the best weights so far, or their average (`averaging`); `progress` shows
-  it; `recipe` is how every training begins and ends, `outcome` what it measured;
+  it; `recipe` is how every training begins and ends, `outcome` what it measured, `attempt` one training of several;
+  `trained` is what every trained model can do;
 * a language model: `language_model` holds the layers, `evaluation` measures them, `sampling` turns logits into one
   unit, `reader` reads and completes, `reorder` puts jumbled words in order, `interactive` helps while one types;
   `trained_model` offers all of it;
