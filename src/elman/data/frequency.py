@@ -20,7 +20,8 @@ from elman.errors import DataError
 
 Moment = np.datetime64 | int
 """A time, as datetime64[us], or the number of a step where steps are counted."""
-Moments = NDArray[np.datetime64] | NDArray[np.int64]
+Moments = NDArray[Any]
+"""Times as datetime64[us], or int64 where steps are counted."""
 
 MICROSECONDS = {
     "microsecond": 1,
@@ -53,7 +54,7 @@ class Frequency:
         unit: one of `UNITS`; `step` where there are no times.
         count: how many units a step has.
         season: how many steps make a season; 1 where there is none.
-        day: of the month, for months, quarters and years: 31 is the last of each.
+        day: of the month, for months, quarters and years: 31 is the last of each, 0 any.
     """
 
     unit: str
@@ -87,7 +88,7 @@ class Frequency:
         steps = np.arange(count, dtype=np.int64) * self.count
         if self.unit == "step":
             return int(start) + steps
-        first = np.datetime64(start, "us")
+        first: Any = start
         if self.unit in MICROSECONDS:
             return first + (steps * MICROSECONDS[self.unit]).astype("timedelta64[us]")
         of_day = first - first.astype("datetime64[D]")
@@ -107,7 +108,7 @@ class Frequency:
         if self.unit == "step":
             found, rest = np.divmod(times.astype(np.int64) - int(start), self.count)
             return np.where(rest == 0, found, -1)
-        first = np.datetime64(start, "us")
+        first: Any = start
         if self.unit in MICROSECONDS:
             apart = (times - first).astype(np.int64)
             found, rest = np.divmod(apart, self.count * MICROSECONDS[self.unit])
@@ -122,7 +123,7 @@ class Frequency:
             units = np.where(
                 (months - first.astype("datetime64[M]")).astype(np.int64) % MONTHS[self.unit] == 0, units, -1
             )
-            fitting = self._days(months) == days
+            fitting = (self._days(months) == days) | (self.day == 0)
         found, rest = np.divmod(units, self.count)
         return np.where((rest == 0) & fitting & (times - days == of_day) & (units >= 0), found, -1)
 
@@ -130,7 +131,8 @@ class Frequency:
         """Write a time as short as the frequency allows: `2024-01-31`, `2024-01-31 13:00:00`, `17`."""
         if self.unit == "step":
             return str(int(moment))
-        written = str(np.datetime64(moment, "us").astype("datetime64[us]").item())
+        time: Any = moment
+        written = str(time.astype("datetime64[us]").item())
         return written.removesuffix(" 00:00:00") if self.unit in _WHOLE_DAYS else written
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,10 +151,10 @@ class Frequency:
             raise DataError(f"{dict(data)} is no frequency that this program knows. Train the model again.")
         return frequency
 
-    def _days(self, months: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    def _days(self, months: Moments) -> Moments:
         first = months.astype("datetime64[D]")
         last = (months + 1).astype("datetime64[D]") - _DAY
-        return np.minimum(first + (self.day - 1) * _DAY, last).astype("datetime64[us]")
+        return np.minimum(first + max(self.day - 1, 0) * _DAY, last).astype("datetime64[us]")
 
 
 _WHOLE_DAYS = ("day", "week", "business day", *MONTHS)

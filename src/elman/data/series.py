@@ -90,7 +90,7 @@ class SeriesColumns:
         Raises:
             DataError: the frequency is none that this program knows.
         """
-        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
         levels = {column: tuple(values) for column, values in data["levels"].items()}
         return cls(**{**plain, "frequency": Frequency.from_dict(data["frequency"]), "levels": levels})
 
