@@ -19,6 +19,7 @@ from elman.tasks.forecast_windows import SeriesTable
 from elman.tasks.trained_forecaster import TrainedForecaster
 
 _AT_ONCE = 512  # windows
+_MOST_FITTED = 2000
 _ALIKE = 0.01  # errors within a hundredth are called equal
 
 
@@ -112,6 +113,32 @@ def measure(
         scores = {name: one.against(naive) for name, one in scores.items()}
     ours = scores.pop("")
     return Backtest(ours, scores)
+
+
+def fit_beside(model: TrainedForecaster, table: SeriesTable, ends: Sequence[int]) -> list[ForecastBaseline]:
+    """Fit what does without recurrence on what the model learnt from.
+
+    Args:
+        model: whose look-back, horizon and levels they share.
+        table: the series.
+        ends: for each series the first step that is held out; the errors from there on make the intervals.
+    """
+    lengths = [len(one) for one in table.series]
+    origins = thin(table.origins(list(zip(ends, lengths, strict=True))), _MOST_FITTED)
+    values = [one.values for one in table.series]
+    return fit_baselines(
+        [known[:end] for known, end in zip(values, ends, strict=True)],
+        [Window(values[n][:at], values[n][at : at + model.horizon]) for n, at in origins],
+        horizon=model.horizon,
+        lookback=model.lookback,
+        season=table.frequency.season,
+        levels=model.percents,
+    )
+
+
+def thin(origins: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return windows at equal distances, at most so many."""
+    return origins if len(origins) <= most else origins[np.linspace(0, len(origins) - 1, most).round().astype(int)]
 
 
 def judge_forecasts(found: Backtest) -> str:

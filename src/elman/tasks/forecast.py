@@ -29,11 +29,11 @@ from elman.data.time_tables import open_series
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.attempt import Attempt, Validated
-from elman.tasks.backtest import fit_beside, judge_forecasts, measure
+from elman.tasks.backtest import fit_beside, judge_forecasts, measure, thin
 from elman.tasks.conformal import margins
 from elman.tasks.covariates import Covariates
 from elman.tasks.forecast_calendar import cycles_of
-from elman.tasks.forecast_settings import ForecastSettings, names
+from elman.tasks.forecast_settings import ForecastSettings
 from elman.tasks.forecast_sizes import Asked, Sizes, choose_sizes
 from elman.tasks.forecast_space import search_space
 from elman.tasks.forecast_windows import Reading, SeriesTable, measure_spread
@@ -120,7 +120,7 @@ def train(
                     progress=progress,
                 )
             _calibrate(model, parts)
-            found = _compare(model, parts, settings, compare)
+            found = _compare(model, parts, compare)
     model.module.eval()
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
     model.metrics = {**model.metrics, **_describe(outcome, parts), **found}
@@ -160,12 +160,12 @@ def _open(data: Source | Sequence[Source] | SeriesSet, settings: ForecastSetting
         return data
     return open_series(
         as_sources(data),
-        target=names(settings.target) or None,
+        target=settings.target,
         time=settings.time,
-        id=names(settings.id) or None,
-        known=names(settings.known),
-        past=names(settings.past),
-        static=names(settings.static),
+        id=settings.id,
+        known=settings.known or (),
+        past=settings.past or (),
+        static=settings.static or (),
         season=settings.season,
         fill_gaps=settings.fill_gaps,
     )
@@ -269,7 +269,7 @@ def _fit(
         f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {batch * settings.accumulate} windows"
     )
     randomness = np.random.default_rng(settings.seed)
-    held_out = _thin(parts.hold, _MOST_VALIDATED)
+    held_out = thin(parts.hold, _MOST_VALIDATED)
 
     def losses() -> Iterator[tuple[Tensor, int]]:
         drawn = randomness.permutation(len(parts.learn))[: losses_per_epoch * batch]
@@ -311,18 +311,13 @@ def _complete(settings: ForecastSettings, updates_per_epoch: int) -> ForecastSet
     return settings
 
 
-def _thin(origins: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return windows at equal distances, at most so many."""
-    return origins if len(origins) <= most else origins[np.linspace(0, len(origins) - 1, most).round().astype(int)]
-
-
 def _calibrate(model: TrainedForecaster, parts: _Parts) -> None:
     """Let the intervals hold on the held-out part what they promise."""
     found, came = [], []
     device = model.module.embed.weight.device
     model.module.eval()
     with torch.no_grad():
-        for windows, ahead in parts.table.batches(_thin(parts.hold, _MOST_CALIBRATED), _AT_ONCE):
+        for windows, ahead in parts.table.batches(thin(parts.hold, _MOST_CALIBRATED), _AT_ONCE):
             forecast, scaling = model.module(
                 type(windows)(*(None if part is None else part.to(device) for part in windows))
             )
@@ -337,10 +332,10 @@ def _calibrate(model: TrainedForecaster, parts: _Parts) -> None:
     model.module.margins.copy_(torch.stack(moved))
 
 
-def _compare(model: TrainedForecaster, parts: _Parts, settings: ForecastSettings, compare: bool) -> dict[str, Any]:
+def _compare(model: TrainedForecaster, parts: _Parts, compare: bool) -> dict[str, Any]:
     """Score the model on the held-out part, and what stands beside it."""
-    origins = _thin(parts.hold, _MOST_COMPARED)
-    beside = fit_beside(model, parts.data, parts.ends, origins, settings.season) if compare else []
+    origins = thin(parts.hold, _MOST_COMPARED)
+    beside = fit_beside(model, parts.table, parts.ends) if compare else []
     found = measure(model, parts.table, parts.ends, origins, beside)
     return {
         "validation": found.ours.to_dict(),

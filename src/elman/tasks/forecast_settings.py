@@ -144,11 +144,3 @@ class ForecastSettings(TrainingSettings):
         low = [(100 - percent) / 200 for percent in reversed(self.percents())]
         return (*low, 0.5, *(1 - share for share in reversed(low)))
 
-
-def names(columns: str | None) -> tuple[str, ...]:
-    """List the columns that an option names.
-
-    >>> names("price, holiday"), names(None)
-    (('price', 'holiday'), ())
-    """
-    return tuple(name.strip() for name in (columns or "").split(",") if name.strip())

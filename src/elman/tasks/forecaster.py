@@ -24,7 +24,6 @@ own spread. Whatever is learnt then holds for a series of another level as well.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import torch
@@ -61,8 +60,7 @@ class Windows(NamedTuple):
     series: Tensor | None = None
 
 
-@dataclass(frozen=True)
-class Scaling:
+class Scaling(NamedTuple):
     """Hold how windows were scaled.
 
     Attributes:
