@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from elman.cli.forecast import predict_series
 from elman.cli.options import Model
 from elman.cli.show import drop_output
 from elman.errors import ConfigError, DataError
@@ -36,6 +37,10 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="write the probability of every class")
     ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", help="series: draw the forecasts, as .png, .svg or .pdf", show_default=False),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="write a JSON object a line, whatever is read")] = False,
 ) -> None:
     """Answer every row of a table: the same rows come out, with a column `prediction`.
@@ -44,7 +49,15 @@ def predict(
     with its name.
     """
     from elman.tasks import classify
+    from elman.tasks.model_file import task_of
 
+    if task_of(model) == "forecast":
+        if probabilities:
+            raise ConfigError(f"--probabilities are those of classes, and {model} forecasts series. Drop it.")
+        predict_series(model, data, picture, json)
+        return
+    if picture is not None:
+        raise ConfigError(f"--picture draws forecasts, and {model} makes none. Drop it.")
     trained = classify.load(model)
     if probabilities and trained.targets.kind == "number":
         raise ConfigError(f"--probabilities are those of classes, and {model} answers with numbers. Drop it.")

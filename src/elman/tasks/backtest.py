@@ -4,7 +4,7 @@ An origin is a step at which a forecast begins. From each the model sees what li
 baselines (:mod:`elman.tasks.forecast_baselines`), which are fitted on what the model learnt from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from elman.data.series import SeriesSet
 from elman.tasks.batches import Told
-from elman.tasks.forecast_baselines import ForecastBaseline, Window, fit_baselines
-from elman.tasks.forecast_scores import ForecastScores, ForecastTally, mase_scale
+from elman.tasks.forecast_baselines import NAIVE2, ForecastBaseline
+from elman.tasks.forecast_scores import ForecastScores, ForecastTally, Intervals, Numbers, mase_scale
 from elman.tasks.forecast_windows import SeriesTable
 from elman.tasks.trained_forecaster import TrainedForecaster
 
+Ahead = Callable[[NDArray[np.int64]], tuple[Numbers, Intervals]]
+"""Forecast from origins: points, and intervals by level."""
+
 _AT_ONCE = 512  # windows
-_MOST_FITTED = 2000
 _ALIKE = 0.01  # errors within a hundredth are called equal
 
 
@@ -37,13 +39,16 @@ class Backtest:
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        return {**self.ours.to_dict(), "baselines": {name: scores.to_dict() for name, scores in self.beside.items()}}
+        return {**self.ours.to_dict(), **self.to_dict_beside()}
+
+    def to_dict_beside(self) -> dict[str, Any]:
+        """Write what stands beside it as plain data."""
+        return {"baselines": {name: scores.to_dict() for name, scores in self.beside.items()}}
 
 
 def backtest(
     model: TrainedForecaster,
     data: SeriesSet,
-    baselines: Sequence[ForecastBaseline] = (),
     *,
     every: int = 1,
     latest: int | None = None,
@@ -54,7 +59,6 @@ def backtest(
     Args:
         model: what forecasts.
         data: series that it has not learnt from, but for the look-back.
-        baselines: what else forecasts.
         every: steps from one origin to the next, counted back from the last.
         latest: so many origins of each series, the latest; all by default.
         told: is told how many windows are done, and of how many.
@@ -71,69 +75,60 @@ def backtest(
     ]
     table = model.table(data, first)
     origins = table.origins(list(zip(first, lengths, strict=True)), every)
-    return measure(model, table, first, origins, baselines, told)
+    ours = score(lambda part: model.ahead(table, part), table, first, origins, told)
+    return compare(ours, score_beside(model.beside.baselines, table, first, origins))
 
 
-def measure(
-    model: TrainedForecaster,
-    table: SeriesTable,
-    first: Sequence[int],
-    origins: NDArray[np.int64],
-    baselines: Sequence[ForecastBaseline] = (),
-    told: Told | None = None,
-) -> Backtest:
-    """Forecast from given origins.
+def compare(ours: ForecastScores, beside: Mapping[str, ForecastScores]) -> Backtest:
+    """Put scores beside each other, all of them against Naive2."""
+    naive = beside.get(NAIVE2)
+    if naive is None:
+        return Backtest(ours, dict(beside))
+    return Backtest(ours.against(naive), {name: one.against(naive) for name, one in beside.items()})
+
+
+def score(
+    ahead: Ahead, table: SeriesTable, first: Sequence[int], origins: NDArray[np.int64], told: Told | None = None
+) -> ForecastScores:
+    """Score forecasts from given origins.
 
     Args:
-        model: what forecasts.
+        ahead: forecasts from some of them: points (N, H), and intervals.
         table: the series.
         first: for each series a step behind which nothing is looked at to say how large its errors may be.
         origins: (N, 2), see :meth:`SeriesTable.origins`.
-        baselines: what else forecasts.
         told: is told how many windows are done, and of how many.
+
+    Raises:
+        DataError: there is nothing to compare with.
     """
     season = table.frequency.season
     scales = np.array([mase_scale(one.values[:end], season) for one, end in zip(table.series, first, strict=True)])
-    tallies = {name: ForecastTally() for name in ("", *(one.name for one in baselines))}
+    tally = ForecastTally()
     for start in range(0, len(origins), _AT_ONCE):
         part = origins[start : start + _AT_ONCE]
-        series = part[:, 0]
         actual = table.windows(part)[1].numpy()
-        about = {"scale": scales[series], "unit": table.spreads[series]}
-        point, intervals = model.ahead(table, part)
-        tallies[""].add(actual, point, intervals=intervals, **about)
-        histories = [table.series[number].values[:origin] for number, origin in part]
-        for one in baselines:
-            theirs = one.point(histories)
-            tallies[one.name].add(actual, theirs, intervals=one.intervals(histories, theirs), **about)
+        point, intervals = ahead(part)
+        tally.add(actual, point, scale=scales[part[:, 0]], unit=table.spreads[part[:, 0]], intervals=intervals)
         if told is not None:
             told(start + len(part), len(origins))
-    scores = {name: tally.scores() for name, tally in tallies.items()}
-    if (naive := scores.get("Naive2")) is not None:
-        scores = {name: one.against(naive) for name, one in scores.items()}
-    ours = scores.pop("")
-    return Backtest(ours, scores)
+    return tally.scores()
 
 
-def fit_beside(model: TrainedForecaster, table: SeriesTable, ends: Sequence[int]) -> list[ForecastBaseline]:
-    """Fit what does without recurrence on what the model learnt from.
+def score_beside(
+    baselines: Sequence[ForecastBaseline], table: SeriesTable, first: Sequence[int], origins: NDArray[np.int64]
+) -> dict[str, ForecastScores]:
+    """Score what does without recurrence, by name; as for :func:`score`."""
+    return {one.name: score(_ahead_of(one, table), table, first, origins) for one in baselines}
 
-    Args:
-        model: whose look-back, horizon and levels they share.
-        table: the series.
-        ends: for each series the first step that is held out; the errors from there on make the intervals.
-    """
-    lengths = [len(one) for one in table.series]
-    origins = thin(table.origins(list(zip(ends, lengths, strict=True))), _MOST_FITTED)
-    values = [one.values for one in table.series]
-    return fit_baselines(
-        [known[:end] for known, end in zip(values, ends, strict=True)],
-        [Window(values[n][:at], values[n][at : at + model.horizon]) for n, at in origins],
-        horizon=model.horizon,
-        lookback=model.lookback,
-        season=table.frequency.season,
-        levels=model.percents,
-    )
+
+def _ahead_of(baseline: ForecastBaseline, table: SeriesTable) -> Ahead:
+    def ahead(origins: NDArray[np.int64]) -> tuple[Numbers, Intervals]:
+        histories = [table.series[number].values[:origin] for number, origin in origins]
+        point = baseline.point(histories)
+        return point, baseline.intervals(histories, point)
+
+    return ahead
 
 
 def thin(origins: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -141,17 +136,24 @@ def thin(origins: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     return origins if len(origins) <= most else origins[np.linspace(0, len(origins) - 1, most).round().astype(int)]
 
 
+def say_error(scores: ForecastScores) -> str:
+    """Write what forecasts are compared by: MASE, or where it is not defined the error in units of a series."""
+    return f"scaled MAE {scores.scaled_mae:.3f}" if scores.mase is None else f"MASE {scores.mase:.3f}"
+
+
 def judge_forecasts(found: Backtest) -> str:
     """Write what a score is worth, in a sentence: beside the best that does without recurrence."""
-    ours = found.ours.mase if found.ours.mase is not None else found.ours.scaled_mae
-    name = "MASE" if found.ours.mase is not None else "scaled MAE"
+    said, ours = say_error(found.ours), _error(found.ours)
     if not found.beside:
-        return f"{name} {ours:.3f}."
-    theirs = {one: scores.mase if name == "MASE" else scores.scaled_mae for one, scores in found.beside.items()}
-    best = min(theirs, key=lambda one: theirs[one] or 0.0)
-    other = theirs[best] or 0.0
+        return f"{said}."
+    best = min(found.beside, key=lambda name: _error(found.beside[name]))
+    other = _error(found.beside[best])
     if abs(ours - other) <= _ALIKE * other:
-        return f"{name} {ours:.3f}: the best without recurrence, {best}, does as well ({other:.3f})."
+        return f"{said}: {best}, which does without recurrence, does as well ({other:.3f})."
     if ours < other:
-        return f"{name} {ours:.3f}, {1 - ours / other:.0%} below the best without recurrence, {best} ({other:.3f})."
-    return f"{name} {ours:.3f}: {best}, which does without recurrence, does better ({other:.3f}). Use it."
+        return f"{said}, {1 - ours / other:.0%} below the best without recurrence, {best} ({other:.3f})."
+    return f"{said}: {best}, which does without recurrence, does better ({other:.3f}). Use it."
+
+
+def _error(scores: ForecastScores) -> float:
+    return scores.scaled_mae if scores.mase is None else scores.mase

@@ -84,9 +84,7 @@ class Covariates:
 
     def describe(self, series: Series) -> NDArray[np.float32]:
         """Return (V,): static numbers, then a 1 at the value of each static text; a new one has none."""
-        scaled = [
-            (float(series.static[name]) - center) / spread for name, (center, spread) in self.numbers.items()
-        ]
+        scaled = [(float(series.static[name]) - center) / spread for name, (center, spread) in self.numbers.items()]
         chosen = [float(str(series.static[name]) == level) for name, known in self.levels.items() for level in known]
         return np.array(np.nan_to_num([*scaled, *chosen]), dtype=np.float32).reshape(-1)
 

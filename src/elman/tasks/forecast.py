@@ -1,8 +1,8 @@
 """Train a model that forecasts series: the recipe behind `elman train forecast`.
 
 The end of every series is held out. What comes before it is cut into windows, a look-back and a horizon, at every step;
-one model learns from the windows of all series. It forecasts quantiles, the weights that forecast the held-out part best
-stay, and its intervals are then calibrated on that part.
+one model learns from the windows of all series. It forecasts quantiles, the weights that forecast the held-out part
+best stay, and its intervals are then calibrated on that part.
 
 >>> from elman.tasks import forecast
 >>> model = forecast.train("sales.csv", target="sales", output="sales.elman.safetensors")  # doctest: +SKIP
@@ -29,14 +29,18 @@ from elman.data.time_tables import open_series
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.attempt import Attempt, Validated
-from elman.tasks.backtest import fit_beside, judge_forecasts, measure, thin
+from elman.tasks.backtest import compare as compare_scores
+from elman.tasks.backtest import judge_forecasts, say_error, score, score_beside, thin
 from elman.tasks.conformal import margins
 from elman.tasks.covariates import Covariates
+from elman.tasks.forecast_baselines import Window
+from elman.tasks.forecast_beside import Beside
 from elman.tasks.forecast_calendar import cycles_of
+from elman.tasks.forecast_scores import ForecastScores
 from elman.tasks.forecast_settings import ForecastSettings
 from elman.tasks.forecast_sizes import Asked, Sizes, choose_sizes
 from elman.tasks.forecast_space import search_space
-from elman.tasks.forecast_windows import Reading, SeriesTable, measure_spread
+from elman.tasks.forecast_windows import Reading, SeriesTable, measure_scale, measure_spread
 from elman.tasks.forecaster import pinball
 from elman.tasks.model_file import check_target
 from elman.tasks.outcome import Measured, Outcome
@@ -48,6 +52,8 @@ from elman.tasks.trained_forecaster import TrainedForecaster, build_module, load
 from elman.tasks.training import Trainer
 
 __all__ = ["load", "train"]
+
+_Scores = dict[str, ForecastScores]
 
 _LEARNING_RATE = 1e-3
 _UPDATES = 600
@@ -102,10 +108,11 @@ def train(
     with torch.random.fork_rng(devices=[]):
         opened = _open(data, settings)
         parts = _encode(opened, settings)
-        attempt = _attempt(chosen, sizes, output)
         with show_progress(quiet, EXAMPLE) as progress:
             for line in _report(parts):
                 progress.note(line)
+            beside, scores = _stand_beside(parts, settings, progress) if compare else (Beside(), {})
+            attempt = _attempt(chosen, sizes, output, beside)
             if search is None:
                 model, outcome = attempt.once(parts, settings, progress)
             else:
@@ -120,7 +127,7 @@ def train(
                     progress=progress,
                 )
             _calibrate(model, parts)
-            found = _compare(model, parts, compare)
+            found = _compare(model, parts, scores)
     model.module.eval()
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
     model.metrics = {**model.metrics, **_describe(outcome, parts), **found}
@@ -175,17 +182,17 @@ def _encode(data: SeriesSet, settings: ForecastSettings) -> _Parts:
     lengths = [len(one) for one in data.series]
     asked = Asked(settings.horizon, settings.lookback, settings.segment, settings.validation)
     sizes = choose_sizes(asked, season=data.frequency.season, lengths=lengths)
-    why = (
-        f"a look-back of {sizes.lookback:,} and a horizon of {sizes.horizon:,}, to learn and to validate on apart,"
-    )
+    why = f"a look-back of {sizes.lookback:,} and a horizon of {sizes.horizon:,}, to learn and to validate on apart,"
     data.require_steps(sizes.fewest(), why)
     ends = [length - held for length, held in zip(lengths, sizes.held_out, strict=True)]
     for one, end in zip(data.series, ends, strict=True):
         _refuse_constant(one.values[:end], one.where)
+    learnt = {one.name: one.values[:end] for one, end in zip(data.series, ends, strict=True)}
     reading = Reading(
         sizes.lookback,
         sizes.horizon,
-        {one.name: measure_spread(one.values[:end]) for one, end in zip(data.series, ends, strict=True)},
+        {name: measure_spread(part) for name, part in learnt.items()},
+        {name: measure_scale(part, sizes.lookback) for name, part in learnt.items()},
         cycles_of(data.frequency, max(ends)) if settings.calendar else (),
         Covariates.learn(data.series, ends),
     )
@@ -203,7 +210,7 @@ def _refuse_constant(values: NDArray[np.float64], where: str) -> None:
     if not len(there) or (there == there[0]).all():
         what = f"always {there[0]:g}" if len(there) else "nowhere known"
         raise DataError(
-            f"{where}: the series is {what} in the part that is learnt from, so there is nothing to learn. Leave it out."
+            f"{where}: the series is {what} in the part that is learnt from, so nothing can be learnt. Leave it out."
         )
 
 
@@ -218,7 +225,7 @@ def _report(parts: _Parts) -> Iterator[str]:
 
 
 def _attempt(
-    cell: Cell, sizes: Mapping[str, int] | None, output: str | PathLike[str] | None
+    cell: Cell, sizes: Mapping[str, int] | None, output: str | PathLike[str] | None, beside: Beside
 ) -> Attempt[_Parts, ForecastSettings, TrainedForecaster]:
     def train_one(
         parts: _Parts,
@@ -227,14 +234,13 @@ def _attempt(
         validated: Callable[[TrainedForecaster], Validated],
     ) -> tuple[TrainedForecaster, Outcome]:
         model = _build(cell, parts, settings, sizes)
+        model.beside = beside
         return model, _fit(model, parts, settings, progress, validated(model))
 
     return Attempt(train_one, _describe, output)
 
 
-def _build(
-    cell: Cell, parts: _Parts, settings: ForecastSettings, sizes: Mapping[str, int] | None
-) -> TrainedForecaster:
+def _build(cell: Cell, parts: _Parts, settings: ForecastSettings, sizes: Mapping[str, int] | None) -> TrainedForecaster:
     reading = parts.table.reading
     configuration = {
         **{name: getattr(settings, name) for name in _CONFIGURED},
@@ -332,16 +338,30 @@ def _calibrate(model: TrainedForecaster, parts: _Parts) -> None:
     model.module.margins.copy_(torch.stack(moved))
 
 
-def _compare(model: TrainedForecaster, parts: _Parts, compare: bool) -> dict[str, Any]:
-    """Score the model on the held-out part, and what stands beside it."""
+def _stand_beside(parts: _Parts, settings: ForecastSettings, progress: Progress) -> tuple[Beside, _Scores]:
+    """Fit what does without recurrence on what is learnt from, and score it on the held-out part."""
+    values, reading = [one.values for one in parts.data.series], parts.table.reading
     origins = thin(parts.hold, _MOST_COMPARED)
-    beside = fit_beside(model, parts.table, parts.ends) if compare else []
-    found = measure(model, parts.table, parts.ends, origins, beside)
-    return {
-        "validation": found.ours.to_dict(),
-        "baselines": {name: scores.to_dict() for name, scores in found.beside.items()},
-        "verdict": judge_forecasts(found),
-    }
+    beside = Beside.fit(
+        [known[:end] for known, end in zip(values, parts.ends, strict=True)],
+        [Window(values[number][:at], values[number][at : at + reading.horizon]) for number, at in origins],
+        horizon=reading.horizon,
+        lookback=reading.lookback,
+        season=parts.data.frequency.season,
+        levels=settings.percents(),
+    )
+    scores = score_beside(beside.baselines, parts.table, parts.ends, origins)
+    for name, one in scores.items():
+        progress.note(f"without recurrence, {name}: validation {say_error(one)}")
+    return beside, scores
+
+
+def _compare(model: TrainedForecaster, parts: _Parts, beside: _Scores) -> dict[str, Any]:
+    """Score the model on the held-out part, and say what that is worth."""
+    origins = thin(parts.hold, _MOST_COMPARED)
+    ours = score(lambda part: model.ahead(parts.table, part), parts.table, parts.ends, origins)
+    found = compare_scores(ours, beside)
+    return {"validation": found.ours.to_dict(), **found.to_dict_beside(), "verdict": judge_forecasts(found)}
 
 
 def _describe(outcome: Outcome, parts: _Parts) -> dict[str, Any]:

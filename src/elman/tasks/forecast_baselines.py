@@ -12,7 +12,7 @@ the share of them that the level asks for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -92,19 +92,37 @@ def fit_baselines(
         season: how many steps make one; 1 for none.
         levels: of the intervals, in percent.
     """
+    pairs = [(window.history, window.future) for window in validation]
+    linear = LinearForecast.fit(training, pairs, lookback=lookback, horizon=horizon)
+    fitted = assemble(linear, horizon=horizon, lookback=lookback, season=season)
+    return [replace(one, reach=_find_reach(one.forecast, validation, one.recent, levels)) for one in fitted]
+
+
+def assemble(
+    linear: LinearForecast | None,
+    *,
+    horizon: int,
+    lookback: int,
+    season: int,
+    reach: Mapping[str, Mapping[int, Numbers]] | None = None,
+) -> list[ForecastBaseline]:
+    """Put all baselines together, in the order in which they are shown.
+
+    Args:
+        linear: the one that was fitted; None where there is none.
+        horizon: H.
+        lookback: how many steps a model reads.
+        season: how many steps make one; 1 for none.
+        reach: of the intervals of each baseline, by its name.
+    """
     made: dict[str, Callable[[Sequence[Numbers]], Numbers]] = {NAIVE: lambda given: forecast_naive(given, horizon)}
     if season > 1:
         made[SEASONAL] = lambda given: forecast_seasonal_naive(given, horizon, season=season)
     made[NAIVE2] = lambda given: forecast_naive2(given, horizon, season=season)
-    pairs = [(window.history, window.future) for window in validation]
-    linear = LinearForecast.fit(training, pairs, lookback=lookback, horizon=horizon)
     if linear:
         made[LINEAR] = linear.forecast
     recent = max(lookback, 2 * season)
-    return [
-        ForecastBaseline(name, recent, forecast, _find_reach(forecast, validation, recent, levels))
-        for name, forecast in made.items()
-    ]
+    return [ForecastBaseline(name, recent, forecast, (reach or {}).get(name, {})) for name, forecast in made.items()]
 
 
 def usual_change(history: Numbers, recent: int) -> float:

@@ -1,7 +1,7 @@
 """Say where in the day, the week and the year the steps of a series are, as numbers that a network reads.
 
-A cycle is two numbers, sine and cosine of the share of it that is over, so that its end lies beside its start. Only what
-the data repeat can be learnt from them: a cycle is read where the training holds it twice.
+A cycle is two numbers, sine and cosine of the share of it that is over, so that its end lies beside its start. Only
+what the data repeat can be learnt from them: a cycle is read where the training holds it twice.
 
 >>> hourly = Frequency("hour", 1, season=24)
 >>> cycles_of(hourly, steps=24 * 20)

@@ -4,7 +4,7 @@
 (80, 95)
 >>> ForecastSettings(levels="0.8")
 Traceback (most recent call last):
-elman.errors.ConfigError: levels is '0.8'; it must be whole numbers from 1 to 99 with commas between them, such as 80,95.
+elman.errors.ConfigError: levels is '0.8'; it must be percentages from 1 to 99 with commas between them, such as 80,95.
 """
 
 from dataclasses import dataclass
@@ -39,9 +39,7 @@ class ForecastSettings(TrainingSettings):
         None, "columns that are known ahead, such as holidays or prices", group="Input", metavar="COLUMN,…"
     )
     past: str | None = option(None, "columns to read that end with the target", group="Input", metavar="COLUMN,…")
-    static: str | None = option(
-        None, "columns that describe a series as a whole", group="Input", metavar="COLUMN,…"
-    )
+    static: str | None = option(None, "columns that describe a series as a whole", group="Input", metavar="COLUMN,…")
     season: int | None = option(
         None, "steps of a season [dim](default: that of the calendar)[/]", group="Input", least=1
     )
@@ -130,8 +128,8 @@ class ForecastSettings(TrainingSettings):
         words = [word.strip() for word in self.levels.split(",")]
         if not all(word.isdecimal() and 1 <= int(word) <= 99 for word in words) or len(words) > MOST_LEVELS:
             raise ConfigError(
-                f"levels is {self.levels!r}; it must be whole numbers from 1 to 99 with commas between them, such as "
-                "80,95."
+                f"levels is {self.levels!r}; it must be percentages from 1 to 99 with commas between them, "
+                "such as 80,95."
             )
         return tuple(sorted({int(word) for word in words}))
 
@@ -143,4 +141,3 @@ class ForecastSettings(TrainingSettings):
         """
         low = [(100 - percent) / 200 for percent in reversed(self.percents())]
         return (*low, 0.5, *(1 - share for share in reversed(low)))
-

@@ -56,8 +56,8 @@ def choose_sizes(asked: Asked, *, season: int, lengths: Sequence[int]) -> Sizes:
     """Choose sizes.
 
     The horizon is two seasons of up to 12 steps, one of up to 96, and 8 steps without a season; never more than an
-    eighth of the shortest series. The look-back is four horizons, at least two seasons, at most 512 steps, as far as the
-    shortest series has them. A segment is the horizon in equal parts of at most 48 steps, at most half a look-back.
+    eighth of the shortest series. The look-back is four horizons, at least two seasons, at most 512 steps, as far as
+    the shortest series has them. A segment is the horizon in equal parts of at most 48 steps, at most half a look-back.
     Held out is a fifth of each series, at least a horizon; of a hundred series or more the last horizon of each.
 
     Args:

@@ -6,7 +6,7 @@ of its series and the step at which its forecast begins.
 >>> from elman.data.frequency import Frequency
 >>> from elman.data.series import Series
 >>> sales = Series("sales", np.arange(9.0), 0, np.zeros((9, 0)), np.zeros((9, 0)), {}, "sales.csv", "sales.csv line 10")
->>> table = SeriesTable([sales], Frequency("step", 1, season=1), Reading(lookback=3, horizon=2, spreads={"sales": 2.0}))
+>>> table = SeriesTable([sales], Frequency("step", 1, season=1), Reading(3, 2, {"sales": 2.6}, {"sales": 0.8}))
 >>> origins = table.origins([(3, 9)])
 >>> origins.tolist()
 [[0, 3], [0, 4], [0, 5], [0, 6], [0, 7]]
@@ -26,8 +26,8 @@ from torch import Tensor
 
 from elman.data.frequency import Frequency
 from elman.data.series import Series
-from elman.tasks.forecast_calendar import place
 from elman.tasks.covariates import Covariates
+from elman.tasks.forecast_calendar import place
 from elman.tasks.forecaster import Windows
 
 
@@ -38,7 +38,8 @@ class Reading:
     Attributes:
         lookback: L, steps that are read.
         horizon: H, steps that are forecast.
-        spreads: the spread of each series that was learnt, by its name; its place is its number, from 1.
+        spreads: the deviation of each series that was learnt, by its name; its place is its number, from 1.
+        scales: how much each of them usually moves within a look-back, see :func:`measure_scale`.
         cycles: of the calendar, see :mod:`elman.tasks.forecast_calendar`.
         covariates: what is read besides.
     """
@@ -46,6 +47,7 @@ class Reading:
     lookback: int
     horizon: int
     spreads: Mapping[str, float]
+    scales: Mapping[str, float]
     cycles: tuple[str, ...] = ()
     covariates: Covariates = field(default_factory=Covariates)
 
@@ -56,6 +58,7 @@ class Reading:
             "horizon": self.horizon,
             "names": list(self.spreads),
             "spreads": list(self.spreads.values()),
+            "scales": list(self.scales.values()),
             "cycles": list(self.cycles),
             "covariates": self.covariates.to_dict(),
         }
@@ -67,6 +70,7 @@ class Reading:
             int(data["lookback"]),
             int(data["horizon"]),
             dict(zip(data["names"], data["spreads"], strict=True)),
+            dict(zip(data["names"], data["scales"], strict=True)),
             tuple(data["cycles"]),
             Covariates.from_dict(data["covariates"]),
         )
@@ -79,7 +83,10 @@ class SeriesTable:
         series: what to read.
         frequency: of their steps.
         reading: how.
-        until: for a series that was not learnt, the step up to which its spread is measured; its end by default.
+        until: for a series that was not learnt, the step up to which its scale is measured; its end by default.
+
+    Attributes:
+        spreads: (series,) the deviation of each.
     """
 
     def __init__(
@@ -94,19 +101,20 @@ class SeriesTable:
         self._past = _join(covariates.past, [covariates.scale_past(one, horizon) for one in series])
         self._known = _join(covariates.known, [covariates.scale_known(one, horizon) for one in series])
         self._static = torch.from_numpy(np.stack([covariates.describe(one) for one in series]))
-        placed = [
-            place(frequency, one.start, size, reading.cycles) for one, size in zip(series, sizes, strict=True)
-        ]
+        placed = [place(frequency, one.start, size, reading.cycles) for one, size in zip(series, sizes, strict=True)]
         self._calendar = _join(len(reading.cycles), placed)
         numbers = {name: number for number, name in enumerate(reading.spreads, 1)}
         self._numbers = torch.tensor([numbers.get(one.name, 0) for one in series])
         ends = self._lengths if until is None else until
-        spreads = [
-            reading.spreads.get(one.name) or measure_spread(one.values[:end])
-            for one, end in zip(series, ends, strict=True)
+        measured = [one.values[:end] for one, end in zip(series, ends, strict=True)]
+        self.spreads = np.array(
+            [reading.spreads.get(one.name) or measure_spread(part) for one, part in zip(series, measured, strict=True)]
+        )
+        scales = [
+            reading.scales.get(one.name) or measure_scale(part, reading.lookback)
+            for one, part in zip(series, measured, strict=True)
         ]
-        self.spreads = np.array(spreads, dtype=np.float64)
-        self._spread = torch.from_numpy(self.spreads)
+        self._scales = torch.tensor(scales, dtype=torch.float64)
 
     def origins(self, ranges: Sequence[tuple[int, int]], every: int = 1) -> NDArray[np.int64]:
         """List windows whose whole horizon lies in a range of steps of their series, and whose look-back is all there.
@@ -147,7 +155,7 @@ class SeriesTable:
         return (
             Windows(
                 history=self._values[behind],
-                spread=self._spread[numbers],
+                usual=self._scales[numbers],
                 past=None if self._past is None else self._past[behind],
                 known=None if self._known is None else self._known[whole],
                 calendar=None if self._calendar is None else self._calendar[whole],
@@ -172,6 +180,24 @@ def measure_spread(values: NDArray[np.float64]) -> float:
     there = values[~np.isnan(values)]
     spread = float(there.std()) if len(there) else 0.0
     return spread if spread > 0 else 1.0
+
+
+def measure_scale(values: NDArray[np.float64], lookback: int) -> float:
+    """Return how much a series usually moves within a look-back: the root mean variance of its windows of L steps.
+
+    >>> round(measure_scale(np.arange(100.0), 3), 6), round(measure_spread(np.arange(3.0)), 6)
+    (0.816497, 0.816497)
+    """
+    there = ~np.isnan(values)
+    spread = measure_spread(values)
+    moved = np.where(there, (values - np.nanmean(values)) / spread, 0.0) if there.any() else np.zeros(len(values))
+    sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in (there, moved, moved**2)]
+    steps = min(lookback, len(values))
+    count, total, squares = (one[steps:] - one[:-steps] for one in sums)
+    full = count > 1
+    variance = (squares[full] / count[full] - (total[full] / count[full]) ** 2).clip(min=0)
+    scale = float(np.sqrt(variance.mean())) if full.any() else 0.0
+    return spread * scale if scale > 0 else spread
 
 
 def _extend(values: NDArray[np.float64], steps: int) -> NDArray[np.float64]:

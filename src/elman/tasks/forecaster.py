@@ -2,22 +2,22 @@
 
 look-back → scaling → segments → embedding → stacked recurrent layers → decoding → dropout → readout → quantiles
 
-A look-back of L steps is cut into segments of W steps, and the recurrent layers take one step for each, so that they are
-unrolled over L/W steps and not over L (Lin et al. 2023, SegRNN, section 3.2). What is ahead is decoded in one of three
-ways:
+A look-back of L steps is cut into segments of W steps, and the recurrent layers take one step for each, so that they
+are unrolled over L/W steps and not over L (Lin et al. 2023, SegRNN, section 3.2). What is ahead is decoded in one of
+three ways:
 
-* `segment`: all segments of the horizon at once. Each starts from the state behind the look-back and takes one step, whose
-  input says which segment it is and what is known of it (ibid., section 3.3).
+* `segment`: all segments of the horizon at once. Each starts from the state behind the look-back and takes one step,
+  whose input says which segment it is and what is known of it (ibid., section 3.3).
 * `direct`: the state behind the look-back is read out as the whole horizon.
 * `recursive`: segment by segment; the next reads the median of the last.
 
-Scaling belongs to the module and is undone with its result: every window is measured from its last value, in units of its
-own spread. Whatever is learnt then holds for a series of another level as well.
+Scaling belongs to the module and is undone with its result: every window is measured from its last value, in units of
+how much its series usually moves. Whatever is learnt then holds for a series of another level and size as well.
 
 >>> from elman import cells
 >>> module = SegmentForecaster(cells.gru, lookback=6, horizon=5, segment=3, quantiles=[0.1, 0.5, 0.9], hidden=4)
 >>> history = torch.arange(12, dtype=torch.float64).reshape(2, 6)
->>> ahead, scaling = module(Windows(history, spread=torch.ones(2, dtype=torch.float64)))
+>>> ahead, scaling = module(Windows(history, usual=torch.ones(2, dtype=torch.float64)))
 >>> ahead.shape, scaling.center.tolist()
 (torch.Size([2, 5, 3]), [5.0, 11.0])
 """
@@ -35,7 +35,9 @@ from elman.nn import Recurrent
 from elman.nn.stream import States
 from elman.tasks.forecast_settings import DECODINGS
 
-_LEAST_OF_SPREAD = 0.1  # a window that hardly moves is not blown up to the size of one that does
+_OF_UNUSUAL = (
+    0.5  # a window that moves more than twice as much as usual is made as large as one that moves twice as much
+)
 
 
 class Windows(NamedTuple):
@@ -43,7 +45,7 @@ class Windows(NamedTuple):
 
     Attributes:
         history: (B, L) values in their own units, float64; NaN where missing.
-        spread: (B,) of the series that each window is from, float64.
+        usual: (B,) how much the series that each window is from usually moves within a look-back, float64.
         past: (B, L, P) covariates that end with the look-back.
         known: (B, L + H, K) covariates that are known ahead as well.
         calendar: (B, L + H, C) where in the day, the week and the year a step is.
@@ -52,7 +54,7 @@ class Windows(NamedTuple):
     """
 
     history: Tensor
-    spread: Tensor
+    usual: Tensor
     past: Tensor | None = None
     known: Tensor | None = None
     calendar: Tensor | None = None
@@ -191,7 +193,7 @@ class SegmentForecaster(nn.Module):
         return scaling.undo(torch.cat([low, middle, high], dim=2).sort(dim=2).values)
 
     def scale(self, windows: Windows) -> tuple[Scaling, Tensor]:
-        """Measure every window from its last value, in units of its spread; return it so, with 0 where it is missing."""
+        """Measure every window from its last value, in units of its series; 0 is what is missing."""
         history = windows.history
         there = ~history.isnan()
         steps = torch.arange(history.shape[1], device=history.device)
@@ -201,11 +203,11 @@ class SegmentForecaster(nn.Module):
         count = there.sum(dim=1).clamp(min=1)
         mean = moved.sum(dim=1) / count
         square = (torch.where(there, moved - mean[:, None], 0.0) ** 2).sum(dim=1) / count
-        scale = torch.maximum(square.sqrt(), _LEAST_OF_SPREAD * windows.spread)
+        scale = torch.maximum(_OF_UNUSUAL * square.sqrt(), windows.usual)
         return Scaling(center, scale), moved / scale[:, None]
 
     def _cut(self, x: Tensor, windows: Windows) -> Tensor:
-        """Return the segments of the look-backs, (L/W, B, numbers); the first is filled up in front with what is first."""
+        """Return the segments of the look-backs, (L/W, B, numbers); the first is filled up with its first step."""
         rows = [x[:, :, None]]
         if self.missing:
             rows.append(windows.history.isnan().to(x.dtype)[:, :, None])
@@ -235,7 +237,9 @@ class SegmentForecaster(nn.Module):
         asked = self.place[:, None].expand(-1, len(windows.history), -1)
         if self.own is not None:
             numbers = windows.series
-            asked = asked + self.own(torch.zeros_like(asked[0, :, 0], dtype=torch.int64) if numbers is None else numbers)
+            asked = asked + self.own(
+                torch.zeros_like(asked[0, :, 0], dtype=torch.int64) if numbers is None else numbers
+            )
         if self.describe is not None:
             asked = asked + self.describe(windows.static.to(asked.dtype))
         if self.expect is not None and expected is not None:

@@ -5,7 +5,7 @@ from os import PathLike
 from typing import Any, ClassVar, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from elman.errors import CellError, DataError, ElmanError
 from elman.tasks.model_file import ModelFile
@@ -46,6 +46,10 @@ class Trained:
         """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
         raise NotImplementedError
 
+    def weights(self) -> dict[str, Tensor]:
+        """Return the tensors that its file holds, by name."""
+        return dict(self.module.state_dict())
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one file; an existing file is replaced.
 
@@ -58,7 +62,7 @@ class Trained:
             configuration=self.configuration,
             metrics=self.metrics,
             versions=self.versions,
-            weights=self.module.state_dict(),
+            weights=self.weights(),
             parts=self.parts(),
         ).write(path)
 

@@ -7,6 +7,7 @@
 array([112., 131.,  98.])
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -15,12 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from elman.data.frequency import Moments
 from elman.data.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.batches import Told
+from elman.tasks.forecast_beside import PREFIX, Beside
 from elman.tasks.forecast_scores import Intervals
 from elman.tasks.forecast_windows import Reading, SeriesTable
 from elman.tasks.forecaster import SegmentForecaster
@@ -58,6 +61,7 @@ class TrainedForecaster(Trained):
         configuration: what builds the module.
         metrics: what was measured in training.
         versions: what it was trained with.
+        beside: what forecasts without recurrence, to compare with.
         stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
         seconds: how long the training took; 0 for a loaded model.
     """
@@ -70,6 +74,7 @@ class TrainedForecaster(Trained):
     configuration: dict[str, Any]
     metrics: dict[str, Any]
     versions: dict[str, str]
+    beside: Beside = field(default_factory=Beside)
     stopped: str | None = None
     seconds: float = field(default=0.0, compare=False)
 
@@ -158,6 +163,15 @@ class TrainedForecaster(Trained):
         }
         return ahead[:, :, middle], intervals
 
+    def weights(self) -> dict[str, Tensor]:
+        """Return the tensors of the module, and those of what stands beside it."""
+        return {**self.module.state_dict(), **{name: one.to(self.dtype) for name, one in self.beside.tensors().items()}}
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return the type of the weights."""
+        return self.module.embed.weight.dtype
+
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return the columns, and how series are read."""
         return {"columns": self.columns.to_dict(), "reading": self.reading.to_dict()}
@@ -190,5 +204,17 @@ def load(path: str | PathLike[str]) -> TrainedForecaster:
 def _read(file: ModelFile) -> TrainedForecaster:
     columns, reading = SeriesColumns.from_dict(file.parts["columns"]), Reading.from_dict(file.parts["reading"])
     cell = Cell.from_dict(file.cell)
-    module = restore_module(file, lambda: build_module(cell, reading, file.configuration))
-    return TrainedForecaster(module, columns, reading, file.configuration, file.metrics, file.versions)
+    own = {name: one for name, one in file.weights.items() if not name.startswith(PREFIX)}
+    rest = {name: one for name, one in file.weights.items() if name.startswith(PREFIX)}
+    module = restore_module(
+        dataclasses.replace(file, weights=own), lambda: build_module(cell, reading, file.configuration)
+    )
+    model = TrainedForecaster(module, columns, reading, file.configuration, file.metrics, file.versions)
+    model.beside = Beside.from_tensors(
+        rest,
+        horizon=reading.horizon,
+        lookback=reading.lookback,
+        season=columns.frequency.season,
+        levels=model.percents,
+    )
+    return model
