@@ -34,6 +34,8 @@ MICROSECONDS = {
 }
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 UNITS = ("step", *MICROSECONDS, "business day", *MONTHS)
+WITHOUT_CALENDAR = ("step", "microsecond", "millisecond", "second")
+"""Units of which the calendar names no season."""
 
 _NAMES = {
     "hour": "hourly",

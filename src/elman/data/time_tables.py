@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.choosing import name_some
-from elman.data.frequency import Frequency, Moments
+from elman.data.frequency import WITHOUT_CALENDAR, Frequency, Moments
 from elman.data.kinds import MISSING_NUMBERS
 from elman.data.opening import check_paths
 from elman.data.regularity import check_order, infer_frequency, place_on_grid
 from elman.data.row_index import DELIMITERS, RowIndex
+from elman.data.seasonality import find_season
 from elman.data.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.data.series_choice import (
     SeriesAsked,
@@ -326,7 +327,14 @@ class _Reader:
 
     def _check_season(self, columns: SeriesColumns, series: Sequence[Series]) -> SeriesColumns:
         longest, season = max(map(len, series)), columns.frequency.season
-        if self._season or longest >= 2 * season:
+        if self._season:
+            return columns
+        if columns.frequency.unit in WITHOUT_CALENDAR:
+            season = find_season([one.values for one in series])
+            if season > 1:
+                self.notes.append(f"Values repeat themselves every {season:,} steps, which is taken for the season.")
+            return replace(columns, frequency=replace(columns.frequency, season=season))
+        if longest >= 2 * season:
             return columns
         self.notes.append(f"A season of {season:,} steps does not come twice in {longest:,}, so that none is assumed.")
         return replace(columns, frequency=replace(columns.frequency, season=1))
