@@ -41,14 +41,14 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _RECIPES = ("generate", "classify", "forecast")
-_ESTIMATORS = ("Classifier", "Regressor")
+_ESTIMATORS = {"Classifier": "estimators", "Regressor": "estimators", "Forecaster": "forecast_estimator"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _RECIPES:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _ESTIMATORS:
-        return getattr(importlib.import_module(f"{__name__}.estimators"), name)
+        return getattr(importlib.import_module(f"{__name__}.{_ESTIMATORS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

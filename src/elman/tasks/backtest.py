@@ -52,6 +52,7 @@ def backtest(
     *,
     every: int = 1,
     latest: int | None = None,
+    baselines: Sequence[ForecastBaseline] | None = None,
     told: Told | None = None,
 ) -> Backtest:
     """Forecast from every origin that has a look-back before it and a horizon behind it.
@@ -61,6 +62,7 @@ def backtest(
         data: series that it has not learnt from, but for the look-back.
         every: steps from one origin to the next, counted back from the last.
         latest: so many origins of each series, the latest; all by default.
+        baselines: what else forecasts; by default what was fitted beside the model.
         told: is told how many windows are done, and of how many.
 
     Raises:
@@ -76,7 +78,8 @@ def backtest(
     table = model.table(data, first)
     origins = table.origins(list(zip(first, lengths, strict=True)), every)
     ours = score(lambda part: model.ahead(table, part), table, first, origins, told)
-    return compare(ours, score_beside(model.beside.baselines, table, first, origins))
+    beside = model.beside.baselines if baselines is None else baselines
+    return compare(ours, score_beside(beside, table, first, origins))
 
 
 def compare(ours: ForecastScores, beside: Mapping[str, ForecastScores]) -> Backtest:

@@ -95,9 +95,18 @@ class Covariates:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Covariates":
         """Read what :meth:`to_dict` wrote."""
-        rows = [tuple(data[name]) for name in ("past_center", "past_spread", "known_center", "known_spread")]
+        past, known = (
+            tuple(map(tuple, (data[f"{kind}_center"], data[f"{kind}_spread"]))) for kind in ("past", "known")
+        )
         numbers = {name: (float(pair[0]), float(pair[1])) for name, pair in data["numbers"].items()}
-        return cls(*rows, numbers, {name: tuple(known) for name, known in data["levels"].items()})
+        return cls(
+            past[0],
+            past[1],
+            known[0],
+            known[1],
+            numbers,
+            {name: tuple(known) for name, known in data["levels"].items()},
+        )
 
 
 def _measure(parts: Sequence[NDArray[np.float64]]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -41,7 +41,7 @@ from elman.tasks.forecast_settings import ForecastSettings
 from elman.tasks.forecast_sizes import Asked, Sizes, choose_sizes
 from elman.tasks.forecast_space import search_space
 from elman.tasks.forecast_windows import Reading, SeriesTable, measure_scale, measure_spread
-from elman.tasks.forecaster import pinball
+from elman.tasks.forecaster import Windows, pinball
 from elman.tasks.model_file import check_target
 from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import EXAMPLE, Progress, show_progress
@@ -217,7 +217,7 @@ def _refuse_constant(values: NDArray[np.float64], where: str) -> None:
 def _report(parts: _Parts) -> Iterator[str]:
     """Say what there is to learn from."""
     yield from parts.data.notes
-    yield from report_series(parts.data, lookback=parts.sizes.lookback, horizon=parts.sizes.horizon).lines()
+    yield from report_series(parts.data).lines()
     yield (
         f"forecasts {parts.sizes.horizon:,} steps from {parts.sizes.lookback:,}, read in segments of "
         f"{parts.sizes.segment:,}; {len(parts.learn):,} windows to learn from, {len(parts.hold):,} held out"
@@ -294,9 +294,8 @@ def _fit(
     return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
 
 
-def _loss(trainer: Trainer, model: TrainedForecaster, windows: Any, ahead: Tensor) -> Tensor:
-    moved = type(windows)(*(None if part is None else trainer.fabric.to_device(part) for part in windows))
-    forecast, scaling = trainer.module(moved)
+def _loss(trainer: Trainer, model: TrainedForecaster, windows: Windows, ahead: Tensor) -> Tensor:
+    forecast, scaling = trainer.module(windows.on(trainer.fabric.device))
     right = scaling.apply(trainer.fabric.to_device(ahead)).to(forecast.dtype)
     return pinball(forecast, right, model.module.quantiles)
 
@@ -324,9 +323,7 @@ def _calibrate(model: TrainedForecaster, parts: _Parts) -> None:
     model.module.eval()
     with torch.no_grad():
         for windows, ahead in parts.table.batches(thin(parts.hold, _MOST_CALIBRATED), _AT_ONCE):
-            forecast, scaling = model.module(
-                type(windows)(*(None if part is None else part.to(device) for part in windows))
-            )
+            forecast, scaling = model.module(windows.on(device))
             found.append(forecast.cpu().double().sort(dim=2).values)
             came.append(scaling.apply(ahead.to(device)).cpu().double())
     forecast, right = torch.cat(found), torch.cat(came)

@@ -24,7 +24,7 @@ how much its series usually moves. Whatever is learnt then holds for a series of
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +60,10 @@ class Windows(NamedTuple):
     calendar: Tensor | None = None
     static: Tensor | None = None
     series: Tensor | None = None
+
+    def on(self, device: torch.device) -> "Windows":
+        """Return the same on a device."""
+        return Windows(*(None if part is None else part.to(device) for part in self))  # type: ignore[arg-type]
 
 
 class Scaling(NamedTuple):
@@ -240,7 +244,7 @@ class SegmentForecaster(nn.Module):
             asked = asked + self.own(
                 torch.zeros_like(asked[0, :, 0], dtype=torch.int64) if numbers is None else numbers
             )
-        if self.describe is not None:
+        if self.describe is not None and windows.static is not None:
             asked = asked + self.describe(windows.static.to(asked.dtype))
         if self.expect is not None and expected is not None:
             asked = asked + self.expect(expected)
@@ -312,4 +316,4 @@ def _fill_behind(steps: Tensor, count: int) -> Tensor:
 
 
 def _of_each(state: States, change: Callable[[Tensor], Tensor]) -> States:
-    return change(state) if isinstance(state, Tensor) else tuple(change(cast("Tensor", one)) for one in state)
+    return change(state) if isinstance(state, Tensor) else tuple(change(one) for one in state)

@@ -150,8 +150,7 @@ class TrainedForecaster(Trained):
         self.module.eval()
         with torch.no_grad():
             for windows, _ in table.batches(origins, _AT_ONCE):
-                moved = type(windows)(*(None if part is None else part.to(device) for part in windows))
-                found.append(self.module.forecast(moved).cpu().double().numpy())
+                found.append(self.module.forecast(windows.on(device)).cpu().double().numpy())
                 if told is not None:
                     told(sum(map(len, found)), len(origins))
         quantiles = len(self.module.quantiles)
