@@ -1,8 +1,8 @@
 """Turn public sets of series, as their makers left them, into files that `elman train forecast` reads.
 
-Each function takes the folder of one set and a folder to write to, and says what to train on, what to test on, how many
-steps at the end of each are held out, and with which options. Nothing of a test part is in what is trained on; a file to
-test on begins with what was trained on, since a forecast needs a past.
+Each function takes the folder of one set and a folder to write to, and says what to train on, what to test on, how
+many steps at the end of each are held out, and with which options. Nothing of a test part is in what is trained on; a
+file to test on begins with what was trained on, since a forecast needs a past.
 """
 
 import csv
@@ -47,7 +47,7 @@ class SeriesPart:
 
 
 def etth1(source: Path, target: Path, horizon: int = ETT_HORIZONS[0]) -> SeriesPart:
-    """Seven readings of a transformer, hour by hour (Zhou et al. 2021): 12 months to learn, 4 to validate, 4 to test."""
+    """Seven readings of a transformer by the hour (Zhou et al. 2021): 12 months to learn, 4 to validate, 4 to test."""
     with (source / "ETTh1.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     held = ETT_TRAINING + ETT_VALIDATION

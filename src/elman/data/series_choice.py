@@ -51,6 +51,7 @@ ID_NAMES = (
 )
 MOST_LEVELS = 50
 
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
 _SAMPLE = 500
 _ROWS_COMPARED = 500
 _COMES_AGAIN = 1.5  # rows at each time above which a table is long
@@ -191,6 +192,9 @@ def choose_targets(
         if column not in taken and seen.kind() == "number" and not _is_row_number(column, seen)
     ]
     if not numbers:
+        for column, seen in index.seen.items():
+            if column not in taken and seen.first_odd and _DECIMAL_COMMA.fullmatch(str(seen.first_odd[1])):
+                check_numbers(seen, index.where)
         raise DataError(
             f"{name} has no column of numbers to forecast: {name_some(index.names)}. Add one, or name it with --target."
         )
@@ -238,7 +242,7 @@ def check_numbers(seen: Seen, where: Callable[[int], str]) -> None:
     if seen.first_odd:
         row, cell = seen.first_odd
         place = f"{where(row)}, column {seen.name}:"
-        if re.fullmatch(r"\s*[+-]?[0-9]+,[0-9]+\s*", str(cell)):
+        if _DECIMAL_COMMA.fullmatch(str(cell)):
             raise DataError(f"{place} {cell} has a decimal comma. Write {str(cell).strip().replace(',', '.')}.")
         raise DataError(say_odd_number(cell, place))
     if seen.missing == seen.rows:

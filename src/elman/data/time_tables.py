@@ -124,21 +124,24 @@ class _Reader:
         times = self._read_times(texts[time], time, form) if time else None
         ids, why = choose_id(index, times, {name: texts[name] for name in names}, asked)
         targets, left_out = choose_targets(index, asked, time, ids, self._name)
+        for column in targets:
+            check_numbers(index.seen[column], self._where)
         if asked.static and not ids:
             raise DataError(f"{self._name} is a wide table, which has no static covariates. Name them in a long one.")
         self.notes += [note for note in (why, left_out) if note]
         groups, codes = group_rows([texts[name] for name in ids]) if ids else ([()], np.zeros(len(index), np.int64))
         rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+        for group, own in zip(groups, rows, strict=True):
+            if not all(group):
+                raise DataError(f"{self._where(int(own[0]))}: {' or '.join(ids)} is empty. Name the series of the row.")
         self._check_rows(times, rows, time)
         columns = self._settle_columns(targets, time, ids, times, rows)
-        for column in (*columns.targets, *columns.past, *columns.known):
+        for column in (*columns.past, *columns.known):
             if column not in columns.levels:
                 check_numbers(index.seen[column], self._where)
         numbers, known, past = self._read_numbers(columns)
         series = []
         for group, own in zip(groups, rows, strict=True):
-            if ids and not all(group):
-                raise DataError(f"{self._where(int(own[0]))}: {' or '.join(ids)} is empty. Name the series of the row.")
             steps = self._place(times, own, columns)
             parts = [_on_grid(steps, part[own]) for part in (numbers, known, past)]
             series += self._cut(columns, group, own, steps, times, parts, self._read_static(texts, own, group))

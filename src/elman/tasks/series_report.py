@@ -8,7 +8,7 @@
 >>> columns = SeriesColumns(("sales",), Frequency("step", 1, 2))
 >>> for line in report_series(SeriesSet("sales.csv", [one], columns, ())).lines():
 ...     print(line)
-1 series of 4 steps: steps without times, a season of 2
+1 series of 4 steps: steps without times, a season of 2 that is not seen
 steps 0 to 3
 values from 1 to 2, mean 1.333, standard deviation 0.4714
 missing values: sales 1 (25%)
