@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from elman.errors import ConfigError
+
 _SEASONS = ((12, 2), (96, 1))  # up to so many steps a season, so many seasons ahead
 _HORIZON_WITHOUT_SEASON = 8
 _OF_SHORTEST = 8  # a horizon is at most this part of the shortest series
@@ -64,6 +66,9 @@ def choose_sizes(asked: Asked, *, season: int, lengths: Sequence[int]) -> Sizes:
         asked: what is not to be chosen.
         season: steps of a season; 1 where there is none.
         lengths: steps of each series.
+
+    Raises:
+        ConfigError: a segment that is asked for is longer than the look-back.
     """
     shortest = min(lengths)
     horizon = asked.horizon or max(1, min(_horizon(season), shortest // _OF_SHORTEST))
@@ -74,7 +79,11 @@ def choose_sizes(asked: Asked, *, season: int, lengths: Sequence[int]) -> Sizes:
         wanted = max(_LOOKBACK_IN_HORIZONS * horizon, _LOOKBACK_IN_SEASONS * season if season > 1 else 1)
         lookback = max(1, min(wanted, max(_LONGEST_LOOKBACK, horizon), room))
     segment = asked.segment or min(_part(horizon), max(1, math.ceil(lookback / 2)))
-    return Sizes(horizon, lookback, min(segment, lookback), held_out)
+    if segment > lookback:
+        raise ConfigError(
+            f"segment is {segment}, and the look-back has {lookback:,} steps. Give a segment of 1 to {lookback:,}."
+        )
+    return Sizes(horizon, lookback, segment, held_out)
 
 
 def _horizon(season: int) -> int:

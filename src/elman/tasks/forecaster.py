@@ -112,7 +112,8 @@ class SegmentForecaster(nn.Module):
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for a projection.
 
     Raises:
-        ConfigError: the cell reads more than its input, or there is no such decoding.
+        ConfigError: the cell reads more than its input, a segment is longer than the look-back, or there is no such
+            decoding.
     """
 
     def __init__(
@@ -145,6 +146,10 @@ class SegmentForecaster(nn.Module):
             )
         if decode not in DECODINGS:
             raise ConfigError(f"decode is {decode!r}; it must be one of {', '.join(DECODINGS)}.")
+        if not 1 <= segment <= lookback:
+            raise ConfigError(
+                f"segment is {segment}, and the look-back has {lookback:,} steps. Give a segment of 1 to {lookback:,}."
+            )
         self.lookback, self.horizon, self.segment, self.decode = lookback, horizon, segment, decode
         self.quantiles, self.missing = tuple(quantiles), missing
         self.read, self.ahead = math.ceil(lookback / segment), math.ceil(horizon / segment)
