@@ -15,7 +15,7 @@ import gzip
 import itertools
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -94,6 +94,49 @@ def open_tagged(
     if not sentences:
         raise DataError(f"{_name(found)} has no sentences. Give a file with some.")
     return TaggedSet(_name(found), sentences, layout, notes)
+
+
+def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Layout, Sentence]]:
+    """Read sentences without tags as they arrive; none waits for the next.
+
+    What a model learnt from CoNLL-U is asked in CoNLL-U, or in lines of words with spaces between them; likewise for
+    other files with a word a line, whose columns are told from the first line where tabs stand between them.
+
+    Args:
+        file: need not be seekable.
+        name: what messages call it.
+        like: the layout that the model was trained with.
+
+    Raises:
+        DataError: what arrives is no sentence; the message names the line.
+    """
+    lines = read_lines(file, name)
+    first = next((line for line in lines if line.text.strip()), None)
+    if first is None:
+        raise DataError(f"{name} is empty. Send sentences to it, or name a file.")
+    arriving = itertools.chain([first], lines)
+    tabbed = "\t" in first.text or first.text.startswith("# ")
+    if like.form == "conllu" and tabbed:
+        found = read_blocks(arriving, name, like, tagged=False)
+    elif like.form == "columns" and (
+        tabbed or (not like.tabs and len(first.text.split()) in (like.width - 1, like.width))
+    ):
+        like = replace(like, tabs="\t" in first.text)
+        found = read_blocks(arriving, name, like, tagged=False)
+    else:
+        like = replace(like, form="parallel")
+        found = _read_lines(arriving, name)
+    yield from ((like, one) for one in found)
+
+
+def _read_lines(lines: Iterable[Line], name: str) -> Iterator[Sentence]:
+    blank = 0
+    for line in lines:
+        if not line.text.strip():
+            blank = blank or line.number
+        elif blank:
+            raise DataError(f"{name} line {blank}: an empty sentence. Give it words, or remove the line.")
+        yield from read_parallel([line], name, tags=None, labels=None)
 
 
 @contextlib.contextmanager

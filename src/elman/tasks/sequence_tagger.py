@@ -28,6 +28,9 @@ from elman.tasks.encoders.units import FIRST, UNKNOWN
 NO_TAG = -1
 """Stands where a word has no tag that the model knows, and behind the end of a sentence."""
 
+# The embedding of a rare word stays near where it began: noise beside the letters, which should be faint.
+_SMALL = 0.1
+
 
 class Said(NamedTuple):
     """Hold what the layers say of B sentences.
@@ -98,6 +101,8 @@ class SequenceTagger(nn.Module):
             )
         self.word_dropout = word_dropout
         self.embedding = nn.Embedding(words, embedding, padding_idx=0)
+        with torch.no_grad():
+            self.embedding.weight.mul_(_SMALL)
         self.speller = Speller(cell, letters, letter_embedding, letter_hidden, sizes) if letters else None
         self.input_dropout = nn.Dropout(input_dropout)
         self.recurrent = Recurrent(

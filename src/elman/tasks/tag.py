@@ -36,12 +36,16 @@ from elman.tasks.recipe import describe_outcome, refuse_giants, start, versions
 from elman.tasks.search import require_optuna
 from elman.tasks.sequence_tagger import NO_TAG, drop_words
 from elman.tasks.splits import default_share, split
+from elman.tasks.tag_baseline import TagBaseline, train_tag_baseline
 from elman.tasks.tag_batches import EncodedSentences, SentenceBatch, answer_sentences
 from elman.tasks.tag_encoder import TagEncoder, learn_tag_encoder
+from elman.tasks.tag_report import report_tags
 from elman.tasks.tag_scores import TagScores
 from elman.tasks.tag_settings import TagSettings
 from elman.tasks.tag_space import ENCODED_BY, tag_space
 from elman.tasks.tag_targets import TagTargets
+from elman.tasks.tag_verdict import compare as compare_with
+from elman.tasks.tag_verdict import score_baseline
 from elman.tasks.trained_tagger import TrainedTagger, build_module, load, score_answers
 from elman.tasks.training import Trainer
 
@@ -50,6 +54,8 @@ __all__ = ["load", "train"]
 SENTENCE = "sentence"
 _UPDATES = 5000
 _LABEL_WEIGHT = 0.5
+_SECONDS_OF_BASELINE = 20.0
+_BASELINE_OF_BUDGET = 0.1
 
 
 def train(
@@ -96,6 +102,10 @@ def train(
         read = _read(data, settings)
         parts = _encode(read, settings)
         with show_progress(quiet, SENTENCE) as progress:
+            report = report_tags(parts.training, parts.held_out, parts.encoder, parts.targets)
+            for line in (*read.data.notes, *report.lines()):
+                progress.note(line)
+            beside = _train_baseline(read, settings, progress) if compare else None
             attempt = _attempt(chosen, sizes, output)
             if search is None:
                 model, outcome = attempt.once(parts, settings, progress)
@@ -112,7 +122,8 @@ def train(
                 )
     model.module.eval()
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    model.metrics = {**model.metrics, **_describe(outcome, parts)}
+    compared = compare_with(model, parts.held_out, beside, settings.seed)
+    model.metrics = {**model.metrics, **_describe(outcome, parts), **compared}
     if output is not None:
         model.save(output)
     return model
@@ -167,6 +178,17 @@ def _encode(read: _Read, settings: TagSettings) -> _Parts:
     )
     training, held_out = (EncodedSentences(part, encoder, read.targets) for part in (read.learn, read.hold))
     return _Parts(read, encoder, training, held_out)
+
+
+def _train_baseline(read: _Read, settings: TagSettings, progress: Progress) -> tuple[TagBaseline, TagScores, TagScores]:
+    """Train what a recurrent model has to beat, and say how good it is."""
+    budget = settings.seconds()
+    seconds = _SECONDS_OF_BASELINE if budget is None else min(_SECONDS_OF_BASELINE, _BASELINE_OF_BUDGET * budget)
+    found = train_tag_baseline(read.learn, read.targets, seed=settings.seed, seconds=seconds)
+    network, usual = score_baseline(found, read.hold, read.targets)
+    progress.note(f"without recurrence, {found.what}: validation {network.measure} {network.said()}")
+    progress.note(f"the most frequent tag of each word: {usual.said()}")
+    return found, network, usual
 
 
 def _attempt(
@@ -226,7 +248,8 @@ def _fit(
 
     def validate() -> Measured:
         answers = answer_sentences(model.module, parts.held_out)
-        return _measure(_score(model, parts, answers), answers.loss)
+        scores = score_answers(answers, parts.held_out.sentences, model.encoder, model.targets)
+        return _measure(scores, answers.loss)
 
     cost = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * updates
     return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
@@ -237,10 +260,6 @@ def _loss(model: TrainedTagger, said: Any, few: SentenceBatch, to_device: Callab
     if said.labels is None:
         return loss
     return loss + _LABEL_WEIGHT * cross_entropy(said.labels, to_device(few.labels), ignore_index=NO_TAG)
-
-
-def _score(model: TrainedTagger, parts: _Parts, answers: Any) -> TagScores:
-    return score_answers(answers, parts.held_out.sentences, model.encoder, model.targets)
 
 
 def _measure(scores: TagScores, loss: float) -> Measured:
