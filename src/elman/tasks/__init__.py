@@ -16,14 +16,17 @@ the pieces that all recipes stand on, in the order in which data pass through th
   `trained_model` offers all of it;
 * one answer to a sequence: `sequence_classifier` holds the layers, behind a front (`fronts`); `trained_classifier`
   offers what it can do;
-* `search` tries settings and keeps the best (`classify_space` says which); `estimators` offers all of it as
-  scikit-learn does, as `Classifier` and `Regressor`;
+* a tag for every word: `sequence_tagger` holds the layers, `crf` chooses tags together, `chunks` finds what they mark;
+  `tag_encoder`, `tag_targets` and `tag_batches` make numbers of sentences that `elman.data.tagged` reads, `tag_scores`,
+  `tag_baseline`, `tag_report` and `tag_verdict` say what came of it; `trained_tagger` offers what it can do;
+* `search` tries settings and keeps the best (`classify_space`, `tag_space` say which); `estimators` and
+  `tag_estimator` offer all of it as scikit-learn does, as `Classifier`, `Regressor` and `Tagger`;
 * what stands beside a score: `data_report` looks at the examples before anything is learnt, `scores` counts,
   `baseline` does without recurrence (`bags`, `frame_summaries`), `verdict` says what a score is worth, `mistakes` which
   answers are worst; `score_tables` and `confusion_picture` show it;
 * `model_file` keeps everything in one file that executes nothing when it is loaded.
 
-The recipes are `generate`, the language model, and `classify`:
+The recipes are `generate`, the language model, `classify` and `tag`:
 
     >>> from elman.tasks import generate
     >>> model = generate.train("book.txt", cell="gru", hidden=128)   # doctest: +SKIP
@@ -41,14 +44,14 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _RECIPES = ("generate", "classify", "tag")
-_ESTIMATORS = ("Classifier", "Regressor")
+_ESTIMATORS = {"Classifier": "estimators", "Regressor": "estimators", "Tagger": "tag_estimator"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _RECIPES:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _ESTIMATORS:
-        return getattr(importlib.import_module(f"{__name__}.estimators"), name)
+        return getattr(importlib.import_module(f"{__name__}.{_ESTIMATORS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
