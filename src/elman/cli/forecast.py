@@ -106,11 +106,12 @@ def _coverage(metrics: dict[str, Any]) -> list[tuple[str, float]]:
 def predict_series(model: Path, data: list[str], picture: Path | None, json: bool) -> None:
     """Write what follows each series, a row a step: series, time, forecast, and the ends of each interval."""
     from elman.tasks import forecast
+    from elman.tasks.picture_files import check_format
 
     trained = forecast.load(model)
-    opened = _open(trained, model, data)
     if picture is not None:
-        check_picture(picture)
+        check_format(picture)
+    opened = _open(trained, model, data)
     found = trained.forecast(opened)
     if picture is not None:
         from elman.tasks.forecast_picture import draw_forecasts
@@ -128,18 +129,6 @@ def _open(trained: "TrainedForecaster", model: Path, data: list[str]) -> "Series
     if "-" in data:
         raise ConfigError(f"- is standard input, and {model} forecasts from whole tables. Save them in a file.")
     return open_series(data, like=trained.columns)
-
-
-def check_picture(path: Path) -> None:
-    """Refuse a name that says no format.
-
-    Raises:
-        ConfigError: it does not end in one that is known.
-    """
-    from elman.tasks.confusion_picture import FORMATS
-
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path} names no format for a picture. End it in one of {', '.join(FORMATS)}.")
 
 
 def _write(data: "SeriesSet", found: "list[Forecast]", time: str, json: bool) -> None:

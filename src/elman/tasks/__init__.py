@@ -16,14 +16,23 @@ the pieces that all recipes stand on, in the order in which data pass through th
   `trained_model` offers all of it;
 * one answer to a sequence: `sequence_classifier` holds the layers, behind a front (`fronts`); `trained_classifier`
   offers what it can do;
-* `search` tries settings and keeps the best (`classify_space` says which); `estimators` offers all of it as
-  scikit-learn does, as `Classifier` and `Regressor`;
+* a tag for every word: `sequence_tagger` holds the layers, `crf` chooses tags together, `chunks` finds what they mark;
+  `tag_encoder`, `tag_targets` and `tag_batches` make numbers of sentences that `elman.data.tagged` reads, `tag_scores`,
+  `tag_baseline`, `tag_report` and `tag_verdict` say what came of it; `trained_tagger` offers what it can do;
+* what follows a series: `forecast_windows` cuts series that `elman.data.time_tables` reads into windows (`covariates`,
+  `forecast_calendar`), `forecast_sizes` says how long, `forecaster` holds the layers, `conformal` calibrates intervals;
+  `trained_forecaster` offers what it can do; `backtest` and `forecast_scores` measure it beside `forecast_baselines`
+  (`naive_forecasts`, `linear_forecast`, kept by `forecast_beside`); `series_report`, `forecast_tables` and
+  `forecast_picture` show it;
+* `search` tries settings and keeps the best (`classify_space`, `tag_space`, `forecast_space` say which); `estimators`,
+  `tag_estimator` and `forecast_estimator` offer all of it as scikit-learn does, as `Classifier`, `Regressor`, `Tagger`
+  and `Forecaster`;
 * what stands beside a score: `data_report` looks at the examples before anything is learnt, `scores` counts,
   `baseline` does without recurrence (`bags`, `frame_summaries`), `verdict` says what a score is worth, `mistakes` which
   answers are worst; `score_tables` and `confusion_picture` show it;
 * `model_file` keeps everything in one file that executes nothing when it is loaded.
 
-The recipes are `generate`, the language model, and `classify`:
+The recipes are `generate`, the language model, `classify`, `tag` and `forecast`:
 
     >>> from elman.tasks import generate
     >>> model = generate.train("book.txt", cell="gru", hidden=128)   # doctest: +SKIP
@@ -40,8 +49,13 @@ from typing import Any
 # wants a core as well, spinning made it ten times slower. Torch has no switch for it and reads this when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-_RECIPES = ("generate", "classify", "forecast")
-_ESTIMATORS = {"Classifier": "estimators", "Regressor": "estimators", "Forecaster": "forecast_estimator"}
+_RECIPES = ("generate", "classify", "tag", "forecast")
+_ESTIMATORS = {
+    "Classifier": "estimators",
+    "Regressor": "estimators",
+    "Tagger": "tag_estimator",
+    "Forecaster": "forecast_estimator",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -33,6 +33,7 @@ _KINDS = {"task": str, "cell": dict, "configuration": dict, "metrics": dict, "ve
 PARTS = {
     "generate": ("vocabulary",),
     "classify": ("columns", "encoder", "targets"),
+    "tag": ("layout", "encoder", "targets"),
     "forecast": ("columns", "reading"),
 }
 """What the file of a task holds besides, each a dictionary."""
