@@ -9,12 +9,19 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from elman.cli.forecast import evaluate_series
 from elman.cli.options import Json, Model, Quiet, was_given
 from elman.cli.show import print_rows
+from elman.cli.tag import evaluate_tags
 from elman.errors import ConfigError
 
 # What has a meaning for the models of one task alone.
-_OWN = {"generate": ("dynamic",), "classify": ("confusion", "worst")}
+_OWN = {
+    "generate": ("dynamic",),
+    "classify": ("confusion", "worst"),
+    "tag": ("worst",),
+    "forecast": ("every", "origins"),
+}
 
 
 def evaluate(
@@ -43,8 +50,18 @@ def evaluate(
         ),
     ] = None,
     worst: Annotated[
-        int, typer.Option(metavar="N", help="classes, numbers: show the N worst answers", min=0, show_default=False)
+        int,
+        typer.Option(metavar="N", help="classes, numbers, tags: show the N worst answers", min=0, show_default=False),
     ] = 0,
+    every: Annotated[
+        int, typer.Option(metavar="N", help="series: steps from one origin to the next", min=1, show_default=False)
+    ] = 1,
+    origins: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="series: forecast from the latest N origins of each, not all", min=1, show_default=False
+        ),
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -52,12 +69,16 @@ def evaluate(
     from elman.tasks.model_file import task_of
 
     task = task_of(model)
-    for other, options in _OWN.items():
-        for name in options if other != task else ():
-            if was_given(context, name):
+    for options in _OWN.values():
+        for name in options:
+            if name not in _OWN.get(task, ()) and was_given(context, name):
                 raise ConfigError(f"--{name} has no meaning for {model}, a model for {task!r}. Drop it.")
     if task == "classify":
         _evaluate_answers(model, data, confusion, worst, quiet, json)
+    elif task == "tag":
+        evaluate_tags(model, data, worst, quiet, json)
+    elif task == "forecast":
+        evaluate_series(model, data, every, origins, quiet, json)
     else:
         _evaluate_text(model, data, dynamic, quiet, json)
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from elman.cli.forecast import predict_series
 from elman.cli.options import Model
 from elman.cli.show import drop_output
+from elman.cli.tag import predict_tags
 from elman.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -36,15 +38,32 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="write the probability of every class")
     ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", help="series: draw the forecasts, as .png, .svg or .pdf", show_default=False),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="write a JSON object a line, whatever is read")] = False,
 ) -> None:
-    """Answer every row of a table: the same rows come out, with a column `prediction`.
+    """Answer every row of a table, or every sentence: the same rows come out, with a column `prediction`.
 
     For a class there is the column `probability` as well. What is no table, such as files of sound, gives a row each,
-    with its name.
+    with its name. A model of tags gives sentences back in their form, with tags.
     """
     from elman.tasks import classify
+    from elman.tasks.model_file import task_of
 
+    task = task_of(model)
+    if probabilities and task in ("forecast", "tag"):
+        answers = {"forecast": "forecasts series", "tag": "answers with tags"}[task]
+        raise ConfigError(f"--probabilities are those of classes, and {model} {answers}. Drop it.")
+    if picture is not None and task != "forecast":
+        raise ConfigError(f"--picture draws forecasts, and {model} makes none. Drop it.")
+    if task == "forecast":
+        predict_series(model, data, picture, json)
+        return
+    if task == "tag":
+        predict_tags(model, data, json)
+        return
     trained = classify.load(model)
     if probabilities and trained.targets.kind == "number":
         raise ConfigError(f"--probabilities are those of classes, and {model} answers with numbers. Drop it.")

@@ -7,7 +7,8 @@ so, and gives a :class:`Dataset`: a length, and the example at each index, read 
 * `text` reads UTF-8 and is where every wrong byte gets the same sentence;
 * `dataset` says what an example, a column and a dataset are;
 * `opening` chooses the reader, and the readers stand in a file each;
-* `arriving` reads rows from a pipe, one by one.
+* `arriving` reads rows from a pipe, one by one;
+* `tagged` opens sentences whose words have tags, which stand in `tagged_sentences`.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory

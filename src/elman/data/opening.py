@@ -67,7 +67,7 @@ def open_dataset(
     """
     found = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     asked = Asked(tuple(inputs), target, target_kind, id, group)
-    _check_paths(found)
+    check_paths(found)
     if like and _are_raw(found, like):
         return _open_raw(found, like)
     forms = {_form(path) for path in found}
@@ -95,7 +95,12 @@ def open_dataset(
             raise DataError(_say_unknown(found[0]))
 
 
-def _check_paths(paths: Sequence[Path]) -> None:
+def check_paths(paths: Sequence[Path]) -> None:
+    """Check that files are there, and can be read more than once.
+
+    Raises:
+        DataError: there are none, one does not exist, or is standard input.
+    """
     if not paths:
         raise DataError("No data: the list of files is empty. Name a table or a folder.")
     for path in paths:

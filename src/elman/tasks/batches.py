@@ -126,7 +126,7 @@ class EncodedSet:
             augment: vary them at random, as the encoder does it; needs `randomness`.
             shuffled_steps: puts the steps of each example in random order, to see what the order is worth.
         """
-        for chosen in self._draw(size, randomness):
+        for chosen in draw_batches(self.lengths, size, randomness):
             rows = [self._read(index) for index in chosen]
             if augment and randomness is not None:
                 rows = [_compact(self._encoder.augment(_widen(steps), randomness)) for steps in rows]
@@ -135,17 +135,6 @@ class EncodedSet:
             indices = torch.tensor(chosen, dtype=torch.int64)
             lengths = torch.tensor([len(steps) for steps in rows], dtype=torch.int64)
             yield Batch(_widen(pad_sequence(rows)), lengths, self.targets[indices], indices)
-
-    def _draw(self, size: int, randomness: torch.Generator | None) -> Iterator[list[int]]:
-        if randomness is None:
-            yield from _cut(self.lengths.argsort(stable=True).tolist(), size)
-            return
-        shuffled = torch.randperm(len(self), generator=randomness)
-        batches: list[list[int]] = []
-        for bucket in shuffled.split(size * _BUCKET):
-            batches += _cut(bucket[self.lengths[bucket].argsort(stable=True)].tolist(), size)
-        for number in torch.randperm(len(batches), generator=randomness).tolist():
-            yield batches[number]
 
     def _read(self, index: int) -> Tensor:
         kept = self._kept[index]
@@ -177,6 +166,25 @@ def answer(module: nn.Module, examples: EncodedSet, told: Told | None = None, **
         module.train(training)
     joined = torch.cat(outputs)
     return torch.empty_like(joined).index_copy_(0, torch.cat(order), joined)
+
+
+def draw_batches(lengths: Tensor, size: int, randomness: torch.Generator | None) -> Iterator[list[int]]:
+    """Yield the indices of examples, each once, in batches of similar lengths; the last one may be smaller.
+
+    Args:
+        lengths: (N,) int64, the steps of each example.
+        size: how many examples a batch has, B.
+        randomness: shuffles the examples; without it they come by length, the shortest first.
+    """
+    if randomness is None:
+        yield from _cut(lengths.argsort(stable=True).tolist(), size)
+        return
+    shuffled = torch.randperm(len(lengths), generator=randomness)
+    batches: list[list[int]] = []
+    for bucket in shuffled.split(size * _BUCKET):
+        batches += _cut(bucket[lengths[bucket].argsort(stable=True)].tolist(), size)
+    for number in torch.randperm(len(batches), generator=randomness).tolist():
+        yield batches[number]
 
 
 def _cut(indices: list[int], size: int) -> list[list[int]]:

@@ -11,7 +11,6 @@ ones that stay.
 ['pos']
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from elman.data.remembered import Remembered
 from elman.data.text import Source, as_sources
 from elman.errors import ConfigError, DataError
 from elman.expr import Cell
+from elman.tasks.attempt import Attempt, Validated, choose_batch, choose_epochs
 from elman.tasks.baseline import Baseline, train_baseline
 from elman.tasks.batches import EncodedSet, answer
 from elman.tasks.classify_settings import ClassifySettings
@@ -35,10 +35,10 @@ from elman.tasks.data_report import report_data
 from elman.tasks.encoders import Encoder, learn_encoder
 from elman.tasks.model_file import check_target
 from elman.tasks.outcome import Measured, Outcome
-from elman.tasks.progress import EXAMPLE, Moment, Progress, show_bar, show_progress
-from elman.tasks.recipe import describe_outcome, refuse_giants, require_result, start, versions
+from elman.tasks.progress import EXAMPLE, Progress, show_bar, show_progress
+from elman.tasks.recipe import describe_outcome, refuse_giants, start, versions
 from elman.tasks.scores import Scores, score_outputs
-from elman.tasks.search import Trial, require_optuna, search_settings
+from elman.tasks.search import Space, require_optuna
 from elman.tasks.splits import default_share, split
 from elman.tasks.targets import Targets
 from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
@@ -47,10 +47,6 @@ from elman.tasks.verdict import judge, score_shuffled
 
 __all__ = ["load", "train"]
 
-_UPDATES = 2000
-_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
-_SMALLEST_BATCH, _BATCH = 8, 32
-_FEWEST_BATCHES = 32
 _SECONDS_OF_BASELINE = 20.0
 _BASELINE_OF_BUDGET = 0.1
 
@@ -104,27 +100,26 @@ def train(
             read.dataset.forget()
             read.held_from.forget()
             baseline = _train_baseline(parts, settings, progress) if compare else None
-            plan = _Plan(chosen, sizes, settings, output)
+            attempt = _attempt(chosen, sizes, output)
             if search is None:
-                model, outcome = _train_once(plan, parts, progress)
+                model, outcome = attempt.once(parts, settings, progress)
             else:
-                model, outcome, parts = _search(plan, read, parts, search, options, progress)
+                model, outcome, parts = attempt.search(
+                    _space(options, parts, settings),
+                    lambda other: _encode(read, other, quiet=True),
+                    parts,
+                    trials=search,
+                    given=options,
+                    settings=settings,
+                    encoded_by=ENCODED_BY,
+                    progress=progress,
+                )
     model.module.eval()
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
     model.metrics = {**model.metrics, **_describe(outcome, parts), **_compare(model, parts, baseline, settings.seed)}
     if output is not None:
         model.save(output)
     return model
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Hold what is asked for."""
-
-    cell: Cell
-    sizes: Mapping[str, int] | None
-    settings: ClassifySettings
-    output: str | PathLike[str] | None
 
 
 @dataclass(frozen=True)
@@ -289,60 +284,24 @@ def _compare(
     }
 
 
-def _train_once(
-    plan: _Plan, parts: _Parts, progress: Progress, trial: Trial | None = None
-) -> tuple[TrainedClassifier, Outcome]:
-    """Build a model and train it; the same seed and settings give the same model, alone and as a trial."""
-    torch.manual_seed(plan.settings.seed)
-    model = _build(plan.cell, parts, plan.settings, plan.sizes)
+def _attempt(
+    cell: Cell, sizes: Mapping[str, int] | None, output: str | PathLike[str] | None
+) -> Attempt[_Parts, ClassifySettings, TrainedClassifier]:
+    def train_one(
+        parts: _Parts,
+        settings: ClassifySettings,
+        progress: Progress,
+        validated: Callable[[TrainedClassifier], Validated],
+    ) -> tuple[TrainedClassifier, Outcome]:
+        model = _build(cell, parts, settings, sizes)
+        return model, _fit(model, parts, settings, progress, validated(model))
 
-    def validated(outcome: Outcome, moment: Moment, improved: bool) -> None:
-        best = outcome.best
-        if improved and plan.output is not None and (trial is None or best is None or best.better_than(trial.best)):
-            model.metrics = _describe(outcome, parts)
-            model.save(plan.output)
-        if trial is not None and best is not None:
-            trial.hear(moment.share, best)
-
-    outcome = _fit(model, parts, plan.settings, progress, validated)
-    require_result(model.module, outcome, plan.output)
-    return model, outcome
+    return Attempt(train_one, _describe, output)
 
 
-def _search(
-    plan: _Plan, read: _Read, parts: _Parts, trials: int, given: Mapping[str, Any], progress: Progress
-) -> tuple[TrainedClassifier, Outcome, _Parts]:
-    """Train with several settings and return what answers the held-out examples best."""
-    space = search_space(
-        given,
-        parts.dataset.columns,
-        parts.encoder.front,
-        parts.longest,
-        _choose_batch(len(parts.training), plan.settings),
-    )
-    plain = {name: row.default for name, row in space.items() if name in ENCODED_BY}
-    encoded = {tuple(plain.values()): parts}
-
-    def train_with(trial: Trial) -> tuple[tuple[TrainedClassifier, Outcome, _Parts, str | None], Measured | None]:
-        options = {**given, **trial.options}
-        key = tuple(options.get(name, default) for name, default in plain.items())
-        if key not in encoded:
-            encoded[key] = _encode(read, ClassifySettings.of(options), quiet=True)
-        left = trial.seconds_left()
-        budget = None if left is None else f"{left:.1f}s"
-        settings = ClassifySettings.of({**options, "time_budget": budget})
-        model, outcome = _train_once(dataclasses.replace(plan, settings=settings), encoded[key], trial.progress, trial)
-        trial.interrupted = outcome.stopped == "interrupted"
-        return (model, outcome, encoded[key], budget), outcome.best
-
-    found = search_settings(
-        train_with, space, trials=trials, seconds=plan.settings.seconds(), seed=plan.settings.seed, progress=progress
-    )
-    model, outcome, parts, budget = found.result
-    outcome.stopped = "interrupted" if found.interrupted else outcome.stopped
-    chosen = {**found.options, **({} if budget is None else {"time_budget": budget})}
-    model.metrics = {"search": {"trials": len(found.tried), "chosen": chosen, "tried": found.described()}}
-    return model, outcome, parts
+def _space(given: Mapping[str, Any], parts: _Parts, settings: ClassifySettings) -> Space:
+    batch = choose_batch(len(parts.training), settings.batch)
+    return search_space(given, parts.dataset.columns, parts.encoder.front, parts.longest, batch)
 
 
 def _build(cell: Cell, parts: _Parts, settings: ClassifySettings, sizes: Mapping[str, int] | None) -> TrainedClassifier:
@@ -370,11 +329,11 @@ def _fit(
     parts: _Parts,
     settings: ClassifySettings,
     progress: Progress,
-    validated: Callable[[Outcome, Moment, bool], None],
+    validated: Validated,
 ) -> Outcome:
-    batch = _choose_batch(len(parts.training), settings)
+    batch = choose_batch(len(parts.training), settings.batch)
     losses_per_epoch = math.ceil(len(parts.training) / batch)
-    settings = _choose_epochs(settings, settings.count_updates(losses_per_epoch))
+    settings = choose_epochs(settings, settings.count_updates(losses_per_epoch))
     trainer = Trainer(model.module, settings, progress)
     updates = settings.count_updates(losses_per_epoch)
     progress.note(
@@ -395,21 +354,6 @@ def _fit(
     steps = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * len(parts.training)
     cost = steps / (batch * settings.accumulate)
     return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
-
-
-def _choose_batch(examples: int, settings: ClassifySettings) -> int:
-    """Return B: as asked, or 32 unless an epoch of few examples would then have fewer than 32 updates."""
-    if settings.batch is not None:
-        return settings.batch
-    return min(_BATCH, max(_SMALLEST_BATCH, examples // _FEWEST_BATCHES))
-
-
-def _choose_epochs(settings: ClassifySettings, updates_per_epoch: int) -> ClassifySettings:
-    """Say how many epochs: as asked; else about 3000 updates, but each example is seen 5 to 60 times."""
-    if settings.epochs is not None or settings.time_budget is not None:
-        return settings
-    epochs = min(max(round(_UPDATES / updates_per_epoch), _FEWEST_EPOCHS), _MOST_EPOCHS)
-    return dataclasses.replace(settings, epochs=epochs)
 
 
 def _describe(outcome: Outcome, parts: _Parts) -> dict[str, Any]:

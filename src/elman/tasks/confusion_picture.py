@@ -11,20 +11,15 @@ paper; up to 30 classes every cell says its count.
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.errors import ConfigError, ElmanError
-from elman.tasks.progress import printable
-from elman.tasks.score_tables import shorten
+from elman.tasks.picture_files import FORMATS, check_format, drawable_name, figure_file, installed_fonts
 from elman.tasks.scores import ClassScores
 
-# Without a date the same scores give the same file.
-_UNDATED: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-FORMATS = tuple(_UNDATED)
+__all__ = ["FORMATS", "draw_confusion"]
 
 _MOST_WITH_COUNTS = 30
 _MOST_WITH_NAMES = 120
@@ -34,11 +29,6 @@ _LARGEST_SIDE = 14.0
 _SLANTED = 0.3  # inches of a cell above which the names below are slanted
 _POINTS = 72  # of an inch
 _DARK = 0.6  # share above which a count is written in white
-_FONTS = (  # tried for each character in turn, those of them that are there
-    "DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Noto Sans Devanagari",
-    "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Hiragino Sans", "Apple SD Gothic Neo", "PingFang SC", "Yu Gothic",
-    "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS",
-)  # fmt: skip
 
 
 def draw_confusion(scores: ClassScores, path: str | PathLike[str]) -> None:
@@ -54,23 +44,12 @@ def draw_confusion(scores: ClassScores, path: str | PathLike[str]) -> None:
         ConfigError: `path` ends otherwise.
         ElmanError: the file cannot be written.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path} names no format for a picture. End it in one of {', '.join(FORMATS)}.")
-    fonts = _installed_fonts()
-    names = [_name(name, number, fonts) for number, name in enumerate(scores.classes, 1)]
+    path = check_format(path)
+    fonts = installed_fonts()
+    names = [drawable_name(name, fonts, f"class {number}") for number, name in enumerate(scores.classes, 1)]
     side = min(_LARGEST_SIDE, max(_SMALLEST_SIDE, len(names) * _cell_size(len(names))))
-    # The caller's own settings of matplotlib, from a file of his, do not change the picture.
-    with mpl.rc_context({**mpl.rcParamsDefault, "font.family": fonts, "svg.hashsalt": "elman"}):
-        figure = Figure(figsize=(side + 2.4, side + 1.8), layout="constrained")
+    with figure_file(path, (side + 2.4, side + 1.8)) as figure:
         _draw(figure.add_subplot(), scores, names, side / len(names))
-        try:
-            figure.savefig(path, dpi=150, metadata=_UNDATED[path.suffix.lower()])
-        except OSError as error:
-            raise ElmanError(f"{path} cannot be written: {error.strerror}. Check the folder.") from None
 
 
 def _draw(axes: Any, scores: ClassScores, names: Sequence[str], cell: float) -> None:
@@ -113,20 +92,3 @@ def _cell_size(classes: int) -> float:
     """Return inches: cells get smaller from 8 to 40 classes."""
     small, large = _INCHES_OF_A_CELL
     return float(np.interp(classes, (8, 40), (large, small)))
-
-
-def _installed_fonts() -> list[str]:
-    from matplotlib.font_manager import fontManager
-
-    there = {font.name for font in fontManager.ttflist}
-    return [name for name in _FONTS if name in there]
-
-
-def _name(name: str, number: int, fonts: Sequence[str]) -> str:
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    # A dollar sign would begin mathematics.
-    text = shorten(printable(name))
-    faces = [get_font(findfont(FontProperties(family=family))) for family in fonts]
-    drawable = all(any(face.get_char_index(ord(character)) for face in faces) for character in text if character != " ")
-    return text.replace("$", r"\$") if drawable and text.strip() else f"class {number}"

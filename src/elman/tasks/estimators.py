@@ -13,11 +13,9 @@ array([1, 0])
 """
 
 import dataclasses
-import inspect
 import math
 import sys
-from collections.abc import Sequence
-from os import PathLike
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,9 +23,10 @@ from numpy.typing import NDArray
 
 from elman.data.given import as_values, recognise
 from elman.data.values import open_values
-from elman.errors import ConfigError, DataError
+from elman.errors import DataError
 from elman.tasks import classify
 from elman.tasks.classify_settings import ClassifySettings
+from elman.tasks.estimator import Estimator
 from elman.tasks.trained_classifier import TrainedClassifier
 
 # They name columns and files, and here there are none.
@@ -36,63 +35,13 @@ _OPTIONS = {row.name: row.default for row in dataclasses.fields(ClassifySettings
 _PARAMETERS = {"cell": "lstm", "sizes": None, "search": None, "quiet": True, **_OPTIONS}
 
 
-class _Estimator:
+class _Answering(Estimator):
     """Do what both estimators do alike."""
 
     _kind: ClassVar[str]
     _type: ClassVar[str]
-    _without: ClassVar[frozenset[str]] = frozenset()
-    __signature__: ClassVar[inspect.Signature]
 
     model_: TrainedClassifier
-
-    def __init_subclass__(cls) -> None:
-        cls.__signature__ = inspect.Signature(
-            [
-                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-                for name, default in cls._defaults().items()
-            ]
-        )
-
-    def __init__(self, **parameters: Any) -> None:
-        # As scikit-learn wants it, values are looked at when `fit` is called.
-        bound = type(self).__signature__.bind(**parameters)
-        bound.apply_defaults()
-        vars(self).update(bound.arguments)
-
-    def __repr__(self) -> str:
-        given = [f"{name}={value!r}" for name, value in self._given().items()]
-        return f"{type(self).__name__}({', '.join(given)})"
-
-    @classmethod
-    def _defaults(cls) -> dict[str, Any]:
-        return {name: default for name, default in _PARAMETERS.items() if name not in cls._without}
-
-    def _given(self) -> dict[str, Any]:
-        """Return the parameters that are not their defaults."""
-        defaults = self._defaults()
-        return {name: value for name, value in self.get_params().items() if value != defaults[name]}
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 - none has parameters of its own
-        """Return the parameters by name.
-
-        Args:
-            deep: makes no difference.
-        """
-        return {name: getattr(self, name) for name in self._defaults()}
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Change parameters; what is learnt stays until `fit` is called.
-
-        Raises:
-            ConfigError: there is no such parameter.
-        """
-        defaults = self._defaults()
-        for name, value in parameters.items():
-            if name not in defaults:
-                raise ConfigError(f"{type(self).__name__} has no parameter {name!r}. There are: {', '.join(defaults)}.")
-            setattr(self, name, value)
-        return self
 
     def fit(self, X: Any, y: Any, groups: Sequence[Any] | None = None) -> Self:
         """Learn from examples; a part of them is held out, and the weights that answer it best stay.
@@ -127,20 +76,6 @@ class _Estimator:
             raise AttributeError("n_features_in_ is for tables, and what was learnt from is none.")
         return len(kinds)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one file, which :func:`elman.tasks.classify.load` and the command line read.
-
-        Raises:
-            ConfigError: there is nothing to write yet.
-            ElmanError: the file cannot be written.
-        """
-        self._learnt().save(path)
-
-    def _learnt(self) -> TrainedClassifier:
-        if "model_" not in vars(self):
-            raise ConfigError(f"This {type(self).__name__} has learnt nothing yet. Call fit first.")
-        return self.model_
-
     def _values(self, X: Any) -> list[Any]:
         return as_values(X, self._learnt().columns)
 
@@ -160,7 +95,7 @@ class _Estimator:
         )
 
 
-class Classifier(_Estimator):
+class Classifier(_Answering):
     """Answer a sequence with a class.
 
     Args:
@@ -178,6 +113,7 @@ class Classifier(_Estimator):
 
     _kind = "category"
     _type = "classifier"
+    _parameters = _PARAMETERS
 
     classes_: NDArray[Any]
 
@@ -229,7 +165,7 @@ class Classifier(_Estimator):
         return self.classes_
 
 
-class Regressor(_Estimator):
+class Regressor(_Answering):
     """Answer a sequence with a number.
 
     Args:
@@ -249,7 +185,9 @@ class Regressor(_Estimator):
 
     _kind = "number"
     _type = "regressor"
-    _without = frozenset({"label_smoothing", "class_weights"})
+    _parameters: ClassVar[Mapping[str, Any]] = {
+        name: default for name, default in _PARAMETERS.items() if name not in ("label_smoothing", "class_weights")
+    }
 
     def _learn_targets(self, y: NDArray[Any]) -> tuple[list[Any], dict[str, Any]]:
         try:

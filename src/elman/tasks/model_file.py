@@ -30,7 +30,12 @@ SUFFIX = ".elman.safetensors"
 _ENTRY = "elman"
 _KINDS = {"task": str, "cell": dict, "configuration": dict, "metrics": dict, "versions": dict}
 
-PARTS = {"generate": ("vocabulary",), "classify": ("columns", "encoder", "targets")}
+PARTS = {
+    "generate": ("vocabulary",),
+    "classify": ("columns", "encoder", "targets"),
+    "tag": ("layout", "encoder", "targets"),
+    "forecast": ("columns", "reading"),
+}
 """What the file of a task holds besides, each a dictionary."""
 
 

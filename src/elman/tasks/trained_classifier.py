@@ -9,14 +9,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Dataset
 from elman.data.values import open_values
-from elman.errors import CellError, DataError, ElmanError
+from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.batches import EncodedSet, Told, answer
 from elman.tasks.encoders import Encoder, read_encoder
@@ -24,12 +24,11 @@ from elman.tasks.model_file import ModelFile
 from elman.tasks.scores import Scores, score_outputs
 from elman.tasks.sequence_classifier import SequenceClassifier
 from elman.tasks.targets import Targets
-
-TASK = "classify"
+from elman.tasks.trained import Trained, load_trained, restore_module
 
 
 @dataclass
-class TrainedClassifier:
+class TrainedClassifier(Trained):
     """Hold a trained model and all that is needed to use it.
 
     Attributes:
@@ -44,6 +43,7 @@ class TrainedClassifier:
         seconds: how long the training took; 0 for a loaded model.
     """
 
+    task: ClassVar[str] = "classify"
     module: SequenceClassifier
     columns: Columns
     encoder: Encoder
@@ -53,11 +53,6 @@ class TrainedClassifier:
     versions: dict[str, str]
     stopped: str | None = None
     seconds: float = field(default=0.0, compare=False)
-
-    @property
-    def parameters(self) -> int:
-        """Return how many numbers the model has learnt."""
-        return sum(p.numel() for p in self.module.parameters())
 
     @property
     def classes(self) -> list[str]:
@@ -123,25 +118,13 @@ class TrainedClassifier:
         targets = self.targets.encode([target for target, _ in known], [where for _, where in known])
         return EncodedSet(dataset, range(len(dataset)), self.encoder, targets, told=told)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one file; an existing file is replaced.
-
-        Raises:
-            ElmanError: the file cannot be written.
-        """
-        ModelFile(
-            task=TASK,
-            cell=self.module.recurrent.cell.to_dict(),
-            configuration=self.configuration,
-            metrics=self.metrics,
-            versions=self.versions,
-            weights=self.module.state_dict(),
-            parts={
-                "columns": self.columns.to_dict(),
-                "encoder": self.encoder.to_dict(),
-                "targets": self.targets.to_dict(),
-            },
-        ).write(path)
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        return {
+            "columns": self.columns.to_dict(),
+            "encoder": self.encoder.to_dict(),
+            "targets": self.targets.to_dict(),
+        }
 
 
 def build_module(
@@ -157,28 +140,13 @@ def load(path: str | PathLike[str]) -> TrainedClassifier:
     Raises:
         DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
     """
-    file = ModelFile.read(path, task=TASK)
-    try:
-        columns = Columns.from_dict(file.parts["columns"])
-        encoder = read_encoder(file.parts["encoder"])
-        targets = Targets.from_dict(file.parts["targets"])
-        cell = Cell.from_dict(file.cell)
-        _check_parts(file)
-        # On the meta device a module has shapes and no memory, so that a forged size cannot ask for terabytes.
-        with torch.device("meta"):
-            module = build_module(cell, encoder, targets, file.configuration)
-        module.load_state_dict(dict(file.weights), assign=True)
-    except (ElmanError, CellError, AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{path} is damaged: its parts do not fit each other ({reason}). Train it again.") from None
-    return TrainedClassifier(module.eval(), columns, encoder, targets, file.configuration, file.metrics, file.versions)
+    return load_trained(path, TrainedClassifier.task, _read)
 
 
-def _check_parts(file: ModelFile) -> None:
-    """Refuse what would fail only later, or never end: building the module checks all else."""
-    layers = file.configuration.get("layers", 1)
-    if layers > len(file.weights):  # each has some; a forged number would build them until memory ends
-        raise ValueError(f"{layers} layers, and {len(file.weights)} weights")
-    kinds = {weight.dtype for weight in file.weights.values()}
-    if len(kinds) != 1 or not all(kind.is_floating_point for kind in kinds):
-        raise ValueError(f"weights of {', '.join(sorted(map(str, kinds)))}")
+def _read(file: ModelFile) -> TrainedClassifier:
+    columns = Columns.from_dict(file.parts["columns"])
+    encoder = read_encoder(file.parts["encoder"])
+    targets = Targets.from_dict(file.parts["targets"])
+    cell = Cell.from_dict(file.cell)
+    module = restore_module(file, lambda: build_module(cell, encoder, targets, file.configuration))
+    return TrainedClassifier(module, columns, encoder, targets, file.configuration, file.metrics, file.versions)

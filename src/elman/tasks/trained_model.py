@@ -5,12 +5,12 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from elman.errors import CellError, ConfigError, DataError, ElmanError
+from elman.errors import ConfigError, DataError, ElmanError
 from elman.expr import Cell
 from elman.tasks.corpus import Corpus
 from elman.tasks.evaluation import Evaluation, Told, dynamic_loss, mean_loss
@@ -19,17 +19,16 @@ from elman.tasks.model_file import ModelFile
 from elman.tasks.reader import Reader, extend, likeliest
 from elman.tasks.reorder import MOST_WORDS, order_words
 from elman.tasks.sampling import Sampling
+from elman.tasks.trained import Trained, load_trained, restore_module
 from elman.tasks.vocabulary import Vocabulary, read_vocabulary
 from elman.tasks.words import Words
-
-TASK = "generate"
 
 _FIRST_WORD = 2  # behind <eos> and <unk>
 _LENGTHS = {"character": 500, "word": 100, "subword": 200}
 
 
 @dataclass
-class TrainedModel:
+class TrainedModel(Trained):
     """Hold a trained language model and all that is needed to use it.
 
     Attributes:
@@ -42,6 +41,7 @@ class TrainedModel:
         seconds: how long the training took; 0 for a loaded model.
     """
 
+    task: ClassVar[str] = "generate"
     module: LanguageModel
     vocabulary: Vocabulary
     configuration: dict[str, Any]
@@ -49,11 +49,6 @@ class TrainedModel:
     versions: dict[str, str]
     stopped: str | None = None
     seconds: float = field(default=0.0, compare=False)
-
-    @property
-    def parameters(self) -> int:
-        """Return how many numbers the model has learnt."""
-        return sum(p.numel() for p in self.module.parameters())
 
     @property
     def classes(self) -> list[str]:
@@ -239,21 +234,9 @@ class TrainedModel:
         )
         return [(words.decode(one.words), one.log_probability) for one in found]
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one file; an existing file is replaced.
-
-        Raises:
-            ElmanError: the file cannot be written.
-        """
-        ModelFile(
-            task=TASK,
-            cell=self.module.recurrent.cell.to_dict(),
-            configuration=self.configuration,
-            metrics=self.metrics,
-            versions=self.versions,
-            weights=self.module.state_dict(),
-            parts={"vocabulary": self.vocabulary.to_dict()},
-        ).write(path)
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        return {"vocabulary": self.vocabulary.to_dict()}
 
     @property
     def _device(self) -> torch.device:
@@ -350,30 +333,18 @@ def load(path: str | PathLike[str]) -> TrainedModel:
     Raises:
         DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
     """
-    file = ModelFile.read(path, task=TASK)
-    try:
-        vocabulary = read_vocabulary(file.parts["vocabulary"])
-        cell = Cell.from_dict(file.cell)
-        _check_parts(file)
-        # On the meta device a module has shapes and no memory, so that a forged size cannot ask for terabytes.
-        with torch.device("meta"):
-            module = build_module(cell, len(vocabulary), file.configuration)
-        module.load_state_dict(dict(file.weights), assign=True)
-    except (ElmanError, CellError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path} is damaged: its parts do not fit each other ({reason}). Train it again.") from None
-    return TrainedModel(module.eval(), vocabulary, file.configuration, file.metrics, file.versions)
+    return load_trained(path, TrainedModel.task, _read)
 
 
-def _check_parts(file: ModelFile) -> None:
-    """Refuse what would fail only later, or never end: building the module checks all else."""
-    classes, layers = file.configuration["classes"], file.configuration.get("layers", 1)
-    if not isinstance(classes, list) or not all(
-        isinstance(name, str) for name in [*classes, file.configuration["given"]]
-    ):
+def _read(file: ModelFile) -> TrainedModel:
+    vocabulary = read_vocabulary(file.parts["vocabulary"])
+    cell = Cell.from_dict(file.cell)
+    _check_names(file.configuration)
+    module = restore_module(file, lambda: build_module(cell, len(vocabulary), file.configuration))
+    return TrainedModel(module, vocabulary, file.configuration, file.metrics, file.versions)
+
+
+def _check_names(configuration: dict[str, Any]) -> None:
+    classes = configuration["classes"]
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in [*classes, configuration["given"]]):
         raise ValueError("the names of the classes are no names")
-    if layers > len(file.weights):  # each has some; a forged number would build them until memory ends
-        raise ValueError(f"{layers} layers, and {len(file.weights)} weights")
-    kinds = {weight.dtype for weight in file.weights.values()}
-    if len(kinds) != 1 or not all(kind.is_floating_point for kind in kinds):
-        raise ValueError(f"weights of {', '.join(sorted(map(str, kinds)))}")

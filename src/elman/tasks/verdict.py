@@ -15,6 +15,7 @@ called different where one lies outside the 95 % interval of the other.
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -43,14 +44,31 @@ def score_shuffled(
     return [score_outputs(targets, outputs, examples.targets) for outputs in said]
 
 
+class Judged(Protocol):
+    """Be scores of any task."""
+
+    @property
+    def measure(self) -> str:
+        """What models are compared by."""
+
+    @property
+    def quality(self) -> float:
+        """That score; the higher the better."""
+
+    @property
+    def count(self) -> int:
+        """Of how many answers it is."""
+
+
 def judge(
-    ours: Scores,
+    ours: Judged,
     parameters: int,
     *,
-    shuffled: Sequence[Scores] = (),
-    other: Scores | None = None,
+    shuffled: Sequence[Judged] = (),
+    other: Judged | None = None,
     what: str = "",
     other_parameters: int = 0,
+    steps: str = "steps",
 ) -> str:
     """Write what a score is worth, in one or two sentences.
 
@@ -61,13 +79,14 @@ def judge(
         other: the scores of the model without recurrence on the same examples; None where there is none.
         what: what that is, such as `a bag of words`.
         other_parameters: how many it has.
+        steps: what the steps are called.
     """
     said = f"{ours.measure} {_write(ours, ours.quality)}"
     sentences = []
     if shuffled:
         mean = sum(one.quality for one in shuffled) / len(shuffled)
         verdict = "Order matters" if _differ(ours, mean) and mean < ours.quality else "Order makes no clear difference"
-        sentences.append(f"{verdict}: {said}, {_write(ours, mean)} with the steps shuffled.")
+        sentences.append(f"{verdict}: {said}, {_write(ours, mean)} with the {steps} shuffled.")
     if other is not None:
         name, with_so_many = what[:1].upper() + what[1:], _compare(other_parameters, parameters)
         verdict = "reaches" if other.quality < ours.quality else "does better:"
@@ -78,11 +97,11 @@ def judge(
     return " ".join([*sentences, *_compare_with_constant(ours)])
 
 
-def _write(scores: Scores, quality: float) -> str:
+def _write(scores: Judged, quality: float) -> str:
     return f"{-quality:.4g}" if isinstance(scores, NumberScores) else f"{quality:.1%}"
 
 
-def _differ(scores: Scores, quality: float) -> bool:
+def _differ(scores: Judged, quality: float) -> bool:
     """Say whether a quality lies outside the 95 % interval of what was scored."""
     if isinstance(scores, NumberScores):
         # The deviation of an RMSE over n errors that are normal is about RMSE / √(2n).
@@ -98,7 +117,7 @@ def _compare(theirs: int, ours: int) -> str:
     return f"1/{1 / ratio:,.0f} of the parameters" if ratio <= 1 / _ALIKE else "about as many parameters"
 
 
-def _compare_with_constant(ours: Scores) -> list[str]:
+def _compare_with_constant(ours: Judged) -> list[str]:
     """Say so where a model is no better than one that always gives the most frequent answer."""
     if isinstance(ours, NumberScores):
         return ["Always answering the mean does as well."] if ours.r2 is not None and ours.r2 <= 0 else []

@@ -1,0 +1,173 @@
+"""`elman train forecast`, and what `elman predict` and `elman evaluate` do with its models."""
+
+import csv
+import json as json_text
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
+from elman.cli.show import (
+    describe_file,
+    describe_training,
+    drop_output,
+    keep_the_best,
+    print_rows,
+    print_training_as_json,
+)
+from elman.errors import ConfigError
+from elman.tasks.forecast_settings import ForecastSettings
+
+if TYPE_CHECKING:
+    from elman.data.series import SeriesSet
+    from elman.tasks.trained_forecaster import Forecast, TrainedForecaster
+
+_DIGITS = 7
+
+
+@with_options(ForecastSettings)
+def train_forecast(
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="a table (CSV, TSV, JSONL) with a row a time: a series a column, or a column that names the series",
+            show_default=False,
+        ),
+    ],
+    cell: CellName = "gru",
+    size: Size = None,
+    output: Output = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    search: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="try N settings within the time budget and keep the best; what you give stays as it is",
+            show_default=False,
+        ),
+    ] = None,
+    **options: Any,
+) -> None:
+    """Train a model that forecasts one or many series, with intervals.
+
+    The end of each series is held out, and says which weights are best and how wide intervals must be. The best weights
+    so far are kept in the model file all along; Ctrl-C ends the training and loses nothing.
+    """
+    from elman.tasks import forecast
+    from elman.tasks.search import as_arguments
+
+    target = output or default_target(data[0])
+    with keep_the_best(target) as ended:
+        model = forecast.train(
+            data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, search=search, **options
+        )
+        again = ["elman", "train", "forecast", *map(shlex.quote, data), "--cell", shlex.quote(cell)]
+        again += [part for pair in size or [] for part in ("--size", pair)]
+        _report(model, target, data, json, [*again, *as_arguments({**options, **_chosen(model)})])
+        ended(model.stopped)
+
+
+def _chosen(model: "TrainedForecaster") -> dict[str, Any]:
+    """Return what a search chose; nothing if there was none."""
+    return model.metrics.get("search", {}).get("chosen", {})
+
+
+def _report(model: "TrainedForecaster", target: Path, data: list[str], json: bool, again: list[str]) -> None:
+    if json:
+        print_training_as_json(model, target)
+        return
+    metrics = model.metrics
+    covered = ", ".join(f"{share:.0%} lie in the {level} % interval" for level, share in _coverage(metrics))
+    searched = []
+    if "search" in metrics:
+        searched = [("search", f"best of {metrics['search']['trials']} trials"), ("again", " ".join(again))]
+    print_rows(
+        ("model", describe_file(model, target)),
+        ("forecasts", f"{model.horizon:,} steps from {model.lookback:,}"),
+        ("validation", metrics["verdict"]),
+        ("", f"sMAPE {metrics['validation']['smape']:.2f} %; {covered}, which are calibrated on these same forecasts"),
+        *searched,
+        ("training", describe_training(model)),
+        ("next", f"elman predict {target} {' '.join(map(shlex.quote, data))} --picture forecast.png"),
+    )
+
+
+def _coverage(metrics: dict[str, Any]) -> list[tuple[str, float]]:
+    return list(metrics["validation"]["coverage"].items())
+
+
+def predict_series(model: Path, data: list[str], picture: Path | None, json: bool) -> None:
+    """Write what follows each series, a row a step: series, time, forecast, and the ends of each interval."""
+    from elman.tasks import forecast
+    from elman.tasks.picture_files import check_format
+
+    trained = forecast.load(model)
+    if picture is not None:
+        check_format(picture)
+    opened = _open(trained, model, data)
+    found = trained.forecast(opened)
+    if picture is not None:
+        from elman.tasks.forecast_picture import draw_forecasts
+
+        draw_forecasts(found, picture, lookback=trained.lookback)
+    try:
+        _write(opened, found, trained.columns.time or "step", json)
+    except BrokenPipeError:
+        drop_output()  # whoever reads, such as `head`, has what it wanted
+
+
+def _open(trained: "TrainedForecaster", model: Path, data: list[str]) -> "SeriesSet":
+    from elman.data.time_tables import open_series
+
+    if "-" in data:
+        raise ConfigError(f"- is standard input, and {model} forecasts from whole tables. Save them in a file.")
+    return open_series(data, like=trained.columns)
+
+
+def _write(data: "SeriesSet", found: "list[Forecast]", time: str, json: bool) -> None:
+    writer = None if json else csv.writer(sys.stdout, lineterminator="\n")
+    for number, one in enumerate(found):
+        for step, moment in enumerate(one.times):
+            ends = {
+                f"{side}_{level}": pair[place][step]
+                for level, pair in one.intervals.items()
+                for place, side in enumerate(("low", "high"))
+            }
+            numbers = {"forecast": one.point[step], **ends}
+            row = {time: data.frequency.say(moment), "series": one.series.name} | {
+                name: float(f"{value:.{_DIGITS}g}") for name, value in numbers.items()
+            }
+            if writer is None:
+                sys.stdout.write(json_text.dumps(row, ensure_ascii=False) + "\n")
+                continue
+            if number == step == 0:
+                writer.writerow(row)
+            writer.writerow(row.values())
+    sys.stdout.flush()
+
+
+def evaluate_series(model: Path, data: list[str], every: int, origins: int | None, quiet: bool, json: bool) -> None:
+    """Forecast from many origins of the past, and print scores beside those of what does without recurrence."""
+    from rich.console import Console
+
+    from elman.tasks import forecast
+    from elman.tasks.backtest import backtest, judge_forecasts
+    from elman.tasks.forecast_tables import score_table
+    from elman.tasks.progress import show_bar
+
+    trained = forecast.load(model)
+    opened = _open(trained, model, data)
+    with show_bar("forecasting", quiet) as told:
+        found = backtest(trained, opened, every=every, latest=origins, told=told)
+    if json:
+        typer.echo(json_text.dumps({"model": str(model), **found.to_dict()}))
+        return
+    Console(highlight=False).print(score_table(found))
+    print_rows(("forecasts", f"{found.ours.forecasts:,} of {trained.horizon:,} steps"), ("", judge_forecasts(found)))

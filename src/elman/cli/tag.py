@@ -1,0 +1,171 @@
+"""`elman train tag`, and what `elman evaluate` and `elman predict` do with its models."""
+
+import json as json_text
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+from rich.console import Console
+
+from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
+from elman.cli.show import (
+    describe_file,
+    describe_training,
+    drop_output,
+    keep_the_best,
+    print_rows,
+    print_training_as_json,
+)
+from elman.errors import ConfigError, DataError
+from elman.tasks.tag_settings import TagSettings
+
+if TYPE_CHECKING:
+    from elman.data.tagged_sentences import Layout, Sentence
+    from elman.tasks.trained_tagger import TrainedTagger
+
+_AT_ONCE = 64
+_STANDARD_INPUT = "standard input"
+
+
+@with_options(TagSettings)
+def train_tag(
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="CoNLL-U or other files with a word a line; a folder with seq.in, seq.out and perhaps label; or "
+            "two parallel files, words and tags",
+            show_default=False,
+        ),
+    ],
+    cell: CellName = "lstm",
+    size: Size = None,
+    output: Output = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    search: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="try N settings within the time budget and keep the best; what you give stays as it is",
+            show_default=False,
+        ),
+    ] = None,
+    **options: Any,
+) -> None:
+    """Train a model that gives every word of a sentence a tag: parts of speech, names, slots.
+
+    The best weights so far are kept in the model file all along; Ctrl-C ends the training and loses nothing.
+    """
+    from elman.tasks import tag
+    from elman.tasks.search import as_arguments
+
+    target = output or _target(data[0])
+    with keep_the_best(target) as ended:
+        model = tag.train(
+            data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, search=search, **options
+        )
+        if json:
+            print_training_as_json(model, target)
+        else:
+            chosen = model.metrics.get("search", {}).get("chosen", {})
+            again = ["elman", "train", "tag", *map(shlex.quote, data), "--cell", shlex.quote(cell)]
+            again += [part for pair in size or [] for part in ("--size", pair)]
+            _report(model, target, data[0], [*again, *as_arguments({**options, **chosen})])
+        ended(model.stopped)
+
+
+def _target(source: str) -> Path:
+    return default_target(source.removesuffix(".gz"))
+
+
+def _report(model: "TrainedTagger", target: Path, source: str, again: list[str]) -> None:
+    found = model.metrics["validation"]
+    low, high = found["accuracy_interval"]
+    accuracy = f"accuracy {found['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%})"
+    measured = [accuracy if "f1" not in found else f"F1 {found['f1']:.1%}, {accuracy}"]
+    if "label_accuracy" in found:
+        measured.append(f"label {found['label_accuracy']:.1%}")
+    searched = []
+    if "search" in model.metrics:
+        trials = model.metrics["search"]["trials"]
+        told = f"best of {trials} trials by these same sentences, so expect a little less on others"
+        searched = [("search", told), ("again", " ".join(again))]
+    print_rows(
+        ("model", describe_file(model, target)),
+        ("validation", f"{', '.join(measured)} on {found['count']:,} words of {found['sentences']:,} sentences"),
+        ("", model.metrics["verdict"]),
+        *searched,
+        ("training", describe_training(model)),
+        ("next", f"elman predict {target} {source}"),
+    )
+
+
+def evaluate_tags(model: Path, data: list[str], worst: int, quiet: bool, json: bool) -> None:
+    """Measure a model of tags, and print what was measured."""
+    from elman.data.tagged import open_tagged
+    from elman.tasks import tag
+    from elman.tasks.progress import show_bar
+    from elman.tasks.tag_tables import tag_tables, wrong_words
+    from elman.tasks.trained_tagger import score_answers
+
+    trained = tag.load(model)
+    found = open_tagged(data, like=trained.layout)
+    trained.targets.check_scheme(found.sentences)
+    with show_bar("answering", quiet) as told:
+        answers = trained.answer(found.sentences, told)
+    scores = score_answers(answers, found.sentences, trained.encoder, trained.targets)
+    wrong = wrong_words(found.sentences, answers.tags, worst) if worst else []
+    if json:
+        listed: dict[str, Any] = {"worst": [one._asdict() for one in wrong]} if worst else {}
+        typer.echo(json_text.dumps({"model": str(model), **scores.to_dict(), **listed}, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for part, folds in tag_tables(scores, wrong):
+        console.print(part, soft_wrap=not folds)
+
+
+def predict_tags(model: Path, data: list[str], json: bool) -> None:
+    """Tag sentences, and write them as they were read, with tags."""
+    from elman.tasks import tag
+
+    trained = tag.load(model)
+    if "-" in data and len(data) > 1:
+        raise ConfigError("- is given beside other data; standard input is answered alone. Drop one of the two.")
+    chunks = _read_stream(trained) if data == ["-"] else _read_paths(trained, data)
+    try:
+        for layout, sentences in chunks:
+            answers = trained.answer(sentences)
+            for sentence, tags, label in zip(sentences, answers.tags, answers.labels, strict=True):
+                if json:
+                    named = {} if label is None else {"label": label}
+                    facts = {"words": sentence.words, "tags": tags, **named}
+                    sys.stdout.write(json_text.dumps(facts, ensure_ascii=False) + "\n")
+                else:
+                    sys.stdout.write(sentence.write(layout, tags, label))
+            sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()  # whoever reads, such as `head`, has what it wanted
+
+
+def _read_paths(trained: "TrainedTagger", data: list[str]) -> Iterator[tuple["Layout", Sequence["Sentence"]]]:
+    from elman.data.tagged import open_tagged
+
+    found = open_tagged(data, like=trained.layout, tagged=False)
+    for start in range(0, len(found), _AT_ONCE):
+        yield found.layout, found.sentences[start : start + _AT_ONCE]
+
+
+def _read_stream(trained: "TrainedTagger") -> Iterator[tuple["Layout", Sequence["Sentence"]]]:
+    """Give sentences as they arrive, each as soon as it is whole."""
+    from elman.data.tagged import stream_tagged
+
+    if sys.stdin is None:
+        raise DataError("Standard input is closed. Name a file, or send sentences to the command.")
+    for layout, sentence in stream_tagged(cast("Any", sys.stdin.buffer), _STANDARD_INPUT, trained.layout):
+        yield layout, [sentence]

@@ -1,0 +1,109 @@
+"""Find a season where no calendar names one, by how series repeat themselves.
+
+Lags at which values, or their changes, resemble themselves are tried. A season is worth the share of the variance about
+the trend that its mean course explains, corrected for the number of its steps; the shortest that is nearly as good as
+the best is taken, since twice a season is a season as well. A random walk has waves, too, so that the changes from step
+to step must follow the season more than chance would have it.
+
+>>> find_season([np.tile([0.0, 1.0, 5.0, 2.0, 1.0], 20)])
+5
+>>> find_season([np.arange(100.0) ** 2])
+1
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MOST_SERIES = 50
+_MOST_STEPS = 5_000
+_FEWEST_STEPS = 12
+_FEWEST_SEASONS = 4  # with 3, one random walk in thirty seems to have one
+_MOST_TRIED = 20
+_LOWEST = 0.3  # share of the variance
+_NEARLY = 0.9
+_SURPRISE = 7.0  # nats: chance has to be less likely than exp(−7)
+_STEADY = 1e-6  # deviation, in units of the largest value, below which nothing is left to explain
+
+
+def find_season(series: Sequence[NDArray[np.float64]]) -> int:
+    """Return the steps of the season that series share; 1 where there is none.
+
+    Args:
+        series: (T,) each, NaN where missing; 50 of them are looked at, evenly spread.
+    """
+    chosen = [_fill(values[-_MOST_STEPS:]) for values in series[:: -(-len(series) // _MOST_SERIES)]]
+    chosen = [values for values in chosen if len(values) >= _FEWEST_STEPS]
+    if not chosen:
+        return 1
+    most = int(np.median([len(values) for values in chosen])) // _FEWEST_SEASONS
+    chosen = [values for values in chosen if len(values) >= most * _FEWEST_SEASONS]
+    lags = [lag for lag in _candidates(chosen, most) if _beats_chance(chosen, lag)]
+    worth = {lag: float(np.mean([_explained(values, lag) for values in chosen])) for lag in lags}
+    best = max(worth.values(), default=0.0)
+    return min(lag for lag in worth if worth[lag] >= _NEARLY * best) if best >= _LOWEST else 1
+
+
+def _candidates(series: Sequence[NDArray[np.float64]], most: int) -> list[int]:
+    """Return the lags with the highest peaks of the autocorrelation, of values without their line and of changes."""
+    found: set[int] = set()
+    for prepare in (_without_line, lambda values: np.diff(values) - np.diff(values).mean()):
+        correlations = np.mean([_correlate(prepare(values), most + 1) for values in series], axis=0)
+        inner = correlations[1:-1]
+        peaks = np.flatnonzero((inner > correlations[:-2]) & (inner >= correlations[2:]) & (inner > 0)) + 1
+        peaks = peaks[(peaks >= 2) & (peaks <= most)]
+        found.update(peaks[np.argsort(-correlations[peaks])][:_MOST_TRIED].tolist())
+    return sorted(found)
+
+
+def _explained(values: NDArray[np.float64], season: int) -> float:
+    """Return the share of the variance about a moving average that the mean course of a season explains, corrected."""
+    weights = np.ones(season + 1 - season % 2) / season
+    if season % 2 == 0:
+        weights[[0, -1]] /= 2
+    half = len(weights) // 2
+    apart = values[half : len(values) - half] - np.convolve(values, weights, mode="valid")
+    if apart.std() <= _STEADY * np.abs(values).max():
+        return 0.0
+    whole, left = _squares(apart, season)
+    return 1 - left / (len(apart) - season) * (len(apart) - 1) / whole
+
+
+def _beats_chance(series: Sequence[NDArray[np.float64]], season: int) -> bool:
+    """Say whether changes follow the season: by F, and a bound on the tail of chi-squared (Laurent & Massart 2000)."""
+    ratios = []
+    for values in series:
+        changes = np.diff(values)
+        whole, left = _squares(changes, season)
+        if whole <= left or np.abs(changes).max() <= _STEADY * np.abs(values).max():
+            ratios.append(0.0)
+        else:
+            ratios.append((whole - left) / (season - 1) * (len(changes) - season) / max(left, _STEADY**2 * whole))
+    surprise = _SURPRISE / (len(series) * (season - 1))
+    return float(np.mean(ratios)) > 1 + 2 * surprise**0.5 + 2 * surprise
+
+
+def _squares(values: NDArray[np.float64], season: int) -> tuple[float, float]:
+    """Return the sum of squares about the mean, and about the mean course of a season."""
+    phases = np.arange(len(values)) % season
+    course = np.bincount(phases, values) / np.bincount(phases)
+    return float(np.square(values - values.mean()).sum()), float(np.square(values - course[phases]).sum())
+
+
+def _correlate(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Return the autocorrelation at the lags from 0 to `most`; 0 where values are constant."""
+    size = 2 ** int(2 * len(values) - 1).bit_length()
+    found = np.fft.irfft(np.abs(np.fft.rfft(values, size)) ** 2, size)[: most + 1]
+    return found / found[0] if found[0] > 0 else np.zeros(most + 1)
+
+
+def _without_line(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    steps = np.arange(len(values)) - (len(values) - 1) / 2
+    return values - values.mean() - steps * float(steps @ values) / float(steps @ steps)
+
+
+def _fill(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put a line through missing values."""
+    known = np.flatnonzero(~np.isnan(values))
+    return np.interp(np.arange(len(values)), known, values[known]) if len(known) else np.empty(0)

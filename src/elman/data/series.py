@@ -1,0 +1,156 @@
+"""Say what a reader of time tables gives: series with their covariates, on the steps of one frequency.
+
+>>> daily = Frequency("day", 1, season=7)
+>>> columns = SeriesColumns(targets=("sales",), frequency=daily, time="date")
+>>> SeriesColumns.from_dict(columns.to_dict()) == columns
+True
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.frequency import Frequency, Moment
+from elman.errors import DataError
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Hold one series of T steps, and what is known F steps beyond.
+
+    Attributes:
+        name: the value of the id column, or the name of the column in a wide table.
+        values: (T,) NaN where missing; the first and the last are not.
+        start: of the first step: datetime64[us], or an int where steps are counted.
+        past: (T, P) covariates that are known up to the end of the values; NaN where missing.
+        known: (T + F, K) covariates that are known F steps beyond; NaN where missing, never behind T.
+        static: covariates that do not change, by column.
+        where: names the series in messages, such as `sales.csv, column sales`.
+        last: names the row of the last step of `known`, or of the values, such as `sales.csv line 731`.
+    """
+
+    name: str
+    values: Numbers
+    start: Moment
+    past: Numbers
+    known: Numbers
+    static: Mapping[str, str | float]
+    where: str
+    last: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class SeriesColumns:
+    """Say which columns are read; a model keeps it, so that new files are read in the same way.
+
+    Attributes:
+        targets: the columns to forecast.
+        frequency: of the steps.
+        time: the column of times; None where rows are counted.
+        id: the columns whose values tell the series of a long table apart; empty for a wide table.
+        past: covariates that end with the values.
+        known: covariates that are known beyond.
+        static: covariates of a whole series.
+        levels: by covariate that is text, its values; it becomes a 0 or 1 for each of them.
+    """
+
+    targets: tuple[str, ...]
+    frequency: Frequency
+    time: str | None = None
+    id: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def names(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Name the numbers that covariates become, such as `price`, `holiday=Easter`."""
+        return tuple(
+            f"{column}={level}" if level else column for column in columns for level in self.levels.get(column, ("",))
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        levels = {column: list(values) for column, values in self.levels.items()}
+        return {**plain, "frequency": self.frequency.to_dict(), "levels": levels}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "SeriesColumns":
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: the frequency is none that this program knows.
+        """
+        plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        levels = {column: tuple(values) for column, values in data["levels"].items()}
+        return cls(**{**plain, "frequency": Frequency.from_dict(data["frequency"]), "levels": levels})
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """Hold all series of some files.
+
+    Attributes:
+        name: what messages call it.
+        series: in the order in which they first appear.
+        columns: what was read.
+        notes: what was inferred, in sentences for the user.
+    """
+
+    name: str
+    series: Sequence[Series]
+    columns: SeriesColumns
+    notes: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    @property
+    def frequency(self) -> Frequency:
+        """Return the frequency of the steps, the same for all series."""
+        return self.columns.frequency
+
+    def require_steps(self, steps: int, why: str) -> None:
+        """Check that every series has enough steps.
+
+        Args:
+            steps: the fewest.
+            why: what needs them, such as `a look-back of 14 and a horizon of 7`.
+
+        Raises:
+            DataError: one is shorter.
+        """
+        for series in self.series:
+            if len(series) < steps:
+                raise DataError(
+                    f"{series.last}: {series.name} has {len(series):,} steps, and {why} needs {steps:,}. "
+                    "Add earlier rows, or ask for less."
+                )
+
+    def require_known(self, horizon: int) -> None:
+        """Check that known covariates reach beyond every series.
+
+        Args:
+            horizon: how many steps.
+
+        Raises:
+            DataError: they end before.
+        """
+        for series in self.series if self.columns.known else ():
+            ahead = len(series.known) - len(series)
+            if ahead < horizon:
+                needed = self.frequency.say(self.frequency.timestamps(series.start, len(series) + horizon)[-1])
+                raise DataError(
+                    f"{series.last}: {', '.join(self.columns.known)} of {series.name} is known {ahead:,} steps beyond "
+                    f"the last value, and a forecast of {horizon:,} needs it up to {needed}. Add rows with an empty "
+                    f"{self.columns.targets[0]}, or forecast fewer steps."
+                )

@@ -1,0 +1,162 @@
+"""Forecast from many origins of the past, and compare with what came: the model, and what does without recurrence.
+
+An origin is a step at which a forecast begins. From each the model sees what lies before it and nothing else; so do the
+baselines (:mod:`elman.tasks.forecast_baselines`), which are fitted on what the model learnt from.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.series import SeriesSet
+from elman.tasks.batches import Told
+from elman.tasks.forecast_baselines import NAIVE2, ForecastBaseline
+from elman.tasks.forecast_scores import ForecastScores, ForecastTally, Intervals, Numbers, mase_scale
+from elman.tasks.forecast_windows import SeriesTable
+from elman.tasks.trained_forecaster import TrainedForecaster
+
+Ahead = Callable[[NDArray[np.int64]], tuple[Numbers, Intervals]]
+"""Forecast from origins: points, and intervals by level."""
+
+_AT_ONCE = 512  # windows
+_ALIKE = 0.01  # errors within a hundredth are called equal
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Hold the scores of a model and of what stands beside it, on the same windows.
+
+    Attributes:
+        ours: the model's.
+        beside: those of each baseline, by name.
+    """
+
+    ours: ForecastScores
+    beside: dict[str, ForecastScores]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {**self.ours.to_dict(), **self.to_dict_beside()}
+
+    def to_dict_beside(self) -> dict[str, Any]:
+        """Write what stands beside it as plain data."""
+        return {"baselines": {name: scores.to_dict() for name, scores in self.beside.items()}}
+
+
+def backtest(
+    model: TrainedForecaster,
+    data: SeriesSet,
+    *,
+    every: int = 1,
+    latest: int | None = None,
+    baselines: Sequence[ForecastBaseline] | None = None,
+    told: Told | None = None,
+) -> Backtest:
+    """Forecast from every origin that has a look-back before it and a horizon behind it.
+
+    Args:
+        model: what forecasts.
+        data: series that it has not learnt from, but for the look-back.
+        every: steps from one origin to the next, counted back from the last.
+        latest: so many origins of each series, the latest; all by default.
+        baselines: what else forecasts; by default what was fitted beside the model.
+        told: is told how many windows are done, and of how many.
+
+    Raises:
+        DataError: a series is too short for a single origin.
+    """
+    why = f"a look-back of {model.lookback:,} and a horizon of {model.horizon:,} to compare with"
+    data.require_steps(model.lookback + model.horizon, why)
+    lengths = [len(one) for one in data.series]
+    first = [
+        model.lookback if latest is None else max(model.lookback, length - model.horizon - every * (latest - 1))
+        for length in lengths
+    ]
+    table = model.table(data, first)
+    origins = table.origins(list(zip(first, lengths, strict=True)), every)
+    ours = score(lambda part: model.ahead(table, part), table, first, origins, told)
+    beside = model.beside.baselines if baselines is None else baselines
+    return compare(ours, score_beside(beside, table, first, origins))
+
+
+def compare(ours: ForecastScores, beside: Mapping[str, ForecastScores]) -> Backtest:
+    """Put scores beside each other, all of them against Naive2."""
+    naive = beside.get(NAIVE2)
+    if naive is None:
+        return Backtest(ours, dict(beside))
+    return Backtest(ours.against(naive), {name: one.against(naive) for name, one in beside.items()})
+
+
+def score(
+    ahead: Ahead, table: SeriesTable, first: Sequence[int], origins: NDArray[np.int64], told: Told | None = None
+) -> ForecastScores:
+    """Score forecasts from given origins.
+
+    Args:
+        ahead: forecasts from some of them: points (N, H), and intervals.
+        table: the series.
+        first: for each series a step behind which nothing is looked at to say how large its errors may be.
+        origins: (N, 2), see :meth:`SeriesTable.origins`.
+        told: is told how many windows are done, and of how many.
+
+    Raises:
+        DataError: there is nothing to compare with.
+    """
+    season = table.frequency.season
+    scales = np.array([mase_scale(one.values[:end], season) for one, end in zip(table.series, first, strict=True)])
+    tally = ForecastTally()
+    for start in range(0, len(origins), _AT_ONCE):
+        part = origins[start : start + _AT_ONCE]
+        actual = table.windows(part)[1].numpy()
+        point, intervals = ahead(part)
+        tally.add(actual, point, scale=scales[part[:, 0]], unit=table.spreads[part[:, 0]], intervals=intervals)
+        if told is not None:
+            told(start + len(part), len(origins))
+    return tally.scores()
+
+
+def score_beside(
+    baselines: Sequence[ForecastBaseline], table: SeriesTable, first: Sequence[int], origins: NDArray[np.int64]
+) -> dict[str, ForecastScores]:
+    """Score what does without recurrence, by name; as for :func:`score`."""
+    return {one.name: score(_ahead_of(one, table), table, first, origins) for one in baselines}
+
+
+def _ahead_of(baseline: ForecastBaseline, table: SeriesTable) -> Ahead:
+    def ahead(origins: NDArray[np.int64]) -> tuple[Numbers, Intervals]:
+        histories = [table.series[number].values[:origin] for number, origin in origins]
+        point = baseline.point(histories)
+        return point, baseline.intervals(histories, point)
+
+    return ahead
+
+
+def thin(origins: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return windows at equal distances, at most so many."""
+    return origins if len(origins) <= most else origins[np.linspace(0, len(origins) - 1, most).round().astype(int)]
+
+
+def say_error(scores: ForecastScores) -> str:
+    """Write what forecasts are compared by: MASE, or where it is not defined the error in units of a series."""
+    return f"scaled MAE {scores.scaled_mae:.3f}" if scores.mase is None else f"MASE {scores.mase:.3f}"
+
+
+def judge_forecasts(found: Backtest) -> str:
+    """Write what a score is worth, in a sentence: beside the best that does without recurrence."""
+    said, ours = say_error(found.ours), _error(found.ours)
+    if not found.beside:
+        return f"{said}."
+    best = min(found.beside, key=lambda name: _error(found.beside[name]))
+    other = _error(found.beside[best])
+    if abs(ours - other) <= _ALIKE * other:
+        return f"{said}: {best}, which does without recurrence, does as well ({other:.3f})."
+    if ours < other:
+        return f"{said}, {1 - ours / other:.0%} below the best without recurrence, {best} ({other:.3f})."
+    return f"{said}: {best}, which does without recurrence, does better ({other:.3f}). Use it."
+
+
+def _error(scores: ForecastScores) -> float:
+    return scores.scaled_mae if scores.mase is None else scores.mase

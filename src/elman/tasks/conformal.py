@@ -1,0 +1,45 @@
+"""Widen or narrow forecast intervals until they hold what they promise on data that were held out.
+
+Quantiles of a network are often too close to each other, since it knows what it learnt from. Conformalised quantile
+regression (Romano et al. 2019, section 4) measures on other data how far each value lies outside its interval, a
+negative distance if inside, and moves both ends outwards by the quantile of these distances that the level asks for.
+Here this is done for each step of the horizon, in the scaled units of the window.
+
+>>> low, high = torch.full((99, 1), -1.0), torch.full((99, 1), 1.0)
+>>> right = torch.linspace(-4.9, 4.9, 99)[:, None]
+>>> margins(low, high, right, percent=80).round(decimals=6)
+tensor([3.])
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+_FEWEST = 50  # distances of one step of the horizon; of fewer, those of all steps decide
+
+
+def margins(low: Tensor, high: Tensor, right: Tensor, percent: int) -> Tensor:
+    """Return by how much the ends of intervals are to be moved outwards at each step of the horizon, (H,).
+
+    Args:
+        low: (N, H) ends of the intervals.
+        high: (N, H).
+        right: (N, H) what came; NaN where that is missing.
+        percent: of the values that the intervals are to hold.
+    """
+    distances = torch.maximum(low - right, right - high)
+    together = _quantile(distances.flatten(), percent)
+    alone = [_quantile(step, percent, fewest=_FEWEST) for step in distances.T]
+    return torch.stack([together if one is None else one for one in alone])  # type: ignore[misc]
+
+
+def _quantile(distances: Tensor, percent: int, fewest: int = 0) -> Tensor | None:
+    """Return the quantile that makes the promise hold for one more value; the largest where there are too few."""
+    known = distances[~distances.isnan()]
+    if len(known) < fewest:
+        return None
+    if not len(known):
+        return distances.new_zeros(())
+    rank = math.ceil((len(known) + 1) * percent / 100)
+    return known.sort().values[min(rank, len(known)) - 1]

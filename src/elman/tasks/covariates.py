@@ -1,0 +1,130 @@
+"""Turn what is read beside a series into numbers around 0: past and known covariates, and what describes a series.
+
+Means and deviations are those of the training. What is missing becomes 0, which is the mean.
+
+>>> from elman.data.series import Series
+>>> def shop(price, town):
+...     prices = np.array(price)[:, None]
+...     return Series("a", np.arange(2.0), 0, np.zeros((2, 0)), prices, {"town": town}, "shop.csv", "shop.csv line 3")
+>>> learnt = Covariates.learn([shop([1.0, 2.0, 3.0], "Bern"), shop([1.0, 2.0, 3.0], "Ulm")], [2, 2])
+>>> learnt.scale_known(shop([1.0, 2.0, 3.0], "Ulm"), 1).tolist()
+[[-1.0], [1.0], [3.0]]
+>>> learnt.describe(shop([1.0, 2.0, 3.0], "Ulm")).tolist()
+[0.0, 1.0]
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.series import Series
+
+
+@dataclass(frozen=True)
+class Covariates:
+    """Hold how covariates are scaled.
+
+    Attributes:
+        past_center, past_spread: of each past covariate.
+        known_center, known_spread: of each that is known ahead.
+        numbers: center and spread of each static number, by column.
+        levels: the values of each static text, by column.
+    """
+
+    past_center: tuple[float, ...] = ()
+    past_spread: tuple[float, ...] = ()
+    known_center: tuple[float, ...] = ()
+    known_spread: tuple[float, ...] = ()
+    numbers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def learn(cls, series: Sequence[Series], ends: Sequence[int]) -> "Covariates":
+        """Measure covariates up to the end of the training of each series."""
+        past = _measure([one.past[:end] for one, end in zip(series, ends, strict=True)])
+        known = _measure([one.known[:end] for one, end in zip(series, ends, strict=True)])
+        columns = list(series[0].static)
+        kinds = {name: {type(one.static[name]) for one in series} for name in columns}
+        levels = {
+            name: tuple(sorted({str(one.static[name]) for one in series})) for name in columns if str in kinds[name]
+        }
+        numbers = {
+            name: _measure_one(np.array([float(one.static[name]) for one in series]))
+            for name in columns
+            if name not in levels
+        }
+        return cls(*past, *known, numbers, levels)
+
+    @property
+    def past(self) -> int:
+        """Return P."""
+        return len(self.past_center)
+
+    @property
+    def known(self) -> int:
+        """Return K."""
+        return len(self.known_center)
+
+    @property
+    def static(self) -> int:
+        """Return V."""
+        return len(self.numbers) + sum(map(len, self.levels.values()))
+
+    def scale_past(self, series: Series, room: int) -> NDArray[np.float32]:
+        """Return (T + room, P); what lies behind the end is 0."""
+        return _scale(series.past, self.past_center, self.past_spread, len(series) + room)
+
+    def scale_known(self, series: Series, room: int) -> NDArray[np.float32]:
+        """Return (T + room, K); 0 where nothing is known so far ahead."""
+        return _scale(series.known, self.known_center, self.known_spread, len(series) + room)
+
+    def describe(self, series: Series) -> NDArray[np.float32]:
+        """Return (V,): static numbers, then a 1 at the value of each static text; a new one has none."""
+        scaled = [(float(series.static[name]) - center) / spread for name, (center, spread) in self.numbers.items()]
+        chosen = [float(str(series.static[name]) == level) for name, known in self.levels.items() for level in known]
+        return np.array(np.nan_to_num([*scaled, *chosen]), dtype=np.float32).reshape(-1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Covariates":
+        """Read what :meth:`to_dict` wrote."""
+        past, known = (
+            tuple(map(tuple, (data[f"{kind}_center"], data[f"{kind}_spread"]))) for kind in ("past", "known")
+        )
+        numbers = {name: (float(pair[0]), float(pair[1])) for name, pair in data["numbers"].items()}
+        return cls(
+            past[0],
+            past[1],
+            known[0],
+            known[1],
+            numbers,
+            {name: tuple(known) for name, known in data["levels"].items()},
+        )
+
+
+def _measure(parts: Sequence[NDArray[np.float64]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    found = [_measure_one(column) for column in np.concatenate(parts).T]
+    return tuple(center for center, _ in found), tuple(spread for _, spread in found)
+
+
+def _measure_one(values: NDArray[np.float64]) -> tuple[float, float]:
+    there = values[~np.isnan(values)]
+    if not len(there):
+        return 0.0, 1.0
+    spread = float(there.std())
+    return float(there.mean()), spread if spread > 0 and math.isfinite(spread) else 1.0
+
+
+def _scale(
+    rows: NDArray[np.float64], center: Sequence[float], spread: Sequence[float], steps: int
+) -> NDArray[np.float32]:
+    scaled = np.zeros((steps, len(center)), dtype=np.float32)
+    scaled[: len(rows)] = np.nan_to_num((rows[:steps] - np.array(center)) / np.array(spread))
+    return scaled

@@ -1,0 +1,102 @@
+"""The forecaster keeps scikit-learn's conventions, and reads series in the forms that people have them in."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from elman.errors import ConfigError, DataError
+from elman.tasks import Forecaster, forecast
+from forecastable import SEASON, draw_values
+
+H, L = 4, 11
+SMALL = {
+    "horizon": H, "lookback": L, "hidden": 13, "batch": 16, "epochs": 60, "learning_rate": 0.02, "dropout": 0.0,
+    "validation": 20,
+}  # fmt: skip
+QUICK = {**SMALL, "epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def learnt():
+    """Learn one series once; tests read it and do not change it."""
+    return Forecaster(**SMALL).fit(draw_values(90))
+
+
+def test_the_season_is_found_and_what_follows_is_forecast(learnt):
+    assert learnt.model_.columns.frequency.season == SEASON
+    truth = draw_values(90 + H)[-H:]
+    point, ends = learnt.predict(), learnt.predict_interval()
+    assert point.shape == (H,)
+    assert ends.shape == (H, 2)
+    assert np.abs(point - truth).mean() < 1.5
+    assert (ends[:, 0] < point).all()
+    assert (point < ends[:, 1]).all()
+
+
+def test_other_series_are_forecast_as_well(learnt):
+    truth = draw_values(60 + H, seed=5, level=900.0)
+    assert np.abs(learnt.predict(truth[:60]) - truth[60:]).mean() < 1.5
+    np.testing.assert_array_equal(learnt.predict([truth[:60]])[0], learnt.predict(truth[:60]))
+
+
+def test_the_score_is_the_skill_against_repeating_the_last_value(learnt):
+    values = draw_values(60, seed=6)
+    at = np.arange(L, 60 - H + 1)
+    ours = np.mean([np.abs(learnt.predict(values[:k]) - values[k : k + H]) for k in at])
+    naive = np.mean([np.abs(values[k - 1] - values[k : k + H]) for k in at])
+    assert learnt.score(values) == pytest.approx(1 - ours / naive, rel=1e-4)
+    assert learnt.score(values) > 0.5
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(np.stack([draw_values(70), draw_values(70, 2)], axis=1), id="columns"),
+        pytest.param([draw_values(70), draw_values(64, 2).tolist()], id="a list"),
+        pytest.param({"a": draw_values(70), "b": draw_values(61, 2)}, id="by name"),
+    ],
+)
+def test_several_series_are_learnt_by_one_model(given):
+    model = Forecaster(**QUICK).fit(given)
+    assert model.predict().shape == (2, H)
+    assert model.predict_interval(level=80).shape == (2, H, 2)
+    assert list(model.model_.reading.spreads) == (["a", "b"] if isinstance(given, dict) else ["0", "1"])
+
+
+def test_parameters_are_those_of_scikit_learn(learnt):
+    model = Forecaster(hidden=8, levels="50,80")
+    assert repr(model) == "Forecaster(levels='50,80', hidden=8)"
+    assert clone(model).get_params() == model.get_params()
+    assert clone(learnt).get_params() == learnt.get_params()
+    assert not hasattr(clone(learnt), "model_")
+    assert "target" not in model.get_params()
+    assert model.set_params(hidden=9).hidden == 9
+    with pytest.raises(ConfigError, match="Forecaster has no parameter 'units'"):
+        model.set_params(units=3)
+    with pytest.raises(TypeError, match="units"):
+        Forecaster(units=3)
+
+
+def test_a_forecaster_is_pickled_and_saved(learnt, tmp_path):
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(learnt)).predict(), learnt.predict())
+    learnt.save(tmp_path / "m")
+    assert forecast.load(tmp_path / "m").horizon == H
+
+
+def test_what_is_wrong_is_said(learnt):
+    with pytest.raises(ConfigError, match="has learnt nothing yet"):
+        Forecaster().predict()
+    with pytest.raises(ConfigError, match="y is given"):
+        Forecaster().fit(draw_values(90), draw_values(90))
+    with pytest.raises(ConfigError, match="level is 95"):
+        learnt.predict_interval(level=95)
+    with pytest.raises(DataError, match="series 0 is not all numbers"):
+        learnt.predict([["a", "b"]])
+    with pytest.raises(DataError, match=r"series 0 is an array \(3, 2\)"):
+        learnt.predict([np.zeros((3, 2))])
+    with pytest.raises(DataError, match="a look-back of 11 needs 11"):
+        learnt.predict(draw_values(10))
+    with pytest.raises(DataError, match="no series"):
+        learnt.predict({})
