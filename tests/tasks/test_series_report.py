@@ -32,7 +32,7 @@ def test_one_series_is_described(report):
         "1 series of 45 steps: daily, a season of 7",
         "2024-01-01 to 2024-02-14",
         f"values from 1 to 9, mean {known.mean():.4g}, standard deviation {known.std():.4g}",
-        "missing values: sales 2 (4%)",
+        "missing values: sales 2 (4.4%)",
     ]
     assert json.loads(json.dumps(found.to_dict()))["missing"] == {"sales": 2}
 
