@@ -6,6 +6,7 @@ output of its recurrent layers is doubled.
 
 from faults.fault import Fault
 from faults.kernel_catalogue import KERNEL_FAULTS
+from faults.series_catalogue import SERIES_FAULTS
 from faults.task_catalogue import TASK_FAULTS
 
 EDGES = "tests/nn/test_edges.py"
@@ -387,5 +388,6 @@ FAULTS = (
         "shares_memory",
     ),
     *KERNEL_FAULTS,
+    *SERIES_FAULTS,
     *TASK_FAULTS,
 )

@@ -60,6 +60,7 @@ class SeriesColumns:
         known: covariates that are known beyond.
         static: covariates of a whole series.
         levels: by covariate that is text, its values; it becomes a 0 or 1 for each of them.
+        fill_gaps: whether missing times become missing values.
     """
 
     targets: tuple[str, ...]
@@ -70,6 +71,7 @@ class SeriesColumns:
     known: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fill_gaps: bool = False
 
     def names(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Name the numbers that covariates become, such as `price`, `holiday=Easter`."""
