@@ -57,6 +57,15 @@ def test_a_linear_layer_that_grows_explodes() -> None:
     assert "clip" in seen.advice[0]
 
 
+def test_growth_whose_squares_are_no_numbers_is_still_measured() -> None:
+    seen = flow.examine(built(linear, 1.9 * eye(3)), noise(401), limits=flow.Limits(rows=11))
+    assert seen.verdict == "EXPLODING"
+    assert seen.influence["l0"].map.max() > 1e110
+    assert seen.lag_shares["l0"].norm > 1e154
+    assert seen.explicit["l0"].share + seen.implicit["l0"].share == pytest.approx(1.0, rel=1e-12)
+    assert max(seen.checks["l0"].columns, seen.checks["l0"].shares) < 1e-12
+
+
 def test_an_orthogonal_linear_layer_is_healthy() -> None:
     assert flow.examine(built(linear, orthogonal(5)), noise(101)).verdict == "HEALTHY"
 

@@ -44,20 +44,24 @@ def _carry_through(track: Track, ending: str, d_output: Tensor, visit: Visit, ne
     d_input = d_output.new_zeros((*d_output.shape[:3], track.x.shape[-1] if needs_input else 0))
     sizes = track.sizes
     carried = d_output.new_zeros((rows, batch, sum(sizes)))
-    examples = torch.arange(batch).repeat(rows)
     for k in reversed(track.order):
         valid = track.valid[k]
         arrived = carried
         arrived[..., : sizes[0]] += d_output[:, k]
         real = torch.where(valid, arrived, arrived.new_zeros(()))
-        at = Rows(torch.full_like(examples, k), examples)
-        d_x, before = track.pull(at, real.flatten(0, 1).split(sizes, -1))
-        pulled = torch.cat(before, -1).unflatten(0, (rows, batch))
-        visit(ending, track, k, real, torch.where(valid, pulled, pulled.new_zeros(())))
+        pulled = torch.zeros_like(real)
+        # A row that has not begun yet, or has faded to 0, is 0 before the step too.
+        moving = real.flatten(1).any(1).nonzero().flatten()
+        if len(moving):
+            examples = torch.arange(batch).repeat(len(moving))
+            at = Rows(torch.full_like(examples, k), examples)
+            d_x, before = track.pull(at, real[moving].flatten(0, 1).split(sizes, -1))
+            pulled[moving] = torch.cat(before, -1).unflatten(0, (-1, batch)) * valid
+            if needs_input:
+                d_input[moving, k] = d_x.unflatten(0, (-1, batch)) * valid
+        visit(ending, track, k, real, pulled)
         # Past an example's end its state is the one before, so the adjoint passes by.
         carried = torch.where(valid, pulled, arrived)
-        if needs_input:
-            d_input[:, k] = torch.where(valid, d_x.unflatten(0, (rows, batch)), d_x.new_zeros(()))
     return d_input
 
 

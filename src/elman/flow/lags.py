@@ -36,7 +36,7 @@ class Map:
 
     Attributes:
         rows: (R,), the steps t.
-        squares: (R, T), ‖D[t, k]‖² over the batch.
+        norms: (R, T), ‖D[t, k]‖ over the batch.
         shares: for each parameter (R, T), ⟨C[t, k], g/‖g‖⟩ with its own g.
         columns: (T, B, S), Σ_t D[t, k].
         diagonal: (T, B, S), D[t, t].
@@ -44,7 +44,7 @@ class Map:
     """
 
     rows: Tensor
-    squares: Tensor
+    norms: Tensor
     shares: list[Tensor]
     columns: Tensor
     diagonal: Tensor
@@ -53,19 +53,20 @@ class Map:
     @property
     def norm(self) -> float:
         """Give ‖g‖ of all parameters together."""
-        return float(torch.stack([g.norm() for g in self.gradients]).norm())
+        return math.hypot(*(float(safe_norm(g)) for g in self.gradients))
 
 
-def carry_total(tracks: Sequence[Sequence[Track]], endings: Sequence[str], d_output: Tensor) -> dict[str, Total]:
-    """Carry the whole loss back; d_output is (T, B, n)."""
-    found: dict[str, Total] = {}
+def carry_totals(tracks: Sequence[Sequence[Track]], endings: Sequence[str], *losses: Tensor) -> list[dict[str, Total]]:
+    """Carry whole losses back side by side; each is given by its dL/d output, (T, B, n)."""
+    found: list[dict[str, Total]] = [{} for _ in losses]
 
     def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:
         shape = (*track.valid.shape[:2], real.shape[-1])
-        one = found.setdefault(ending, Total(d_output.new_zeros(shape), d_output.new_zeros(shape)))
-        one.deltas[k], one.pulled[k] = real[0], pulled[0]
+        for one, delta, before in zip(found, real, pulled, strict=True):
+            total = one.setdefault(ending, Total(delta.new_zeros(shape), delta.new_zeros(shape)))
+            total.deltas[k], total.pulled[k] = delta, before
 
-    carry_back(tracks, endings, d_output[None], visit)
+    carry_back(tracks, endings, torch.stack(losses), visit)
     return found
 
 
@@ -88,7 +89,7 @@ def carry_rows(
     found, directions = {}, {}
     for ending, track in zip(endings, (t for layer in tracks for t in layer), strict=True):
         gradients = weight_gradients(track, totals[ending].deltas)
-        directions[ending] = tangents(track, [g / g.norm() if g.norm() > 0 else g for g in gradients])
+        directions[ending] = tangents(track, [g / (safe_norm(g) or 1.0) for g in gradients])
         blank, state = d_output.new_zeros((len(rows), len(d_output))), torch.zeros_like(totals[ending].deltas)
         shares = [blank.clone() for _ in gradients]
         found[ending] = Map(rows, blank.clone(), shares, state.clone(), state.clone(), gradients)
@@ -98,7 +99,7 @@ def carry_rows(
 
     def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:  # noqa: ARG001
         one, here = found[ending], slice(start, start + len(part))
-        one.squares[here, k] = real.square().sum((1, 2))
+        one.norms[here, k] = safe_norm(real, (1, 2))
         for share, v in zip(one.shares, directions[ending], strict=True):
             share[here, k] = (real * v[k]).sum((1, 2))
         one.columns[k] += real.sum(0)
@@ -112,7 +113,7 @@ def carry_rows(
 
 def gradient_norms(track: Track, total: Total) -> GradientNorms:
     """Measure the gradient at every step (figure 1)."""
-    parts = [d.norm(dim=-1) for d in total.deltas.split(track.sizes, -1)]
+    parts = [safe_norm(d, -1) for d in total.deltas.split(track.sizes, -1)]
     norms = torch.where(track.valid[..., 0], torch.stack(parts), torch.nan)
     lower, median, upper = (norms[0].nanquantile(q, dim=-1) for q in (0.25, 0.5, 0.75))
     backwards = median if track.reverse else median.flip(0)
@@ -124,7 +125,7 @@ def gradient_norms(track: Track, total: Total) -> GradientNorms:
 
 def transport_gain(track: Track, total: Total) -> TransportGain:
     """Measure what one step back does to the gradient (figure 4)."""
-    gain = total.pulled.norm(dim=-1) / total.deltas.norm(dim=-1)
+    gain = safe_norm(total.pulled, -1) / safe_norm(total.deltas, -1)
     # The step that comes first in the layer's order hands its gradient to the initial state, which is no step.
     inner = gain[:-1] if track.reverse else gain[1:]
     squares = torch.where(inner.isfinite(), (inner - 1).square(), inner.new_zeros(()))
@@ -133,8 +134,7 @@ def transport_gain(track: Track, total: Total) -> TransportGain:
 
 def influence(track: Track, one: Map) -> Influence:
     """Follow how influence falls with the lag (figure 2)."""
-    heard = one.squares.sqrt()
-    steps = heard.shape[1]
+    heard, steps = one.norms, one.norms.shape[1]
     curve = []
     own = heard[torch.arange(len(one.rows)), one.rows]
     for lag in range(steps):
@@ -152,16 +152,16 @@ def influence(track: Track, one: Map) -> Influence:
 
 def lag_shares(track: Track, one: Map) -> LagShares:
     """Sum the shares of g by lag (figure 3)."""
-    steps = one.squares.shape[1]
+    steps = one.norms.shape[1]
     lag = one.rows[:, None] - torch.arange(steps)
     lag = -lag if track.reverse else lag
-    heard = one.squares > 0
+    heard = one.norms > 0
     low, high = (int(f(lag[heard])) if heard.any() else 0 for f in (torch.min, torch.max))
     low = min(low, 0)
     place = (lag - low).clamp(0, high - low)
-    blank = one.squares.new_zeros(high - low + 1)
+    blank = one.norms.new_zeros(high - low + 1)
     parts = [blank.index_add(0, place.flatten(), share.flatten()) for share in one.shares]
-    norm, norms = one.norm, [g.norm() for g in one.gradients]
+    norm, norms = one.norm, [safe_norm(g) for g in one.gradients]
     whole = torch.stack([p * n for p, n in zip(parts, norms, strict=True)]).sum(0) / (norm or 1.0)
     lags = torch.arange(low, high + 1)
     named = {name: _array(p) for name, p in zip(track.names, parts, strict=True)}
@@ -179,14 +179,26 @@ def split_gradient(track: Track, one: Map) -> tuple[Part, Part]:
     """Divide dL/dW into its explicit and its implicit part (figure 3)."""
     explicit = weight_gradients(track, one.diagonal)
     implicit = [g - e for g, e in zip(one.gradients, explicit, strict=True)]
-    square = one.norm**2
+    norm = one.norm or 1.0
     parts = []
     for tensors in (explicit, implicit):
-        along = sum(float((p * g).sum()) for p, g in zip(tensors, one.gradients, strict=True))
+        along = sum(float((p / norm * (g / norm)).sum()) for p, g in zip(tensors, one.gradients, strict=True))
         gradients = {name: _array(p) for name, p in zip(track.names, tensors, strict=True)}
-        norms = {name: float(p.norm()) for name, p in zip(track.names, tensors, strict=True)}
-        parts.append(Part(gradients, norms, along / square if square else 0.0))
+        norms = {name: float(safe_norm(p)) for name, p in zip(track.names, tensors, strict=True)}
+        parts.append(Part(gradients, norms, along))
     return parts[0], parts[1]
+
+
+def safe_norm(values: Tensor, axes: int | tuple[int, ...] | None = None) -> Tensor:
+    """Give Euclidean norms, also of values whose squares are no numbers any more.
+
+    >>> safe_norm(torch.tensor([3e200, 4e200], dtype=torch.float64))
+    tensor(5.0000e+200, dtype=torch.float64)
+    """
+    axes = tuple(range(values.dim())) if axes is None else axes
+    size = values.abs().amax(axes, keepdim=True)
+    size = torch.where(size > 0, size, torch.ones_like(size))
+    return (values / size).square().sum(axes).sqrt() * size.squeeze(axes)
 
 
 def fit_slope(values: Tensor) -> float:

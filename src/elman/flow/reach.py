@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from elman.errors import ConfigError
 from elman.flow.adjoints import weight_gradients
 from elman.flow.figures import Influence, LagShares, Memory
-from elman.flow.lags import carry_total
+from elman.flow.lags import carry_totals
 from elman.flow.network import Sequences, read_batch, read_layer
 from elman.flow.trajectory import run_network
 
@@ -98,7 +98,7 @@ def cut_by_truncation(
     upstream = examples.d_output.clone()
     upstream[:window] = 0
     tracks = run_network(network, examples)
-    totals = carry_total(tracks, network.endings, upstream)
+    (totals,) = carry_totals(tracks, network.endings, upstream)
     lost, wholes = {}, []
     for ending, (track,) in zip(network.endings, tracks, strict=True):
         early = totals[ending].deltas.clone()
