@@ -175,3 +175,18 @@ def test_a_large_batch_is_sampled_and_what_was_taken_is_said() -> None:
     assert whole.sampling.sentence == ""
     assert np.array_equal(seen.influence["l0"].map, whole.influence["l0"].map[seen.influence["l0"].rows])
     assert np.array_equal(seen.gradient_norms["l0"].norms, whole.gradient_norms["l0"].norms)
+
+
+@pytest.mark.slow
+def test_ten_thousand_steps_are_looked_at_and_what_was_sampled_is_said() -> None:
+    layer = elman.nn.GRU(2, 5)
+    with torch.no_grad():
+        layer.bias_ih_l0[5:10] = 9.0
+    seen = flow.examine(layer, torch.randn(10_000, 1, 2), limits=flow.Limits(rows=16))
+    assert seen.sampling is not None
+    assert seen.sampling.sentence == (
+        "Looked at: the losses of 16 of 10000 steps in the map and the lag shares; Jacobians of 256 of 10000 steps."
+    )
+    assert seen.influence["l0"].map.shape == (16, 10_000)
+    assert max(seen.checks["l0"].columns, seen.checks["l0"].shares) < 1e-12
+    assert len(seen.influence["l0"].curve) == 10_000

@@ -6,11 +6,12 @@ v_k = ∂⁺s_k/∂W · g/‖g‖, so that nothing of the size of W is ever held
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from elman.flow.adjoints import carry_back, chunks_of_rows, tangents, weight_gradients
 from elman.flow.figures import Array, GradientNorms, Influence, LagShares, Part, TransportGain
@@ -56,43 +57,46 @@ class Map:
         return math.hypot(*(float(safe_norm(g)) for g in self.gradients))
 
 
-def carry_totals(tracks: Sequence[Sequence[Track]], endings: Sequence[str], *losses: Tensor) -> list[dict[str, Total]]:
-    """Carry whole losses back side by side; each is given by its dL/d output, (T, B, n)."""
+def carry_totals(
+    tracks: Sequence[Sequence[Track]], endings: Sequence[str], arriving: Mapping[str, Tensor], losses: Tensor
+) -> list[dict[str, Total]]:
+    """Carry losses back side by side, each the sum of those of some steps; (R, T) says of which."""
     found: list[dict[str, Total]] = [{} for _ in losses]
 
-    def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:
-        shape = (*track.valid.shape[:2], real.shape[-1])
+    def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:  # noqa: ARG001
+        shape = arriving[ending].shape
         for one, delta, before in zip(found, real, pulled, strict=True):
             total = one.setdefault(ending, Total(delta.new_zeros(shape), delta.new_zeros(shape)))
             total.deltas[k], total.pulled[k] = delta, before
 
-    carry_back(tracks, endings, torch.stack(losses), visit)
+    carry_back(tracks, endings, arriving, losses, visit)
     return found
 
 
 def carry_rows(
     tracks: Sequence[Sequence[Track]],
     endings: Sequence[str],
-    d_output: Tensor,
+    arriving: Mapping[str, Tensor],
     rows: Tensor,
-    totals: dict[str, Total],
+    totals: Mapping[str, Total],
 ) -> dict[str, Map]:
     """Carry the losses of single steps back, and keep of them what a :class:`Map` holds.
 
     Args:
         tracks: of each layer.
         endings: their names.
-        d_output: (T, B, n), of the whole loss.
+        arriving: what the whole loss sends to each directly.
         rows: (R,), steps.
         totals: what the losses of these rows together send back.
     """
     found, directions = {}, {}
     for ending, track in zip(endings, (t for layer in tracks for t in layer), strict=True):
-        gradients = weight_gradients(track, totals[ending].deltas)
+        deltas = totals[ending].deltas
+        gradients = weight_gradients(track, deltas)
         directions[ending] = tangents(track, [g / (safe_norm(g) or 1.0) for g in gradients])
-        blank, state = d_output.new_zeros((len(rows), len(d_output))), torch.zeros_like(totals[ending].deltas)
+        blank = deltas.new_zeros((len(rows), len(deltas)))
         shares = [blank.clone() for _ in gradients]
-        found[ending] = Map(rows, blank.clone(), shares, state.clone(), state.clone(), gradients)
+        found[ending] = Map(rows, blank, shares, torch.zeros_like(deltas), torch.zeros_like(deltas), gradients)
 
     start = 0
     part = rows
@@ -105,8 +109,8 @@ def carry_rows(
         one.columns[k] += real.sum(0)
         one.diagonal[k] += real[part == k].sum(0)
 
-    for part, alone in chunks_of_rows(tracks, d_output, rows):
-        carry_back(tracks, endings, alone, visit)
+    for part in chunks_of_rows(tracks, rows):
+        carry_back(tracks, endings, arriving, one_hot(part, len(tracks[0][0].x)).double(), visit)
         start += len(part)
     return found
 
@@ -169,10 +173,9 @@ def lag_shares(track: Track, one: Map) -> LagShares:
 
 
 def _lag90(lags: Tensor, shares: Tensor, norm: float) -> int:
-    for lag in range(int(lags.abs().max()) + 1):
-        if float(shares[lags.abs() <= lag].sum()) >= 0.9 * norm:
-            return lag
-    return int(lags.abs().max())
+    cumulated = shares.new_zeros(int(lags.abs().max()) + 1).index_add(0, lags.abs(), shares).cumsum(0)
+    reached = (cumulated >= 0.9 * norm).nonzero()
+    return int(reached[0]) if len(reached) else len(cumulated) - 1
 
 
 def split_gradient(track: Track, one: Map) -> tuple[Part, Part]:
