@@ -1,0 +1,184 @@
+"""Carry many gradients back through a network side by side: the rows of D[t, k] = dL_t/ds_k.
+
+A row is one loss: what passes through the output at one step, or the whole loss. All rows go back together, step by
+step, through the adjoint of one step, so that R rows of B examples are one batch of R · B.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from elman.backends import reference
+from elman.flow.network import Examples
+from elman.flow.trajectory import CHUNK, Rows, Track
+
+Visit = Callable[[str, Track, int, Tensor, Tensor], None]
+"""Takes a track's ending, the track, k, D at k and D J_k, both (R, B, S), all states joined."""
+
+MOST_NUMBERS = 2**25
+"""How many numbers of what passes between layers are held at once: 256 MiB."""
+
+
+def arrivals(tracks: Sequence[Sequence[Track]], endings: Sequence[str], examples: Examples) -> dict[str, Tensor]:
+    """Say what the loss sends to each state directly: through the output to the top layer, and as a final state.
+
+    A final state belongs to the last real step that its direction reads.
+
+    Returns:
+        By the ending, (T, B, S).
+    """
+    found = {}
+    flat = [track for layer in tracks for track in layer]
+    outputs = examples.d_output.chunk(len(tracks[-1]), -1)
+    for row, (ending, track) in enumerate(zip(endings, flat, strict=True)):
+        own = [s.new_zeros(s.shape) for s in track.before]
+        above = row - (len(flat) - len(outputs))
+        if above >= 0:
+            own[0] += outputs[above]
+        read = examples.lengths.nonzero().flatten()
+        last = torch.zeros_like(read) if track.reverse else examples.lengths[read] - 1
+        for arrived, d in zip(own, examples.d_final, strict=True):
+            arrived[last, read] += d[row, read]
+        found[ending] = torch.cat(own, -1)
+    return found
+
+
+def carry_back(
+    tracks: Sequence[Sequence[Track]],
+    endings: Sequence[str],
+    arriving: Mapping[str, Tensor],
+    rows: Tensor,
+    visit: Visit,
+) -> None:
+    """Carry rows of gradients back through a network.
+
+    Args:
+        tracks: of each layer, from the input upwards.
+        endings: the name of each track, in that order.
+        arriving: what the loss sends to each track directly, see :func:`arrivals`.
+        rows: (R, T), 1 where the loss of a step belongs to a row, else 0.
+        visit: is called for every track at every step.
+    """
+    names = iter(reversed(endings))
+    above: Sequence[Tensor | None] = [None] * len(tracks[-1])
+    for k in range(len(tracks) - 1, -1, -1):
+        below: Tensor | None = None
+        for track, part in reversed(list(zip(tracks[k], above, strict=True))):
+            ending = next(names)
+            d_x = _carry_through(track, ending, arriving[ending], rows, part, visit, needs_input=k > 0)
+            below = d_x if below is None else below + d_x
+        assert below is not None
+        above = below.chunk(len(tracks[k - 1]), -1)
+
+
+def _carry_through(
+    track: Track, ending: str, arriving: Tensor, rows: Tensor, above: Tensor | None, visit: Visit, needs_input: bool
+) -> Tensor:
+    (count, steps), batch, sizes = rows.shape, arriving.shape[1], track.sizes
+    d_input = arriving.new_zeros((count, steps, batch, track.x.shape[-1] if needs_input else 0))
+    carried = arriving.new_zeros((count, batch, sum(sizes)))
+    for k in reversed(track.order):
+        valid = track.valid[k]
+        arrived = carried + rows[:, k, None, None] * arriving[k]
+        if above is not None:
+            arrived[..., : sizes[0]] += above[:, k]
+        real = torch.where(valid, arrived, arrived.new_zeros(()))
+        pulled = torch.zeros_like(real)
+        # A row that has not begun yet, or has faded to 0, is 0 before the step too.
+        moving = real.flatten(1).any(1).nonzero().flatten()
+        if len(moving):
+            examples = torch.arange(batch).repeat(len(moving))
+            at = Rows(torch.full_like(examples, k), examples)
+            d_x, before = track.pull(at, real[moving].flatten(0, 1).split(sizes, -1))
+            pulled[moving] = torch.cat(before, -1).unflatten(0, (-1, batch)) * valid
+            if needs_input:
+                d_input[moving, k] = d_x.unflatten(0, (-1, batch)) * valid
+        visit(ending, track, k, real, pulled)
+        # Past an example's end its state is the one before, so the adjoint passes by.
+        carried = torch.where(valid, pulled, arrived)
+    return d_input
+
+
+def chunks_of_rows(tracks: Sequence[Sequence[Track]], rows: Tensor) -> Sequence[Tensor]:
+    """Cut the rows of the map into parts for which what passes between layers fits into memory."""
+    widest = max([t.x.numel() for layer in tracks[1:] for t in layer], default=0)
+    return rows.split(max(1, MOST_NUMBERS // widest) if widest else len(rows))
+
+
+def weight_gradients(track: Track, d_states: Tensor) -> list[Tensor]:
+    """Sum what the steps' own states give to the gradients of the parameters: Σ_k D_k ∂⁺s_k/∂W.
+
+    Args:
+        track: the layer and direction.
+        d_states: (T, B, S), all states joined, 0 where a step is not to count.
+
+    Returns:
+        For each parameter a tensor of its shape.
+    """
+    total = [torch.zeros_like(p) for p in track.parameters]
+    for part, d in _parts(d_states):
+        for sum_, share in zip(total, _mirror(track, part, d.split(track.sizes, -1)), strict=True):
+            sum_.add_(share)
+    return total
+
+
+def tangents(track: Track, directions: Sequence[Tensor]) -> list[Tensor]:
+    """Give the change of every step's own state along a direction of each parameter: v_k = ∂⁺s_k/∂W · direction.
+
+    ⟨D ∂⁺s_k/∂W, direction⟩ is linear in D, so its derivative by D, which autograd takes of the mirror, is v_k.
+
+    Args:
+        track: the layer and direction.
+        directions: for each parameter, of its shape.
+
+    Returns:
+        For each parameter (T, B, S), 0 where a step is not real.
+    """
+    steps, batch = track.valid.shape[:2]
+    zero = torch.zeros(steps, batch, sum(track.sizes), dtype=torch.float64)
+    found: list[list[Tensor]] = [[] for _ in directions]
+    for part, d in _parts(zero):
+        d.requires_grad_()
+        gradients = _mirror(track, part, d.split(track.sizes, -1))
+        for columns, gradient, direction in zip(found, gradients, directions, strict=True):
+            product = (gradient * direction).sum()
+            followed = product.requires_grad
+            share = torch.autograd.grad(product, d, retain_graph=True, allow_unused=True)[0] if followed else None
+            columns.append(torch.zeros_like(d) if share is None else share)
+    joined = [torch.cat(columns).detach().view_as(zero) for columns in found]
+    return [torch.where(track.valid, one, one.new_zeros(())) for one in joined]
+
+
+def _parts(d_states: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    flat = d_states.flatten(0, 1)
+    for start in range(0, len(flat), CHUNK):
+        part = slice(start, start + CHUNK)
+        yield part, flat[part].clone()
+
+
+def _mirror(track: Track, part: slice, d_states: Sequence[Tensor]) -> list[Tensor]:
+    """Run the mirror over single steps as one batch, gradients of the parameters included."""
+    inputs = track.flat(part)
+    saved = [s.flatten(0, 1)[None, part] for s in track.saved]
+    output = inputs.x.new_zeros((1, *d_states[0].shape))
+    return reference.run_mirror(track.program, inputs, output, saved, output, d_states, needs_input=False)[2]
+
+
+def jacobians(track: Track, rows: Rows) -> Tensor:
+    """Form J_t of some steps, every unit vector a row of its own.
+
+    Returns:
+        (N, S, S), row i the gradient of the i-th number of the state after the step.
+    """
+    sizes = track.sizes
+    size = sum(sizes)
+    unit = torch.eye(size, dtype=torch.float64)
+    found = []
+    for start in range(0, len(rows.times), max(1, CHUNK // size)):
+        part = slice(start, start + max(1, CHUNK // size))
+        times, examples = rows.times[part], rows.examples[part]
+        each = Rows(times.repeat_interleave(size), examples.repeat_interleave(size))
+        _, before = track.pull(each, unit.repeat(len(times), 1).split(sizes, -1))
+        found.append(torch.cat(before, -1).view(len(times), size, size))
+    return torch.cat(found)
