@@ -89,7 +89,7 @@ def _print_exam(exam: "Exam") -> None:
         )
 
 
-def _row(exam: "Exam", result: "Result") -> tuple[str, ...]:
+def _row(exam: "Exam", result: "Result") -> tuple[str, str, str, str, str, str]:
     return (
         result.name,
         "none" if result.longest is None else f"{result.longest:,}",
@@ -105,6 +105,8 @@ def _describe_end(exam: "Exam", result: "Result") -> str:
         return _ENDED[result.ended]
     last, longest = result.rungs[-1], exam.lengths[-1]
     said = _ENDED[result.ended]
+    if result.ended == "interrupted":
+        return f"{said}; {last.error:.3g} at {last.length:,}"
     told = said if result.solved else f"{said} at {last.length:,}"
     at_longest = "" if result.error_at_longest is None else f"; {result.error_at_longest:.3g} at {longest:,}"
     return f"{told}: {last.error:.3g}{at_longest}"

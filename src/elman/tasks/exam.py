@@ -1,7 +1,6 @@
 """Hold what an examination of memories has found: each network, each length, each error.
 
->>> from elman.tasks.memory_problems import PROBLEMS
->>> gru = Result("gru", [Rung(10, 0.0008, True, 500, 2.0, 3521), Rung(20, 0.02, False, 5000, 9.0, 3521)])
+>>> gru = Result("gru", [Rung(10, 0.0008, True, 500, 2.0, 3521), Rung(20, 0.02, False, 5000, 9.0, 3521)], "not solved")
 >>> gru.longest, gru.solved
 (10, False)
 """
@@ -42,14 +41,14 @@ class Result:
     Attributes:
         name: the cell, or `feed-forward`.
         rungs: the lengths that it was trained at, the shortest first.
-        ended: `solved`, `not solved`, `not finite`, `time budget` or `interrupted`.
+        ended: `solved`, `not solved`, `not finite`, `time budget`; `interrupted` until one of these is known.
         error_at_longest: its error at the longest length that was asked for, where it was not trained at it: with the
             weights that it had in the end. None where that means nothing.
     """
 
     name: str
     rungs: list[Rung] = field(default_factory=list)
-    ended: str = "not solved"
+    ended: str = "interrupted"
     error_at_longest: float | None = None
 
     @property

@@ -83,7 +83,6 @@ def probe(
                 _Examination(exam, candidate, clock, progress).run()
         except KeyboardInterrupt:
             exam.interrupted = True
-            exam.results[-1].ended = "interrupted"
     return exam
 
 

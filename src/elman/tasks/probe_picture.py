@@ -91,6 +91,7 @@ def _draw_updates(axes: Any, exam: Exam) -> None:
                 axes.plot([rung.length], [max(1, rung.updates)], "x", color="black", markersize=11, zorder=4)
     axes.set(xscale="log", yscale="log", xlabel="length", ylabel="updates")
     axes.set_title("updates until it was solved; a cross: it was not", fontsize=10)
+    axes.set_ylim(min(20, exam.settings.updates / 2), exam.settings.updates * 1.5)
     _tick_lengths(axes, exam)
 
 
