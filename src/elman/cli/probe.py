@@ -63,12 +63,12 @@ def probe(
     if plot is not None:
         check_picture(plot)
     exam = examine(cell or DEFAULT_CELLS, task=task, length=length, sizes=parse_sizes(size), quiet=quiet, **options)
-    if plot is not None and exam.results:
-        draw_exam(exam, plot)
     if json:
         typer.echo(json_text.dumps(exam.to_dict()))
     else:
         _print_exam(exam)
+    if plot is not None:
+        draw_exam(exam, plot)
     if exam.interrupted:
         sys.stderr.write("elman: interrupted; what is known is printed\n")
         raise typer.Exit(INTERRUPTED)

@@ -71,7 +71,7 @@ class Problem:
     @property
     def measure(self) -> str:
         """Name the error: the mean squared one of numbers, the share of wrong answers of classes."""
-        return "mean squared error" if self.outputs == 1 else "wrong answers"
+        return "mean squared error" if self.outputs == 1 else "share of wrong answers"
 
     def draw(self, length: int, count: int, generator: Generator) -> Examples:
         """Draw examples.

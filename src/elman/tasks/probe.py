@@ -155,6 +155,7 @@ class _Examination:
                 optimizer = torch.optim.Adam(module.parameters(), lr=self.settings.learning_rate)
             self.clock.reach(place)
             rung, ended = self._climb(module, optimizer, length)
+            self.clock.finish()
             self.result.rungs.append(rung)
             self.progress.note(self._describe(rung))
             if not rung.solved:
@@ -246,19 +247,13 @@ class _ExamMoment(Moment):
     goal: float = 0.0
 
     def pieces(self, unit: str = EXAMPLE) -> list[str]:
-        """Return what the live line says; how long it takes is known from above, since a length may be solved soon."""
-        share, *rest = super().pieces(unit)
-        shown = [piece for piece in rest if not piece.startswith(("loss", "epoch"))]
-        return [
-            share.replace(" left", " left at most"),
-            self.part,
-            f"error {self.loss:.3g}, goal {self.goal:g}",
-            *shown[1:],
-        ]
+        """Return what the live line says, the most important first."""
+        time_left, _, _, *rest = super().pieces(unit)
+        return [time_left, self.part, f"error {self.loss:.3g}, goal {self.goal:g}", *rest[:-1]]
 
 
 class _Clock:
-    """Know how long an examination can last: by the time budget, and by the work that is left.
+    """Know when the time of a candidate is over, and how long an examination may still last.
 
     The work of an update is its time steps; it takes as long as those so far did.
     """
@@ -268,12 +263,12 @@ class _Clock:
         self._budget = settings.seconds()
         self._start = time.perf_counter()
         self._deadline = math.inf
-        self._number = self._place = self._updates = self._all_updates = 0
-        self._steps = 0
+        self._number = self._place = self._updates = self._all_updates = self._steps = 0
+        self._finished: list[int] = []  # updates of each length that is done
 
     def begin(self, number: int) -> None:
         """Begin with a candidate: of the time that is left, it has its share."""
-        self._number, self._place, self._updates = number, 0, 0
+        self._number = number
         if self._budget is not None:
             left = self._budget - self.elapsed()
             self._deadline = self.elapsed() + left / (self._candidates - number)
@@ -281,6 +276,10 @@ class _Clock:
     def reach(self, place: int) -> None:
         """Begin with a length."""
         self._place, self._updates = place, 0
+
+    def finish(self) -> None:
+        """Be done with a length."""
+        self._finished.append(self._updates)
 
     def count(self, length: int) -> None:
         """Count one update."""
@@ -296,11 +295,13 @@ class _Clock:
         return self.elapsed() >= self._deadline
 
     def seconds_left(self) -> float:
-        """Return how long it can take at most, as far as can be seen."""
-        of_one = sum(self._lengths) * self._settings.updates
-        here = (self._settings.updates - self._updates) * self._lengths[self._place]
-        here += sum(self._lengths[self._place + 1 :]) * self._settings.updates
-        left = (here + of_one * (self._candidates - self._number - 1)) * self.elapsed() / max(1, self._steps)
+        """Return about how long it will take, if lengths go on being solved after as many updates as those so far."""
+        usual = sum(self._finished) / len(self._finished) if self._finished else self._settings.updates
+        # A length that took longer than usual may well not be solved at all.
+        here = (usual if self._updates < usual else self._settings.updates) - self._updates
+        after = sum(self._lengths[self._place + 1 :]) + sum(self._lengths) * (self._candidates - self._number - 1)
+        steps = here * self._lengths[self._place] + after * usual
+        left = steps * self.elapsed() / max(1, self._steps)
         return left if self._budget is None else min(left, max(0.0, self._budget - self.elapsed()))
 
     def share(self) -> float:
