@@ -67,7 +67,7 @@ def test_the_longest_length_is_that_of_the_memory(adders):
 
 def test_every_network_is_trained_and_tested_with_the_same_examples_and_never_twice_with_one(adders):
     built = adders(10, 10)
-    probe(["gru", "lstm"], task="adding", length=10, batch=7, updates=50, quiet=True)
+    probe(["gru", "lstm"], task="adding", length=10, batch=125, updates=50, quiet=True)
     one, other = built
     assert len(one.seen) == len(other.seen) == 50 + 8
     assert all(torch.equal(a, b) for a, b in zip(one.seen, other.seen, strict=True))
