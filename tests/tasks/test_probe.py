@@ -9,6 +9,7 @@ from torch import nn
 import elman
 from elman.errors import CellError, ConfigError, ShapeError
 from elman.tasks import probe as module
+from elman.tasks import probe_clock
 from elman.tasks.memory_problems import PROBLEMS
 from elman.tasks.probe import lengths_up_to, probe
 from elman.tasks.probe_networks import CellReader, WindowReader, count_parameters
@@ -69,16 +70,16 @@ def test_every_network_is_trained_and_tested_with_the_same_examples_and_never_tw
     built = adders(10, 10)
     probe(["gru", "lstm"], task="adding", length=10, batch=125, updates=50, quiet=True)
     one, other = built
-    assert len(one.seen) == len(other.seen) == 50 + 8
+    assert len(one.seen) == len(other.seen) == 50 + 8 + 8
     assert all(torch.equal(a, b) for a, b in zip(one.seen, other.seen, strict=True))
     first = {tuple(inputs[:, 0, 0].tolist()) for inputs in one.seen}
     assert len(first) == len(one.seen)
 
 
-def test_the_test_has_a_thousand_examples_that_training_has_not(adders):
+def test_each_of_two_tests_has_a_thousand_examples(adders):
     built = adders(10)
     probe(["gru"], task="adding", length=10, batch=7, updates=50, quiet=True)
-    assert sum(inputs.shape[1] for inputs in built[0].seen[50:]) == 1000
+    assert sum(inputs.shape[1] for inputs in built[0].seen[50:]) == 2 * 1000
 
 
 def test_a_cell_keeps_its_weights_from_length_to_length_and_the_window_does_not(monkeypatch):
@@ -144,6 +145,7 @@ def test_a_time_budget_is_shared_and_what_was_reached_is_told(adders, monkeypatc
     adders(10, 1000)
     clock = Tick()
     monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(probe_clock, "time", clock)
     exam = probe(["gru", "lstm"], task="adding", length=2000, time_budget="900s", updates=10**6, quiet=True)
     assert [result.ended for result in exam.results] == ["time budget"] * 3
     assert exam.results[0].longest == 10
@@ -189,6 +191,18 @@ def test_an_exam_as_plain_data_says_everything(adders):
     assert first["rungs"][1] | {"seconds": 0, "error": 0} == {
         "length": 20, "solved": True, "updates": 50, "parameters": 3, "seconds": 0, "error": 0,
     }  # fmt: skip
+
+
+def test_luck_in_the_first_test_is_not_enough(adders):
+    class Lucky(Adder):
+        def forward(self, inputs):
+            confirmed = sum(len(one[0]) == 125 for one in self.seen) >= 8  # the batches of the first test
+            return super().forward(inputs) + float(confirmed)
+
+    adders(10, build=Lucky)
+    exam = probe(["gru"], task="adding", length=10, updates=50, quiet=True)
+    assert exam.results[0].ended == "not solved"
+    assert exam.results[0].rungs[0].error == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", ["cfc", "lem", "jordan", "lstm_projected", "lstm_layer_norm"])

@@ -23,7 +23,7 @@ from elman.errors import ConfigError
 _LETTERS = 8  # of the copy problem
 _COPIED = 10
 _KEYS = 4  # of recall, and as many values
-_PAIRS = 3
+_PAIRS = 2
 _ORDER_DISTRACTORS = 4  # a, b, c, d
 
 
@@ -150,7 +150,7 @@ def draw_order(length: int, count: int, generator: Generator) -> Examples:
 
 
 def draw_recall(length: int, count: int, generator: Generator) -> Examples:
-    """Draw three keys of four, each with a value behind it, among blanks, and ask for the value of the key shown last.
+    """Draw two keys of four, each with a value behind it, among blanks, and ask for the value of the key shown last.
 
     It is the associative retrieval of Ba et al. 2016, section 4.1, spread over a length; keys differ from each other.
     """
