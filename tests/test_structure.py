@@ -54,7 +54,7 @@ BY_FILE = {"llvm": {"llvmlite"}, "triton": {"triton"}}
 """A library that only the files whose name begins so may use."""
 
 INSIDE_FUNCTIONS = {"matplotlib", "optuna"}
-RECIPES = {"generate", "classify", "tag", "translate", "forecast", "transcribe", "caption"}
+RECIPES = {"generate", "classify", "tag", "translate", "forecast", "transcribe", "caption", "probe"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
 MOST_LINES = 450
 

@@ -9,6 +9,8 @@ TRAINED = "tests/tasks/test_trained_model.py"
 TRAINING = "tests/tasks/test_training.py"
 BATCHES = "tests/tasks/test_batches.py"
 CLASSIFY = "tests/tasks/test_classify.py"
+PROBLEMS = "tests/tasks/test_memory_problems.py"
+PROBE = "tests/tasks/test_probe.py"
 
 TASK_FAULTS = (
     Fault(
@@ -258,5 +260,45 @@ TASK_FAULTS = (
         "",
         "tests/tasks/test_estimators.py",
         "order_of_classes",
+    ),
+    Fault(
+        "both marked numbers may stand in one half",
+        "tasks/memory_problems.py",
+        "torch.randint(0, length // 2, (count,), generator=generator)",
+        "torch.randint(0, length, (count,), generator=generator)",
+        tests=PROBLEMS,
+        only="adding_marks",
+    ),
+    Fault(
+        "the sign to copy comes a step late",
+        "tasks/memory_problems.py",
+        "symbols[length + _COPIED - 1] = sign",
+        "symbols[length + _COPIED] = sign",
+        tests=PROBLEMS,
+        only="copy_asks",
+    ),
+    Fault(
+        "a memory is read a step too early",
+        "tasks/probe_networks.py",
+        "[-self._asked :]",
+        "[-self._asked - 1 : -1]",
+        tests=PROBE,
+        only="answers_are_read",
+    ),
+    Fault(
+        "every length is tested with what it was trained on",
+        "tasks/probe_networks.py",
+        "(seed * 8 + purpose)",
+        "(seed * 8)",
+        tests=PROBE,
+        only="never_twice",
+    ),
+    Fault(
+        "what is not solved counts as solved",
+        "tasks/exam.py",
+        "for rung in self.rungs if rung.solved",
+        "for rung in self.rungs",
+        tests=PROBE,
+        only="longest_length",
     ),
 )

@@ -30,6 +30,8 @@ the pieces that all recipes stand on, in the order in which data pass through th
 * what stands beside a score: `data_report` looks at the examples before anything is learnt, `scores` counts,
   `baseline` does without recurrence (`bags`, `frame_summaries`), `verdict` says what a score is worth, `mistakes` which
   answers are worst; `score_tables` and `confusion_picture` show it;
+* `probe` examines how long cells can be taught to remember, on `memory_problems` (`probe_settings`, `probe_networks`,
+  `probe_clock`); `exam` holds what it found, `probe_picture` draws it;
 * `model_file` keeps everything in one file that executes nothing when it is loaded.
 
 The recipes are `generate`, the language model, `classify`, `tag` and `forecast`:

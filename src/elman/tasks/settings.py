@@ -73,7 +73,31 @@ def option(
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
+class OptionTable:
+    """Check that every value has the type and the range of its row.
+
+    Raises:
+        ConfigError: a value of the wrong type or outside its range.
+    """
+
+    def __post_init__(self) -> None:
+        for row in dataclasses.fields(self):
+            _check(row, getattr(self, row.name))
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Build settings from options by name; an unknown name is a `ConfigError` that suggests the nearest."""
+        names = [row.name for row in dataclasses.fields(cls)]
+        for name in options:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1)
+                guess = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
+                raise ConfigError(f"There is no option {name!r}. {guess}")
+        return cls(**options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(OptionTable):
     """Say how a model is trained; the same for every recipe.
 
     Raises:
@@ -119,8 +143,7 @@ class TrainingSettings:
     device: str = option("cpu", "what to train on", group="Training", choices=DEVICES)
 
     def __post_init__(self) -> None:
-        for row in dataclasses.fields(self):
-            _check(row, getattr(self, row.name))
+        super().__post_init__()
         if self.clip_norm is not None and self.clip_value is not None:
             raise ConfigError(
                 "clip_norm and clip_value are both given; gradients are clipped by one of them. Drop the other."
@@ -167,17 +190,6 @@ class TrainingSettings:
     def seconds(self) -> float | None:
         """Return the time budget in seconds, None if there is none."""
         return None if self.time_budget is None else parse_duration(self.time_budget)
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
-        """Build settings from options by name; an unknown name is a `ConfigError` that suggests the nearest."""
-        names = [row.name for row in dataclasses.fields(cls)]
-        for name in options:
-            if name not in names:
-                near = difflib.get_close_matches(name, names, n=1)
-                guess = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
-                raise ConfigError(f"There is no option {name!r}. {guess}")
-        return cls(**options)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,198 @@
+"""Draw the examples of problems that only a memory can solve: what is asked at the end was said long before.
+
+Each is drawn anew whenever it is needed, so that nothing can be learnt by heart. Letters: T the length, N the examples
+drawn, I the inputs of a time step, K the answers. Whatever the problem, the answers are due at the last K time steps.
+
+>>> import torch
+>>> examples = PROBLEMS["adding"].draw(100, 3, torch.Generator().manual_seed(1))
+>>> examples.inputs.shape, examples.answers.shape
+(torch.Size([100, 3, 2]), torch.Size([1, 3]))
+>>> bool((examples.inputs.prod(2).sum(0) == examples.answers[0]).all())
+True
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from elman.errors import ConfigError
+
+_LETTERS = 8  # of the copy problem
+_COPIED = 10
+_KEYS = 4  # of recall, and as many values
+_PAIRS = 2
+_ORDER_DISTRACTORS = 4  # a, b, c, d
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Hold examples of a problem.
+
+    Attributes:
+        inputs: (steps, N, I).
+        answers: (K, N), what is due at the last K steps: numbers, or classes as integers.
+    """
+
+    inputs: Tensor
+    answers: Tensor
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Say what is asked, and when it counts as solved.
+
+    Attributes:
+        name: as on the command line.
+        text: what is asked, in a line, and who asked it first.
+        draw_one: draws examples of a length; use :meth:`draw`.
+        shortest: the smallest length at which there is room for it.
+        input_size: I.
+        outputs: numbers of one answer: 1, or the classes.
+        asked: K, answers of one example.
+        extra_steps: time steps beside the length that it counts.
+        guess: the error of one who knows the problem and nothing of the example.
+        goal: the error at which it is solved.
+    """
+
+    name: str
+    text: str
+    draw_one: Callable[[int, int, Generator], Examples]
+    shortest: int
+    input_size: int
+    outputs: int
+    asked: int
+    extra_steps: int
+    guess: float
+    goal: float
+
+    @property
+    def measure(self) -> str:
+        """Name the error: the mean squared one of numbers, the share of wrong answers of classes."""
+        return "mean squared error" if self.outputs == 1 else "share of wrong answers"
+
+    def draw(self, length: int, count: int, generator: Generator) -> Examples:
+        """Draw examples.
+
+        Args:
+            length: T; what it counts is said in `text`.
+            count: N.
+            generator: the source of all chance.
+
+        Raises:
+            ConfigError: the length is below `shortest`.
+        """
+        if length < self.shortest:
+            raise ConfigError(f"A length of {length} has no room for {self.name}. Take {self.shortest} or more.")
+        return self.draw_one(length, count, generator)
+
+    def loss(self, outputs: Tensor, answers: Tensor) -> Tensor:
+        """Give what is made small in training: the mean squared error, or the cross-entropy in nats.
+
+        Args:
+            outputs: (K, N, outputs).
+            answers: (K, N).
+        """
+        if self.outputs == 1:
+            return F.mse_loss(outputs.squeeze(2), answers)
+        return F.cross_entropy(outputs.flatten(0, 1), answers.flatten())
+
+    def error(self, outputs: Tensor, answers: Tensor) -> float:
+        """Give what decides whether it is solved: the mean squared error, or the share of wrong answers."""
+        if self.outputs == 1:
+            return float(F.mse_loss(outputs.squeeze(2).double(), answers.double()))
+        return float((outputs.argmax(2) != answers).double().mean())
+
+
+def draw_adding(length: int, count: int, generator: Generator) -> Examples:
+    """Draw numbers from U(0, 1), two of them marked; the sum of these is asked (Le et al. 2015, section 4.1).
+
+    One stands in each half (Arjovsky et al. 2016, section 5.2). To answer 1 always has the error 1/6.
+    """
+    numbers = torch.rand(length, count, generator=generator)
+    first = torch.randint(0, length // 2, (count,), generator=generator)
+    second = torch.randint(length // 2, length, (count,), generator=generator)
+    marks, everyone = torch.zeros(length, count), torch.arange(count)
+    marks[first, everyone] = 1.0
+    marks[second, everyone] = 1.0
+    total = numbers[first, everyone] + numbers[second, everyone]
+    return Examples(torch.stack([numbers, marks], dim=2), total[None])
+
+
+def draw_copy(length: int, count: int, generator: Generator) -> Examples:
+    """Draw ten letters of eight; after `length` steps, nearly all blank, they are to be said (Arjovsky et al. 2016).
+
+    The last of these steps holds the sign to begin, and the answers are due at the ten steps behind it: T + 20 steps in
+    all. The paper averages the loss over every step, where 0 is easily had before the sign: 10 ln 8 / (T + 20) there is
+    ln 8 here.
+    """
+    blank, sign = _LETTERS, _LETTERS + 1
+    letters = torch.randint(0, _LETTERS, (_COPIED, count), generator=generator)
+    symbols = torch.full((length + 2 * _COPIED, count), blank)
+    symbols[:_COPIED] = letters
+    symbols[length + _COPIED - 1] = sign
+    return Examples(_one_hot(symbols, _LETTERS + 2), letters)
+
+
+def draw_order(length: int, count: int, generator: Generator) -> Examples:
+    """Draw two signs, X or Y, among noise, and ask which came in which order (Hochreiter & Schmidhuber 1997, 6a).
+
+    Where they stand grows with the length, between 10 and 20 % and between 40 and 50 % of it (Pascanu et al. 2013).
+    """
+    everyone = torch.arange(count)
+    symbols = torch.randint(2, 2 + _ORDER_DISTRACTORS, (length, count), generator=generator)
+    signs = torch.randint(0, 2, (2, count), generator=generator)
+    for sign, (low, high) in zip(signs, ((length // 10, length // 5), (2 * length // 5, length // 2)), strict=True):
+        symbols[torch.randint(low, high, (count,), generator=generator), everyone] = sign
+    return Examples(_one_hot(symbols, 2 + _ORDER_DISTRACTORS), (2 * signs[0] + signs[1])[None])
+
+
+def draw_recall(length: int, count: int, generator: Generator) -> Examples:
+    """Draw two keys of four, each with a value behind it, among blanks, and ask for the value of the key shown last.
+
+    It is the associative retrieval of Ba et al. 2016, section 4.1, spread over a length; keys differ from each other.
+    """
+    keys = torch.rand(_KEYS, count, generator=generator).argsort(0)[:_PAIRS]
+    values = torch.randint(0, _KEYS, (_PAIRS, count), generator=generator)
+    # Places of pairs: so many of the steps but the last, each pair taking two.
+    rooms = (length - 1) - _PAIRS
+    places = torch.rand(rooms, count, generator=generator).argsort(0)[:_PAIRS].sort(0).values
+    places = places + torch.arange(_PAIRS)[:, None]
+    symbols = torch.full((length, count), 2 * _KEYS)
+    symbols.scatter_(0, places, keys)
+    symbols.scatter_(0, places + 1, values + _KEYS)
+    asked = torch.randint(0, _PAIRS, (1, count), generator=generator)
+    symbols[-1] = keys.gather(0, asked)[0]
+    return Examples(_one_hot(symbols, 2 * _KEYS + 1), values.gather(0, asked))
+
+
+def _one_hot(symbols: Tensor, size: int) -> Tensor:
+    return F.one_hot(symbols, size).to(torch.get_default_dtype())
+
+
+_WRONG = 0.01  # share of wrong answers below which Pascanu et al. 2013 call the temporal order problem solved
+
+PROBLEMS: dict[str, Problem] = {
+    problem.name: problem
+    for problem in (
+        Problem(
+            "adding", "the sum of two marked numbers (Le et al. 2015); the length counts all steps",
+            draw_adding, 2, 2, 1, 1, 0, 1 / 6, 1e-3,
+        ),
+        Problem(
+            "copy", "ten letters of eight after so many blanks (Arjovsky et al. 2016)",
+            draw_copy, 1, _LETTERS + 2, _LETTERS, _COPIED, 2 * _COPIED, 1 - 1 / _LETTERS, _WRONG,
+        ),
+        Problem(
+            "order", "which two signs came, and in which order (Hochreiter & Schmidhuber 1997, task 6a)",
+            draw_order, 10, 2 + _ORDER_DISTRACTORS, 4, 1, 0, 3 / 4, _WRONG,
+        ),
+        Problem(
+            "recall", "which value stood behind a key (Ba et al. 2016)",
+            draw_recall, 2 * _PAIRS + 1, 2 * _KEYS + 1, _KEYS, 1, 0, 1 - 1 / _KEYS, _WRONG,
+        ),
+    )
+}  # fmt: skip
+"""The problems, by name."""
