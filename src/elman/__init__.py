@@ -6,8 +6,8 @@
 ...     return elman.tanh(W @ x + U @ h + b)
 >>> layer = elman.nn.Recurrent(elman_1990, input_size=3, hidden_size=5)
 
-`import elman` loads the standard library alone; `elman.nn`, `elman.cells`, `elman.testing` and `elman.tasks` load on
-first use.
+`import elman` loads the standard library alone; `elman.nn`, `elman.cells`, `elman.flow`, `elman.testing` and
+`elman.tasks` load on first use.
 """
 
 import importlib
@@ -58,7 +58,7 @@ __all__ = [
     "where",
 ]
 
-_LAZY = {"autodiff", "backends", "cells", "nn", "tasks", "testing"}
+_LAZY = {"autodiff", "backends", "cells", "flow", "nn", "tasks", "testing"}
 
 
 def __getattr__(name: str) -> Any:

@@ -157,6 +157,32 @@ def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
     return [_fit(values[i], old) for i, old in zip(program.forward.results, inputs.states, strict=True)]
 
 
+def run_step_mirror(
+    program: Program, inputs: Inputs, saved: Sequence[Tensor], d_states: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    """Run the adjoint of one time step, without the gradients of the parameters: every row is a step of its own.
+
+    Args:
+        program: what was run.
+        inputs: x (B, I), the states before the step and the parameters.
+        saved: what a forward run over one time step left, without its axis of time: each (B, n).
+        d_states: dL/ds of each state after the step, (B, its size).
+
+    Returns:
+        dL/dx, and dL/ds of each state before the step.
+    """
+    calls = translate(program, "mirror")
+    values = _fill(program, calls, inputs)
+    kinds = [program.graph.nodes[i].is_mask for i in program.saved]
+    _set(values, program.saved, [v != 0 if mask else v for v, mask in zip(saved, kinds, strict=True)])
+    _set(values, program.mirror.carries, d_states)
+    for part in (calls.once, calls.before, calls.loop, calls.after):
+        _run(part, values)
+    d_x = values[program.graph.output[f"d_{program.graph.nodes[program.graph.input].name}"]]
+    before = [_fit(values[i], d) for i, d in zip(program.mirror.results, d_states, strict=True)]
+    return _fit(d_x, inputs.x), before
+
+
 def _fill_padding(program: Program, inputs: Inputs) -> Inputs:
     """Put a real step's input where there is padding: what stands there, NaN included, must reach no gradient."""
     valid = inputs.valid

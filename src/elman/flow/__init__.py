@@ -1,0 +1,71 @@
+"""Look inside a recurrent layer: where its gradient goes, how far back it reaches, and what is wrong with it.
+
+Everything is exact. A step's Jacobian is never estimated: it is the derived adjoint of one step
+(:mod:`elman.autodiff`), run on many rows at once, in float64. A layer and a batch are brought into one form
+(`network`); one forward run keeps what every step starts from (`trajectory`), and then gradients are carried back, all
+rows side by side (`adjoints`). From them come the map of who hears whom and the shares of dL/dW by lag (`lags`), the
+growth of differences (`growth`), and the reach (`reach`); from the weights `bounds`, from the values `gates`. A model's
+prediction is explained by `attribution`, a training's clipping by the `ledger`. What is seen is plain data (`figures`),
+each figure with its definition and source; `verdict` says it in a word.
+
+>>> import elman, torch
+>>> layer = elman.nn.Recurrent(elman.cells.elman, 3, 5)
+>>> flow = elman.flow.examine(layer, torch.ones(11, 2, 3))
+>>> flow.verdict, flow.bounds["l0"][0].member
+('VANISHING', 'U')
+"""
+
+from elman.flow.attribution import Attribution, attribute
+from elman.flow.figures import (
+    Bound,
+    Checks,
+    Flow,
+    Gate,
+    Gates,
+    GradientNorms,
+    Influence,
+    LagShares,
+    Lyapunov,
+    Memory,
+    Part,
+    Sampling,
+    SingularValues,
+    TransportGain,
+)
+from elman.flow.inspection import Limits, examine
+from elman.flow.ledger import Entry, Ledger, clip_factor, enter, suggest_threshold, sum_up
+from elman.flow.observation import observe
+from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
+from elman.flow.verdict import VERDICTS
+
+__all__ = [
+    "VERDICTS",
+    "Attribution",
+    "Bound",
+    "Checks",
+    "Entry",
+    "Flow",
+    "Gate",
+    "Gates",
+    "GradientNorms",
+    "Influence",
+    "LagShares",
+    "Ledger",
+    "Limits",
+    "Lyapunov",
+    "Memory",
+    "Part",
+    "Sampling",
+    "SingularValues",
+    "TransportGain",
+    "Truncation",
+    "attribute",
+    "behavioural_memory",
+    "clip_factor",
+    "cut_by_truncation",
+    "enter",
+    "examine",
+    "observe",
+    "suggest_threshold",
+    "sum_up",
+]

@@ -1,0 +1,201 @@
+"""Examine a layer: every figure, for one batch."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from elman.errors import ConfigError
+from elman.flow import lags
+from elman.flow.adjoints import jacobians
+from elman.flow.bounds import find_bounds
+from elman.flow.figures import Checks, Flow, Lyapunov, Sampling
+from elman.flow.gates import look_at_gates
+from elman.flow.growth import lyapunov, singular_values
+from elman.flow.ledger import Ledger
+from elman.flow.network import Examples, Sequences, read_batch, read_layer
+from elman.flow.reach import behavioural_memory, effective_memory
+from elman.flow.trajectory import Rows, Track, run_network
+from elman.flow.verdict import Known, find_non_finite, judge
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Say how much of a large batch is looked at; what is left out, `Flow.sampling` says.
+
+    Letters: S length of a layer's whole state, R rows, B examples, T steps. Memory is about 8 · B · T · (20 S + R)
+    bytes and 400 MB beside. Time goes as R · B · T · S² for the map, S³ for each Jacobian.
+
+    Attributes:
+        rows: of the map, evenly spaced over the steps that have a loss.
+        examples: evenly spaced over the batch.
+        jacobians: steps whose Jacobian is formed: the last ones of the longest examples.
+    """
+
+    rows: int = 128
+    examples: int = 8
+    jacobians: int = 256
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigError(f"flow: {name} is {value!r}.\n  It is a count.\n  Give a whole number from 1.")
+
+
+def examine(
+    layer: nn.Module,
+    x: Sequences,
+    grad_output: Sequences | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
+    initial_state: Tensor | Sequence[Tensor] | None = None,
+    *,
+    sides: Mapping[str, Tensor] | None = None,
+    limits: Limits | None = None,
+    loss: Callable[[int], float] | None = None,
+    needs: int | None = None,
+    longer_helps: bool | None = None,
+    ledger: Ledger | None = None,
+) -> Flow:
+    """Look inside a recurrent layer on a batch. Everything is computed in float64, as the layer is in evaluation.
+
+    Args:
+        layer: `elman.nn.Recurrent` of any cell, a drop-in, or torch.nn's RNN, LSTM or GRU, which is read by its
+            weights. What a model gives to its layer :func:`elman.flow.observe` finds.
+        x: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed.
+        grad_output: dL/d output in the form of the output: at step t that of L_t, what passes through the output
+            there. Ones if it is None: the gradient of ``output.sum()``.
+        lengths: real time steps of each example.
+        initial_state: as the layer takes it.
+        sides: the cell's side inputs by name.
+        limits: how much of a large batch is looked at.
+        loss: the loss of the model when it is shown the last n steps alone; for the behavioural memory.
+        needs: how many steps back lies what the data ask for.
+        longer_helps: whether longer context would lower the loss; if it would not, short memory is no fault.
+        ledger: of the training, for the verdict.
+
+    Raises:
+        ConfigError: the layer is none that can be examined.
+        ShapeError: something does not fit.
+
+    Example:
+        >>> import elman
+        >>> flow = examine(elman.nn.LSTM(3, 5), torch.ones(7, 2, 3))
+        >>> flow.verdict, flow.influence["l0"].map.shape
+        ('HEALTHY', (7, 7))
+    """
+    limits = limits or Limits()
+    network = read_layer(layer)
+    whole = read_batch(network, x, grad_output, lengths, initial_state, sides or {})
+    chosen = _spread(whole.x.shape[1], limits.examples)
+    examples = whole.take(chosen)
+    examples = examples if int(examples.lengths.max()) else whole.take([int(whole.lengths.argmax())])
+    steps = int(whole.lengths.max())
+    known = Known(steps, needs, longer_helps, ledger)
+    tracks = run_network(network, examples)
+    found = find_non_finite(_to_check(network.endings, tracks, examples))
+    if found:
+        return _judged(Flow(network.cell.name, finite=found), known)
+    totals = lags.carry_total(tracks, network.endings, examples.d_output)
+    found = find_non_finite({f"dL/ds of {ending}": one.deltas.numpy() for ending, one in totals.items()})
+    if found:
+        return _judged(Flow(network.cell.name, finite=found), known)
+    with_loss = examples.d_output.abs().sum((1, 2)).nonzero().flatten()
+    rows = with_loss[_spread(len(with_loss), limits.rows)]
+    share = totals
+    if len(rows) < len(with_loss):
+        only = torch.zeros_like(examples.d_output)
+        only[rows] = examples.d_output[rows]
+        share = lags.carry_total(tracks, network.endings, only)
+    maps = lags.carry_rows(tracks, network.endings, examples.d_output, rows, share)
+    behavioural = None if loss is None else behavioural_memory(loss, steps)
+    flow = Flow(network.cell.name)
+    formed = 0
+    flat = [track for tracks_of_layer in tracks for track in tracks_of_layer]
+    for ending, track in zip(network.endings, flat, strict=True):
+        total, one = totals[ending], maps[ending]
+        flow.gradient_norms[ending] = lags.gradient_norms(track, total)
+        flow.transport_gain[ending] = lags.transport_gain(track, total)
+        flow.influence[ending] = lags.influence(track, one)
+        flow.lag_shares[ending] = lags.lag_shares(track, one)
+        flow.lag90[ending] = flow.lag_shares[ending].lag90
+        flow.explicit[ending], flow.implicit[ending] = lags.split_gradient(track, one)
+        flow.half_life[ending] = lags.half_life(flow.influence[ending].slope)
+        flow.memory[ending] = effective_memory(flow.influence[ending], flow.lag_shares[ending], behavioural)
+        flow.bounds[ending] = find_bounds(track.program, track.parameters)
+        flow.gates[ending] = look_at_gates(track)
+        sequences = [jacobians(track, part) for part in _last_steps(track, limits.jacobians)]
+        formed = sum(map(len, sequences))
+        flow.singular_values[ending] = singular_values(sequences)
+        flow.lyapunov[ending] = lyapunov(sequences)
+        flow.checks[ending] = _check(one, share[ending], flow, ending)
+    sampling = _state_sampling(chosen, whole, len(rows), len(with_loss), formed)
+    return _judged(_with(flow, sampling=sampling), known)
+
+
+def _judged(flow: Flow, known: Known) -> Flow:
+    verdict, line, advice = judge(flow, known)
+    return _with(flow, verdict=verdict, line=line, advice=advice)
+
+
+def _with(flow: Flow, **fields: object) -> Flow:
+    return Flow(**{**vars(flow), **fields})  # type: ignore[arg-type]
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Choose places that are evenly spaced, the last among them."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(float(place)) for place in np.linspace(count - 1, 0, most)})
+
+
+def _to_check(endings: Sequence[str], tracks: Sequence[Sequence[Track]], examples: Examples) -> dict[str, np.ndarray]:
+    named = {"x": examples.x.numpy(), "grad_output": examples.d_output.numpy()}
+    for ending, track in zip(endings, (t for layer in tracks for t in layer), strict=True):
+        named |= {f"the output of {ending}": track.output.numpy()}
+        named |= {f"{s} of {ending}": v.numpy() for s, v in zip(track.program.states, track.before, strict=True)}
+    return named
+
+
+def _last_steps(track: Track, most: int) -> list[Rows]:
+    """Choose the steps whose Jacobians are formed: of the longest examples, each in the order of the layer."""
+    real = track.valid[..., 0].sum(0)
+    left, chosen = most, list[Rows]()
+    for example in real.argsort(descending=True, stable=True).tolist():
+        own = [t for t in track.order if bool(track.valid[t, example, 0])][-left:]
+        if not own or (chosen and left < len(chosen[0].times)):
+            break
+        chosen.append(Rows(torch.tensor(own), torch.full((len(own),), example)))
+        left -= len(own)
+    return chosen
+
+
+def _check(one: lags.Map, total: lags.Total, flow: Flow, ending: str) -> Checks:
+    size = float(total.deltas.norm())
+    columns = float((one.columns - total.deltas).norm()) / (size or 1.0)
+    shares = flow.lag_shares[ending]
+    gap = abs(float(shares.shares.sum()) - shares.norm) / (shares.norm or 1.0)
+    return Checks(columns, gap, _spectrum_error(flow.lyapunov[ending]))
+
+
+def _spectrum_error(spectrum: Lyapunov) -> float:
+    total, expected = float(spectrum.exponents.sum()), spectrum.mean_log_det
+    if not (math.isfinite(total) and math.isfinite(expected)):
+        return math.nan
+    return abs(total - expected) / max(1.0, abs(expected))
+
+
+def _state_sampling(chosen: Sequence[int], whole: Examples, rows: int, of_rows: int, formed: int) -> Sampling:
+    steps, batch = whole.x.shape[:2]
+    real = int(whole.lengths[torch.as_tensor(chosen)].sum())
+    said = []
+    if len(chosen) < batch:
+        said.append(f"{len(chosen)} of {batch} examples")
+    if rows < of_rows:
+        said.append(f"the losses of {rows} of {of_rows} steps in the map and the lag shares")
+    if formed < real:
+        said.append(f"Jacobians of {formed} of {real} steps")
+    sentence = f"Looked at: {'; '.join(said)}." if said else ""
+    return Sampling(tuple(chosen), batch, rows, formed, steps, sentence)

@@ -1,0 +1,211 @@
+"""Find who hears whom, and from how far back dL/dW comes (figures 1 to 4).
+
+One pass carries the whole loss back; it gives δ_k, g = dL/dW and the transport gain. Then the rows of the map go back.
+Of each D[t, k] two things stay, its norm and its share of g: ⟨D[t, k] ∂⁺s_k/∂W, g/‖g‖⟩ = D[t, k] · v_k with
+v_k = ∂⁺s_k/∂W · g/‖g‖, so that nothing of the size of W is ever held for a pair of steps.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from elman.flow.adjoints import carry_back, chunks_of_rows, tangents, weight_gradients
+from elman.flow.figures import Array, GradientNorms, Influence, LagShares, Part, TransportGain
+from elman.flow.trajectory import Track
+
+
+@dataclass
+class Total:
+    """Hold what the whole loss sends back to one layer in one direction.
+
+    Attributes:
+        deltas: (T, B, S), δ_k.
+        pulled: (T, B, S), δ_k J_k.
+    """
+
+    deltas: Tensor
+    pulled: Tensor
+
+
+@dataclass
+class Map:
+    """Hold what is kept of all D[t, k] of one layer in one direction.
+
+    Attributes:
+        rows: (R,), the steps t.
+        squares: (R, T), ‖D[t, k]‖² over the batch.
+        shares: for each parameter (R, T), ⟨C[t, k], g/‖g‖⟩ with its own g.
+        columns: (T, B, S), Σ_t D[t, k].
+        diagonal: (T, B, S), D[t, t].
+        gradients: g of each parameter.
+    """
+
+    rows: Tensor
+    squares: Tensor
+    shares: list[Tensor]
+    columns: Tensor
+    diagonal: Tensor
+    gradients: list[Tensor]
+
+    @property
+    def norm(self) -> float:
+        """Give ‖g‖ of all parameters together."""
+        return float(torch.stack([g.norm() for g in self.gradients]).norm())
+
+
+def carry_total(tracks: Sequence[Sequence[Track]], endings: Sequence[str], d_output: Tensor) -> dict[str, Total]:
+    """Carry the whole loss back; d_output is (T, B, n)."""
+    found: dict[str, Total] = {}
+
+    def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:
+        shape = (*track.valid.shape[:2], real.shape[-1])
+        one = found.setdefault(ending, Total(d_output.new_zeros(shape), d_output.new_zeros(shape)))
+        one.deltas[k], one.pulled[k] = real[0], pulled[0]
+
+    carry_back(tracks, endings, d_output[None], visit)
+    return found
+
+
+def carry_rows(
+    tracks: Sequence[Sequence[Track]],
+    endings: Sequence[str],
+    d_output: Tensor,
+    rows: Tensor,
+    totals: dict[str, Total],
+) -> dict[str, Map]:
+    """Carry the losses of single steps back, and keep of them what a :class:`Map` holds.
+
+    Args:
+        tracks: of each layer.
+        endings: their names.
+        d_output: (T, B, n), of the whole loss.
+        rows: (R,), steps.
+        totals: what the losses of these rows together send back.
+    """
+    found, directions = {}, {}
+    for ending, track in zip(endings, (t for layer in tracks for t in layer), strict=True):
+        gradients = weight_gradients(track, totals[ending].deltas)
+        directions[ending] = tangents(track, [g / g.norm() if g.norm() > 0 else g for g in gradients])
+        blank, state = d_output.new_zeros((len(rows), len(d_output))), torch.zeros_like(totals[ending].deltas)
+        shares = [blank.clone() for _ in gradients]
+        found[ending] = Map(rows, blank.clone(), shares, state.clone(), state.clone(), gradients)
+
+    start = 0
+    part = rows
+
+    def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:  # noqa: ARG001
+        one, here = found[ending], slice(start, start + len(part))
+        one.squares[here, k] = real.square().sum((1, 2))
+        for share, v in zip(one.shares, directions[ending], strict=True):
+            share[here, k] = (real * v[k]).sum((1, 2))
+        one.columns[k] += real.sum(0)
+        one.diagonal[k] += real[part == k].sum(0)
+
+    for part, alone in chunks_of_rows(tracks, d_output, rows):
+        carry_back(tracks, endings, alone, visit)
+        start += len(part)
+    return found
+
+
+def gradient_norms(track: Track, total: Total) -> GradientNorms:
+    """Measure the gradient at every step (figure 1)."""
+    parts = [d.norm(dim=-1) for d in total.deltas.split(track.sizes, -1)]
+    norms = torch.where(track.valid[..., 0], torch.stack(parts), torch.nan)
+    lower, median, upper = (norms[0].nanquantile(q, dim=-1) for q in (0.25, 0.5, 0.75))
+    backwards = median if track.reverse else median.flip(0)
+    slope = fit_slope(backwards)
+    return GradientNorms(
+        track.program.states, _array(norms), _array(median), _array(lower), _array(upper), slope, half_life(slope)
+    )
+
+
+def transport_gain(track: Track, total: Total) -> TransportGain:
+    """Measure what one step back does to the gradient (figure 4)."""
+    gain = total.pulled.norm(dim=-1) / total.deltas.norm(dim=-1)
+    # The step that comes first in the layer's order hands its gradient to the initial state, which is no step.
+    inner = gain[:-1] if track.reverse else gain[1:]
+    squares = torch.where(inner.isfinite(), (inner - 1).square(), inner.new_zeros(()))
+    return TransportGain(_array(inner), float(squares.sum(0).mean()))
+
+
+def influence(track: Track, one: Map) -> Influence:
+    """Follow how influence falls with the lag (figure 2)."""
+    heard = one.squares.sqrt()
+    steps = heard.shape[1]
+    curve = []
+    own = heard[torch.arange(len(one.rows)), one.rows]
+    for lag in range(steps):
+        heard_at = one.rows + lag if track.reverse else one.rows - lag
+        there = (heard_at >= 0) & (heard_at < steps) & (own > 0)
+        if not there.any():
+            break
+        curve.append((heard[there, heard_at[there]] / own[there]).median())
+    values = torch.stack(curve) if curve else heard.new_zeros(1)
+    slope = fit_slope(values)
+    extrapolated = len(values) <= 50
+    factor = math.exp(min(50 * slope, 700.0)) if extrapolated else float(values[50])
+    return Influence(one.rows.numpy(), _array(heard), _array(values), slope, factor, extrapolated)
+
+
+def lag_shares(track: Track, one: Map) -> LagShares:
+    """Sum the shares of g by lag (figure 3)."""
+    steps = one.squares.shape[1]
+    lag = one.rows[:, None] - torch.arange(steps)
+    lag = -lag if track.reverse else lag
+    heard = one.squares > 0
+    low, high = (int(f(lag[heard])) if heard.any() else 0 for f in (torch.min, torch.max))
+    low = min(low, 0)
+    place = (lag - low).clamp(0, high - low)
+    blank = one.squares.new_zeros(high - low + 1)
+    parts = [blank.index_add(0, place.flatten(), share.flatten()) for share in one.shares]
+    norm, norms = one.norm, [g.norm() for g in one.gradients]
+    whole = torch.stack([p * n for p, n in zip(parts, norms, strict=True)]).sum(0) / (norm or 1.0)
+    lags = torch.arange(low, high + 1)
+    named = {name: _array(p) for name, p in zip(track.names, parts, strict=True)}
+    return LagShares(lags.numpy(), _array(whole), norm, named, _lag90(lags, whole, norm))
+
+
+def _lag90(lags: Tensor, shares: Tensor, norm: float) -> int:
+    for lag in range(int(lags.abs().max()) + 1):
+        if float(shares[lags.abs() <= lag].sum()) >= 0.9 * norm:
+            return lag
+    return int(lags.abs().max())
+
+
+def split_gradient(track: Track, one: Map) -> tuple[Part, Part]:
+    """Divide dL/dW into its explicit and its implicit part (figure 3)."""
+    explicit = weight_gradients(track, one.diagonal)
+    implicit = [g - e for g, e in zip(one.gradients, explicit, strict=True)]
+    square = one.norm**2
+    parts = []
+    for tensors in (explicit, implicit):
+        along = sum(float((p * g).sum()) for p, g in zip(tensors, one.gradients, strict=True))
+        gradients = {name: _array(p) for name, p in zip(track.names, tensors, strict=True)}
+        norms = {name: float(p.norm()) for name, p in zip(track.names, tensors, strict=True)}
+        parts.append(Part(gradients, norms, along / square if square else 0.0))
+    return parts[0], parts[1]
+
+
+def fit_slope(values: Tensor) -> float:
+    """Fit a straight line to the logarithms of values at 0, 1, …, where they are above 0.
+
+    >>> round(fit_slope(torch.tensor([1.0, 0.5, 0.25, 0.0])), 6)
+    -0.693147
+    """
+    place = (values > 0).nonzero().flatten()
+    if len(place) < 2:
+        return math.nan
+    x, y = place.double() - place.double().mean(), values[place].double().log()
+    return float((x * (y - y.mean())).sum() / x.square().sum())
+
+
+def half_life(slope: float) -> float:
+    """Give the steps in which something halves, or doubles, that changes by `slope` nats a step: ln 2 / |slope|."""
+    return math.log(2) / abs(slope) if slope else math.inf
+
+
+def _array(values: Tensor) -> Array:
+    return values.double().numpy()

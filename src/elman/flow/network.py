@@ -1,0 +1,180 @@
+"""Read a layer and a batch, in whatever forms they come, into one form: float64, time-major, parameters by name.
+
+A layer of torch.nn is read by its weights, which the drop-in of the same name takes as they are.
+
+>>> import torch
+>>> network = read_layer(torch.nn.GRU(3, 5, bidirectional=True))
+>>> network.endings, network.names["l0_reverse"][0]
+(('l0', 'l0_reverse'), 'weight_ih_l0_reverse')
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from elman.errors import ConfigError, ShapeError
+from elman.expr import Cell
+from elman.nn.recurrent import Recurrent
+from elman.nn.sequences import check_lengths, check_sides
+from elman.nn.stack import Direction, parameter_names
+from elman.nn.torch_layers import GRU, LSTM, RNN, TorchLayer
+
+Sequences = Tensor | PackedSequence
+
+
+@dataclass(frozen=True)
+class Network:
+    """Hold what a recurrent layer computes.
+
+    Attributes:
+        cell: its equations.
+        layers: from the input upwards, each with its directions; parameters in float64.
+        names: of those parameters in the layer, by the ending of their direction.
+        state_sizes: length of each state.
+        batch_first: the form of its input.
+    """
+
+    cell: Cell
+    layers: list[list[Direction]]
+    names: dict[str, list[str]]
+    state_sizes: tuple[int, ...]
+    batch_first: bool
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Name the directions of all layers, ``l0``, ``l0_reverse``, …, in the order of their states."""
+        return tuple(self.names)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Hold a batch in float64.
+
+    Attributes:
+        x: (T, B, I), 0 past an example's end.
+        lengths: (B,).
+        states: initial states, each (L·D, B, its size).
+        sides: each (T, B, 1).
+        d_output: dL/d output, (T, B, D · size of the first state), 0 past an example's end.
+    """
+
+    x: Tensor
+    lengths: Tensor
+    states: list[Tensor]
+    sides: list[Tensor]
+    d_output: Tensor
+
+    def take(self, places: Sequence[int]) -> "Examples":
+        """Take some of the examples."""
+        p = torch.as_tensor(places)
+        states, sides = ([t[:, p] for t in tensors] for tensors in (self.states, self.sides))
+        return Examples(self.x[:, p], self.lengths[p], states, sides, self.d_output[:, p])
+
+
+def read_layer(layer: nn.Module) -> Network:
+    """Read a recurrent layer, as it is in evaluation.
+
+    Raises:
+        ConfigError: it is none that is known here.
+    """
+    if isinstance(layer, nn.RNN | nn.LSTM | nn.GRU):
+        layer = _load(layer)
+    if isinstance(layer, Recurrent):
+        sizes, program = layer.state_sizes, layer.program
+    elif isinstance(layer, TorchLayer):
+        sizes, program = tuple(layer._state_sizes), layer.program
+    else:
+        raise ConfigError(
+            f"flow: {type(layer).__name__} is no recurrent layer.\n"
+            "  What can be examined is elman.nn.Recurrent, a drop-in, or torch.nn's RNN, LSTM and GRU.\n"
+            "  Give the layer itself; elman.flow.observe finds what a model gives to its layers."
+        )
+    layers = [
+        [Direction(d.program, [p.detach().double() for p in d.parameters]) for d in one] for one in layer.layers()
+    ]
+    listed = parameter_names(program, len(layers), len(layers[0]) == 2)
+    endings = [f"l{k}{end}" for k, one in enumerate(listed) for end in ["", "_reverse"][: len(one)]]
+    names = dict(zip(endings, [names for one in listed for names in one], strict=True))
+    return Network(program.cell, layers, names, sizes, bool(layer.batch_first))
+
+
+def _load(layer: nn.RNNBase) -> TorchLayer:
+    """Give the weights of a layer of torch.nn to the drop-in of its name."""
+    options = ("num_layers", "bias", "batch_first", "bidirectional")
+    given = {name: getattr(layer, name) for name in options}
+    own: TorchLayer
+    if isinstance(layer, nn.LSTM):
+        own = LSTM(layer.input_size, layer.hidden_size, proj_size=layer.proj_size, **given)
+    elif isinstance(layer, nn.GRU):
+        own = GRU(layer.input_size, layer.hidden_size, **given)
+    else:
+        own = RNN(layer.input_size, layer.hidden_size, nonlinearity=str(layer.nonlinearity), **given)
+    own.double().load_state_dict(layer.state_dict())
+    return own
+
+
+def read_batch(
+    network: Network,
+    x: Sequences,
+    d_output: Sequences | None,
+    lengths: Tensor | Sequence[int] | None,
+    initial_state: Tensor | Sequence[Tensor] | None,
+    sides: Mapping[str, Tensor],
+) -> Examples:
+    """Read a batch in the forms that the layer's `forward` takes.
+
+    Args:
+        network: what will run on it.
+        x: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed.
+        d_output: dL/d output in the form of the output; ones if it is None, the gradient of ``output.sum()``.
+        lengths: real time steps of each example.
+        initial_state: as the layer takes it.
+        sides: the cell's side inputs by name.
+
+    Raises:
+        ShapeError: something does not fit.
+    """
+    beside = check_sides(network.cell, sides, x) if isinstance(x, Tensor) else []
+    flip = network.batch_first and isinstance(x, Tensor) and x.dim() == 3
+    given, found = _time_major(x, flip)
+    real = found if lengths is None else check_lengths(lengths, given)
+    steps, batch = given.shape[:2]
+    if batch == 0 or int(real.max()) == 0:
+        raise ShapeError(
+            f"flow: x has shape {tuple(given.shape)}, and no step of it is real.\n"
+            "  There is nothing to see.\n  Give at least one example of at least one step."
+        )
+    valid = torch.arange(steps)[:, None, None] < real[:, None]
+    rows = len(network.endings)
+    states = _states(network, initial_state, batch)
+    outputs = (steps, batch, len(network.layers[0]) * network.state_sizes[0])
+    upstream = given.new_ones(outputs) if d_output is None else _time_major(d_output, flip)[0]
+    wanted = [(rows, batch, n) for n in network.state_sizes]
+    if tuple(upstream.shape) != outputs or [tuple(s.shape) for s in states] != wanted:
+        raise ShapeError(
+            f"flow: grad_output is {tuple(upstream.shape)}, the states are {[tuple(s.shape) for s in states]}.\n"
+            f"  They belong to an output (T, B, D · H) and to the layer's states.\n  Give {outputs} and {wanted}."
+        )
+    zero = given.new_zeros(())
+    listed = [torch.where(valid, _time_major(s, flip)[0], zero) for s in beside]
+    return Examples(torch.where(valid, given, zero), real, states, listed, torch.where(valid, upstream, zero))
+
+
+def _time_major(x: Sequences, flip: bool) -> tuple[Tensor, Tensor]:
+    if isinstance(x, PackedSequence):
+        padded, lengths = pad_packed_sequence(x)
+        return padded.detach().double(), lengths
+    x = x.detach().double()
+    x = x.unsqueeze(1) if x.dim() == 2 else x.transpose(0, 1) if flip else x
+    return x, torch.full((x.shape[1],), x.shape[0])
+
+
+def _states(network: Network, given: Tensor | Sequence[Tensor] | None, batch: int) -> list[Tensor]:
+    if given is None:
+        shapes = [(len(network.endings), batch, n) for n in network.state_sizes]
+        return [torch.zeros(shape, dtype=torch.float64) for shape in shapes]
+    states = [given] if isinstance(given, Tensor) else list(given)
+    return [(s if s.dim() == 3 else s.unsqueeze(1)).detach().double() for s in states]

@@ -1,0 +1,71 @@
+"""Find what a model gives to its recurrent layers, and what gradient its loss sends back to them.
+
+>>> import elman
+>>> from elman.flow import examine
+>>> layer, head = elman.nn.GRU(3, 5), torch.nn.Linear(5, 1)
+>>> model = torch.nn.ModuleList([layer, head])
+>>> [seen] = observe(model, lambda: head(layer(torch.ones(7, 2, 3))[0]).square().mean())
+>>> flow = examine(**seen)
+>>> flow.influence["l0"].map.shape
+(7, 7)
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from elman.errors import ConfigError
+from elman.nn.recurrent import Recurrent
+
+SAME = {"input": "x", "hx": "initial_state"}
+"""What torch's layers call the arguments of ours."""
+
+
+def observe(model: nn.Module, loss: Callable[[], Tensor]) -> list[dict[str, Any]]:
+    """Run a loss once and keep what passes through each recurrent layer.
+
+    Args:
+        model: holds the layers.
+        loss: runs the model and gives a number. The model should be in evaluation, since dropout is not seen.
+
+    Returns:
+        For each call of a layer, in order, the arguments of :func:`elman.flow.examine`.
+
+    Raises:
+        ConfigError: no recurrent layer ran.
+    """
+    calls: list[tuple[dict[str, Any], Tensor | PackedSequence]] = []
+
+    def keep(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
+        given = {SAME.get(name, name): value for name, value in bound.items() if name != "sides"}
+        calls.append(({"layer": module, **given, "sides": bound.get("sides")}, output[0]))
+
+    layers = [m for m in model.modules() if isinstance(m, Recurrent | nn.RNNBase)]
+    hooks = [layer.register_forward_hook(keep, with_kwargs=True) for layer in layers]
+    try:
+        with torch.enable_grad():
+            value = loss()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not calls:
+        raise ConfigError(
+            f"flow: no recurrent layer of {type(model).__name__} ran.\n  The loss must run the model it belongs to.\n"
+            "  Give a function that runs the model and returns its loss."
+        )
+    tensors = [output.data if isinstance(output, PackedSequence) else output for _, output in calls]
+    gradients = torch.autograd.grad(value, tensors, allow_unused=True)
+    found = []
+    for (given, output), tensor, gradient in zip(calls, tensors, gradients, strict=True):
+        upstream = torch.zeros_like(tensor) if gradient is None else gradient
+        found.append({**given, "grad_output": _like(output, upstream)})
+    return found
+
+
+def _like(output: Tensor | PackedSequence, data: Tensor) -> Tensor | PackedSequence:
+    return output._replace(data=data) if isinstance(output, PackedSequence) else data

@@ -1,0 +1,114 @@
+"""Measure how far back a layer reaches, and what a window of truncated BPTT cuts off (figures 9 and 12)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from elman.errors import ConfigError
+from elman.flow.adjoints import weight_gradients
+from elman.flow.figures import Influence, LagShares, Memory
+from elman.flow.lags import carry_total
+from elman.flow.network import Sequences, read_batch, read_layer
+from elman.flow.trajectory import run_network
+
+WITHIN = 0.01
+
+
+def effective_memory(influence: Influence, shares: LagShares, behavioural: int | None = None) -> Memory:
+    """Read the effective memory off the curve of influence and the lag shares (figure 9)."""
+    low = (influence.curve < 0.1 * influence.curve[0]).nonzero()[0]
+    return Memory(int(low[0]) if len(low) else None, shares.lag90, behavioural)
+
+
+def behavioural_memory(loss: Callable[[int], float], steps: int) -> int:
+    """Find how many of the last steps a model needs for its loss (figure 9).
+
+    Args:
+        loss: gives the loss of a model that is shown the last n steps alone, for n from 1 to `steps`.
+        steps: of the whole sequences.
+
+    Returns:
+        The smallest n with loss(n) − loss(steps) under 1 % of loss(steps). The loss is taken to fall with n; it is
+        asked for about 2 log₂(steps) times.
+
+    >>> behavioural_memory(lambda n: 1.0 + 2.0 ** -n, 40)
+    7
+    """
+    whole = loss(steps)
+    bound = whole + WITHIN * abs(whole)
+    low, high = 0, 1
+    while high < steps and not loss(high) < bound:
+        low, high = high, 2 * high
+    high = min(high, steps)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if loss(middle) < bound else (middle, high)
+    return high
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """Say what of the gradient a window of truncated BPTT cuts off (figure 12).
+
+    The loss is that of the second half of twice the window; what is lost are the terms C[t, k] whose k lies in the
+    first half.
+
+    Attributes:
+        window: in steps.
+        lost: ‖Σ lost terms‖ / ‖g‖, of each layer together with all.
+        share: 1 − ⟨what is kept, g⟩ / ‖g‖², the signed share of ‖g‖ that is lost.
+    """
+
+    window: int
+    lost: dict[str, float]
+    share: float
+
+
+def cut_by_truncation(
+    layer: nn.Module,
+    x: Sequences,
+    window: int,
+    grad_output: Sequences | None = None,
+    initial_state: Tensor | Sequence[Tensor] | None = None,
+    sides: Mapping[str, Tensor] | None = None,
+) -> Truncation:
+    """Measure what truncated BPTT over a window would cut off, with twice the window.
+
+    Args:
+        layer: as for :func:`elman.flow.examine`; it reads forward.
+        x: a batch of exactly 2 · window steps.
+        window: in steps.
+        grad_output: dL/d output; ones if it is None. What it holds in the first half is not used.
+        initial_state: as the layer takes it.
+        sides: the cell's side inputs.
+
+    Raises:
+        ConfigError: the layer is bidirectional, or x is not twice as long as the window.
+    """
+    network = read_layer(layer)
+    examples = read_batch(network, x, grad_output, None, initial_state, sides or {})
+    if len(network.layers[0]) == 2 or len(examples.x) != 2 * window:
+        raise ConfigError(
+            f"flow: a window of {window} steps, {len(examples.x)} steps, {len(network.layers[0])} directions.\n"
+            "  What a window cuts off is measured with twice the window, in a layer that reads forward.\n"
+            f"  Give x of {2 * window} steps to a layer that is not bidirectional."
+        )
+    upstream = examples.d_output.clone()
+    upstream[:window] = 0
+    tracks = run_network(network, examples)
+    totals = carry_total(tracks, network.endings, upstream)
+    lost, wholes = {}, []
+    for ending, (track,) in zip(network.endings, tracks, strict=True):
+        early = totals[ending].deltas.clone()
+        early[window:] = 0
+        cut, whole = (_flat(weight_gradients(track, d)) for d in (early, totals[ending].deltas))
+        lost[ending] = float(cut.norm() / whole.norm())
+        wholes.append((cut, whole))
+    cuts, whole = torch.cat([c for c, _ in wholes]), torch.cat([w for _, w in wholes])
+    return Truncation(window, lost, float((cuts @ whole) / whole.square().sum()))
+
+
+def _flat(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.cat([t.flatten() for t in tensors])

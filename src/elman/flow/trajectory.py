@@ -1,0 +1,130 @@
+"""Run a network once and keep what every time step starts from; then each step can be asked about by itself.
+
+Where states are known at every step, a step needs no other step: what one adjoint of J_t costs, a thousand of them
+cost together in one run over a batch of rows, whatever steps and examples they belong to.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from elman.autodiff.program import Program, schedule
+from elman.backends import reference
+from elman.backends.inputs import Inputs
+from elman.flow.network import Examples, Network
+
+CHUNK = 4096
+"""How many rows run side by side where their number is free; it bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """Hold one layer in one direction on a batch, every time step by itself.
+
+    Attributes:
+        program: of the layer.
+        parameters: its tensors, in the program's order.
+        names: of these in the layer.
+        reverse: whether it reads from the last step to the first.
+        x: (T, B, I).
+        sides: each (T, B, 1).
+        valid: (T, B, 1), which steps are real.
+        before: the states before each step, each (T, B, its size).
+        output: (T, B, size of the first state).
+        saved: what the mirror reads of each step, each (T, B, n).
+    """
+
+    program: Program
+    parameters: Sequence[Tensor]
+    names: list[str]
+    reverse: bool
+    x: Tensor
+    sides: list[Tensor]
+    valid: Tensor
+    before: list[Tensor]
+    output: Tensor
+    saved: list[Tensor]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Give the length of each state."""
+        return [state.shape[-1] for state in self.before]
+
+    @property
+    def order(self) -> range:
+        """Give the time steps in the order in which the layer reads them."""
+        steps = len(self.x)
+        return range(steps - 1, -1, -1) if self.reverse else range(steps)
+
+    def flat(self, part: slice) -> Inputs:
+        """Give single steps as a batch: rows t · B + b in one time step."""
+        sides = [side.flatten(0, 1)[None, part] for side in self.sides]
+        before = [state.flatten(0, 1)[part] for state in self.before]
+        return Inputs(self.x.flatten(0, 1)[None, part], before, self.parameters, sides=sides)
+
+    def pull(self, rows: "Rows", d_states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Run the adjoint of single steps.
+
+        Args:
+            rows: which steps of which examples.
+            d_states: dL/ds after the step, each (N, its size).
+
+        Returns:
+            dL/dx (N, I), and dL/ds before the step.
+        """
+        inputs = Inputs(rows.of(self.x), [rows.of(s) for s in self.before], self.parameters)
+        inputs = dataclasses.replace(inputs, sides=[rows.of(s) for s in self.sides])
+        return reference.run_step_mirror(self.program, inputs, [rows.of(s) for s in self.saved], d_states)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Name single steps: N pairs of a time and an example."""
+
+    times: Tensor
+    examples: Tensor
+
+    def of(self, values: Tensor) -> Tensor:
+        """Take these steps of values (T, B, n)."""
+        return values[self.times, self.examples]
+
+
+def run_network(network: Network, examples: Examples) -> list[list[Track]]:
+    """Run a network over a batch and keep every step.
+
+    Returns:
+        The tracks of each layer, from the input upwards.
+    """
+    x, tracks, names = examples.x, list[list[Track]](), iter(network.names.values())
+    for k, directions in enumerate(network.layers):
+        layer = []
+        for d, (program, parameters) in enumerate(directions):
+            start = [state[k * len(directions) + d] for state in examples.states]
+            inputs = Inputs(x, start, parameters, examples.lengths, d == 1, examples.sides)
+            layer.append(_run_direction(program, inputs, next(names)))
+        tracks.append(layer)
+        x = torch.cat([track.output for track in layer], -1)
+    return tracks
+
+
+def _run_direction(program: Program, inputs: Inputs, names: list[str]) -> Track:
+    output, _, before = reference.run_forward(_keeping_states(program), inputs)
+    valid = torch.arange(len(inputs.x))[:, None, None] < inputs.lengths[:, None]  # type: ignore[index]
+    sides, parameters = list(inputs.sides), inputs.parameters
+    track = Track(program, parameters, names, inputs.reverse, inputs.x, sides, valid, before, output, [])
+    steps, batch = inputs.x.shape[:2]
+    found = [reference.run_forward(program, track.flat(slice(i, i + CHUNK)))[2] for i in range(0, steps * batch, CHUNK)]
+    saved = [torch.cat(parts, 1)[0].unflatten(0, (steps, batch)) for parts in zip(*found, strict=True)]
+    return dataclasses.replace(track, saved=saved)
+
+
+@lru_cache(maxsize=64)
+def _keeping_states(program: Program) -> Program:
+    """Save the states before each step instead of what the mirror reads."""
+    old = program.forward
+    kept = schedule(program.graph, carries=old.carries, results=old.results, given=old.given, wanted=old.carries)
+    return dataclasses.replace(program, forward=kept, saved=old.carries)
