@@ -36,10 +36,10 @@ def test_every_parameter_stands_in_one_box_and_every_state_and_input_has_its_own
 @pytest.mark.parametrize("one", some_cells(), ids=lambda one: one.name)
 def test_the_counts_in_the_boxes_add_up_to_the_parameters_of_a_layer(one):
     # A parameter that scales a value element by element stands in its circle, which says no count.
-    sizes = one.sizes(13 if not one.ties else 11, 11, {size: 7 for size in one.open_sizes})
+    sizes = one.sizes(13 if not one.ties else 11, 11, dict.fromkeys(one.open_sizes, 7))
     found = [int(word.replace(",", "")) for word in words(draw_folded(one, sizes)) if word.replace(",", "").isdigit()]
     lengths = [sizes.get(one.state_size(state)) for state in one.states]
-    layer = Recurrent(one, sizes["input"], 11, sizes={size: 7 for size in one.open_sizes})
+    layer = Recurrent(one, sizes["input"], 11, sizes=dict.fromkeys(one.open_sizes, 7))
     entries = 2 * sum(lengths) + sizes["input"] + len(one.sides)
     assert sum(found) - entries == sum(p.numel() for p in layer.parameters())
 

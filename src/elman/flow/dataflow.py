@@ -112,7 +112,8 @@ class _Reader:
             if not self._fixed[source]:
                 self.draw(source)
                 arrows[Arrow(source, mark)] = None
-        fixed = [a for a in node.args if self._fixed[a]] if kind == "point" else [index]
+        read = [term for term, _ in self._terms(index, index)] if node.op in ("add", "sub") else node.args
+        fixed = [a for a in read if self._fixed[a]] if kind == "point" else [index]
         members = self._members(fixed)
         own = self._names.get(index, "")
         text = f"{own} = {title}" if own and kind != "point" else title
