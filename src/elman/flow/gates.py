@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from elman.backends.inputs import sizes_of
 from elman.backends.reference_calls import FUNCTIONS
 from elman.expr.builder import Builder
 from elman.expr.cell import Cell
 from elman.expr.graph import Graph
 from elman.expr.lower import expand_into
-from elman.expr.retention import GATES, retention_gates
+from elman.expr.retention import GATES, Retention, retention_gates
 from elman.flow.figures import Gate, Gates
 from elman.flow.trajectory import CHUNK, Track
 
@@ -29,31 +30,36 @@ def look_at_gates(track: Track) -> Gates:
     gates = [i for i, n in enumerate(graph.nodes) if n.op in GATES]
     watched = [*gates, *kinds["tanh"], *kinds["relu"]]
     columns: dict[int, list[Tensor]] = {i: [] for i in watched}
-    for values in _values(track):
+    for values in _values(track, watched):
         for index in watched:
-            columns[index].append(_summary(values[index], values[graph.input]))
+            columns[index].append(_summary(values[index]))
     joined = {i: torch.stack(column) for i, column in columns.items()}
     tanh = [joined[i][:, 4].sum() / joined[i][:, 0].sum() for i in kinds["tanh"]]
     dead = [float((joined[i][:, 5] == 0).all(0).double().mean()) for i in kinds["relu"]]
-    found = tuple(_gate(track.program.cell, i, joined[i]) for i in gates)
+    kept = {r.gate.node: r for r in retention_gates(graph)}
+    found = tuple(_gate(track.program.cell, i, joined[i], kept.get(i)) for i in gates)
+    signs = {i: r.sign for i, r in kept.items()}
     return Gates(
         found,
-        _mean([gate.below + gate.above for gate in found]),
+        _mean([_stuck(gate, signs.get(i, 0)) for gate, i in zip(found, gates, strict=True)]),
         _mean([float(share) for share in tanh]),
         _mean(dead),
     )
 
 
-def _summary(value: Tensor, x: Tensor) -> Tensor:
-    """Count, for each unit: rows, their sum, those shut, open, saturated, and not 0."""
-    value = value.expand(len(x), value.shape[-1]) if value.dim() else value.expand(len(x), 1)
+def _summary(value: Tensor) -> Tensor:
+    """Count, for each unit of (rows, units): rows, their sum, those shut, open, saturated, and not 0."""
     marks = [value < SHUT, value > OPEN, value.abs() > SATURATED, value != 0]
     return torch.stack([torch.ones_like(value).sum(0), value.sum(0), *(mark.double().sum(0) for mark in marks)])
 
 
-def _gate(cell: Cell, index: int, counts: Tensor) -> Gate:
+def _stuck(gate: Gate, sign: int) -> float:
+    """Give the share of a gate's values that are saturated; one that keeps its state does what it is for."""
+    return (0.0 if sign < 0 else gate.below) + (0.0 if sign > 0 else gate.above)
+
+
+def _gate(cell: Cell, index: int, counts: Tensor, kept: Retention | None) -> Gate:
     rows, total, below, above = (counts[:, i].sum(0) for i in range(4))
-    kept = next((r for r in retention_gates(cell.graph) if r.gate.node == index), None)
     names = [label for label, node in cell.labels if node == index]
     sigmoids = [i for i, n in enumerate(cell.graph.nodes) if n.op in GATES]
     name = names[0] if names else f"sigmoid {sigmoids.index(index) + 1}"
@@ -69,12 +75,12 @@ def _mean(shares: list[float]) -> float:
     return sum(shares) / len(shares) if shares else math.nan
 
 
-def _values(track: Track) -> Iterator[dict[int, Tensor]]:
-    """Compute every value of a cell's equations, on its real steps, some at a time."""
+def _values(track: Track, watched: list[int]) -> Iterator[dict[int, Tensor]]:
+    """Compute values of a cell's equations, by their nodes, on its real steps, some at a time."""
     graph = track.program.cell.graph
     builder = Builder()
     place = expand_into(builder, graph, keep_derivatives=False)
-    lowered = builder.graph({state: place[index] for state, index in graph.outputs})
+    lowered = builder.graph({str(index): place[index] for index in watched})
     fixed = _parameters(track)
     real = track.valid.flatten().nonzero().flatten()
     for rows in real.split(CHUNK):
@@ -82,7 +88,9 @@ def _values(track: Track) -> Iterator[dict[int, Tensor]]:
         for op, names, tensors in (("state", graph.states, track.before), ("side", graph.sides, track.sides)):
             leaves |= {(op, n): t.flatten(0, 1)[rows] for n, t in zip(names, tensors, strict=True)}
         found = _compute(lowered, leaves | fixed, track)
-        yield {index: found[place[index]] for index in range(len(graph.nodes))}
+        values = {index: found[lowered.output[str(index)]] for index in watched}
+        # What follows parameters alone is one value for all rows; a number is one for all units too.
+        yield {index: v.expand(len(rows), v.shape[-1] if v.dim() else 1) for index, v in values.items()}
 
 
 def _parameters(track: Track) -> dict[tuple[str, str], Tensor]:
@@ -95,22 +103,16 @@ def _parameters(track: Track) -> dict[tuple[str, str], Tensor]:
 
 def _compute(graph: Graph, leaves: dict[tuple[str, str], Tensor], track: Track) -> list[Tensor]:
     functions: dict[str, Callable[..., Tensor]] = {**FUNCTIONS, "product": lambda m, v: F.linear(v, m)}
+    sizes = sizes_of(track.program, track.flat(slice(0, 1)))
     values: list[Tensor] = []
     for node in graph.nodes:
         if node.op == "constant":
             values.append(track.x.new_full((), node.value))
         elif node.op == "size":
-            values.append(track.x.new_full((), float(_size(graph, node.name, values))))
+            values.append(track.x.new_full((), float(sizes[node.name])))
         elif not node.args:
             # A bias that the layer was built without is 0.
             values.append(leaves.get((node.op, node.name), track.x.new_zeros(())))
         else:
             values.append(functions[node.op](*[values[a] for a in node.args]))
     return values
-
-
-def _size(graph: Graph, axis: str, values: list[Tensor]) -> int:
-    for node, value in zip(graph.nodes, values, strict=False):
-        if node.shape[-1:] == (axis,) and value.dim():
-            return value.shape[-1]
-    raise AssertionError("verified: an axis is that of a value before it")

@@ -59,10 +59,13 @@ def _dead(flow: Flow, known: Known) -> str:  # noqa: ARG001
 
 def _exploding(flow: Flow, known: Known) -> str:
     for ending, spectrum in flow.lyapunov.items():
-        # What grows at first and then dies has a positive rate over few steps, and none over the later ones.
-        if min(spectrum.exponents[0], spectrum.late) > GROWTH:
-            rate = spectrum.exponents[0]
-            return f"{ending}: a change of the state grows by e^{rate:.3g} a step (λ₁ = {rate:+.3g} over {GROWTH})"
+        # Over few steps a rate is rough. What grows at first and then dies has none over the later steps; a state that
+        # merely sums (a forget gate near 1) can have one, and yet no gradient that grows.
+        rate, grown = float(spectrum.exponents[0]), flow.influence[ending].factor_50
+        if min(rate, spectrum.late) > GROWTH and grown > 1:
+            return (
+                f"{ending}: a change of the state grows by e^{rate:.3g} a step; over 50 steps a gradient by {grown:.2g}"
+            )
     hard = 0.0 if known.ledger is None else known.ledger.hard
     return f"{hard:.0%} of the updates were clipped by more than tenfold" if hard > CLIPPED_HARD else ""
 
