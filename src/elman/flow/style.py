@@ -88,3 +88,51 @@ def path(data: str, kind: str) -> str:
 def number(value: float) -> str:
     """Write a coordinate, to a tenth of a pixel."""
     return f"{value:.1f}".removesuffix(".0")
+
+
+def page() -> str:
+    """Write the rules of a whole page around its drawings."""
+    return _PAGE.replace("FONT", _FONT).replace("MONO", _MONO)
+
+
+_PAGE = """
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);line-height:1.5;font-family:FONT}
+main{max-width:1040px;margin:0 auto;padding:24px 20px 60px}
+h1{font-size:1.7rem;margin:0}
+h2{font-size:1.2rem;margin:0 0 .3rem}
+section{margin-top:2.4rem;border-top:1px solid var(--line);padding-top:1.2rem}
+.facts,.how,footer{color:var(--soft);font-size:.9rem}
+.facts{margin:.2rem 0 1rem}
+.says{font-size:1.05rem;margin:.2rem 0 .8rem}
+.how{max-width:75ch}
+figure{margin:0;display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start}
+.drawing{max-width:100%;overflow-x:auto}
+.drawing svg{max-width:100%;height:auto;display:block}
+.verdict{border-left:5px solid;padding:.6rem 1rem;background:var(--panel)}
+.verdict p,.verdict ol{margin:.2rem 0}
+.verdict.green{border-color:var(--green)}
+.verdict.red{border-color:var(--red)}
+.verdict.green strong{color:var(--green)}
+.verdict.red strong{color:var(--red)}
+.verdict strong{font-size:1.2rem}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:.9rem;margin:.8rem 0}
+th,td{text-align:left;padding:3px 18px 3px 0;border-bottom:1px solid var(--line)}
+th{color:var(--soft);font-weight:500}
+pre,.mono{font-family:MONO}
+pre{background:var(--panel);padding:.8rem 1rem;border-radius:8px;overflow-x:auto;font-size:.9rem;line-height:1.6}
+.body{display:flex;flex-wrap:wrap;gap:10px 28px;align-items:flex-start}
+.shown{flex:0 1 690px;min-width:0;max-width:100%}
+.whole .shown{flex-basis:100%}
+.body .how{flex:1 1 270px;margin:.3rem 0 0}
+div.equations{display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start;margin-top:.8rem}
+
+table.equations{margin:.3rem 1rem .3rem 0;font:1.1rem/1.8 Georgia,'Times New Roman','DejaVu Serif',serif}
+table.equations td{border:0;padding:0 .5rem 0 0}
+table.equations td:first-child{text-align:right}
+sub{font-size:.72em}
+.text{font-size:1.05rem;line-height:2.1;white-space:pre-wrap;overflow-wrap:anywhere;margin:.4rem 0}
+.text span{padding:2px 1px;border-radius:3px;position:relative}
+.text .read{outline:2px solid var(--ink);outline-offset:1px}
+"""
