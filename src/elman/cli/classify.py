@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
-from elman.cli.show import describe_file, describe_training, keep_the_best, print_rows, print_training_as_json
+from elman.cli.show import (
+    describe_file,
+    describe_gradient,
+    describe_training,
+    keep_the_best,
+    print_rows,
+    print_training_as_json,
+)
 from elman.tasks.classify_settings import ClassifySettings
 
 if TYPE_CHECKING:
@@ -78,6 +85,7 @@ def _report(model: "TrainedClassifier", target: Path, source: str, json: bool, a
         ("", model.metrics["verdict"]),
         *_describe_search(model, again),
         ("training", describe_training(model)),
+        ("gradient", describe_gradient(model)),
         ("next", f"elman predict {target} {source}"),
     )
 

@@ -59,9 +59,15 @@ def describe_training(model: Trained) -> str:
     return f"{model.metrics['updates']} updates in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"
 
 
+def describe_gradient(model: Trained) -> str:
+    """Say how the gradient behaved in the training, and what to try where it did not behave."""
+    found = model.metrics["gradient"]
+    return f"{found['verdict']}: {found['line']}" + (f". {found['advice']}." if found["advice"] else "")
+
+
 def print_training_as_json(model: Trained, target: Path) -> None:
     """Print what was measured in training, and how it ended."""
-    facts = {name: value for name, value in model.metrics.items() if name != "history"}
+    facts = {name: value for name, value in model.metrics.items() if name not in ("history", "ledger")}
     result = {"model": str(target), "stopped": model.stopped, "seconds": round(model.seconds, 3)}
     typer.echo(json.dumps({**result, "parameters": model.parameters, **facts}))
 

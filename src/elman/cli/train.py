@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
-from elman.cli.show import describe_file, describe_training, keep_the_best, print_rows, print_training_as_json
+from elman.cli.show import (
+    describe_file,
+    describe_gradient,
+    describe_training,
+    keep_the_best,
+    print_rows,
+    print_training_as_json,
+)
 from elman.tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,5 +71,6 @@ def _report(model: "TrainedModel", target: "Path", json: bool) -> None:
         ("model", describe_file(model, target)),
         ("validation", measured),
         ("training", describe_training(model)),
+        ("gradient", describe_gradient(model)),
         ("next", f"elman generate {target}{given}"),
     )

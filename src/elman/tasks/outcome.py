@@ -8,6 +8,8 @@
 import math
 from dataclasses import dataclass, field
 
+from elman.tasks.ledger import Ledger
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -25,12 +27,12 @@ class Measured:
     said: str = ""
 
     def better_than(self, other: "Measured | None") -> bool:
-        """Say whether these weights are to be kept instead; a loss that is not a number is never better.
+        """Say whether these weights are to be kept instead; a loss that is not finite is never better.
 
         >>> Measured(0.5, score=0.9).better_than(Measured(0.4, score=0.8))
         True
         """
-        if math.isnan(self.loss):
+        if not math.isfinite(self.loss):
             return False
         return other is None or (self.score or 0.0, -self.loss) > (other.score or 0.0, -other.loss)
 
@@ -60,6 +62,7 @@ class Outcome:
         seconds: wall time.
         best: what the validation of that update measured; None before the first.
         history: every validation, in order.
+        ledger: what is known of the gradient of every update.
     """
 
     stopped: str = "epochs"
@@ -71,6 +74,7 @@ class Outcome:
     seconds: float = 0.0
     best: Measured | None = None
     history: list[Validation] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
 
     @property
     def best_loss(self) -> float:

@@ -72,6 +72,8 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
         "updates": outcome.updates,
         "best_update": outcome.best_update,
         "skipped_updates": outcome.skipped,
+        "gradient": outcome.ledger.to_dict(),
+        "ledger": outcome.ledger.rows(),
         "history": [[one.update, finite(one.training_loss), finite(one.validation_loss)] for one in outcome.history],
     }
 

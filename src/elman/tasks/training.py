@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from elman.errors import ConfigError, ElmanError
 from elman.tasks.averaging import WeightAverage
+from elman.tasks.ledger import DIVERGED_AFTER, Ledger, gradient_norms
 from elman.tasks.outcome import Measured, Outcome, Validation
 from elman.tasks.progress import Moment, Progress
 from elman.tasks.settings import TrainingSettings
@@ -47,6 +48,7 @@ _TRAINING_PER_VALIDATION = 10  # how many times a validation's work is done in t
 _NON_MONOTONE = 5  # n of Merity et al. 2018, algorithm 1
 _BAD_UPDATES_ALLOWED = 10
 _LOSS_MEMORY = 0.98  # of the running mean that is shown
+_ADVICE = "Try a lower --learning-rate, or a lower --clip-norm."
 
 
 class Trainer:
@@ -104,6 +106,7 @@ class Trainer:
         if validate is None:
             self._check_that_none_is_missed()
         run = _Run(self.settings, updates_per_epoch, validation_cost)
+        run.outcome.ledger = Ledger([name for name, _ in self._raw.named_parameters()])
         try:
             for group in self._endless(losses, run):
                 self._update(group, run)
@@ -147,14 +150,22 @@ class Trainer:
             parameters["lr"] = rate
         self._optimizer.zero_grad()
         loss, count = self._backward(group)
-        norm = gradient_norm(self._raw)
+        norms = gradient_norms(self._raw)
+        norm, factor = math.hypot(*norms), 1.0
         if math.isfinite(norm):
-            self._clip(norm)
+            factor = self._clip(norm)
             self._optimizer.step()
             if run.average is not None:
                 run.average.add()
-        else:
+        run.outcome.ledger.enter(loss, norms, factor)
+        if not math.isfinite(norm):
             self._skip(run)
+        elif run.outcome.ledger.diverged():
+            raise ElmanError(
+                f"Training diverged: the loss is {loss:.3g}, and has been over a hundred times that of the start for "
+                f"{DIVERGED_AFTER} updates, the last of them update {run.outcome.updates + 1}; most of the gradient "
+                f"is that of {run.outcome.ledger.supplier()}. {_ADVICE}"
+            )
         run.count(loss, norm, count)
         self.progress.update(run.moment())
 
@@ -175,13 +186,15 @@ class Trainer:
                     parameter.grad.mul_(first / count)
         return total / count, count
 
-    def _clip(self, norm: float) -> None:
+    def _clip(self, norm: float) -> float:
+        """Return what is left of the gradient's length, as a share."""
         if self.settings.clip_value is not None:
             self.fabric.clip_gradients(self.module, self._optimizer, clip_val=self.settings.clip_value)
-            return
+            return gradient_norm(self._raw) / norm if norm else 1.0
         limit = 1.0 if self.settings.clip_norm is None else self.settings.clip_norm
         if norm > limit:
             self.fabric.clip_gradients(self.module, self._optimizer, max_norm=limit)
+        return min(1.0, limit / (norm + 1e-6))
 
     def _skip(self, run: "_Run") -> None:
         at = run.outcome.updates + 1
@@ -189,14 +202,24 @@ class Trainer:
             (n for n, p in self._raw.named_parameters() if p.grad is not None and not p.grad.isfinite().all()), None
         )
         where = f"the gradient of {name}" if name else "the norm of the gradient (each entry is finite)"
+        before = f" The last norm that was finite is {run.outcome.ledger.last_norm:.3g}."
+        broken = self._find_broken()
+        if broken is not None:
+            raise ElmanError(
+                f"Training diverged: at update {at} the weights of {broken} are not finite.{before} {_ADVICE}"
+            )
         run.bad_in_a_row += 1
         run.outcome.skipped += 1
         if run.bad_in_a_row > _BAD_UPDATES_ALLOWED:
             raise ElmanError(
                 f"Training cannot go on: {where} has not been finite for {run.bad_in_a_row} updates, the last of them "
-                f"update {at}. Try a lower --learning-rate, or a lower --clip-norm."
+                f"update {at}.{before} {_ADVICE}"
             )
         self.progress.note(f"update {at} left out: {where} is not finite")
+
+    def _find_broken(self) -> str | None:
+        """Name the first parameter that is not finite."""
+        return next((name for name, p in self._raw.named_parameters() if not p.isfinite().all()), None)
 
     def _validate(
         self,
@@ -211,6 +234,9 @@ class Trainer:
             measured = found if isinstance(found, Measured) else Measured(found)
             self.module.train()
             improved = measured.better_than(outcome.best)
+            if improved and (broken := self._find_broken()) is not None:
+                improved = False
+                self.progress.note(f"update {outcome.updates}: not kept, the weights of {broken} are not finite")
             if improved:  # kept before anything slow happens: Ctrl-C may come at any moment
                 run.best = {name: value.detach().clone() for name, value in self._raw.state_dict().items()}
                 outcome.best_update, outcome.best = outcome.updates, measured
@@ -382,5 +408,4 @@ def gradient_norm(module: nn.Module) -> float:
     >>> gradient_norm(layer)
     5.0
     """
-    norms = [torch.linalg.vector_norm(p.grad) for p in module.parameters() if p.grad is not None]
-    return float(torch.linalg.vector_norm(torch.stack(norms))) if norms else 0.0
+    return math.hypot(*gradient_norms(module))

@@ -1,0 +1,251 @@
+"""Keep the books of a training's gradient: how long it was at every update, and what clipping left of it.
+
+A training of any length fits in a few hundred lines: when there are too many, each two that follow each other become
+one. What is counted is exact; of the updates behind a line the mean loss, the mean norm, the largest norm and the
+smallest factor are kept.
+
+>>> ledger = Ledger(("W", "b"))
+>>> for norm in (0.3, 0.4, 50.0):
+...     ledger.enter(loss=1.0, norms=[norm, 0.0], factor=min(1.0, 1 / norm))
+>>> ledger.verdict().name, ledger.clipped, ledger.tenfold
+('EXPLODING', 1, 1)
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+MOST_LINES = 256
+_TENFOLD = 0.1
+_EXPLODING = 0.1  # share of updates clipped more than tenfold
+_STEPS_OF_AN_OCTAVE = 8
+_SUGGESTED = 0.9  # share of updates that the suggested threshold leaves alone
+
+DIVERGED_AFTER = 50
+_DIVERGED_TIMES = 100.0
+_FIRST_LOSSES = 10
+
+
+@dataclass(frozen=True)
+class GradientVerdict:
+    """Say how the gradient of a training behaved.
+
+    Attributes:
+        name: NON-FINITE, EXPLODING or HEALTHY.
+        line: the reason, with its numbers.
+        advice: what to try; empty where it is healthy.
+    """
+
+    name: str
+    line: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        """Write it in one line."""
+        return f"{self.name}: {self.line}" + (f". {self.advice}" if self.advice else "")
+
+
+@dataclass
+class Line:
+    """Hold some updates that follow each other.
+
+    Attributes:
+        update: the last of them, from 1.
+        updates: how many.
+        loss: their mean training loss; NaN if one was not finite.
+        norm: the mean of their gradients' Euclidean norms before clipping, of those that are finite; NaN of none.
+        largest: the largest of these norms.
+        factor: the smallest number that clipping multiplied a gradient by; 0 where one was left out.
+        parameter: the place of the parameter that supplied most of the largest gradient, or was not finite.
+        left_out: how many of them were not finite.
+    """
+
+    update: int
+    updates: int
+    loss: float
+    norm: float
+    largest: float
+    factor: float
+    parameter: int
+    left_out: int
+
+    def joined(self, other: "Line") -> "Line":
+        """Return both as one."""
+        mine, its = self.updates - self.left_out, other.updates - other.left_out
+        norms = [(line.norm, n) for line, n in ((self, mine), (other, its)) if n]
+        most = max((self, other), key=lambda line: (line.left_out, line.largest if line.norm == line.norm else 0.0))
+        return Line(
+            other.update,
+            self.updates + other.updates,
+            (self.loss * self.updates + other.loss * other.updates) / (self.updates + other.updates),
+            sum(norm * n for norm, n in norms) / (mine + its) if norms else math.nan,
+            max((line.largest for line, n in ((self, mine), (other, its)) if n), default=math.nan),
+            min(self.factor, other.factor),
+            most.parameter,
+            self.left_out + other.left_out,
+        )
+
+
+class Ledger:
+    """Enter every update of a training.
+
+    Args:
+        names: of the parameters.
+
+    Attributes:
+        lines: at most `MOST_LINES`.
+        updates: how many were entered.
+        clipped: how many gradients were made shorter.
+        tenfold: how many of them more than tenfold.
+        left_out: how many updates were not done, since their gradient was not finite.
+        suppliers: how often each parameter supplied most of the gradient, by its place.
+        last_norm: the last norm that was finite; NaN before one was.
+    """
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self.names = tuple(names)
+        self.lines: list[Line] = []
+        self.updates = self.clipped = self.tenfold = self.left_out = 0
+        self.suppliers: Counter[int] = Counter()
+        self.last_norm = math.nan
+        self._first_left_out: tuple[int, int] | None = None
+        self._octaves: Counter[int] = Counter()
+        self._span = 1
+        self._first_losses: list[float] = []
+        self._high = 0
+
+    def enter(self, loss: float, norms: Sequence[float], factor: float) -> None:
+        """Enter one update.
+
+        Args:
+            loss: of its batches.
+            norms: of the gradient of each parameter before clipping, in the order of the names.
+            factor: what clipping multiplied the gradient by.
+        """
+        norm = math.hypot(*norms)
+        self.updates += 1
+        fine = math.isfinite(norm)
+        if fine:
+            parameter = max(range(len(norms)), key=norms.__getitem__) if norms else 0
+            self.suppliers[parameter] += 1
+            self.last_norm = norm
+            self.clipped += factor < 1
+            self.tenfold += factor < _TENFOLD
+            if norm > 0:
+                self._octaves[math.floor(math.log2(norm) * _STEPS_OF_AN_OCTAVE)] += 1
+        else:
+            parameter = next((i for i, one in enumerate(norms) if not math.isfinite(one)), 0)
+            self.left_out += 1
+            self._first_left_out = self._first_left_out or (self.updates, parameter)
+        self._watch(loss)
+        kept = norm if fine else math.nan
+        self._write(Line(self.updates, 1, loss, kept, kept, factor if fine else 0.0, parameter, int(not fine)))
+
+    def _write(self, line: Line) -> None:
+        if self.lines and self.lines[-1].updates < self._span:
+            self.lines[-1] = self.lines[-1].joined(line)
+            return
+        if len(self.lines) == MOST_LINES:
+            self.lines = [a.joined(b) for a, b in zip(self.lines[::2], self.lines[1::2], strict=True)]
+            self._span *= 2
+        self.lines.append(line)
+
+    def _watch(self, loss: float) -> None:
+        if len(self._first_losses) < _FIRST_LOSSES:
+            self._first_losses.append(loss)
+        limit = _DIVERGED_TIMES * max(1.0, *self._first_losses)
+        self._high = self._high + 1 if loss > limit else 0
+
+    def diverged(self) -> bool:
+        """Say whether the loss has been over a hundred times that of the start, and over 100, for 50 updates."""
+        return self._high >= DIVERGED_AFTER
+
+    def supplier(self) -> str:
+        """Name the parameter that most often supplied most of the gradient; empty before the first update."""
+        return self.names[self.suppliers.most_common(1)[0][0]] if self.suppliers and self.names else ""
+
+    def quantile(self, share: float) -> float:
+        """Return the norm that so large a share of the gradients stay below, to a tenth of itself; NaN before any."""
+        wanted, seen = share * self._octaves.total(), 0
+        for octave in sorted(self._octaves):
+            seen += self._octaves[octave]
+            if seen >= wanted:
+                return float(2.0 ** ((octave + 0.5) / _STEPS_OF_AN_OCTAVE))
+        return math.nan
+
+    def verdict(self) -> GradientVerdict:
+        """Judge the gradient of the whole training."""
+        if not self.updates:
+            return GradientVerdict("HEALTHY", "no update was done")
+        if self._first_left_out is not None:
+            update, parameter = self._first_left_out
+            name = f", in {self.names[parameter]}" if self.names else ""
+            return GradientVerdict(
+                "NON-FINITE",
+                f"{self.left_out:,} of {self.updates:,} updates were left out, first update {update:,}{name}",
+                "Try a lower --learning-rate, or a lower --clip-norm",
+            )
+        most = self.supplier()
+        share = f"; {most} supplied most in {self.suppliers.most_common(1)[0][1] / self.updates:.0%}" if most else ""
+        median = f"median norm {self.quantile(0.5):.2g}"
+        if self.tenfold > _EXPLODING * self.updates:
+            return GradientVerdict(
+                "EXPLODING",
+                f"{self.tenfold / self.updates:.0%} of updates were clipped more than tenfold, {median}{share}",
+                f"Try a lower --learning-rate, a gated cell or --init orthogonal; --clip-norm "
+                f"{self.quantile(_SUGGESTED):.2g} would clip one update in ten",
+            )
+        return GradientVerdict("HEALTHY", f"{median}, {self.clipped / self.updates:.0%} of updates clipped{share}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the whole ledger as lists, strings and numbers; numbers have four digits."""
+        verdict = self.verdict()
+        return {
+            "verdict": verdict.name,
+            "line": verdict.line,
+            "advice": verdict.advice,
+            "updates": self.updates,
+            "clipped": self.clipped,
+            "clipped_tenfold": self.tenfold,
+            "left_out": self.left_out,
+            "median_norm": _short(self.quantile(0.5)),
+            "suggested_clip_norm": _short(self.quantile(_SUGGESTED)),
+            "parameters": [self.names[place] for place, _ in self.suppliers.most_common()] if self.names else [],
+            "supplied_most": [count for _, count in self.suppliers.most_common()],
+        }
+
+    def rows(self) -> list[list[Any]]:
+        """Write the lines: update, loss, mean norm, largest norm, smallest factor, parameter, how many left out."""
+        return [
+            [
+                line.update,
+                *map(_short, (line.loss, line.norm, line.largest, line.factor)),
+                self.names[line.parameter] if self.names else "",
+                line.left_out,
+            ]
+            for line in self.lines
+        ]
+
+
+def gradient_norms(module: nn.Module) -> list[float]:
+    """Return the Euclidean norm of the gradient of each parameter, 0 where there is none.
+
+    >>> layer = nn.Linear(1, 1)
+    >>> layer.weight.grad = torch.tensor([[-3.0]])
+    >>> gradient_norms(layer)
+    [3.0, 0.0]
+    """
+    gradients = [p.grad for p in module.parameters()]
+    there = [torch.linalg.vector_norm(grad) for grad in gradients if grad is not None]
+    # One transfer for all of them: a device would be waited for at each.
+    norms = iter(torch.stack(there).tolist() if there else [])
+    return [0.0 if grad is None else next(norms) for grad in gradients]
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.4g}") if math.isfinite(value) else None
