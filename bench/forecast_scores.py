@@ -35,6 +35,18 @@ ROWS: dict[str, Row] = {
 """By name: takes the folder of all sets, a folder to write to, the seed, options, and whether the test part is read."""
 
 
+def describe(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Write what was measured on the test part, on the validation part, and beside it."""
+    others = row.get("baselines") or row["validation_baselines"]
+    beside = "; ".join(f"{name}: {_describe(found)}" for name, found in others.items())
+    return _describe(row["test"]) if "test" in row else "", _describe(row["validation"]), beside
+
+
+def _describe(found: dict[str, Any]) -> str:
+    coverage = "".join(f", {level} % interval covers {share:.3f}" for level, share in found["coverage"].items())
+    return f"MSE {found['scaled_mse']:.3f}, MAE {found['scaled_mae']:.3f}, sMAPE {found['smape']:.3f}{coverage}"
+
+
 def _measure(
     name: str, part: SeriesPart, scratch: Path, seed: int, given: dict[str, Any], test: bool
 ) -> dict[str, Any]:

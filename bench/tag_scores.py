@@ -32,6 +32,19 @@ ROWS: dict[str, Row] = {"ud_english_ewt": ud_english_ewt, "atis": atis}
 """By name: takes the folder of all sets, a folder to write to, the seed, options, and whether the test part is read."""
 
 
+def describe(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Write what was measured on the test part, on the validation part, and beside it."""
+    tested, validated = (
+        ", ".join(f"{name} {row[key]:.4f}" for name in ("f1", "accuracy", "intent") if (key := f"{part}_{name}") in row)
+        for part in ("test", "validation")
+    )
+    beside = (
+        f"words shuffled {row['shuffled']:.4f}; without recurrence {row['baseline']:.4f} "
+        f"({row['baseline_parameters']:,} parameters); most frequent tag {row['most_frequent']:.4f}"
+    )
+    return tested, validated, beside
+
+
 def _measure(
     name: str,
     training: Path,
