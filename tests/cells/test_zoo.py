@@ -119,6 +119,15 @@ def expressive_memory(p, u, y, z):
     return (1 - slower) * y + slower * np.tanh(see("y", z)), z
 
 
+def linear_unit(p, x, h, real, imaginary):
+    # Orvieto et al. 2023: z = λz + γ(Bx) with a complex λ and γ = √(1 − |λ|²), then relu of the real part of Cz
+    decay = np.exp(-np.exp(8 * p["nu"] - 6.5))
+    turn = np.exp(2j * np.arctan(8 * p["theta"]))
+    seen = (p["B.p"] + 1j * p["B.q"]) @ x
+    z = decay * turn * (real + 1j * imaginary) + 8 * np.sqrt(-np.expm1(2 * np.log(decay))) * seen
+    return np.maximum(0, 4 * ((p["C.p"] - 1j * p["C.q"]) @ z).real + p["b"]), z.real, z.imag
+
+
 def closed_form(p, x, dt, h):
     # Hasani et al. 2022: the gate falls with time, from g to the third head
     f, g, k = (p[f"W.{head}"] @ x + p[f"U.{head}"] @ h + p[f"b.{head}"] for head in "fgk")
@@ -143,6 +152,7 @@ PAPERS = {
     "ugrnn": update_gate,
     "mingru": minimal_gru,
     "minlstm": minimal_lstm,
+    "lru": linear_unit,
     "lem": expressive_memory,
     "cfc": closed_form,
 }

@@ -31,7 +31,7 @@ RETAINED = {
 """Places of the states that a gate weighs."""
 
 DROP_INS = {"LSTM": [1], "LSTM with projection": [1], "GRU": [0]}
-WITHOUT = {"elman", "elman_relu", "elman_sigmoid", "jordan", "indrnn", "minlstm", "cfc"}
+WITHOUT = {"elman", "elman_relu", "elman_sigmoid", "jordan", "indrnn", "minlstm", "lru", "cfc"}
 
 
 def build(name, hidden=H, **options):

@@ -16,6 +16,7 @@ A cell in a file of one's own is found as ``FILE.py:NAME``.
 from elman.cells.continuous import cfc
 from elman.cells.gated import gru, gru_reset_before, mgu, ugrnn
 from elman.cells.independent import indrnn
+from elman.cells.linear import lru
 from elman.cells.long_expressive_memory import lem
 from elman.cells.long_short_term_memory import lstm, lstm_coupled, lstm_layer_norm, lstm_peephole, lstm_projected
 from elman.cells.lookup import find_in
@@ -39,6 +40,7 @@ __all__ = [
     "lstm_layer_norm",
     "lstm_peephole",
     "lstm_projected",
+    "lru",
     "mgu",
     "mingru",
     "minlstm",
@@ -48,7 +50,7 @@ __all__ = [
 
 _SIMPLE = (elman, elman_relu, elman_sigmoid, jordan, indrnn)
 _LONG_SHORT_TERM = (lstm, lstm_projected, lstm_peephole, lstm_coupled, lstm_layer_norm)
-_GATED = (gru, gru_reset_before, mgu, ugrnn, mingru, minlstm, lem, cfc)
+_GATED = (gru, gru_reset_before, mgu, ugrnn, mingru, minlstm, lru, lem, cfc)
 ZOO: dict[str, Cell] = {c.name: c for c in (*_SIMPLE, *_LONG_SHORT_TERM, *_GATED)}
 
 
