@@ -99,8 +99,9 @@ def open_tagged(
 def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Layout, Sentence]]:
     """Read sentences without tags as they arrive; none waits for the next.
 
-    What a model learnt from CoNLL-U is asked in CoNLL-U, or in lines of words with spaces between them; likewise for
-    other files with a word a line, whose columns are told from the first line where tabs stand between them.
+    A model that learnt from files with a word a line is asked in that form, or in lines of words with spaces between
+    them. The first line tells which: it is of the latter form if it has no tab, is no comment, and has more words than
+    the files had columns.
 
     Args:
         file: need not be seekable.
@@ -118,10 +119,8 @@ def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Lay
     tabbed = "\t" in first.text or first.text.startswith("# ")
     if like.form == "conllu" and tabbed:
         found = read_blocks(arriving, name, like, tagged=False)
-    elif like.form == "columns" and (
-        tabbed or (not like.tabs and len(first.text.split()) in (like.width - 1, like.width))
-    ):
-        like = replace(like, tabs="\t" in first.text)
+    elif like.form == "columns" and (tabbed or len(first.text.split()) <= like.width):
+        like = replace(like, tabs=tabbed or (like.tabs and len(first.text.split()) == 1))
         found = read_blocks(arriving, name, like, tagged=False)
     else:
         like = replace(like, form="parallel")
@@ -197,7 +196,7 @@ def _infer(
     tabs = "\t" in rows[0]
     width = len(rows[0].split("\t") if tabs else rows[0].split())
     if like is not None and like.form == "columns":
-        return replace(like, tabs=tabs), []
+        return replace(like, tabs=tabs if width > 1 else like.tabs), []
     counted = width > 2 and _is_counted(rows, tabs)
     word = _numbered(words, width, path, 1 if counted else 0)
     tag = _numbered(tags, width, path, width - 1)
