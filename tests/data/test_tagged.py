@@ -150,6 +150,15 @@ def test_files_that_are_not_parallel_are_refused(tmp_path, words, tags, labels, 
     assert said in str(error.value)
 
 
+def test_an_empty_sentence_in_parallel_files_is_told_as_such(tmp_path):
+    folder = write_folder(tmp_path / "trips", 20)
+    lines = (folder / "seq.in").read_text().splitlines()
+    lines[6] = ""
+    (folder / "seq.in").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=r"seq\.in line 7: an empty sentence"):
+        open_tagged([folder / "seq.in", folder / "seq.out"])
+
+
 def test_a_gzip_file_that_is_cut_short_is_refused(tmp_path):
     whole = gzip.compress(b"so RB\n" * 1000)
     (tmp_path / "a.conll.gz").write_bytes(whole[: len(whole) // 2])

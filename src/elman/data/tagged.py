@@ -15,6 +15,7 @@ import gzip
 import itertools
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -30,6 +31,7 @@ FOLDER = ("seq.in", "seq.out", "label")
 LABEL = "label"
 
 _LOOKED_AT = 400  # lines
+_ALIKE = 0.6  # of the lines that are not blank have as many columns, if they have any
 _COLUMN_SUFFIXES = {".conll", ".iob", ".iob2", ".bio", ".bioes", ".iobes", ".col", ".tsv"}
 _OTHER_FORMS = {".csv", ".jsonl", ".json", ".npz", ".xml"}
 
@@ -165,8 +167,11 @@ def _form(path: Path) -> str:
     cells = first.split("\t")
     if len(cells) == len(CONLLU) and re.fullmatch(r"1(-\d+)?", cells[0]):
         return "conllu"
-    blank_within = any(not row.strip() for row in rows)
-    return "columns" if suffix in _COLUMN_SUFFIXES or len(cells) > 1 or blank_within else "parallel"
+    if suffix in _COLUMN_SUFFIXES or len(cells) > 1:
+        return "columns"
+    widths = Counter(len(row.split()) for row in rows)
+    blank = widths.pop(0, 0)
+    return "columns" if blank and max(widths.values()) > _ALIKE * widths.total() else "parallel"
 
 
 def _head(path: Path) -> list[str]:
