@@ -57,7 +57,9 @@ def test_known_covariates_go_on_behind_the_values_and_past_ones_do_not(write):
     np.testing.assert_array_equal(sales.past, [[9], [np.nan]])
     assert sales.last.endswith("line 4")
     found.require_known(1)
-    with pytest.raises(DataError, match=r"sales.csv line 4: promo, price of sales is known 1 steps.*up to 2024-01-04"):
+    with pytest.raises(
+        DataError, match=r"sales.csv line 4: promo, price of sales is known 1 step beyond.*up to 2024-01-04"
+    ):
         found.require_known(2)
 
 

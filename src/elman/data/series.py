@@ -134,7 +134,7 @@ class SeriesSet:
         for series in self.series:
             if len(series) < steps:
                 raise DataError(
-                    f"{series.last}: {series.name} has {len(series):,} steps, and {why} needs {steps:,}. "
+                    f"{series.last}: {series.name} has {_say_steps(len(series))}, and {why} needs {steps:,}. "
                     "Add earlier rows, or ask for less."
                 )
 
@@ -151,8 +151,13 @@ class SeriesSet:
             ahead = len(series.known) - len(series)
             if ahead < horizon:
                 needed = self.frequency.say(self.frequency.timestamps(series.start, len(series) + horizon)[-1])
+                named = f"{', '.join(self.columns.known)} of {series.name}"
                 raise DataError(
-                    f"{series.last}: {', '.join(self.columns.known)} of {series.name} is known {ahead:,} steps beyond "
-                    f"the last value, and a forecast of {horizon:,} needs it up to {needed}. Add rows with an empty "
-                    f"{self.columns.targets[0]}, or forecast fewer steps."
+                    f"{series.last}: {named} is known {_say_steps(ahead)} beyond the last value, and a forecast of "
+                    f"{horizon:,} needs it up to {needed}. Add rows with an empty {self.columns.targets[0]}, or "
+                    "forecast fewer steps."
                 )
+
+
+def _say_steps(count: int) -> str:
+    return f"{count:,} step" if count == 1 else f"{count:,} steps"

@@ -1,6 +1,6 @@
 """Forecast by repeating: the last value, the last season, or the last value with its season put back (Naive2).
 
-Naive2 is the yardstick of the M4 competition (Makridakis et al. 2020, section 2.2): if a series has a season at 90 %
+Naive2 is the yardstick of the M4 competition (Makridakis et al. 2020): if a series has a season at 90 %
 confidence, it is divided by its seasonal figure, the last value is repeated, and the season is put back.
 
 >>> forecast_seasonal_naive([np.array([1.0, 2.0, 3.0, 4.0])], 3, season=2)
