@@ -5,6 +5,7 @@ output of its recurrent layers is doubled.
 """
 
 from faults.fault import Fault
+from faults.forecast_catalogue import FORECAST_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
 from faults.task_catalogue import TASK_FAULTS
 
@@ -388,4 +389,5 @@ FAULTS = (
     ),
     *KERNEL_FAULTS,
     *TASK_FAULTS,
+    *FORECAST_FAULTS,
 )

@@ -55,8 +55,8 @@ __all__ = ["load", "train"]
 
 _Scores = dict[str, ForecastScores]
 
-_LEARNING_RATE = 1e-3
-_UPDATES = 600
+_LEARNING_RATE = 2e-3
+_UPDATES = 1000
 _UPDATES_PER_EPOCH = 100  # windows overlap: they need not all be seen
 _BATCH, _SMALLEST_BATCH, _FEWEST_BATCHES = 256, 16, 16
 _MOST_VALIDATED = 2000  # windows of a validation in training
@@ -308,7 +308,7 @@ def _choose_batch(windows: int, settings: ForecastSettings) -> int:
 
 
 def _complete(settings: ForecastSettings, updates_per_epoch: int) -> ForecastSettings:
-    """Say how many epochs and which learning rate: as asked; else about 600 updates, and 0.001."""
+    """Say how many epochs and which learning rate: as asked; else about 1000 updates, and 0.002."""
     if settings.epochs is None and settings.time_budget is None:
         settings = dataclasses.replace(settings, epochs=math.ceil(_UPDATES / updates_per_epoch))
     if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
