@@ -43,8 +43,8 @@ FORECAST_FAULTS = (
     Fault(
         "the outer interval gets the margin of the inner one",
         "tasks/forecaster.py",
-        "self.margins.flip(0).T",
-        "self.margins.T",
+        "by.flip(-1)",
+        "by",
         tests=FORECASTER,
         only="margins_move",
     ),

@@ -21,7 +21,7 @@ from elman.tasks.trained_forecaster import TrainedForecaster
 Ahead = Callable[[NDArray[np.int64]], tuple[Numbers, Intervals]]
 """Forecast from origins: points, and intervals by level."""
 
-_AT_ONCE = 512  # windows
+_AT_ONCE = 2048  # windows
 _ALIKE = 0.03  # windows overlap, so that errors differ by so much from one stretch of a series to the next
 
 
