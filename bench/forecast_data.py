@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 HOURS_OF_A_MONTH = 30 * 24
-"""The papers count months of 30 days (Zhou et al. 2021, section 5.1)."""
+"""The papers count months of 30 days (Zhou et al. 2021)."""
 ETT_TRAINING, ETT_VALIDATION, ETT_TEST = 12 * HOURS_OF_A_MONTH, 4 * HOURS_OF_A_MONTH, 4 * HOURS_OF_A_MONTH
 ETT_HORIZONS = (96, 192, 336, 720)
 ETT_LOOKBACK = 96

@@ -57,7 +57,9 @@ def test_known_covariates_go_on_behind_the_values_and_past_ones_do_not(write):
     np.testing.assert_array_equal(sales.past, [[9], [np.nan]])
     assert sales.last.endswith("line 4")
     found.require_known(1)
-    with pytest.raises(DataError, match=r"sales.csv line 4: promo, price of sales is known 1 steps.*up to 2024-01-04"):
+    with pytest.raises(
+        DataError, match=r"sales.csv line 4: promo, price of sales is known 1 step beyond.*up to 2024-01-04"
+    ):
         found.require_known(2)
 
 
@@ -123,7 +125,9 @@ def test_gaps_become_missing_values_where_that_is_asked_for(write):
     path = write("date,y,x\n2024-01-01,1,1\n2024-01-02,2,1\n2024-01-03,3,1\n2024-01-06,4,2\n2024-01-07,,3\n")
     with pytest.raises(DataError, match=r"sales.csv line 5, column date: 2024-01-06 follows 2024-01-03.*--fill-gaps"):
         open_series(path)
-    [series] = open_series(path, target="y", known="x", fill_gaps=True).series
+    found = open_series(path, target="y", known="x", fill_gaps=True)
+    [series] = found.series
+    assert len(open_series(path, like=found.columns).series[0]) == 6, "a model remembers it"
     np.testing.assert_array_equal(series.values, [1, 2, 3, np.nan, np.nan, 4])
     np.testing.assert_array_equal(series.known.ravel(), [1, 1, 1, np.nan, np.nan, 2, 3])
 
@@ -212,6 +216,22 @@ def test_a_constant_column_nobody_asked_for_is_left_out_and_a_resting_series_of_
     assert "Left out, because its value never changes: x." in found.notes
     long = "date,id,y\n" + "".join(f"2024-01-0{d},{i},{d * (i == 'a')}\n" for d in (1, 2, 3) for i in "ab")
     assert "The value never changes: b." in open_series(write(long)).notes
+
+
+@pytest.mark.parametrize(
+    ("write_day", "unit"),
+    [(lambda k: f"{k % 12 + 1}/1/{2020 + k // 12}", "month"), (lambda k: f"1/{k % 12 + 1}/{2020 + k // 12}", "month")],
+)
+def test_days_and_months_are_told_apart_by_what_makes_even_steps(write, write_day, unit):
+    found = open_series(write("when,y\n" + "".join(f"{write_day(k)},{k % 5}\n" for k in range(40))))
+    assert found.frequency.step == (unit, 1)
+    assert found.series[0].start == np.datetime64("2020-01-01")
+
+
+def test_times_of_day_beside_a_date_are_not_taken_for_series(write):
+    rows = "".join(f"2024-01-0{day},{hour:02d}:00,{day + hour}\n" for day in (1, 2) for hour in range(24))
+    with pytest.raises(DataError, match=r"line 3, column date.*write the whole time in one column"):
+        open_series(write("date,hour,y\n" + rows))
 
 
 def test_of_several_numbers_of_a_long_table_the_one_with_a_usual_name_is_forecast(write):

@@ -60,6 +60,7 @@ class SeriesColumns:
         known: covariates that are known beyond.
         static: covariates of a whole series.
         levels: by covariate that is text, its values; it becomes a 0 or 1 for each of them.
+        fill_gaps: whether missing times become missing values.
     """
 
     targets: tuple[str, ...]
@@ -70,6 +71,7 @@ class SeriesColumns:
     known: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fill_gaps: bool = False
 
     def names(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Name the numbers that covariates become, such as `price`, `holiday=Easter`."""
@@ -132,7 +134,7 @@ class SeriesSet:
         for series in self.series:
             if len(series) < steps:
                 raise DataError(
-                    f"{series.last}: {series.name} has {len(series):,} steps, and {why} needs {steps:,}. "
+                    f"{series.last}: {series.name} has {_say_steps(len(series))}, and {why} needs {steps:,}. "
                     "Add earlier rows, or ask for less."
                 )
 
@@ -149,8 +151,13 @@ class SeriesSet:
             ahead = len(series.known) - len(series)
             if ahead < horizon:
                 needed = self.frequency.say(self.frequency.timestamps(series.start, len(series) + horizon)[-1])
+                named = f"{', '.join(self.columns.known)} of {series.name}"
                 raise DataError(
-                    f"{series.last}: {', '.join(self.columns.known)} of {series.name} is known {ahead:,} steps beyond "
-                    f"the last value, and a forecast of {horizon:,} needs it up to {needed}. Add rows with an empty "
-                    f"{self.columns.targets[0]}, or forecast fewer steps."
+                    f"{series.last}: {named} is known {_say_steps(ahead)} beyond the last value, and a forecast of "
+                    f"{horizon:,} needs it up to {needed}. Add rows with an empty {self.columns.targets[0]}, or "
+                    "forecast fewer steps."
                 )
+
+
+def _say_steps(count: int) -> str:
+    return f"{count:,} step" if count == 1 else f"{count:,} steps"

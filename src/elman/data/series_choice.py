@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.cells import say_odd_number
-from elman.data.choosing import ROW_NAMES, SERIES_NAMES, Asked, name_some
+from elman.data.choosing import SERIES_NAMES, Asked, name_some
 from elman.data.frequency import Moments
 from elman.data.kinds import Seen
-from elman.data.row_index import UNNAMED, RowIndex
+from elman.data.regularity import infer_frequency
+from elman.data.row_index import RowIndex
 from elman.data.timestamps import NUMERIC, guess_form, is_ambiguous, read_times
 from elman.errors import DataError
 
@@ -52,6 +53,8 @@ ID_NAMES = (
 MOST_LEVELS = 50
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
+_THOUSANDS = re.compile(r"\s*[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?\s*")
+_CLOCK_ALONE = re.compile(r"\s*[0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?\s*([AaPp]\.?[Mm]\.?)?\s*")
 _SAMPLE = 500
 _ROWS_COMPARED = 500
 _COMES_AGAIN = 1.5  # rows at each time above which a table is long
@@ -150,7 +153,7 @@ def choose_id(
     ):
         groups = group_rows([columns[name] for name in found])[1]
         pairs = np.unique(np.stack([groups, times.astype(np.int64)]), axis=1).shape[1]
-        if pairs == len(times) and groups.max() + 1 < len(times):
+        if pairs == len(times) and 2 * (groups.max() + 1) <= len(times):
             return found, f"Rows with the same {' and '.join(found)} form one series, because times come again."
     return (), ""
 
@@ -164,7 +167,10 @@ def candidates(index: RowIndex, time: str | None, asked: SeriesAsked) -> list[st
     return [
         name
         for name, seen in index.seen.items()
-        if name not in taken and seen.repeats and (seen.kind() in kinds or name.lower() in ID_NAMES)
+        if name not in taken
+        and seen.repeats
+        and (seen.kind() in kinds or name.lower() in ID_NAMES)
+        and not all(map(_CLOCK_ALONE.fullmatch, _sample(seen)))
     ]
 
 
@@ -189,11 +195,11 @@ def choose_targets(
     numbers = [
         column
         for column, seen in index.seen.items()
-        if column not in taken and seen.kind() == "number" and not _is_row_number(column, seen)
+        if column not in taken and seen.kind() == "number" and not seen.counts_up()
     ]
     if not numbers:
         for column, seen in index.seen.items():
-            if column not in taken and seen.first_odd and _DECIMAL_COMMA.fullmatch(str(seen.first_odd[1])):
+            if column not in taken and seen.first_odd and _has_comma(seen.first_odd[1]):
                 check_numbers(seen, index.where)
         raise DataError(
             f"{name} has no column of numbers to forecast: {name_some(index.names)}. Add one, or name it with --target."
@@ -242,6 +248,8 @@ def check_numbers(seen: Seen, where: Callable[[int], str]) -> None:
     if seen.first_odd:
         row, cell = seen.first_odd
         place = f"{where(row)}, column {seen.name}:"
+        if _THOUSANDS.fullmatch(str(cell)):
+            raise DataError(f"{place} {cell} has commas. Write {str(cell).strip().replace(',', '')} without them.")
         if _DECIMAL_COMMA.fullmatch(str(cell)):
             raise DataError(f"{place} {cell} has a decimal comma. Write {str(cell).strip().replace(',', '.')}.")
         raise DataError(say_odd_number(cell, place))
@@ -286,8 +294,8 @@ def _choose_order(index: RowIndex, column: str) -> str:
     cells = [str(row[column]) for row in index.read(rows)]
     uneven = {}
     for form in ("day first", "month first"):
-        times, _ = read_times(cells, form, lambda at: f"{index.where(at)}, column {column}:")
-        uneven[form] = len(np.unique(np.diff(times)))
+        times = np.unique(read_times(cells, form, lambda at: f"{index.where(at)}, column {column}:")[0])
+        uneven[form] = _count_uneven(times)
     if uneven["day first"] == uneven["month first"]:
         raise DataError(
             f"{index.where(0)}, column {column}: {cells[0]} may begin with a day or with a month. Write times such as "
@@ -296,8 +304,17 @@ def _choose_order(index: RowIndex, column: str) -> str:
     return min(uneven, key=lambda form: uneven[form])
 
 
-def _is_row_number(column: str, seen: Seen) -> bool:
-    return seen.counts_up() and column.lower() in (*ROW_NAMES, UNNAMED)
+def _count_uneven(times: Moments) -> int:
+    """Count the steps that are missing between times, and the times that are on no step."""
+    frequency = infer_frequency([times])
+    if frequency is None:
+        return 0
+    steps = frequency.positions(times, times[0])
+    return int((steps < 0).sum() + steps.max() + 1 - len(steps))
+
+
+def _has_comma(cell: object) -> bool:
+    return any(pattern.fullmatch(str(cell)) for pattern in (_DECIMAL_COMMA, _THOUSANDS))
 
 
 def _is_constant(seen: Seen) -> bool:

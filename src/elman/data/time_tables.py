@@ -74,7 +74,7 @@ def open_series(
         past: covariates that end with the values.
         static: covariates of a whole series, in a long table.
         season: how many steps make a season, where the calendar's is not meant.
-        fill_gaps: whether missing times become missing values.
+        fill_gaps: whether missing times become missing values; a model that learned so reads so.
         like: the columns of a model. Nothing is inferred then, and of the others only `target` may be given.
 
     Raises:
@@ -113,7 +113,7 @@ class _Reader:
         like: SeriesColumns | None,
     ):
         self._index, self._name, self._asked = index, name, asked
-        self._season, self._fill_gaps, self._like = season, fill_gaps, like
+        self._season, self._fill_gaps, self._like = season, fill_gaps or (like is not None and like.fill_gaps), like
         self.notes = list(index.notes)
 
     def read(self) -> SeriesSet:
@@ -165,9 +165,10 @@ class _Reader:
         if times is None:
             return
         say = Frequency("step" if times.dtype.kind == "i" else "day", 1, 1).say
-        advice = (
-            "" if len(rows) > 1 else "; if there are several series, name the column that tells them apart with --id"
-        )
+        advice = ""
+        if len(rows) == 1:
+            advice = "; if there are several series, --id names the column that tells them apart"
+            advice += "; if it is a part of the time, write the whole time in one column"
         for own in rows:
             check_order(times[own], self._where_among(own, time), say, advice)
 
@@ -194,7 +195,8 @@ class _Reader:
             raise DataError(f"{self._where(0)}: every series of {self._name} has one row. Add more of their past.")
         asked = self._asked
         levels = choose_levels(self._index, [*asked.past, *asked.known], self._name)
-        return SeriesColumns(targets, frequency, time, ids, asked.past, asked.known, asked.static, levels)
+        parts = (asked.past, asked.known, asked.static, levels, self._fill_gaps)
+        return SeriesColumns(targets, frequency, time, ids, *parts)
 
     def _read_texts(self, names: Iterable[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {name: [] for name in names}

@@ -4,9 +4,9 @@ With e the error at each of H steps, y the value, f the forecast and s the scale
 
 =============  ========================================================================================================
 MSE, MAE       mean of e² and of |e|, over all values that are known
-sMAPE          mean of 200 |e| / (|y| + |f|), percent; 0 where both are 0 (Makridakis et al. 2020, section 2.3)
-MASE           mean of |e| / s (Hyndman & Koehler 2006, section 4)
-OWA            mean of sMAPE and MASE, each divided by that of Naive2 (Makridakis et al. 2020, section 2.3)
+sMAPE          mean of 200 |e| / (|y| + |f|), percent; 0 where both are 0 (Makridakis et al. 2020)
+MASE           mean of |e| / s (Hyndman & Koehler 2006)
+OWA            mean of sMAPE and MASE, each divided by that of Naive2 (Makridakis et al. 2020)
 coverage       share of the values that lie within the interval, its ends included
 width          mean width of the interval, in units of its series
 =============  ========================================================================================================

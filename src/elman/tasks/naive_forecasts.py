@@ -1,6 +1,6 @@
 """Forecast by repeating: the last value, the last season, or the last value with its season put back (Naive2).
 
-Naive2 is the yardstick of the M4 competition (Makridakis et al. 2020, section 2.2): if a series has a season at 90 %
+Naive2 is the yardstick of the M4 competition (Makridakis et al. 2020): if a series has a season at 90 %
 confidence, it is divided by its seasonal figure, the last value is repeated, and the season is put back.
 
 >>> forecast_seasonal_naive([np.array([1.0, 2.0, 3.0, 4.0])], 3, season=2)
@@ -90,7 +90,7 @@ def seasonal_figure(history: Numbers, season: int, *, factors: bool) -> Numbers:
     weights = np.ones(season + 1 - season % 2)
     if season % 2 == 0:
         weights[[0, -1]] = 0.5
-    trend = np.convolve(fill_forward(history), weights / season, mode="valid")
+    trend = np.convolve(_fill_seasonal(history, season), weights / season, mode="valid")
     half = len(weights) // 2
     middle = history[half : len(history) - half]
     apart = middle / trend if factors else middle - trend
@@ -122,12 +122,23 @@ def fill_forward(history: Numbers) -> Numbers:
     return history[np.where(places < 0, known.argmax(), places)]
 
 
+def _fill_seasonal(history: Numbers, season: int) -> Numbers:
+    """Take a missing value from the season before, or the one behind; where all miss it, from the step before."""
+    if not np.isnan(history).any():
+        return history
+    filled = history.copy()
+    for phase in range(season):
+        own = history[phase::season]
+        if not np.isnan(own).all():
+            filled[phase::season] = fill_forward(own)
+    return fill_forward(filled)
+
+
 def _last_season(history: Numbers, season: int) -> Numbers:
     if len(history) < season:
         return np.array([last_known(history)])
     last = history[-season:].copy()
-    for phase in np.flatnonzero(np.isnan(last)):
-        last[phase] = last_known(history[(len(history) - season + phase) % season :: season])
-        if np.isnan(history[(len(history) - season + phase) % season :: season]).all():
-            last[phase] = last_known(history)
+    for place in np.flatnonzero(np.isnan(last)):
+        same = history[(len(history) + place) % season :: season]
+        last[place] = last_known(history if np.isnan(same).all() else same)
     return last

@@ -109,7 +109,9 @@ class SeriesReport:
         said = []
         if self.missing:
             total = self.longest if self.series == 1 else 0
-            counts = [f"{name} {n:,}" + (f" ({n / total:.0%})" if total else "") for name, n in self.missing.items()]
+            counts = [
+                f"{name} {n:,}" + (f" ({_share(n / total)})" if total else "") for name, n in self.missing.items()
+            ]
             said.append(f"missing values: {_name_some(counts)}")
         if self.constant:
             said.append(f"never changing: {_name_some(self.constant)}")
@@ -170,6 +172,10 @@ def _span(shortest: int, median: int, longest: int) -> str:
     if shortest == longest:
         return f"{longest:,} steps"
     return f"{shortest:,} to {longest:,} steps, half at most {median:,}"
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"
 
 
 def _name_some(names: Sequence[str]) -> str:
