@@ -15,6 +15,7 @@ import gzip
 import itertools
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -30,6 +31,7 @@ FOLDER = ("seq.in", "seq.out", "label")
 LABEL = "label"
 
 _LOOKED_AT = 400  # lines
+_ALIKE = 0.6  # of the lines that are not blank have as many columns, if they have any
 _COLUMN_SUFFIXES = {".conll", ".iob", ".iob2", ".bio", ".bioes", ".iobes", ".col", ".tsv"}
 _OTHER_FORMS = {".csv", ".jsonl", ".json", ".npz", ".xml"}
 
@@ -99,8 +101,9 @@ def open_tagged(
 def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Layout, Sentence]]:
     """Read sentences without tags as they arrive; none waits for the next.
 
-    What a model learnt from CoNLL-U is asked in CoNLL-U, or in lines of words with spaces between them; likewise for
-    other files with a word a line, whose columns are told from the first line where tabs stand between them.
+    A model that learnt from files with a word a line is asked in that form, or in lines of words with spaces between
+    them. The first line tells which: it is of the latter form if it has no tab, is no comment, and has more words than
+    the files had columns.
 
     Args:
         file: need not be seekable.
@@ -118,10 +121,8 @@ def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Lay
     tabbed = "\t" in first.text or first.text.startswith("# ")
     if like.form == "conllu" and tabbed:
         found = read_blocks(arriving, name, like, tagged=False)
-    elif like.form == "columns" and (
-        tabbed or (not like.tabs and len(first.text.split()) in (like.width - 1, like.width))
-    ):
-        like = replace(like, tabs="\t" in first.text)
+    elif like.form == "columns" and (tabbed or len(first.text.split()) <= like.width):
+        like = replace(like, tabs=tabbed or (like.tabs and len(first.text.split()) == 1))
         found = read_blocks(arriving, name, like, tagged=False)
     else:
         like = replace(like, form="parallel")
@@ -166,8 +167,11 @@ def _form(path: Path) -> str:
     cells = first.split("\t")
     if len(cells) == len(CONLLU) and re.fullmatch(r"1(-\d+)?", cells[0]):
         return "conllu"
-    blank_within = any(not row.strip() for row in rows)
-    return "columns" if suffix in _COLUMN_SUFFIXES or len(cells) > 1 or blank_within else "parallel"
+    if suffix in _COLUMN_SUFFIXES or len(cells) > 1:
+        return "columns"
+    widths = Counter(len(row.split()) for row in rows)
+    blank = widths.pop(0, 0)
+    return "columns" if blank and max(widths.values()) > _ALIKE * widths.total() else "parallel"
 
 
 def _head(path: Path) -> list[str]:
@@ -197,7 +201,7 @@ def _infer(
     tabs = "\t" in rows[0]
     width = len(rows[0].split("\t") if tabs else rows[0].split())
     if like is not None and like.form == "columns":
-        return replace(like, tabs=tabs), []
+        return replace(like, tabs=tabs if width > 1 else like.tabs), []
     counted = width > 2 and _is_counted(rows, tabs)
     word = _numbered(words, width, path, 1 if counted else 0)
     tag = _numbered(tags, width, path, width - 1)

@@ -85,9 +85,9 @@ class TagSettings(TrainingSettings):
     dropout: float = option(
         0.5, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
     )
-    input_dropout: float = option(0.3, "share dropped of what is read", group="Regularising", least=0, below=1)
+    input_dropout: float = option(0.5, "share dropped of what is read", group="Regularising", least=0, below=1)
     word_dropout: float = option(
-        0.2,
+        0.3,
         "chance for a word seen once to be read as an unknown one; of frequent words it is less",
         group="Regularising",
         least=0,
