@@ -5,6 +5,7 @@ output of its recurrent layers is doubled.
 """
 
 from faults.fault import Fault
+from faults.forecast_catalogue import FORECAST_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
 from faults.task_catalogue import TASK_FAULTS
@@ -390,4 +391,5 @@ FAULTS = (
     *KERNEL_FAULTS,
     *SERIES_FAULTS,
     *TASK_FAULTS,
+    *FORECAST_FAULTS,
 )

@@ -12,11 +12,11 @@ H = 3
 
 def test_the_margin_is_the_value_of_the_rank_that_the_theorem_names():
     # Romano et al. 2019, equation 8: of n distances the ⌈(n + 1) · level⌉-th.
-    right = torch.arange(1.0, 60.0)[:, None]
-    low, high = torch.full((59, 1), -100.0), torch.zeros(59, 1)
+    right = torch.arange(1.0, 59.0)[:, None]
+    low, high = torch.full((58, 1), -100.0), torch.zeros(58, 1)
     for percent in (10, 50, 80, 90):
-        assert margins(low, high, right, percent).tolist() == [math.ceil(60 * percent / 100)]
-    assert margins(low, high, right, 99).tolist() == [59.0]  # the 60th of 59: the largest
+        assert margins(low, high, right, percent).tolist() == [math.ceil(59 * percent / 100)]
+    assert margins(low, high, right, 99).tolist() == [58.0]  # the 59th of 58: the largest
 
 
 @pytest.mark.parametrize("percent", [50, 80, 95])

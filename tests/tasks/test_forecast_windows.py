@@ -1,5 +1,6 @@
 """Windows of series hold what stands at their steps, and covariates are numbers of the training."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -32,7 +33,7 @@ def some_table(until=None):
         with_everything(11, 3, "c", "Rom"),
     ]
     learnt = Covariates.learn(series[:2], [19, 13])
-    reading = Reading(L, H, {"a": 2.0, "b": 5.0}, {"a": 1.0, "b": 3.0}, ("week",), learnt)
+    reading = Reading(L, H, {"a": 2.0, "b": 5.0}, {"a": 1.0, "b": 3.0}, {"a": "2024-03-07"}, ("week",), learnt)
     return series, learnt, SeriesTable(series, DAILY, reading, until)
 
 
@@ -94,6 +95,15 @@ def test_the_usual_movement_is_the_mean_variance_of_all_windows(level):
     variances = [np.nanvar(values[at : at + L]) for at in range(41 - L + 1)]
     assert measure_scale(values, L) == pytest.approx(np.sqrt(np.mean(variances)), rel=1e-6)
     assert measure_spread(values) == pytest.approx(np.nanstd(values))
+
+
+def test_what_was_not_learnt_from_is_found_by_its_time():
+    series, _, table = some_table()
+    assert table.unlearnt == [9, L, L]  # 27 February to 7 March 2024; the others are new
+    later = dataclasses.replace(series[0], start=np.datetime64("2024-03-09", "us"))
+    off = dataclasses.replace(series[0], start=np.datetime64("2024-02-27T06:00", "us"))
+    moved = SeriesTable([later, off], DAILY, table.reading)
+    assert moved.unlearnt == [L, 23]
 
 
 def test_a_constant_series_has_a_scale():

@@ -21,8 +21,8 @@ from elman.tasks.trained_forecaster import TrainedForecaster
 Ahead = Callable[[NDArray[np.int64]], tuple[Numbers, Intervals]]
 """Forecast from origins: points, and intervals by level."""
 
-_AT_ONCE = 512  # windows
-_ALIKE = 0.01  # errors within a hundredth are called equal
+_AT_ONCE = 2048  # windows
+_ALIKE = 0.03  # windows overlap, so that errors differ by so much from one stretch of a series to the next
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,8 @@ __all__ = ["load", "train"]
 
 _Scores = dict[str, ForecastScores]
 
-_LEARNING_RATE = 1e-3
-_UPDATES = 600
+_LEARNING_RATE = 2e-3
+_UPDATES = 1000
 _UPDATES_PER_EPOCH = 100  # windows overlap: they need not all be seen
 _BATCH, _SMALLEST_BATCH, _FEWEST_BATCHES = 256, 16, 16
 _MOST_VALIDATED = 2000  # windows of a validation in training
@@ -193,6 +193,10 @@ def _encode(data: SeriesSet, settings: ForecastSettings) -> _Parts:
         sizes.horizon,
         {name: measure_spread(part) for name, part in learnt.items()},
         {name: measure_scale(part, sizes.lookback) for name, part in learnt.items()},
+        {
+            one.name: str(data.frequency.timestamps(one.start, end + 1)[-1])
+            for one, end in zip(data.series, ends, strict=True)
+        },
         cycles_of(data.frequency, max(ends)) if settings.calendar else (),
         Covariates.learn(data.series, ends),
     )
@@ -308,7 +312,7 @@ def _choose_batch(windows: int, settings: ForecastSettings) -> int:
 
 
 def _complete(settings: ForecastSettings, updates_per_epoch: int) -> ForecastSettings:
-    """Say how many epochs and which learning rate: as asked; else about 600 updates, and 0.001."""
+    """Say how many epochs and which learning rate: as asked; else about 1000 updates, and 0.002."""
     if settings.epochs is None and settings.time_budget is None:
         settings = dataclasses.replace(settings, epochs=math.ceil(_UPDATES / updates_per_epoch))
     if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
@@ -318,15 +322,7 @@ def _complete(settings: ForecastSettings, updates_per_epoch: int) -> ForecastSet
 
 def _calibrate(model: TrainedForecaster, parts: _Parts) -> None:
     """Let the intervals hold on the held-out part what they promise."""
-    found, came = [], []
-    device = model.module.embed.weight.device
-    model.module.eval()
-    with torch.no_grad():
-        for windows, ahead in parts.table.batches(thin(parts.hold, _MOST_CALIBRATED), _AT_ONCE):
-            forecast, scaling = model.module(windows.on(device))
-            found.append(forecast.cpu().double().sort(dim=2).values)
-            came.append(scaling.apply(ahead.to(device)).cpu().double())
-    forecast, right = torch.cat(found), torch.cat(came)
+    forecast, right = model.scaled(parts.table, thin(parts.hold, _MOST_CALIBRATED))
     percents = model.percents[::-1]
     moved = [
         margins(forecast[:, :, place], forecast[:, :, -1 - place], right, percent)

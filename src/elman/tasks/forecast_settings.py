@@ -50,19 +50,20 @@ class ForecastSettings(TrainingSettings):
 
     horizon: int | None = option(
         None,
-        "steps to forecast [dim](default: two seasons, at least 4, at most 48 and an eighth of the shortest series)[/]",
+        "steps to forecast [dim](default: two seasons of up to 12 steps, one of more, 8 steps without one; at most "
+        "96, and an eighth of the shortest series)[/]",
         group="Model",
         least=1,
     )
     lookback: int | None = option(
         None,
-        "steps to read [dim](default: four horizons or seasons, as far as the shortest series allows)[/]",
+        "steps to read [dim](default: four horizons, at least two seasons, as far as the shortest series has them)[/]",
         group="Model",
         least=1,
     )
     segment: int | None = option(
         None,
-        "steps that the recurrent layers read, and forecast, at once [dim](default: about half a horizon, up to 48)[/]",
+        "steps that the recurrent layers read, and forecast, at once [dim](default: a horizon in parts of up to 48)[/]",
         group="Model",
         least=1,
     )
@@ -84,10 +85,10 @@ class ForecastSettings(TrainingSettings):
     chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
 
     epochs: int | None = option(
-        None, "passes over the windows [dim](default: as many as make about 600 updates)[/]", group="Training", least=1
+        None, "passes over the windows [dim](default: as many as make about 1000 updates)[/]", group="Training", least=1
     )
     learning_rate: float | None = option(
-        None, "peak of the schedule [dim](default: 0.001; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
+        None, "peak of the schedule [dim](default: 0.002; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
     )
     batch: int | None = option(
         None, "windows of one update [dim](default: 256, down to 16 of few windows)[/]", group="Training", least=1

@@ -12,7 +12,7 @@ def score_table(found: Backtest) -> Table:
     """Lay out scores, a row a forecaster; scaled errors are in units of each series' deviation in training."""
     levels = list(found.ours.coverage)
     table = Table(box=None, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for name in (*_COLUMNS, *(f"{what} {level} %" for level in levels for what in ("in", "width of"))):
         table.add_column(name, justify="right")
     for name, scores in {"this model": found.ours, **found.beside}.items():

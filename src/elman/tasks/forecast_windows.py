@@ -40,6 +40,7 @@ class Reading:
         horizon: H, steps that are forecast.
         spreads: the deviation of each series that was learnt, by its name; its place is its number, from 1.
         scales: how much each of them usually moves within a look-back, see :func:`measure_scale`.
+        unlearnt: the time of the first step of each of them that was not learnt from, as text.
         cycles: of the calendar, see :mod:`elman.tasks.forecast_calendar`.
         covariates: what is read besides.
     """
@@ -48,6 +49,7 @@ class Reading:
     horizon: int
     spreads: Mapping[str, float]
     scales: Mapping[str, float]
+    unlearnt: Mapping[str, str] = field(default_factory=dict)
     cycles: tuple[str, ...] = ()
     covariates: Covariates = field(default_factory=Covariates)
 
@@ -59,6 +61,7 @@ class Reading:
             "names": list(self.spreads),
             "spreads": list(self.spreads.values()),
             "scales": list(self.scales.values()),
+            "unlearnt": dict(self.unlearnt),
             "cycles": list(self.cycles),
             "covariates": self.covariates.to_dict(),
         }
@@ -71,6 +74,7 @@ class Reading:
             int(data["horizon"]),
             dict(zip(data["names"], data["spreads"], strict=True)),
             dict(zip(data["names"], data["scales"], strict=True)),
+            dict(data["unlearnt"]),
             tuple(data["cycles"]),
             Covariates.from_dict(data["covariates"]),
         )
@@ -87,6 +91,7 @@ class SeriesTable:
 
     Attributes:
         spreads: (series,) the deviation of each.
+        unlearnt: for each series the first origin whose window was not learnt from.
     """
 
     def __init__(
@@ -115,6 +120,20 @@ class SeriesTable:
             for one, part in zip(series, measured, strict=True)
         ]
         self._scales = torch.tensor(scales, dtype=torch.float64)
+        self.unlearnt = [max(reading.lookback, self._find_unlearnt(one)) for one in series]
+
+    def _find_unlearnt(self, series: Series) -> int:
+        """Return the first step that was not learnt from; 0 in a new series, the end where it cannot be told."""
+        said = self.reading.unlearnt.get(series.name)
+        if said is None:
+            return 0
+        if self.frequency.unit == "step":
+            return max(0, (int(said) - int(series.start)) // self.frequency.count)
+        time = np.datetime64(said, "us")
+        if time <= series.start:
+            return 0
+        found = int(self.frequency.positions(np.array([time]), series.start)[0])
+        return len(series) if found < 0 else found
 
     def origins(self, ranges: Sequence[tuple[int, int]], every: int = 1) -> NDArray[np.int64]:
         """List windows whose whole horizon lies in a range of steps of their series, and whose look-back is all there.

@@ -190,15 +190,19 @@ class SegmentForecaster(nn.Module):
         ahead = decode[self.decode](output[-1], state, windows)
         return ahead[:, : self.horizon], scaling
 
-    def forecast(self, windows: Windows) -> Tensor:
-        """Return calibrated quantiles in the units of the series, (B, H, Q), none above the next."""
+    def forecast(self, windows: Windows, margins: Tensor | None = None) -> Tensor:
+        """Return calibrated quantiles in the units of the series, (B, H, Q), none above the next.
+
+        Args:
+            windows: what to forecast from.
+            margins: (B, Q // 2, H) how far the ends of intervals move; by default as they were calibrated for all.
+        """
         ahead, scaling = self(windows)
         ahead, pairs = ahead.sort(dim=2).values, len(self.margins)
-        moved = ahead.clone()
-        moved[:, :, :pairs] -= self.margins.T
-        moved[:, :, pairs + 1 :] += self.margins.flip(0).T
+        by = (self.margins if margins is None else margins).to(ahead).transpose(-1, -2)
         middle = ahead[:, :, pairs : pairs + 1]
-        low, high = moved[:, :, :pairs].minimum(middle), moved[:, :, pairs + 1 :].maximum(middle)
+        low = (ahead[:, :, :pairs] - by).minimum(middle)
+        high = (ahead[:, :, pairs + 1 :] + by.flip(-1)).maximum(middle)
         return scaling.undo(torch.cat([low, middle, high], dim=2).sort(dim=2).values)
 
     def scale(self, windows: Windows) -> tuple[Scaling, Tensor]:

@@ -28,6 +28,7 @@ from elman.tasks.forecast_scores import Intervals
 from elman.tasks.forecast_windows import Reading, SeriesTable
 from elman.tasks.forecaster import SegmentForecaster
 from elman.tasks.model_file import ModelFile
+from elman.tasks.recalibration import recalibrate
 from elman.tasks.trained import Trained, load_trained, restore_module
 
 _AT_ONCE = 512  # windows
@@ -142,15 +143,20 @@ class TrainedForecaster(Trained):
             origins: (N, 2), see :meth:`SeriesTable.origins`.
             told: is told how many are done, and of how many.
 
+        Intervals are calibrated by the latest forecasts of each series whose outcome is known, where there are enough.
+
         Returns:
             The median, (N, H), and the intervals by level, in the units of the series.
         """
         found: list[Numbers] = []
         device = self.module.embed.weight.device
+        stored, levels = self.module.margins.cpu(), self.percents[::-1]
+        moved = recalibrate(lambda past: self.scaled(table, past), origins, table.unlearnt, stored, levels)
         self.module.eval()
         with torch.no_grad():
             for windows, _ in table.batches(origins, _AT_ONCE):
-                found.append(self.module.forecast(windows.on(device)).cpu().double().numpy())
+                margins = moved[sum(map(len, found)) :][: len(windows.history)].to(device)
+                found.append(self.module.forecast(windows.on(device), margins).cpu().double().numpy())
                 if told is not None:
                     told(sum(map(len, found)), len(origins))
         quantiles = len(self.module.quantiles)
@@ -161,6 +167,23 @@ class TrainedForecaster(Trained):
             for away, percent in enumerate(self.percents, 1)
         }
         return ahead[:, :, middle], intervals
+
+    def scaled(self, table: SeriesTable, origins: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Forecast from given origins as calibration wants it.
+
+        Returns:
+            Quantiles (N, H, Q) in order, and what came, (N, H), in the scaled units of the windows; NaN where that is
+            not known.
+        """
+        found, came = [], []
+        device = self.module.embed.weight.device
+        self.module.eval()
+        with torch.no_grad():
+            for windows, ahead in table.batches(origins, _AT_ONCE):
+                forecast, scaling = self.module(windows.on(device))
+                found.append(forecast.cpu().sort(dim=2).values)
+                came.append(scaling.apply(ahead.to(device)).cpu().to(forecast.dtype))
+        return torch.cat(found), torch.cat(came)
 
     def weights(self) -> dict[str, Tensor]:
         """Return the tensors of the module, and those of what stands beside it."""

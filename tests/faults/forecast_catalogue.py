@@ -1,0 +1,67 @@
+"""List faults to plant in forecasting."""
+
+from faults.fault import Fault
+
+CONFORMAL = "tests/tasks/test_conformal.py"
+FORECASTER = "tests/tasks/test_forecaster.py"
+FORECAST = "tests/tasks/test_forecast.py"
+WINDOWS = "tests/tasks/test_forecast_windows.py"
+
+FORECAST_FAULTS = (
+    Fault(
+        "calibration forgets the value that is to come",
+        "tasks/conformal.py",
+        "(len(known) + 1) * percent / 100",
+        "len(known) * percent / 100",
+        tests=CONFORMAL,
+        only="rank",
+    ),
+    Fault(
+        "a look-back reads one step of what is ahead",
+        "tasks/forecast_windows.py",
+        "at + torch.arange(-self.reading.lookback, 0)",
+        "at + torch.arange(-self.reading.lookback + 1, 1)",
+        tests=FORECAST,
+        only="nothing_behind_an_origin",
+    ),
+    Fault(
+        "a new series is measured beyond where it may be seen",
+        "tasks/forecast_windows.py",
+        "measured = [one.values[:end] for",
+        "measured = [one.values[: end + 1] for",
+        tests=WINDOWS,
+        only="measured_up_to",
+    ),
+    Fault(
+        "segments ahead start from the states of other windows",
+        "tasks/forecaster.py",
+        "one.repeat(1, places, 1)",
+        "one.repeat_interleave(places, 1)",
+        tests=FORECASTER,
+        only="torch_window_by_window and segment",
+    ),
+    Fault(
+        "the outer interval gets the margin of the inner one",
+        "tasks/forecaster.py",
+        "by.flip(-1)",
+        "by",
+        tests=FORECASTER,
+        only="margins_move",
+    ),
+    Fault(
+        "a missing value counts in the loss as 0",
+        "tasks/forecaster.py",
+        " * there[:, :, None]",
+        "",
+        tests=FORECASTER,
+        only="leaves_out_what_is_missing",
+    ),
+    Fault(
+        "what is known ahead is read a segment late",
+        "tasks/forecaster.py",
+        "windows.known[:, self.lookback :]",
+        "windows.known[:, self.lookback - self.segment :][:, : self.horizon]",
+        tests=FORECASTER,
+        only="torch_window_by_window and segment",
+    ),
+)
