@@ -83,6 +83,7 @@ def _carry_through(
         arrived = carried + rows[:, k, None, None] * arriving[k]
         if above is not None:
             arrived[..., : sizes[0]] += above[:, k]
+        # What a reverse direction carries past an example's first step belongs to its initial state.
         real = torch.where(valid, arrived, arrived.new_zeros(()))
         pulled = torch.zeros_like(real)
         # A row that has not begun yet, or has faded to 0, is 0 before the step too.
@@ -95,8 +96,7 @@ def _carry_through(
             if needs_input:
                 d_input[moving, k] = d_x.unflatten(0, (-1, batch)) * valid
         visit(ending, track, k, real, pulled)
-        # Past an example's end its state is the one before, so the adjoint passes by.
-        carried = torch.where(valid, pulled, arrived)
+        carried = pulled
     return d_input
 
 
