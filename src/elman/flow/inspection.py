@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from elman.errors import ConfigError
 from elman.flow import lags
-from elman.flow.adjoints import arrivals, jacobians
+from elman.flow.adjoints import MOST_NUMBERS, arrivals, jacobians
 from elman.flow.bounds import find_bounds
 from elman.flow.figures import Checks, Flow, Lyapunov, Sampling
 from elman.flow.gates import look_at_gates
@@ -35,7 +35,8 @@ class Limits:
     Attributes:
         rows: of the map, evenly spaced over the steps that have a loss.
         examples: evenly spaced over the batch.
-        jacobians: steps whose Jacobian is formed: the last ones of the longest examples.
+        jacobians: steps whose Jacobian is formed: the last ones of the longest examples. Fewer where S is so large that
+            they would take more than 256 MiB.
     """
 
     rows: int = 128
@@ -179,7 +180,7 @@ def _to_check(endings: Sequence[str], tracks: Sequence[Sequence[Track]], example
 def _last_steps(track: Track, most: int) -> list[Rows]:
     """Choose the steps whose Jacobians are formed: of the longest examples, each in the order of the layer."""
     real = track.valid[..., 0].sum(0)
-    left, chosen = most, list[Rows]()
+    left, chosen = min(most, max(2, MOST_NUMBERS // sum(track.sizes) ** 2)), list[Rows]()
     for example in real.argsort(descending=True, stable=True).tolist():
         own = [t for t in track.order if bool(track.valid[t, example, 0])][-left:]
         if not own or (chosen and left < len(chosen[0].times)):
