@@ -5,6 +5,7 @@ output of its recurrent layers is doubled.
 """
 
 from faults.fault import Fault
+from faults.flow_catalogue import FLOW_FAULTS
 from faults.forecast_catalogue import FORECAST_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
@@ -388,6 +389,7 @@ FAULTS = (
         OPERATORS,
         "shares_memory",
     ),
+    *FLOW_FAULTS,
     *KERNEL_FAULTS,
     *SERIES_FAULTS,
     *TASK_FAULTS,

@@ -83,6 +83,7 @@ def _carry_through(
         arrived = carried + rows[:, k, None, None] * arriving[k]
         if above is not None:
             arrived[..., : sizes[0]] += above[:, k]
+        # What a reverse direction carries past an example's first step belongs to its initial state.
         real = torch.where(valid, arrived, arrived.new_zeros(()))
         pulled = torch.zeros_like(real)
         # A row that has not begun yet, or has faded to 0, is 0 before the step too.
@@ -95,8 +96,7 @@ def _carry_through(
             if needs_input:
                 d_input[moving, k] = d_x.unflatten(0, (-1, batch)) * valid
         visit(ending, track, k, real, pulled)
-        # Past an example's end its state is the one before, so the adjoint passes by.
-        carried = torch.where(valid, pulled, arrived)
+        carried = pulled
     return d_input
 
 
@@ -139,11 +139,11 @@ def tangents(track: Track, directions: Sequence[Tensor]) -> list[Tensor]:
     zero = torch.zeros(steps, batch, sum(track.sizes), dtype=torch.float64)
     found: list[list[Tensor]] = [[] for _ in directions]
     for part, d in _parts(zero):
-        d.requires_grad_()
-        gradients = _mirror(track, part, d.split(track.sizes, -1))
-        for columns, gradient, direction in zip(found, gradients, directions, strict=True):
-            product = (gradient * direction).sum()
-            followed = product.requires_grad
+        with torch.enable_grad():
+            gradients = _mirror(track, part, d.requires_grad_().split(track.sizes, -1))
+            products = [(g * direction).sum() for g, direction in zip(gradients, directions, strict=True)]
+        for columns, product in zip(found, products, strict=True):
+            followed = product.requires_grad  # a parameter may have a gradient that is 0, whatever D is
             share = torch.autograd.grad(product, d, retain_graph=True, allow_unused=True)[0] if followed else None
             columns.append(torch.zeros_like(d) if share is None else share)
     joined = [torch.cat(columns).detach().view_as(zero) for columns in found]
