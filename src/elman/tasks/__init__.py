@@ -41,7 +41,7 @@ from typing import Any
 # wants a core as well, spinning made it ten times slower. Torch has no switch for it and reads this when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-_RECIPES = ("generate", "classify")
+_RECIPES = ("generate", "classify", "probe")
 _ESTIMATORS = ("Classifier", "Regressor")
 
 
