@@ -115,7 +115,7 @@ def test_the_same_seed_gives_the_same_exam_and_another_does_not():
     assert errors(4) != first
 
 
-def test_the_rate_falls_to_a_tenth_within_a_length_and_begins_anew_at_the_next(monkeypatch):
+def test_the_rate_falls_to_a_tenth_and_goes_on_at_the_next_length(adders, monkeypatch):
     rates = []
 
     class Watched(torch.optim.Adam):
@@ -124,10 +124,13 @@ def test_the_rate_falls_to_a_tenth_within_a_length_and_begins_anew_at_the_next(m
             return super().step(closure)
 
     monkeypatch.setattr(torch.optim, "Adam", Watched)
-    probe(["gru"], task="adding", length=2, updates=11, hidden=3, learning_rate=0.5, quiet=True)
+    adders(10)
+    probe(["gru"], task="adding", length=20, updates=100, learning_rate=0.5, quiet=True)
     assert rates[0] == 0.5
-    assert rates[10] == pytest.approx(0.5 * (1 - 0.9 * 10 / 11))
-    assert rates[11] == 0.5, "the next network begins anew"
+    assert rates[49] == pytest.approx(0.5 - 0.45 * 49 / 100), "solved at 10"
+    assert rates[50] == rates[49]
+    assert rates[149] == pytest.approx(rates[49] - (rates[49] - 0.05) * 99 / 100), "not solved at 20"
+    assert rates[150] == 0.5, "the next network begins anew"
 
 
 class Tick:

@@ -51,7 +51,7 @@ from typing import Any
 # wants a core as well, spinning made it ten times slower. Torch has no switch for it and reads this when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-_RECIPES = ("generate", "classify", "tag", "forecast")
+_RECIPES = ("generate", "classify", "tag", "forecast", "probe")
 _ESTIMATORS = {
     "Classifier": "estimators",
     "Regressor": "estimators",

@@ -1,8 +1,9 @@
 """Examine memories: train networks on a problem at growing lengths, and find the longest that each solves.
 
 A network starts at a length of 10. Once it solves that (its error on examples made for the test is at most the goal),
-it goes on with the weights it has to 20, 50, 100 and so on, up to the length asked for; the first length that it does
-not solve ends its examination. Beside the cells stands a feed-forward network that sees the whole window at once.
+it goes on to 20, 50, 100 and so on, up to the length asked for, with the weights and the learning rate that it has; the
+first length that it does not solve ends its examination. Beside the cells stands a feed-forward network that sees the
+whole window at once.
 
 Every update has new examples, so the errors of the last updates say how the network does on examples it has not seen;
 where they look good enough, or the updates are used up, the test decides.
@@ -192,11 +193,11 @@ class _Examination:
         """
         problem, settings = self.problem, self.settings
         drawn, bad, errors = manual_seed(settings.seed, length, _TRAINING), 0, []
+        first, last = optimizer.param_groups[0]["lr"], _LAST_RATE * settings.learning_rate
         for done in itertools.count(1):
             examples = problem.draw(length, settings.batch, drawn)
-            rate = settings.learning_rate * max(_LAST_RATE, 1 - (1 - _LAST_RATE) * (done - 1) / settings.updates)
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = first + (last - first) * (done - 1) / settings.updates
             optimizer.zero_grad()
             outputs = module(examples.inputs)
             problem.loss(outputs, examples.answers).backward()

@@ -77,8 +77,9 @@ class Clock:
     def seconds_left(self) -> float:
         """Return about how long it will take, if lengths go on being solved after as many updates as those so far."""
         usual = sum(self._finished) / len(self._finished) if self._finished else self._settings.updates
-        # A length that took longer than usual may well not be solved at all.
-        here = (usual if self._updates < usual else self._settings.updates) - self._updates
+        # What takes longer than usual is expected to take twice as long as it did.
+        expected = usual if self._updates < usual else min(2 * self._updates, self._settings.updates)
+        here = expected - self._updates
         after = sum(self._lengths[self._place + 1 :]) + sum(self._lengths) * (self._candidates - self._number - 1)
         steps = here * self._lengths[self._place] + after * usual
         left = steps * self.elapsed() / max(1, self._steps)

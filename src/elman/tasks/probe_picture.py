@@ -16,7 +16,7 @@ from elman.tasks.exam import Exam, Result
 _UNDATED: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_SMALLEST_ERROR = 1e-4  # what is drawn of an error of 0, on a logarithmic axis
+_SMALLEST_ERROR = 1e-4  # that is drawn: 0 has no place on a logarithmic axis
 
 
 def check_picture(path: str | PathLike[str]) -> Path:
@@ -68,16 +68,14 @@ def _draw_errors(axes: Any, exam: Exam) -> None:
         errors = [max(_SMALLEST_ERROR, rung.error) for rung in result.rungs]
         axes.plot(lengths, errors, label=_label(result), **style)
         if result.error_at_longest is not None:
-            axes.plot(
-                [lengths[-1], exam.lengths[-1]],
-                [errors[-1], max(_SMALLEST_ERROR, result.error_at_longest)],
-                **{**style, "linestyle": ":", "markerfacecolor": "white"},
-            )
+            there = (exam.lengths[-1], max(_SMALLEST_ERROR, result.error_at_longest))
+            axes.plot(*zip((lengths[-1], errors[-1]), there, strict=True), color=style["color"], linestyle=":")
+            axes.plot(*there, **{**style, "markerfacecolor": "white"})
     for height, what in ((exam.problem.goal, "solved below"), (exam.problem.guess, "guessing")):
         axes.axhline(height, color="black", linewidth=1, linestyle="--")
         axes.text(exam.lengths[0], height * 1.08, what, fontsize=8, va="bottom")
     axes.set(xscale="log", yscale="log", xlabel="length", ylabel=exam.problem.measure)
-    axes.set_title("error; hollow: not trained at this length", fontsize=10)
+    axes.set_title(f"error, drawn from {_SMALLEST_ERROR:g} up; hollow: not trained at this length", fontsize=10)
     _tick_lengths(axes, exam)
 
 

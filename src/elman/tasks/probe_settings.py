@@ -40,7 +40,7 @@ class ProbeSettings(OptionTable):
     batch: int = option(32, "examples of one update, always new ones", group="Training", least=1)
     learning_rate: float = option(
         0.004,
-        "that of Adam, at the first update of a length; it falls to a tenth",
+        "that of Adam at first; it falls to a tenth, as updates of a length are used up",
         group="Training",
         above=0,
         most=1000,
