@@ -1,11 +1,11 @@
-"""Be the command line: `elman train`, `generate`, `next`, `reorder`, `predict`, `evaluate`, `cells`.
+"""Be the command line: `elman train`, `generate`, `next`, `reorder`, `predict`, `evaluate`, `inspect`, `cells`.
 
 Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 failed while running, 2 the
 command or its input is wrong, 130 interrupted. What a user did wrong is said in the words of the error, without a
 traceback. Nothing here imports torch before a command that needs it has begun.
 
-The commands stand in `train`, `classify`, `language`, `predict`, `evaluate` and `cells`; `options` makes options of
-settings, `show` prints results.
+The commands stand in `train`, `classify`, `language`, `predict`, `evaluate`, `inspect` and `cells`; `options` makes
+options of settings, `show` prints results.
 
 >>> import subprocess, sys
 >>> print(subprocess.run([sys.executable, "-m", "elman", "--version"], capture_output=True, text=True).stdout, end="")
@@ -22,6 +22,7 @@ import elman
 from elman.cli.cells import cells
 from elman.cli.classify import train_classify
 from elman.cli.evaluate import evaluate
+from elman.cli.inspect import inspect
 from elman.cli.language import generate, next_units, reorder
 from elman.cli.predict import predict
 from elman.cli.show import drop_output
@@ -30,7 +31,7 @@ from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanE
 
 FAILED, WRONG_INPUT = 1, 2
 
-_COMMANDS = ("train", "generate", "next", "reorder", "predict", "evaluate", "cells")
+_COMMANDS = ("train", "generate", "next", "reorder", "predict", "evaluate", "inspect", "cells")
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
@@ -55,6 +56,7 @@ app.command("next")(next_units)
 app.command()(reorder)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(inspect)
 app.command()(cells)
 
 
