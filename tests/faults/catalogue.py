@@ -5,6 +5,7 @@ output of its recurrent layers is doubled.
 """
 
 from faults.fault import Fault
+from faults.flow_catalogue import FLOW_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
 from faults.task_catalogue import TASK_FAULTS
 
@@ -386,6 +387,7 @@ FAULTS = (
         OPERATORS,
         "shares_memory",
     ),
+    *FLOW_FAULTS,
     *KERNEL_FAULTS,
     *TASK_FAULTS,
 )

@@ -188,3 +188,25 @@ def test_a_packed_batch_is_the_padded_one() -> None:
     x, lengths = normal(STEPS, BATCH, 3), [4, 7, 2]
     packed = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)  # type: ignore[arg-type]
     assert flow.examine(layer, packed).to_dict() == flow.examine(layer, x, lengths=lengths).to_dict()
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_loss_of_the_final_state_is_followed_into_every_layer(bidirectional: bool) -> None:
+    layer = elman.nn.LSTM(3, 5, num_layers=2, bidirectional=bidirectional).double()
+    x, lengths = normal(STEPS, BATCH, 3), [4, 7, 0]
+    weights = [normal(*s.shape) for s in layer(x)[1]]
+
+    def loss() -> Tensor:
+        output, final = layer(x, lengths=lengths)
+        return output.square().sum() + sum(((s * w).sum() for s, w in zip(final, weights, strict=True)), output.sum())
+
+    [given] = flow.observe(layer, loss)
+    seen = flow.examine(**given)
+    loss().backward()
+    for ending, explicit in seen.explicit.items():
+        assert seen.checks[ending].columns < 1e-12
+        for name, part in explicit.gradients.items():
+            expected = layer.get_parameter(name).grad
+            assert expected is not None
+            found = torch.as_tensor(part + seen.implicit[ending].gradients[name])
+            assert float((found - expected).norm()) <= 1e-12 * float(expected.norm())

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import elman
 from elman import cell, flow, sigmoid, tanh
-from elman.flow.growth import lyapunov
+from elman.flow.growth import lyapunov, singular_values
 from elman.nn import Recurrent
 
 
@@ -180,3 +180,26 @@ def test_a_forget_gate_that_is_a_parameter_alone_has_its_half_life() -> None:
     (gate,) = flow.examine(layer, normal(13, 2, 2)).gates["l0"].gates
     f = torch.tensor([0.0, 1.0, 5.0], dtype=torch.float64).sigmoid()
     assert gate.half_life == pytest.approx((math.log(0.5) / f.log()).numpy(), rel=1e-12)
+
+
+def test_products_are_in_the_order_of_time() -> None:
+    matrices = normal(6, 3, 3)
+    found = singular_values([matrices])
+    for lag, row in zip(found.lags, found.logarithms, strict=True):
+        products = []
+        for end in range(4, 6):
+            product = torch.eye(3, dtype=torch.float64)
+            for t in range(end - lag + 1, end + 1):
+                product = matrices[t] @ product
+            products.append(torch.linalg.svdvals(product).log())
+        assert row == pytest.approx(torch.stack(products).mean(0).numpy(), rel=1e-10)
+    assert found.lags.tolist() == [1, 2, 5]
+
+
+def test_lyapunov_exponents_in_a_turned_basis_are_those_of_the_matrix() -> None:
+    """For one matrix again and again they are the logarithms of its eigenvalues' sizes."""
+    basis = normal(3, 3)
+    matrix = basis @ torch.diag(torch.tensor([0.9, 0.5, 0.1], dtype=torch.float64)) @ basis.inverse()
+    found = lyapunov([matrix.expand(4000, 3, 3)])
+    assert found.exponents == pytest.approx([math.log(0.9), math.log(0.5), math.log(0.1)], abs=2e-3)
+    assert found.mean_log_det == pytest.approx(math.log(0.9 * 0.5 * 0.1), rel=1e-12)

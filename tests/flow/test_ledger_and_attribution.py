@@ -175,3 +175,36 @@ def test_a_large_batch_is_sampled_and_what_was_taken_is_said() -> None:
     assert whole.sampling.sentence == ""
     assert np.array_equal(seen.influence["l0"].map, whole.influence["l0"].map[seen.influence["l0"].rows])
     assert np.array_equal(seen.gradient_norms["l0"].norms, whole.gradient_norms["l0"].norms)
+
+
+@pytest.mark.slow
+def test_ten_thousand_steps_are_looked_at_and_what_was_sampled_is_said() -> None:
+    layer = elman.nn.GRU(2, 5)
+    with torch.no_grad():
+        layer.bias_ih_l0[5:10] = 9.0
+    seen = flow.examine(layer, torch.randn(10_000, 1, 2), limits=flow.Limits(rows=16))
+    assert seen.sampling is not None
+    assert seen.sampling.sentence == (
+        "Looked at: the losses of 16 of 10000 steps in the map and the lag shares; Jacobians of 256 of 10000 steps."
+    )
+    assert seen.influence["l0"].map.shape == (16, 10_000)
+    assert max(seen.checks["l0"].columns, seen.checks["l0"].shares) < 1e-12
+    assert len(seen.influence["l0"].curve) == 10_000
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_models_prediction_is_attributed_to_what_its_layer_reads(batch_first: bool) -> None:
+    embedding, layer = nn.Embedding(11, 3).double(), nn.GRU(3, 5, batch_first=batch_first).double()
+    symbols = torch.randint(11, (2, 7) if batch_first else (7, 2))
+    last = -1 if not batch_first else (slice(None), -1)
+    found = flow.attribute_in_model(layer, lambda: layer(embedding(symbols))[0][last].sum(-1), points=32)
+    x = embedding(symbols).detach()
+    x = x.transpose(0, 1) if batch_first else x
+    plain = nn.GRU(3, 5).double()
+    plain.load_state_dict(layer.state_dict())
+    expected = flow.attribute(lambda given: plain(given)[0][-1].sum(-1), x, points=32)
+    assert found.contributions == pytest.approx(expected.contributions, rel=1e-12)
+    assert found.leave_one_out == pytest.approx(expected.leave_one_out, rel=1e-10, abs=1e-14)
+    assert found.residual.max() < 1e-9
+    with pytest.raises(ConfigError, match="called 2 times"):
+        flow.attribute_in_model(layer, lambda: layer(layer(embedding(symbols))[0] @ torch.eye(5, 3).double())[0])

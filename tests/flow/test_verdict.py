@@ -57,6 +57,15 @@ def test_a_linear_layer_that_grows_explodes() -> None:
     assert "clip" in seen.advice[0]
 
 
+def test_growth_whose_squares_are_no_numbers_is_still_measured() -> None:
+    seen = flow.examine(built(linear, 1.9 * eye(3)), noise(601), limits=flow.Limits(rows=11))
+    assert seen.verdict == "EXPLODING"
+    assert seen.influence["l0"].map.max() > 1e154
+    assert seen.lag_shares["l0"].norm > 1e154
+    assert seen.explicit["l0"].share + seen.implicit["l0"].share == pytest.approx(1.0, rel=1e-12)
+    assert max(seen.checks["l0"].columns, seen.checks["l0"].shares) < 1e-12
+
+
 def test_an_orthogonal_linear_layer_is_healthy() -> None:
     assert flow.examine(built(linear, orthogonal(5)), noise(101)).verdict == "HEALTHY"
 
@@ -200,8 +209,8 @@ def test_everything_is_written_as_json() -> None:
     [
         pytest.param(nn.Linear(3, 5), {}, ConfigError, "no recurrent layer", id="no layer"),
         pytest.param(nn.GRU(3, 5), {"lengths": [0, 0]}, ShapeError, "nothing to see", id="no step"),
-        pytest.param(nn.GRU(3, 5), {"grad_output": torch.ones(7, 2, 3)}, ShapeError, "grad_output is", id="gradient"),
-        pytest.param(nn.GRU(3, 5), {"initial_state": torch.ones(2, 2, 5)}, ShapeError, "states are", id="state"),
+        pytest.param(nn.GRU(3, 5), {"grad_output": torch.ones(7, 2, 3)}, ShapeError, "grad_output has", id="gradient"),
+        pytest.param(nn.GRU(3, 5), {"initial_state": torch.ones(2, 2, 5)}, ShapeError, "initial_state has", id="state"),
         pytest.param(nn.GRU(4, 5), {}, ShapeError, "weight_ih", id="input"),
     ],
 )

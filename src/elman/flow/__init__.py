@@ -15,7 +15,7 @@ each figure with its definition and source; `verdict` says it in a word.
 ('VANISHING', 'U')
 """
 
-from elman.flow.attribution import Attribution, attribute
+from elman.flow.attribution import Attribution, attribute, attribute_in_model
 from elman.flow.figures import (
     Bound,
     Checks,
@@ -60,6 +60,7 @@ __all__ = [
     "TransportGain",
     "Truncation",
     "attribute",
+    "attribute_in_model",
     "behavioural_memory",
     "clip_factor",
     "cut_by_truncation",

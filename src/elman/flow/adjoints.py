@@ -4,12 +4,13 @@ A row is one loss: what passes through the output at one step, or the whole loss
 step, through the adjoint of one step, so that R rows of B examples are one batch of R · B.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from elman.backends import reference
+from elman.flow.network import Examples
 from elman.flow.trajectory import CHUNK, Rows, Track
 
 Visit = Callable[[str, Track, int, Tensor, Tensor], None]
@@ -19,66 +20,90 @@ MOST_NUMBERS = 2**25
 """How many numbers of what passes between layers are held at once: 256 MiB."""
 
 
-def carry_back(tracks: Sequence[Sequence[Track]], endings: Sequence[str], d_output: Tensor, visit: Visit) -> None:
+def arrivals(tracks: Sequence[Sequence[Track]], endings: Sequence[str], examples: Examples) -> dict[str, Tensor]:
+    """Say what the loss sends to each state directly: through the output to the top layer, and as a final state.
+
+    A final state belongs to the last real step that its direction reads.
+
+    Returns:
+        By the ending, (T, B, S).
+    """
+    found = {}
+    flat = [track for layer in tracks for track in layer]
+    outputs = examples.d_output.chunk(len(tracks[-1]), -1)
+    for row, (ending, track) in enumerate(zip(endings, flat, strict=True)):
+        own = [s.new_zeros(s.shape) for s in track.before]
+        above = row - (len(flat) - len(outputs))
+        if above >= 0:
+            own[0] += outputs[above]
+        read = examples.lengths.nonzero().flatten()
+        last = torch.zeros_like(read) if track.reverse else examples.lengths[read] - 1
+        for arrived, d in zip(own, examples.d_final, strict=True):
+            arrived[last, read] += d[row, read]
+        found[ending] = torch.cat(own, -1)
+    return found
+
+
+def carry_back(
+    tracks: Sequence[Sequence[Track]],
+    endings: Sequence[str],
+    arriving: Mapping[str, Tensor],
+    rows: Tensor,
+    visit: Visit,
+) -> None:
     """Carry rows of gradients back through a network.
 
     Args:
         tracks: of each layer, from the input upwards.
         endings: the name of each track, in that order.
-        d_output: (R, T, B, D · size of the first state), dL/d output for each row.
+        arriving: what the loss sends to each track directly, see :func:`arrivals`.
+        rows: (R, T), 1 where the loss of a step belongs to a row, else 0.
         visit: is called for every track at every step.
     """
     names = iter(reversed(endings))
+    above: Sequence[Tensor | None] = [None] * len(tracks[-1])
     for k in range(len(tracks) - 1, -1, -1):
         below: Tensor | None = None
-        parts = d_output.chunk(len(tracks[k]), -1)
-        for track, part in reversed(list(zip(tracks[k], parts, strict=True))):
-            d_x = _carry_through(track, next(names), part, visit, needs_input=k > 0)
+        for track, part in reversed(list(zip(tracks[k], above, strict=True))):
+            ending = next(names)
+            d_x = _carry_through(track, ending, arriving[ending], rows, part, visit, needs_input=k > 0)
             below = d_x if below is None else below + d_x
         assert below is not None
-        d_output = below
+        above = below.chunk(len(tracks[k - 1]), -1)
 
 
-def _carry_through(track: Track, ending: str, d_output: Tensor, visit: Visit, needs_input: bool) -> Tensor:
-    rows, _, batch = d_output.shape[:3]
-    d_input = d_output.new_zeros((*d_output.shape[:3], track.x.shape[-1] if needs_input else 0))
-    sizes = track.sizes
-    carried = d_output.new_zeros((rows, batch, sum(sizes)))
-    examples = torch.arange(batch).repeat(rows)
+def _carry_through(
+    track: Track, ending: str, arriving: Tensor, rows: Tensor, above: Tensor | None, visit: Visit, needs_input: bool
+) -> Tensor:
+    (count, steps), batch, sizes = rows.shape, arriving.shape[1], track.sizes
+    d_input = arriving.new_zeros((count, steps, batch, track.x.shape[-1] if needs_input else 0))
+    carried = arriving.new_zeros((count, batch, sum(sizes)))
     for k in reversed(track.order):
         valid = track.valid[k]
-        arrived = carried
-        arrived[..., : sizes[0]] += d_output[:, k]
+        arrived = carried + rows[:, k, None, None] * arriving[k]
+        if above is not None:
+            arrived[..., : sizes[0]] += above[:, k]
+        # What a reverse direction carries past an example's first step belongs to its initial state.
         real = torch.where(valid, arrived, arrived.new_zeros(()))
-        at = Rows(torch.full_like(examples, k), examples)
-        d_x, before = track.pull(at, real.flatten(0, 1).split(sizes, -1))
-        pulled = torch.cat(before, -1).unflatten(0, (rows, batch))
-        visit(ending, track, k, real, torch.where(valid, pulled, pulled.new_zeros(())))
-        # Past an example's end its state is the one before, so the adjoint passes by.
-        carried = torch.where(valid, pulled, arrived)
-        if needs_input:
-            d_input[:, k] = torch.where(valid, d_x.unflatten(0, (rows, batch)), d_x.new_zeros(()))
+        pulled = torch.zeros_like(real)
+        # A row that has not begun yet, or has faded to 0, is 0 before the step too.
+        moving = real.flatten(1).any(1).nonzero().flatten()
+        if len(moving):
+            examples = torch.arange(batch).repeat(len(moving))
+            at = Rows(torch.full_like(examples, k), examples)
+            d_x, before = track.pull(at, real[moving].flatten(0, 1).split(sizes, -1))
+            pulled[moving] = torch.cat(before, -1).unflatten(0, (-1, batch)) * valid
+            if needs_input:
+                d_input[moving, k] = d_x.unflatten(0, (-1, batch)) * valid
+        visit(ending, track, k, real, pulled)
+        carried = pulled
     return d_input
 
 
-def chunks_of_rows(
-    tracks: Sequence[Sequence[Track]], d_output: Tensor, rows: Tensor
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cut the rows of the map into parts that fit into memory.
-
-    Args:
-        tracks: what they go through.
-        d_output: (T, B, n), of the whole loss.
-        rows: (R,), the steps whose losses are the rows.
-
-    Yields:
-        Some of the rows, and their gradients (r, T, B, n): 0 at all steps but the row's own.
-    """
-    widest = max(d_output[0].numel(), *(t.x[0].numel() for layer in tracks for t in layer))
-    for part in rows.split(max(1, MOST_NUMBERS // (widest * len(d_output)))):
-        alone = d_output.new_zeros((len(part), *d_output.shape))
-        alone[torch.arange(len(part)), part] = d_output[part]
-        yield part, alone
+def chunks_of_rows(tracks: Sequence[Sequence[Track]], rows: Tensor) -> Sequence[Tensor]:
+    """Cut the rows of the map into parts for which what passes between layers fits into memory."""
+    widest = max([t.x.numel() for layer in tracks[1:] for t in layer], default=0)
+    return rows.split(max(1, MOST_NUMBERS // widest) if widest else len(rows))
 
 
 def weight_gradients(track: Track, d_states: Tensor) -> list[Tensor]:

@@ -14,12 +14,13 @@ stands what the score loses where one step is put back to its baseline (leave-on
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from elman.errors import ShapeError
+from elman.errors import ConfigError, ShapeError
 from elman.flow.figures import Array
 
 
@@ -98,3 +99,49 @@ def _leave_one_out(score: Callable[[Tensor], Tensor], x: Tensor, nothing: Tensor
             without[t] = nothing[t]
             found.append(scores - score(without).double())
     return torch.stack(found)
+
+
+def attribute_in_model(
+    layer: nn.Module, score: Callable[[], Tensor], baseline: Tensor | None = None, points: int = 64
+) -> Attribution:
+    """Attribute a model's prediction to the steps that its recurrent layer reads, such as the embeddings of a text.
+
+    Args:
+        layer: part of the model; it is called once, with a tensor.
+        score: runs the model on its input and gives (B,), see :func:`attribute`.
+        baseline: in the shape of what the layer reads, time-major, or of one step; 0 if it is None.
+        points: of the integral.
+
+    Raises:
+        ConfigError: the layer is not called once with a tensor.
+
+    >>> embedding, layer = nn.Embedding(7, 3), nn.GRU(3, 5, batch_first=True)
+    >>> symbols = torch.tensor([[1, 4, 2, 6]])
+    >>> attribute_in_model(layer, lambda: layer(embedding(symbols))[0][:, -1].sum(-1)).contributions.shape
+    (4, 1)
+    """
+    flip = bool(getattr(layer, "batch_first", False))
+    seen: list[Any] = []
+    given: list[Tensor] = []
+
+    def swap(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:  # noqa: ARG001
+        seen.append(args[0] if args else None)
+        return (given[-1], *args[1:]) if given else args
+
+    def run(x: Tensor) -> Tensor:
+        given.append(x.transpose(0, 1) if flip else x)
+        return score()
+
+    hook = layer.register_forward_pre_hook(swap)
+    try:
+        with torch.no_grad():
+            score()
+        if len(seen) != 1 or not isinstance(seen[0], Tensor) or seen[0].dim() != 3:
+            raise ConfigError(
+                f"flow: {type(layer).__name__} was called {len(seen)} times, or not with a batch as a tensor.\n"
+                "  What it reads is changed on its way in.\n  Give a layer that the score calls once, with (T, B, I)."
+            )
+        x = seen[0].detach()
+        return attribute(run, x.transpose(0, 1) if flip else x, baseline, points)
+    finally:
+        hook.remove()

@@ -241,14 +241,16 @@ class Sampling:
         examples: their places in the batch.
         of_examples: B.
         rows: how many rows of the map were taken.
-        jacobian_steps: at how many steps Jacobians were formed.
-        of_steps: T.
+        of_rows: how many steps have a loss.
+        jacobian_steps: at how many steps of the examples Jacobians were formed.
+        of_steps: how many real steps these examples have.
         sentence: the same in words; empty where all was taken.
     """
 
     examples: tuple[int, ...]
     of_examples: int
     rows: int
+    of_rows: int
     jacobian_steps: int
     of_steps: int
     sentence: str

@@ -1,5 +1,6 @@
 """Examine a layer: every figure, for one batch."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from elman.errors import ConfigError
 from elman.flow import lags
-from elman.flow.adjoints import jacobians
+from elman.flow.adjoints import arrivals, jacobians
 from elman.flow.bounds import find_bounds
 from elman.flow.figures import Checks, Flow, Lyapunov, Sampling
 from elman.flow.gates import look_at_gates
 from elman.flow.growth import lyapunov, singular_values
 from elman.flow.ledger import Ledger
-from elman.flow.network import Examples, Sequences, read_batch, read_layer
+from elman.flow.network import Examples, Sequences, States, read_batch, read_layer
 from elman.flow.reach import behavioural_memory, effective_memory
 from elman.flow.trajectory import Rows, Track, run_network
 from elman.flow.verdict import Known, find_non_finite, judge
@@ -50,8 +52,9 @@ def examine(
     x: Sequences,
     grad_output: Sequences | None = None,
     lengths: Tensor | Sequence[int] | None = None,
-    initial_state: Tensor | Sequence[Tensor] | None = None,
+    initial_state: States | None = None,
     *,
+    grad_final: States | None = None,
     sides: Mapping[str, Tensor] | None = None,
     limits: Limits | None = None,
     loss: Callable[[int], float] | None = None,
@@ -69,6 +72,7 @@ def examine(
             there. Ones if it is None: the gradient of ``output.sum()``.
         lengths: real time steps of each example.
         initial_state: as the layer takes it.
+        grad_final: dL/d final state in the form of the final state; it counts to the L_t of the last real step.
         sides: the cell's side inputs by name.
         limits: how much of a large batch is looked at.
         loss: the loss of the model when it is shown the last n steps alone; for the behavioural memory.
@@ -88,60 +92,71 @@ def examine(
     """
     limits = limits or Limits()
     network = read_layer(layer)
-    whole = read_batch(network, x, grad_output, lengths, initial_state, sides or {})
+    whole = read_batch(network, x, grad_output, lengths, initial_state, sides or {}, grad_final)
     chosen = _spread(whole.x.shape[1], limits.examples)
+    if not int(whole.lengths[chosen].max()):  # those have no step
+        chosen = [int(whole.lengths.argmax())]
     examples = whole.take(chosen)
-    examples = examples if int(examples.lengths.max()) else whole.take([int(whole.lengths.argmax())])
     steps = int(whole.lengths.max())
     known = Known(steps, needs, longer_helps, ledger)
     tracks = run_network(network, examples)
-    found = find_non_finite(_to_check(network.endings, tracks, examples))
-    if found:
-        return _judged(Flow(network.cell.name, finite=found), known)
-    totals = lags.carry_total(tracks, network.endings, examples.d_output)
+    flow = Flow(network.cell.name, finite=find_non_finite(_to_check(network.endings, tracks, examples)))
+    if not flow.finite:
+        behavioural = None if loss is None else behavioural_memory(loss, steps)
+        flow = _look(flow, network.endings, tracks, examples, limits, behavioural)
+    if flow.sampling is not None:
+        flow = dataclasses.replace(flow, sampling=_say_sampling(flow.sampling, chosen, whole.x.shape[1]))
+    verdict, line, advice = judge(flow, known)
+    return dataclasses.replace(flow, verdict=verdict, line=line, advice=advice)
+
+
+def _look(
+    flow: Flow,
+    endings: Sequence[str],
+    tracks: Sequence[Sequence[Track]],
+    examples: Examples,
+    limits: Limits,
+    behavioural: int | None,
+) -> Flow:
+    """Fill in the figures, or say which gradient is not finite."""
+    arriving = arrivals(tracks, endings, examples)
+    with_loss = torch.stack([d.abs().amax((1, 2)) for d in arriving.values()]).any(0).nonzero().flatten()
+    rows = with_loss[_spread(len(with_loss), limits.rows)]
+    taken = one_hot(rows, len(examples.x)).sum(0)
+    losses = torch.stack([torch.ones_like(taken), taken]).double()[: 1 + (len(rows) < len(with_loss))]
+    totals, *sampled = lags.carry_totals(tracks, endings, arriving, losses)
+    share = sampled[0] if sampled else totals
     found = find_non_finite({f"dL/ds of {ending}": one.deltas.numpy() for ending, one in totals.items()})
     if found:
-        return _judged(Flow(network.cell.name, finite=found), known)
-    with_loss = examples.d_output.abs().sum((1, 2)).nonzero().flatten()
-    rows = with_loss[_spread(len(with_loss), limits.rows)]
-    share = totals
-    if len(rows) < len(with_loss):
-        only = torch.zeros_like(examples.d_output)
-        only[rows] = examples.d_output[rows]
-        share = lags.carry_total(tracks, network.endings, only)
-    maps = lags.carry_rows(tracks, network.endings, examples.d_output, rows, share)
-    behavioural = None if loss is None else behavioural_memory(loss, steps)
-    flow = Flow(network.cell.name)
-    formed = 0
-    flat = [track for tracks_of_layer in tracks for track in tracks_of_layer]
-    for ending, track in zip(network.endings, flat, strict=True):
-        total, one = totals[ending], maps[ending]
-        flow.gradient_norms[ending] = lags.gradient_norms(track, total)
-        flow.transport_gain[ending] = lags.transport_gain(track, total)
-        flow.influence[ending] = lags.influence(track, one)
-        flow.lag_shares[ending] = lags.lag_shares(track, one)
-        flow.lag90[ending] = flow.lag_shares[ending].lag90
-        flow.explicit[ending], flow.implicit[ending] = lags.split_gradient(track, one)
-        flow.half_life[ending] = lags.half_life(flow.influence[ending].slope)
+        return dataclasses.replace(flow, finite=found)
+    maps = lags.carry_rows(tracks, endings, arriving, rows, share)
+    flat = dict(zip(endings, (track for layer in tracks for track in layer), strict=True))
+    for ending, one in maps.items():
+        bad = [n for n, g in zip(flat[ending].names, one.gradients, strict=True) if not g.isfinite().all()]
+        if bad:
+            return dataclasses.replace(flow, finite=f"dL/d{bad[0]} is not finite")
+    for ending, track in flat.items():
+        _look_at_gradient(flow, ending, track, totals[ending], maps[ending])
         flow.memory[ending] = effective_memory(flow.influence[ending], flow.lag_shares[ending], behavioural)
         flow.bounds[ending] = find_bounds(track.program, track.parameters)
         flow.gates[ending] = look_at_gates(track)
         sequences = [jacobians(track, part) for part in _last_steps(track, limits.jacobians)]
-        formed = sum(map(len, sequences))
         flow.singular_values[ending] = singular_values(sequences)
         flow.lyapunov[ending] = lyapunov(sequences)
-        flow.checks[ending] = _check(one, share[ending], flow, ending)
-    sampling = _state_sampling(chosen, whole, len(rows), len(with_loss), formed)
-    return _judged(_with(flow, sampling=sampling), known)
+        flow.checks[ending] = _check(maps[ending], share[ending], flow, ending)
+    formed = next(iter(flow.lyapunov.values())).steps
+    sampling = Sampling((), 0, len(rows), len(with_loss), formed, int(examples.lengths.sum()), "")
+    return dataclasses.replace(flow, sampling=sampling)
 
 
-def _judged(flow: Flow, known: Known) -> Flow:
-    verdict, line, advice = judge(flow, known)
-    return _with(flow, verdict=verdict, line=line, advice=advice)
-
-
-def _with(flow: Flow, **fields: object) -> Flow:
-    return Flow(**{**vars(flow), **fields})  # type: ignore[arg-type]
+def _look_at_gradient(flow: Flow, ending: str, track: Track, total: lags.Total, one: lags.Map) -> None:
+    flow.gradient_norms[ending] = lags.gradient_norms(track, total)
+    flow.transport_gain[ending] = lags.transport_gain(track, total)
+    flow.influence[ending] = lags.influence(track, one)
+    flow.half_life[ending] = lags.half_life(flow.influence[ending].slope)
+    flow.lag_shares[ending] = lags.lag_shares(track, one)
+    flow.lag90[ending] = flow.lag_shares[ending].lag90
+    flow.explicit[ending], flow.implicit[ending] = lags.split_gradient(track, one)
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -187,15 +202,13 @@ def _spectrum_error(spectrum: Lyapunov) -> float:
     return abs(total - expected) / max(1.0, abs(expected))
 
 
-def _state_sampling(chosen: Sequence[int], whole: Examples, rows: int, of_rows: int, formed: int) -> Sampling:
-    steps, batch = whole.x.shape[:2]
-    real = int(whole.lengths[torch.as_tensor(chosen)].sum())
+def _say_sampling(taken: Sampling, chosen: Sequence[int], batch: int) -> Sampling:
     said = []
     if len(chosen) < batch:
         said.append(f"{len(chosen)} of {batch} examples")
-    if rows < of_rows:
-        said.append(f"the losses of {rows} of {of_rows} steps in the map and the lag shares")
-    if formed < real:
-        said.append(f"Jacobians of {formed} of {real} steps")
+    if taken.rows < taken.of_rows:
+        said.append(f"the losses of {taken.rows} of {taken.of_rows} steps in the map and the lag shares")
+    if taken.jacobian_steps < taken.of_steps:
+        said.append(f"Jacobians of {taken.jacobian_steps} of {taken.of_steps} steps")
     sentence = f"Looked at: {'; '.join(said)}." if said else ""
-    return Sampling(tuple(chosen), batch, rows, formed, steps, sentence)
+    return dataclasses.replace(taken, examples=tuple(chosen), of_examples=batch, sentence=sentence)

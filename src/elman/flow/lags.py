@@ -6,11 +6,12 @@ v_k = ∂⁺s_k/∂W · g/‖g‖, so that nothing of the size of W is ever held
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from elman.flow.adjoints import carry_back, chunks_of_rows, tangents, weight_gradients
 from elman.flow.figures import Array, GradientNorms, Influence, LagShares, Part, TransportGain
@@ -36,7 +37,7 @@ class Map:
 
     Attributes:
         rows: (R,), the steps t.
-        squares: (R, T), ‖D[t, k]‖² over the batch.
+        norms: (R, T), ‖D[t, k]‖ over the batch.
         shares: for each parameter (R, T), ⟨C[t, k], g/‖g‖⟩ with its own g.
         columns: (T, B, S), Σ_t D[t, k].
         diagonal: (T, B, S), D[t, t].
@@ -44,7 +45,7 @@ class Map:
     """
 
     rows: Tensor
-    squares: Tensor
+    norms: Tensor
     shares: list[Tensor]
     columns: Tensor
     diagonal: Tensor
@@ -53,66 +54,70 @@ class Map:
     @property
     def norm(self) -> float:
         """Give ‖g‖ of all parameters together."""
-        return float(torch.stack([g.norm() for g in self.gradients]).norm())
+        return math.hypot(*(float(safe_norm(g)) for g in self.gradients))
 
 
-def carry_total(tracks: Sequence[Sequence[Track]], endings: Sequence[str], d_output: Tensor) -> dict[str, Total]:
-    """Carry the whole loss back; d_output is (T, B, n)."""
-    found: dict[str, Total] = {}
+def carry_totals(
+    tracks: Sequence[Sequence[Track]], endings: Sequence[str], arriving: Mapping[str, Tensor], losses: Tensor
+) -> list[dict[str, Total]]:
+    """Carry losses back side by side, each the sum of those of some steps; (R, T) says of which."""
+    found: list[dict[str, Total]] = [{} for _ in losses]
 
-    def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:
-        shape = (*track.valid.shape[:2], real.shape[-1])
-        one = found.setdefault(ending, Total(d_output.new_zeros(shape), d_output.new_zeros(shape)))
-        one.deltas[k], one.pulled[k] = real[0], pulled[0]
+    def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:  # noqa: ARG001
+        shape = arriving[ending].shape
+        for one, delta, before in zip(found, real, pulled, strict=True):
+            total = one.setdefault(ending, Total(delta.new_zeros(shape), delta.new_zeros(shape)))
+            total.deltas[k], total.pulled[k] = delta, before
 
-    carry_back(tracks, endings, d_output[None], visit)
+    carry_back(tracks, endings, arriving, losses, visit)
     return found
 
 
 def carry_rows(
     tracks: Sequence[Sequence[Track]],
     endings: Sequence[str],
-    d_output: Tensor,
+    arriving: Mapping[str, Tensor],
     rows: Tensor,
-    totals: dict[str, Total],
+    totals: Mapping[str, Total],
 ) -> dict[str, Map]:
     """Carry the losses of single steps back, and keep of them what a :class:`Map` holds.
 
     Args:
         tracks: of each layer.
         endings: their names.
-        d_output: (T, B, n), of the whole loss.
+        arriving: what the whole loss sends to each directly.
         rows: (R,), steps.
         totals: what the losses of these rows together send back.
     """
     found, directions = {}, {}
     for ending, track in zip(endings, (t for layer in tracks for t in layer), strict=True):
-        gradients = weight_gradients(track, totals[ending].deltas)
-        directions[ending] = tangents(track, [g / g.norm() if g.norm() > 0 else g for g in gradients])
-        blank, state = d_output.new_zeros((len(rows), len(d_output))), torch.zeros_like(totals[ending].deltas)
+        deltas = totals[ending].deltas
+        gradients = weight_gradients(track, deltas)
+        directions[ending] = tangents(track, [g / (safe_norm(g) or 1.0) for g in gradients])
+        blank = deltas.new_zeros((len(rows), len(deltas)))
         shares = [blank.clone() for _ in gradients]
-        found[ending] = Map(rows, blank.clone(), shares, state.clone(), state.clone(), gradients)
+        found[ending] = Map(rows, blank, shares, torch.zeros_like(deltas), torch.zeros_like(deltas), gradients)
 
     start = 0
     part = rows
 
     def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:  # noqa: ARG001
         one, here = found[ending], slice(start, start + len(part))
-        one.squares[here, k] = real.square().sum((1, 2))
+        one.norms[here, k] = safe_norm(real, (1, 2))
         for share, v in zip(one.shares, directions[ending], strict=True):
             share[here, k] = (real * v[k]).sum((1, 2))
         one.columns[k] += real.sum(0)
         one.diagonal[k] += real[part == k].sum(0)
 
-    for part, alone in chunks_of_rows(tracks, d_output, rows):
-        carry_back(tracks, endings, alone, visit)
+    for part in chunks_of_rows(tracks, rows):
+        carry_back(tracks, endings, arriving, one_hot(part, len(tracks[0][0].x)).double(), visit)
         start += len(part)
     return found
 
 
 def gradient_norms(track: Track, total: Total) -> GradientNorms:
     """Measure the gradient at every step (figure 1)."""
-    parts = [d.norm(dim=-1) for d in total.deltas.split(track.sizes, -1)]
+    parts = [safe_norm(d, -1) for d in total.deltas.split(track.sizes, -1)]
     norms = torch.where(track.valid[..., 0], torch.stack(parts), torch.nan)
     lower, median, upper = (norms[0].nanquantile(q, dim=-1) for q in (0.25, 0.5, 0.75))
     backwards = median if track.reverse else median.flip(0)
@@ -124,7 +129,7 @@ def gradient_norms(track: Track, total: Total) -> GradientNorms:
 
 def transport_gain(track: Track, total: Total) -> TransportGain:
     """Measure what one step back does to the gradient (figure 4)."""
-    gain = total.pulled.norm(dim=-1) / total.deltas.norm(dim=-1)
+    gain = safe_norm(total.pulled, -1) / safe_norm(total.deltas, -1)
     # The step that comes first in the layer's order hands its gradient to the initial state, which is no step.
     inner = gain[:-1] if track.reverse else gain[1:]
     squares = torch.where(inner.isfinite(), (inner - 1).square(), inner.new_zeros(()))
@@ -133,8 +138,7 @@ def transport_gain(track: Track, total: Total) -> TransportGain:
 
 def influence(track: Track, one: Map) -> Influence:
     """Follow how influence falls with the lag (figure 2)."""
-    heard = one.squares.sqrt()
-    steps = heard.shape[1]
+    heard, steps = one.norms, one.norms.shape[1]
     curve = []
     own = heard[torch.arange(len(one.rows)), one.rows]
     for lag in range(steps):
@@ -152,16 +156,16 @@ def influence(track: Track, one: Map) -> Influence:
 
 def lag_shares(track: Track, one: Map) -> LagShares:
     """Sum the shares of g by lag (figure 3)."""
-    steps = one.squares.shape[1]
+    steps = one.norms.shape[1]
     lag = one.rows[:, None] - torch.arange(steps)
     lag = -lag if track.reverse else lag
-    heard = one.squares > 0
+    heard = one.norms > 0
     low, high = (int(f(lag[heard])) if heard.any() else 0 for f in (torch.min, torch.max))
     low = min(low, 0)
     place = (lag - low).clamp(0, high - low)
-    blank = one.squares.new_zeros(high - low + 1)
+    blank = one.norms.new_zeros(high - low + 1)
     parts = [blank.index_add(0, place.flatten(), share.flatten()) for share in one.shares]
-    norm, norms = one.norm, [g.norm() for g in one.gradients]
+    norm, norms = one.norm, [safe_norm(g) for g in one.gradients]
     whole = torch.stack([p * n for p, n in zip(parts, norms, strict=True)]).sum(0) / (norm or 1.0)
     lags = torch.arange(low, high + 1)
     named = {name: _array(p) for name, p in zip(track.names, parts, strict=True)}
@@ -169,24 +173,35 @@ def lag_shares(track: Track, one: Map) -> LagShares:
 
 
 def _lag90(lags: Tensor, shares: Tensor, norm: float) -> int:
-    for lag in range(int(lags.abs().max()) + 1):
-        if float(shares[lags.abs() <= lag].sum()) >= 0.9 * norm:
-            return lag
-    return int(lags.abs().max())
+    cumulated = shares.new_zeros(int(lags.abs().max()) + 1).index_add(0, lags.abs(), shares).cumsum(0)
+    reached = (cumulated >= 0.9 * norm).nonzero()
+    return int(reached[0]) if len(reached) else len(cumulated) - 1
 
 
 def split_gradient(track: Track, one: Map) -> tuple[Part, Part]:
     """Divide dL/dW into its explicit and its implicit part (figure 3)."""
     explicit = weight_gradients(track, one.diagonal)
     implicit = [g - e for g, e in zip(one.gradients, explicit, strict=True)]
-    square = one.norm**2
+    norm = one.norm or 1.0
     parts = []
     for tensors in (explicit, implicit):
-        along = sum(float((p * g).sum()) for p, g in zip(tensors, one.gradients, strict=True))
+        along = sum(float((p / norm * (g / norm)).sum()) for p, g in zip(tensors, one.gradients, strict=True))
         gradients = {name: _array(p) for name, p in zip(track.names, tensors, strict=True)}
-        norms = {name: float(p.norm()) for name, p in zip(track.names, tensors, strict=True)}
-        parts.append(Part(gradients, norms, along / square if square else 0.0))
+        norms = {name: float(safe_norm(p)) for name, p in zip(track.names, tensors, strict=True)}
+        parts.append(Part(gradients, norms, along))
     return parts[0], parts[1]
+
+
+def safe_norm(values: Tensor, axes: int | tuple[int, ...] | None = None) -> Tensor:
+    """Give Euclidean norms, also of values whose squares are no numbers any more.
+
+    >>> safe_norm(torch.tensor([3e200, 4e200], dtype=torch.float64))
+    tensor(5.0000e+200, dtype=torch.float64)
+    """
+    axes = tuple(range(values.dim())) if axes is None else axes
+    size = values.abs().amax(axes, keepdim=True)
+    size = torch.where(size > 0, size, torch.ones_like(size))
+    return (values / size).square().sum(axes).sqrt() * size.squeeze(axes)
 
 
 def fit_slope(values: Tensor) -> float:

@@ -23,6 +23,7 @@ from elman.nn.stack import Direction, parameter_names
 from elman.nn.torch_layers import GRU, LSTM, RNN, TorchLayer
 
 Sequences = Tensor | PackedSequence
+States = Tensor | Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Examples:
         states: initial states, each (L·D, B, its size).
         sides: each (T, B, 1).
         d_output: dL/d output, (T, B, D · size of the first state), 0 past an example's end.
+        d_final: dL/d final state, each (L·D, B, its size).
     """
 
     x: Tensor
@@ -66,12 +68,13 @@ class Examples:
     states: list[Tensor]
     sides: list[Tensor]
     d_output: Tensor
+    d_final: list[Tensor]
 
     def take(self, places: Sequence[int]) -> "Examples":
         """Take some of the examples."""
         p = torch.as_tensor(places)
-        states, sides = ([t[:, p] for t in tensors] for tensors in (self.states, self.sides))
-        return Examples(self.x[:, p], self.lengths[p], states, sides, self.d_output[:, p])
+        states, sides, d_final = ([t[:, p] for t in some] for some in (self.states, self.sides, self.d_final))
+        return Examples(self.x[:, p], self.lengths[p], states, sides, self.d_output[:, p], d_final)
 
 
 def read_layer(layer: nn.Module) -> Network:
@@ -121,8 +124,9 @@ def read_batch(
     x: Sequences,
     d_output: Sequences | None,
     lengths: Tensor | Sequence[int] | None,
-    initial_state: Tensor | Sequence[Tensor] | None,
+    initial_state: States | None,
     sides: Mapping[str, Tensor],
+    d_final: States | None = None,
 ) -> Examples:
     """Read a batch in the forms that the layer's `forward` takes.
 
@@ -133,6 +137,7 @@ def read_batch(
         lengths: real time steps of each example.
         initial_state: as the layer takes it.
         sides: the cell's side inputs by name.
+        d_final: dL/d final state in the form of the final state; 0 if it is None.
 
     Raises:
         ShapeError: something does not fit.
@@ -149,18 +154,24 @@ def read_batch(
         )
     valid = torch.arange(steps)[:, None, None] < real[:, None]
     rows = len(network.endings)
-    states = _states(network, initial_state, batch)
+    states, last = (_states(network, given_state, batch) for given_state in (initial_state, d_final))
     outputs = (steps, batch, len(network.layers[0]) * network.state_sizes[0])
     upstream = given.new_ones(outputs) if d_output is None else _time_major(d_output, flip)[0]
     wanted = [(rows, batch, n) for n in network.state_sizes]
-    if tuple(upstream.shape) != outputs or [tuple(s.shape) for s in states] != wanted:
+    for name, found_shapes in (("initial_state", states), ("grad_final", last)):
+        if [tuple(s.shape) for s in found_shapes] != wanted:
+            raise ShapeError(
+                f"flow: {name} has the shapes {[tuple(s.shape) for s in found_shapes]}.\n"
+                f"  There is one for each state, (layers · directions, B, size).\n  Give {wanted}."
+            )
+    if tuple(upstream.shape) != outputs:
         raise ShapeError(
-            f"flow: grad_output is {tuple(upstream.shape)}, the states are {[tuple(s.shape) for s in states]}.\n"
-            f"  They belong to an output (T, B, D · H) and to the layer's states.\n  Give {outputs} and {wanted}."
+            f"flow: grad_output has the shape {tuple(upstream.shape)}.\n  It is that of the output, (T, B, D · H).\n"
+            f"  Give {outputs}, or with batch_first (B, T, D · H)."
         )
     zero = given.new_zeros(())
     listed = [torch.where(valid, _time_major(s, flip)[0], zero) for s in beside]
-    return Examples(torch.where(valid, given, zero), real, states, listed, torch.where(valid, upstream, zero))
+    return Examples(torch.where(valid, given, zero), real, states, listed, torch.where(valid, upstream, zero), last)
 
 
 def _time_major(x: Sequences, flip: bool) -> tuple[Tensor, Tensor]:
@@ -172,7 +183,7 @@ def _time_major(x: Sequences, flip: bool) -> tuple[Tensor, Tensor]:
     return x, torch.full((x.shape[1],), x.shape[0])
 
 
-def _states(network: Network, given: Tensor | Sequence[Tensor] | None, batch: int) -> list[Tensor]:
+def _states(network: Network, given: States | None, batch: int) -> list[Tensor]:
     if given is None:
         shapes = [(len(network.endings), batch, n) for n in network.state_sizes]
         return [torch.zeros(shape, dtype=torch.float64) for shape in shapes]

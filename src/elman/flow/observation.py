@@ -38,12 +38,12 @@ def observe(model: nn.Module, loss: Callable[[], Tensor]) -> list[dict[str, Any]
     Raises:
         ConfigError: no recurrent layer ran.
     """
-    calls: list[tuple[dict[str, Any], Tensor | PackedSequence]] = []
+    calls: list[tuple[dict[str, Any], Any]] = []
 
     def keep(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
         given = {SAME.get(name, name): value for name, value in bound.items() if name != "sides"}
-        calls.append(({"layer": module, **given, "sides": bound.get("sides")}, output[0]))
+        calls.append(({"layer": module, **given, "sides": bound.get("sides")}, output))
 
     layers = [m for m in model.modules() if isinstance(m, Recurrent | nn.RNNBase)]
     hooks = [layer.register_forward_hook(keep, with_kwargs=True) for layer in layers]
@@ -58,14 +58,14 @@ def observe(model: nn.Module, loss: Callable[[], Tensor]) -> list[dict[str, Any]
             f"flow: no recurrent layer of {type(model).__name__} ran.\n  The loss must run the model it belongs to.\n"
             "  Give a function that runs the model and returns its loss."
         )
-    tensors = [output.data if isinstance(output, PackedSequence) else output for _, output in calls]
-    gradients = torch.autograd.grad(value, tensors, allow_unused=True)
     found = []
-    for (given, output), tensor, gradient in zip(calls, tensors, gradients, strict=True):
-        upstream = torch.zeros_like(tensor) if gradient is None else gradient
-        found.append({**given, "grad_output": _like(output, upstream)})
+    for given, (output, final) in calls:
+        data = output.data if isinstance(output, PackedSequence) else output
+        states = [final] if isinstance(final, Tensor) else list(final)
+        gradients = torch.autograd.grad(value, [data, *states], retain_graph=True, allow_unused=True)
+        d_data, *d_states = (
+            torch.zeros_like(t) if g is None else g for t, g in zip([data, *states], gradients, strict=True)
+        )
+        upstream = output._replace(data=d_data) if isinstance(output, PackedSequence) else d_data
+        found.append({**given, "grad_output": upstream, "grad_final": d_states})
     return found
-
-
-def _like(output: Tensor | PackedSequence, data: Tensor) -> Tensor | PackedSequence:
-    return output._replace(data=data) if isinstance(output, PackedSequence) else data

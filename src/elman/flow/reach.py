@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import ConfigError
-from elman.flow.adjoints import weight_gradients
+from elman.flow.adjoints import arrivals, weight_gradients
 from elman.flow.figures import Influence, LagShares, Memory
-from elman.flow.lags import carry_total
-from elman.flow.network import Sequences, read_batch, read_layer
+from elman.flow.lags import carry_totals
+from elman.flow.network import Sequences, States, read_batch, read_layer
 from elman.flow.trajectory import run_network
 
 WITHIN = 0.01
@@ -71,7 +71,7 @@ def cut_by_truncation(
     x: Sequences,
     window: int,
     grad_output: Sequences | None = None,
-    initial_state: Tensor | Sequence[Tensor] | None = None,
+    initial_state: States | None = None,
     sides: Mapping[str, Tensor] | None = None,
 ) -> Truncation:
     """Measure what truncated BPTT over a window would cut off, with twice the window.
@@ -95,10 +95,10 @@ def cut_by_truncation(
             "  What a window cuts off is measured with twice the window, in a layer that reads forward.\n"
             f"  Give x of {2 * window} steps to a layer that is not bidirectional."
         )
-    upstream = examples.d_output.clone()
-    upstream[:window] = 0
     tracks = run_network(network, examples)
-    totals = carry_total(tracks, network.endings, upstream)
+    second = (torch.arange(2 * window) >= window).double()
+    arriving = arrivals(tracks, network.endings, examples)
+    (totals,) = carry_totals(tracks, network.endings, arriving, second[None])
     lost, wholes = {}, []
     for ending, (track,) in zip(network.endings, tracks, strict=True):
         early = totals[ending].deltas.clone()
