@@ -1,11 +1,11 @@
-"""Be the command line: `elman train`, `generate`, `next`, `reorder`, `predict`, `evaluate`, `cells`, `probe`.
+"""Be the command line: `elman train`, `generate`, `next`, `reorder`, `predict`, `evaluate`, `inspect`, `cells`, `probe`.
 
 Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 failed while running, 2 the
 command or its input is wrong, 130 interrupted. What a user did wrong is said in the words of the error, without a
 traceback. Nothing here imports torch before a command that needs it has begun.
 
-The commands stand in `train`, `classify`, `tag`, `forecast`, `language`, `predict`, `evaluate`, `cells` and `probe`;
-`options` makes options of settings, `show` prints results.
+The commands stand in `train`, `classify`, `tag`, `forecast`, `language`, `predict`, `evaluate`, `inspect`, `cells` and
+`probe`; `options` makes options of settings, `show` prints results.
 
 >>> import subprocess, sys
 >>> print(subprocess.run([sys.executable, "-m", "elman", "--version"], capture_output=True, text=True).stdout, end="")
@@ -23,6 +23,7 @@ from elman.cli.cells import cells
 from elman.cli.classify import train_classify
 from elman.cli.evaluate import evaluate
 from elman.cli.forecast import train_forecast
+from elman.cli.inspect import inspect
 from elman.cli.language import generate, next_units, reorder
 from elman.cli.predict import predict
 from elman.cli.probe import probe
@@ -33,7 +34,7 @@ from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanE
 
 FAILED, WRONG_INPUT = 1, 2
 
-_COMMANDS = ("train", "generate", "next", "reorder", "predict", "evaluate", "cells", "probe")
+_COMMANDS = ("train", "generate", "next", "reorder", "predict", "evaluate", "inspect", "cells", "probe")
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
@@ -60,6 +61,7 @@ app.command("next")(next_units)
 app.command()(reorder)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(inspect)
 app.command()(cells)
 app.command()(probe)
 

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
+from elman.cli.inspect import check_report, write_training_report
+from elman.cli.options import (
+    CellName,
+    Force,
+    Json,
+    Output,
+    Quiet,
+    Report,
+    Size,
+    default_target,
+    parse_sizes,
+    with_options,
+)
 from elman.cli.show import (
     describe_file,
     describe_gradient,
@@ -37,6 +49,7 @@ def train_classify(
     force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
+    report: Report = None,
     search: Annotated[
         int | None,
         typer.Option(
@@ -56,6 +69,7 @@ def train_classify(
     from elman.tasks import classify
     from elman.tasks.search import as_arguments
 
+    check_report(report, data)
     target = output or default_target(data[0])
     with keep_the_best(target) as ended:
         model = classify.train(
@@ -63,7 +77,8 @@ def train_classify(
         )
         again = ["elman", "train", "classify", *map(shlex.quote, data), "--cell", shlex.quote(cell)]
         again += [part for pair in size or [] for part in ("--size", pair)]
-        _report(model, target, data[0], json, [*again, *as_arguments({**options, **_chosen(model)})])
+        inside = write_training_report(target, data, report)
+        _report(model, target, data[0], json, [*again, *as_arguments({**options, **_chosen(model)})], inside)
         ended(model.stopped)
 
 
@@ -72,7 +87,9 @@ def _chosen(model: "TrainedClassifier") -> dict[str, Any]:
     return model.metrics.get("search", {}).get("chosen", {})
 
 
-def _report(model: "TrainedClassifier", target: Path, source: str, json: bool, again: list[str]) -> None:
+def _report(
+    model: "TrainedClassifier", target: Path, source: str, json: bool, again: list[str], inside: list[tuple[str, str]]
+) -> None:
     if json:
         print_training_as_json(model, target)
         return
@@ -86,6 +103,7 @@ def _report(model: "TrainedClassifier", target: Path, source: str, json: bool, a
         *_describe_search(model, again),
         ("training", describe_training(model)),
         ("gradient", describe_gradient(model)),
+        *inside,
         ("next", f"elman predict {target} {source}"),
     )
 

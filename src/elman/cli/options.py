@@ -33,6 +33,12 @@ Output = Annotated[
         show_default=False,
     ),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", metavar="FILE", help="look inside the model at the end, and write a page", show_default=False
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="replace a model that is there")]
 Given = Annotated[
     str | None,

@@ -4,7 +4,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
+from elman.cli.inspect import check_report, write_training_report
+from elman.cli.options import (
+    CellName,
+    Force,
+    Json,
+    Output,
+    Quiet,
+    Report,
+    Size,
+    default_target,
+    parse_sizes,
+    with_options,
+)
 from elman.cli.show import (
     describe_file,
     describe_gradient,
@@ -37,6 +49,7 @@ def train_generate(
     force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
+    report: Report = None,
     **options: Any,
 ) -> None:
     """Train a language model that writes like your text: by characters, words or subwords.
@@ -45,16 +58,17 @@ def train_generate(
     """
     from elman.tasks import generate
 
+    check_report(report, data)
     target = output or default_target(data[0])
     with keep_the_best(target) as ended:
         model = generate.train(
             data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, **options
         )
-        _report(model, target, json)
+        _report(model, target, json, write_training_report(target, data, report))
         ended(model.stopped)
 
 
-def _report(model: "TrainedModel", target: "Path", json: bool) -> None:
+def _report(model: "TrainedModel", target: "Path", json: bool, inside: list[tuple[str, str]]) -> None:
     metrics = model.metrics
     if json:
         print_training_as_json(model, target)
@@ -72,5 +86,6 @@ def _report(model: "TrainedModel", target: "Path", json: bool) -> None:
         ("validation", measured),
         ("training", describe_training(model)),
         ("gradient", describe_gradient(model)),
+        *inside,
         ("next", f"elman generate {target}{given}"),
     )

@@ -157,9 +157,10 @@ def _network(subject: Subject, flow: Flow) -> Section:
 def _section(one: Section, equations: str = "") -> str:
     figures = "".join(f"<div class=drawing>{drawing}</div>" for drawing in one.drawings)
     figures = f"<figure>{figures}</figure>" if figures else ""
+    kind = "body whole" if equations else "body"
     return (
         f"<section><h2>{escape(one.title)}</h2><p class=says>{escape(one.says)}</p>"
-        f"<div class="body{' whole' if equations else ''}"><div class=shown>{figures}{equations}{_table(one.table)}</div>"
+        f'<div class="{kind}"><div class=shown>{figures}{equations}{_table(one.table)}</div>'
         f"<p class=how>{escape(one.how)}</p></div></section>"
     )
 

@@ -96,6 +96,7 @@ class Ledger:
 
     Args:
         names: of the parameters.
+        limit: the norm above which gradients are clipped; None where it is not the norm that clips.
 
     Attributes:
         lines: at most `MOST_LINES`.
@@ -107,8 +108,8 @@ class Ledger:
         last_norm: the last norm that was finite; NaN before one was.
     """
 
-    def __init__(self, names: Sequence[str] = ()) -> None:
-        self.names = tuple(names)
+    def __init__(self, names: Sequence[str] = (), limit: float | None = None) -> None:
+        self.names, self.limit = tuple(names), limit
         self.lines: list[Line] = []
         self.updates = self.clipped = self.tenfold = self.left_out = 0
         self.suppliers: Counter[int] = Counter()
@@ -213,6 +214,8 @@ class Ledger:
             "clipped": self.clipped,
             "clipped_tenfold": self.tenfold,
             "left_out": self.left_out,
+            "first_left_out": None if self._first_left_out is None else self._first_left_out[0],
+            "clip_norm": self.limit,
             "median_norm": _short(self.quantile(0.5)),
             "suggested_clip_norm": _short(self.quantile(_SUGGESTED)),
             "parameters": [self.names[place] for place, _ in self.suppliers.most_common()] if self.names else [],

@@ -75,6 +75,8 @@ class Trainer:
             raise ConfigError(
                 f"Cannot train on {settings.device} in {settings.precision}: {reason}. Use --device cpu."
             ) from None
+        by_norm = settings.clip_value is None
+        self._limit = (1.0 if settings.clip_norm is None else settings.clip_norm) if by_norm else None
         self._rate = settings.learning_rate or LEARNING_RATE[settings.optimizer]
         self.module, self._optimizer = self.fabric.setup(module, self._build_optimizer(module))
 
@@ -106,7 +108,7 @@ class Trainer:
         if validate is None:
             self._check_that_none_is_missed()
         run = _Run(self.settings, updates_per_epoch, validation_cost)
-        run.outcome.ledger = Ledger([name for name, _ in self._raw.named_parameters()])
+        run.outcome.ledger = Ledger([name for name, _ in self._raw.named_parameters()], self._limit)
         try:
             for group in self._endless(losses, run):
                 self._update(group, run)
@@ -191,10 +193,10 @@ class Trainer:
         if self.settings.clip_value is not None:
             self.fabric.clip_gradients(self.module, self._optimizer, clip_val=self.settings.clip_value)
             return gradient_norm(self._raw) / norm if norm else 1.0
-        limit = 1.0 if self.settings.clip_norm is None else self.settings.clip_norm
-        if norm > limit:
-            self.fabric.clip_gradients(self.module, self._optimizer, max_norm=limit)
-        return min(1.0, limit / (norm + 1e-6))
+        assert self._limit is not None
+        if norm > self._limit:
+            self.fabric.clip_gradients(self.module, self._optimizer, max_norm=self._limit)
+        return min(1.0, self._limit / (norm + 1e-6))
 
     def _skip(self, run: "_Run") -> None:
         at = run.outcome.updates + 1

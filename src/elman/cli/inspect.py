@@ -1,0 +1,163 @@
+"""`elman inspect`: look inside a model or a cell, and say what is wrong with its gradient."""
+
+import json as json_text
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from elman.cli.options import Json, Size, parse_sizes, was_given
+from elman.errors import ConfigError, ElmanError
+
+if TYPE_CHECKING:
+    from elman.tasks.inspection import Inspected
+
+_OF_A_CELL = ("hidden", "layers", "input_size", "size", "seed")
+
+
+def inspect(
+    context: typer.Context,
+    model: Annotated[
+        Path | None, typer.Argument(metavar="[MODEL]", help="a file that elman train wrote", show_default=False)
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DATA...]", help="data like those of its training", show_default=False),
+    ] = None,
+    cell: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE.py:NAME", help="look at an untrained cell instead", show_default=False),
+    ] = None,
+    hidden: Annotated[int, typer.Option(help="cell: size of the hidden state", min=1)] = 128,
+    layers: Annotated[int, typer.Option(help="cell: number of layers", min=1)] = 1,
+    input_size: Annotated[
+        int | None, typer.Option("--input", help="cell: size of the input [dim](default: 64)[/]", show_default=False)
+    ] = None,
+    size: Size = None,
+    seed: Annotated[int, typer.Option(help="cell: the source of its weights", min=0)] = 1,
+    length: Annotated[
+        int | None,
+        typer.Option(help="time steps that are looked at [dim](default: 200)[/]", min=1, show_default=False),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", "-o", metavar="FILE", help="write a report, one page with pictures", show_default=False),
+    ] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERDICT,...", help="exit with 1 for these, such as VANISHING,EXPLODING", show_default=False
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Look inside: how the gradient travels through time, how far back it reaches, and what to try.
+
+    Give a model and data like those of its training, or --cell for a cell that is not trained.
+    """
+    from elman import cells
+    from elman.tasks.inspection import inspect_cell, inspect_model
+
+    wanted = _read_verdicts(fail_on)
+    if cell is not None:
+        if model is not None:
+            raise ConfigError("A model and --cell are both given; one is looked at. Drop the other.")
+        found = inspect_cell(
+            cells.find(cell),
+            input_size=input_size,
+            hidden=hidden,
+            length=200 if length is None else length,
+            layers=layers,
+            sizes=parse_sizes(size),
+            seed=seed,
+        )
+    else:
+        if model is None or not data:
+            raise ConfigError(
+                "inspect takes a model and data, or a cell. Write e.g.: elman inspect MODEL DATA, or "
+                "elman inspect --cell lstm"
+            )
+        for name in _OF_A_CELL:
+            if was_given(context, name):
+                option = "--input" if name == "input_size" else f"--{name}"
+                raise ConfigError(f"{option} has no meaning for a trained model. Drop it.")
+        found = inspect_model(model, data, length, explain=html is not None)
+    if html is not None:
+        write_page(found, html)
+    if json:
+        typer.echo(json_text.dumps(found.to_dict(), ensure_ascii=False))
+    else:
+        _show(found, html)
+    if found.flow.verdict in wanted:
+        raise typer.Exit(1)
+
+
+def write_page(found: "Inspected", path: Path) -> None:
+    """Write the report; an existing file is replaced.
+
+    Raises:
+        ElmanError: the file cannot be written.
+    """
+    try:
+        path.write_text(found.report(), encoding="utf-8")
+    except OSError as error:
+        raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place.") from None
+
+
+def check_report(path: Path | None, data: list[str]) -> None:
+    """Refuse, before a training, a report that could not be written after it.
+
+    Raises:
+        ConfigError: the folder is missing, or the data cannot be read a second time.
+    """
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}. Choose another place.")
+    if "-" in data:
+        raise ConfigError("--report reads the data again, and standard input can be read once. Name a file instead.")
+
+
+def write_training_report(model: Path, data: list[str], path: Path | None) -> list[tuple[str, str]]:
+    """Look inside a model that has just been trained; return the rows that say so, none where no report is wanted."""
+    if path is None:
+        return []
+    from elman.tasks.inspection import inspect_model
+
+    found = inspect_model(model, data)
+    write_page(found, path)
+    return [("inside", f"{found.flow.verdict}: {found.flow.line}"), ("report", str(path))]
+
+
+def _read_verdicts(text: str | None) -> set[str]:
+    from elman.flow import VERDICTS
+
+    wanted = {name.strip().upper() for name in (text or "").split(",") if name.strip()}
+    unknown = sorted(wanted - set(VERDICTS))
+    if unknown:
+        raise ConfigError(f"--fail-on {unknown[0]} is no verdict. There are: {', '.join(VERDICTS)}.")
+    return wanted
+
+
+def _show(found: "Inspected", html: Path | None) -> None:
+    console = Console(highlight=False)
+    subject, flow = found.subject, found.flow
+    console.print(Text(subject.name, style="bold"), Text(" · ".join(subject.facts)), soft_wrap=True)
+    table = Table.grid(padding=(0, 3))
+    rows: list[tuple[Any, ...]] = found.rows()
+    for i, row in enumerate(rows):
+        table.add_row(*row, style="bold" if i == 0 else "")
+    console.print(table)
+    if flow.sampling is not None and flow.sampling.sentence:
+        console.print(Text(flow.sampling.sentence, style="dim"), soft_wrap=True)
+    style = "bold green" if flow.verdict == "HEALTHY" else "bold red"
+    console.print(
+        Text(f"\n{flow.verdict}", style=style).append(f": {flow.line}", style="not bold default"), soft_wrap=True
+    )
+    for advice in flow.advice:
+        console.print(Text(f"  try: {advice}"), soft_wrap=True)
+    if html is not None:
+        console.print(Text(f"report  {html}"), soft_wrap=True)

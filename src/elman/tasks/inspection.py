@@ -1,0 +1,201 @@
+"""Look inside a trained model, or a cell that is not trained yet: the work behind `elman inspect`.
+
+>>> from elman import cells
+>>> found = inspect_cell(cells.elman, input_size=3, hidden=5, length=11)
+>>> found.flow.verdict, found.subject.name
+('VANISHING', 'elman, untrained')
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from elman.errors import ConfigError
+from elman.expr import Cell
+from elman.flow import Flow, Ledger, Limits, examine, observe
+from elman.flow.mattered import Mattered
+from elman.flow.reach import behavioural_memory
+from elman.flow.report import Subject, write_report
+from elman.flow.training_pictures import Training
+from elman.flow.wording import percent, place, say, steps
+from elman.nn import Recurrent
+from elman.tasks.views import View, view_model
+
+_BATCH = 4
+_STEPS_TIMES_EXAMPLES = 20_000  # 160 KB a number of the state
+_MAP_WORK = 1e11  # multiplications for the map, some seconds on one core
+_JACOBIAN_WORK = 4e10
+_LEARNT = 0.9  # of the loss with one step, which the loss with all must be below
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """Hold what was found.
+
+    Attributes:
+        flow: the figures and the verdict.
+        subject: what was looked at.
+        training: how it was trained; None if it was not, or its file does not say.
+        mattered: what some predictions rest on.
+    """
+
+    flow: Flow
+    subject: Subject
+    training: Training | None = None
+    mattered: Sequence[Mattered] = ()
+
+    def report(self) -> str:
+        """Write it as one page of HTML."""
+        return write_report(self.flow, self.subject, self.training, self.mattered)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it as lists, strings and numbers."""
+        facts = {"name": self.subject.name, "parameters": self.subject.parameters, "facts": list(self.subject.facts)}
+        return {**facts, **self.flow.to_dict()}
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Write the figures that fit in a table: a name, then a value for each layer and direction."""
+        flow, endings = self.flow, list(self.flow.gradient_norms)
+        kept = [("left of the gradient over 50 steps", *(say(flow.influence[e].factor_50) for e in endings))]
+        return [] if not endings else [
+            ("", *map(place, endings)),
+            *kept,
+            ("half-life of the gradient", *(steps(flow.half_life[e]) for e in endings)),
+            ("90 % of dL/dW within a lag of", *(steps(flow.lag90[e]) for e in endings)),
+            ("explicit part of dL/dW", *(percent(flow.explicit[e].share) for e in endings)),
+            ("Lyapunov exponent λ₁", *(say(float(flow.lyapunov[e].exponents[0])) for e in endings)),
+            ("memory time −1/λ₁", *(steps(flow.lyapunov[e].memory_time) for e in endings)),
+            ("gate values nearly shut or open", *(percent(flow.gates[e].saturated) for e in endings)),
+            ("tanh values beyond ±0.99", *(percent(flow.gates[e].saturated_tanh) for e in endings)),
+        ]  # fmt: skip
+
+
+def inspect_cell(
+    cell: Cell,
+    *,
+    input_size: int | None = None,
+    hidden: int = 128,
+    length: int = 200,
+    layers: int = 1,
+    sizes: Mapping[str, int] | None = None,
+    seed: int = 1,
+) -> Inspected:
+    """Look inside an untrained layer on standard normal input, with the gradient of the sum of its outputs.
+
+    Args:
+        cell: the equations.
+        input_size: I; 64 if it is None, or `hidden` where the equations ask for it.
+        hidden: H.
+        length: T.
+        layers: L.
+        sizes: sizes that the cell leaves open.
+        seed: of the weights and the input.
+
+    Raises:
+        ConfigError: a size is below 1.
+        CellError, ShapeError: sizes are missing, or do not fit the cell.
+    """
+    for name, value in (("length", length), ("hidden", hidden), ("layers", layers)):
+        if value < 1:
+            raise ConfigError(f"{name} is {value}; it must be at least 1.")
+    entry = (hidden if cell.ties else 64) if input_size is None else input_size
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layer = Recurrent(cell, entry, hidden, layers, sizes=sizes).double()
+        x = torch.randn(length, _BATCH, entry, dtype=torch.float64)
+    beside = {name: x.new_ones(length, _BATCH) for name in cell.sides}
+    flow = examine(layer, x, sides=beside, limits=choose_limits(layer, length))
+    fact = f"{_BATCH} sequences of {length} steps of standard normal numbers"
+    return Inspected(flow, Subject.of(layer, f"{cell.name}, untrained", [fact]))
+
+
+def inspect_model(
+    path: str | PathLike[str], data: Sequence[str], length: int | None = None, explain: bool = True
+) -> Inspected:
+    """Look inside a trained model on some data.
+
+    Args:
+        path: of its file.
+        data: like those of its training.
+        length: time steps that are looked at, of a text.
+        explain: say what a few predictions rest on as well, which takes some seconds.
+
+    Raises:
+        DataError: the model or the data cannot be read, or do not fit each other.
+        ConfigError: there is nothing to look at for a model of this task.
+    """
+    view = view_model(path, data, length)
+    (seen, *_) = observe(view.module, view.loss)
+    longest = int(seen["lengths"].max()) if seen.get("lengths") is not None else len(seen["x"])
+    flow = examine(
+        **seen,
+        limits=choose_limits(view.layer, longest),
+        loss=view.loss_of_last,
+        longer_helps=_does_longer_help(view, longest),
+        ledger=_read_ledger(view.metrics),
+    )
+    layer = view.layer
+    ways = " in both directions" if layer.bidirectional else ""
+    facts = [f"{layer.cell.name}, {layer.num_layers} × {layer.hidden_size}{ways}", f"looked at on {view.what}"]
+    explained = view.explain() if explain and flow.gradient_norms else []
+    return Inspected(flow, Subject.of(layer, Path(path).name, facts), _read_training(view.metrics), explained)
+
+
+def choose_limits(layer: Recurrent, length: int) -> Limits:
+    """Say how much is looked at, so that memory and time stay bounded however long the sequences are.
+
+    >>> from elman import cells
+    >>> choose_limits(Recurrent(cells.lstm, 64, 128), 10_000)
+    Limits(rows=76, examples=2, jacobians=256)
+    """
+    state = sum(layer.state_sizes)
+    examples = max(1, min(8, _STEPS_TIMES_EXAMPLES // length))
+    rows = max(8, min(128, int(_MAP_WORK / (examples * length * state**2))))
+    jacobians = max(16, min(256, int(_JACOBIAN_WORK / state**3)))
+    return Limits(rows, examples, jacobians)
+
+
+def _does_longer_help(view: View, longest: int) -> bool | None:
+    """Say whether the model's loss still falls when it is shown more than half of the steps.
+
+    A model that has learnt nothing from the steps before the last cannot tell whether there was anything to learn.
+    """
+    whole, one = view.loss_of_last(longest), view.loss_of_last(1)
+    if not (math.isfinite(whole) and whole < one - (1 - _LEARNT) * abs(one)):
+        return None
+    return behavioural_memory(view.loss_of_last, longest) > longest // 2
+
+
+def _read_ledger(metrics: Mapping[str, Any]) -> Ledger | None:
+    found = metrics.get("gradient")
+    if not found or not found["updates"]:
+        return None
+    first, median = found["first_left_out"], found["median_norm"]
+    return Ledger(
+        updates=found["updates"],
+        clipped=found["clipped"] / found["updates"],
+        hard=found["clipped_tenfold"] / found["updates"],
+        not_finite=() if first is None else (first,),
+        median=math.nan if median is None else median,
+        largest=max((row[3] for row in metrics.get("ledger", ()) if row[3] is not None), default=math.nan),
+        by_parameter=dict(zip(found["parameters"], found["supplied_most"], strict=True)),
+        suggested=found["suggested_clip_norm"],
+    )
+
+
+def _read_training(metrics: Mapping[str, Any]) -> Training | None:
+    found = metrics.get("gradient")
+    if not found:
+        return None
+    return Training(
+        rows=metrics["ledger"],
+        history=metrics["history"],
+        supplied=list(zip(found["parameters"], found["supplied_most"], strict=True)),
+        line=f"{found['verdict']}: {found['line']}",
+        limit=found["clip_norm"],
+    )

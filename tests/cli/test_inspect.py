@@ -1,0 +1,101 @@
+"""`elman inspect`, and `--report` of the train commands."""
+
+import json
+
+import numpy as np
+import pytest
+
+SMALL = ("--hidden", 7, "--window", 11, "--batch", 3, "--epochs", 1)
+CELL = ("inspect", "--cell", "lstm", "--hidden", 5, "--input", 3, "--length", 23)
+
+
+def test_a_cell_is_inspected_in_a_table_with_its_verdict_and_advice(elman):
+    done = elman(*CELL)
+    assert done.code == 0
+    assert "VANISHING: l0" in done.out
+    assert "try: start with a larger forget bias" in done.out
+    assert "90 % of dL/dW within a lag of" in done.out
+
+
+def test_the_same_is_given_as_json(elman):
+    found = json.loads(elman(*CELL, "--json").out)
+    assert found["verdict"] == "VANISHING"
+    assert found["parameters"] == 4 * 5 * (3 + 5 + 1)
+    assert np.array(found["influence"]["l0"]["map"]).shape == (23, 23)
+    assert len(found["lyapunov"]["l0"]["exponents"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"), [("VANISHING,EXPLODING", 1), ("exploding", 0), ("memory shorter than the data needs", 0)]
+)
+def test_fail_on_sets_the_exit_code(elman, verdicts, code):
+    assert elman(*CELL, "--fail-on", verdicts).code == code
+
+
+def test_a_verdict_that_there_is_not_is_told(elman):
+    done = elman(*CELL, "--fail-on", "VANISHED")
+    assert done.code == 2
+    assert "VANISHED is no verdict. There are: NON-FINITE" in done.err
+
+
+@pytest.mark.parametrize("name", ["cfc", "lstm_projected", "mingru"])
+def test_cells_with_open_sizes_side_inputs_or_no_hidden_products_are_inspected(elman, name):
+    size = ("--size", "h=2") if name == "lstm_projected" else ()
+    assert elman("inspect", "--cell", name, "--hidden", 5, "--length", 11, "--layers", 2, *size).code == 0
+
+
+def test_a_language_model_is_inspected_and_a_page_is_written(elman, trained, tmp_path):
+    done = elman("inspect", trained, tmp_path / "book.txt", "--length", 31, "-o", "page.html")
+    assert done.code == 0, done.err
+    assert "8 stretches of 31 characters" in done.out
+    page = (tmp_path / "page.html").read_text()
+    for title in ("Loss in training", "Clipping ledger", "What mattered"):
+        assert f"<h2>{title}</h2>" in page
+    assert "comes next with" in page
+
+
+def test_a_training_tells_of_its_gradient_and_reports_on_the_model(elman, tmp_path):
+    done = elman("train", "generate", "book.txt", *SMALL, "-q", "--report", "page.html")
+    assert done.code == 0, done.err
+    lines = {line.split("  ")[0]: line for line in done.out.splitlines()}
+    assert "median norm" in lines["gradient"]
+    assert "page.html" in lines["report"]
+    assert lines["inside"].split()[1].strip(":").isupper()
+    assert "<h2>Clipping ledger</h2>" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize("pooling", ["last", "max"])
+def test_a_model_of_series_is_inspected_through_what_it_pools(elman, tmp_path, pooling):
+    values = np.random.default_rng(5).normal(size=(40, 13, 2)).astype(np.float32)
+    np.savez(tmp_path / "sums.npz", x=values, y=values.sum((1, 2)).astype(np.float32))
+    options = ("--hidden", 5, "--epochs", 1, "--pooling", pooling, "-q", "--report", "page.html")
+    done = elman("train", "classify", "sums.npz", *options)
+    assert done.code == 0, done.err
+    found = json.loads(elman("inspect", "sums.elman.safetensors", "sums.npz", "--json").out)
+    assert set(found["lag90"]) == {"l0", "l0_reverse"}
+    norms = np.array(found["gradient_norms"]["l0"]["norms"], dtype=float)
+    assert norms.shape == (2, 13, 8)
+    reached = norms[0, -1] > 0
+    assert reached.all() if pooling == "last" else reached.any(), "what is pooled reaches the last step"
+    assert "The answer is" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("inspect",), "takes a model and data, or a cell"),
+        (("inspect", "book.elman.safetensors"), "takes a model and data, or a cell"),
+        (("inspect", "m", "book.txt", "--cell", "gru"), "are both given"),
+        (("inspect", "m", "book.txt", "--hidden", "5"), "--hidden has no meaning"),
+        (("inspect", "m", "book.txt"), "m"),
+        (("inspect", "--cell", "nothing"), "is unknown"),
+        (("train", "generate", "book.txt", "--report", "no/where.html"), "there is no folder"),
+        (("train", "generate", "-", "--report", "page.html"), "standard input can be read once"),
+    ],
+)
+def test_what_cannot_be_inspected_is_told_in_one_line(elman, tmp_path, arguments, message):
+    done = elman(*arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert not list(tmp_path.glob("*.elman.safetensors"))
