@@ -1,4 +1,4 @@
-"""Be the command line: `elman train`, `generate`, `next`, `reorder`, `predict`, `evaluate`, `inspect`, `cells`, `probe`.
+"""Be the command line: train, generate, next, reorder, predict, evaluate, inspect, cells and probe.
 
 Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 failed while running, 2 the
 command or its input is wrong, 130 interrupted. What a user did wrong is said in the words of the error, without a
