@@ -74,9 +74,9 @@ def view_model(path: str | PathLike[str], data: Sequence[str], length: int | Non
         ConfigError: there is nothing to look at for a model of this task.
     """
     task = task_of(path)
-    if task == trained_model.TASK:
+    if task == trained_model.TrainedModel.task:
         return _view_text(trained_model.load(path), data, STEPS if length is None else length)
-    if task == trained_classifier.TASK:
+    if task == trained_classifier.TrainedClassifier.task:
         if length is not None:
             raise ConfigError("length is given, and each example has its own. Drop it.")
         return _view_examples(trained_classifier.load(path), data)
