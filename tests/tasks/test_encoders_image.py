@@ -28,8 +28,8 @@ def learn(*examples: Example, **options):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_rows_and_pixels_are_standardised_channel_by_channel(channels):
     data = [picture(channels=channels, seed=seed) for seed in (1, 2, 3)]
-    whole = np.stack([example.values["picture"] for example in data]).astype(np.float64) / 255
-    scaled = (whole - whole.mean((0, 1, 2))) / whole.std((0, 1, 2))
+    every = np.stack([example.values["picture"] for example in data]).astype(np.float64) / 255
+    scaled = (every - every.mean((0, 1, 2))) / every.std((0, 1, 2))
     for read in ("rows", "pixels", "permuted"):
         encoder = learn(*data, read=read)
         for found, expected in zip(map(encoder.encode, data), scaled, strict=True):
@@ -37,7 +37,8 @@ def test_rows_and_pixels_are_standardised_channel_by_channel(channels):
             pixels = expected.reshape(H * W, channels)
             wanted = {"rows": rows, "pixels": pixels, "permuted": pixels[list(encoder.permutation)]}[read]
             assert_close(read, found, torch.from_numpy(wanted.astype(np.float32)))
-        assert encoder.front == {"kind": "frames", "size": wanted.shape[1]}
+        whole = {} if read == "rows" else {"direction": "forward", "pooling": "last"}
+        assert encoder.front == {"kind": "frames", "size": wanted.shape[1], **whole}
 
 
 def test_the_drawn_order_follows_from_the_seed_and_stays_in_the_model():

@@ -29,7 +29,7 @@ from elman.expr import Cell
 from elman.tasks.attempt import Attempt, Validated, choose_batch, choose_epochs
 from elman.tasks.baseline import Baseline, train_baseline
 from elman.tasks.batches import EncodedSet, answer
-from elman.tasks.classify_settings import ClassifySettings
+from elman.tasks.classify_settings import DIRECTION, ClassifySettings
 from elman.tasks.classify_space import ENCODED_BY, search_space
 from elman.tasks.data_report import report_data
 from elman.tasks.encoders import Encoder, learn_encoder
@@ -307,7 +307,7 @@ def _space(given: Mapping[str, Any], parts: _Parts, settings: ClassifySettings) 
 def _build(cell: Cell, parts: _Parts, settings: ClassifySettings, sizes: Mapping[str, int] | None) -> TrainedClassifier:
     configuration = {
         **{name: getattr(settings, name) for name in _CONFIGURED},
-        "bidirectional": settings.direction == "both",
+        "bidirectional": (settings.direction or parts.encoder.front.get("direction", DIRECTION)) == "both",
         "sizes": dict(sizes or {}),
     }
     with refuse_giants(settings.hidden):

@@ -13,6 +13,8 @@ from elman.tasks.settings import INITIALISERS, option
 
 DIRECTIONS = ("both", "forward")
 POOLINGS = ("last", "mean", "max", "attention")
+DIRECTION, POOLING = "both", "max"
+"""What is taken where neither the user nor the kind of input says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +23,18 @@ class ClassifySettings(InputSettings):
 
     hidden: int = option(128, "size of the hidden state of a direction", group="Model", least=1)
     layers: int = option(1, "number of recurrent layers", group="Model", least=1)
-    direction: str = option("both", "read from the start, or from both ends", group="Model", choices=DIRECTIONS)
-    pooling: str = option("max", "how the outputs of all steps become one", group="Model", choices=POOLINGS)
+    direction: str | None = option(
+        None,
+        "read from the start, or from both ends [dim](default: both; forward of an image by pixels)[/]",
+        group="Model",
+        choices=DIRECTIONS,
+    )
+    pooling: str | None = option(
+        None,
+        "how the outputs of all steps become one [dim](default: max; last of an image by pixels)[/]",
+        group="Model",
+        choices=POOLINGS,
+    )
     embedding: int = option(100, "size of the embedding of a word, a character or a k-mer", group="Model", least=1)
     init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
     forget_bias: float | None = option(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from elman.data.dataset import Columns
-from elman.tasks.classify_settings import POOLINGS, ClassifySettings
+from elman.tasks.classify_settings import POOLING, POOLINGS, ClassifySettings
 from elman.tasks.search import Between, Choice, Space
 from elman.tasks.training import LEARNING_RATE
 
@@ -47,7 +47,7 @@ def search_space(
         "recurrent_dropout": Between(plain.recurrent_dropout, 0.0, 0.3),
     }
     if longest > 1:
-        space["pooling"] = Choice(plain.pooling, POOLINGS)
+        space["pooling"] = Choice(plain.pooling or front.get("pooling", POOLING), POOLINGS)
     if "units" in front:
         space["word_dropout"] = Between(plain.word_dropout, 0.0, 0.2)
     if kinds & _VARIED:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.nn import Recurrent
-from elman.tasks.classify_settings import POOLINGS
+from elman.tasks.classify_settings import POOLING, POOLINGS
 from elman.tasks.fronts import build_front
 
 
@@ -37,7 +37,7 @@ class SequenceClassifier(nn.Module):
         bidirectional: read from both ends.
         pooling: how the outputs of all real steps become one: that of the `last` step (of the reverse direction: of
             the first), their `mean`, their `max`, or their mean weighed by `attention`: a softmax over the products
-            with a learnt vector.
+            with a learnt vector; None is what the front says, or else the max.
         embedding: size of a unit's embedding.
         dropout: share dropped between layers and before the readout, in training, as are all that follow.
         input_dropout: share dropped of what the recurrent layers read; None is what the front says.
@@ -59,7 +59,7 @@ class SequenceClassifier(nn.Module):
         hidden: int,
         layers: int = 1,
         bidirectional: bool = True,
-        pooling: str = "max",
+        pooling: str | None = None,
         embedding: int = 100,
         dropout: float = 0.0,
         input_dropout: float | None = None,
@@ -74,6 +74,8 @@ class SequenceClassifier(nn.Module):
                 f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and a sequence has no "
                 "such numbers. Choose another cell."
             )
+        if pooling is None:
+            pooling = str(front.get("pooling", POOLING))
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling is {pooling!r}; it must be one of {', '.join(POOLINGS)}.")
         self.pooling = pooling
