@@ -120,6 +120,32 @@ def test_frames_are_summarised_and_scaled():
     np.testing.assert_allclose(found.numpy(), (raw - raw.mean(0)) / raw.std(0), atol=1e-5)
 
 
+def test_examples_of_as_many_steps_are_read_whole():
+    values = list(np.random.default_rng(3).normal(size=(53, 5, 3)).astype(np.float32))
+    examples = encoded(values, ["a", "b", "c"] * 17 + ["a", "b"], CLASSES, SERIES)
+    reader = SummaryReader.learn(examples, range(53))
+    raw = np.stack(values).reshape(53, 15)
+    np.testing.assert_allclose(reader.read(examples, range(53)).numpy(), (raw - raw.mean(0)) / raw.std(0), atol=1e-5)
+    others = encoded([np.ones((2, 3), np.float32), np.ones((7, 3), np.float32)], ["a", "b"], CLASSES, SERIES)
+    short, long = reader.read(others, [0, 1]).numpy()
+    np.testing.assert_allclose(long, (1 - raw.mean(0)) / raw.std(0), atol=1e-5)
+    np.testing.assert_allclose(short, (np.repeat([1, 0], [6, 9]) - raw.mean(0)) / raw.std(0), atol=1e-5)
+
+
+def test_a_network_that_reads_all_steps_knows_their_order(monkeypatch):
+    monkeypatch.setattr(module, "_EPOCHS", 60)
+
+    def some(count):
+        values = np.random.default_rng(count).normal(size=(count, 7, 1)).astype(np.float32)
+        return encoded(list(values), ["a" if v[2] > v[4] else "b" for v in values[:, :, 0]], CLASSES, SERIES)
+
+    ours = train_baseline(some(401), some(101), CLASSES, units=None)
+    assert ours.what == "a feed-forward network on all 7 steps at once"
+    assert ours.parameters == (7 + 1) * 64 + 65 * 3
+    test = some(211)
+    assert score_outputs(CLASSES, ours.outputs(test), test.targets).quality > 0.9
+
+
 def test_a_number_that_never_varies_says_nothing():
     values = [np.array([[5.0, number]], np.float32) for number in (1, 2, 3)]
     examples = encoded(values, ["a", "b", "c"], CLASSES, SERIES)

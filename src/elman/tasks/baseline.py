@@ -1,8 +1,8 @@
 """Train a model without recurrence on the same features, in seconds: what a recurrent model must beat.
 
-Units (words, characters, k-mers) become a bag, see `bags`, and a linear layer reads it. Frames become their mean,
-deviation, extremes and ends, see `frame_summaries`, and a network with one hidden layer reads these; where every
-example is a single frame, it reads that. Loss and answers are those of the recurrent model. How strongly weights are
+Units (words, characters, k-mers) become a bag, see `bags`, and a linear layer reads it. Frames are read by a network
+with one hidden layer: all at once where every example has as many, else as their mean, deviation, extremes and ends,
+see `frame_summaries`. Loss and answers are those of the recurrent model. How strongly weights are
 held back, and when to stop, is chosen on the validation examples.
 
 >>> from elman.tasks.scores import score_outputs
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from elman.tasks.bags import BagReader, Bags, LinearOnBags
 from elman.tasks.batches import EncodedSet
-from elman.tasks.frame_summaries import SUMMARIES, SummaryReader
+from elman.tasks.frame_summaries import SUMMARIES, SummaryReader, steps_of_all
 from elman.tasks.outcome import Measured
 from elman.tasks.targets import Targets
 
@@ -99,10 +99,11 @@ def train_baseline(
     drawn = torch.Generator().manual_seed(seed)
     reader: BagReader | SummaryReader
     if units is None:
-        numbers = torch.full((len(training),), SUMMARIES * training.steps(0).shape[1])
+        steps = steps_of_all(training)
+        numbers = torch.full((len(training),), (steps or SUMMARIES) * training.steps(0).shape[1])
         chosen = _choose(numbers, _MOST_NUMBERS, drawn)
         reader = SummaryReader.learn(training, chosen)
-        what = "a feed-forward network" + ("" if reader.alone else " on mean, deviation, extremes and ends")
+        what = f"a feed-forward network{_read_as(steps)}"
     else:
         chosen = _choose(training.lengths, _MOST_STEPS, drawn)
         reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs)
@@ -118,6 +119,12 @@ def train_baseline(
     if best.out_of_time:
         what = f"{what} (cut short)"
     return Baseline(what, parameters, len(chosen), time.monotonic() - start, not best.out_of_time, module, reader)
+
+
+def _read_as(steps: int | None) -> str:
+    if steps is None:
+        return " on mean, deviation, extremes and ends"
+    return "" if steps == 1 else f" on all {steps} steps at once"
 
 
 @dataclass
