@@ -8,7 +8,7 @@ from taggable import write_folder
 def test_a_row_holds_every_score_and_reads_the_test_part_only_when_asked(tmp_path):
     (tmp_path / "atis").mkdir()
     for number, part in enumerate(("train", "valid")):
-        write_folder(tmp_path / "atis" / part, 40, seed=number)
+        write_folder(tmp_path / "atis" / part, 20, seed=number)
     given = {"epochs": 1, "hidden": 5, "letter_hidden": 3, "quiet": True}
     row = ROWS["atis"](tmp_path, tmp_path, 1, given, False)
     assert row["measure"] == "F1"

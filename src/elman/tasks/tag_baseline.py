@@ -32,7 +32,7 @@ _LONGEST_ENDING = 4  # letters, and so of a beginning
 _HIDDEN = 64
 _RATE = 0.01
 _BATCH = 256  # pairs of a word and a tag
-_EPOCHS, _UPDATES = 10, 1000  # at least so many of both
+_EPOCHS, _UPDATES = 10, 300  # at least so many of both
 _MOST_ASKED = 4096  # words at once
 
 
