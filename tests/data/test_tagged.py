@@ -87,6 +87,10 @@ def test_columns_without_tags_get_some_behind(tmp_path):
     found = open_tagged([tmp_path / "b.conll"], like=like, tagged=False)
     assert found.sentences[0].write(found.layout, ["DET", "NOUN"], None) == "the\tDET\ndog\tNOUN\n\n"
     assert len(found) == 2
+    (tmp_path / "c.conll").write_text("the\ndog\nbarks\n")
+    assert len(open_tagged([tmp_path / "c.conll"], like=like, tagged=False)) == 1
+    (tmp_path / "d.txt").write_text("the dog barks\n")
+    assert open_tagged([tmp_path / "d.txt"], like=like, tagged=False).sentences[0].words == ("the", "dog", "barks")
 
 
 def test_a_stream_gives_each_sentence_as_soon_as_it_is_whole():

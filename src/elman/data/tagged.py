@@ -85,7 +85,7 @@ def open_tagged(
         if words or tags:
             raise DataError(f"{found[0]} has a sentence a line and no columns, so none can be named. Drop the option.")
         return _open_parallel(found, label, like, tagged)
-    if not tagged and like is not None and _form(found[0]) == "parallel":
+    if not tagged and like is not None and _form(found[0]) == "parallel" and not _fits(found[0], like):
         sentences = [one for path in found for one in _read_plain(path)]
         return TaggedSet(_name(found), sentences, replace(like, form="parallel"))
     layout, notes = _infer(found[0], words, tags, label, like, tagged)
@@ -172,6 +172,11 @@ def _form(path: Path) -> str:
     widths = Counter(len(row.split()) for row in rows)
     blank = widths.pop(0, 0)
     return "columns" if blank and max(widths.values()) > _ALIKE * widths.total() else "parallel"
+
+
+def _fits(path: Path, like: Layout) -> bool:
+    """Say whether a file without a blank line can be one sentence with a word a line."""
+    return like.form == "columns" and all(len(row.split()) in (like.width - 1, like.width) for row in _head(path))
 
 
 def _head(path: Path) -> list[str]:

@@ -61,7 +61,8 @@ class Layout:
             DataError: the form is unknown.
         """
         layout = cls(**data)
-        if layout.form not in FORMS or min(layout.words, layout.tags) < 0:
+        width = len(CONLLU) if layout.form == "conllu" else layout.width
+        if layout.form not in FORMS or min(layout.words, layout.tags) < 0 or max(layout.words, layout.tags) >= width:
             raise DataError(f"A layout of the form {layout.form!r} is nothing that this program reads.")
         return layout
 

@@ -26,12 +26,15 @@ from elman.tasks.duration import format_duration
 EXAMPLE = "example"
 """The unit of a loss that has no usual measure: that of one answer to a whole sequence."""
 
+SENTENCE = "sentence"
+"""The same of the answers to the words of one."""
+
 _SECONDS_BETWEEN_PLAIN_LINES = 30.0
 _NARROWEST_BAR = 5
 _WIDEST_BAR = 40
 _SAMPLE_EDGE = "    │ "
 _REFRESH_PER_SECOND = 8
-_SHORT = {"character": "char", EXAMPLE: "examples"}
+_SHORT = {"character": "char", EXAMPLE: "examples", SENTENCE: "sentences"}
 _ROOM_FOR_CTRL_C = 3  # a terminal echoes ^C; on a full line it would start another, which is then never cleared
 
 
@@ -224,7 +227,7 @@ def describe_loss(loss: float, unit: str) -> str:
     >>> describe_loss(math.log(8), "character"), describe_loss(math.log(8), "word")
     ('3.000 bits/char', 'perplexity 8.0')
     """
-    if unit == EXAMPLE:
+    if unit in (EXAMPLE, SENTENCE):
         return ""
     if unit == "character":
         return f"{bits(loss):.3f} bits/char"

@@ -153,10 +153,13 @@ class SequenceTagger(nn.Module):
         """
         if self.chain is None:
             return F.cross_entropy(emissions.flatten(0, 1), tags.flatten(), ignore_index=NO_TAG, reduction="mean")
-        real = torch.arange(len(tags), device=tags.device)[:, None] < lengths
-        whole = ((tags != NO_TAG) | ~real).all(0)
+        whole = _whole(tags, lengths)
         log_p = self.chain.log_probability(emissions[:, whole], tags[:, whole], lengths[whole])
         return -log_p.sum() / lengths[whole].sum().clamp(min=1)
+
+    def count(self, tags: Tensor, lengths: Tensor) -> int:
+        """Return over how many words :meth:`tag_loss` is a mean."""
+        return int((tags != NO_TAG).sum() if self.chain is None else lengths[_whole(tags, lengths)].sum())
 
     def best(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """Return the tag of every word, (T, B) int64."""
@@ -213,6 +216,12 @@ def drop_words(steps: Tensor, counts: Tensor, chance: float, randomness: torch.G
     dropped = steps.clone()
     dropped[..., 0] = numbers.masked_fill(drawn & (numbers >= FIRST), UNKNOWN)
     return dropped
+
+
+def _whole(tags: Tensor, lengths: Tensor) -> Tensor:
+    """Say in which sentences every tag is known, (B,)."""
+    real = torch.arange(len(tags), device=tags.device)[:, None] < lengths
+    return ((tags != NO_TAG) | ~real).all(0)
 
 
 def _highest(output: Tensor, lengths: Tensor) -> Tensor:

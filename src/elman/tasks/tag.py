@@ -31,7 +31,7 @@ from elman.tasks.attempt import Attempt, Validated, choose_batch, choose_epochs
 from elman.tasks.encoders.units import FIRST
 from elman.tasks.model_file import check_target
 from elman.tasks.outcome import Measured, Outcome
-from elman.tasks.progress import Progress, show_progress
+from elman.tasks.progress import SENTENCE, Progress, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, start, versions
 from elman.tasks.search import require_optuna
 from elman.tasks.sequence_tagger import NO_TAG, drop_words
@@ -51,7 +51,6 @@ from elman.tasks.training import Trainer
 
 __all__ = ["load", "train"]
 
-SENTENCE = "sentence"
 _UPDATES = 5000
 _LABEL_WEIGHT = 0.5
 _SECONDS_OF_BASELINE = 20.0

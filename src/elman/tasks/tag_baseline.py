@@ -13,6 +13,7 @@ is the hidden layer. For a label of the sentence there is the most frequent one.
 ('RB', 'JJ')
 """
 
+import math
 import time
 import zlib
 from collections import Counter
@@ -31,7 +32,7 @@ _LONGEST_ENDING = 4  # letters, and so of a beginning
 _HIDDEN = 64
 _RATE = 0.01
 _BATCH = 256  # pairs of a word and a tag
-_EPOCHS = 10
+_EPOCHS, _UPDATES = 10, 300  # at least so many of both
 _MOST_ASKED = 4096  # words at once
 
 
@@ -81,7 +82,7 @@ class TagBaseline:
 class _Network(nn.Module):
     def __init__(self, tags: int) -> None:
         super().__init__()
-        self.hidden = nn.EmbeddingBag(_BUCKETS, _HIDDEN, mode="sum")
+        self.hidden = nn.EmbeddingBag(_BUCKETS, _HIDDEN, mode="sum", sparse=True)
         nn.init.normal_(self.hidden.weight, std=0.1)
         self.readout = nn.Linear(_HIDDEN, tags)
 
@@ -126,19 +127,25 @@ def _fit(
     module: _Network, features: list[list[int]], which: Tensor, aims: Tensor, weights: Tensor, ends: float
 ) -> bool:
     """Train on pairs of a word and a tag, each counting as often as it occurs; say whether the time was enough."""
-    optimizer = torch.optim.Adam(module.parameters(), lr=_RATE)
+    # Of the embeddings, those of the words at hand alone are moved.
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.SparseAdam(list(module.hidden.parameters()), lr=_RATE),
+        torch.optim.Adam(module.readout.parameters(), lr=_RATE),
+    ]
     mean = weights.mean()
-    for epoch in range(_EPOCHS):
-        for group in optimizer.param_groups:
-            group["lr"] = _RATE * (1 - epoch / _EPOCHS)
+    epochs = max(_EPOCHS, math.ceil(_UPDATES * _BATCH / len(which)))
+    for epoch in range(epochs):
+        for optimizer in optimizers:
+            optimizer.param_groups[0]["lr"] = _RATE * (1 - epoch / epochs)
         for chosen in torch.randperm(len(which)).split(_BATCH):
             if time.monotonic() > ends:
                 return False
             said = module(*_bags([features[index] for index in which[chosen].tolist()]))
             losses = F.cross_entropy(said, aims[chosen], reduction="none")
-            optimizer.zero_grad()
+            module.zero_grad()
             ((losses * weights[chosen]).mean() / mean).backward()
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step()
     return True
 
 

@@ -133,9 +133,9 @@ def answer_sentences(
             lengths = few.lengths.to(device)
             said = module(few.steps.to(device), lengths)
             best = module.best(said.emissions, lengths).cpu()
-            count = int((few.tags != NO_TAG).sum())
-            if count:
-                total += float(module.tag_loss(said.emissions, few.tags.to(device), lengths)) * count
+            right = few.tags.to(device)
+            if count := module.count(right, lengths):
+                total += float(module.tag_loss(said.emissions, right, lengths)) * count
                 known += count
             kinds = None if said.labels is None else said.labels.argmax(1).tolist()
             for column, index in enumerate(few.indices.tolist()):
