@@ -134,7 +134,7 @@ def test_a_covariate_that_is_known_ahead_is_used():
     offers = (drawn.random(160 + H) < 0.3).astype(float)
     sales = make_series(20 + 10 * offers[:160] + drawn.normal(0, 0.5, 160), known=offers[:, None])
     data = make_set(sales, known=("offer",))
-    settings = {**SMALL, "epochs": 25, "segment": 2, "validation": 30}
+    settings = {**SMALL, "epochs": 25, "validation": 30}
     with_offers = forecast.train(data, compare=False, **settings)
     without = forecast.train(make_set(make_series(sales.values)), compare=False, **settings)
     assert with_offers.metrics["validation"]["mae"] < 0.3 * without.metrics["validation"]["mae"]

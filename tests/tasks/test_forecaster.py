@@ -63,6 +63,11 @@ def expected(module: SegmentForecaster, windows: Windows, number: int) -> torch.
     scale = max(0.5 * deviation, float(one["usual"]))
     x = [0.0 if value.isnan() else (float(value) - center) / scale for value in one["history"]]
 
+    effects = [0.0] * (L + H)
+    if "known" in one:
+        effects = [float(module.effect.weight[0] @ step) for step in one["known"]]
+    x = [value if one["history"][at].isnan() else value - effects[at] for at, value in enumerate(x)]
+
     def token(steps: list[list[float]], place: torch.Tensor | None) -> torch.Tensor:
         flat = torch.tensor([number for step in steps for number in step], dtype=torch.float64)
         return flat if place is None else torch.cat([flat, place])
@@ -125,13 +130,15 @@ def expected(module: SegmentForecaster, windows: Windows, number: int) -> torch.
             output, state = lstm(made[None, None], state)
             last = output[0, 0]
     rows = torch.stack([module.readout.weight @ h + module.readout.bias for h in found])
-    return rows.reshape(-1, len(QUANTILES))[:H]
+    return rows.reshape(-1, len(QUANTILES))[:H] + torch.tensor(effects[L:], dtype=torch.float64)[:, None]
 
 
 @decodings
 @pytest.mark.parametrize("full", [False, True], ids=["values alone", "everything"])
 def test_every_decoding_is_that_of_torch_window_by_window(decode, full):
     module, windows = some_module(decode, **(FULL if full else {})), some_windows(full)
+    if full:
+        nn.init.normal_(module.effect.weight)
     with torch.no_grad():
         ours, _ = module(windows)
         for number in range(B):

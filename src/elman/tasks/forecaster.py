@@ -170,6 +170,9 @@ class SegmentForecaster(nn.Module):
         self.describe = nn.Linear(static, hidden, bias=False) if static else None
         beside = segment * known + calendar if decode != "recursive" else 0
         self.expect = nn.Linear(beside, hidden, bias=False) if beside else None
+        self.effect = nn.Linear(known, 1, bias=False) if known else None
+        if self.effect is not None:
+            nn.init.zeros_(self.effect.weight)
         self.dropout = nn.Dropout(dropout)
         steps = self.ahead * segment if decode == "direct" else segment
         self.readout = nn.Linear(self.recurrent.output_size, steps * len(self.quantiles))
@@ -184,11 +187,26 @@ class SegmentForecaster(nn.Module):
             Scaled quantiles (B, H, Q), which `Scaling.undo` brings back to the units of the series, and the scaling.
         """
         scaling, x = self.scale(windows)
-        tokens = self._cut(x.to(self.embed.weight.dtype), windows)
+        x, effects = x.to(self.embed.weight.dtype), self._effects(windows)
+        if effects is not None:
+            x = torch.where(windows.history.isnan(), x, x - effects[:, : self.lookback])
+        tokens = self._cut(x, windows)
         output, state = self.recurrent(torch.relu(self.embed(tokens)))
         decode = {"segment": self._decode_segments, "direct": self._decode_whole, "recursive": self._decode_in_turn}
         ahead = decode[self.decode](output[-1], state, windows)
-        return ahead[:, : self.horizon], scaling
+        ahead = ahead[:, : self.horizon]
+        return (ahead if effects is None else ahead + effects[:, self.lookback :, None]), scaling
+
+    def _effects(self, windows: Windows) -> Tensor | None:
+        """Return what covariates that are known ahead add to each step, (B, L + H); None where there are none.
+
+        It is the same at every step, taken out of the look-back and put back ahead, so that it need not be learnt for
+        each place in a segment.
+        """
+        if self.effect is None or windows.known is None:
+            return None
+        added: Tensor = self.effect(windows.known.to(self.effect.weight.dtype))
+        return added[:, :, 0]
 
     def forecast(self, windows: Windows, margins: Tensor | None = None) -> Tensor:
         """Return calibrated quantiles in the units of the series, (B, H, Q), none above the next.
