@@ -40,6 +40,11 @@ class Section:
     table: tuple[tuple[str, ...], ...] = ()
 
 
+def count_steps(flow: Flow) -> int:
+    """Return T of the longest example; 0 of a run that was not finite."""
+    return max((len(one.median) for one in flow.gradient_norms.values()), default=0)
+
+
 def draw_figures(flow: Flow) -> list[Section]:
     """Draw every figure that is there; nothing of a run that was not finite."""
     if not flow.gradient_norms:
@@ -258,8 +263,9 @@ def _gates(flow: Flow) -> Section:
         each(said, "The layer"),
         (drawing,) if bars else (),
         "For each gate the share of its values, over units, steps and examples, that is nearly shut, between, or "
-        "nearly open; behind it, where it keeps a state, how long half of it lasts. A gate that is always shut or "
-        "open learns slowly, since its slope is near 0 there.",
+        "nearly open; behind it, where it keeps a state, how long half of it lasts. A gate that is shut or open "
+        "is saturated and learns slowly, since its slope is near 0 there; what keeps a state is not counted, since it "
+        "does its work so.",
     )
 
 
@@ -273,7 +279,7 @@ def _describe_gates(gates: Gates) -> str:
     saturated, tanh, dead = gates.saturated, gates.saturated_tanh, gates.dead
     parts = []
     if not math.isnan(saturated):
-        parts.append(f"has {percent(saturated)} of its gate values nearly shut or open")
+        parts.append(f"has {percent(saturated)} of its gate values saturated")
     if not math.isnan(tanh):
         parts.append(f"has {percent(tanh)} of its tanh values beyond ±0.99")
     if not math.isnan(dead):
@@ -283,7 +289,7 @@ def _describe_gates(gates: Gates) -> str:
 
 def _memory(flow: Flow) -> Section:
     bars, said = [], []
-    total = flow.sampling.of_steps if flow.sampling is not None else 0
+    total = count_steps(flow)
     for ending, one in flow.memory.items():
         before = f"{place(ending)}: " if len(flow.memory) > 1 else ""
         reach = total if one.lag10 is None else one.lag10

@@ -23,7 +23,7 @@ from elman.flow.diagram import draw_folded
 from elman.flow.figures import Flow
 from elman.flow.mattered import Mattered, draw_mattered
 from elman.flow.network import read_layer
-from elman.flow.pictures import Section, draw_figures
+from elman.flow.pictures import Section, count_steps, draw_figures
 from elman.flow.style import colours, page, rules
 from elman.flow.training_pictures import Training, draw_training
 from elman.flow.typesetting import write_html
@@ -123,7 +123,6 @@ def _head(flow: Flow, subject: Subject) -> str:
 
 def _network(subject: Subject, flow: Flow) -> Section:
     cell = subject.cell
-    known = flow.sampling.of_steps if flow.sampling is not None else None
     folded = draw_folded(cell, subject.sizes)
     unfolded = draw_unfolded(
         cell.name,
@@ -131,7 +130,7 @@ def _network(subject: Subject, flow: Flow) -> Section:
         input_name=cell.graph.nodes[cell.graph.input].name,
         layers=subject.layers,
         bidirectional=subject.bidirectional,
-        steps=known,
+        steps=count_steps(flow) or None,
     )
     rows = [("parameter", "members", "shape", "role", "numbers")]
     for one in cell.parameters:
