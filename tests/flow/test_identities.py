@@ -15,6 +15,7 @@ from elman.flow.network import read_batch, read_layer
 from elman.flow.trajectory import Rows, run_network
 from elman.nn import Recurrent
 from elman.testing import random_cell
+from unusual_cells import UNUSUAL
 
 STEPS, BATCH = 7, 3
 
@@ -210,3 +211,40 @@ def test_a_loss_of_the_final_state_is_followed_into_every_layer(bidirectional: b
             assert expected is not None
             found = torch.as_tensor(part + seen.implicit[ending].gradients[name])
             assert float((found - expected).norm()) <= 1e-12 * float(expected.norm())
+
+
+@pytest.mark.parametrize("name", [*elman.cells.names(), *UNUSUAL])
+def test_any_cell_can_be_examined(name: str) -> None:
+    equations = UNUSUAL[name] if name in UNUSUAL else elman.cells.find(name)
+    layer = layer_of(equations)
+    given = {"sides": {side: 0.1 + torch.rand(STEPS, BATCH) for side in equations.sides}}
+    seen = flow.examine(layer, torch.randn(STEPS, BATCH, layer.input_size), **given)  # type: ignore[arg-type]
+    assert seen.finite == ""
+    assert seen.verdict in flow.VERDICTS
+    assert max(seen.checks["l0"].columns, seen.checks["l0"].shares) < 1e-12
+
+
+def layer_of(equations: elman.Cell) -> Recurrent:
+    named = dict.fromkeys(equations.open_sizes, 5)
+    try:
+        return Recurrent(equations, 3, 5, sizes=named)
+    except elman.ShapeError:  # it ties its input to its state
+        return Recurrent(equations, 5, 5, sizes=named)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_found_where_none_are_recorded(mode: type) -> None:
+    layer = elman.nn.GRU(3, 5)
+    with mode():
+        x = torch.randn(STEPS, BATCH, 3)
+        inside = flow.examine(layer, x)
+    assert inside.to_dict() == flow.examine(layer, x.clone()).to_dict()
+    assert inside.lag_shares["l0"].shares.any()
+
+
+def test_a_single_step_has_no_transport_and_no_lag() -> None:
+    seen = flow.examine(elman.nn.LSTM(3, 5), torch.randn(1, 2, 3))
+    assert seen.transport_gain["l0"].gain.shape == (0, 2)
+    assert seen.lag_shares["l0"].lags.tolist() == [0]
+    assert seen.explicit["l0"].share == pytest.approx(1.0)
+    assert seen.verdict == "HEALTHY"

@@ -8,7 +8,10 @@ from torch import Tensor, nn
 
 import elman
 from elman import cell, flow, sigmoid, tanh
+from elman.flow.adjoints import jacobians
 from elman.flow.growth import lyapunov, singular_values
+from elman.flow.network import read_batch, read_layer
+from elman.flow.trajectory import Rows, run_network
 from elman.nn import Recurrent
 
 
@@ -110,6 +113,10 @@ def test_a_gru_whose_update_gate_is_fixed_forgets_at_its_rate() -> None:
         layer.bias_ih_l0[5:10] = 2.0
     seen = flow.examine(layer, normal(41, 2, 3), at_the_end(41, 5, 2))
     keeps = 1 / (1 + math.exp(-2.0))
+    network = read_layer(layer)
+    ((track,),) = run_network(network, read_batch(network, normal(5, 1, 3), None, None, None, {}))
+    (matrix,) = jacobians(track, Rows(torch.tensor([3]), torch.tensor([0])))
+    assert matrix.numpy() == pytest.approx(keeps * torch.eye(5, dtype=torch.float64).numpy(), rel=1e-12, abs=0)
     singular = seen.singular_values["l0"]
     for lag, row in zip(singular.lags, singular.logarithms, strict=True):
         assert [math.exp(v) for v in row] == pytest.approx([keeps**lag] * 5, rel=1e-12)

@@ -139,11 +139,11 @@ def tangents(track: Track, directions: Sequence[Tensor]) -> list[Tensor]:
     zero = torch.zeros(steps, batch, sum(track.sizes), dtype=torch.float64)
     found: list[list[Tensor]] = [[] for _ in directions]
     for part, d in _parts(zero):
-        d.requires_grad_()
-        gradients = _mirror(track, part, d.split(track.sizes, -1))
-        for columns, gradient, direction in zip(found, gradients, directions, strict=True):
-            product = (gradient * direction).sum()
-            followed = product.requires_grad
+        with torch.enable_grad():
+            gradients = _mirror(track, part, d.requires_grad_().split(track.sizes, -1))
+            products = [(g * direction).sum() for g, direction in zip(gradients, directions, strict=True)]
+        for columns, product in zip(found, products, strict=True):
+            followed = product.requires_grad  # a parameter may have a gradient that is 0, whatever D is
             share = torch.autograd.grad(product, d, retain_graph=True, allow_unused=True)[0] if followed else None
             columns.append(torch.zeros_like(d) if share is None else share)
     joined = [torch.cat(columns).detach().view_as(zero) for columns in found]

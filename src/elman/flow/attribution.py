@@ -74,8 +74,9 @@ def attribute(
     places, weights = np.polynomial.legendre.leggauss(points)
     total = torch.zeros(x.shape, dtype=torch.float64)
     for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
-        here = (nothing + place * (x - nothing)).detach().requires_grad_()
-        total += weight * torch.autograd.grad(score(here).sum(), here)[0].double()
+        with torch.enable_grad():
+            here = (nothing + place * (x - nothing)).detach().requires_grad_()
+            total += weight * torch.autograd.grad(score(here).sum(), here)[0].double()
     contributions = (total * (x - nothing).double()).sum(-1)
     gap, size = contributions.sum(0) - (scores - baselines), (scores - baselines).abs()
     strength = contributions.abs()

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from elman.autodiff.noise import NONE
 from elman.autodiff.program import Program
 from elman.expr.graph import Graph
 from elman.expr.roles import hidden_to_hidden
@@ -48,7 +49,7 @@ def find_bounds(program: Program, parameters: Sequence[Tensor]) -> tuple[Bound, 
         sigma = float(torch.linalg.matrix_norm(matrix, 2))
         behind = _functions_behind(graph, name)
         gamma = max((STEEPEST.get(op, math.nan) for op in behind), key=lambda g: (math.isnan(g), g))
-        only = len(members) == 1 and _is_only_way(graph, name)
+        only = len(members) == 1 and program.noise == NONE and _is_only_way(graph, name)
         guarantee = _guarantee(radius, sigma * gamma, linear=behind == {""}) if only else ""
         found.append(Bound(name, radius, sigma, gamma, guarantee))
     return tuple(found)

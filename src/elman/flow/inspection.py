@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from elman.errors import ConfigError
 from elman.flow import lags
-from elman.flow.adjoints import arrivals, jacobians
+from elman.flow.adjoints import MOST_NUMBERS, arrivals, jacobians
 from elman.flow.bounds import find_bounds
 from elman.flow.figures import Checks, Flow, Lyapunov, Sampling
 from elman.flow.gates import look_at_gates
@@ -29,12 +29,14 @@ class Limits:
     """Say how much of a large batch is looked at; what is left out, `Flow.sampling` says.
 
     Letters: S length of a layer's whole state, R rows, B examples, T steps. Memory is about 8 · B · T · (20 S + R)
-    bytes and 400 MB beside. Time goes as R · B · T · S² for the map, S³ for each Jacobian.
+    bytes and 500 MB beside. Time goes as R · B · T · S² for the map, S³ for each Jacobian. With these limits a layer of
+    128 units on 8 examples of 101 steps takes 0.7 s (RNN) to 3 s (LSTM) on one core.
 
     Attributes:
         rows: of the map, evenly spaced over the steps that have a loss.
         examples: evenly spaced over the batch.
-        jacobians: steps whose Jacobian is formed: the last ones of the longest examples.
+        jacobians: steps whose Jacobian is formed: the last ones of the longest examples. Fewer where S is so large that
+            they would take more than 256 MiB.
     """
 
     rows: int = 128
@@ -47,6 +49,7 @@ class Limits:
                 raise ConfigError(f"flow: {name} is {value!r}.\n  It is a count.\n  Give a whole number from 1.")
 
 
+@torch.inference_mode(mode=False)
 def examine(
     layer: nn.Module,
     x: Sequences,
@@ -69,7 +72,7 @@ def examine(
             weights. What a model gives to its layer :func:`elman.flow.observe` finds.
         x: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed.
         grad_output: dL/d output in the form of the output: at step t that of L_t, what passes through the output
-            there. Ones if it is None: the gradient of ``output.sum()``.
+            there. If it is None, L_t is the output at t along one direction, drawn once and for all.
         lengths: real time steps of each example.
         initial_state: as the layer takes it.
         grad_final: dL/d final state in the form of the final state; it counts to the L_t of the last real step.
@@ -87,8 +90,8 @@ def examine(
     Example:
         >>> import elman
         >>> flow = examine(elman.nn.LSTM(3, 5), torch.ones(7, 2, 3))
-        >>> flow.verdict, flow.influence["l0"].map.shape
-        ('HEALTHY', (7, 7))
+        >>> flow.influence["l0"].map.shape, flow.checks["l0"].columns < 1e-12
+        ((7, 7), True)
     """
     limits = limits or Limits()
     network = read_layer(layer)
@@ -177,7 +180,7 @@ def _to_check(endings: Sequence[str], tracks: Sequence[Sequence[Track]], example
 def _last_steps(track: Track, most: int) -> list[Rows]:
     """Choose the steps whose Jacobians are formed: of the longest examples, each in the order of the layer."""
     real = track.valid[..., 0].sum(0)
-    left, chosen = most, list[Rows]()
+    left, chosen = min(most, max(2, MOST_NUMBERS // sum(track.sizes) ** 2)), list[Rows]()
     for example in real.argsort(descending=True, stable=True).tolist():
         own = [t for t in track.order if bool(track.valid[t, example, 0])][-left:]
         if not own or (chosen and left < len(chosen[0].times)):

@@ -96,7 +96,7 @@ def read_layer(layer: nn.Module) -> Network:
             "  Give the layer itself; elman.flow.observe finds what a model gives to its layers."
         )
     layers = [
-        [Direction(d.program, [p.detach().double() for p in d.parameters]) for d in one] for one in layer.layers()
+        [Direction(d.program, [p.detach().cpu().double() for p in d.parameters]) for d in one] for one in layer.layers()
     ]
     listed = parameter_names(program, len(layers), len(layers[0]) == 2)
     endings = [f"l{k}{end}" for k, one in enumerate(listed) for end in ["", "_reverse"][: len(one)]]
@@ -133,7 +133,7 @@ def read_batch(
     Args:
         network: what will run on it.
         x: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed.
-        d_output: dL/d output in the form of the output; ones if it is None, the gradient of ``output.sum()``.
+        d_output: dL/d output in the form of the output; if it is None, that of :func:`_any_direction`.
         lengths: real time steps of each example.
         initial_state: as the layer takes it.
         sides: the cell's side inputs by name.
@@ -145,7 +145,7 @@ def read_batch(
     beside = check_sides(network.cell, sides, x) if isinstance(x, Tensor) else []
     flip = network.batch_first and isinstance(x, Tensor) and x.dim() == 3
     given, found = _time_major(x, flip)
-    real = found if lengths is None else check_lengths(lengths, given)
+    real = found if lengths is None else check_lengths(lengths, given).cpu()
     steps, batch = given.shape[:2]
     if batch == 0 or int(real.max()) == 0:
         raise ShapeError(
@@ -156,7 +156,7 @@ def read_batch(
     rows = len(network.endings)
     states, last = (_states(network, given_state, batch) for given_state in (initial_state, d_final))
     outputs = (steps, batch, len(network.layers[0]) * network.state_sizes[0])
-    upstream = given.new_ones(outputs) if d_output is None else _time_major(d_output, flip)[0]
+    upstream = _any_direction(outputs) if d_output is None else _time_major(d_output, flip)[0]
     wanted = [(rows, batch, n) for n in network.state_sizes]
     for name, found_shapes in (("initial_state", states), ("grad_final", last)):
         if [tuple(s.shape) for s in found_shapes] != wanted:
@@ -174,11 +174,20 @@ def read_batch(
     return Examples(torch.where(valid, given, zero), real, states, listed, torch.where(valid, upstream, zero), last)
 
 
+def _any_direction(shape: tuple[int, ...]) -> Tensor:
+    """Draw one direction of the output, the same for all steps, examples and calls.
+
+    Not ones: along them a normalised output has no gradient at all.
+    """
+    drawn = torch.randn(shape[-1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return drawn.expand(shape)
+
+
 def _time_major(x: Sequences, flip: bool) -> tuple[Tensor, Tensor]:
     if isinstance(x, PackedSequence):
         padded, lengths = pad_packed_sequence(x)
-        return padded.detach().double(), lengths
-    x = x.detach().double()
+        return padded.detach().cpu().double(), lengths
+    x = x.detach().cpu().double()
     x = x.unsqueeze(1) if x.dim() == 2 else x.transpose(0, 1) if flip else x
     return x, torch.full((x.shape[1],), x.shape[0])
 
@@ -188,4 +197,4 @@ def _states(network: Network, given: States | None, batch: int) -> list[Tensor]:
         shapes = [(len(network.endings), batch, n) for n in network.state_sizes]
         return [torch.zeros(shape, dtype=torch.float64) for shape in shapes]
     states = [given] if isinstance(given, Tensor) else list(given)
-    return [(s if s.dim() == 3 else s.unsqueeze(1)).detach().double() for s in states]
+    return [(s if s.dim() == 3 else s.unsqueeze(1)).detach().cpu().double() for s in states]

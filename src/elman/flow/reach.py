@@ -80,7 +80,7 @@ def cut_by_truncation(
         layer: as for :func:`elman.flow.examine`; it reads forward.
         x: a batch of exactly 2 · window steps.
         window: in steps.
-        grad_output: dL/d output; ones if it is None. What it holds in the first half is not used.
+        grad_output: dL/d output, as for :func:`elman.flow.examine`. What it holds in the first half is not used.
         initial_state: as the layer takes it.
         sides: the cell's side inputs.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elman.flow.figures import Flow
+from elman.flow.figures import Flow, Influence
 from elman.flow.ledger import Ledger
 
 NON_FINITE, DEAD, EXPLODING, SATURATED = "NON-FINITE", "DEAD", "EXPLODING", "SATURATED"
@@ -13,6 +13,7 @@ VANISHING, SHORT, HEALTHY = "VANISHING", "MEMORY SHORTER THAN THE DATA NEEDS", "
 VERDICTS = (NON_FINITE, DEAD, EXPLODING, SATURATED, VANISHING, SHORT, HEALTHY)
 
 GROWTH, VANISHED, HALF, CLIPPED_HARD = 0.01, 1e-3, 0.5, 0.1
+FAR = 50
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,9 @@ def _exploding(flow: Flow, known: Known) -> str:
     for ending, spectrum in flow.lyapunov.items():
         # Over few steps a rate is rough. What grows at first and then dies has none over the later steps; a state that
         # merely sums (a forget gate near 1) can have one, and yet no gradient that grows.
-        rate, grown = float(spectrum.exponents[0]), flow.influence[ending].factor_50
+        rate, (lag, grown) = float(spectrum.exponents[0]), _left(flow.influence[ending])
         if min(rate, spectrum.late) > GROWTH and grown > 1:
-            return (
-                f"{ending}: a change of the state grows by e^{rate:.3g} a step; over 50 steps a gradient by {grown:.2g}"
-            )
+            return f"{ending}: changes of the state grow by e^{rate:.3g} a step, the gradient by {grown:.2g} over {lag}"
     hard = 0.0 if known.ledger is None else known.ledger.hard
     return f"{hard:.0%} of the updates were clipped by more than tenfold" if hard > CLIPPED_HARD else ""
 
@@ -83,14 +82,19 @@ def _vanishing(flow: Flow, known: Known) -> str:
     if known.longer_helps is False:
         return ""
     for ending, one in flow.influence.items():
-        lag90 = flow.lag90[ending]
-        if one.factor_50 < VANISHED and lag90 < known.steps / 4:
-            about = ", extrapolated" if one.extrapolated else ""
+        lag90, (lag, left) = flow.lag90[ending], _left(one)
+        if left < VANISHED and lag90 < known.steps / 4:
             return (
-                f"{ending}: over 50 steps {one.factor_50:.1e} of the gradient is left{about}; "
+                f"{ending}: over {lag} steps {left:.1e} of the gradient is left; "
                 f"90 % of dL/dW comes from the last {lag90 + 1} of {known.steps} steps"
             )
     return ""
+
+
+def _left(one: Influence) -> tuple[int, float]:
+    """Say what is left of the gradient at lag 50, or at the largest lag that was measured."""
+    lag = min(FAR, len(one.curve) - 1)
+    return lag, float(one.curve[lag])
 
 
 def _short(flow: Flow, known: Known) -> str:
@@ -114,8 +118,8 @@ _RULES: dict[str, Callable[[Flow, Known], str]] = {
 
 def _healthy(flow: Flow) -> str:
     first = [spectrum.exponents[0] for spectrum in flow.lyapunov.values()]
-    factors = [one.factor_50 for one in flow.influence.values()]
-    return f"λ₁ = {max(first):+.3g}; over 50 steps {min(factors):.2g} of the gradient is left"
+    lag, left = min((_left(one) for one in flow.influence.values()), key=lambda pair: pair[1])
+    return f"λ₁ = {max(first):+.3g}; over {lag} steps {left:.2g} of the gradient is left"
 
 
 def _advise(verdict: str, flow: Flow, known: Known) -> tuple[str, ...]:
