@@ -95,4 +95,7 @@ def _say(one: Mattered) -> str:
 
 
 def _name(one: Mattered, step: int) -> str:
-    return f"“{one.words[step].strip()}” at step {step}" if one.words and one.words[step].strip() else f"step {step}"
+    if not one.words:
+        return f"step {step}"
+    word = one.words[step].strip()
+    return f"“{word}” at step {step}" if word else f"the space at step {step}"

@@ -13,6 +13,7 @@ import numpy as np
 
 from elman.flow.charts import Bar, Curve, Mark, draw_bars, draw_curves, draw_map
 from elman.flow.figures import Flow, Gate, Gates, GradientNorms, LagShares, SingularValues
+from elman.flow.reach import Truncation
 from elman.flow.style import HUES
 from elman.flow.wording import each, per_step, percent, place, say, steps
 
@@ -53,6 +54,20 @@ def draw_figures(flow: Flow) -> list[Section]:
         _gradient, _influence, _lag_shares, _transport, _singular_values, _lyapunov, _bounds, _gates, _memory,
     )  # fmt: skip
     return [maker(flow) for maker in makers]
+
+
+def draw_truncation(truncation: Truncation) -> Section:
+    """Make the section on what the window of a training cuts off."""
+    lost = [(ending, f"loses {percent(share)} of its length") for ending, share in truncation.lost.items()]
+    bars = [Bar(place(ending), (share,), percent(share)) for ending, share in truncation.lost.items()]
+    return Section(
+        "Cut by truncation",
+        each(lost, f"In a window of {truncation.window} steps the gradient of the weights"),
+        (draw_bars(bars, most=1.0, title="What the window cuts off"),),
+        "Truncated BPTT follows the gradient to the left edge of a window and no further. With twice the window the "
+        "rest is seen: the length of what came from before the edge, as a share of the whole gradient, for losses in "
+        "the second half. Where it is large, train with a longer window.",
+    )
 
 
 def _gradient(flow: Flow) -> Section:
