@@ -49,9 +49,10 @@ def test_a_language_model_is_inspected_and_a_page_is_written(elman, trained, tmp
     assert done.code == 0, done.err
     assert "8 stretches of 31 characters" in done.out
     page = (tmp_path / "page.html").read_text()
-    for title in ("Loss in training", "Clipping ledger", "What mattered"):
+    for title in ("Loss in training", "Clipping ledger", "What mattered", "Cut by truncation"):
         assert f"<h2>{title}</h2>" in page
     assert "comes next with" in page
+    assert "In a window of 11 steps" in page, "that of its training"
 
 
 def test_a_training_tells_of_its_gradient_and_reports_on_the_model(elman, tmp_path):

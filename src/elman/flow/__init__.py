@@ -6,7 +6,8 @@ Everything is exact. A step's Jacobian is never estimated: it is the derived adj
 rows side by side (`adjoints`). From them come the map of who hears whom and the shares of dL/dW by lag (`lags`), the
 growth of differences (`growth`), and the reach (`reach`); from the weights `bounds`, from the values `gates`. A model's
 prediction is explained by `attribution`, a training's clipping by the `ledger`. What is seen is plain data (`figures`),
-each figure with its definition and source; `verdict` says it in a word.
+each figure with its definition and source; `verdict` says it in a word. `diagram` and `unfolded` draw the network from
+its equations, and `report` puts everything on one page, with a sentence for each of the `pictures`.
 
 >>> import elman, torch
 >>> layer = elman.nn.Recurrent(elman.cells.elman, 3, 5)
@@ -16,6 +17,7 @@ each figure with its definition and source; `verdict` says it in a word.
 """
 
 from elman.flow.attribution import Attribution, attribute, attribute_in_model
+from elman.flow.diagram import draw_folded
 from elman.flow.figures import (
     Bound,
     Checks,
@@ -36,6 +38,8 @@ from elman.flow.inspection import Limits, examine
 from elman.flow.ledger import Entry, Ledger, clip_factor, enter, suggest_threshold, sum_up
 from elman.flow.observation import observe
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
+from elman.flow.report import Subject, write_report
+from elman.flow.unfolded import draw_unfolded
 from elman.flow.verdict import VERDICTS
 
 __all__ = [
@@ -57,6 +61,7 @@ __all__ = [
     "Part",
     "Sampling",
     "SingularValues",
+    "Subject",
     "TransportGain",
     "Truncation",
     "attribute",
@@ -64,9 +69,12 @@ __all__ = [
     "behavioural_memory",
     "clip_factor",
     "cut_by_truncation",
+    "draw_folded",
+    "draw_unfolded",
     "enter",
     "examine",
     "observe",
     "suggest_threshold",
     "sum_up",
+    "write_report",
 ]

@@ -90,8 +90,12 @@ class _Axis:
         if self.log:
             decades = range(math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9) + 1)
             every = max(1, math.ceil(len(decades) / most))
-            if len(decades) >= 2:
+            if len(decades) >= 3:
                 return [(10.0**d, power_of_ten(d)) for d in decades[::every]]
+            between = [f * 10.0**d for d in range(math.floor(self.low), math.ceil(self.high)) for f in (1, 2, 5, 10)]
+            within = sorted({v for v in between if self.low - 1e-9 <= math.log10(v) <= self.high + 1e-9})
+            if len(within) >= 2:
+                return [(v, f"{v:g}") for v in within]
             return [(10.0**v, f"{10.0**v:.3g}") for v in np.linspace(self.low, self.high, 4)]
         raw = (self.high - self.low) / most
         size = 10.0 ** math.floor(math.log10(raw))
@@ -242,6 +246,8 @@ def draw_map(values: Array, rows: Array, axes: tuple[str, str], title: str = "")
     high = math.log10(positive.max())
     low = max(math.log10(positive.min()), high - _DECADES)
     size, left, top = 230.0, 52.0, 10.0
+    if len(rows) == 1:  # a strip
+        return _draw_strip(_paint(shown, low, high), values.shape[1], axes, title)
     across = _Axis(0, max(values.shape[1] - 1, 1), left, left + size)
     down = _Axis(float(rows[0]), float(max(rows[-1], rows[0] + 1)), top, top + size)
     parts = [rect(left, top, size, size, "frame", 0), _image(_paint(shown, low, high), left, top, size, size)]
@@ -256,6 +262,16 @@ def draw_map(values: Array, rows: Array, axes: tuple[str, str], title: str = "")
     scale = _Axis(10.0**low, 10.0**high, top + size, top, log=True)
     parts += [text(left + size + 33, scale(value) + 4, words, "small soft") for value, words in scale.ticks(5)]
     return svg(left + size + 84, top + size + 42, title, parts)
+
+
+def _draw_strip(pixels: Array, length: int, axes: tuple[str, str], title: str) -> str:
+    """Draw a map of one row."""
+    across = _Axis(0, max(length - 1, 1), _LEFT, _WIDTH - _RIGHT)
+    wide = _WIDTH - _RIGHT - _LEFT
+    parts = [rect(_LEFT, 10, wide, 34, "frame", 0), _image(pixels, _LEFT, 10, wide, 34)]
+    parts += [text(across(value), 58, words, "small soft middle") for value, words in across.ticks(8)]
+    parts.append(text(_LEFT + wide / 2, 76, f"{axes[0]}; brighter is stronger", "small middle"))
+    return svg(_WIDTH, 84, title, parts)
 
 
 def _shrink(values: Array) -> Array:

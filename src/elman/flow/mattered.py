@@ -27,7 +27,7 @@ class Mattered:
         answer: what the model said, and what of it is explained.
         contributions: (T,), signed, by integrated gradients.
         leave_one_out: (T,), what the score loses without the step.
-        residual: how far the contributions miss their sum, as a share of it.
+        residual: how far the contributions miss what they add up to, as a share of all of them, for and against.
         words: (T,), the units that were read, where there are such.
         series: (T, channels), the numbers that were read, where there are such.
     """
@@ -95,4 +95,7 @@ def _say(one: Mattered) -> str:
 
 
 def _name(one: Mattered, step: int) -> str:
-    return f"“{one.words[step]}” at step {step}" if one.words and one.words[step].strip() else f"step {step}"
+    if not one.words:
+        return f"step {step}"
+    word = one.words[step].strip()
+    return f"“{word}” at step {step}" if word else f"the space at step {step}"

@@ -13,6 +13,7 @@ import numpy as np
 
 from elman.flow.charts import Bar, Curve, Mark, draw_bars, draw_curves, draw_map
 from elman.flow.figures import Flow, Gate, Gates, GradientNorms, LagShares, SingularValues
+from elman.flow.reach import Truncation
 from elman.flow.style import HUES
 from elman.flow.wording import each, per_step, percent, place, say, steps
 
@@ -40,6 +41,11 @@ class Section:
     table: tuple[tuple[str, ...], ...] = ()
 
 
+def count_steps(flow: Flow) -> int:
+    """Return T of the longest example; 0 of a run that was not finite."""
+    return max((len(one.median) for one in flow.gradient_norms.values()), default=0)
+
+
 def draw_figures(flow: Flow) -> list[Section]:
     """Draw every figure that is there; nothing of a run that was not finite."""
     if not flow.gradient_norms:
@@ -48,6 +54,20 @@ def draw_figures(flow: Flow) -> list[Section]:
         _gradient, _influence, _lag_shares, _transport, _singular_values, _lyapunov, _bounds, _gates, _memory,
     )  # fmt: skip
     return [maker(flow) for maker in makers]
+
+
+def draw_truncation(truncation: Truncation) -> Section:
+    """Make the section on what the window of a training cuts off."""
+    lost = [(ending, f"loses {percent(share)} of its length") for ending, share in truncation.lost.items()]
+    bars = [Bar(place(ending), (share,), percent(share)) for ending, share in truncation.lost.items()]
+    return Section(
+        "Cut by truncation",
+        each(lost, f"In a window of {truncation.window} steps the gradient of the weights"),
+        (draw_bars(bars, most=1.0, title="What the window cuts off"),),
+        "Truncated BPTT follows the gradient to the left edge of a window and no further. With twice the window the "
+        "rest is seen: the length of what came from before the edge, as a share of the whole gradient, for losses in "
+        "the second half. Where it is large, train with a longer window.",
+    )
 
 
 def _gradient(flow: Flow) -> Section:
@@ -258,8 +278,9 @@ def _gates(flow: Flow) -> Section:
         each(said, "The layer"),
         (drawing,) if bars else (),
         "For each gate the share of its values, over units, steps and examples, that is nearly shut, between, or "
-        "nearly open; behind it, where it keeps a state, how long half of it lasts. A gate that is always shut or "
-        "open learns slowly, since its slope is near 0 there.",
+        "nearly open; behind it, where it keeps a state, how long half of it lasts. A gate that is shut or open "
+        "is saturated and learns slowly, since its slope is near 0 there; what keeps a state is not counted, since it "
+        "does its work so.",
     )
 
 
@@ -273,7 +294,7 @@ def _describe_gates(gates: Gates) -> str:
     saturated, tanh, dead = gates.saturated, gates.saturated_tanh, gates.dead
     parts = []
     if not math.isnan(saturated):
-        parts.append(f"has {percent(saturated)} of its gate values nearly shut or open")
+        parts.append(f"has {percent(saturated)} of its gate values saturated")
     if not math.isnan(tanh):
         parts.append(f"has {percent(tanh)} of its tanh values beyond ±0.99")
     if not math.isnan(dead):
@@ -283,7 +304,7 @@ def _describe_gates(gates: Gates) -> str:
 
 def _memory(flow: Flow) -> Section:
     bars, said = [], []
-    total = flow.sampling.of_steps if flow.sampling is not None else 0
+    total = count_steps(flow)
     for ending, one in flow.memory.items():
         before = f"{place(ending)}: " if len(flow.memory) > 1 else ""
         reach = total if one.lag10 is None else one.lag10

@@ -23,7 +23,8 @@ from elman.flow.diagram import draw_folded
 from elman.flow.figures import Flow
 from elman.flow.mattered import Mattered, draw_mattered
 from elman.flow.network import read_layer
-from elman.flow.pictures import Section, draw_figures
+from elman.flow.pictures import Section, count_steps, draw_figures, draw_truncation
+from elman.flow.reach import Truncation
 from elman.flow.style import colours, page, rules
 from elman.flow.training_pictures import Training, draw_training
 from elman.flow.typesetting import write_html
@@ -80,7 +81,11 @@ class Subject:
 
 
 def write_report(
-    flow: Flow, subject: Subject, training: Training | None = None, mattered: Sequence[Mattered] = ()
+    flow: Flow,
+    subject: Subject,
+    training: Training | None = None,
+    mattered: Sequence[Mattered] = (),
+    truncation: Truncation | None = None,
 ) -> str:
     """Write the page.
 
@@ -89,11 +94,14 @@ def write_report(
         subject: what it was seen in.
         training: how it was trained, if it was.
         mattered: what chosen predictions rest on.
+        truncation: what the window of its training cuts off.
     """
     sections: list[Section] = []
     if training is not None:
         sections += draw_training(training)
     sections += draw_figures(flow)
+    if truncation is not None:
+        sections.append(draw_truncation(truncation))
     equations = f"<div class=equations>{write_html(subject.cell)}<pre>{escape(subject.cell.equations())}</pre></div>"
     parts = [_head(flow, subject), _section(_network(subject, flow), equations), *map(_section, sections)]
     if mattered:
@@ -123,7 +131,6 @@ def _head(flow: Flow, subject: Subject) -> str:
 
 def _network(subject: Subject, flow: Flow) -> Section:
     cell = subject.cell
-    known = flow.sampling.of_steps if flow.sampling is not None else None
     folded = draw_folded(cell, subject.sizes)
     unfolded = draw_unfolded(
         cell.name,
@@ -131,7 +138,7 @@ def _network(subject: Subject, flow: Flow) -> Section:
         input_name=cell.graph.nodes[cell.graph.input].name,
         layers=subject.layers,
         bidirectional=subject.bidirectional,
-        steps=known,
+        steps=count_steps(flow) or None,
     )
     rows = [("parameter", "members", "shape", "role", "numbers")]
     for one in cell.parameters:

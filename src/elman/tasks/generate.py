@@ -97,7 +97,7 @@ def train(
             outcome = _fit(model, found.training, found.held_out, settings, progress, output)
     require_result(module, outcome, output)
     model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    model.metrics = _metrics(model, outcome, len(found.training), len(found.held_out))
+    model.metrics = _metrics(model, outcome, len(found.training), len(found.held_out), settings.window)
     module.eval()
     if output is not None:
         model.save(output)
@@ -171,7 +171,7 @@ def _fit(
 
     def validated(outcome: Outcome, moment: Moment, improved: bool) -> None:
         if improved and output is not None:
-            model.metrics = _metrics(model, outcome, len(training), len(held_out))
+            model.metrics = _metrics(model, outcome, len(training), len(held_out), settings.window)
             model.save(output)
         if samples.wanted(moment) and math.isfinite(outcome.history[-1].validation_loss):
             length, given = _SAMPLE_LENGTHS[model.vocabulary.unit], next(iter(model.classes), None)
@@ -266,7 +266,7 @@ class _Samples:
         return True
 
 
-def _metrics(model: TrainedModel, outcome: Outcome, training: int, held_out: int) -> dict[str, Any]:
+def _metrics(model: TrainedModel, outcome: Outcome, training: int, held_out: int, window: int) -> dict[str, Any]:
     measured = outcome.best_loss if math.isfinite(outcome.best_loss) else None
     units = f"{model.vocabulary.unit}s"
     return {
@@ -274,6 +274,7 @@ def _metrics(model: TrainedModel, outcome: Outcome, training: int, held_out: int
         "perplexity": None if measured is None else finite(perplexity(measured)),
         f"validation_{units}": held_out,
         f"training_{units}": training,
+        "window": window,
         **describe_outcome(outcome),
         **({"bits_per_character": bits(measured)} if units == "characters" and measured is not None else {}),
     }

@@ -18,8 +18,9 @@ import torch
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.flow import Flow, Ledger, Limits, examine, observe
+from elman.flow.figures import plain
 from elman.flow.mattered import Mattered
-from elman.flow.reach import behavioural_memory
+from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
 from elman.flow.report import Subject, write_report
 from elman.flow.training_pictures import Training
 from elman.flow.wording import percent, place, say, steps
@@ -42,21 +43,23 @@ class Inspected:
         subject: what was looked at.
         training: how it was trained; None if it was not, or its file does not say.
         mattered: what some predictions rest on.
+        truncation: what the window of its training cuts off; None where there is no window.
     """
 
     flow: Flow
     subject: Subject
     training: Training | None = None
     mattered: Sequence[Mattered] = ()
+    truncation: Truncation | None = None
 
     def report(self) -> str:
         """Write it as one page of HTML."""
-        return write_report(self.flow, self.subject, self.training, self.mattered)
+        return write_report(self.flow, self.subject, self.training, self.mattered, self.truncation)
 
     def to_dict(self) -> dict[str, Any]:
         """Write it as lists, strings and numbers."""
         facts = {"name": self.subject.name, "parameters": self.subject.parameters, "facts": list(self.subject.facts)}
-        return {**facts, **self.flow.to_dict()}
+        return {**facts, **self.flow.to_dict(), "truncation": plain(self.truncation)}
 
     def rows(self) -> list[tuple[str, ...]]:
         """Write the figures that fit in a table: a name, then a value for each layer and direction."""
@@ -70,7 +73,7 @@ class Inspected:
             ("explicit part of dL/dW", *(percent(flow.explicit[e].share) for e in endings)),
             ("Lyapunov exponent λ₁", *(say(float(flow.lyapunov[e].exponents[0])) for e in endings)),
             ("memory time −1/λ₁", *(steps(flow.lyapunov[e].memory_time) for e in endings)),
-            ("gate values nearly shut or open", *(percent(flow.gates[e].saturated) for e in endings)),
+            ("gate values saturated", *(percent(flow.gates[e].saturated) for e in endings)),
             ("tanh values beyond ±0.99", *(percent(flow.gates[e].saturated_tanh) for e in endings)),
         ]  # fmt: skip
 
@@ -143,7 +146,18 @@ def inspect_model(
     ways = " in both directions" if layer.bidirectional else ""
     facts = [f"{layer.cell.name}, {layer.num_layers} × {layer.hidden_size}{ways}", f"looked at on {view.what}"]
     explained = view.explain() if explain and flow.gradient_norms else []
-    return Inspected(flow, Subject.of(layer, Path(path).name, facts), _read_training(view.metrics), explained)
+    subject = Subject.of(layer, Path(path).name, facts)
+    cut = _cut(seen, view.metrics.get("window")) if flow.gradient_norms else None
+    return Inspected(flow, subject, _read_training(view.metrics), explained, cut)
+
+
+def _cut(seen: Mapping[str, Any], window: int | None) -> Truncation | None:
+    """Measure what the window cuts off, with the last steps that were looked at, twice as many as it has."""
+    if window is None:
+        return None
+    window = min(window, len(seen["x"]) // 2)
+    x, upstream = (seen[name][len(seen[name]) - 2 * window :] for name in ("x", "grad_output"))
+    return cut_by_truncation(seen["layer"], x, window, upstream) if window else None
 
 
 def choose_limits(layer: Recurrent, length: int) -> Limits:

@@ -25,6 +25,7 @@ _TENFOLD = 0.1
 _EXPLODING = 0.1  # share of updates clipped more than tenfold
 _STEPS_OF_AN_OCTAVE = 8
 _SUGGESTED = 0.9  # share of updates that the suggested threshold leaves alone
+_MOST_MEDIANS = 10  # half to ten times the usual norm works (Pascanu et al. 2013, section 3.2)
 
 DIVERGED_AFTER = 50
 _DIVERGED_TIMES = 100.0
@@ -179,6 +180,10 @@ class Ledger:
                 return float(2.0 ** ((octave + 0.5) / _STEPS_OF_AN_OCTAVE))
         return math.nan
 
+    def suggested(self) -> float:
+        """Return a clipping threshold, as :func:`elman.flow.suggest_threshold` has it: it clips at most one in ten."""
+        return min(self.quantile(_SUGGESTED), _MOST_MEDIANS * self.quantile(0.5))
+
     def verdict(self) -> GradientVerdict:
         """Judge the gradient of the whole training."""
         if not self.updates:
@@ -198,8 +203,8 @@ class Ledger:
             return GradientVerdict(
                 "EXPLODING",
                 f"{self.tenfold / self.updates:.0%} of updates were clipped more than tenfold, {median}{share}",
-                f"Try a lower --learning-rate, a gated cell or --init orthogonal; --clip-norm "
-                f"{self.quantile(_SUGGESTED):.2g} would clip one update in ten",
+                f"Try a lower --learning-rate, a gated cell or --init orthogonal; a --clip-norm of "
+                f"{self.suggested():.2g} would suit these norms",
             )
         return GradientVerdict("HEALTHY", f"{median}, {self.clipped / self.updates:.0%} of updates clipped{share}")
 
@@ -217,7 +222,7 @@ class Ledger:
             "first_left_out": None if self._first_left_out is None else self._first_left_out[0],
             "clip_norm": self.limit,
             "median_norm": _short(self.quantile(0.5)),
-            "suggested_clip_norm": _short(self.quantile(_SUGGESTED)),
+            "suggested_clip_norm": _short(self.suggested()),
             "parameters": [self.names[place] for place, _ in self.suppliers.most_common()] if self.names else [],
             "supplied_most": [count for _, count in self.suppliers.most_common()],
         }

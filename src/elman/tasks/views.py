@@ -21,7 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from elman.data import open_dataset
 from elman.errors import ConfigError, DataError
-from elman.flow import Attribution, attribute
+from elman.flow import Attribution, attribute_in_model
 from elman.flow.mattered import Mattered
 from elman.nn import Recurrent
 from elman.tasks import trained_classifier, trained_model
@@ -34,8 +34,9 @@ from elman.tasks.sequence_classifier import SequenceClassifier
 STEPS = 200
 _EXAMPLES = 8
 _OF_LAST = 64  # examples that the loss with the last steps alone is the mean of
-_EXPLAINED, _EXPLAINED_STEPS = 3, 120
-_POINTS = 48
+_EXPLAINED, _EXPLAINED_STEPS = 3, 100
+_POINTS = 128
+_LONGEST_EXPLAINED = 1200  # leaving each step out of more would take minutes
 
 
 @dataclass(frozen=True)
@@ -123,32 +124,33 @@ def _explain_text(
     inputs, targets, classes = (None if t is None else t[-_EXPLAINED_STEPS:, :_EXPLAINED] for t in given)
     assert inputs is not None
     assert targets is not None
+
+    def last() -> Tensor:
+        logits: Tensor = module(inputs, given=classes)[0][-1]
+        return logits.log_softmax(-1)
+
     with torch.no_grad():
-        x = module.embed(inputs, classes)
-        shares = module(inputs, given=classes)[0][-1].softmax(-1)
+        shares = last().exp()
     said = shares.argmax(-1)
-
-    def score(x: Tensor) -> Tensor:
-        logits = module.read_out(module.recurrent(x)[0][-1])
-        return logits.log_softmax(-1).gather(-1, said[:, None]).squeeze(-1)
-
-    found = attribute(score, x, points=_POINTS)
+    found = attribute_in_model(module.recurrent, lambda: last().gather(-1, said[:, None]).squeeze(-1), points=_POINTS)
     show, space = model.vocabulary.show, "" if model.vocabulary.unit == "character" else " "
     explained = []
     for b in range(inputs.shape[1]):
-        words = [show(n) + space for n in inputs[:, b].tolist()]
+        words = [_read(show(n)) + space for n in inputs[:, b].tolist()]
         answer = f"“{show(int(said[b]))}” comes next with {float(shares[b, said[b]]):.0%}"
         right = show(int(targets[-1, b]))
         explained.append(_mattered(found, b, len(words), f"{answer} (it was “{right}”)", words=words))
     return explained
 
 
+def _read(unit: str) -> str:
+    """Write a unit so that a text made of them reads like one."""
+    return {"␣": " ", "\\n": "↵\n"}.get(unit, unit)
+
+
 def _view_examples(model: trained_classifier.TrainedClassifier, data: Sequence[str]) -> View:
     examples = model.encode(open_dataset(list(data), like=model.columns))
     module = copy.deepcopy(model.module).double().eval()
-    layer = module.recurrent
-    if module.pooling == "last":
-        module.recurrent = _LastOfOutput(layer)  # type: ignore[assignment]
 
     def choose(most: int) -> tuple[Tensor, Tensor, Tensor]:
         indices = torch.linspace(0, len(examples) - 1, most).long().unique()
@@ -170,35 +172,34 @@ def _view_examples(model: trained_classifier.TrainedClassifier, data: Sequence[s
 
     longest = int(few[1].max())
     what = f"{len(few[1])} examples of up to {longest} steps"
-    return View(module, layer, loss, loss_of_last, lambda: _explain_examples(model, module, few), what, model.metrics)
+    return View(
+        module, module.recurrent, loss, loss_of_last, lambda: _explain_examples(model, module, few), what, model.metrics
+    )
 
 
 def _explain_examples(
     model: trained_classifier.TrainedClassifier, module: SequenceClassifier, few: tuple[Tensor, Tensor, Tensor]
 ) -> list[Mattered]:
     explained = []
-    front = module.front
     for b in range(min(_EXPLAINED, len(few[1]))):
         length = int(few[1][b])
-        if length > 10 * _EXPLAINED_STEPS:  # leaving each of so many steps out would take minutes
+        if length > _LONGEST_EXPLAINED:
             continue
-        steps = few[0][:length, b : b + 1]
+        steps, real = few[0][:length, b : b + 1], few[1][b : b + 1]
         with torch.no_grad():
-            outputs = module(steps, few[1][b : b + 1])
-            x, lengths = front(steps, few[1][b : b + 1])
+            outputs = module(steps, real)
         score, answer = _score(model, outputs)
-        module.front = _Given(lengths)
-        found = attribute(lambda x: score(module(x, None)), x, points=_POINTS)  # noqa: B023
-        module.front = front
+        found = attribute_in_model(module.recurrent, lambda: score(module(steps, real)), points=_POINTS)  # noqa: B023
+        read = len(found.contributions)
         shown: dict[str, Any] = {}
         known = getattr(model.encoder, "known", ())
         if known:
             units = [int(n) - FIRST for n in steps[:, 0, 0].tolist()]
             space = "" if getattr(model.encoder, "unit", "") == "character" else " "
             shown["words"] = [(known[n] if n >= 0 else "□") + space for n in units]
-        elif len(x) == length:
+        elif read == length:
             shown["series"] = steps[:, 0].numpy()
-        explained.append(_mattered(found, 0, len(x), answer, **shown))
+        explained.append(_mattered(found, 0, read, answer, **shown))
     return explained
 
 
@@ -217,37 +218,10 @@ def _score(model: trained_classifier.TrainedClassifier, outputs: Tensor) -> tupl
 
 def _mattered(found: Attribution, b: int, steps: int, answer: str, **shown: Any) -> Mattered:
     given, alone = found.contributions[:steps, b], found.leave_one_out[:steps, b]
-    return Mattered(answer, given, alone, float(found.residual[b]), **shown)
+    # As a share of all that was given, for and against: their sum may be next to nothing.
+    missed = abs(float(given.sum() - found.score[b] + found.baseline_score[b]))
+    return Mattered(answer, given, alone, missed / (float(abs(given).sum()) or 1.0), **shown)
 
 
 def _float64(values: Tensor) -> Tensor:
     return values.double() if values.is_floating_point() else values
-
-
-class _Given(nn.Module):
-    """Stand in for a front whose vectors are given already."""
-
-    def __init__(self, lengths: Tensor | None) -> None:
-        super().__init__()
-        self._lengths = lengths
-
-    def forward(self, x: Tensor, _lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        # Of several examples at once, all are as long as this one.
-        return x, None if self._lengths is None else self._lengths.expand(x.shape[1])
-
-
-class _LastOfOutput(nn.Module):
-    """Take the final state from the output, so that all of the loss goes through the output."""
-
-    def __init__(self, layer: Recurrent) -> None:
-        super().__init__()
-        self.layer, self.bidirectional = layer, layer.bidirectional
-
-    def forward(self, x: Tensor, initial_state: None, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-        output, _ = self.layer(x, initial_state, lengths)
-        assert isinstance(output, Tensor)
-        ends = torch.full((x.shape[1],), len(x)) if lengths is None else lengths
-        last = output[ends - 1, torch.arange(x.shape[1])]
-        size = output.shape[-1] // (2 if self.bidirectional else 1)
-        directions = [last[:, :size], *([output[0, :, size:]] if self.bidirectional else [])]
-        return output, torch.stack(directions)
