@@ -103,7 +103,7 @@ class ForecastSettings(TrainingSettings):
     )
 
     dropout: float = option(
-        0.5, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
+        0.3, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
     )
     recurrent_dropout: float = option(
         0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
