@@ -34,7 +34,7 @@ def two_series(steps: int = 90):
 @pytest.fixture(scope="module")
 def trained():
     """Train one small model of two series; tests read it and do not change it."""
-    return forecast.train(two_series(), **{**SMALL, "epochs": 25})
+    return forecast.train(two_series(), **{**SMALL, "epochs": 50})
 
 
 def test_a_model_beats_repeating_and_says_so(trained):
@@ -173,11 +173,11 @@ def test_a_search_keeps_the_best(tmp_path):
 
 def test_a_table_is_read_as_asked(tmp_path):
     path = write_sales(tmp_path / "t.csv", columns=2)
-    model = forecast.train(path, target="sales", **{**SMALL, "epochs": 1})
+    model = forecast.train(path, target="sales", calendar=True, **{**SMALL, "epochs": 1})
     assert list(model.reading.spreads) == ["sales"]
     assert model.reading.cycles == ("week",)
     assert [one.series.name for one in model.forecast(open_series(path, like=model.columns))] == ["sales"]
-    both = forecast.train(path, calendar=False, **{**SMALL, "epochs": 1})
+    both = forecast.train(path, **{**SMALL, "epochs": 1})
     assert list(both.reading.spreads) == ["sales", "visits"]
     assert both.reading.cycles == ()
 
