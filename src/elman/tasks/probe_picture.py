@@ -16,6 +16,7 @@ from elman.tasks.exam import Exam, Result
 _UNDATED: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_TICKS_APART = 1.3  # a length nearer to the longest would be written into it
 _SMALLEST_ERROR = 1e-4  # that is drawn: 0 has no place on a logarithmic axis
 
 
@@ -73,7 +74,7 @@ def _draw_errors(axes: Any, exam: Exam) -> None:
             axes.plot(*there, **{**style, "markerfacecolor": "white"})
     for height, what in ((exam.problem.goal, "solved below"), (exam.problem.guess, "guessing")):
         axes.axhline(height, color="black", linewidth=1, linestyle="--")
-        axes.text(exam.lengths[0], height * 1.08, what, fontsize=8, va="bottom")
+        axes.text(exam.lengths[-1], height * 1.08, what, fontsize=8, va="bottom", ha="right")
     axes.set(xscale="log", yscale="log", xlabel="length", ylabel=exam.problem.measure)
     axes.set_title(f"error, drawn from {_SMALLEST_ERROR:g} up; hollow: not trained at this length", fontsize=10)
     _tick_lengths(axes, exam)
@@ -111,5 +112,6 @@ def _label(result: Result) -> str:
 
 def _tick_lengths(axes: Any, exam: Exam) -> None:
     axes.set_xlim(exam.lengths[0] / 1.2, exam.lengths[-1] * 1.2)
-    axes.set_xticks(exam.lengths, [f"{length:,}" for length in exam.lengths], fontsize=8)
+    apart = [length for length in exam.lengths if length * _TICKS_APART < exam.lengths[-1]]
+    axes.set_xticks([*apart, exam.lengths[-1]], [f"{length:,}" for length in (*apart, exam.lengths[-1])], fontsize=8)
     axes.minorticks_off()
