@@ -16,6 +16,9 @@ from elman.flow.trajectory import CHUNK, Rows, Track
 Visit = Callable[[str, Track, int, Tensor, Tensor], None]
 """Takes a track's ending, the track, k, D at k and D J_k, both (R, B, S), all states joined."""
 
+FADED = 1e-250
+"""A gradient under it counts as 0 from there on: a little further down processors compute a hundred times slower."""
+
 MOST_NUMBERS = 2**25
 """How many numbers of what passes between layers are held at once: 256 MiB."""
 
@@ -86,8 +89,8 @@ def _carry_through(
         # What a reverse direction carries past an example's first step belongs to its initial state.
         real = torch.where(valid, arrived, arrived.new_zeros(()))
         pulled = torch.zeros_like(real)
-        # A row that has not begun yet, or has faded to 0, is 0 before the step too.
-        moving = real.flatten(1).any(1).nonzero().flatten()
+        # A row that has not begun yet, or has faded, is 0 before the step too.
+        moving = (real.abs().amax((1, 2)) > FADED).nonzero().flatten()
         if len(moving):
             examples = torch.arange(batch).repeat(len(moving))
             at = Rows(torch.full_like(examples, k), examples)

@@ -49,6 +49,7 @@ class Influence:
     """Say who hears whom: A[t, k] = ‖D[t, k]‖, the norm over all states and the whole batch (figure 2).
 
     The columns sum, as vectors, to δ_k. A layer that reads forward has A[t, k] = 0 for k > t.
+    What has faded under 1e-250 is 0 from there on.
 
     Attributes:
         rows: (R,), the steps t of the rows: all, or a sample.
