@@ -230,7 +230,7 @@ def _band(curve: Curve, across: _Axis, up: _Axis, hue: str) -> str:
     return path(f"{there}L{back[1:]}z", f"fill band {hue}")
 
 
-def draw_map(values: Array, rows: Array, axes: tuple[str, str], title: str = "") -> str:
+def draw_map(values: Array, rows: Array, axes: tuple[str, str], title: str = "", caption: str = "") -> str:
     """Draw a map (R, T) of values from 0, darker blue for little and yellow for much, by powers of ten.
 
     Args:
@@ -238,6 +238,7 @@ def draw_map(values: Array, rows: Array, axes: tuple[str, str], title: str = "")
         rows: (R,) which steps the rows are.
         axes: what is on them, the horizontal one first.
         title: what is to be seen.
+        caption: what stands above it.
     """
     shown = _shrink(np.nan_to_num(np.asarray(values, dtype=float)))
     positive = shown[shown > 0]
@@ -245,12 +246,13 @@ def draw_map(values: Array, rows: Array, axes: tuple[str, str], title: str = "")
         return svg(_WIDTH / 2, 40, title, [text(10, 24, "nothing to draw: all is 0", "soft")])
     high = math.log10(positive.max())
     low = max(math.log10(positive.min()), high - _DECADES)
-    size, left, top = 230.0, 52.0, 10.0
+    size, left, top = 200.0, 50.0, 26.0 if caption else 10.0
     if len(rows) == 1:  # a strip
         return _draw_strip(_paint(shown, low, high), values.shape[1], axes, title)
     across = _Axis(0, max(values.shape[1] - 1, 1), left, left + size)
     down = _Axis(float(rows[0]), float(max(rows[-1], rows[0] + 1)), top, top + size)
-    parts = [rect(left, top, size, size, "frame", 0), _image(_paint(shown, low, high), left, top, size, size)]
+    parts = [text(left, 16, caption, "small bold")] if caption else []
+    parts += [rect(left, top, size, size, "frame", 0), _image(_paint(shown, low, high), left, top, size, size)]
     for value, words in across.ticks(5):
         parts.append(text(across(value), top + size + 14, words, "small soft middle"))
     for value, words in down.ticks(5):

@@ -103,9 +103,8 @@ def _influence(flow: Flow) -> Section:
     for ending, one in flow.influence.items():
         if len(maps) < _MOST_MAPS:
             title = f"{place(ending)}: which loss hears which step"
-            maps.append(
-                draw_map(one.map, one.rows.astype(float), ("step that is heard, k", "step of the loss, t"), title)
-            )
+            axes, caption = ("step that is heard, k", "step of the loss, t"), place(ending) * (len(flow.influence) > 1)
+            maps.append(draw_map(one.map, one.rows.astype(float), axes, title, caption))
         curves.append(Curve(np.arange(len(one.curve), dtype=float), one.curve, place(ending)))
     said = []
     for ending, one in flow.influence.items():
@@ -261,7 +260,7 @@ def _bounds(flow: Flow) -> Section:
 def _gates(flow: Flow) -> Section:
     bars = []
     for ending, gates in flow.gates.items():
-        before = f"{ending} " if len(flow.gates) > 1 else ""
+        before = f"{place(ending)}: " if len(flow.gates) > 1 else ""
         for gate in gates.gates:
             middle = max(0.0, 1 - gate.below - gate.above)
             bars.append(Bar(before + gate.name, (gate.below, middle, gate.above), _half_life(gate)))
@@ -311,11 +310,11 @@ def _memory(flow: Flow) -> Section:
         never = "never" if one.lag10 is None else steps(one.lag10)
         bars.append(Bar(f"{before}influence under a tenth", (float(reach),), never))
         bars.append(Bar(f"{before}90 % of dL/dW", (float(one.lag90),), steps(one.lag90)))
-        if one.behavioural is not None:
-            bars.append(Bar(f"{before}loss within 1 %", (float(one.behavioural),), steps(one.behavioural)))
         told = "never falls under a tenth" if one.lag10 is None else f"falls under a tenth after {steps(one.lag10)}"
         said.append((ending, f"{told} of {total}"))
     behavioural = next((one.behavioural for one in flow.memory.values() if one.behavioural is not None), None)
+    if behavioural is not None:
+        bars.append(Bar("loss within 1 %", (float(behavioural),), steps(behavioural)))
     last = "" if behavioural is None else f" For its answers the model needs the last {steps(behavioural)}."
     return Section(
         "Effective memory",

@@ -81,7 +81,7 @@ def _symbol(name: str, *below: str) -> str:
     """Write a Python name: Greek letters as such, what follows an underscore as a subscript."""
     words = name.split("_")
     base, *own = words if all(words) and name not in _GREEK else [name]
-    lower = ", ".join([*map(_word, own), *map(_word, below)])
+    lower = ", ".join([*map(_word, own), *("".join(map(_word, word.split("_"))) for word in below)])
     return _word(base) + (f"<sub>{lower}</sub>" if lower else "")
 
 

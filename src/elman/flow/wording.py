@@ -90,8 +90,12 @@ def each(sentences: Iterable[tuple[str, str]], one: str) -> str:
 
     >>> each([("l0", "shrinks")], "The gradient"), each([("l0", "shrinks"), ("l1", "grows")], "The gradient")
     ('The gradient shrinks.', 'The gradient: in layer 1 it shrinks; in layer 2 it grows.')
+    >>> each([("l0", "shrinks"), ("l0_reverse", "shrinks")], "The gradient")
+    'The gradient, in every layer, shrinks.'
     """
     known = list(sentences)
     if len(known) == 1:
         return f"{one} {known[0][1]}."
+    if len({what for _, what in known}) == 1:
+        return f"{one}, in every layer, {known[0][1]}."
     return f"{one}: " + "; ".join(f"in {place(ending)} it {what}" for ending, what in known) + "."
