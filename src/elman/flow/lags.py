@@ -66,8 +66,9 @@ def carry_totals(
     def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:  # noqa: ARG001
         shape = arriving[ending].shape
         for one, delta, before in zip(found, real, pulled, strict=True):
-            total = one.setdefault(ending, Total(delta.new_zeros(shape), delta.new_zeros(shape)))
-            total.deltas[k], total.pulled[k] = delta, before
+            if ending not in one:
+                one[ending] = Total(delta.new_zeros(shape), delta.new_zeros(shape))
+            one[ending].deltas[k], one[ending].pulled[k] = delta, before
 
     carry_back(tracks, endings, arriving, losses, visit)
     return found
