@@ -7,6 +7,7 @@ output of its recurrent layers is doubled.
 from faults.fault import Fault
 from faults.flow_catalogue import FLOW_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
+from faults.report_catalogue import REPORT_FAULTS
 from faults.task_catalogue import TASK_FAULTS
 
 EDGES = "tests/nn/test_edges.py"
@@ -389,5 +390,6 @@ FAULTS = (
     ),
     *FLOW_FAULTS,
     *KERNEL_FAULTS,
+    *REPORT_FAULTS,
     *TASK_FAULTS,
 )
