@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 SMALL = ("--hidden", 7, "--window", 11, "--batch", 3, "--epochs", 1)
-CELL = ("inspect", "--cell", "lstm", "--hidden", 5, "--input", 3, "--length", 23)
+CELL = ("inspect", "--cell", "lstm", "--hidden", 5, "--input", 3, "--length", 61)
 
 
 def test_a_cell_is_inspected_in_a_table_with_its_verdict_and_advice(elman):
@@ -21,7 +21,7 @@ def test_the_same_is_given_as_json(elman):
     found = json.loads(elman(*CELL, "--json").out)
     assert found["verdict"] == "VANISHING"
     assert found["parameters"] == 4 * 5 * (3 + 5 + 1)
-    assert np.array(found["influence"]["l0"]["map"]).shape == (23, 23)
+    assert np.array(found["influence"]["l0"]["map"]).shape == (61, 61)
     assert len(found["lyapunov"]["l0"]["exponents"]) == 10
 
 

@@ -8,6 +8,7 @@ from faults.fault import Fault
 from faults.flow_catalogue import FLOW_FAULTS
 from faults.forecast_catalogue import FORECAST_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
+from faults.report_catalogue import REPORT_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
 from faults.task_catalogue import TASK_FAULTS
 
@@ -391,6 +392,7 @@ FAULTS = (
     ),
     *FLOW_FAULTS,
     *KERNEL_FAULTS,
+    *REPORT_FAULTS,
     *SERIES_FAULTS,
     *TASK_FAULTS,
     *FORECAST_FAULTS,

@@ -1,7 +1,7 @@
 """Look inside a trained model, or a cell that is not trained yet: the work behind `elman inspect`.
 
 >>> from elman import cells
->>> found = inspect_cell(cells.elman, input_size=3, hidden=5, length=11)
+>>> found = inspect_cell(cells.elman, input_size=3, hidden=5, length=61)
 >>> found.flow.verdict, found.subject.name
 ('VANISHING', 'elman, untrained')
 """

@@ -1,0 +1,98 @@
+"""List faults to plant in the ledger of a training, in the drawings and in the report."""
+
+from faults.fault import Fault
+
+LEDGER = "tests/tasks/test_ledger.py"
+DIAGRAM = "tests/flow/test_diagram.py"
+REPORT = "tests/flow/test_report.py"
+
+REPORT_FAULTS = (
+    Fault(
+        "a loss that is infinite may be the best",
+        "tasks/outcome.py",
+        "not math.isfinite(self.loss)",
+        "math.isnan(self.loss)",
+        tests=LEDGER,
+        only="never_the_best",
+    ),
+    Fault(
+        "weights that are not finite are kept as the best",
+        "tasks/training.py",
+        "improved = False",
+        "improved = True",
+        tests=LEDGER,
+        only="validation_does_not_see_them",
+    ),
+    Fault(
+        "lines of the ledger that are joined keep the larger factor",
+        "tasks/ledger.py",
+        "min(self.factor, other.factor)",
+        "max(self.factor, other.factor)",
+        tests=LEDGER,
+        only="few_lines",
+    ),
+    Fault(
+        "the ledger names the parameter that supplied least",
+        "tasks/ledger.py",
+        "max(range(len(norms)), key=norms.__getitem__)",
+        "min(range(len(norms)), key=norms.__getitem__)",
+        tests=LEDGER,
+        only="what_supplied_most",
+    ),
+    Fault(
+        "one update of fifty with a high loss does not start the count again",
+        "tasks/ledger.py",
+        "self._high + 1 if loss > limit else 0",
+        "self._high + (loss > limit)",
+        tests=LEDGER,
+        only="a_single_one_is_not",
+    ),
+    Fault(
+        "what is subtracted is drawn as added",
+        "flow/dataflow.py",
+        '("" if sign else "−") if node.op == "sub" else sign',
+        "sign",
+        tests=DIAGRAM,
+        only="what_is_subtracted",
+    ),
+    Fault(
+        "a box stands in the column of what it reads",
+        "flow/layering.py",
+        "(columns[a] + 1 for",
+        "(columns[a] for",
+        tests=DIAGRAM,
+        only="can_be_drawn",
+    ),
+    Fault(
+        "the count of a box leaves out its biases",
+        "flow/diagram.py",
+        "for name in box.members):,}",
+        "for name in box.members[:-1]):,}",
+        tests=DIAGRAM,
+        only="counts_in_the_boxes",
+    ),
+    Fault(
+        "a curve is drawn through what is not there",
+        "flow/charts.py",
+        "drawing = seen",
+        "drawing = True",
+        tests=REPORT,
+        only="breaks_where_there_are_none",
+    ),
+    Fault(
+        "the names on a page are markup",
+        "flow/report.py",
+        "<header><h1>{escape(subject.name)}</h1>",
+        "<header><h1>{subject.name}</h1>",
+        tests=REPORT,
+        only="never_markup",
+    ),
+    Fault(
+        "a slope is said in powers of two",
+        "flow/wording.py",
+        "math.exp(slope)",
+        "2**slope",
+        tests=REPORT,
+        only="known_half_life",
+    ),
+)
