@@ -88,7 +88,8 @@ class _Network(nn.Module):
 
     def say(self, words: Sequence[list[int]]) -> Tensor:
         """Return (N, tags) for the features of N words."""
-        joined, offsets = [], []
+        joined: list[int] = []
+        offsets = []
         for features in words:
             offsets.append(len(joined))
             joined += [feature % self.hidden.num_embeddings for feature in features]
