@@ -41,7 +41,7 @@ def test_training_says_what_there_is_what_came_of_it_and_what_is_next(elman, tmp
     assert "some.conllu.gz is CoNLL-U; the tag of a word is its upos." in done.err
     assert "48 sentences with" in done.err
     assert "4 tags: DET" in done.err
-    assert "without recurrence, a feed-forward network on each word and its letters: validation accuracy" in done.err
+    assert "without recurrence, a feed-forward network on each word and its letters" in done.err
     rows = dict(line.split(maxsplit=1) for line in done.out.splitlines() if line[0] != " ")
     assert rows["model"].startswith("some.elman.safetensors")
     assert rows["validation"].startswith("accuracy ")

@@ -17,7 +17,7 @@ import math
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from elman.data.tagged_sentences import Sentence
 from elman.tasks.tag_targets import TagTargets
 
-_BUCKETS = 2**15
+_MOST_BUCKETS = 2**15
 _LONGEST_ENDING = 4  # letters, and so of a beginning
 _HIDDEN = 64
 _RATE = 0.01
@@ -50,7 +50,7 @@ class TagBaseline:
     finished: bool
     label: str | None
     _names: tuple[str, ...]
-    _module: nn.Module = field(repr=False)
+    _module: "_Network" = field(repr=False)
     _usual: dict[str, str] = field(repr=False)
     _commonest: str = field(repr=False)
 
@@ -74,20 +74,26 @@ class TagBaseline:
         found: dict[str, str] = {}
         for start in range(0, len(distinct), _MOST_ASKED):
             some = distinct[start : start + _MOST_ASKED]
-            numbers = self._module(*_bags([_features(word) for word in some])).argmax(1).tolist()
+            numbers = self._module.say([_features(word) for word in some]).argmax(1).tolist()
             found.update(zip(some, (self._names[number] for number in numbers), strict=True))
         return [tuple(found[word] for word in words) for words in sentences]
 
 
 class _Network(nn.Module):
-    def __init__(self, tags: int) -> None:
+    def __init__(self, buckets: int, tags: int) -> None:
         super().__init__()
-        self.hidden = nn.EmbeddingBag(_BUCKETS, _HIDDEN, mode="sum", sparse=True)
+        self.hidden = nn.EmbeddingBag(buckets, _HIDDEN, mode="sum", sparse=True)
         nn.init.normal_(self.hidden.weight, std=0.1)
         self.readout = nn.Linear(_HIDDEN, tags)
 
-    def forward(self, features: Tensor, offsets: Tensor) -> Tensor:
-        said: Tensor = self.readout(F.relu(self.hidden(features, offsets)))
+    def say(self, words: Sequence[list[int]]) -> Tensor:
+        """Return (N, tags) for the features of N words."""
+        joined: list[int] = []
+        offsets = []
+        for features in words:
+            offsets.append(len(joined))
+            joined += [feature % self.hidden.num_embeddings for feature in features]
+        said: Tensor = self.readout(F.relu(self.hidden(torch.tensor(joined), torch.tensor(offsets))))
         return said
 
 
@@ -115,7 +121,8 @@ def train_tag_baseline(
     weights = torch.tensor([float(count) for count in pairs.values()])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = _Network(len(targets.tags))
+        distinct = len({feature for one in features for feature in one})
+        module = _Network(min(_MOST_BUCKETS, 2 * distinct), len(targets.tags))
         finished = _fit(module, features, which, aims, weights, ends)
     parameters = sum(p.numel() for p in module.parameters())
     usual, commonest = _count_usual(pairs)
@@ -133,14 +140,14 @@ def _fit(
         torch.optim.Adam(module.readout.parameters(), lr=_RATE),
     ]
     mean = weights.mean()
-    epochs = max(_EPOCHS, math.ceil(_UPDATES * _BATCH / len(which)))
+    epochs = max(_EPOCHS, math.ceil(_UPDATES / math.ceil(len(which) / _BATCH)))
     for epoch in range(epochs):
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = _RATE * (1 - epoch / epochs)
         for chosen in torch.randperm(len(which)).split(_BATCH):
             if time.monotonic() > ends:
                 return False
-            said = module(*_bags([features[index] for index in which[chosen].tolist()]))
+            said = module.say([features[index] for index in which[chosen].tolist()])
             losses = F.cross_entropy(said, aims[chosen], reduction="none")
             module.zero_grad()
             ((losses * weights[chosen]).mean() / mean).backward()
@@ -150,23 +157,13 @@ def _fit(
 
 
 def _features(word: str) -> list[int]:
-    """Return the numbers of what is seen of a word."""
+    """Return numbers of what is seen of a word; they are spread over as many embeddings as there are."""
     low = word.lower()
     shape = (word[0].isupper(), word.isupper(), any(map(str.isdigit, word)), word.isalpha(), "-" in word)
     seen = [f"w {low}", f"s {shape}"]
     for length in range(1, min(_LONGEST_ENDING, len(low)) + 1):
         seen += [f"b {low[:length]}", f"e {low[-length:]}"]
-    return [zlib.crc32(one.encode("utf-8", "surrogatepass")) % _BUCKETS for one in seen]
-
-
-def _bags(features: Iterable[list[int]]) -> tuple[Tensor, Tensor]:
-    """Join lists of features, and say where each begins."""
-    joined: list[int] = []
-    offsets = []
-    for one in features:
-        offsets.append(len(joined))
-        joined += one
-    return torch.tensor(joined), torch.tensor(offsets)
+    return [zlib.crc32(one.encode("utf-8", "surrogatepass")) for one in seen]
 
 
 def _count_usual(pairs: Counter[tuple[str, str]]) -> tuple[dict[str, str], str]:
