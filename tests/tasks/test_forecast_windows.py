@@ -82,6 +82,24 @@ def test_a_window_of_which_nothing_is_known_is_left_out():
     assert table.origins([(0, 20)])[:, 1].tolist() == [3, 4, 5, 6, 7, 13, 14, 15, 16, 17, 18]
 
 
+def test_what_lies_before_a_series_is_missing():
+    series, learnt, whole = some_table()
+    table = SeriesTable(series, DAILY, dataclasses.replace(whole.reading, padded=4))
+    assert table.origins([(0, 7), (0, 0), (0, 6)]).tolist() == [[0, 3], [0, 4], [2, 3]]
+    assert table.unlearnt == [9, 3, 3]
+    windows, ahead = table.windows(np.array([[0, 3], [2, 5], [1, 9]]))
+    for row, (number, at) in enumerate(((0, 3), (2, 5))):
+        one = series[number]
+        np.testing.assert_array_equal(windows.history[row], [*[math.nan] * (L - at), *one.values[:at]])
+        assert not windows.past[row, : L - at].any()
+        assert not windows.known[row, : L - at].any()
+        np.testing.assert_allclose(windows.past[row, L - at :], learnt.scale_past(one, H)[:at])
+        np.testing.assert_allclose(windows.known[row, L - at :], learnt.scale_known(one, H)[: at + H])
+        np.testing.assert_array_equal(ahead[row], one.values[at : at + H])
+    for ours, theirs in zip(windows, whole.windows(np.array([[1, 9]] * 3))[0], strict=True):
+        np.testing.assert_array_equal(ours[2], theirs[2])
+
+
 def test_an_unknown_series_is_measured_up_to_where_it_may_be_seen():
     series, _, table = some_table(until=[10, 10, 9])
     assert table.spreads.tolist() == [2.0, 5.0, series[2].values[:9].std()]

@@ -4,6 +4,7 @@ import csv
 import json as json_text
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,7 +112,7 @@ def predict_series(model: Path, data: list[str], picture: Path | None, json: boo
     trained = forecast.load(model)
     if picture is not None:
         check_format(picture)
-    opened = _open(trained, model, data)
+    opened = _say_notes(_open(trained, model, data), trained.leave_out_short)
     found = trained.forecast(opened)
     if picture is not None:
         from elman.tasks.forecast_picture import draw_forecasts
@@ -129,6 +130,14 @@ def _open(trained: "TrainedForecaster", model: Path, data: list[str]) -> "Series
     if "-" in data:
         raise ConfigError(f"- is standard input, and {model} forecasts from whole tables. Save them in a file.")
     return open_series(data, like=trained.columns)
+
+
+def _say_notes(opened: "SeriesSet", leave_out: Callable[["SeriesSet"], "SeriesSet"]) -> "SeriesSet":
+    """Leave out what is too short, and say so."""
+    left = leave_out(opened)
+    for note in left.notes[len(opened.notes) :]:
+        sys.stderr.write(f"{note}\n")
+    return left
 
 
 def _write(data: "SeriesSet", found: "list[Forecast]", time: str, json: bool) -> None:
@@ -163,7 +172,7 @@ def evaluate_series(model: Path, data: list[str], every: int, origins: int | Non
     from elman.tasks.progress import show_bar
 
     trained = forecast.load(model)
-    opened = _open(trained, model, data)
+    opened = _say_notes(_open(trained, model, data), lambda these: trained.leave_out_short(these, to_compare=True))
     with show_bar("forecasting", quiet) as told:
         found = backtest(trained, opened, every=every, latest=origins, told=told)
     if json:

@@ -57,6 +57,8 @@ def backtest(
 ) -> Backtest:
     """Forecast from every origin that has a look-back before it and a horizon behind it.
 
+    Where the model learnt to do with a part of the look-back, so do series that are shorter than that.
+
     Args:
         model: what forecasts.
         data: series that it has not learnt from, but for the look-back.
@@ -69,12 +71,12 @@ def backtest(
         DataError: a series is too short for a single origin.
     """
     why = f"a look-back of {model.lookback:,} and a horizon of {model.horizon:,} to compare with"
-    data.require_steps(model.lookback + model.horizon, why)
+    data.require_steps(model.fewest + model.horizon, why)
     lengths = [len(one) for one in data.series]
-    first = [
-        model.lookback if latest is None else max(model.lookback, length - model.horizon - every * (latest - 1))
-        for length in lengths
-    ]
+    first = [model.lookback if length >= model.lookback + model.horizon else model.fewest for length in lengths]
+    if latest is not None:
+        reach = model.horizon + every * (latest - 1)
+        first = [max(low, length - reach) for low, length in zip(first, lengths, strict=True)]
     table = model.table(data, first)
     origins = table.origins(list(zip(first, lengths, strict=True)), every)
     ours = score(lambda part: model.ahead(table, part), table, first, origins, told)
