@@ -10,7 +10,7 @@ from elman.data.frequency import Frequency
 from elman.tasks.covariates import Covariates
 from elman.tasks.forecast_calendar import cycles_of, place
 from elman.tasks.forecast_windows import Reading, SeriesTable, measure_scale, measure_spread
-from forecastable import DAILY, START, draw_values, make_series
+from forecastable import DAILY, SEASON, START, draw_values, make_series
 
 L, H = 7, 3
 
@@ -122,6 +122,15 @@ def test_what_was_not_learnt_from_is_found_by_its_time():
     off = dataclasses.replace(series[0], start=np.datetime64("2024-02-27T06:00", "us"))
     moved = SeriesTable([later, off], DAILY, table.reading)
     assert moved.unlearnt == [L, 23]
+
+
+def test_steps_without_times_were_learnt_from_where_they_are_the_same():
+    values, steps = draw_values(30), Frequency("step", 1, SEASON)
+    counted = dataclasses.replace(make_series(values), start=0)
+    reading = Reading(3, 2, {"sales": measure_spread(values[:20])}, {"sales": 1.0}, {"sales": "20"})
+    other = dataclasses.replace(counted, values=draw_values(30, seed=2))
+    later = dataclasses.replace(counted, values=values[8:], start=8)
+    assert [SeriesTable([one], steps, reading).unlearnt for one in (counted, other, later)] == [[20], [3], [12]]
 
 
 def test_a_constant_series_has_a_scale():

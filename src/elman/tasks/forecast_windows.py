@@ -15,6 +15,7 @@ of its series and the step at which its forecast begins.
 ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]], [[3.0, 4.0], [4.0, 5.0]])
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -141,12 +142,18 @@ class SeriesTable:
         if said is None:
             return 0
         if self.frequency.unit == "step":
-            return max(0, (int(said) - int(series.start)) // self.frequency.count)
+            end = max(0, (int(said) - int(series.start)) // self.frequency.count)
+            return end if self._is_known(series, end) else 0
         time = np.datetime64(said, "us")
         if time <= series.start:
             return 0
         found = int(self.frequency.positions(np.array([time]), series.start)[0])
         return len(series) if found < 0 else found
+
+    def _is_known(self, series: Series, end: int) -> bool:
+        """Say whether a series counted from 0 is the one of that name that was learnt: others are counted so too."""
+        spread = self.reading.spreads[series.name]
+        return int(series.start) != 0 or math.isclose(measure_spread(series.values[:end]), spread, rel_tol=1e-9)
 
     def origins(self, ranges: Sequence[tuple[int, int]], every: int = 1) -> NDArray[np.int64]:
         """List windows whose whole horizon lies in a range of steps of their series, and that have enough before it.
