@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -42,7 +43,9 @@ def test_training_says_what_there_is_what_came_of_it_and_what_is_next(elman, tmp
     assert rows["model"].startswith("sales.elman.safetensors")
     assert rows["forecasts"] == "4 steps from 11"
     assert rows["validation"].startswith("MASE ")
-    assert "lie in the 80 % interval" in done.out
+    assert re.search(
+        r" %; \d+ % of the values lie in the 80 % interval, which is calibrated on these same forecasts\n", done.out
+    )
     assert rows["next"] == "elman predict sales.elman.safetensors sales.csv --picture forecast.png"
     assert elman(*rows["next"].split()[1:]).code == 0
     assert (tmp_path / "forecast.png").read_bytes().startswith(b"\x89PNG")
@@ -82,6 +85,32 @@ def test_an_evaluation_stands_beside_what_does_without_recurrence(elman, model, 
     found = json.loads(elman("evaluate", model, "t.csv", "-q", "--json").out)
     assert found["forecasts"] == 2 * (120 - 11 - 4 + 1)
     assert found["baselines"]["Naive2"]["owa"] == 1
+
+
+def test_an_evaluation_says_what_was_learnt_from(elman, model, tmp_path):
+    write_sales(tmp_path / "t.csv", columns=2)
+    # Of 120 days the last fifth, 24, is held out: a forecast may begin at day 11 to 116, and below 96 it was learnt.
+    said = "170 of these 212 forecasts are of steps that the model learnt from"
+    done = elman("evaluate", model, "t.csv", "-q")
+    assert [line for line in done.out.splitlines() if said in line], done.out
+    assert json.loads(elman("evaluate", model, "t.csv", "-q", "--json").out)["learnt_from"] == 2 * 85
+    for count, learnt in ((21, 0), (22, 2)):
+        assert ("learnt from" in elman("evaluate", model, "t.csv", "-q", "--origins", count).out) == (learnt > 0)
+
+
+def test_a_series_that_is_too_short_is_left_out_everywhere(elman, tmp_path):
+    lines = write_sales(tmp_path / "t.csv", columns=2).read_text().splitlines()
+    cut = [lines[0], *(line if at >= 111 else line.rpartition(",")[0] + "," for at, line in enumerate(lines[1:]))]
+    (tmp_path / "t.csv").write_text("\n".join(cut) + "\n")
+    done = elman("train", "forecast", "t.csv", "-o", "m", *SMALL)
+    assert done.code == 0, done.err
+    assert "1 of 2 series. The first, visits, has 9 steps" in done.err
+    done = elman("predict", "m", "t.csv")
+    assert [row["series"] for row in csv.DictReader(io.StringIO(done.out))] == ["sales"] * 4
+    assert "1 of 2 series. The first, visits, has 9 steps, and a look-back of 11 needs 11" in done.err
+    done = elman("evaluate", "m", "t.csv", "-q", "--origins", 3)
+    assert "3 of 4 steps" in done.out
+    assert "visits, has 9 steps, and a look-back of 11 and a horizon of 4 to compare with needs 15" in done.err
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,20 @@ def test_steps_that_are_too_few_are_refused(write):
         found.require_steps(6, "a look-back of 6")
 
 
+def test_series_that_are_too_short_are_left_out_with_a_note(write):
+    rows = ["1,1,", "2,2,", "3,3,", "4,,", "5,,7", "6,,8"]
+    text = "".join(f"2024-01-0{day},{row}\n" for day, row in enumerate(rows, 1))
+    found = open_series(write("date,a,b,c\n" + text), target="a,b,c")
+    left = found.leave_out_short([4, 4, 1], "a look-back of 4")
+    assert [one.name for one in left.series] == ["a", "c"]
+    assert left.notes[-1] == (
+        "Left out as too short: 1 of 3 series. The first, b, has 3 steps, and a look-back of 4 needs 4."
+    )
+    assert found.leave_out_short([6, 3, 1], "nothing") is found
+    with pytest.raises(DataError, match="a has 6 steps, and a look-back of 7 needs 7"):
+        found.leave_out_short([9, 7, 8], "a look-back of 7")
+
+
 def test_what_is_no_table_is_refused(write, tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         open_series(tmp_path / "none.csv")

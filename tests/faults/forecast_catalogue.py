@@ -25,6 +25,14 @@ FORECAST_FAULTS = (
         only="nothing_behind_an_origin",
     ),
     Fault(
+        "what is missing before a series is read from the one before",
+        "tasks/forecast_windows.py",
+        "(befores + padded)",
+        "befores",
+        tests=WINDOWS,
+        only="lies_before_a_series",
+    ),
+    Fault(
         "a new series is measured beyond where it may be seen",
         "tasks/forecast_windows.py",
         "measured = [one.values[:end] for",

@@ -200,6 +200,54 @@ def test_what_cannot_be_learnt_from_is_refused(change, said):
         forecast.train(make_set(series), **SMALL)
 
 
+def shops(*lengths: int):
+    return make_set(*(make_series(draw_values(steps, n), f"shop {n}") for n, steps in enumerate(lengths, 1)))
+
+
+BRIEF = {"hidden": 7, "epochs": 1, "dropout": 0.0}
+
+
+def test_one_short_series_is_left_out_and_spoils_nothing(capsys):
+    data = shops(300, 300, 9, 300)
+    model = forecast.train(data, **BRIEF)
+    assert (model.horizon, model.lookback) == (10, 40)  # as without it
+    assert list(model.reading.spreads) == ["shop 1", "shop 2", "shop 4"]
+    said = "Left out as too short: 1 of 4 series. The first, shop 3, has 9 steps, and "
+    assert said in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(DataError, match="shop 3 has 9 steps, and a look-back of 40 needs 40"):
+        model.forecast(data)
+    left = model.leave_out_short(data)
+    assert left.notes[-1].startswith(said)
+    assert [one.series.name for one in model.forecast(left)] == list(model.reading.spreads)
+
+
+def test_a_series_shorter_than_the_look_back_is_filled_up(tmp_path):
+    data = shops(120, 120, 33)
+    settings = {**SMALL, "horizon": 4, "lookback": 30, "validation": 8, "epochs": 60}
+    model = forecast.train(data, output=tmp_path / "m", **settings)
+    assert model.configuration["missing"]
+    # Four steps of past are enough; the series have 112, 112 and 25 to learn from.
+    assert model.metrics["training_windows"] == 2 * (112 - 8 + 1) + (25 - 8 + 1)
+    assert model.metrics["validation_windows"] == 3 * (8 - 4 + 1)
+    assert model.metrics["validation"]["mase"] < model.metrics["baselines"]["naive"]["mase"]
+    loaded = forecast.load(tmp_path / "m")
+    short = make_series(draw_values(9, 7), "new")
+    for ours, theirs in zip(model.forecast(make_set(short)), loaded.forecast(make_set(short)), strict=True):
+        np.testing.assert_array_equal(ours.point, theirs.point)
+        assert np.abs(ours.point - draw_values(9 + H, 7)[-H:]).mean() < 6
+    found = backtest(loaded, shops(120, 120, 33))
+    assert found.ours.forecasts == 2 * (120 - 30 - 4 + 1) + (33 - 8 + 1)
+    with pytest.raises(DataError, match="has 3 steps, and a look-back of 30, of which 4 must be there, needs 4"):
+        loaded.forecast(make_set(make_series(draw_values(3), "new")))
+
+
+def test_a_look_back_that_no_series_has_is_refused():
+    said = "{} has {} steps, and a look-back of 500 and a horizon of 4, to learn and to validate on apart, needs 524"
+    for lengths, named in (((90,), ("shop 1", 90)), ((90, 120, 30), ("shop 2", 120))):
+        with pytest.raises(DataError, match=said.format(*named)):
+            forecast.train(shops(*lengths), **{**SMALL, "lookback": 500})
+
+
 def test_data_of_another_frequency_are_refused(trained):
     data = two_series()
     hourly = dataclasses.replace(data, columns=dataclasses.replace(data.columns, frequency=Frequency("hour", 1, 24)))

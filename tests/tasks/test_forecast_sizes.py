@@ -22,7 +22,23 @@ from elman.tasks.forecast_sizes import Asked, Sizes, choose_sizes
 def test_sizes_follow_from_season_and_length(season, lengths, horizon, lookback, segment):
     found = choose_sizes(Asked(), season=season, lengths=lengths)
     assert (found.horizon, found.lookback, found.segment) == (horizon, lookback, segment)
-    assert found.fewest() <= min(lengths)
+    assert all(steps <= length for steps, length in zip(found.fewest(found.past), lengths, strict=True))
+    assert found.fewest(found.lookback)[lengths.index(max(lengths))] <= max(lengths)
+
+
+def test_one_short_series_does_not_spoil_the_sizes_of_all():
+    usual = choose_sizes(Asked(), season=7, lengths=[300] * 9)
+    assert (usual.horizon, usual.lookback) == (14, 56)
+    for short in (9, 60):
+        found = choose_sizes(Asked(), season=7, lengths=[300] * 4 + [short] + [300] * 5)
+        assert (found.horizon, found.lookback, found.segment) == (14, 56, 14)
+    # As in M4 Weekly: the shortest has 80 weeks, most have several hundred.
+    weekly = choose_sizes(Asked(horizon=13), season=52, lengths=[80, 93, *range(300, 2500, 20)])
+    assert weekly.lookback == 104
+
+
+def test_sizes_fit_the_series_that_an_asked_horizon_leaves():
+    assert choose_sizes(Asked(horizon=30), season=1, lengths=[40] * 6 + [400] * 3).lookback == 120
 
 
 def test_what_is_asked_for_stays():

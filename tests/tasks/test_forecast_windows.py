@@ -10,7 +10,7 @@ from elman.data.frequency import Frequency
 from elman.tasks.covariates import Covariates
 from elman.tasks.forecast_calendar import cycles_of, place
 from elman.tasks.forecast_windows import Reading, SeriesTable, measure_scale, measure_spread
-from forecastable import DAILY, START, draw_values, make_series
+from forecastable import DAILY, SEASON, START, draw_values, make_series
 
 L, H = 7, 3
 
@@ -82,6 +82,24 @@ def test_a_window_of_which_nothing_is_known_is_left_out():
     assert table.origins([(0, 20)])[:, 1].tolist() == [3, 4, 5, 6, 7, 13, 14, 15, 16, 17, 18]
 
 
+def test_what_lies_before_a_series_is_missing():
+    series, learnt, whole = some_table()
+    table = SeriesTable(series, DAILY, dataclasses.replace(whole.reading, padded=4))
+    assert table.origins([(0, 7), (0, 0), (0, 6)]).tolist() == [[0, 3], [0, 4], [2, 3]]
+    assert table.unlearnt == [9, 3, 3]
+    windows, ahead = table.windows(np.array([[0, 3], [2, 5], [1, 9]]))
+    for row, (number, at) in enumerate(((0, 3), (2, 5))):
+        one = series[number]
+        np.testing.assert_array_equal(windows.history[row], [*[math.nan] * (L - at), *one.values[:at]])
+        assert not windows.past[row, : L - at].any()
+        assert not windows.known[row, : L - at].any()
+        np.testing.assert_allclose(windows.past[row, L - at :], learnt.scale_past(one, H)[:at])
+        np.testing.assert_allclose(windows.known[row, L - at :], learnt.scale_known(one, H)[: at + H])
+        np.testing.assert_array_equal(ahead[row], one.values[at : at + H])
+    for ours, theirs in zip(windows, whole.windows(np.array([[1, 9]] * 3))[0], strict=True):
+        np.testing.assert_array_equal(ours[2], theirs[2])
+
+
 def test_an_unknown_series_is_measured_up_to_where_it_may_be_seen():
     series, _, table = some_table(until=[10, 10, 9])
     assert table.spreads.tolist() == [2.0, 5.0, series[2].values[:9].std()]
@@ -104,6 +122,15 @@ def test_what_was_not_learnt_from_is_found_by_its_time():
     off = dataclasses.replace(series[0], start=np.datetime64("2024-02-27T06:00", "us"))
     moved = SeriesTable([later, off], DAILY, table.reading)
     assert moved.unlearnt == [L, 23]
+
+
+def test_steps_without_times_were_learnt_from_where_they_are_the_same():
+    values, steps = draw_values(30), Frequency("step", 1, SEASON)
+    counted = dataclasses.replace(make_series(values), start=0)
+    reading = Reading(3, 2, {"sales": measure_spread(values[:20])}, {"sales": 1.0}, {"sales": "20"})
+    other = dataclasses.replace(counted, values=draw_values(30, seed=2))
+    later = dataclasses.replace(counted, values=values[8:], start=8)
+    assert [SeriesTable([one], steps, reading).unlearnt for one in (counted, other, later)] == [[20], [3], [12]]
 
 
 def test_a_constant_series_has_a_scale():

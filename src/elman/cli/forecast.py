@@ -4,6 +4,7 @@ import csv
 import json as json_text
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,7 +85,6 @@ def _report(model: "TrainedForecaster", target: Path, data: list[str], json: boo
         print_training_as_json(model, target)
         return
     metrics = model.metrics
-    covered = ", ".join(f"{share:.0%} lie in the {level} % interval" for level, share in _coverage(metrics))
     searched = []
     if "search" in metrics:
         searched = [("search", f"best of {metrics['search']['trials']} trials"), ("again", " ".join(again))]
@@ -92,15 +92,19 @@ def _report(model: "TrainedForecaster", target: Path, data: list[str], json: boo
         ("model", describe_file(model, target)),
         ("forecasts", f"{model.horizon:,} steps from {model.lookback:,}"),
         ("validation", metrics["verdict"]),
-        ("", f"sMAPE {metrics['validation']['smape']:.2f} %; {covered}, which are calibrated on these same forecasts"),
+        ("", f"sMAPE {metrics['validation']['smape']:.2f} %; {_say_coverage(metrics['validation']['coverage'])}"),
         *searched,
         ("training", describe_training(model)),
         ("next", f"elman predict {target} {' '.join(map(shlex.quote, data))} --picture forecast.png"),
     )
 
 
-def _coverage(metrics: dict[str, Any]) -> list[tuple[str, float]]:
-    return list(metrics["validation"]["coverage"].items())
+def _say_coverage(coverage: dict[str, float]) -> str:
+    """Say what share of the values lies in each interval."""
+    inside = [f"{100 * share:.0f} % {{}}in the {level} % interval" for level, share in coverage.items()]
+    said = ", ".join(part.format("" if number else "of the values lie ") for number, part in enumerate(inside))
+    which = ", which is" if len(inside) == 1 else "; the intervals are"
+    return f"{said}{which} calibrated on these same forecasts"
 
 
 def predict_series(model: Path, data: list[str], picture: Path | None, json: bool) -> None:
@@ -111,7 +115,7 @@ def predict_series(model: Path, data: list[str], picture: Path | None, json: boo
     trained = forecast.load(model)
     if picture is not None:
         check_format(picture)
-    opened = _open(trained, model, data)
+    opened = _say_notes(_open(trained, model, data), trained.leave_out_short)
     found = trained.forecast(opened)
     if picture is not None:
         from elman.tasks.forecast_picture import draw_forecasts
@@ -129,6 +133,14 @@ def _open(trained: "TrainedForecaster", model: Path, data: list[str]) -> "Series
     if "-" in data:
         raise ConfigError(f"- is standard input, and {model} forecasts from whole tables. Save them in a file.")
     return open_series(data, like=trained.columns)
+
+
+def _say_notes(opened: "SeriesSet", leave_out: Callable[["SeriesSet"], "SeriesSet"]) -> "SeriesSet":
+    """Leave out what is too short, and say so."""
+    left = leave_out(opened)
+    for note in left.notes[len(opened.notes) :]:
+        sys.stderr.write(f"{note}\n")
+    return left
 
 
 def _write(data: "SeriesSet", found: "list[Forecast]", time: str, json: bool) -> None:
@@ -158,16 +170,23 @@ def evaluate_series(model: Path, data: list[str], every: int, origins: int | Non
     from rich.console import Console
 
     from elman.tasks import forecast
-    from elman.tasks.backtest import backtest, judge_forecasts
-    from elman.tasks.forecast_tables import score_table
+    from elman.tasks.backtest import backtest, judge_forecasts, say_learnt
+    from elman.tasks.forecast_tables import score_tables
     from elman.tasks.progress import show_bar
 
     trained = forecast.load(model)
-    opened = _open(trained, model, data)
+    opened = _say_notes(_open(trained, model, data), lambda these: trained.leave_out_short(these, to_compare=True))
     with show_bar("forecasting", quiet) as told:
         found = backtest(trained, opened, every=every, latest=origins, told=told)
     if json:
         typer.echo(json_text.dumps({"model": str(model), **found.to_dict()}))
         return
-    Console(highlight=False).print(score_table(found))
-    print_rows(("forecasts", f"{found.ours.forecasts:,} of {trained.horizon:,} steps"), ("", judge_forecasts(found)))
+    console = Console(highlight=False)
+    for table in score_tables(found):
+        console.print(table, "")
+    learnt = say_learnt(found)
+    print_rows(
+        ("forecasts", f"{found.ours.forecasts:,} of {trained.horizon:,} steps"),
+        ("", judge_forecasts(found)),
+        *([("", learnt)] if learnt else []),
+    )

@@ -7,7 +7,7 @@ True
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -137,6 +137,30 @@ class SeriesSet:
                     f"{series.last}: {series.name} has {_say_steps(len(series))}, and {why} needs {steps:,}. "
                     "Add earlier rows, or ask for less."
                 )
+
+    def leave_out_short(self, fewest: Sequence[int], why: str) -> "SeriesSet":
+        """Return the series that have enough steps, and a note that counts the others and names the first.
+
+        Args:
+            fewest: steps that each must have.
+            why: what needs them, as for :meth:`require_steps`.
+
+        Raises:
+            DataError: none has enough.
+        """
+        short = [(one, steps) for one, steps in zip(self.series, fewest, strict=True) if len(one) < steps]
+        if not short:
+            return self
+        if len(short) == len(self):
+            self.require_steps(min(fewest), why)
+        first, steps = short[0]
+        note = (
+            f"Left out as too short: {len(short):,} of {len(self):,} series. The first, {first.name}, has "
+            f"{_say_steps(len(first))}, and {why} needs {steps:,}."
+        )
+        without = {id(one) for one, _ in short}
+        kept = [one for one in self.series if id(one) not in without]
+        return replace(self, series=kept, notes=[*self.notes, note])
 
     def require_known(self, horizon: int) -> None:
         """Check that known covariates reach beyond every series.

@@ -5,7 +5,7 @@ baselines (:mod:`elman.tasks.forecast_baselines`), which are fitted on what the 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,14 +32,16 @@ class Backtest:
     Attributes:
         ours: the model's.
         beside: those of each baseline, by name.
+        learnt: how many of the windows reach into the steps that the model learnt from.
     """
 
     ours: ForecastScores
     beside: dict[str, ForecastScores]
+    learnt: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        return {**self.ours.to_dict(), **self.to_dict_beside()}
+        return {**self.ours.to_dict(), "learnt_from": self.learnt, **self.to_dict_beside()}
 
     def to_dict_beside(self) -> dict[str, Any]:
         """Write what stands beside it as plain data."""
@@ -57,9 +59,11 @@ def backtest(
 ) -> Backtest:
     """Forecast from every origin that has a look-back before it and a horizon behind it.
 
+    Where the model learnt to do with a part of the look-back, so do series that are shorter than that.
+
     Args:
         model: what forecasts.
-        data: series that it has not learnt from, but for the look-back.
+        data: series; of windows that it has learnt from it is counted how many they are.
         every: steps from one origin to the next, counted back from the last.
         latest: so many origins of each series, the latest; all by default.
         baselines: what else forecasts; by default what was fitted beside the model.
@@ -69,17 +73,18 @@ def backtest(
         DataError: a series is too short for a single origin.
     """
     why = f"a look-back of {model.lookback:,} and a horizon of {model.horizon:,} to compare with"
-    data.require_steps(model.lookback + model.horizon, why)
+    data.require_steps(model.fewest + model.horizon, why)
     lengths = [len(one) for one in data.series]
-    first = [
-        model.lookback if latest is None else max(model.lookback, length - model.horizon - every * (latest - 1))
-        for length in lengths
-    ]
+    first = [model.lookback if length >= model.lookback + model.horizon else model.fewest for length in lengths]
+    if latest is not None:
+        reach = model.horizon + every * (latest - 1)
+        first = [max(low, length - reach) for low, length in zip(first, lengths, strict=True)]
     table = model.table(data, first)
     origins = table.origins(list(zip(first, lengths, strict=True)), every)
     ours = score(lambda part: model.ahead(table, part), table, first, origins, told)
     beside = model.beside.baselines if baselines is None else baselines
-    return compare(ours, score_beside(beside, table, first, origins))
+    found = compare(ours, score_beside(beside, table, first, origins))
+    return replace(found, learnt=int((origins[:, 1] < np.array(table.unlearnt)[origins[:, 0]]).sum()))
 
 
 def compare(ours: ForecastScores, beside: Mapping[str, ForecastScores]) -> Backtest:
@@ -156,6 +161,16 @@ def judge_forecasts(found: Backtest) -> str:
     if ours < other:
         return f"{said}, {1 - ours / other:.0%} below the best without recurrence, {best} ({other:.3f})."
     return f"{said}: {best}, which does without recurrence, does better ({other:.3f}). Use it."
+
+
+def say_learnt(found: Backtest) -> str | None:
+    """Say that windows were learnt from, which flatters the scores; None where none was."""
+    if not found.learnt:
+        return None
+    return (
+        f"{found.learnt:,} of these {found.ours.forecasts:,} forecasts are of steps that the model learnt from. "
+        "Give later data, or fewer --origins."
+    )
 
 
 def _error(scores: ForecastScores) -> float:

@@ -141,7 +141,7 @@ class _Parts:
     """Hold the data as the training sees them.
 
     Attributes:
-        data: the series.
+        data: the series that are long enough.
         sizes: of the windows.
         table: the series as numbers.
         learn: (N, 2) the windows that are learnt from.
@@ -158,8 +158,8 @@ class _Parts:
 
     @property
     def missing(self) -> bool:
-        """Say whether any value is missing."""
-        return any(bool(np.isnan(one.values).any()) for one in self.data.series)
+        """Say whether any value is missing, within a series or before it."""
+        return self.table.reading.padded > 0 or any(bool(np.isnan(one.values).any()) for one in self.data.series)
 
 
 def _open(data: Source | Sequence[Source] | SeriesSet, settings: ForecastSettings) -> SeriesSet:
@@ -179,11 +179,8 @@ def _open(data: Source | Sequence[Source] | SeriesSet, settings: ForecastSetting
 
 
 def _encode(data: SeriesSet, settings: ForecastSettings) -> _Parts:
+    data, sizes = _choose_sizes(data, settings)
     lengths = [len(one) for one in data.series]
-    asked = Asked(settings.horizon, settings.lookback, settings.segment, settings.validation)
-    sizes = choose_sizes(asked, season=data.frequency.season, lengths=lengths)
-    why = f"a look-back of {sizes.lookback:,} and a horizon of {sizes.horizon:,}, to learn and to validate on apart,"
-    data.require_steps(sizes.fewest(), why)
     ends = [length - held for length, held in zip(lengths, sizes.held_out, strict=True)]
     for one, end in zip(data.series, ends, strict=True):
         _refuse_constant(one.values[:end], one.where)
@@ -199,6 +196,7 @@ def _encode(data: SeriesSet, settings: ForecastSettings) -> _Parts:
         },
         cycles_of(data.frequency, max(ends)) if settings.calendar else (),
         Covariates.learn(data.series, ends),
+        0 if min(ends) >= sizes.lookback + sizes.horizon else sizes.lookback - sizes.past,
     )
     table = SeriesTable(data.series, data.frequency, reading)
     learn = table.origins([(0, end) for end in ends])
@@ -207,6 +205,23 @@ def _encode(data: SeriesSet, settings: ForecastSettings) -> _Parts:
         part = "to learn from" if not len(learn) else "to validate on"
         raise DataError(f"{data.name} has no window {part}: too many values are missing. Give more of them.")
     return _Parts(data, sizes, table, learn, hold, ends)
+
+
+def _choose_sizes(data: SeriesSet, settings: ForecastSettings) -> tuple[SeriesSet, Sizes]:
+    """Choose sizes, and leave out the series that are too short for them; the longest must have a whole look-back."""
+    lengths = [len(one) for one in data.series]
+    asked = Asked(settings.horizon, settings.lookback, settings.segment, settings.validation)
+    sizes = choose_sizes(asked, season=data.frequency.season, lengths=lengths)
+    apart = "to learn and to validate on apart,"
+    longest = lengths.index(max(lengths))
+    dataclasses.replace(data, series=[data.series[longest]]).require_steps(
+        sizes.fewest(sizes.lookback)[longest],
+        f"a look-back of {sizes.lookback:,} and a horizon of {sizes.horizon:,}, {apart}",
+    )
+    fewest = sizes.fewest(sizes.past)
+    kept = data.leave_out_short(fewest, f"a horizon of {sizes.horizon:,} behind {sizes.past:,} steps, {apart}")
+    held = [held for held, length, steps in zip(sizes.held_out, lengths, fewest, strict=True) if length >= steps]
+    return kept, dataclasses.replace(sizes, held_out=tuple(held))
 
 
 def _refuse_constant(values: NDArray[np.float64], where: str) -> None:

@@ -52,13 +52,14 @@ class ForecastSettings(TrainingSettings):
     horizon: int | None = option(
         None,
         "steps to forecast [dim](default: two seasons of up to 12 steps, one of more, 8 steps without one; at most "
-        "96, and an eighth of the shortest series)[/]",
+        "96, and an eighth of the median length)[/]",
         group="Model",
         least=1,
     )
     lookback: int | None = option(
         None,
-        "steps to read [dim](default: four horizons, at least two seasons, as far as the shortest series has them)[/]",
+        "steps to read [dim](default: four horizons, at least two seasons, as far as a series of median length has "
+        "them)[/]",
         group="Model",
         least=1,
     )

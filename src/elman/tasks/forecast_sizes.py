@@ -9,12 +9,13 @@ Sizes(horizon=14, lookback=56, segment=14, held_out=(146,))
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median_high
 
 from elman.errors import ConfigError
 
 _SEASONS = ((12, 2), (96, 1))  # up to so many steps a season, so many seasons ahead
 _HORIZON_WITHOUT_SEASON = 8
-_OF_SHORTEST = 8  # a horizon is at most this part of the shortest series
+_OF_LENGTH = 8  # a horizon is at most this part of a series of median length
 _LOOKBACK_IN_HORIZONS = 4
 _LOOKBACK_IN_SEASONS = 2
 _LONGEST_LOOKBACK = 512
@@ -49,18 +50,29 @@ class Sizes:
     segment: int
     held_out: tuple[int, ...]
 
-    def fewest(self) -> int:
-        """Return the steps that a series must have: a window to learn from, and what is held out."""
-        return self.lookback + self.horizon + max(self.horizon, min(self.held_out, default=0))
+    @property
+    def past(self) -> int:
+        """Return the fewest steps that a window may have before its forecast; the rest of a look-back is missing."""
+        return min(self.lookback, self.horizon)
+
+    def fewest(self, past: int) -> list[int]:
+        """Return the steps that each series must have: a window to learn from, and what is held out.
+
+        Args:
+            past: steps that the window has before its forecast.
+        """
+        return [past + self.horizon + max(self.horizon, held) for held in self.held_out]
 
 
 def choose_sizes(asked: Asked, *, season: int, lengths: Sequence[int]) -> Sizes:
     """Choose sizes.
 
     The horizon is two seasons of up to 12 steps, one of up to 96, and 8 steps without a season; never more than an
-    eighth of the shortest series. The look-back is four horizons, at least two seasons, at most 512 steps, as far as
-    the shortest series has them. A segment is the horizon in equal parts of at most 48 steps, at most half a look-back.
-    Held out is a fifth of each series, at least a horizon; of a hundred series or more the last horizon of each.
+    eighth of the median length, the longer one of two in the middle. The look-back is four horizons, at least two
+    seasons, at most 512 steps, as far as a series of median length has them; that median is over the series with a
+    horizon to read, one to forecast and the held-out part, if there are any. A segment is the horizon in equal parts of
+    at most 48 steps, at most half a look-back. Held out is a fifth of each series, at least a horizon; of a hundred
+    series or more the last horizon of each.
 
     Args:
         asked: what is not to be chosen.
@@ -70,12 +82,12 @@ def choose_sizes(asked: Asked, *, season: int, lengths: Sequence[int]) -> Sizes:
     Raises:
         ConfigError: a segment that is asked for is longer than the look-back.
     """
-    shortest = min(lengths)
-    horizon = asked.horizon or max(1, min(_horizon(season), shortest // _OF_SHORTEST))
+    horizon = asked.horizon or max(1, min(_horizon(season), median_high(lengths) // _OF_LENGTH))
     held_out = tuple(_hold_out(length, horizon, asked.held_out, len(lengths)) for length in lengths)
     lookback = asked.lookback
     if lookback is None:
-        room = min(length - held for length, held in zip(lengths, held_out, strict=True)) - horizon
+        learnt = [length - held for length, held in zip(lengths, held_out, strict=True)]
+        room = median_high([steps for steps in learnt if steps >= 2 * horizon] or learnt) - horizon
         wanted = max(_LOOKBACK_IN_HORIZONS * horizon, _LOOKBACK_IN_SEASONS * season if season > 1 else 1)
         lookback = max(1, min(wanted, max(_LONGEST_LOOKBACK, horizon), room))
     segment = asked.segment or min(_part(horizon), max(1, math.ceil(lookback / 2)))

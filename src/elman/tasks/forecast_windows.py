@@ -15,6 +15,7 @@ of its series and the step at which its forecast begins.
 ([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]], [[3.0, 4.0], [4.0, 5.0]])
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +44,7 @@ class Reading:
         unlearnt: the time of the first step of each of them that was not learnt from, as text.
         cycles: of the calendar, see :mod:`elman.tasks.forecast_calendar`.
         covariates: what is read besides.
+        padded: how many steps of a look-back may lie before the first of a series, where all is missing.
     """
 
     lookback: int
@@ -52,6 +54,12 @@ class Reading:
     unlearnt: Mapping[str, str] = field(default_factory=dict)
     cycles: tuple[str, ...] = ()
     covariates: Covariates = field(default_factory=Covariates)
+    padded: int = 0
+
+    @property
+    def fewest(self) -> int:
+        """Return how many steps a series must have before a forecast."""
+        return self.lookback - self.padded
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -64,6 +72,7 @@ class Reading:
             "unlearnt": dict(self.unlearnt),
             "cycles": list(self.cycles),
             "covariates": self.covariates.to_dict(),
+            "padded": self.padded,
         }
 
     @classmethod
@@ -77,11 +86,14 @@ class Reading:
             dict(data["unlearnt"]),
             tuple(data["cycles"]),
             Covariates.from_dict(data["covariates"]),
+            int(data.get("padded", 0)),
         )
 
 
 class SeriesTable:
     """Hold series as the module reads them, with room for one horizon behind their ends.
+
+    Where the reading has it, missing values stand before them, so that a look-back may be longer than what is there.
 
     Args:
         series: what to read.
@@ -98,16 +110,18 @@ class SeriesTable:
         self, series: Sequence[Series], frequency: Frequency, reading: Reading, until: Sequence[int] | None = None
     ) -> None:
         self.series, self.frequency, self.reading = series, frequency, reading
-        horizon, covariates = reading.horizon, reading.covariates
+        horizon, covariates, padded = reading.horizon, reading.covariates, reading.padded
         self._lengths = [len(one) for one in series]
         sizes = [length + horizon for length in self._lengths]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
-        self._values = torch.from_numpy(np.concatenate([_extend(one.values, horizon) for one in series]))
-        self._past = _join(covariates.past, [covariates.scale_past(one, horizon) for one in series])
-        self._known = _join(covariates.known, [covariates.scale_known(one, horizon) for one in series])
+        befores = np.cumsum([0, *(padded + size for size in sizes[:-1])])
+        self._starts = (befores + padded).astype(np.int64)
+        values = [np.pad(one.values, (padded, horizon), constant_values=np.nan) for one in series]
+        self._values = torch.from_numpy(np.concatenate(values))
+        self._past = _join(covariates.past, [covariates.scale_past(one, horizon) for one in series], padded)
+        self._known = _join(covariates.known, [covariates.scale_known(one, horizon) for one in series], padded)
         self._static = torch.from_numpy(np.stack([covariates.describe(one) for one in series]))
         placed = [place(frequency, one.start, size, reading.cycles) for one, size in zip(series, sizes, strict=True)]
-        self._calendar = _join(len(reading.cycles), placed)
+        self._calendar = _join(len(reading.cycles), placed, padded)
         numbers = {name: number for number, name in enumerate(reading.spreads, 1)}
         self._numbers = torch.tensor([numbers.get(one.name, 0) for one in series])
         ends = self._lengths if until is None else until
@@ -120,7 +134,7 @@ class SeriesTable:
             for one, part in zip(series, measured, strict=True)
         ]
         self._scales = torch.tensor(scales, dtype=torch.float64)
-        self.unlearnt = [max(reading.lookback, self._find_unlearnt(one)) for one in series]
+        self.unlearnt = [max(reading.fewest, self._find_unlearnt(one)) for one in series]
 
     def _find_unlearnt(self, series: Series) -> int:
         """Return the first step that was not learnt from; 0 in a new series, the end where it cannot be told."""
@@ -128,15 +142,21 @@ class SeriesTable:
         if said is None:
             return 0
         if self.frequency.unit == "step":
-            return max(0, (int(said) - int(series.start)) // self.frequency.count)
+            end = max(0, (int(said) - int(series.start)) // self.frequency.count)
+            return end if self._is_known(series, end) else 0
         time = np.datetime64(said, "us")
         if time <= series.start:
             return 0
         found = int(self.frequency.positions(np.array([time]), series.start)[0])
         return len(series) if found < 0 else found
 
+    def _is_known(self, series: Series, end: int) -> bool:
+        """Say whether a series counted from 0 is the one of that name that was learnt: others are counted so too."""
+        spread = self.reading.spreads[series.name]
+        return int(series.start) != 0 or math.isclose(measure_spread(series.values[:end]), spread, rel_tol=1e-9)
+
     def origins(self, ranges: Sequence[tuple[int, int]], every: int = 1) -> NDArray[np.int64]:
-        """List windows whose whole horizon lies in a range of steps of their series, and whose look-back is all there.
+        """List windows whose whole horizon lies in a range of steps of their series, and that have enough before it.
 
         Args:
             ranges: for each series the first step that may be forecast, and the step behind the last.
@@ -148,7 +168,7 @@ class SeriesTable:
         """
         found = []
         for number, (low, high) in enumerate(ranges):
-            first, last = max(low, self.reading.lookback), high - self.reading.horizon
+            first, last = max(low, self.reading.fewest), high - self.reading.horizon
             steps = np.arange(last, first - 1, -every)[::-1]
             found.append(np.stack([np.full(len(steps), number), steps], axis=1))
         origins = np.concatenate(found).astype(np.int64)
@@ -219,9 +239,5 @@ def measure_scale(values: NDArray[np.float64], lookback: int) -> float:
     return spread * scale if scale > 0 else spread
 
 
-def _extend(values: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    return np.concatenate([values, np.full(steps, np.nan)])
-
-
-def _join(width: int, rows: Sequence[NDArray[np.float32]]) -> Tensor | None:
-    return torch.from_numpy(np.concatenate(rows)) if width else None
+def _join(width: int, rows: Sequence[NDArray[np.float32]], padded: int) -> Tensor | None:
+    return torch.from_numpy(np.concatenate([np.pad(one, ((padded, 0), (0, 0))) for one in rows])) if width else None

@@ -90,6 +90,11 @@ class TrainedForecaster(Trained):
         return self.reading.lookback
 
     @property
+    def fewest(self) -> int:
+        """Return how many steps a series must have: the look-back, or fewer if the model learnt to do with them."""
+        return self.reading.fewest
+
+    @property
     def percents(self) -> tuple[int, ...]:
         """Return the levels of its intervals, ascending."""
         low = self.module.quantiles[: len(self.module.quantiles) // 2]
@@ -99,10 +104,10 @@ class TrainedForecaster(Trained):
         """Forecast what follows each series.
 
         Raises:
-            DataError: a series is shorter than the look-back, ends with a look-back of missing values, or a covariate
-                that must be known ahead is not.
+            DataError: a series is shorter than `fewest`, ends with a look-back of missing values, or a covariate
+                that must be known ahead is not. :meth:`leave_out_short` leaves out what is too short.
         """
-        data.require_steps(self.lookback, f"a look-back of {self.lookback:,}")
+        data.require_steps(self.fewest, self._say_lookback())
         data.require_known(self.horizon)
         table = self.table(data)
         point, intervals = self.ahead(table, table.ends())
@@ -115,6 +120,26 @@ class TrainedForecaster(Trained):
             )
             for number, series in enumerate(data.series)
         ]
+
+    def leave_out_short(self, data: SeriesSet, to_compare: bool = False) -> SeriesSet:
+        """Return the series that are long enough, with a note on the others.
+
+        Args:
+            data: the series.
+            to_compare: whether a horizon must stand behind the look-back.
+
+        Raises:
+            DataError: none is long enough.
+        """
+        steps, why = self.fewest, self._say_lookback()
+        if to_compare:
+            steps, why = steps + self.horizon, f"{why} and a horizon of {self.horizon:,} to compare with"
+        return data.leave_out_short([steps] * len(data), why)
+
+    def _say_lookback(self) -> str:
+        if self.reading.padded:
+            return f"a look-back of {self.lookback:,}, of which {self.fewest:,} must be there,"
+        return f"a look-back of {self.lookback:,}"
 
     def table(self, data: SeriesSet, until: list[int] | None = None) -> SeriesTable:
         """Make the numbers that the module reads of series.
