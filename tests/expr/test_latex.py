@@ -106,7 +106,7 @@ def test_a_state_that_stays_and_a_state_that_is_another_have_lines():
 
 TOKEN = re.compile(
     r"\\(?:begin|end)\{cases\}|\\text\{(?:if |otherwise)\}|\\(?:left|right)[()|]|\\operatorname\{[a-zA-Z]+\}"
-    r"|\\mathrm\{(?:\w|\\_)+\}|\\(?:frac|sqrt|odot|le|sigma|tanh|exp|log|max|min|alpha|delta|cdot)(?![a-zA-Z])"
+    r"|\\mathrm\{(?:\w|\\_)+\}|\\(?:frac|sqrt|odot|le|sigma|tanh|exp|log|max|min|alpha|delta|nu|theta|cdot)(?![a-zA-Z])"
     r"|\\\\|\\,|\d+(?:\.\d+)?|[A-Za-z]|[{}()^_&+\-,<]"
 )
 FUNCTIONS = {r"\sigma": "sigmoid", r"\tanh": "tanh", r"\exp": "exp", r"\log": "log", r"\max": "maximum"}

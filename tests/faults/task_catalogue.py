@@ -159,7 +159,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "weights of two kinds are read",
-        "tasks/trained_model.py",
+        "tasks/trained.py",
         "if len(kinds) != 1 or not all(",
         "if not all(",
         TRAINED,
@@ -247,9 +247,9 @@ TASK_FAULTS = (
     ),
     Fault(
         "all trials start from where the last one left chance",
-        "tasks/classify.py",
-        "torch.manual_seed(plan.settings.seed)",
-        "plan.settings.seed",
+        "tasks/attempt.py",
+        "torch.manual_seed(settings.seed)",
+        "settings.seed",
         "tests/tasks/test_search.py",
         "can_be_done_again",
     ),

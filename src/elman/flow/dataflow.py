@@ -81,6 +81,7 @@ class _Reader:
     def __init__(self, cell: Cell) -> None:
         self.graph: Graph = cell.graph
         self.boxes: dict[int, Box] = {}
+        self._counted: set[str] = set()
         self._names = {index: label for label, index in cell.labels}
         self._outputs = {index for _, index in cell.graph.outputs}
         self._readers = cell.graph.readers()
@@ -114,7 +115,9 @@ class _Reader:
                 arrows[Arrow(source, mark)] = None
         read = [term for term, _ in self._terms(index, index)] if node.op in ("add", "sub") else node.args
         fixed = [a for a in read if self._fixed[a]] if kind == "point" else [index]
-        members = self._members(fixed)
+        # What two boxes read is counted in the first.
+        members = tuple(name for name in self._members(fixed) if name not in self._counted)
+        self._counted.update(members)
         own = self._names.get(index, "")
         text = f"{own} = {title}" if own and kind != "point" else title
         size = node.shape[0] if node.shape else ""
