@@ -25,7 +25,8 @@ from elman.flow.report import Subject, write_report
 from elman.flow.training_pictures import Training
 from elman.flow.wording import percent, place, say, steps
 from elman.nn import Recurrent
-from elman.tasks.views import View, view_model
+from elman.tasks.model_view import View
+from elman.tasks.views import view_model
 
 _BATCH = 4
 _STEPS_TIMES_EXAMPLES = 20_000  # 160 KB a number of the state
@@ -133,7 +134,8 @@ def inspect_model(
         ConfigError: there is nothing to look at for a model of this task.
     """
     view = view_model(path, data, length)
-    (seen, *_) = observe(view.module, view.loss)
+    # A tagger reads letters before words; a forecaster takes a second step, behind its look-back.
+    seen = next(one for one in observe(view.module, view.loss) if one["layer"] is view.layer)
     longest = int(seen["lengths"].max()) if seen.get("lengths") is not None else len(seen["x"])
     flow = examine(
         **seen,
