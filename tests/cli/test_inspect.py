@@ -109,7 +109,7 @@ def test_what_cannot_be_inspected_is_told_in_one_line(elman, tmp_path, arguments
 @pytest.mark.parametrize("form", ["words", "trips"])
 def test_a_model_of_tags_is_inspected_over_its_words(elman, tmp_path, form):
     data = write_conllu(tmp_path / "words", 60) if form == "words" else write_folder(tmp_path / "trips", 60)
-    options = ("--hidden", 7, "--letter-hidden", 5, "--batch", 8, "--epochs", 4, "--no-compare", "-q", "-o", "m")
+    options = ("--hidden", 7, "--letter-hidden", 5, "--batch", 8, "--epochs", 4, "-q", "-o", "m")
     done = elman("train", "tag", data.name, *options, "--report", "page.html")
     assert done.code == 0, done.err
     assert "gradient  " in done.out

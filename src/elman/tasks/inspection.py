@@ -74,7 +74,7 @@ class Inspected:
             ("explicit part of dL/dW", *(percent(flow.explicit[e].share) for e in endings)),
             ("Lyapunov exponent λ₁", *(say(float(flow.lyapunov[e].exponents[0])) for e in endings)),
             ("memory time −1/λ₁", *(steps(flow.lyapunov[e].memory_time) for e in endings)),
-            ("gate values saturated", *(percent(flow.gates[e].saturated) for e in endings)),
+            ("gates stuck shut or open", *(percent(flow.gates[e].saturated) for e in endings)),
             ("tanh values beyond ±0.99", *(percent(flow.gates[e].saturated_tanh) for e in endings)),
         ]  # fmt: skip
 
