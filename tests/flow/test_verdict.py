@@ -127,6 +127,20 @@ def test_gates_that_are_stuck_are_saturated_and_those_that_switch_are_not(
         assert flow.examine(layer, noise(101, 3)).verdict == verdict
 
 
+def test_tanh_whose_input_is_a_hundred_times_too_large_is_saturated() -> None:
+    seen = flow.examine(built(elman.cells.elman, 0.1 * eye(7), w=1.0), 1000 * noise(101))
+    assert seen.gates["l0"].saturated_tanh == 1.0, "at either end, as the input has it"
+    assert seen.verdict == "SATURATED"
+    assert "scale the input" in seen.advice[0]
+
+
+def test_tanh_that_goes_to_its_ends_and_back_is_not_saturated() -> None:
+    x = noise(101)
+    x[::5] /= 1e6
+    seen = flow.examine(built(elman.cells.elman, 0.1 * eye(7), w=1.0), 1000 * x)
+    assert seen.gates["l0"].saturated_tanh == 0.0
+
+
 def test_relus_that_start_from_the_identity_are_healthy() -> None:
     layer = built(elman.cells.elman_relu, eye(7), w=0.01, b=0.01)
     assert flow.examine(layer, noise(101)).verdict == "HEALTHY"

@@ -21,9 +21,9 @@ from elman.flow.figures import Gate, Gates
 from elman.flow.trajectory import CHUNK, Track
 
 SHUT, OPEN, SATURATED = 0.1, 0.9, 0.99
-STUCK = 0.99
-"""A gate of a unit is stuck if so large a share of its values lies at the same end. One that opens for some steps and
-shuts for others works, however far it goes."""
+STUCK = 0.95
+"""A gate of a unit is stuck if so large a share of its values lies at the same end: one that opens for some steps and
+shuts for others works, however far it goes. A tanh is stuck if so large a share lies at either end."""
 
 
 def look_at_gates(track: Track) -> Gates:
@@ -37,7 +37,7 @@ def look_at_gates(track: Track) -> Gates:
         for index in watched:
             columns[index].append(_summary(values[index]))
     joined = {i: torch.stack(column) for i, column in columns.items()}
-    tanh = [joined[i][:, 4].sum() / joined[i][:, 0].sum() for i in kinds["tanh"]]
+    tanh = [(joined[i][:, 4].sum(0) >= STUCK * joined[i][:, 0].sum(0)).double().mean() for i in kinds["tanh"]]
     dead = [float((joined[i][:, 5] == 0).all(0).double().mean()) for i in kinds["relu"]]
     kept = {r.gate.node: r for r in retention_gates(graph)}
     found = tuple(_gate(track.program.cell, i, joined[i], kept.get(i)) for i in gates)
