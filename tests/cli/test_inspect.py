@@ -148,3 +148,13 @@ def test_what_a_view_of_tags_or_forecasts_cannot_use_is_told(elman, tmp_path):
     assert "each example has its own" in elman("inspect", "m", "sales.csv", "--length", 5).err
     write_sales(tmp_path / "short.csv", 12)
     assert "Give longer series" in elman("inspect", "m", "short.csv").err
+
+
+def test_a_long_text_is_looked_at_in_fewer_stretches_and_it_is_said(elman, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("elman.tasks.views.MOST_STEPS", 900)
+    done = elman("inspect", trained, tmp_path / "book.txt", "--length", 301, "-o", "page.html")
+    assert done.code == 0, done.err
+    page = (tmp_path / "page.html").read_text()
+    for said in ("2 stretches of 301 characters", "the losses of 128 of 301 steps"):
+        assert said in done.out
+        assert said in page

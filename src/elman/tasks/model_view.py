@@ -15,6 +15,9 @@ EXAMPLES = 8
 OF_LAST = 64
 """How many examples the loss with the last steps alone is the mean of."""
 
+MOST_STEPS, MOST_OF_LAST = 20_000, 160_000
+"""How many steps of all examples together are looked at, and are run for the loss with the last steps alone."""
+
 EXPLAINED = 3
 POINTS = 128
 LONGEST_EXPLAINED = 1200

@@ -11,6 +11,7 @@ is shown the last steps alone, and what chosen predictions rest on. Texts and cl
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import cache
 from os import PathLike
 from typing import Any
 
@@ -29,7 +30,17 @@ from elman.tasks.encoders.units import FIRST
 from elman.tasks.forecast_view import view_forecasts
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import task_of
-from elman.tasks.model_view import EXAMPLES, EXPLAINED, LONGEST_EXPLAINED, OF_LAST, POINTS, View, mattered
+from elman.tasks.model_view import (
+    EXAMPLES,
+    EXPLAINED,
+    LONGEST_EXPLAINED,
+    MOST_OF_LAST,
+    MOST_STEPS,
+    OF_LAST,
+    POINTS,
+    View,
+    mattered,
+)
 from elman.tasks.sequence_classifier import SequenceClassifier
 from elman.tasks.tag_view import view_tags
 
@@ -78,13 +89,15 @@ def _view_text(model: trained_model.TrainedModel, data: Sequence[str], length: i
         at = torch.arange(steps)[:, None] + starts
         return numbers[at], numbers[at + 1], None if given is None else given[at + 1]
 
-    few, many = cut(EXAMPLES), cut(OF_LAST)
+    few = cut(max(1, min(EXAMPLES, MOST_STEPS // steps)))
+    many = cut(max(EXAMPLES, min(OF_LAST, MOST_OF_LAST // steps)))
 
     def loss() -> Tensor:
         inputs, targets, classes = few
         logits, _ = module(inputs, given=classes)
         return cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum") / targets.shape[1]
 
+    @cache  # that with all steps is asked for more than once, and takes the longest
     def loss_of_last(n: int) -> float:
         inputs, targets, classes = many
         with torch.no_grad():
