@@ -1,9 +1,13 @@
 """`elman inspect`, and `--report` of the train commands."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+
+from forecastable import write_sales
+from taggable import write_conllu, write_folder
 
 SMALL = ("--hidden", 7, "--window", 11, "--batch", 3, "--epochs", 1)
 CELL = ("inspect", "--cell", "lstm", "--hidden", 5, "--input", 3, "--length", 61)
@@ -100,3 +104,57 @@ def test_what_cannot_be_inspected_is_told_in_one_line(elman, tmp_path, arguments
     assert message in done.err
     assert done.err.count("\n") == 1
     assert not list(tmp_path.glob("*.elman.safetensors"))
+
+
+@pytest.mark.parametrize("form", ["words", "trips"])
+def test_a_model_of_tags_is_inspected_over_its_words(elman, tmp_path, form):
+    data = write_conllu(tmp_path / "words", 60) if form == "words" else write_folder(tmp_path / "trips", 60)
+    options = ("--hidden", 7, "--letter-hidden", 5, "--batch", 8, "--epochs", 4, "-q", "-o", "m")
+    done = elman("train", "tag", data.name, *options, "--report", "page.html")
+    assert done.code == 0, done.err
+    assert "gradient  " in done.out
+    assert "report  " in done.out
+    page = (tmp_path / "page.html").read_text()
+    assert "<h2>Clipping ledger</h2>" in page
+    assert re.search(r"at step \d is [A-Z][-\w]* with \d+% \(it is [A-Z]", page), "a tag is explained"
+    assert re.search(r"<span style=[^>]*>(the|fly|prices) </span>", page), "over the words"
+    found = json.loads(elman("inspect", "m", data.name, "--json").out)
+    assert set(found["lag90"]) == {"l0", "l0_reverse"}
+    assert "sentences of up to" in found["facts"][1]
+    assert np.array(found["gradient_norms"]["l0"]["norms"], dtype=float).shape[2] == 8
+
+
+@pytest.mark.parametrize("decode", ["segment", "recursive"])
+def test_a_model_of_forecasts_is_inspected_over_its_series(elman, tmp_path, decode):
+    write_sales(tmp_path / "sales.csv", columns=2)
+    options = ("--horizon", 4, "--lookback", 11, "--segment", 3, "--hidden", 7, "--batch", 16, "--epochs", 2)
+    done = elman("train", "forecast", "sales.csv", *options, "--decode", decode, "-q", "-o", "m", "--report", "p.html")
+    assert done.code == 0, done.err
+    assert "gradient  " in done.out
+    page = (tmp_path / "p.html").read_text()
+    assert "sales is forecast to be" in page
+    assert "<h2>What mattered</h2>" in page
+    found = json.loads(elman("inspect", "m", "sales.csv", "--json").out)
+    assert "8 windows of 11 values, read as 4 segments of 3" in found["facts"][1]
+    norms = np.array(found["gradient_norms"]["l0"]["norms"], dtype=float)
+    assert norms.shape == (1, 4, 8)
+    assert (norms > 0).all(), "the loss reaches every segment through the state behind the look-back"
+
+
+def test_what_a_view_of_tags_or_forecasts_cannot_use_is_told(elman, tmp_path):
+    write_sales(tmp_path / "sales.csv", 60)
+    small = ("--horizon", 4, "--lookback", 11, "--hidden", 5, "--epochs", 1, "-q", "-o", "m")
+    assert elman("train", "forecast", "sales.csv", *small).code == 0
+    assert "each example has its own" in elman("inspect", "m", "sales.csv", "--length", 5).err
+    write_sales(tmp_path / "short.csv", 12)
+    assert "Give longer series" in elman("inspect", "m", "short.csv").err
+
+
+def test_a_long_text_is_looked_at_in_fewer_stretches_and_it_is_said(elman, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("elman.tasks.views.MOST_STEPS", 900)
+    done = elman("inspect", trained, tmp_path / "book.txt", "--length", 301, "-o", "page.html")
+    assert done.code == 0, done.err
+    page = (tmp_path / "page.html").read_text()
+    for said in ("2 stretches of 301 characters", "the losses of 128 of 301 steps"):
+        assert said in done.out
+        assert said in page

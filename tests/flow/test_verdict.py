@@ -106,6 +106,41 @@ def test_an_lstm_remembers_with_its_forget_bias(bias: float, verdict: str) -> No
     assert forget.mean == pytest.approx(1 / (1 + math.exp(-bias)), abs=0.02)
 
 
+@pytest.mark.parametrize(("weight", "bias", "stuck", "verdict"), [(0.0, 9.0, 2 / 3, "SATURATED"), (99.0, 0.0, 0.0, "")])
+def test_gates_that_are_stuck_are_saturated_and_those_that_switch_are_not(
+    weight: float, bias: float, stuck: float, verdict: str
+) -> None:
+    layer = elman.nn.LSTM(3, 16).double()
+    with torch.no_grad():
+        for name, one in layer.named_parameters():
+            one.zero_()
+            if name == "weight_ih_l0":
+                one[:, 0] = weight
+                one[32:48, 0] = 0.1
+            if name == "bias_ih_l0":
+                one[:32] = bias  # a forget gate that is stuck open is not counted
+                one[48:] = -bias
+    gates = flow.examine(layer, noise(101, 3)).gates["l0"]
+    assert gates.saturated == pytest.approx(stuck, abs=1e-12)
+    assert min(g.below + g.above for g in gates.gates) > 0.95, "all are at an end nearly always"
+    if verdict:
+        assert flow.examine(layer, noise(101, 3)).verdict == verdict
+
+
+def test_tanh_whose_input_is_a_hundred_times_too_large_is_saturated() -> None:
+    seen = flow.examine(built(elman.cells.elman, 0.1 * eye(7), w=1.0), 1000 * noise(101))
+    assert seen.gates["l0"].saturated_tanh == 1.0, "at either end, as the input has it"
+    assert seen.verdict == "SATURATED"
+    assert "scale the input" in seen.advice[0]
+
+
+def test_tanh_that_goes_to_its_ends_and_back_is_not_saturated() -> None:
+    x = noise(101)
+    x[::5] /= 1e6
+    seen = flow.examine(built(elman.cells.elman, 0.1 * eye(7), w=1.0), 1000 * x)
+    assert seen.gates["l0"].saturated_tanh == 0.0
+
+
 def test_relus_that_start_from_the_identity_are_healthy() -> None:
     layer = built(elman.cells.elman_relu, eye(7), w=0.01, b=0.01)
     assert flow.examine(layer, noise(101)).verdict == "HEALTHY"

@@ -1,5 +1,7 @@
 """Train taggers on sentences whose tags follow a rule, and hold their layers to what they promise."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -245,3 +247,21 @@ def test_options_that_contradict_each_other_are_refused(tmp_path):
         tag.train(path, hiden=3)
     with pytest.raises(DataError, match="There are 1 examples, too few"):
         tag.train(write_columns(tmp_path / "b.conll", 1), quiet=True)
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_the_share_of_a_tag_is_that_of_all_ways_to_tag_the_other_words(crf):
+    tagger = SequenceTagger(cells.find("gru"), words=9, letters=0, tags=3, hidden=5, crf=crf).double()
+    emissions, lengths = torch.randn(4, 2, 3, dtype=torch.float64), torch.tensor([4, 3])
+    for b, length in enumerate(lengths.tolist()):
+        ways = torch.tensor(list(itertools.product(range(3), repeat=length))).T
+        alone = emissions[:length, b : b + 1].expand(-1, ways.shape[1], -1)
+        if crf:
+            scores = tagger.chain.score(alone, ways, torch.full((ways.shape[1],), length))
+        else:
+            scores = alone.gather(2, ways[:, :, None]).sum((0, 2))
+        for place in range(length):
+            places, tags = torch.full((2,), place), torch.tensor([place % 3, place % 3])
+            found = tagger.log_share(emissions, lengths, places.minimum(lengths - 1), tags)[b]
+            with_it = scores[ways[place] == place % 3].logsumexp(0) - scores.logsumexp(0)
+            assert float((found - with_it).detach()) == pytest.approx(0.0, abs=1e-12)

@@ -10,9 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
+from elman.cli.inspect import check_report, write_training_report
+from elman.cli.options import (
+    CellName,
+    Force,
+    Json,
+    Output,
+    Quiet,
+    Report,
+    Size,
+    default_target,
+    parse_sizes,
+    with_options,
+)
 from elman.cli.show import (
     describe_file,
+    describe_gradient,
     describe_training,
     drop_output,
     keep_the_best,
@@ -45,6 +58,7 @@ def train_forecast(
     force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
+    report: Report = None,
     search: Annotated[
         int | None,
         typer.Option(
@@ -64,6 +78,7 @@ def train_forecast(
     from elman.tasks import forecast
     from elman.tasks.search import as_arguments
 
+    check_report(report, data)
     target = output or default_target(data[0])
     with keep_the_best(target) as ended:
         model = forecast.train(
@@ -71,7 +86,8 @@ def train_forecast(
         )
         again = ["elman", "train", "forecast", *map(shlex.quote, data), "--cell", shlex.quote(cell)]
         again += [part for pair in size or [] for part in ("--size", pair)]
-        _report(model, target, data, json, [*again, *as_arguments({**options, **_chosen(model)})])
+        inside = write_training_report(target, data, report)
+        _report(model, target, data, json, [*again, *as_arguments({**options, **_chosen(model)})], inside)
         ended(model.stopped)
 
 
@@ -80,7 +96,14 @@ def _chosen(model: "TrainedForecaster") -> dict[str, Any]:
     return model.metrics.get("search", {}).get("chosen", {})
 
 
-def _report(model: "TrainedForecaster", target: Path, data: list[str], json: bool, again: list[str]) -> None:
+def _report(
+    model: "TrainedForecaster",
+    target: Path,
+    data: list[str],
+    json: bool,
+    again: list[str],
+    inside: list[tuple[str, str]],
+) -> None:
     if json:
         print_training_as_json(model, target)
         return
@@ -95,6 +118,8 @@ def _report(model: "TrainedForecaster", target: Path, data: list[str], json: boo
         ("", f"sMAPE {metrics['validation']['smape']:.2f} %; {_say_coverage(metrics['validation']['coverage'])}"),
         *searched,
         ("training", describe_training(model)),
+        ("gradient", describe_gradient(model)),
+        *inside,
         ("next", f"elman predict {target} {' '.join(map(shlex.quote, data))} --picture forecast.png"),
     )
 

@@ -10,9 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from elman.cli.options import CellName, Force, Json, Output, Quiet, Size, default_target, parse_sizes, with_options
+from elman.cli.inspect import check_report, write_training_report
+from elman.cli.options import (
+    CellName,
+    Force,
+    Json,
+    Output,
+    Quiet,
+    Report,
+    Size,
+    default_target,
+    parse_sizes,
+    with_options,
+)
 from elman.cli.show import (
     describe_file,
+    describe_gradient,
     describe_training,
     drop_output,
     keep_the_best,
@@ -47,6 +60,7 @@ def train_tag(
     force: Force = False,
     quiet: Quiet = False,
     json: Json = False,
+    report: Report = None,
     search: Annotated[
         int | None,
         typer.Option(
@@ -65,18 +79,20 @@ def train_tag(
     from elman.tasks import tag
     from elman.tasks.search import as_arguments
 
+    check_report(report, data)
     target = output or _target(data[0])
     with keep_the_best(target) as ended:
         model = tag.train(
             data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, search=search, **options
         )
+        inside = write_training_report(target, data, report)
         if json:
             print_training_as_json(model, target)
         else:
             chosen = model.metrics.get("search", {}).get("chosen", {})
             again = ["elman", "train", "tag", *map(shlex.quote, data), "--cell", shlex.quote(cell)]
             again += [part for pair in size or [] for part in ("--size", pair)]
-            _report(model, target, data[0], [*again, *as_arguments({**options, **chosen})])
+            _report(model, target, data[0], [*again, *as_arguments({**options, **chosen})], inside)
         ended(model.stopped)
 
 
@@ -84,7 +100,7 @@ def _target(source: str) -> Path:
     return default_target(source.removesuffix(".gz"))
 
 
-def _report(model: "TrainedTagger", target: Path, source: str, again: list[str]) -> None:
+def _report(model: "TrainedTagger", target: Path, source: str, again: list[str], inside: list[tuple[str, str]]) -> None:
     found = model.metrics["validation"]
     low, high = found["accuracy_interval"]
     accuracy = f"accuracy {found['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%})"
@@ -102,6 +118,8 @@ def _report(model: "TrainedTagger", target: Path, source: str, again: list[str])
         ("", model.metrics["verdict"]),
         *searched,
         ("training", describe_training(model)),
+        ("gradient", describe_gradient(model)),
+        *inside,
         ("next", f"elman predict {target} {source}"),
     )
 

@@ -206,9 +206,10 @@ class Gates:
 
     Attributes:
         gates: in the order of the equations.
-        saturated: share of all gate values under 0.1 or over 0.9, but for those with which a forget gate keeps its
-            state: that is what it is for. NaN where there are no gates.
-        saturated_tanh: share of all values of tanh beyond ±0.99; NaN where there are none.
+        saturated: share of the units' gates that are stuck: under 0.1 at 95 % of all steps and examples, or over 0.9,
+            but for a forget gate that always keeps its state: that is what it is for. NaN where there are no gates.
+        saturated_tanh: share of the units' tanh that are beyond ±0.99 at 95 % of all steps and examples; NaN where
+            there are none.
         dead: share of the units of all relus that are 0 at every step of every example; NaN where there are none.
     """
 

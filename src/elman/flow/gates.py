@@ -21,6 +21,9 @@ from elman.flow.figures import Gate, Gates
 from elman.flow.trajectory import CHUNK, Track
 
 SHUT, OPEN, SATURATED = 0.1, 0.9, 0.99
+STUCK = 0.95
+"""A gate of a unit is stuck if so large a share of its values lies at the same end: one that opens for some steps and
+shuts for others works, however far it goes. A tanh is stuck if so large a share lies at either end."""
 
 
 def look_at_gates(track: Track) -> Gates:
@@ -34,14 +37,14 @@ def look_at_gates(track: Track) -> Gates:
         for index in watched:
             columns[index].append(_summary(values[index]))
     joined = {i: torch.stack(column) for i, column in columns.items()}
-    tanh = [joined[i][:, 4].sum() / joined[i][:, 0].sum() for i in kinds["tanh"]]
+    tanh = [(joined[i][:, 4].sum(0) >= STUCK * joined[i][:, 0].sum(0)).double().mean() for i in kinds["tanh"]]
     dead = [float((joined[i][:, 5] == 0).all(0).double().mean()) for i in kinds["relu"]]
     kept = {r.gate.node: r for r in retention_gates(graph)}
     found = tuple(_gate(track.program.cell, i, joined[i], kept.get(i)) for i in gates)
     signs = {i: r.sign for i, r in kept.items()}
     return Gates(
         found,
-        _mean([_stuck(gate, signs.get(i, 0)) for gate, i in zip(found, gates, strict=True)]),
+        _mean([_stuck(joined[i], signs.get(i, 0)) for i in gates]),
         _mean([float(share) for share in tanh]),
         _mean(dead),
     )
@@ -53,9 +56,12 @@ def _summary(value: Tensor) -> Tensor:
     return torch.stack([torch.ones_like(value).sum(0), value.sum(0), *(mark.double().sum(0) for mark in marks)])
 
 
-def _stuck(gate: Gate, sign: int) -> float:
-    """Give the share of a gate's values that are saturated; one that keeps its state does what it is for."""
-    return (0.0 if sign < 0 else gate.below) + (0.0 if sign > 0 else gate.above)
+def _stuck(counts: Tensor, sign: int) -> float:
+    """Give the share of units whose gate is stuck; one that keeps its state does what it is for."""
+    rows, below, above = (counts[:, i].sum(0) for i in (0, 2, 3))
+    shut = below >= STUCK * rows if sign >= 0 else torch.zeros_like(rows, dtype=torch.bool)
+    wide = above >= STUCK * rows if sign <= 0 else torch.zeros_like(rows, dtype=torch.bool)
+    return float((shut | wide).double().mean())
 
 
 def _gate(cell: Cell, index: int, counts: Tensor, kept: Retention | None) -> Gate:

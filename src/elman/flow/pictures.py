@@ -277,9 +277,9 @@ def _gates(flow: Flow) -> Section:
         each(said, "The layer"),
         (drawing,) if bars else (),
         "For each gate the share of its values, over units, steps and examples, that is nearly shut, between, or "
-        "nearly open; behind it, where it keeps a state, how long half of it lasts. A gate that is shut or open "
-        "is saturated and learns slowly, since its slope is near 0 there; what keeps a state is not counted, since it "
-        "does its work so.",
+        "nearly open; behind it, where it keeps a state, how long half of it lasts. A unit's gate that is shut, or "
+        "open, at 95 % of all steps is stuck and learns slowly, since its slope is near 0 there; what always keeps a "
+        "state is not counted, since it does its work so. A gate that goes from end to end works.",
     )
 
 
@@ -293,9 +293,9 @@ def _describe_gates(gates: Gates) -> str:
     saturated, tanh, dead = gates.saturated, gates.saturated_tanh, gates.dead
     parts = []
     if not math.isnan(saturated):
-        parts.append(f"has {percent(saturated)} of its gate values saturated")
+        parts.append(f"has {percent(saturated)} of its units' gates stuck")
     if not math.isnan(tanh):
-        parts.append(f"has {percent(tanh)} of its tanh values beyond ±0.99")
+        parts.append(f"has {percent(tanh)} of its units' tanh nearly always beyond ±0.99")
     if not math.isnan(dead):
         parts.append(f"has {percent(dead)} of its relu units dead")
     return ", and ".join(parts) or "has no gate, no tanh and no relu that could saturate"

@@ -72,9 +72,9 @@ def _exploding(flow: Flow, known: Known) -> str:
 def _saturated(flow: Flow, known: Known) -> str:  # noqa: ARG001
     for ending, gates in flow.gates.items():
         if gates.saturated > HALF:
-            return f"{ending}: {gates.saturated:.0%} of the gate values are under 0.1 or over 0.9"
+            return f"{ending}: {gates.saturated:.0%} of the units' gates are nearly always under 0.1 or over 0.9"
         if gates.saturated_tanh > HALF:
-            return f"{ending}: {gates.saturated_tanh:.0%} of the values of tanh are beyond ±0.99"
+            return f"{ending}: {gates.saturated_tanh:.0%} of the units' tanh are nearly always beyond ±0.99"
     return ""
 
 

@@ -25,10 +25,10 @@ from elman.flow.report import Subject, write_report
 from elman.flow.training_pictures import Training
 from elman.flow.wording import percent, place, say, steps
 from elman.nn import Recurrent
-from elman.tasks.views import View, view_model
+from elman.tasks.model_view import MOST_STEPS, View
+from elman.tasks.views import view_model
 
 _BATCH = 4
-_STEPS_TIMES_EXAMPLES = 20_000  # 160 KB a number of the state
 _MAP_WORK = 1e11  # multiplications for the map, some seconds on one core
 _JACOBIAN_WORK = 4e10
 _LEARNT = 0.9  # of the loss with one step, which the loss with all must be below
@@ -73,8 +73,8 @@ class Inspected:
             ("explicit part of dL/dW", *(percent(flow.explicit[e].share) for e in endings)),
             ("Lyapunov exponent λ₁", *(say(float(flow.lyapunov[e].exponents[0])) for e in endings)),
             ("memory time −1/λ₁", *(steps(flow.lyapunov[e].memory_time) for e in endings)),
-            ("gate values saturated", *(percent(flow.gates[e].saturated) for e in endings)),
-            ("tanh values beyond ±0.99", *(percent(flow.gates[e].saturated_tanh) for e in endings)),
+            ("gates stuck shut or open", *(percent(flow.gates[e].saturated) for e in endings)),
+            ("tanh stuck beyond ±0.99", *(percent(flow.gates[e].saturated_tanh) for e in endings)),
         ]  # fmt: skip
 
 
@@ -133,7 +133,8 @@ def inspect_model(
         ConfigError: there is nothing to look at for a model of this task.
     """
     view = view_model(path, data, length)
-    (seen, *_) = observe(view.module, view.loss)
+    # A tagger reads letters before words; a forecaster takes a second step, behind its look-back.
+    seen = next(one for one in observe(view.module, view.loss) if one["layer"] is view.layer)
     longest = int(seen["lengths"].max()) if seen.get("lengths") is not None else len(seen["x"])
     flow = examine(
         **seen,
@@ -168,7 +169,7 @@ def choose_limits(layer: Recurrent, length: int) -> Limits:
     Limits(rows=76, examples=2, jacobians=256)
     """
     state = sum(layer.state_sizes)
-    examples = max(1, min(8, _STEPS_TIMES_EXAMPLES // length))
+    examples = max(1, min(8, MOST_STEPS // length))
     rows = max(8, min(128, int(_MAP_WORK / (examples * length * state**2))))
     jacobians = max(16, min(256, int(_JACOBIAN_WORK / state**3)))
     return Limits(rows, examples, jacobians)

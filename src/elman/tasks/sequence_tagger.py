@@ -30,6 +30,8 @@ NO_TAG = -1
 
 # The embedding of a rare word stays near where it began: noise beside the letters, which should be faint.
 _SMALL = 0.1
+_LABEL_WEIGHT = 0.5
+_IMPOSSIBLE = -500.0  # a finite score, whose exponential is a number of float64 still
 
 
 class Said(NamedTuple):
@@ -156,6 +158,38 @@ class SequenceTagger(nn.Module):
         whole = _whole(tags, lengths)
         log_p = self.chain.log_probability(emissions[:, whole], tags[:, whole], lengths[whole])
         return -log_p.sum() / lengths[whole].sum().clamp(min=1)
+
+    def loss(self, said: Said, tags: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
+        """Return what is learnt from: :meth:`tag_loss`, and with labels half their loss.
+
+        Args:
+            said: of the sentences.
+            tags: (T, B), see :meth:`tag_loss`.
+            labels: (B,), `NO_TAG` where there is none that is known.
+            lengths: (B,).
+        """
+        loss = self.tag_loss(said.emissions, tags, lengths)
+        if said.labels is None:
+            return loss
+        missed = F.cross_entropy(said.labels, labels, ignore_index=NO_TAG, reduction="sum")
+        return loss + _LABEL_WEIGHT * missed / (labels != NO_TAG).sum().clamp(min=1)
+
+    def log_share(self, emissions: Tensor, lengths: Tensor, places: Tensor, tags: Tensor) -> Tensor:
+        """Return log P of the tag of one word of each sentence, whatever the tags of the others, (B,).
+
+        Args:
+            emissions: (T, B, K).
+            lengths: (B,).
+            places: (B,) int64, which word.
+            tags: (B,) int64, which tag.
+        """
+        each = torch.arange(len(places), device=emissions.device)
+        if self.chain is None:
+            return emissions[places, each].log_softmax(1)[each, tags]
+        only = torch.zeros_like(emissions)
+        only[places, each] = _IMPOSSIBLE
+        only[places, each, tags] = 0.0
+        return self.chain.log_partition(emissions + only, lengths) - self.chain.log_partition(emissions, lengths)
 
     def count(self, tags: Tensor, lengths: Tensor) -> int:
         """Return over how many words :meth:`tag_loss` is a mean."""

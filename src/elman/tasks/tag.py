@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from elman import cells
 from elman.data.tagged import TaggedSet, open_tagged
@@ -34,10 +33,10 @@ from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import SENTENCE, Progress, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, start, versions
 from elman.tasks.search import require_optuna
-from elman.tasks.sequence_tagger import NO_TAG, drop_words
+from elman.tasks.sequence_tagger import drop_words
 from elman.tasks.splits import default_share, split
 from elman.tasks.tag_baseline import TagBaseline, train_tag_baseline
-from elman.tasks.tag_batches import EncodedSentences, SentenceBatch, answer_sentences
+from elman.tasks.tag_batches import EncodedSentences, answer_sentences
 from elman.tasks.tag_encoder import TagEncoder, learn_tag_encoder
 from elman.tasks.tag_report import report_tags
 from elman.tasks.tag_scores import TagScores
@@ -52,7 +51,6 @@ from elman.tasks.training import Trainer
 __all__ = ["load", "train"]
 
 _UPDATES = 5000
-_LABEL_WEIGHT = 0.5
 _SECONDS_OF_BASELINE = 20.0
 _BASELINE_OF_BUDGET = 0.1
 
@@ -243,7 +241,8 @@ def _fit(
         for few in parts.training.batches(batch, randomness=randomness):
             steps = drop_words(few.steps, counts, settings.word_dropout, randomness)
             said = trainer.module(to_device(steps), to_device(few.lengths))
-            yield _loss(model, said, few, to_device), len(few.indices)
+            tags, labels, lengths = (to_device(part) for part in (few.tags, few.labels, few.lengths))
+            yield model.module.loss(said, tags, labels, lengths), len(few.indices)
 
     def validate() -> Measured:
         answers = answer_sentences(model.module, parts.held_out)
@@ -252,13 +251,6 @@ def _fit(
 
     cost = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * updates
     return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
-
-
-def _loss(model: TrainedTagger, said: Any, few: SentenceBatch, to_device: Callable[[Tensor], Tensor]) -> Tensor:
-    loss = model.module.tag_loss(said.emissions, to_device(few.tags), to_device(few.lengths))
-    if said.labels is None:
-        return loss
-    return loss + _LABEL_WEIGHT * cross_entropy(said.labels, to_device(few.labels), ignore_index=NO_TAG)
 
 
 def _measure(scores: TagScores, loss: float) -> Measured:

@@ -1,7 +1,8 @@
 """Show a trained model some of its data, so that its layers can be looked at while it works.
 
 A :class:`View` is a copy of the model in float64 and what can be asked of it: a loss on some examples, the same when it
-is shown the last steps alone, and what chosen predictions rest on.
+is shown the last steps alone, and what chosen predictions rest on. Texts and classes are here, tags and forecasts in
+:mod:`elman.tasks.tag_view` and :mod:`elman.tasks.forecast_view`.
 
 >>> view = view_model("book.elman.safetensors", ["book.txt"])   # doctest: +SKIP
 >>> view.what                                                   # doctest: +SKIP
@@ -10,56 +11,41 @@ is shown the last steps alone, and what chosen predictions rest on.
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import cache
 from os import PathLike
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from elman.data import open_dataset
 from elman.errors import ConfigError, DataError
-from elman.flow import Attribution, attribute_in_model
+from elman.flow import attribute_in_model
 from elman.flow.mattered import Mattered
-from elman.nn import Recurrent
-from elman.tasks import trained_classifier, trained_model
+from elman.tasks import trained_classifier, trained_forecaster, trained_model, trained_tagger
 from elman.tasks.corpus import read_corpus
 from elman.tasks.encoders.units import FIRST
+from elman.tasks.forecast_view import view_forecasts
 from elman.tasks.language_model import LanguageModel
 from elman.tasks.model_file import task_of
+from elman.tasks.model_view import (
+    EXAMPLES,
+    EXPLAINED,
+    LONGEST_EXPLAINED,
+    MOST_OF_LAST,
+    MOST_STEPS,
+    OF_LAST,
+    POINTS,
+    View,
+    mattered,
+)
 from elman.tasks.sequence_classifier import SequenceClassifier
+from elman.tasks.tag_view import view_tags
 
 STEPS = 200
-_EXAMPLES = 8
-_OF_LAST = 64  # examples that the loss with the last steps alone is the mean of
-_EXPLAINED, _EXPLAINED_STEPS = 3, 100
-_POINTS = 128
-_LONGEST_EXPLAINED = 1200  # leaving each step out of more would take minutes
-
-
-@dataclass(frozen=True)
-class View:
-    """Hold a model at work.
-
-    Attributes:
-        module: a copy of it in float64, in evaluation.
-        layer: its recurrent layers.
-        loss: runs it on the examples that are looked at.
-        loss_of_last: its loss when it is shown the last n steps of more examples alone.
-        explain: says what a few predictions rest on.
-        what: the examples, in words.
-        metrics: what was measured in training.
-    """
-
-    module: nn.Module
-    layer: Recurrent
-    loss: Callable[[], Tensor]
-    loss_of_last: Callable[[int], float]
-    explain: Callable[[], list[Mattered]]
-    what: str
-    metrics: dict[str, Any]
+_EXPLAINED_STEPS = 100
 
 
 def view_model(path: str | PathLike[str], data: Sequence[str], length: int | None = None) -> View:
@@ -77,11 +63,15 @@ def view_model(path: str | PathLike[str], data: Sequence[str], length: int | Non
     task = task_of(path)
     if task == trained_model.TrainedModel.task:
         return _view_text(trained_model.load(path), data, STEPS if length is None else length)
+    if length is not None:
+        raise ConfigError("length is given, and each example has its own. Drop it.")
     if task == trained_classifier.TrainedClassifier.task:
-        if length is not None:
-            raise ConfigError("length is given, and each example has its own. Drop it.")
         return _view_examples(trained_classifier.load(path), data)
-    raise ConfigError(f"{path} is a model for {task!r}, and inspect knows those of generate and classify.")
+    if task == trained_tagger.TrainedTagger.task:
+        return view_tags(trained_tagger.load(path), data)
+    if task == trained_forecaster.TrainedForecaster.task:
+        return view_forecasts(trained_forecaster.load(path), data)
+    raise ConfigError(f"{path} is a model for {task!r}, and there is nothing to look at for it.")
 
 
 def _view_text(model: trained_model.TrainedModel, data: Sequence[str], length: int) -> View:
@@ -99,13 +89,15 @@ def _view_text(model: trained_model.TrainedModel, data: Sequence[str], length: i
         at = torch.arange(steps)[:, None] + starts
         return numbers[at], numbers[at + 1], None if given is None else given[at + 1]
 
-    few, many = cut(_EXAMPLES), cut(_OF_LAST)
+    few = cut(max(1, min(EXAMPLES, MOST_STEPS // steps)))
+    many = cut(max(EXAMPLES, min(OF_LAST, MOST_OF_LAST // steps)))
 
     def loss() -> Tensor:
         inputs, targets, classes = few
         logits, _ = module(inputs, given=classes)
         return cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum") / targets.shape[1]
 
+    @cache  # that with all steps is asked for more than once, and takes the longest
     def loss_of_last(n: int) -> float:
         inputs, targets, classes = many
         with torch.no_grad():
@@ -121,7 +113,7 @@ def _view_text(model: trained_model.TrainedModel, data: Sequence[str], length: i
 def _explain_text(
     model: trained_model.TrainedModel, module: LanguageModel, given: tuple[Tensor, Tensor, Tensor | None]
 ) -> list[Mattered]:
-    inputs, targets, classes = (None if t is None else t[-_EXPLAINED_STEPS:, :_EXPLAINED] for t in given)
+    inputs, targets, classes = (None if t is None else t[-_EXPLAINED_STEPS:, :EXPLAINED] for t in given)
     assert inputs is not None
     assert targets is not None
 
@@ -132,14 +124,14 @@ def _explain_text(
     with torch.no_grad():
         shares = last().exp()
     said = shares.argmax(-1)
-    found = attribute_in_model(module.recurrent, lambda: last().gather(-1, said[:, None]).squeeze(-1), points=_POINTS)
+    found = attribute_in_model(module.recurrent, lambda: last().gather(-1, said[:, None]).squeeze(-1), points=POINTS)
     show, space = model.vocabulary.show, "" if model.vocabulary.unit == "character" else " "
     explained = []
     for b in range(inputs.shape[1]):
         words = [_read(show(n)) + space for n in inputs[:, b].tolist()]
         answer = f"“{show(int(said[b]))}” comes next with {float(shares[b, said[b]]):.0%}"
         right = show(int(targets[-1, b]))
-        explained.append(_mattered(found, b, len(words), f"{answer} (it was “{right}”)", words=words))
+        explained.append(mattered(found, b, len(words), f"{answer} (it was “{right}”)", words=words))
     return explained
 
 
@@ -157,7 +149,7 @@ def _view_examples(model: trained_classifier.TrainedClassifier, data: Sequence[s
         rows = [_float64(examples.steps(int(i))) for i in indices]
         return pad_sequence(rows), torch.tensor([len(row) for row in rows]), examples.targets[indices]
 
-    few, many = choose(_EXAMPLES), choose(_OF_LAST)
+    few, many = choose(EXAMPLES), choose(OF_LAST)
 
     def loss() -> Tensor:
         steps, lengths, targets = few
@@ -181,15 +173,15 @@ def _explain_examples(
     model: trained_classifier.TrainedClassifier, module: SequenceClassifier, few: tuple[Tensor, Tensor, Tensor]
 ) -> list[Mattered]:
     explained = []
-    for b in range(min(_EXPLAINED, len(few[1]))):
+    for b in range(min(EXPLAINED, len(few[1]))):
         length = int(few[1][b])
-        if length > _LONGEST_EXPLAINED:
+        if length > LONGEST_EXPLAINED:
             continue
         steps, real = few[0][:length, b : b + 1], few[1][b : b + 1]
         with torch.no_grad():
             outputs = module(steps, real)
         score, answer = _score(model, outputs)
-        found = attribute_in_model(module.recurrent, lambda: score(module(steps, real)), points=_POINTS)  # noqa: B023
+        found = attribute_in_model(module.recurrent, lambda: score(module(steps, real)), points=POINTS)  # noqa: B023
         read = len(found.contributions)
         shown: dict[str, Any] = {}
         known = getattr(model.encoder, "known", ())
@@ -199,7 +191,7 @@ def _explain_examples(
             shown["words"] = [(known[n] if n >= 0 else "□") + space for n in units]
         elif read == length:
             shown["series"] = steps[:, 0].numpy()
-        explained.append(_mattered(found, 0, read, answer, **shown))
+        explained.append(mattered(found, 0, read, answer, **shown))
     return explained
 
 
@@ -214,13 +206,6 @@ def _score(model: trained_classifier.TrainedClassifier, outputs: Tensor) -> tupl
     if model.targets.kind == "category":
         return lambda out: out.log_softmax(-1)[:, best], f"The answer is {name}, with {share:.0%}"
     return lambda out: out[:, best], f"The likeliest label is {name}, with {share:.0%}"
-
-
-def _mattered(found: Attribution, b: int, steps: int, answer: str, **shown: Any) -> Mattered:
-    given, alone = found.contributions[:steps, b], found.leave_one_out[:steps, b]
-    # As a share of all that was given, for and against: their sum may be next to nothing.
-    missed = abs(float(given.sum() - found.score[b] + found.baseline_score[b]))
-    return Mattered(answer, given, alone, missed / (float(abs(given).sum()) or 1.0), **shown)
 
 
 def _float64(values: Tensor) -> Tensor:

@@ -1,0 +1,72 @@
+"""Hold a trained model at work: a :class:`View` is what `elman inspect` asks of a model, whatever its task."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from elman.flow import Attribution
+from elman.flow.mattered import Mattered
+from elman.nn import Recurrent
+
+EXAMPLES = 8
+OF_LAST = 64
+"""How many examples the loss with the last steps alone is the mean of."""
+
+MOST_STEPS, MOST_OF_LAST = 20_000, 160_000
+"""How many steps of all examples together are looked at, and are run for the loss with the last steps alone."""
+
+EXPLAINED = 3
+POINTS = 128
+LONGEST_EXPLAINED = 1200
+"""In steps: leaving each out of more would take minutes."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Hold a model at work.
+
+    Attributes:
+        module: a copy of it in float64, in evaluation.
+        layer: its recurrent layers.
+        loss: runs it on the examples that are looked at.
+        loss_of_last: its loss when it is shown the last n steps of more examples alone.
+        explain: says what a few predictions rest on.
+        what: the examples, in words.
+        metrics: what was measured in training.
+    """
+
+    module: nn.Module
+    layer: Recurrent
+    loss: Callable[[], Tensor]
+    loss_of_last: Callable[[int], float]
+    explain: Callable[[], list[Mattered]]
+    what: str
+    metrics: dict[str, Any]
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Choose places of a list that are evenly spaced.
+
+    >>> spread(7, 3), spread(2, 3)
+    ([0, 3, 6], [0, 1])
+    """
+    return list(range(count)) if count <= most else torch.linspace(0, count - 1, most).long().unique().tolist()
+
+
+def mattered(found: Attribution, b: int, steps: int, answer: str, **shown: Any) -> Mattered:
+    """Say what an answer rests on.
+
+    Args:
+        found: of a batch.
+        b: the example in it.
+        steps: how many it has.
+        answer: in words.
+        shown: what was read, as :class:`~elman.flow.mattered.Mattered` takes it.
+    """
+    given, alone = found.contributions[:steps, b], found.leave_one_out[:steps, b]
+    # As a share of all that was given, for and against: their sum may be next to nothing.
+    missed = abs(float(given.sum() - found.score[b] + found.baseline_score[b]))
+    return Mattered(answer, given, alone, missed / (float(abs(given).sum()) or 1.0), **shown)
