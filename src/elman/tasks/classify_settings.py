@@ -25,13 +25,13 @@ class ClassifySettings(InputSettings):
     layers: int = option(1, "number of recurrent layers", group="Model", least=1)
     direction: str | None = option(
         None,
-        "read from the start, or from both ends [dim](default: both; forward of an image by pixels)[/]",
+        "read from the start, or from both ends [dim](default: both; forward of permuted pixels)[/]",
         group="Model",
         choices=DIRECTIONS,
     )
     pooling: str | None = option(
         None,
-        "how the outputs of all steps become one [dim](default: max; last of an image by pixels)[/]",
+        "how the outputs of all steps become one [dim](default: max; last of permuted pixels)[/]",
         group="Model",
         choices=POOLINGS,
     )

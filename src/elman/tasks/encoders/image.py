@@ -69,10 +69,10 @@ class ImageEncoder:
         _, width, channels = self.size
         if self.convolution:
             return {"kind": "convolution", "size": width * channels, "channels": channels}
-        if self.read == "rows":
-            return {"kind": "frames", "size": width * channels}
-        # No few pixels answer for the whole, so the state behind the last one does, as in Le et al. 2015, section 4.2.
-        return {"kind": "frames", "size": channels, "direction": "forward", "pooling": "last"}
+        if self.read == "permuted":
+            # No part of it looks like anything, so the state behind the last pixel answers (Le et al. 2015, section 4.2).
+            return {"kind": "frames", "size": channels, "direction": "forward", "pooling": "last"}
+        return {"kind": "frames", "size": width * channels if self.read == "rows" else channels}
 
     @cached_property
     def _order(self) -> Tensor:
