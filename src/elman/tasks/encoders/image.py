@@ -70,7 +70,7 @@ class ImageEncoder:
         if self.convolution:
             return {"kind": "convolution", "size": width * channels, "channels": channels}
         if self.read == "permuted":
-            # No part of it looks like anything, so the state behind the last pixel answers (Le et al. 2015, section 4.2).
+            # No part of it looks like anything: the state behind the last pixel answers (Le et al. 2015, section 4.2).
             return {"kind": "frames", "size": channels, "direction": "forward", "pooling": "last"}
         return {"kind": "frames", "size": width * channels if self.read == "rows" else channels}
 
