@@ -21,6 +21,12 @@ def test_a_cell_is_inspected_in_a_table_with_its_verdict_and_advice(elman):
     assert "90 % of dL/dW within a lag of" in done.out
 
 
+def test_a_sequence_that_is_too_short_for_fifty_steps_is_spoken_of_as_far_as_it_goes(elman):
+    cell = ("inspect", "--cell", "elman", "--hidden", 11)
+    assert "left of the gradient at lag 6 " in elman(*cell, "--length", 7).out
+    assert "left of the gradient at lag 50 " in elman(*cell, "--length", 59).out
+
+
 def test_the_same_is_given_as_json(elman):
     found = json.loads(elman(*CELL, "--json").out)
     assert found["verdict"] == "VANISHING"

@@ -32,6 +32,7 @@ _BATCH = 4
 _MAP_WORK = 1e11  # multiplications for the map, some seconds on one core
 _JACOBIAN_WORK = 4e10
 _LEARNT = 0.9  # of the loss with one step, which the loss with all must be below
+_FAR = 50  # steps; the verdict speaks of the same lag
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,12 @@ class Inspected:
     def rows(self) -> list[tuple[str, ...]]:
         """Write the figures that fit in a table: a name, then a value for each layer and direction."""
         flow, endings = self.flow, list(self.flow.gradient_norms)
-        kept = [("left of the gradient over 50 steps", *(say(flow.influence[e].factor_50) for e in endings))]
-        return [] if not endings else [
+        if not endings:
+            return []
+        lag = min(_FAR, *(len(flow.influence[e].curve) - 1 for e in endings))
+        return [
             ("", *map(place, endings)),
-            *kept,
+            (f"left of the gradient at lag {lag}", *(say(float(flow.influence[e].curve[lag])) for e in endings)),
             ("half-life of the gradient", *(steps(flow.half_life[e]) for e in endings)),
             ("90 % of dL/dW within a lag of", *(steps(flow.lag90[e]) for e in endings)),
             ("explicit part of dL/dW", *(percent(flow.explicit[e].share) for e in endings)),
