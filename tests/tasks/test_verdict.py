@@ -8,7 +8,7 @@ from torch import nn
 
 from elman.data.dataset import Columns
 from elman.tasks.batches import answer
-from elman.tasks.scores import ClassScores, NumberScores, score_outputs
+from elman.tasks.scores import ClassScores, NumberScores, score_outputs, wilson_interval
 from elman.tasks.targets import Targets
 from elman.tasks.verdict import judge, score_shuffled
 from few_examples import encoded
@@ -95,6 +95,11 @@ SHUFFLED = "with the steps shuffled."
 )
 def test_the_order_of_steps_is_judged(ours, shuffled, said):
     assert judge(ours, 100, shuffled=shuffled) == said
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_what_is_equal_does_as_well_even_where_all_or_nothing_is_right(share):
+    assert all(low <= share <= high for low, high in (wilson_interval(share, count) for count in range(1, 500)))
 
 
 @pytest.mark.parametrize(

@@ -310,7 +310,8 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
     centre = share + squared / (2 * count)
     reach = _NORMAL_QUANTILE * math.sqrt(share * (1 - share) / count + squared / (4 * count**2))
     scale = 1 + squared / count
-    return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)
+    # The share lies within, however the ends are rounded: at 0 and 1 it is an end.
+    return max(0.0, min(share, (centre - reach) / scale)), min(1.0, max(share, (centre + reach) / scale))
 
 
 def _score_one(name: str, hits: int, support: int, predicted: int) -> ClassScore:
