@@ -36,7 +36,7 @@ def test_the_same_is_given_as_json(elman):
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "code"), [("VANISHING,EXPLODING", 1), ("exploding", 0), ("memory shorter than the data needs", 0)]
+    ("verdicts", "code"), [("VANISHING,EXPLODING", 3), ("exploding", 0), ("memory shorter than the data needs", 0)]
 )
 def test_fail_on_sets_the_exit_code(elman, verdicts, code):
     assert elman(*CELL, "--fail-on", verdicts).code == code

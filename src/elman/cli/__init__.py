@@ -1,8 +1,8 @@
 """Be the command line: train, generate, next, reorder, predict, evaluate, inspect, cells and probe.
 
 Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 failed while running, 2 the
-command or its input is wrong, 130 interrupted. What a user did wrong is said in the words of the error, without a
-traceback. Nothing here imports torch before a command that needs it has begun.
+command or its input is wrong, 3 a verdict that `--fail-on` names, 130 interrupted. What a user did wrong is said in the
+words of the error, without a traceback. Nothing here imports torch before a command that needs it has begun.
 
 The commands stand in `train`, `classify`, `tag`, `forecast`, `language`, `predict`, `evaluate`, `inspect`, `cells` and
 `probe`; `options` makes options of settings, `show` prints results.

@@ -15,6 +15,7 @@ from elman.errors import ConfigError, ElmanError
 if TYPE_CHECKING:
     from elman.tasks.inspection import Inspected
 
+CONDITION_MET = 3
 _OF_A_CELL = ("hidden", "layers", "input_size", "size", "seed")
 
 
@@ -49,7 +50,7 @@ def inspect(
     fail_on: Annotated[
         str | None,
         typer.Option(
-            metavar="VERDICT,...", help="exit with 1 for these, such as VANISHING,EXPLODING", show_default=False
+            metavar="VERDICT,...", help="exit with 3 for these, such as VANISHING,EXPLODING", show_default=False
         ),
     ] = None,
     json: Json = False,
@@ -92,7 +93,7 @@ def inspect(
     else:
         _show(found, html)
     if found.flow.verdict in wanted:
-        raise typer.Exit(1)
+        raise typer.Exit(CONDITION_MET)
 
 
 def write_page(found: "Inspected", path: Path) -> None:
