@@ -1,6 +1,5 @@
 """`elman train classify`: train a model that gives one answer to a whole sequence."""
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,14 +13,18 @@ from elman.cli.options import (
     Output,
     Quiet,
     Report,
+    Search,
     Size,
+    command_again,
     default_target,
     parse_sizes,
     with_options,
 )
 from elman.cli.show import (
+    Row,
     describe_file,
     describe_gradient,
+    describe_search,
     describe_training,
     keep_the_best,
     print_rows,
@@ -50,15 +53,7 @@ def train_classify(
     quiet: Quiet = False,
     json: Json = False,
     report: Report = None,
-    search: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="try N settings within the time budget and keep the best; what you give stays as it is",
-            show_default=False,
-        ),
-    ] = None,
+    search: Search = None,
     **options: Any,
 ) -> None:
     """Train a model that answers a sequence: with a class, several labels, or a number.
@@ -67,7 +62,6 @@ def train_classify(
     file all along; Ctrl-C ends the training and loses nothing.
     """
     from elman.tasks import classify
-    from elman.tasks.search import as_arguments
 
     check_report(report, data)
     target = output or default_target(data[0])
@@ -75,20 +69,14 @@ def train_classify(
         model = classify.train(
             data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, search=search, **options
         )
-        again = ["elman", "train", "classify", *map(shlex.quote, data), "--cell", shlex.quote(cell)]
-        again += [part for pair in size or [] for part in ("--size", pair)]
         inside = write_training_report(target, data, report)
-        _report(model, target, data[0], json, [*again, *as_arguments({**options, **_chosen(model)})], inside)
+        searched = describe_search(model, command_again("classify", data, cell, size), options, "examples")
+        _report(model, target, data[0], json, searched, inside)
         ended(model.stopped)
 
 
-def _chosen(model: "TrainedClassifier") -> dict[str, Any]:
-    """Return what a search chose; nothing if there was none."""
-    return model.metrics.get("search", {}).get("chosen", {})
-
-
 def _report(
-    model: "TrainedClassifier", target: Path, source: str, json: bool, again: list[str], inside: list[tuple[str, str]]
+    model: "TrainedClassifier", target: Path, source: str, json: bool, searched: list[Row], inside: list[Row]
 ) -> None:
     if json:
         print_training_as_json(model, target)
@@ -100,18 +88,9 @@ def _report(
         ("model", describe_file(model, target)),
         ("validation", f"{found['measure']} {found['said']}{within} on {found['count']:,} examples held out"),
         ("", model.metrics["verdict"]),
-        *_describe_search(model, again),
+        *searched,
         ("training", describe_training(model)),
         ("gradient", describe_gradient(model)),
         *inside,
         ("next", f"elman predict {target} {source}"),
     )
-
-
-def _describe_search(model: "TrainedClassifier", again: list[str]) -> list[tuple[str, str]]:
-    """Say what was tried, what that means for the score, and how to train the same model again."""
-    if "search" not in model.metrics:
-        return []
-    trials = model.metrics["search"]["trials"]
-    told = f"best of {trials} trials by these same examples, so expect a little less on others"
-    return [("search", told), ("again", " ".join(again))]

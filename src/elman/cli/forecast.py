@@ -18,14 +18,18 @@ from elman.cli.options import (
     Output,
     Quiet,
     Report,
+    Search,
     Size,
+    command_again,
     default_target,
     parse_sizes,
     with_options,
 )
 from elman.cli.show import (
+    Row,
     describe_file,
     describe_gradient,
+    describe_search,
     describe_training,
     drop_output,
     keep_the_best,
@@ -59,15 +63,7 @@ def train_forecast(
     quiet: Quiet = False,
     json: Json = False,
     report: Report = None,
-    search: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="try N settings within the time budget and keep the best; what you give stays as it is",
-            show_default=False,
-        ),
-    ] = None,
+    search: Search = None,
     **options: Any,
 ) -> None:
     """Train a model that forecasts one or many series, with intervals.
@@ -76,7 +72,6 @@ def train_forecast(
     so far are kept in the model file all along; Ctrl-C ends the training and loses nothing.
     """
     from elman.tasks import forecast
-    from elman.tasks.search import as_arguments
 
     check_report(report, data)
     target = output or default_target(data[0])
@@ -84,16 +79,10 @@ def train_forecast(
         model = forecast.train(
             data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, search=search, **options
         )
-        again = ["elman", "train", "forecast", *map(shlex.quote, data), "--cell", shlex.quote(cell)]
-        again += [part for pair in size or [] for part in ("--size", pair)]
         inside = write_training_report(target, data, report)
-        _report(model, target, data, json, [*again, *as_arguments({**options, **_chosen(model)})], inside)
+        searched = describe_search(model, command_again("forecast", data, cell, size), options, "forecasts")
+        _report(model, target, data, json, searched, inside)
         ended(model.stopped)
-
-
-def _chosen(model: "TrainedForecaster") -> dict[str, Any]:
-    """Return what a search chose; nothing if there was none."""
-    return model.metrics.get("search", {}).get("chosen", {})
 
 
 def _report(
@@ -101,16 +90,13 @@ def _report(
     target: Path,
     data: list[str],
     json: bool,
-    again: list[str],
-    inside: list[tuple[str, str]],
+    searched: list[Row],
+    inside: list[Row],
 ) -> None:
     if json:
         print_training_as_json(model, target)
         return
     metrics = model.metrics
-    searched = []
-    if "search" in metrics:
-        searched = [("search", f"best of {metrics['search']['trials']} trials"), ("again", " ".join(again))]
     print_rows(
         ("model", describe_file(model, target)),
         ("forecasts", f"{model.horizon:,} steps from {model.lookback:,}"),

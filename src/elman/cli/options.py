@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -40,6 +41,16 @@ Report = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="replace a model that is there")]
+Search = Annotated[
+    int | None,
+    typer.Option(
+        "--search",
+        metavar="N",
+        min=1,
+        help="try N settings within the time budget and keep the best; what you give stays as it is",
+        show_default=False,
+    ),
+]
 Given = Annotated[
     str | None,
     typer.Option(
@@ -112,6 +123,16 @@ def _options_of(settings: type) -> list[inspect.Parameter]:
             )
         )
     return rows
+
+
+def command_again(task: str, data: list[str], cell: str, size: list[str] | None) -> list[str]:
+    """Write the command that trains on the same data, without its options.
+
+    >>> command_again("tag", ["my files"], "gru", None)
+    ['elman', 'train', 'tag', "'my files'", '--cell', 'gru']
+    """
+    sizes = [part for pair in size or [] for part in ("--size", pair)]
+    return ["elman", "train", task, *map(shlex.quote, data), "--cell", shlex.quote(cell), *sizes]
 
 
 def parse_sizes(pairs: list[str] | None) -> dict[str, int]:

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from rich.text import Text
 from elman.tasks.duration import format_duration
 
 INTERRUPTED = 130
+Row = tuple[str, str]
 
 _ENDED = {
     "epochs": "all epochs done",
@@ -35,7 +36,7 @@ class Trained(Protocol):
     def parameters(self) -> int: ...  # noqa: D102 - see `TrainedModel`
 
 
-def print_rows(*rows: tuple[str, str]) -> None:
+def print_rows(*rows: Row) -> None:
     """Print rows, their labels in bold and of one width."""
     console = Console(highlight=False, soft_wrap=True)
     width = max(len(label) for label, _ in rows)
@@ -63,6 +64,24 @@ def describe_gradient(model: Trained) -> str:
     """Say how the gradient behaved in the training, and what to try where it did not behave."""
     found = model.metrics["gradient"]
     return f"{found['verdict']}: {found['line']}" + (f". {found['advice']}." if found["advice"] else "")
+
+
+def describe_search(model: Trained, again: Sequence[str], options: Mapping[str, Any], examples: str) -> list[Row]:
+    """Say what was tried, what that means for the score, and how to train the same model again.
+
+    Args:
+        model: the best of the search; without one there are no rows.
+        again: the command without its options.
+        options: those that were given; what the search chose comes to them.
+        examples: what the trials were judged by, such as `sentences`.
+    """
+    if "search" not in model.metrics:
+        return []
+    from elman.tasks.search import as_arguments
+
+    found = model.metrics["search"]
+    told = f"best of {found['trials']} trials by these same {examples}, so expect a little less on others"
+    return [("search", told), ("again", " ".join([*again, *as_arguments({**options, **found["chosen"]})]))]
 
 
 def print_training_as_json(model: Trained, target: Path) -> None:

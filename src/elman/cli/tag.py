@@ -1,7 +1,6 @@
 """`elman train tag`, and what `elman evaluate` and `elman predict` do with its models."""
 
 import json as json_text
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,14 +17,18 @@ from elman.cli.options import (
     Output,
     Quiet,
     Report,
+    Search,
     Size,
+    command_again,
     default_target,
     parse_sizes,
     with_options,
 )
 from elman.cli.show import (
+    Row,
     describe_file,
     describe_gradient,
+    describe_search,
     describe_training,
     drop_output,
     keep_the_best,
@@ -61,15 +64,7 @@ def train_tag(
     quiet: Quiet = False,
     json: Json = False,
     report: Report = None,
-    search: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="try N settings within the time budget and keep the best; what you give stays as it is",
-            show_default=False,
-        ),
-    ] = None,
+    search: Search = None,
     **options: Any,
 ) -> None:
     """Train a model that gives every word of a sentence a tag: parts of speech, names, slots.
@@ -77,7 +72,6 @@ def train_tag(
     The best weights so far are kept in the model file all along; Ctrl-C ends the training and loses nothing.
     """
     from elman.tasks import tag
-    from elman.tasks.search import as_arguments
 
     check_report(report, data)
     target = output or _target(data[0])
@@ -89,10 +83,8 @@ def train_tag(
         if json:
             print_training_as_json(model, target)
         else:
-            chosen = model.metrics.get("search", {}).get("chosen", {})
-            again = ["elman", "train", "tag", *map(shlex.quote, data), "--cell", shlex.quote(cell)]
-            again += [part for pair in size or [] for part in ("--size", pair)]
-            _report(model, target, data[0], [*again, *as_arguments({**options, **chosen})], inside)
+            searched = describe_search(model, command_again("tag", data, cell, size), options, "sentences")
+            _report(model, target, data[0], searched, inside)
         ended(model.stopped)
 
 
@@ -100,18 +92,13 @@ def _target(source: str) -> Path:
     return default_target(source.removesuffix(".gz"))
 
 
-def _report(model: "TrainedTagger", target: Path, source: str, again: list[str], inside: list[tuple[str, str]]) -> None:
+def _report(model: "TrainedTagger", target: Path, source: str, searched: list[Row], inside: list[Row]) -> None:
     found = model.metrics["validation"]
     low, high = found["accuracy_interval"]
     accuracy = f"accuracy {found['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%})"
     measured = [accuracy if "f1" not in found else f"F1 {found['f1']:.1%}, {accuracy}"]
     if "label_accuracy" in found:
         measured.append(f"label {found['label_accuracy']:.1%}")
-    searched = []
-    if "search" in model.metrics:
-        trials = model.metrics["search"]["trials"]
-        told = f"best of {trials} trials by these same sentences, so expect a little less on others"
-        searched = [("search", told), ("again", " ".join(again))]
     print_rows(
         ("model", describe_file(model, target)),
         ("validation", f"{', '.join(measured)} on {found['count']:,} words of {found['sentences']:,} sentences"),
