@@ -15,7 +15,7 @@ from typing import Any
 from bench.forecast_data import ETT_HORIZONS, SeriesPart, etth1, m4_weekly
 from elman.data.time_tables import open_series
 from elman.tasks import forecast
-from elman.tasks.backtest import backtest
+from elman.tasks.forecasting.backtest import backtest
 
 Row = Callable[[Path, Path, int, dict[str, Any], bool], dict[str, Any]]
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from bench.forecast_data import m4_weekly
 from elman.data import open_series
-from elman.tasks.forecast_scores import ForecastScores, ForecastTally, mase_scale
-from elman.tasks.naive_forecasts import forecast_naive2
+from elman.tasks.forecasting.naive import forecast_naive2
+from elman.tasks.forecasting.scores import ForecastScores, ForecastTally, mase_scale
 
 PUBLISHED_SMAPE, PUBLISHED_MASE = 9.161, 2.777
 

@@ -43,7 +43,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "sMAPE divides by the mean of both",
-        "tasks/forecast_scores.py",
+        "tasks/forecasting/scores.py",
         "200 * np.abs(error)",
         "100 * np.abs(error)",
         tests=SCORES,
@@ -51,7 +51,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "an unknown value counts as well forecast",
-        "tasks/forecast_scores.py",
+        "tasks/forecasting/scores.py",
         "absolute = np.abs(error).sum(axis=1) / counts",
         "absolute = np.abs(error).mean(axis=1)",
         tests=SCORES,
@@ -59,7 +59,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "the limit of a season counts the season itself",
-        "tasks/naive_forecasts.py",
+        "tasks/forecasting/naive.py",
         "np.square(lags[:-1]).sum()",
         "np.square(lags).sum()",
         tests=NAIVE,
@@ -67,7 +67,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "the season is put back a step late",
-        "tasks/naive_forecasts.py",
+        "tasks/forecasting/naive.py",
         "phases = (len(recent) + np.arange(horizon)) % season",
         "phases = (len(recent) + 1 + np.arange(horizon)) % season",
         tests=NAIVE,
@@ -75,7 +75,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "the moving average of an even season is one step too long",
-        "tasks/naive_forecasts.py",
+        "tasks/forecasting/naive.py",
         "weights[[0, -1]] = 0.5",
         "weights[[0, -1]] = 1.0",
         tests=NAIVE,
@@ -83,7 +83,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "windows with a missing value are learnt from",
-        "tasks/linear_forecast.py",
+        "tasks/forecasting/linear.py",
         "rows[~missing[rows].any(axis=1)]",
         "rows",
         tests=BASELINES,
@@ -91,7 +91,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "an interval is as wide as the share of the errors that were seen",
-        "tasks/forecast_baselines.py",
+        "tasks/forecasting/baselines.py",
         "(len(ordered) + 1) * share",
         "len(ordered) * share",
         tests=BASELINES,

@@ -47,7 +47,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a beginning is continued in the state of another",
-        "tasks/reorder.py",
+        "tasks/language/reorder.py",
         "placed.shape[1] + parent)",
         "placed.shape[1] + parent * 0)",
         tests=REORDER,
@@ -55,7 +55,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a word can be placed twice",
-        "tasks/reorder.py",
+        "tasks/language/reorder.py",
         "masked_fill(remaining == 0, -torch.inf)",
         "masked_fill(remaining < 0, -torch.inf)",
         tests=REORDER,
@@ -63,7 +63,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the end of the sentence is left out of its probability",
-        "tasks/reorder.py",
+        "tasks/language/reorder.py",
         "ended = score + chances[..., -1]",
         "ended = score + 0 * chances[..., -1]",
         tests=REORDER,
@@ -71,7 +71,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the word that is placed still counts as one to come",
-        "tasks/reorder.py",
+        "tasks/language/reorder.py",
         ".sum(2, keepdim=True) - future[:, None]",
         ".sum(2, keepdim=True)",
         tests=REORDER,
@@ -79,7 +79,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "Tab puts the chosen continuation in twice",
-        "tasks/interactive.py",
+        "tasks/language/interactive.py",
         "buffer.complete_state.current_completion is not None",
         "buffer.complete_state.current_completion is False",
         tests=INTERACTIVE,
@@ -87,7 +87,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "what the model could not read stays known after it is mended",
-        "tasks/interactive.py",
+        "tasks/language/interactive.py",
         "if text != self._text:",
         "if text != self._text and not self._problem:",
         tests=INTERACTIVE,
@@ -95,7 +95,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a unit gets the class of the one before it",
-        "tasks/windows.py",
+        "tasks/language/windows.py",
         "given[1 : steps * batch + 1]",
         "given[: steps * batch]",
         tests="tests/tasks/test_windows.py",
@@ -103,7 +103,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a model that goes on learning forgets what it has read",
-        "tasks/evaluation.py",
+        "tasks/language/evaluation.py",
         "state = detach(state)",
         "state = None",
         tests="tests/tasks/test_evaluation.py",
@@ -111,7 +111,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "bits per byte count characters",
-        "tasks/evaluation.py",
+        "tasks/language/evaluation.py",
         "return bits(self.loss * self.units / self.bytes)",
         "return bits(self.loss * self.units / self.characters)",
         tests="tests/tasks/test_evaluation.py",
@@ -119,7 +119,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "words are counted in what is held out as well",
-        "tasks/preparation.py",
+        "tasks/language/preparation.py",
         '(held_out.text if settings.unit == "character" else "")',
         "held_out.text",
         tests="tests/tasks/test_generate_words.py",
@@ -135,7 +135,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "an order is not told to end",
-        "tasks/trained_model.py",
+        "tasks/language/trained_model.py",
         "end=words.end,",
         "end=words.unknown,",
         tests="tests/tasks/test_trained_model.py",
@@ -151,7 +151,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a class is looked for behind its equals sign",
-        "tasks/trained_model.py",
+        "tasks/language/trained_model.py",
         '(given or "").removeprefix(what)',
         '(given or "").rpartition("=")[2]',
         TRAINED,
@@ -167,7 +167,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a sample that is shown ends the dropout",
-        "tasks/trained_model.py",
+        "tasks/language/trained_model.py",
         "reader = Reader(self.module, ",
         "reader = Reader(self.module.eval(), ",
         "tests/tasks/test_generate.py",
@@ -239,7 +239,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a search changes what was given",
-        "tasks/classify_space.py",
+        "tasks/classifying/space.py",
         "for name, row in space.items() if name not in given}",
         "for name, row in space.items()}",
         "tests/tasks/test_search.py",
@@ -255,7 +255,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "probabilities stand in the order of the model, not of the labels",
-        "tasks/estimators.py",
+        "tasks/classifying/estimators.py",
         "[:, order]",
         "",
         "tests/tasks/test_estimators.py",
@@ -263,7 +263,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "both marked numbers may stand in one half",
-        "tasks/memory_problems.py",
+        "tasks/probing/memory_problems.py",
         "torch.randint(0, length // 2, (count,), generator=generator)",
         "torch.randint(0, length, (count,), generator=generator)",
         tests=PROBLEMS,
@@ -271,7 +271,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the sign to copy comes a step late",
-        "tasks/memory_problems.py",
+        "tasks/probing/memory_problems.py",
         "symbols[length + _COPIED - 1] = sign",
         "symbols[length + _COPIED] = sign",
         tests=PROBLEMS,
@@ -279,7 +279,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a memory is read a step too early",
-        "tasks/probe_networks.py",
+        "tasks/probing/networks.py",
         "[-self._asked :]",
         "[-self._asked - 1 : -1]",
         tests=PROBE,
@@ -287,7 +287,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "every length is tested with what it was trained on",
-        "tasks/probe_networks.py",
+        "tasks/probing/networks.py",
         "(seed * 8 + purpose)",
         "(seed * 8)",
         tests=PROBE,
@@ -295,7 +295,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "what is not solved counts as solved",
-        "tasks/exam.py",
+        "tasks/probing/exam.py",
         "for rung in self.rungs if rung.solved",
         "for rung in self.rungs",
         tests=PROBE,

@@ -9,10 +9,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from elman.data.dataset import Columns
-from elman.tasks import baseline as module
-from elman.tasks.bags import BagReader, Bags, LinearOnBags, _Sum
-from elman.tasks.baseline import train_baseline
-from elman.tasks.frame_summaries import SummaryReader
+from elman.tasks.classifying import baseline as module
+from elman.tasks.classifying.bags import BagReader, Bags, LinearOnBags, _Sum
+from elman.tasks.classifying.baseline import train_baseline
+from elman.tasks.classifying.frame_summaries import SummaryReader
 from elman.tasks.scores import score_outputs
 from elman.tasks.targets import Targets
 from few_examples import encoded

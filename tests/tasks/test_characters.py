@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.errors import DataError
-from elman.tasks.characters import Characters
+from elman.tasks.language.characters import Characters
 
 
 @given(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])))

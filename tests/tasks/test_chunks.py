@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elman.tasks.chunks import chunks, find_scheme, fits, score_chunks
+from elman.tasks.tagging.chunks import chunks, find_scheme, fits, score_chunks
 
 TAGS = ("O", "B-a", "I-a", "E-a", "S-a", "B-b", "I-b", "E-b", "S-b")
 

@@ -7,7 +7,7 @@ import pytest
 from elman.data import dataset
 from elman.errors import ConfigError
 from elman.tasks import input_settings
-from elman.tasks.classify_settings import ClassifySettings
+from elman.tasks.classifying.settings import ClassifySettings
 from elman.tasks.settings import TrainingSettings
 
 OWN = [row for row in dataclasses.fields(ClassifySettings) if row not in dataclasses.fields(TrainingSettings)]

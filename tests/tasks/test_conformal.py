@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from elman.tasks.conformal import margins
+from elman.tasks.forecasting.conformal import margins
 
 H = 3
 

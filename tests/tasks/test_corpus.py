@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from elman.errors import DataError
-from elman.tasks.corpus import Corpus, read_corpus
-from elman.tasks.vocabulary import learn_vocabulary
+from elman.tasks.language.corpus import Corpus, read_corpus
+from elman.tasks.language.vocabulary import learn_vocabulary
 
 NAMES = {"Italian": ["Abba", "Bella", "Conti"], "Irish": ["Byrne", "Daly"]}
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from elman.tasks.crf import LinearChain
+from elman.tasks.tagging.crf import LinearChain
 
 T, B, K = 5, 3, 4
 LENGTHS = torch.tensor([5, 1, 3])

@@ -9,11 +9,11 @@ from torch.nn.functional import cross_entropy
 
 from elman import cells
 from elman.errors import ConfigError, DataError
-from elman.tasks.corpus import Corpus
-from elman.tasks.evaluation import Evaluation, dynamic_loss, mean_loss
-from elman.tasks.language_model import LanguageModel
-from elman.tasks.trained_model import TrainedModel, build_module
-from elman.tasks.vocabulary import learn_vocabulary
+from elman.tasks.language.corpus import Corpus
+from elman.tasks.language.evaluation import Evaluation, dynamic_loss, mean_loss
+from elman.tasks.language.language_model import LanguageModel
+from elman.tasks.language.trained_model import TrainedModel, build_module
+from elman.tasks.language.vocabulary import learn_vocabulary
 
 TEXT = "the cat sat on the mat, and the dog sat on the log; où est le chat?\n" * 3
 
@@ -109,7 +109,7 @@ def test_a_large_vocabulary_is_read_in_shorter_windows_with_the_same_result():
     module, numbers = some_module(), torch.randint(7, (7 * 100 + 1,))
     whole = mean_loss(module, numbers, 7)
     whole_alone = mean_loss(module, numbers)
-    from elman.tasks import evaluation
+    from elman.tasks.language import evaluation
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "_MOST_LOGITS", 7 * 7 * 13)

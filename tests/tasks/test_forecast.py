@@ -14,8 +14,8 @@ from elman.data.frequency import Frequency
 from elman.data.time_tables import open_series
 from elman.errors import ConfigError, DataError
 from elman.tasks import forecast
-from elman.tasks.backtest import backtest, judge_forecasts
-from elman.tasks.forecast_scores import mase_scale
+from elman.tasks.forecasting.backtest import backtest, judge_forecasts
+from elman.tasks.forecasting.scores import mase_scale
 from forecastable import DAILY, SEASON, draw_values, make_series, make_set, write_sales
 
 H, L = 4, 11

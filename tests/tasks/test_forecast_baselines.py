@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from elman.tasks.forecast_baselines import LINEAR, NAIVE, NAIVE2, SEASONAL, Window, fit_baselines, usual_change
-from elman.tasks.linear_forecast import LinearForecast
+from elman.tasks.forecasting.baselines import LINEAR, NAIVE, NAIVE2, SEASONAL, Window, fit_baselines, usual_change
+from elman.tasks.forecasting.linear import LinearForecast
 
 NAN = np.nan
 

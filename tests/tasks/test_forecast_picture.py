@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from elman.data.frequency import Frequency
 from elman.data.series import Series
 from elman.errors import ConfigError, ElmanError
-from elman.tasks import forecast_picture
-from elman.tasks.forecast_picture import MOST_DRAWN, draw_forecasts
+from elman.tasks.forecasting import picture as forecast_picture
+from elman.tasks.forecasting.picture import MOST_DRAWN, draw_forecasts
 
 MONTHLY = Frequency("month", 1, 12, day=31)
 H = 5

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from elman.errors import DataError, ShapeError
-from elman.tasks.forecast_scores import ForecastTally, mase_scale
+from elman.tasks.forecasting.scores import ForecastTally, mase_scale
 
 N, H = 11, 7
 

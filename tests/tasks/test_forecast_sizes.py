@@ -3,8 +3,8 @@
 import pytest
 
 from elman.errors import ConfigError
-from elman.tasks.forecast_settings import ForecastSettings
-from elman.tasks.forecast_sizes import Asked, Sizes, choose_sizes
+from elman.tasks.forecasting.settings import ForecastSettings
+from elman.tasks.forecasting.sizes import Asked, Sizes, choose_sizes
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import io
 import pytest
 from rich.console import Console
 
-from elman.tasks.backtest import Backtest
-from elman.tasks.forecast_scores import ForecastScores
-from elman.tasks.forecast_tables import score_tables
+from elman.tasks.forecasting.backtest import Backtest
+from elman.tasks.forecasting.scores import ForecastScores
+from elman.tasks.forecasting.tables import score_tables
 
 LEVELS = (50, 60, 80, 95)
 SCORES = ForecastScores(

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from elman.data.frequency import Frequency
-from elman.tasks.covariates import Covariates
-from elman.tasks.forecast_calendar import cycles_of, place
-from elman.tasks.forecast_windows import Reading, SeriesTable, measure_scale, measure_spread
+from elman.tasks.forecasting.calendar import cycles_of, place
+from elman.tasks.forecasting.covariates import Covariates
+from elman.tasks.forecasting.windows import Reading, SeriesTable, measure_scale, measure_spread
 from forecastable import DAILY, SEASON, START, draw_values, make_series
 
 L, H = 7, 3

@@ -8,8 +8,8 @@ from torch import nn
 
 from elman import cells
 from elman.errors import ConfigError
-from elman.tasks.forecast_settings import DECODINGS
-from elman.tasks.forecaster import SegmentForecaster, Windows, pinball
+from elman.tasks.forecasting.forecaster import SegmentForecaster, Windows, pinball
+from elman.tasks.forecasting.settings import DECODINGS
 from tolerances import assert_close
 
 L, H, W, B, HIDDEN = 13, 7, 3, 5, 11

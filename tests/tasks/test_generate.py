@@ -9,12 +9,12 @@ from torch.nn.functional import cross_entropy
 from elman import cells
 from elman.errors import CellError, ConfigError, DataError, ElmanError
 from elman.tasks import generate
-from elman.tasks.corpus import Corpus
 from elman.tasks.generate import window_losses
-from elman.tasks.language_model import LanguageModel
-from elman.tasks.preparation import split
+from elman.tasks.language.corpus import Corpus
+from elman.tasks.language.language_model import LanguageModel
+from elman.tasks.language.preparation import split
+from elman.tasks.language.windows import Streams
 from elman.tasks.settings import Settings
-from elman.tasks.windows import Streams
 
 WINDOW = Settings(window=8)
 SMALL = {"hidden": 13, "embedding": 5, "window": 11, "batch": 7, "quiet": True}

@@ -9,7 +9,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from elman.errors import ConfigError, DataError
-from elman.tasks.interactive import run_interactive
+from elman.tasks.language.interactive import run_interactive
 
 TAB, ENTER, CTRL_C, CTRL_D, DOWN, BACKSPACE = "\t", "\r", "\x03", "\x04", "\x1b[B", "\x7f"
 

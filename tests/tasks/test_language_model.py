@@ -8,9 +8,9 @@ from torch import nn
 
 from elman import cells
 from elman.errors import ConfigError, DataError
-from elman.tasks.characters import Characters
-from elman.tasks.evaluation import mean_loss
-from elman.tasks.trained_model import TrainedModel, build_module, load
+from elman.tasks.language.characters import Characters
+from elman.tasks.language.evaluation import mean_loss
+from elman.tasks.language.trained_model import TrainedModel, build_module, load
 from open_sizes import sizes_of
 
 ALPHABET = "\n abcdefghij"

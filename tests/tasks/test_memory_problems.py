@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from elman.errors import ConfigError
-from elman.tasks.memory_problems import PROBLEMS
-from elman.tasks.probe_settings import TASKS
+from elman.tasks.probing.memory_problems import PROBLEMS
+from elman.tasks.probing.settings import TASKS
 
 COUNT = 37
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from elman.tasks.naive_forecasts import (
+from elman.tasks.forecasting.naive import (
     fill_forward,
     forecast_naive,
     forecast_naive2,

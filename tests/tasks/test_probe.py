@@ -9,12 +9,12 @@ from torch import nn
 import elman
 from elman.errors import CellError, ConfigError, ShapeError
 from elman.tasks import probe as module
-from elman.tasks import probe_clock
-from elman.tasks.memory_problems import PROBLEMS
 from elman.tasks.probe import lengths_up_to, probe
-from elman.tasks.probe_networks import CellReader, WindowReader, count_parameters
-from elman.tasks.probe_picture import draw_exam
-from elman.tasks.probe_settings import ProbeSettings
+from elman.tasks.probing import clock as probe_clock
+from elman.tasks.probing.memory_problems import PROBLEMS
+from elman.tasks.probing.networks import CellReader, WindowReader, count_parameters
+from elman.tasks.probing.picture import draw_exam
+from elman.tasks.probing.settings import ProbeSettings
 
 
 class Adder(nn.Module):

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from elman.tasks import forecast
-from elman.tasks.conformal import margins
-from elman.tasks.recalibration import recalibrate
+from elman.tasks.forecasting.conformal import margins
+from elman.tasks.forecasting.recalibration import recalibrate
 from forecastable import draw_values, make_series, make_set
 
 H, STEPS = 3, 4000

@@ -9,9 +9,9 @@ from torch import nn
 
 from elman import cells
 from elman.errors import ConfigError, DataError
-from elman.tasks import reorder
-from elman.tasks.language_model import LanguageModel
-from elman.tasks.reorder import order_words
+from elman.tasks.language import reorder
+from elman.tasks.language.language_model import LanguageModel
+from elman.tasks.language.reorder import order_words
 
 WORDS, END = 23, 5
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elman.errors import ConfigError
-from elman.tasks.sampling import Sampling
+from elman.tasks.language.sampling import Sampling
 
 # softmax of these is (0.2, 0.4, 0.1, 0.3)
 LOGITS = torch.log(torch.tensor([2.0, 4.0, 1.0, 3.0], dtype=torch.float64))

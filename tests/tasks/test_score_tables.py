@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from elman.errors import ConfigError, ElmanError
-from elman.tasks.confusion_picture import draw_confusion
-from elman.tasks.mistakes import find_mistakes
+from elman.tasks.classifying.confusion_picture import draw_confusion
+from elman.tasks.classifying.mistakes import find_mistakes
 from elman.tasks.score_tables import mistakes_table, score_tables, shorten
 from elman.tasks.scores import score_classes, score_labels, score_numbers, score_outputs
 from elman.tasks.targets import Targets

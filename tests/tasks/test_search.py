@@ -12,7 +12,7 @@ from elman.data.dataset import Columns
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.tasks import Classifier, classify
 from elman.tasks import search as search_file
-from elman.tasks.classify_space import search_space
+from elman.tasks.classifying.space import search_space
 from elman.tasks.outcome import Measured
 from elman.tasks.progress import Moment, QuietProgress
 from elman.tasks.search import Between, Choice, search_settings

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from elman import cells
 from elman.errors import ConfigError, DataError
-from elman.tasks.classify_settings import POOLINGS
-from elman.tasks.fronts import build_front
-from elman.tasks.sequence_classifier import SequenceClassifier
+from elman.tasks.classifying.fronts import build_front
+from elman.tasks.classifying.sequence_classifier import SequenceClassifier
+from elman.tasks.classifying.settings import POOLINGS
 from open_sizes import sizes_of
 from tolerances import assert_close
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from elman.data.time_tables import open_series
-from elman.tasks.series_report import report_series
+from elman.tasks.forecasting.series_report import report_series
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.errors import ConfigError, DataError
-from elman.tasks.subwords import Subwords
-from elman.tasks.vocabulary import learn_vocabulary, read_vocabulary
+from elman.tasks.language.subwords import Subwords
+from elman.tasks.language.vocabulary import learn_vocabulary, read_vocabulary
 
 TEXT = "low low low low low lower lower newest newest newest newest newest newest widest widest widest\n" * 3
 

@@ -10,13 +10,13 @@ from elman.data.tagged import open_tagged
 from elman.errors import ConfigError, DataError
 from elman.nn import LSTM
 from elman.tasks import tag
-from elman.tasks.sequence_tagger import NO_TAG, SequenceTagger, Speller, drop_words
-from elman.tasks.tag_baseline import train_tag_baseline
-from elman.tasks.tag_batches import answer_sentences
-from elman.tasks.tag_encoder import learn_tag_encoder
-from elman.tasks.tag_scores import score_tags
-from elman.tasks.tag_targets import TagTargets
-from elman.tasks.trained_tagger import as_sentences
+from elman.tasks.tagging.baseline import train_tag_baseline
+from elman.tasks.tagging.batches import answer_sentences
+from elman.tasks.tagging.encoder import learn_tag_encoder
+from elman.tasks.tagging.scores import score_tags
+from elman.tasks.tagging.sequence_tagger import NO_TAG, SequenceTagger, Speller, drop_words
+from elman.tasks.tagging.targets import TagTargets
+from elman.tasks.tagging.trained_tagger import as_sentences
 from taggable import make_chunks, make_sentences, write_columns, write_conllu, write_folder
 
 OPTIONS = {

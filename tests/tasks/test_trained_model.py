@@ -9,9 +9,9 @@ from torch import nn
 
 from elman import cells
 from elman.errors import ConfigError, DataError, ElmanError
-from elman.tasks.characters import Characters
-from elman.tasks.trained_model import TrainedModel, build_module, load
-from elman.tasks.vocabulary import learn_vocabulary
+from elman.tasks.language.characters import Characters
+from elman.tasks.language.trained_model import TrainedModel, build_module, load
+from elman.tasks.language.vocabulary import learn_vocabulary
 
 TEXT = "please stay at home\nI am reading an article\nstay here please , I am at home .\n"
 

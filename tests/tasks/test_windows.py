@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elman.errors import ConfigError, DataError
-from elman.tasks.windows import Streams, first_windows, truncation_windows
+from elman.tasks.language.windows import Streams, first_windows, truncation_windows
 
 
 @given(count=st.integers(2, 200), batch=st.integers(1, 13), window=st.integers(1, 17))

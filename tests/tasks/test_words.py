@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from elman.errors import DataError
-from elman.tasks.vocabulary import learn_vocabulary, read_vocabulary
-from elman.tasks.words import Words
+from elman.tasks.language.vocabulary import learn_vocabulary, read_vocabulary
+from elman.tasks.language.words import Words
 
 PROSE = 'He said: "Stay at home!" (please) don\'t go.\nIt costs $3.50, well-known to 5% of us…\n'
 

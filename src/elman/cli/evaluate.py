@@ -89,7 +89,7 @@ def _evaluate_answers(
     from elman.data import open_dataset
     from elman.tasks import classify
     from elman.tasks.batches import answer
-    from elman.tasks.mistakes import find_mistakes
+    from elman.tasks.classifying.mistakes import find_mistakes
     from elman.tasks.progress import show_bar
     from elman.tasks.score_tables import mistakes_table, score_tables
     from elman.tasks.scores import score_outputs
@@ -104,7 +104,7 @@ def _evaluate_answers(
     scores = score_outputs(trained.targets, outputs, examples.targets)
     mistakes = find_mistakes(trained.targets, outputs, examples.targets, examples.where, worst) if worst else []
     if confusion is not None:
-        from elman.tasks.confusion_picture import draw_confusion
+        from elman.tasks.classifying.confusion_picture import draw_confusion
 
         draw_confusion(scores, confusion)  # type: ignore[arg-type]
     if json:
@@ -117,7 +117,7 @@ def _evaluate_answers(
 
 
 def _check_picture(path: Path, kind: str) -> None:
-    from elman.tasks.confusion_picture import FORMATS
+    from elman.tasks.classifying.confusion_picture import FORMATS
 
     if kind != "category":
         raise ConfigError(f"--confusion shows classes, and this model answers with {kind}. Drop it.")
@@ -127,7 +127,7 @@ def _check_picture(path: Path, kind: str) -> None:
 
 def _evaluate_text(model: Path, data: list[str], dynamic: float | None, quiet: bool, json: bool) -> None:
     from elman.tasks import generate as recipe
-    from elman.tasks.corpus import read_corpus
+    from elman.tasks.language.corpus import read_corpus
     from elman.tasks.progress import show_bar
 
     trained = recipe.load(model)

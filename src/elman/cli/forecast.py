@@ -37,11 +37,11 @@ from elman.cli.show import (
     print_training_as_json,
 )
 from elman.errors import ConfigError
-from elman.tasks.forecast_settings import ForecastSettings
+from elman.tasks.forecasting.settings import ForecastSettings
 
 if TYPE_CHECKING:
     from elman.data.series import SeriesSet
-    from elman.tasks.trained_forecaster import Forecast, TrainedForecaster
+    from elman.tasks.forecasting.trained_forecaster import Forecast, TrainedForecaster
 
 _DIGITS = 7
 
@@ -129,7 +129,7 @@ def predict_series(model: Path, data: list[str], picture: Path | None, json: boo
     opened = _say_notes(_open(trained, model, data), trained.leave_out_short)
     found = trained.forecast(opened)
     if picture is not None:
-        from elman.tasks.forecast_picture import draw_forecasts
+        from elman.tasks.forecasting.picture import draw_forecasts
 
         draw_forecasts(found, picture, lookback=trained.lookback)
     try:
@@ -181,8 +181,8 @@ def evaluate_series(model: Path, data: list[str], every: int, origins: int | Non
     from rich.console import Console
 
     from elman.tasks import forecast
-    from elman.tasks.backtest import backtest, judge_forecasts, say_learnt
-    from elman.tasks.forecast_tables import score_tables
+    from elman.tasks.forecasting.backtest import backtest, judge_forecasts, say_learnt
+    from elman.tasks.forecasting.tables import score_tables
     from elman.tasks.progress import show_bar
 
     trained = forecast.load(model)

@@ -42,7 +42,7 @@ def generate(
 
     trained = recipe.load(model)
     if interactive:
-        from elman.tasks.interactive import run_interactive
+        from elman.tasks.language.interactive import run_interactive
 
         _refuse_beside_interactive(context)
         trained.complete("", given=given)  # a class that is missing is told here, not below the line

@@ -20,7 +20,7 @@ from elman.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from elman.data.arriving import Row
     from elman.data.dataset import Columns
-    from elman.tasks.trained_classifier import TrainedClassifier
+    from elman.tasks.classifying.trained_classifier import TrainedClassifier
 
 _AT_ONCE = 256
 

@@ -12,10 +12,10 @@ from rich.text import Text
 from elman.cli.options import Json, Quiet, Size, parse_sizes, with_options
 from elman.cli.show import INTERRUPTED
 from elman.tasks.duration import format_duration
-from elman.tasks.probe_settings import DEFAULT_CELLS, TASKS, ProbeSettings
+from elman.tasks.probing.settings import DEFAULT_CELLS, TASKS, ProbeSettings
 
 if TYPE_CHECKING:
-    from elman.tasks.exam import Exam, Result
+    from elman.tasks.probing.exam import Exam, Result
 
 _ENDED = {
     "solved": "all lengths solved",
@@ -58,7 +58,7 @@ def probe(
     A feed-forward network that sees the whole window stands beside them. Ctrl-C ends it; what is known is printed.
     """
     from elman.tasks.probe import probe as examine
-    from elman.tasks.probe_picture import check_picture, draw_exam
+    from elman.tasks.probing.picture import check_picture, draw_exam
 
     if plot is not None:
         check_picture(plot)

@@ -36,11 +36,11 @@ from elman.cli.show import (
     print_training_as_json,
 )
 from elman.errors import ConfigError, DataError
-from elman.tasks.tag_settings import TagSettings
+from elman.tasks.tagging.settings import TagSettings
 
 if TYPE_CHECKING:
     from elman.data.tagged_sentences import Layout, Sentence
-    from elman.tasks.trained_tagger import TrainedTagger
+    from elman.tasks.tagging.trained_tagger import TrainedTagger
 
 _AT_ONCE = 64
 _STANDARD_INPUT = "standard input"
@@ -116,8 +116,8 @@ def evaluate_tags(model: Path, data: list[str], worst: int, quiet: bool, json: b
     from elman.data.tagged import open_tagged
     from elman.tasks import tag
     from elman.tasks.progress import show_bar
-    from elman.tasks.tag_tables import tag_tables, wrong_words
-    from elman.tasks.trained_tagger import score_answers
+    from elman.tasks.tagging.tables import tag_tables, wrong_words
+    from elman.tasks.tagging.trained_tagger import score_answers
 
     trained = tag.load(model)
     found = open_tagged(data, like=trained.layout)

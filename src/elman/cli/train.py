@@ -30,7 +30,7 @@ from elman.tasks.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from elman.tasks.trained_model import TrainedModel
+    from elman.tasks.language.trained_model import TrainedModel
 
 
 @with_options(Settings)

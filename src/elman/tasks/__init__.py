@@ -3,36 +3,20 @@
 A recipe says what is particular to a task (how its data become batches, what its loss is) and leaves the rest to
 the pieces that all recipes stand on, in the order in which data pass through them:
 
-* a text: `corpus` reads a folder with a class each; `vocabulary` turns text into numbers (`characters`, `words`,
-  `subwords`), `preparation` holds a part of it out, `windows` cuts the rest for truncated BPTT;
 * examples, which `elman.data` reads: `splits` holds some out, `targets` turns what is to be predicted into numbers,
-  `encoders` the examples into sequences (`augmentation` varies them), `batches` pads them;
-* `settings` holds every option in one row (`input_settings`, `classify_settings`), `training` is the loop: updates,
-  clipping, learning rates, early stopping, the best weights so far, or their average (`averaging`); `progress` shows
-  it; `recipe` is how every training begins and ends, `outcome` what it measured, `attempt` one training of several;
-  `trained` is what every trained model can do;
-* a language model: `language_model` holds the layers, `evaluation` measures them, `sampling` turns logits into one
-  unit, `reader` reads and completes, `reorder` puts jumbled words in order, `interactive` helps while one types;
-  `trained_model` offers all of it;
-* one answer to a sequence: `sequence_classifier` holds the layers, behind a front (`fronts`); `trained_classifier`
-  offers what it can do;
-* a tag for every word: `sequence_tagger` holds the layers, `crf` chooses tags together, `chunks` finds what they mark;
-  `tag_encoder`, `tag_targets` and `tag_batches` make numbers of sentences that `elman.data.tagged` reads, `tag_scores`,
-  `tag_baseline`, `tag_report` and `tag_verdict` say what came of it; `trained_tagger` offers what it can do;
-* what follows a series: `forecast_windows` cuts series that `elman.data.time_tables` reads into windows (`covariates`,
-  `forecast_calendar`), `forecast_sizes` says how long, `forecaster` holds the layers, `conformal` calibrates intervals;
-  `trained_forecaster` offers what it can do; `backtest` and `forecast_scores` measure it beside `forecast_baselines`
-  (`naive_forecasts`, `linear_forecast`, kept by `forecast_beside`); `series_report`, `forecast_tables` and
-  `forecast_picture` show it;
-* `search` tries settings and keeps the best (`classify_space`, `tag_space`, `forecast_space` say which); `estimators`,
-  `tag_estimator` and `forecast_estimator` offer all of it as scikit-learn does, as `Classifier`, `Regressor`, `Tagger`
-  and `Forecaster`;
-* what stands beside a score: `data_report` looks at the examples before anything is learnt, `scores` counts,
-  `baseline` does without recurrence (`bags`, `frame_summaries`), `verdict` says what a score is worth, `mistakes` which
-  answers are worst; `score_tables` and `confusion_picture` show it;
-* `probe` examines how long cells can be taught to remember, on `memory_problems` (`probe_settings`, `probe_networks`,
-  `probe_clock`); `exam` holds what it found, `probe_picture` draws it;
-* `model_file` keeps everything in one file that executes nothing when it is loaded.
+  `encoders` the examples into sequences (`augmentation` varies them), `batches` pads them; `data_report` looks at them
+  before anything is learnt;
+* `settings` holds every option in one row (`input_settings`), `training` is the loop: updates, clipping, learning
+  rates, early stopping, the best weights so far, or their average (`averaging`); `ledger` keeps the books of its
+  gradient, `progress` shows it; `recipe` is how every training begins and ends, `outcome` what it measured, `attempt`
+  one training of several, `search` tries settings and keeps the best;
+* `trained` is what every trained model can do, in a file (`model_file`) that executes nothing when it is loaded;
+  `estimator` offers it as scikit-learn does;
+* `scores` counts, `verdict` says what a score is worth beside others; `score_tables` and `picture_files` show it;
+* `inspection` looks inside a model at work (`views`, `model_view`).
+
+Each recipe has a folder of its own parts: `language` for `generate`, `classifying` for `classify`, `tagging` for `tag`,
+`forecasting` for `forecast`, `probing` for `probe`.
 
 The recipes are `generate`, the language model, `classify`, `tag` and `forecast`:
 
@@ -53,10 +37,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _RECIPES = ("generate", "classify", "tag", "forecast", "probe")
 _ESTIMATORS = {
-    "Classifier": "estimators",
-    "Regressor": "estimators",
-    "Tagger": "tag_estimator",
-    "Forecaster": "forecast_estimator",
+    "Classifier": "classifying.estimators",
+    "Regressor": "classifying.estimators",
+    "Tagger": "tagging.estimator",
+    "Forecaster": "forecasting.estimator",
 }
 
 

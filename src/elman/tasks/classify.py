@@ -27,10 +27,11 @@ from elman.data.text import Source, as_sources
 from elman.errors import ConfigError, DataError
 from elman.expr import Cell
 from elman.tasks.attempt import Attempt, Validated, choose_batch, choose_epochs
-from elman.tasks.baseline import Baseline, train_baseline
 from elman.tasks.batches import EncodedSet, answer
-from elman.tasks.classify_settings import DIRECTION, ClassifySettings
-from elman.tasks.classify_space import ENCODED_BY, search_space
+from elman.tasks.classifying.baseline import Baseline, train_baseline
+from elman.tasks.classifying.settings import DIRECTION, ClassifySettings
+from elman.tasks.classifying.space import ENCODED_BY, search_space
+from elman.tasks.classifying.trained_classifier import TrainedClassifier, build_module, load
 from elman.tasks.data_report import report_data
 from elman.tasks.encoders import Encoder, learn_encoder
 from elman.tasks.model_file import check_target
@@ -41,7 +42,6 @@ from elman.tasks.scores import Scores, score_outputs
 from elman.tasks.search import Space, require_optuna
 from elman.tasks.splits import default_share, split
 from elman.tasks.targets import Targets
-from elman.tasks.trained_classifier import TrainedClassifier, build_module, load
 from elman.tasks.training import Trainer
 from elman.tasks.verdict import judge, score_shuffled
 

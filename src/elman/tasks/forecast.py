@@ -29,26 +29,26 @@ from elman.data.time_tables import open_series
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.attempt import Attempt, Validated
-from elman.tasks.backtest import compare as compare_scores
-from elman.tasks.backtest import judge_forecasts, say_error, score, score_beside, thin
-from elman.tasks.conformal import margins
-from elman.tasks.covariates import Covariates
-from elman.tasks.forecast_baselines import Window
-from elman.tasks.forecast_beside import Beside
-from elman.tasks.forecast_calendar import cycles_of
-from elman.tasks.forecast_scores import ForecastScores
-from elman.tasks.forecast_settings import ForecastSettings
-from elman.tasks.forecast_sizes import Asked, Sizes, choose_sizes
-from elman.tasks.forecast_space import search_space
-from elman.tasks.forecast_windows import Reading, SeriesTable, measure_scale, measure_spread
-from elman.tasks.forecaster import Windows, pinball
+from elman.tasks.forecasting.backtest import compare as compare_scores
+from elman.tasks.forecasting.backtest import judge_forecasts, say_error, score, score_beside, thin
+from elman.tasks.forecasting.baselines import Window
+from elman.tasks.forecasting.beside import Beside
+from elman.tasks.forecasting.calendar import cycles_of
+from elman.tasks.forecasting.conformal import margins
+from elman.tasks.forecasting.covariates import Covariates
+from elman.tasks.forecasting.forecaster import Windows, pinball
+from elman.tasks.forecasting.scores import ForecastScores
+from elman.tasks.forecasting.series_report import report_series
+from elman.tasks.forecasting.settings import ForecastSettings
+from elman.tasks.forecasting.sizes import Asked, Sizes, choose_sizes
+from elman.tasks.forecasting.space import search_space
+from elman.tasks.forecasting.trained_forecaster import TrainedForecaster, build_module, load
+from elman.tasks.forecasting.windows import Reading, SeriesTable, measure_scale, measure_spread
 from elman.tasks.model_file import check_target
 from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import EXAMPLE, Progress, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, start, versions
 from elman.tasks.search import require_optuna
-from elman.tasks.series_report import report_series
-from elman.tasks.trained_forecaster import TrainedForecaster, build_module, load
 from elman.tasks.training import Trainer
 
 __all__ = ["load", "train"]

@@ -28,17 +28,17 @@ from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.expr.roles import hidden_to_hidden
 from elman.nn import activation_penalty, temporal_activation_penalty
-from elman.tasks.evaluation import mean_loss, perplexity
-from elman.tasks.language_model import LanguageModel, detach
+from elman.tasks.language.evaluation import mean_loss, perplexity
+from elman.tasks.language.language_model import LanguageModel, detach
+from elman.tasks.language.preparation import Part, prepare
+from elman.tasks.language.trained_model import TrainedModel, build_module, load
+from elman.tasks.language.windows import Streams, first_windows, truncation_windows
 from elman.tasks.model_file import check_target
 from elman.tasks.outcome import Outcome
-from elman.tasks.preparation import Part, prepare
 from elman.tasks.progress import Moment, Progress, bits, show_progress
 from elman.tasks.recipe import describe_outcome, finite, refuse_giants, require_result, start, versions
 from elman.tasks.settings import Settings
-from elman.tasks.trained_model import TrainedModel, build_module, load
 from elman.tasks.training import Trainer
-from elman.tasks.windows import Streams, first_windows, truncation_windows
 
 __all__ = ["load", "train"]
 
@@ -69,7 +69,7 @@ def train(
 
     Args:
         data: one or many UTF-8 text files; `"-"` is standard input; one folder stands for its classes, see
-            :mod:`elman.tasks.corpus`.
+            :mod:`elman.tasks.language.corpus`.
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
         output: where to keep the model; it is written whenever a validation was the best so far, and at the end.

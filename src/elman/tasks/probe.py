@@ -25,11 +25,11 @@ from torch import nn
 
 from elman import cells as zoo
 from elman.errors import ConfigError
-from elman.tasks.exam import Exam, Result, Rung
-from elman.tasks.memory_problems import PROBLEMS, Problem
-from elman.tasks.probe_clock import Clock, ExamMoment
-from elman.tasks.probe_networks import CellReader, WindowReader, count_parameters, manual_seed
-from elman.tasks.probe_settings import TASKS, ProbeSettings
+from elman.tasks.probing.clock import Clock, ExamMoment
+from elman.tasks.probing.exam import Exam, Result, Rung
+from elman.tasks.probing.memory_problems import PROBLEMS, Problem
+from elman.tasks.probing.networks import CellReader, WindowReader, count_parameters, manual_seed
+from elman.tasks.probing.settings import TASKS, ProbeSettings
 from elman.tasks.progress import EXAMPLE, Progress, show_progress
 
 FEED_FORWARD = "feed-forward"
@@ -58,11 +58,11 @@ def probe(
 
     Args:
         cells: names of the zoo, or `FILE.py:NAME`.
-        task: `adding`, `copy`, `order` or `recall`; see :mod:`elman.tasks.memory_problems`.
+        task: `adding`, `copy`, `order` or `recall`; see :mod:`elman.tasks.probing.memory_problems`.
         length: the longest length to be solved.
         sizes: sizes that equations leave open, for the cells that have them; those not given are the number of units.
         quiet: show no progress.
-        **options: rows of :class:`~elman.tasks.probe_settings.ProbeSettings`.
+        **options: rows of :class:`~elman.tasks.probing.settings.ProbeSettings`.
 
     Raises:
         ConfigError: an option has a value that cannot work, or a cell is named twice.

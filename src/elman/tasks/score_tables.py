@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from elman.tasks.mistakes import Mistake
+from elman.tasks.classifying.mistakes import Mistake
 from elman.tasks.progress import printable
 from elman.tasks.scores import ClassScore, ClassScores, LabelScores, NumberScores, Scores
 

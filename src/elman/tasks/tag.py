@@ -33,19 +33,19 @@ from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import SENTENCE, Progress, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, start, versions
 from elman.tasks.search import require_optuna
-from elman.tasks.sequence_tagger import drop_words
 from elman.tasks.splits import default_share, split
-from elman.tasks.tag_baseline import TagBaseline, train_tag_baseline
-from elman.tasks.tag_batches import EncodedSentences, answer_sentences
-from elman.tasks.tag_encoder import TagEncoder, learn_tag_encoder
-from elman.tasks.tag_report import report_tags
-from elman.tasks.tag_scores import TagScores
-from elman.tasks.tag_settings import TagSettings
-from elman.tasks.tag_space import ENCODED_BY, tag_space
-from elman.tasks.tag_targets import TagTargets
-from elman.tasks.tag_verdict import compare as compare_with
-from elman.tasks.tag_verdict import score_baseline
-from elman.tasks.trained_tagger import TrainedTagger, build_module, load, score_answers
+from elman.tasks.tagging.baseline import TagBaseline, train_tag_baseline
+from elman.tasks.tagging.batches import EncodedSentences, answer_sentences
+from elman.tasks.tagging.encoder import TagEncoder, learn_tag_encoder
+from elman.tasks.tagging.report import report_tags
+from elman.tasks.tagging.scores import TagScores
+from elman.tasks.tagging.sequence_tagger import drop_words
+from elman.tasks.tagging.settings import TagSettings
+from elman.tasks.tagging.space import ENCODED_BY, tag_space
+from elman.tasks.tagging.targets import TagTargets
+from elman.tasks.tagging.trained_tagger import TrainedTagger, build_module, load, score_answers
+from elman.tasks.tagging.verdict import compare as compare_with
+from elman.tasks.tagging.verdict import score_baseline
 from elman.tasks.training import Trainer
 
 __all__ = ["load", "train"]

@@ -25,7 +25,7 @@ from elman.errors import DataError
 from elman.tasks.encoders.limit import Limit
 from elman.tasks.encoders.units import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, read_units
 from elman.tasks.input_settings import TEXT_UNITS, InputSettings
-from elman.tasks.words import END, MOST_WORDS, RARE_IN_LONG_TEXTS, split_words
+from elman.tasks.language.words import END, MOST_WORDS, RARE_IN_LONG_TEXTS, split_words
 
 # More letters tell hardly any two words apart.
 _MOST_LETTERS = 16

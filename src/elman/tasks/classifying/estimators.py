@@ -1,0 +1,233 @@
+"""Train and ask models as scikit-learn's are, without scikit-learn: `fit`, `predict`, `score`.
+
+`Classifier` answers with a class, `Regressor` with a number. Both read what :mod:`elman.data.given` recognises, take
+the options of :class:`~elman.tasks.classifying.settings.ClassifySettings` by name, and train with
+:func:`elman.tasks.classify.train`. They follow scikit-learn's conventions, so that its `clone`, `cross_val_score`,
+`GridSearchCV` and `Pipeline` work with them.
+
+>>> from elman.tasks import Classifier
+>>> model = Classifier(cell="gru", hidden=16, epochs=30, learning_rate=0.02, seed=3)
+>>> texts = ["a good start", "a bad start", "so good", "so bad"] * 8
+>>> model.fit(texts, [1, 0, 1, 0] * 8).predict(["good", "bad"])
+array([1, 0])
+"""
+
+import dataclasses
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.given import as_values, recognise
+from elman.data.values import open_values
+from elman.errors import DataError
+from elman.tasks import classify
+from elman.tasks.classifying.settings import ClassifySettings
+from elman.tasks.classifying.trained_classifier import TrainedClassifier
+from elman.tasks.estimator import Estimator
+
+# They name columns and files, and here there are none.
+_OF_FILES = {"input", "target", "target_kind", "id", "group", "validation_data"}
+_OPTIONS = {row.name: row.default for row in dataclasses.fields(ClassifySettings) if row.name not in _OF_FILES}
+_PARAMETERS = {"cell": "lstm", "sizes": None, "search": None, "quiet": True, **_OPTIONS}
+
+
+class _Answering(Estimator):
+    """Do what both estimators do alike."""
+
+    _kind: ClassVar[str]
+    _type: ClassVar[str]
+
+    model_: TrainedClassifier
+
+    def fit(self, X: Any, y: Any, groups: Sequence[Any] | None = None) -> Self:
+        """Learn from examples; a part of them is held out, and the weights that answer it best stay.
+
+        Args:
+            X: N examples, see :mod:`elman.data.given`.
+            y: (N,) what is right.
+            groups: (N,) examples of one group are not divided between the parts.
+
+        Raises:
+            ConfigError: a parameter is outside its range, or parameters contradict each other.
+            DataError: the examples cannot be read, or there are too few of a class.
+            CellError: the cell is unknown.
+            ElmanError: the gradient stayed non-finite.
+        """
+        columns = dataclasses.replace(recognise(X), target="target", target_kind=self._kind)
+        targets, learnt = self._learn_targets(_flat(y))
+        data = open_values(as_values(X, columns), columns, targets, None if groups is None else list(groups))
+        # numpy's numbers are what a grid is often made of.
+        given = {
+            name: value.item() if isinstance(value, np.generic) else value for name, value in self._given().items()
+        }
+        self.model_ = classify.train(data, **{"quiet": True, "compare": False, **given})
+        vars(self).update(learnt)
+        return self
+
+    @property
+    def n_features_in_(self) -> int:
+        """Return how many columns a table has; there is no such attribute where no table was learnt."""
+        kinds = self._learnt().columns.inputs.values()
+        if "number" not in kinds:
+            raise AttributeError("n_features_in_ is for tables, and what was learnt from is none.")
+        return len(kinds)
+
+    def _values(self, X: Any) -> list[Any]:
+        return as_values(X, self._learnt().columns)
+
+    def _learn_targets(self, y: NDArray[Any]) -> tuple[list[Any], dict[str, Any]]:
+        raise NotImplementedError
+
+    def __sklearn_tags__(self) -> Any:
+        # Only scikit-learn asks, so it is loaded.
+        library = sys.modules["sklearn.utils"]
+        read = library.InputTags(one_d_array=True, two_d_array=True, three_d_array=True, string=True, allow_nan=True)
+        return library.Tags(
+            estimator_type=self._type,
+            target_tags=library.TargetTags(required=True),
+            classifier_tags=library.ClassifierTags() if self._type == "classifier" else None,
+            regressor_tags=library.RegressorTags() if self._type == "regressor" else None,
+            input_tags=read,
+        )
+
+
+class Classifier(_Answering):
+    """Answer a sequence with a class.
+
+    Args:
+        cell: the name of a cell, `FILE.py:NAME`, or a cell.
+        sizes: sizes that the cell leaves open.
+        search: try so many settings, see :func:`elman.tasks.classify.train`.
+        quiet: show no progress on standard error.
+        **parameters: the options of `ClassifySettings`.
+
+    Attributes:
+        classes_: (L,) the labels in the order of the probabilities, of the type of `y`.
+        model_: the trained model.
+        n_features_in_: the columns of a table; only where a table was given.
+    """
+
+    _kind = "category"
+    _type = "classifier"
+    _parameters = _PARAMETERS
+
+    classes_: NDArray[Any]
+
+    def _learn_targets(self, y: NDArray[Any]) -> tuple[list[Any], dict[str, Any]]:
+        if y.dtype.kind == "f" and not (np.isfinite(y) & (y == np.round(y))).all():
+            raise DataError("y has fractions, or numbers that are missing, and classes are asked for. Use a Regressor.")
+        try:
+            classes, numbers = np.unique(y, return_inverse=True)
+        except TypeError as error:
+            raise DataError(f"The labels in y are of types that do not compare ({error}). Give one type.") from None
+        names = _names(classes)
+        if len(set(names)) < len(names):
+            raise DataError("Labels in y differ, and are written alike. Give labels that are written differently.")
+        return [names[number] for number in numbers], {"classes_": classes}
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the likeliest class of each example, (N,).
+
+        Raises:
+            ConfigError: nothing is learnt yet.
+            DataError: an example is not what was learnt from.
+        """
+        number = {name: number for number, name in enumerate(_names(self._known_classes()))}
+        found = [number[name] for name in self._learnt().predict(self._values(X))]
+        return self.classes_[np.array(found, dtype=np.int64)]
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the probability of each class for each example, (N, L), in the order of `classes_`.
+
+        Raises:
+            ConfigError: nothing is learnt yet.
+            DataError: an example is not what was learnt from.
+        """
+        known = self._learnt().classes
+        order = [known.index(name) for name in _names(self._known_classes())]
+        return self._learnt().probabilities(self._values(X)).double().numpy()[:, order]
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the accuracy: the share of examples that are answered with what is right.
+
+        Raises:
+            ConfigError: nothing is learnt yet.
+            DataError: an example is not what was learnt from.
+        """
+        return float(np.mean(self.predict(X) == _flat(y)))
+
+    def _known_classes(self) -> NDArray[Any]:
+        self._learnt()
+        return self.classes_
+
+
+class Regressor(_Answering):
+    """Answer a sequence with a number.
+
+    Args:
+        cell: the name of a cell, `FILE.py:NAME`, or a cell.
+        sizes: sizes that the cell leaves open.
+        search: try so many settings, see :func:`elman.tasks.classify.train`.
+        quiet: show no progress on standard error.
+        **parameters: the options of `ClassifySettings`, but for those of classes.
+
+    Attributes:
+        model_: the trained model.
+        n_features_in_: the columns of a table; only where a table was given.
+
+    >>> Regressor(hidden=8)
+    Regressor(hidden=8)
+    """
+
+    _kind = "number"
+    _type = "regressor"
+    _parameters: ClassVar[Mapping[str, Any]] = {
+        name: default for name, default in _PARAMETERS.items() if name not in ("label_smoothing", "class_weights")
+    }
+
+    def _learn_targets(self, y: NDArray[Any]) -> tuple[list[Any], dict[str, Any]]:
+        try:
+            numbers = y.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"y is not all numbers ({error}). Give numbers, or use a Classifier.") from None
+        if not np.isfinite(numbers).all():
+            raise DataError("y has numbers that are missing or infinite. Leave these examples out.")
+        return numbers.tolist(), {}
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Return the number that answers each example, (N,).
+
+        Raises:
+            ConfigError: nothing is learnt yet.
+            DataError: an example is not what was learnt from.
+        """
+        return np.array(self._learnt().predict(self._values(X)), dtype=np.float64)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return R², 1 − the squared errors in relation to those of the mean of `y`.
+
+        Raises:
+            ConfigError: nothing is learnt yet.
+            DataError: an example is not what was learnt from.
+        """
+        right = _flat(y).astype(np.float64)
+        errors = float(((self.predict(X) - right) ** 2).sum())
+        spread = float(((right - right.mean()) ** 2).sum())
+        if spread == 0:
+            return 1.0 if errors == 0 else 0.0
+        return 1 - errors / spread if len(right) > 1 else math.nan
+
+
+def _flat(y: Any) -> NDArray[Any]:
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise DataError(f"y is an array {labels.shape}, and one answer an example is learnt. Give (N,).")
+    return labels
+
+
+def _names(classes: NDArray[Any]) -> list[str]:
+    return [str(label) for label in classes.tolist()]

@@ -1,0 +1,119 @@
+"""Tag words as scikit-learn's estimators predict, without scikit-learn: `fit`, `predict`, `score`.
+
+>>> from elman.tasks import Tagger
+>>> sentences, tags = [["so", "good"], ["so", "bad"]] * 20, [["RB", "JJ"], ["RB", "JJ"]] * 20
+>>> model = Tagger(hidden=5, letters=False, epochs=8, learning_rate=0.02, seed=1).fit(sentences, tags)
+>>> model.predict([["so", "good"]])
+[['RB', 'JJ']]
+"""
+
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from elman.data.tagged import LABEL, TaggedSet
+from elman.data.tagged_sentences import Layout
+from elman.errors import DataError
+from elman.tasks import tag
+from elman.tasks.estimator import Estimator
+from elman.tasks.tagging.settings import TagSettings
+from elman.tasks.tagging.trained_tagger import TrainedTagger, as_sentences
+
+# They name columns and files, and here there are none.
+_OF_FILES = {"words", "tags", "label", "validation_data"}
+_OPTIONS = {row.name: row.default for row in dataclasses.fields(TagSettings) if row.name not in _OF_FILES}
+
+Words = Sequence[Sequence[str]]
+
+
+class Tagger(Estimator):
+    """Give every word of a sentence a tag.
+
+    Args:
+        cell: the name of a cell, `FILE.py:NAME`, or a cell.
+        sizes: sizes that the cell leaves open.
+        search: try so many settings, see :func:`elman.tasks.tag.train`.
+        quiet: show no progress on standard error.
+        **parameters: the options of `TagSettings` that do not name columns or files.
+
+    Attributes:
+        classes_: the tags that were learnt.
+        model_: the trained model.
+    """
+
+    _parameters: ClassVar[Mapping[str, Any]] = {
+        "cell": "lstm",
+        "sizes": None,
+        "search": None,
+        "quiet": True,
+        **_OPTIONS,
+    }
+
+    model_: TrainedTagger
+    classes_: list[str]
+
+    def fit(self, X: Words, y: Words, labels: Sequence[str] | None = None) -> Self:
+        """Learn from sentences; a part of them is held out, and the weights that tag it best stay.
+
+        Args:
+            X: the words of N sentences.
+            y: as many tags for each.
+            labels: of each sentence, to be learnt beside the tags.
+
+        Raises:
+            ConfigError: a parameter is outside its range, or parameters contradict each other.
+            DataError: words and tags differ in number, there are too few sentences, or a tag is outside the scheme.
+            CellError: the cell is unknown.
+            ElmanError: the gradient stayed non-finite.
+        """
+        given = {
+            name: value.item() if isinstance(value, np.generic) else value for name, value in self._given().items()
+        }
+        sentences = as_sentences(X, y, labels)
+        if not sentences:
+            raise DataError("There are no sentences. Give some.")
+        data = TaggedSet("X", sentences, Layout("parallel", label=None if labels is None else LABEL))
+        self.model_ = tag.train(data, **{"quiet": True, "compare": False, **given})
+        self.classes_ = list(self.model_.targets.tags)
+        return self
+
+    def predict(self, X: Words) -> list[list[str]]:
+        """Return the tags of sentences.
+
+        Raises:
+            ConfigError: nothing is learnt yet.
+            DataError: a sentence has no words.
+        """
+        found: list[list[str]] = self._learnt().predict(X)
+        return found
+
+    def predict_labels(self, X: Words) -> list[str | None]:
+        """Return the label of each sentence; None where none was learnt.
+
+        Raises:
+            ConfigError: nothing is learnt yet.
+            DataError: a sentence has no words.
+        """
+        found: list[str | None] = self._learnt().predict_labels(X)
+        return found
+
+    def score(self, X: Words, y: Words) -> float:
+        """Return the share of the words whose tag is right, or F1 where tags mark chunks.
+
+        Raises:
+            ConfigError: nothing is learnt yet.
+            DataError: words and tags differ in number.
+        """
+        return float(self._learnt().evaluate(as_sentences(X, y)).quality)
+
+    def __sklearn_tags__(self) -> Any:
+        # Only scikit-learn asks, so it is loaded.
+        library = sys.modules["sklearn.utils"]
+        return library.Tags(
+            estimator_type=None,
+            target_tags=library.TargetTags(required=True),
+            input_tags=library.InputTags(one_d_array=True, two_d_array=False, string=True),
+        )
