@@ -50,7 +50,7 @@ def _measure_part(part: Part, seed: int, given: dict[str, Any], test: bool) -> d
         "options": {key: value for key, value in options.items() if key not in ("seed", "validation_data")},
         "parameters": model.parameters,
         "seconds": seconds,
-        "metrics": {key: value for key, value in model.metrics.items() if key not in ("history", "ledger")},
+        "metrics": {key: value for key, value in model.metrics.items() if key not in ("history", "ledger", "glances")},
     }
     if test:
         tested = open_dataset([str(path) for path in part.test], like=model.columns)

@@ -59,7 +59,7 @@ def _measure(
     output = scratch / f"{name}.elman.safetensors"
     options = {"validation_data": str(validation), **given, "seed": seed}
     model = tag.train([training], output=output, force=True, **options)
-    metrics = {key: value for key, value in model.metrics.items() if key not in ("history", "ledger")}
+    metrics = {key: value for key, value in model.metrics.items() if key not in ("history", "ledger", "glances")}
     row: dict[str, Any] = {
         "name": name,
         "seed": seed,

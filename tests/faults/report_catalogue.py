@@ -25,7 +25,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "lines of the ledger that are joined keep the larger factor",
-        "tasks/ledger.py",
+        "flow/ledger.py",
         "min(self.factor, other.factor)",
         "max(self.factor, other.factor)",
         tests=LEDGER,
@@ -33,7 +33,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "the ledger names the parameter that supplied least",
-        "tasks/ledger.py",
+        "flow/ledger.py",
         "max(range(len(norms)), key=norms.__getitem__)",
         "min(range(len(norms)), key=norms.__getitem__)",
         tests=LEDGER,
@@ -41,7 +41,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "one update of fifty with a high loss does not start the count again",
-        "tasks/ledger.py",
+        "flow/ledger.py",
         "self._high + 1 if loss > limit else 0",
         "self._high + (loss > limit)",
         tests=LEDGER,

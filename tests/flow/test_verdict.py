@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import elman
 from elman import cell, flow, tanh
 from elman.errors import ConfigError, ShapeError
-from elman.flow import Flow, enter, sum_up
+from elman.flow import Flow
 from elman.nn import Recurrent
 
 
@@ -203,8 +203,11 @@ def test_short_memory_is_no_fault_where_the_data_ask_for_none() -> None:
 
 
 def test_clipping_by_more_than_tenfold_is_exploding() -> None:
-    hard = sum_up([enter(i, {"W": 50.0 if i % 5 == 0 else 0.5}, limit=1.0) for i in range(20)])
-    seen = flow.examine(built(linear, orthogonal(3)), noise(31), ledger=hard)
+    ledger = flow.Ledger(("W",))
+    for i in range(20):
+        norm = 50.0 if i % 5 == 0 else 0.5
+        ledger.enter(1.0, [norm], flow.clip_factor(norm, 1.0))
+    seen = flow.examine(built(linear, orthogonal(3)), noise(31), ledger=ledger.sum_up())
     assert (seen.verdict, seen.line) == ("EXPLODING", "20% of the updates were clipped by more than tenfold")
 
 

@@ -86,7 +86,7 @@ def describe_search(model: Trained, again: Sequence[str], options: Mapping[str, 
 
 def print_training_as_json(model: Trained, target: Path) -> None:
     """Print what was measured in training, and how it ended."""
-    facts = {name: value for name, value in model.metrics.items() if name not in ("history", "ledger")}
+    facts = {name: value for name, value in model.metrics.items() if name not in ("history", "ledger", "glances")}
     result = {"model": str(target), "stopped": model.stopped, "seconds": round(model.seconds, 3)}
     typer.echo(json.dumps({**result, "parameters": model.parameters, **facts}))
 

@@ -5,9 +5,10 @@ Everything is exact. A step's Jacobian is never estimated: it is the derived adj
 (`network`); one forward run keeps what every step starts from (`trajectory`), and then gradients are carried back, all
 rows side by side (`adjoints`). From them come the map of who hears whom and the shares of dL/dW by lag (`lags`), the
 growth of differences (`growth`), and the reach (`reach`); from the weights `bounds`, from the values `gates`. A model's
-prediction is explained by `attribution`, a training's clipping by the `ledger`. What is seen is plain data (`figures`),
-each figure with its definition and source; `verdict` says it in a word. `diagram` and `unfolded` draw the network from
-its equations, and `report` puts everything on one page, with a sentence for each of the `pictures`.
+prediction is explained by `attribution`, a training by the `ledger`; a `glance` is what costs little. What is
+seen is plain data (`figures`), each figure with its definition and source; `verdict` says it in a word. `diagram` and
+`unfolded` draw the network from its equations, and `report` puts everything on one page, with a sentence for each of
+the `pictures`.
 
 >>> import elman, torch
 >>> layer = elman.nn.Recurrent(elman.cells.elman, 3, 5)
@@ -34,8 +35,9 @@ from elman.flow.figures import (
     SingularValues,
     TransportGain,
 )
+from elman.flow.glance import Glance, glance
 from elman.flow.inspection import Limits, examine
-from elman.flow.ledger import Entry, Ledger, clip_factor, enter, suggest_threshold, sum_up
+from elman.flow.ledger import Clipping, GradientVerdict, Ledger, clip_factor, gradient_norms
 from elman.flow.observation import observe
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
 from elman.flow.report import Subject, write_report
@@ -47,11 +49,13 @@ __all__ = [
     "Attribution",
     "Bound",
     "Checks",
-    "Entry",
+    "Clipping",
     "Flow",
     "Gate",
     "Gates",
+    "Glance",
     "GradientNorms",
+    "GradientVerdict",
     "Influence",
     "LagShares",
     "Ledger",
@@ -71,10 +75,9 @@ __all__ = [
     "cut_by_truncation",
     "draw_folded",
     "draw_unfolded",
-    "enter",
     "examine",
+    "glance",
+    "gradient_norms",
     "observe",
-    "suggest_threshold",
-    "sum_up",
     "write_report",
 ]

@@ -17,7 +17,7 @@ from elman.flow.bounds import find_bounds
 from elman.flow.figures import Checks, Flow, Lyapunov, Sampling
 from elman.flow.gates import look_at_gates
 from elman.flow.growth import lyapunov, singular_values
-from elman.flow.ledger import Ledger
+from elman.flow.ledger import Clipping
 from elman.flow.network import Examples, Sequences, States, read_batch, read_layer
 from elman.flow.reach import behavioural_memory, effective_memory
 from elman.flow.trajectory import Rows, Track, run_network
@@ -63,7 +63,7 @@ def examine(
     loss: Callable[[int], float] | None = None,
     needs: int | None = None,
     longer_helps: bool | None = None,
-    ledger: Ledger | None = None,
+    ledger: Clipping | None = None,
 ) -> Flow:
     """Look inside a recurrent layer on a batch. Everything is computed in float64, as the layer is in evaluation.
 
@@ -81,7 +81,7 @@ def examine(
         loss: the loss of the model when it is shown the last n steps alone; for the behavioural memory.
         needs: how many steps back lies what the data ask for.
         longer_helps: whether longer context would lower the loss; if it would not, short memory is no fault.
-        ledger: of the training, for the verdict.
+        ledger: the clipping in the training, for the verdict; see :meth:`elman.flow.Ledger.sum_up`.
 
     Raises:
         ConfigError: the layer is none that can be examined.
@@ -96,7 +96,7 @@ def examine(
     limits = limits or Limits()
     network = read_layer(layer)
     whole = read_batch(network, x, grad_output, lengths, initial_state, sides or {}, grad_final)
-    chosen = _spread(whole.x.shape[1], limits.examples)
+    chosen = spread(whole.x.shape[1], limits.examples)
     if not int(whole.lengths[chosen].max()):  # those have no step
         chosen = [int(whole.lengths.argmax())]
     examples = whole.take(chosen)
@@ -124,7 +124,7 @@ def _look(
     """Fill in the figures, or say which gradient is not finite."""
     arriving = arrivals(tracks, endings, examples)
     with_loss = torch.stack([d.abs().amax((1, 2)) for d in arriving.values()]).any(0).nonzero().flatten()
-    rows = with_loss[_spread(len(with_loss), limits.rows)]
+    rows = with_loss[spread(len(with_loss), limits.rows)]
     taken = one_hot(rows, len(examples.x)).sum(0)
     losses = torch.stack([torch.ones_like(taken), taken]).double()[: 1 + (len(rows) < len(with_loss))]
     totals, *sampled = lags.carry_totals(tracks, endings, arriving, losses)
@@ -162,7 +162,7 @@ def _look_at_gradient(flow: Flow, ending: str, track: Track, total: lags.Total, 
     flow.explicit[ending], flow.implicit[ending] = lags.split_gradient(track, one)
 
 
-def _spread(count: int, most: int) -> list[int]:
+def spread(count: int, most: int) -> list[int]:
     """Choose places that are evenly spaced, the last among them."""
     if count <= most:
         return list(range(count))

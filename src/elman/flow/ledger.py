@@ -1,42 +1,115 @@
-"""Keep the books of clipping: for every update its norm, its factor, and who supplied most of it (figure 11).
+"""Keep the books of a training's gradient: how long it was at every update, and what clipping left of it (figure 11).
 
-Everything here is arithmetic on numbers that a training has anyway. A norm that is not finite is flagged and never
-clipped: ``torch.nn.utils.clip_grad_norm_`` turns [1, inf, 2] into [0, nan, 0].
+A training of any length fits in a few hundred lines: when there are too many, each two that follow each other become
+one. What is counted is exact; of the updates behind a line the mean loss, the mean norm, the largest norm and the
+smallest factor are kept. A norm that is not finite is flagged and never clipped: ``torch.nn.utils.clip_grad_norm_``
+turns [1, inf, 2] into [0, nan, 0].
 
->>> entry = enter(7, {"U_l0": 3.0, "W_l0": 4.0}, limit=1.0)
->>> entry.norm, round(entry.factor, 6), entry.parameter, round(entry.share, 6)
-(5.0, 0.2, 'W_l0', 0.64)
+>>> ledger = Ledger(("W", "b"))
+>>> for norm in (0.3, 0.4, 50.0):
+...     ledger.enter(loss=1.0, norms=[norm, 0.0], factor=clip_factor(norm, 1.0))
+>>> ledger.verdict().name, ledger.clipped, ledger.tenfold
+('EXPLODING', 1, 1)
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
+import torch
+from torch import nn
 
+MOST_LINES = 256
 HARD = 0.1
-"""An update that is clipped by more than tenfold counts as exploding."""
+"""A gradient that is clipped by more than tenfold counts as exploding, if so large a share of the updates does so."""
+
+_STEPS_OF_AN_OCTAVE = 8
+_SUGGESTED = 0.9  # share of updates that the suggested threshold leaves alone
+_MOST_MEDIANS = 10  # half to ten times the usual norm works (Pascanu et al. 2013, section 3.2)
+
+DIVERGED_AFTER = 50
+_DIVERGED_TIMES = 100.0
+_FIRST_LOSSES = 10
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Hold one update.
+class GradientVerdict:
+    """Say how the gradient of a training behaved.
 
     Attributes:
-        update: its number.
-        norm: ‖g‖ of all parameters before clipping.
-        factor: what the gradient was multiplied by; NaN where the norm is not finite, and nothing may be applied.
-        parameter: the one with the largest norm, or the first that is not finite.
-        share: of ‖g‖² that it supplied.
-        step: the time step that supplied most of the gradient, where it is known.
+        name: NON-FINITE, EXPLODING or HEALTHY.
+        line: the reason, with its numbers.
+        advice: what to try; empty where it is healthy.
+    """
+
+    name: str
+    line: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        """Write it in one line."""
+        return f"{self.name}: {self.line}" + (f". {self.advice}" if self.advice else "")
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """Sum up the clipping of a training, for the verdict on its model.
+
+    Attributes:
+        hard: share of the updates that were clipped by more than tenfold.
+        left_out: the first update whose gradient was not finite; None where all were.
+        suggested: a threshold, see :meth:`Ledger.suggested`; None where none is known.
+    """
+
+    hard: float = 0.0
+    left_out: int | None = None
+    suggested: float | None = None
+
+
+@dataclass
+class Line:
+    """Hold some updates that follow each other.
+
+    Attributes:
+        update: the last of them, from 1.
+        updates: how many.
+        loss: their mean training loss; NaN if one was not finite.
+        norm: the mean of their gradients' Euclidean norms before clipping, of those that are finite; NaN of none.
+        largest: the largest of these norms.
+        factor: the smallest number that clipping multiplied a gradient by; 0 where one was left out.
+        parameter: the place of the parameter that supplied most of the largest gradient, or was not finite.
+        left_out: how many of them were not finite.
+        step: the time step that supplied most of a gradient, of the last update of which it is known.
     """
 
     update: int
+    updates: int
+    loss: float
     norm: float
+    largest: float
     factor: float
-    parameter: str
-    share: float
+    parameter: int
+    left_out: int
     step: int | None = None
+
+    def joined(self, other: "Line") -> "Line":
+        """Return both as one."""
+        mine, its = self.updates - self.left_out, other.updates - other.left_out
+        norms = [(line.norm, n) for line, n in ((self, mine), (other, its)) if n]
+        most = max((self, other), key=lambda line: (line.left_out, line.largest if line.norm == line.norm else 0.0))
+        return Line(
+            other.update,
+            self.updates + other.updates,
+            (self.loss * self.updates + other.loss * other.updates) / (self.updates + other.updates),
+            sum(norm * n for norm, n in norms) / (mine + its) if norms else math.nan,
+            max((line.largest for line, n in ((self, mine), (other, its)) if n), default=math.nan),
+            min(self.factor, other.factor),
+            most.parameter,
+            self.left_out + other.left_out,
+            self.step if other.step is None else other.step,
+        )
 
 
 def clip_factor(norm: float, limit: float | None) -> float:
@@ -50,83 +123,178 @@ def clip_factor(norm: float, limit: float | None) -> float:
     return 1.0 if limit is None else min(1.0, limit / (norm + 1e-6))
 
 
-def enter(
-    update: int, norms: Mapping[str, float], limit: float | None = None, step_norms: Sequence[float] | None = None
-) -> Entry:
-    """Write one update into the books.
+class Ledger:
+    """Enter every update of a training.
 
     Args:
-        update: its number.
-        norms: ‖g‖ of each parameter by its name, before clipping.
-        limit: the clipping threshold.
-        step_norms: ‖dL/dh‖ at every time step, where they are known.
-    """
-    bad = [name for name, norm in norms.items() if not math.isfinite(norm)]
-    norm = math.inf if bad else math.hypot(*norms.values())
-    most = bad[0] if bad else max(norms, key=lambda name: norms[name])
-    share = math.nan if bad else (norms[most] / norm) ** 2 if norm else 0.0
-    step = None if step_norms is None else int(np.nanargmax(np.asarray(step_norms)))
-    return Entry(update, norm, clip_factor(norm, limit), most, share, step)
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """Sum up the clipping of a training.
+        names: of the parameters.
+        limit: the norm above which gradients are clipped; None where it is not the norm that clips.
 
     Attributes:
-        updates: how many there were.
-        clipped: share of them with a factor below 1.
-        hard: share of them that were clipped by more than tenfold.
-        not_finite: the numbers of the updates whose norm is not finite.
-        median: of the finite norms.
-        largest: of the finite norms.
-        by_parameter: how often each parameter supplied most.
-        suggested: a threshold, see :func:`suggest_threshold`; None of no finite norm.
+        lines: at most `MOST_LINES`.
+        updates: how many were entered.
+        clipped: how many gradients were made shorter.
+        tenfold: how many of them more than tenfold.
+        left_out: how many updates were not done, since their gradient was not finite.
+        suppliers: how often each parameter supplied most of the gradient, by its place.
+        last_norm: the last norm that was finite; NaN before one was.
     """
 
-    updates: int
-    clipped: float
-    hard: float
-    not_finite: tuple[int, ...]
-    median: float
-    largest: float
-    by_parameter: dict[str, int]
-    suggested: float | None
+    def __init__(self, names: Sequence[str] = (), limit: float | None = None) -> None:
+        self.names, self.limit = tuple(names), limit
+        self.lines: list[Line] = []
+        self.updates = self.clipped = self.tenfold = self.left_out = 0
+        self.suppliers: Counter[int] = Counter()
+        self.last_norm = math.nan
+        self._first_left_out: tuple[int, int] | None = None
+        self._octaves: Counter[int] = Counter()
+        self._span = 1
+        self._first_losses: list[float] = []
+        self._high = 0
+
+    def enter(self, loss: float, norms: Sequence[float], factor: float, step: int | None = None) -> None:
+        """Enter one update.
+
+        Args:
+            loss: of its batches.
+            norms: of the gradient of each parameter before clipping, in the order of the names.
+            factor: what clipping multiplied the gradient by, see :func:`clip_factor`.
+            step: the time step that supplied most of the gradient, where it is known; see :func:`elman.flow.glance`.
+        """
+        norm = math.hypot(*norms)
+        self.updates += 1
+        fine = math.isfinite(norm)
+        if fine:
+            parameter = max(range(len(norms)), key=norms.__getitem__) if norms else 0
+            self.suppliers[parameter] += 1
+            self.last_norm = norm
+            self.clipped += factor < 1
+            self.tenfold += factor < HARD
+            if norm > 0:
+                self._octaves[math.floor(math.log2(norm) * _STEPS_OF_AN_OCTAVE)] += 1
+        else:
+            parameter = next((i for i, one in enumerate(norms) if not math.isfinite(one)), 0)
+            self.left_out += 1
+            self._first_left_out = self._first_left_out or (self.updates, parameter)
+        self._watch(loss)
+        kept = norm if fine else math.nan
+        self._write(Line(self.updates, 1, loss, kept, kept, factor if fine else 0.0, parameter, int(not fine), step))
+
+    def _write(self, line: Line) -> None:
+        if self.lines and self.lines[-1].updates < self._span:
+            self.lines[-1] = self.lines[-1].joined(line)
+            return
+        if len(self.lines) == MOST_LINES:
+            self.lines = [a.joined(b) for a, b in zip(self.lines[::2], self.lines[1::2], strict=True)]
+            self._span *= 2
+        self.lines.append(line)
+
+    def _watch(self, loss: float) -> None:
+        if len(self._first_losses) < _FIRST_LOSSES:
+            self._first_losses.append(loss)
+        limit = _DIVERGED_TIMES * max(1.0, *self._first_losses)
+        self._high = self._high + 1 if loss > limit else 0
+
+    def diverged(self) -> bool:
+        """Say whether the loss has been over a hundred times that of the start, and over 100, for 50 updates."""
+        return self._high >= DIVERGED_AFTER
+
+    def supplier(self) -> str:
+        """Name the parameter that most often supplied most of the gradient; empty before the first update."""
+        return self.names[self.suppliers.most_common(1)[0][0]] if self.suppliers and self.names else ""
+
+    def quantile(self, share: float) -> float:
+        """Return the norm that so large a share of the gradients stay below, to a tenth of itself; NaN before any."""
+        wanted, seen = share * self._octaves.total(), 0
+        for octave in sorted(self._octaves):
+            seen += self._octaves[octave]
+            if seen >= wanted:
+                return float(2.0 ** ((octave + 0.5) / _STEPS_OF_AN_OCTAVE))
+        return math.nan
+
+    def suggested(self) -> float:
+        """Return a clipping threshold: what nine of ten gradients stay below, at most ten times the usual norm.
+
+        Half to ten times the usual norm works (Pascanu et al. 2013, section 3.2).
+        """
+        return min(self.quantile(_SUGGESTED), _MOST_MEDIANS * self.quantile(0.5))
+
+    def sum_up(self) -> Clipping:
+        """Give what a verdict on the model asks for."""
+        first, suggested = self._first_left_out, self.suggested()
+        return Clipping(
+            self.tenfold / (self.updates or 1),
+            None if first is None else first[0],
+            _short(suggested),
+        )
+
+    def verdict(self) -> GradientVerdict:
+        """Judge the gradient of the whole training."""
+        if not self.updates:
+            return GradientVerdict("HEALTHY", "no update was done")
+        if self._first_left_out is not None:
+            update, parameter = self._first_left_out
+            name = f", in {self.names[parameter]}" if self.names else ""
+            return GradientVerdict(
+                "NON-FINITE",
+                f"{self.left_out:,} of {self.updates:,} updates were left out, first update {update:,}{name}",
+                "Try a lower learning rate, or clip at a lower norm",
+            )
+        most = self.supplier()
+        share = f"; {most} supplied most in {self.suppliers.most_common(1)[0][1] / self.updates:.0%}" if most else ""
+        median = f"median norm {self.quantile(0.5):.2g}"
+        if self.tenfold > HARD * self.updates:
+            return GradientVerdict(
+                "EXPLODING",
+                f"{self.tenfold / self.updates:.0%} of updates were clipped more than tenfold, {median}{share}",
+                "Try a lower learning rate, a gated cell or an orthogonal start; "
+                f"to clip at {self.suggested():.2g} would suit these norms",
+            )
+        return GradientVerdict("HEALTHY", f"{median}, {self.clipped / self.updates:.0%} of updates clipped{share}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write what is known of the whole training as lists, strings and numbers; numbers have four digits."""
+        return {
+            "updates": self.updates,
+            "clipped": self.clipped,
+            "clipped_tenfold": self.tenfold,
+            "left_out": self.left_out,
+            "first_left_out": None if self._first_left_out is None else self._first_left_out[0],
+            "clip_norm": self.limit,
+            "median_norm": _short(self.quantile(0.5)),
+            "suggested_clip_norm": _short(self.suggested()),
+            "parameters": [self.names[place] for place, _ in self.suppliers.most_common()] if self.names else [],
+            "supplied_most": [count for _, count in self.suppliers.most_common()],
+        }
+
+    def rows(self) -> list[list[Any]]:
+        """Write the lines: update, loss, mean norm, largest norm, smallest factor, parameter, left out, time step."""
+        return [
+            [
+                line.update,
+                *map(_short, (line.loss, line.norm, line.largest, line.factor)),
+                self.names[line.parameter] if self.names else "",
+                line.left_out,
+                line.step,
+            ]
+            for line in self.lines
+        ]
 
 
-def sum_up(entries: Sequence[Entry]) -> Ledger:
-    """Sum up the entries of a training."""
-    count = len(entries) or 1
-    norms = [e.norm for e in entries if math.isfinite(e.norm)]
-    named: dict[str, int] = {}
-    for entry in entries:
-        named[entry.parameter] = named.get(entry.parameter, 0) + 1
-    return Ledger(
-        len(entries),
-        sum(e.factor < 1 for e in entries) / count,
-        sum(e.factor < HARD for e in entries) / count,
-        tuple(e.update for e in entries if not math.isfinite(e.norm)),
-        float(np.median(norms)) if norms else math.nan,
-        max(norms, default=math.nan),
-        dict(sorted(named.items(), key=lambda pair: -pair[1])),
-        suggest_threshold(norms),
-    )
+def gradient_norms(module: nn.Module) -> list[float]:
+    """Return the Euclidean norm of the gradient of each parameter, 0 where there is none.
 
-
-def suggest_threshold(norms: Sequence[float]) -> float | None:
-    """Suggest a clipping threshold from the norms of a training so far.
-
-    The norm that nine of ten updates stay under, but at most ten times the median: Pascanu et al. 2013, section 3.2,
-    found half to ten times the usual norm to work. Two digits are enough.
-
-    Args:
-        norms: of updates; those that are not finite are left out.
-
-    >>> suggest_threshold([1.0, 1.2, 0.8, 1.1, 900.0]), suggest_threshold([])
-    (11.0, None)
+    >>> layer = nn.Linear(1, 1)
+    >>> layer.weight.grad = torch.tensor([[-3.0]])
+    >>> gradient_norms(layer)
+    [3.0, 0.0]
     """
-    finite = [norm for norm in norms if math.isfinite(norm)]
-    if not finite:
-        return None
-    found = min(float(np.quantile(finite, 0.9)), 10 * float(np.median(finite)))
-    return float(f"{found:.2g}")
+    gradients = [p.grad for p in module.parameters()]
+    there = [torch.linalg.vector_norm(grad) for grad in gradients if grad is not None]
+    # One transfer for all of them: a device would be waited for at each.
+    norms = iter(torch.stack(there).tolist() if there else [])
+    return [0.0 if grad is None else next(norms) for grad in gradients]
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.4g}") if math.isfinite(value) else None

@@ -41,9 +41,7 @@ def observe(model: nn.Module, loss: Callable[[], Tensor]) -> list[dict[str, Any]
     calls: list[tuple[dict[str, Any], Any]] = []
 
     def keep(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
-        given = {SAME.get(name, name): value for name, value in bound.items() if name != "sides"}
-        calls.append(({"layer": module, **given, "sides": bound.get("sides")}, output))
+        calls.append((arguments_of(module, args, kwargs), output))
 
     layers = [m for m in model.modules() if isinstance(m, Recurrent | nn.RNNBase)]
     hooks = [layer.register_forward_hook(keep, with_kwargs=True) for layer in layers]
@@ -69,3 +67,10 @@ def observe(model: nn.Module, loss: Callable[[], Tensor]) -> list[dict[str, Any]
         upstream = output._replace(data=d_data) if isinstance(output, PackedSequence) else d_data
         found.append({**given, "grad_output": upstream, "grad_final": d_states})
     return found
+
+
+def arguments_of(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Name what a layer was called with as :func:`elman.flow.examine` does."""
+    bound = inspect.signature(layer.forward).bind(*args, **kwargs).arguments
+    given = {SAME.get(name, name): value for name, value in bound.items() if name != "sides"}
+    return {"layer": layer, **given, "sides": bound.get("sides")}

@@ -6,7 +6,7 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,15 @@ class Training:
 
     Attributes:
         rows: of the ledger: the last update of a line, its loss, mean norm, largest norm, smallest factor, the
-            parameter that supplied most, and how many updates were left out; None where a number is not finite.
+            parameter that supplied most, how many updates were left out, and the time step that supplied most where it
+            is known; None where a number is not finite.
         history: of each validation the update, the training loss and the validation loss.
         supplied: how often each parameter supplied most of the gradient.
         line: the ledger's verdict in words.
         limit: the clipping threshold, if one is known.
+        glances: of some updates, each `update` and `layers`; of each layer and direction by its name `at` (time steps)
+            and `norms` (of the gradient at them), `step` (the one that supplied most), and the shares of gates, tanh
+            and units that are stuck: `saturated`, `saturated_tanh`, `dead`.
     """
 
     rows: Sequence[Sequence[Any]] = ()
@@ -37,11 +41,12 @@ class Training:
     supplied: Sequence[tuple[str, int]] = ()
     line: str = ""
     limit: float | None = None
+    glances: Sequence[Mapping[str, Any]] = ()
 
 
 def draw_training(training: Training) -> list[Section]:
     """Make the sections on a training; those of which nothing is known are left out."""
-    return [*_losses(training), *_ledger(training)]
+    return [*_losses(training), *_ledger(training), *_glances(training)]
 
 
 def _losses(training: Training) -> list[Section]:
@@ -89,5 +94,51 @@ def _ledger(training: Training) -> list[Section]:
     return [Section("Clipping ledger", f"{training.line}.{left_out}", tuple(drawings), how)]
 
 
+def _glances(training: Training) -> list[Section]:
+    seen = training.glances
+    if not seen:
+        return []
+    names = list(seen[-1]["layers"])
+    chosen = [seen[i] for i in sorted({0, len(seen) // 2, len(seen) - 1})]
+    drawings = []
+    for name in names:
+        curves = []
+        for glance, hue in zip(chosen, ("blue", "purple", "red"), strict=False):
+            one, label = glance["layers"][name], f"update {glance['update']:,}"
+            curves.append(Curve(np.array(one["at"], float), _numbers(one["norms"]), label, hue))
+        title = f"Gradient at every step, {name}"
+        drawings.append(draw_curves(curves, ("time step", "‖dL/dh‖"), log=True, title=title))
+    at = np.array([glance["update"] for glance in seen], float)
+    stuck = []
+    for key, what, hue in _STUCK:
+        worst = [max((one[key] for one in g["layers"].values() if one[key] is not None), default=None) for g in seen]
+        if any(value is not None for value in worst):
+            stuck.append(Curve(at, _numbers(worst), what, hue))
+    if stuck:
+        title = "Share of units that are stuck, in the layer where most are"
+        drawings.append(draw_curves(stuck, ("update", "share"), low=0.0, high=1.0, title=title))
+    last = {name: one for name, one in seen[-1]["layers"].items() if one["share"] is not None}
+    most = max(last, key=lambda name: last[name]["share"], default=None)
+    says = f"Looked at {len(seen)} times."
+    if most is not None:
+        says += (
+            f" At update {seen[-1]['update']:,} the state of time step {last[most]['step']} supplied "
+            f"{percent(last[most]['share'])} of the gradient of {most}."
+        )
+    how = (
+        "What the loss sends back to the state of every time step (the median of a few examples), early, half-way and "
+        "late in the training: a line that falls to the left says that early steps learn little. Below: gates that are "
+        "nearly always shut or open, tanh that are nearly always at an end, and relus that are always 0."
+    )
+    return [Section("The gradient inside, as the training went", says, tuple(drawings), how)]
+
+
+_STUCK = (("saturated", "gates", "blue"), ("saturated_tanh", "tanh", "purple"), ("dead", "relu", "red"))
+
+
+def _numbers(values: Sequence[float | None]) -> np.ndarray:
+    return np.array([math.nan if value is None else value for value in values])
+
+
 def _column(rows: Sequence[Sequence[Any]], place: int) -> np.ndarray:
-    return np.array([math.nan if row[place] is None else float(row[place]) for row in rows])
+    return _numbers([row[place] for row in rows])

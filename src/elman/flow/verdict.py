@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from elman.flow.figures import Flow, Influence
-from elman.flow.ledger import Ledger
+from elman.flow.ledger import HARD, Clipping
 
 NON_FINITE, DEAD, EXPLODING, SATURATED = "NON-FINITE", "DEAD", "EXPLODING", "SATURATED"
 VANISHING, SHORT, HEALTHY = "VANISHING", "MEMORY SHORTER THAN THE DATA NEEDS", "HEALTHY"
 VERDICTS = (NON_FINITE, DEAD, EXPLODING, SATURATED, VANISHING, SHORT, HEALTHY)
 
-GROWTH, VANISHED, HALF, CLIPPED_HARD = 0.01, 1e-3, 0.5, 0.1
+GROWTH, VANISHED, HALF = 0.01, 1e-3, 0.5
 FAR = 50
 
 
@@ -31,7 +31,7 @@ class Known:
     steps: int
     needs: int | None = None
     longer_helps: bool | None = None
-    ledger: Ledger | None = None
+    ledger: Clipping | None = None
 
 
 def judge(flow: Flow, known: Known) -> tuple[str, str, tuple[str, ...]]:
@@ -45,8 +45,8 @@ def judge(flow: Flow, known: Known) -> tuple[str, str, tuple[str, ...]]:
 
 def _non_finite(flow: Flow, known: Known) -> str:
     ledger = known.ledger
-    if not flow.finite and ledger is not None and ledger.not_finite:
-        return f"the gradient of update {ledger.not_finite[0]} is not finite"
+    if not flow.finite and ledger is not None and ledger.left_out is not None:
+        return f"the gradient of update {ledger.left_out} is not finite"
     return flow.finite
 
 
@@ -66,7 +66,7 @@ def _exploding(flow: Flow, known: Known) -> str:
         if min(rate, spectrum.late) > GROWTH and grown > 1:
             return f"{ending}: changes of the state grow by e^{rate:.3g} a step, the gradient by {grown:.2g} over {lag}"
     hard = 0.0 if known.ledger is None else known.ledger.hard
-    return f"{hard:.0%} of the updates were clipped by more than tenfold" if hard > CLIPPED_HARD else ""
+    return f"{hard:.0%} of the updates were clipped by more than tenfold" if hard > HARD else ""
 
 
 def _saturated(flow: Flow, known: Known) -> str:  # noqa: ARG001

@@ -7,8 +7,8 @@ the pieces that all recipes stand on, in the order in which data pass through th
   `encoders` the examples into sequences (`augmentation` varies them), `batches` pads them; `data_report` looks at them
   before anything is learnt;
 * `settings` holds every option in one row (`input_settings`), `training` is the loop: updates, clipping, learning
-  rates, early stopping, the best weights so far, or their average (`averaging`); `ledger` keeps the books of its
-  gradient, `progress` shows it; `recipe` is how every training begins and ends, `outcome` what it measured, `attempt`
+  rates, early stopping, the best weights so far, or their average (`averaging`); `glances` looks at its gradient now
+  and then, `progress` shows it; `recipe` is how every training begins and ends, `outcome` what it measured, `attempt`
   one training of several, `search` tries settings and keeps the best;
 * `trained` is what every trained model can do, in a file (`model_file`) that executes nothing when it is loaded;
   `estimator` offers it as scikit-learn does;

@@ -17,7 +17,7 @@ import torch
 
 from elman.errors import ConfigError
 from elman.expr import Cell
-from elman.flow import Flow, Ledger, Limits, examine, observe
+from elman.flow import Clipping, Flow, Limits, examine, observe
 from elman.flow.figures import plain
 from elman.flow.mattered import Mattered
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
@@ -144,7 +144,7 @@ def inspect_model(
         limits=choose_limits(view.layer, longest),
         loss=view.loss_of_last,
         longer_helps=_does_longer_help(view, longest),
-        ledger=_read_ledger(view.metrics),
+        ledger=_read_clipping(view.metrics),
     )
     layer = view.layer
     ways = " in both directions" if layer.bidirectional else ""
@@ -189,21 +189,11 @@ def _does_longer_help(view: View, longest: int) -> bool | None:
     return behavioural_memory(view.loss_of_last, longest) > longest // 2
 
 
-def _read_ledger(metrics: Mapping[str, Any]) -> Ledger | None:
+def _read_clipping(metrics: Mapping[str, Any]) -> Clipping | None:
     found = metrics.get("gradient")
     if not found or not found["updates"]:
         return None
-    first, median = found["first_left_out"], found["median_norm"]
-    return Ledger(
-        updates=found["updates"],
-        clipped=found["clipped"] / found["updates"],
-        hard=found["clipped_tenfold"] / found["updates"],
-        not_finite=() if first is None else (first,),
-        median=math.nan if median is None else median,
-        largest=max((row[3] for row in metrics.get("ledger", ()) if row[3] is not None), default=math.nan),
-        by_parameter=dict(zip(found["parameters"], found["supplied_most"], strict=True)),
-        suggested=found["suggested_clip_norm"],
-    )
+    return Clipping(found["clipped_tenfold"] / found["updates"], found["first_left_out"], found["suggested_clip_norm"])
 
 
 def _read_training(metrics: Mapping[str, Any]) -> Training | None:
@@ -216,4 +206,5 @@ def _read_training(metrics: Mapping[str, Any]) -> Training | None:
         supplied=list(zip(found["parameters"], found["supplied_most"], strict=True)),
         line=f"{found['verdict']}: {found['line']}",
         limit=found["clip_norm"],
+        glances=metrics["glances"],
     )

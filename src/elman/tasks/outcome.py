@@ -8,7 +8,11 @@
 import math
 from dataclasses import dataclass, field
 
-from elman.tasks.ledger import Ledger
+from torch import nn
+
+from elman.flow.ledger import GradientVerdict, Ledger
+from elman.flow.verdict import VERDICTS
+from elman.tasks.glances import Glances
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Outcome:
         best: what the validation of that update measured; None before the first.
         history: every validation, in order.
         ledger: what is known of the gradient of every update.
+        glances: what was seen of it in some of them, step by step.
     """
 
     stopped: str = "epochs"
@@ -75,8 +80,14 @@ class Outcome:
     best: Measured | None = None
     history: list[Validation] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
+    glances: Glances = field(default_factory=lambda: Glances(nn.Module()))
 
     @property
     def best_loss(self) -> float:
         """Return the validation loss of the weights that were kept, infinity before the first."""
         return math.inf if self.best is None else self.best.loss
+
+    def judge_gradient(self) -> GradientVerdict:
+        """Judge the gradient by the ledger of all updates and by what was seen in some; the worse verdict counts."""
+        kept, seen = self.ledger.verdict(), self.glances.verdict()
+        return kept if seen is None or VERDICTS.index(kept.name) <= VERDICTS.index(seen.name) else seen

@@ -17,6 +17,7 @@ from torch import nn
 
 import elman
 from elman.errors import ConfigError, ElmanError
+from elman.flow.ledger import GradientVerdict
 from elman.nn import Recurrent, init
 from elman.tasks.outcome import Outcome
 
@@ -72,10 +73,15 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
         "updates": outcome.updates,
         "best_update": outcome.best_update,
         "skipped_updates": outcome.skipped,
-        "gradient": outcome.ledger.to_dict(),
+        "gradient": {**outcome.ledger.to_dict(), **_write_verdict(outcome.judge_gradient())},
         "ledger": outcome.ledger.rows(),
+        "glances": [seen.to_dict() for seen in outcome.glances.seen],
         "history": [[one.update, finite(one.training_loss), finite(one.validation_loss)] for one in outcome.history],
     }
+
+
+def _write_verdict(verdict: GradientVerdict) -> dict[str, str]:
+    return {"verdict": verdict.name, "line": verdict.line, "advice": verdict.advice}
 
 
 def finite(value: float) -> float | None:

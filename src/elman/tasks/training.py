@@ -27,8 +27,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from elman.errors import ConfigError, ElmanError
+from elman.flow.ledger import DIVERGED_AFTER, Ledger, clip_factor, gradient_norms
 from elman.tasks.averaging import WeightAverage
-from elman.tasks.ledger import DIVERGED_AFTER, Ledger, gradient_norms
+from elman.tasks.glances import Glances
 from elman.tasks.outcome import Measured, Outcome, Validation
 from elman.tasks.progress import Moment, Progress
 from elman.tasks.settings import TrainingSettings
@@ -109,6 +110,7 @@ class Trainer:
             self._check_that_none_is_missed()
         run = _Run(self.settings, updates_per_epoch, validation_cost)
         run.outcome.ledger = Ledger([name for name, _ in self._raw.named_parameters()], self._limit)
+        run.outcome.glances = Glances(self._raw)
         try:
             for group in self._endless(losses, run):
                 self._update(group, run)
@@ -119,6 +121,8 @@ class Trainer:
                     break
         except KeyboardInterrupt:
             run.outcome.stopped = "interrupted"
+        finally:
+            run.outcome.glances.close()
         if run.best is not None:
             self._raw.load_state_dict(run.best)
         else:
@@ -154,12 +158,13 @@ class Trainer:
         loss, count = self._backward(group)
         norms = gradient_norms(self._raw)
         norm, factor = math.hypot(*norms), 1.0
+        step = run.outcome.glances.take(run.outcome.updates + 1, run.elapsed(), fine=math.isfinite(norm))
         if math.isfinite(norm):
             factor = self._clip(norm)
             self._optimizer.step()
             if run.average is not None:
                 run.average.add()
-        run.outcome.ledger.enter(loss, norms, factor)
+        run.outcome.ledger.enter(loss, norms, factor, step)
         if not math.isfinite(norm):
             self._skip(run)
         elif run.outcome.ledger.diverged():
@@ -169,6 +174,7 @@ class Trainer:
                 f"is that of {run.outcome.ledger.supplier()}. {_ADVICE}"
             )
         run.count(loss, norm, count)
+        run.outcome.glances.prepare(run.elapsed())
         self.progress.update(run.moment())
 
     def _backward(self, group: Iterator[tuple[Tensor, int]]) -> tuple[float, int]:
@@ -196,7 +202,7 @@ class Trainer:
         assert self._limit is not None
         if norm > self._limit:
             self.fabric.clip_gradients(self.module, self._optimizer, max_norm=self._limit)
-        return min(1.0, self._limit / (norm + 1e-6))
+        return clip_factor(norm, self._limit)
 
     def _skip(self, run: "_Run") -> None:
         at = run.outcome.updates + 1

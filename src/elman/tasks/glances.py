@@ -1,0 +1,193 @@
+"""Glance at the recurrent layers of a module while it is trained, seldom enough to cost a fiftieth of the time.
+
+Before the updates that are looked at, hooks are hung on the layers; they keep what passes through, and what the loss
+sends back. After the update :func:`elman.flow.glance` makes figures of it. The next glance comes when the training is
+half as old again, and at least fifty times as much time has passed as this one took.
+
+>>> from elman import cells
+>>> layer = Recurrent(cells.gru, 3, 5)
+>>> glances = Glances(layer)
+>>> glances.prepare(seconds=60.0)
+>>> layer(torch.ones(7, 2, 3))[0].sum().backward()
+>>> glances.take(update=1, seconds=60.0) in range(7), list(glances.seen[0].layers)
+(True, ['l0'])
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils.hooks import RemovableHandle
+
+from elman.flow.glance import Glance, glance
+from elman.flow.ledger import GradientVerdict
+from elman.flow.observation import arguments_of
+from elman.nn.recurrent import Recurrent
+
+_SHARE = 0.02  # of the training's time
+_AGE = 1.5  # how much older the training is at the next glance
+_SECONDS = 0.03  # what a glance takes, before the first; and beside that
+_SECONDS_A_STEP = 1.5e-3  # of one layer in one direction
+_POINTS = 40  # of the norms of a layer, in a file
+_HALF = 0.5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Hold a glance at one update.
+
+    Attributes:
+        update: its number.
+        layers: by the name of a layer and direction, such as `recurrent.l0`.
+    """
+
+    update: int
+    layers: dict[str, Glance]
+
+    @property
+    def step(self) -> int | None:
+        """Name the time step that supplied most, in the layer and direction with the largest gradient."""
+        largest = max(self.layers.values(), key=lambda one: one.norm)
+        return largest.step if largest.norm > 0 else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data; of long sequences some steps, evenly spaced."""
+        return {"update": self.update, "layers": {name: _write(one) for name, one in self.layers.items()}}
+
+
+@dataclass
+class Glances:
+    """Keep what was seen in a training.
+
+    Args:
+        module: whose recurrent layers are looked at.
+
+    Attributes:
+        seen: the glances so far.
+        spent: the seconds that they took.
+    """
+
+    module: nn.Module
+    seen: list[Seen] = field(default_factory=list)
+    spent: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._layers = {name: m for name, m in self.module.named_modules() if isinstance(m, Recurrent)}
+        self._next, self._cost = 0.0, _SECONDS
+        self._calls: dict[str, dict[str, Any]] = {}
+        self._hooks: list[RemovableHandle] = []
+
+    def prepare(self, seconds: float) -> None:
+        """Keep what passes in the next update, if it is time for a glance.
+
+        Args:
+            seconds: since the training began.
+        """
+        if self._hooks or not self._layers or seconds < max(self._next, self._cost / _SHARE):
+            return
+        self._hooks = [
+            layer.register_forward_hook(self._keep(n), with_kwargs=True) for n, layer in self._layers.items()
+        ]
+
+    def _keep(self, name: str) -> Callable[..., None]:
+        def hook(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+            if name in self._calls or not torch.is_grad_enabled():
+                return
+            given = arguments_of(layer, args, kwargs)
+            result, final = output
+            data = result.data if isinstance(result, PackedSequence) else result
+            tensors = [data, *([final] if isinstance(final, Tensor) else final)]
+            # What nothing follows on gets no gradient: it stays 0.
+            gradients = [torch.zeros_like(tensor).detach() for tensor in tensors]
+            for tensor, gradient in zip(tensors, gradients, strict=True):
+                if tensor.requires_grad:
+                    tensor.register_hook(gradient.copy_)
+            upstream = gradients[0] if data is result else result._replace(data=gradients[0])
+            self._calls[name] = {**given, "grad_output": upstream, "grad_final": gradients[1:]}
+
+        return hook
+
+    def take(self, update: int, seconds: float, *, fine: bool = True) -> int | None:
+        """Make figures of what was kept, if anything was.
+
+        Args:
+            update: its number.
+            seconds: since the training began.
+            fine: whether its gradient is finite; of one that is not there is nothing to see.
+
+        Returns:
+            The time step that supplied most, where it is known.
+        """
+        calls = self._calls
+        self.close()
+        if not calls or not fine:
+            return None
+        # A long sequence may have to wait until there is time for it.
+        if not self.seen:
+            self._cost = _SECONDS + _SECONDS_A_STEP * sum(map(_count_steps, calls.values()))
+            if seconds < self._cost / _SHARE:
+                return None
+        start = time.perf_counter()
+        layers: dict[str, Glance] = {}
+        for name, call in calls.items():
+            layers |= {f"{name}.{ending}".lstrip("."): one for ending, one in glance(**call).items()}
+        self.seen.append(Seen(update, layers))
+        self._cost = time.perf_counter() - start
+        self.spent += self._cost
+        self._next = max(_AGE * seconds, seconds + self._cost / _SHARE)
+        return self.seen[-1].step
+
+    def close(self) -> None:
+        """Take the hooks off."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks, self._calls = [], {}
+
+    def verdict(self) -> GradientVerdict | None:
+        """Judge what was seen last; None where nothing was, or nothing is wrong."""
+        for name, one in self.seen[-1].layers.items() if self.seen else ():
+            gates, where = one.gates, f"{name}: "
+            if gates.dead > _HALF:
+                said = f"{where}{gates.dead:.0%} of the units are 0 at every step"
+                return GradientVerdict("DEAD", said, "Try a lower learning rate, or tanh in place of relu")
+            if max(gates.saturated, gates.saturated_tanh) > _HALF:
+                what = "gates" if gates.saturated > _HALF else "tanh"
+                share = gates.saturated if gates.saturated > _HALF else gates.saturated_tanh
+                said = f"{where}{share:.0%} of the units' {what} are stuck"
+                return GradientVerdict("SATURATED", said, "Try to scale the input, or smaller weights at the start")
+        return None
+
+
+def _count_steps(call: dict[str, Any]) -> int:
+    """Count the time steps of a call, those of all layers and directions."""
+    x, layer = call["x"], call["layer"]
+    if isinstance(x, PackedSequence):
+        steps = len(x.batch_sizes)
+    else:
+        steps = x.shape[1 if layer.batch_first and x.dim() == 3 else 0]
+    return int(steps) * layer.num_layers * (2 if layer.bidirectional else 1)
+
+
+def _write(one: Glance) -> dict[str, Any]:
+    norms, gates = one.gradient_norms, one.gates
+    at = np.unique(np.linspace(0, len(norms.median) - 1, min(_POINTS, len(norms.median))).round().astype(int))
+    return {
+        "at": at.tolist(),
+        "norms": [_short(float(norm)) for norm in norms.median[at]],
+        "half_life": _short(norms.half_life),
+        "step": one.step,
+        "share": _short(float(one.shares[one.step])),
+        "saturated": _short(gates.saturated),
+        "saturated_tanh": _short(gates.saturated_tanh),
+        "dead": _short(gates.dead),
+    }
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.3g}") if math.isfinite(value) else None
