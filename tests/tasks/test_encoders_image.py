@@ -38,6 +38,7 @@ def test_rows_and_pixels_are_standardised_channel_by_channel(channels):
             wanted = {"rows": rows, "pixels": pixels, "permuted": pixels[list(encoder.permutation)]}[read]
             assert_close(read, found, torch.from_numpy(wanted.astype(np.float32)))
         whole = {"direction": "forward", "pooling": "last"} if read == "permuted" else {}
+        whole |= {"direction": "forward", "memory": H * W} if read == "pixels" else {}
         assert encoder.front == {"kind": "frames", "size": wanted.shape[1], **whole}
 
 

@@ -168,17 +168,27 @@ def chrono_(layer: RecurrentLayer, longest: float) -> None:
             f"chrono_: longest is {longest!r}.\n  It counts time steps.\n  Give 2 or more: the length of a sequence."
         )
     for direction in _directions(layer):
-        retentions = _retentions("chrono_", direction)
-        known = {retention.gate.node for retention in retentions}
-        for other in (o for r in retentions for o in r.others if o.node not in known):
-            _require_bias("chrono_", direction, other)
-        for retention in retentions:
+        for retention, others in _with_others("chrono_", direction):
             like = direction.members[retention.gate.biases[0]]
             fade = torch.empty_like(like, dtype=_wide(like)).uniform_(1.0, float(longest) - 1.0)
             _set(direction, retention.gate, retention.sign * _keeping(direction, retention.gate, fade))
-            for other in retention.others:
-                if other.node not in known:
-                    _set(direction, other, -_keeping(direction, other, fade))
+            for other in others:
+                _set(direction, other, -_keeping(direction, other, fade))
+
+
+def remembers(layer: RecurrentLayer) -> bool:
+    """Say whether a layer has gates that :func:`chrono_` can set.
+
+    >>> from elman.nn import GRU, RNN
+    >>> remembers(GRU(3, 5)), remembers(RNN(3, 5)), remembers(GRU(3, 5, bias=False))
+    (True, False, False)
+    """
+    try:
+        for direction in _directions(layer):
+            _with_others("remembers", direction)
+    except ConfigError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -257,6 +267,16 @@ def _retentions(caller: str, direction: _Direction) -> list[Retention]:
             "a quotient of gates is not understood.\n  Set the biases by hand."
         )
     return list(found.values())
+
+
+def _with_others(caller: str, direction: _Direction) -> list[tuple[Retention, list[Gate]]]:
+    """List the gates to set, each with those that weigh the other terms of its sum and are not listed themselves."""
+    retentions = _retentions(caller, direction)
+    known = {retention.gate.node for retention in retentions}
+    found = [(retention, [o for o in retention.others if o.node not in known]) for retention in retentions]
+    for other in (o for _, others in found for o in others):
+        _require_bias(caller, direction, other)
+    return found
 
 
 def _require_bias(caller: str, direction: _Direction, gate: Gate) -> None:

@@ -26,6 +26,7 @@ from elman.data.remembered import Remembered
 from elman.data.text import Source, as_sources
 from elman.errors import ConfigError, DataError
 from elman.expr import Cell
+from elman.nn import Recurrent, init
 from elman.tasks.attempt import Attempt, Validated, choose_batch, choose_epochs
 from elman.tasks.batches import EncodedSet, answer
 from elman.tasks.classifying.baseline import Baseline, train_baseline
@@ -312,10 +313,19 @@ def _build(cell: Cell, parts: _Parts, settings: ClassifySettings, sizes: Mapping
     }
     with refuse_giants(settings.hidden):
         module = build_module(cell, parts.encoder, parts.targets, configuration)
-    start(module.recurrent, settings.init, settings.forget_bias, settings.chrono)
+    start(
+        module.recurrent, settings.init, settings.forget_bias, _choose_memory(settings, module.recurrent, parts.encoder)
+    )
     return TrainedClassifier(
         module, parts.dataset.columns, parts.encoder, parts.targets, configuration, metrics={}, versions=versions()
     )
+
+
+def _choose_memory(settings: ClassifySettings, layer: Recurrent, encoder: Encoder) -> int | None:
+    """Say up to how many steps units remember at the start: as asked, else as this kind of input wants it."""
+    wanted = encoder.front.get("memory")
+    free = settings.chrono is None and settings.forget_bias is None and settings.init == "uniform"
+    return wanted if free and wanted is not None and init.remembers(layer) else settings.chrono
 
 
 _CONFIGURED = (

@@ -25,7 +25,7 @@ class ClassifySettings(InputSettings):
     layers: int = option(1, "number of recurrent layers", group="Model", least=1)
     direction: str | None = option(
         None,
-        "read from the start, or from both ends [dim](default: both; forward of permuted pixels)[/]",
+        "read from the start, or from both ends [dim](default: both; forward of pixels)[/]",
         group="Model",
         choices=DIRECTIONS,
     )
@@ -40,7 +40,13 @@ class ClassifySettings(InputSettings):
     forget_bias: float | None = option(
         None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
     )
-    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
+    chrono: int | None = option(
+        None,
+        "start with memories of up to so many steps [dim](default: of pixels in order as many as there are, if the "
+        "cell has forget gates)[/]",
+        group="Model",
+        least=3,
+    )
 
     epochs: int | None = option(
         None,

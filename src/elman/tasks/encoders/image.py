@@ -66,13 +66,16 @@ class ImageEncoder:
     @property
     def front(self) -> dict[str, Any]:
         """Say what a model needs to know to read the frames."""
-        _, width, channels = self.size
+        height, width, channels = self.size
         if self.convolution:
             return {"kind": "convolution", "size": width * channels, "channels": channels}
         if self.read == "permuted":
             # No part of it looks like anything: the state behind the last pixel answers (Le et al. 2015, section 4.2).
             return {"kind": "frames", "size": channels, "direction": "forward", "pooling": "last"}
-        return {"kind": "frames", "size": width * channels if self.read == "rows" else channels}
+        if self.read == "pixels":
+            # Neighbours say the same, so that little is learnt before gates remember (Tallec & Ollivier 2018).
+            return {"kind": "frames", "size": channels, "direction": "forward", "memory": height * width}
+        return {"kind": "frames", "size": width * channels}
 
     @cached_property
     def _order(self) -> Tensor:
