@@ -97,6 +97,14 @@ FLOW_FAULTS = (
         "flagged",
     ),
     Fault(
+        "a step supplies what the step before it does",
+        "flow/glance.py",
+        "(total.deltas * v)",
+        "(total.pulled * v)",
+        "tests/flow/test_glance.py",
+        "autograd_over_unshared",
+    ),
+    Fault(
         "the path of integrated gradients starts at the input",
         "flow/attribution.py",
         "zip((places + 1) / 2, weights / 2, strict=True)",

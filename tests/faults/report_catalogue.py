@@ -24,6 +24,14 @@ REPORT_FAULTS = (
         only="validation_does_not_see_them",
     ),
     Fault(
+        "a training looks at itself whenever it can",
+        "tasks/glances.py",
+        "seconds + self._cost / _SHARE",
+        "0.0",
+        tests="tests/tasks/test_glances.py",
+        only="what_the_last_took",
+    ),
+    Fault(
         "lines of the ledger that are joined keep the larger factor",
         "flow/ledger.py",
         "min(self.factor, other.factor)",

@@ -17,6 +17,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ class Glances:
             gradients = [torch.zeros_like(tensor).detach() for tensor in tensors]
             for tensor, gradient in zip(tensors, gradients, strict=True):
                 if tensor.requires_grad:
-                    tensor.register_hook(gradient.copy_)
+                    tensor.register_hook(partial(_copy, gradient))
             upstream = gradients[0] if data is result else result._replace(data=gradients[0])
             self._calls[name] = {**given, "grad_output": upstream, "grad_final": gradients[1:]}
 
@@ -162,6 +163,10 @@ class Glances:
                 said = f"{where}{share:.0%} of the units' {what} are stuck"
                 return GradientVerdict("SATURATED", said, "Try to scale the input, or smaller weights at the start")
         return None
+
+
+def _copy(into: Tensor, gradient: Tensor) -> None:
+    into.copy_(gradient)
 
 
 def _count_steps(call: dict[str, Any]) -> int:

@@ -1,0 +1,133 @@
+"""What a training keeps of its gradient step by step: when it looks, what it sees, and that looking changes nothing."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from elman import cells
+from elman.nn import Recurrent
+from elman.tasks import generate, glances
+from elman.tasks.glances import Glances
+from elman.tasks.progress import QuietProgress
+from elman.tasks.settings import TrainingSettings
+from elman.tasks.training import Trainer
+
+BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 20
+T, B = 7, 3
+
+
+class Reader(nn.Module):
+    """Read a sequence; the last output answers."""
+
+    def __init__(self, cell=cells.gru) -> None:
+        super().__init__()
+        self.layer, self.out = Recurrent(cell, 2, 5), nn.Linear(5, 1)
+
+    def forward(self, x):
+        return self.out(self.layer(x)[0][-1]).square().mean()
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Look at every update."""
+    monkeypatch.setattr(glances, "_SHARE", math.inf)
+    monkeypatch.setattr(glances, "_AGE", 0.0)
+
+
+def train(module, updates=5, slope=1.0):
+    batches = [torch.randn(T, B, 2) for _ in range(updates)]
+    trainer = Trainer(module, TrainingSettings(optimizer="sgd", epochs=1), QuietProgress())
+    return trainer.fit(lambda: ((slope * trainer.module(x), B) for x in batches), updates)
+
+
+def look(module, seconds):
+    seen = Glances(module)
+    seen.prepare(seconds)
+    module(torch.randn(T, B, 2)).backward()
+    return seen, seen.take(1, seconds)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_looking_changes_no_weight_and_leaves_no_hook(monkeypatch):
+    one, other = Reader(), None
+    other = copy.deepcopy(one)
+    torch.manual_seed(3)
+    outcome = train(one)
+    monkeypatch.setattr(glances, "_SHARE", 0.0001)
+    torch.manual_seed(3)
+    without = train(other)
+    assert (len(outcome.glances.seen), len(without.glances.seen)) == (4, 0)  # the first update runs before any look
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    assert not one.layer._forward_hooks
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_ledger_names_the_step_of_the_updates_that_were_looked_at():
+    outcome = train(Reader())
+    seen = {one.update: one.step for one in outcome.glances.seen}
+    assert [line.step for line in outcome.ledger.lines] == [seen.get(update) for update in range(1, 6)]
+    assert set(seen) == {2, 3, 4, 5}
+    assert all(step in range(T) for step in seen.values())
+
+
+@pytest.mark.usefixtures("at_once")
+def test_nothing_is_seen_of_a_gradient_that_is_not_finite():
+    outcome = train(Reader(), slope=math.inf)
+    assert (outcome.skipped, outcome.glances.seen) == (5, [])
+
+
+ENOUGH = (glances._SECONDS + T * glances._SECONDS_A_STEP) * 50
+
+
+def test_a_look_waits_until_it_is_a_fiftieth_of_the_time():
+    module = Reader()
+    for seconds in (0.9 * glances._SECONDS * 50, 0.99 * ENOUGH):
+        assert look(module, seconds)[0].seen == []
+        assert not module.layer._forward_hooks
+    seen, step = look(module, 1.01 * ENOUGH)
+    assert list(seen.seen[0].layers) == ["layer.l0"]
+    assert step in range(T)
+
+
+@pytest.mark.parametrize(("age", "waits"), [(1.5, lambda spent: ENOUGH), (0.0, lambda spent: 100 * spent)])
+def test_the_next_look_waits_for_age_and_for_what_the_last_took(age, waits, monkeypatch):
+    monkeypatch.setattr(glances, "_AGE", age)
+    monkeypatch.setattr(glances, "_SHARE", 0.02 if age else 0.01)
+    module, now = Reader(), 2 * ENOUGH
+    seen, _ = look(module, now)
+    seen.prepare(now + 0.99 * waits(seen.spent))
+    assert not module.layer._forward_hooks
+    seen.prepare(now + 1.01 * waits(seen.spent))
+    assert module.layer._forward_hooks
+
+
+@pytest.mark.parametrize(
+    ("cell", "bias", "expected"), [(cells.gru, 40.0, "SATURATED"), (cells.elman_relu, -40.0, "DEAD")]
+)
+def test_stuck_gates_and_dead_units_are_the_verdict(cell, bias, expected):
+    module = Reader(cell)
+    with torch.no_grad():
+        for name, parameter in module.layer.named_parameters():
+            if name.startswith("b"):
+                parameter.fill_(bias)
+    seen, _ = look(module, 1e6)
+    assert seen.verdict().name == expected
+    assert look(Reader(), 1e6)[0].verdict() is None
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_model_keeps_what_was_seen_in_few_numbers(tmp_path):
+    (tmp_path / "book.txt").write_text(BOOK)
+    options = {"hidden": 7, "window": 61, "batch": 3, "epochs": 2, "quiet": True, "layers": 2}
+    model = generate.train(tmp_path / "book.txt", output=tmp_path / "model", **options)
+    found = generate.load(tmp_path / "model").metrics["glances"]
+    assert found == model.metrics["glances"]
+    assert {tuple(seen["layers"]) for seen in found} == {("recurrent.l0", "recurrent.l1")}
+    one = found[0]["layers"]["recurrent.l1"]
+    assert len(one["at"]) == len(one["norms"]) == 40
+    assert (one["at"][0], one["at"][-1]) == (0, 60)
+    assert all(norm > 0 for norm in one["norms"])
+    assert one["step"] in range(61)
