@@ -30,6 +30,7 @@ class Mattered:
         residual: how far the contributions miss what they add up to, as a share of all of them, for and against.
         words: (T,), the units that were read, where there are such.
         series: (T, channels), the numbers that were read, where there are such.
+        beside: the input that this one is compared with, which tells the model nothing.
     """
 
     answer: str
@@ -38,6 +39,7 @@ class Mattered:
     residual: float = 0.0
     words: Sequence[str] = ()
     series: Array | None = None
+    beside: str = "an input of zeros"
 
 
 def draw_mattered(mattered: Sequence[Mattered]) -> str:
@@ -45,9 +47,9 @@ def draw_mattered(mattered: Sequence[Mattered]) -> str:
     parts = [_text(one) if one.words else _series(one) for one in mattered]
     how = (
         "Blue speaks for the answer, red and dashed below against it; the stronger the colour, the more. Shares are "
-        "integrated gradients (Sundararajan et al. 2017), from an input of zeros to this one; they add up "
+        f"integrated gradients (Sundararajan et al. 2017), from {mattered[0].beside} to this one; they add up "
         "to the score's difference, but for the residual that is named. Leave-one-out is what the score loses when one "
-        "step alone is put to zero: where the two disagree, the model joins steps."
+        "step alone is as it is there: where the two disagree, the model joins steps."
     )
     return f"<section><h2>What mattered</h2>{''.join(parts)}<p class=how>{how}</p></section>"
 

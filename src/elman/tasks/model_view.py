@@ -11,12 +11,10 @@ from elman.flow import Attribution
 from elman.flow.mattered import Mattered
 from elman.nn import Recurrent
 
-EXAMPLES = 8
-OF_LAST = 64
-"""How many examples the loss with the last steps alone is the mean of."""
-
+EXAMPLES, OF_LAST = 8, 64
 MOST_STEPS, MOST_OF_LAST = 20_000, 160_000
-"""How many steps of all examples together are looked at, and are run for the loss with the last steps alone."""
+"""How many examples at most, and how many of their steps together, are looked at; and are run for the loss with the
+last steps alone."""
 
 EXPLAINED = 3
 POINTS = 128
@@ -45,6 +43,19 @@ class View:
     explain: Callable[[], list[Mattered]]
     what: str
     metrics: dict[str, Any]
+
+
+def how_many(longest: int) -> tuple[int, int]:
+    """Say how many examples are looked at, and how many the loss with the last steps alone is the mean of.
+
+    Args:
+        longest: steps of the longest example.
+
+    >>> how_many(100), how_many(10_000)
+    ((8, 64), (2, 16))
+    """
+    few = max(1, min(EXAMPLES, MOST_STEPS // longest))
+    return few, max(few, min(OF_LAST, MOST_OF_LAST // longest))
 
 
 def spread(count: int, most: int) -> list[int]:

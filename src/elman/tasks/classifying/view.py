@@ -14,7 +14,7 @@ from elman.flow.mattered import Mattered
 from elman.tasks.classifying.sequence_classifier import SequenceClassifier
 from elman.tasks.classifying.trained_classifier import TrainedClassifier
 from elman.tasks.encoders.units import FIRST
-from elman.tasks.model_view import EXAMPLES, EXPLAINED, LONGEST_EXPLAINED, OF_LAST, POINTS, View, mattered
+from elman.tasks.model_view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, how_many, mattered
 
 
 def view_examples(model: TrainedClassifier, data: Sequence[str]) -> View:
@@ -35,7 +35,7 @@ def view_examples(model: TrainedClassifier, data: Sequence[str]) -> View:
         rows = [_float64(examples.steps(int(i))) for i in indices]
         return pad_sequence(rows), torch.tensor([len(row) for row in rows]), examples.targets[indices]
 
-    few, many = choose(EXAMPLES), choose(OF_LAST)
+    few, many = map(choose, how_many(int(examples.lengths.max())))
 
     def loss() -> Tensor:
         steps, lengths, targets = few

@@ -21,6 +21,8 @@ from elman.tasks.forecasting.trained_forecaster import TrainedForecaster
 from elman.tasks.forecasting.windows import SeriesTable
 from elman.tasks.model_view import EXAMPLES, EXPLAINED, LONGEST_EXPLAINED, OF_LAST, POINTS, View, mattered
 
+_BESIDE = "a look-back that stands still at its last value"
+
 
 def view_forecasts(model: TrainedForecaster, data: Sequence[str]) -> View:
     """Show a forecasting model windows of series whose outcome is known.
@@ -97,5 +99,6 @@ def _explain(module: SegmentForecaster, table: SeriesTable, origins: NDArray[np.
         real = float(came[0, 0])
         answer = f"{series.name} is forecast to be {float(found.score[0]):.4g} at the step behind its step {origin[1]}"
         known = "" if real != real else f" (it was {real:.4g})"
-        explained.append(mattered(found, 0, len(moved), answer + known, series=windows.history[0, :, None].numpy()))
+        shown = {"series": windows.history[0, :, None].numpy(), "beside": _BESIDE}
+        explained.append(mattered(found, 0, len(moved), answer + known, **shown))
     return explained

@@ -20,7 +20,7 @@ from elman.flow.mattered import Mattered
 from elman.tasks.language.corpus import read_corpus
 from elman.tasks.language.language_model import LanguageModel
 from elman.tasks.language.trained_model import TrainedModel
-from elman.tasks.model_view import EXAMPLES, EXPLAINED, MOST_OF_LAST, MOST_STEPS, OF_LAST, POINTS, View, mattered
+from elman.tasks.model_view import EXPLAINED, POINTS, View, how_many, mattered
 
 _EXPLAINED_STEPS = 100
 
@@ -50,8 +50,7 @@ def view_text(model: TrainedModel, data: Sequence[str], length: int) -> View:
         at = torch.arange(steps)[:, None] + starts
         return numbers[at], numbers[at + 1], None if given is None else given[at + 1]
 
-    few = cut(max(1, min(EXAMPLES, MOST_STEPS // steps)))
-    many = cut(max(EXAMPLES, min(OF_LAST, MOST_OF_LAST // steps)))
+    few, many = map(cut, how_many(steps))
 
     def loss() -> Tensor:
         inputs, targets, classes = few

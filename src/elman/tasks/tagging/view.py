@@ -17,7 +17,7 @@ from elman.data.tagged_sentences import Sentence
 from elman.errors import DataError
 from elman.flow import attribute_in_model
 from elman.flow.mattered import Mattered
-from elman.tasks.model_view import EXAMPLES, EXPLAINED, LONGEST_EXPLAINED, OF_LAST, POINTS, View, mattered, spread
+from elman.tasks.model_view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, how_many, mattered, spread
 from elman.tasks.tagging.batches import EncodedSentences, SentenceBatch
 from elman.tasks.tagging.sequence_tagger import NO_TAG, SequenceTagger
 from elman.tasks.tagging.trained_tagger import TrainedTagger
@@ -42,9 +42,10 @@ def view_tags(model: TrainedTagger, data: Sequence[str]) -> View:
     sentences = open_tagged(list(data), like=model.layout).sentences
     model.targets.check_scheme(sentences)
     module = copy.deepcopy(model.module).double().eval()
-    chosen = [sentences[i] for i in spread(len(sentences), EXAMPLES)]
+    examples, of_last = how_many(max(len(sentence.words) for sentence in sentences))
+    chosen = [sentences[i] for i in spread(len(sentences), examples)]
     few = _encode(model, chosen)
-    words = _choose_words(_encode(model, [sentences[i] for i in spread(len(sentences), OF_LAST)]))
+    words = _choose_words(_encode(model, [sentences[i] for i in spread(len(sentences), of_last)]))
     if not words or not module.count(few.tags, few.lengths):
         raise DataError("The model knows too few of the tags of these sentences. Give data like those of its training.")
 
