@@ -63,6 +63,31 @@ def test_probabilities_stand_in_the_order_of_classes(labels):
     assert (model.classes_[shares.argmax(axis=1)] == model.predict(rows)).all()
 
 
+def test_several_labels_at_once_come_back_as_columns():
+    rows, _ = draw_rows(64)
+    y = (rows > 0).astype(np.int64)[:, [1, 0, 2]]
+    model = Classifier(**{**SMALL, "epochs": 40}).fit(rows, y)
+    new, _ = draw_rows(40, seed=2)
+    right, found = (new > 0).astype(np.int64)[:, [1, 0, 2]], model.predict(new)
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert (found == (model.predict_proba(new) > 0.5)).all()
+    assert ((found == right).mean(0) > 0.8).all()
+    assert model.score(new, right) == accuracy_score(right, found)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        ([[0, 2]] * 24 + [[1, 1]] * 24, "other values than 0 and 1"),
+        ([[0, 1]] * 24 + [[0, 0]] * 24, "Column 0 of y is 0 for every example"),
+        ([[[0]]] * 48, "an array \\(48, 1, 1\\), and one answer"),
+    ],
+)
+def test_labels_that_are_no_columns_of_0_and_1_are_refused(y, said):
+    with pytest.raises(DataError, match=said):
+        Classifier(**SMALL).fit(draw_rows()[0], np.array(y))
+
+
 def test_the_training_is_that_of_the_recipe(of_rows, tmp_path):
     of_rows.save(tmp_path / "m")
     loaded = classify.load(tmp_path / "m")
@@ -100,7 +125,7 @@ def test_what_can_be_read_is_recognised(values, kind):
     ("values", "labels", "said"),
     [
         (["so good"] * 4, [0, 1, 0], "4 examples and 3 targets"),
-        (np.zeros((4, 2)), [[0, 1]] * 4, r"y is an array \(4, 2\)"),
+        (np.zeros((4, 2)), [[0, 1]] * 4, "Column 0 of y is 0"),
         (np.zeros((4, 2)), [0.5, 1, 0.5, 1], "Use a Regressor"),
         (np.zeros((4, 2)), np.array([0, "0"] * 2, dtype=object), "do not compare"),
         ([], [], "no examples"),

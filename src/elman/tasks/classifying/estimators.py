@@ -38,7 +38,6 @@ _PARAMETERS = {"cell": "lstm", "sizes": None, "search": None, "quiet": True, **_
 class _Answering(Estimator):
     """Do what both estimators do alike."""
 
-    _kind: ClassVar[str]
     _type: ClassVar[str]
 
     model_: TrainedClassifier
@@ -48,7 +47,7 @@ class _Answering(Estimator):
 
         Args:
             X: N examples, see :mod:`elman.data.given`.
-            y: (N,) what is right.
+            y: (N,) what is right; of a classifier (N, L) of 0 and 1 too, where an example has any number of L labels.
             groups: (N,) examples of one group are not divided between the parts.
 
         Raises:
@@ -57,8 +56,8 @@ class _Answering(Estimator):
             CellError: the cell is unknown.
             ElmanError: the gradient stayed non-finite.
         """
-        columns = dataclasses.replace(recognise(X), target="target", target_kind=self._kind)
-        targets, learnt = self._learn_targets(_flat(y))
+        kind, targets, learnt = self._learn_targets(np.asarray(y))
+        columns = dataclasses.replace(recognise(X), target="target", target_kind=kind)
         data = open_values(as_values(X, columns), columns, targets, None if groups is None else list(groups))
         # numpy's numbers are what a grid is often made of.
         given = {
@@ -79,7 +78,8 @@ class _Answering(Estimator):
     def _values(self, X: Any) -> list[Any]:
         return as_values(X, self._learnt().columns)
 
-    def _learn_targets(self, y: NDArray[Any]) -> tuple[list[Any], dict[str, Any]]:
+    def _learn_targets(self, y: NDArray[Any]) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return the kind of target, those of all examples, and the attributes to be set."""
         raise NotImplementedError
 
     def __sklearn_tags__(self) -> Any:
@@ -89,14 +89,14 @@ class _Answering(Estimator):
         return library.Tags(
             estimator_type=self._type,
             target_tags=library.TargetTags(required=True),
-            classifier_tags=library.ClassifierTags() if self._type == "classifier" else None,
+            classifier_tags=library.ClassifierTags(multi_label=True) if self._type == "classifier" else None,
             regressor_tags=library.RegressorTags() if self._type == "regressor" else None,
             input_tags=read,
         )
 
 
 class Classifier(_Answering):
-    """Answer a sequence with a class.
+    """Answer a sequence with a class, or with any number of labels.
 
     Args:
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
@@ -106,18 +106,21 @@ class Classifier(_Answering):
         **parameters: the options of `ClassifySettings`.
 
     Attributes:
-        classes_: (L,) the labels in the order of the probabilities, of the type of `y`.
+        classes_: (L,) the labels in the order of the probabilities, of the type of `y`; of several labels at once the
+            numbers of their columns in `y`.
         model_: the trained model.
         n_features_in_: the columns of a table; only where a table was given.
     """
 
-    _kind = "category"
     _type = "classifier"
     _parameters = _PARAMETERS
 
     classes_: NDArray[Any]
 
-    def _learn_targets(self, y: NDArray[Any]) -> tuple[list[Any], dict[str, Any]]:
+    def _learn_targets(self, y: NDArray[Any]) -> tuple[str, list[Any], dict[str, Any]]:
+        if y.ndim == 2:
+            return "labels", _read_labels(y), {"classes_": np.arange(y.shape[1])}
+        _require_flat(y)
         if y.dtype.kind == "f" and not (np.isfinite(y) & (y == np.round(y))).all():
             raise DataError("y has fractions, or numbers that are missing, and classes are asked for. Use a Regressor.")
         try:
@@ -127,16 +130,18 @@ class Classifier(_Answering):
         names = _names(classes)
         if len(set(names)) < len(names):
             raise DataError("Labels in y differ, and are written alike. Give labels that are written differently.")
-        return [names[number] for number in numbers], {"classes_": classes}
+        return "category", [names[number] for number in numbers], {"classes_": classes}
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the likeliest class of each example, (N,).
+        """Return the likeliest class of each example, (N,), or 1 for each of its labels, (N, L).
 
         Raises:
             ConfigError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
-        number = {name: number for number, name in enumerate(_names(self._known_classes()))}
+        if self._learnt().columns.target_kind == "labels":
+            return (self.predict_proba(X) > 0.5).astype(np.int64)
+        number = {name: number for number, name in enumerate(_names(self.classes_))}
         found = [number[name] for name in self._learnt().predict(self._values(X))]
         return self.classes_[np.array(found, dtype=np.int64)]
 
@@ -148,21 +153,21 @@ class Classifier(_Answering):
             DataError: an example is not what was learnt from.
         """
         known = self._learnt().classes
-        order = [known.index(name) for name in _names(self._known_classes())]
+        order = [known.index(name) for name in _names(self.classes_)]
         return self._learnt().probabilities(self._values(X)).double().numpy()[:, order]
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the accuracy: the share of examples that are answered with what is right.
+        """Return the accuracy: the share of examples that are answered with what is right, in all of their labels.
 
         Raises:
             ConfigError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
-        return float(np.mean(self.predict(X) == _flat(y)))
-
-    def _known_classes(self) -> NDArray[Any]:
-        self._learnt()
-        return self.classes_
+        found, right = self.predict(X), np.asarray(y)
+        if found.shape != right.shape:
+            raise DataError(f"y is an array {right.shape}, and the answers are {found.shape}. Give as many.")
+        same = found == right
+        return float(np.mean(same.all(1) if same.ndim == 2 else same))
 
 
 class Regressor(_Answering):
@@ -183,20 +188,20 @@ class Regressor(_Answering):
     Regressor(hidden=8)
     """
 
-    _kind = "number"
     _type = "regressor"
     _parameters: ClassVar[Mapping[str, Any]] = {
         name: default for name, default in _PARAMETERS.items() if name not in ("label_smoothing", "class_weights")
     }
 
-    def _learn_targets(self, y: NDArray[Any]) -> tuple[list[Any], dict[str, Any]]:
+    def _learn_targets(self, y: NDArray[Any]) -> tuple[str, list[Any], dict[str, Any]]:
+        _require_flat(y)
         try:
             numbers = y.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise DataError(f"y is not all numbers ({error}). Give numbers, or use a Classifier.") from None
         if not np.isfinite(numbers).all():
             raise DataError("y has numbers that are missing or infinite. Leave these examples out.")
-        return numbers.tolist(), {}
+        return "number", numbers.tolist(), {}
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the number that answers each example, (N,).
@@ -214,7 +219,8 @@ class Regressor(_Answering):
             ConfigError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
-        right = _flat(y).astype(np.float64)
+        right = np.asarray(y).astype(np.float64)
+        _require_flat(right)
         errors = float(((self.predict(X) - right) ** 2).sum())
         spread = float(((right - right.mean()) ** 2).sum())
         if spread == 0:
@@ -222,11 +228,19 @@ class Regressor(_Answering):
         return 1 - errors / spread if len(right) > 1 else math.nan
 
 
-def _flat(y: Any) -> NDArray[Any]:
-    labels = np.asarray(y)
-    if labels.ndim != 1:
-        raise DataError(f"y is an array {labels.shape}, and one answer an example is learnt. Give (N,).")
-    return labels
+def _require_flat(y: NDArray[Any]) -> None:
+    if y.ndim != 1:
+        raise DataError(f"y is an array {y.shape}, and one answer an example is learnt. Give (N,).")
+
+
+def _read_labels(y: NDArray[Any]) -> list[tuple[str, ...]]:
+    """Name the labels of each example by their columns."""
+    if not np.isin(y, (0, 1)).all():
+        raise DataError(f"y is an array {y.shape} with other values than 0 and 1. Give 1 for each label of an example.")
+    missing = np.flatnonzero(~(y == 1).any(0))
+    if len(missing):
+        raise DataError(f"Column {missing[0]} of y is 0 for every example, so it cannot be learnt. Leave it out.")
+    return [tuple(str(column) for column in np.flatnonzero(row)) for row in y]
 
 
 def _names(classes: NDArray[Any]) -> list[str]:
