@@ -20,14 +20,16 @@ T, B = 7, 3
 
 
 class Reader(nn.Module):
-    """Read a sequence; the last output answers."""
+    """Read a sequence; the last output answers, or the final state, or both."""
 
-    def __init__(self, cell=cells.gru) -> None:
+    def __init__(self, cell=cells.gru, answers="output") -> None:
         super().__init__()
-        self.layer, self.out = Recurrent(cell, 2, 5), nn.Linear(5, 1)
+        self.layer, self.out, self.answers = Recurrent(cell, 2, 5), nn.Linear(5, 1), answers
 
     def forward(self, x):
-        return self.out(self.layer(x)[0][-1]).square().mean()
+        output, state = self.layer(x)
+        answer = {"output": output[-1], "state": state[0], "both": output[-1] + state[0]}[self.answers]
+        return self.out(answer).square().mean()
 
 
 @pytest.fixture
@@ -62,6 +64,22 @@ def test_looking_changes_no_weight_and_leaves_no_hook(monkeypatch):
     assert (len(outcome.glances.seen), len(without.glances.seen)) == (4, 0)  # the first update runs before any look
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
     assert not one.layer._forward_hooks
+
+
+def test_what_answers_is_what_sends_the_gradient():
+    x, norms = torch.randn(T, B, 2), []
+    for answers in ("output", "state", "both"):
+        torch.manual_seed(5)
+        module = Reader(answers=answers)
+        with torch.no_grad():
+            module.out.weight.div_(2 if answers == "both" else 1)  # the same answer from twice as much
+        seen = Glances(module)
+        seen.prepare(1e6)
+        module(x).backward()
+        seen.take(1, 1e6)
+        norms.append(seen.seen[0].layers["layer.l0"].gradient_norms.norms)
+    assert norms[1] == pytest.approx(norms[0], rel=1e-5)
+    assert norms[2] == pytest.approx(norms[0], rel=1e-5)
 
 
 @pytest.mark.usefixtures("at_once")

@@ -165,8 +165,9 @@ class Glances:
         return None
 
 
-def _copy(into: Tensor, gradient: Tensor) -> None:
-    into.copy_(gradient)
+def _copy(into: Tensor, gradient: Tensor | None) -> None:
+    if gradient is not None:
+        into.copy_(gradient)
 
 
 def _count_steps(call: dict[str, Any]) -> int:
