@@ -228,6 +228,27 @@ def test_what_was_left_out_of_a_training_is_said():
     assert losses.says.startswith("The training loss was lowest, 2,")
 
 
+@pytest.mark.parametrize(("stuck", "said"), [(0.0, "no gate, tanh or relu was stuck"), (0.25, "Looked at 4 times. At")])
+def test_glances_at_a_training_are_drawn_early_half_way_and_late(stuck, said):
+    glances = [
+        {
+            "update": update,
+            "layers": {
+                "recurrent.l0": {
+                    "at": [0, 5, 10], "norms": [0.001, None, 0.1], "half_life": 3.0, "step": 5, "share": 0.7,
+                    "saturated": stuck, "saturated_tanh": None, "dead": None,
+                }
+            },
+        }
+        for update in (2, 30, 400, 5000)
+    ]  # fmt: skip
+    (section,) = draw_training(Training(glances=glances))
+    assert said in section.says
+    assert "At update 5,000 the state of time step 5 supplied 70\u00a0%" in section.says
+    assert re.findall(r"recurrent\.l0 at update ([\d,]+)", section.drawings[0]) == ["2", "400", "5,000"]
+    assert len(section.drawings) == (2 if stuck else 1)
+
+
 def test_what_mattered_names_the_strongest_steps_and_the_residual():
     one = Mattered("It says so", np.array([0.1, -0.7, 0.2]), np.array([0.0, -0.3, 0.1]), 0.02, words=("a", "b", "c"))
     drawn = draw_mattered([one])

@@ -274,7 +274,7 @@ def _gates(flow: Flow) -> Section:
     said = [(ending, _describe_gates(gates)) for ending, gates in flow.gates.items()]
     return Section(
         "Gates and units",
-        each(said, "The layer"),
+        each(said, "The state"),
         (drawing,) if bars else (),
         "For each gate the share of its values, over units, steps and examples, that is nearly shut, between, or "
         "nearly open; behind it, where it keeps a state, how long half of it lasts. A unit's gate that is shut, or "

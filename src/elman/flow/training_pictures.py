@@ -104,7 +104,7 @@ def _glances(training: Training) -> list[Section]:
     for name in names:
         curves = []
         for glance, hue in zip(chosen, ("blue", "purple", "red"), strict=False):
-            one, label = glance["layers"][name], f"update {glance['update']:,}"
+            one, label = glance["layers"][name], f"{name} at update {glance['update']:,}"
             curves.append(Curve(np.array(one["at"], float), _numbers(one["norms"]), label, hue))
         title = f"Gradient at every step, {name}"
         drawings.append(draw_curves(curves, ("time step", "‖dL/dh‖"), log=True, title=title))
@@ -112,14 +112,14 @@ def _glances(training: Training) -> list[Section]:
     stuck = []
     for key, what, hue in _STUCK:
         worst = [max((one[key] for one in g["layers"].values() if one[key] is not None), default=None) for g in seen]
-        if any(value is not None for value in worst):
-            stuck.append(Curve(at, _numbers(worst), what, hue))
+        if any(worst):
+            stuck.append(Curve(at, _numbers(worst), f"{what} that are stuck", hue))
     if stuck:
         title = "Share of units that are stuck, in the layer where most are"
         drawings.append(draw_curves(stuck, ("update", "share"), low=0.0, high=1.0, title=title))
     last = {name: one for name, one in seen[-1]["layers"].items() if one["share"] is not None}
     most = max(last, key=lambda name: last[name]["share"], default=None)
-    says = f"Looked at {len(seen)} times."
+    says = f"Looked at {len(seen)} times; {'' if stuck else 'no gate, tanh or relu was stuck'}".rstrip("; ") + "."
     if most is not None:
         says += (
             f" At update {seen[-1]['update']:,} the state of time step {last[most]['step']} supplied "
@@ -127,8 +127,9 @@ def _glances(training: Training) -> list[Section]:
         )
     how = (
         "What the loss sends back to the state of every time step (the median of a few examples), early, half-way and "
-        "late in the training: a line that falls to the left says that early steps learn little. Below: gates that are "
-        "nearly always shut or open, tanh that are nearly always at an end, and relus that are always 0."
+        "late in the training: a line that falls to the left says that early steps learn little. A gate is stuck that "
+        "is nearly always shut or open, a tanh that is nearly always at an end, a relu that is always 0; of several "
+        "layers the one with most is drawn."
     )
     return [Section("The gradient inside, as the training went", says, tuple(drawings), how)]
 
