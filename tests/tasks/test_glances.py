@@ -123,7 +123,8 @@ def test_the_next_look_waits_for_age_and_for_what_the_last_took(age, waits, monk
 
 
 @pytest.mark.parametrize(
-    ("cell", "bias", "expected"), [(cells.gru, 40.0, "SATURATED"), (cells.elman_relu, -40.0, "DEAD")]
+    ("cell", "bias", "expected"),
+    [(cells.gru, 40.0, "SATURATED"), (cells.elman, 40.0, "SATURATED"), (cells.elman_relu, -40.0, "DEAD")],
 )
 def test_stuck_gates_and_dead_units_are_the_verdict(cell, bias, expected):
     module = Reader(cell)

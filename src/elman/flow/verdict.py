@@ -1,11 +1,11 @@
 """Sum the figures up in one word, and say what to try (figure 13). The first rule that holds is the verdict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from elman.flow.figures import Flow, Influence
+from elman.flow.figures import Flow, Gates, Influence
 from elman.flow.ledger import HARD, Clipping
 
 NON_FINITE, DEAD, EXPLODING, SATURATED = "NON-FINITE", "DEAD", "EXPLODING", "SATURATED"
@@ -51,11 +51,8 @@ def _non_finite(flow: Flow, known: Known) -> str:
 
 
 def _dead(flow: Flow, known: Known) -> str:  # noqa: ARG001
-    for ending, gates in flow.gates.items():
-        if gates.dead > HALF:
-            return f"{ending}: {gates.dead:.0%} of the units are 0 at every step of every example"
     silent = [ending for ending, shares in flow.lag_shares.items() if shares.norm == 0]
-    return f"{silent[0]}: no gradient reaches its parameters" if silent else ""
+    return find_dead(flow.gates) or (f"{silent[0]}: no gradient reaches its parameters" if silent else "")
 
 
 def _exploding(flow: Flow, known: Known) -> str:
@@ -70,12 +67,7 @@ def _exploding(flow: Flow, known: Known) -> str:
 
 
 def _saturated(flow: Flow, known: Known) -> str:  # noqa: ARG001
-    for ending, gates in flow.gates.items():
-        if gates.saturated > HALF:
-            return f"{ending}: {gates.saturated:.0%} of the units' gates are nearly always under 0.1 or over 0.9"
-        if gates.saturated_tanh > HALF:
-            return f"{ending}: {gates.saturated_tanh:.0%} of the units' tanh are nearly always beyond ±0.99"
-    return ""
+    return find_saturated(flow.gates)
 
 
 def _vanishing(flow: Flow, known: Known) -> str:
@@ -104,6 +96,22 @@ def _short(flow: Flow, known: Known) -> str:
     if max(reach) >= known.needs:
         return ""
     return f"the gradient falls under 10 % after {max(reach)} steps, and the data ask for {known.needs}"
+
+
+def find_dead(layers: Mapping[str, Gates]) -> str:
+    """Say in which layer most relus are dead; empty where in none."""
+    found = ((name, gates.dead) for name, gates in layers.items() if gates.dead > HALF)
+    return next((f"{name}: {dead:.0%} of the units are 0 at every step of every example" for name, dead in found), "")
+
+
+def find_saturated(layers: Mapping[str, Gates]) -> str:
+    """Say in which layer most gates, or tanh, are stuck; empty where in none."""
+    for name, gates in layers.items():
+        if gates.saturated > HALF:
+            return f"{name}: {gates.saturated:.0%} of the units' gates are nearly always under 0.1 or over 0.9"
+        if gates.saturated_tanh > HALF:
+            return f"{name}: {gates.saturated_tanh:.0%} of the units' tanh are nearly always beyond ±0.99"
+    return ""
 
 
 _RULES: dict[str, Callable[[Flow, Known], str]] = {

@@ -29,6 +29,7 @@ from torch.utils.hooks import RemovableHandle
 from elman.flow.glance import Glance, glance
 from elman.flow.ledger import GradientVerdict
 from elman.flow.observation import arguments_of
+from elman.flow.verdict import DEAD, SATURATED, find_dead, find_saturated
 from elman.nn.recurrent import Recurrent
 
 _SHARE = 0.02  # of the training's time
@@ -36,7 +37,6 @@ _AGE = 1.5  # how much older the training is at the next glance
 _SECONDS = 0.03  # what a glance takes, before the first; and beside that
 _SECONDS_A_STEP = 1.5e-3  # of one layer in one direction
 _POINTS = 40  # of the norms of a layer, in a file
-_HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -152,16 +152,16 @@ class Glances:
 
     def verdict(self) -> GradientVerdict | None:
         """Judge what was seen last; None where nothing was, or nothing is wrong."""
-        for name, one in self.seen[-1].layers.items() if self.seen else ():
-            gates, where = one.gates, f"{name}: "
-            if gates.dead > _HALF:
-                said = f"{where}{gates.dead:.0%} of the units are 0 at every step"
-                return GradientVerdict("DEAD", said, "Try a lower learning rate, or tanh in place of relu")
-            if max(gates.saturated, gates.saturated_tanh) > _HALF:
-                what = "gates" if gates.saturated > _HALF else "tanh"
-                share = gates.saturated if gates.saturated > _HALF else gates.saturated_tanh
-                said = f"{where}{share:.0%} of the units' {what} are stuck"
-                return GradientVerdict("SATURATED", said, "Try to scale the input, or smaller weights at the start")
+        if not self.seen:
+            return None
+        last = self.seen[-1]
+        gates = {name: one.gates for name, one in last.layers.items()}
+        for verdict, reason, advice in (
+            (DEAD, find_dead(gates), "Try a lower learning rate, or tanh in place of relu"),
+            (SATURATED, find_saturated(gates), "Try to scale the input, or smaller weights at the start"),
+        ):
+            if reason:
+                return GradientVerdict(verdict, f"{reason}, at update {last.update:,}", advice)
         return None
 
 
