@@ -206,5 +206,5 @@ def _read_training(metrics: Mapping[str, Any]) -> Training | None:
         supplied=list(zip(found["parameters"], found["supplied_most"], strict=True)),
         line=f"{found['verdict']}: {found['line']}",
         limit=found["clip_norm"],
-        glances=metrics["glances"],
+        glances=metrics.get("glances", ()),
     )
