@@ -34,8 +34,8 @@ from elman.nn.recurrent import Recurrent
 
 _SHARE = 0.02  # of the training's time
 _AGE = 1.5  # how much older the training is at the next glance
-_SECONDS = 0.03  # what a glance takes, before the first; and beside that
-_SECONDS_A_STEP = 1.5e-3  # of one layer in one direction
+_SECONDS = 0.06  # what a glance takes, before the first; and beside that
+_SECONDS_A_STEP = 2.5e-3  # of one layer in one direction
 _POINTS = 40  # of the norms of a layer, in a file
 
 
