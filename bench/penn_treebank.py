@@ -23,8 +23,8 @@ from typing import Any, get_args
 import elman
 from elman.data.text import read_text
 from elman.tasks import generate
+from elman.tasks.language.settings import Settings
 from elman.tasks.progress import show_bar
-from elman.tasks.settings import Settings
 
 # The small model of Zaremba et al. 2014 in size and epochs.
 DEFAULTS: dict[str, Any] = {

@@ -18,7 +18,7 @@ from typing import get_args
 import elman
 from elman.data.text import read_text
 from elman.tasks import generate
-from elman.tasks.settings import Settings
+from elman.tasks.language.settings import Settings
 
 
 def main() -> None:

@@ -105,7 +105,7 @@ def test_defaults_of_the_command_are_those_of_python(elman, monkeypatch):
 
     monkeypatch.setattr(generate, "train", stop)
     elman("train", "generate", "a")
-    settings = package.tasks.settings.Settings
+    settings = package.tasks.language.settings.Settings
     own = ("cell", "sizes", "output", "force", "quiet")
     assert settings(**{k: v for k, v in given.items() if k not in own}) == settings()
     assert given["cell"] == "lstm"

@@ -13,8 +13,8 @@ from elman.tasks.generate import window_losses
 from elman.tasks.language.corpus import Corpus
 from elman.tasks.language.language_model import LanguageModel
 from elman.tasks.language.preparation import split
+from elman.tasks.language.settings import Settings
 from elman.tasks.language.windows import Streams
-from elman.tasks.settings import Settings
 
 WINDOW = Settings(window=8)
 SMALL = {"hidden": 13, "embedding": 5, "window": 11, "batch": 7, "quiet": True}

@@ -13,8 +13,8 @@ from elman.nn import activation_penalty, temporal_activation_penalty
 from elman.tasks import generate
 from elman.tasks.generate import window_losses
 from elman.tasks.language.language_model import LanguageModel
+from elman.tasks.language.settings import PRESETS, Settings
 from elman.tasks.language.windows import Streams
-from elman.tasks.settings import PRESETS, Settings
 
 SMALL = {"hidden": 13, "window": 11, "batch": 5, "epochs": 1, "quiet": True}
 LINES = ("please stay at home", "I am reading an article", "stay here please , I am at home .")

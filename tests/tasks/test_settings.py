@@ -6,7 +6,7 @@ import pytest
 
 from elman.errors import ConfigError
 from elman.tasks.duration import format_duration, parse_duration
-from elman.tasks.settings import Settings
+from elman.tasks.language.settings import Settings
 
 
 @pytest.mark.parametrize("name", [row.name for row in dataclasses.fields(Settings)])

@@ -25,7 +25,7 @@ from elman.cli.show import (
     print_rows,
     print_training_as_json,
 )
-from elman.tasks.settings import Settings
+from elman.tasks.language.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -31,13 +31,13 @@ from elman.nn import activation_penalty, temporal_activation_penalty
 from elman.tasks.language.evaluation import mean_loss, perplexity
 from elman.tasks.language.language_model import LanguageModel, detach
 from elman.tasks.language.preparation import Part, prepare
+from elman.tasks.language.settings import Settings
 from elman.tasks.language.trained_model import TrainedModel, build_module, load
 from elman.tasks.language.windows import Streams, first_windows, truncation_windows
 from elman.tasks.model_file import check_target
 from elman.tasks.outcome import Outcome
 from elman.tasks.progress import Moment, Progress, bits, show_progress
 from elman.tasks.recipe import describe_outcome, finite, refuse_giants, require_result, start, versions
-from elman.tasks.settings import Settings
 from elman.tasks.training import Trainer
 
 __all__ = ["load", "train"]

@@ -3,7 +3,7 @@
 The Python interface takes these names as keywords and the command line turns each row into an option, so that the two
 cannot drift apart. This file needs nothing but the standard library: `elman train generate --help` reads it.
 
->>> Settings(hidden=0)
+>>> LayerSettings(hidden=0)
 Traceback (most recent call last):
 elman.errors.ConfigError: hidden is 0; it must be at least 1.
 """
@@ -22,35 +22,7 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "asgd")
 SCHEDULES = ("cosine", "constant", "step", "plateau")
 PRECISIONS = ("32", "64", "bf16")
 DEVICES = ("cpu", "cuda", "mps", "auto")
-UNITS = ("character", "word", "subword")
 INITIALISERS = ("uniform", "xavier", "orthogonal", "identity")
-
-PRESETS: dict[str, dict[str, Any]] = {
-    # Merity et al. 2018, section 4 and its code for the Penn Treebank; theirs has layers of 1150, 1150 and 400.
-    "awd-lstm": {
-        "unit": "word",
-        "layers": 3,
-        "hidden": 400,
-        "tied": True,
-        "window": 70,
-        "shift_windows": True,
-        "batch": 20,
-        "locked": True,
-        "dropout": 0.4,
-        "input_dropout": 0.65,
-        "embedding_dropout": 0.1,
-        "weight_dropout": 0.5,
-        "activation_penalty": 2.0,
-        "temporal_penalty": 1.0,
-        "optimizer": "asgd",
-        "learning_rate": 30.0,
-        "weight_decay": 1.2e-6,
-        "clip_norm": 0.25,
-    }
-}
-
-# What is given beside a preset takes these of its values with it: a learning rate is one for its optimiser.
-_REPLACES = {"optimizer": ("learning_rate", "weight_decay"), "clip_value": ("clip_norm",)}
 
 _KINDS = {float: "a number", bool: "True or False"}
 
@@ -94,6 +66,38 @@ class OptionTable:
                 guess = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
                 raise ConfigError(f"There is no option {name!r}. {guess}")
         return cls(**options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartSettings(OptionTable):
+    """Say how many units there are, and how they start.
+
+    Raises:
+        ConfigError: a value of the wrong type or outside its range, or two values that contradict each other.
+    """
+
+    hidden: int = option(128, "size of the hidden state", group="Model", least=1)
+    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
+    forget_bias: float | None = option(
+        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
+    )
+    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.forget_bias is not None and self.chrono is not None:
+            raise ConfigError("forget_bias and chrono both set the bias of the forget gates. Drop one of them.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSettings(StartSettings):
+    """Say what recurrent layers look like, and how they are regularised."""
+
+    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
+    recurrent_dropout: float = option(
+        0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
+    )
+    zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,121 +194,6 @@ class TrainingSettings(OptionTable):
     def seconds(self) -> float | None:
         """Return the time budget in seconds, None if there is none."""
         return None if self.time_budget is None else parse_duration(self.time_budget)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings(TrainingSettings):
-    """Say what a language model looks like and how it reads its text."""
-
-    preset: str | None = option(
-        None, "a published recipe; what is given beside it counts more", group="Model", choices=tuple(PRESETS)
-    )
-    hidden: int = option(256, "size of the hidden state", group="Model", least=1)
-    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
-    embedding: int | None = option(
-        None,
-        "size of a unit's embedding [dim](default: 64 for characters, else that of the output)[/]",
-        group="Model",
-        least=1,
-    )
-    tied: bool | None = option(
-        None, "read out with the embedding [dim](default: yes, but not for characters)[/]", group="Model"
-    )
-    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
-    forget_bias: float | None = option(
-        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
-    )
-    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
-
-    unit: str = option("character", "what the model reads and writes", group="Text", choices=UNITS)
-    vocabulary: int | None = option(
-        None,
-        "most units to know [dim](default: 50,000 words, 4096 subwords)[/]",
-        group="Text",
-        least=3,
-    )
-    min_count: int | None = option(
-        None,
-        "how often a word must occur to be known [dim](default: 1 in a short text, else 2)[/]",
-        group="Text",
-        least=1,
-    )
-    tokenized: bool = option(False, "words are what stands between spaces", group="Text")
-    given: str | None = option(
-        None,
-        "what the classes of a folder are called [dim](default: the folder's name)[/]",
-        group="Text",
-        metavar="NAME",
-    )
-    window: int = option(64, "time steps that a gradient may cross (truncated BPTT)", group="Text", least=1)
-    shift_windows: bool = option(False, "cut the windows elsewhere in every epoch", group="Text")
-    batch: int | None = option(
-        None, "parallel streams [dim](default: 32, fewer for a short text)[/]", group="Text", least=1
-    )
-    validation: float | None = option(
-        None,
-        "share of the text's end held out [dim](default: 0.1, at most 200,000 characters)[/]",
-        group="Text",
-        least=0,
-        below=1,
-    )
-    validation_data: str | None = option(None, "a text of its own to validate on", group="Text", metavar="FILE")
-    sample_every: int | None = option(
-        None, "validations between two samples, 0 for none [dim](default: five samples a run)[/]", group="Text", least=0
-    )
-
-    dropout: float = option(
-        0.0, "share dropped between layers and before the softmax", group="Regularising", least=0, below=1
-    )
-    locked: bool = option(False, "drop the same at every time step of a window", group="Regularising")
-    input_dropout: float = option(0.0, "share of the embedded text dropped", group="Regularising", least=0, below=1)
-    embedding_dropout: float = option(
-        0.0, "share of the vocabulary dropped from a window", group="Regularising", least=0, below=1
-    )
-    recurrent_dropout: float = option(
-        0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
-    )
-    weight_dropout: float = option(
-        0.0, "share of hidden-to-hidden weights dropped", group="Regularising", least=0, below=1
-    )
-    zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
-    activation_penalty: float = option(0.0, "weight of the mean square of outputs", group="Regularising", least=0)
-    temporal_penalty: float = option(
-        0.0, "weight of the mean square of the change of outputs", group="Regularising", least=0
-    )
-    label_smoothing: float = option(
-        0.0, "probability spread over all units in training", group="Regularising", least=0, below=1
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _refuse("for characters", self.unit == "character", vocabulary=self.vocabulary)
-        _refuse(f"for {self.unit}s", self.unit != "word", min_count=self.min_count, tokenized=self.tokenized or None)
-        if self.validation is not None and self.validation_data is not None:
-            raise ConfigError(
-                "validation and validation_data are both given; a model is validated on one of them. Drop the other."
-            )
-        if self.locked and not self.dropout and not self.input_dropout:
-            raise ConfigError(
-                "locked says how dropout and input_dropout drop, and both are 0. Give one, or drop locked."
-            )
-        if self.forget_bias is not None and self.chrono is not None:
-            raise ConfigError("forget_bias and chrono both set the bias of the forget gates. Drop one of them.")
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
-        """Build settings from options by name, those of a preset beneath them."""
-        preset = PRESETS.get(str(options.get("preset")), {})
-        replaced = {
-            old for new, olds in _REPLACES.items() if options.get(new) not in (None, preset.get(new)) for old in olds
-        }
-        return super().of({**{name: value for name, value in preset.items() if name not in replaced}, **options})
-
-
-def _refuse(why: str, applies: bool, **options: Any) -> None:
-    for name, value in options.items():
-        if applies and value is not None:
-            raise ConfigError(f"{name} has no meaning {why}. Drop it, or choose another unit.")
 
 
 def _check(row: "dataclasses.Field[Any]", value: Any) -> None:

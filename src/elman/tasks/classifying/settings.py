@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from elman.errors import ConfigError
 from elman.tasks.input_settings import InputSettings
-from elman.tasks.settings import INITIALISERS, option
+from elman.tasks.settings import LayerSettings, option
 
 DIRECTIONS = ("both", "forward")
 POOLINGS = ("last", "mean", "max", "attention")
@@ -18,11 +18,10 @@ DIRECTION, POOLING = "both", "max"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifySettings(InputSettings):
+class ClassifySettings(LayerSettings, InputSettings):
     """Say what a model that reads a sequence and gives one answer looks like."""
 
     hidden: int = option(128, "size of the hidden state of a direction", group="Model", least=1)
-    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
     direction: str | None = option(
         None,
         "read from the start, or from both ends [dim](default: both; forward of pixels)[/]",
@@ -36,10 +35,6 @@ class ClassifySettings(InputSettings):
         choices=POOLINGS,
     )
     embedding: int = option(100, "size of the embedding of a word, a character or a k-mer", group="Model", least=1)
-    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
-    forget_bias: float | None = option(
-        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
-    )
     chrono: int | None = option(
         None,
         "start with memories of up to so many steps [dim](default: of pixels in order as many as there are, if the "
@@ -84,10 +79,6 @@ class ClassifySettings(InputSettings):
         least=0,
         below=1,
     )
-    recurrent_dropout: float = option(
-        0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
-    )
-    zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
     label_smoothing: float = option(
         0.0, "probability spread over all classes in training", group="Regularising", least=0, below=1
     )
@@ -98,5 +89,3 @@ class ClassifySettings(InputSettings):
             raise ConfigError(
                 "validation and validation_data are both given; a model is validated on one of them. Drop the other."
             )
-        if self.forget_bias is not None and self.chrono is not None:
-            raise ConfigError("forget_bias and chrono both set the bias of the forget gates. Drop one of them.")

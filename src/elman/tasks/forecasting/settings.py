@@ -10,14 +10,14 @@ elman.errors.ConfigError: levels is '0.8'; it must be percentages from 1 to 99 w
 from dataclasses import dataclass
 
 from elman.errors import ConfigError
-from elman.tasks.settings import INITIALISERS, TrainingSettings, option
+from elman.tasks.settings import LayerSettings, TrainingSettings, option
 
 DECODINGS = ("segment", "direct", "recursive")
 MOST_LEVELS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForecastSettings(TrainingSettings):
+class ForecastSettings(LayerSettings, TrainingSettings):
     """Say what is forecast, how far, from what, and how."""
 
     target: str | None = option(
@@ -79,12 +79,6 @@ class ForecastSettings(TrainingSettings):
         "80", "intervals to forecast, in percent, with commas between them", group="Model", metavar="N,…"
     )
     hidden: int = option(256, "size of the hidden state", group="Model", least=1)
-    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
-    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
-    forget_bias: float | None = option(
-        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
-    )
-    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
 
     epochs: int | None = option(
         None, "passes over the windows [dim](default: as many as make about 1000 updates)[/]", group="Training", least=1
@@ -106,16 +100,10 @@ class ForecastSettings(TrainingSettings):
     dropout: float = option(
         0.3, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
     )
-    recurrent_dropout: float = option(
-        0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
-    )
-    zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.percents()
-        if self.forget_bias is not None and self.chrono is not None:
-            raise ConfigError("forget_bias and chrono both set the bias of the forget gates. Drop one of them.")
         if self.horizon is not None and self.validation is not None and self.validation < self.horizon:
             raise ConfigError(
                 f"validation is {self.validation} and horizon is {self.horizon}; a forecast is validated on a whole "

@@ -1,6 +1,6 @@
 r"""Turn data into what a language model is trained on and what it is validated on: numbers, and their vocabulary.
 
->>> from elman.tasks.settings import Settings
+>>> from elman.tasks.language.settings import Settings
 >>> training, held_out = split(Corpus("please stay at home\n" * 10), Settings(validation=0.25))
 >>> len(training.text), len(held_out.text)
 (150, 50)
@@ -16,8 +16,8 @@ from torch import Tensor
 from elman.data.text import Source
 from elman.errors import ConfigError, DataError
 from elman.tasks.language.corpus import Corpus, read_corpus
+from elman.tasks.language.settings import Settings
 from elman.tasks.language.vocabulary import Vocabulary, learn_vocabulary
-from elman.tasks.settings import Settings
 
 _VALIDATION_SHARE = 0.1
 _MOST_VALIDATION_CHARACTERS = 200_000

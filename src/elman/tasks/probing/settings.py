@@ -8,14 +8,14 @@ elman.errors.ConfigError: batch is 0; it must be at least 1.
 from dataclasses import dataclass
 
 from elman.tasks.duration import parse_duration
-from elman.tasks.settings import INITIALISERS, OptionTable, option
+from elman.tasks.settings import StartSettings, option
 
 TASKS = ("adding", "copy", "order", "recall")
 DEFAULT_CELLS = ("elman", "lstm", "gru", "lem")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeSettings(OptionTable):
+class ProbeSettings(StartSettings):
     """Say how a memory is examined.
 
     Raises:
@@ -23,11 +23,6 @@ class ProbeSettings(OptionTable):
     """
 
     hidden: int = option(32, "units of every network", group="Model", least=1)
-    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
-    forget_bias: float | None = option(
-        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
-    )
-    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
 
     start: int | None = option(
         None, "the first length [dim](default: 10, or the shortest that the task has room for)[/]",

@@ -8,7 +8,7 @@ elman.errors.ConfigError: scheme is 'bio'; it must be one of none, iob1, iob2, i
 from dataclasses import dataclass
 
 from elman.errors import ConfigError
-from elman.tasks.settings import INITIALISERS, TrainingSettings, option
+from elman.tasks.settings import LayerSettings, TrainingSettings, option
 
 DIRECTIONS = ("both", "forward")
 NO_SCHEME = "none"
@@ -17,7 +17,7 @@ TAG_SCHEMES = (NO_SCHEME, "iob1", "iob2", "iobes")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TagSettings(TrainingSettings):
+class TagSettings(LayerSettings, TrainingSettings):
     """Say what a model that gives every word of a sentence a tag looks like."""
 
     words: str | None = option(
@@ -45,7 +45,6 @@ class TagSettings(TrainingSettings):
     min_count: int = option(1, "how often a word must occur to be known", group="Input", least=1)
 
     hidden: int = option(200, "size of the hidden state of a direction", group="Model", least=1)
-    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
     direction: str = option("both", "read from the start, or from both ends", group="Model", choices=DIRECTIONS)
     embedding: int = option(100, "size of the embedding of a word", group="Model", least=1)
     letter_embedding: int = option(32, "size of the embedding of a letter", group="Model", least=1)
@@ -53,11 +52,6 @@ class TagSettings(TrainingSettings):
     crf: bool | None = option(
         None, "choose the tags of a sentence together, by a CRF [dim](default: for chunks)[/]", group="Model"
     )
-    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
-    forget_bias: float | None = option(
-        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
-    )
-    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
 
     epochs: int | None = option(
         None,
@@ -93,10 +87,6 @@ class TagSettings(TrainingSettings):
         least=0,
         below=1,
     )
-    recurrent_dropout: float = option(
-        0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
-    )
-    zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -104,5 +94,3 @@ class TagSettings(TrainingSettings):
             raise ConfigError(
                 "validation and validation_data are both given; a model is validated on one of them. Drop the other."
             )
-        if self.forget_bias is not None and self.chrono is not None:
-            raise ConfigError("forget_bias and chrono both set the bias of the forget gates. Drop one of them.")
