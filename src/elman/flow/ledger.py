@@ -23,7 +23,7 @@ from torch import nn
 
 MOST_LINES = 256
 HARD = 0.1
-"""A gradient that is clipped by more than tenfold counts as exploding, if so large a share of the updates does so."""
+"""What clipping leaves less than this of is clipped hard; where more than this share of the updates is, it explodes."""
 
 _STEPS_OF_AN_OCTAVE = 8
 _SUGGESTED = 0.9  # share of updates that the suggested threshold leaves alone
@@ -39,7 +39,7 @@ class GradientVerdict:
     """Say how the gradient of a training behaved.
 
     Attributes:
-        name: NON-FINITE, EXPLODING or HEALTHY.
+        name: NON-FINITE, EXPLODING or HEALTHY; by what glances see of gates, DEAD or SATURATED.
         line: the reason, with its numbers.
         advice: what to try; empty where it is healthy.
     """
