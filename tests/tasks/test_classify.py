@@ -83,6 +83,48 @@ def test_sound_of_two_pitches(tmp_path):
     assert model.predict([Sound(samples, 8000)]) == ["low"]
 
 
+@pytest.mark.parametrize(
+    ("options", "longest"),
+    [
+        ({"read": "pixels", "cell": "gru"}, 12 * 12),
+        ({"read": "pixels", "cell": "lstm", "chrono": 9}, 9),
+        ({"read": "pixels", "cell": "gru", "forget_bias": 1.0}, None),
+        ({"read": "pixels", "cell": "gru", "init": "orthogonal"}, None),
+        ({"read": "pixels", "cell": "elman"}, None),
+        ({"read": "rows", "cell": "gru"}, None),
+    ],
+)
+def test_gates_remember_pixels_in_order_unless_somebody_says_otherwise(options, longest, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(classify, "start", lambda layer, how, bias, chrono: started.append(chrono))
+    classify.train(write_images(tmp_path / "stripes"), **{**SMALL, **options, "epochs": 1}, compare=False)
+    assert started == [longest]
+
+
+@pytest.mark.parametrize(
+    ("options", "rate", "epochs"),
+    [
+        ({"read": "pixels"}, 0.008, 10),
+        ({"read": "pixels", "learning_rate": 0.02, "epochs": 2}, 0.02, 2),
+        ({"read": "pixels", "optimizer": "sgd"}, 0.5, 10),
+        ({"read": "rows"}, 0.004, 5),
+    ],
+)
+def test_pixels_in_order_are_learnt_for_longer_and_faster(options, rate, epochs, tmp_path, monkeypatch):
+    monkeypatch.setattr(classify.choose_epochs, "__kwdefaults__", {"updates": 1, "fewest": 5})
+    kept = []
+
+    class Stopped(classify.Trainer):
+        def __init__(self, module, settings, progress) -> None:
+            kept.append((settings.learning_rate, settings.epochs))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(classify, "Trainer", Stopped)
+    with pytest.raises(KeyboardInterrupt):
+        classify.train(write_images(tmp_path / "stripes"), quiet=True, compare=False, hidden=3, batch=8, **options)
+    assert kept == [(rate, epochs)]
+
+
 def test_images_of_two_patterns(tmp_path):
     model = learn(write_images(tmp_path / "stripes"), tmp_path, epochs=6)
     assert model.metrics["validation"]["accuracy"] == 1.0

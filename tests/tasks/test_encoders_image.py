@@ -38,7 +38,8 @@ def test_rows_and_pixels_are_standardised_channel_by_channel(channels):
             wanted = {"rows": rows, "pixels": pixels, "permuted": pixels[list(encoder.permutation)]}[read]
             assert_close(read, found, torch.from_numpy(wanted.astype(np.float32)))
         whole = {"direction": "forward", "pooling": "last"} if read == "permuted" else {}
-        whole |= {"direction": "forward", "memory": H * W} if read == "pixels" else {}
+        if read == "pixels":
+            whole = {"direction": "forward", "memory": H * W, "learning_rate": 0.008, "epochs": 10}
         assert encoder.front == {"kind": "frames", "size": wanted.shape[1], **whole}
 
 

@@ -26,7 +26,7 @@ S = TypeVar("S", bound=TrainingSettings)
 Validated = Callable[[Outcome, Moment, bool], None]
 
 _UPDATES = 2000
-_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
+FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
 _SMALLEST_BATCH, _BATCH = 8, 32
 _FEWEST_BATCHES = 32
 
@@ -137,15 +137,16 @@ def choose_batch(examples: int, asked: int | None) -> int:
     return min(_BATCH, max(_SMALLEST_BATCH, examples // _FEWEST_BATCHES))
 
 
-def choose_epochs(settings: S, updates_per_epoch: int, *, updates: int = _UPDATES) -> S:
+def choose_epochs(settings: S, updates_per_epoch: int, *, updates: int = _UPDATES, fewest: int = FEWEST_EPOCHS) -> S:
     """Say how many epochs: as asked; else about 2000 updates, but each example is seen 5 to 60 times.
 
     Args:
         settings: without `epochs` and `time_budget`, they are chosen here.
         updates_per_epoch: as :meth:`TrainingSettings.count_updates` counts them.
         updates: how many there should be in all.
+        fewest: how often each example is seen at least.
     """
     if settings.epochs is not None or settings.time_budget is not None:
         return settings
-    epochs = min(max(round(updates / updates_per_epoch), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    epochs = min(max(round(updates / updates_per_epoch), fewest), _MOST_EPOCHS)
     return dataclasses.replace(settings, epochs=epochs)

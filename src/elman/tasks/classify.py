@@ -11,6 +11,7 @@ ones that stay.
 ['pos']
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,11 +28,11 @@ from elman.data.text import Source, as_sources
 from elman.errors import ConfigError, DataError
 from elman.expr import Cell
 from elman.nn import Recurrent, init
-from elman.tasks.attempt import Attempt, Validated, choose_batch, choose_epochs
+from elman.tasks.attempt import FEWEST_EPOCHS, Attempt, Validated, choose_batch, choose_epochs
 from elman.tasks.batches import EncodedSet, answer
 from elman.tasks.classifying.baseline import Baseline, train_baseline
 from elman.tasks.classifying.settings import DIRECTION, ClassifySettings
-from elman.tasks.classifying.space import ENCODED_BY, search_space
+from elman.tasks.classifying.space import ENCODED_BY, choose_rate, search_space
 from elman.tasks.classifying.trained_classifier import TrainedClassifier, build_module, load
 from elman.tasks.data_report import report_data
 from elman.tasks.encoders import Encoder, learn_encoder
@@ -343,9 +344,11 @@ def _fit(
 ) -> Outcome:
     batch = choose_batch(len(parts.training), settings.batch)
     losses_per_epoch = math.ceil(len(parts.training) / batch)
-    settings = choose_epochs(settings, settings.count_updates(losses_per_epoch))
+    front = parts.encoder.front
+    updates, fewest = settings.count_updates(losses_per_epoch), front.get("epochs", FEWEST_EPOCHS)
+    settings = choose_epochs(settings, updates, fewest=fewest)
+    settings = dataclasses.replace(settings, learning_rate=choose_rate(settings, front))
     trainer = Trainer(model.module, settings, progress)
-    updates = settings.count_updates(losses_per_epoch)
     progress.note(
         f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {batch * settings.accumulate} examples"
     )

@@ -45,9 +45,17 @@ class ClassifySettings(LayerSettings, InputSettings):
 
     epochs: int | None = option(
         None,
-        "passes over the examples [dim](default: as many as make about 2000 updates, from 5 to 60)[/]",
+        "passes over the examples [dim](default: as many as make about 2000 updates, from 5 to 60; of pixels in order "
+        "from 10)[/]",
         group="Training",
         least=1,
+    )
+    learning_rate: float | None = option(
+        None,
+        "peak of the schedule [dim](default: 0.004; of pixels in order 0.008; sgd: 0.5; asgd: 10)[/]",
+        group="Training",
+        above=0,
+        most=1000,
     )
     batch: int | None = option(
         None, "examples of one update [dim](default: 32, down to 8 of few examples)[/]", group="Training", least=1

@@ -22,6 +22,13 @@ _CHARACTERS_OF_A_WORD = 5
 _LONGEST_IN_CHARACTERS = 600  # steps; longer texts would take all the time there is
 
 
+def choose_rate(settings: ClassifySettings, front: Mapping[str, Any]) -> float:
+    """Give the learning rate: as asked, else what suits this kind of input, else that of the optimiser."""
+    usual = LEARNING_RATE[settings.optimizer]
+    known = front.get("learning_rate", usual) if settings.optimizer in ("adam", "adamw") else usual
+    return float(settings.learning_rate or known)
+
+
 def search_space(
     given: Mapping[str, Any], columns: Columns, front: Mapping[str, Any], longest: int, batch: int
 ) -> Space:
@@ -35,7 +42,7 @@ def search_space(
         batch: examples of one update with the default settings.
     """
     plain = ClassifySettings.of(given)
-    rate = LEARNING_RATE[plain.optimizer]
+    rate = choose_rate(plain, front)
     kinds = set(columns.inputs.values())
     space: dict[str, Choice | Between] = {
         "hidden": Between(plain.hidden, 32, 384, log=True),

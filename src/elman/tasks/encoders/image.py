@@ -74,7 +74,8 @@ class ImageEncoder:
             return {"kind": "frames", "size": channels, "direction": "forward", "pooling": "last"}
         if self.read == "pixels":
             # Neighbours say the same, so that little is learnt before gates remember (Tallec & Ollivier 2018).
-            return {"kind": "frames", "size": channels, "direction": "forward", "memory": height * width}
+            steps, trained = height * width, {"learning_rate": 0.008, "epochs": 10}
+            return {"kind": "frames", "size": channels, "direction": "forward", "memory": steps, **trained}
         return {"kind": "frames", "size": width * channels}
 
     @cached_property
