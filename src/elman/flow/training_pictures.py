@@ -104,8 +104,9 @@ def _glances(training: Training) -> list[Section]:
     for name in names:
         curves = []
         for glance, hue in zip(chosen, ("blue", "purple", "red"), strict=False):
-            one, label = glance["layers"][name], f"{name} at update {glance['update']:,}"
-            curves.append(Curve(np.array(one["at"], float), _numbers(one["norms"]), label, hue))
+            if (one := glance["layers"].get(name)) is not None:  # a layer may rest in some updates
+                label = f"{name} at update {glance['update']:,}"
+                curves.append(Curve(np.array(one["at"], float), _numbers(one["norms"]), label, hue))
         title = f"Gradient at every step, {name}"
         drawings.append(draw_curves(curves, ("time step", "‖dL/dh‖"), log=True, title=title))
     at = np.array([glance["update"] for glance in seen], float)
