@@ -121,8 +121,8 @@ def expressive_memory(p, u, y, z):
 
 def linear_unit(p, x, h, real, imaginary):
     # Orvieto et al. 2023: z = λz + γ(Bx) with a complex λ and γ = √(1 − |λ|²), then relu of the real part of Cz
-    decay = np.exp(-np.exp(8 * p["nu"] - 6.5))
-    turn = np.exp(2j * np.arctan(8 * p["theta"]))
+    decay = np.exp(-np.exp(p["nu"] / 10))
+    turn = np.exp(2j * np.arctan(p["theta"] / 10))
     seen = (p["B.p"] + 1j * p["B.q"]) @ x
     z = decay * turn * (real + 1j * imaginary) + 8 * np.sqrt(-np.expm1(2 * np.log(decay))) * seen
     return np.maximum(0, 4 * ((p["C.p"] - 1j * p["C.q"]) @ z).real + p["b"]), z.real, z.imag

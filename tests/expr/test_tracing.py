@@ -3,7 +3,9 @@
 import cProfile
 import functools
 import inspect
+import json
 import math
+import pickle
 import sys
 
 import numpy as np
@@ -331,15 +333,37 @@ def test_arguments_of_a_cell_are_input_states_and_families():
     def variadic(x, *states, W):
         return W @ x
 
-    def default(x, h, *, W=1):
+    def default(x, h=1, *, W):
         return W @ x + h
 
     def stateless(x, *, W):
         return W @ x
 
     assert "`*states`" in refuse(variadic)
-    assert "`W=1`" in refuse(default)
+    assert "`h=1`" in refuse(default)
     assert "def cell(x, h, *, W, U, b)" in refuse(stateless)
+
+
+@pytest.mark.parametrize("given", [1.0, (1.0,), (2.0, 1.0), (0.0, float("inf")), (False, True), "ab", [0.0, 1.0]])
+def test_a_default_that_is_no_range_is_refused(given):
+    def fading(x, h, *, W, rate):
+        return sigmoid(rate) * h + W @ x
+
+    fading.__kwdefaults__ = {"rate": given}
+    assert "A default says where a family starts" in refuse(fading)
+
+
+def test_a_start_is_part_of_the_cell():
+    @cell
+    def fading(x, h, *, W, rate=(-3, 2.5)):
+        return sigmoid(rate.a) * h + rate.b * (W @ x)
+
+    assert fading.starts == (("rate", -3.0, 2.5),)
+    data = json.loads(json.dumps(fading.to_dict()))
+    assert Cell.from_dict(data).starts == pickle.loads(pickle.dumps(fading)).starts == fading.starts
+    for wrong in ([["W", 1.0, 0.0]], [["V", 0.0, 1.0]], [["rate", 0.0]], [["rate", 0.0, float("nan")]]):
+        with pytest.raises(CellError):
+            Cell.from_dict({**data, "starts": wrong})
 
 
 def test_tracing_gives_a_running_profiler_back():
@@ -361,7 +385,6 @@ def test_tracing_gives_a_running_profiler_back():
 
 
 def test_a_cell_travels_as_plain_data_and_comes_back_equal():
-    import json
 
     @cell
     def whole(x, h, m, *, W, v):

@@ -223,6 +223,14 @@ FAULTS = (
         only="decides_what_share and GRU",
     ),
     Fault(
+        "a family with a range of its own starts as the others do",
+        "nn/init.py",
+        "nn.init.uniform_(member, low, high)",
+        "nn.init.uniform_(member, -bound, bound)",
+        tests=INIT,
+        only="range_of_its_own",
+    ),
+    Fault(
         "a number that is added to a bias is forgotten",
         "nn/init.py",
         "first.copy_(value - gate.offset)",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import elman
-from elman import cell, cells, hard_sigmoid, layer_norm, sigmoid, tanh
+from elman import cell, cells, exp, hard_sigmoid, layer_norm, sigmoid, tanh
 from elman.errors import ConfigError
 from elman.nn import Recurrent, init
 from open_sizes import sizes_of
@@ -65,6 +65,29 @@ def retention(layer, places):
             after, before = (end if isinstance(end, torch.Tensor) else end[place] for end in ends)
             shares.append(after - before)
     return shares
+
+
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}])
+def test_a_family_with_a_range_of_its_own_starts_there_and_the_others_as_ever(options):
+    @cell
+    def ranged(x, h, *, W, U, rate=(-70.0, -20.0)):
+        return tanh(W @ x + U @ h) * exp(rate.a) + h * exp(rate.b)
+
+    @cell
+    def plain(x, h, *, W, U, rate):
+        return tanh(W @ x + U @ h) * exp(rate.a) + h * exp(rate.b)
+
+    torch.manual_seed(3)
+    layer = Recurrent(ranged, 3, 101, **options)
+    torch.manual_seed(3)
+    other = Recurrent(plain, 3, 101, **options)
+    for (name, parameter), (_, usual) in zip(layer.named_parameters(), other.named_parameters(), strict=True):
+        if name.startswith("rate"):
+            assert parameter.shape == (202,)
+            assert -70 <= parameter.min() < -65
+            assert -25 < parameter.max() <= -20
+        else:
+            assert torch.equal(parameter, usual)
 
 
 every_gated = pytest.mark.parametrize(("name", "places"), (RETAINED | DROP_INS).items())

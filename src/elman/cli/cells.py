@@ -65,11 +65,13 @@ def _show(cell: "Cell", count: str) -> None:
         rows = f"{len(parameter.members)}·" if len(parameter.members) > 1 else ""
         shape = f"({rows}{' × '.join(parameter.shape)})"
         parameters.add_row(parameter.name, shape, f"{parameter.role}: {', '.join(parameter.members)}")
+    starts = [("starts", "; ".join(f"{f} between {low:g} and {high:g}" for f, low, high in cell.starts))]
     sides = [("beside x", f"{', '.join(cell.sides)}, one number a step")] if cell.sides else []
     print_rows(
         *sides,
         ("states", ", ".join(cell.states)),
         ("gates", ", ".join(cell.gates()) or "none"),
+        *(starts if cell.starts else []),
         ("count", count),
         ("", ""),
     )

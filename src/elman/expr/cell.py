@@ -3,6 +3,8 @@
 A cell is data. It can be written to a file and read back without running anything that the file contains.
 """
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,6 +56,7 @@ class Cell:
         graph: the verified equations.
         labels: names of intermediate values, as the equations call them.
         ties: sizes that the equations force to be equal.
+        starts: families that start anywhere between two numbers, with these; where the others start, the layer says.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Cell:
     graph: Graph
     labels: tuple[tuple[str, int], ...] = ()
     ties: tuple[Tie, ...] = ()
+    starts: tuple[tuple[str, float, float], ...] = ()
 
     def __hash__(self) -> int:
         return self._hash
@@ -199,6 +203,7 @@ class Cell:
             "graph": self.graph.to_dict(),
             "labels": [list(pair) for pair in self.labels],
             "ties": [[tie.size, tie.other, tie.line] for tie in self.ties],
+            **({"starts": [list(start) for start in self.starts]} if self.starts else {}),
         }
 
     @staticmethod
@@ -213,11 +218,15 @@ class Cell:
             graph = Graph.from_dict(data["graph"])
             labels = tuple((str(label), int(index)) for label, index in data["labels"])
             ties = tuple(Tie(str(size), str(other), int(line)) for size, other, line in data["ties"])
+            starts = tuple((str(family), float(low), float(high)) for family, low, high in data.get("starts", ()))
         except (KeyError, TypeError, ValueError, OverflowError) as reason:
             raise CellError(f"cell: not the form of a saved cell ({reason!r}). Save the model again.") from None
         if any(not 0 <= index < len(graph.nodes) for _, index in labels):
             raise CellError(f"{name}: a label points outside of the graph. Save the model again.")
-        return Cell(name, doc, f"saved cell {name}", verify_step(graph), labels, ties)
+        families = {node.name.split(".")[0] for node in graph.nodes if node.op == "parameter"}
+        if any(family not in families or not is_range((low, high)) for family, low, high in starts):
+            raise CellError(f"{name}: a start is no range of a family. Save the model again.")
+        return Cell(name, doc, f"saved cell {name}", verify_step(graph), labels, ties, starts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore, (self.to_dict(), self.source))
@@ -230,4 +239,16 @@ class Cell:
 
 def _restore(data: Mapping[str, Any], source: str) -> Cell:
     read = Cell.from_dict(data)
-    return Cell(read.name, read.doc, source, read.graph, read.labels, read.ties)
+    return dataclasses.replace(read, source=source)
+
+
+def is_range(given: Any) -> bool:
+    """Say whether something is two finite numbers, the lower one first.
+
+    >>> is_range((-1, 1)), is_range((1.0, -1.0)), is_range(0.5)
+    (True, False, False)
+    """
+    if not isinstance(given, tuple) or len(given) != 2:
+        return False
+    numbers = all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in given)
+    return numbers and given[0] <= given[1]

@@ -16,13 +16,13 @@ h'        = h + sigmoid(rate) * (candidate - h)
 import inspect
 import linecache
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 from elman.errors import CellError
 from elman.expr.builder import Builder, Expr
-from elman.expr.cell import Cell
+from elman.expr.cell import Cell, is_range
 from elman.expr.functions import sigmoid, tanh
 from elman.expr.graph import Graph
 from elman.expr.primitives import PRIMITIVES
@@ -85,9 +85,10 @@ def cell(function: Callable[..., Any]) -> Cell:
     """Make a cell of a function that writes one time step.
 
     The first argument is the input, the other positional ones are the states; keyword-only arguments are families of
-    parameters. Where a ``/`` stands, everything before it is input: x, and *side inputs* of one number a step, such as
-    the time since the last one. No gradient flows to a side input. The function returns the new states in the order of
-    the arguments; the first is the layer's output.
+    parameters. A family whose default is a pair of numbers starts anywhere between them; where the others start,
+    :func:`elman.nn.init.uniform_` says. Where a ``/`` stands, everything before it is input: x, and *side inputs* of
+    one number a step, such as the time since the last one. No gradient flows to a side input. The function returns the
+    new states in the order of the arguments; the first is the layer's output.
 
     Args:
         function: the equations; called once, here.
@@ -103,6 +104,12 @@ def cell(function: Callable[..., Any]) -> Cell:
     ...     return sigmoid(-rate * dt) * h + W @ x
     >>> fading.sides, fading.states
     (('dt',), ('h',))
+    >>> from elman.expr.functions import exp
+    >>> @cell
+    ... def slow(x, h, *, W, rate=(-7.0, -2.0)):
+    ...     return h + exp(rate) * (W @ x - h)
+    >>> slow.starts
+    (('rate', -7.0, -2.0),)
     """
     if not inspect.isfunction(function):
         raise CellError(
@@ -117,7 +124,10 @@ def cell(function: Callable[..., Any]) -> Cell:
     states = positional if before else positional[1:]
     families = [a.name for a in arguments if a.kind is kinds.KEYWORD_ONLY]
     wrong = [
-        a for a in arguments if a.kind in {kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD} or a.default is not kinds.empty
+        a
+        for a in arguments
+        if a.kind in {kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD}
+        or (a.default is not kinds.empty and a.kind is not kinds.KEYWORD_ONLY)
     ]
     code = function.__code__
     where = f"{function.__name__}, {code.co_filename} line {code.co_firstlineno}"
@@ -127,6 +137,14 @@ def cell(function: Callable[..., Any]) -> Cell:
             "  Every argument of a cell is an input, a state or a family of parameters.\n"
             "  Name each; write a number into the equations."
         )
+    starts = {a.name: a.default for a in arguments if a.default is not kinds.empty}
+    for family, given in starts.items():
+        if not is_range(given):
+            raise CellError(
+                f"{where}: the family `{family}` has the default {given!r}.\n"
+                "  A default says where a family starts: anywhere between two numbers.\n"
+                f"  Write {family}=(-1.0, 1.0), or write a number into the equations."
+            )
     if not states:
         given = f"the inputs {', '.join(before)}" if before else positional or "nothing"
         raise CellError(
@@ -135,7 +153,8 @@ def cell(function: Callable[..., Any]) -> Cell:
             "  Write def cell(x, h, *, W, U, b), or def cell(x, dt, /, h, *, W, U, b)."
         )
     doc = inspect.getdoc(function) or ""
-    return trace(function, function.__name__, entry, states, families, sides=sides, doc=doc, source=code.co_filename)
+    name, source = function.__name__, code.co_filename
+    return trace(function, name, entry, states, families, sides=sides, doc=doc, source=source, starts=starts)
 
 
 def trace(
@@ -148,6 +167,7 @@ def trace(
     sides: Sequence[str] = (),
     doc: str = "",
     source: str = "",
+    starts: Mapping[str, tuple[float, float]] | None = None,
 ) -> Cell:
     """Run equations once on symbols and verify the graph that results.
 
@@ -160,6 +180,7 @@ def trace(
         sides: what they call the side inputs, in order.
         doc: what the cell is, its first line for lists.
         source: the file that the equations stand in.
+        starts: between which numbers some families start.
 
     Raises:
         CellError: as for :func:`cell`.
@@ -188,7 +209,8 @@ def trace(
     kept = graph.ancestors(outputs.values()) - set(outputs.values())
     taken = {input_name, *sides, *states, *families, *(row.notation.split("(")[0] for row in PRIMITIVES.values())}
     labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and label not in taken}
-    return Cell(name, doc, source, verify(graph), tuple(labels.items()), tuple(ties))
+    begins = tuple((family, float(low), float(high)) for family, (low, high) in (starts or {}).items())
+    return Cell(name, doc, source, verify(graph), tuple(labels.items()), tuple(ties), begins)
 
 
 def _line_of(function: Callable[..., Any]) -> int:

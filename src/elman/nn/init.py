@@ -48,16 +48,24 @@ class RecurrentLayer(Protocol):
 def uniform_(layer: RecurrentLayer) -> None:
     """Draw everything from U(−1/√H, 1/√H), as torch.nn does, in the order of registration; gains become 1.
 
+    A family to which the cell gives a range of its own is drawn from that, after all others.
+
     Raises:
         ConfigError: `layer` is not a recurrent layer.
     """
-    gains = {id(d.tensors[p.name]) for d in _directions(layer) for p in d.program.parameters if p.role == "gain"}
+    directions = _directions(layer)
+    gains = {id(d.tensors[p.name]) for d in directions for p in d.program.parameters if p.role == "gain"}
     bound = 1 / math.sqrt(layer.hidden_size)
     for tensor in layer.parameters():
         if id(tensor) in gains:
             nn.init.ones_(tensor)
         else:
             nn.init.uniform_(tensor, -bound, bound)
+    for family, low, high in layer.program.cell.starts:
+        for direction in directions:
+            for name, member in direction.members.items():
+                if name.split(".")[0] == family:
+                    nn.init.uniform_(member, low, high)
 
 
 @torch.no_grad()

@@ -51,7 +51,8 @@ class Recurrent(nn.Module):
 
     Each family of the cell is one parameter, ``{family}_l{k}[_reverse]``, its members stacked along axis 0 in the order
     in which the equations first name them; a member of another shape or role is ``{family}_{member}_l{k}[_reverse]``.
-    Gains of layer normalisations start at 1, everything else at U(±1/√hidden_size).
+    Gains of layer normalisations start at 1, a family to which the cell gives a range there, everything else at
+    U(±1/√hidden_size).
 
     Raises:
         ConfigError: an option has a value that cannot work.
