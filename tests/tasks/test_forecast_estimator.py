@@ -67,7 +67,7 @@ def test_several_series_are_learnt_by_one_model(given):
 
 def test_parameters_are_those_of_scikit_learn(learnt):
     model = Forecaster(hidden=8, levels="50,80")
-    assert repr(model) == "Forecaster(levels='50,80', hidden=8)"
+    assert repr(model) == "Forecaster(hidden=8, levels='50,80')"
     assert clone(model).get_params() == model.get_params()
     assert clone(learnt).get_params() == learnt.get_params()
     assert not hasattr(clone(learnt), "model_")
