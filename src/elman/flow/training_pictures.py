@@ -102,10 +102,10 @@ def _glances(training: Training) -> list[Section]:
     chosen = [seen[i] for i in sorted({0, len(seen) // 2, len(seen) - 1})]
     drawings = []
     for name in names:
-        curves = []
+        curves: list[Curve] = []
         for glance, hue in zip(chosen, ("blue", "purple", "red"), strict=False):
             if (one := glance["layers"].get(name)) is not None:  # a layer may rest in some updates
-                label = f"{name} at update {glance['update']:,}"
+                label = ("" if curves else f"{name}, ") + f"update {glance['update']:,}"
                 curves.append(Curve(np.array(one["at"], float), _numbers(one["norms"]), label, hue))
         title = f"Gradient at every step, {name}"
         drawings.append(draw_curves(curves, ("time step", "‖dL/dh‖"), log=True, title=title))
