@@ -8,10 +8,13 @@ import torch
 from torch import nn
 
 from elman import cells
+from elman.flow import GradientVerdict
 from elman.nn import Recurrent
 from elman.tasks import generate, glances
 from elman.tasks.glances import Glances
+from elman.tasks.outcome import Outcome
 from elman.tasks.progress import QuietProgress
+from elman.tasks.recipe import describe_outcome
 from elman.tasks.settings import TrainingSettings
 from elman.tasks.training import Trainer
 
@@ -150,3 +153,23 @@ def test_a_model_keeps_what_was_seen_in_few_numbers(tmp_path):
     assert (one["at"][0], one["at"][-1]) == (0, 60)
     assert all(norm > 0 for norm in one["norms"])
     assert one["step"] in range(61)
+
+
+@pytest.mark.parametrize(
+    ("factor", "seen", "expected"),
+    [
+        (1.0, None, "HEALTHY"),
+        (1.0, "SATURATED", "SATURATED"),
+        (0.01, None, "EXPLODING"),
+        (0.01, "SATURATED", "EXPLODING"),
+        (0.01, "DEAD", "DEAD"),
+    ],
+)
+def test_the_worse_of_both_verdicts_stands_with_the_model(factor, seen, expected, monkeypatch):
+    outcome = Outcome()
+    outcome.ledger.enter(1.0, [1.0], factor)
+    found = None if seen is None else GradientVerdict(seen, "so it was seen")
+    monkeypatch.setattr(outcome.glances, "verdict", lambda: found)
+    assert outcome.judge_gradient().name == expected
+    written = describe_outcome(outcome)["gradient"]
+    assert (written["verdict"], written["updates"]) == (expected, 1)

@@ -56,6 +56,15 @@ class OptionTable:
         for row in dataclasses.fields(self):
             _check(row, getattr(self, row.name))
 
+    def refuse_both(self, one: str, other: str, why: str) -> None:
+        """Refuse two options that are given together.
+
+        Raises:
+            ConfigError: neither is None.
+        """
+        if getattr(self, one) is not None and getattr(self, other) is not None:
+            raise ConfigError(f"{one} and {other} are both given; {why}. Drop the other.")
+
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
         """Build settings from options by name; an unknown name is a `ConfigError` that suggests the nearest."""
@@ -148,10 +157,7 @@ class TrainingSettings(OptionTable):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.clip_norm is not None and self.clip_value is not None:
-            raise ConfigError(
-                "clip_norm and clip_value are both given; gradients are clipped by one of them. Drop the other."
-            )
+        self.refuse_both("clip_norm", "clip_value", "gradients are clipped by one of them")
         if self.optimizer == "adam" and self.weight_decay:
             raise ConfigError("weight_decay is given, and the optimiser adam has no use for it. Drop it, or use adamw.")
         self._check_schedule()

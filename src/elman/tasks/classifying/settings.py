@@ -7,7 +7,6 @@ elman.errors.ConfigError: pooling is 'sum'; it must be one of last, mean, max, a
 
 from dataclasses import dataclass
 
-from elman.errors import ConfigError
 from elman.tasks.input_settings import InputSettings
 from elman.tasks.settings import LayerSettings, option
 
@@ -93,7 +92,4 @@ class ClassifySettings(LayerSettings, InputSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.validation is not None and self.validation_data is not None:
-            raise ConfigError(
-                "validation and validation_data are both given; a model is validated on one of them. Drop the other."
-            )
+        self.refuse_both("validation", "validation_data", "a model is validated on one of them")

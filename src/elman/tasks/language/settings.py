@@ -120,10 +120,7 @@ class Settings(LayerSettings, TrainingSettings):
         super().__post_init__()
         _refuse("for characters", self.unit == "character", vocabulary=self.vocabulary)
         _refuse(f"for {self.unit}s", self.unit != "word", min_count=self.min_count, tokenized=self.tokenized or None)
-        if self.validation is not None and self.validation_data is not None:
-            raise ConfigError(
-                "validation and validation_data are both given; a model is validated on one of them. Drop the other."
-            )
+        self.refuse_both("validation", "validation_data", "a model is validated on one of them")
         if self.locked and not self.dropout and not self.input_dropout:
             raise ConfigError(
                 "locked says how dropout and input_dropout drop, and both are 0. Give one, or drop locked."

@@ -7,7 +7,6 @@ elman.errors.ConfigError: scheme is 'bio'; it must be one of none, iob1, iob2, i
 
 from dataclasses import dataclass
 
-from elman.errors import ConfigError
 from elman.tasks.settings import LayerSettings, TrainingSettings, option
 
 DIRECTIONS = ("both", "forward")
@@ -90,7 +89,4 @@ class TagSettings(LayerSettings, TrainingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.validation is not None and self.validation_data is not None:
-            raise ConfigError(
-                "validation and validation_data are both given; a model is validated on one of them. Drop the other."
-            )
+        self.refuse_both("validation", "validation_data", "a model is validated on one of them")
