@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "elman"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",), ("expr",), ("autodiff",), ("cells",), ("backends",), ("ops",), ("nn",), ("testing",), ("export",),
-    ("flow",), ("data",), ("tasks",), ("serve", "cli", "__main__"),
+    ("errors", "writing"), ("expr",), ("autodiff",), ("cells",), ("backends",), ("ops",), ("nn",), ("testing",),
+    ("export",), ("flow",), ("data",), ("tasks",), ("serve", "cli", "__main__"),
 )  # fmt: skip
 """A file imports its own layer or one further left."""
 
@@ -33,6 +33,7 @@ NARROWER = {"cells": {"errors", "expr", "cells"}, "autodiff": {"errors", "expr",
 TORCH = {"torch", "numpy"}
 LIBRARIES: dict[str, set[str]] = {
     "errors": set(),
+    "writing": set(),
     "expr": set(),
     "autodiff": set(),
     "cells": set(),

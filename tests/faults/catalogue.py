@@ -5,6 +5,7 @@ output of its recurrent layers is doubled.
 """
 
 from faults.fault import Fault
+from faults.file_catalogue import FILE_FAULTS
 from faults.flow_catalogue import FLOW_FAULTS
 from faults.forecast_catalogue import FORECAST_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
@@ -398,6 +399,7 @@ FAULTS = (
         OPERATORS,
         "shares_memory",
     ),
+    *FILE_FAULTS,
     *FLOW_FAULTS,
     *KERNEL_FAULTS,
     *REPORT_FAULTS,

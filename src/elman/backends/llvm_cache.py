@@ -18,18 +18,19 @@ import os
 import re
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from elman.writing import write_whole
 
 MOST_BYTES = 256 << 20
 """The folder is kept below this."""
 
 _MAGIC = b"elmanLL1"
 _HEADER = len(_MAGIC) + 2 * hashlib.sha256().digest_size
-_OURS = re.compile(r"[0-9a-f]{64}(\.o|\.\w+\.tmp)")
-_HOUR, _DAY = 3600.0, 86400.0
+_OURS = re.compile(r"[0-9a-f]{64}\.o")
+_DAY = 86400.0
 
 
 def digest(parts: Sequence[str]) -> str:
@@ -64,18 +65,11 @@ def store(name: str, code: bytes) -> None:
     folder = _folder()
     if folder is None:
         return
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f"{name}.", suffix=".tmp", dir=folder)
-        with open(handle, "wb") as file:
-            file.write(_header(name, code) + code)
-        os.replace(temporary, folder / f"{name}.o")
+        write_whole(folder / f"{name}.o", _header(name, code) + code, mode=0o600)
         _bound(folder)
     except OSError as error:
         _say(f"{folder} cannot be written: {error.strerror}")
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
 
 def _header(name: str, code: bytes) -> bytes:
@@ -121,7 +115,7 @@ def _distrust(status: os.stat_result) -> str | None:
 
 
 def _bound(folder: Path) -> None:
-    """Remove the entries that were not used for the longest time, and what crashed writers left."""
+    """Remove the entries that were not used for the longest time."""
     entries = []
     for entry in os.scandir(folder):
         with contextlib.suppress(OSError):
@@ -129,10 +123,8 @@ def _bound(folder: Path) -> None:
                 status = entry.stat(follow_symlinks=False)
                 entries.append((status.st_mtime, status.st_size, entry.path))
     total = sum(size for _, size, _ in entries)
-    now = time.time()
-    for used, size, path in sorted(entries):
-        being_written = path.endswith(".tmp") and now - used < _HOUR
-        if not being_written and (total > MOST_BYTES or path.endswith(".tmp")):
+    for _, size, path in sorted(entries):
+        if total > MOST_BYTES:
             with contextlib.suppress(OSError):
                 os.unlink(path)
                 total -= size

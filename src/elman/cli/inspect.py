@@ -11,6 +11,7 @@ from rich.text import Text
 
 from elman.cli.options import Json, Size, parse_sizes, was_given
 from elman.errors import ConfigError, ElmanError
+from elman.writing import write_whole
 
 if TYPE_CHECKING:
     from elman.tasks.inspection import Inspected
@@ -102,8 +103,9 @@ def write_page(found: "Inspected", path: Path) -> None:
     Raises:
         ElmanError: the file cannot be written.
     """
+    page = found.report().encode()
     try:
-        path.write_text(found.report(), encoding="utf-8")
+        write_whole(path, page)
     except OSError as error:
         raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place.") from None
 

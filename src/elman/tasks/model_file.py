@@ -10,7 +10,6 @@ The cell travels as its graph, which is data, and is verified before use. Neithe
 the same data, options and seed give the same bytes. (One entry, because safetensors orders several of them by chance.)
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from elman.errors import DataError, ElmanError
+from elman.writing import write_whole
 
 FORMAT = 2
 SUFFIX = ".elman.safetensors"
@@ -62,7 +62,7 @@ class ModelFile:
     parts: Mapping[str, dict[str, Any]]
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the file whole or not at all: under a temporary name beside the target, then renamed onto it.
+        """Write the file whole or not at all, see :func:`elman.writing.write_whole`.
 
         Raises:
             ElmanError: the disk is full, or the folder is gone or cannot be written to.
@@ -70,19 +70,10 @@ class ModelFile:
         header = {"format": FORMAT, **{name: getattr(self, name) for name in _KINDS}, **self.parts}
         weights = {name: value.detach().cpu().contiguous() for name, value in self.weights.items()}
         raw = save(weights, metadata={_ENTRY: json.dumps(header, sort_keys=True)})
-        target = Path(path)
-        unfinished = target.with_name(f".elman-{os.getpid()}.unfinished")
         try:
-            with unfinished.open("wb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, target)
+            write_whole(path, raw)
         except OSError as error:
-            raise ElmanError(f"{target} cannot be written: {error.strerror}. Choose another place with -o.") from None
-        finally:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
+            raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place with -o.") from None
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], task: str) -> "ModelFile":

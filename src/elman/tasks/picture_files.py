@@ -6,6 +6,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from elman.errors import ConfigError, ElmanError
 from elman.tasks.progress import printable
 from elman.tasks.score_tables import shorten
+from elman.writing import write_whole
 
 # Without a date the same picture gives the same file.
 _UNDATED: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
@@ -57,8 +59,10 @@ def figure_file(path: str | PathLike[str], inches: tuple[float, float]) -> Itera
     with mpl.rc_context({**mpl.rcParamsDefault, "font.family": installed_fonts(), "svg.hashsalt": "elman"}):
         figure = Figure(figsize=inches, layout="constrained")
         yield figure
+        drawn, suffix = BytesIO(), path.suffix.lower()
+        figure.savefig(drawn, format=suffix[1:], dpi=150, metadata=_UNDATED[suffix])
         try:
-            figure.savefig(path, dpi=150, metadata=_UNDATED[path.suffix.lower()])
+            write_whole(path, drawn.getvalue())
         except OSError as error:
             raise ElmanError(f"{path} cannot be written: {error.strerror}. Check the folder.") from None
 
