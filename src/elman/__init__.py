@@ -6,31 +6,34 @@
 ...     return elman.tanh(W @ x + U @ h + b)
 >>> layer = elman.nn.Recurrent(elman_1990, input_size=3, hidden_size=5)
 
-`import elman` loads the standard library alone; `elman.nn`, `elman.cells`, `elman.flow`, `elman.testing` and
-`elman.tasks` load on first use.
+`import elman` loads next to nothing, and what stands in it loads on first use: the language with the standard library
+alone, `elman.nn`, `elman.cells`, `elman.flow`, `elman.testing` and `elman.tasks` with what they need.
 """
 
-import importlib
-from typing import Any
+from __future__ import annotations
 
-from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, ShapeError
-from elman.expr import (
-    Cell,
-    cell,
-    exp,
-    hard_sigmoid,
-    layer_norm,
-    leaky_relu,
-    log,
-    maximum,
-    minimum,
-    relu,
-    sigmoid,
-    softplus,
-    sqrt,
-    tanh,
-    where,
-)
+TYPE_CHECKING = False  # typing takes longer to load than all of this
+if TYPE_CHECKING:
+    from typing import Any
+
+    from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, ShapeError
+    from elman.expr import (
+        Cell,
+        cell,
+        exp,
+        hard_sigmoid,
+        layer_norm,
+        leaky_relu,
+        log,
+        maximum,
+        minimum,
+        relu,
+        sigmoid,
+        softplus,
+        sqrt,
+        tanh,
+        where,
+    )
 
 __version__ = "0.1.0"
 
@@ -58,14 +61,18 @@ __all__ = [
     "where",
 ]
 
-_LAZY = {"autodiff", "backends", "cells", "flow", "nn", "tasks", "testing"}
+_LAZY = {"autodiff", "backends", "cells", "errors", "expr", "flow", "nn", "tasks", "testing"}
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name in _LAZY:
-        return importlib.import_module(f"elman.{name}")
+        return import_module(f"elman.{name}")
     if name == "backend":
-        return importlib.import_module("elman.backends").backend
+        return import_module("elman.backends").backend
+    if name in __all__:
+        return getattr(import_module("elman.errors" if name.endswith("Error") else "elman.expr"), name)
     raise AttributeError(f"module 'elman' has no attribute {name!r}")
 
 

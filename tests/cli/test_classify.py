@@ -5,7 +5,6 @@ import io
 import json
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -14,6 +13,7 @@ from safetensors.torch import load_file
 
 from answerable import write_reviews, write_series, write_sounds, write_table, write_tone
 from elman.tasks import classify
+from processes import interrupt, start_elman
 
 SMALL = ("--hidden", 11, "--batch", 8, "--epochs", 8, "--learning-rate", 0.01, "--dropout", 0)
 GOOD, BAD = "the film was good, and my trip was bad", "his joke was bad, and that play was good"
@@ -256,18 +256,9 @@ def test_a_damaged_sound_is_named(elman, tones, tmp_path):
 
 def test_ctrl_c_keeps_the_best_model(tmp_path):
     write_reviews(tmp_path / "reviews.csv")
-    command = [sys.executable, "-u", "-m", "elman", "train", "classify", "reviews.csv", "--hidden", "7"]
-    command += ["--epochs", "100000", "--patience", "100000"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as process:
-        seen = ""
-        for line in process.stderr:
-            seen += line
-            if "best so far" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+    command = ["train", "classify", "reviews.csv", "--hidden", "7", "--epochs", "100000", "--patience", "100000"]
+    process = start_elman(tmp_path, *command)
+    out, err = interrupt(process, "best so far")
     assert process.returncode == 130
     assert "Traceback" not in err
     assert err.splitlines()[-1] == "elman: interrupted; the best model so far is kept in reviews.elman.safetensors"

@@ -1,5 +1,6 @@
 """Ctrl-C, sent to a real process as a terminal does."""
 
+import os
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from elman.tasks import generate
+from processes import interrupt, start_elman
 
 BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 40
 
@@ -16,20 +18,10 @@ BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 40
 def train_and_interrupt(folder, until: str, *options: str, after: float = 0.0) -> tuple[int, str, str]:
     """Train for ever, press Ctrl-C some seconds after standard error has shown `until`; return code, output, errors."""
     (folder / "book.txt").write_text(BOOK)
-    command = [sys.executable, "-u", "-m", "elman", "train", "generate", "book.txt", "--hidden", "7", "--window", "11"]
-    command += ["--batch", "3", "--epochs", "100000", "--patience", "100000", *options]
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as process:
-        seen = ""
-        for line in process.stderr:
-            seen += line
-            if until in line:
-                break
-        time.sleep(after)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out, seen + err
+    command = ["train", "generate", "book.txt", "--hidden", "7", "--window", "11", "--batch", "3"]
+    process = start_elman(folder, *command, "--epochs", "100000", "--patience", "100000", *options)
+    out, err = interrupt(process, until, after)
+    return process.returncode, out, err
 
 
 def test_the_best_model_so_far_is_kept_and_named(tmp_path):
@@ -69,3 +61,66 @@ def test_before_training_has_begun_nothing_is_written(tmp_path):
     assert "Traceback" not in err
     assert err.splitlines()[-1] == "elman: interrupted; book.elman.safetensors was not written"
     assert {path.name for path in tmp_path.iterdir()} == {"book.txt", "waits.py"}
+
+
+def write_slow_module(folder, name: str, nap: str) -> dict[str, str]:
+    """Put a module in the place of another; return the environment in which it is found."""
+    (folder / f"{name}.py").write_text(f"import sys, time\nprint('here', file=sys.stderr, flush=True)\n{nap}\n")
+    return {"PYTHONPATH": str(folder)}
+
+
+@pytest.mark.parametrize("module", ["typer", "torch"])
+def test_a_module_that_swallows_the_exception_while_it_is_imported_does_not_keep_the_process(tmp_path, module):
+    swallows = "for _ in range(300):\n    try:\n        time.sleep(0.1)\n    except BaseException:\n        pass"
+    process = start_elman(tmp_path, "probe", **write_slow_module(tmp_path, module, swallows))
+    assert interrupt(process, "here", seconds=20) == ("", "here\n")
+    assert process.returncode == -signal.SIGINT
+
+
+def test_when_all_is_done_an_interrupt_shows_no_traceback(tmp_path):
+    at_exit = "import atexit\natexit.register(lambda: (print('over', file=sys.stderr), time.sleep(30)))"
+    process = start_elman(tmp_path, "--version", **write_slow_module(tmp_path, "sitecustomize", at_exit))
+    out, err = interrupt(process, "over")
+    assert (out.split()[0], err) == ("elman", "here\nover\n")
+    assert process.returncode == -signal.SIGINT
+
+
+def test_a_process_that_ignores_interrupts_goes_on_ignoring_them(tmp_path):
+    environment = write_slow_module(tmp_path, "typer", "time.sleep(0.5)\nraise SystemExit(7)")
+    ignore = "import signal, runpy\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    code = f"{ignore}runpy.run_module('elman', run_name='__main__')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=os.environ | environment, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == ""
+    assert process.returncode == 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "seconds"),
+    [
+        (("--help",), 0.8),
+        (("predict", "MODEL", "-"), 5.0),
+        (("train", "generate", "book.txt", "--epochs", "100000"), 6.0),
+    ],
+    ids=["help", "predict", "train"],
+)
+def test_no_moment_from_the_start_on_answers_with_a_traceback(tmp_path, trained, arguments, seconds):
+    (tmp_path / "book.txt").write_text(BOOK)
+    for number in range(18):
+        process = start_elman(tmp_path, *(str(trained) if part == "MODEL" else part for part in arguments))
+        time.sleep(0.2 + seconds * number / 18)  # the first tenths of a second are the interpreter's
+        over = process.poll() is not None
+        process.send_signal(signal.SIGINT)
+        with process:
+            try:
+                code = process.wait(timeout=20)
+            finally:
+                process.kill()
+            assert "Traceback" not in process.stderr.read()
+        assert over or code in (130, -signal.SIGINT)
+        (tmp_path / "book.elman.safetensors").unlink(missing_ok=True)

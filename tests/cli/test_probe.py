@@ -1,11 +1,10 @@
 """`elman probe` on the command line: what it prints, what it refuses, how it ends."""
 
 import json
-import signal
-import subprocess
-import sys
 
 import pytest
+
+from processes import interrupt, start_elman
 
 QUICK = ("--task", "order", "--length", "20", "--hidden", "7", "--updates", "250")
 
@@ -76,16 +75,9 @@ def test_a_picture_that_cannot_be_written_costs_no_result(elman):
 
 
 def test_ctrl_c_prints_what_is_known(tmp_path):
-    command = [sys.executable, "-u", "-m", "elman", "probe", "gru", "lem", "--task", "order", "--length", "1000000"]
-    with subprocess.Popen(
-        [*command, "--plot", "exam.png"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
-    ) as process:  # fmt: skip
-        for line in process.stderr:
-            if "gru at 10: solved" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+    options = ["--task", "order", "--length", "1000000", "--plot", "exam.png"]
+    process = start_elman(tmp_path, "probe", "gru", "lem", *options)
+    out, err = interrupt(process, "gru at 10: solved")
     assert process.returncode == 130
     assert "Traceback" not in err
     assert err.splitlines()[-1] == "elman: interrupted; what is known is printed"
