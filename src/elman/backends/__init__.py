@@ -36,6 +36,7 @@ from types import ModuleType
 from torch import Tensor
 
 from elman.autodiff.program import Program
+from elman.backends import forked  # noqa: F401 - whoever runs a program may be forked afterwards
 from elman.errors import BackendError
 
 # In order of preference. A module is imported when it is first asked; the last one refuses nothing.

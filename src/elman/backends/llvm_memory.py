@@ -6,6 +6,7 @@ No more bytes wait than were ever in use at once.
 """
 
 import mmap
+import os
 import threading
 import weakref
 from collections.abc import Sequence
@@ -69,6 +70,10 @@ def _map(size: int) -> mmap.mmap:
 
 
 _pool = Pool()
+if hasattr(os, "register_at_fork"):  # no thread of the child could let go of a lock that another one held
+    os.register_at_fork(
+        before=_pool.lock.acquire, after_in_parent=_pool.lock.release, after_in_child=_pool.lock.release
+    )
 
 
 def allocate(shape: Sequence[int], like: Tensor) -> Tensor:

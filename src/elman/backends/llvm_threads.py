@@ -16,21 +16,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
+from elman.backends import forked
+
 _Function = Callable[[int], None]
-
-_forked = False
-
-
-def _mark_fork() -> None:
-    global _forked  # noqa: PLW0603 - set once, in a process that has one thread
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    # A forked child has one thread, but GNU OpenMP's and Python's records of a pool still name the parent's threads,
-    # and a parallel region would wait for them for ever. Whether torch used its pool before the fork cannot be seen.
-    os.register_at_fork(after_in_child=_mark_fork)
-
 
 def run(worker: int, frame: int, threads: int) -> None:
     """Run a worker on up to this many threads, and return when all are done. Several Python threads may do so at once.
@@ -40,8 +28,9 @@ def run(worker: int, frame: int, threads: int) -> None:
         frame: the address of what the worker reads and writes, the ticket counter among it.
         threads: how many threads at most, the calling one among them; at least 1.
     """
-    if threads > 1 and _forked:
-        _say_forked()
+    if forked.parent_threads:
+        if max(threads, forked.parent_threads) > 1:
+            _say_forked()
     elif threads > 1:
         parallel = _openmp()
         if parallel is None:
@@ -62,7 +51,7 @@ def counting() -> int:
 
     It is 0 where there is one thread, or where threads may have to wait for others to end before they begin.
     """
-    library = None if _forked else _library()
+    library = None if forked.parent_threads else _library()
     return 0 if library is None else _address(library.omp_get_num_threads)
 
 
@@ -123,6 +112,6 @@ def _pool() -> ThreadPoolExecutor:
 @functools.cache
 def _say_forked() -> None:
     logging.getLogger("elman").warning(
-        "This process was forked, and OpenMP hangs in a forked process: kernels run on one thread. "
+        "This process was forked, and OpenMP hangs in a forked process: torch and kernels run on one thread. "
         "Start processes by spawning to use more."
     )
