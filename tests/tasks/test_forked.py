@@ -7,7 +7,7 @@ import pytest
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forked processes are those of Linux")
 
-# A sum, an embedding and a layer are what torch and we divide over threads. A hang ends a process, and with it the test.
+# A sum, an embedding and a layer are divided over threads. A hang ends a process, and with it the test.
 FORKS = """
 import multiprocessing, os, signal
 import joblib, torch
@@ -33,7 +33,8 @@ if child == 0:
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "by hand"
 with multiprocessing.get_context("fork").Pool(2) as pool:
     assert pool.map_async(work, range(2)).get(timeout=30) == [True, True]
-assert joblib.Parallel(2, backend="multiprocessing", timeout=30)(joblib.delayed(work)(i) for i in range(2)) == [True] * 2
+jobs = joblib.Parallel(2, backend="multiprocessing", timeout=30)
+assert jobs(joblib.delayed(work)(index) for index in range(2)) == [True, True]
 assert list(DataLoader(Answers(), batch_size=None, num_workers=2, timeout=30)) == [True, True]
 assert torch.get_num_threads() == 2 and work(), "the parent goes on as before"
 """
