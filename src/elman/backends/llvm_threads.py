@@ -20,6 +20,7 @@ from elman.backends import forked
 
 _Function = Callable[[int], None]
 
+
 def run(worker: int, frame: int, threads: int) -> None:
     """Run a worker on up to this many threads, and return when all are done. Several Python threads may do so at once.
 
