@@ -3,6 +3,7 @@
 from faults.fault import Fault
 
 WRITING = "tests/test_writing.py"
+MODEL_FILE = "tests/tasks/test_model_file.py"
 
 FILE_FAULTS = (
     Fault(
@@ -36,5 +37,61 @@ FILE_FAULTS = (
         "mode = 0o644",
         tests=WRITING,
         only="keeps_its",
+    ),
+    Fault(
+        "the sum is not looked at",
+        "tasks/model_file.py",
+        "there != sum_of(header, data)",
+        "there == 7",
+        tests=MODEL_FILE,
+        only="no_bit or change_names",
+    ),
+    Fault(
+        "the sum leaves out which tensor is where",
+        "tasks/model_bytes.py",
+        '"tensors": header.rows}',
+        '"tensors": sorted(header.rows)}',
+        tests=MODEL_FILE,
+        only="sum_is_over or change_names",
+    ),
+    Fault(
+        "a file of format 3 needs no sum",
+        "tasks/model_file.py",
+        "    elif there is None:",
+        "    elif there is None and not header.rows:",
+        tests=MODEL_FILE,
+        only="without_a_sum",
+    ),
+    Fault(
+        "an old file may have a sum that nobody looks at",
+        "tasks/model_file.py",
+        "if SUM in header.entry:",
+        "if SUM in header.rows:",
+        tests=MODEL_FILE,
+        only="only_says",
+    ),
+    Fault(
+        "weights that are infinite are kept",
+        "tasks/model_bytes.py",
+        "not one.isfinite().all()",
+        "one.isnan().any()",
+        tests=MODEL_FILE,
+        only="not_finite",
+    ),
+    Fault(
+        "of a name that stands twice the last counts",
+        "tasks/model_bytes.py",
+        "if len(found) < len(pairs):",
+        "if len(found) > len(pairs):",
+        tests=MODEL_FILE,
+        only="forged_json",
+    ),
+    Fault(
+        "a setting is taken whatever it is",
+        "data/plain.py",
+        "elif (hint is int and type(value) is int and",
+        "elif (hint is int and",
+        tests="tests/data/test_plain.py",
+        only="another_kind",
     ),
 )

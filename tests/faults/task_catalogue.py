@@ -160,8 +160,8 @@ TASK_FAULTS = (
     Fault(
         "weights of two kinds are read",
         "tasks/trained.py",
-        "if len(kinds) != 1 or not all(",
-        "if not all(",
+        "if len(kinds) != 1 or not kinds",
+        "if not kinds",
         TRAINED,
         "weights_of_two_kinds",
     ),

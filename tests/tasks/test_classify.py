@@ -1,11 +1,8 @@
 """A tiny task of each kind of input is learnt, kept in one file, and answered again from that file."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from answerable import (
     write_genome,
@@ -22,6 +19,7 @@ from elman.data.values import open_values
 from elman.errors import ConfigError, DataError
 from elman.tasks import classify
 from elman.tasks.batches import EncodedSet, answer
+from forged import forge
 
 SMALL = {"hidden": 17, "batch": 8, "epochs": 12, "dropout": 0.0, "learning_rate": 0.01, "quiet": True}
 
@@ -266,21 +264,6 @@ def test_the_model_file_says_what_it_reads(reviews, tmp_path):
     assert (tmp_path / "m").read_bytes().count(b"reviews.csv") == 0
 
 
-def tamper(path, change):
-    """Change the header of a model file."""
-    weights = load_file(path)
-    header = json.loads(header_of(path))
-    change(header, weights)
-    save_file(weights, path, metadata={"elman": json.dumps(header)})
-
-
-def header_of(path):
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        return file.metadata()["elman"]
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -302,7 +285,7 @@ def header_of(path):
 def test_forged_files_are_refused(reviews, tmp_path, change):
     path = tmp_path / "m"
     reviews.save(path)
-    tamper(path, change)
+    forge(path, change)
     with pytest.raises(DataError, match=r"m is damaged: its parts do not fit") as caught:
         classify.load(path)
     assert "\n" not in str(caught.value)

@@ -1,6 +1,7 @@
 """Subwords: every text can be written, and the learnt merges are those that byte pair encoding defines."""
 
 import itertools
+import json
 from collections import Counter
 
 import pytest
@@ -12,6 +13,13 @@ from elman.tasks.language.subwords import Subwords
 from elman.tasks.language.vocabulary import learn_vocabulary, read_vocabulary
 
 TEXT = "low low low low low lower lower newest newest newest newest newest newest widest widest widest\n" * 3
+
+
+_SLOW = {"type": "Split", "pattern": {"Regex": "(a+)+b"}, "behavior": "Isolated", "invert": False}
+_LONG = {
+    "strategy": {"Fixed": 10**9}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0,
+    "pad_token": "a",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +89,28 @@ def test_a_prompt_that_is_not_unicode_is_refused(subwords):
         subwords.encode_prompt("lo\udcffw")
 
 
-@pytest.mark.parametrize("learnt", ["", "{}", "[1]", '{"model": {"type": "surprise"}}'])
+@pytest.mark.parametrize("learnt", ["", "{}", "[1]", "[" * 9999, '{"model": {"type": "surprise"}}'])
 def test_damaged_subwords_are_refused(learnt):
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(DataError, match="not those that elman learns"):
         read_vocabulary({"unit": "subword", "learnt": learnt})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda t: t.update(pre_tokenizer=_SLOW), id="a pattern that takes for ever"),
+        pytest.param(lambda t: t.update(padding=_LONG), id="padding to a gigabyte"),
+        pytest.param(lambda t: t.update(added_tokens=[{"id": 7, "content": "a"}]), id="units beside"),
+        pytest.param(lambda t: t["model"].update(type="WordLevel"), id="no byte pairs"),
+        pytest.param(lambda t: t["model"]["vocab"].update(a=10**6), id="a number too high"),
+        pytest.param(lambda t: t["model"]["merges"].append(["no", "unit"]), id="a merge of no units"),
+    ],
+)
+def test_what_else_the_library_can_do_is_refused(subwords, change):
+    learnt = json.loads(subwords.learnt)
+    change(learnt)
+    with pytest.raises(DataError, match="Train the model again"):
+        read_vocabulary({"unit": "subword", "learnt": json.dumps(learnt)})
 
 
 def test_an_unknown_unit_is_refused():

@@ -109,7 +109,7 @@ def test_they_are_read_back():
 
 @pytest.mark.parametrize(
     "change",
-    [{"kind": "guess"}, {"classes": []}, {"classes": ["a", "a"]}, {"classes": [1, 2]}, {"deviation": 0.0}],
+    [{"kind": "guess"}, {"classes": []}, {"classes": ["a", "a"]}, {"deviation": 0.0}, {"weights": [1.0]}],
 )
 def test_forged_targets_are_refused(change):
     with pytest.raises(DataError, match="nothing that this program can predict"):

@@ -297,7 +297,7 @@ def test_one_character_of_several_subwords_has_a_cost():
     assert (found.units, found.characters, found.bytes) == (3, 1, 4)
 
 
-@pytest.mark.parametrize("layers", [10**4, 1e400, "x", None])
+@pytest.mark.parametrize("layers", [10**4, 1e40, "x", None])
 def test_a_forged_number_of_layers_is_refused_before_they_are_built(tmp_path, layers):
     model = some_model()
     model.configuration["layers"] = layers

@@ -113,8 +113,8 @@ def test_words_come_back_from_plain_data():
     ],
 )
 def test_forged_words_are_refused(data):
-    with pytest.raises(DataError, match="each with its count"):
-        Words.from_dict({**data, "tokenized": False})
+    with pytest.raises(DataError, match=r"each with its count|counts of vocabulary"):
+        read_vocabulary({**data, "unit": "word", "tokenized": False})
 
 
 def test_a_text_without_a_word_to_know_is_refused():

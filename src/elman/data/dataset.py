@@ -26,6 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.plain import read_plain
 from elman.errors import DataError
 
 INPUT_KINDS = ("text", "letters", "number", "category", "series", "sound", "image")
@@ -91,9 +92,9 @@ class Columns:
         """Read what :meth:`to_dict` wrote.
 
         Raises:
-            DataError: a kind is unknown.
+            DataError: a field is missing or of another kind, or the kind of a column is unknown.
         """
-        columns = cls(**{**data, "names": tuple(data["names"])})
+        columns = read_plain(cls, data, "columns")
         wrong = [kind for kind in columns.inputs.values() if kind not in INPUT_KINDS]
         if wrong or not columns.inputs or columns.target_kind not in (*TARGET_KINDS, None):
             raise DataError(f"The columns {dict(columns.inputs)} are of no kind that this program knows.")

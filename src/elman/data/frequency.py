@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.plain import read_plain
 from elman.errors import DataError
 
 Moment = np.datetime64 | int
@@ -46,6 +47,7 @@ _NAMES = {
     "year": "yearly",
 }
 _DAY = np.timedelta64(1, "D")
+_MOST = 10**9  # units of a step, and steps of a season
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Frequency:
     count: int
     season: int
     day: int = 1
+
+    def __post_init__(self) -> None:
+        whole = self.unit in UNITS and 1 <= self.count <= _MOST and 1 <= self.season <= _MOST and 0 <= self.day <= 31
+        if not whole:
+            raise DataError(f"{self} is no frequency that this program knows. Train the model again.")
 
     @property
     def step(self) -> tuple[str, int]:
@@ -146,12 +153,9 @@ class Frequency:
         """Read what :meth:`to_dict` wrote.
 
         Raises:
-            DataError: the unit is unknown.
+            DataError: a field is missing or of another kind, or the unit is unknown.
         """
-        frequency = cls(**data)
-        if frequency.unit not in UNITS or frequency.count < 1 or frequency.season < 1:
-            raise DataError(f"{dict(data)} is no frequency that this program knows. Train the model again.")
-        return frequency
+        return read_plain(cls, data, "frequency")
 
     def _days(self, months: Moments) -> Moments:
         first = months.astype("datetime64[D]")

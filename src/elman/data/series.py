@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.frequency import Frequency, Moment
+from elman.data.plain import read_plain
 from elman.errors import DataError
 
 Numbers = NDArray[np.float64]
@@ -90,11 +91,9 @@ class SeriesColumns:
         """Read what :meth:`to_dict` wrote.
 
         Raises:
-            DataError: the frequency is none that this program knows.
+            DataError: a field is missing or of another kind, or the frequency is none that this program knows.
         """
-        plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-        levels = {column: tuple(values) for column, values in data["levels"].items()}
-        return cls(**{**plain, "frequency": Frequency.from_dict(data["frequency"]), "levels": levels})
+        return read_plain(cls, data, "columns")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from elman.data.plain import read_plain
 from elman.data.records import Line, read_lines
 from elman.errors import DataError
 
@@ -58,9 +59,9 @@ class Layout:
         """Read what :meth:`to_dict` wrote.
 
         Raises:
-            DataError: the form is unknown.
+            DataError: a field is missing or of another kind, or the form is unknown.
         """
-        layout = cls(**data)
+        layout = read_plain(cls, data, "layout")
         width = len(CONLLU) if layout.form == "conllu" else layout.width
         if layout.form not in FORMS or min(layout.words, layout.tags) < 0 or max(layout.words, layout.tags) >= width:
             raise DataError(f"A layout of the form {layout.form!r} is nothing that this program reads.")

@@ -1,33 +1,32 @@
 """Keep a trained model in one file, and read it back without running anything.
 
-The file is safetensors: a JSON header, then the weights. The header's one metadata entry, `elman`, is a JSON text:
+The file is safetensors, see :mod:`elman.tasks.model_bytes`. Its metadata entry says what the model is:
 
-    {"format": 2, "task": "generate", "cell": {…}, "configuration": {…}, "metrics": {…}, "versions": {…},
-     "vocabulary": {…}}
+    {"format": 3, "task": "generate", "cell": {…}, "configuration": {…}, "metrics": {…}, "versions": {…},
+     "vocabulary": {…}, "sha256": "…"}
 
-What stands last is the task's own, see `PARTS`: what turns data into numbers, and numbers into answers.
-The cell travels as its graph, which is data, and is verified before use. Neither times nor paths are written, so that
-the same data, options and seed give the same bytes. (One entry, because safetensors orders several of them by chance.)
+What stands in the place of `vocabulary` is the task's own, see `PARTS`: what turns data into numbers, and numbers into
+answers. The cell travels as its graph, which is data, and is verified before use. Neither times nor paths are written,
+so that the same data, options and seed give the same bytes. Format 2 had no sum.
 """
 
-import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from elman.errors import DataError, ElmanError
+from elman.tasks.finite import without_infinite
+from elman.tasks.model_bytes import SUM, Header, data_of, pack, read_header, read_whole, sum_of, unpack
 from elman.writing import write_whole
 
-FORMAT = 2
+FORMAT, WITHOUT_SUM = 3, 2
 SUFFIX = ".elman.safetensors"
 
-_ENTRY = "elman"
 _KINDS = {"task": str, "cell": dict, "configuration": dict, "metrics": dict, "versions": dict}
 
 PARTS = {
@@ -65,11 +64,10 @@ class ModelFile:
         """Write the file whole or not at all, see :func:`elman.writing.write_whole`.
 
         Raises:
-            ElmanError: the disk is full, or the folder is gone or cannot be written to.
+            ElmanError: the disk is full, the folder is gone or cannot be written to, or a weight is not finite.
         """
-        header = {"format": FORMAT, **{name: getattr(self, name) for name in _KINDS}, **self.parts}
-        weights = {name: value.detach().cpu().contiguous() for name, value in self.weights.items()}
-        raw = save(weights, metadata={_ENTRY: json.dumps(header, sort_keys=True)})
+        entry = {"format": FORMAT, **{name: getattr(self, name) for name in _KINDS}, **self.parts}
+        raw = pack({**entry, "metrics": without_infinite(self.metrics)}, self.weights)
         try:
             write_whole(path, raw)
         except OSError as error:
@@ -86,33 +84,38 @@ class ModelFile:
         Raises:
             DataError: there is no such file, it is not a model, it is damaged, of another format, or for another task.
         """
-        header, weights = _read_safetensors(Path(path))
-        if header.get("format") != FORMAT:
+        path = Path(path)
+        header, raw = read_whole(path)
+        entry = header.entry
+        _check_sum(path, header, data_of(raw))
+        _require(path, entry, _KINDS)
+        if entry["task"] != task:
             raise DataError(
-                f"{path} has model format {header.get('format')!r}; this program reads format {FORMAT}. "
-                "Use the version of elman that wrote it, or train it again."
+                f"{path} is a model for {entry['task'][:20]!r}, not for {task!r}. Use the command of its task."
             )
-        _require(path, header, _KINDS)
-        if header["task"] != task:
-            raise DataError(f"{path} is a model for {header['task']!r}, not for {task!r}. Use the command of its task.")
-        _require(path, header, dict.fromkeys(PARTS[task], dict))
-        parts = {name: header[name] for name in PARTS[task]}
-        return cls(weights=weights, parts=parts, **{name: header[name] for name in _KINDS})
+        _require(path, entry, dict.fromkeys(PARTS[task], dict))
+        unknown = sorted(entry.keys() - {"format", SUM, *_KINDS, *PARTS[task]})
+        if unknown:
+            raise DataError(
+                f"{path} is damaged: it has an entry {unknown[0][:20]!r}, which no model has. Train it again."
+            )
+        parts = {name: entry[name] for name in PARTS[task]}
+        return cls(weights=unpack(path, raw), parts=parts, **{name: entry[name] for name in _KINDS})
 
 
 def task_of(path: str | os.PathLike[str]) -> str:
-    """Say which recipe wrote a model, so that a command can serve several.
+    """Say which recipe a file claims to be of, by its header alone, so that a command can serve several.
 
     Raises:
         DataError: there is no such file, or it is not a model.
     """
-    return str(_read_header(Path(path)).get("task"))
+    return str(read_header(Path(path)).entry.get("task"))
 
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file is a model that this package wrote, in whatever format."""
+    """Say whether a file claims to be a model of this package, in whatever format; it may be damaged."""
     try:
-        _read_header(Path(path))
+        read_header(Path(path))
     except DataError:
         return False
     return True
@@ -148,40 +151,32 @@ def check_target(path: str | os.PathLike[str], force: bool) -> None:
         raise DataError(f"{target} exists. Give --force to replace it, or another name with -o.")
 
 
+def _check_sum(path: Path, header: Header, data: memoryview) -> None:
+    """Refuse a file of another format, and one that is not as it was written."""
+    version = header.entry.get("format")
+    if version not in (FORMAT, WITHOUT_SUM) or isinstance(version, bool | float):
+        raise DataError(
+            f"{path} has model format {repr(version)[:20]}; this program reads formats {WITHOUT_SUM} and {FORMAT}. "
+            "Use the version of elman that wrote it, or train it again."
+        )
+    there = header.entry.get(SUM)
+    if version == WITHOUT_SUM:
+        if SUM in header.entry:
+            raise DataError(f"{path} is damaged: it says format {version}, which has no {SUM}. Train it again.")
+        logging.getLogger("elman").warning(
+            "%s is of format %d, without a sum that would tell whether it is damaged. Train it again to have one.",
+            path,
+            version,
+        )
+    elif there is None:
+        raise DataError(f"{path} is damaged: it has no {SUM}, the sum over all that it holds. Train it again.")
+    elif there != sum_of(header, data):
+        raise DataError(
+            f"{path} is damaged: it is not as it was written, says its {SUM}. Copy it again, or train it again."
+        )
+
+
 def _require(path: str | os.PathLike[str], header: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
     for name, kind in kinds.items():
         if not isinstance(header.get(name), kind):
             raise DataError(f"{path} is damaged: its {name} is missing or of the wrong kind. Train it again.")
-
-
-def _read_header(path: Path) -> dict[str, Any]:
-    return _read_safetensors(path, only_header=True)[0]
-
-
-def _read_safetensors(path: Path, only_header: bool = False) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    if path.is_dir():
-        raise DataError(f"{path} is a folder, not a model. Name a file that `elman train` wrote.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_ENTRY)
-            names = [] if only_header else list(file.keys())
-            weights = {name: file.get_tensor(name) for name in names}
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist. Check the path; the current folder is {Path.cwd()}.") from None
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror or error}. Check the file and its permissions."
-        ) from None
-    except SafetensorError as error:
-        raise DataError(
-            f"{path} is not a model, or is cut short ({error}). Name a file that `elman train` wrote."
-        ) from None
-    try:
-        header = json.loads(text or "null")
-    except json.JSONDecodeError:
-        header = None
-    if not isinstance(header, dict):
-        raise DataError(
-            f"{path} is a safetensors file of another program, not a model of elman. Train one: elman train generate"
-        )
-    return header, weights

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss, one_hot
 
 from elman.data.dataset import TARGET_KINDS
+from elman.data.plain import read_plain
 from elman.errors import DataError
 from elman.tasks.outcome import Measured
 
@@ -173,17 +174,12 @@ class Targets:
         Raises:
             DataError: the kind is unknown, or the classes or the scale make no sense.
         """
-        kind, classes = data["kind"], tuple(data["classes"])
-        scale = (float(data["mean"]), float(data["deviation"]))
-        if (
-            kind not in TARGET_KINDS
-            or (kind == "number") == bool(classes)
-            or len(set(classes)) != len(classes)
-            or not all(isinstance(name, str) for name in classes)
-            or not (math.isfinite(scale[0]) and 0 < scale[1] < math.inf)
-        ):
-            raise DataError(f"{kind!r} with {len(classes)} classes is nothing that this program can predict.")
-        return cls(kind, classes, tuple(float(weight) for weight in data["weights"]), *scale)
+        found = read_plain(cls, data, "targets")
+        classes = found.classes
+        whole = found.kind in TARGET_KINDS and found.deviation > 0 and len(set(classes)) == len(classes)
+        if not whole or (found.kind == "number") == bool(classes) or len(found.weights) not in (0, len(classes)):
+            raise DataError(f"{found.kind!r} with {len(classes)} classes is nothing that this program can predict.")
+        return found
 
     def _refuse_unknown(self, values: Sequence[Any], where: Sequence[str] | None) -> None:
         known = set(self.classes)

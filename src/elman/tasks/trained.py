@@ -1,17 +1,22 @@
 """Do what every trained model can do, whatever its task: count its parameters, be kept in a file, be read back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from elman.errors import CellError, DataError, ElmanError
+from elman.data.plain import read_options
+from elman.errors import DataError
 from elman.tasks.model_file import ModelFile
+from elman.tasks.progress import printable
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
+
+_LONGEST = 200  # characters of a reason
+_FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 
 
 class Trained:
@@ -81,27 +86,33 @@ def load_trained(path: str | PathLike[str], task: str, read: Callable[[ModelFile
     file = ModelFile.read(path, task=task)
     try:
         return read(file)
-    except (ElmanError, CellError, AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - what a forged file makes any library raise is a fault of the file
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{path} is damaged: its parts do not fit each other ({reason}). Train it again.") from None
+        raise DataError(
+            f"{path} is damaged: its parts do not fit each other ({printable(reason[:_LONGEST])}). Train it again."
+        ) from None
 
 
-def restore_module(file: ModelFile, build: Callable[[], M]) -> M:
+def restore_module(file: ModelFile, kind: type[nn.Module], options: Mapping[str, Any], build: Callable[[], M]) -> M:
     """Build a module and give it the weights of a file.
 
     Args:
         file: whose weights.
-        build: makes the module that the file's configuration describes.
+        kind: the class of the module, whose annotations say what its options are.
+        options: those of the file.
+        build: makes the module that they describe.
 
     Raises:
-        ValueError: the configuration asks for what would fail only later, or never end.
+        DataError: an option is unknown, or of another kind than the module declares.
+        ValueError: the options ask for what would fail only later, or never end.
         RuntimeError: weights and module do not fit each other.
     """
-    layers = file.configuration.get("layers", 1)
+    read_options(kind.__init__, options, "configuration")
+    layers = options.get("layers", 1)
     if layers > len(file.weights):  # each has some; a forged number would build them until memory ends
         raise ValueError(f"{layers} layers, and {len(file.weights)} weights")
     kinds = {weight.dtype for weight in file.weights.values()}
-    if len(kinds) != 1 or not all(kind.is_floating_point for kind in kinds):
+    if len(kinds) != 1 or not kinds <= _FLOATS:
         raise ValueError(f"weights of {', '.join(sorted(map(str, kinds)))}")
     # On the meta device a module has shapes and no memory, so that a forged size cannot ask for terabytes.
     with torch.device("meta"):

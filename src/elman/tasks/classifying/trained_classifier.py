@@ -148,5 +148,6 @@ def _read(file: ModelFile) -> TrainedClassifier:
     encoder = read_encoder(file.parts["encoder"])
     targets = Targets.from_dict(file.parts["targets"])
     cell = Cell.from_dict(file.cell)
-    module = restore_module(file, lambda: build_module(cell, encoder, targets, file.configuration))
+    options = file.configuration
+    module = restore_module(file, SequenceClassifier, options, lambda: build_module(cell, encoder, targets, options))
     return TrainedClassifier(module, columns, encoder, targets, file.configuration, file.metrics, file.versions)

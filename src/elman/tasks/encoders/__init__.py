@@ -27,7 +27,8 @@ import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example
-from elman.errors import ConfigError, DataError, ElmanError
+from elman.data.plain import read_plain
+from elman.errors import ConfigError, DataError
 from elman.tasks.encoders.image import ImageEncoder, learn_image
 from elman.tasks.encoders.letters import LettersEncoder, learn_letters
 from elman.tasks.encoders.series import SeriesEncoder, learn_series
@@ -69,8 +70,8 @@ class Encoder(Protocol):
         """Write as plain data."""
 
 
-_READERS: dict[str, Callable[[Mapping[str, Any]], Encoder]] = {
-    encoder.kind: encoder.from_dict
+_KINDS: dict[str, Any] = {
+    encoder.kind: encoder
     for encoder in (WordsEncoder, LettersEncoder, TableEncoder, SeriesEncoder, SoundEncoder, ImageEncoder)
 }
 # By the kinds of columns that are read together, and whether there may be several.
@@ -113,11 +114,8 @@ def read_encoder(data: Mapping[str, Any]) -> Encoder:
     Raises:
         DataError: it is no encoder.
     """
-    try:
-        return _READERS[data["kind"]](data)
-    except ElmanError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"The encoder in this model is damaged ({type(error).__name__}: {error}). Train the model again."
-        ) from None
+    kind = data.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise DataError(f"There is no encoder of the kind {repr(kind)[:30]} in this program. Train the model again.")
+    found: Encoder = read_plain(_KINDS[kind], {name: one for name, one in data.items() if name != "kind"}, "encoder")
+    return found

@@ -10,7 +10,7 @@ torch.Size([4, 3])
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -126,20 +126,6 @@ class ImageEncoder:
             "convolution": self.convolution,
             "resized": self.resized,
         }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "ImageEncoder":
-        """Read what :meth:`to_dict` wrote."""
-        height, width, channels = map(int, data["size"])
-        return cls(
-            data["column"],
-            (height, width, channels),
-            data["read"],
-            tuple(map(int, data["permutation"])),
-            Scaling.from_dict(data["scaling"]),
-            data["convolution"],
-            data["resized"],
-        )
 
 
 def learn_image(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> ImageEncoder:

@@ -7,7 +7,7 @@
 (('AC', 'CA', 'CG'), [[4], [3], [1]])
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from torch import Tensor
 from elman.data.dataset import Columns, Example
 from elman.errors import DataError
 from elman.tasks.encoders.limit import Limit
-from elman.tasks.encoders.units import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, read_units
+from elman.tasks.encoders.units import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, require_different
 from elman.tasks.input_settings import InputSettings
 
 _MOST_KMERS = 100_000
@@ -45,6 +45,7 @@ class LettersEncoder:
     units: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        require_different(self.known, "known")
         if self.kmer < 1 or not self.columns or not self.known:
             raise DataError("The encoder of letters in this model has no k-mers. Train it again.")
 
@@ -85,12 +86,6 @@ class LettersEncoder:
             "convolution": self.convolution,
             "limit": self.limit.to_dict(),
         }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "LettersEncoder":
-        """Read what :meth:`to_dict` wrote."""
-        known, limit = read_units(data, "known"), Limit.from_dict(data["limit"])
-        return cls(tuple(data["columns"]), data["kmer"], known, data["convolution"], limit)
 
 
 def learn_letters(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> LettersEncoder:

@@ -6,7 +6,6 @@
 ''
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +37,3 @@ class Limit:
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
         return {"most": self.most, "longest": self.longest}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Limit":
-        """Read what :meth:`to_dict` wrote."""
-        return cls(data["most"], data["longest"])

@@ -12,7 +12,6 @@ tensor([[1., 0., 0.],
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,16 +61,6 @@ class Scaling:
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
         return {"means": list(self.means), "deviations": list(self.deviations), "indicated": list(self.indicated)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Scaling":
-        """Read what :meth:`to_dict` wrote.
-
-        Raises:
-            DataError: it is no scaling.
-        """
-        means, deviations = (tuple(map(float, data[name])) for name in ("means", "deviations"))
-        return cls(means, deviations, tuple(map(int, data["indicated"])))
 
 
 class Moments:

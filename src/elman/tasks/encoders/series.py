@@ -7,7 +7,7 @@ tensor([[-1.],
         [ 1.]])
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -72,11 +72,6 @@ class SeriesEncoder:
             "scaling": self.scaling.to_dict(),
             "limit": self.limit.to_dict(),
         }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "SeriesEncoder":
-        """Read what :meth:`to_dict` wrote."""
-        return cls(data["column"], Scaling.from_dict(data["scaling"]), Limit.from_dict(data["limit"]))
 
 
 def learn_series(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> SeriesEncoder:

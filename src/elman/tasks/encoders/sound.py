@@ -11,7 +11,7 @@ torch.Size([9, 20])
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -136,12 +136,6 @@ class SoundEncoder:
             "convolution": self.convolution,
             "limit": self.limit.to_dict(),
         }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "SoundEncoder":
-        """Read what :meth:`to_dict` wrote."""
-        features, scaling = Features(**data["features"]), Scaling.from_dict(data["scaling"])
-        return cls(data["column"], features, scaling, data["convolution"], Limit.from_dict(data["limit"]))
 
 
 def learn_sound(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> SoundEncoder:

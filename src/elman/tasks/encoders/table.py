@@ -22,7 +22,7 @@ from torch import Tensor
 from elman.data.dataset import Columns, Example
 from elman.errors import DataError
 from elman.tasks.encoders.scaling import Moments, Scaling
-from elman.tasks.encoders.units import Tally, read_units
+from elman.tasks.encoders.units import Tally, require_different
 from elman.tasks.input_settings import InputSettings
 
 # Of a column with more, the frequent ones are told apart.
@@ -46,6 +46,8 @@ class TableEncoder:
     units: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        for column, known in self.categories.items():
+            require_different(known, f"values of {column}")
         if len(self.numbers) != len(self.scaling.means) or not self._size:
             raise DataError("The encoder of tables in this model has no columns, or no scale for one. Train it again.")
 
@@ -96,12 +98,6 @@ class TableEncoder:
             "scaling": self.scaling.to_dict(),
             "categories": categories,
         }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "TableEncoder":
-        """Read what :meth:`to_dict` wrote."""
-        categories = {column: read_units(data["categories"], column) for column in data["categories"]}
-        return cls(tuple(data["numbers"]), Scaling.from_dict(data["scaling"]), categories)
 
 
 def learn_table(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> TableEncoder:  # noqa: ARG001

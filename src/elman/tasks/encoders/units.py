@@ -12,8 +12,7 @@ columns and for an empty one. The units follow, most frequent first.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from elman.errors import DataError
 
@@ -65,13 +64,11 @@ def join(parts: Iterable[Sequence[str]]) -> list[str | None]:
     return joined or [None]
 
 
-def read_units(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Read a list of different units from a model file.
+def require_different(units: Sequence[str], name: str) -> None:
+    """Check that no unit stands twice.
 
     Raises:
-        DataError: it is none.
+        DataError: one does.
     """
-    units = tuple(data[name])
-    if not all(isinstance(unit, str) for unit in units) or len(set(units)) != len(units):
+    if len(set(units)) != len(units):
         raise DataError(f"The {name} of a model are different texts, and here they are not. Train the model again.")
-    return units

@@ -11,7 +11,7 @@ text of several columns is joined.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ from torch import Tensor
 from elman.data.dataset import Columns, Example
 from elman.errors import DataError
 from elman.tasks.encoders.limit import Limit
-from elman.tasks.encoders.units import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, read_units
+from elman.tasks.encoders.units import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, require_different
 from elman.tasks.input_settings import TEXT_UNITS, InputSettings
 from elman.tasks.language.words import END, MOST_WORDS, RARE_IN_LONG_TEXTS, split_words
 
@@ -58,6 +58,8 @@ class WordsEncoder:
     units: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        require_different(self.known, "known")
+        require_different(self.letters, "letters")
         if self.unit not in TEXT_UNITS or not self.columns or not self.known or (self.width < 1 and self.letters):
             raise DataError("The encoder of text in this model has no units that this program knows. Train it again.")
 
@@ -109,13 +111,6 @@ class WordsEncoder:
             "width": self.width,
             "limit": self.limit.to_dict(),
         }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "WordsEncoder":
-        """Read what :meth:`to_dict` wrote."""
-        known, letters = read_units(data, "known"), read_units(data, "letters")
-        limit = Limit.from_dict(data["limit"])
-        return cls(tuple(data["columns"]), data["unit"], known, letters, data["width"], limit)
 
 
 def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> WordsEncoder:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from elman.data.frequency import MICROSECONDS, MONTHS, Frequency, Moment
 
-_CYCLES = {"day": 86_400.0, "week": 604_800.0, "year": 365.2425 * 86_400.0}
+CYCLES = {"day": 86_400.0, "week": 604_800.0, "year": 365.2425 * 86_400.0}
 _FEWEST_STEPS = 2  # of a cycle: half a turn says nothing
 _SEEN = 2.0  # how often the training holds a cycle
 
@@ -33,7 +33,7 @@ def cycles_of(frequency: Frequency, steps: int) -> tuple[str, ...]:
         return ()
     seconds = _seconds(frequency)
     return tuple(
-        name for name, cycle in _CYCLES.items() if cycle > _FEWEST_STEPS * seconds and steps * seconds >= _SEEN * cycle
+        name for name, cycle in CYCLES.items() if cycle > _FEWEST_STEPS * seconds and steps * seconds >= _SEEN * cycle
     )
 
 
@@ -68,7 +68,7 @@ def _turned(times: NDArray[np.datetime64], cycle: str) -> NDArray[np.float64]:
 def _seconds(frequency: Frequency) -> float:
     """Return how long a step is; of months and years on average, of business days as days of a week."""
     if frequency.unit in MONTHS:
-        return frequency.count * MONTHS[frequency.unit] * _CYCLES["year"] / 12
+        return frequency.count * MONTHS[frequency.unit] * CYCLES["year"] / 12
     if frequency.unit == "business day":
-        return frequency.count * _CYCLES["week"] / 5
+        return frequency.count * CYCLES["week"] / 5
     return frequency.count * MICROSECONDS[frequency.unit] / 1e6

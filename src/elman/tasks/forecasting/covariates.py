@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.plain import read_plain
 from elman.data.series import Series
+from elman.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,12 @@ class Covariates:
     known_spread: tuple[float, ...] = ()
     numbers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        spreads = (*self.past_spread, *self.known_spread, *(spread for _, spread in self.numbers.values()))
+        paired = len(self.past_center) == len(self.past_spread) and len(self.known_center) == len(self.known_spread)
+        if not paired or not all(spread > 0 for spread in spreads):
+            raise DataError("A covariate of this model has no spread above 0. Train the model again.")
 
     @classmethod
     def learn(cls, series: Sequence[Series], ends: Sequence[int]) -> "Covariates":
@@ -94,19 +102,12 @@ class Covariates:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Covariates":
-        """Read what :meth:`to_dict` wrote."""
-        past, known = (
-            tuple(map(tuple, (data[f"{kind}_center"], data[f"{kind}_spread"]))) for kind in ("past", "known")
-        )
-        numbers = {name: (float(pair[0]), float(pair[1])) for name, pair in data["numbers"].items()}
-        return cls(
-            past[0],
-            past[1],
-            known[0],
-            known[1],
-            numbers,
-            {name: tuple(known) for name, known in data["levels"].items()},
-        )
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: a field is missing or of another kind, or a covariate has no spread above 0.
+        """
+        return read_plain(cls, data, "covariates")
 
 
 def _measure(parts: Sequence[NDArray[np.float64]]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -254,7 +254,10 @@ def _read(file: ModelFile) -> TrainedForecaster:
     own = {name: one for name, one in file.weights.items() if not name.startswith(PREFIX)}
     rest = {name: one for name, one in file.weights.items() if name.startswith(PREFIX)}
     module = restore_module(
-        dataclasses.replace(file, weights=own), lambda: build_module(cell, reading, file.configuration)
+        dataclasses.replace(file, weights=own),
+        SegmentForecaster,
+        file.configuration,
+        lambda: build_module(cell, reading, file.configuration),
     )
     model = TrainedForecaster(module, columns, reading, file.configuration, file.metrics, file.versions)
     model.beside = Beside.from_tensors(

@@ -26,10 +26,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.frequency import Frequency
+from elman.data.plain import read_plain
 from elman.data.series import Series
-from elman.tasks.forecasting.calendar import place
+from elman.errors import DataError
+from elman.tasks.forecasting.calendar import CYCLES, place
 from elman.tasks.forecasting.covariates import Covariates
 from elman.tasks.forecasting.forecaster import Windows
+
+MOST_STEPS = 1_000_000
+"""Of a look-back, and of a horizon."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,17 @@ class Reading:
     covariates: Covariates = field(default_factory=Covariates)
     padded: int = 0
 
+    def __post_init__(self) -> None:
+        steps = (
+            1 <= self.lookback <= MOST_STEPS and 1 <= self.horizon <= MOST_STEPS and 0 <= self.padded < self.lookback
+        )
+        above = all(size > 0 for size in (*self.spreads.values(), *self.scales.values()))
+        if not steps or not above or any(cycle not in CYCLES for cycle in self.cycles):
+            raise DataError(
+                f"A model reads and forecasts 1 to {MOST_STEPS:,} steps of series whose scales are above 0, and this "
+                "one does not. Train it again."
+            )
+
     @property
     def fewest(self) -> int:
         """Return how many steps a series must have before a forecast."""
@@ -77,17 +93,33 @@ class Reading:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Reading":
-        """Read what :meth:`to_dict` wrote."""
-        return cls(
-            int(data["lookback"]),
-            int(data["horizon"]),
-            dict(zip(data["names"], data["spreads"], strict=True)),
-            dict(zip(data["names"], data["scales"], strict=True)),
-            dict(data["unlearnt"]),
-            tuple(data["cycles"]),
-            Covariates.from_dict(data["covariates"]),
-            int(data.get("padded", 0)),
-        )
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: a field is missing or of another kind, or is nothing that series are read by.
+        """
+        found = read_plain(_Written, data, "reading")
+        if len(set(found.names)) != len(found.names):
+            raise DataError("Two series of this model have one name. Train the model again.")
+        spreads = dict(zip(found.names, found.spreads, strict=True))
+        scales = dict(zip(found.names, found.scales, strict=True))
+        covariates, padded = found.covariates, found.padded
+        return cls(found.lookback, found.horizon, spreads, scales, found.unlearnt, found.cycles, covariates, padded)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What `Reading.to_dict` writes; one list of names stands for both spreads and scales."""
+
+    lookback: int
+    horizon: int
+    names: tuple[str, ...]
+    spreads: tuple[float, ...]
+    scales: tuple[float, ...]
+    unlearnt: Mapping[str, str]
+    cycles: tuple[str, ...]
+    covariates: Covariates
+    padded: int = 0
 
 
 class SeriesTable:

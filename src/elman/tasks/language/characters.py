@@ -13,7 +13,7 @@ elman.errors.DataError: The model has never seen 'é' (U+00E9 LATIN SMALL LETTER
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -106,15 +106,6 @@ class Characters:
     def to_dict(self) -> dict[str, Any]:
         """Write the vocabulary as plain data."""
         return {"unit": self.unit, "characters": self.characters}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Characters":
-        """Read what :meth:`to_dict` wrote.
-
-        Raises:
-            DataError: the characters are not in order.
-        """
-        return cls(str(data["characters"]))
 
     def _describe_missing(self, text: str, first: int) -> str:
         missing = sorted(set(text) - set(self.characters))

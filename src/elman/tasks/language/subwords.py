@@ -8,7 +8,8 @@ those of the library `tokenizers`; what it has learnt is a JSON text, and travel
 'at home'
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -51,15 +52,17 @@ class Subwords:
         wanted = _SIZE if size is None else size
         if wanted < _BYTES:
             raise ConfigError(f"A vocabulary of {wanted} subwords has no room for the {_BYTES} bytes. Use more.")
-        tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer = _blank()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         trainer = trainers.BpeTrainer(
             vocab_size=wanted, initial_alphabet=sorted(alphabet), show_progress=False, min_frequency=2
         )
         tokenizer.train_from_iterator(_pieces(text), trainer)
         return cls(tokenizer.to_str())
+
+    def __post_init__(self) -> None:
+        _require_learnt(self.learnt)
+        len(self)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -123,16 +126,35 @@ class Subwords:
         """Write the vocabulary as plain data."""
         return {"unit": self.unit, "learnt": self.learnt}
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Subwords":
-        """Read what :meth:`to_dict` wrote.
 
-        Raises:
-            DataError: the library cannot read it.
-        """
-        found = cls(str(data["learnt"]))
-        len(found)
-        return found
+def _blank() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _require_learnt(text: str) -> None:
+    """Refuse what `Subwords.of` cannot have written: the library knows much else, some of which never ends.
+
+    Raises:
+        DataError: it is not byte pair encoding of bytes, or its numbers are not those from 0.
+    """
+    try:
+        found, blank = json.loads(text), json.loads(_blank().to_str())
+        model, plain = found.pop("model"), blank.pop("model")
+        numbers, _ = model.pop("vocab"), model.pop("merges")
+        # Another version of the library may write fewer names, or more that are off.
+        same = all(
+            value in (known.get(name), None, False)
+            for one, known in ((found, blank), (model, plain))
+            for name, value in one.items()
+        )
+        whole = same and sorted(numbers.values()) == list(range(len(numbers)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        whole = False
+    if not whole:
+        raise DataError("The subwords of this model are not those that elman learns. Train the model again.")
 
 
 def _pieces(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, ClassVar
@@ -324,8 +324,11 @@ def without(logits: Tensor, number: int | None) -> Tensor:
 
 def build_module(cell: Cell, units: int, configuration: dict[str, Any]) -> LanguageModel:
     """Build the module that a configuration describes."""
-    options = {name: value for name, value in configuration.items() if name not in ("classes", "given")}
-    return LanguageModel(cell, units, classes=len(configuration["classes"]), **options)
+    return LanguageModel(cell, units, classes=len(configuration["classes"]), **_options(configuration))
+
+
+def _options(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in configuration.items() if name not in ("classes", "given")}
 
 
 def load(path: str | PathLike[str]) -> TrainedModel:
@@ -341,7 +344,12 @@ def _read(file: ModelFile) -> TrainedModel:
     vocabulary = read_vocabulary(file.parts["vocabulary"])
     cell = Cell.from_dict(file.cell)
     _check_names(file.configuration)
-    module = restore_module(file, lambda: build_module(cell, len(vocabulary), file.configuration))
+    module = restore_module(
+        file,
+        LanguageModel,
+        _options(file.configuration),
+        lambda: build_module(cell, len(vocabulary), file.configuration),
+    )
     return TrainedModel(module, vocabulary, file.configuration, file.metrics, file.versions)
 
 

@@ -16,14 +16,13 @@ from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
+from elman.data.plain import read_plain
 from elman.errors import DataError
 from elman.tasks.language.characters import Characters
 from elman.tasks.language.subwords import Subwords
 from elman.tasks.language.words import Words
 
-_KINDS: dict[str, type[Characters] | type[Words] | type[Subwords]] = {
-    kind.unit: kind for kind in (Characters, Words, Subwords)
-}
+_KINDS: dict[str, Any] = {kind.unit: kind for kind in (Characters, Words, Subwords)}
 
 
 class Vocabulary(Protocol):
@@ -95,7 +94,7 @@ def read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
     Raises:
         DataError: the data is no vocabulary.
     """
-    kind = _KINDS.get(str(data.get("unit")))
-    if kind is None:
-        raise DataError(f"A vocabulary of {data.get('unit')!r} is unknown. There are: {', '.join(_KINDS)}.")
-    return kind.from_dict(data)
+    unit = data.get("unit")
+    if not isinstance(unit, str) or unit not in _KINDS:
+        raise DataError(f"A vocabulary of {repr(unit)[:30]} is unknown. There are: {', '.join(_KINDS)}.")
+    return read_plain(_KINDS[unit], {name: one for name, one in data.items() if name != "unit"}, "vocabulary")

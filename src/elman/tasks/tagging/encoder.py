@@ -16,8 +16,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from elman.data.plain import read_plain
 from elman.errors import DataError
-from elman.tasks.encoders.units import FIRST, UNKNOWN, Tally, number, read_units
+from elman.tasks.encoders.units import FIRST, UNKNOWN, Tally, number, require_different
 
 _MOST_WORDS = 200_000
 _MOST_LETTERS = 10_000
@@ -41,6 +42,8 @@ class TagEncoder:
     width: int
 
     def __post_init__(self) -> None:
+        require_different(self.known, "known")
+        require_different(self.letters, "letters")
         if not self.known or len(self.counts) != len(self.known) or (self.width < 1 and self.letters):
             raise DataError("The encoder of words in this model is not whole. Train it again.")
 
@@ -94,8 +97,7 @@ class TagEncoder:
         Raises:
             DataError: the words or letters are none.
         """
-        known, letters = read_units(data, "known"), read_units(data, "letters")
-        return cls(known, tuple(int(count) for count in data["counts"]), letters, int(data["width"]))
+        return read_plain(cls, data, "encoder")
 
 
 def learn_tag_encoder(sentences: Iterable[Sequence[str]], *, letters: bool, min_count: int) -> TagEncoder:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
 
+from elman.data.plain import read_plain
 from elman.data.tagged_sentences import Sentence
 from elman.errors import DataError
 from elman.tasks.tagging.chunks import SCHEMES, find_scheme, fits
@@ -103,8 +104,10 @@ class TagTargets:
         Raises:
             DataError: names are no names, or the scheme is unknown.
         """
-        tags, labels, scheme = tuple(data["tags"]), tuple(data["labels"]), data["scheme"]
-        whole = all(isinstance(name, str) for name in (*tags, *labels))
-        if not whole or not tags or len({*tags}) < len(tags) or scheme not in (None, *SCHEMES):
-            raise DataError(f"{len(tags)} tags of the scheme {scheme!r} are nothing that this program can predict.")
-        return cls(tags, labels, scheme)
+        found = read_plain(cls, data, "targets")
+        distinct = all(len(set(names)) == len(names) for names in (found.tags, found.labels))
+        if not distinct or not found.tags or found.scheme not in (None, *SCHEMES):
+            raise DataError(
+                f"{len(found.tags)} tags of the scheme {found.scheme!r} are nothing that this program can predict."
+            )
+        return found

@@ -170,5 +170,6 @@ def _read(file: ModelFile) -> TrainedTagger:
     encoder = TagEncoder.from_dict(file.parts["encoder"])
     targets = TagTargets.from_dict(file.parts["targets"])
     cell = Cell.from_dict(file.cell)
-    module = restore_module(file, lambda: build_module(cell, encoder, targets, file.configuration))
+    options = file.configuration
+    module = restore_module(file, SequenceTagger, options, lambda: build_module(cell, encoder, targets, options))
     return TrainedTagger(module, layout, encoder, targets, file.configuration, file.metrics, file.versions)

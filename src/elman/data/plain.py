@@ -1,0 +1,94 @@
+"""Make what a model file says in plain data into what a class declares: every field of its own kind, or refused.
+
+JSON has no tuples, so that a list becomes one. Nothing else is converted: the text "7" is no number, 7.5 no whole one.
+
+>>> from dataclasses import dataclass
+>>> @dataclass(frozen=True)
+... class Step:
+...     unit: str
+...     sizes: tuple[int, ...] = ()
+>>> read_plain(Step, {"unit": "day", "sizes": [2, 3]}, "step")
+Step(unit='day', sizes=(2, 3))
+>>> read_plain(Step, {"unit": "day", "sizes": [2, "3"]}, "step")
+Traceback (most recent call last):
+elman.errors.DataError: sizes of step is not what a model has there: '3' is no int. Train the model again.
+"""
+
+import dataclasses
+import math
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from elman.errors import DataError
+
+T = TypeVar("T")
+
+_SHOWN = 30  # characters of what is wrong
+_MOST = 2**63
+
+
+def read_plain(kind: type[T], data: Any, what: str) -> T:
+    """Make an instance of a dataclass.
+
+    Args:
+        kind: the dataclass; its annotations say what its fields are.
+        data: the fields by name, as JSON gives them; those that have a default may be missing.
+        what: names the whole in messages.
+
+    Raises:
+        DataError: a field is missing, unknown, or of another kind; or what the class itself raises.
+    """
+    if not isinstance(data, dict):
+        raise DataError(f"The {what} of a model has names and values, and here it has not. Train the model again.")
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]
+    required = {
+        name
+        for name, field in fields.items()
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    for name in sorted(required - data.keys()):
+        raise DataError(f"The {what} of this model has no {name}. Train the model again.")
+    return kind(**read_options(kind, data, what, fields))
+
+
+def read_options(owner: type | Callable[..., Any], data: Mapping[str, Any], what: str, known: Any = None) -> dict:
+    """Return keyword arguments as the annotations of a function or class declare them.
+
+    Args:
+        owner: has the annotations.
+        data: the arguments by name, as JSON gives them.
+        what: names the whole in messages.
+        known: the names that there are, if not all annotated ones.
+
+    Raises:
+        DataError: one is unknown, or of another kind.
+    """
+    hints = get_type_hints(owner)
+    for name in sorted(data.keys() - set(hints if known is None else known)):
+        raise DataError(f"The {what} of this model has {name[:_SHOWN]!r}, which no model has. Train the model again.")
+    return {name: _read(hints[name], value, f"{name} of {what}") for name, value in data.items()}
+
+
+def _read(hint: Any, value: Any, what: str) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
+        (hint,) = (arg for arg in args if arg is not type(None))
+        return _read(hint, value, what)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return read_plain(hint, value, what)
+    if origin in (tuple, Sequence) and isinstance(value, list | tuple):
+        each = [args[0]] * len(value) if args[1:] in ((), (...,)) else args
+        if len(each) == len(value):
+            return tuple(_read(one, item, what) for one, item in zip(each, value, strict=True))
+    elif origin in (dict, Mapping) and isinstance(value, dict):
+        return {name: _read(args[1], item, what) for name, item in value.items()}
+    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    elif (hint is int and type(value) is int and abs(value) < _MOST) or (hint in (str, bool) and type(value) is hint):
+        return value
+    name = getattr(hint, "__name__", str(hint))
+    shown = repr(value)[:_SHOWN]
+    raise DataError(f"{what} is not what a model has there: {shown} is no {name}. Train the model again.")
