@@ -11,9 +11,16 @@ import hypothesis
 import pytest
 import torch
 
+from faults.sample import describe_sample
+
 # Examples are drawn from a fixed seed, so that a red run is red again; a slow machine is no failure.
 hypothesis.settings.register_profile("elman", derandomize=True, deadline=None, print_blob=False)
 hypothesis.settings.load_profile("elman")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say which faults are planted where not all are."""
+    return describe_sample() if config.getoption("markexpr") == "not slow" else None
 
 
 @pytest.fixture(autouse=True)

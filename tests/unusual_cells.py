@@ -42,6 +42,7 @@ _EQUATIONS = {
     "the output is a product of the input": lambda x, h, c, *, W: (W.a @ x, tanh(W.b @ h + c)),
     "the output is a product of a state": lambda x, h, c, *, W: (W.a @ c, tanh(W.b @ x + W.c @ h)),
     "two states are sums of the same products": lambda x, h, c, *, W: (W.a @ x + W.b @ c, tanh(W.a @ x + W.b @ c)),
+    "one vector meets two families": lambda x, h, *, W, U, V, b: tanh(W @ x + U @ h + b) * sigmoid(V @ h),
     "a product minus a product": lambda x, h, *, W: tanh(W.a @ x - W.b @ h - W.p),
     "a square of a product": lambda x, h, *, W: tanh((W.a @ x + W.p) * (W.b @ h)) + tanh((W.b @ h) * (W.b @ h)),
     "six gates": lambda x, h, *, W: tanh(

@@ -92,7 +92,8 @@ def test_the_gradient_of_the_input_may_be_left_out_without_changing_the_others()
     whole = reference.run_mirror(*arguments, output, saved, *upstream)
     part = reference.run_mirror(*arguments, output, saved, *upstream, needs_input=False)
     assert part[0] is None
-    assert all(torch.equal(a, b) for a, b in zip(whole[1] + whole[2], part[1] + part[2], strict=True))
+    for number, (one, other) in enumerate(zip(whole[1] + whole[2], part[1] + part[2], strict=True)):
+        assert_close(f"gradient {number}", other, one)  # torch's products are rounded by where their factors lie
 
 
 @cell

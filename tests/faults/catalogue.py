@@ -8,7 +8,9 @@ from faults.fault import Fault
 from faults.file_catalogue import FILE_FAULTS
 from faults.flow_catalogue import FLOW_FAULTS
 from faults.forecast_catalogue import FORECAST_FAULTS
+from faults.held_out_catalogue import HELD_OUT_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
+from faults.order_catalogue import ORDER_FAULTS
 from faults.report_catalogue import REPORT_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
 from faults.task_catalogue import TASK_FAULTS
@@ -401,7 +403,9 @@ FAULTS = (
     ),
     *FILE_FAULTS,
     *FLOW_FAULTS,
+    *HELD_OUT_FAULTS,
     *KERNEL_FAULTS,
+    *ORDER_FAULTS,
     *REPORT_FAULTS,
     *SERIES_FAULTS,
     *TASK_FAULTS,

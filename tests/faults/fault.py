@@ -1,6 +1,6 @@
-"""Describe a fault to plant: in which file, which text becomes which, and which tests must notice.
+"""Describe a change to plant: in which file, which text becomes which, and which tests must notice.
 
-The text must occur exactly once, so that a fault cannot quietly stop being planted.
+The text must occur exactly once, so that a change cannot quietly stop being planted.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ AGAINST_TORCH = "tests/nn/test_against_torch.py"
 
 
 @dataclass(frozen=True)
-class Fault:
+class Change:
     """One mistake.
 
     Attributes:
@@ -17,13 +17,22 @@ class Fault:
         file: below `src/elman`.
         text: stands there exactly once.
         instead: what takes its place.
-        tests: a test file.
-        only: pytest's `-k` expression; of these tests at least one must fail.
     """
 
     name: str
     file: str
     text: str
     instead: str
+
+
+@dataclass(frozen=True)
+class Fault(Change):
+    """A mistake of which it is known which tests notice it.
+
+    Attributes:
+        tests: a test file.
+        only: pytest's `-k` expression; of these tests at least one must fail.
+    """
+
     tests: str = AGAINST_TORCH
     only: str = "every_gradient"

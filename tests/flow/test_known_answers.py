@@ -210,3 +210,67 @@ def test_lyapunov_exponents_in_a_turned_basis_are_those_of_the_matrix() -> None:
     found = lyapunov([matrix.expand(4000, 3, 3)])
     assert found.exponents == pytest.approx([math.log(0.9), math.log(0.5), math.log(0.1)], abs=2e-3)
     assert found.mean_log_det == pytest.approx(math.log(0.9 * 0.5 * 0.1), rel=1e-12)
+
+
+def cut_end() -> tuple[Recurrent, list[float], Tensor, Tensor]:
+    """Give a scalar layer h' = tanh(u x + w h) whose factors differ at every step, and what they are."""
+    w, u, xs = 1.3, 0.9, [0.4, -1.1, 0.2, 1.7, -0.6, 0.05, 0.8]
+    h = [0.0]
+    for x in xs:
+        h.append(math.tanh(u * x + w * h[-1]))
+    layer = Recurrent(elman.cells.elman, 1, 1, bias=False, dtype=torch.float64)
+    with torch.no_grad():
+        layer.W_l0.fill_(u)
+        layer.U_l0.fill_(w)
+    grad = torch.zeros(len(xs), 1, 1, dtype=torch.float64)
+    grad[-1] = 1.0
+    return layer, [w * (1 - v * v) for v in h[1:]], torch.tensor(xs, dtype=torch.float64).view(-1, 1, 1), grad
+
+
+def test_the_transport_gain_of_each_step_is_the_factor_of_that_step() -> None:
+    layer, factors, x, grad = cut_end()
+    # The first step carries nothing on: what it hands back leaves the sequence.
+    seen = flow.examine(layer, x, grad).transport_gain["l0"]
+    assert seen.gain[:, 0] == pytest.approx(factors[1:], rel=1e-12)
+    assert seen.omega == pytest.approx(sum((factor - 1) ** 2 for factor in factors[1:]), rel=1e-12)
+    backwards = Recurrent(elman.cells.elman, 1, 1, bias=False, bidirectional=True, dtype=torch.float64)
+    with torch.no_grad():
+        for name, parameter in backwards.named_parameters():
+            parameter.copy_(layer.get_parameter(name.removesuffix("_reverse")))
+    both = torch.cat([grad, grad.flip(0)], -1)
+    seen = flow.examine(backwards, x.flip(0), both).transport_gain["l0_reverse"]
+    assert seen.gain[:, 0] == pytest.approx(factors[:0:-1], rel=1e-12)
+
+
+def test_nine_tenths_of_a_gradient_lie_within_lag90_and_not_within_a_step_less() -> None:
+    layer, _, x, grad = cut_end()
+    for x_of, grad_of in ((x, grad), (normal(23, 2, 1), normal(23, 2, 1))):
+        shares = flow.examine(layer, x_of, grad_of).lag_shares["l0"]
+        within = [float(shares.shares[abs(shares.lags) <= lag].sum()) for lag in range(len(x_of))]
+        reached = [lag for lag, sum_ in enumerate(within) if sum_ >= 0.9 * shares.norm]
+        assert shares.lag90 == reached[0]
+        assert 0 < shares.lag90 < len(x_of) - 1
+
+
+def test_the_late_rate_is_that_of_the_second_half() -> None:
+    early, late = (torch.tensor(rates, dtype=torch.float64).diag() for rates in ([3.0, 0.2], [0.5, 0.7]))
+    found = lyapunov([torch.stack([early] * 4 + [late] * 5)])
+    assert found.late == pytest.approx(math.log(0.7), rel=1e-12)  # that of the direction which grows most late
+    assert found.exponents == pytest.approx(
+        [(4 * math.log(3) + 5 * math.log(0.5)) / 9, (4 * math.log(0.2) + 5 * math.log(0.7)) / 9], rel=1e-12
+    )
+
+
+def test_a_gate_that_overwrites_keeps_what_it_does_not_take() -> None:
+    @cell
+    def overwriting(x, h, *, W, b):
+        z = sigmoid(b.z)
+        return (1 - z) * h + z * tanh(W @ x)
+
+    layer = Recurrent(overwriting, 2, 3, dtype=torch.float64)
+    with torch.no_grad():
+        layer.b_l0.copy_(torch.tensor([-0.5, -1.0, -5.0]))
+    (gate,) = flow.examine(layer, normal(13, 2, 2)).gates["l0"].gates
+    kept = 1 - torch.tensor([-0.5, -1.0, -5.0], dtype=torch.float64).sigmoid()
+    assert gate.keeps == "h"
+    assert gate.half_life == pytest.approx((math.log(0.5) / kept.log()).numpy(), rel=1e-12)

@@ -62,6 +62,23 @@ def test_the_best_sequence_is_the_best_of_all(chain, emissions):
     assert found[1:, 1].tolist() == [0] * (T - 1)
 
 
+def test_through_padding_of_any_length_the_best_is_the_best_and_z_is_the_sum():
+    steps, batch, tags = 4, 300, 3
+    torch.manual_seed(11)
+    field = LinearChain(tags).double()
+    for parameter in field.parameters():
+        torch.nn.init.normal_(parameter, std=1.5)
+    emissions, lengths = 2 * torch.randn(steps, batch, tags, dtype=torch.float64), torch.randint(1, steps + 1, (batch,))
+    found, log_z = field.best(emissions, lengths), field.log_partition(emissions, lengths)
+    for length in range(1, steps + 1):
+        of_it = lengths == length
+        sequences = torch.tensor(list(itertools.product(range(tags), repeat=length)))
+        scores = torch.stack([score(field, emissions[:length, of_it].transpose(1, 2), one) for one in sequences])
+        assert torch.equal(found[:length, of_it].T, sequences[scores.argmax(0)])
+        assert not found[length:, of_it].any()
+        torch.testing.assert_close(log_z[of_it], scores.logsumexp(0), rtol=1e-12, atol=1e-12)
+
+
 def test_gradients_are_those_of_the_sum(chain, emissions):
     tags = torch.randint(K, (T, B), generator=torch.Generator().manual_seed(2))
     upstream = torch.randn(B, dtype=torch.float64, generator=torch.Generator().manual_seed(3))

@@ -117,6 +117,22 @@ def test_a_large_vocabulary_is_read_in_shorter_windows_with_the_same_result():
         assert mean_loss(module, numbers) == pytest.approx(whole_alone, rel=1e-6)
 
 
+@pytest.mark.parametrize("classes", [0, 2])
+def test_each_stream_starts_from_what_the_two_hundred_units_before_it_leave_behind(classes):
+    steps, streams = 230, 3  # a ring of three: the stream before is not the one behind
+    module, numbers = some_module(classes=classes), torch.randint(7, (steps * streams + 1,))
+    given = torch.randint(2, numbers.shape) if classes else None
+    total = 0.0
+    with torch.no_grad():
+        for start in range(0, steps * streams, steps):
+            before = max(0, start - 200)
+            kinds = None if given is None else given[before + 1 : start + steps + 1, None]
+            logits, _ = module(numbers[before : start + steps, None], given=kinds)
+            targets = numbers[start + 1 : start + steps + 1]
+            total += float(cross_entropy(logits[start - before :, 0], targets, reduction="sum"))
+    assert mean_loss(module, numbers, streams, given) == pytest.approx(total / (steps * streams), rel=1e-6)
+
+
 def test_progress_is_told_up_to_the_end():
     told = []
     mean_loss(some_module(), torch.randint(7, (1201,)), told=lambda done, total: told.append((done, total)))

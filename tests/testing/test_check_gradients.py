@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections import Counter
 
 import pytest
 
@@ -59,6 +60,19 @@ def test_random_cells_use_every_primitive_and_differ():
     assert any(len(programs.derive(c).forward.stages) > 3 for c in drawn)
     assert any(c.ties for c in drawn)
     assert any({s for n in c.graph.nodes for s in n.shape} - {"input", "hidden", "1"} for c in drawn)
+
+
+def test_random_cells_have_side_inputs_and_vectors_that_meet_two_families():
+    drawn = [random_cell(seed) for seed in range(100)]
+    assert {len(c.sides) for c in drawn} == {0, 1, 2}
+    met = [
+        Counter(a for a, _ in {(n.args[1], family_of(c, n)) for n in c.graph.nodes if n.op == "product"}) for c in drawn
+    ]
+    assert sum(any(count > 1 for count in one.values()) for one in met) > 20
+
+
+def family_of(chosen, product):
+    return chosen.graph.nodes[product.args[0]].name.split(".")[0]
 
 
 @pytest.mark.parametrize("op", ["tanh", "sigmoid", "mul"])

@@ -1,5 +1,6 @@
 """Draw cells from the grammar of the language."""
 
+import itertools
 import random
 from collections.abc import Callable
 
@@ -62,7 +63,7 @@ BESIDE: list[Beside] = [
 
 
 def random_cell(seed: int) -> Cell:
-    """Draw a cell: one to three states, some of a size of their own, side inputs, several stages, any primitive.
+    """Draw a cell: states, some of a size of their own, side inputs, one family of matrices or two, any primitive.
 
     Args:
         seed: the same seed gives the same cell.
@@ -75,26 +76,29 @@ def random_cell(seed: int) -> Cell:
     """
     draw = random.Random(seed)  # noqa: S311 - the same cell must come back
     states = ["h", "c", "m"][: draw.choice([1, 1, 2, 2, 3])]
-    # their own source, so that a cell without side inputs is the one that its seed has always given
+    # sources of their own, so that a cell without side inputs, of one family, is what its seed has always given
     beside = random.Random(f"{seed} beside")  # noqa: S311 - the same cell must come back
     sides = ["dt", "age"][: beside.choice([0, 0, 0, 1, 2])]
-    grammar = _Grammar(draw, states, [beside.choice(BESIDE) for _ in sides])
-    return trace(grammar, f"random_{seed}", "x", states, ["W", "v"], sides=sides, doc=f"Random cell {seed}.")
+    families = random.Random(f"{seed} families")  # noqa: S311 - the same cell must come back
+    grammar = _Grammar(draw, states, [beside.choice(BESIDE) for _ in sides], two_families=families.random() < 0.4)
+    families = [*(("W", "V") if grammar.two_families else ("W",)), "v"]
+    return trace(grammar, f"random_{seed}", "x", states, families, sides=sides, doc=f"Random cell {seed}.")
 
 
 class _Grammar:
     """Write one step's equations with random choices."""
 
-    def __init__(self, draw: random.Random, states: list[str], beside: list[Beside]) -> None:
+    def __init__(self, draw: random.Random, states: list[str], beside: list[Beside], *, two_families: bool) -> None:
         self.draw = draw
         self.own = [s for s in states if draw.random() < 0.3]  # states whose size is their own
         self.states = states
         self.beside = beside  # what is done with each side input
+        self.two_families = two_families  # whether matrices are of two, in turns
         self.count = 0
 
-    def __call__(self, x: Expr, *rest: Expr, W: Expr, v: Expr) -> tuple[Expr, ...]:
+    def __call__(self, x: Expr, *rest: Expr, W: Expr, v: Expr, V: Expr | None = None) -> tuple[Expr, ...]:
         gaps, before = rest[: len(self.beside)], rest[len(self.beside) :]
-        self.x, self.matrices, self.vectors = x, W, v
+        self.x, self.matrices, self.vectors = x, itertools.cycle([W] if V is None else [W, V]), v
         self.known = [x, *before]
         self.wide = [value for name, value in zip(self.states, before, strict=True) if name not in self.own]
         self.mixed = not self.own and self.draw.random() < 0.1  # uses x elementwise, which ties I to H
@@ -146,7 +150,7 @@ class _Grammar:
         return total + self.vector() if self.draw.random() < 0.7 else total
 
     def product(self, value: Expr) -> Expr:
-        return self.member(self.matrices) @ value
+        return self.member(next(self.matrices)) @ value
 
     def vector(self) -> Expr:
         return self.member(self.vectors)

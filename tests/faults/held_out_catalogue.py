@@ -1,0 +1,96 @@
+"""List faults by which what is held out is learnt from."""
+
+from faults.fault import Fault
+
+HELD_OUT = "tests/tasks/test_held_out.py"
+
+HELD_OUT_FAULTS = (
+    Fault(
+        "encoders are learnt from all examples",
+        "tasks/classify.py",
+        "(dataset[index] for index in learn), settings)",
+        "(dataset[index] for index in range(len(dataset))), settings)",
+        HELD_OUT,
+        "classifies and table",
+    ),
+    Fault(
+        "numbers to predict are scaled by all of them",
+        "tasks/classify.py",
+        'named = known.targets if kind == "labels" else known.at(learn)[0]',
+        "named = known.targets",
+        HELD_OUT,
+        "classifies and table",
+    ),
+    Fault(
+        "words are counted in held-out sentences",
+        "tasks/tag.py",
+        "(one.words for one in read.learn), letters",
+        "(one.words for one in [*read.learn, *read.hold]), letters",
+        HELD_OUT,
+        "tags",
+    ),
+    Fault(
+        "tags are known that are held out alone",
+        "tasks/tag.py",
+        "targets = TagTargets.learn(learn, ",
+        "targets = TagTargets.learn([*learn, *hold], ",
+        HELD_OUT,
+        "tags",
+    ),
+    Fault(
+        "the most frequent tags are those of all sentences",
+        "tasks/tag.py",
+        "found = train_tag_baseline(read.learn, ",
+        "found = train_tag_baseline([*read.learn, *read.hold], ",
+        HELD_OUT,
+        "tags",
+    ),
+    Fault(
+        "the spread of a series is measured on held-out values",
+        "tasks/forecast.py",
+        "learnt = {one.name: one.values[:end] for",
+        "learnt = {one.name: one.values for",
+        HELD_OUT,
+        "forecasts",
+    ),
+    Fault(
+        "covariates are scaled by held-out values",
+        "tasks/forecast.py",
+        "Covariates.learn(data.series, ends),",
+        "Covariates.learn(data.series, lengths),",
+        HELD_OUT,
+        "forecasts",
+    ),
+    Fault(
+        "windows reach into what is held out",
+        "tasks/forecast.py",
+        "learn = table.origins([(0, end) for end in ends])",
+        "learn = table.origins([(0, end + 1) for end in ends])",
+        HELD_OUT,
+        "forecasts",
+    ),
+    Fault(
+        "the linear forecast learns from held-out values",
+        "tasks/forecast.py",
+        "[known[:end] for known, end in zip(values, parts.ends, strict=True)],",
+        "list(values),",
+        HELD_OUT,
+        "forecasts",
+    ),
+    Fault(
+        "the unit of MASE is measured on held-out values",
+        "tasks/forecasting/backtest.py",
+        "mase_scale(one.values[:end], season)",
+        "mase_scale(one.values, season)",
+        HELD_OUT,
+        "forecasts",
+    ),
+    Fault(
+        "words and subwords are learnt from the whole text",
+        "tasks/language/preparation.py",
+        '(held_out.text if settings.unit == "character" else "")',
+        "held_out.text",
+        HELD_OUT,
+        "writes and subword",
+    ),
+)

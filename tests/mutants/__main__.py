@@ -1,0 +1,106 @@
+"""Run every mutant, or those whose names or files hold one of the words given, and write what came of them.
+
+Each runs the tests near it, up to the first that fails, for at most 90 seconds of the processor's time. Those that
+survive run the whole quick suite. A test that fails on the faultless copy as well says nothing, and is left out.
+"""
+
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+from faults.planting import Tester, copy_package, plant
+from mutants.mutant import Mutant
+from mutants.nearby import find_nearby
+from mutants.outcomes import Outcome, read_outcomes, write_outcomes
+from mutants.table import MUTANTS
+
+_SECONDS = 90
+_SECONDS_OF_SUITE = 1800
+_SUITE = ["tests", "src", "--ignore", "tests/faults", "--ignore", "tests/mutants"]
+_QUICK = ["-m", "not slow", "-p", "mutants.one_of_each"]
+
+
+def main(words: Sequence[str]) -> int:
+    # Where this is started in the background Ctrl-C is ignored, and tests of it would fail.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    chosen = [one for one in MUTANTS if not words or any(word in f"{one.name} {one.file}" for word in words)]
+    known = {name: one for name, one in read_outcomes().items() if name in {mutant.name for mutant in MUTANTS}}
+    with Tester() as tester, tempfile.TemporaryDirectory() as folder:
+        run = _Run(tester, Path(folder))
+        survivors = []
+        for mutant in chosen:
+            known[mutant.name] = run.judge(mutant, find_nearby(mutant.file), _SECONDS)
+            _tell(mutant, known[mutant.name])
+            write_outcomes(known)
+            if known[mutant.name].came == "survived" and not mutant.alike:
+                survivors.append(mutant)
+        for mutant in survivors:
+            known[mutant.name] = run.judge(mutant, _SUITE, _SECONDS_OF_SUITE)
+            _tell(mutant, known[mutant.name])
+            write_outcomes(known)
+    return int(any(known[one.name].came == "survived" and not one.alike for one in chosen))
+
+
+class _Run:
+    """What tries mutants, and remembers which tests fail without one."""
+
+    def __init__(self, tester: Tester, folder: Path) -> None:
+        self._tester, self._folder = tester, folder
+        self._faultless = copy_package(folder / "faultless")
+        self._green: dict[str, bool] = {}
+        self._count = 0
+
+    def judge(self, mutant: Mutant, tests: Sequence[str], seconds: int) -> Outcome:
+        self._count += 1
+        package = copy_package(self._folder / str(self._count))
+        plant(mutant, package)
+        start = time.monotonic()
+        while True:
+            code, said = self._tester.run(package, [*_in(package, tests), *_QUICK, *self._left_out()], seconds)
+            failed = _failed(said)
+            if code > 0 and failed is not None and not self._is_green(failed):
+                continue
+            came = "survived" if code <= 0 else "noticed" if failed is not None else f"ended with code {code}"
+            by = f"not all tests in {seconds} s" if code < 0 else failed or ""
+            return Outcome(came, by, time.monotonic() - start, mutant.name, mutant.file)
+
+    def _is_green(self, test: str) -> bool:
+        if test not in self._green:
+            code, _ = self._tester.run(self._faultless, [*_in(self._faultless, [test]), *_QUICK])
+            self._green[test] = code == 0
+        return self._green[test]
+
+    def _left_out(self) -> Iterable[str]:
+        red = (test for test, green in self._green.items() if not green)
+        return (part for test in red for part in ("--deselect", test))
+
+
+def _in(package: Path, tests: Sequence[str]) -> list[str]:
+    """Point to the copy where the examples of a file are meant."""
+    return [str(package / test) if test.startswith("elman/") else test for test in tests]
+
+
+def _failed(said: str) -> str | None:
+    """Name the test that failed, or the examples of which file."""
+    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", said, re.MULTILINE)
+    if found is None:
+        return None
+    where = found.group(1)
+    at = where.find("elman/")
+    return where[at:] if at >= 0 and not where.startswith(("tests/", "src/")) else where
+
+
+def _tell(mutant: Mutant, outcome: Outcome) -> None:
+    sys.stdout.write(f"{outcome.came:10} {outcome.seconds:5.0f} s  {mutant.file}: {mutant.name}  {outcome.by}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

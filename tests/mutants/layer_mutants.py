@@ -1,0 +1,202 @@
+"""List mutants of what a layer is made of: language, gradient, backends, operators, layers, and what looks inside."""
+
+from mutants.mutant import Mutant
+
+LAYER_MUTANTS = (
+    Mutant(
+        "a family may have the name of a joined member",
+        "expr/verify.py",
+        "if alone or len(set(joined)) < len(joined) or families & set(joined):",
+        "if alone or len(set(joined)) < len(joined):",
+    ),
+    Mutant("a node may read itself", "expr/verify.py", "0 <= a < index", "0 <= a <= index"),
+    Mutant(
+        "a bias that others read too is a gate's own",
+        "expr/retention.py",
+        "own = sign > 0 and readers[index] == 1",
+        "own = sign > 0",
+    ),
+    Mutant(
+        "every gate of a product weighs its term alone",
+        "expr/retention.py",
+        "found |= gates if len(gates) == 1 else set()",
+        "found |= gates",
+    ),
+    Mutant(
+        "a hard sigmoid passes a gradient at its corner",
+        "expr/primitives.py",
+        "_choose(x <= -3.0, 0.0, _choose(x >= 3.0",
+        "_choose(x < -3.0, 0.0, _choose(x >= 3.0",
+    ),
+    Mutant(
+        "a third size of one name takes that of the second",
+        "expr/shapes.py",
+        "while name in taken:",
+        "if name in taken:",
+    ),
+    Mutant(
+        "a saved program forgets that it has no biases",
+        "autodiff/program.py",
+        '"bias": self.bias, "noise"',
+        '"bias": True, "noise"',
+    ),
+    Mutant(
+        "a saved program draws zoneout in evaluation",
+        "autodiff/program.py",
+        'drawn=bool(data["noise"]["drawn"])',
+        "drawn=True",
+    ),
+    Mutant(
+        "zoneout's expectation keeps what it should replace",
+        "autodiff/noise.py",
+        "new[state] = rate * old + (1 - rate) * new[state]",
+        "new[state] = (1 - rate) * old + rate * new[state]",
+    ),
+    Mutant(
+        "what is used in the cache grows old all the same",
+        "backends/llvm_cache.py",
+        "time.time() - status.st_mtime > _DAY",
+        "time.time() - status.st_mtime < 0",
+    ),
+    Mutant("a folder of the group's is trusted", "backends/llvm_cache.py", "0o022", "0o002"),
+    Mutant(
+        "the newest kernels are removed first",
+        "backends/llvm_cache.py",
+        "in sorted(entries):",
+        "in sorted(entries)[::-1]:",
+    ),
+    Mutant(
+        "kernels of another processor are taken from the cache",
+        "backends/llvm_engine.py",
+        ", target.triple, target.cpu, target.feature_string]",
+        ", target.triple]",
+    ),
+    Mutant(
+        "a layer's backend is stronger than the block around it",
+        "backends/__init__.py",
+        'return wish if chosen == "auto" else chosen',
+        'return chosen if wish == "auto" else wish',
+    ),
+    Mutant(
+        "one example of full length ends the padding of all",
+        "backends/inputs.py",
+        "(lengths == steps).all()",
+        "(lengths == steps).any()",
+    ),
+    Mutant(
+        "outputs beyond a length are whatever was in memory",
+        "backends/llvm.py",
+        "make = torch.empty if inputs.lengths is None else torch.zeros",
+        "make = torch.empty",
+    ),
+    Mutant(
+        "a chain may start from a value of its own level",
+        "backends/llvm_planner.py",
+        "self.rate.get(index) == rate and self.level[index] >= level",
+        "self.rate.get(index) == rate and self.level[index] > level",
+    ),
+    Mutant("a negative length is let through", "ops/execute.py", "if least < 0 or most > steps:", "if most > steps:"),
+    Mutant("a side input may ask for a gradient in vain", "ops/__init__.py", "if side.requires_grad:", "if False:"),
+    Mutant(
+        "a last segment that is full counts twice",
+        "ops/execute.py",
+        "(inputs.x.shape[0] + every - 1) // every",
+        "inputs.x.shape[0] // every + 1",
+    ),
+    Mutant(
+        "a run without a step gives no gradient to its initial state",
+        "ops/execute.py",
+        "[d.clone() for d in adjoints[1:]]",
+        "[torch.zeros_like(d) for d in adjoints[1:]]",
+    ),
+    Mutant(
+        "chrono spreads memory one step too far",
+        "nn/init.py",
+        "float(longest) - 1.0)",
+        "float(longest))",
+    ),
+    Mutant(
+        "locked dropout drops the same in all examples",
+        "nn/masks.py",
+        "x.new_ones(1, *x.shape[1:])",
+        "x.new_ones(1, 1, *x.shape[2:])",
+    ),
+    Mutant(
+        "a stream shares the state that it is given",
+        "nn/stream.py",
+        "s.detach().clone() for s in given",
+        "s.detach() for s in given",
+    ),
+    Mutant("lengths that are truth values are counted", "nn/sequences.py", " or found.dtype == torch.bool:", ":"),
+    Mutant(
+        "weights are dropped of every matrix",
+        "nn/masks.py",
+        "F.dropout(part, rate) if member in members else part for member, part in parts",
+        "F.dropout(part, rate) for member, part in parts",
+    ),
+    Mutant(
+        "gradients are checked forward alone",
+        "testing/gradients.py",
+        "for reverse in (False, True):",
+        "for reverse in (False,):",
+    ),
+    Mutant(
+        "a kink that is crossed on one side counts as smooth",
+        "testing/gradients.py",
+        "~(crossed_up | crossed_down)",
+        "~(crossed_up & crossed_down)",
+    ),
+    Mutant(
+        "the gradient check pads nothing",
+        "testing/gradients.py",
+        "lengths = [steps, 0, source.randrange(1, steps)]",
+        "lengths = [steps, steps, steps]",
+    ),
+    Mutant(
+        "no random cell has side inputs",
+        "testing/random_cells.py",
+        "beside.choice([0, 0, 0, 1, 2])",
+        "beside.choice([0, 0, 0, 0, 0])",
+    ),
+    Mutant("a window cuts one step too few", "flow/reach.py", "early[window:] = 0", "early[window + 1 :] = 0"),
+    Mutant(
+        "the median is the upper of two",
+        "flow/growth.py",
+        "ordered[(len(values) - 1) // 2]",
+        "ordered[len(values) // 2]",
+    ),
+    Mutant(
+        "the longest lag is one that leaves a step",
+        "flow/growth.py",
+        "max(lag for lag in LAGS if lag <= count)",
+        "max(lag for lag in LAGS if lag < max(2, count))",
+    ),
+    Mutant(
+        "fifty lags are enough to read the fiftieth off",
+        "flow/lags.py",
+        "extrapolated = len(values) <= 50",
+        "extrapolated = len(values) < 50",
+    ),
+    Mutant(
+        "steps whose loss reaches nothing enter the median",
+        "flow/lags.py",
+        "(heard_at < steps) & (own > 0)",
+        "(heard_at < steps)",
+    ),
+    Mutant(
+        "a quantile leaves out the norm that reaches it", "flow/ledger.py", "if seen >= wanted:", "if seen > wanted:"
+    ),
+    Mutant(
+        "a step is left out as 0, not as the baseline",
+        "flow/attribution.py",
+        "without[t] = nothing[t]",
+        "without[t] = 0",
+    ),
+    Mutant(
+        "memory just as long as needed is too short",
+        "flow/verdict.py",
+        "if max(reach) >= known.needs:",
+        "if max(reach) > known.needs:",
+    ),
+    Mutant("Jacobians are those of the first steps", "flow/inspection.py", "[-left:]", "[:left]"),
+)

@@ -1,0 +1,59 @@
+"""Find the tests near a file of the package: those that import it, those of its folder, those of what imports it.
+
+>>> tests = find_nearby("expr/latex.py")
+>>> tests[0], tests[1].split("/")[:2]
+('elman/expr/latex.py', ['tests', 'expr'])
+"""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+from faults.planting import ROOT
+
+_NOT_NEAR = ("faults", "mutants")
+
+
+def find_nearby(file: str) -> list[str]:
+    """List what to test, the nearest first.
+
+    Args:
+        file: below `src/elman`.
+
+    Returns:
+        The file itself in the copy, for its examples; then test files.
+    """
+    module = _module_of(Path(file))
+    readers = [_module_of(path.relative_to(ROOT / "src" / "elman")) for path in _sources() if module in _imports(path)]
+    direct = [path for path in _tests() if module in _imports(path)]
+    folder = [path for path in _tests() if path.parent.name == Path(file).parts[0]]
+    behind = [path for path in _tests() if not _imports(path).isdisjoint(readers)]
+    found = dict.fromkeys(str(path.relative_to(ROOT)) for path in (*direct, *folder, *behind))
+    return [f"elman/{file}", *found]
+
+
+@cache
+def _tests() -> tuple[Path, ...]:
+    found = sorted((ROOT / "tests").rglob("test_*.py"))
+    return tuple(path for path in found if path.parent.name not in _NOT_NEAR)
+
+
+@cache
+def _sources() -> tuple[Path, ...]:
+    return tuple(sorted((ROOT / "src" / "elman").rglob("*.py")))
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    """Name the modules that a file imports, and what it takes from them as if that were modules."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return frozenset(found)
+
+
+def _module_of(file: Path) -> str:
+    return ".".join(("elman", *file.with_suffix("").parts)).removesuffix(".__init__")

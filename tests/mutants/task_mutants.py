@@ -1,0 +1,198 @@
+"""List mutants of what learns from data: files, recipes, commands."""
+
+from mutants.mutant import Mutant
+
+TASK_MUTANTS = (
+    Mutant("a Saturday is a business day", "data/frequency.py", "fitting = np.is_busday(days)", "fitting = units >= 0"),
+    Mutant(
+        "noon is midnight",
+        "data/timestamps.py",
+        'hour % 12 + 12 * (half == "pm")',
+        'hour + 12 * (half == "pm") if hour < 12 else 0',
+    ),
+    Mutant(
+        "the half hour of a time zone is dropped",
+        "data/timestamps.py",
+        "(60 * int(digits[:2]) + int(digits[2:]))",
+        "(60 * int(digits[:2]))",
+    ),
+    Mutant("69 is 2069", "data/timestamps.py", "if year >= _CENTURY_TURNS", "if year > _CENTURY_TURNS"),
+    Mutant("an odd chunk of a WAV has no padding", "data/sound.py", "length + length % 2, 1)", "length, 1)"),
+    Mutant(
+        "the first row of a second file is looked for in the first",
+        "data/row_index.py",
+        "if row != behind or row in self._starts:",
+        "if row != behind:",
+    ),
+    Mutant(
+        "one covariate is enough to know a step ahead",
+        "data/time_tables.py",
+        "np.isnan(beyond).any(axis=1)",
+        "np.isnan(beyond).all(axis=1)",
+    ),
+    Mutant(
+        "a class one beyond the names",
+        "data/array_targets.py",
+        "if not 0 <= answer < len(names)",
+        "if not 0 <= answer <= len(names)",
+    ),
+    Mutant(
+        "a gap of hours is put on a grid of other steps",
+        "data/regularity.py",
+        "np.nonzero(found < 0)",
+        "np.nonzero(found < -1)",
+    ),
+    Mutant("a thousand examples are few", "tasks/splits.py", "if examples < _FEW", "if examples <= _FEW"),
+    Mutant(
+        "a share of a text is rounded down",
+        "tasks/language/preparation.py",
+        "held = math.ceil(count * settings.validation)",
+        "held = int(count * settings.validation)",
+    ),
+    Mutant(
+        "the nucleus holds one unit too many",
+        "tasks/language/sampling.py",
+        "before < self.top_p",
+        "before <= self.top_p",
+    ),
+    Mutant(
+        "unknown words are not counted",
+        "tasks/language/words.py",
+        "special[UNKNOWN] += sum(",
+        "special[UNKNOWN] += 0 * sum(",
+    ),
+    Mutant(
+        "a chunk of one word goes on", "tasks/tagging/chunks.py", "before in _LAST + _SINGLE or", "before in _LAST or"
+    ),
+    Mutant(
+        "the rarest label is taken for the usual one",
+        "tasks/tagging/baseline.py",
+        "key=lambda name: (-labels[name], name)",
+        "key=lambda name: (labels[name], name)",
+    ),
+    Mutant(
+        "rare labels weigh less",
+        "tasks/targets.py",
+        "max(1, len(values) - counts[name]) / counts[name]",
+        "counts[name] / max(1, len(values) - counts[name])",
+    ),
+    Mutant(
+        "smoothed labels lie too high",
+        "tasks/targets.py",
+        "targets * (1 - smoothing) + smoothing / 2",
+        "targets * (1 - smoothing) + smoothing",
+    ),
+    Mutant(
+        "the milder verdict on a gradient counts",
+        "tasks/outcome.py",
+        "VERDICTS.index(kept.name) <= ",
+        "VERDICTS.index(kept.name) >= ",
+    ),
+    Mutant(
+        "order matters where shuffled steps do better",
+        "tasks/verdict.py",
+        "if _differ(ours, mean) and mean < ours.quality else",
+        "if _differ(ours, mean) else",
+    ),
+    Mutant(
+        "the last rows alone say which numbers may be missing",
+        "tasks/encoders/scaling.py",
+        "self._missing |= missing.any(axis=0)",
+        "self._missing = missing.any(axis=0)",
+    ),
+    Mutant("an image is shrunk without smoothing", "tasks/encoders/image.py", "antialias=True", "antialias=False"),
+    Mutant(
+        "the end of a sound that fills no frame is dropped",
+        "tasks/encoders/mel.py",
+        "        missing += -(len(samples) + missing - self.frame) % self.hop\n",
+        "",
+    ),
+    Mutant(
+        "the rarity of a unit is not smoothed",
+        "tasks/classifying/bags.py",
+        "np.log((1 + len(indices)) / (1 + having[known]))",
+        "np.log(len(indices) / having[known])",
+    ),
+    Mutant(
+        "a missing value is taken from another phase of the season",
+        "tasks/forecasting/naive.py",
+        "history[(len(history) + place) % season :: season]",
+        "history[place % season :: season]",
+    ),
+    Mutant(
+        "windows are thinned from the start",
+        "tasks/forecasting/linear.py",
+        "np.arange(count - 1, -1, -stride)",
+        "np.arange(0, count, stride)",
+    ),
+    Mutant(
+        "intervals are measured on a window whose end is not yet known",
+        "tasks/forecasting/recalibration.py",
+        "end = anchor - horizon + 1 - past[0]",
+        "end = anchor - horizon + 2 - past[0]",
+    ),
+    Mutant(
+        "a hundred series are few",
+        "tasks/forecasting/sizes.py",
+        "if series >= _MANY_SERIES",
+        "if series > _MANY_SERIES",
+    ),
+    Mutant(
+        "a cycle that was seen twice is not read",
+        "tasks/forecasting/calendar.py",
+        "steps * seconds >= _SEEN * cycle",
+        "steps * seconds > _SEEN * cycle",
+    ),
+    Mutant(
+        "the defaults of a search may be given up",
+        "tasks/search.py",
+        "if share < 1 and self.number and self._asked.should_prune():",
+        "if share < 1 and self._asked.should_prune():",
+    ),
+    Mutant(
+        "the time that a trial leaves is lost",
+        "tasks/search.py",
+        "(self._ends - now) / (self._trials - number)",
+        "(self._ends - now) / self._trials",
+    ),
+    Mutant(
+        "answers of a validation come from a training module",
+        "tasks/batches.py",
+        "    module.eval()\n    outputs",
+        "    outputs",
+    ),
+    Mutant(
+        "tags stay where they were when words are shuffled",
+        "tasks/tagging/batches.py",
+        "                tags = [tag[order] for tag, order in zip(tags, orders, strict=True)]\n",
+        "",
+    ),
+    Mutant(
+        "a file that cannot be read is a wrong command",
+        "cli/__init__.py",
+        'cannot be read or written: {error.strerror}."), FAILED)',
+        'cannot be read or written: {error.strerror}."), WRONG_INPUT)',
+    ),
+    Mutant("verdicts are read in capitals alone", "cli/inspect.py", "name.strip().upper()", "name.strip()"),
+    Mutant("an answer in numbers has three digits", "cli/predict.py", "{answer:.7g}", "{answer:.3g}"),
+    Mutant("a size may be 0", "cli/options.py", "int(number) > 0", "int(number) >= 0"),
+    Mutant(
+        "every option counts as given",
+        "cli/options.py",
+        "if n not in names or was_given(context, n)}",
+        "if True}",
+    ),
+    Mutant("each series has a header of its own", "cli/forecast.py", "if number == step == 0:", "if step == 0:"),
+    Mutant(
+        "an examination that was interrupted ends well",
+        "cli/probe.py",
+        "raise typer.Exit(INTERRUPTED)",
+        "raise typer.Exit(0)",
+    ),
+    Mutant(
+        "options of another task are taken without a word",
+        "cli/evaluate.py",
+        "if name not in _OWN.get(task, ()) and was_given(context, name):",
+        "if False:",
+    ),
+)

@@ -1,0 +1,152 @@
+"""What is held out says nothing to what is learnt: with other data in its place a training gives the same model.
+
+Each recipe is trained twice. The second time everything that is held out is another: other words, numbers of another
+size, other sounds and images. Both trainings are so short that they validate once, at their end, so that no weights are
+chosen by what is held out; all that a model file holds must then be the same, scales, vocabularies and weights.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from answerable import write_genome, write_images, write_reviews, write_series, write_sounds, write_table
+from elman.data import open_dataset
+from elman.data.dataset import Sound
+from elman.data.tagged import open_tagged
+from elman.tasks import classify, forecast, generate, tag
+from elman.tasks.forecasting.linear import LinearForecast
+from elman.tasks.splits import split
+from forecastable import draw_values, make_series, make_set
+from taggable import write_conllu, write_folder
+
+SHARE, SEED = 0.25, 3
+TINY = {"epochs": 1, "hidden": 5, "quiet": True, "seed": SEED}
+
+
+def assert_learnt_alike(one, other, *, apart=()):
+    """Compare all that two model files hold, but for the weights that are measured on held-out data."""
+    assert len(one.metrics["history"]) == len(other.metrics["history"]) == 1, "a second validation chooses weights"
+    assert one.metrics["validation_loss"] != other.metrics["validation_loss"], "both were validated on the same"
+    assert one.configuration == other.configuration
+    assert one.parts() == other.parts()
+    for (name, ours), theirs in zip(one.weights().items(), other.weights().values(), strict=True):
+        assert name.startswith(apart) or torch.equal(ours, theirs), name
+
+
+class Swapped:
+    """A dataset in which some examples are others."""
+
+    def __init__(self, dataset, indices):
+        self.name, self.columns, self.notes = dataset.name, dataset.columns, dataset.notes
+        self._dataset, self._indices = dataset, set(indices)
+
+    def __len__(self):
+        return len(self._dataset)
+
+    def __getitem__(self, index):
+        example = self._dataset[index]
+        if index not in self._indices:
+            return example
+        values = {name: spoil(value) for name, value in example.values.items()}
+        target = -1000.0 * example.target if isinstance(example.target, float) else example.target
+        return dataclasses.replace(example, values=values, target=target)
+
+
+def spoil(value):
+    """Make of a value another of its kind that no training example is like."""
+    if isinstance(value, str):
+        return "TTTT" * len(value) if value.isupper() else f"{value} Qxy" * 3
+    if isinstance(value, float):
+        return 1000.0 * value + 7.0
+    if isinstance(value, Sound):
+        noise = np.random.default_rng(1).uniform(-1, 1, 3 * len(value.samples))
+        return Sound(noise.astype(np.float32), value.rate)
+    if value.dtype == np.uint8:
+        return np.repeat(255 - value // 9, 2, axis=0)
+    return np.concatenate([100.0 * value + 50.0] * 2).astype(np.float32)
+
+
+READ = {
+    "words": (lambda folder: [write_reviews(folder / "t.csv", 60)], {"compare": True}),
+    "characters": (lambda folder: [write_reviews(folder / "t.csv", 60)], {"unit": "character"}),
+    "letters": (lambda folder: write_genome(folder, 24), {}),
+    "a table": (lambda folder: [write_table(folder / "t.csv", 60)], {"target": "price", "compare": True}),
+    "series": (lambda folder: [write_series(folder / "t.npz", 60)], {"class_weights": True, "compare": True}),
+    "log-mel": (lambda folder: [write_sounds(folder / "s", 12)], {"mels": 16}),
+    "mfcc": (lambda folder: [write_sounds(folder / "s", 12)], {"features": "mfcc", "mels": 16}),
+    "rows": (lambda folder: [write_images(folder / "i", 12)], {}),
+    "pixels": (lambda folder: [write_images(folder / "i", 12)], {"read": "pixels", "side": 4}),
+    "permuted pixels": (lambda folder: [write_images(folder / "i", 12)], {"read": "permuted", "side": 4}),
+}
+
+
+@pytest.mark.parametrize("read", READ)
+def test_what_classifies(read, tmp_path):
+    write, options = READ[read]
+    plain = open_dataset(write(tmp_path), target=options.get("target"), inputs=("text",) if "character" in read else ())
+    _, hold = split([plain[index].target for index in range(len(plain))], share=SHARE, seed=SEED)
+    options = {"compare": False, **TINY, "validation": SHARE, "batch": 16, **options}
+    one, other = (classify.train(data, **options) for data in (plain, Swapped(plain, hold)))
+    assert_learnt_alike(one, other)
+    if options["compare"]:
+        assert one.metrics["baseline"]["parameters"] == other.metrics["baseline"]["parameters"]
+
+
+@pytest.mark.parametrize("write", [write_conllu, write_folder], ids=["tags", "chunks and labels"])
+def test_what_tags(write, tmp_path):
+    data = open_tagged([write(tmp_path / "d.conllu" if write is write_conllu else tmp_path / "d", 40)])
+    _, hold = split([None] * 40, share=SHARE, seed=SEED)
+    others = {
+        index: dataclasses.replace(
+            one, words=tuple(f"{word}Qx" for word in one.words), tags=("S-new", *one.tags[1:]), label=one.label and "x"
+        )
+        for index, one in enumerate(data.sentences)
+        if index in hold
+    }
+    sentences = [others.get(index, one) for index, one in enumerate(data.sentences)]
+    scheme = "none" if write is write_folder else None
+    options = {"validation": SHARE, "batch": 8, "embedding": 5, "letter_hidden": 3, "scheme": scheme}
+    one, other = (
+        tag.train(these, **TINY, **options) for these in (data, dataclasses.replace(data, sentences=sentences))
+    )
+    assert_learnt_alike(one, other)
+    assert one.metrics["baseline"]["parameters"] == other.metrics["baseline"]["parameters"]
+
+
+def test_what_forecasts(monkeypatch):
+    # Which of the linear models is best is chosen on held-out values; what they are is not.
+    monkeypatch.setattr(LinearForecast, "_error", lambda *_: 0.0)
+    steps, held = 70, 20
+    drawn = np.random.default_rng(5)
+    beside = {"past": drawn.normal(3, 2, (steps, 1)), "known": drawn.normal(-1, 5, (steps, 1)), "static": {"size": 2.0}}
+    one = make_series(draw_values(steps, 1), "sales", **beside)
+
+    def other(values):
+        changed = values.copy()
+        changed[steps - held :] = -100 * changed[steps - held :][::-1] + drawn.normal(0, 900, changed[-held:].shape)
+        return changed
+
+    swapped = dataclasses.replace(one, values=other(one.values), past=other(one.past), known=other(one.known))
+    options = {"horizon": 4, "lookback": 11, "validation": held, "batch": 8, "learning_rate": 0.02}
+    columns = {"past": ("a",), "known": ("b",), "static": ("size",)}
+    found = [forecast.train(make_set(these, **columns), **TINY, **options) for these in (one, swapped)]
+    assert_learnt_alike(*found, apart=("margins", "beside.reach"))
+    units = [model.metrics["validation"]["mae"] / model.metrics["validation"]["mase"] for model in found]
+    assert units[0] == pytest.approx(units[1], rel=1e-9), "errors are measured in a unit that was held out"
+
+
+@pytest.mark.parametrize("unit", ["character", "word", "subword"])
+def test_what_writes(unit, tmp_path):
+    line = "please stay at home , I am here .\n"
+    learnt, held = line * 30, line * 10
+    # The characters of both parts are known, so that they are the same in other order; words are others.
+    other = held[::-1].strip() + "\n" if unit == "character" else "quick foxes over dogs , we jump so .\n" * 10
+    found = []
+    for name, end in (("one", held), ("other", other[: len(held)].ljust(len(held)))):
+        path = tmp_path / f"{name}.txt"
+        path.write_text(learnt + end)
+        options = {"validation": len(held) / len(learnt + held), "window": 11, "batch": 5, "unit": unit}
+        found.append(generate.train(path, **TINY, **options))
+    assert_learnt_alike(*found)
