@@ -111,6 +111,15 @@ def test_a_weight_is_read_however_the_sum_is_written(new, sign, squash):
     assert found == ([] if sign is None else [(sign, ("b.z",))])
 
 
+def test_a_gate_that_weighs_its_term_beside_another_is_not_listed():
+    @cell
+    def written(x, h, *, W, b):
+        f, i, j = (sigmoid(getattr(W, k) @ x + getattr(b, k)) for k in "fij")
+        return f * h + i * j * tanh(W.n @ x)
+
+    assert [(r.gate.biases, r.others) for r in retention_gates(written.graph)] == [(("b.f",), ())]
+
+
 PRE_ACTIVATIONS = {
     "a number beside the bias": (lambda s, b, p: s + b.f + 1.5 - 0.25, ("b.f",), 1.25),
     "two biases": (lambda s, b, p: b.g + s + b.f, ("b.g", "b.f"), 0.0),

@@ -312,6 +312,13 @@ def test_a_size_keeps_its_own_name_where_a_state_is_called_hidden():
     sizes = confusing.sizes(3, 5, {"hidden_": 2})
     assert [sizes[confusing.state_size(s)] for s in confusing.states] == [2, 5]
 
+    @cell
+    def worse(x, hidden_, hidden, c, *, W, R, S):
+        c = tanh(W @ x + c)
+        return R @ c, S @ c, c
+
+    assert worse.open_sizes == ("hidden_", "hidden__")
+
 
 @pytest.mark.parametrize("thing", ["lstm", 3, int, functools.partial(max, 2.0)])
 def test_only_a_function_becomes_a_cell(thing):

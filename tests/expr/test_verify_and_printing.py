@@ -49,6 +49,11 @@ def test_every_broken_rule_is_found(op, fields, rule):
         verify(change(op, **fields))
 
 
+def test_a_node_that_reads_itself_is_found():
+    with pytest.raises(CellError, match="does not come before it"):
+        verify(change("tanh", args=(at("tanh"),)))
+
+
 @cell
 def timed(x, dt, /, h, *, W, v):
     return tanh(W.a @ x + W.b @ h + v * dt - 2)

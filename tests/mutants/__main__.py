@@ -22,6 +22,7 @@ from mutants.outcomes import Outcome, read_outcomes, write_outcomes
 from mutants.table import MUTANTS
 
 _SECONDS = 90
+_NO_TESTS = 5  # pytest's code where a file has no examples
 _SECONDS_OF_SUITE = 1800
 _SUITE = ["tests", "src", "--ignore", "tests/faults", "--ignore", "tests/mutants"]
 _QUICK = ["-m", "not slow", "-p", "mutants.one_of_each"]
@@ -42,7 +43,7 @@ def main(words: Sequence[str]) -> int:
             if known[mutant.name].came == "survived" and not mutant.alike:
                 survivors.append(mutant)
         for mutant in survivors:
-            known[mutant.name] = run.judge(mutant, _SUITE, _SECONDS_OF_SUITE)
+            known[mutant.name] = run.judge(mutant, [_SUITE], _SECONDS_OF_SUITE)
             _tell(mutant, known[mutant.name])
             write_outcomes(known)
     return int(any(known[one.name].came == "survived" and not one.alike for one in chosen))
@@ -57,19 +58,27 @@ class _Run:
         self._green: dict[str, bool] = {}
         self._count = 0
 
-    def judge(self, mutant: Mutant, tests: Sequence[str], seconds: int) -> Outcome:
+    def judge(self, mutant: Mutant, stages: Sequence[Sequence[str]], seconds: int) -> Outcome:
+        """Run one stage of tests after the other, each for its share of the time."""
         self._count += 1
         package = copy_package(self._folder / str(self._count))
         plant(mutant, package)
-        start = time.monotonic()
+        start, came, by = time.monotonic(), "survived", ""
+        for tests in filter(None, stages):
+            code, failed = self._run(package, tests, seconds // len(stages))
+            by = by or (f"not all tests in {seconds} s" if code < 0 else "")
+            if code > 0:
+                came, by = ("noticed", failed) if failed else (f"ended with code {code}", "")
+                break
+        return Outcome(came, by, time.monotonic() - start, mutant.name, mutant.file)
+
+    def _run(self, package: Path, tests: Sequence[str], seconds: int) -> tuple[int, str]:
+        """Return pytest's code, and the first test that fails though it does not without the mutant."""
         while True:
             code, said = self._tester.run(package, [*_in(package, tests), *_QUICK, *self._left_out()], seconds)
-            failed = _failed(said)
-            if code > 0 and failed is not None and not self._is_green(failed):
-                continue
-            came = "survived" if code <= 0 else "noticed" if failed is not None else f"ended with code {code}"
-            by = f"not all tests in {seconds} s" if code < 0 else failed or ""
-            return Outcome(came, by, time.monotonic() - start, mutant.name, mutant.file)
+            code, failed = code * (code != _NO_TESTS), _failed(said)
+            if code <= 0 or not failed or self._is_green(failed):
+                return code, failed
 
     def _is_green(self, test: str) -> bool:
         if test not in self._green:
@@ -87,12 +96,10 @@ def _in(package: Path, tests: Sequence[str]) -> list[str]:
     return [str(package / test) if test.startswith("elman/") else test for test in tests]
 
 
-def _failed(said: str) -> str | None:
-    """Name the test that failed, or the examples of which file."""
+def _failed(said: str) -> str:
+    """Name the test that failed, or the file whose examples did; empty where none did."""
     found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", said, re.MULTILINE)
-    if found is None:
-        return None
-    where = found.group(1)
+    where = found.group(1) if found else ""
     at = where.find("elman/")
     return where[at:] if at >= 0 and not where.startswith(("tests/", "src/")) else where
 

@@ -1,7 +1,7 @@
 """Find the tests near a file of the package: those that import it, those of its folder, those of what imports it.
 
->>> tests = find_nearby("expr/latex.py")
->>> tests[0], tests[1].split("/")[:2]
+>>> nearest, others = find_nearby("expr/latex.py")
+>>> nearest[0], others[0].split("/")[:2]
 ('elman/expr/latex.py', ['tests', 'expr'])
 """
 
@@ -14,22 +14,23 @@ from faults.planting import ROOT
 _NOT_NEAR = ("faults", "mutants")
 
 
-def find_nearby(file: str) -> list[str]:
-    """List what to test, the nearest first.
+def find_nearby(file: str) -> tuple[list[str], list[str]]:
+    """List what to test.
 
     Args:
         file: below `src/elman`.
 
     Returns:
-        The file itself in the copy, for its examples; then test files.
+        The nearest: the file itself in the copy, for its examples, and the tests that import it. Then all others.
     """
     module = _module_of(Path(file))
     readers = [_module_of(path.relative_to(ROOT / "src" / "elman")) for path in _sources() if module in _imports(path)]
     direct = [path for path in _tests() if module in _imports(path)]
     folder = [path for path in _tests() if path.parent.name == Path(file).parts[0]]
     behind = [path for path in _tests() if not _imports(path).isdisjoint(readers)]
-    found = dict.fromkeys(str(path.relative_to(ROOT)) for path in (*direct, *folder, *behind))
-    return [f"elman/{file}", *found]
+    others = dict.fromkeys(path for path in (*folder, *behind) if path not in direct)
+    nearest, others_named = ([str(path.relative_to(ROOT)) for path in paths] for paths in (direct, others))
+    return [f"elman/{file}", *nearest], others_named
 
 
 @cache
