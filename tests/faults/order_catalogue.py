@@ -23,8 +23,8 @@ ORDER_FAULTS = (
     Fault(
         "random cells multiply with one family alone",
         "testing/random_cells.py",
-        "two_families=families.random() < 0.4",
-        "two_families=families.random() < 0.0",
+        'families").random() < 0.4',
+        'families").random() < 0.0',
         "tests/testing/test_check_gradients.py",
         "two_families",
     ),

@@ -79,26 +79,26 @@ def random_cell(seed: int) -> Cell:
     # sources of their own, so that a cell without side inputs, of one family, is what its seed has always given
     beside = random.Random(f"{seed} beside")  # noqa: S311 - the same cell must come back
     sides = ["dt", "age"][: beside.choice([0, 0, 0, 1, 2])]
-    families = random.Random(f"{seed} families")  # noqa: S311 - the same cell must come back
-    grammar = _Grammar(draw, states, [beside.choice(BESIDE) for _ in sides], two_families=families.random() < 0.4)
-    families = [*(("W", "V") if grammar.two_families else ("W",)), "v"]
+    two = random.Random(f"{seed} families").random() < 0.4  # noqa: S311 - the same cell must come back
+    grammar = _Grammar(draw, states, [beside.choice(BESIDE) for _ in sides])
+    families = ["W", "V", "v"] if two else ["W", "v"]
     return trace(grammar, f"random_{seed}", "x", states, families, sides=sides, doc=f"Random cell {seed}.")
 
 
 class _Grammar:
     """Write one step's equations with random choices."""
 
-    def __init__(self, draw: random.Random, states: list[str], beside: list[Beside], *, two_families: bool) -> None:
+    def __init__(self, draw: random.Random, states: list[str], beside: list[Beside]) -> None:
         self.draw = draw
         self.own = [s for s in states if draw.random() < 0.3]  # states whose size is their own
         self.states = states
         self.beside = beside  # what is done with each side input
-        self.two_families = two_families  # whether matrices are of two, in turns
         self.count = 0
 
     def __call__(self, x: Expr, *rest: Expr, W: Expr, v: Expr, V: Expr | None = None) -> tuple[Expr, ...]:
         gaps, before = rest[: len(self.beside)], rest[len(self.beside) :]
-        self.x, self.matrices, self.vectors = x, itertools.cycle([W] if V is None else [W, V]), v
+        self.x, self.vectors = x, v
+        self.matrices = itertools.cycle([W] if V is None else [W, V])  # the families take turns
         self.known = [x, *before]
         self.wide = [value for name, value in zip(self.states, before, strict=True) if name not in self.own]
         self.mixed = not self.own and self.draw.random() < 0.1  # uses x elementwise, which ties I to H
