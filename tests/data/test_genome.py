@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from elman.data import genome
+from elman.data import files
 from elman.data.dataset import Columns
 from elman.data.genome import open_fasta
 from elman.errors import DataError
@@ -106,6 +106,6 @@ def test_a_packed_file_that_was_cut_off_is_refused(tmp_path, write):
 
 
 def test_a_packed_file_that_unfolds_without_end_is_refused(write, monkeypatch):
-    monkeypatch.setattr(genome, "MOST_BYTES", 999)
+    monkeypatch.setattr(files, "MOST_BYTES", 999)
     with pytest.raises(DataError, match="holds more than 999 bytes"):
         open_fasta([write(">a\n" + "A" * 1000, "a.fa.gz")])

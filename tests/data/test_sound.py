@@ -89,13 +89,15 @@ def test_resampling_to_the_same_rate_changes_nothing():
 @pytest.mark.parametrize(
     ("samples", "rate", "to", "message"),
     [
-        pytest.param(1, 48000, 8000, "would have 0 at 8,000 Hz", id="nothing left"),
-        pytest.param(10**5, 1, 16000, "would have 1,600,000,000 at 16,000 Hz", id="gigabytes"),
+        pytest.param(1, 48000, 8000, "1 samples at 48,000 Hz would be 0 at 8,000 Hz", id="nothing left"),
+        pytest.param(10**7, 1000, 16000, "would be 160,000,000 at 16,000 Hz", id="gigabytes"),
+        pytest.param(11, 1, 16000, "a.wav has 1 samples a second, and is to be read at 16,000", id="too slow"),
+        pytest.param(11, 2**31 - 1, 16000, "a.wav has 2,147,483,647 samples a second", id="too fast"),
     ],
 )
 def test_a_sample_rate_that_cannot_be_right_is_refused(samples, rate, to, message):
     with pytest.raises(DataError, match=message):
-        resample(Sound(np.zeros(samples, np.float32), rate), to)
+        resample(Sound(np.zeros(samples, np.float32), rate), to, "a.wav")
 
 
 def test_a_billion_frames_promised_are_not_made_room_for(write):

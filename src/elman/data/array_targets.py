@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from elman.data.numpy_files import Member
 from elman.errors import DataError
 
+MOST_LABELS = 2**26
+"""Examples times labels: a mark takes a bit of a packed file, and eight bytes once it is read."""
+
 Answers = tuple[str, list[Any], str]
 """The kind of the targets, the targets, and what was inferred, in a sentence."""
 
@@ -24,14 +27,14 @@ def read_targets(member: Member, classes: Member | None, rows: int, wanted: str 
     Raises:
         DataError: their number, shape or type does not fit, one is NaN, or one has no name.
     """
-    answers = np.array(member.read())
+    answers = member.load()
     if answers.shape == (rows, 1) and not (answers.dtype == bool and wanted == "labels"):
         answers = answers[:, 0]
     if len(answers.shape) not in (1, 2) or len(answers) != rows:
         raise DataError(
             f"{member.where} has the shape {answers.shape}, and there are {rows:,} examples. Give one each."
         )
-    names = None if classes is None else _text(np.array(classes.read()), classes.where)
+    names = None if classes is None else _text(classes.load(), classes.where)
     if answers.ndim == 2:
         return _labels(answers, names, member, wanted)
     if answers.dtype.kind in "US":
@@ -51,6 +54,11 @@ def _labels(answers: NDArray[Any], names: list[str] | None, member: Member, want
         raise DataError(
             f"{member.where} is {answers.dtype} {answers.shape}. One answer each is (N,), several labels at "
             "once are bool (N, L). Save y.argmax(1) if each row marks one class, y.astype(bool) if it marks several."
+        )
+    if answers.size > MOST_LABELS:
+        raise DataError(
+            f"{member.where} has the shape {answers.shape}, and at most {MOST_LABELS:,} marks are read. "
+            "Leave labels out."
         )
     names = names or [str(label) for label in range(answers.shape[1])]
     if len(names) != answers.shape[1]:

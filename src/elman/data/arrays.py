@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.array_targets import read_targets
+from elman.data.choosing import name_some
 from elman.data.dataset import Columns, Example
 from elman.data.features import as_steps
 from elman.data.numpy_files import Member, open_npz
@@ -45,6 +46,9 @@ INPUT_NAMES = ("x", "X", "data", "inputs", "input", "features", "images")
 TARGET_NAMES = ("y", "Y", "labels", "label", "targets", "target")
 LENGTHS = "lengths"
 CLASSES = "classes"
+
+MOST_EXAMPLES = 2**23
+"""What is known of each takes some hundred bytes; an array that is packed can have any number of them."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ def open_arrays(
     chosen = like.target if like else None
     answer = _choose(members, path, target, (chosen, *TARGET_NAMES) if chosen else TARGET_NAMES, "target")
     kind = kind or _kind_of(members[column])
+    _check_examples(members[column], members.get(LENGTHS) if kind == "series" else None)
     lengths, starts = _lengths_of(members.get(LENGTHS), members[column].shape, kind)
     _check_input(members[column], kind, ragged=starts is not None)
     rows = members[column].shape[0] if starts is None else len(starts)
@@ -150,11 +155,20 @@ def _choose(
 
 
 def _list(members: dict[str, Member]) -> str:
-    return ", ".join(f"{name} {member.shape}" for name, member in members.items())
+    return name_some([f"{name} {member.shape}" for name, member in members.items()])
 
 
 def _kind_of(member: Member) -> str:
     return "image" if member.dtype == np.uint8 and len(member.shape) > 2 else "series"
+
+
+def _check_examples(member: Member, lengths: Member | None) -> None:
+    counted = member if lengths is None else lengths
+    if len(counted.shape) and counted.shape[0] > MOST_EXAMPLES:
+        raise DataError(
+            f"{counted.where} is {counted.shape}, and at most {MOST_EXAMPLES:,} examples are read. "
+            "Save them in several files."
+        )
 
 
 def _lengths_of(
@@ -163,7 +177,7 @@ def _lengths_of(
     """Return the lengths, and where the examples start if they stand one behind the other."""
     if member is None or kind == "image":
         return None, None
-    lengths = np.array(member.read())
+    lengths = member.load()
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not len(lengths) or lengths.min() < 1:
         raise DataError(f"{member.where} must be (N,) whole numbers of at least 1, the steps of each example.")
     # Python's sum, because that of numpy can run over.

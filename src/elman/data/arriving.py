@@ -125,8 +125,9 @@ class Arriving:
                 yield f"{self._name} line {record.line}", cells, cells
             else:
                 names += read_header(record, self._name)
+                known = dict.fromkeys(names)
                 for column in self._like.names if self._like.id else self._like.inputs:
-                    Asked().find(column, names, f"{self._name} line {record.line}")
+                    Asked().find(column, known, f"{self._name} line {record.line}")
 
     def _examples(self, rows: Iterator[_Row]) -> Iterator[Row]:
         like = self._like

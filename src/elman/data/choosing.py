@@ -8,7 +8,7 @@ elman.errors.DataError: reviews.csv has no column txt. Did you mean text? It has
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -83,14 +83,15 @@ class Asked:
     id: str | None = None
     group: str | None = None
 
-    def find(self, column: str, names: Sequence[str], where: str) -> str:
+    def find(self, column: str, names: Collection[str], where: str) -> str:
         """Return a column's name if there is one like it.
 
         Raises:
             DataError: there is none; the message names the nearest.
         """
         if column not in names:
-            raise DataError(f"{where} has no column {column}. {say_near(column, names)}It has: {name_some(names)}.")
+            has = list(names)
+            raise DataError(f"{where} has no column {column}. {say_near(column, has)}It has: {name_some(has)}.")
         return column
 
 
@@ -192,13 +193,14 @@ class Choice:
         kinds = {name: self._named.get(name) or self._infer_kind(name) for name in self._named or others}
         if not self._named:
             rows = [name for name in kinds if self._is_row_name(name)]
-            kinds = {name: kind for name, kind in kinds.items() if name not in rows}
-            first = [name for name, kind in kinds.items() if kind in _READ_FIRST]
-            chosen = first or [name for name, kind in kinds.items() if kind in ("number", "category")]
+            for name in rows:
+                del kinds[name]
+            read = [kind for kind in _READ_FIRST if kind in kinds.values()]
+            beside = "they stand beside text, files or letters" if read else "nothing can be read from them"
+            read = read or ["number", "category"]
             self._note_left_out(rows, "they name or count the rows")
-            beside = "they stand beside text, files or letters" if first else "nothing can be read from them"
-            self._note_left_out([name for name in kinds if name not in chosen], beside)
-            kinds = {name: kinds[name] for name in chosen}
+            self._note_left_out([name for name, kind in kinds.items() if kind not in read], beside)
+            kinds = {name: kind for name, kind in kinds.items() if kind in read}
         for name in kinds:
             if not self._named.get(name):
                 check_decimal_comma(self._seen[name], self._where)
@@ -219,9 +221,10 @@ class Choice:
             numbers = list(self._named)
         else:
             times = [name for name in others if name.lower() in TIME_NAMES]
-            numbers = [name for name in others if name not in times and self._seen[name].kind() == "number"]
+            rest = {name: self._seen[name].kind() == "number" for name in others if name.lower() not in TIME_NAMES}
+            numbers = [name for name, is_number in rest.items() if is_number]
             self._note_left_out(times, "steps are taken in the order of the rows")
-            self._note_left_out([n for n in others if n not in numbers and n not in times], "they are no numbers")
+            self._note_left_out([name for name, is_number in rest.items() if not is_number], "they are no numbers")
         if not numbers:
             raise DataError(f"{self._name} has no column of numbers for the steps of its series. Add one, or name it.")
         for name in numbers:

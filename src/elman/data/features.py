@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.files import size_of
+from elman.data.files import read_whole
 from elman.data.numpy_files import open_npy, open_npz
 from elman.data.text import decode
 from elman.errors import DataError
@@ -19,6 +19,9 @@ SUFFIXES = (".npy", ".npz", ".mfc", ".csv")
 
 MFC_VALUES = 13
 """Numbers a frame of an `.mfc` file, which does not tell them: Sphinx's default."""
+
+MOST_NUMBERS = 2**27
+"""Of one example, half a GiB as float32. A file can promise more than it holds, and be taken at its word."""
 
 _DELIMITERS = (",", ";", "\t")
 
@@ -50,7 +53,8 @@ def as_steps(numbers: NDArray[np.generic], where: str) -> NDArray[np.float32]:
         where: names it in messages.
 
     Raises:
-        DataError: it is text, empty, of other dimensions, or has a number that float32 has not.
+        DataError: it is text, empty, of other dimensions, has more than `MOST_NUMBERS`, or a number that float32 has
+            not.
 
     >>> as_steps(np.array([1, 2, 3]), "gait.npy").shape
     (3, 1)
@@ -60,6 +64,11 @@ def as_steps(numbers: NDArray[np.generic], where: str) -> NDArray[np.float32]:
     if numbers.ndim not in (1, 2) or 0 in numbers.shape:
         raise DataError(
             f"{where} has the shape {numbers.shape}. One example is (T, D) or (T,), with at least one step."
+        )
+    if numbers.size > MOST_NUMBERS:
+        raise DataError(
+            f"{where} has the shape {numbers.shape}, and one example may have {MOST_NUMBERS:,} numbers. "
+            "Cut it into several examples."
         )
     with np.errstate(over="ignore", invalid="ignore"):
         steps = np.array(numbers, np.float32).reshape(len(numbers), -1)
@@ -88,8 +97,8 @@ def _read_npz(path: Path) -> NDArray[np.generic]:
 
 
 def _read_mfc(path: Path) -> NDArray[np.generic]:
-    size = size_of(path)
-    raw = path.read_bytes()
+    raw = read_whole(path)
+    size = len(raw)
     order = next((o for o in (">", "<") if size >= 4 and int(np.frombuffer(raw, f"{o}i4", 1)[0]) * 4 == size - 4), None)
     if order is None:
         raise DataError(
@@ -106,8 +115,7 @@ def _read_mfc(path: Path) -> NDArray[np.generic]:
 
 
 def _read_csv(path: Path) -> NDArray[np.generic]:
-    size_of(path)
-    lines = decode(path.read_bytes(), str(path)).split("\n")
+    lines = decode(read_whole(path), str(path)).split("\n")
     numbered = [(f"{path} line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
     if not numbered:
         raise DataError(f"{path} has only empty lines. Remove it, or copy it again.")

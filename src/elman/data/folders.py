@@ -22,7 +22,7 @@ from pathlib import Path
 from elman.data.cells import READERS, read_value
 from elman.data.choosing import name_some
 from elman.data.dataset import Columns, Dataset, Example
-from elman.data.files import size_of
+from elman.data.files import read_whole, size_of
 from elman.data.genome import SUFFIXES, open_fasta
 from elman.data.kinds import Seen, kind_of_file
 from elman.data.records import read_lines
@@ -71,7 +71,7 @@ class Files:
     def __getitem__(self, index: int, /) -> Example:
         path, target = self._files[index]
         [(column, kind)] = self.columns.inputs.items()
-        value = decode(path.read_bytes(), str(path)) if kind == "text" else READERS[kind](path)
+        value = decode(read_whole(path), str(path)) if kind == "text" else READERS[kind](path)
         return Example({column: value}, target, str(path))
 
 

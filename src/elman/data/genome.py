@@ -16,9 +16,7 @@ A genome is held as text, a byte a letter, because a packed file cannot be read 
 ('ACGTT', 'on', 'label')
 """
 
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +24,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from elman.data.dataset import Columns, Example
-from elman.data.files import head_of, size_of
+from elman.data.files import check_size, open_unpacked, read_stream, size_of
 from elman.data.text import decode
 from elman.errors import DataError
 
@@ -35,10 +33,8 @@ SUFFIXES = (".fa", ".fasta", ".fna", ".fa.gz", ".fasta.gz", ".fna.gz")
 FILE = "file"
 """The name of the target where it is the file that a sequence stands in."""
 
-MOST_BYTES = 2**30
-"""Unpacked. A file of a megabyte can hold a gigabyte of one letter."""
-
 _INPUT = "sequence"
+_UNKNOWN_BASES = 2**26  # that a genome begins with: seventeen million in one of ours, and nothing packs better
 _TARGETS = ("label", "class", "target", "y")
 _FIELD = re.compile(r"(?:^|\s)([^\s=]+)=(\S+)")
 _NOT_A_LETTER = re.compile(r"[^A-Za-z]")
@@ -137,7 +133,10 @@ def _read(path: Path) -> Iterator[_Record]:
     stem = re.sub(r"\.(fa|fasta|fna)(\.gz)?$", "", path.name, flags=re.IGNORECASE)
     header: tuple[int, str] | None = None
     parts: list[str] = []
-    for number, line in enumerate(_lines(decode(_unpack(path), str(path))), 1):
+    check_size(str(path), size_of(path))
+    with open_unpacked(path, _UNKNOWN_BASES) as stream:
+        text = decode(read_stream(stream, str(path)), str(path))
+    for number, line in enumerate(_lines(text), 1):
         if line.startswith(">"):
             if header:
                 yield _record(path, stem, header, parts)
@@ -173,19 +172,3 @@ def _lines(text: str) -> Iterator[str]:
         yield text[start:end].strip()
         start = end + 1
     yield text[start:].strip()
-
-
-def _unpack(path: Path) -> bytes:
-    size_of(path)
-    packed = head_of(path).startswith(b"\x1f\x8b")
-    raw = bytearray()
-    try:
-        with gzip.open(path) if packed else path.open("rb") as stream:
-            # A part at a time: what is asked for in one is made room for, whether it is there or not.
-            while part := stream.read(2**20):
-                raw += part
-                if len(raw) > MOST_BYTES:
-                    raise DataError(f"{path} holds more than {MOST_BYTES:,} bytes. Cut it into several files.")
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be unpacked: {error}. Copy it again.") from error
-    return bytes(raw)

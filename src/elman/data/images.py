@@ -57,8 +57,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 def _to_bytes(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.float64)
-        return np.clip(np.rint(grey / 257), 0, 255).astype(np.uint8)[:, :, None]
+        grey = np.clip(np.asarray(image), 0, 2**16 - 1).astype(np.uint32)
+        return ((grey + 128) // 257).astype(np.uint8)[:, :, None]
     mode = "L" if image.mode in _GREY else "RGB"
     if "A" in image.mode.upper() or "transparency" in image.info:
         with_alpha = image.convert("LA" if mode == "L" else "RGBA")

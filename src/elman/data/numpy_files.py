@@ -19,11 +19,13 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from elman.data.files import head_of, size_of
+from elman.data.files import MOST_BYTES, head_of, size_of
 from elman.errors import DataError
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
 _LOCAL_HEADER = 30
+_PART = 2**24
+_MOST_ARRAYS = 1000
 # Numpy itself refuses a header of more than 10,000 characters.
 _MOST_HEADER = 2**14
 _PLAIN_KINDS = "biufUS"
@@ -68,32 +70,49 @@ class Member:
         """Give the array: mapped, and read-only, where it is uncompressed; else unfolded into memory.
 
         Raises:
-            DataError: the file is damaged.
+            DataError: the file is damaged, or what is to be unfolded is too large.
         """
-        if 0 in self.shape:
-            return np.empty(self.shape, self.dtype)
-        if not self.mapped:
-            return self._unfold()
         order: Any = "F" if self.fortran else "C"
         try:
+            if 0 in self.shape:
+                return np.empty(self.shape, self.dtype)
+            if not self.mapped:
+                return np.frombuffer(self._unfold(), self.dtype).reshape(self.shape, order=order)
             begin = _begin_of(self.path, self.info) if self.info else 0
             return np.memmap(self.path, self.dtype, "r", begin + self.start, self.shape, order)
         except _BROKEN as error:
             raise _damaged(self.where, error) from error
 
-    def _unfold(self) -> NDArray[Any]:
-        size = self.bytes
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.info or "") as file:
-                file.read(self.start)
-                raw = file.read(size)
-        except _BROKEN as error:
-            raise _damaged(self.where, error) from error
-        if len(raw) < size:
+    def load(self) -> NDArray[Any]:
+        """Give the array in memory.
+
+        Raises:
+            DataError: the file is damaged, or the array is too large.
+        """
+        self._check_size()
+        return np.array(self.read())
+
+    def _check_size(self) -> None:
+        if self.bytes > MOST_BYTES:
+            advice = "Save less." if self.mapped else "Save it with numpy.savez: what is not compressed is not loaded."
             raise DataError(
-                f"{self.where} is cut off: {size:,} bytes are promised, {len(raw):,} are there. Save it again."
+                f"{self.where} has {self.bytes:,} bytes, and at most {MOST_BYTES:,} are loaded into memory. {advice}"
             )
-        return np.frombuffer(raw, self.dtype).reshape(self.shape, order="F" if self.fortran else "C")
+
+    def _unfold(self) -> memoryview:
+        self._check_size()
+        raw, read = memoryview(bytearray(self.bytes)), 0
+        with zipfile.ZipFile(self.path) as archive, archive.open(self.info or "") as file:
+            file.read(self.start)
+            # A part at a time: in one, the archive would join what it unfolds again and again.
+            while part := file.read(min(_PART, len(raw) - read)):
+                raw[read : read + len(part)] = part
+                read += len(part)
+        if read < len(raw):
+            raise DataError(
+                f"{self.where} is cut off: {len(raw):,} bytes are promised, {read:,} are there. Save it again."
+            )
+        return raw
 
 
 def open_npy(path: Path) -> Member:
@@ -121,6 +140,11 @@ def open_npz(path: Path) -> dict[str, Member]:
     members = {}
     try:
         with zipfile.ZipFile(path) as archive:
+            if len(archive.infolist()) > _MOST_ARRAYS:
+                raise DataError(
+                    f"{path} has {len(archive.infolist()):,} arrays, and at most {_MOST_ARRAYS:,} are looked at. "
+                    "Save all examples in one array."
+                )
             for info in archive.infolist():
                 name = info.filename.removesuffix(".npy")
                 with archive.open(info) as file:

@@ -14,6 +14,7 @@ The csv module of Python is not used: it takes a quote that is never closed, and
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
@@ -22,7 +23,13 @@ from elman.errors import DataError
 MOST_BYTES = 2**26
 """Of one record. What is longer was never meant as a table, and memory must hold it."""
 
-MOST_COLUMNS = 20_000
+MOST_LINES = 2**20
+"""Of one record: behind a quote that is not closed, a large file is not read to its end."""
+
+MOST_COLUMNS = 2**16
+
+# Possessive: what a cell holds between its quotes is looked at once.
+_INNER = re.compile(r'(?:[^"]++|"")*+')
 
 
 class Record(NamedTuple):
@@ -159,20 +166,20 @@ def _read_quoted(line: Line, at: int, lines: Iterator[Line], name: str) -> tuple
     length = 0
     at += 1
     while True:
-        end = text.find('"', at)
-        if end >= 0 and not text.startswith('"', end + 1):
-            parts.append(text[at:end])
+        inner = _INNER.match(text, at)
+        assert inner is not None  # nothing fits it as well
+        end = inner.end()
+        parts.append(text[at:end].replace('""', '"'))
+        if end < len(text):
             return "".join(parts).replace("\r\n", "\n").replace("\r", "\n"), line, end + 1
-        parts.append(text[at : end + 1] if end >= 0 else f"{text[at:]}\n")
-        at = end + 2
-        length += len(parts[-1])
-        if end >= 0:
-            continue
+        parts.append("\n")
+        length += end - at
         following = next(lines, None)
-        if following is None or length > MOST_BYTES:
+        if following is None or length > MOST_BYTES or following.number - opened > MOST_LINES:
+            before = "the end of the file" if following is None else f"line {following.number}"
             raise DataError(
-                f"{name} line {opened}: a quote is opened and not closed before the end of the file. Close it, or "
-                "write it twice within quotes if it is part of the text."
+                f"{name} line {opened}: a quote is opened and not closed before {before}. Close it, or write it twice "
+                "within quotes if it is part of the text."
             )
         line, text, at = following, following.text, 0
 
@@ -202,7 +209,8 @@ def _read_object(line: Line, name: str, names: list[str]) -> list[Any]:
         raise DataError(f"{where} is no JSON: {error}. Write one object a line.") from None
     if not isinstance(found, dict):
         raise DataError(f'{where} is no JSON object. Write one a line, such as {{"text": "…", "label": "…"}}.')
-    names += [key for key in found if key not in names]
+    known = set(names)
+    names += [key for key in found if key not in known]
     if len(names) > MOST_COLUMNS:
         raise DataError(f"{where}: more than {MOST_COLUMNS:,} different keys. Use the same keys in every line.")
     return [_as_cell(found.get(key)) for key in names]

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from elman.data.files import size_of
 from elman.data.kinds import Seen, is_number
-from elman.data.records import Record, read_records
+from elman.data.records import MOST_COLUMNS, Record, read_records
 from elman.errors import DataError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".jsonl": None, ".ndjson": None}
@@ -20,6 +20,7 @@ DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".jsonl": None, ".ndjson"
 UNNAMED = "index"
 """What a first column without a name is called: pandas writes the numbers of its rows there."""
 
+_LONGEST_NAME = 1000
 _ROWS_AT_ONCE = 4096
 _BYTES_AT_ONCE = 2**22
 
@@ -179,21 +180,31 @@ def read_header(record: Record | None, table: str) -> list[str]:
     """Return the names of the columns.
 
     Raises:
-        DataError: there is none, a name is empty or comes twice, or is a number with a fraction.
+        DataError: there is none, or there are too many; a name is empty, long or comes twice, or is a number with
+            a fraction.
     """
     if record is None:
         raise DataError(f"{table} has only empty lines. Write the names of the columns, and rows below them.")
+    where = f"{table} line {record.line}"
+    if len(record.cells) > MOST_COLUMNS:
+        raise DataError(
+            f"{where}: the header has {len(record.cells):,} columns, and at most {MOST_COLUMNS:,} are read. Save "
+            "numbers as .npz; write series below each other, with a column that names them."
+        )
     names = [str(cell).strip() for cell in record.cells]
     if not names[0] and len(names) > 1 and UNNAMED not in names:
         names[0] = UNNAMED
-    where = f"{table} line {record.line}"
+    before: set[str] = set()
     for at, name in enumerate(names):
         if not name:
             raise DataError(f"{where}: column {at + 1} of the header has no name. Give it one.")
+        if len(name) > _LONGEST_NAME:
+            raise DataError(f"{where}: column {at + 1} of the header has a name of {len(name):,} letters. Shorten it.")
         if is_number(name) and not name.isdecimal():
             raise DataError(f"{where}: {name} is no name of a column. Write a line with names above the data.")
-        if name in names[:at]:
+        if name in before:
             raise DataError(
                 f"{where}: two columns are called {name}. Rename one; if the line is data, write names above it."
             )
+        before.add(name)
     return names

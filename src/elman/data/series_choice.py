@@ -79,7 +79,7 @@ class SeriesAsked:
         """
         parts = (*self.targets, self.time or "", *(self.id or ()), *self.past, *self.known, *self.static)
         for column, times in Counter(filter(None, parts)).items():
-            Asked().find(column, index.names, name)
+            Asked().find(column, index.seen, name)
             if times > 1:
                 raise DataError(f"{name}: column {column} was named for two parts. Name it for one.")
 
@@ -211,7 +211,8 @@ def choose_targets(
             raise DataError(f"{name} has several columns of numbers: {name_some(numbers)}. Name one with --target.")
         numbers = [found]
     constant = [column for column in numbers if _is_constant(index.seen[column])]
-    varying = [column for column in numbers if column not in constant]
+    left_out = frozenset(constant)
+    varying = [column for column in numbers if column not in left_out]
     note = f"Left out, because its value never changes: {name_some(constant)}." if constant and varying else ""
     return tuple(varying or numbers), note
 

@@ -28,6 +28,7 @@ MOST_SAMPLES = 2**27
 """46 minutes at 48 kHz, half a GiB as float32. FLAC can hold more silence than memory in a file of some kilobytes."""
 
 _BLOCK = 2**20
+_FARTHEST = 64  # times one sample rate from another
 # Some programs write floats with the range of integers; beyond their largest there is only damage.
 _LARGEST = 2**31
 # RF64 is WAV beyond 4 GiB, RIFX is WAV with the other byte order.
@@ -62,18 +63,24 @@ def read_sound(path: Path) -> Sound:
         raise DataError(f"{path} cannot be decoded: {reason}. Copy it again, or remove it.") from error
 
 
-def resample(sound: Sound, rate: int) -> Sound:
+def resample(sound: Sound, rate: int, where: str = "A sound") -> Sound:
     """Give the same sound at another sample rate; the sound itself where it has that rate.
 
     Raises:
-        DataError: what would come out has no sample, or more than `MOST_SAMPLES`.
+        DataError: the two rates are so far apart that one of them is wrong, or what would come out has no sample, or
+            more than `MOST_SAMPLES`; `where` names the sound.
     """
     if sound.rate == rate:
         return sound
+    if max(sound.rate, rate) > _FARTHEST * min(sound.rate, rate):
+        raise DataError(
+            f"{where} has {sound.rate:,} samples a second, and is to be read at {rate:,}. Check the sample rate of its "
+            "file."
+        )
     samples = round(len(sound.samples) * rate / sound.rate)
     if not 0 < samples <= MOST_SAMPLES:
         raise DataError(
-            f"A sound of {len(sound.samples):,} samples at {sound.rate:,} Hz would have {samples:,} at {rate:,} Hz, "
+            f"{where}: {len(sound.samples):,} samples at {sound.rate:,} Hz would be {samples:,} at {rate:,} Hz, "
             f"and between 1 and {MOST_SAMPLES:,} can be held. Check the sample rate of its file."
         )
     return Sound(soxr.resample(sound.samples, sound.rate, rate), rate)

@@ -71,7 +71,7 @@ def follow(like: Columns, index: RowIndex, name: str) -> Columns:
     """
     seen = index.seen
     for column in (*(like.names if like.id else like.inputs), *([like.id] if like.id else [])):
-        Asked().find(column, index.names, name)
+        Asked().find(column, seen, name)
     for column, kind in dict.fromkeys(like.names, "number").items() if like.id else like.inputs.items():
         check_input(seen[column], kind, index.where)
     target = like.target

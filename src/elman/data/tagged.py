@@ -11,18 +11,16 @@ two files, or three                             the same: words, tags, labels
 """
 
 import contextlib
-import gzip
 import itertools
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-from elman.data.files import size_of
+from elman.data.files import open_unpacked
 from elman.data.records import Line, read_lines
 from elman.data.tagged_sentences import CONLLU, Layout, Sentence, read_blocks, read_parallel
 from elman.errors import DataError
@@ -147,14 +145,10 @@ def open_lines(path: Path) -> Iterator[Iterator[Line]]:
     Raises:
         DataError: it cannot be read, or is no UTF-8.
     """
-    size_of(path)
     if path.suffix.lower() in _OTHER_FORMS:
         raise DataError(f"{path} holds no tagged sentences that are read. Write a word a line, or a sentence a line.")
-    try:
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            yield read_lines(cast("BinaryIO", file), str(path))
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is no whole gzip file ({error}). Copy it again from where it came.") from None
+    with open_unpacked(path) as file:
+        yield read_lines(file, str(path))
 
 
 def _form(path: Path) -> str:

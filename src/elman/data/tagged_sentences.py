@@ -23,8 +23,8 @@ CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "dep
 """The columns of CoNLL-U (universaldependencies.org/format.html)."""
 
 _NOTHING = "_"
+_MOST_BLANK = 1000
 _NEVER_NOTHING = {"upos", "xpos"}
-_WORD = re.compile(r"[0-9]+")
 _BESIDE = re.compile(r"[0-9]+(-[0-9]+|\.[0-9]+)")  # a range of words, an empty node
 _DOCUMENT = "-DOCSTART-"
 
@@ -141,8 +141,12 @@ def read_blocks(lines: Iterable[Line], name: str, layout: Layout, *, tagged: boo
     """
     block: list[Line] = []
     ended, second = False, 0  # whether a sentence has, and the second blank line behind it
+    blank = 0  # lines in a row
     for line in lines:
-        if line.text.strip():
+        blank = 0 if line.text.strip() else blank + 1
+        if blank > _MOST_BLANK:
+            raise DataError(f"{name} line {line.number}: more than {_MOST_BLANK:,} blank lines in a row. Remove them.")
+        if not blank:
             if second and not block and not _is_mark(line.text):
                 raise DataError(
                     f"{name} line {second}: an empty sentence; one blank line stands between two. Remove this line."
@@ -251,9 +255,9 @@ def _read_conllu(text: str, where: str, layout: Layout, tagged: bool, before: in
         )
     if _BESIDE.fullmatch(cells[0]):
         return None
-    if not _WORD.fullmatch(cells[0]) or int(cells[0]) != before + 1:
+    if cells[0].lstrip("0") != str(before + 1):
         raise DataError(
-            f"{where} begins with {cells[0]!r}, and word {before + 1} of the sentence was expected. "
+            f"{where} begins with {cells[0][:40]!r}, and word {before + 1} of the sentence was expected. "
             "A blank line ends a sentence."
         )
     tag, column = cells[layout.tags], CONLLU[layout.tags]
@@ -295,5 +299,5 @@ def _label_in(text: str, name: str) -> str | None:
     >>> _label_in("# intent = flight", "intent"), _label_in("# intent: flight", "intent"), _label_in("# a = b", "c")
     ('flight', 'flight', None)
     """
-    found = re.fullmatch(rf"#\s*{re.escape(name)}\s*[=:]\s*(\S.*?)\s*", text)
-    return found[1] if found else None
+    found = re.match(rf"#\s*{re.escape(name)}\s*[=:](.*)", text)
+    return found[1].strip() or None if found else None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
 
+from elman.data.files import read_stream, read_whole
 from elman.errors import DataError
 
 STANDARD_INPUT = "-"
@@ -48,7 +49,7 @@ def read_text(sources: Source | Sequence[Source]) -> str:
     return "".join([*ended, texts[-1]])
 
 
-def decode(raw: bytes, name: str) -> str:
+def decode(raw: bytes | bytearray, name: str) -> str:
     """Decode UTF-8, drop a byte order mark, and write every line end as LF.
 
     Args:
@@ -56,19 +57,25 @@ def decode(raw: bytes, name: str) -> str:
         name: what an error calls them.
 
     Raises:
-        DataError: `raw` is empty, or not UTF-8; the message gives the offset of the first bad byte, counted from 0.
+        DataError: `raw` is empty, not UTF-8, or has a NUL; the message gives the offset of the first bad byte, counted
+            from 0.
     """
     if not raw:
         raise DataError(f"{name} is empty. Give a file with text in it.")
     try:
         text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        seems = _BYTE_ORDER_MARKS.get(raw[:2])
+        seems = _BYTE_ORDER_MARKS.get(bytes(raw[:2]))
         guess = seems or "THE_ENCODING_IT_HAS"
         raise DataError(
             f"{name} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}"
             f"{f' (it starts like {seems})' if seems else ''}. Convert it, e.g.: iconv -f {guess} -t UTF-8"
         ) from None
+    if 0 in raw:
+        # English in UTF-16 without a byte order mark is valid UTF-8, every other character a NUL.
+        raise DataError(
+            f"{name} has a NUL byte at offset {raw.index(0)}: it is damaged, or is no text in UTF-8. Save it as UTF-8."
+        )
     if not text:
         raise DataError(f"{name} holds a byte order mark and no text. Give a file with text in it.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -95,15 +102,8 @@ def name_of(source: str) -> str:
 
 
 def _read_one(path: str) -> str:
-    if path == STANDARD_INPUT:
-        if sys.stdin is None:
-            raise DataError("Standard input is closed. Name a file, or send text to the command.")
-        return decode(sys.stdin.buffer.read(), name_of(path))
-    try:
-        return decode(Path(path).read_bytes(), path)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist. Check the path; the current folder is {Path.cwd()}.") from None
-    except IsADirectoryError:
-        raise DataError(f"{path} is a folder. Name the files in it, e.g.: {Path(path) / '*.txt'}") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. Check the file and its permissions.") from None
+    if path != STANDARD_INPUT:
+        return decode(read_whole(Path(path)), path)
+    if sys.stdin is None:
+        raise DataError("Standard input is closed. Name a file, or send text to the command.")
+    return decode(read_stream(sys.stdin.buffer, name_of(path)), name_of(path))

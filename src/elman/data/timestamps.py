@@ -51,7 +51,7 @@ FORMS = {
     "year": [r"(?P<y>1[5-9]\d\d|20\d\d)"],
     "compact": [r"(?P<y>1[5-9]\d\d|20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>\d\d)?"],
     "unix": [r"\d{10}(?:\d{3})?(?:\.\d+)?"],
-    "count": [r"[+-]?\d+(?:\.0*)?"],
+    "count": [r"[+-]?\d{1,18}(?:\.0*)?"],
 }
 """Patterns by name; the first that fits all of a column is taken."""
 

@@ -21,6 +21,7 @@ _STEP = math.log(6.4) / 27
 # Energies below are silence. The noise of 16 bits lies under it, that of any microphone above.
 _FLOOR = 1e-8
 _DELTA_REACH = 2
+_FRAMES = 2**14  # at once
 
 
 class MelBands:
@@ -50,8 +51,14 @@ class MelBands:
         # torch.stft centres a window in a longer transform, so both ends grow by the half that it leaves.
         beside = self._transform - self.frame
         padded = F.pad(samples, (beside // 2, missing + beside - beside // 2))
+        # Spectra take many times the memory of samples, and an hour of them more than there is.
+        overlap = self._transform - self.hop
+        starts = range(0, len(padded) - overlap, _FRAMES * self.hop)
+        return torch.cat([self._log_energies(padded[at : at + _FRAMES * self.hop + overlap]) for at in starts])
+
+    def _log_energies(self, samples: Tensor) -> Tensor:
         spectrum = torch.stft(
-            padded, self._transform, self.hop, self.frame, self._window, center=False, return_complex=True
+            samples, self._transform, self.hop, self.frame, self._window, center=False, return_complex=True
         )
         return (self._bank @ spectrum.abs().square()).clamp_(min=_FLOOR).log_().t()
 

@@ -30,6 +30,7 @@ from elman.tasks.encoders.scaling import Moments, Scaling
 from elman.tasks.input_settings import SOUND_FEATURES, InputSettings
 
 _MOST_RATE = 16_000
+_MILLISECONDS = 1000  # of a second
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ class Features:
         own = self.coefficients if self.features == "mfcc" else self.mels
         return 3 * own if self.deltas else own
 
-    def compute(self, sound: Sound) -> Tensor:
-        """Give the frames (T, size) of a sound."""
-        frames = self._bands.log_energies(torch.from_numpy(resample(sound, self.rate).samples.copy()))
+    def compute(self, sound: Sound, where: str = "A sound") -> Tensor:
+        """Give the frames (T, size) of a sound, which `where` names in messages."""
+        frames = self._bands.log_energies(torch.from_numpy(resample(sound, self.rate, where).samples.copy()))
         frames = cepstrum(frames, self.coefficients) if self.features == "mfcc" else frames
         return with_deltas(frames) if self.deltas else frames
 
@@ -109,7 +110,7 @@ class SoundEncoder:
 
     def encode(self, example: Example) -> Tensor:
         """Compute the frames (T, D) of a sound; one shorter than a frame is one frame."""
-        frames = self.features.compute(example.values[self.column])
+        frames = self.features.compute(example.values[self.column], example.where)
         return self.scaling.apply(frames[: self.limit.most].numpy())
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:
@@ -150,11 +151,16 @@ def learn_sound(columns: Columns, examples: Iterable[Example], settings: InputSe
         raise DataError("There is no sound to learn from. Give data with examples.")
     rate, _ = Counter(example.values[column].rate for example in first).most_common(1)[0]
     own = {name: getattr(settings, name) for name in Features.__dataclass_fields__ if name != "rate"}
+    if rate * settings.hop < _MILLISECONDS or rate * settings.frame < 2 * _MILLISECONDS:
+        raise DataError(
+            f"{first[0].where} has {rate:,} samples a second, too few for frames of {settings.frame:g} ms every "
+            f"{settings.hop:g} ms. Choose a longer --frame and --hop, or give the numbers as a series."
+        )
     features = Features(rate=min(rate, _MOST_RATE), **own)
     moments = Moments(features.size)
     longest = 0
     for example in examples:
-        frames = features.compute(example.values[column])
+        frames = features.compute(example.values[column], example.where)
         moments.add(frames.numpy())
         longest = max(longest, len(frames))
     return SoundEncoder(column, features, moments.scaling(), settings.convolution, Limit(settings.max_length, longest))
