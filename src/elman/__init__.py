@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # typing takes longer to load than all of this
 if TYPE_CHECKING:
     from typing import Any
 
-    from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, ShapeError
+    from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, NotFittedError, ShapeError
     from elman.expr import (
         Cell,
         cell,
@@ -44,6 +44,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ElmanError",
+    "NotFittedError",
     "ShapeError",
     "cell",
     "exp",

@@ -3,11 +3,14 @@
 The tree::
 
     ElmanError
-    ├── CellError      the equations of a cell do not hold together
-    ├── ShapeError     tensors or sizes do not fit each other
-    ├── ConfigError    an option has a value that cannot work
-    ├── BackendError   a backend is unknown or cannot run here
-    └── DataError      a file or text is not what was expected
+    ├── CellError            the equations of a cell do not hold together
+    ├── ShapeError           tensors or sizes do not fit each other
+    ├── ConfigError          an option has a value that cannot work
+    │   └── NotFittedError   an estimator is asked before it has learnt
+    ├── BackendError         a backend is unknown or cannot run here
+    └── DataError            a file or text is not what was expected
+
+Those that blame a value (ShapeError, ConfigError, DataError) are ValueErrors, too.
 
 Every message has three parts: what is wrong, where, and what to do about it.
 """
@@ -29,9 +32,13 @@ class ConfigError(ElmanError, ValueError):
     """Say that an option has a value that cannot work."""
 
 
+class NotFittedError(ConfigError, AttributeError):
+    """Say that an estimator was asked before it has learnt; where scikit-learn is loaded, this is its class as well."""
+
+
 class BackendError(ElmanError):
     """Say that a backend is unknown or cannot run a program here."""
 
 
-class DataError(ElmanError):
+class DataError(ElmanError, ValueError):
     """Say that a file or a text is not what was expected."""

@@ -143,7 +143,7 @@ def test_what_cannot_be_read_is_refused(values, labels, said):
 
 
 def test_tables_of_another_width_are_refused(of_rows):
-    with pytest.raises(DataError, match="3 numbers a row"):
+    with pytest.raises(DataError, match="X has 4 features, but Classifier is expecting 3 features as input"):
         of_rows.predict(np.zeros((2, 4)))
 
 

@@ -55,12 +55,14 @@ class Example:
         target: what is to be predicted; None where it is not known.
         where: names it in messages, such as `reviews.csv line 7`.
         group: examples of one group (a speaker, a recording) are never on two sides of a split; None for none.
+        weight: what it counts in losses and scores, beside the others; above 0.
     """
 
     values: Mapping[str, Any]
     target: Any
     where: str
     group: str | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)

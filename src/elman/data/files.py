@@ -39,6 +39,8 @@ def size_of(path: Path) -> int:
             raise DataError(f"{path} is no ordinary file. Save what it gives in a file, and name that.")
         with path.open("rb") as file:
             size = file.seek(0, 2)
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{path} does not exist. Check the path; the current folder is {Path.cwd()}.") from None
     except OSError as error:

@@ -64,6 +64,17 @@ def recognise(values: Any) -> Columns:
 
 
 def _recognise_array(array: Any) -> Columns:
+    if array.dtype.kind == "c":
+        raise DataError(
+            f"Complex data not supported: X is an array {array.shape} of {array.dtype}. Give the real and the "
+            "imaginary part as numbers of their own."
+        )
+    if array.ndim == 2 and not array.shape[1]:
+        raise DataError(
+            f"There are 0 feature(s) (shape={array.shape}) while a minimum of 1 is required. Give a column or more."
+        )
+    if array.dtype.kind == "O" and array.ndim == 2:
+        array = _as_table(array)
     images = array.dtype == np.uint8 and array.ndim in (3, 4)
     if array.dtype.kind not in _NUMBERS or (array.ndim > 3 and not images):
         raise DataError(f"An array {array.shape} of {array.dtype} is nothing that can be read. {_GIVE}.")
@@ -74,12 +85,13 @@ def _recognise_array(array: Any) -> Columns:
     return Columns({"image": "image"} if images else {"x": "series"})
 
 
-def as_values(values: Any, columns: Columns) -> list[Any]:
+def as_values(values: Any, columns: Columns, who: str) -> list[Any]:
     """Put values into the form that :func:`elman.data.values.open_values` reads.
 
     Args:
         values: as for :func:`recognise`.
         columns: what they are.
+        who: reads them.
 
     Raises:
         DataError: rows have more numbers, or fewer, than the table has columns.
@@ -88,9 +100,15 @@ def as_values(values: Any, columns: Columns) -> list[Any]:
     if "number" not in columns.inputs.values():
         return list(values)
     table = _as_table(values)
-    if table.ndim != 2 or (len(table) and table.shape[1] != len(names)):
+    if table.ndim != 2:
         raise DataError(
-            f"X is an array {table.shape}, and {len(names)} numbers a row are read. Give (N, {len(names)})."
+            f"X is an array {table.shape}, and rows of {len(names)} numbers are read. Reshape your data: "
+            f"(N, {len(names)})."
+        )
+    if len(table) and table.shape[1] != len(names):
+        raise DataError(
+            f"X has {table.shape[1]} features, but {who} is expecting {len(names)} features as input. "
+            f"Give (N, {len(names)})."
         )
     return [dict(zip(names, row, strict=True)) for row in table.tolist()]
 
@@ -99,7 +117,12 @@ def _as_table(values: Any) -> Any:
     if isinstance(values, Sequence) and not len(values):
         return np.zeros((0, 0))
     try:
-        return np.asarray(values, dtype=np.float64)
+        table = np.asarray(values)
+        if table.dtype.kind == "c":
+            raise TypeError("complex data not supported")
+        if table.dtype.kind in "US" or (table.dtype.kind == "O" and any(isinstance(one, str) for one in table.flat)):
+            raise TypeError("there is text among them")
+        return table.astype(np.float64)
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(

@@ -149,6 +149,8 @@ def open_npz(path: Path) -> dict[str, Member]:
                 name = info.filename.removesuffix(".npy")
                 with archive.open(info) as file:
                     members[name] = _member(file, name, f"{path}, array {name}", path, info, info.file_size)
+    except DataError:
+        raise
     except _BROKEN as error:
         raise _damaged(str(path), error) from error
     if not members:

@@ -5,7 +5,7 @@
 (2, {'text': 'so bad'}, 'example 2')
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ def open_values(
     columns: Columns,
     targets: Sequence[Any] | None = None,
     groups: Sequence[Any] | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Dataset:
     """Return a dataset of values.
 
@@ -28,15 +29,25 @@ def open_values(
         columns: what the values are.
         targets: what is to be predicted, one an example; None where it is not known.
         groups: the group of each example; None where they have none.
+        weights: what each example counts, above 0; None where all count alike.
 
     Raises:
-        DataError: there are fewer or more targets or groups than values; on reading, a value that does not fit its
-            column.
+        DataError: there are fewer or more targets, groups or weights than values; on reading, a value that does not fit
+            its column.
     """
-    for what, given in (("target", targets), ("group", groups)):
+    require_one_each(values, target=targets, group=groups, weight=weights)
+    return _Values(values, columns, targets, groups, weights)
+
+
+def require_one_each(values: Sized, **beside: Sized | None) -> None:
+    """Refuse what stands beside values, by its name, and is not one for each.
+
+    Raises:
+        DataError: there are fewer or more.
+    """
+    for what, given in beside.items():
         if given is not None and len(given) != len(values):
             raise DataError(f"There are {len(values)} examples and {len(given)} {what}s. Give one {what} an example.")
-    return _Values(values, columns, targets, groups)
 
 
 class Listed:
@@ -59,11 +70,16 @@ class _Values:
     name = "the examples"
 
     def __init__(
-        self, values: Sequence[Any], columns: Columns, targets: Sequence[Any] | None, groups: Sequence[Any] | None
+        self,
+        values: Sequence[Any],
+        columns: Columns,
+        targets: Sequence[Any] | None,
+        groups: Sequence[Any] | None,
+        weights: Sequence[float] | None,
     ) -> None:
         self.columns = columns
         self.notes: Sequence[str] = ()
-        self._values, self._targets, self._groups = values, targets, groups
+        self._values, self._targets, self._groups, self._weights = values, targets, groups, weights
 
     def __len__(self) -> int:
         return len(self._values)
@@ -81,7 +97,8 @@ class _Values:
             raise DataError(f"{where} has no {', '.join(missing)}. The model reads {', '.join(inputs)}; give them all.")
         values = {name: _convert(given[name], kind, f"{where}, {name}") for name, kind in inputs.items()}
         group = None if self._groups is None else str(self._groups[index])
-        return Example(values, None if self._targets is None else self._targets[index], where, group)
+        weight = 1.0 if self._weights is None else self._weights[index]
+        return Example(values, None if self._targets is None else self._targets[index], where, group, weight)
 
 
 def _convert(value: Any, kind: str, where: str) -> Any:
@@ -90,6 +107,8 @@ def _convert(value: Any, kind: str, where: str) -> Any:
             if not isinstance(value, str):
                 raise TypeError(f"{type(value).__name__} is no text")
             return value.upper() if kind == "letters" else value
+        if np.iscomplexobj(value):
+            raise TypeError("its numbers are complex")
         if kind == "number":
             return float(value)
         if kind == "series":

@@ -39,12 +39,14 @@ class Batch:
         lengths: (B,) int64, at least 1.
         targets: (B,) or (B, L).
         indices: (B,) int64, which examples of the set they are.
+        weights: (B,) float32, what each counts; None where all of the set count alike.
     """
 
     steps: Tensor
     lengths: Tensor
     targets: Tensor
     indices: Tensor
+    weights: Tensor | None = None
 
 
 class EncodedSet:
@@ -64,6 +66,7 @@ class EncodedSet:
     Attributes:
         targets: as given.
         lengths: (N,) int64, the steps of each example.
+        weights: (N,) float32, what each example counts, 1 in the mean; None where all count alike.
 
     Raises:
         DataError: an example cannot be read or encoded.
@@ -83,17 +86,19 @@ class EncodedSet:
         self._dataset, self._indices, self._encoder = dataset, list(indices), encoder
         self._kept: list[Tensor | None] = []
         self._where: list[str] = []
-        lengths, left = [], most_bytes
+        lengths, weights, left = [], [], most_bytes
         for done, index in enumerate(self._indices, start=1):
             example = dataset[index]
             steps = _compact(encoder.encode(example))
             lengths.append(len(steps))
+            weights.append(example.weight)
             self._where.append(example.where)
             left -= steps.numel() * steps.element_size() + _BYTES_OF_A_TENSOR
             self._kept.append(steps if left >= 0 else None)
             if told is not None:
                 told(done, len(self._indices))
         self.lengths = torch.tensor(lengths, dtype=torch.int64)
+        self.weights = _to_mean_one(weights)
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -134,7 +139,8 @@ class EncodedSet:
                 rows = [steps[torch.randperm(len(steps), generator=shuffled_steps)] for steps in rows]
             indices = torch.tensor(chosen, dtype=torch.int64)
             lengths = torch.tensor([len(steps) for steps in rows], dtype=torch.int64)
-            yield Batch(_widen(pad_sequence(rows)), lengths, self.targets[indices], indices)
+            weights = None if self.weights is None else self.weights[indices]
+            yield Batch(_widen(pad_sequence(rows)), lengths, self.targets[indices], indices, weights)
 
     def _read(self, index: int) -> Tensor:
         kept = self._kept[index]
@@ -190,6 +196,14 @@ def draw_batches(lengths: Tensor, size: int, randomness: torch.Generator | None)
 def _cut(indices: list[int], size: int) -> list[list[int]]:
     found = iter(indices)
     return list(iter(lambda: list(itertools.islice(found, size)), []))
+
+
+def _to_mean_one(weights: Sequence[float]) -> Tensor | None:
+    """Scale weights, so that a loss stays what it is in size whatever their unit."""
+    if len(set(weights)) < 2:
+        return None
+    scaled = torch.tensor(weights, dtype=torch.float64)
+    return (scaled / scaled.mean()).float()
 
 
 def _compact(steps: Tensor) -> Tensor:

@@ -159,6 +159,7 @@ class _Known:
     targets: list[Any]
     groups: list[str | None]
     where: list[str]
+    weights: list[float]
 
     def at(self, indices: Sequence[int]) -> tuple[list[Any], list[str]]:
         return [self.targets[index] for index in indices], [self.where[index] for index in indices]
@@ -186,7 +187,8 @@ def _read(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings,
             raise DataError(f"{empty.name} has no examples. Give some.")
     # A label may be so rare that it is held out alone; each class has an example to learn from.
     named = known.targets if kind == "labels" else known.at(learn)[0]
-    targets = Targets.learn(kind, named, settings.class_weights)
+    weights = known.weights if kind == "labels" else [known.weights[index] for index in learn]
+    targets = Targets.learn(kind, named, settings.class_weights, weights)
     encoded = targets.encode(*known.at(learn)), targets.encode(*held_known.at(hold))
     return _Read(dataset, held_from, targets, learn, hold, encoded)
 
@@ -218,7 +220,7 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
 
 def _look(dataset: Dataset, quiet: bool) -> _Known:
     """Read what is to be predicted for every example; the rest of it is not kept."""
-    targets, groups, where = [], [], []
+    targets, groups, where, weights = [], [], [], []
     with show_bar("reading", quiet) as told:
         for index in range(len(dataset)):
             example = dataset[index]
@@ -227,8 +229,9 @@ def _look(dataset: Dataset, quiet: bool) -> _Known:
             targets.append(example.target)
             groups.append(example.group)
             where.append(example.where)
+            weights.append(example.weight)
             told(index + 1, len(dataset))
-    return _Known(targets, groups, where)
+    return _Known(targets, groups, where, weights)
 
 
 def _report(parts: _Parts) -> Iterator[str]:
@@ -257,7 +260,7 @@ def _train_baseline(parts: _Parts, settings: ClassifySettings, progress: Progres
 
 
 def _score(parts: _Parts, outputs: Tensor) -> Scores:
-    return score_outputs(parts.targets, outputs, parts.held_out.targets)
+    return score_outputs(parts.targets, outputs, parts.held_out.targets, parts.held_out.weights)
 
 
 def _compare(
@@ -358,11 +361,12 @@ def _fit(
     def losses() -> Iterator[tuple[Tensor, int]]:
         for few in parts.training.batches(batch, randomness=randomness, augment=settings.augment):
             outputs = trainer.module(to_device(few.steps), to_device(few.lengths))
-            targets = to_device(few.targets)
-            yield parts.targets.training_loss(outputs, targets, settings.label_smoothing), len(few.indices)
+            targets, weights = to_device(few.targets), to_device(few.weights)
+            yield parts.targets.training_loss(outputs, targets, settings.label_smoothing, weights), len(few.indices)
 
     def validate() -> Measured:
-        return parts.targets.measure(answer(trainer.module, parts.held_out), parts.held_out.targets)
+        held_out = parts.held_out
+        return parts.targets.measure(answer(trainer.module, held_out), held_out.targets, held_out.weights)
 
     steps = int(parts.held_out.lengths.sum()) / int(parts.training.lengths.sum()) * len(parts.training)
     cost = steps / (batch * settings.accumulate)

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from elman.tasks.classifying.mistakes import Mistake
 from elman.tasks.progress import printable
-from elman.tasks.scores import ClassScore, ClassScores, LabelScores, NumberScores, Scores
+from elman.tasks.scores import ClassScore, ClassScores, LabelScores, NumberScores, Scores, write_count
 
 _MOST_ROWS = 20
 _MOST_PAIRS = 10
@@ -62,7 +62,7 @@ def per_class_table(scores: Sequence[ClassScore], what: str = "class") -> Render
         table.add_column(name, justify="right")
     for score in shown:
         shares = [Text(_share(value)) for value in (score.precision, score.recall, score.f1)]
-        table.add_row(_name(score.name), *shares, Text(f"{score.support:,}"))
+        table.add_row(_name(score.name), *shares, Text(write_count(score.support)))
     return _titled(title, table)
 
 
@@ -95,7 +95,7 @@ class ConfusionTable:
     def _width(self, rows: list[str], columns: list[str], gap: int) -> int:
         counts = zip(*self._scores.confusion, strict=True)
         widths = [
-            max(cell_len(name), *(len(f"{count:,}") for count in column))
+            max(cell_len(name), *(len(write_count(count)) for count in column))
             for name, column in zip(columns, counts, strict=True)
         ]
         return max(map(cell_len, rows)) + sum(widths) + gap * len(widths)
@@ -108,13 +108,13 @@ class ConfusionTable:
             table.add_row(Text(name), *(_cell(count, column == row) for column, count in enumerate(counts)))
         return _titled("What is (rows), and what was predicted (columns):", table)
 
-    def _pairs(self, pairs: list[tuple[str, str, int]]) -> RenderableType:
+    def _pairs(self, pairs: list[tuple[str, str, float]]) -> RenderableType:
         table = _table("true", "predicted")
         table.add_column("times", justify="right")
         table.add_column("of", justify="right")
         support = {score.name: score.support for score in self._scores.per_class}
         for true, predicted, count in pairs:
-            table.add_row(_name(true), _name(predicted), Text(f"{count:,}"), Text(f"{support[true]:,}"))
+            table.add_row(_name(true), _name(predicted), Text(write_count(count)), Text(write_count(support[true])))
         return _titled("Most often confused:", table)
 
 
@@ -150,10 +150,10 @@ def _titled(title: str, table: Table) -> RenderableType:
     return Group(Text(f"\n{title}" if title else ""), table)
 
 
-def _cell(count: int, right: bool) -> Text:
+def _cell(count: float, right: bool) -> Text:
     if count == 0:
         return Text("·", style="dim")
-    return Text(f"{count:,}", style="bold green" if right else "")
+    return Text(write_count(count), style="bold green" if right else "")
 
 
 def _share(value: float | None) -> str:
@@ -175,5 +175,5 @@ def shorten(name: str) -> str:
     return f"{set_cell_size(name, room).rstrip()}…{name[end:].lstrip()}"
 
 
-def _count(examples: int) -> str:
-    return f"{examples:,} example{'' if examples == 1 else 's'}"
+def _count(examples: float) -> str:
+    return f"{write_count(examples)} example{'' if examples == 1 else 's'}"

@@ -3,6 +3,10 @@
 All scores of classes follow from one table of counts, the confusion matrix, so that they are computed here in a few
 sums: loading a library for them would take longer than most evaluations.
 
+Where examples have weights, every sum counts an example by its weight. They are scaled so that all together are as many
+examples of one weight as would say no more, (Σw)² / Σw² (Kish 1965): counts are then no whole numbers, and intervals as
+wide as they should be.
+
 A class that is neither a target nor predicted has no score and no part in a mean. What cannot be known, such as the
 precision of a class that was never predicted, is None.
 
@@ -44,7 +48,7 @@ class ClassScore:
     precision: float | None
     recall: float | None
     f1: float | None
-    support: int
+    support: float
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,12 @@ class ClassScores:
     """
 
     classes: tuple[str, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[float, ...], ...]
     log_loss: float
     measure: ClassVar[str] = "accuracy"
 
     @property
-    def count(self) -> int:
+    def count(self) -> float:
         """Return how many examples were scored."""
         return sum(map(sum, self.confusion))
 
@@ -122,7 +126,7 @@ class ClassScores:
         """Write the score that models are compared by."""
         return f"{self.accuracy:.1%}"
 
-    def most_confused(self, most: int = 10) -> list[tuple[str, str, int]]:
+    def most_confused(self, most: int = 10) -> list[tuple[str, str, float]]:
         """List the pairs (true class, predicted class, how often) that were confused most often, that one first."""
         wrong = [
             (count, row, column)
@@ -160,7 +164,7 @@ class LabelScores:
         per_class: the scores of each label.
     """
 
-    count: int
+    count: float
     exact_match: float
     micro_f1: float | None
     macro_f1: float
@@ -194,7 +198,7 @@ class NumberScores:
         r2: 1 − squared error / squared distance from the mean of the targets; None where all targets are equal.
     """
 
-    count: int
+    count: float
     rmse: float
     mae: float
     r2: float | None
@@ -219,13 +223,14 @@ class NumberScores:
 Scores = ClassScores | LabelScores | NumberScores
 
 
-def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor) -> Scores:
+def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor, weights: Tensor | None = None) -> Scores:
     """Score what a module says.
 
     Args:
         targets: what it may answer.
         outputs: (N, outputs) of the module: logits, or the scaled number.
         encoded: what is right, as `targets.encode` gives it.
+        weights: (N,) what each example counts beside the others; None where all count alike.
 
     Raises:
         DataError: there are no examples.
@@ -233,18 +238,21 @@ def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor) -> Scores:
     """
     if targets.kind == "number":
         decoded = [torch.tensor(targets.decode(numbers)) for numbers in (encoded[:, None], outputs)]
-        return score_numbers(*decoded)
+        return score_numbers(decoded[0], decoded[1], weights)
     score = score_classes if targets.kind == "category" else score_labels
-    return score(encoded, targets.probabilities(outputs.double()), targets.classes)
+    return score(encoded, targets.probabilities(outputs.double()), targets.classes, weights)
 
 
-def score_classes(targets: Tensor, probabilities: Tensor, classes: Sequence[str]) -> ClassScores:
+def score_classes(
+    targets: Tensor, probabilities: Tensor, classes: Sequence[str], weights: Tensor | None = None
+) -> ClassScores:
     """Score predictions of one class an example; the class with the highest probability is predicted.
 
     Args:
         targets: (N,) int64, the number of the true class.
         probabilities: (N, K), each row sums to 1.
         classes: K names.
+        weights: (N,) what each example counts beside the others; None where all count alike.
 
     Raises:
         DataError: there are no examples.
@@ -254,18 +262,22 @@ def score_classes(targets: Tensor, probabilities: Tensor, classes: Sequence[str]
     probabilities = probabilities.detach().cpu().double()
     targets = targets.detach().cpu()
     pairs = targets * len(classes) + probabilities.argmax(1)
-    counts = torch.bincount(pairs, minlength=len(classes) ** 2).view(len(classes), len(classes))
+    weights = _scale(weights)
+    counts = torch.bincount(pairs, weights, minlength=len(classes) ** 2).view(len(classes), len(classes))
     true = probabilities.gather(1, targets[:, None]).clamp_min(torch.finfo(torch.float32).tiny)
-    return ClassScores(tuple(classes), tuple(map(tuple, counts.tolist())), float(-true.log().mean()))
+    return ClassScores(tuple(classes), tuple(map(tuple, counts.tolist())), -_mean(true.log()[:, 0], weights))
 
 
-def score_labels(targets: Tensor, probabilities: Tensor, classes: Sequence[str]) -> LabelScores:
+def score_labels(
+    targets: Tensor, probabilities: Tensor, classes: Sequence[str], weights: Tensor | None = None
+) -> LabelScores:
     """Score predictions of several labels an example; labels with a probability above a half are predicted.
 
     Args:
         targets: (N, L), 1 where the example has the label, else 0.
         probabilities: (N, L), each within 0 and 1.
         classes: L names.
+        weights: (N,) what each example counts beside the others; None where all count alike.
 
     Raises:
         DataError: there are no examples.
@@ -274,19 +286,22 @@ def score_labels(targets: Tensor, probabilities: Tensor, classes: Sequence[str])
     _check(targets, probabilities, (len(targets), len(classes)))
     _check(targets, targets, (len(targets), len(classes)))
     true, found = targets.detach().cpu() > 0.5, probabilities.detach().cpu() > 0.5
-    hits, support, predicted = (marks.sum(0).tolist() for marks in (true & found, true, found))
+    weights = _scale(weights)
+    hits, support, predicted = (_count(marks, weights) for marks in (true & found, true, found))
     scores = tuple(_score_one(*each) for each in zip(classes, hits, support, predicted, strict=True))
     together = _score_one("all", sum(hits), sum(support), sum(predicted))
-    exact = float((true == found).all(1).double().mean())
-    return LabelScores(len(targets), exact, together.f1, _mean_f1(scores), scores)
+    exact = _mean((true == found).all(1).double(), weights)
+    count = len(targets) if weights is None else float(weights.sum())
+    return LabelScores(count, exact, together.f1, _mean_f1(scores), scores)
 
 
-def score_numbers(targets: Tensor, predictions: Tensor) -> NumberScores:
+def score_numbers(targets: Tensor, predictions: Tensor, weights: Tensor | None = None) -> NumberScores:
     """Score predictions of a number an example.
 
     Args:
         targets: (N,) in the unit of the data.
         predictions: (N,) in the same.
+        weights: (N,) what each example counts beside the others; None where all count alike.
 
     Raises:
         DataError: there are no examples.
@@ -295,12 +310,15 @@ def score_numbers(targets: Tensor, predictions: Tensor) -> NumberScores:
     _check(targets, predictions, (len(targets),))
     true = targets.detach().cpu().double()
     errors = predictions.detach().cpu().double() - true
-    spread = float((true - true.mean()).square().sum())
-    r2 = 1 - float(errors.square().sum()) / spread if (true != true[0]).any() else None
-    return NumberScores(len(true), math.sqrt(float(errors.square().mean())), float(errors.abs().mean()), r2)
+    weights = _scale(weights)
+    square = _mean(errors.square(), weights)
+    spread = _mean((true - _mean(true, weights)).square(), weights)
+    r2 = 1 - square / spread if (true != true[0]).any() else None
+    count = len(true) if weights is None else float(weights.sum())
+    return NumberScores(count, math.sqrt(square), _mean(errors.abs(), weights), r2)
 
 
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
+def wilson_interval(share: float, count: float) -> tuple[float, float]:
     """Return the 95 % interval of a share that was measured on `count` examples (Wilson 1927).
 
     >>> [round(edge, 3) for edge in wilson_interval(0.9, 100)]
@@ -314,7 +332,33 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
     return max(0.0, min(share, (centre - reach) / scale)), min(1.0, max(share, (centre + reach) / scale))
 
 
-def _score_one(name: str, hits: int, support: int, predicted: int) -> ClassScore:
+def write_count(count: float) -> str:
+    """Write how many examples: of weighted ones with a decimal.
+
+    >>> write_count(1200), write_count(2.31)
+    ('1,200', '2.3')
+    """
+    return f"{count:,}" if isinstance(count, int) else f"{count:,.1f}"
+
+
+def _scale(weights: Tensor | None) -> Tensor | None:
+    """Scale weights so that their sum is how many examples of one weight they are worth (Kish 1965)."""
+    if weights is None:
+        return None
+    weights = weights.detach().cpu().double()
+    return weights * (weights.sum() / weights.square().sum())
+
+
+def _mean(values: Tensor, weights: Tensor | None) -> float:
+    return float(values.mean() if weights is None else (values * weights).sum() / weights.sum())
+
+
+def _count(marks: Tensor, weights: Tensor | None) -> list[float]:
+    found: list[float] = (marks.sum(0) if weights is None else weights @ marks.double()).tolist()
+    return found
+
+
+def _score_one(name: str, hits: float, support: float, predicted: float) -> ClassScore:
     return ClassScore(
         name,
         hits / predicted if predicted else None,

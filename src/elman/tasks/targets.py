@@ -12,7 +12,6 @@ back).
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -48,13 +47,20 @@ class Targets:
     deviation: float = 1.0
 
     @classmethod
-    def learn(cls, kind: str, values: Sequence[Any], class_weights: bool = False) -> Self:
+    def learn(
+        cls,
+        kind: str,
+        values: Sequence[Any],
+        class_weights: bool = False,
+        weights: Sequence[float] | None = None,
+    ) -> Self:
         """Learn the classes, or the scale, from the targets to learn from.
 
         Args:
             kind: see above.
             values: one an example: str, a tuple of str, or a number.
             class_weights: let every class count the same in sum.
+            weights: what each example counts beside the others; None where all count alike.
 
         Raises:
             DataError: there is nothing to tell apart: fewer than two classes, no label, or numbers that are all equal.
@@ -68,7 +74,7 @@ class Targets:
                     "there is nothing to learn. Give examples that differ."
                 )
             return cls(kind, mean=float(numbers.mean()), deviation=deviation)
-        counts = Counter(values if kind == "category" else (label for labels in values for label in labels))
+        counts, total = _sum_weights(kind, values, weights)
         if len(counts) < (2 if kind == "category" else 1):
             found = f"all of the class {next(iter(counts))!r}" if counts else "without a label"
             raise DataError(
@@ -76,12 +82,12 @@ class Targets:
                 "Give examples of two classes or more."
             )
         classes = sort_classes(counts)
-        weights: tuple[float, ...] = ()
+        of_classes: tuple[float, ...] = ()
         if class_weights and kind == "category":
-            weights = tuple(len(values) / (len(classes) * counts[name]) for name in classes)
+            of_classes = tuple(total / (len(classes) * counts[name]) for name in classes)
         elif class_weights:
-            weights = tuple(max(1, len(values) - counts[name]) / counts[name] for name in classes)
-        return cls(kind, classes, weights)
+            of_classes = tuple(max(1, total - counts[name]) / counts[name] for name in classes)
+        return cls(kind, classes, of_classes)
 
     @property
     def outputs(self) -> int:
@@ -110,36 +116,63 @@ class Targets:
             encoded[row, [index[label] for label in labels]] = 1.0
         return encoded
 
-    def training_loss(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """Return what an update lowers: with class weights, and smoothed labels, if there are any."""
-        weights = torch.tensor(self.weights, device=outputs.device, dtype=outputs.dtype) if self.weights else None
+    def training_loss(
+        self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0, weights: Tensor | None = None
+    ) -> Tensor:
+        """Return what an update lowers: with class weights, and smoothed labels, if there are any.
+
+        Args:
+            outputs: (N, outputs) of the module.
+            targets: what is right, as :meth:`encode` gives it.
+            smoothing: probability spread over all classes.
+            weights: (N,) what each example counts, 1 in the mean of all that are learnt from; None for all alike.
+        """
+        of_classes = torch.tensor(self.weights, device=outputs.device, dtype=outputs.dtype) if self.weights else None
+        reduction = "mean" if weights is None else "none"
         if self.kind == "number":
-            return mse_loss(outputs[:, 0], targets)
+            return _weighted_mean(mse_loss(outputs[:, 0], targets, reduction=reduction), weights)
         if self.kind == "labels":
-            return binary_cross_entropy_with_logits(
-                outputs, targets * (1 - smoothing) + smoothing / 2, pos_weight=weights
-            )
+            smooth = targets * (1 - smoothing) + smoothing / 2
+            losses = binary_cross_entropy_with_logits(outputs, smooth, pos_weight=of_classes, reduction=reduction)
+            return _weighted_mean(losses, weights)
         losses = cross_entropy(outputs, targets, reduction="none", label_smoothing=smoothing)
-        return (losses if weights is None else losses * weights[targets]).mean()
+        return _weighted_mean(losses if of_classes is None else losses * of_classes[targets], weights)
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss: cross-entropy in nats, or the mean square of the scaled error."""
+    def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return the mean loss: cross-entropy in nats, or the mean square of the scaled error.
+
+        Args:
+            outputs: (N, outputs) of the module.
+            targets: what is right, as :meth:`encode` gives it.
+            weights: (N,) what each example counts, 1 in the mean; None for all alike.
+        """
+        reduction = "mean" if weights is None else "none"
         if self.kind == "number":
-            return mse_loss(outputs[:, 0], targets)
-        if self.kind == "labels":
-            return binary_cross_entropy_with_logits(outputs, targets)
-        return cross_entropy(outputs, targets)
+            losses = mse_loss(outputs[:, 0], targets, reduction=reduction)
+        elif self.kind == "labels":
+            losses = binary_cross_entropy_with_logits(outputs, targets, reduction=reduction)
+        else:
+            losses = cross_entropy(outputs, targets, reduction=reduction)
+        return _weighted_mean(losses, weights)
 
-    def measure(self, outputs: Tensor, targets: Tensor) -> Measured:
-        """Return the loss, and what the best weights are chosen by: accuracy, for labels micro-F1, for numbers none."""
-        loss = float(self.loss(outputs, targets))
+    def measure(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Measured:
+        """Return the loss, and what the best weights are chosen by: accuracy, for labels micro-F1, for numbers none.
+
+        Args:
+            outputs: (N, outputs) of the module.
+            targets: what is right, as :meth:`encode` gives it.
+            weights: (N,) what each example counts, 1 in the mean; None for all alike.
+        """
+        loss = float(self.loss(outputs, targets, weights))
         if self.kind == "number":
             return Measured(loss, said=f"RMSE {math.sqrt(loss) * self.deviation:.4g}")
         if self.kind == "category":
-            accuracy = float((outputs.argmax(dim=1) == targets).double().mean())
+            accuracy = float(_weighted_mean((outputs.argmax(dim=1) == targets).double(), weights))
             return Measured(loss, accuracy, f"accuracy {accuracy:.1%}")
         found, true = outputs > 0, targets > 0.5
-        micro_f1 = 2 * int((found & true).sum()) / max(1, int(found.sum()) + int(true.sum()))
+        each = torch.ones(len(targets), dtype=torch.float64) if weights is None else weights.double()
+        hits, both = (float(each @ marks.sum(1).double()) for marks in (found & true, found.long() + true.long()))
+        micro_f1 = 2 * hits / both if both else 0.0
         return Measured(loss, micro_f1, f"micro-F1 {micro_f1:.1%}")
 
     def probabilities(self, outputs: Tensor) -> Tensor:
@@ -200,6 +233,25 @@ class Targets:
                 f"The model has not learnt to answer {names}{more}; it knows {len(self.classes)} classes: {classes}. "
                 "Leave these examples out, or train with some of them."
             )
+
+
+def _sum_weights(
+    kind: str, values: Sequence[Any], weights: Sequence[float] | None
+) -> tuple[Mapping[str, float], float]:
+    """Return how many examples are of each class, or have each label, and how many there are; all by their weights."""
+    counts: dict[str, float] = {}
+    total = len(values) if weights is None else sum(weights)
+    for value, weight in zip(values, weights or [1.0] * len(values), strict=True):
+        for name in (value,) if kind == "category" else value:
+            counts[name] = counts.get(name, 0.0) + weight * len(values) / total
+    return counts, len(values)
+
+
+def _weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the mean over examples, each counting its weight; these are 1 in the mean of all that are learnt from."""
+    if weights is None:
+        return losses.mean()
+    return ((losses.mean(dim=1) if losses.dim() == 2 else losses) * weights).mean()
 
 
 def sort_classes(names: Iterable[str]) -> tuple[str, ...]:

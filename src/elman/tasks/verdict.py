@@ -41,7 +41,7 @@ def score_shuffled(
     """
     drawn = torch.Generator().manual_seed(seed)
     said = (answer(module, examples, shuffled_steps=drawn) for _ in range(shuffles))
-    return [score_outputs(targets, outputs, examples.targets) for outputs in said]
+    return [score_outputs(targets, outputs, examples.targets, examples.weights) for outputs in said]
 
 
 class Judged(Protocol):
@@ -56,7 +56,7 @@ class Judged(Protocol):
         """That score; the higher the better."""
 
     @property
-    def count(self) -> int:
+    def count(self) -> float:
         """Of how many answers it is."""
 
 

@@ -14,8 +14,8 @@ held back, and when to stop, is chosen on the validation examples.
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -108,8 +108,9 @@ def train_baseline(
         chosen = _choose(training.lengths, _MOST_STEPS, drawn)
         reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs)
         what = f"a bag of {units}"
-    aims = training.targets[torch.tensor(chosen)]
-    best = _Best(reader.read(validation, range(len(validation))), validation.targets, targets, start + seconds)
+    aims = _Aims.of(training, torch.tensor(chosen))
+    validated = reader.read(validation, range(len(validation)))
+    best = _Best(validated, _Aims.of(validation, torch.arange(len(validation))), targets, start + seconds)
     inputs: Any = reader.read(training, chosen)
     if isinstance(reader, BagReader):
         module = _train_linear(LinearOnBags(len(reader), targets.outputs), inputs, aims, best)
@@ -127,12 +128,30 @@ def _read_as(steps: int | None) -> str:
     return "" if steps == 1 else f" on all {steps} steps at once"
 
 
+@dataclass(frozen=True)
+class _Aims:
+    """Hold what is right, and what each example counts; None where all count alike."""
+
+    targets: Tensor
+    weights: Tensor | None
+
+    @classmethod
+    def of(cls, examples: EncodedSet, rows: Tensor) -> Self:
+        return cls(examples.targets, examples.weights).at(rows)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def at(self, rows: Tensor) -> Self:
+        return replace(self, targets=self.targets[rows], weights=None if self.weights is None else self.weights[rows])
+
+
 @dataclass
 class _Best:
     """Validate, remember the best weights so far, and watch the time."""
 
     inputs: Any
-    aims: Tensor
+    aims: _Aims
     targets: Targets
     end: float
     measured: Measured | None = None
@@ -141,7 +160,7 @@ class _Best:
 
     def offer(self, module: nn.Module) -> Measured:
         with torch.no_grad():
-            found = self.targets.measure(module(self.inputs), self.aims)
+            found = self.targets.measure(module(self.inputs), self.aims.targets, self.aims.weights)
         if found.better_than(self.measured):
             self.measured, self.weights = found, copy.deepcopy(module.state_dict())
         return found
@@ -151,13 +170,16 @@ class _Best:
             module.load_state_dict(self.weights)
         return module
 
+    def loss(self, outputs: Tensor, aims: _Aims) -> Tensor:
+        return self.targets.training_loss(outputs, aims.targets, weights=aims.weights)
+
     def time_left(self) -> float:
         left = self.end - time.monotonic()
         self.out_of_time = self.out_of_time or left <= 0
         return left
 
 
-def _train_linear(module: LinearOnBags, inputs: Bags, aims: Tensor, best: _Best) -> nn.Module:
+def _train_linear(module: LinearOnBags, inputs: Bags, aims: _Aims, best: _Best) -> nn.Module:
     """Lower the loss by L-BFGS (Liu & Nocedal 1989), with one penalty after the other."""
     turned = inputs.turned(len(module.weight))
     for penalty in _PENALTIES:
@@ -171,7 +193,7 @@ def _train_linear(module: LinearOnBags, inputs: Bags, aims: Tensor, best: _Best)
 
         def closure(scale: float = scale, optimizer: torch.optim.LBFGS = optimizer) -> Tensor:
             optimizer.zero_grad()
-            loss = best.targets.training_loss(module(inputs, turned), aims) + scale * module.weight.square().sum()
+            loss = best.loss(module(inputs, turned), aims) + scale * module.weight.square().sum()
             loss.backward()
             return loss
 
@@ -187,7 +209,7 @@ def _train_linear(module: LinearOnBags, inputs: Bags, aims: Tensor, best: _Best)
     return best.put_into(module)
 
 
-def _train_network(inputs: Tensor, aims: Tensor, best: _Best, drawn: torch.Generator) -> nn.Module:
+def _train_network(inputs: Tensor, aims: _Aims, best: _Best, drawn: torch.Generator) -> nn.Module:
     """Train with each weight decay for its share of the time; keep the best of all."""
     # Made without memory, and so without chance: `_initialise` draws from a generator of its own.
     with torch.device("meta"):
@@ -203,7 +225,7 @@ def _train_network(inputs: Tensor, aims: Tensor, best: _Best, drawn: torch.Gener
 def _train_once(
     module: nn.Module,
     inputs: Tensor,
-    aims: Tensor,
+    aims: _Aims,
     best: _Best,
     drawn: torch.Generator,
     decay: float,
@@ -215,7 +237,7 @@ def _train_once(
     for _ in range(_EPOCHS):
         for rows in torch.randperm(len(aims), generator=drawn).split(_BATCH):
             optimizer.zero_grad()
-            best.targets.training_loss(module(inputs[rows]), aims[rows]).backward()
+            best.loss(module(inputs[rows]), aims.at(rows)).backward()
             optimizer.step()
             if time.monotonic() > end:
                 break

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.tasks.picture_files import FORMATS, check_format, drawable_name, figure_file, installed_fonts
-from elman.tasks.scores import ClassScores
+from elman.tasks.scores import ClassScores, write_count
 
 __all__ = ["FORMATS", "draw_confusion"]
 
@@ -54,10 +54,11 @@ def draw_confusion(scores: ClassScores, path: str | PathLike[str]) -> None:
 
 def _draw(axes: Any, scores: ClassScores, names: Sequence[str], cell: float) -> None:
     counts = np.array(scores.confusion)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    totals = counts.sum(1, keepdims=True)
+    shares = counts / np.where(totals > 0, totals, 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axes.figure.colorbar(image, ax=axes, shrink=0.6, label="share of the true class")
-    axes.set_title(f"accuracy {scores.accuracy:.1%}, {scores.count:,} examples", fontsize=10)
+    axes.set_title(f"accuracy {scores.accuracy:.1%}, {write_count(scores.count)} examples", fontsize=10)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     if len(names) <= _MOST_WITH_NAMES:
@@ -79,13 +80,13 @@ def _draw(axes: Any, scores: ClassScores, names: Sequence[str], cell: float) -> 
         _write_counts(axes, counts, shares, cell)
 
 
-def _write_counts(axes: Any, counts: NDArray[np.int64], shares: NDArray[np.float64], cell: float) -> None:
-    longest = max(len(f"{count:,}") for count in counts.flat)
+def _write_counts(axes: Any, counts: NDArray[Any], shares: NDArray[np.float64], cell: float) -> None:
+    longest = max(len(write_count(count.item())) for count in counts.flat)
     size = min(10.0, cell * _POINTS / max(1.8, 0.75 * longest))
     for (row, column), count in np.ndenumerate(counts):
         if count:
             colour = "white" if shares[row, column] > _DARK else "black"
-            axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour, fontsize=size)
+            axes.text(column, row, write_count(count.item()), ha="center", va="center", color=colour, fontsize=size)
 
 
 def _cell_size(classes: int) -> float:

@@ -14,19 +14,19 @@ array([1, 0])
 
 import dataclasses
 import math
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.given import as_values, recognise
-from elman.data.values import open_values
+from elman.data.values import open_values, require_one_each
 from elman.errors import DataError
 from elman.tasks import classify
 from elman.tasks.classifying.settings import ClassifySettings
 from elman.tasks.classifying.trained_classifier import TrainedClassifier
+from elman.tasks.conventions import as_weights, check_feature_names, feature_names, flatten_column
 from elman.tasks.estimator import Estimator
 
 # They name columns and files, and here there are none.
@@ -38,17 +38,19 @@ _PARAMETERS = {"cell": "lstm", "sizes": None, "search": None, "quiet": True, **_
 class _Answering(Estimator):
     """Do what both estimators do alike."""
 
-    _type: ClassVar[str]
+    _given: ClassVar[Mapping[str, bool]] = {"three_d_array": True, "string": True, "allow_nan": True}
 
     model_: TrainedClassifier
 
-    def fit(self, X: Any, y: Any, groups: Sequence[Any] | None = None) -> Self:
+    def fit(self, X: Any, y: Any, groups: Sequence[Any] | None = None, sample_weight: Any = None) -> Self:
         """Learn from examples; a part of them is held out, and the weights that answer it best stay.
 
         Args:
             X: N examples, see :mod:`elman.data.given`.
             y: (N,) what is right; of a classifier (N, L) of 0 and 1 too, where an example has any number of L labels.
             groups: (N,) examples of one group are not divided between the parts.
+            sample_weight: (N,) what each example counts beside the others, in the loss and on the held-out part; one of
+                weight 0 is left out.
 
         Raises:
             ConfigError: a parameter is outside its range, or parameters contradict each other.
@@ -56,15 +58,20 @@ class _Answering(Estimator):
             CellError: the cell is unknown.
             ElmanError: the gradient stayed non-finite.
         """
-        kind, targets, learnt = self._learn_targets(np.asarray(y))
-        columns = dataclasses.replace(recognise(X), target="target", target_kind=kind)
-        data = open_values(as_values(X, columns), columns, targets, None if groups is None else list(groups))
-        # numpy's numbers are what a grid is often made of.
-        given = {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in self._given().items()
-        }
-        self.model_ = classify.train(data, **{"quiet": True, "compare": False, **given})
-        vars(self).update(learnt)
+        name = type(self).__name__
+        names, columns = feature_names(X), recognise(X)
+        values, right, weights = as_values(X, columns, name), self._read_targets(y), as_weights(sample_weight)
+        require_one_each(values, target=right, group=groups, weight=weights)
+        kept = range(len(values)) if weights is None else np.flatnonzero(weights).tolist()
+        if len(kept) < 2:
+            raise DataError(f"X has n_samples={len(kept)}; it takes two, to learn from one and to validate on another.")
+        kind, targets, learnt = self._learn_targets(right[kept])
+        columns = dataclasses.replace(columns, target="target", target_kind=kind)
+        values = [values[index] for index in kept]
+        data = open_values(values, columns, targets, _take(groups, kept), _take(weights, kept))
+        self.model_ = classify.train(data, **self._options())
+        vars(self).pop("feature_names_in_", None)
+        vars(self).update(learnt if names is None else {**learnt, "feature_names_in_": names})
         return self
 
     @property
@@ -76,23 +83,21 @@ class _Answering(Estimator):
         return len(kinds)
 
     def _values(self, X: Any) -> list[Any]:
-        return as_values(X, self._learnt().columns)
+        model, name = self._learnt(), type(self).__name__
+        check_feature_names(feature_names(X), vars(self).get("feature_names_in_"), name)
+        return as_values(X, model.columns, name)
+
+    def _read_targets(self, y: Any) -> NDArray[Any]:
+        if y is None:
+            raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None. Give (N,).")
+        right = np.asarray(y)
+        if not right.ndim:
+            raise DataError(f"y is a single value, {right}. Give what is right of each example, (N,).")
+        return flatten_column(right)
 
     def _learn_targets(self, y: NDArray[Any]) -> tuple[str, list[Any], dict[str, Any]]:
         """Return the kind of target, those of all examples, and the attributes to be set."""
         raise NotImplementedError
-
-    def __sklearn_tags__(self) -> Any:
-        # Only scikit-learn asks, so it is loaded.
-        library = sys.modules["sklearn.utils"]
-        read = library.InputTags(one_d_array=True, two_d_array=True, three_d_array=True, string=True, allow_nan=True)
-        return library.Tags(
-            estimator_type=self._type,
-            target_tags=library.TargetTags(required=True),
-            classifier_tags=library.ClassifierTags(multi_label=True) if self._type == "classifier" else None,
-            regressor_tags=library.RegressorTags() if self._type == "regressor" else None,
-            input_tags=read,
-        )
 
 
 class Classifier(_Answering):
@@ -110,9 +115,10 @@ class Classifier(_Answering):
             numbers of their columns in `y`.
         model_: the trained model.
         n_features_in_: the columns of a table; only where a table was given.
+        feature_names_in_: (F,) their names; only where a data frame was given.
     """
 
-    _type = "classifier"
+    _kind = "classifier"
     _parameters = _PARAMETERS
 
     classes_: NDArray[Any]
@@ -122,7 +128,10 @@ class Classifier(_Answering):
             return "labels", _read_labels(y), {"classes_": np.arange(y.shape[1])}
         _require_flat(y)
         if y.dtype.kind == "f" and not (np.isfinite(y) & (y == np.round(y))).all():
-            raise DataError("y has fractions, or numbers that are missing, and classes are asked for. Use a Regressor.")
+            raise DataError(
+                "y is continuous: it has fractions, or numbers that are missing, and classes are asked for. "
+                "Use a Regressor."
+            )
         try:
             classes, numbers = np.unique(y, return_inverse=True)
         except TypeError as error:
@@ -136,7 +145,7 @@ class Classifier(_Answering):
         """Return the likeliest class of each example, (N,), or 1 for each of its labels, (N, L).
 
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
         if self._learnt().columns.target_kind == "labels":
@@ -149,25 +158,29 @@ class Classifier(_Answering):
         """Return the probability of each class for each example, (N, L), in the order of `classes_`.
 
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
         known = self._learnt().classes
         order = [known.index(name) for name in _names(self.classes_)]
         return self._learnt().probabilities(self._values(X)).double().numpy()[:, order]
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy: the share of examples that are answered with what is right, in all of their labels.
 
+        Args:
+            X: as for :meth:`predict`.
+            y: what is right, as for :meth:`fit`.
+            sample_weight: (N,) what each example counts beside the others.
+
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
-        found, right = self.predict(X), np.asarray(y)
-        if found.shape != right.shape:
-            raise DataError(f"y is an array {right.shape}, and the answers are {found.shape}. Give as many.")
+        found, right = self.predict(X), self._read_targets(y)
+        _require_alike(found, right)
         same = found == right
-        return float(np.mean(same.all(1) if same.ndim == 2 else same))
+        return _mean(same.all(1) if same.ndim == 2 else same, sample_weight)
 
 
 class Regressor(_Answering):
@@ -183,49 +196,77 @@ class Regressor(_Answering):
     Attributes:
         model_: the trained model.
         n_features_in_: the columns of a table; only where a table was given.
+        feature_names_in_: (F,) their names; only where a data frame was given.
 
     >>> Regressor(hidden=8)
     Regressor(hidden=8)
     """
 
-    _type = "regressor"
+    _kind = "regressor"
     _parameters: ClassVar[Mapping[str, Any]] = {
         name: default for name, default in _PARAMETERS.items() if name not in ("label_smoothing", "class_weights")
     }
 
     def _learn_targets(self, y: NDArray[Any]) -> tuple[str, list[Any], dict[str, Any]]:
-        _require_flat(y)
-        try:
-            numbers = y.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"y is not all numbers ({error}). Give numbers, or use a Classifier.") from None
-        if not np.isfinite(numbers).all():
-            raise DataError("y has numbers that are missing or infinite. Leave these examples out.")
-        return "number", numbers.tolist(), {}
+        return "number", _as_numbers(y).tolist(), {}
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the number that answers each example, (N,).
 
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
         return np.array(self._learnt().predict(self._values(X)), dtype=np.float64)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R², 1 − the squared errors in relation to those of the mean of `y`.
 
+        Args:
+            X: as for :meth:`predict`.
+            y: (N,) what is right.
+            sample_weight: (N,) what each example counts beside the others, in the mean of `y` as well.
+
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
-        right = np.asarray(y).astype(np.float64)
-        _require_flat(right)
-        errors = float(((self.predict(X) - right) ** 2).sum())
-        spread = float(((right - right.mean()) ** 2).sum())
+        right, found = _as_numbers(self._read_targets(y)), self.predict(X)
+        _require_alike(found, right)
+        errors = _mean((found - right) ** 2, sample_weight)
+        spread = _mean((right - _mean(right, sample_weight)) ** 2, sample_weight)
         if spread == 0:
             return 1.0 if errors == 0 else 0.0
         return 1 - errors / spread if len(right) > 1 else math.nan
+
+
+def _take(given: Iterable[Any] | None, kept: Sequence[int]) -> list[Any] | None:
+    listed = None if given is None else list(given)
+    return None if listed is None else [listed[index] for index in kept]
+
+
+def _as_numbers(y: NDArray[Any]) -> NDArray[np.float64]:
+    _require_flat(y)
+    try:
+        if y.dtype.kind == "c":
+            raise TypeError("they are complex")
+        numbers = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"y is not all numbers ({error}). Give numbers, or use a Classifier.") from None
+    if not np.isfinite(numbers).all():
+        raise DataError("y has numbers that are missing or infinite. Leave these examples out.")
+    return numbers
+
+
+def _mean(values: NDArray[Any], sample_weight: Any) -> float:
+    weights = as_weights(sample_weight)
+    require_one_each(values, weight=weights)
+    return float(np.average(values, weights=weights))
+
+
+def _require_alike(found: NDArray[Any], right: NDArray[Any]) -> None:
+    if found.shape != right.shape:
+        raise DataError(f"y is an array {right.shape}, and the answers are {found.shape}. Give as many.")
 
 
 def _require_flat(y: NDArray[Any]) -> None:

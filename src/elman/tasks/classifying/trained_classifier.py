@@ -104,7 +104,7 @@ class TrainedClassifier(Trained):
         """
         raw = isinstance(data, (list, tuple))
         encoded = self.encode(open_values(data, self.columns, targets) if raw else data)  # type: ignore[arg-type]
-        return score_outputs(self.targets, answer(self.module, encoded), encoded.targets)
+        return score_outputs(self.targets, answer(self.module, encoded), encoded.targets, encoded.weights)
 
     def encode(self, dataset: Dataset, told: Told | None = None) -> EncodedSet:
         """Encode a dataset whose targets are known, to measure on it.

@@ -60,6 +60,9 @@ class Forecaster(Estimator):
         **_OPTIONS,
     }
 
+    _given: ClassVar[Mapping[str, bool]] = {"one_d_array": True, "dict": True, "allow_nan": True}
+    _target: ClassVar[Mapping[str, bool]] = {"required": False}
+
     model_: TrainedForecaster
     series_: list[Series]
     single_: bool
@@ -79,14 +82,11 @@ class Forecaster(Estimator):
         """
         if y is not None:
             raise ConfigError("y is given, and a forecaster learns from series alone. Give them as X.")
-        given = {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in self._given().items()
-        }
         series = _recognise(X)
         season = self.get_params()["season"] or find_season([one.values for one in series])
         columns = SeriesColumns(tuple(one.name for one in series), Frequency("step", 1, season))
         self.series_, self.single_ = series, _is_single(X)
-        self.model_ = forecast.train(SeriesSet("X", series, columns, ()), **{"quiet": True, "compare": False, **given})
+        self.model_ = forecast.train(SeriesSet("X", series, columns, ()), **self._options())
         return self
 
     def predict(self, X: Given | None = None) -> Numbers:
@@ -96,7 +96,7 @@ class Forecaster(Estimator):
             X: series to go on from; by default those that were learnt.
 
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: a series is shorter than the look-back.
         """
         found, single = self._forecast(X)
@@ -111,7 +111,8 @@ class Forecaster(Estimator):
             level: in percent, one of `levels`; the lowest by default.
 
         Raises:
-            ConfigError: nothing is learnt yet, or there is no such level.
+            NotFittedError: nothing is learnt yet.
+            ConfigError: there is no such level.
             DataError: as for :meth:`predict`.
         """
         known = self._learnt().percents
@@ -132,7 +133,7 @@ class Forecaster(Estimator):
             y: nothing; scikit-learn gives it.
 
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: a series is too short.
         """
         del y
@@ -172,6 +173,8 @@ def _recognise(given: Given) -> list[Series]:
 def _read(name: str, given: Any) -> Series:
     where = f"X, series {name}"
     try:
+        if np.iscomplexobj(given):
+            raise TypeError("they are complex")
         values = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"{where} is not all numbers ({error}). Give numbers, NaN where one is missing.") from None

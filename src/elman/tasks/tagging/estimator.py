@@ -8,11 +8,8 @@
 """
 
 import dataclasses
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
-
-import numpy as np
 
 from elman.data.tagged import LABEL, TaggedSet
 from elman.data.tagged_sentences import Layout
@@ -52,6 +49,8 @@ class Tagger(Estimator):
         **_OPTIONS,
     }
 
+    _given: ClassVar[Mapping[str, bool]] = {"two_d_array": False, "string": True}
+
     model_: TrainedTagger
     classes_: list[str]
 
@@ -69,14 +68,11 @@ class Tagger(Estimator):
             CellError: the cell is unknown.
             ElmanError: the gradient stayed non-finite.
         """
-        given = {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in self._given().items()
-        }
         sentences = as_sentences(X, y, labels)
         if not sentences:
             raise DataError("There are no sentences. Give some.")
         data = TaggedSet("X", sentences, Layout("parallel", label=None if labels is None else LABEL))
-        self.model_ = tag.train(data, **{"quiet": True, "compare": False, **given})
+        self.model_ = tag.train(data, **self._options())
         self.classes_ = list(self.model_.targets.tags)
         return self
 
@@ -84,7 +80,7 @@ class Tagger(Estimator):
         """Return the tags of sentences.
 
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: a sentence has no words.
         """
         found: list[list[str]] = self._learnt().predict(X)
@@ -94,7 +90,7 @@ class Tagger(Estimator):
         """Return the label of each sentence; None where none was learnt.
 
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: a sentence has no words.
         """
         found: list[str | None] = self._learnt().predict_labels(X)
@@ -104,16 +100,7 @@ class Tagger(Estimator):
         """Return the share of the words whose tag is right, or F1 where tags mark chunks.
 
         Raises:
-            ConfigError: nothing is learnt yet.
+            NotFittedError: nothing is learnt yet.
             DataError: words and tags differ in number.
         """
         return float(self._learnt().evaluate(as_sentences(X, y)).quality)
-
-    def __sklearn_tags__(self) -> Any:
-        # Only scikit-learn asks, so it is loaded.
-        library = sys.modules["sklearn.utils"]
-        return library.Tags(
-            estimator_type=None,
-            target_tags=library.TargetTags(required=True),
-            input_tags=library.InputTags(one_d_array=True, two_d_array=False, string=True),
-        )

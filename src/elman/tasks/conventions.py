@@ -1,0 +1,135 @@
+"""Speak scikit-learn's language where somebody has loaded it; it is never loaded here.
+
+Its tools want classes of its own, of errors, warnings and tags. An object of these classes can only be asked for by a
+program that has loaded the library, so it is looked up among the loaded modules.
+
+>>> isinstance(not_fitted("This Classifier has learnt nothing yet. Call fit first."), NotFittedError)
+True
+"""
+
+import functools
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.errors import DataError, NotFittedError
+
+_MOST_NAMES = 5  # that a message lists
+
+
+def not_fitted(message: str) -> NotFittedError:
+    """Make the error of an estimator that was asked before it has learnt; scikit-learn's too where that is loaded."""
+    library = sys.modules.get("sklearn.exceptions")
+    return (NotFittedError if library is None else _join(library.NotFittedError))(message)
+
+
+@functools.cache
+def _join(theirs: type) -> type[NotFittedError]:
+    # Workers send errors to each other as pickles, and the class is made anew on the other side.
+    content = {"__module__": __name__, "__doc__": theirs.__doc__, "__reduce__": lambda self: (not_fitted, self.args)}
+    return type("NotFittedError", (NotFittedError, theirs), content)
+
+
+def flatten_column(y: NDArray[Any]) -> NDArray[Any]:
+    """Read one column as (N,), and warn of it, as scikit-learn's own estimators do.
+
+    >>> flatten_column(np.array([3, 5]))
+    array([3, 5])
+    """
+    if y.ndim != 2 or y.shape[1] != 1:
+        return y
+    library = sys.modules.get("sklearn.exceptions")
+    category = UserWarning if library is None else library.DataConversionWarning
+    said = "A column-vector y was passed when a 1d array was expected. It is read as (N,); give y.ravel()."
+    warnings.warn(said, category, stacklevel=3)
+    return y[:, 0]
+
+
+def as_weights(sample_weight: Any) -> NDArray[np.float64] | None:
+    """Read what examples count, (N,); None where all count alike.
+
+    >>> as_weights([0, 2])
+    array([0., 2.])
+
+    Raises:
+        DataError: these are no weights.
+    """
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"sample_weight is not all numbers ({error}). Give a number for each example.") from None
+    if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
+        raise DataError(
+            f"sample_weight is an array {weights.shape}, or has values that are negative or not finite. "
+            "Give (N,) numbers from 0 on."
+        )
+    if len(weights) and not weights.any():
+        raise DataError("sample_weight is zero for every example, so none has any weight. Give some of them more.")
+    return weights
+
+
+def make_tags(kind: str | None, target: dict[str, bool], given: dict[str, bool], deterministic: bool) -> Any:
+    """Make scikit-learn's tags of an estimator.
+
+    Args:
+        kind: `classifier`, `regressor` or None.
+        target: what its `TargetTags` say of y.
+        given: what its `InputTags` say of X.
+        deterministic: whether the same seed gives the same model.
+    """
+    library = sys.modules["sklearn.utils"]  # which alone asks
+    return library.Tags(
+        estimator_type=kind,
+        target_tags=library.TargetTags(**target),
+        classifier_tags=library.ClassifierTags(multi_label=True) if kind == "classifier" else None,
+        regressor_tags=library.RegressorTags() if kind == "regressor" else None,
+        input_tags=library.InputTags(**given),
+        non_deterministic=not deterministic,
+    )
+
+
+def feature_names(X: Any) -> NDArray[np.object_] | None:
+    """Return the names of the columns of a data frame; None where X is none, or a name is no text.
+
+    >>> feature_names(np.zeros((3, 2))) is None
+    True
+    """
+    names = list(getattr(X, "columns", ()))
+    return np.array(names, dtype=object) if names and all(isinstance(name, str) for name in names) else None
+
+
+def check_feature_names(found: NDArray[np.object_] | None, learnt: NDArray[np.object_] | None, who: str) -> None:
+    """Refuse columns that are not those of the table that was learnt; warn where one of the two has no names.
+
+    Args:
+        found: of the table that is to be answered.
+        learnt: of the table that was learnt.
+        who: reads it.
+
+    Raises:
+        DataError: names or their order differ.
+    """
+    if found is None and learnt is None:
+        return
+    if learnt is None:
+        warnings.warn(f"X has feature names, but {who} was fitted without feature names", stacklevel=4)
+    elif found is None:
+        warnings.warn(f"X does not have valid feature names, but {who} was fitted with feature names", stacklevel=4)
+    elif list(found) != list(learnt):
+        unseen, missing = sorted(set(found) - set(learnt)), sorted(set(learnt) - set(found))
+        lines = ["The feature names should match those that were passed during fit."]
+        lines += _list("Feature names unseen at fit time:", unseen)
+        lines += _list("Feature names seen at fit time, yet now missing:", missing)
+        if not unseen and not missing:
+            lines.append("Feature names must be in the same order as they were in fit.")
+        raise DataError("\n".join([*lines, f"Give the columns {', '.join(learnt[:_MOST_NAMES])}, …, as they were."]))
+
+
+def _list(title: str, names: list[str]) -> list[str]:
+    more = ["- …"] if len(names) > _MOST_NAMES else []
+    return [title, *(f"- {name}" for name in names[:_MOST_NAMES]), *more] if names else []
