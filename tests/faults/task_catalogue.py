@@ -9,6 +9,7 @@ TRAINED = "tests/tasks/test_trained_model.py"
 TRAINING = "tests/tasks/test_training.py"
 BATCHES = "tests/tasks/test_batches.py"
 CLASSIFY = "tests/tasks/test_classify.py"
+WEIGHTS = "tests/tasks/test_sample_weight.py"
 PROBLEMS = "tests/tasks/test_memory_problems.py"
 PROBE = "tests/tasks/test_probe.py"
 
@@ -176,10 +177,34 @@ TASK_FAULTS = (
     Fault(
         "an example gets the target of its neighbour",
         "tasks/batches.py",
-        "lengths, self.targets[indices], indices)",
-        "lengths, self.targets[indices].roll(1, 0), indices)",
+        "lengths, self.targets[indices], indices, weights)",
+        "lengths, self.targets[indices].roll(1, 0), indices, weights)",
         BATCHES,
         "comes_once_with_its_target",
+    ),
+    Fault(
+        "an example gets the weight of another",
+        "tasks/batches.py",
+        "else self.weights[indices]",
+        "else self.weights[indices].flip(0)",
+        WEIGHTS,
+        "of_more_weight_is_learnt",
+    ),
+    Fault(
+        "the held-out part is measured without weights",
+        "tasks/classify.py",
+        "held_out.targets, held_out.weights)",
+        "held_out.targets)",
+        WEIGHTS,
+        "held_out_part",
+    ),
+    Fault(
+        "the baseline learns without weights",
+        "tasks/classifying/baseline.py",
+        "outputs, aims.targets, weights=aims.weights)",
+        "outputs, aims.targets)",
+        WEIGHTS,
+        "of_more_weight_is_learnt",
     ),
     Fault(
         "answers come by length",
