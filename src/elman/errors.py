@@ -33,7 +33,7 @@ class ConfigError(ElmanError, ValueError):
 
 
 class NotFittedError(ConfigError, AttributeError):
-    """Say that an estimator was asked before it has learnt; where scikit-learn is loaded, this is its class as well."""
+    """An estimator was asked before it has learnt; where scikit-learn is loaded, its own error of this name as well."""
 
 
 class BackendError(ElmanError):

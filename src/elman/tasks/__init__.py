@@ -11,7 +11,7 @@ the pieces that all recipes stand on, in the order in which data pass through th
   and then, `progress` shows it; `recipe` is how every training begins and ends, `outcome` what it measured, `attempt`
   one training of several, `search` tries settings and keeps the best;
 * `trained` is what every trained model can do, in a file (`model_file`) that executes nothing when it is loaded;
-  `estimator` offers it as scikit-learn does;
+  `estimator` offers it as scikit-learn does, whose words `conventions` holds;
 * `scores` counts, `verdict` says what a score is worth beside others; `score_tables` and `picture_files` show it;
 * `inspection` looks inside a model at work (`views`, `model_view`).
 

@@ -19,10 +19,10 @@ from elman.tasks.trained import Trained
 
 
 class Estimator:
-    """Hold parameters by name, and what was learnt in `model_`.
+    """An estimator: parameters by name, and what was learnt in `model_`.
 
-    A class of its own says in `_parameters` which there are and what they are by default, and what X and y are in the
-    words of scikit-learn's tags.
+    A class of its own says in `_parameters` which there are and what they are by default, and in `_given` and `_target`
+    what X and y are, in the words of scikit-learn's tags.
     """
 
     _parameters: ClassVar[Mapping[str, Any]] = {}

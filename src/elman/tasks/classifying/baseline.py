@@ -130,7 +130,7 @@ def _read_as(steps: int | None) -> str:
 
 @dataclass(frozen=True)
 class _Aims:
-    """Hold what is right, and what each example counts; None where all count alike."""
+    """What is right of some examples, and what each counts; None where all count alike."""
 
     targets: Tensor
     weights: Tensor | None

@@ -39,6 +39,9 @@ class Forecaster(Estimator):
     Series are given as an array (T,), one series; an array (T, N), a series a column; a list of arrays of any length;
     or such arrays by name. A missing value is NaN.
 
+    scikit-learn's tools divide X by its first axis: by time where it is an array, so that `TimeSeriesSplit` is the
+    split that leaves no hole, and by series where it is a list, with any split. Steps have no `sample_weight`.
+
     Args:
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open.

@@ -29,6 +29,8 @@ Words = Sequence[Sequence[str]]
 class Tagger(Estimator):
     """Give every word of a sentence a tag.
 
+    Every word counts the same: there is no `sample_weight`.
+
     Args:
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open.
