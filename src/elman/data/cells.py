@@ -2,7 +2,7 @@
 
 >>> columns = Columns({"width": "number"}, target="label", target_kind="category")
 >>> read_example({"width": "NA", "label": " iris "}, columns, Path(), "iris.csv line 2")
-Example(values={'width': nan}, target='iris', where='iris.csv line 2', group=None)
+Example(values={'width': nan}, target='iris', where='iris.csv line 2', group=None, weight=1.0)
 """
 
 import re
