@@ -80,6 +80,8 @@ class Member:
                 return np.frombuffer(self._unfold(), self.dtype).reshape(self.shape, order=order)
             begin = _begin_of(self.path, self.info) if self.info else 0
             return np.memmap(self.path, self.dtype, "r", begin + self.start, self.shape, order)
+        except DataError:
+            raise
         except _BROKEN as error:
             raise _damaged(self.where, error) from error
 

@@ -11,6 +11,7 @@ seen is plain data (`figures`), each figure with its definition and source; `ver
 the `pictures`.
 
 >>> import elman, torch
+>>> _ = torch.manual_seed(2)
 >>> layer = elman.nn.Recurrent(elman.cells.elman, 3, 5)
 >>> flow = elman.flow.examine(layer, torch.ones(11, 2, 3))
 >>> flow.verdict, flow.bounds["l0"][0].member
