@@ -20,7 +20,7 @@ from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.batches import EncodedSet, Told, answer
 from elman.tasks.classifying.sequence_classifier import SequenceClassifier
-from elman.tasks.encoders import Encoder, read_encoder
+from elman.tasks.encoders import Encoder, read_encoder, require_columns
 from elman.tasks.model_file import ModelFile
 from elman.tasks.scores import Scores, score_outputs
 from elman.tasks.targets import Targets
@@ -147,6 +147,9 @@ def _read(file: ModelFile) -> TrainedClassifier:
     columns = Columns.from_dict(file.parts["columns"])
     encoder = read_encoder(file.parts["encoder"])
     targets = Targets.from_dict(file.parts["targets"])
+    require_columns(encoder, columns)
+    if columns.target_kind not in (None, targets.kind):
+        raise DataError(f"This model predicts a {targets.kind}, and its column is another. Train the model again.")
     cell = Cell.from_dict(file.cell)
     options = file.configuration
     module = restore_module(file, SequenceClassifier, options, lambda: build_module(cell, encoder, targets, options))

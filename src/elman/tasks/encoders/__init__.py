@@ -74,14 +74,14 @@ _KINDS: dict[str, Any] = {
     encoder.kind: encoder
     for encoder in (WordsEncoder, LettersEncoder, TableEncoder, SeriesEncoder, SoundEncoder, ImageEncoder)
 }
-# By the kinds of columns that are read together, and whether there may be several.
-_LEARNERS: tuple[tuple[set[str], bool, Callable[[Columns, Iterable[Example], InputSettings], Encoder]], ...] = (
-    ({"text"}, True, learn_words),
-    ({"letters"}, True, learn_letters),
-    ({"number", "category"}, True, learn_table),
-    ({"series"}, False, learn_series),
-    ({"sound"}, False, learn_sound),
-    ({"image"}, False, learn_image),
+# By the kinds of columns that are read together, whether there may be several, and what the encoder is called.
+_LEARNERS: tuple[tuple[set[str], bool, str, Callable[[Columns, Iterable[Example], InputSettings], Encoder]], ...] = (
+    ({"text"}, True, "text", learn_words),
+    ({"letters"}, True, "letters", learn_letters),
+    ({"number", "category"}, True, "table", learn_table),
+    ({"series"}, False, "series", learn_series),
+    ({"sound"}, False, "sound", learn_sound),
+    ({"image"}, False, "image", learn_image),
 )
 
 
@@ -98,7 +98,7 @@ def learn_encoder(columns: Columns, examples: Iterable[Example], settings: Input
         DataError: an example cannot be read, or there is nothing to learn from.
     """
     kinds = set(columns.inputs.values())
-    for fitting, several, learn in _LEARNERS:
+    for fitting, several, _, learn in _LEARNERS:
         if kinds <= fitting and (several or len(columns.inputs) == 1):
             return learn(columns, examples, settings)
     named = ", ".join(f"{column} ({kind})" for column, kind in columns.inputs.items())
@@ -119,3 +119,17 @@ def read_encoder(data: Mapping[str, Any]) -> Encoder:
         raise DataError(f"There is no encoder of the kind {repr(kind)[:30]} in this program. Train the model again.")
     found: Encoder = read_plain(_KINDS[kind], {name: one for name, one in data.items() if name != "kind"}, "encoder")
     return found
+
+
+def require_columns(encoder: Encoder, columns: Columns) -> None:
+    """Check that an encoder reads just the columns that a model says are read.
+
+    Raises:
+        DataError: it reads others, or they are of kinds that it cannot read.
+    """
+    own = vars(encoder)
+    named = {name for part in ("columns", "numbers", "categories") for name in own.get(part, ())}
+    named |= {own["column"]} if "column" in own else set()
+    fitting = next(kinds for kinds, _, kind, _ in _LEARNERS if kind == encoder.kind)
+    if named != set(columns.inputs) or not set(columns.inputs.values()) <= fitting:
+        raise DataError(f"The {encoder.kind} encoder of this model does not read its columns. Train the model again.")

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elman.errors import DataError
 from elman.tasks.forecasting.baselines import LINEAR, ForecastBaseline, Window, assemble, fit_baselines
 from elman.tasks.forecasting.linear import LinearForecast
 from elman.tasks.forecasting.scores import Numbers
@@ -66,9 +67,18 @@ class Beside:
     def from_tensors(
         cls, tensors: Mapping[str, Tensor], *, horizon: int, lookback: int, season: int, levels: Sequence[int]
     ) -> "Beside":
-        """Read what :meth:`tensors` gave; without any there are no baselines."""
+        """Read what :meth:`tensors` gave; without any there are no baselines.
+
+        Raises:
+            DataError: a tensor is not of the shape that goes with the sizes, or has an unknown name.
+        """
         if not tensors:
             return cls()
+        for name, one in tensors.items():
+            rows = len(levels) if name.startswith(_REACH) else max(2, min(len(one), lookback + 1))
+            known = name.startswith(_REACH) or name in (_BY_MEAN, _BY_LAST)
+            if not known or one.shape != (rows, horizon):
+                raise DataError(f"A baseline of this model, {name[:40]!r}, has not its shape. Train the model again.")
         linear = None
         for name, by_mean in ((_BY_MEAN, True), (_BY_LAST, False)):
             if name in tensors:

@@ -8,6 +8,7 @@ array([112., 131.,  98.])
 """
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -250,6 +251,7 @@ def load(path: str | PathLike[str]) -> TrainedForecaster:
 
 def _read(file: ModelFile) -> TrainedForecaster:
     columns, reading = SeriesColumns.from_dict(file.parts["columns"]), Reading.from_dict(file.parts["reading"])
+    _require_fit(columns, reading, file.configuration["quantiles"])
     cell = Cell.from_dict(file.cell)
     own = {name: one for name, one in file.weights.items() if not name.startswith(PREFIX)}
     rest = {name: one for name, one in file.weights.items() if name.startswith(PREFIX)}
@@ -268,3 +270,21 @@ def _read(file: ModelFile) -> TrainedForecaster:
         levels=model.percents,
     )
     return model
+
+
+def _require_fit(columns: SeriesColumns, reading: Reading, quantiles: Any) -> None:
+    """Check that what is read of a table is what becomes numbers, and that intervals lie around a median.
+
+    Raises:
+        DataError: it does not fit.
+    """
+    covariates = reading.covariates
+    counts = [len(columns.names(names)) for names in (columns.past, columns.known)]
+    static = [*covariates.numbers, *covariates.levels]
+    if counts != [covariates.past, covariates.known] or sorted(static) != sorted(columns.static):
+        raise DataError("The covariates of this model are not those of its columns. Train the model again.")
+    if reading.cycles and columns.frequency.unit == "step":
+        raise DataError("This model reads the calendar, and its steps have no times. Train the model again.")
+    ends = [0.0, *quantiles, 1.0]
+    if len(quantiles) % 2 == 0 or any(low >= high for low, high in itertools.pairwise(ends)):
+        raise DataError("The quantiles of this model are not ascending around a median. Train the model again.")
