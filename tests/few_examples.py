@@ -1,10 +1,12 @@
-"""Make small sets of encoded examples: a dataset in memory, and an encoder that passes on what it is given."""
+"""Make small sets of encoded examples: a dataset in memory, an encoder that passes on what it is given, a frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example
@@ -29,6 +31,16 @@ class Listed:
         value = self.values[index]
         values = value if isinstance(value, dict) else dict.fromkeys(self.columns.inputs, value)
         return Example(values, self.targets[index], f"{self.name} line {index + 1}")
+
+
+class Frame:
+    """A data frame as far as one is asked for: its columns have names."""
+
+    def __init__(self, rows: NDArray[Any], columns: Sequence[str]) -> None:
+        self.rows, self.columns = rows, columns
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.rows, dtype)
 
 
 class AsGiven:

@@ -10,7 +10,7 @@ The tree::
     ├── BackendError         a backend is unknown or cannot run here
     └── DataError            a file or text is not what was expected
 
-Those that blame a value (ShapeError, ConfigError, DataError) are ValueErrors, too.
+But for BackendError, which blames the machine, all are ValueErrors, too.
 
 Every message has three parts: what is wrong, where, and what to do about it.
 """
@@ -20,7 +20,7 @@ class ElmanError(Exception):
     """Be the base of every error that this package raises on purpose."""
 
 
-class CellError(ElmanError):
+class CellError(ElmanError, ValueError):
     """Say that the equations of a cell do not hold together."""
 
 

@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from elman.errors import ConfigError, DataError
 from elman.tasks import Forecaster, forecast
+from few_examples import Frame
 from forecastable import SEASON, draw_values
 
 H, L = 4, 11
@@ -56,13 +57,14 @@ def test_the_score_is_the_skill_against_repeating_the_last_value(learnt):
         pytest.param(np.stack([draw_values(70), draw_values(70, 2)], axis=1), id="columns"),
         pytest.param([draw_values(70), draw_values(64, 2).tolist()], id="a list"),
         pytest.param({"a": draw_values(70), "b": draw_values(61, 2)}, id="by name"),
+        pytest.param(Frame(np.stack([draw_values(70), draw_values(70, 2)], axis=1), ["a", "b"]), id="a frame"),
     ],
 )
 def test_several_series_are_learnt_by_one_model(given):
     model = Forecaster(**QUICK).fit(given)
     assert model.predict().shape == (2, H)
     assert model.predict_interval(level=80).shape == (2, H, 2)
-    assert list(model.model_.reading.spreads) == (["a", "b"] if isinstance(given, dict) else ["0", "1"])
+    assert list(model.model_.reading.spreads) == (["a", "b"] if isinstance(given, (dict, Frame)) else ["0", "1"])
 
 
 def test_parameters_are_those_of_scikit_learn(learnt):

@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import elman
 from elman.errors import ConfigError, DataError, NotFittedError
 from elman.tasks import Classifier, Forecaster, Regressor, Tagger
+from few_examples import Frame
 from forecastable import draw_values
 from taggable import make_sentences
 
@@ -142,16 +143,6 @@ def test_one_column_of_answers_is_read_as_flat_and_warned_of():
         np.testing.assert_array_equal(model.predict(rows), flat.predict(rows))
         with pytest.warns(DataConversionWarning):
             assert model.score(rows, y[:, None]) == flat.score(rows, y)
-
-
-class Frame:
-    """A data frame as far as one is asked for: its columns have names."""
-
-    def __init__(self, rows, columns):
-        self.rows, self.columns = rows, columns
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.rows, dtype)
 
 
 def test_columns_are_those_that_were_learnt():

@@ -219,6 +219,8 @@ class Cell:
             labels = tuple((str(label), int(index)) for label, index in data["labels"])
             ties = tuple(Tie(str(size), str(other), int(line)) for size, other, line in data["ties"])
             starts = tuple((str(family), float(low), float(high)) for family, low, high in data.get("starts", ()))
+        except CellError:
+            raise
         except (KeyError, TypeError, ValueError, OverflowError) as reason:
             raise CellError(f"cell: not the form of a saved cell ({reason!r}). Save the model again.") from None
         if any(not 0 <= index < len(graph.nodes) for _, index in labels):

@@ -20,6 +20,7 @@ from elman.data.seasonality import find_season
 from elman.data.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.errors import ConfigError, DataError
 from elman.tasks import forecast
+from elman.tasks.conventions import feature_names
 from elman.tasks.estimator import Estimator
 from elman.tasks.forecasting.backtest import backtest
 from elman.tasks.forecasting.baselines import NAIVE, assemble
@@ -37,7 +38,7 @@ class Forecaster(Estimator):
     """Forecast one series, or many with one model.
 
     Series are given as an array (T,), one series; an array (T, N), a series a column; a list of arrays of any length;
-    or such arrays by name. A missing value is NaN.
+    or such arrays by name, as a data frame has them. A missing value is NaN.
 
     scikit-learn's tools divide X by its first axis: by time where it is an array, so that `TimeSeriesSplit` is the
     split that leaves no hole, and by series where it is a list, with any split. Steps have no `sample_weight`.
@@ -156,12 +157,16 @@ class Forecaster(Estimator):
 
 
 def _is_single(given: Given) -> bool:
-    return not isinstance(given, Mapping) and all(np.ndim(one) == 0 for one in given)
+    has_names = isinstance(given, Mapping) or feature_names(given) is not None
+    return not has_names and all(np.ndim(one) == 0 for one in given)
 
 
 def _recognise(given: Given) -> list[Series]:
     """Make series of what somebody gave; those without a name get a number."""
-    if isinstance(given, Mapping):
+    names = feature_names(given)
+    if names is not None:
+        rows = dict(zip(names.tolist(), np.asarray(given).T, strict=True))
+    elif isinstance(given, Mapping):
         rows = {str(name): one for name, one in given.items()}
     elif _is_single(given):
         rows = {"0": given}
