@@ -1,4 +1,4 @@
-"""An error is caught by the class that Python's own programs catch, and passes through the readers that catch it too."""
+"""An error is caught by the class that Python's own programs catch, and not said again by readers that catch it too."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_what_blames_the_machine_is_none():
 
 
 def test_a_reader_that_catches_value_errors_does_not_say_one_of_ours_again(tmp_path):
-    with pytest.raises(CellError, match="^graph: "):
+    with pytest.raises(CellError, match=r"^graph: "):
         Cell.from_dict({**gru.to_dict(), "graph": {"nodes": [{}], "outputs": []}})
     with pytest.raises(DataError, match=r"is a folder\. Name the files in it"):
         size_of(tmp_path)
