@@ -11,6 +11,7 @@ import pytest
 
 import elman as package
 from elman.tasks import generate
+from elman.tasks.training import Trainer
 
 SMALL = ("--hidden", 7, "--window", 11, "--batch", 3, "--epochs", 1)
 
@@ -59,6 +60,50 @@ def test_standard_input_names_its_model(elman, tmp_path):
 def test_the_model_goes_where_it_is_told(elman, tmp_path):
     assert elman("train", "generate", "book.txt", *SMALL, "-q", "-o", tmp_path / "mine").code == 0
     assert files(tmp_path) == {"book.txt", "mine"}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_interrupted_under_force_the_old_model_stays_and_each_file_is_named(elman, tmp_path, monkeypatch, as_json):
+    train = ("train", "generate", "book.txt", "--hidden", 7, "--window", 11, "--batch", 3, "--quiet")
+    assert elman(*train, "--epochs", 1).code == 0
+    old = (tmp_path / "book.elman.safetensors").read_bytes()
+    update = Trainer._update
+
+    def update_or_stop(trainer, group, run):
+        if run.outcome.history:
+            raise KeyboardInterrupt
+        update(trainer, group, run)
+
+    monkeypatch.setattr(Trainer, "_update", update_or_stop)
+    done = elman(*train, "--epochs", 100, "--force", "--report", "page.html", *(["--json"] if as_json else []))
+    assert done.code == 130
+    assert done.err == (
+        "elman: interrupted; the best model so far is kept in book.interrupted.elman.safetensors; "
+        "book.elman.safetensors is as it was\n"
+    )
+    assert (tmp_path / "book.elman.safetensors").read_bytes() == old
+    assert generate.load("book.interrupted.elman.safetensors").metrics["history"]
+    said = json.loads(done.out)["model"] if as_json else done.out.split()[1]
+    assert said == "book.interrupted.elman.safetensors"
+    assert (tmp_path / "page.html").stat().st_size > 1000
+
+
+def test_a_model_that_cannot_be_written_is_written_elsewhere_and_the_path_is_told(elman, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    update = Trainer._update
+
+    def update_without_folder(trainer, group, run):
+        if run.outcome.updates == 2:
+            (tmp_path / "models").rmdir()
+        update(trainer, group, run)
+
+    monkeypatch.setattr(Trainer, "_update", update_without_folder)
+    done = elman("train", "generate", "book.txt", "--hidden", 7, "--epochs", 2, "--quiet", "-o", "models/m")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"elman: models/m cannot be written: No such file or directory. The model is kept in {tmp_path / 'm'}.\n"
+    )
+    assert generate.load("m").metrics["epoch"] >= 2
 
 
 def test_a_model_is_replaced_only_by_force(elman, tmp_path):

@@ -98,6 +98,7 @@ def main() -> None:
 
 def _fail(error: ElmanError, code: int) -> None:
     # What is wrong with equations is shown with the line that holds them; anything else fits in one.
-    text = str(error) if isinstance(error, CellError) else " ".join(line.strip() for line in str(error).splitlines())
+    told = "\n".join([str(error), *getattr(error, "__notes__", [])])
+    text = told if isinstance(error, CellError) else " ".join(line.strip() for line in told.splitlines())
     sys.stderr.write(f"elman: {text}\n")
     sys.exit(code)

@@ -69,10 +69,10 @@ def train_classify(
         model = classify.train(
             data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, search=search, **options
         )
-        inside = write_training_report(target, data, report)
+        kept = ended(model)
+        inside = write_training_report(kept, data, report)
         searched = describe_search(model, command_again("classify", data, cell, size), options, "examples")
-        _report(model, target, data[0], json, searched, inside)
-        ended(model.stopped)
+        _report(model, kept, data[0], json, searched, inside)
 
 
 def _report(

@@ -79,10 +79,10 @@ def train_forecast(
         model = forecast.train(
             data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, search=search, **options
         )
-        inside = write_training_report(target, data, report)
+        kept = ended(model)
+        inside = write_training_report(kept, data, report)
         searched = describe_search(model, command_again("forecast", data, cell, size), options, "forecasts")
-        _report(model, target, data, json, searched, inside)
-        ended(model.stopped)
+        _report(model, kept, data, json, searched, inside)
 
 
 def _report(

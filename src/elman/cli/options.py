@@ -40,7 +40,7 @@ Report = Annotated[
         "--report", metavar="FILE", help="look inside the model at the end, and write a page", show_default=False
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="replace a model that is there")]
+Force = Annotated[bool, typer.Option("--force", help="replace a model that is there, once the new one is trained")]
 Search = Annotated[
     int | None,
     typer.Option(

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import typer
 from rich.console import Console
@@ -31,6 +31,7 @@ class Trained(Protocol):
     metrics: dict[str, Any]
     stopped: str | None
     seconds: float
+    kept: Path | None
 
     @property
     def parameters(self) -> int: ...  # noqa: D102 - see `TrainedModel`
@@ -92,15 +93,29 @@ def print_training_as_json(model: Trained, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def keep_the_best(target: Path) -> Iterator[Callable[[str | None], None]]:
-    """Say what an interrupted training leaves behind; the function that is given is told what ended it."""
+def keep_the_best(target: Path) -> Iterator[Callable[[Trained], Path]]:
+    """Say what an interrupted training leaves behind.
+
+    The function that is given is called with the model that was trained, and returns where it is kept.
+    """
+    ended: list[Trained] = []
+
+    def end(model: Trained) -> Path:
+        ended.append(model)
+        return model.kept or target
+
     try:
-        stopped: list[str | None] = []
-        yield stopped.append
-    except KeyboardInterrupt:
-        state = "is as it was last written" if target.exists() else "was not written"
-        sys.stderr.write(f"elman: interrupted; {target} {state}\n")
-        raise typer.Exit(INTERRUPTED) from None
-    if stopped == ["interrupted"]:
-        sys.stderr.write(f"elman: interrupted; the best model so far is kept in {target}\n")
-        raise typer.Exit(INTERRUPTED)
+        yield end
+    except KeyboardInterrupt as error:
+        as_it_was = f"{target} {'is as it was' if target.exists() else 'was not written'}"
+        notes = getattr(error, "__notes__", [as_it_was])
+        _end_interrupted(f"the model is kept in {ended[0].kept}" if ended else notes[0].removesuffix("."))
+    for model in ended:
+        if model.stopped == "interrupted":
+            unchanged = "" if model.kept == target else f"; {target} is as it was"
+            _end_interrupted(f"the best model so far is kept in {model.kept}{unchanged}")
+
+
+def _end_interrupted(left: str) -> NoReturn:
+    sys.stderr.write(f"elman: interrupted; {left[0].lower()}{left[1:]}\n")
+    raise typer.Exit(INTERRUPTED)

@@ -79,13 +79,13 @@ def train_tag(
         model = tag.train(
             data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, search=search, **options
         )
-        inside = write_training_report(target, data, report)
+        kept = ended(model)
+        inside = write_training_report(kept, data, report)
         if json:
-            print_training_as_json(model, target)
+            print_training_as_json(model, kept)
         else:
             searched = describe_search(model, command_again("tag", data, cell, size), options, "sentences")
-            _report(model, target, data[0], searched, inside)
-        ended(model.stopped)
+            _report(model, kept, data[0], searched, inside)
 
 
 def _target(source: str) -> Path:

@@ -64,8 +64,8 @@ def train_generate(
         model = generate.train(
             data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, **options
         )
-        _report(model, target, json, write_training_report(target, data, report))
-        ended(model.stopped)
+        kept = ended(model)
+        _report(model, kept, json, write_training_report(kept, data, report))
 
 
 def _report(model: "TrainedModel", target: "Path", json: bool, inside: list[tuple[str, str]]) -> None:

@@ -7,11 +7,11 @@ time budget a trial has, and that data are encoded once for all trials that read
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from os import PathLike
 from typing import Any, Generic, TypeVar
 
 import torch
 
+from elman.tasks.keeping import Keeper
 from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import Moment, Progress
 from elman.tasks.recipe import require_result
@@ -42,12 +42,12 @@ class Attempt(Generic[P, S, M]):
         train: builds a model for encoded data and fits it. It is given a function that makes of its model what
             :meth:`elman.tasks.training.Trainer.fit` is to call after every validation.
         describe: what a model keeps of an outcome as its metrics.
-        output: where the best so far is kept; None for nowhere.
+        keeper: keeps the best so far.
     """
 
     train: Train[P, S, M]
     describe: Callable[[Outcome, P], dict[str, Any]]
-    output: str | PathLike[str] | None
+    keeper: Keeper
 
     def once(self, parts: P, settings: S, progress: Progress, trial: Trial | None = None) -> tuple[M, Outcome]:
         """Train one model; the same seed and settings give the same one, alone and as a trial.
@@ -62,16 +62,18 @@ class Attempt(Generic[P, S, M]):
             def validated(outcome: Outcome, moment: Moment, improved: bool) -> None:
                 best = outcome.best
                 first = trial is None or best is None or best.better_than(trial.best)
-                if improved and self.output is not None and first:
+                if improved and first and self.keeper.target is not None:
                     model.metrics = self.describe(outcome, parts)
-                    model.save(self.output)
+                    self.keeper.keep(model, progress)
+                else:
+                    self.keeper.try_again(progress)
                 if trial is not None and best is not None:
                     trial.hear(moment.share, best)
 
             return validated
 
         model, outcome = self.train(parts, settings, progress, keep)
-        require_result(model.module, outcome, self.output)
+        require_result(model.module, outcome)
         return model, outcome
 
     def search(

@@ -36,7 +36,7 @@ from elman.tasks.classifying.space import ENCODED_BY, choose_rate, search_space
 from elman.tasks.classifying.trained_classifier import TrainedClassifier, build_module, load
 from elman.tasks.data_report import report_data
 from elman.tasks.encoders import Encoder, learn_encoder
-from elman.tasks.model_file import check_target
+from elman.tasks.keeping import Keeper
 from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import EXAMPLE, Progress, show_bar, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, start, versions
@@ -74,7 +74,8 @@ def train(
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
         output: where to keep the model; it is written whenever a validation was the best so far, and at the end.
-        force: replace `output` if it is a model.
+        force: replace `output` if it is a model. That stays until the training has ended; if it is interrupted, the new
+            one is beside it, as `NAME.interrupted.elman.safetensors`.
         quiet: show no progress on standard error.
         search: try so many settings, the given ones first, and keep the model that answers the held-out examples best.
             What is given stays as it is; a time budget is for all of them together. Needs optuna.
@@ -85,15 +86,15 @@ def train(
         ConfigError: an option is unknown or outside its range, or options contradict each other or the cell.
         DataError: an example cannot be read, there are too few of a class, or `output` is taken or cannot be written.
         CellError: the cell is unknown, or its equations do not hold together.
-        ElmanError: the gradient stayed non-finite.
+        ElmanError: the gradient stayed non-finite; or the model could not be written to `output`, and the message
+            says where it is instead.
     """
     settings = ClassifySettings.of(options)
     if search is not None:
         require_optuna()
-    if output is not None:
-        check_target(output, force)
+    keeper = Keeper(output, force)
     chosen = cells.find(cell) if isinstance(cell, str) else cell
-    with torch.random.fork_rng(devices=[]):
+    with keeper, torch.random.fork_rng(devices=[]):
         read = _read(data, settings, quiet)
         parts = _encode(read, settings, quiet)
         with show_progress(quiet, EXAMPLE) as progress:
@@ -102,7 +103,7 @@ def train(
             read.dataset.forget()
             read.held_from.forget()
             baseline = _train_baseline(parts, settings, progress) if compare else None
-            attempt = _attempt(chosen, sizes, output)
+            attempt = _attempt(chosen, sizes, keeper)
             if search is None:
                 model, outcome = attempt.once(parts, settings, progress)
             else:
@@ -116,11 +117,14 @@ def train(
                     encoded_by=ENCODED_BY,
                     progress=progress,
                 )
-    model.module.eval()
-    model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    model.metrics = {**model.metrics, **_describe(outcome, parts), **_compare(model, parts, baseline, settings.seed)}
-    if output is not None:
-        model.save(output)
+        model.module.eval()
+        model.stopped, model.seconds = outcome.stopped, outcome.seconds
+        model.metrics = {
+            **model.metrics,
+            **_describe(outcome, parts),
+            **_compare(model, parts, baseline, settings.seed),
+        }
+        keeper.finish(model)
     return model
 
 
@@ -290,7 +294,7 @@ def _compare(
 
 
 def _attempt(
-    cell: Cell, sizes: Mapping[str, int] | None, output: str | PathLike[str] | None
+    cell: Cell, sizes: Mapping[str, int] | None, keeper: Keeper
 ) -> Attempt[_Parts, ClassifySettings, TrainedClassifier]:
     def train_one(
         parts: _Parts,
@@ -301,7 +305,7 @@ def _attempt(
         model = _build(cell, parts, settings, sizes)
         return model, _fit(model, parts, settings, progress, validated(model))
 
-    return Attempt(train_one, _describe, output)
+    return Attempt(train_one, _describe, keeper)
 
 
 def _space(given: Mapping[str, Any], parts: _Parts, settings: ClassifySettings) -> Space:

@@ -44,7 +44,7 @@ from elman.tasks.forecasting.sizes import Asked, Sizes, choose_sizes
 from elman.tasks.forecasting.space import search_space
 from elman.tasks.forecasting.trained_forecaster import TrainedForecaster, build_module, load
 from elman.tasks.forecasting.windows import Reading, SeriesTable, measure_scale, measure_spread
-from elman.tasks.model_file import check_target
+from elman.tasks.keeping import Keeper
 from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import EXAMPLE, Progress, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, start, versions
@@ -86,7 +86,8 @@ def train(
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
         output: where to keep the model; it is written whenever a validation was the best so far, and at the end.
-        force: replace `output` if it is a model.
+        force: replace `output` if it is a model. That stays until the training has ended; if it is interrupted, the new
+            one is beside it, as `NAME.interrupted.elman.safetensors`.
         quiet: show no progress on standard error.
         search: try so many settings, the given ones first, and keep the model that forecasts the held-out part best.
             What is given stays as it is; a time budget is for all of them together. Needs optuna.
@@ -97,22 +98,22 @@ def train(
         ConfigError: an option is unknown or outside its range, or options contradict each other or the cell.
         DataError: the data cannot be read, a series is too short or constant, or `output` is taken.
         CellError: the cell is unknown, or its equations do not hold together.
-        ElmanError: the gradient stayed non-finite.
+        ElmanError: the gradient stayed non-finite; or the model could not be written to `output`, and the message
+            says where it is instead.
     """
     settings = ForecastSettings.of(options)
     if search is not None:
         require_optuna()
-    if output is not None:
-        check_target(output, force)
+    keeper = Keeper(output, force)
     chosen = cells.find(cell) if isinstance(cell, str) else cell
-    with torch.random.fork_rng(devices=[]):
+    with keeper, torch.random.fork_rng(devices=[]):
         opened = _open(data, settings)
         parts = _encode(opened, settings)
         with show_progress(quiet, EXAMPLE) as progress:
             for line in _report(parts):
                 progress.note(line)
             beside, scores = _stand_beside(parts, settings, progress) if compare else (Beside(), {})
-            attempt = _attempt(chosen, sizes, output, beside)
+            attempt = _attempt(chosen, sizes, keeper, beside)
             if search is None:
                 model, outcome = attempt.once(parts, settings, progress)
             else:
@@ -128,11 +129,10 @@ def train(
                 )
             _calibrate(model, parts)
             found = _compare(model, parts, scores)
-    model.module.eval()
-    model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    model.metrics = {**model.metrics, **_describe(outcome, parts), **found}
-    if output is not None:
-        model.save(output)
+        model.module.eval()
+        model.stopped, model.seconds = outcome.stopped, outcome.seconds
+        model.metrics = {**model.metrics, **_describe(outcome, parts), **found}
+        keeper.finish(model)
     return model
 
 
@@ -244,7 +244,7 @@ def _report(parts: _Parts) -> Iterator[str]:
 
 
 def _attempt(
-    cell: Cell, sizes: Mapping[str, int] | None, output: str | PathLike[str] | None, beside: Beside
+    cell: Cell, sizes: Mapping[str, int] | None, keeper: Keeper, beside: Beside
 ) -> Attempt[_Parts, ForecastSettings, TrainedForecaster]:
     def train_one(
         parts: _Parts,
@@ -256,7 +256,7 @@ def _attempt(
         model.beside = beside
         return model, _fit(model, parts, settings, progress, validated(model))
 
-    return Attempt(train_one, _describe, output)
+    return Attempt(train_one, _describe, keeper)
 
 
 def _build(cell: Cell, parts: _Parts, settings: ForecastSettings, sizes: Mapping[str, int] | None) -> TrainedForecaster:

@@ -28,13 +28,13 @@ from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.expr.roles import hidden_to_hidden
 from elman.nn import activation_penalty, temporal_activation_penalty
+from elman.tasks.keeping import Keeper
 from elman.tasks.language.evaluation import mean_loss, perplexity
 from elman.tasks.language.language_model import LanguageModel, detach
 from elman.tasks.language.preparation import Part, prepare
 from elman.tasks.language.settings import Settings
 from elman.tasks.language.trained_model import TrainedModel, build_module, load
 from elman.tasks.language.windows import Streams, first_windows, truncation_windows
-from elman.tasks.model_file import check_target
 from elman.tasks.outcome import Outcome
 from elman.tasks.progress import Moment, Progress, bits, show_progress
 from elman.tasks.recipe import describe_outcome, finite, refuse_giants, require_result, start, versions
@@ -73,7 +73,8 @@ def train(
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
         output: where to keep the model; it is written whenever a validation was the best so far, and at the end.
-        force: replace `output` if it is a model.
+        force: replace `output` if it is a model. That stays until the training has ended; if it is interrupted, the new
+            one is beside it, as `NAME.interrupted.elman.safetensors`.
         quiet: show no progress on standard error.
         **options: see `Settings`, whose names and defaults they are.
 
@@ -81,26 +82,25 @@ def train(
         ConfigError: an option is unknown or outside its range, or options contradict each other or the cell.
         DataError: a text cannot be read or is shorter than the window; `output` is taken or cannot be written.
         CellError: the cell is unknown, or its equations do not hold together.
-        ElmanError: the gradient stayed non-finite.
+        ElmanError: the gradient stayed non-finite; or the model could not be written to `output`, and the message
+            says where it is instead.
     """
     settings = Settings.of(options)
-    if output is not None:
-        check_target(output, force)
+    keeper = Keeper(output, force)
     chosen = cells.find(cell) if isinstance(cell, str) else cell
     found = prepare(data, settings)
-    with torch.random.fork_rng(devices=[]):
+    with keeper, torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         configuration = _configure(chosen, settings, found.classes, Path(as_sources(data)[0]).resolve().name, sizes)
         module = _build(chosen, len(found.vocabulary), configuration, settings)
         model = TrainedModel(module, found.vocabulary, configuration, metrics={}, versions=versions())
         with show_progress(quiet, found.vocabulary.unit) as progress:
-            outcome = _fit(model, found.training, found.held_out, settings, progress, output)
-    require_result(module, outcome, output)
-    model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    model.metrics = _metrics(model, outcome, len(found.training), len(found.held_out), settings.window)
-    module.eval()
-    if output is not None:
-        model.save(output)
+            outcome = _fit(model, found.training, found.held_out, settings, progress, keeper)
+        require_result(module, outcome)
+        model.stopped, model.seconds = outcome.stopped, outcome.seconds
+        model.metrics = _metrics(model, outcome, len(found.training), len(found.held_out), settings.window)
+        module.eval()
+        keeper.finish(model)
     return model
 
 
@@ -150,7 +150,7 @@ def _fit(
     held_out: Part,
     settings: Settings,
     progress: Progress,
-    output: str | PathLike[str] | None,
+    keeper: Keeper,
 ) -> Outcome:
     trainer = Trainer(model.module, settings, progress)
     read, held = training.on(trainer.fabric), held_out.on(trainer.fabric)
@@ -170,9 +170,11 @@ def _fit(
     samples = _Samples(settings)
 
     def validated(outcome: Outcome, moment: Moment, improved: bool) -> None:
-        if improved and output is not None:
+        if improved and keeper.target is not None:
             model.metrics = _metrics(model, outcome, len(training), len(held_out), settings.window)
-            model.save(output)
+            keeper.keep(model, progress)
+        else:
+            keeper.try_again(progress)
         if samples.wanted(moment) and math.isfinite(outcome.history[-1].validation_loss):
             length, given = _SAMPLE_LENGTHS[model.vocabulary.unit], next(iter(model.classes), None)
             progress.sample("".join(model.generate(length=length, seed=settings.seed, given=given)))

@@ -8,8 +8,6 @@ import contextlib
 import math
 import platform
 from collections.abc import Iterator
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -47,17 +45,15 @@ def refuse_giants(hidden: int) -> Iterator[None]:
         raise ConfigError(f"A model of hidden size {hidden} does not fit in memory. Use a smaller one.") from None
 
 
-def require_result(module: nn.Module, outcome: Outcome, output: str | PathLike[str] | None) -> None:
-    """Refuse to call untrained or broken weights a model, and to put them in the place of one.
+def require_result(module: nn.Module, outcome: Outcome) -> None:
+    """Refuse to call untrained or broken weights a model.
 
     Raises:
-        KeyboardInterrupt: nothing was learnt before the training was interrupted, or too little to replace a model.
+        KeyboardInterrupt: nothing was learnt before the training was interrupted.
         ElmanError: a weight is not finite.
     """
-    if outcome.stopped == "interrupted" and not outcome.history:
-        replaces = output is not None and Path(output).exists()
-        if outcome.updates == 0 or replaces:
-            raise KeyboardInterrupt
+    if outcome.stopped == "interrupted" and outcome.updates == 0:
+        raise KeyboardInterrupt
     if not all(bool(p.isfinite().all()) for p in module.parameters()):
         raise ElmanError(
             f"Training diverged: after {outcome.updates} updates the weights are not finite, so no model is written. "

@@ -28,7 +28,7 @@ from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.attempt import Attempt, Validated, choose_batch, choose_epochs
 from elman.tasks.encoders.units import FIRST
-from elman.tasks.model_file import check_target
+from elman.tasks.keeping import Keeper
 from elman.tasks.outcome import Measured, Outcome
 from elman.tasks.progress import SENTENCE, Progress, show_progress
 from elman.tasks.recipe import describe_outcome, refuse_giants, start, versions
@@ -76,7 +76,8 @@ def train(
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
         output: where to keep the model; it is written whenever a validation was the best so far, and at the end.
-        force: replace `output` if it is a model.
+        force: replace `output` if it is a model. That stays until the training has ended; if it is interrupted, the new
+            one is beside it, as `NAME.interrupted.elman.safetensors`.
         quiet: show no progress on standard error.
         search: try so many settings, the given ones first, and keep the model that tags the held-out sentences best.
             What is given stays as it is; a time budget is for all of them together. Needs optuna.
@@ -87,15 +88,15 @@ def train(
         ConfigError: an option is unknown or outside its range, or options contradict each other or the cell.
         DataError: a sentence cannot be read, there are too few, or `output` is taken or cannot be written.
         CellError: the cell is unknown, or its equations do not hold together.
-        ElmanError: the gradient stayed non-finite.
+        ElmanError: the gradient stayed non-finite; or the model could not be written to `output`, and the message
+            says where it is instead.
     """
     settings = TagSettings.of(options)
     if search is not None:
         require_optuna()
-    if output is not None:
-        check_target(output, force)
+    keeper = Keeper(output, force)
     chosen = cells.find(cell) if isinstance(cell, str) else cell
-    with torch.random.fork_rng(devices=[]):
+    with keeper, torch.random.fork_rng(devices=[]):
         read = _read(data, settings)
         parts = _encode(read, settings)
         with show_progress(quiet, SENTENCE) as progress:
@@ -103,7 +104,7 @@ def train(
             for line in (*read.data.notes, *report.lines()):
                 progress.note(line)
             beside = _train_baseline(read, settings, progress) if compare else None
-            attempt = _attempt(chosen, sizes, output)
+            attempt = _attempt(chosen, sizes, keeper)
             if search is None:
                 model, outcome = attempt.once(parts, settings, progress)
             else:
@@ -117,12 +118,11 @@ def train(
                     encoded_by=ENCODED_BY,
                     progress=progress,
                 )
-    model.module.eval()
-    model.stopped, model.seconds = outcome.stopped, outcome.seconds
-    compared = compare_with(model, parts.held_out, beside, settings.seed)
-    model.metrics = {**model.metrics, **_describe(outcome, parts), **compared}
-    if output is not None:
-        model.save(output)
+        model.module.eval()
+        model.stopped, model.seconds = outcome.stopped, outcome.seconds
+        compared = compare_with(model, parts.held_out, beside, settings.seed)
+        model.metrics = {**model.metrics, **_describe(outcome, parts), **compared}
+        keeper.finish(model)
     return model
 
 
@@ -189,7 +189,7 @@ def _train_baseline(read: _Read, settings: TagSettings, progress: Progress) -> t
 
 
 def _attempt(
-    cell: Cell, sizes: Mapping[str, int] | None, output: str | PathLike[str] | None
+    cell: Cell, sizes: Mapping[str, int] | None, keeper: Keeper
 ) -> Attempt[_Parts, TagSettings, TrainedTagger]:
     def train_one(
         parts: _Parts, settings: TagSettings, progress: Progress, validated: Callable[[TrainedTagger], Validated]
@@ -197,7 +197,7 @@ def _attempt(
         model = _build(cell, parts, settings, sizes)
         return model, _fit(model, parts, settings, progress, validated(model))
 
-    return Attempt(train_one, _describe, output)
+    return Attempt(train_one, _describe, keeper)
 
 
 def _build(cell: Cell, parts: _Parts, settings: TagSettings, sizes: Mapping[str, int] | None) -> TrainedTagger:

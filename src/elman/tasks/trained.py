@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -32,6 +33,7 @@ class Trained:
         versions: what it was trained with.
         stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
         seconds: how long the training took; 0 for a loaded model.
+        kept: the file that the training wrote it to; None for none, and for a loaded model.
     """
 
     task: ClassVar[str]
@@ -41,6 +43,7 @@ class Trained:
     versions: dict[str, str]
     stopped: str | None
     seconds: float
+    kept: Path | None
 
     @property
     def parameters(self) -> int:
@@ -61,7 +64,11 @@ class Trained:
         Raises:
             ElmanError: the file cannot be written.
         """
-        ModelFile(
+        self.as_file().write(path)
+
+    def as_file(self) -> ModelFile:
+        """Return what its file holds."""
+        return ModelFile(
             task=self.task,
             cell=self.module.recurrent.cell.to_dict(),
             configuration=self.configuration,
@@ -69,7 +76,7 @@ class Trained:
             versions=self.versions,
             weights=self.weights(),
             parts=self.parts(),
-        ).write(path)
+        )
 
 
 def load_trained(path: str | PathLike[str], task: str, read: Callable[[ModelFile], T]) -> T:

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ class TrainedForecaster(Trained):
         beside: what forecasts without recurrence, to compare with.
         stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
         seconds: how long the training took; 0 for a loaded model.
+        kept: the file that the training wrote it to; None for none, and for a loaded model.
     """
 
     task = "forecast"
@@ -79,6 +81,7 @@ class TrainedForecaster(Trained):
     beside: Beside = field(default_factory=Beside)
     stopped: str | None = None
     seconds: float = field(default=0.0, compare=False)
+    kept: Path | None = field(default=None, compare=False)
 
     @property
     def horizon(self) -> int:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -39,6 +40,7 @@ class TrainedModel(Trained):
         versions: what it was trained with.
         stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
         seconds: how long the training took; 0 for a loaded model.
+        kept: the file that the training wrote it to; None for none, and for a loaded model.
     """
 
     task: ClassVar[str] = "generate"
@@ -49,6 +51,7 @@ class TrainedModel(Trained):
     versions: dict[str, str]
     stopped: str | None = None
     seconds: float = field(default=0.0, compare=False)
+    kept: Path | None = field(default=None, compare=False)
 
     @property
     def classes(self) -> list[str]:

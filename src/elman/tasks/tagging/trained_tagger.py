@@ -9,6 +9,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar
 
 from elman.data.tagged import TaggedSet
@@ -39,6 +40,7 @@ class TrainedTagger(Trained):
         versions: what it was trained with.
         stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
         seconds: how long the training took; 0 for a loaded model.
+        kept: the file that the training wrote it to; None for none, and for a loaded model.
     """
 
     task: ClassVar[str] = "tag"
@@ -51,6 +53,7 @@ class TrainedTagger(Trained):
     versions: dict[str, str]
     stopped: str | None = None
     seconds: float = field(default=0.0, compare=False)
+    kept: Path | None = field(default=None, compare=False)
 
     def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return the tags of sentences.
