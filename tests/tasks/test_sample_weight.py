@@ -191,6 +191,7 @@ def test_scores_of_estimators_take_weights():
         (np.full(N, -1.0), "negative"),
         (np.full(N, math.nan), "not finite"),
         (["heavy"] * N, "not all numbers"),
+        (np.full(N, 1j), "they are complex"),
         (np.zeros(N), "zero for every example"),
         (np.eye(N)[0], "n_samples=1"),
     ],

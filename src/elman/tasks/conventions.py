@@ -60,6 +60,8 @@ def as_weights(sample_weight: Any) -> NDArray[np.float64] | None:
     if sample_weight is None:
         return None
     try:
+        if np.iscomplexobj(sample_weight):
+            raise TypeError("they are complex")
         weights = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"sample_weight is not all numbers ({error}). Give a number for each example.") from None
@@ -127,7 +129,8 @@ def check_feature_names(found: NDArray[np.object_] | None, learnt: NDArray[np.ob
         lines += _list("Feature names seen at fit time, yet now missing:", missing)
         if not unseen and not missing:
             lines.append("Feature names must be in the same order as they were in fit.")
-        raise DataError("\n".join([*lines, f"Give the columns {', '.join(learnt[:_MOST_NAMES])}, …, as they were."]))
+        more = ", …" if len(learnt) > _MOST_NAMES else ""
+        raise DataError("\n".join([*lines, f"Give the columns {', '.join(learnt[:_MOST_NAMES])}{more} in this order."]))
 
 
 def _list(title: str, names: list[str]) -> list[str]:

@@ -36,7 +36,7 @@ _PARAMETERS = {"cell": "lstm", "sizes": None, "search": None, "quiet": True, **_
 
 
 class _Answering(Estimator):
-    """Do what both estimators do alike."""
+    """What both estimators do alike."""
 
     _given: ClassVar[Mapping[str, bool]] = {"three_d_array": True, "string": True, "allow_nan": True}
 
