@@ -41,6 +41,7 @@ class _Adjoint:
         self.rank = ranks(step)
         self.followed = _followed(step)
         self.place: list[int] = []
+        self.varying: list[bool] = []
         self.terms: dict[int, list[Expr]] = {}
         self.order = {name: i for i, name in enumerate(step.parameters)}
 
@@ -118,16 +119,11 @@ class _Adjoint:
 
     def _varies(self, d: Expr) -> bool:
         """Tell whether an adjoint differs from time step to time step: not once it was summed over them."""
-        nodes, seen = self.builder.nodes, set[int]()
-        waiting = [self.builder.index(d, "adjoint")]
-        while waiting:
-            index = waiting.pop()
-            if nodes[index].op in {"input", "side", "state", "adjoint"}:
-                return True
-            if index not in seen and nodes[index].op not in {"total", "outer"}:
-                seen.add(index)
-                waiting.extend(nodes[index].args)
-        return False
+        for node in self.builder.nodes[len(self.varying) :]:
+            summed = node.op in {"total", "outer"}
+            leaf = node.op in {"input", "side", "state", "adjoint"}
+            self.varying.append(leaf or (not summed and any(self.varying[a] for a in node.args)))
+        return self.varying[self.builder.index(d, "adjoint")]
 
 
 def _followed(step: Graph) -> set[int]:

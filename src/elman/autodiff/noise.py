@@ -88,14 +88,14 @@ def add_noise(step: Graph, noise: Noise) -> Graph:
         shape = step.nodes[step.leaves["state", state]].shape
         return builder.expr(builder.add("side", name=name, shape=shape))
 
-    hidden = {state for state, _ in noise.recurrent_dropout}
+    hidden, carried = {state for state, _ in noise.recurrent_dropout}, carried_factors(step)
     place: list[Expr] = []
     for node in step.nodes:
         builder.line = node.line
         args = [place[a] for a in node.args]
         if node.op == "product":
-            for state in carried_factors(step, node.args[1]):
-                if state in hidden:
+            for state in step.states:
+                if state in hidden & carried[node.args[1]]:
                     args[1] = args[1] * mask(dropout_mask(state), state)
         indices = (builder.index(a, node.op) for a in args)
         place.append(builder.expr(builder.add(node.op, *indices, name=node.name, value=node.value, shape=node.shape)))
@@ -121,8 +121,9 @@ def _check(step: Graph, noise: Noise) -> None:
                 raise ConfigError(
                     f"{kind}: the rate of {state} is {rate!r}.\n  It is a chance.\n  Give a number from 0 to 1."
                 )
+    multiplied = multiplied_states(step)
     for state, _ in noise.recurrent_dropout:
-        if state not in multiplied_states(step):
+        if state not in multiplied:
             raise ConfigError(
                 f"recurrent_dropout: no matrix multiplies state {state}.\n  The mask hides a state from "
                 "hidden-to-hidden products.\n  Use zoneout, which acts on the state itself."

@@ -27,6 +27,7 @@ from elman.autodiff.adjoint import adjoint
 from elman.autodiff.noise import NONE, Noise, add_noise
 from elman.autodiff.simplify import Simplifier, reorder, without
 from elman.errors import CellError
+from elman.expr import reading
 from elman.expr.cell import Cell, Parameter
 from elman.expr.graph import Graph
 from elman.expr.lower import lower
@@ -152,11 +153,14 @@ def _read(text: str) -> Program:
     try:
         data = json.loads(text)
         rates = {
-            kind: tuple((str(state), float(rate)) for state, rate in data["noise"][kind])
+            kind: tuple((reading.text(state), reading.decimal(rate)) for state, rate in data["noise"][kind])
             for kind in ("recurrent_dropout", "zoneout")
         }
-        cell, bias, noise = data["cell"], bool(data["bias"]), Noise(**rates, drawn=bool(data["noise"]["drawn"]))
-    except (KeyError, TypeError, ValueError) as reason:
+        noise = Noise(**rates, drawn=reading.yes_or_no(data["noise"]["drawn"]))
+        cell, bias = data["cell"], reading.yes_or_no(data["bias"])
+    except RecursionError:  # from the parser, which goes a level deeper at each bracket
+        raise CellError("program: not the form of a saved program (it nests too deep). Export it again.") from None
+    except (KeyError, TypeError, ValueError, OverflowError) as reason:
         raise CellError(f"program: not the form of a saved program ({reason!r}). Export it again.") from None
     return derive(Cell.from_dict(cell), bias, noise)
 
@@ -202,11 +206,11 @@ def _choose_saved(graph: Graph, given: tuple[int, ...], new: tuple[int, ...], mi
     static = _static(graph)
     backward = graph.ancestors(mirror)
     read = {a for i in backward - forward for a in graph.nodes[i].args}
-    needed = ((read | set(mirror)) & forward) - static - set(given)
+    known = static | set(given)
+    needed = ((read | set(mirror)) & forward) - known
     for index in sorted(needed, reverse=True):
         node = graph.nodes[index]
-        at_hand = (needed - {index}) | static | set(given)
-        if node.op in CHEAP and all(a in at_hand for a in node.args):
+        if node.op in CHEAP and all(a in needed or a in known for a in node.args):
             needed.discard(index)
     return tuple(sorted(needed))
 
@@ -232,20 +236,21 @@ def schedule(
         wanted: further values to compute.
     """
     once_, before_, carried_, end_ = range(4)
-    needed = graph.ancestors([*results, *wanted], stop=given)
+    known, carried = set(given), set(carries)
+    needed = graph.ancestors([*results, *wanted], stop=known)
     kind: dict[int, int] = {}
     for index in sorted(needed):
         node = graph.nodes[index]
-        if index in given:
+        if index in known:
             kind[index] = before_
-        elif index in carries:
+        elif index in carried:
             kind[index] = carried_
         else:
             kind[index] = max((kind[a] for a in node.args), default=once_)
             if node.op in {"total", "outer"} and kind[index] != once_:
                 kind[index] = end_
-    work = [i for i in sorted(needed) if graph.nodes[i].args and i not in given]
-    inner = graph.ancestors(results, stop=given)
+    work = [i for i in sorted(needed) if graph.nodes[i].args and i not in known]
+    inner = graph.ancestors(results, stop=known)
     loop = [i for i in work if kind[i] == carried_ and i in inner]
     after = [i for i in work if kind[i] == carried_ and i not in inner]
     end = [i for i in work if kind[i] == end_]
@@ -270,11 +275,13 @@ def _stages(graph: Graph, loop: list[int]) -> tuple[Stage, ...]:
         node = graph.nodes[index]
         ready = max((level.get(a, 0) for a in node.args), default=0)
         level[index] = ready + 1 if node.op in REDUCTIONS else ready
-    stages: list[Stage] = []
-    for number in range(max(level.values(), default=-1) + 1):
-        members = [i for i in loop if level[i] == number]
-        reductions = tuple(i for i in members if graph.nodes[i].op in REDUCTIONS)
-        pointwise = tuple(i for i in members if graph.nodes[i].op not in REDUCTIONS)
-        if members:
-            stages.append(Stage(reductions, pointwise))
-    return tuple(stages)
+    members: dict[int, list[int]] = {}
+    for index in loop:
+        members.setdefault(level[index], []).append(index)
+    return tuple(
+        Stage(
+            tuple(i for i in stage if graph.nodes[i].op in REDUCTIONS),
+            tuple(i for i in stage if graph.nodes[i].op not in REDUCTIONS),
+        )
+        for _, stage in sorted(members.items())
+    )

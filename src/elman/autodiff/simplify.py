@@ -114,35 +114,69 @@ def reorder(graph: Graph) -> Graph:
     is computed for all time steps at once, and the time loop keeps the least. A pre-activation is always the chain
     bias, input products, state products.
     """
-    rank, readers = ranks(graph), graph.readers()
-    builder = Simplifier()
+    rank, builder = ranks(graph), Simplifier()
+    chains = _chains(graph, rank)
     place: list[int] = []
     for index, node in enumerate(graph.nodes):
         builder.line = node.line
-        if node.op in {"add", "mul"} and len(node.shape) < 2:
-            terms = sorted(_terms(graph, index, node.op, readers), key=lambda term: rank[term])
-            total = place[terms[0]]
-            for term in terms[1:]:
-                total = builder.add(node.op, total, place[term])
-            place.append(total)
+        if index in chains:
+            place.append(chains[index].extend(builder, index, place))
         else:
             args = (place[a] for a in node.args)
             place.append(builder.add(node.op, *args, name=node.name, value=node.value, shape=node.shape))
     return verify(builder.graph({name: place[index] for name, index in graph.outputs}))
 
 
-def _terms(graph: Graph, index: int, op: str, readers: list[int]) -> list[int]:
-    """Collect the terms of a chain of one operation; a value that others read as well stays whole."""
-    terms: list[int] = []
-    waiting = list(reversed(graph.nodes[index].args))
-    while waiting:
-        term = waiting.pop()
-        node = graph.nodes[term]
-        if node.op == op and readers[term] == 1:
-            waiting.extend(reversed(node.args))
-        else:
-            terms.append(term)
-    return terms
+class _Chain:
+    """One sum or product of several terms, in their new order, built as far as its terms are there.
+
+    Attributes:
+        op: `add` or `mul`.
+        terms: in the old order.
+        order: places among the terms, in the new order.
+        spans: for each operation of the chain, the terms that it joins: from, to.
+    """
+
+    def __init__(self, graph: Graph, top: int, readers: list[int], rank: list[int]) -> None:
+        self.op, self.terms = graph.nodes[top].op, list[int]()
+        self.spans: dict[int, tuple[int, int]] = {}
+        begins: dict[int, int] = {}
+        waiting = [top]
+        while waiting:
+            index = waiting.pop()
+            node = graph.nodes[index]
+            if index in begins:  # all its terms are collected
+                self.spans[index] = (begins[index], len(self.terms))
+            elif index == top or (node.op == self.op and readers[index] == 1):
+                begins[index] = len(self.terms)
+                waiting += [index, *reversed(node.args)]
+            else:  # a value that others read as well stays whole
+                self.terms.append(index)
+        self.order = sorted(range(len(self.terms)), key=lambda at: rank[self.terms[at]])
+        self.built, self.done = -1, 0
+
+    def extend(self, builder: Builder, index: int, place: list[int]) -> int:
+        """Add what can be added to the new sum when the terms of one of its operations are there.
+
+        Each term is added once. An operation inside the chain only leads to its top, so what it gives is not read.
+        """
+        first, stop = self.spans[index]
+        while self.done < len(self.order) and first <= self.order[self.done] < stop:
+            term = place[self.terms[self.order[self.done]]]
+            self.built = builder.add(self.op, self.built, term) if self.done else term
+            self.done += 1
+        return self.built
+
+
+def _chains(graph: Graph, rank: list[int]) -> dict[int, _Chain]:
+    """Find for each sum and product of vectors and numbers the chain that it belongs to."""
+    readers, chains = graph.readers(), dict[int, _Chain]()
+    for index in reversed(range(len(graph.nodes))):
+        node = graph.nodes[index]
+        if node.op in {"add", "mul"} and len(node.shape) < 2 and index not in chains:
+            chain = _Chain(graph, index, readers, rank)
+            chains |= dict.fromkeys(chain.spans, chain)
+    return chains
 
 
 def expand(graph: Graph) -> Graph:

@@ -45,6 +45,7 @@ class Sums:
         others: for every parameter, members that are no product: (node, rows).
         copies: for every parameter, the columns of which it is the sums, if they are neighbours and make it up.
         has_totals: whether columns are summed as well.
+        places: of every member of a parameter, the number of its tensor, and its own in that.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -58,6 +59,7 @@ class Sums:
         read = sorted({a for i in end for a in nodes[i].args if nodes[a].op == "outer" and self.is_timed(a)})
         self.apart = [(i, self.columns[nodes[i].args[0]], nodes[i].args[1]) for i in read]
         self.vectors = {b.vector for b in self.blocks} | {vector for _, _, vector in self.apart}
+        self.places = {m: (i, j) for i, p in enumerate(self.plan.program.parameters) for j, m in enumerate(p.members)}
         self.has_totals = any(nodes[i].op == "total" and self.is_timed(i) for i in end)
 
     def _divide(self, number: int, members: tuple[str, ...], size: int) -> None:
@@ -235,9 +237,25 @@ class Gradients:
 
     def value(self, index: int) -> Any:
         """Compute what follows the sums, and what it reads that follows parameters alone."""
-        if index not in self.values:
-            self.values[index] = self._make(index, self.nodes[index])
+        waiting = [index]
+        while waiting:
+            current = waiting[-1]
+            missing = [a for a in self._read(current) if a not in self.values]
+            if missing:
+                waiting += missing
+            else:
+                waiting.pop()
+                if current not in self.values:
+                    self.values[current] = self._make(current, self.nodes[current])
         return self.values[index]
+
+    def _read(self, index: int) -> tuple[int, ...]:
+        """Say which values a value is made of; a sum over time and batch is there."""
+        node = self.nodes[index]
+        return () if index in self.values or self._is_summed(index, node) else node.args
+
+    def _is_summed(self, index: int, node: Node) -> bool:
+        return node.op == "total" and self.how.is_timed(index)
 
     def _make(self, index: int, node: Node) -> Any:
         x = self.inputs.x
@@ -247,9 +265,9 @@ class Gradients:
             return x.new_tensor(float(self.sizes[node.name]))
         if node.op == "parameter":
             return self._member(node.name)
-        if node.op == "total" and self.how.is_timed(index):
+        if self._is_summed(index, node):
             return self.sums[self.columns[node.args[0]]]
-        args = [self.value(a) for a in node.args]
+        args = [self.values[a] for a in node.args]
         match node.op:
             case "product":
                 return args[0] @ args[1]
@@ -262,7 +280,6 @@ class Gradients:
         return FUNCTIONS[node.op](*args)
 
     def _member(self, name: str) -> Tensor:
-        for parameter, whole in zip(self.plan.program.parameters, self.inputs.parameters, strict=True):
-            if name in parameter.members:
-                return whole.detach().chunk(len(parameter.members))[parameter.members.index(name)]
-        raise AssertionError(name)
+        number, position = self.how.places[name]
+        rows = self.sizes[self.plan.program.parameters[number].shape[0]]
+        return self.inputs.parameters[number].detach()[position * rows : (position + 1) * rows]

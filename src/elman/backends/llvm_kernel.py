@@ -252,11 +252,10 @@ class Layout:
 
     def _lay_parameters(self) -> None:
         plan, self.members = self.kernel.plan, []
+        places = {m: (i, j) for i, p in enumerate(plan.program.parameters) for j, m in enumerate(p.members)}
         for index in parameter_nodes(plan):
             node = plan.nodes[index]
-            number, position = next(
-                (i, p.members.index(node.name)) for i, p in enumerate(plan.program.parameters) if node.name in p.members
-            )
+            number, position = places[node.name]
             line = (self.sizes[node.shape[1]] if len(node.shape) == 2 else 1) * self.item
             self._put(f"m{index}.l", line)
             self.members.append((number, position * self.sizes[node.shape[0]] * line))

@@ -29,6 +29,7 @@ class _Pointwise:
         self.by_row: dict[int, Any] = {}
         self.by_column: dict[int, Any] = {}
         self.addresses: dict[Place, Any] = {}
+        self.made_here = {result for group in this.groups for _, _, result in group.chains}
 
     def emit(self) -> ir.Function:
         code = self.code
@@ -55,12 +56,22 @@ class _Pointwise:
     # Values.
 
     def value(self, index: int) -> Any:
-        """Compute a node's value, or load it."""
-        node = self.plan.nodes[index]
-        held = self.by_row if node.shape in ((), (ROW,)) else self.by_column
-        if index not in held:
-            held[index] = self._at_row(index, node) if held is self.by_row else self._make(index, node)
-        return held[index]
+        """Compute a node's value, or load it; what it reads comes first, from left to right, each value once."""
+        waiting, begun = [index], set[int]()
+        while waiting:
+            current = waiting[-1]
+            node, held = self.plan.nodes[current], self._held(current)
+            if current in held or current in begun or self._is_loaded(current, node):
+                waiting.pop()
+                if current not in held:
+                    held[current] = self._at_row(current, node) if held is self.by_row else self._make(current, node)
+            else:
+                begun.add(current)
+                waiting += reversed(self._read(node))
+        return self._held(index)[index]
+
+    def _held(self, index: int) -> dict[int, Any]:
+        return self.by_row if self.plan.nodes[index].shape in ((), (ROW,)) else self.by_column
 
     def _at_row(self, index: int, node: Node) -> Any:
         code = self.code
@@ -72,6 +83,7 @@ class _Pointwise:
 
     def _make(self, index: int, node: Node) -> Any:
         plan = self.plan
+        """Write a value; where it is not loaded, what it reads is there."""
         if node.op == "constant":
             return self.module.math.constant(node.value)
         if node.op == "size":
@@ -83,16 +95,19 @@ class _Pointwise:
             return self._load_value(plan.leaves[index], node)
         if node.op == "adjoint":
             return self._arriving(node)
-        return self._compute(node, [self.value(a) for a in self._read(node)])
+        return self._compute(node, [self._held(a)[a] for a in self._read(node)])
 
     @staticmethod
     def _read(node: Node) -> tuple[int, ...]:
         return node.args[:1] if node.op == "spread" else node.args
 
+    def _is_loaded(self, index: int, node: Node) -> bool:
+        if index in self.plan.home and self._is_there(index):
+            return True
+        return not node.args or index in self.plan.leaves
+
     def _is_there(self, index: int) -> bool:
-        made = self.plan.made[index]
-        own = any(result == self.plan.home[index] for g in self.this.groups for _, _, result in g.chains)
-        return made < self.this.number or own
+        return self.plan.made[index] < self.this.number or self.plan.home[index] in self.made_here
 
     def _arriving(self, node: Node) -> Any:
         """Give what reaches the first state after a step: from the step that follows, and from the output there."""

@@ -56,7 +56,13 @@ class _Planner:
         loop = [i for stage in s.stages for i in (*stage.reductions, *stage.pointwise)]
         for rate, members in ((ONCE, s.once), (BEFORE, s.before), (LOOP, loop), (AFTER, s.after)):
             self.rate.update(dict.fromkeys(members, rate))
-        self.end = s.end
+        self.end, self.given, self.saved = s.end, set(s.given), set(plan.program.saved)
+        self.read_by: dict[int, list[int]] = {}
+        for index in self.rate:
+            for arg in dict.fromkeys(self.nodes[index].args):
+                self.read_by.setdefault(arg, []).append(index)
+        # of every member of a parameter: the number of its tensor, and its own in that
+        self.places = {m: (i, j) for i, p in enumerate(plan.program.parameters) for j, m in enumerate(p.members)}
         self.level: dict[int, int] = {}
         self.chains: dict[int, Chain] = {}
         self.in_chain: set[int] = set()
@@ -68,6 +74,7 @@ class _Planner:
         plan.shifted = shifted_states(plan.program)
         self._find_levels()
         self._find_chains()
+        self._find_passes_behind()
         self._place_leaves()
         self._place_results()
         self._place_stored()
@@ -89,7 +96,7 @@ class _Planner:
             for arg in self.nodes[index].args:
                 readers.setdefault(arg, []).append(index)
         schedule = self.schedule
-        outside = {*schedule.results, *(self.plan.program.saved if self.plan.save else ()), *self._wanted()}
+        outside = {*schedule.results, *(self.saved if self.plan.save else ()), *self._wanted()}
         open_ends: dict[int, Chain] = {}
         for index in sorted(self.rate):
             node, rate, level = self.nodes[index], self.rate[index], self.level[index]
@@ -121,7 +128,8 @@ class _Planner:
         first = open_ends.get(other)
         beside = first is not None and self.rate[other] == rate and first.level == chain.level
         if first is not None and beside and len(readers[other]) == 1 and other not in outside:
-            merged = Chain(index, first.init, chain.level, [*first.products, *chain.products])
+            first.products += chain.products
+            merged = Chain(index, first.init, chain.level, first.products)
             del open_ends[other]
         elif beside or nodes[other].shape != nodes[index].shape or self._is_late(other, rate, chain.level):
             return False
@@ -151,7 +159,7 @@ class _Planner:
             if node.op == "parameter" and len(node.shape) == 1:
                 plan.statics.append(index)
                 self._leaf(index, Place(f"static{index}", plan.axis(index)))
-            elif index in schedule.given:
+            elif index in self.given:
                 self._leaf(index, self._given(index))
         for number, leaf in enumerate(schedule.carries):
             if not (plan.is_mirror and number == 0):
@@ -164,9 +172,9 @@ class _Planner:
             number = plan.shifted[index]
             name = "output" if results[number] == results[0] else f"saved{results[number]}"
             return Place(name, axis, False, f"initial{number}")
-        if index in plan.program.saved and index == results[0]:
+        if index in self.saved and index == results[0]:
             return Place("output", axis, padded=False)
-        if index in plan.program.saved:
+        if index in self.saved:
             return Place(f"saved{index}", axis)
         return Place(f"given{index}", axis, padded=False)
 
@@ -203,17 +211,16 @@ class _Planner:
 
     def _order_kept(self) -> list[int]:
         """Order what the sums over time and batch read, so that vectors which one product multiplies are neighbours."""
-        read = []
+        read: dict[int, None] = {}
         for index in self.end:
             node = self.nodes[index]
-            if node.op == "outer":
-                read += [node.args[0]]
-                if node.args[1] in self.rate:
-                    read += [node.args[1]]
-            elif node.op == "total":
-                read += [node.args[0]]
+            if node.op in {"outer", "total"}:
+                read[node.args[0]] = None
+                if node.op == "outer" and node.args[1] in self.rate:
+                    read[node.args[1]] = None
         first = [v for i in sorted(self.rate) if self.nodes[i].op == "product_t" for v in self.nodes[i].args[1::2]]
-        behind = {i for i in read if i in self.end or self._is_static(i)}
+        end = set(self.end)
+        behind = {i for i in read if i in end or self._is_static(i)}
         return [i for i in dict.fromkeys([*(v for v in first if v in read), *read]) if i not in behind]
 
     def _is_static(self, index: int) -> bool:
@@ -261,10 +268,10 @@ class _Planner:
         self._put(index, place, 0)
 
     def _rate_of(self, index: int) -> int:
-        return self.rate.get(index, BEFORE if index in self.schedule.given else LOOP)
+        return self.rate.get(index, BEFORE if index in self.given else LOOP)
 
     def _readers(self, index: int) -> list[int]:
-        return [i for i in self.rate if index in self.nodes[i].args]
+        return self.read_by.get(index, [])
 
     def _read_whole(self) -> set[int]:
         """Collect what products and sums read: whole vectors."""
@@ -281,16 +288,23 @@ class _Planner:
         """Tell whether a computed value is read by another pass; pointwise values before the loop are computed anew."""
         if index not in self.rate or self._is_virtual(index):
             return False
-        return any(self._pass_of(r) != self._pass_of(index) for r in self._pointwise_readers(index))
+        return any(other != self._pass_of(index) for other in self.passes_behind[index])
 
-    def _pointwise_readers(self, index: int) -> list[int]:
-        """Find what reads a value in the end, through values that are computed anew."""
-        found: list[int] = []
-        for reader in self._readers(index):
-            if self._is_virtual(reader):
-                found += self._pointwise_readers(reader)
-            found.append(reader)
-        return [r for r in found if not self._is_virtual(r)] if self.rate[index] == BEFORE else found
+    def _find_passes_behind(self) -> None:
+        """Find the passes in which every value is read in the end, through values that are computed anew.
+
+        Of more than two any two stand for all: one of them is not the value's own.
+        """
+        self.passes_behind: dict[int, set[tuple[int, int, str]]] = {}
+        for index in sorted(self.rate, reverse=True):
+            found: set[tuple[int, int, str]] = set()
+            for reader in self._readers(index):
+                is_virtual = self._is_virtual(reader)
+                if is_virtual:
+                    found |= self.passes_behind[reader]
+                if not is_virtual or self.rate[index] != BEFORE:
+                    found.add(self._pass_of(reader))
+            self.passes_behind[index] = set(sorted(found)[:2])
 
     def _is_virtual(self, index: int) -> bool:
         return self.rate[index] == BEFORE and index not in self.chains and self.nodes[index].op not in REDUCTIONS
@@ -303,19 +317,26 @@ class _Planner:
     def _make_passes(self) -> None:
         plan = self.plan
         roots = self._assign_roots()
-        keys = {self._pass_of(i) for i in self.chains} | set(roots)
-        sums = {i: (self.rate[i], self.level[i]) for i in self.rate if self.nodes[i].op == "sum"}
-        order = sorted({k[:2] for k in keys} | set(sums.values()))
-        for rate, level in order:
-            members = [i for i, key in sums.items() if key == (rate, level)]
+        chains: dict[tuple[int, int, str], list[Chain]] = {}
+        for chain in self.chains.values():
+            chains.setdefault(self._pass_of(chain.result), []).append(chain)
+        sums: dict[tuple[int, int], list[int]] = {}
+        for index in self.rate:
+            if self.nodes[index].op == "sum":
+                sums.setdefault((self.rate[index], self.level[index]), []).append(index)
+        axes: dict[tuple[int, int], set[str]] = {}
+        for rate, level, axis in {*chains, *roots}:
+            axes.setdefault((rate, level), set()).add(axis)
+        self.kept = {index: number for number, index in enumerate(plan.kept)}
+        for rate, level in sorted({*axes, *sums}):
+            members = sums.get((rate, level), [])
             if members:
                 pairs = tuple((plan.home[self.nodes[i].args[0]], plan.home[i]) for i in members)
                 self._add(Pass(len(plan.passes), rate, ROW, sums=pairs), members)
-            for axis in sorted((k[2] for k in keys if k[:2] == (rate, level)), key=lambda a: (a != ROW, a)):
-                mine = roots.get((rate, level, axis), [])
-                chains = [c for c in self.chains.values() if self._pass_of(c.result) == (rate, level, axis)]
-                done = [c.result for c in chains] + [i for i, place in mine if plan.home.get(i) == place]
-                groups = self._group(chains)
+            for axis in sorted(axes.get((rate, level), ()), key=lambda a: (a != ROW, a)):
+                mine, here = roots.get((rate, level, axis), []), chains.get((rate, level, axis), [])
+                done = [c.result for c in here] + [i for i, place in mine if plan.home.get(i) == place]
+                groups = self._group(here)
                 self._add(Pass(len(plan.passes), rate, axis, groups, roots=tuple(mine)), done)
 
     def _add(self, new: Pass, makes: Iterable[int]) -> None:
@@ -390,12 +411,8 @@ class _Planner:
 
     def _continues(self, last: Term, matrix: int, vector: int) -> bool:
         plan = self.plan
-        before, parameter = self._member(last.matrices[-1]), self._member(matrix)
-        if parameter != (before[0], before[1] + 1) or self.tail not in plan.kept or vector not in plan.kept:
+        before, parameter = (self.places[self.nodes[m].name] for m in (last.matrices[-1], matrix))
+        columns = [self.kept.get(v) for v in (self.tail, vector)]
+        if parameter != (before[0], before[1] + 1) or columns[0] is None or columns[1] != columns[0] + 1:
             return False
-        stored = all(plan.home[v].name.startswith("kept") for v in (self.tail, vector))
-        return stored and plan.kept.index(vector) == plan.kept.index(self.tail) + 1
-
-    def _member(self, matrix: int) -> tuple[int, int]:
-        name = self.nodes[matrix].name
-        return next((i, p.members.index(name)) for i, p in enumerate(self.plan.program.parameters) if name in p.members)
+        return all(plan.home[v].name.startswith("kept") for v in (self.tail, vector))

@@ -91,6 +91,7 @@ class _Translator:
     program: Program
     slices: list[Slice] = field(default_factory=list)
     joined: dict[tuple[int, ...], int] = field(default_factory=dict)
+    joins: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)  # those that a vector is joined in
     slots: int = 0
 
     def translate(self, schedule: Schedule) -> Calls:
@@ -121,39 +122,39 @@ class _Translator:
         nodes = self.program.graph.nodes
         calls: list[Call] = []
         done: set[int] = set()
+        # what is multiplied by one vector: products by their matrix, sums over time and batch by what they sum
+        alike: dict[tuple[object, ...], dict[Any, int]] = {}
+        for index in indices:
+            node = nodes[index]
+            if node.op in {"product", "outer", "total"}:
+                own = self.place[nodes[node.args[0]].name] if node.op == "product" else node.args[0]
+                alike.setdefault((node.op, node.args[1:]), {})[own] = index
         for index in indices:
             if index in done:
                 continue
             node = nodes[index]
-            alike = [i for i in indices if i not in done and nodes[i].op == node.op]
             if node.op == "product":
-                calls.append(self._product(index, [i for i in alike if nodes[i].args[1] == node.args[1]]))
+                calls.append(self._product(index, alike[node.op, node.args[1:]]))
             elif node.op == "product_t":
                 calls.extend(self._product_t(index))
             elif node.op in {"outer", "total"}:
-                group = [i for i in alike if nodes[i].args[1:] == node.args[1:]]
-                calls.extend(self._sums(index, group))
+                calls.extend(self._sums(index, alike[node.op, node.args[1:]]))
             else:
                 calls.append(Call(FUNCTIONS[node.op], node.args, (index,)))
             done.update(calls[-1].fills)
         return tuple(calls)
 
-    def _product(self, index: int, alike: list[int]) -> Call:
+    def _product(self, index: int, alike: dict[tuple[int, int], int]) -> Call:
         """Multiply one vector by as many neighbouring members of a family as the schedule asks for at this point."""
         nodes = self.program.graph.nodes
         parameter, member = self.place[nodes[nodes[index].args[0]].name]
-        there = {}
-        for other in alike:
-            family, position = self.place[nodes[nodes[other].args[0]].name]
-            if family == parameter:
-                there[position] = other
         first = last = member
-        while first - 1 in there:
+        while (parameter, first - 1) in alike:
             first -= 1
-        while last + 1 in there:
+        while (parameter, last + 1) in alike:
             last += 1
         matrix = self._slice(None, parameter, first, last + 1)
-        fills = tuple(there[i] for i in range(first, last + 1))
+        fills = tuple(alike[parameter, i] for i in range(first, last + 1))
         function = F.linear if len(fills) == 1 else partial(_linear_parts, len(fills))
         return Call(function, (nodes[index].args[1], matrix), fills)
 
@@ -170,19 +171,23 @@ class _Translator:
         calls = []
         if vectors not in self.joined:
             self.joined[vectors] = self._slot()
+            for vector in dict.fromkeys(vectors):
+                self.joins.setdefault(vector, []).append(vectors)
             calls.append(Call(_join, vectors, (self.joined[vectors],)))
         return [*calls, Call(torch.matmul, (self.joined[vectors], matrix), (index,))]
 
-    def _sums(self, index: int, group: list[int]) -> list[Call]:
+    def _sums(self, index: int, alike: dict[int, int]) -> list[Call]:
         """Sum over time and batch; adjoints that were joined for a product already are summed joined."""
         nodes = self.program.graph.nodes
         behind = nodes[index].args[1:]
         function = _outer if behind else _total
-        by_vector = {nodes[i].args[0]: i for i in group}
-        for vectors, slot in self.joined.items():
-            if nodes[index].args[0] in vectors and all(v in by_vector for v in vectors):
-                fills = tuple(by_vector[v] for v in vectors)
-                return [Call(partial(function, len(vectors)), (slot, *behind), fills)]
+        for vectors in self.joins.get(nodes[index].args[0], ()):
+            if all(v in alike for v in vectors):
+                fills = tuple(alike[v] for v in vectors)
+                for vector in dict.fromkeys(vectors):
+                    del alike[vector]  # done
+                return [Call(partial(function, len(vectors)), (self.joined[vectors], *behind), fills)]
+        del alike[nodes[index].args[0]]
         return [Call(partial(function, 1), nodes[index].args, (index,))]
 
     def _slot(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from elman.errors import CellError
 from elman.expr.graph import MASKS, ROW, Graph, Node
+from elman.expr.limits import LARGEST_EXPONENT, is_exponent
 
 COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum", "equal"})
 
@@ -197,11 +198,17 @@ class Expr:
     def __pow__(self, exponent: Any) -> "Expr":
         if not isinstance(exponent, Expr) and exponent == 0:
             self._builder.fail("`**` whose exponent is 0", "It is 1 for every value.", "Write 1.")
-        if isinstance(exponent, Expr) or not isinstance(exponent, (int, float)) or not math.isfinite(exponent):
+        if isinstance(exponent, Expr) or not _is_finite(exponent):
             self._builder.fail(
                 "`**` has an exponent that is not a finite number",
                 "A power is by a constant.",
                 "Write exp(y * log(x)) for a varying exponent.",
+            )
+        if not is_exponent(exponent):
+            self._builder.fail(
+                f"`**` has an exponent that is beyond {LARGEST_EXPONENT:,.0f}",
+                "Rounding alone would decide the value of such a power.",
+                "Use a smaller exponent, or write exp(y * log(x)).",
             )
         return self._builder.apply("power", self, exponent)
 
@@ -317,6 +324,10 @@ class Expr:
 
     def __repr__(self) -> str:
         return f"<{describe(self)} of {self._builder.cell}>"
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def describe(value: Expr) -> str:

@@ -13,7 +13,9 @@ from typing import Any, SupportsIndex
 from elman.errors import CellError, ShapeError
 from elman.expr.graph import ROW, Graph
 from elman.expr.latex import print_latex
+from elman.expr.limits import MOST_LETTERS
 from elman.expr.printing import print_equations
+from elman.expr.reading import decimal, items, text, whole
 from elman.expr.shapes import Tie
 from elman.expr.verify import verify_step
 
@@ -97,33 +99,27 @@ class Cell:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """List the tensors that a layer of this cell has, in the order in which the equations first name them."""
-        shapes = {n.name: n.shape for n in self.graph.nodes if n.op == "parameter"}
+        kinds = {n.name: (n.shape, self.role(n.name)) for n in self.graph.nodes if n.op == "parameter"}
         groups: dict[str, list[str]] = {}
-        for name, shape in shapes.items():
+        for name, kind in kinds.items():
             family = name.split(".")[0]
-            first = next((m for m in groups.get(family, ())), None)
-            fits = first is None or (shapes[first] == shape and self.role(first) == self.role(name))
+            fits = family not in groups or kinds[groups[family][0]] == kind
             groups.setdefault(family if fits else name.replace(".", "_"), []).append(name)
-        return tuple(Parameter(g, tuple(m), shapes[m[0]], self.role(m[0])) for g, m in groups.items())
+        return tuple(Parameter(g, tuple(m), *kinds[m[0]]) for g, m in groups.items())
 
     def role(self, parameter: str) -> str:
         """Say what a parameter is for: ``matrix``, ``bias``, ``gain`` or ``vector``."""
         nodes = self.graph.nodes
         index = self.graph.leaves["parameter", parameter]
-        readers = [n for n in nodes if index in n.args]
+        readers = [nodes[i] for i in self.graph.read_by[index]]
         if len(nodes[index].shape) == 2:
             return "matrix"
         added = readers and all(r.op == "add" for r in readers) and index not in self.graph.output.values()
         partners = [a for r in readers for a in r.args if a != index]
-        if added and all(nodes[a].shape == nodes[index].shape and not self._is_static(a) for a in partners):
+        if added and all(nodes[a].shape == nodes[index].shape and self.graph.moves[a] for a in partners):
             return "bias"
         normalised = [any(nodes[a].op == "layer_norm" for a in r.args) for r in readers if r.op == "mul"]
         return "gain" if normalised and len(normalised) == len(readers) and all(normalised) else "vector"
-
-    def _is_static(self, index: int) -> bool:
-        """Tell whether a value follows parameters and numbers alone."""
-        ancestors = self.graph.ancestors([index])
-        return not any(self.graph.nodes[i].op in {"input", "side", "state"} for i in ancestors)
 
     def gates(self) -> tuple[str, ...]:
         """Name the gates: the values that are a sigmoid (or its hard form) of something."""
@@ -214,21 +210,42 @@ class Cell:
             CellError: the data is not a cell, or its graph breaks a rule.
         """
         try:
-            name, doc = str(data["name"]), str(data["doc"])
+            name, doc = text(data["name"]), text(data["doc"])
             graph = Graph.from_dict(data["graph"])
-            labels = tuple((str(label), int(index)) for label, index in data["labels"])
-            ties = tuple(Tie(str(size), str(other), int(line)) for size, other, line in data["ties"])
-            starts = tuple((str(family), float(low), float(high)) for family, low, high in data.get("starts", ()))
+            labels = tuple((text(label), whole(index)) for label, index in items(data["labels"]))
+            ties = tuple(Tie(text(size), text(other), whole(line)) for size, other, line in items(data["ties"]))
+            ranges = items(data.get("starts", ()))
+            starts = tuple((text(family), decimal(low), decimal(high)) for family, low, high in ranges)
         except CellError:
             raise
         except (KeyError, TypeError, ValueError, OverflowError) as reason:
             raise CellError(f"cell: not the form of a saved cell ({reason!r}). Save the model again.") from None
-        if any(not 0 <= index < len(graph.nodes) for _, index in labels):
-            raise CellError(f"{name}: a label points outside of the graph. Save the model again.")
-        families = {node.name.split(".")[0] for node in graph.nodes if node.op == "parameter"}
-        if any(family not in families or not is_range((low, high)) for family, low, high in starts):
-            raise CellError(f"{name}: a start is no range of a family. Save the model again.")
-        return Cell(name, doc, f"saved cell {name}", verify_step(graph), labels, ties, starts)
+        if not name.isprintable() or len(name) > MOST_LETTERS:
+            raise CellError(f"cell: its name is no line of at most {MOST_LETTERS} letters. Save the model again.")
+        cell = Cell(name, doc, f"saved cell {name}", verify_step(graph), labels, ties, starts)
+        cell._verify_names()
+        return cell
+
+    def _verify_names(self) -> None:
+        """Check what a file says beside the graph: labels, sizes that are tied, and where families start.
+
+        Raises:
+            CellError: it contradicts the graph.
+        """
+        nodes = self.graph.nodes
+        taken = {node.name.split(".")[0] for node in nodes if node.name}
+        names = {label for label, index in self.labels if index < len(nodes) and label.isidentifier()} - taken
+        if len(names) < len(self.labels) or any(len(name) > MOST_LETTERS for name in names):
+            raise CellError(f"{self.name}: a label is no name of its own for a value. Save the model again.")
+        # A layer makes sizes equal that a tie names; without it an input of another length would be read past its end.
+        entry = nodes[self.graph.input].shape
+        if entry not in {("input",), ("hidden",)} or [(tie.size, tie.other) for tie in self.ties] != (
+            [("input", "hidden")] if entry == ("hidden",) else []
+        ):
+            raise CellError(f"{self.name}: the size of its input is not as its ties say. Save the model again.")
+        families = {node.name.split(".")[0] for node in nodes if node.op == "parameter"}
+        if any(family not in families or not is_range((low, high)) for family, low, high in self.starts):
+            raise CellError(f"{self.name}: a start is no range of a family. Save the model again.")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore, (self.to_dict(), self.source))

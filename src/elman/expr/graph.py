@@ -30,12 +30,14 @@ Everything else is a row of :data:`elman.expr.primitives.PRIMITIVES`, applied el
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from elman.errors import CellError
+from elman.expr.limits import MOST_NODES
+from elman.expr.reading import decimal, items, text, whole, yes_or_no
 
 LEAVES = frozenset({"input", "side", "state", "parameter", "adjoint", "constant", "size"})
 STRUCTURAL = frozenset({"product", "product_t", "outer", "total", "spread", "sum"})
@@ -125,6 +127,23 @@ class Graph:
                     waiting.extend(self.nodes[index].args)
         return seen
 
+    @cached_property
+    def read_by(self) -> list[list[int]]:
+        """List for each node the nodes that read it, in order, each once."""
+        found: list[list[int]] = [[] for _ in self.nodes]
+        for index, node in enumerate(self.nodes):
+            for arg in dict.fromkeys(node.args):
+                found[arg].append(index)
+        return found
+
+    @cached_property
+    def moves(self) -> list[bool]:
+        """Tell of each node whether it follows the input, a side input or a state, not parameters and numbers alone."""
+        found: list[bool] = []
+        for node in self.nodes:
+            found.append(node.op in {"input", "side", "state"} or any(found[a] for a in node.args))
+        return found
+
     def readers(self) -> list[int]:
         """Count how often each node is read, by nodes or as an output."""
         count = [0] * len(self.nodes)
@@ -137,9 +156,8 @@ class Graph:
 
     def to_dict(self) -> dict[str, Any]:
         """Write the graph as plain data (lists, strings and numbers)."""
-        fields = ("op", "args", "shape", "name", "value", "line", "is_mask")
         rows = [
-            {f: _plain(getattr(node, f)) for f in fields if f == "op" or getattr(node, f) != getattr(_BLANK, f)}
+            {f: _plain(getattr(node, f)) for f in _READERS if f == "op" or getattr(node, f) != getattr(_BLANK, f)}
             for node in self.nodes
         ]
         return {"nodes": rows, "outputs": [list(pair) for pair in self.outputs]}
@@ -152,21 +170,34 @@ class Graph:
             CellError: the data has not the form of a graph.
         """
         try:
-            nodes = tuple(
-                Node(
-                    op=str(row["op"]),
-                    args=tuple(int(a) for a in row.get("args", ())),
-                    shape=tuple(str(s) for s in row.get("shape", ())),
-                    name=str(row.get("name", "")),
-                    value=float(row.get("value", 0.0)),
-                    line=int(row.get("line", 0)),
-                    is_mask=bool(row.get("is_mask", False)),
-                )
-                for row in data["nodes"]
-            )
-            return Graph(nodes, tuple((str(name), int(index)) for name, index in data["outputs"]))
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as reason:
+            rows = items(data["nodes"])
+            if len(rows) > MOST_NODES:
+                raise ValueError(f"{len(rows):,} values, and at most {MOST_NODES:,} are read")
+            outputs = tuple((text(name), whole(index)) for name, index in items(data["outputs"]))
+            return Graph(tuple(map(_read_node, rows)), outputs)
+        except (KeyError, TypeError, ValueError, OverflowError) as reason:
             raise CellError(f"graph: not the form of a saved cell ({reason!r}). Save the model again.") from None
+
+
+def _read_node(row: Any) -> Node:
+    if not isinstance(row, Mapping) or not row.keys() <= _READERS.keys():
+        raise TypeError("a value is not described by the fields that it has")
+    return Node(op=text(row["op"]), **{field: _READERS[field](row[field]) for field in row if field != "op"})
+
+
+def _read_all(one: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda value: tuple(map(one, items(value)))
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "op": text,
+    "args": _read_all(whole),
+    "shape": _read_all(text),
+    "name": text,
+    "value": decimal,
+    "line": whole,
+    "is_mask": yes_or_no,
+}
 
 
 def _plain(value: Any) -> Any:

@@ -26,21 +26,28 @@ def expand_into(builder: Builder, graph: Graph, *, keep_derivatives: bool) -> li
             place.append(builder.add(node.op, *args, name=node.name, value=node.value, shape=node.shape))
         else:
             known = len(builder.nodes)
-            place.append(_expand(builder, row.expand(*(builder.expr(a) for a in args)), keep_derivatives, known))
+            place.append(_expand(builder, row.expand(*(builder.expr(a) for a in args)), keep_derivatives, known, {}))
     return place
 
 
-def _expand(builder: Builder, value: Expr, keep_derivatives: bool, known: int) -> int:
-    """Follow an expansion until none of its new nodes can be expanded further; nodes below `known` already are."""
+def _expand(builder: Builder, value: Expr, keep_derivatives: bool, known: int, place: dict[int, int]) -> int:
+    """Follow an expansion until none of its new nodes can be expanded further, each once; `place` says what became.
+
+    Nodes below `known` already are. The calls nest as deep as a row's own equations, which no cell can lengthen.
+    """
     index = builder.index(value, "expansion")
     node = builder.nodes[index]
     row = PRIMITIVES.get(node.op)
     if row is None or index < known:
         return index
-    args = tuple(_expand(builder, builder.expr(a), keep_derivatives, known) for a in node.args)
-    if row.expand is None or (keep_derivatives and row.derivative is not None):
-        return builder.add(node.op, *args, name=node.name, value=node.value)
-    return _expand(builder, row.expand(*(builder.expr(a) for a in args)), keep_derivatives, known)
+    if index not in place:
+        args = tuple(_expand(builder, builder.expr(a), keep_derivatives, known, place) for a in node.args)
+        if row.expand is None or (keep_derivatives and row.derivative is not None):
+            place[index] = builder.add(node.op, *args, name=node.name, value=node.value)
+        else:
+            again = row.expand(*(builder.expr(a) for a in args))
+            place[index] = _expand(builder, again, keep_derivatives, known, place)
+    return place[index]
 
 
 def lower(graph: Graph, builder: Builder) -> Graph:

@@ -113,7 +113,7 @@ def _derive_power(d: Expr, _y: Expr, x: Expr, p: Expr) -> Values:
         raise AssertionError("verified: the exponent is a constant")
     if exponent == 1:
         return (d, None)
-    return (d * (exponent * x ** (exponent - 1)), None)
+    return (d * (exponent * apply("power", x, exponent - 1)), None)
 
 
 def _expand_layer_norm(v: Expr) -> Expr:

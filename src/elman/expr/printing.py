@@ -12,6 +12,7 @@ LaTeX is another (`latex`).
 h' = tanh(W @ x - (U @ h - 1))
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from elman.expr.primitives import PRIMITIVES
 CALL = 9  # how tightly a call binds; its arguments need no brackets
 PRODUCT_BINDS = 3  # as in Python, @ binds like *
 LONGEST_REPEAT = 12  # characters that may stand twice instead of getting a name
+DEEPEST = 40  # operations within each other in one line: nobody counts more brackets, and Python reads at most 200
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Notation(Protocol):
 def print_equations(graph: Graph, labels: Sequence[tuple[str, int]]) -> str:
     """Write one line for each named value and each new state, in the order of their computation.
 
-    A value that is read more than once and has no name gets one (``v1``, ``v2``, …), so that no line repeats another.
+    A value that is read more than once and has no name gets one (``v1``, ``v2``, …), so that no line repeats another;
+    so does one that is nested too deep.
 
     Args:
         graph: the equations of one time step.
@@ -85,20 +88,23 @@ def _name_values(graph: Graph, labels: Sequence[tuple[str, int]]) -> dict[int, s
     for state, index in graph.outputs:
         if graph.nodes[index].args:
             names.setdefault(index, f"{state}'")
-    readers = graph.readers()
+    readers, depths = graph.readers(), list[int]()
     taken = set(names.values()) | {node.name.split(".")[0] for node in graph.nodes if node.name}
+    free = (name for name in map("v{}".format, itertools.count(1)) if name not in taken)
     for index, node in enumerate(graph.nodes):
-        repeated = node.args and readers[index] > 1 and index not in names
-        if repeated and len(_write(graph, index, names, Text())) > LONGEST_REPEAT:
-            number = next(n for n in range(1, len(graph.nodes) + 1) if f"v{n}" not in taken)
-            names[index] = f"v{number}"
-            taken.add(names[index])
+        depths.append(1 + max((depths[a] for a in node.args if a not in names), default=0))
+        if not node.args or index in names:
+            continue
+        repeated = readers[index] > 1 and len(_write(graph, index, names, Text())) > LONGEST_REPEAT
+        if repeated or depths[index] >= DEEPEST:
+            names[index] = next(free)
     return names
 
 
 def _write(
     graph: Graph, index: int, names: dict[int, str], notation: Notation, *, top: bool = False, tight: int = 0
 ) -> str:
+    """Write a value; the calls nest as deep as a line, which :data:`DEEPEST` bounds."""
     node = graph.nodes[index]
     if index in names and not top:
         return notation.name(names[index])

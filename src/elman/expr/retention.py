@@ -12,13 +12,16 @@ weight is ``1 - z``, the gate z *overwrites*. It does not matter how that is wri
 [('h', -1, ('b.z',))]
 """
 
+import heapq
 from dataclasses import dataclass
 
 from elman.expr.graph import Graph
-from elman.expr.roles import factors
 
 GATES = frozenset({"sigmoid", "hard_sigmoid"})
+SIGNS = {"add": (1.0, 1.0), "sub": (1.0, -1.0), "neg": (-1.0,)}  # of the terms of a sum
 ONE = -1  # stands for the number 1 where a weight is written as a sum of gates and a number
+# A weight of more gates is not taken further: it is none of the forms looked for, and a wide sum would hold each anew.
+MOST_GATES = 32
 
 Weight = dict[int, float] | None
 """Numbers by gate, ``{ONE: 1, z: -1}`` for 1 − z; empty for 0; None for anything else."""
@@ -68,7 +71,7 @@ def retention_gates(graph: Graph) -> tuple[Retention, ...]:
     Returns:
         What was found, in the order of the states.
     """
-    forms = _gate_forms(graph)
+    forms, alone, readers = _gate_forms(graph), _gates_alone(graph), graph.readers()
     found = []
     for state in graph.states:
         weights = _weights(graph, graph.leaves["state", state], forms)
@@ -76,13 +79,13 @@ def retention_gates(graph: Graph) -> tuple[Retention, ...]:
         gate = next((index for index in weight if index != ONE), None)
         if gate is None or weight not in ({gate: 1.0}, {ONE: 1.0, gate: -1.0}):
             continue
-        others = _weighing_gates(graph, graph.output[state], weights) - {gate}
+        others = _weighing_gates(graph, graph.output[state], weights, alone) - {gate}
         found.append(
             Retention(
                 state,
-                _describe(graph, gate),
+                _describe(graph, gate, readers),
                 1 if weight[gate] > 0 else -1,
-                tuple(_describe(graph, other) for other in sorted(others)),
+                tuple(_describe(graph, other, readers) for other in sorted(others)),
             )
         )
     return tuple(found)
@@ -97,7 +100,7 @@ def _gate_forms(graph: Graph) -> list[Weight]:
             forms.append({ONE: node.value})
         elif node.op in GATES:
             forms.append({index: 1.0})
-        elif node.op in {"add", "sub", "neg"}:
+        elif node.op in SIGNS:
             forms.append(_sum(node.op, args))
         elif node.op == "mul":
             forms.append(_times(*args))
@@ -113,7 +116,7 @@ def _weights(graph: Graph, state: int, forms: list[Weight]) -> list[Weight]:
         args = [weights[a] for a in node.args]
         if index == state:
             weights.append({ONE: 1.0})
-        elif node.op in {"add", "sub", "neg"}:
+        elif node.op in SIGNS:
             weights.append(_sum(node.op, args))
         elif node.op == "mul" and any(weight != {} for weight in args):
             own, other = node.args if args[0] != {} else node.args[::-1]
@@ -126,14 +129,14 @@ def _weights(graph: Graph, state: int, forms: list[Weight]) -> list[Weight]:
 
 
 def _sum(op: str, args: list[Weight]) -> Weight:
-    signs = {"add": (1.0, 1.0), "sub": (1.0, -1.0), "neg": (-1.0,)}[op]
     total: dict[int, float] = {}
-    for sign, weight in zip(signs, args, strict=True):
+    for sign, weight in zip(SIGNS[op], args, strict=True):
         if weight is None:
             return None
         for index, factor in weight.items():
             total[index] = total.get(index, 0.0) + sign * factor
-    return {index: factor for index, factor in total.items() if factor}
+    found = {index: factor for index, factor in total.items() if factor}
+    return found if len(found) <= MOST_GATES else None
 
 
 def _times(a: Weight, b: Weight) -> Weight:
@@ -147,7 +150,18 @@ def _times(a: Weight, b: Weight) -> Weight:
     return {index: scale * factor for index, factor in gates.items() if scale * factor}
 
 
-def _weighing_gates(graph: Graph, new: int, weights: list[Weight]) -> set[int]:
+def _gates_alone(graph: Graph) -> list[set[int]]:
+    """Find the gates that are factors of every value; of more than one any two stand for all."""
+    found: list[set[int]] = []
+    for index, node in enumerate(graph.nodes):
+        if node.op == "mul":
+            found.append(set(sorted(found[node.args[0]] | found[node.args[1]])[:2]))
+        else:
+            found.append({index} if node.op in GATES else set())
+    return found
+
+
+def _weighing_gates(graph: Graph, new: int, weights: list[Weight], alone: list[set[int]]) -> set[int]:
     """Collect the gates that weigh, each alone, a term of a sum in which the old state does not stand."""
     found: set[int] = set()
     waiting, seen = [new], set()
@@ -157,33 +171,48 @@ def _weighing_gates(graph: Graph, new: int, weights: list[Weight]) -> set[int]:
             continue
         seen.add(index)
         node = graph.nodes[index]
-        if node.op in {"add", "sub", "neg"}:
+        if node.op in SIGNS:
             waiting.extend(node.args)
         elif node.op == "mul" and weights[index] == {}:
-            gates = {i for i in factors(graph, index) if graph.nodes[i].op in GATES}
-            found |= gates if len(gates) == 1 else set()
+            found |= alone[index] if len(alone[index]) == 1 else set()
     return found
 
 
-def _describe(graph: Graph, gate: int) -> Gate:
-    biases, offset, understood = _constants(graph, graph.nodes[gate].args[0], 1.0, graph.readers())
-    return Gate(gate, biases if understood else (), offset)
+def _describe(graph: Graph, gate: int, readers: list[int]) -> Gate:
+    """Read what is constant in the sum in front of a gate, from left to right.
+
+    A bias is the gate's own where it is added once, and nothing but this sum reads it or a sum that it stands in.
+    """
+    top = graph.nodes[gate].args[0]
+    shares = _shares(graph, top)
+    biases, offset, understood = list[str](), 0.0, True
+    waiting, seen = [(top, True)], set[int]()
+    while waiting:
+        index, own = waiting.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        node, own = graph.nodes[index], own and readers[index] == 1
+        if node.op in SIGNS:
+            waiting.extend((a, own) for a in reversed(node.args))
+        elif node.op == "constant":
+            offset += shares[index] * node.value
+        elif node.op == "parameter" and own and shares[index] > 0:
+            biases.append(node.name)
+        else:
+            understood &= graph.moves[index]
+    return Gate(gate, tuple(biases) if understood else (), offset)
 
 
-def _constants(graph: Graph, index: int, sign: float, readers: list[int]) -> tuple[tuple[str, ...], float, bool]:
-    """Collect what is constant in a sum: its own biases, the number, and whether there is nothing else."""
-    node = graph.nodes[index]
-    if node.op == "constant":
-        return (), sign * node.value, True
-    if node.op == "parameter":
-        own = sign > 0 and readers[index] == 1
-        return (node.name,) if own else (), 0.0, own
-    if node.op not in {"add", "sub", "neg"}:
-        leaves = {graph.nodes[i].op for i in graph.ancestors([index])}
-        return (), 0.0, bool(leaves & {"input", "side", "state"})
-    signs = {"add": (sign, sign), "sub": (sign, -sign), "neg": (-sign,)}[node.op]
-    parts = [_constants(graph, a, s, readers) for a, s in zip(node.args, signs, strict=True)]
-    biases = tuple(name for names, _, _ in parts for name in names)
-    # a bias in a sum that others read too is not this gate's own
-    understood = all(part[2] for part in parts) and not (biases and readers[index] > 1)
-    return biases, sum(part[1] for part in parts), understood
+def _shares(graph: Graph, top: int) -> dict[int, float]:
+    """Count how often each value is added in a sum, less how often it is subtracted."""
+    shares: dict[int, float] = {top: 1.0}
+    waiting = [-top]  # the last first: a value comes when all its readers have
+    while waiting:
+        index = -heapq.heappop(waiting)
+        node = graph.nodes[index]
+        for arg, sign in zip(node.args, SIGNS.get(node.op, ()), strict=False):
+            if arg not in shares:
+                heapq.heappush(waiting, -arg)
+            shares[arg] = shares.get(arg, 0.0) + sign * shares[index]
+    return shares

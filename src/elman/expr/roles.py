@@ -11,8 +11,6 @@ Initialisers and regularisers ask this, so that they hold for any cell and know 
 ('U.f', 'U.n')
 """
 
-from collections.abc import Collection
-
 from elman.expr.graph import Graph
 
 
@@ -29,53 +27,36 @@ def hidden_to_hidden(graph: Graph) -> tuple[str, ...]:
     Returns:
         Members (``U.i``, or ``U`` for a bare family), in the order in which the equations first name them.
     """
-    found = {n.args[0] for n in graph.nodes if n.op == "product" and carried_factors(graph, n.args[1])}
+    carried = carried_factors(graph)
+    found = {n.args[0] for n in graph.nodes if n.op == "product" and carried[n.args[1]]}
     return tuple(graph.nodes[index].name for index in sorted(found))
 
 
 def multiplied_states(graph: Graph) -> tuple[str, ...]:
     """Name the states that those matrices multiply, alone or as a factor, in the order of the states."""
-    found = {s for n in graph.nodes if n.op == "product" for s in carried_factors(graph, n.args[1])}
+    carried = carried_factors(graph)
+    found = {s for n in graph.nodes if n.op == "product" for s in carried[n.args[1]]}
     return tuple(state for state in graph.states if state in found)
 
 
-def carried_factors(graph: Graph, vector: int) -> tuple[str, ...]:
+def carried_factors(graph: Graph) -> list[frozenset[str]]:
     """Name the states, before the step or new, that are factors of a value; a new state is not taken apart.
 
     Args:
         graph: the equations of one time step.
-        vector: the node that holds the value.
 
     Returns:
-        Each state once, in the order of the states.
+        For each node the states.
     """
     # a state that becomes the input itself, or a parameter, makes no state of these
     new = {index: state for state, index in reversed(graph.outputs) if graph.nodes[index].args}
-    carried = new | {graph.leaves["state", s]: s for s in graph.states}
-    found = {carried[index] for index in factors(graph, vector, carried) if index in carried}
-    return tuple(state for state in graph.states if state in found)
-
-
-def factors(graph: Graph, index: int, whole: Collection[int] = ()) -> set[int]:
-    """Take a chain of elementwise products apart.
-
-    Args:
-        graph: holds the nodes.
-        index: where the chain ends.
-        whole: values that are not taken apart, though they may be products.
-
-    Returns:
-        The factors; the value itself, if it is none such.
-    """
-    found: set[int] = set()
-    waiting, seen = [index], set()
-    while waiting:
-        current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if graph.nodes[current].op == "mul" and current not in whole:
-            waiting.extend(graph.nodes[current].args)
+    whole = new | {graph.leaves["state", s]: s for s in graph.states}
+    found: list[frozenset[str]] = []
+    for index, node in enumerate(graph.nodes):
+        if index in whole:
+            found.append(frozenset({whole[index]}))
+        elif node.op == "mul":
+            found.append(found[node.args[0]] | found[node.args[1]])
         else:
-            found.add(current)
+            found.append(frozenset())
     return found

@@ -6,7 +6,6 @@ is no matrix), and any other is called after the state or the parameter that has
 example and fits every vector.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -108,10 +107,10 @@ def infer_shapes(builder: Builder, outputs: dict[str, int]) -> tuple[list[Node],
             axes.append((rows,))
         else:
             axes.append(_elementwise(builder, node, classes, axes))
+    states = {n.name: i for i, n in enumerate(nodes) if n.op == "state"}
     for name, new in outputs.items():
-        state = next(i for i, n in enumerate(nodes) if n.op == "state" and n.name == name)
         if axes[new] and axes[new][0] != _ROW:
-            classes.unite(axes[state][0], axes[new][0], nodes[new].line)
+            classes.unite(axes[states[name]][0], axes[new][0], nodes[new].line)
     names, ties = _name(nodes, classes, axes)
     shaped = [
         Node(
@@ -189,19 +188,21 @@ def _name(nodes: list[Node], classes: _Classes, axes: list[tuple[int, ...]]) -> 
         [Tie("input", "hidden", classes.tied_at(entry, hidden))] if classes.find(entry) == classes.find(hidden) else []
     )
     names.setdefault(classes.find(entry), "input")
+    taken = set(names.values())
     for op in ("state", "parameter"):
         for index, node in enumerate(nodes):
             if node.op == op:
                 for axis in axes[index]:
                     if classes.find(axis) not in names:
-                        names[classes.find(axis)] = _unused(node.name.replace(".", "_"), names.values())
+                        names[classes.find(axis)] = _unused(node.name.replace(".", "_"), taken)
     return names, ties
 
 
-def _unused(name: str, taken: Collection[str]) -> str:
+def _unused(name: str, taken: set[str]) -> str:
     """Give a size a name of its own, also where a state is called `hidden` or both axes of a matrix are open."""
     while name in taken:
         name += "_"
+    taken.add(name)
     return name
 
 

@@ -25,9 +25,10 @@ from elman.expr.builder import Builder, Expr
 from elman.expr.cell import Cell, is_range
 from elman.expr.functions import sigmoid, tanh
 from elman.expr.graph import Graph
+from elman.expr.limits import MOST_LETTERS, MOST_NODES
 from elman.expr.primitives import PRIMITIVES
 from elman.expr.shapes import infer_shapes
-from elman.expr.verify import verify
+from elman.expr.verify import verify_step
 
 __all__ = ["Family", "cell", "sigmoid", "tanh", "trace"]
 
@@ -39,6 +40,15 @@ class _Tracer(Builder):
         return ()
 
     done = False
+
+    def add(self, op: str, *args: int, name: str = "", value: float = 0.0, shape: tuple[str, ...] | None = None) -> int:
+        if len(self.nodes) >= MOST_NODES:
+            self.fail(
+                f"the equations have more than {MOST_NODES:,} values",
+                "Every one is differentiated and compiled, which would take minutes.",
+                "Repeat something less often, or make it a matrix product.",
+            )
+        return super().add(op, *args, name=name, value=value, shape=shape)
 
     def locate(self) -> int:
         if self.done:
@@ -52,32 +62,40 @@ class _Tracer(Builder):
 class Family(Expr):
     """Stand for a family of parameters: ``W.i`` is its member i, ``W`` alone its only member."""
 
-    __slots__ = ("_name",)
+    __slots__ = ("_alone", "_first", "_name")
 
     def __init__(self, builder: Builder, name: str) -> None:
         self._builder = builder
         self._name = name
+        self._alone, self._first = False, ""  # whether it is used alone, and its first member
 
     @property
     def _id(self) -> int:  # type: ignore[override]
-        members = [n.name for n in self._builder.nodes if n.op == "parameter" and n.name.startswith(self._name + ".")]
-        if members:
+        if self._first:
             self._builder.fail(
-                f"`{self._name}` is used alone, and elsewhere as `{members[0]}`",
+                f"`{self._name}` is used alone, and elsewhere as `{self._name}.{self._first}`",
                 "A family has members, or it is one parameter.",
                 f"Give the lone use a member name, or another keyword than `{self._name}`.",
             )
+        self._alone = True
         return self._builder.add("parameter", name=self._name)
 
     def __getattr__(self, member: str) -> Expr:
         if member.startswith("_"):
             raise AttributeError(member)
-        if any(n.op == "parameter" and n.name == self._name for n in self._builder.nodes):
+        if not member.isidentifier() or len(member) > MOST_LETTERS:
+            self._builder.fail(
+                f"a member of `{self._name}` is called {member[:40]!r}",
+                f"Its name stands in the names of a layer's tensors: an identifier of at most {MOST_LETTERS} letters.",
+                f"Write it behind a dot, like {self._name}.i.",
+            )
+        if self._alone:
             self._builder.fail(
                 f"`{self._name}.{member}` is used, and elsewhere `{self._name}` alone",
                 "A family has members, or it is one parameter.",
                 f"Give the lone use a member name, or another keyword than `{self._name}`.",
             )
+        self._first = self._first or member
         return self._builder.expr(self._builder.add("parameter", name=f"{self._name}.{member}"))
 
 
@@ -210,7 +228,7 @@ def trace(
     taken = {input_name, *sides, *states, *families, *(row.notation.split("(")[0] for row in PRIMITIVES.values())}
     labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and label not in taken}
     begins = tuple((family, float(low), float(high)) for family, (low, high) in (starts or {}).items())
-    return Cell(name, doc, source, verify(graph), tuple(labels.items()), tuple(ties), begins)
+    return Cell(name, doc, source, verify_step(graph), tuple(labels.items()), tuple(ties), begins)
 
 
 def _line_of(function: Callable[..., Any]) -> int:

@@ -5,7 +5,7 @@ The rules, which are all that a pass or a backend may rely on:
 1. Every argument comes before its reader, and every operation is known and has the right number of arguments.
 2. Shapes are those that :func:`elman.expr.builder.result_shape` derives; the first argument of a product is a
 parameter. 3. A comparison is read by ``where`` (as its condition) and by nothing else, and a condition is a comparison.
-4. The exponent of a power and the slope of a leaky relu are constants.
+4. The exponent of a power and the slope of a leaky relu are constants, and a layer normalisation reads a vector.
 5. A leaf stands once; there is one input; every state has an output of its name and shape (or a number, of all examples
 or of each). 6. A side input has one axis; no input, state or parameter is one number for each example.
 """
@@ -15,6 +15,7 @@ from typing import NoReturn
 from elman.errors import CellError
 from elman.expr.builder import result_shape
 from elman.expr.graph import LEAVES, MASKS, ROW, STRUCTURAL, Graph, Node
+from elman.expr.limits import LARGEST_EXPONENT, MOST_LETTERS, MOST_NODES, is_exponent
 from elman.expr.primitives import PRIMITIVES
 
 ARITY = {
@@ -63,7 +64,8 @@ def verify_step(graph: Graph) -> Graph:
 
     7. The outputs are the states, and every parameter reaches one. 8. No operation that passes alone add. 9. An input
     and a state are vectors, a side input is one number for each example, a parameter is a vector or a matrix; all have
-    different names, as the tensors of a layer must have.
+    different names, as the tensors of a layer must have: identifiers. 10. Nodes, names and exponents are within the
+    limits of :mod:`elman.expr.limits`.
 
     Returns:
         The graph itself.
@@ -71,22 +73,12 @@ def verify_step(graph: Graph) -> Graph:
     Raises:
         CellError: a rule is broken; the message names the node and the rule.
     """
+    if len(graph.nodes) > MOST_NODES:
+        raise CellError(f"graph: it has {len(graph.nodes):,} values, and at most {MOST_NODES:,} are run. Write fewer.")
     verify(graph)
     if not graph.states or tuple(name for name, _ in graph.outputs) != graph.states:
         raise CellError("graph: its outputs are not its states. Save the model again.")
-    reached, names = graph.ancestors(graph.output.values()), set[str]()
-    for index, node in enumerate(graph.nodes):
-        if node.op in STRUCTURAL - {"product"} | {"adjoint", "size"}:
-            _break(index, node, "passes alone add this operation")
-        if node.op not in LEAVES - {"constant"}:
-            continue
-        if not node.name or node.name in names:
-            _break(index, node, "what a step reads has a name of its own")
-        names.add(node.name)
-        if (node.op == "side") != (node.shape == (ROW,)) or len(node.shape) not in {1, 1 + (node.op == "parameter")}:
-            _break(index, node, f"it has not the shape {node.shape}")
-        if node.op == "parameter" and index not in reached:
-            _break(index, node, "a parameter reaches a new state")
+    _verify_leaves(graph)
     members = [name for name in graph.parameters if "." in name]
     joined = [name.replace(".", "_") for name in members]
     families = {name.split(".")[0] for name in graph.parameters}
@@ -94,6 +86,38 @@ def verify_step(graph: Graph) -> Graph:
     if alone or len(set(joined)) < len(joined) or families & set(joined):
         raise CellError("graph: two parameters would have one name in a layer. Save the model again.")
     return graph
+
+
+def _verify_leaves(graph: Graph) -> None:
+    reached, names = graph.ancestors(graph.output.values()), set[str]()
+    for index, node in enumerate(graph.nodes):
+        if node.op in STRUCTURAL - {"product"} | {"adjoint", "size"}:
+            _break(index, node, "passes alone add this operation")
+        if node.op == "power" and not is_exponent(graph.nodes[node.args[1]].value):
+            _break(index, node, f"an exponent is not 0, and from -{LARGEST_EXPONENT:,.0f} to {LARGEST_EXPONENT:,.0f}")
+        if node.op not in LEAVES - {"constant"}:
+            continue
+        if not node.name or node.name in names:
+            _break(index, node, "what a step reads has a name of its own")
+        names.add(node.name)
+        _verify_names(index, node)
+        if (node.op == "side") != (node.shape == (ROW,)) or len(node.shape) not in {1, 1 + (node.op == "parameter")}:
+            _break(index, node, f"it has not the shape {node.shape}")
+        if node.op == "parameter" and index not in reached:
+            _break(index, node, "a parameter reaches a new state")
+
+
+def _verify_names(index: int, node: Node) -> None:
+    family, _, member = node.name.partition(".")
+    parts = [family, member] if node.op == "parameter" and "." in node.name else [node.name]
+    parts += [axis for axis in node.shape if axis != ROW]
+    if (
+        not all(part.isidentifier() and len(part) <= 2 * MOST_LETTERS for part in parts)
+        or len(node.name) > MOST_LETTERS
+    ):
+        _break(index, node, f"names and sizes are identifiers of at most {MOST_LETTERS} letters")
+    if node.op == "state" and node.name.startswith("d_"):
+        _break(index, node, "names that begin with d_ belong to adjoints")
 
 
 def _verify_form(index: int, node: Node) -> None:
@@ -122,6 +146,8 @@ def _verify_kinds(graph: Graph, index: int, node: Node) -> None:
         _break(index, node, "the matrix of a product is a parameter")
     if node.op in {"power", "leaky_relu"} and args[1].op != "constant":
         _break(index, node, "its second argument is a constant")
+    if node.op == "layer_norm" and args[0].shape in {(), (ROW,)}:
+        _break(index, node, "it normalises a vector")
 
 
 def _verify_outputs(graph: Graph) -> None:
@@ -140,5 +166,6 @@ def _verify_outputs(graph: Graph) -> None:
 
 def _break(index: int, node: Node, rule: str) -> NoReturn:
     raise CellError(
-        f"graph: node {index} (`{node.op}`, line {node.line}): {rule}. The graph is damaged, or a pass is wrong."
+        f"graph: node {index} (`{node.op[:40]}`, line {node.line}): {rule[:400]}. "
+        "The graph is damaged, or a pass is wrong."
     )

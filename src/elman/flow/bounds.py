@@ -65,12 +65,15 @@ def _functions_behind(graph: Graph, member: str) -> set[str]:
     """Name the functions behind sums with a product of a matrix; the empty name where such a sum is a new state."""
     matrix = graph.leaves["parameter", member]
     waiting = [i for i, n in enumerate(graph.nodes) if n.op == "product" and n.args[0] == matrix]
-    found: set[str] = set()
+    found, seen, new = set[str](), set[int](), set(graph.output.values())
     while waiting:
         index = waiting.pop()
-        if index in graph.output.values():
+        if index in seen:
+            continue
+        seen.add(index)
+        if index in new:
             found.add("")
-        readers = [i for i, n in enumerate(graph.nodes) if index in n.args]
+        readers = graph.read_by[index]
         waiting += [i for i in readers if graph.nodes[i].op in SUMS]
         found |= {graph.nodes[i].op for i in readers} - SUMS
     return found
@@ -81,16 +84,18 @@ def _is_only_way(graph: Graph, member: str) -> bool:
     if len(graph.states) != 1:
         return False
     state, matrix = graph.leaves["state", graph.states[0]], graph.leaves["parameter", member]
-    readers = [n for n in graph.nodes if state in n.args]
-    if [n.args for n in readers] != [(matrix, state)] or readers[0].op != "product":
+    readers = graph.read_by[state]
+    if [graph.nodes[i].args for i in readers] != [(matrix, state)] or graph.nodes[readers[0]].op != "product":
         return False
     index = graph.output[graph.states[0]]
     after = graph.nodes[index]
     inside = after.args[0] if after.op in STEEPEST and len(after.args) == 1 else index
-    waiting = [inside]
+    waiting, seen = [inside], set[int]()
     while waiting:
-        node = graph.nodes[waiting.pop()]
-        if node is readers[0]:
-            return graph.readers()[graph.nodes.index(node)] == 1
-        waiting += node.args if node.op in SUMS else ()
+        index = waiting.pop()
+        if index == readers[0]:
+            return graph.readers()[index] == 1
+        if index not in seen and graph.nodes[index].op in SUMS:
+            waiting += graph.nodes[index].args
+        seen.add(index)
     return False

@@ -11,6 +11,7 @@ b.i)`. What stays are sums and products of such values, element by element; they
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from elman.errors import CellError
 from elman.expr import Cell
 from elman.expr.graph import Graph
 
@@ -20,6 +21,8 @@ GLYPHS = {
     "less": "<", "less_equal": "≤", "equal": "=", "power": "power",
 }  # fmt: skip
 ENTRIES = {"input", "side", "state"}
+MOST_OPERATIONS = 400  # in a drawing: a screen shows a tenth, and placing takes time that grows with their square
+DEEPEST = 3  # calls within each other in the title of a box
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,17 @@ class Box:
 
 
 def read_dataflow(cell: Cell) -> list[Box]:
-    """Give the boxes of a cell: inputs and states first, each box behind those it reads, new states last."""
+    """Give the boxes of a cell: inputs and states first, each box behind those it reads, new states last.
+
+    Raises:
+        CellError: there are too many operations for a drawing.
+    """
+    if not is_drawable(cell):
+        raise CellError(
+            f"{cell.name}: it is too large to be drawn.\n"
+            f"  Its equations have {len(cell.graph.nodes):,} values, and a drawing shows at most {MOST_OPERATIONS}.\n"
+            "  Read them as text: print(cell.equations())."
+        )
     reader = _Reader(cell)
     nodes = cell.graph.nodes
     for index in [i for i, n in enumerate(nodes) if n.op in ENTRIES]:
@@ -75,6 +88,11 @@ def read_dataflow(cell: Cell) -> list[Box]:
     return boxes
 
 
+def is_drawable(cell: Cell) -> bool:
+    """Tell whether a cell is small enough to be drawn."""
+    return len(cell.graph.nodes) <= MOST_OPERATIONS
+
+
 class _Reader:
     """Collect boxes by the node whose value they hold."""
 
@@ -85,9 +103,8 @@ class _Reader:
         self._names = {index: label for label, index in cell.labels}
         self._outputs = {index for _, index in cell.graph.outputs}
         self._readers = cell.graph.readers()
-        self._fixed: list[bool] = []
-        for node in self.graph.nodes:
-            self._fixed.append(node.op not in ENTRIES and all(self._fixed[a] for a in node.args))
+        self._fixed = [not moves for moves in self.graph.moves]
+        self._find_sources()
 
     def entry(self, index: int) -> None:
         node = self.graph.nodes[index]
@@ -96,9 +113,21 @@ class _Reader:
         self.boxes[index] = Box(index, kind, node.name, node.name, (), (), size)
 
     def draw(self, index: int) -> None:
-        """Draw a value and everything that it reads."""
-        if index in self.boxes or self._fixed[index]:
-            return
+        """Draw a value and everything that it reads; what a box reads is drawn before it, from left to right."""
+        begun: dict[int, tuple[str, str, tuple[Arrow, ...]]] = {}
+        waiting = [index]
+        while waiting:
+            current = waiting[-1]
+            if current in self.boxes or self._fixed[current]:
+                waiting.pop()
+            elif current in begun:
+                self._box(current, *begun[current])
+            else:
+                begun[current] = self._begin(current)
+                waiting += [arrow.source for arrow in reversed(begun[current][-1])]
+
+    def _begin(self, index: int) -> tuple[str, str, tuple[Arrow, ...]]:
+        """Say what a value is drawn as, what stands in it, and what leads into it."""
         node = self.graph.nodes[index]
         kind, title, body = self._describe(index)
         terms = list(self._terms(body, body)) if body is not None else [(a, "") for a in node.args]
@@ -108,11 +137,15 @@ class _Reader:
                 terms = [(node.args[1], "")]
         arrows: dict[Arrow, None] = {}
         for term, mark in terms:
-            source = self._source(term) if kind != "point" else term
+            source = self._source[term] if kind != "point" else term
             source = term if source is None else source
             if not self._fixed[source]:
-                self.draw(source)
                 arrows[Arrow(source, mark)] = None
+        return kind, title, tuple(arrows)
+
+    def _box(self, index: int, kind: str, title: str, arrows: tuple[Arrow, ...]) -> None:
+        """Add the box of a value, when all that it reads is drawn."""
+        node = self.graph.nodes[index]
         read = [term for term, _ in self._terms(index, index)] if node.op in ("add", "sub") else node.args
         fixed = [a for a in read if self._fixed[a]] if kind == "point" else [index]
         # What two boxes read is counted in the first.
@@ -121,7 +154,7 @@ class _Reader:
         own = self._names.get(index, "")
         text = f"{own} = {title}" if own and kind != "point" else title
         size = node.shape[0] if node.shape else ""
-        self.boxes[index] = Box(index, kind, text, own, members, tuple(arrows), size)
+        self.boxes[index] = Box(index, kind, text, own, members, arrows, size)
 
     def _describe(self, index: int) -> tuple[str, str, int | None]:
         """Say what a value is drawn as, what stands in it, and which sum belongs to it."""
@@ -153,13 +186,15 @@ class _Reader:
 
     def _terms(self, index: int, root: int, sign: str = "") -> Iterator[tuple[int, str]]:
         """Take a sum apart, as far as nothing in it is read elsewhere."""
-        node = self.graph.nodes[index]
-        if node.op in ("add", "sub") and (index == root or self._folds(index)):
-            yield from self._terms(node.args[0], root, sign)
-            other = ("" if sign else "−") if node.op == "sub" else sign
-            yield from self._terms(node.args[1], root, other)
-        else:
-            yield index, sign
+        waiting = [(index, sign)]
+        while waiting:
+            index, sign = waiting.pop()
+            node = self.graph.nodes[index]
+            if node.op in ("add", "sub") and (index == root or self._folds(index)):
+                other = ("" if sign else "−") if node.op == "sub" else sign
+                waiting += [(node.args[1], other), (node.args[0], sign)]
+            else:
+                yield index, sign
 
     def _folds(self, index: int) -> bool:
         """Say whether a value may disappear in the box of its only reader."""
@@ -167,35 +202,32 @@ class _Reader:
 
     def _weighted(self, index: int) -> bool:
         """Say whether a term is one value behind parameters: a product, or scaled or normalised by itself."""
-        return self._source(index) is not None and self.graph.nodes[index].op not in ENTRIES
+        return self._source[index] is not None and self.graph.nodes[index].op not in ENTRIES
 
     def _multiplied(self, index: int) -> bool:
         """Say whether a term is one value behind a matrix."""
-        source = self._source(index)
+        source = self._source[index]
         inside = set() if source is None else self.graph.ancestors([index], stop=[source])
         return any(self.graph.nodes[i].op == "product" for i in inside - {source})
 
-    def _source(self, index: int) -> int | None:
-        """Find the one value that a term is made of; None if it is made of several, or is no such term."""
-        node = self.graph.nodes[index]
-        if node.op == "product":
-            return node.args[1]
-        if node.op in ("neg", "layer_norm") and self._folds(node.args[0]):
-            return self._source(node.args[0])
-        if node.op == "mul":
-            fixed = [a for a in node.args if self._fixed[a]]
-            moving = [a for a in node.args if not self._fixed[a]]
-            if len(moving) == 1 and any(self.graph.nodes[i].op == "parameter" for i in self.graph.ancestors(fixed)):
-                return self._behind(moving[0])
-        return None
-
-    def _behind(self, index: int) -> int:
-        """Look through a normalisation and a product that nothing else reads."""
-        if not self._folds(index):
-            return index
-        normed = self.graph.nodes[index].op == "layer_norm"
-        inner = self._source(index)
-        return inner if inner is not None else self._behind(self.graph.nodes[index].args[0]) if normed else index
+    def _find_sources(self) -> None:
+        """Find for each value the one that it is made of, behind parameters; None if it is made of several."""
+        nodes, has_parameter, behind = self.graph.nodes, list[bool](), list[int]()
+        self._source: list[int | None] = []
+        for index, node in enumerate(nodes):
+            has_parameter.append(node.op == "parameter" or any(has_parameter[a] for a in node.args))
+            fixed, moving = ([a for a in node.args if self._fixed[a] == kind] for kind in (True, False))
+            source = None
+            if node.op == "product":
+                source = node.args[1]
+            elif node.op in ("neg", "layer_norm") and self._folds(node.args[0]):
+                source = self._source[node.args[0]]
+            elif node.op == "mul" and len(moving) == 1 and any(has_parameter[a] for a in fixed):
+                source = behind[moving[0]]
+            self._source.append(source)
+            # through a normalisation and a product that nothing else reads
+            through = source if source is not None else behind[node.args[0]] if node.op == "layer_norm" else index
+            behind.append(through if self._folds(index) else index)
 
     def _inside(self, index: int) -> set[int]:
         return self.graph.ancestors([index], stop=self.boxes)
@@ -205,12 +237,12 @@ class _Reader:
         inside = self.graph.ancestors(roots, stop=self.boxes.keys() - set(roots))
         return tuple(self.graph.nodes[i].name for i in sorted(inside) if self.graph.nodes[i].op == "parameter")
 
-    def _write(self, index: int) -> str:
-        """Write a value that follows parameters and numbers alone."""
+    def _write(self, index: int, depth: int = DEEPEST) -> str:
+        """Write a value that follows parameters and numbers alone, as deep as a title can hold it."""
         node = self.graph.nodes[index]
         if node.op == "constant":
             return f"{node.value:g}"
         if not node.args:
             return node.name
-        inner = ", ".join(self._write(a) for a in node.args)
+        inner = ", ".join(self._write(a, depth - 1) for a in node.args) if depth else "…"
         return f"{SYMBOLS.get(node.op, node.op)}({inner})"

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from elman.backends.inputs import sizes_of
 from elman.backends.reference_calls import FUNCTIONS
 from elman.expr.builder import Builder
-from elman.expr.cell import Cell
 from elman.expr.graph import Graph
 from elman.expr.lower import expand_into
 from elman.expr.retention import GATES, Retention, retention_gates
@@ -40,7 +39,9 @@ def look_at_gates(track: Track) -> Gates:
     tanh = [(joined[i][:, 4].sum(0) >= STUCK * joined[i][:, 0].sum(0)).double().mean() for i in kinds["tanh"]]
     dead = [float((joined[i][:, 5] == 0).all(0).double().mean()) for i in kinds["relu"]]
     kept = {r.gate.node: r for r in retention_gates(graph)}
-    found = tuple(_gate(track.program.cell, i, joined[i], kept.get(i)) for i in gates)
+    labels = {node: label for label, node in reversed(track.program.cell.labels)}
+    names = [labels.get(i, f"sigmoid {number}") for number, i in enumerate(gates, start=1)]
+    found = tuple(_gate(name, joined[i], kept.get(i)) for name, i in zip(names, gates, strict=True))
     signs = {i: r.sign for i, r in kept.items()}
     return Gates(
         found,
@@ -64,11 +65,8 @@ def _stuck(counts: Tensor, sign: int) -> float:
     return float((shut | wide).double().mean())
 
 
-def _gate(cell: Cell, index: int, counts: Tensor, kept: Retention | None) -> Gate:
+def _gate(name: str, counts: Tensor, kept: Retention | None) -> Gate:
     rows, total, below, above = (counts[:, i].sum(0) for i in range(4))
-    names = [label for label, node in cell.labels if node == index]
-    sigmoids = [i for i, n in enumerate(cell.graph.nodes) if n.op in GATES]
-    name = names[0] if names else f"sigmoid {sigmoids.index(index) + 1}"
     lives = None
     if kept is not None:
         weight = total / rows if kept.sign > 0 else 1 - total / rows

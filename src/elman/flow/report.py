@@ -19,6 +19,7 @@ from html import escape
 from torch import nn
 
 from elman.expr import Cell
+from elman.flow.dataflow import is_drawable
 from elman.flow.diagram import draw_folded
 from elman.flow.figures import Flow
 from elman.flow.mattered import Mattered, draw_mattered
@@ -131,7 +132,7 @@ def _head(flow: Flow, subject: Subject) -> str:
 
 def _network(subject: Subject, flow: Flow) -> Section:
     cell = subject.cell
-    folded = draw_folded(cell, subject.sizes)
+    folded = draw_folded(cell, subject.sizes) if is_drawable(cell) else ""
     unfolded = draw_unfolded(
         cell.name,
         cell.states,
@@ -158,7 +159,12 @@ def _network(subject: Subject, flow: Flow) -> Section:
         "the weighted sum in front of it, with the parameters in it and how many numbers they are; circles work "
         "element by element. Below: the same step unfolded in time. The gradient of a loss runs against the arrows."
     )
-    return Section("The network", says, (folded, unfolded), how, tuple(rows))
+    if not folded:
+        how = (
+            f"One step has {len(cell.graph.nodes):,} values and is too large to be drawn; its equations stand below. "
+            "Drawn is the step unfolded in time. The gradient of a loss runs against the arrows."
+        )
+    return Section("The network", says, tuple(filter(None, (folded, unfolded))), how, tuple(rows))
 
 
 def _section(one: Section, equations: str = "") -> str:

@@ -167,7 +167,6 @@ def _watch(program: Program) -> Program:
 def _differences(case: _Case, watched: Program, name: str) -> tuple[Tensor, Tensor]:
     """Give the central difference for every number of one tensor, and which numbers cross no kink."""
     middle = case.tensors[name]
-    moves = torch.eye(middle.numel(), dtype=middle.dtype).view(-1, *middle.shape) * DIFFERENCE
     _, base = _loss(case, watched, case.tensors)
 
     def perturbed(value: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,9 +174,16 @@ def _differences(case: _Case, watched: Program, name: str) -> tuple[Tensor, Tens
         crossed = [(a != b).any() for a, b in zip(outcomes, base, strict=True)]
         return loss, torch.stack(crossed).any() if crossed else torch.zeros((), dtype=torch.bool)
 
-    run = torch.func.vmap(perturbed, chunk_size=CHUNK)
-    (up, crossed_up), (down, crossed_down) = run(middle + moves), run(middle - moves)
-    return (up - down) / (2 * DIFFERENCE), ~(crossed_up | crossed_down)
+    run = torch.func.vmap(perturbed)
+    found, smooth = [], []
+    for numbers in torch.arange(middle.numel()).split(CHUNK):
+        moves = torch.zeros(len(numbers), middle.numel(), dtype=middle.dtype)
+        moves[torch.arange(len(numbers)), numbers] = DIFFERENCE
+        moves = moves.view(-1, *middle.shape)
+        (up, crossed_up), (down, crossed_down) = run(middle + moves), run(middle - moves)
+        found.append((up - down) / (2 * DIFFERENCE))
+        smooth.append(~(crossed_up | crossed_down))
+    return torch.cat(found), torch.cat(smooth)
 
 
 def _loss(case: _Case, program: Program, tensors: dict[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
