@@ -22,14 +22,20 @@ from elman.backends.llvm_stream import Steps
 from elman.expr.graph import ROW
 
 NAME = "llvm"
+# LLVM takes 1 to 3 ms a value; above it, as its passes over one long block grow with the square, 17 s for 6,000.
+MOST_COMPILED = 4_000
 
 
-def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:  # noqa: ARG001
+def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:
     """Say why this backend cannot run a program on tensors of a type and device, or None."""
     if device.type != "cpu":
         return f"It makes code for the CPU, and the tensors are on {device.type}."
     if dtype not in DTYPES:
         return f"It computes in float32 and float64, and the tensors are {dtype}."
+    if len(program.graph.nodes) > MOST_COMPILED:
+        return (
+            f"It compiles up to {MOST_COMPILED:,} values, and a step has {len(program.graph.nodes):,} with its mirror."
+        )
     return None
 
 

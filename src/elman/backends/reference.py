@@ -5,6 +5,7 @@ Shapes: x (T, B, I), a state (B, its size), the output (T, B, size of the first 
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -228,7 +229,9 @@ def _fill(program: Program, calls: Calls, inputs: Inputs) -> list[Any]:
     sizes = sizes_of(program, inputs)
     for slot, node in enumerate(graph.nodes):
         if node.op == "constant":
-            values[slot] = x.new_full((), node.value)
+            # what is beyond the range of the type rounds to infinity, and torch would raise here
+            is_beyond = abs(node.value) > torch.finfo(x.dtype).max
+            values[slot] = x.new_full((), math.copysign(math.inf, node.value) if is_beyond else node.value)
         elif node.op == "size":
             values[slot] = x.new_full((), float(sizes[node.name]))
     return values

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from elman.errors import CellError
 from elman.expr.graph import MASKS, ROW, Graph, Node
-from elman.expr.limits import LARGEST_EXPONENT, is_exponent
+from elman.expr.limits import LARGEST_EXPONENT, MOST_DERIVED, is_exponent
 
 COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum", "equal"})
 
@@ -22,6 +22,8 @@ class Builder:
         source: file of the cell's equations, for error messages.
         cell: name of the cell, likewise.
     """
+
+    most = MOST_DERIVED
 
     def __init__(self, cell: str = "cell", source: str = "") -> None:
         self.cell = cell
@@ -35,6 +37,12 @@ class Builder:
         node = Node(op, args, (), name, value, self.locate(), op in MASKS)
         key = (op, tuple(sorted(args)), name) if op in COMMUTATIVE else node.key
         if key not in self._known:
+            if len(self.nodes) >= self.most:
+                self.fail(
+                    f"the equations have more than {self.most:,} values",
+                    "Expanding and differentiating so many would take minutes.",
+                    "Repeat something less often, or make it a matrix product.",
+                )
             found = self.shape(op, args) if shape is None else shape
             self._known[key] = len(self.nodes)
             self.nodes.append(Node(op, args, found, name, value, node.line, node.is_mask))
@@ -92,7 +100,7 @@ class Builder:
     def fail(self, what: str, why: str, remedy: str, *, line: int | None = None) -> NoReturn:
         """Raise a CellError in three parts, with the file and line of the equation."""
         line = self.locate() if line is None else line
-        where = f", {self.source} line {line}" if line else ""
+        where = f", {self.source + ' ' if self.source else ''}line {line}" if line else ""
         text = linecache.getline(self.source, line).strip() if line else ""
         quote = f"\n    {text}" if text else ""
         raise CellError(f"{self.cell}{where}: {what}.{quote}\n  {why}\n  {remedy}")

@@ -1,7 +1,10 @@
 """State how large the equations of one time step may be; what is larger is refused, where it is traced or read."""
 
-# Every pass takes time in proportion to the nodes, deriving a program 0.3 ms each. This bounds it to a few seconds.
-MOST_NODES = 20_000
+# Every pass takes time in proportion to the values, so that reading and deriving a program of so many takes some
+# seconds: 0.1 ms for each that a pass makes. What is written with one primitive can become 20 values when it is
+# expanded and differentiated, so what passes make has a limit of its own.
+MOST_NODES = 12_000
+MOST_DERIVED = 60_000
 # Of a name, which becomes part of the names of tensors, of sizes and of lines in errors.
 MOST_LETTERS = 200
 # The float32 numbers next to 1 are 2**-23 apart. A larger power jumps there by more than e² from one number to the

@@ -39,16 +39,7 @@ class _Tracer(Builder):
     def shape(self, _op: str, _args: tuple[int, ...]) -> tuple[str, ...]:
         return ()
 
-    done = False
-
-    def add(self, op: str, *args: int, name: str = "", value: float = 0.0, shape: tuple[str, ...] | None = None) -> int:
-        if len(self.nodes) >= MOST_NODES:
-            self.fail(
-                f"the equations have more than {MOST_NODES:,} values",
-                "Every one is differentiated and compiled, which would take minutes.",
-                "Repeat something less often, or make it a matrix product.",
-            )
-        return super().add(op, *args, name=name, value=value, shape=shape)
+    done, most = False, MOST_NODES
 
     def locate(self) -> int:
         if self.done:
