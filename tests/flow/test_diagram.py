@@ -3,11 +3,14 @@
 import xml.etree.ElementTree as ET
 
 import pytest
+import torch
 
-from elman import cell, cells, exp, tanh
+from elman import CellError, cell, cells, exp, tanh
+from elman.flow import examine
 from elman.flow.dataflow import read_dataflow
 from elman.flow.diagram import draw_folded
 from elman.flow.layering import place
+from elman.flow.report import Subject, write_report
 from elman.flow.unfolded import draw_unfolded
 from elman.nn import Recurrent
 from elman.testing import random_cells
@@ -106,3 +109,32 @@ def test_names_are_written_as_text_and_not_as_markup():
     drawing = draw_unfolded("<b>&", ("h",))
     assert "<b>&" in words(drawing)
     assert "<b>" not in drawing
+
+
+def test_equations_too_long_for_a_drawing_are_refused_and_their_page_says_so():
+    @cell
+    def long(x, h, *, W, U, b):
+        v = W @ x + U @ h + b
+        for _ in range(450):
+            v = tanh(v)
+        return v
+
+    with pytest.raises(CellError, match=r"(?s)long: it is too large to be drawn.*at most 400.*print\(cell.equations"):
+        draw_folded(long)
+    layer = Recurrent(long, 3, 5)
+    page = write_report(examine(layer, torch.randn(7, 2, 3)), Subject.of(layer, "long", []))
+    assert "too large to be drawn; its equations stand below" in page
+    assert page.count("<svg") > 1
+
+
+def test_what_follows_parameters_alone_is_written_as_deep_as_a_title_holds_it():
+    @cell
+    def scaled(x, h, *, W, b):
+        scale = b
+        for _ in range(60):
+            scale = scale * scale
+        return tanh(W @ x + h) * scale
+
+    (title,) = [box.title for box in read_dataflow(scaled) if box.title.startswith("×")]
+    assert "…" in title
+    assert len(title) < 120
