@@ -4,6 +4,7 @@ Each is a mistake that somebody has made, or that a suite is known to overlook: 
 output of its recurrent layers is doubled.
 """
 
+from faults.equation_catalogue import EQUATION_FAULTS
 from faults.fault import Fault
 from faults.file_catalogue import FILE_FAULTS
 from faults.flow_catalogue import FLOW_FAULTS
@@ -29,8 +30,6 @@ RECOMPUTE = "tests/ops/test_recompute.py"
 OPERATORS = "tests/ops/test_operators.py"
 MIRROR = "tests/autodiff/test_mirror.py"
 PENALTIES = "tests/nn/test_penalties.py"
-LARGE = "tests/expr/test_large_graphs.py"
-READING = "tests/expr/test_reading.py"
 
 _GRU_RESET = "    r = sigmoid(weight_ih.r @ x + bias_ih.r + weight_hh.r @ h + bias_hh.r)\n"
 _GRU_UPDATE = "    z = sigmoid(weight_ih.z @ x + bias_ih.z + weight_hh.z @ h + bias_hh.z)\n"
@@ -342,46 +341,6 @@ FAULTS = (
         "chrono_gives_hard_gates",
     ),
     Fault(
-        "what an expansion reads twice is expanded twice",
-        "expr/lower.py",
-        "    if index not in place:\n",
-        "    if True:\n",
-        LARGE,
-        "as_many_products",
-    ),
-    Fault(
-        "a long sum is built again for each of its terms",
-        "autodiff/simplify.py",
-        " and index not in chains:",
-        ":",
-        LARGE,
-        "twice_the_work and family",
-    ),
-    Fault(
-        "an index with a fraction in a file is rounded",
-        "expr/reading.py",
-        '        _refuse(value, "a whole number")\n',
-        "        value = int(value)\n",
-        READING,
-        "fraction",
-    ),
-    Fault(
-        "a power in a file may have any exponent",
-        "expr/limits.py",
-        "return value != 0 and -LARGEST_EXPONENT <= value <= LARGEST_EXPONENT",
-        "return value != 0",
-        READING,
-        "billion",
-    ),
-    Fault(
-        "a file may leave out that the input is as long as the state",
-        "expr/cell.py",
-        '[("input", "hidden")] if entry == ("hidden",) else []',
-        "[(tie.size, tie.other) for tie in self.ties]",
-        READING,
-        "needs_the_tie",
-    ),
-    Fault(
         "what a side input adds to a gate is taken for a constant",
         "expr/graph.py",
         'node.op in {"input", "side", "state"} or any(',
@@ -446,6 +405,7 @@ FAULTS = (
         "shares_memory",
     ),
     *FILE_FAULTS,
+    *EQUATION_FAULTS,
     *FLOW_FAULTS,
     *HELD_OUT_FAULTS,
     *KERNEL_FAULTS,

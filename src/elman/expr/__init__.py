@@ -5,7 +5,8 @@ operators and functions leave behind is a :class:`Graph` of :class:`Node` values
 shaped follows from how it is used (`shapes`). Every primitive is a row of one table (`primitives`). The rules that all
 later layers rely on are checked after every pass (`verify`), derived primitives are rewritten in base ones (`lower`),
 and the equations print back as text (`printing`) and as LaTeX (`latex`). What part a parameter plays in the recurrence
-is read off them (`roles`, `retention`). Nothing here knows torch.
+is read off them (`roles`, `retention`). How large equations may be stands in `limits`; a graph that comes from a file
+is read field by field (`reading`). Nothing here knows torch.
 
 >>> from elman import cell, sigmoid, tanh
 >>> @cell
