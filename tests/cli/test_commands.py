@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import elman as package
+from elman.cli.show import print_json
 from elman.tasks import generate
 from elman.tasks.training import Trainer
 
@@ -258,3 +259,8 @@ def test_torch_is_not_imported_where_it_is_not_needed(line):
     )
     done = subprocess.run([sys.executable, "-c", probe, *line], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_not_finite_is_null_in_json(capsys):
+    print_json({"mase": math.inf, "rows": [[1, math.nan], ("é", -math.inf)]})
+    assert capsys.readouterr().out == '{"mase": null, "rows": [[1, null], ["é", null]]}\n'

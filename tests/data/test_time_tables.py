@@ -266,3 +266,23 @@ def test_what_is_no_table_is_refused(write, tmp_path):
         open_series(write("x", "series.xlsx"))
     with pytest.raises(ConfigError, match="season of 0"):
         open_series(write(SALES), season=0)
+
+
+@pytest.mark.parametrize(
+    ("column", "factor", "message"),
+    [
+        ("sales", 1e101, r"column sales: the number 1e\+101 is beyond 1e\+100"),
+        ("promo", -1e300, r"column sales: the number -1e\+300 is beyond 1e\+100"),
+        ("sales", 1e-310, "column sales: all numbers are within 1e-100"),
+    ],
+)
+def test_numbers_whose_squares_run_over_or_vanish_are_refused(tmp_path, column, factor, message):
+    rows = [{"sales": day % 3, "promo": day % 2} for day in range(1, 20)]
+    lines = [
+        f"2024-01-{day:02},{row['sales'] * (factor if column == 'sales' else 1)},"
+        f"{row['promo'] * (factor if column == 'promo' else 1)}"
+        for day, row in enumerate(rows, 1)
+    ]
+    (tmp_path / "sales.csv").write_text("\n".join(["date,sales,promo", *lines]) + "\n")
+    with pytest.raises(DataError, match=message):
+        open_series(tmp_path / "sales.csv", target="sales", past="promo")

@@ -128,3 +128,11 @@ def test_shapes_that_do_not_fit_and_nothing_to_score_are_refused():
         tally(ones, ones, np.ones(3), np.ones(3), {80: (ones, ones[:2])})
     with pytest.raises(DataError):
         tally(ones * np.nan, ones, np.ones(3), np.ones(3))
+
+
+def test_a_scale_in_which_errors_are_no_number_gives_no_mase():
+    tally = ForecastTally()
+    tally.add(np.ones((1, 2)), np.zeros((1, 2)), scale=np.array([1e-320]), unit=np.ones(1))
+    scores = tally.scores()
+    assert (scores.mase, scores.scaled_mae) == (None, 1.0)
+    assert scores.against(scores).owa is None

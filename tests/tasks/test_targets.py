@@ -114,3 +114,13 @@ def test_they_are_read_back():
 def test_forged_targets_are_refused(change):
     with pytest.raises(DataError, match="nothing that this program can predict"):
         Targets.from_dict({**Targets.learn("category", ["a", "b"]).to_dict(), **change})
+
+
+def test_numbers_that_no_answer_reaches_or_tells_apart_are_refused():
+    with pytest.raises(DataError, match=r"the target 2e\+31 is beyond 1e\+30"):
+        Targets.learn("number", [1.0, 2e31])
+    targets = Targets.learn("number", [1.0, 2.0])
+    with pytest.raises(DataError, match=r"b\.csv line 3: the target -1e\+40 is beyond"):
+        targets.encode([1.0, -1e40], ["b.csv line 2", "b.csv line 3"])
+    with pytest.raises(DataError, match="or differ by less than 1e-30"):
+        Targets.learn("number", [0.0, 1e-310])

@@ -1,6 +1,5 @@
 """`elman evaluate`: measure a model of any task on data of its own."""
 
-import json as json_text
 import math
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from elman.cli.forecast import evaluate_series
 from elman.cli.options import Json, Model, Quiet, was_given
-from elman.cli.show import print_rows
+from elman.cli.show import print_json, print_rows
 from elman.cli.tag import evaluate_tags
 from elman.errors import ConfigError
 
@@ -109,7 +108,7 @@ def _evaluate_answers(
         draw_confusion(scores, confusion)  # type: ignore[arg-type]
     if json:
         listed: dict[str, Any] = {"worst": [mistake.to_dict() for mistake in mistakes]} if worst else {}
-        typer.echo(json_text.dumps({"model": str(model), **scores.to_dict(), **listed}, ensure_ascii=False))
+        print_json({"model": str(model), **scores.to_dict(), **listed})
         return
     console = Console(highlight=False)
     for part in [*score_tables(scores), *([mistakes_table(mistakes)] if mistakes else [])]:
@@ -144,7 +143,7 @@ def _evaluate_text(model: Path, data: list[str], dynamic: float | None, quiet: b
             f"{unit}s": found.units,
             **({"unknown": found.unknown} if unit == "word" else {}),
         }
-        typer.echo(json_text.dumps({"model": str(model), **result}))
+        print_json({"model": str(model), **result})
         return
     unknown = f", {found.unknown:,} of them <unk>" if found.unknown else ""
     flattered = " (flattered: <unk> is not spelt)" if found.unknown else ""

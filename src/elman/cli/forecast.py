@@ -1,7 +1,6 @@
 """`elman train forecast`, and what `elman predict` and `elman evaluate` do with its models."""
 
 import csv
-import json as json_text
 import shlex
 import sys
 from collections.abc import Callable
@@ -33,6 +32,7 @@ from elman.cli.show import (
     describe_training,
     drop_output,
     keep_the_best,
+    print_json,
     print_rows,
     print_training_as_json,
 )
@@ -168,7 +168,7 @@ def _write(data: "SeriesSet", found: "list[Forecast]", time: str, json: bool) ->
                 name: float(f"{value:.{_DIGITS}g}") for name, value in numbers.items()
             }
             if writer is None:
-                sys.stdout.write(json_text.dumps(row, ensure_ascii=False) + "\n")
+                print_json(row)
                 continue
             if number == step == 0:
                 writer.writerow(row)
@@ -190,7 +190,7 @@ def evaluate_series(model: Path, data: list[str], every: int, origins: int | Non
     with show_bar("forecasting", quiet) as told:
         found = backtest(trained, opened, every=every, latest=origins, told=told)
     if json:
-        typer.echo(json_text.dumps({"model": str(model), **found.to_dict()}))
+        print_json({"model": str(model), **found.to_dict()})
         return
     console = Console(highlight=False)
     for table in score_tables(found):

@@ -1,6 +1,5 @@
 """`elman inspect`: look inside a model or a cell, and say what is wrong with its gradient."""
 
-import json as json_text
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from elman.cli.options import Json, Size, parse_sizes, was_given
+from elman.cli.show import print_json
 from elman.errors import ConfigError, ElmanError
 from elman.writing import write_whole
 
@@ -90,7 +90,7 @@ def inspect(
     if html is not None:
         write_page(found, html)
     if json:
-        typer.echo(json_text.dumps(found.to_dict(), ensure_ascii=False))
+        print_json(found.to_dict())
     else:
         _show(found, html)
     if found.flow.verdict in wanted:

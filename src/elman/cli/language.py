@@ -1,6 +1,5 @@
 """`elman generate`, `next` and `reorder`: what a trained language model can do."""
 
-import json as json_text
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from elman.cli.options import Given, Json, Model, Quiet, was_given
-from elman.cli.show import drop_output, print_rows
+from elman.cli.show import drop_output, print_json, print_rows
 from elman.errors import ConfigError
 
 
@@ -94,7 +93,7 @@ def next_units(
     found = trained.next(text, top=top, given=given)
     if json:
         likeliest = [{trained.vocabulary.unit: unit, "probability": share} for unit, share in found]
-        typer.echo(json_text.dumps({"model": str(model), "text": text, "next": likeliest}, ensure_ascii=False))
+        print_json({"model": str(model), "text": text, "next": likeliest})
         return
     print_rows(*((f"{share:7.2%}", unit) for unit, share in found))
 
@@ -129,6 +128,6 @@ def reorder(
     for sentence, (ordered, score) in zip(sentences, found, strict=True):
         if json:
             result = {"words": sentence, "order": ordered, "log_probability": score}
-            typer.echo(json_text.dumps(result, ensure_ascii=False))
+            print_json(result)
         else:
             typer.echo(ordered)

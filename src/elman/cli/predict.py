@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import itertools
-import json as json_text
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from elman.cli.forecast import predict_series
 from elman.cli.options import Model
-from elman.cli.show import drop_output
+from elman.cli.show import drop_output, print_json
 from elman.cli.tag import predict_tags
 from elman.errors import ConfigError, DataError
 
@@ -149,7 +148,7 @@ class _Writer:
 
     def _write_one(self, cells: dict[str, Any]) -> None:
         if self._csv is None:
-            sys.stdout.write(json_text.dumps(cells, ensure_ascii=False) + "\n")
+            print_json(cells)
             return
         if not self._begun:
             self._csv.writerow(cells)

@@ -1,6 +1,5 @@
 """`elman probe`: examine how long cells can be taught to remember."""
 
-import json as json_text
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from elman.cli.options import Json, Quiet, Size, parse_sizes, with_options
-from elman.cli.show import INTERRUPTED
+from elman.cli.show import INTERRUPTED, print_json
 from elman.tasks.duration import format_duration
 from elman.tasks.probing.settings import DEFAULT_CELLS, TASKS, ProbeSettings
 
@@ -64,7 +63,7 @@ def probe(
         check_picture(plot)
     exam = examine(cell or DEFAULT_CELLS, task=task, length=length, sizes=parse_sizes(size), quiet=quiet, **options)
     if json:
-        typer.echo(json_text.dumps(exam.to_dict()))
+        print_json(exam.to_dict())
     else:
         _print_exam(exam)
     if plot is not None:

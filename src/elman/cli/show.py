@@ -85,11 +85,18 @@ def describe_search(model: Trained, again: Sequence[str], options: Mapping[str, 
     return [("search", told), ("again", " ".join([*again, *as_arguments({**options, **found["chosen"]})]))]
 
 
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print a line of JSON; what is not finite, which JSON has no word for, is null, as in a model file."""
+    from elman.tasks.finite import without_infinite
+
+    typer.echo(json.dumps(without_infinite(data), ensure_ascii=False, allow_nan=False))
+
+
 def print_training_as_json(model: Trained, target: Path) -> None:
     """Print what was measured in training, and how it ended."""
     facts = {name: value for name, value in model.metrics.items() if name not in ("history", "ledger", "glances")}
     result = {"model": str(target), "stopped": model.stopped, "seconds": round(model.seconds, 3)}
-    typer.echo(json.dumps({**result, "parameters": model.parameters, **facts}))
+    print_json({**result, "parameters": model.parameters, **facts})
 
 
 @contextlib.contextmanager

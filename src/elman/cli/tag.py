@@ -1,6 +1,5 @@
 """`elman train tag`, and what `elman evaluate` and `elman predict` do with its models."""
 
-import json as json_text
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,6 +31,7 @@ from elman.cli.show import (
     describe_training,
     drop_output,
     keep_the_best,
+    print_json,
     print_rows,
     print_training_as_json,
 )
@@ -128,7 +128,7 @@ def evaluate_tags(model: Path, data: list[str], worst: int, quiet: bool, json: b
     wrong = wrong_words(found.sentences, answers.tags, worst) if worst else []
     if json:
         listed: dict[str, Any] = {"worst": [one._asdict() for one in wrong]} if worst else {}
-        typer.echo(json_text.dumps({"model": str(model), **scores.to_dict(), **listed}, ensure_ascii=False))
+        print_json({"model": str(model), **scores.to_dict(), **listed})
         return
     console = Console(highlight=False)
     for part, folds in tag_tables(scores, wrong):
@@ -150,7 +150,7 @@ def predict_tags(model: Path, data: list[str], json: bool) -> None:
                 if json:
                     named = {} if label is None else {"label": label}
                     facts = {"words": sentence.words, "tags": tags, **named}
-                    sys.stdout.write(json_text.dumps(facts, ensure_ascii=False) + "\n")
+                    print_json(facts)
                 else:
                     sys.stdout.write(sentence.write(layout, tags, label))
             sys.stdout.flush()

@@ -19,6 +19,9 @@ from elman.errors import DataError
 
 Numbers = NDArray[np.float64]
 
+LARGEST = 1e100
+"""Beyond it, and below one over it, the squares of errors run over or vanish."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -43,6 +46,18 @@ class Series:
     static: Mapping[str, str | float]
     where: str
     last: str
+
+    def __post_init__(self) -> None:
+        for numbers in (self.values, self.past, self.known):
+            large = numbers[np.abs(numbers) > LARGEST]
+            if large.size:
+                raise DataError(
+                    f"{self.where}: the number {large.flat[0]:g} is beyond {LARGEST:g}, and its square is none. "
+                    "Write the numbers in a larger unit."
+                )
+        there = self.values[~np.isnan(self.values)]
+        if there.size and 0 < there.max() - there.min() < 1 / LARGEST:
+            raise DataError(f"{self.where}: all numbers are within {1 / LARGEST:g}. Write them in a smaller unit.")
 
     def __len__(self) -> int:
         return len(self.values)

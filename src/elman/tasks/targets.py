@@ -26,6 +26,7 @@ from elman.errors import DataError
 from elman.tasks.outcome import Measured
 
 _MOST_NAMES = 5  # that a message lists
+_LARGEST = 1e30  # what float32 reaches, with room for answers that are too large
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ class Targets:
             DataError: there is nothing to tell apart: fewer than two classes, no label, or numbers that are all equal.
         """
         if kind == "number":
-            numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
+            numbers = _as_numbers(values)
             deviation = float(numbers.std(correction=0)) if len(numbers) else 0.0
-            if not deviation > 0 or not math.isfinite(deviation):
+            if not deviation > 1 / _LARGEST:
                 raise DataError(
-                    f"All {len(values)} targets to learn from are the number {values[0] if values else '(none)'}, so "
-                    "there is nothing to learn. Give examples that differ."
+                    f"All {len(values)} targets to learn from are the number {values[0] if values else '(none)'}, or "
+                    f"differ by less than {1 / _LARGEST:g}, so there is nothing to learn. Give examples that differ."
                 )
             return cls(kind, mean=float(numbers.mean()), deviation=deviation)
         counts, total = _sum_weights(kind, values, weights)
@@ -106,7 +107,7 @@ class Targets:
         """
         self._refuse_unknown(values, where)
         if self.kind == "number":
-            numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
+            numbers = _as_numbers(values, where)
             return ((numbers - self.mean) / self.deviation).float()
         index = {name: number for number, name in enumerate(self.classes)}
         if self.kind == "category":
@@ -265,3 +266,16 @@ def sort_classes(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(distinct, key=float))
     except ValueError:
         return tuple(distinct)
+
+
+def _as_numbers(values: Sequence[Any], where: Sequence[str] | None = None) -> Tensor:
+    """Return targets as float64; what is so large that answers in float32 would not reach it is refused."""
+    numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
+    large = (numbers.abs() > _LARGEST).nonzero()
+    if len(large):
+        at = int(large[0])
+        raise DataError(
+            f"{where[at] if where else 'An example'}: the target {values[at]} is beyond {_LARGEST:g}. "
+            "Write the targets in a larger unit."
+        )
+    return numbers

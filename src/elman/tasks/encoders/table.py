@@ -27,6 +27,7 @@ from elman.tasks.input_settings import InputSettings
 
 # Of a column with more, the frequent ones are told apart.
 _MOST_CATEGORIES = 1000
+_LARGEST = 1e100  # whose square is a number
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,10 @@ def learn_table(columns: Columns, examples: Iterable[Example], settings: InputSe
 
 def _numbers_of(example: Example, columns: tuple[str, ...]) -> Any:
     row = np.array([[example.values[column] for column in columns]], dtype=np.float64)
-    infinite = np.isinf(row[0])
-    if infinite.any():
-        column = columns[int(infinite.argmax())]
-        raise DataError(f"{example.where}: the number in {column} is infinite. Mend it, or leave it empty.")
+    large = np.abs(row[0]) > _LARGEST
+    if large.any():
+        column = columns[int(large.argmax())]
+        raise DataError(
+            f"{example.where}: the number in {column} is infinite or beyond {_LARGEST:g}. Mend it, or leave it empty."
+        )
     return row

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.series import LARGEST
 from elman.errors import DataError, ShapeError
 
 Numbers = NDArray[np.float64]
@@ -46,7 +47,7 @@ class ForecastScores:
         scaled_mse: the same where each series is divided by its own unit, such as its deviation in training.
         scaled_mae: mean absolute error of the same.
         smape: percent, 0 to 200.
-        mase: None where no series has a scale.
+        mase: None where no series has a scale, or one in which errors are no number.
         owa: None where the scores of Naive2 are not known, or are 0.
         coverage: by level in percent, the share of values within the interval.
         width: by level in percent, the mean width of the interval, in units of each series.
@@ -121,7 +122,7 @@ class ForecastTally:
         size = np.abs(actual) + np.abs(point)
         relative = np.divide(200 * np.abs(error), size, out=np.zeros_like(error), where=known & (size > 0))
         counts = known.sum(axis=1)
-        has_scale = np.isfinite(scale) & (scale > 0)
+        has_scale = np.isfinite(scale) & (scale > 1 / LARGEST)
         absolute = np.abs(error).sum(axis=1) / counts
         self._forecasts += len(actual)
         self._values += int(counts.sum())
