@@ -5,6 +5,7 @@ The tree::
     ElmanError
     ├── CellError            the equations of a cell do not hold together
     ├── ShapeError           tensors or sizes do not fit each other
+    │   └── TensorError      a tensor has another dtype, device or layout than it must
     ├── ConfigError          an option has a value that cannot work
     │   └── NotFittedError   an estimator is asked before it has learnt
     ├── BackendError         a backend is unknown or cannot run here
@@ -28,6 +29,10 @@ class ShapeError(ElmanError, ValueError):
     """Say that tensors or sizes do not fit each other."""
 
 
+class TensorError(ShapeError, RuntimeError):
+    """Report a tensor whose dtype, device or layout does not fit; where torch itself checks, it raises RuntimeError."""
+
+
 class ConfigError(ElmanError, ValueError):
     """Say that an option has a value that cannot work."""
 
@@ -42,3 +47,7 @@ class BackendError(ElmanError):
 
 class DataError(ElmanError, ValueError):
     """Say that a file or a text is not what was expected."""
+
+
+class SlowWarning(UserWarning):
+    """Warn that something runs right but much slower than its user would expect."""

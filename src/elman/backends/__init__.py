@@ -9,6 +9,7 @@ A backend is a module with
 `run_step(program, inputs)`                                  one time step: the states after it
 `saved_shapes(program, inputs)`                              the shapes of what `run_forward` will save
 `refuses(program, dtype, device)`                            why it cannot run a program, or None
+`computes_in(dtype)`                                         the dtype to which tensors of a dtype are converted for it
 ============================================================ =========================================================
 
 whose signatures are those of :mod:`elman.backends.reference`. It may have `open_stream` as well, which makes stacked
@@ -25,7 +26,7 @@ layer's `backend` argument or, inside a `with` block, by
 Otherwise, with ``auto``, the first one runs that does not refuse.
 """
 
-import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,13 +34,13 @@ from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 
-from torch import Tensor
+import torch
 
 from elman.autodiff.program import Program
 from elman.backends import forked  # noqa: F401 - whoever runs a program may be forked afterwards
-from elman.errors import BackendError
+from elman.errors import BackendError, SlowWarning
 
-# In order of preference. A module is imported when it is first asked; the last one refuses nothing.
+# In order of preference. A module is imported when it is first asked; the last one refuses no device.
 BACKENDS: dict[str, str] = {"llvm": "elman.backends.llvm", "reference": "elman.backends.reference"}
 
 _chosen: ContextVar[str] = ContextVar("backend", default="auto")
@@ -83,10 +84,16 @@ def wanted(wish: str) -> str:
     return wish if chosen == "auto" else chosen
 
 
-def select(wish: str, program: Program, x: Tensor) -> ModuleType:
-    """Find the backend that runs a program on tensors like x, for a layer whose `backend` argument is `wish`.
+def select(wish: str, program: Program, dtype: torch.dtype, device: torch.device) -> ModuleType:
+    """Find the backend that runs a program on tensors of a dtype and device.
 
-    Where a faster backend cannot run it, one line in the log says why, once.
+    Where a faster backend cannot run it, a warning says why, once.
+
+    Args:
+        wish: the `backend` argument of the layer.
+        program: what is run.
+        dtype: of all tensors.
+        device: of all tensors.
 
     Raises:
         BackendError: the backend that was named cannot run it.
@@ -94,27 +101,33 @@ def select(wish: str, program: Program, x: Tensor) -> ModuleType:
     named = wanted(wish)
     if named != "auto":
         chosen = load(named)
-        reason = chosen.refuses(program, x.dtype, x.device)
+        reason = chosen.refuses(program, dtype, device)
         if reason is not None:
             raise BackendError(
                 f"{program.cell.name}: backend {named} cannot run it.\n  {reason}\n"
                 "  Take backend='auto', which finds one that can."
             )
         return chosen
+    reasons = []
     for name, path in BACKENDS.items():
         chosen = _load(path)
-        reason = chosen.refuses(program, x.dtype, x.device)
+        reason = chosen.refuses(program, dtype, device)
         if reason is None:
             return chosen
-        say_once(program, f"does not run on backend {name}: {reason}")
-    raise BackendError(f"{program.cell.name}: no backend can run it.\n  There are: {', '.join(BACKENDS)}.")
+        if device.type != "meta":  # there only shapes are computed
+            say_once(program, f"does not run on backend {name}: {reason}")
+        reasons.append(f"{name}: {reason}")
+    raise BackendError(
+        f"{program.cell.name}: no backend can run it.\n  {' '.join(reasons)}\n"
+        "  Convert the layer and x to a dtype that one of them takes."
+    )
 
 
 def say_once(program: Program, what: str) -> None:
-    """Log what happens to a program's runs, the first time that it is said of a cell of this name."""
+    """Warn of what slows down a program's runs, the first time that it is said of a cell of this name."""
     if (program.cell.name, what) not in _said:
         _said.add((program.cell.name, what))
-        logging.getLogger("elman").info("%s %s", program.cell.name, what)
+        warnings.warn(f"{program.cell.name} {what}", SlowWarning, stacklevel=2)
 
 
 def load(name: str) -> ModuleType:

@@ -19,24 +19,33 @@ from elman.backends.llvm_kernel import DTYPES, LEAST_WORK, find_kernel, target
 from elman.backends.llvm_memory import allocate
 from elman.backends.llvm_plan import stored_saves
 from elman.backends.llvm_stream import Steps
+from elman.backends.memory_check import are_plain_memory
 from elman.expr.graph import ROW
 
 NAME = "llvm"
 # LLVM takes 1 to 3 ms a value; above it, as its passes over one long block grow with the square, 17 s for 6,000.
 MOST_COMPILED = 4_000
 
+# There are no kernels of half precision. Those of float32 are more precise, and faster than a loop.
+HALVES = {torch.bfloat16: torch.float32, torch.float16: torch.float32}
+
 
 def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:
     """Say why this backend cannot run a program on tensors of a type and device, or None."""
     if device.type != "cpu":
         return f"It makes code for the CPU, and the tensors are on {device.type}."
-    if dtype not in DTYPES:
+    if dtype not in DTYPES and dtype not in HALVES:
         return f"It computes in float32 and float64, and the tensors are {dtype}."
     if len(program.graph.nodes) > MOST_COMPILED:
         return (
             f"It compiles up to {MOST_COMPILED:,} values, and a step has {len(program.graph.nodes):,} with its mirror."
         )
     return None
+
+
+def computes_in(dtype: torch.dtype) -> torch.dtype:
+    """Give the dtype to which tensors of a dtype are converted for this backend."""
+    return HALVES.get(dtype, dtype)
 
 
 def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
@@ -130,7 +139,7 @@ def open_stream(
     """
     tensors = [p for parameters in layers for p in parameters]
     dtype, (_, batch, _) = states[0].dtype, states[0].shape
-    if not all(t.is_contiguous() and t.dtype == dtype and t.device.type == "cpu" for t in (*tensors, *states)):
+    if not are_plain_memory((*tensors, *states), dtype) or not all(t.is_contiguous() for t in (*tensors, *states)):
         return None
     if batch == 0 or (batch > 1 and batch * max(sum(p.numel() for p in own) for own in layers) >= LEAST_WORK):
         return None

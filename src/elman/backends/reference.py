@@ -20,8 +20,15 @@ NAME = "reference"
 
 
 def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:  # noqa: ARG001
-    """Say why this backend cannot run a program on tensors of a type and device: it always can."""
+    """Say why this backend cannot run a program on tensors of a dtype and device, or None."""
+    if not dtype.is_floating_point:
+        return f"A cell computes with real numbers, and the tensors are {dtype}."
     return None
+
+
+def computes_in(dtype: torch.dtype) -> torch.dtype:
+    """Give the dtype to which tensors of a dtype are converted for this backend: none are."""
+    return dtype
 
 
 def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:

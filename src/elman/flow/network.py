@@ -19,7 +19,7 @@ from elman.errors import ConfigError, ShapeError
 from elman.expr import Cell
 from elman.nn.recurrent import Recurrent
 from elman.nn.sequences import check_lengths, check_sides
-from elman.nn.stack import Direction, parameter_names
+from elman.nn.stack import Direction, parameter_names, refresh
 from elman.nn.torch_layers import GRU, LSTM, RNN, TorchLayer
 
 Sequences = Tensor | PackedSequence
@@ -83,6 +83,7 @@ def read_layer(layer: nn.Module) -> Network:
     Raises:
         ConfigError: it is none that is known here.
     """
+    refresh(layer)
     if isinstance(layer, nn.RNN | nn.LSTM | nn.GRU):
         layer = _load(layer)
     if isinstance(layer, Recurrent):
@@ -115,7 +116,7 @@ def _load(layer: nn.RNNBase) -> TorchLayer:
         own = GRU(layer.input_size, layer.hidden_size, **given)
     else:
         own = RNN(layer.input_size, layer.hidden_size, nonlinearity=str(layer.nonlinearity), **given)
-    own.double().load_state_dict(layer.state_dict())
+    own.double().load_state_dict({name: getattr(layer, name) for name in own.state_dict()})
     return own
 
 

@@ -33,6 +33,23 @@ def present(module: nn.Module, names: Sequence[str]) -> list[Tensor]:
     return [own.get(name) if name in own else getattr(module, name) for name in names]  # type: ignore[misc]
 
 
+def refresh(module: nn.Module) -> None:
+    """Let the hooks that compute a module's weights do so, as each call of the module does first.
+
+    They are those of `torch.nn.utils.weight_norm`, `spectral_norm` and `prune`; what `parametrize` computes needs none.
+    """
+    for hook in module._forward_pre_hooks.values():
+        if computes_weights(hook):
+            hook(module, ())
+
+
+def computes_weights(hook: object) -> bool:
+    """Tell whether a hook computes a weight and does nothing else."""
+    kinds = {"torch.nn.utils.weight_norm": "WeightNorm", "torch.nn.utils.spectral_norm": "SpectralNorm"}
+    kinds["torch.nn.utils.prune"] = "BasePruningMethod"
+    return any(kinds.get(of.__module__) == of.__name__ for of in type(hook).__mro__)
+
+
 def run_stack(
     layers: Sequence[Sequence[Direction]],
     batch: Batch,

@@ -1,20 +1,29 @@
 """Run a recurrent layer one time step at a time, as its input arrives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules import module as module_code
 
-from elman.backends import load, select, wanted
+from elman.backends import select, wanted
 from elman.backends.inputs import Inputs
-from elman.errors import ConfigError, ShapeError
+from elman.backends.memory_check import are_plain_memory, as_memory, check_inputs, check_parameters
+from elman.errors import ConfigError, ShapeError, TensorError
 from elman.nn.sequences import check_sides
+from elman.nn.stack import Direction, computes_weights, refresh
 
 States = Tensor | tuple[Tensor, ...]
 
-_ADDRESS, _SHAPE, _IS_CONTIGUOUS = Tensor.data_ptr, attrgetter("shape"), Tensor.is_contiguous
+_ADDRESS, _KIND, _IS_CONTIGUOUS, _IS_NEG = (
+    Tensor.data_ptr,
+    attrgetter("shape", "dtype"),
+    Tensor.is_contiguous,
+    Tensor.is_neg,
+)
+_TRACES, _TRANSFORMS = torch._C._get_tracing_state, torch._C._are_functorch_transforms_active
 
 
 class Stream:
@@ -55,30 +64,48 @@ class Stream:
             raise ConfigError(
                 f"stream: batch_size is {shapes[0][1]!r}.\n  It counts examples.\n  Give a whole number from 0."
             )
+        self._hooks = _hooks_of(layer)
+        check_hooks(layer)
         self.reset()
 
     def reset(self) -> None:
         """Set every state to zero."""
-        like = self._layer.layers()[0][0].parameters[0]
-        self._hold([torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in self._shapes])
+        like = self._fresh_layers()[0][0].parameters[0]
+        self._hold([torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in self._shapes], like)
 
     @property
     def state(self) -> States:
-        """Give or set the state, in the form of a layer's final state: (L, B, its size), or a tuple."""
+        """The state, in the form of a layer's final state: (L, B, its size), or a tuple.
+
+        That of a layer in half precision is in float32, in which it is computed; it may be set in either.
+        """
         self._is_stale = True  # whoever is given it may keep it, or change it in place
         return self._states[0] if len(self._states) == 1 else tuple(self._states)
 
     @state.setter
     def state(self, value: States) -> None:
         given = [value] if isinstance(value, Tensor) else list(value)
+        self._check_shapes(given)
+        self._hold(given, self._fresh_layers()[0][0].parameters[0])
+
+    def _check_shapes(self, given: Sequence[Tensor]) -> None:
         shapes = [tuple(s.shape) for s in given]
         if shapes != self._shapes:
             raise ShapeError(f"stream: the state has shapes {shapes}.\n  It is set whole.\n  Give {self._shapes}.")
-        self._hold([s.detach().clone() for s in given])
 
-    def _hold(self, states: list[Tensor]) -> None:
-        self._states, self._is_stale = states, True
-        self._dtype, self._device = states[0].dtype, states[0].device
+    def _hold(self, states: list[Tensor], like: Tensor) -> None:
+        """Go on from other states; `like` is a parameter of the layer."""
+        self._dtype, self._device = like.dtype, like.device
+        runner = select(self._layer.backend, self._layer.program, self._dtype, self._device)
+        self._computed = runner.computes_in(self._dtype)
+        for state in states:
+            if state.dtype not in (self._dtype, self._computed) or state.device != self._device:
+                raise TensorError(
+                    f"stream: the state is {state.dtype} on {state.device}, the layer is {self._dtype} on "
+                    f"{self._device}.\n  They must agree.\n  Give the state with to(…)."
+                )
+        own = [as_memory("stream: the state", s.detach(), s) for s in states]
+        self._states, self._is_stale = [s.to(self._computed, copy=True) for s in own], True
 
     def step(self, x: Tensor, **sides: Tensor) -> Tensor:
         """Read one time step.
@@ -92,25 +119,39 @@ class Stream:
 
         Raises:
             ShapeError: x or a side input has another shape, or one is missing.
+            TensorError: x or a parameter has another dtype, device or layout than the state.
+            ConfigError: the layer has hooks that only a call of it would run.
         """
+        if type(x) is not Tensor or _TRACES() is not None or _TRANSFORMS():
+            x = _as_plain(x)
         if x.shape != self._expected:
             raise ShapeError(
                 f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n"
                 f"  Give {self._expected}."
             )
         if x.dtype != self._dtype or x.device != self._device:
-            raise ShapeError(
+            raise TensorError(
                 f"stream.step: x is {x.dtype} on {x.device}, the state {self._dtype} on {self._device}.\n"
                 "  They must agree.\n"
                 "  Convert x; after converting the layer, start a new stream."
             )
+        if any(self._hooks):
+            check_hooks(self._layer)
         beside = check_sides(self._cell, sides, x) if sides or self._has_sides else ()
+        if not are_plain_memory((x, *beside), self._dtype):
+            x, *beside = [as_memory("stream.step: x or a side input", t, x) for t in (x, *beside)]
         if self._steps is None or self._is_stale or self._find_key() != self._key:
-            self._prepare(x)
+            self._prepare()
         if self._steps is None:
             return self._step_plainly(x, beside)
         output: Tensor = self._steps.step(x, beside)
         return output
+
+    def _fresh_layers(self) -> list[list[Direction]]:
+        """List the layers with their parameters, those that hooks compute computed anew."""
+        refresh(self._layer)
+        layers: list[list[Direction]] = self._layer.layers()
+        return layers
 
     def _find_key(self) -> list[Any] | None:
         """Say what was prepared for: the backend, and how the parameters lie; None if they are computed anew."""
@@ -120,12 +161,13 @@ class Stream:
             present = [own[name] for name in self._names]
         except KeyError:
             return None
-        lie = *map(_ADDRESS, present), *map(_SHAPE, present), *map(_IS_CONTIGUOUS, present)
+        lie = *map(_ADDRESS, present), *map(_KIND, present), *map(_IS_CONTIGUOUS, present), *map(_IS_NEG, present)
         return [wanted(layer.backend), *lie]
 
     @torch.no_grad()
-    def _prepare(self, x: Tensor) -> None:
+    def _prepare(self) -> None:
         """Bring states into memory of the stream's own, and let the backend prepare for them if it can."""
+        self._check_shapes(self._states)
         self._states = [s.clone(memory_format=torch.contiguous_format) for s in self._states]
         self._is_stale = False
         key = self._find_key()
@@ -134,7 +176,7 @@ class Stream:
             self._steps.bind(self._states)
             return
         program = self._layer.program
-        opens = getattr(select(self._layer.backend, program, x), "open_stream", None)
+        opens = getattr(select(self._layer.backend, program, self._dtype, self._device), "open_stream", None)
         self._key, self._steps = key, None
         if opens is not None and key is not None:
             layers = [direction.parameters for (direction,) in self._layer.layers()]
@@ -143,14 +185,58 @@ class Stream:
     @torch.no_grad()
     def _step_plainly(self, x: Tensor, beside: Sequence[Tensor]) -> Tensor:
         new: list[list[Tensor]] = []
-        for k, (direction,) in enumerate(self._layer.layers()):
-            inputs = Inputs(x, [s[k] for s in self._states], direction.parameters, sides=beside)
-            agree = all(t.dtype == x.dtype for t in (*inputs.states, *inputs.parameters))
-            runner = select(self._layer.backend, direction.program, x) if agree else load("reference")
-            new.append(runner.run_step(direction.program, inputs))
-            x = new[-1][0]
+        program, computed = self._layer.program, self._computed
+        runner = select(self._layer.backend, program, self._dtype, self._device)
+        value, beside = x.to(computed), [side.to(computed) for side in beside]
+        for k, (direction,) in enumerate(self._fresh_layers()):
+            parameters = [p.to(computed) for p in check_parameters(program, direction.parameters, x)]
+            inputs = Inputs(value, [s[k] for s in self._states], parameters, sides=beside)
+            new.append(runner.run_step(program, check_inputs(program, inputs)))
+            value = new[-1][0]
         self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]
-        return x
+        return value.to(self._dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_steps": None}  # what is prepared holds addresses
+        return {**self.__dict__, "_steps": None, "_hooks": ()}  # what is prepared holds addresses
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._hooks = _hooks_of(self._layer)
+
+
+def check_hooks(layer: nn.Module) -> None:
+    """Refuse hooks that a step would pass by: it computes what a call of the layer would, and does not call it.
+
+    Raises:
+        ConfigError: the layer has a hook that does not just compute a weight.
+    """
+    for hooks in _hooks_of(layer):
+        for hook in hooks.values():
+            if not computes_weights(hook):
+                name = getattr(hook, "__qualname__", type(hook).__qualname__)
+                raise ConfigError(
+                    f"stream: the layer has the hook {name}.\n  A step does not call the layer, so the hook would not "
+                    "run.\n  Remove it, or register it on a module around the layer."
+                )
+
+
+def _hooks_of(layer: nn.Module) -> tuple[Mapping[int, object], ...]:
+    """List the hooks that would run in a call of a layer: its own, and those of all modules."""
+    everywhere = (module_code._global_forward_pre_hooks, module_code._global_forward_hooks)
+    return layer._forward_pre_hooks, layer._forward_hooks, *everywhere
+
+
+def _as_plain(x: Any) -> Tensor:
+    """Bring x into a plain tensor, or refuse it."""
+    if not isinstance(x, Tensor):
+        raise ShapeError(f"stream.step: x is a {type(x).__name__}.\n  It is a tensor.\n  Give torch.as_tensor(x).")
+    dispatches = type(x).__torch_dispatch__ is not Tensor.__torch_dispatch__
+    if dispatches or _TRACES() is not None or _TRANSFORMS():
+        what = (
+            f"x is a {type(x).__name__}, which looks into operations" if dispatches else "torch looks into operations"
+        )
+        raise ConfigError(
+            f"stream.step: {what}.\n  A step is compiled code, which can be neither traced nor transformed.\n"
+            "  Call the layer itself, with a sequence of one step and its state."
+        )
+    return x.as_subclass(Tensor)

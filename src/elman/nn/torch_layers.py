@@ -212,6 +212,14 @@ class GRU(TorchLayer):
         super().__init__("GRU", *args, **kwargs)
         self._follow(cells.torch_gru)
 
+    def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
+        # In torch's GRU the new state is a mean of the old one and another, so under autocast float32 stays float32.
+        read = [batch.x, *(s for s in states if isinstance(s, Tensor)), *self.parameters()]
+        if not under_autocast(batch.x) or any(t.dtype != torch.float32 for t in read):
+            return super()._run(batch, states)
+        with torch.autocast(batch.x.device.type, enabled=False):
+            return super()._run(batch, states)
+
 
 def _refuse_projection(kwargs: dict[str, Any]) -> None:
     if "proj_size" in kwargs:

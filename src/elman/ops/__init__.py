@@ -14,17 +14,23 @@ True
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from elman.autodiff.program import Program, read_program
 from elman.backends import load, say_once, select
 from elman.backends.inputs import Inputs
+from elman.backends.memory_check import check_inputs
 from elman.errors import ShapeError
 from elman.ops import operators
 from elman.ops.execute import execute_forward
+
+# What torch's autocast converts.
+_CONVERTED = frozenset({torch.float32, torch.bfloat16, torch.float16})
 
 Given = tuple[Tensor, Sequence[Tensor], Sequence[Tensor], Sequence[Tensor], Tensor | None]
 
@@ -55,10 +61,11 @@ def run(
             back; 0 to keep everything.
 
     Returns:
-        The output (T, B, size of the first state) and the final states.
+        The output (T, B, size of the first state) and the final states, in the dtype of x, or of autocast.
 
     Raises:
         ShapeError: a side input asks for a gradient.
+        TensorError: outside autocast, a tensor has another dtype than x; or another device or layout.
         BackendError: the backend cannot run the program.
     """
     for name, side in zip(program.sides, sides, strict=True):
@@ -67,22 +74,46 @@ def run(
                 f"{program.cell.name}: side input {name} asks for a gradient.\n  No gradient flows to it.\n"
                 f"  Give {name}.detach(), or make it a part of x."
             )
+    autocast = under_autocast(x)
+    dtype = torch.get_autocast_dtype(x.device.type) if autocast else x.dtype
+    name, computed = _choose(backend, program, dtype, x.device)
     given = (x, states, parameters, sides, lengths)
-    if under_autocast(x):
-        dtype = torch.get_autocast_dtype(x.device.type)
-        with torch.autocast(x.device.type, enabled=False):
-            states, parameters, sides = ([t.to(dtype) for t in tensors] for tensors in (states, parameters, sides))
-            given = (x.to(dtype), states, parameters, sides, lengths)
-            return _run(program, backend, given, reverse, recompute_every)
-    return _run(program, backend, given, reverse, recompute_every)
+    if not autocast and computed is dtype:
+        return _run(program, name, given, reverse, recompute_every)
+    if not autocast:
+        check_inputs(program, Inputs(x, states, parameters, lengths, reverse, sides))
+    with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
+        states, parameters, sides = (_convert(tensors, computed) for tensors in (states, parameters, sides))
+        given = (x.to(computed), states, parameters, sides, lengths)
+        output, final = _run(program, name, given, reverse, recompute_every)
+        return output.to(dtype), _convert(final, dtype)
 
 
 def under_autocast(x: Tensor) -> bool:
-    """Tell whether operations on a tensor's device run in another precision; a device without autocast never does."""
+    """Tell whether operations on a tensor run in another precision; torch leaves float64 as it is."""
     if not torch._C._is_any_autocast_enabled():
         return False
     device = x.device.type
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return x.dtype in _CONVERTED and torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def _convert(tensors: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    return [t.to(dtype) if t.dtype in _CONVERTED else t for t in tensors]
+
+
+def _choose(backend: str, program: Program, dtype: torch.dtype, device: torch.device) -> tuple[str, torch.dtype]:
+    """Choose a backend, and the dtype in which it computes for tensors of a dtype and device."""
+    if torch.compiler.is_compiling():
+        return _choose_constant(backend, program.text, dtype, device)
+    runner = select(backend, program, dtype, device)
+    return runner.NAME, runner.computes_in(dtype)
+
+
+@torch.compiler.assume_constant_result
+def _choose_constant(backend: str, text: str, dtype: torch.dtype, device: torch.device) -> tuple[str, torch.dtype]:
+    """Choose while torch compiles; what it compiles keeps this backend."""
+    runner = select(backend, read_program(text), dtype, device)
+    return runner.NAME, runner.computes_in(dtype)
 
 
 def _run(
@@ -90,37 +121,28 @@ def _run(
 ) -> tuple[Tensor, list[Tensor]]:
     x, states, parameters, sides, lengths = given
     if torch.compiler.is_compiling():
-        name = _choose(backend, program.text, x.dtype, x.device)
-        output, final, _ = torch.ops.elman.forward(*given, program.text, name, reverse, recompute_every, False)
+        output, final, _ = torch.ops.elman.forward(*given, program.text, backend, reverse, recompute_every, False)
         return output, final
-    runner = select(backend, program, x)
-    if torch._C._are_functorch_transforms_active():
-        return _run_transformed(program, runner.NAME, given, reverse)
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return _run_transformed(program, backend, given, reverse)
     tensors = [x, *states, *parameters, *sides, *([] if lengths is None else [lengths])]
     apply: Any = torch.ops.elman.forward
     if operators.are_plain(tensors):
         if not operators.is_followed(tensors):
-            inputs = Inputs(x, states, parameters, lengths, reverse, sides)
-            output, final, _ = execute_forward(runner, program, inputs, False, recompute_every)
+            inputs = check_inputs(program, Inputs(x, states, parameters, lengths, reverse, sides))
+            output, final, _ = execute_forward(load(backend), program, inputs, False, recompute_every)
             return output, final
         apply = operators.forward
-    output, final, _ = apply(*given, program.text, runner.NAME, reverse, recompute_every, False)
+    output, final, _ = apply(*given, program.text, backend, reverse, recompute_every, False)
     return output, final
 
 
-@torch.compiler.assume_constant_result
-def _choose(wish: str, program: str, dtype: torch.dtype, device: torch.device) -> str:
-    """Choose a backend while torch compiles; what it compiles keeps this backend."""
-    name: str = select(wish, read_program(program), torch.empty(0, dtype=dtype, device=device)).NAME
-    return name
-
-
 def _run_transformed(program: Program, backend: str, given: Given, reverse: bool) -> tuple[Tensor, list[Tensor]]:
-    """Run under torch.func, which looks into operations: it transforms the reference's loop itself."""
+    """Run where torch.func or forward-mode differentiation look into operations: on the reference's loop itself."""
     reference = load("reference")
     if backend != reference.NAME:
-        say_once(program, "runs on the reference where torch.func transforms it")
+        say_once(program, "runs on the reference where torch.func or forward-mode differentiation transforms it")
     x, states, parameters, sides, lengths = given
-    inputs = Inputs(x, states, parameters, lengths, reverse, sides)
+    inputs = check_inputs(program, Inputs(x, states, parameters, lengths, reverse, sides))
     output, final, _ = execute_forward(reference, program, inputs, save=False)
     return output, final

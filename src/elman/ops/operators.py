@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import Function
 
 from elman.autodiff.program import read_program
 from elman.backends import load, say_once
 from elman.backends.inputs import Inputs
+from elman.backends.memory_check import PLAIN, check_inputs, check_others
+from elman.ops.batched import are_batched, run_each, vectorised
 from elman.ops.execute import execute_forward, execute_mirror, saved_shapes
 
 _READ = "Tensor x, Tensor[] states, Tensor[] parameters, Tensor[] sides, Tensor? lengths"
@@ -26,8 +28,6 @@ SCHEMAS = {
         " -> (Tensor d_x, Tensor[] d_states, Tensor[] d_parameters)"
     ),
 }
-
-_PLAIN = {Tensor, nn.Parameter}
 
 Forward = tuple[Tensor, list[Tensor], list[Tensor]]
 Mirror = tuple[Tensor, list[Tensor], list[Tensor]]
@@ -79,12 +79,13 @@ def _flatten(arguments: Sequence[Any], options: tuple[str, str, bool, int]) -> t
 
 
 def are_plain(tensors: Sequence[Tensor]) -> bool:
-    """Tell whether a run on these tensors is a run and nothing else: torch neither traces, nor fakes, nor compiles."""
+    """Tell whether a run on these tensors is nothing else: torch neither traces, fakes, compiles, nor transforms it."""
     return (
         not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._get_tracing_state() is None
-        and _PLAIN.issuperset(map(type, tensors))
+        and PLAIN.issuperset(map(type, tensors))
     )
 
 
@@ -190,12 +191,19 @@ class _Forward(Function):
         kept = ctx.saved_tensors  # read once: activation checkpointing unpacks them only once
         needs_input = ctx.needs_input_grad[2]
         width = how.width
-        if are_plain([*kept, *adjoints]):
+        d_output, *d_final = adjoints
+        run: list[Any] = [*how.unflatten(kept), kept[width], list(kept[width + 1 :])]
+        if are_batched(adjoints):
+
+            def run_one(d_output: Tensor, d_final: list[Tensor]) -> Mirror:
+                found: Mirror = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
+                return found
+
+            found = run_each(run_one, d_output, d_final)
+        elif are_plain([*kept, *adjoints]):
             found = _mirror_above(how, kept[:width], kept[width:], adjoints, needs_input)
         else:
-            d_output, *d_final = adjoints
-            run: list[Any] = [*how.unflatten(kept), kept[width], list(kept[width + 1 :]), d_output, d_final]
-            found = torch.ops.elman.mirror(*run, *how.options, needs_input)
+            found = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
         d_x, d_states, d_parameters = found
         rest = width - 1 - len(d_states) - len(d_parameters)
         return (None, None, d_x if needs_input else None, *d_states, *d_parameters, *[None] * rest)
@@ -257,16 +265,20 @@ def _differentiate(
 
 def _forward(*given: Any) -> Forward:
     """Do what :func:`forward` says: the operator without its derivative."""
-    *tensors, program, backend, reverse, every, save = given
-    return execute_forward(load(backend), read_program(program), _inputs(tensors, reverse), save, every)
+    *tensors, text, backend, reverse, every, save = given
+    program = read_program(text)
+    return execute_forward(load(backend), program, check_inputs(program, _inputs(tensors, reverse)), save, every)
 
 
 def _mirror(*given: Any) -> Mirror:
     """Do what :func:`mirror` says: the operator without its derivative."""
-    *tensors, output, saved, d_output, d_final, program, backend, reverse, every, needs_input = given
-    kept, adjoints = [output, *saved], [d_output, *d_final]
+    *tensors, output, saved, d_output, d_final, text, backend, reverse, every, needs_input = given
+    program = read_program(text)
+    inputs = check_inputs(program, _inputs(tensors, reverse))
+    output, d_output, *rest = check_others(program, [output, d_output, *d_final, *saved], inputs.x)
+    d_final, saved = rest[: len(d_final)], rest[len(d_final) :]
     d_x, d_states, d_parameters = execute_mirror(
-        load(backend), read_program(program), _inputs(tensors, reverse), kept, adjoints, needs_input, every
+        load(backend), program, inputs, [output, *saved], [d_output, *d_final], needs_input, every
     )
     return output.new_empty(0) if d_x is None else d_x, d_states, d_parameters
 
@@ -299,3 +311,4 @@ for _name, _below, _above, _fake in (
     _library.impl(_name, _below, "CompositeExplicitAutograd")
     _library.impl(_name, _above, "Autograd")
     torch.library.register_fake(f"elman::{_name}", _fake, lib=_library)
+    torch.library.register_vmap(f"elman::{_name}", vectorised(getattr(torch.ops.elman, _name)), lib=_library)

@@ -1,0 +1,113 @@
+"""A tensor of any kind, anywhere: a layer and a stream give what torch gives, or refuse; never a signal."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import elman
+from elman.errors import ShapeError, TensorError
+from tolerances import assert_close
+
+PROGRAM = Path(__file__).parent / "odd_tensors.py"
+
+T, B, I, H = 5, 3, 7, 11
+
+
+@pytest.mark.parametrize(("first", "count"), [(1, 250), pytest.param(1000, 2000, marks=pytest.mark.slow)])
+def test_tensors_of_odd_kinds_are_read_right_or_refused(first, count):
+    command = [sys.executable, PROGRAM, str(first), str(count)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    said = (done.stdout[-1500:], done.stderr[-3000:])
+    assert done.returncode == 0, said
+    assert done.stdout.count("case") == count
+    refused = done.stdout.count("refused")
+    assert count / 3 < refused < 3 * count / 4, "neither kind of outcome is rare"
+
+
+def test_a_parameter_of_another_dtype_is_refused_as_torch_refuses_it():
+    bias = nn.Parameter(torch.from_numpy(np.linspace(-1, 1, 3 * H)))
+    for layer in (elman.nn.GRU(I, H), nn.GRU(I, H)):
+        layer.bias_hh_l0 = bias
+        with pytest.raises(RuntimeError, match=r"dtype|Float"):
+            layer(torch.randn(T, B, I))
+    own = elman.nn.Recurrent(elman.cells.gru, I, H)
+    own.U_l0 = nn.Parameter(own.U_l0.detach().half())
+    with pytest.raises(
+        TensorError, match=r"gru: parameter U has dtype torch\.float16 on cpu, and must have torch\.flo"
+    ):
+        own(torch.randn(T, B, I))
+
+
+def test_a_layer_without_memory_is_refused_until_its_parameters_are_loaded():
+    right = nn.GRU(I, H)
+    layer = elman.nn.GRU(I, H, device="meta")
+    x = torch.randn(T, B, I)
+    with pytest.raises(TensorError, match="on meta"):
+        layer(x)
+    some = {name: value for name, value in right.state_dict().items() if "bias" not in name}
+    layer.load_state_dict(some, strict=False, assign=True)
+    with pytest.raises(TensorError, match=r"parameter bias_ih has dtype torch\.float32 on meta"):
+        layer(x)
+    with pytest.raises(TensorError, match="on meta"):
+        layer.stream(B).step(x[0])
+    layer.load_state_dict(right.state_dict(), assign=True)
+    assert_close("output", layer(x)[0], right(x)[0])
+
+
+def test_integers_and_complex_numbers_are_refused():
+    for dtype in (torch.int64, torch.complex64):
+        layer = elman.nn.Recurrent(elman.cells.elman, I, H).to(torch.float32)
+        for name, value in list(layer.named_parameters()):
+            setattr(layer, name, nn.Parameter(value.detach().to(dtype), requires_grad=False))
+        with pytest.raises(elman.errors.BackendError, match="computes with real numbers"):
+            layer(torch.ones(T, B, I, dtype=dtype))
+
+
+def test_saved_tensors_that_a_hook_changed_are_refused():
+    layer, x = elman.nn.LSTM(I, H), torch.randn(T, B, I)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t.bfloat16(), lambda t: t):
+        output, _ = layer(x)
+    with pytest.raises(TensorError, match="bfloat16"):
+        output.sum().backward()
+
+
+def test_the_state_of_a_stream_is_whole_and_of_the_layers_type():
+    stream = elman.nn.LSTM(I, H).stream(B)
+    h, c = stream.state
+    with pytest.raises(TensorError, match=r"the state is torch\.float64"):
+        stream.state = (h, c.double())
+    c.data = torch.zeros(1)
+    with pytest.raises(ShapeError, match="the state has shapes"):
+        stream.step(torch.randn(B, I))
+
+
+def test_a_step_that_torch_traces_or_transforms_is_refused():
+    layer, x = elman.nn.GRU(I, H), torch.randn(B, I)
+    stream = copy.deepcopy(layer).stream(B)
+    with pytest.raises(elman.errors.ConfigError, match="neither traced nor transformed"):
+        torch.func.vmap(stream.step, in_dims=1)(torch.randn(B, 2, I))
+    with (
+        pytest.raises(elman.errors.ConfigError, match="neither traced nor transformed"),
+        pytest.warns(DeprecationWarning, match="deprecated"),
+    ):
+        torch.jit.trace(stream.step, (x,))
+    assert_close("step", stream.step(x), layer(x[None])[0][0])
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch uses it for its own derivatives
+@pytest.mark.parametrize("seed", range(3))
+def test_a_forward_mode_derivative_is_that_of_differences(seed):
+    torch.manual_seed(seed)
+    layer = elman.nn.GRU(I, H, dtype=torch.float64)
+    x, d = torch.randn(2, T, B, I, dtype=torch.float64)
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, d)
+        found = torch.autograd.forward_ad.unpack_dual(layer(dual)[0]).tangent
+    step = 1e-6
+    assert_close("tangent", found, (layer(x + step * d)[0] - layer(x - step * d)[0]) / (2 * step), allowed=1e-8)
