@@ -11,6 +11,7 @@ from faults.flow_catalogue import FLOW_FAULTS
 from faults.forecast_catalogue import FORECAST_FAULTS
 from faults.held_out_catalogue import HELD_OUT_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
+from faults.memory_catalogue import MEMORY_FAULTS
 from faults.order_catalogue import ORDER_FAULTS
 from faults.report_catalogue import REPORT_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
@@ -409,6 +410,7 @@ FAULTS = (
     *FLOW_FAULTS,
     *HELD_OUT_FAULTS,
     *KERNEL_FAULTS,
+    *MEMORY_FAULTS,
     *ORDER_FAULTS,
     *REPORT_FAULTS,
     *SERIES_FAULTS,

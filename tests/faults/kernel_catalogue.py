@@ -96,7 +96,7 @@ KERNEL_FAULTS = (
     Fault(
         "a stream does not see that a parameter changed its shape",
         "nn/stream.py",
-        "*map(_SHAPE, present), ",
+        "*map(_KIND, present), ",
         "",
         "tests/nn/test_stream.py",
         "another_shape",

@@ -10,7 +10,7 @@ import elman
 from elman import cells
 from elman.errors import SlowWarning, TensorError
 from elman.nn import Recurrent
-from tolerances import RELATIVE, assert_close
+from tolerances import RELATIVE, assert_close, assert_identical
 
 T, B, I, H = 5, 3, 7, 11
 HALVES = [torch.bfloat16, torch.float16]
@@ -106,6 +106,8 @@ def test_a_stream_in_half_precision_carries_its_state_in_float32(dtype):
     h, c = stream.state
     assert h.dtype == torch.float32
     assert_close("state", h.double(), final[0].detach().double(), allowed=torch.finfo(dtype).eps)
+    stream.state = (h, c)
+    assert_identical("state", stream.state[1], c)
     for state in ((h, c), (h.to(dtype), c.to(dtype))):
         stream.state = state
         assert_close("step", stream.step(x[0]), layer(x[:1], (h.to(dtype), c.to(dtype)))[0][0], allowed=4e-2)

@@ -216,3 +216,27 @@ def test_a_length_out_of_range_is_refused_by_the_operator_too(lengths):
     program, tensors = draw(cells.gru, follow=False)
     with pytest.raises(ShapeError, match="A length is from 0 to 5"):
         torch.ops.elman.forward(*tensors, torch.tensor(lengths), program.text, "reference", False, 0, False)
+
+
+def test_what_an_operator_is_given_must_have_the_shapes_of_its_run():
+    program, (x, states, parameters, sides) = draw(cells.lstm, follow=False)
+    how = (program.text, "llvm", False, 0)
+    output, final, saved = torch.ops.elman.forward(x, states, parameters, sides, None, *how, True)
+    given = (x, states, parameters, sides, None)
+
+    def mirror(output=output, saved=saved, d_output=output, d_final=final):
+        return torch.ops.elman.mirror(*given, output, saved, d_output, d_final, *how, True)
+
+    mirror()
+    for wrong in (
+        {"output": output[:-1]},
+        {"d_output": output[..., :-1]},
+        {"d_final": [final[0], final[1][:-1]]},
+        {"saved": [saved[0][:-1]]},
+    ):
+        with pytest.raises(ShapeError, match="Give"):
+            mirror(**wrong)
+    with pytest.raises(ShapeError, match="state c has shape"):
+        torch.ops.elman.forward(x, [states[0], states[1][:-1]], *given[2:], *how, True)
+    strided = torch.stack([saved[0], saved[0]], 1)[:, 0]
+    assert_close("dL/dx", mirror(saved=[strided])[0], mirror()[0])

@@ -20,6 +20,7 @@ from elman.backends.llvm_memory import allocate
 from elman.backends.llvm_plan import stored_saves
 from elman.backends.llvm_stream import Steps
 from elman.backends.memory_check import are_plain_memory
+from elman.errors import ShapeError
 from elman.expr.graph import ROW
 
 NAME = "llvm"
@@ -104,9 +105,15 @@ def run_mirror(
     frames.place_states(d_final)
     frames.put_addresses(d_states)
     frames.place_states(states)
-    frames.put_saved(saved[0])
+    values = saved[0].contiguous()
+    if values.shape != (frames.layout.saved_count,):
+        raise ShapeError(
+            f"{program.cell.name}: what was saved has shape {tuple(values.shape)}.\n  Its run saved "
+            f"{frames.layout.saved_count} numbers.\n  Give what the forward run returned."
+        )
+    frames.put_saved(values)
     frames.put_parameters(inputs.parameters)
-    gradients = Gradients(frames.layout, inputs, output, saved[0])
+    gradients = Gradients(frames.layout, inputs, output, values)
     steps, window = len(x), frames.layout.window
     for done in range(0, steps, window):
         count = min(window, steps - done)

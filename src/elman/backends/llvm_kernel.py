@@ -20,6 +20,7 @@ from elman.backends.llvm_plan import Plan, stored_saves
 from elman.backends.llvm_planner import make_plan
 from elman.backends.llvm_slots import HEADER, filled_slots, moving_slots, parameter_nodes, slot_numbers
 from elman.backends.llvm_target import Target, host
+from elman.errors import ShapeError
 from elman.expr.graph import ROW
 
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
@@ -359,5 +360,12 @@ def lay_out(kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shap
     rows, members = max(1, min(threads, batch)), min(threads, weights // LEAST_SHARE)
     is_large = members == threads > 1 and weights >= LARGE_WEIGHTS and batch <= TEAM_ROWS * threads
     is_team = (members > rows or is_large) and llvm_threads.counting() != 0
-    sizes = find_sizes(kernel.plan.program, x, states, parameters)
+    program = kernel.plan.program
+    sizes = find_sizes(program, x, states, parameters)
+    for name, state in zip(program.states, states, strict=True):
+        if state != (batch, sizes[program.graph.nodes[program.graph.leaves["state", name]].shape[0]]):
+            raise ShapeError(
+                f"{program.cell.name}: state {name} has shape {state}, the input has {batch} examples.\n"
+                "  A state is (B, its size).\n  Give one of B rows."
+            )
     return Layout(kernel, sizes, steps, batch, members if is_team else rows, is_team)

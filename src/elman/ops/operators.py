@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from elman.autodiff.program import read_program
+from elman.autodiff.program import Program, read_program
 from elman.backends import load, say_once
 from elman.backends.inputs import Inputs
 from elman.backends.memory_check import PLAIN, check_inputs, check_others
+from elman.errors import ShapeError
 from elman.ops.batched import are_batched, run_each, vectorised
 from elman.ops.execute import execute_forward, execute_mirror, saved_shapes
 
@@ -277,10 +278,22 @@ def _mirror(*given: Any) -> Mirror:
     inputs = check_inputs(program, _inputs(tensors, reverse))
     output, d_output, *rest = check_others(program, [output, d_output, *d_final, *saved], inputs.x)
     d_final, saved = rest[: len(d_final)], rest[len(d_final) :]
+    _check_shapes(program, inputs, output, [d_output, *d_final])
     d_x, d_states, d_parameters = execute_mirror(
         load(backend), program, inputs, [output, *saved], [d_output, *d_final], needs_input, every
     )
     return output.new_empty(0) if d_x is None else d_x, d_states, d_parameters
+
+
+def _check_shapes(program: Program, inputs: Inputs, output: Tensor, adjoints: Sequence[Tensor]) -> None:
+    """Refuse an output or adjoints of other shapes than the run's: whoever calls the operator may give any."""
+    expected = [(*inputs.x.shape[:2], inputs.states[0].shape[-1]), *(s.shape for s in inputs.states)]
+    found = [output.shape, *(a.shape for a in adjoints)]
+    if found != [expected[0], *expected]:
+        raise ShapeError(
+            f"{program.cell.name}: the output and the adjoints of a run have the shapes {[tuple(s) for s in found]}.\n"
+            f"  The adjoints are those of the output and of each final state.\n  Give {[tuple(s) for s in expected]}."
+        )
 
 
 def _inputs(tensors: Sequence[Any], reverse: bool) -> Inputs:

@@ -1,0 +1,83 @@
+"""List faults to plant in what guards a kernel: the check of every tensor, hooks of weights, batches of gradients."""
+
+from faults.fault import Fault
+
+ODD = "tests/nn/test_odd_tensors.py"
+HOOKS = "tests/nn/test_weight_hooks.py"
+HALF = "tests/nn/test_half_precision.py"
+BATCHED = "tests/ops/test_batched_gradients.py"
+
+MEMORY_FAULTS = (
+    Fault(
+        "a lazy sign is not seen",
+        "backends/memory_check.py",
+        "                or t.is_neg()\n",
+        "",
+        ODD,
+        "odd_kinds and 250",
+    ),
+    Fault(
+        "the dtype of a parameter is not looked at",
+        "backends/memory_check.py",
+        "(x, *states, *parameters, *sides), x.dtype",
+        "(x, *states, *sides), x.dtype",
+        ODD,
+        "another_dtype",
+    ),
+    Fault(
+        "memory that was cut counts as whole",
+        "backends/memory_check.py",
+        "if storage.nbytes() < end * item or not storage.data_ptr():",
+        "if not storage.data_ptr():",
+        ODD,
+        "odd_kinds and 250",
+    ),
+    Fault(
+        "adjoints are not looked at",
+        "backends/memory_check.py",
+        "    if are_plain_memory(tensors, x.dtype):\n        return tensors\n",
+        "    return tensors\n",
+        ODD,
+        "saved_tensors or (odd_kinds and 250)",
+    ),
+    Fault(
+        "a stream passes by the hooks that compute weights",
+        "nn/stream.py",
+        "        refresh(self._layer)\n",
+        "",
+        HOOKS,
+        "stream_reads",
+    ),
+    Fault(
+        "flow reads weights that were computed before",
+        "flow/network.py",
+        "    refresh(layer)\n",
+        "",
+        HOOKS,
+        "seen_inside and weight_norm",
+    ),
+    Fault(
+        "a state in half precision is rounded when it is set",
+        "nn/stream.py",
+        "[s.to(self._computed, copy=True) for s in own]",
+        "[s.to(self._dtype).to(self._computed, copy=True) for s in own]",
+        HALF,
+        "carries_its_state",
+    ),
+    Fault(
+        "parameters are rounded under autocast",
+        "ops/__init__.py",
+        "_convert(tensors, computed) for tensors in (states, parameters, sides)",
+        "_convert(_convert(tensors, dtype), computed) for tensors in (states, parameters, sides)",
+        HALF,
+        "those_of_float32",
+    ),
+    Fault(
+        "the first of a batch of upstream gradients serves for all",
+        "ops/batched.py",
+        "return value.select(dim, i)",
+        "return value.select(dim, 0)",
+        BATCHED,
+        "in_vmap",
+    ),
+)
