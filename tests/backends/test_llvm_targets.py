@@ -32,7 +32,9 @@ def narrower(request, monkeypatch):
 @some_cells
 @every_type
 def test_values_and_gradients_equal_the_reference(chosen, dtype, narrower, quick_kernels):
-    for entry, hidden, lengths in ((7, 11, [3, 0, 5]), (16, 32, None), (1, 9, [5, 2, 1])):
+    # A normalisation of multiples of one number hardly depends on it: its gradient would be a rounding error.
+    least = 2 if chosen is cells.lstm_layer_norm else 1
+    for entry, hidden, lengths in ((7, 11, [3, 0, 5]), (16, 32, None), (least, 9, [5, 2, 1])):
         layer = build(chosen, entry, hidden, dtype=dtype, bidirectional=True)
         assert_equals_reference(layer, draw(layer, 5, 3, lengths))
 

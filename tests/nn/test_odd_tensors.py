@@ -1,6 +1,7 @@
 """A tensor of any kind, anywhere: a layer and a stream give what torch gives, or refuse; never a signal."""
 
 import copy
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ T, B, I, H = 5, 3, 7, 11
 @pytest.mark.parametrize(("first", "count"), [(1, 250), pytest.param(1000, 2000, marks=pytest.mark.slow)])
 def test_tensors_of_odd_kinds_are_read_right_or_refused(first, count):
     command = [sys.executable, PROGRAM, str(first), str(count)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    tested = {**os.environ, "PYTHONPATH": str(Path(elman.__file__).parents[1])}  # the package that is loaded here
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=tested)
     said = (done.stdout[-1500:], done.stderr[-3000:])
     assert done.returncode == 0, said
     assert done.stdout.count("case") == count
@@ -110,4 +112,10 @@ def test_a_forward_mode_derivative_is_that_of_differences(seed):
         dual = torch.autograd.forward_ad.make_dual(x, d)
         found = torch.autograd.forward_ad.unpack_dual(layer(dual)[0]).tangent
     step = 1e-6
-    assert_close("tangent", found, (layer(x + step * d)[0] - layer(x - step * d)[0]) / (2 * step), allowed=1e-8)
+    expected = (layer(x + step * d)[0] - layer(x - step * d)[0]) / (2 * step)
+    assert_close("tangent", found, expected, allowed=1e-8)
+    exported = torch.export.export(layer, (x,)).module()
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, d)
+        found = torch.autograd.forward_ad.unpack_dual(exported(dual)[0]).tangent
+    assert_close("tangent of what is exported", found, expected, allowed=1e-8)

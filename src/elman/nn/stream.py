@@ -129,23 +129,26 @@ class Stream:
                 f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n"
                 f"  Give {self._expected}."
             )
-        if x.dtype != self._dtype or x.device != self._device:
-            raise TensorError(
-                f"stream.step: x is {x.dtype} on {x.device}, the state {self._dtype} on {self._device}.\n"
-                "  They must agree.\n"
-                "  Convert x; after converting the layer, start a new stream."
-            )
         if any(self._hooks):
             check_hooks(self._layer)
         beside = check_sides(self._cell, sides, x) if sides or self._has_sides else ()
         if not are_plain_memory((x, *beside), self._dtype):
-            x, *beside = [as_memory("stream.step: x or a side input", t, x) for t in (x, *beside)]
+            x, *beside = self._as_memory(x, *beside)
         if self._steps is None or self._is_stale or self._find_key() != self._key:
             self._prepare()
         if self._steps is None:
             return self._step_plainly(x, beside)
         output: Tensor = self._steps.step(x, beside)
         return output
+
+    def _as_memory(self, x: Tensor, *sides: Tensor) -> list[Tensor]:
+        if x.dtype != self._dtype or x.device != self._device:
+            raise TensorError(
+                f"stream.step: x is {x.dtype} on {x.device}, the state {self._dtype} on {self._device}.\n"
+                "  They must agree.\n"
+                "  Convert x; after converting the layer, start a new stream."
+            )
+        return [as_memory("stream.step: x or a side input", t, x) for t in (x, *sides)]
 
     def _fresh_layers(self) -> list[list[Direction]]:
         """List the layers with their parameters, those that hooks compute computed anew."""

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 
 from elman.autodiff.program import Program, read_program
 from elman.backends import load, say_once
 from elman.backends.inputs import Inputs
 from elman.backends.memory_check import PLAIN, check_inputs, check_others
-from elman.errors import ShapeError
+from elman.errors import BackendError, ShapeError
 from elman.ops.batched import are_batched, run_each, vectorised
 from elman.ops.execute import execute_forward, execute_mirror, saved_shapes
 
@@ -110,6 +110,8 @@ def forward(
         The output, the final states, and with `save` what the mirror reads.
     """
     how, tensors = _flatten((x, states, parameters, sides, lengths), (program, backend, reverse, recompute_every))
+    if has_tangents(tensors):
+        return _forward(*how.unflatten(tensors), program, "reference", reverse, 0, False)
     if not is_followed(tensors):
         return _forward_below(how, tensors, save)
     saved: list[Tensor] = []
@@ -139,6 +141,11 @@ def mirror(
         dL/dx (without elements if it is not needed), dL/d initial states, dL/d parameters.
     """
     how, tensors = _flatten((x, states, parameters, sides, lengths), (program, backend, reverse, recompute_every))
+    if has_tangents([*tensors, d_output, *d_final]):
+        raise BackendError(
+            "elman::mirror has no forward-mode derivative.\n  It was called inside of torch.autograd.forward_ad.\n"
+            "  Call the layer, or elman::forward, there: what they run then has one."
+        )
     return _mirror_above(how, tensors, [output, *saved], [d_output, *d_final], needs_input)
 
 
@@ -155,6 +162,13 @@ def _mirror_above(
 def is_followed(tensors: Sequence[Tensor]) -> bool:
     """Tell whether autograd follows what is done with some tensors."""
     return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+
+
+def has_tangents(tensors: Sequence[Tensor]) -> bool:
+    """Tell whether any of some tensors carries a derivative of forward mode."""
+    if forward_ad._current_level < 0:
+        return False
+    return any(forward_ad.unpack_dual(t).tangent is not None for t in tensors)
 
 
 def _forward_below(how: How, tensors: Sequence[Tensor], save: bool) -> Forward:
