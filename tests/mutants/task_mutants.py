@@ -73,8 +73,8 @@ TASK_MUTANTS = (
     Mutant(
         "rare labels weigh less",
         "tasks/targets.py",
-        "max(1, len(values) - counts[name]) / counts[name]",
-        "counts[name] / max(1, len(values) - counts[name])",
+        "max(1, total - counts[name]) / counts[name]",
+        "counts[name] / max(1, total - counts[name])",
     ),
     Mutant(
         "smoothed labels lie too high",

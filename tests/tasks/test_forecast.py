@@ -273,6 +273,16 @@ def test_a_damaged_file_is_refused(trained, tmp_path):
         ("reading", "horizon", 9),
         ("configuration", "hidden", 10**6),
         ("configuration", "segment", 0),
+        ("configuration", "quantiles", [0.1, 0.9, 0.5]),
+        ("configuration", "quantiles", [0.1, 0.5]),
+        ("reading", "lookback", 10**9),
+        ("reading", "padded", 10**6),
+        ("reading", "scales", [1.0, 0.0]),
+        ("reading", "cycles", ["moon"]),
+        ("reading", "names", ["sales", "sales"]),
+        ("columns", "past", ["price"]),
+        ("columns", "static", ["town"]),
+        ("columns", "frequency", {"unit": "day", "count": 10**12, "season": 5, "day": 1}),
     ):
         shutil.copy(tmp_path / "m", tmp_path / "broken")
         forge(tmp_path / "broken", lambda header, weights, part=part, change={key: value}: header[part].update(change))

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from elman.errors import ConfigError
+from elman.errors import ConfigError, DataError
 from elman.expr import Cell
-from elman.flow import Clipping, Flow, Limits, examine, observe
+from elman.flow import Flow, Limits, examine, observe
 from elman.flow.figures import plain
 from elman.flow.mattered import Mattered
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
@@ -25,6 +25,7 @@ from elman.flow.report import Subject, write_report
 from elman.flow.training_pictures import Training
 from elman.flow.wording import percent, place, say, steps
 from elman.nn import Recurrent
+from elman.tasks.measured import read_measured
 from elman.tasks.model_view import MOST_STEPS, View
 from elman.tasks.views import view_model
 
@@ -136,6 +137,10 @@ def inspect_model(
         ConfigError: there is nothing to look at for a model of this task.
     """
     view = view_model(path, data, length)
+    try:
+        measured = read_measured(view.metrics)
+    except DataError as error:
+        raise DataError(f"{path} is damaged: {error}") from None
     # A tagger reads letters before words; a forecaster takes a second step, behind its look-back.
     seen = next(one for one in observe(view.module, view.loss) if one["layer"] is view.layer)
     longest = int(seen["lengths"].max()) if seen.get("lengths") is not None else len(seen["x"])
@@ -144,15 +149,15 @@ def inspect_model(
         limits=choose_limits(view.layer, longest),
         loss=view.loss_of_last,
         longer_helps=_does_longer_help(view, longest),
-        ledger=_read_clipping(view.metrics),
+        ledger=measured.clipping,
     )
     layer = view.layer
     ways = " in both directions" if layer.bidirectional else ""
     facts = [f"{layer.cell.name}, {layer.num_layers} × {layer.hidden_size}{ways}", f"looked at on {view.what}"]
     explained = view.explain() if explain and flow.gradient_norms else []
     subject = Subject.of(layer, Path(path).name, facts)
-    cut = _cut(seen, view.metrics.get("window")) if flow.gradient_norms else None
-    return Inspected(flow, subject, _read_training(view.metrics), explained, cut)
+    cut = _cut(seen, measured.window) if flow.gradient_norms else None
+    return Inspected(flow, subject, measured.training, explained, cut)
 
 
 def _cut(seen: Mapping[str, Any], window: int | None) -> Truncation | None:
@@ -187,24 +192,3 @@ def _does_longer_help(view: View, longest: int) -> bool | None:
     if not (math.isfinite(whole) and whole < one - (1 - _LEARNT) * abs(one)):
         return None
     return behavioural_memory(view.loss_of_last, longest) > longest // 2
-
-
-def _read_clipping(metrics: Mapping[str, Any]) -> Clipping | None:
-    found = metrics.get("gradient")
-    if not found or not found["updates"]:
-        return None
-    return Clipping(found["clipped_tenfold"] / found["updates"], found["first_left_out"], found["suggested_clip_norm"])
-
-
-def _read_training(metrics: Mapping[str, Any]) -> Training | None:
-    found = metrics.get("gradient")
-    if not found:
-        return None
-    return Training(
-        rows=metrics["ledger"],
-        history=metrics["history"],
-        supplied=list(zip(found["parameters"], found["supplied_most"], strict=True)),
-        line=f"{found['verdict']}: {found['line']}",
-        limit=found["clip_norm"],
-        glances=metrics.get("glances", ()),
-    )

@@ -1,0 +1,126 @@
+"""Read what a training measured out of the metrics of a model, whose file may say anything.
+
+>>> read_measured({"updates": 7}).training is None
+True
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from elman.data.plain import read_plain
+from elman.errors import DataError
+from elman.flow import Clipping
+from elman.flow.training_pictures import Training
+
+_Number = float | None
+_Validation = tuple[int, _Number, _Number]
+_Line = tuple[int, _Number, _Number, _Number, _Number, str | None, int, int | None]
+
+
+@dataclass(frozen=True)
+class _Gradient:
+    """What the ledger says of a whole training."""
+
+    updates: int
+    clipped_tenfold: int
+    first_left_out: int | None
+    suggested_clip_norm: float | None
+    parameters: tuple[str, ...]
+    supplied_most: tuple[int, ...]
+    verdict: str
+    line: str
+    clip_norm: float | None
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What was seen of one layer and direction at a glance."""
+
+    at: tuple[int, ...]
+    norms: tuple[_Number, ...]
+    half_life: float | None
+    step: int | None
+    share: float | None
+    saturated: float | None
+    saturated_tanh: float | None
+    dead: float | None
+
+
+@dataclass(frozen=True)
+class _Glance:
+    """What was seen at one update."""
+
+    update: int
+    layers: Mapping[str, _Layer]
+
+
+@dataclass(frozen=True)
+class _Metrics:
+    """What is read of the metrics."""
+
+    gradient: _Gradient
+    ledger: tuple[_Line, ...]
+    history: tuple[_Validation, ...]
+    glances: tuple[_Glance, ...] = ()
+    window: int | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a training measured.
+
+    Attributes:
+        training: its course; None where the metrics do not say.
+        clipping: how much of it was clipped; None where no update was made.
+        window: of truncated BPTT; None where there was none.
+    """
+
+    training: Training | None = None
+    clipping: Clipping | None = None
+    window: int | None = None
+
+
+def read_measured(metrics: Mapping[str, Any]) -> Measured:
+    """Read the metrics of a model.
+
+    Raises:
+        DataError: a figure is missing or of another kind.
+    """
+    if not metrics.get("gradient"):
+        return Measured(window=read_plain(_Window, _pick(_Window, metrics), "metrics").window)
+    found = read_plain(
+        _Metrics, {**_pick(_Metrics, metrics), "gradient": _pick(_Gradient, metrics["gradient"])}, "metrics"
+    )
+    gradient = found.gradient
+    layers = [layer for glance in found.glances for layer in glance.layers.values()]
+    counts = [gradient.updates, gradient.clipped_tenfold, *gradient.supplied_most]
+    paired = len(gradient.parameters) == len(gradient.supplied_most)
+    if not paired or min(counts) < 0 or any(len(layer.at) != len(layer.norms) for layer in layers):
+        raise DataError("The metrics of this model do not fit each other. Train the model again.")
+    training = Training(
+        rows=found.ledger,
+        history=found.history,
+        supplied=list(zip(gradient.parameters, gradient.supplied_most, strict=True)),
+        line=f"{gradient.verdict}: {gradient.line}",
+        limit=gradient.clip_norm,
+        glances=metrics.get("glances", ()),
+    )
+    clipping = None
+    if gradient.updates:
+        share = gradient.clipped_tenfold / gradient.updates
+        clipping = Clipping(share, gradient.first_left_out, gradient.suggested_clip_norm)
+    return Measured(training, clipping, found.window)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """What is read where no gradient was measured."""
+
+    window: int | None = None
+
+
+def _pick(kind: type, data: Any) -> Any:
+    """Return what a class declares; what else there is, is not read."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in data.items() if name in names} if isinstance(data, Mapping) else data
