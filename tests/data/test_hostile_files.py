@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from elman.data import array_targets, arrays, features, files, genome, numpy_files, records, row_index
+from elman.data import array_targets, arrays, features, files, genome, numpy_files, open_dataset, records, row_index
 from elman.data.arrays import open_arrays
 from elman.data.features import read_features
 from elman.data.files import read_stream
@@ -23,6 +23,7 @@ from elman.data.tagged_sentences import CONLLU
 from elman.data.text import decode, read_text
 from elman.data.time_tables import open_series
 from elman.errors import DataError
+from elman.tasks.language.corpus import read_corpus
 
 N, T, D = 5, 7, 3
 X = np.random.default_rng(11).normal(size=(N, T, D))
@@ -41,6 +42,16 @@ def test_what_is_no_ordinary_file_is_not_read_as_a_text(tmp_path, name):
     command = [sys.executable, "-c", code, name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith(f"DataError {name} is no ordinary file")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
+@pytest.mark.parametrize("read", [read_corpus, open_dataset])
+def test_a_class_that_is_no_ordinary_file_is_not_left_out_in_silence(tmp_path, read):
+    for name in ("Greek", "Irish"):
+        (tmp_path / f"{name}.txt").write_text("Alexis\nNolan\n")
+    os.mkfifo(tmp_path / "Polish.txt")
+    with pytest.raises(DataError, match=r"Polish\.txt is no ordinary file"):
+        read(tmp_path)
 
 
 def test_a_file_that_is_larger_than_what_is_held_is_not_read(tmp_path, monkeypatch):

@@ -157,7 +157,7 @@ def open_folder(folder: Path, like: Columns | None = None, target: str | None = 
     if any(_kind(file) for files in by_class.values() for file in files):
         _check_not_a_split(folder, list(by_class))
         return _open_classes(folder, by_class, like)
-    flat = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    flat = sorted(path for path in folder.iterdir() if not path.is_dir() and not path.name.startswith("."))
     kind = _one_kind(flat, folder)
     files = [path for path in flat if _kind(path) == kind]
     notes = _note_unread([path for path in flat if _kind(path) != kind])

@@ -77,7 +77,7 @@ def read_corpus(sources: Source | Sequence[Source], *, seed: int = 1) -> Corpus:
 def _read_folder(folder: Path, seed: int) -> Corpus:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     folders = [entry for entry in entries if entry.is_dir()]
-    files = [entry for entry in entries if entry.is_file() and entry.suffix == ".txt"]
+    files = [entry for entry in entries if not entry.is_dir() and entry.suffix == ".txt"]
     if folders and files:
         raise DataError(
             f"{folder} holds folders ({folders[0].name}, …) and text files ({files[0].name}, …). "
