@@ -14,7 +14,7 @@ from elman.autodiff.program import read_program
 from elman.backends import reference
 from elman.backends.inputs import Inputs
 from elman.expr import Cell
-from elman.expr.limits import MOST_NODES
+from elman.expr.limits import MOST_NODES, MOST_STATES
 from elman.testing import random_cell
 
 
@@ -190,6 +190,18 @@ def test_as_many_values_as_are_traced_are_read():
         return v
 
     assert Cell.from_dict(full.to_dict()).graph == full.graph
+
+
+def test_a_cell_of_too_many_states_is_refused():
+    data = elman.cells.gru.to_dict()
+    shape = next(row["shape"] for row in data["graph"]["nodes"] if row["op"] == "state")
+    for number in range(MOST_STATES - len(elman.cells.gru.states) + 1):
+        data["graph"]["outputs"].append([f"s{number}", len(data["graph"]["nodes"])])
+        data["graph"]["nodes"].append({"op": "state", "name": f"s{number}", "shape": shape})
+        if number == 0:
+            assert len(Cell.from_dict(data).states) == 2
+    with pytest.raises(CellError, match=f"it has {MOST_STATES + 1} states, and at most {MOST_STATES} are run"):
+        Cell.from_dict(data)
 
 
 def test_a_cell_that_is_damaged_anywhere_is_refused_or_runs():

@@ -5,6 +5,8 @@
 # expanded and differentiated, so what passes make has a limit of its own.
 MOST_NODES = 12_000
 MOST_DERIVED = 60_000
+# Each is carried from step to step in registers or memory of its own, and code that carries 120 takes 10 s to compile.
+MOST_STATES = 64
 # Of a name, which becomes part of the names of tensors, of sizes and of lines in errors.
 MOST_LETTERS = 200
 # The float32 numbers next to 1 are 2**-23 apart. A larger power jumps there by more than e² from one number to the

@@ -15,7 +15,7 @@ from typing import NoReturn
 from elman.errors import CellError
 from elman.expr.builder import result_shape
 from elman.expr.graph import LEAVES, MASKS, ROW, STRUCTURAL, Graph, Node
-from elman.expr.limits import LARGEST_EXPONENT, MOST_LETTERS, MOST_NODES, is_exponent
+from elman.expr.limits import LARGEST_EXPONENT, MOST_LETTERS, MOST_NODES, MOST_STATES, is_exponent
 from elman.expr.primitives import PRIMITIVES
 
 ARITY = {
@@ -64,7 +64,7 @@ def verify_step(graph: Graph) -> Graph:
 
     7. The outputs are the states, and every parameter reaches one. 8. No operation that passes alone add. 9. An input
     and a state are vectors, a side input is one number for each example, a parameter is a vector or a matrix; all have
-    different names, as the tensors of a layer must have: identifiers. 10. Nodes, names and exponents are within the
+    different names, as the tensors of a layer must have: identifiers. 10. Nodes, states, names and exponents are within the
     limits of :mod:`elman.expr.limits`.
 
     Returns:
@@ -75,6 +75,8 @@ def verify_step(graph: Graph) -> Graph:
     """
     if len(graph.nodes) > MOST_NODES:
         raise CellError(f"graph: it has {len(graph.nodes):,} values, and at most {MOST_NODES:,} are run. Write fewer.")
+    if len(graph.states) > MOST_STATES:
+        raise CellError(f"graph: it has {len(graph.states):,} states, and at most {MOST_STATES} are run. Write fewer.")
     verify(graph)
     if not graph.states or tuple(name for name, _ in graph.outputs) != graph.states:
         raise CellError("graph: its outputs are not its states. Save the model again.")
