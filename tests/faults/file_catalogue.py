@@ -4,6 +4,8 @@ from faults.fault import Fault
 
 WRITING = "tests/test_writing.py"
 MODEL_FILE = "tests/tasks/test_model_file.py"
+KEEPING = "tests/tasks/test_keeping.py"
+HOSTILE = "tests/data/test_hostile_files.py"
 
 FILE_FAULTS = (
     Fault(
@@ -93,5 +95,45 @@ FILE_FAULTS = (
         "elif (hint is int and",
         tests="tests/data/test_plain.py",
         only="another_kind",
+    ),
+    Fault(
+        "a model is replaced as soon as there is another",
+        "tasks/keeping.py",
+        "if not (self._replaces and interrupted):",
+        "if not (self._replaces and not interrupted):",
+        tests=KEEPING,
+        only="search_leaves",
+    ),
+    Fault(
+        "what waits to be written changes with the training",
+        "tasks/keeping.py",
+        "value.detach().clone()",
+        "value.detach()",
+        tests=KEEPING,
+        only="not_a_later_one",
+    ),
+    Fault(
+        "a name that is taken is written over",
+        "tasks/keeping.py",
+        "found.touch(exist_ok=False)",
+        "found.touch()",
+        tests=KEEPING,
+        only="trained_to_its_end",
+    ),
+    Fault(
+        "a compressed array is unfolded whatever it promises",
+        "data/numpy_files.py",
+        "    def _unfold(self) -> memoryview:\n        self._check_size()\n",
+        "    def _unfold(self) -> memoryview:\n",
+        tests=HOSTILE,
+        only="unfolded_in_parts",
+    ),
+    Fault(
+        "gzip unpacks as much as it likes",
+        "data/files.py",
+        "self._read += read",
+        "self._read = read",
+        tests=HOSTILE,
+        only="far_more",
     ),
 )
