@@ -12,6 +12,7 @@ from elman.errors import ConfigError, DataError, ElmanError
 from elman.tasks.language.characters import Characters
 from elman.tasks.language.trained_model import TrainedModel, build_module, load
 from elman.tasks.language.vocabulary import learn_vocabulary
+from forged import forge
 
 TEXT = "please stay at home\nI am reading an article\nstay here please , I am at home .\n"
 
@@ -322,3 +323,43 @@ def test_weights_of_two_kinds_are_refused(tmp_path, kind):
     model.save(tmp_path / "m")
     with pytest.raises(DataError, match=r"weights of .*torch\.float32"):
         load(tmp_path / "m")
+
+
+def lengthen(entry, rows):
+    """Let the first state of a cell pass through more nodes; each reads the one before it."""
+    graph = entry["cell"]["graph"]
+    name, last = graph["outputs"][0]
+    for row in rows:
+        args = [last, *row.pop("args", [])]
+        graph["nodes"].append({**row, "args": args, "shape": graph["nodes"][last]["shape"]})
+        last = len(graph["nodes"]) - 1
+    graph["outputs"][0] = [name, last]
+
+
+def raise_to(entry, exponent):
+    nodes = entry["cell"]["graph"]["nodes"]
+    nodes.append({"op": "constant", "value": exponent})
+    lengthen(entry, [{"op": "power", "args": [len(nodes) - 1]}])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param(lambda entry, _: raise_to(entry, 1e9), "an exponent is not 0", id="an exponent of 1e9"),
+        pytest.param(lambda entry, _: raise_to(entry, -1e300), "an exponent is not 0", id="an exponent of -1e300"),
+        pytest.param(lambda entry, _: lengthen(entry, [{"op": "tanh"}] * 12_000), "values", id="12,000 values more"),
+    ],
+)
+def test_a_forged_cell_is_refused(tmp_path, change, said):
+    some_model().save(tmp_path / "m")
+    forge(tmp_path / "m", change)
+    with pytest.raises(DataError, match=f"is damaged: .*{said}") as caught:
+        load(tmp_path / "m")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cell_of_a_chain_of_1500_values_is_read_and_answers(tmp_path):
+    some_model().save(tmp_path / "m")
+    forge(tmp_path / "m", lambda entry, _: lengthen(entry, [{"op": "tanh"} for _ in range(1500)]))
+    model = load(tmp_path / "m")
+    assert math.isfinite(model.evaluate(TEXT.split(maxsplit=5)[0] + " " + TEXT.split(maxsplit=5)[1]).loss)

@@ -64,8 +64,8 @@ def verify_step(graph: Graph) -> Graph:
 
     7. The outputs are the states, and every parameter reaches one. 8. No operation that passes alone add. 9. An input
     and a state are vectors, a side input is one number for each example, a parameter is a vector or a matrix; all have
-    different names, as the tensors of a layer must have: identifiers. 10. Nodes, states, names and exponents are within the
-    limits of :mod:`elman.expr.limits`.
+    different names, as the tensors of a layer must have: identifiers. 10. Nodes, states, names and exponents are within
+    the limits of :mod:`elman.expr.limits`.
 
     Returns:
         The graph itself.
