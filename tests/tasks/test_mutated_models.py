@@ -1,20 +1,29 @@
 """Model files of all recipes are damaged and forged: none answers otherwise in silence, none ends in a traceback."""
 
+import json
 import os
 import random
 from collections import Counter
 
 import pytest
+from safetensors.torch import load, save
 
-from damaged_models import judge_all, mutants_of
+from damaged_models import ask, judge_all, mutants_of
 from every_recipe import subjects
+from forged import take_apart
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    """Train one tiny model of every recipe and kind of input; tests read their files and do not change them."""
+    return subjects(tmp_path_factory.mktemp("every"))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="mutants are judged in forked processes, whose memory is bounded")
 @pytest.mark.parametrize("each", [pytest.param(8, id="112"), pytest.param(720, id="10,080", marks=pytest.mark.slow)])
-def test_a_changed_file_is_refused_or_answers_as_it_should(each, tmp_path):
+def test_a_changed_file_is_refused_or_answers_as_it_should(every, each, tmp_path):
     counts, wrong = Counter(), []
-    for number, subject in enumerate(subjects(tmp_path)):
+    for number, subject in enumerate(every):
         mutants = list(mutants_of(subject.path, each, random.Random(number)))
         more, found = judge_all(subject, mutants, tmp_path)
         counts += more
@@ -22,3 +31,16 @@ def test_a_changed_file_is_refused_or_answers_as_it_should(each, tmp_path):
     assert wrong == [], counts
     assert counts.total() == 14 * each
     assert counts["refused"] > 6 * each
+
+
+def test_files_of_format_2_answer_as_those_of_format_3(every, tmp_path):
+    old = str(tmp_path / "old")
+    for subject in every:
+        entry = {**take_apart(subject.path).entry, "format": 2}
+        (tmp_path / "old").write_bytes(save(load(subject.path.read_bytes()), metadata={"elman": json.dumps(entry)}))
+        for command in subject.commands:
+            before, after = (
+                ask([path if word == "MODEL" else word for word in command]) for path in (str(subject.path), old)
+            )
+            assert before[0] == after[0] == 0, after
+            assert before[1].replace(json.dumps(str(subject.path)), json.dumps(old)) == after[1]

@@ -10,10 +10,11 @@ the pieces that all recipes stand on, in the order in which data pass through th
   rates, early stopping, the best weights so far, or their average (`averaging`); `glances` looks at its gradient now
   and then, `progress` shows it; `recipe` is how every training begins and ends, `outcome` what it measured, `attempt`
   one training of several, `search` tries settings and keeps the best;
-* `trained` is what every trained model can do, in a file (`model_file`) that executes nothing when it is loaded;
+* `trained` is what every trained model can do, in a file (`model_file`) that executes nothing when it is loaded, whose
+  bytes (`model_bytes`) have a sum, and no number that is not finite (`finite`);
   `estimator` offers it as scikit-learn does, whose words `conventions` holds;
 * `scores` counts, `verdict` says what a score is worth beside others; `score_tables` and `picture_files` show it;
-* `inspection` looks inside a model at work (`views`, `model_view`).
+* `inspection` looks inside a model at work (`views`, `model_view`), beside what its training `measured`.
 
 Each recipe has a folder of its own parts: `language` for `generate`, `classifying` for `classify`, `tagging` for `tag`,
 `forecasting` for `forecast`, `probing` for `probe`.
