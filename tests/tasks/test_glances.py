@@ -48,11 +48,11 @@ def train(module, updates=5, slope=1.0):
     return trainer.fit(lambda: ((slope * trainer.module(x), B) for x in batches), updates)
 
 
-def look(module, seconds):
+def look(module, update):
     seen = Glances(module)
-    seen.prepare(seconds)
+    seen.prepare(update - 1)
     module(torch.randn(T, B, 2)).backward()
-    return seen, seen.take(1, seconds)
+    return seen, seen.take(update)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -64,7 +64,7 @@ def test_looking_changes_no_weight_and_leaves_no_hook(monkeypatch):
     monkeypatch.setattr(glances, "_SHARE", 0.0001)
     torch.manual_seed(3)
     without = train(other)
-    assert (len(outcome.glances.seen), len(without.glances.seen)) == (4, 0)  # the first update runs before any look
+    assert (len(outcome.glances.seen), len(without.glances.seen)) == (5, 0)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
     assert not one.layer._forward_hooks
 
@@ -77,9 +77,9 @@ def test_what_answers_is_what_sends_the_gradient():
         with torch.no_grad():
             module.out.weight.div_(2 if answers == "both" else 1)  # the same answer from twice as much
         seen = Glances(module)
-        seen.prepare(1e6)
+        seen.prepare(999_999)
         module(x).backward()
-        seen.take(1, 1e6)
+        seen.take(1_000_000)
         norms.append(seen.seen[0].layers["layer.l0"].gradient_norms.norms)
     assert norms[1] == pytest.approx(norms[0], rel=1e-5)
     assert norms[2] == pytest.approx(norms[0], rel=1e-5)
@@ -90,7 +90,7 @@ def test_the_ledger_names_the_step_of_the_updates_that_were_looked_at():
     outcome = train(Reader())
     seen = {one.update: one.step for one in outcome.glances.seen}
     assert [line.step for line in outcome.ledger.lines] == [seen.get(update) for update in range(1, 6)]
-    assert set(seen) == {2, 3, 4, 5}
+    assert set(seen) == {1, 2, 3, 4, 5}
     assert all(step in range(T) for step in seen.values())
 
 
@@ -100,29 +100,40 @@ def test_nothing_is_seen_of_a_gradient_that_is_not_finite():
     assert (outcome.skipped, outcome.glances.seen) == (5, [])
 
 
-ENOUGH = (glances._SECONDS + T * glances._SECONDS_A_STEP) * 50
+# Of a layer with 2 inputs and 5 hidden units: 3 gates of 7 weights and a bias for each.
+_UPDATE = glances._UPDATE_SECONDS + 3 * T * B * (3 * 5 * 8) / glances._MULTIPLICATIONS_A_SECOND
+ENOUGH = (glances._SECONDS + T * glances._SECONDS_A_STEP) * 50 / _UPDATE
 
 
-def test_a_look_waits_until_it_is_a_fiftieth_of_the_time():
+def test_a_look_waits_until_it_is_a_fiftieth_of_the_work():
     module = Reader()
-    for seconds in (0.9 * glances._SECONDS * 50, 0.99 * ENOUGH):
-        assert look(module, seconds)[0].seen == []
+    for update in (1, int(0.99 * ENOUGH)):
+        assert look(module, update)[0].seen == []
         assert not module.layer._forward_hooks
-    seen, step = look(module, 1.01 * ENOUGH)
+    seen, step = look(module, int(1.01 * ENOUGH))
     assert list(seen.seen[0].layers) == ["layer.l0"]
     assert step in range(T)
 
 
-@pytest.mark.parametrize(("age", "waits"), [(1.5, lambda spent: ENOUGH), (0.0, lambda spent: 100 * spent)])
-def test_the_next_look_waits_for_age_and_for_what_the_last_took(age, waits, monkeypatch):
+@pytest.mark.parametrize(("age", "share", "waits"), [(1.5, 0.02, ENOUGH), (0.0, 0.01, 2 * ENOUGH)])
+def test_the_next_look_waits_for_age_and_for_what_one_costs(age, share, waits, monkeypatch):
     monkeypatch.setattr(glances, "_AGE", age)
-    monkeypatch.setattr(glances, "_SHARE", 0.02 if age else 0.01)
-    module, now = Reader(), 2 * ENOUGH
+    monkeypatch.setattr(glances, "_SHARE", share)
+    module, now = Reader(), int(2.01 * ENOUGH)
     seen, _ = look(module, now)
-    seen.prepare(now + 0.99 * waits(seen.spent))
+    seen.prepare(now + int(0.99 * waits))
     assert not module.layer._forward_hooks
-    seen.prepare(now + 1.01 * waits(seen.spent))
+    seen.prepare(now + int(1.02 * waits))
     assert module.layer._forward_hooks
+
+
+def test_a_long_sequence_waits_longer_and_a_large_layer_less():
+    for steps, hidden, expected in ((7, 5, 1.0), (700, 5, 21.9), (7, 512, 0.194)):
+        layer = Recurrent(cells.gru, 2, hidden)
+        call = {"layer": layer, "x": torch.empty(steps, 3, 2)}
+        seen = {"layer": call}
+        worth = glances._seconds_of_glance(seen) / glances._seconds_of_update(seen) * 50
+        assert worth / ENOUGH == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +146,9 @@ def test_stuck_gates_and_dead_units_are_the_verdict(cell, bias, expected):
         for name, parameter in module.layer.named_parameters():
             if name.startswith("b"):
                 parameter.fill_(bias)
-    seen, _ = look(module, 1e6)
+    seen, _ = look(module, 1_000_000)
     assert seen.verdict().name == expected
-    assert look(Reader(), 1e6)[0].verdict() is None
+    assert look(Reader(), 1_000_000)[0].verdict() is None
 
 
 @pytest.mark.usefixtures("at_once")

@@ -2,20 +2,20 @@
 
 Before the updates that are looked at, hooks are hung on the layers; they keep what passes through, and what the loss
 sends back. After the update :func:`elman.flow.glance` makes figures of it. The next glance comes when the training is
-half as old again, and at least fifty times as much time has passed as this one took.
+half as old again, and at least fifty times as much work was done as this one costs. Work is estimated from sizes and
+counted in updates, never timed: the same training is looked at in the same updates on every machine.
 
 >>> from elman import cells
 >>> layer = Recurrent(cells.gru, 3, 5)
 >>> glances = Glances(layer)
->>> glances.prepare(seconds=60.0)
+>>> glances.prepare(done=99_999)
 >>> layer(torch.ones(7, 2, 3))[0].sum().backward()
->>> glances.take(update=1, seconds=60.0) in range(7), list(glances.seen[0].layers)
+>>> glances.take(update=100_000) in range(7), list(glances.seen[0].layers)
 (True, ['l0'])
 """
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -32,10 +32,13 @@ from elman.flow.observation import arguments_of
 from elman.flow.verdict import DEAD, SATURATED, find_dead, find_saturated
 from elman.nn.recurrent import Recurrent
 
-_SHARE = 0.02  # of the training's time
+_SHARE = 0.02  # of the training's work
 _AGE = 1.5  # how much older the training is at the next glance
-_SECONDS = 0.06  # what a glance takes, before the first; and beside that
+_SECONDS = 0.06  # what a glance takes on a slow core, and beside that
 _SECONDS_A_STEP = 2.5e-3  # of one layer in one direction
+# What an update takes on a fast machine at least. A slower one looks as often, and so for a smaller share of its time.
+_UPDATE_SECONDS = 3e-4
+_MULTIPLICATIONS_A_SECOND = 4e10
 _POINTS = 40  # of the norms of a layer, in a file
 
 
@@ -71,26 +74,24 @@ class Glances:
 
     Attributes:
         seen: the glances so far.
-        spent: the seconds that they took.
     """
 
     module: nn.Module
     seen: list[Seen] = field(default_factory=list)
-    spent: float = 0.0
 
     def __post_init__(self) -> None:
         self._layers = {name: m for name, m in self.module.named_modules() if isinstance(m, Recurrent)}
-        self._next, self._cost = 0.0, _SECONDS
+        self._next = 0.0  # the first update is kept for its sizes
         self._calls: dict[str, dict[str, Any]] = {}
         self._hooks: list[RemovableHandle] = []
 
-    def prepare(self, seconds: float) -> None:
+    def prepare(self, done: int) -> None:
         """Keep what passes in the next update, if it is time for a glance.
 
         Args:
-            seconds: since the training began.
+            done: how many updates were done.
         """
-        if self._hooks or not self._layers or seconds < max(self._next, self._cost / _SHARE):
+        if self._hooks or not self._layers or done + 1 < self._next:
             return
         self._hooks = [
             layer.register_forward_hook(self._keep(n), with_kwargs=True) for n, layer in self._layers.items()
@@ -114,12 +115,11 @@ class Glances:
 
         return hook
 
-    def take(self, update: int, seconds: float, *, fine: bool = True) -> int | None:
+    def take(self, update: int, *, fine: bool = True) -> int | None:
         """Make figures of what was kept, if anything was.
 
         Args:
             update: its number.
-            seconds: since the training began.
             fine: whether its gradient is finite; of one that is not there is nothing to see.
 
         Returns:
@@ -129,19 +129,16 @@ class Glances:
         self.close()
         if not calls or not fine:
             return None
-        # A long sequence may have to wait until there is time for it.
-        if not self.seen:
-            self._cost = _SECONDS + _SECONDS_A_STEP * sum(map(_count_steps, calls.values()))
-            if seconds < self._cost / _SHARE:
-                return None
-        start = time.perf_counter()
+        # So many updates are worth a glance at these sizes; a long sequence may have to wait until they are done.
+        worth = _seconds_of_glance(calls) / _SHARE / _seconds_of_update(calls)
+        if not self.seen and update < worth:
+            self._next = worth
+            return None
         layers: dict[str, Glance] = {}
         for name, call in calls.items():
             layers |= {f"{name}.{ending}".lstrip("."): one for ending, one in glance(**call).items()}
         self.seen.append(Seen(update, layers))
-        self._cost = time.perf_counter() - start
-        self.spent += self._cost
-        self._next = max(_AGE * seconds, seconds + self._cost / _SHARE)
+        self._next = max(_AGE * update, update + worth)
         return self.seen[-1].step
 
     def close(self) -> None:
@@ -170,14 +167,29 @@ def _copy(into: Tensor, gradient: Tensor | None) -> None:
         into.copy_(gradient)
 
 
-def _count_steps(call: dict[str, Any]) -> int:
-    """Count the time steps of a call, those of all layers and directions."""
+def _seconds_of_glance(calls: Mapping[str, dict[str, Any]]) -> float:
+    """Estimate what it takes to look at some calls: it goes step by step through all layers and directions."""
+    steps = 0
+    for call in calls.values():
+        layer: Recurrent = call["layer"]
+        steps += _count(call)[0] * layer.num_layers * (2 if layer.bidirectional else 1)
+    return _SECONDS + _SECONDS_A_STEP * steps
+
+
+def _seconds_of_update(calls: Mapping[str, dict[str, Any]]) -> float:
+    """Estimate what an update takes at least: forward, and two products on the way back, of its recurrent layers."""
+    work = sum(3 * _count(call)[1] * sum(p.numel() for p in call["layer"].parameters()) for call in calls.values())
+    return _UPDATE_SECONDS + work / _MULTIPLICATIONS_A_SECOND
+
+
+def _count(call: Mapping[str, Any]) -> tuple[int, int]:
+    """Count the time steps of a call, and the rows, one a step and example."""
     x, layer = call["x"], call["layer"]
     if isinstance(x, PackedSequence):
-        steps = len(x.batch_sizes)
-    else:
-        steps = x.shape[1 if layer.batch_first and x.dim() == 3 else 0]
-    return int(steps) * layer.num_layers * (2 if layer.bidirectional else 1)
+        return len(x.batch_sizes), len(x.data)
+    if x.dim() == 2:
+        return len(x), len(x)
+    return x.shape[1 if layer.batch_first else 0], x.shape[0] * x.shape[1]
 
 
 def _write(one: Glance) -> dict[str, Any]:

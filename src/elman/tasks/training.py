@@ -144,11 +144,16 @@ class Trainer:
         while not run.over():
             self.module.train()
             epoch = losses()
-            for first in epoch:
+            while (first := self._next_loss(epoch, run)) is not None:
                 yield itertools.chain([first], itertools.islice(epoch, self.settings.accumulate - 1))
                 if run.over():
                     return
             run.outcome.epoch += 1
+
+    def _next_loss(self, epoch: Iterator[tuple[Tensor, int]], run: "_Run") -> tuple[Tensor, int] | None:
+        """Run forward for the next update, and keep what passes if it is to be looked at."""
+        run.outcome.glances.prepare(run.outcome.updates)
+        return next(epoch, None)
 
     def _update(self, group: Iterator[tuple[Tensor, int]], run: "_Run") -> None:
         rate = self._rate * run.schedule()
@@ -158,7 +163,7 @@ class Trainer:
         loss, count = self._backward(group)
         norms = gradient_norms(self._raw)
         norm, factor = math.hypot(*norms), 1.0
-        step = run.outcome.glances.take(run.outcome.updates + 1, run.elapsed(), fine=math.isfinite(norm))
+        step = run.outcome.glances.take(run.outcome.updates + 1, fine=math.isfinite(norm))
         if math.isfinite(norm):
             factor = self._clip(norm)
             self._optimizer.step()
@@ -174,7 +179,6 @@ class Trainer:
                 f"is that of {run.outcome.ledger.supplier()}. {_ADVICE}"
             )
         run.count(loss, norm, count)
-        run.outcome.glances.prepare(run.elapsed())
         self.progress.update(run.moment())
 
     def _backward(self, group: Iterator[tuple[Tensor, int]]) -> tuple[float, int]:

@@ -20,6 +20,7 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor, nn
 
+from elman.tasks.allowance import Allowance
 from elman.tasks.batches import EncodedSet
 from elman.tasks.classifying.bags import BagReader, Bags, LinearOnBags
 from elman.tasks.classifying.frame_summaries import SUMMARIES, SummaryReader, steps_of_all
@@ -29,9 +30,11 @@ from elman.tasks.targets import Targets
 _MOST_STEPS = 2**24  # of units that are put into bags: a hundred thousand texts of 160 words
 _MOST_NUMBERS = 2**26  # that summaries of frames have
 _MOST_WEIGHTS = 2**23
-# Of squared weights, to be divided by the number of examples; the usual one first, should the time be short.
+# Of squared weights, to be divided by the number of examples; the usual one first, should there be time for no other.
 _PENALTIES = (1.0, 0.3, 0.1, 0.03, 3.0, 10.0)
-_ROUNDS = 10  # of L-BFGS, for each penalty; the time is looked at between them
+_ROUNDS = 10  # of L-BFGS, for each penalty; what is left is looked at between them
+_COST_OF_A_UNIT = 15  # in a bag, forward and back, in multiplications: it is looked up
+_PASSES = 3  # over the weights in an update: forward, and two products on the way back
 _STEPS_OF_A_ROUND = 10
 _SETTLED = 1e-5  # a round that lowers the loss by less is the last
 _HIDDEN = 64
@@ -56,7 +59,7 @@ class Baseline:
         parameters: how many numbers it has learnt.
         examples: how many examples it learnt from: all, unless they are more than fit in memory.
         seconds: how long that took.
-        finished: whether it was trained to its end; False where the time was over before.
+        finished: whether it was trained to its end; False where that would have taken too long.
     """
 
     what: str
@@ -85,7 +88,7 @@ def train_baseline(
 ) -> Baseline:
     """Train the model without recurrence that suits the examples.
 
-    The same seed gives the same model, unless the time is over before it is trained.
+    The same seed gives the same model.
 
     Args:
         training: the examples to learn from.
@@ -93,7 +96,7 @@ def train_baseline(
         targets: what is to be predicted.
         units: what the units are called, such as `words`; None where examples are frames.
         seed: of the first weights, and of the order of examples.
-        seconds: stop after about so many; the examples are read in any case.
+        seconds: stop after the work of about so many; the examples are read in any case.
     """
     start = time.monotonic()
     drawn = torch.Generator().manual_seed(seed)
@@ -110,16 +113,16 @@ def train_baseline(
         what = f"a bag of {units}"
     aims = _Aims.of(training, torch.tensor(chosen))
     validated = reader.read(validation, range(len(validation)))
-    best = _Best(validated, _Aims.of(validation, torch.arange(len(validation))), targets, start + seconds)
+    best = _Best(validated, _Aims.of(validation, torch.arange(len(validation))), targets, Allowance(seconds))
     inputs: Any = reader.read(training, chosen)
     if isinstance(reader, BagReader):
         module = _train_linear(LinearOnBags(len(reader), targets.outputs), inputs, aims, best)
     else:
         module = _train_network(inputs, aims, best, drawn)
     parameters = sum(p.numel() for p in module.parameters())
-    if best.out_of_time:
+    if best.cut_short:
         what = f"{what} (cut short)"
-    return Baseline(what, parameters, len(chosen), time.monotonic() - start, not best.out_of_time, module, reader)
+    return Baseline(what, parameters, len(chosen), time.monotonic() - start, not best.cut_short, module, reader)
 
 
 def _read_as(steps: int | None) -> str:
@@ -148,15 +151,15 @@ class _Aims:
 
 @dataclass
 class _Best:
-    """Validate, remember the best weights so far, and watch the time."""
+    """Validates, remembers the best weights so far, and whether the work that is allowed was too little."""
 
     inputs: Any
     aims: _Aims
     targets: Targets
-    end: float
+    allowance: Allowance
     measured: Measured | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
-    out_of_time: bool = False
+    cut_short: bool = False
 
     def offer(self, module: nn.Module) -> Measured:
         with torch.no_grad():
@@ -173,11 +176,6 @@ class _Best:
     def loss(self, outputs: Tensor, aims: _Aims) -> Tensor:
         return self.targets.training_loss(outputs, aims.targets, weights=aims.weights)
 
-    def time_left(self) -> float:
-        left = self.end - time.monotonic()
-        self.out_of_time = self.out_of_time or left <= 0
-        return left
-
 
 def _train_linear(module: LinearOnBags, inputs: Bags, aims: _Aims, best: _Best) -> nn.Module:
     """Lower the loss by L-BFGS (Liu & Nocedal 1989), with one penalty after the other."""
@@ -193,6 +191,7 @@ def _train_linear(module: LinearOnBags, inputs: Bags, aims: _Aims, best: _Best) 
 
         def closure(scale: float = scale, optimizer: torch.optim.LBFGS = optimizer) -> Tensor:
             optimizer.zero_grad()
+            best.allowance.spend(_COST_OF_A_UNIT * len(inputs.units) * best.targets.outputs, updates=1)
             loss = best.loss(module(inputs, turned), aims) + scale * module.weight.square().sum()
             loss.backward()
             return loss
@@ -200,25 +199,26 @@ def _train_linear(module: LinearOnBags, inputs: Bags, aims: _Aims, best: _Best) 
         last = float("inf")
         for _ in range(_ROUNDS):
             loss = float(optimizer.step(closure).detach())  # type: ignore[arg-type]
-            if best.time_left() <= 0 or last - loss < _SETTLED:
+            best.cut_short = best.allowance.is_over
+            if best.cut_short or last - loss < _SETTLED:
                 break
             last = loss
         best.offer(module)
-        if best.out_of_time:
+        if best.cut_short:
             break
     return best.put_into(module)
 
 
 def _train_network(inputs: Tensor, aims: _Aims, best: _Best, drawn: torch.Generator) -> nn.Module:
-    """Train with each weight decay for its share of the time; keep the best of all."""
+    """Train with each weight decay for its share of the allowance; keep the best of all."""
     # Made without memory, and so without chance: `_initialise` draws from a generator of its own.
     with torch.device("meta"):
         layers = nn.Linear(inputs.shape[1], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, best.targets.outputs)
     module = nn.Sequential(*layers).to_empty(device="cpu")
     for number, decay in enumerate(_DECAYS):
-        share = best.time_left() / (len(_DECAYS) - number)
+        until = best.allowance.left * (1 - 1 / (len(_DECAYS) - number))
         _initialise(module, drawn)
-        _train_once(module, inputs, aims, best, drawn, decay, time.monotonic() + share)
+        _train_once(module, inputs, aims, best, drawn, decay, until)
     return best.put_into(module)
 
 
@@ -229,8 +229,9 @@ def _train_once(
     best: _Best,
     drawn: torch.Generator,
     decay: float,
-    end: float,
+    until: float,
 ) -> None:
+    weights = sum(p.numel() for p in module.parameters())
     optimizer = torch.optim.AdamW(module.parameters(), lr=_RATE, weight_decay=decay)
     own: Measured | None = None
     waited = 0
@@ -239,15 +240,16 @@ def _train_once(
             optimizer.zero_grad()
             best.loss(module(inputs[rows]), aims.at(rows)).backward()
             optimizer.step()
-            if time.monotonic() > end:
+            best.allowance.spend(_PASSES * len(rows) * weights, updates=1)
+            if best.allowance.left <= until:
                 break
         found = best.offer(module)
         waited = 0 if found.better_than(own) else waited + 1
         own = found if waited == 0 else own
         if waited > _PATIENCE:
             return
-        if time.monotonic() > end:
-            best.out_of_time = True
+        if best.allowance.left <= until:
+            best.cut_short = True
             return
 
 

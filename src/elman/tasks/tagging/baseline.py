@@ -14,7 +14,6 @@ is the hidden layer. For a label of the sentence there is the most frequent one.
 """
 
 import math
-import time
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elman.data.tagged_sentences import Sentence
+from elman.tasks.allowance import Allowance
 from elman.tasks.tagging.targets import TagTargets
 
 _MOST_BUCKETS = 2**15
@@ -33,6 +33,7 @@ _HIDDEN = 64
 _RATE = 0.01
 _BATCH = 256  # pairs of a word and a tag
 _EPOCHS, _UPDATES = 10, 300  # at least so many of both
+_COST_OF_A_FEATURE = 400 * _HIDDEN  # in multiplications
 _MOST_ASKED = 4096  # words at once
 
 
@@ -42,7 +43,7 @@ class TagBaseline:
 
     Attributes:
         parameters: how many numbers the network has learnt.
-        finished: whether it was trained to its end; False where the time was over before.
+        finished: whether it was trained to its end; False where that would have taken too long.
         label: the most frequent label; None where there are none.
     """
 
@@ -102,15 +103,14 @@ def train_tag_baseline(
 ) -> TagBaseline:
     """Learn from sentences.
 
-    The same seed gives the same network, unless the time is over before it is trained.
+    The same seed gives the same network.
 
     Args:
         sentences: with tags.
         targets: the tags there are.
         seed: of the first weights, and of the order.
-        seconds: stop after about so many.
+        seconds: stop after the work of about so many.
     """
-    ends = time.monotonic() + seconds
     pairs = Counter((word, tag) for one in sentences for word, tag in zip(one.words, one.tags or (), strict=True))
     labels = Counter(one.label for one in sentences if one.label is not None)
     words = sorted({word for word, _ in pairs})
@@ -123,7 +123,7 @@ def train_tag_baseline(
         torch.manual_seed(seed)
         distinct = len({feature for one in features for feature in one})
         module = _Network(min(_MOST_BUCKETS, 2 * distinct), len(targets.tags))
-        finished = _fit(module, features, which, aims, weights, ends)
+        finished = _fit(module, features, which, aims, weights, Allowance(seconds))
     parameters = sum(p.numel() for p in module.parameters())
     usual, commonest = _count_usual(pairs)
     label = min(labels, key=lambda name: (-labels[name], name)) if labels else None
@@ -131,9 +131,9 @@ def train_tag_baseline(
 
 
 def _fit(
-    module: _Network, features: list[list[int]], which: Tensor, aims: Tensor, weights: Tensor, ends: float
+    module: _Network, features: list[list[int]], which: Tensor, aims: Tensor, weights: Tensor, allowance: Allowance
 ) -> bool:
-    """Train on pairs of a word and a tag, each counting as often as it occurs; say whether the time was enough."""
+    """Train on pairs of a word and a tag, each counting as often as it occurs; say whether the allowance was enough."""
     # Of the embeddings, those of the words at hand alone are moved.
     optimizers: list[torch.optim.Optimizer] = [
         torch.optim.SparseAdam(list(module.hidden.parameters()), lr=_RATE),
@@ -145,9 +145,12 @@ def _fit(
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = _RATE * (1 - epoch / epochs)
         for chosen in torch.randperm(len(which)).split(_BATCH):
-            if time.monotonic() > ends:
+            if allowance.is_over:
                 return False
-            said = module.say([features[index] for index in which[chosen].tolist()])
+            batch = [features[index] for index in which[chosen].tolist()]
+            # A feature costs what a look-up and the moments of its row do, much more than its multiplications.
+            allowance.spend(_COST_OF_A_FEATURE * sum(map(len, batch)), updates=len(optimizers))
+            said = module.say(batch)
             losses = F.cross_entropy(said, aims[chosen], reduction="none")
             module.zero_grad()
             ((losses * weights[chosen]).mean() / mean).backward()

@@ -1,0 +1,41 @@
+"""An allowance of work, counted and not timed, so that a training that is limited by it is the same on every machine.
+
+>>> allowance = Allowance(seconds=2.0)
+>>> allowance.spend(MULTIPLICATIONS_A_SECOND)
+>>> allowance.is_over
+False
+>>> allowance.spend(MULTIPLICATIONS_A_SECOND)
+>>> allowance.is_over
+True
+"""
+
+MULTIPLICATIONS_A_SECOND = 1e10  # of one slow core, in small products, with what is done around them
+SECONDS_AN_UPDATE = 3e-4  # besides, of an optimizer and of Python
+
+
+def seconds_of(multiplications: float, updates: int = 0) -> float:
+    """Give the seconds that some work takes on a slow core."""
+    return multiplications / MULTIPLICATIONS_A_SECOND + updates * SECONDS_AN_UPDATE
+
+
+class Allowance:
+    """What a training may still cost.
+
+    Args:
+        seconds: of a slow core.
+
+    Attributes:
+        left: the seconds that are left of it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+    def spend(self, multiplications: float, updates: int = 0) -> None:
+        """Take off what some work takes."""
+        self.left -= seconds_of(multiplications, updates)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left."""
+        return self.left <= 0
