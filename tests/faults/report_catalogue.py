@@ -26,10 +26,10 @@ REPORT_FAULTS = (
     Fault(
         "a training looks at itself whenever it can",
         "tasks/glances.py",
-        "seconds + self._cost / _SHARE",
+        "max(_AGE * update, update + worth)",
         "0.0",
         tests="tests/tasks/test_glances.py",
-        only="what_the_last_took",
+        only="what_one_costs",
     ),
     Fault(
         "lines of the ledger that are joined keep the larger factor",
