@@ -56,11 +56,12 @@ def probe(
 
     A feed-forward network that sees the whole window stands beside them. Ctrl-C ends it; what is known is printed.
     """
+    from elman.tasks.picture_files import check_format
     from elman.tasks.probe import probe as examine
-    from elman.tasks.probing.picture import check_picture, draw_exam
+    from elman.tasks.probing.picture import draw_exam
 
     if plot is not None:
-        check_picture(plot)
+        check_format(plot)
     exam = examine(cell or DEFAULT_CELLS, task=task, length=length, sizes=parse_sizes(size), quiet=quiet, **options)
     if json:
         print_json(exam.to_dict())

@@ -6,30 +6,15 @@ Colours are Okabe and Ito's, which the colour-blind tell apart, and every line h
 """
 
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from elman.errors import ConfigError, ElmanError
+from elman.tasks.picture_files import figure_file
 from elman.tasks.probing.exam import Exam, Result
 
-# Without a date the same exam gives the same file.
-_UNDATED: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _TICKS_APART = 1.3  # a length nearer to the longest would be written into it
 _SMALLEST_ERROR = 1e-4  # that is drawn: 0 has no place on a logarithmic axis
-
-
-def check_picture(path: str | PathLike[str]) -> Path:
-    """Refuse a path whose ending names no format, before anything has taken time.
-
-    Raises:
-        ConfigError: it ends in none of .png, .svg, .pdf.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in _UNDATED:
-        raise ConfigError(f"{path} names no format for a picture. End it in one of {', '.join(_UNDATED)}.")
-    return path
 
 
 def draw_exam(exam: Exam, path: str | PathLike[str]) -> None:
@@ -39,13 +24,7 @@ def draw_exam(exam: Exam, path: str | PathLike[str]) -> None:
         ConfigError: `path` ends in none of .png, .svg, .pdf.
         ElmanError: the file cannot be written.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    path = check_picture(path)
-    # The caller's own settings of matplotlib do not change the picture.
-    with mpl.rc_context({**mpl.rcParamsDefault, "svg.hashsalt": "elman"}):
-        figure = Figure(figsize=(11, max(3.6, 2.2 + 0.4 * len(exam.results))), layout="constrained")
+    with figure_file(path, (11, max(3.6, 2.2 + 0.4 * len(exam.results)))) as figure:
         figure.suptitle(f"{exam.problem.name}: {exam.problem.text}", fontsize=11)
         far, cost = figure.subplots(1, 2)
         for axes in (far, cost):
@@ -55,10 +34,6 @@ def draw_exam(exam: Exam, path: str | PathLike[str]) -> None:
         _draw_errors(far, exam)
         _draw_updates(cost, exam)
         figure.legend(*far.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-        try:
-            figure.savefig(path, dpi=150, metadata=_UNDATED[path.suffix.lower()])
-        except OSError as error:
-            raise ElmanError(f"{path} cannot be written: {error.strerror}. Check the folder.") from None
 
 
 def _draw_errors(axes: Any, exam: Exam) -> None:
