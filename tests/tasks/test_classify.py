@@ -282,6 +282,7 @@ def test_the_model_file_says_what_it_reads(reviews, tmp_path):
         pytest.param(lambda h, w: h["columns"].update(inputs={"more": "text"}), id="another column"),
         pytest.param(lambda h, w: h["columns"].update(target_kind="number"), id="a target of another kind"),
         pytest.param(lambda h, w: h["encoder"].update(width=3.5), id="half a letter"),
+        pytest.param(lambda h, w: h["encoder"].update(width=2**62), id="a word of letters without end"),
         pytest.param(lambda h, w: h["configuration"].update(hidden=17.0), id="a size that is no whole number"),
         pytest.param(lambda h, w: h["configuration"].update(dropout="0.5"), id="a chance that is a text"),
         pytest.param(lambda h, w: h["configuration"].update(bidirectional=1), id="a switch that is a number"),

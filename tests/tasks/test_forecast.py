@@ -282,6 +282,8 @@ def test_a_damaged_file_is_refused(trained, tmp_path):
         ("reading", "names", ["sales", "sales"]),
         ("columns", "past", ["price"]),
         ("columns", "static", ["town"]),
+        ("columns", "time", ""),
+        ("columns", "time", None),
         ("columns", "frequency", {"unit": "day", "count": 10**12, "season": 5, "day": 1}),
     ):
         shutil.copy(tmp_path / "m", tmp_path / "broken")

@@ -66,7 +66,9 @@ class InputSettings(TrainingSettings):
     )
     kmer: int = option(3, "letters of a genome that are read at once; they overlap", group="Input", least=1, most=8)
     read: str = option("rows", "how an image becomes a sequence", group="Input", choices=IMAGE_READINGS)
-    side: int = option(64, "longest side of an image in pixels; larger ones are made smaller", group="Input", least=4)
+    side: int = option(
+        64, "longest side of an image in pixels; larger ones are made smaller", group="Input", least=4, most=10_000
+    )
     features: str = option("log-mel", "what is computed from sound", group="Input", choices=SOUND_FEATURES)
     mels: int = option(40, "bands of the mel scale", group="Input", least=4, most=256)
     coefficients: int = option(13, "coefficients of mfcc", group="Input", least=2)

@@ -28,6 +28,7 @@ from elman.tasks.encoders.ahead import look_ahead
 from elman.tasks.encoders.scaling import Moments, Scaling
 from elman.tasks.input_settings import IMAGE_READINGS, InputSettings
 
+_MOST_SIDE = 10_000  # pixels
 # What red, green and blue add to the brightness (ITU-R BT.601).
 _BRIGHTNESS = torch.tensor([0.299, 0.587, 0.114])
 
@@ -58,7 +59,11 @@ class ImageEncoder:
 
     def __post_init__(self) -> None:
         height, width, channels = self.size
-        whole = min(self.size) > 0 and self.read in IMAGE_READINGS and len(self.scaling.means) == channels
+        whole = (
+            0 < min(self.size) <= max(self.size) <= _MOST_SIDE
+            and self.read in IMAGE_READINGS
+            and len(self.scaling.means) == channels
+        )
         pixels = height * width if self.read == "permuted" else 0
         if not whole or sorted(self.permutation) != list(range(pixels)):
             raise DataError("The encoder of images in this model has no size or no order of pixels. Train it again.")

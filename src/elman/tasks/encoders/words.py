@@ -60,7 +60,12 @@ class WordsEncoder:
     def __post_init__(self) -> None:
         require_different(self.known, "known")
         require_different(self.letters, "letters")
-        if self.unit not in TEXT_UNITS or not self.columns or not self.known or (self.width < 1 and self.letters):
+        if (
+            self.unit not in TEXT_UNITS
+            or not self.columns
+            or not self.known
+            or not bool(self.letters) <= self.width <= _MOST_LETTERS
+        ):
             raise DataError("The encoder of text in this model has no units that this program knows. Train it again.")
 
     @property

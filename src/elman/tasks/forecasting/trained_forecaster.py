@@ -286,7 +286,10 @@ def _require_fit(columns: SeriesColumns, reading: Reading, quantiles: Any) -> No
     static = [*covariates.numbers, *covariates.levels]
     if counts != [covariates.past, covariates.known] or sorted(static) != sorted(columns.static):
         raise DataError("The covariates of this model are not those of its columns. Train the model again.")
-    if reading.cycles and columns.frequency.unit == "step":
+    counted = columns.frequency.unit == "step"
+    if not counted and not columns.time:
+        raise DataError("The steps of this model have times, and no column has them. Train the model again.")
+    if reading.cycles and counted:
         raise DataError("This model reads the calendar, and its steps have no times. Train the model again.")
     ends = [0.0, *quantiles, 1.0]
     if len(quantiles) % 2 == 0 or any(low >= high for low, high in itertools.pairwise(ends)):

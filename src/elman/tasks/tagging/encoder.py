@@ -44,7 +44,7 @@ class TagEncoder:
     def __post_init__(self) -> None:
         require_different(self.known, "known")
         require_different(self.letters, "letters")
-        if not self.known or len(self.counts) != len(self.known) or (self.width < 1 and self.letters):
+        if not self.known or len(self.counts) != len(self.known) or not bool(self.letters) <= self.width <= _WIDTH:
             raise DataError("The encoder of words in this model is not whole. Train it again.")
 
     @property
