@@ -82,10 +82,9 @@ def test_without_a_gradient_no_step_supplies_anything(layer: Recurrent) -> None:
 
 
 def test_layers_of_torch_and_packed_sequences_are_looked_at_too() -> None:
-    torch_layer, lengths = nn.GRU(I, H).double(), [T, 7, 4]
-    x = torch.randn(T, B, I, dtype=torch.float64)
-    packed = pack_padded_sequence(x, lengths)
-    upstream = packed._replace(data=torch.ones(len(packed.data), H, dtype=torch.float64))
-    one = glance(torch_layer, packed, upstream)["l0"]
-    other = glance(torch_layer, x, torch.ones(T, B, H, dtype=torch.float64), lengths)["l0"]
+    torch_layer, lengths = nn.GRU(I, H).double(), torch.tensor([7, 4, T])  # an order that is not its own inverse
+    x, upstream = torch.randn(T, B, I, dtype=torch.float64), torch.randn(T, B, H, dtype=torch.float64)
+    packed = [pack_padded_sequence(one, lengths, enforce_sorted=False) for one in (x, upstream)]
+    one = glance(torch_layer, *packed)["l0"]
+    other = glance(torch_layer, x, upstream, lengths)["l0"]
     assert one.shares == pytest.approx(other.shares, rel=1e-12)

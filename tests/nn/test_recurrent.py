@@ -390,6 +390,8 @@ def test_dropout_with_one_layer_warns():
         (lambda x: (x, None, [5, 6, 1]), r"lengths\[1\] is 6"),
         (lambda x: (x, None, [5, 1, -1]), r"lengths\[2\] is -1"),
         (lambda x: (x, None, [5.0, 1.0, 1.0]), "whole numbers"),
+        (lambda x: (x, None, [True, False, True]), r"lengths are of type torch\.bool"),
+        (lambda x: (x, None, [5j, 1j, 1j]), r"lengths are of type torch\.complex64"),
         (lambda x: (x[:, 0], None, [5]), "unbatched"),
         (lambda x: (pack_padded_sequence(x, [5, 4, 1]), None, [5, 4, 1]), "beside a packed sequence"),
     ],

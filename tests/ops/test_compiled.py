@@ -74,8 +74,9 @@ def test_lengths_are_an_argument_of_what_is_compiled():
     for lengths in ([5, 5, 5], [5, 0, 3], [0, 0, 0]):
         x[torch.arange(T)[:, None] >= torch.tensor(lengths)] = torch.nan
         assert_same_run(layer, compiled, x, lengths=torch.tensor(lengths))
-    with pytest.raises(ShapeError, match="A length is from 0 to 5"):
-        compiled(x, lengths=torch.tensor([6, 0, 1]))
+    for wrong in ([6, 0, 1], [2, -1, 1]):
+        with pytest.raises(ShapeError, match="A length is from 0 to 5"):
+            compiled(x, lengths=torch.tensor(wrong))
 
 
 def test_one_compiled_graph_serves_all_sizes():

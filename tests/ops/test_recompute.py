@@ -4,8 +4,12 @@ import pytest
 import torch
 
 from elman import cell, cells, tanh
+from elman.autodiff import derive
+from elman.backends import reference
+from elman.backends.inputs import Inputs
 from elman.errors import ConfigError
 from elman.nn import Recurrent
+from elman.ops.execute import execute_forward, saved_shapes
 from tolerances import assert_close, assert_identical
 
 T, B, I, H = 7, 3, 5, 11
@@ -35,6 +39,15 @@ def pair(chosen, every, **options):
 def draw(chosen):
     x = torch.randn(T, B, I, dtype=torch.float64)
     return x, [torch.randn(4, B, H, dtype=torch.float64) for _ in chosen.states]
+
+
+@pytest.mark.parametrize("steps", [5, 6, 7])
+def test_what_a_compiler_hears_that_is_kept_is_what_is_kept(steps):
+    program, zeros = derive(cells.lstm), torch.zeros(B, H)
+    shapes = [p.full_shape(cells.lstm.sizes(I, H, {})) for p in program.parameters]
+    inputs = Inputs(torch.randn(steps, B, I), [zeros, zeros], [torch.randn(shape) for shape in shapes])
+    _, _, kept = execute_forward(reference, program, inputs, save=True, every=3)
+    assert [tuple(one.shape) for one in kept] == saved_shapes(reference, program, inputs, 3)
 
 
 @pytest.mark.parametrize("lengths", [None, [7, 0, 3], [2, 1, 2], [0, 0, 0]])
