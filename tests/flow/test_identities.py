@@ -171,6 +171,17 @@ def test_in_a_reverse_direction_lags_count_the_other_way() -> None:
     assert gain == pytest.approx(expected.transport_gain["l0"].gain, rel=1e-12)
 
 
+def test_a_direction_is_not_judged_by_losses_of_the_other_alone() -> None:
+    layer = elman.nn.GRU(3, 5, bidirectional=True).double()
+    x, grad = normal(STEPS, BATCH, 3), torch.zeros(STEPS, BATCH, 10, dtype=torch.float64)
+    grad[5, :, :5] = normal(BATCH, 5)
+    alone = flow.examine(layer, x, grad).influence["l0"]
+    grad[3, :, 5:] = normal(BATCH, 5)
+    both = flow.examine(layer, x, grad).influence["l0"]
+    assert both.rows.tolist() == [3, 5]
+    assert both.curve == pytest.approx(alone.curve, rel=1e-12)
+
+
 def test_what_stands_in_the_padding_changes_nothing() -> None:
     layer = elman.nn.LSTM(3, 5, num_layers=2, bidirectional=True).double()
     x, grad = normal(STEPS, BATCH, 3), normal(STEPS, BATCH, 10)

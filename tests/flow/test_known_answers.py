@@ -64,6 +64,14 @@ def test_a_linear_layer_of_nine_tenths() -> None:
     assert (bound.member, bound.gamma, bound.guarantee) == ("U", 1.0, "vanishing")
 
 
+@pytest.mark.parametrize("steps", [50, 51])
+def test_what_is_left_over_fifty_steps_is_measured_where_there_are_so_many(steps: int) -> None:
+    layer = layer_of(0.9 * torch.eye(2, dtype=torch.float64))
+    seen = flow.examine(layer, normal(steps, 1, 1), at_the_end(steps, 2)).influence["l0"]
+    assert seen.extrapolated == (steps == 50)
+    assert seen.factor_50 == pytest.approx(0.9**50, rel=1e-12)
+
+
 def test_a_linear_layer_of_nineteen_tenths_explodes() -> None:
     seen = flow.examine(layer_of(1.9 * torch.eye(3, dtype=torch.float64)), normal(53, 1, 1))
     singular = seen.singular_values["l0"]
@@ -201,6 +209,7 @@ def test_products_are_in_the_order_of_time() -> None:
             products.append(torch.linalg.svdvals(product).log())
         assert row == pytest.approx(torch.stack(products).mean(0).numpy(), rel=1e-10)
     assert found.lags.tolist() == [1, 2, 5]
+    assert [singular_values([normal(n, 3, 3)]).lags.tolist() for n in (1, 2, 10)] == [[1], [1, 2], [1, 2, 5, 10]]
 
 
 def test_lyapunov_exponents_in_a_turned_basis_are_those_of_the_matrix() -> None:

@@ -46,6 +46,14 @@ def test_a_threshold_is_what_nine_of_ten_updates_stay_under_but_not_an_outlier()
     assert suggest([math.nan, math.inf, 2.0]) == pytest.approx(2.0, rel=0.1)
 
 
+def test_nine_of_ten_gradients_do_stay_below_the_largest_of_the_nine() -> None:
+    ledger = flow.Ledger()
+    for norm in [1.0] * 9 + [8.0]:
+        ledger.enter(1.0, [norm], 1.0)
+    assert [ledger.quantile(share) for share in (0.5, 0.9)] == pytest.approx([1.0, 1.0], rel=0.1)
+    assert ledger.quantile(0.91) == pytest.approx(8.0, rel=0.1)
+
+
 def test_integrated_gradients_of_a_linear_layer_are_its_terms() -> None:
     """A score is Σ_t v · U^(T−1−t) W x_t, so the share of a step is its term, and leaving it out loses just that."""
 
@@ -62,6 +70,14 @@ def test_integrated_gradients_of_a_linear_layer_are_its_terms() -> None:
     assert found.leave_one_out == pytest.approx(expected, rel=1e-10, abs=1e-12)
     assert found.residual == pytest.approx(0.0, abs=1e-12)
     assert found.shares.sum(0) == pytest.approx(1.0, rel=1e-12)
+
+
+def test_a_step_that_is_left_out_is_as_it_is_in_the_baseline() -> None:
+    x, baseline, weights = normal(7, 2, 3), normal(3), normal(7, 1, 3)
+    found = flow.attribute(lambda given: (given * weights).sum((0, 2)), x, baseline, points=2)
+    expected = (weights * (x - baseline)).sum(-1).numpy()
+    assert found.leave_one_out == pytest.approx(expected, rel=1e-10, abs=1e-12)
+    assert found.contributions == pytest.approx(expected, rel=1e-12, abs=1e-14)
 
 
 def test_integrated_gradients_are_complete_for_a_layer_with_gates() -> None:

@@ -192,7 +192,8 @@ def test_a_model_that_has_learned_to_remember_is_healthy_and_knows_how_long() ->
 
 def test_memory_shorter_than_the_data_need_is_named() -> None:
     layer = built(linear, 0.9 * eye(3))
-    assert flow.examine(layer, noise(101), needs=20).verdict == "HEALTHY"
+    assert flow.examine(layer, noise(101), needs=22).verdict == "HEALTHY"
+    assert flow.examine(layer, noise(101), needs=23).verdict == "MEMORY SHORTER THAN THE DATA NEEDS"
     seen = flow.examine(layer, noise(101), needs=60)
     assert seen.verdict == "MEMORY SHORTER THAN THE DATA NEEDS"
     assert "after 22 steps, and the data ask for 60" in seen.line
