@@ -261,6 +261,12 @@ def test_nine_tenths_of_a_gradient_lie_within_lag90_and_not_within_a_step_less()
         assert 0 < shares.lag90 < len(x_of) - 1
 
 
+def test_of_few_jacobians_those_of_the_last_steps_are_formed() -> None:
+    layer, factors, x, grad = cut_end()
+    seen = flow.examine(layer, x, grad, limits=flow.Limits(jacobians=3)).lyapunov["l0"]
+    assert seen.exponents == pytest.approx([sum(map(math.log, factors[-3:])) / 3], rel=1e-12)
+
+
 def test_the_late_rate_is_that_of_the_second_half() -> None:
     early, late = (torch.tensor(rates, dtype=torch.float64).diag() for rates in ([3.0, 0.2], [0.5, 0.7]))
     found = lyapunov([torch.stack([early] * 4 + [late] * 5)])

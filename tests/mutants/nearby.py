@@ -25,7 +25,10 @@ def find_nearby(file: str) -> tuple[list[str], list[str]]:
     """
     module = _module_of(Path(file))
     readers = [_module_of(path.relative_to(ROOT / "src" / "elman")) for path in _sources() if module in _imports(path)]
-    direct = [path for path in _tests() if module in _imports(path)]
+    direct = sorted(
+        (path for path in _tests() if module in _imports(path)),
+        key=lambda path: (Path(file).stem not in path.stem, path.stat().st_size),
+    )
     folder = [path for path in _tests() if path.parent.name == Path(file).parts[0]]
     behind = [path for path in _tests() if not _imports(path).isdisjoint(readers)]
     others = dict.fromkeys(path for path in (*folder, *behind) if path not in direct)
