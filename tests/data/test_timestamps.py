@@ -98,4 +98,10 @@ def test_one_zone_keeps_the_clock_on_the_wall_and_several_become_utc():
     assert [moment.hour for moment in settled.tolist()] == [0, 1, 2]
     times, zones = read("2024-03-31T01:00+05:30", "2024-03-31T02:00+0530")
     assert (settle_zones(times, zones)[0] == times).all()
+    times, zones = read("2024-03-31T01:00+05:30", "2024-03-31T02:30+05:45", "2024-03-31T02:00-0330")
+    assert [moment.time().isoformat("minutes") for moment in settle_zones(times, zones)[0].tolist()] == [
+        "19:30",
+        "20:45",
+        "05:30",
+    ]
     assert settle_zones(*read("2024-03-31T01:00Z", "2024-03-31T02:00Z"))[1]

@@ -1,8 +1,7 @@
 """Find the tests near a file of the package: those that import it, those of its folder, those of what imports it.
 
->>> nearest, others = find_nearby("expr/latex.py")
->>> nearest[0], others[0].split("/")[:2]
-('elman/expr/latex.py', ['tests', 'expr'])
+>>> [some[0] for some in find_nearby("expr/latex.py")]
+['elman/expr/latex.py', 'tests/expr/test_latex.py', 'tests/expr/test_primitives.py']
 """
 
 import ast
@@ -14,14 +13,15 @@ from faults.planting import ROOT
 _NOT_NEAR = ("faults", "mutants")
 
 
-def find_nearby(file: str) -> tuple[list[str], list[str]]:
+def find_nearby(file: str) -> tuple[list[str], list[str], list[str]]:
     """List what to test.
 
     Args:
         file: below `src/elman`.
 
     Returns:
-        The nearest: the file itself in the copy, for its examples, and the tests that import it. Then all others.
+        The file itself in the copy, for its examples, alone: they import it a second time. Then the tests that import
+        it, and all others.
     """
     module = _module_of(Path(file))
     readers = [_module_of(path.relative_to(ROOT / "src" / "elman")) for path in _sources() if module in _imports(path)]
@@ -33,7 +33,7 @@ def find_nearby(file: str) -> tuple[list[str], list[str]]:
     behind = [path for path in _tests() if not _imports(path).isdisjoint(readers)]
     others = dict.fromkeys(path for path in (*folder, *behind) if path not in direct)
     nearest, others_named = ([str(path.relative_to(ROOT)) for path in paths] for paths in (direct, others))
-    return [f"elman/{file}", *nearest], others_named
+    return [f"elman/{file}"], nearest, others_named
 
 
 @cache
