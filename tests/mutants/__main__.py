@@ -1,7 +1,8 @@
 """Run every mutant, or those whose names or files hold one of the words given, and write what came of them.
 
 Each runs the tests that import its file, and then those around, up to the first that fails, each for at most 45 seconds
-of the processor's time. Those that survive run the whole quick suite. A test counts that fails alone, and does not without the mutant.
+of the processor's time. Those that survive run the whole quick suite. A test counts that fails alone, and does not
+without the mutant.
 """
 
 import os

@@ -1,7 +1,8 @@
 """Find the tests near a file of the package: those that import it, those of its folder, those of what imports it.
 
->>> [some[0] for some in find_nearby("expr/latex.py")]
-['elman/expr/latex.py', 'tests/expr/test_latex.py', 'tests/expr/test_primitives.py']
+>>> examples, _, others = find_nearby("expr/latex.py")
+>>> examples, others[0]
+(['elman/expr/latex.py'], 'tests/expr/test_latex.py')
 """
 
 import ast
