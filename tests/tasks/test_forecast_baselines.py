@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from elman.tasks.forecasting import linear
 from elman.tasks.forecasting.baselines import LINEAR, NAIVE, NAIVE2, SEASONAL, Window, fit_baselines, usual_change
 from elman.tasks.forecasting.linear import LinearForecast
 
@@ -43,6 +44,13 @@ def test_the_linear_forecast_is_ridge_regression_on_windows_without_level_and_si
         size = window.std(correction=0)
         said = torch.cat([(window - level) / size, torch.ones(1, dtype=torch.float64)]) @ expected * size + level
         np.testing.assert_allclose(model.forecast([series[1]])[0], said.numpy(), rtol=1e-9)
+
+
+def test_of_many_windows_the_latest_is_learnt_from(monkeypatch):
+    monkeypatch.setattr(linear, "_MOST_WINDOWS", 4)
+    # All is flat but the end of the last window, which says that a look-back of 0, 0, 1 goes on with 2.
+    model = LinearForecast.fit([np.array([0.0] * 19 + [1.0, 2.0])], [], lookback=3, horizon=1)
+    assert model.forecast([np.array([0.0, 0.0, 1.0])])[0, 0] > 1.5
 
 
 def test_the_linear_forecast_finds_a_line_and_a_wave():

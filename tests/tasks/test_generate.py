@@ -86,7 +86,14 @@ def test_each_epoch_starts_from_the_zero_state():
 
 @pytest.mark.parametrize(
     ("count", "share", "held"),
-    [(1000, None, 100), (1001, None, 101), (3_000_000, None, 200_000), (1000, 0.25, 250), (1000, 0, 0)],
+    [
+        (1000, None, 100),
+        (1001, None, 101),
+        (3_000_000, None, 200_000),
+        (1000, 0.25, 250),
+        (1001, 0.25, 251),
+        (1000, 0, 0),
+    ],
 )
 def test_the_end_of_the_text_is_held_out(count, share, held):
     text = "".join(chr(97 + number % 23) for number in range(count))

@@ -96,6 +96,7 @@ def test_naive_repeats_the_last_known_value():
         ([1, 2, 3, 4, NAN, 6], [4, 2, 6, 4, 2]),
         ([NAN, 2, 3, NAN, 5, 6], [6, 5, 6, 6, 5]),
         ([7, 8], [8, 8, 8, 8, 8]),
+        ([1, 2, 3, 4, 5, 6, NAN], [5, 6, 4, 5, 6]),  # not whole seasons
     ],
 )
 def test_seasonal_naive_repeats_the_last_season_and_looks_back_for_what_is_missing(history, expected):

@@ -213,6 +213,9 @@ def test_the_baseline_sees_a_word_and_its_letters_and_nothing_else():
     again = train_tag_baseline(sentences, targets, seed=1, seconds=0.0)
     assert not again.finished
     assert again.what.endswith("(cut short)")
+    labelled = as_sentences([["a"]] * 4, [["x"], ["y"], ["x"], ["y"]], ["rare", "usual", "usual", None])
+    targets = TagTargets.learn(labelled, labelled=False, scheme=None)
+    assert train_tag_baseline(labelled, targets, seconds=0.0).label == "usual"
 
 
 @pytest.mark.parametrize(

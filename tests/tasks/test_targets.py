@@ -62,6 +62,14 @@ def test_smoothed_labels_give_every_class_a_share():
     assert float(targets.training_loss(outputs, numbers, smoothing=0.3)) == pytest.approx(float(expected))
 
 
+def test_smoothed_decisions_on_labels_lie_as_far_from_0_as_from_1():
+    targets = Targets.learn("labels", [("a",), ("b",)])
+    outputs, true = torch.randn(5, 2).double(), torch.tensor([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0]]).double()
+    wanted, p = torch.where(true > 0, 0.85, 0.15), outputs.sigmoid()
+    expected = -(wanted * p.log() + (1 - wanted) * (1 - p).log()).mean()
+    assert float(targets.training_loss(outputs, true, smoothing=0.3)) == pytest.approx(float(expected), rel=1e-6)
+
+
 def test_the_best_weights_are_those_with_the_higher_accuracy_then_the_lower_loss():
     targets = Targets.learn("category", ["a", "b"])
     numbers = torch.tensor([0, 1, 1])
