@@ -49,6 +49,7 @@ def test_a_text_that_cannot_be_trained_on(elman, tmp_path, content, words):
         (["book.txt", "--cell", "none.py:x"], ["there is no file none.py"]),
         (["book.txt", "--cell", "lstm_projected"], ["size of `h`"]),
         (["book.txt", "--size", "h:3"], ["--size h:3 is not of the form NAME=N"]),
+        (["book.txt", "--size", "h=0"], ["--size h=0 is not of the form NAME=N"]),
         (["book.txt", "--size", "h=3"], ["`h`"]),
         (["book.txt", "-o", "none/m"], ["the folder none does not exist"]),
         (["book.txt", "-o", "book.txt"], ["book.txt exists and is not a model"]),

@@ -178,6 +178,8 @@ def test_numbers_are_answered_with_numbers(elman, prices, tmp_path):
     found = table_of(elman("predict", prices, "new.csv").out)
     assert list(found[0]) == ["weight", "size", "colour", "prediction"]
     assert 40 < float(found[0]["prediction"]) < 110
+    answers = classify.load(prices).predict([{"weight": 50.0, "size": 5.0, "colour": "red"}])
+    assert float(found[0]["prediction"]) == pytest.approx(answers[0], rel=1e-6)
     refused(elman("predict", prices, "new.csv", "--probabilities"), "--probabilities", "numbers")
 
 

@@ -11,7 +11,7 @@ HELD_OUT_FAULTS = (
         "(dataset[index] for index in learn), settings)",
         "(dataset[index] for index in range(len(dataset))), settings)",
         HELD_OUT,
-        "classifies and table",
+        "classifier and table",
     ),
     Fault(
         "numbers to predict are scaled by all of them",
@@ -19,7 +19,7 @@ HELD_OUT_FAULTS = (
         'named = known.targets if kind == "labels" else known.at(learn)[0]',
         "named = known.targets",
         HELD_OUT,
-        "classifies and table",
+        "classifier and table",
     ),
     Fault(
         "words are counted in held-out sentences",
@@ -27,7 +27,7 @@ HELD_OUT_FAULTS = (
         "(one.words for one in read.learn), letters",
         "(one.words for one in [*read.learn, *read.hold]), letters",
         HELD_OUT,
-        "tags",
+        "tagger",
     ),
     Fault(
         "tags are known that are held out alone",
@@ -35,7 +35,7 @@ HELD_OUT_FAULTS = (
         "targets = TagTargets.learn(learn, ",
         "targets = TagTargets.learn([*learn, *hold], ",
         HELD_OUT,
-        "tags",
+        "tagger",
     ),
     Fault(
         "the most frequent tags are those of all sentences",
@@ -43,7 +43,7 @@ HELD_OUT_FAULTS = (
         "found = train_tag_baseline(read.learn, ",
         "found = train_tag_baseline([*read.learn, *read.hold], ",
         HELD_OUT,
-        "tags",
+        "tagger",
     ),
     Fault(
         "the spread of a series is measured on held-out values",
@@ -51,7 +51,7 @@ HELD_OUT_FAULTS = (
         "learnt = {one.name: one.values[:end] for",
         "learnt = {one.name: one.values for",
         HELD_OUT,
-        "forecasts",
+        "forecaster",
     ),
     Fault(
         "covariates are scaled by held-out values",
@@ -59,7 +59,7 @@ HELD_OUT_FAULTS = (
         "Covariates.learn(data.series, ends),",
         "Covariates.learn(data.series, lengths),",
         HELD_OUT,
-        "forecasts",
+        "forecaster",
     ),
     Fault(
         "windows reach into what is held out",
@@ -67,7 +67,7 @@ HELD_OUT_FAULTS = (
         "learn = table.origins([(0, end) for end in ends])",
         "learn = table.origins([(0, end + 1) for end in ends])",
         HELD_OUT,
-        "forecasts",
+        "forecaster",
     ),
     Fault(
         "the linear forecast learns from held-out values",
@@ -75,7 +75,7 @@ HELD_OUT_FAULTS = (
         "[known[:end] for known, end in zip(values, parts.ends, strict=True)],",
         "list(values),",
         HELD_OUT,
-        "forecasts",
+        "forecaster",
     ),
     Fault(
         "the unit of MASE is measured on held-out values",
@@ -83,7 +83,7 @@ HELD_OUT_FAULTS = (
         "mase_scale(one.values[:end], season)",
         "mase_scale(one.values, season)",
         HELD_OUT,
-        "forecasts",
+        "forecaster",
     ),
     Fault(
         "words and subwords are learnt from the whole text",
@@ -91,6 +91,6 @@ HELD_OUT_FAULTS = (
         '(held_out.text if settings.unit == "character" else "")',
         "held_out.text",
         HELD_OUT,
-        "writes and subword",
+        "language_model and subword",
     ),
 )

@@ -13,14 +13,14 @@ LAYER_MUTANTS = (
     Mutant(
         "a bias that others read too is a gate's own",
         "expr/retention.py",
-        "own = sign > 0 and readers[index] == 1",
-        "own = sign > 0",
+        "index], own and readers[index] == 1",
+        "index], own",
     ),
     Mutant(
         "every gate of a product weighs its term alone",
         "expr/retention.py",
-        "found |= gates if len(gates) == 1 else set()",
-        "found |= gates",
+        "found |= alone[index] if len(alone[index]) == 1 else set()",
+        "found |= alone[index]",
     ),
     Mutant(
         "a hard sigmoid passes a gradient at its corner",
@@ -43,7 +43,7 @@ LAYER_MUTANTS = (
     Mutant(
         "a saved program draws zoneout in evaluation",
         "autodiff/program.py",
-        'drawn=bool(data["noise"]["drawn"])',
+        'drawn=reading.yes_or_no(data["noise"]["drawn"])',
         "drawn=True",
     ),
     Mutant(

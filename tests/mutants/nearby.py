@@ -1,8 +1,8 @@
 """Find the tests near a file of the package: those that import it, those of its folder, those of what imports it.
 
->>> examples, _, others = find_nearby("expr/latex.py")
->>> examples, others[0]
-(['elman/expr/latex.py'], 'tests/expr/test_latex.py')
+>>> examples, nearest, others = find_nearby("expr/latex.py")
+>>> examples, any("test_latex" in test for test in (*nearest, *others))
+(['elman/expr/latex.py'], True)
 """
 
 import ast

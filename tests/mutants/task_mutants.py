@@ -148,6 +148,7 @@ TASK_MUTANTS = (
         "tasks/search.py",
         "if share < 1 and self.number and self._asked.should_prune():",
         "if share < 1 and self._asked.should_prune():",
+        alike="the pruner gives nothing up before four trials are finished, and the defaults are the first",
     ),
     Mutant(
         "the time that a trial leaves is lost",

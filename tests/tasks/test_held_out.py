@@ -83,7 +83,7 @@ READ = {
 
 
 @pytest.mark.parametrize("read", READ)
-def test_what_classifies(read, tmp_path):
+def test_a_classifier_learns_nothing_of_what_is_held_out(read, tmp_path):
     write, options = READ[read]
     plain = open_dataset(write(tmp_path), target=options.get("target"), inputs=("text",) if "character" in read else ())
     _, hold = split([plain[index].target for index in range(len(plain))], share=SHARE, seed=SEED)
@@ -95,7 +95,7 @@ def test_what_classifies(read, tmp_path):
 
 
 @pytest.mark.parametrize("write", [write_conllu, write_folder], ids=["tags", "chunks and labels"])
-def test_what_tags(write, tmp_path):
+def test_a_tagger_learns_nothing_of_what_is_held_out(write, tmp_path):
     data = open_tagged([write(tmp_path / "d.conllu" if write is write_conllu else tmp_path / "d", 40)])
     _, hold = split([None] * 40, share=SHARE, seed=SEED)
     others = {
@@ -115,7 +115,7 @@ def test_what_tags(write, tmp_path):
     assert one.metrics["baseline"]["parameters"] == other.metrics["baseline"]["parameters"]
 
 
-def test_what_forecasts(monkeypatch):
+def test_a_forecaster_learns_nothing_of_what_is_held_out(monkeypatch):
     # Which of the linear models is best is chosen on held-out values; what they are is not.
     monkeypatch.setattr(LinearForecast, "_error", lambda *_: 0.0)
     steps, held = 70, 20
@@ -138,7 +138,7 @@ def test_what_forecasts(monkeypatch):
 
 
 @pytest.mark.parametrize("unit", ["character", "word", "subword"])
-def test_what_writes(unit, tmp_path):
+def test_a_language_model_learns_nothing_of_what_is_held_out(unit, tmp_path):
     line = "please stay at home , I am here .\n"
     learnt, held = line * 30, line * 10
     # The characters of both parts are known, so that they are the same in other order; words are others.

@@ -184,6 +184,17 @@ def test_shuffled_answers_come_back_in_their_order(parts_of_speech):
     assert all(tags[2] == "VERB" for tags in found.tags)
 
 
+def test_shuffled_words_keep_their_tags(parts_of_speech):
+    model, _ = parts_of_speech
+    few = model.encode(as_sentences(*zip(*make_sentences(20, seed=8), strict=True)))
+
+    def pairs(batches):
+        many = [(one.steps[..., 0].flatten().tolist(), one.tags.flatten().tolist()) for one in batches]
+        return sorted(pair for words, tags in many for pair in zip(words, tags, strict=True))
+
+    assert pairs(few.batches(7, shuffled=torch.Generator().manual_seed(4))) == pairs(few.batches(7))
+
+
 def test_long_words_are_read_at_both_ends():
     encoder = learn_tag_encoder([["abcdefghijklmnopqrstuvwxyzABCDEFGHIJ"]], letters=True, min_count=1)
     read = encoder.encode(["abcdefghijklmnopqrstuvwxyzABCDEFGHIJ", "abcdefghijklXXXXXXyzABCDEFGHIJ"])

@@ -127,6 +127,16 @@ def test_a_sum_over_time_that_misses_a_step_is_told_from_a_wrong_step(monkeypatc
         check_gradients(elman.cells.elman)
 
 
+def test_both_directions_are_checked_over_a_whole_a_padded_and_an_empty_sequence(monkeypatch):
+    drawn, plain = [], gradients._draw
+    monkeypatch.setattr(gradients, "_draw", lambda *given: drawn.append(plain(*given)) or drawn[-1])
+    check_gradients(elman.cells.elman)
+    assert [case.reverse for case in drawn] == [False, True]
+    for case in drawn:
+        none, some, all_ = sorted(case.lengths.tolist())
+        assert 0 == none < some < all_ == len(case.d_output)
+
+
 def test_numbers_whose_perturbation_crosses_a_kink_are_skipped_and_counted(monkeypatch):
     @cell
     def kinked(x, h, *, W, v):
