@@ -154,3 +154,9 @@ def test_a_year_that_is_mistyped_does_not_fill_the_memory():
 def test_an_unknown_frequency_in_a_model_is_refused():
     with pytest.raises(DataError, match="no frequency that this program knows"):
         Frequency.from_dict({"unit": "fortnight", "count": 1, "season": 1, "day": 1})
+
+
+def test_a_weekend_has_no_business_days():
+    times = np.array(["2024-01-05", "2024-01-06", "2024-01-07", "2024-01-08"], "datetime64[us]")
+    found = Frequency("business day", 1, 5).positions(times, np.datetime64("2024-01-01", "us"))
+    assert found.tolist() == [4, -1, -1, 5]
