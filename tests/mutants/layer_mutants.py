@@ -124,8 +124,8 @@ LAYER_MUTANTS = (
     Mutant(
         "a stream shares the state that it is given",
         "nn/stream.py",
-        "s.detach().clone() for s in given",
-        "s.detach() for s in given",
+        "s.clone(memory_format=torch.contiguous_format) for s in",
+        "s.contiguous() for s in",
     ),
     Mutant("lengths that are truth values are counted", "nn/sequences.py", " or found.dtype == torch.bool:", ":"),
     Mutant(
