@@ -39,7 +39,7 @@ class Tester:
             pytest's exit code, below 0 where a signal ended it; and what pytest said.
         """
         report = folder / "report.txt"
-        quiet = ["-x", "-q", "--tb=line", "--disable-plugin-autoload", "-p", "no:cacheprovider"]
+        quiet = ["-c", "pyproject.toml", "-x", "-q", "--tb=line", "--disable-plugin-autoload", "-p", "no:cacheprovider"]
         self._server.stdin.write(json.dumps([str(folder), str(report), [*arguments, *quiet], seconds]) + "\n")
         self._server.stdin.flush()
         return int(self._server.stdout.readline()), report.read_text(encoding="utf-8", errors="replace")
