@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 from collections import Counter
 
 import pytest
@@ -10,7 +11,7 @@ from safetensors.torch import load, save
 
 from damaged_models import ask, judge_all, mutants_of
 from every_recipe import subjects
-from forged import take_apart
+from forged import forge, take_apart
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,29 @@ def test_files_of_format_2_answer_as_those_of_format_3(every, tmp_path):
             )
             assert before[0] == after[0] == 0, after
             assert before[1].replace(json.dumps(str(subject.path)), json.dumps(old)) == after[1]
+
+
+def test_finite_weights_that_give_no_finite_answer_are_refused(every, tmp_path):
+    path = tmp_path / "large"
+
+    def enlarge(entry, weights):
+        for name in weights:
+            if name.startswith("readout"):
+                weights[name].fill_(3e38)
+
+    refused = Counter()
+    for subject in every:
+        path.write_bytes(subject.path.read_bytes())
+        forge(path, enlarge)
+        for command in subject.commands:
+            if command[0] == "generate":
+                continue  # what is written appears as it is made
+            code, out, err = ask([str(path) if word == "MODEL" else word for word in command])
+            if code == 0:
+                assert not re.search(r"\b(nan|inf)\b", out), (subject.name, command)
+            else:
+                assert (code, out) == (1, ""), (subject.name, command)
+                assert "not finite" in err
+                refused[command[0]] += 1
+    assert refused["predict"] > 5, refused
+    assert refused["evaluate"] > 5, refused

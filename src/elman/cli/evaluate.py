@@ -87,7 +87,6 @@ def _evaluate_answers(
 ) -> None:
     from elman.data import open_dataset
     from elman.tasks import classify
-    from elman.tasks.batches import answer
     from elman.tasks.classifying.mistakes import find_mistakes
     from elman.tasks.progress import show_bar
     from elman.tasks.score_tables import mistakes_table, score_tables
@@ -99,7 +98,7 @@ def _evaluate_answers(
     with show_bar("reading", quiet) as told:
         examples = trained.encode(open_dataset(data, like=trained.columns), told)
     with show_bar("answering", quiet) as told:
-        outputs = answer(trained.module, examples, told)
+        outputs = trained.answer(examples, told)
     scores = score_outputs(trained.targets, outputs, examples.targets)
     mistakes = find_mistakes(trained.targets, outputs, examples.targets, examples.where, worst) if worst else []
     if confusion is not None:

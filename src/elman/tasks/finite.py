@@ -1,4 +1,4 @@
-"""Leave what is not finite out of what is written: JSON has no word for it.
+"""Leave what is not finite out of what is written, for JSON has no word for it, and refuse it as an answer.
 
 >>> without_infinite({"mase": float("inf"), "history": [[1, 0.5], [2, float("nan")]]})
 {'mase': None, 'history': [[1, 0.5], [2, None]]}
@@ -6,6 +6,8 @@
 
 import math
 from typing import Any
+
+from elman.errors import ElmanError
 
 
 def without_infinite(data: Any) -> Any:
@@ -17,3 +19,16 @@ def without_infinite(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [without_infinite(value) for value in data]
     return data
+
+
+def require_finite_output(is_finite: bool) -> None:
+    """Refuse to answer where what a model put out is not finite.
+
+    Raises:
+        ElmanError: it is not.
+    """
+    if not is_finite:
+        raise ElmanError(
+            "The model's output is not finite: its weights, or numbers in the data, are too large. "
+            "Train it again with a lower --learning-rate, or correct the data."
+        )

@@ -22,6 +22,7 @@ from elman.expr import Cell
 from elman.tasks.batches import EncodedSet, Told, answer
 from elman.tasks.classifying.sequence_classifier import SequenceClassifier
 from elman.tasks.encoders import Encoder, read_encoder, require_columns
+from elman.tasks.finite import require_finite_output
 from elman.tasks.model_file import ModelFile
 from elman.tasks.scores import Scores, score_outputs
 from elman.tasks.targets import Targets
@@ -87,13 +88,24 @@ class TrainedClassifier(Trained):
 
         Raises:
             DataError: as for :meth:`predict`.
+            ElmanError: they are not finite.
         """
         examples = open_values(data, self.columns) if isinstance(data, (list, tuple)) else data
         if not len(examples):
             return torch.zeros(0, self.targets.outputs)
         unknown = torch.zeros(len(examples))
         encoded = EncodedSet(examples, range(len(examples)), self.encoder, unknown)  # type: ignore[arg-type]
-        return answer(self.module, encoded, told)
+        return self.answer(encoded, told)
+
+    def answer(self, examples: EncodedSet, told: Told | None = None) -> Tensor:
+        """Return the numbers behind the answers to encoded examples, as :meth:`outputs`.
+
+        Raises:
+            ElmanError: they are not finite.
+        """
+        found = answer(self.module, examples, told)
+        require_finite_output(bool(found.isfinite().all()))
+        return found
 
     def evaluate(self, data: Dataset | Sequence[Any], targets: Sequence[Any] | None = None) -> Scores:
         """Score the answers to examples that have targets.
@@ -107,7 +119,7 @@ class TrainedClassifier(Trained):
         """
         raw = isinstance(data, (list, tuple))
         encoded = self.encode(open_values(data, self.columns, targets) if raw else data)  # type: ignore[arg-type]
-        return score_outputs(self.targets, answer(self.module, encoded), encoded.targets, encoded.weights)
+        return score_outputs(self.targets, self.answer(encoded), encoded.targets, encoded.weights)
 
     def encode(self, dataset: Dataset, told: Told | None = None) -> EncodedSet:
         """Encode a dataset whose targets are known, to measure on it.

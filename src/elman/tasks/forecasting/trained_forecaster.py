@@ -25,6 +25,7 @@ from elman.data.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.batches import Told
+from elman.tasks.finite import require_finite_output
 from elman.tasks.forecasting.beside import PREFIX, Beside
 from elman.tasks.forecasting.forecaster import SegmentForecaster
 from elman.tasks.forecasting.recalibration import recalibrate
@@ -176,6 +177,9 @@ class TrainedForecaster(Trained):
 
         Returns:
             The median, (N, H), and the intervals by level, in the units of the series.
+
+        Raises:
+            ElmanError: they are not finite.
         """
         found: list[Numbers] = []
         device = self.module.embed.weight.device
@@ -190,6 +194,7 @@ class TrainedForecaster(Trained):
                     told(sum(map(len, found)), len(origins))
         quantiles = len(self.module.quantiles)
         ahead = np.concatenate(found) if found else np.zeros((0, self.horizon, quantiles))
+        require_finite_output(bool(np.isfinite(ahead).all()))
         middle = quantiles // 2
         intervals = {
             percent: (ahead[:, :, middle - away], ahead[:, :, middle + away])

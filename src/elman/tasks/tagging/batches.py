@@ -100,11 +100,13 @@ class Answers:
         tags: of each sentence, in the order of its words.
         labels: of each; None where the model has none.
         loss: the mean loss a word, in nats, over words whose tags are known; NaN where none is.
+        is_finite: whether all that the model put out is.
     """
 
     tags: list[tuple[str, ...]]
     labels: list[str | None]
     loss: float
+    is_finite: bool = True
 
 
 @torch.no_grad()
@@ -126,12 +128,13 @@ def answer_sentences(
     targets, device = examples.targets, next(module.parameters()).device
     tags: list[tuple[str, ...]] = [()] * len(examples)
     labels: list[str | None] = [None] * len(examples)
-    training, total, known, done = module.training, 0.0, 0, 0
+    training, total, known, done, is_finite = module.training, 0.0, 0, 0, True
     module.eval()
     try:
         for few in examples.batches(_ANSWERED_AT_ONCE, shuffled=shuffled):
             lengths = few.lengths.to(device)
             said = module(few.steps.to(device), lengths)
+            is_finite &= all(bool(put.isfinite().all()) for put in said if put is not None)
             best = module.best(said.emissions, lengths).cpu()
             right = few.tags.to(device)
             if count := module.count(right, lengths):
@@ -149,4 +152,4 @@ def answer_sentences(
                 told(done, len(examples))
     finally:
         module.train(training)
-    return Answers(tags, labels, total / known if known else float("nan"))
+    return Answers(tags, labels, total / known if known else float("nan"), is_finite)

@@ -17,6 +17,7 @@ from elman.data.tagged_sentences import Layout, Sentence
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.batches import Told
+from elman.tasks.finite import require_finite_output
 from elman.tasks.model_file import ModelFile
 from elman.tasks.tagging.batches import Answers, EncodedSentences, answer_sentences
 from elman.tasks.tagging.encoder import TagEncoder
@@ -75,8 +76,14 @@ class TrainedTagger(Trained):
         return self.answer(as_sentences(sentences)).labels
 
     def answer(self, sentences: Sequence[Sentence], told: Told | None = None) -> Answers:
-        """Return tags and labels of sentences, and the loss where their tags are known."""
-        return answer_sentences(self.module, self.encode(sentences), told=told)
+        """Return tags and labels of sentences, and the loss where their tags are known.
+
+        Raises:
+            ElmanError: what the module puts out is not finite.
+        """
+        found = answer_sentences(self.module, self.encode(sentences), told=told)
+        require_finite_output(found.is_finite)
+        return found
 
     def encode(self, sentences: Sequence[Sentence]) -> EncodedSentences:
         """Encode sentences."""
