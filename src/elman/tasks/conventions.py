@@ -60,9 +60,10 @@ def as_weights(sample_weight: Any) -> NDArray[np.float64] | None:
     if sample_weight is None:
         return None
     try:
-        if np.iscomplexobj(sample_weight):
+        found = np.asarray(sample_weight)
+        if np.iscomplexobj(found):
             raise TypeError("they are complex")
-        weights = np.asarray(sample_weight, dtype=np.float64)
+        weights = found.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"sample_weight is not all numbers ({error}). Give a number for each example.") from None
     if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
