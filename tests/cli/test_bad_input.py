@@ -1,5 +1,6 @@
 """What a user can get wrong: one clear line on standard error, exit code 2, nothing written."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import sys
 import pytest
 import torch
 from safetensors.torch import save_file
+
+from elman import cli
 
 
 def refused(done, *words: str) -> None:
@@ -158,3 +161,26 @@ def test_an_output_that_cannot_be_written_is_told(trained):
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
     assert done.returncode == 1
     assert done.stderr == "elman: the output cannot be read or written: No space left on device.\n"
+
+
+def raise_of_the_system():
+    raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+
+@pytest.mark.parametrize("ask", [lambda: torch.empty(1 << 50), lambda: bytearray(1 << 60), raise_of_the_system])
+def test_memory_that_cannot_be_had_is_told_in_one_line(ask, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "app", lambda **_: ask())
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    err = capsys.readouterr().err
+    assert err.startswith("elman: There is not enough memory.")
+    assert err.count("\n") == 1
+
+
+def test_a_fault_of_the_program_is_still_shown(monkeypatch):
+    def fail(**_):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(RuntimeError, match="a fault"):
+        cli.main()

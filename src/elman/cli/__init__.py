@@ -12,9 +12,10 @@ The commands stand in `train`, `classify`, `tag`, `forecast`, `language`, `predi
 elman 0.1.0
 """
 
+import errno
 import io
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -91,12 +92,35 @@ def main() -> None:
         _fail(error, WRONG_INPUT)
     except (BackendError, ElmanError) as error:
         _fail(error, FAILED)
-    except OSError as error:
+    except (OSError, MemoryError, RuntimeError) as error:
+        if _lacks_memory(error):
+            _fail_as(
+                error, "There is not enough memory. Shorten the longest sequence, or train with a smaller --batch."
+            )
+        if not isinstance(error, OSError):
+            raise
         drop_output()
-        _fail(ElmanError(f"{error.filename or 'the output'} cannot be read or written: {error.strerror}."), FAILED)
+        _fail_as(error, f"{error.filename or 'the output'} cannot be read or written: {error.strerror}.")
 
 
-def _fail(error: ElmanError, code: int) -> None:
+def _lacks_memory(error: BaseException) -> bool:
+    """Tell whether memory could not be had: by Python, by the system, or by torch, which has no error of its own."""
+    return (
+        isinstance(error, MemoryError)
+        or getattr(error, "errno", None) == errno.ENOMEM
+        or "DefaultCPUAllocator" in str(error)
+    )
+
+
+def _fail_as(error: BaseException, text: str) -> NoReturn:
+    """End as with an error of ours of this text, which keeps the notes of the one that it stands for."""
+    ours = ElmanError(text)
+    for note in getattr(error, "__notes__", []):
+        ours.add_note(note)
+    _fail(ours, FAILED)
+
+
+def _fail(error: ElmanError, code: int) -> NoReturn:
     # What is wrong with equations is shown with the line that holds them; anything else fits in one.
     told = "\n".join([str(error), *getattr(error, "__notes__", [])])
     text = told if isinstance(error, CellError) else " ".join(line.strip() for line in told.splitlines())
