@@ -414,3 +414,16 @@ def test_a_stream_refuses_two_directions_and_wrong_shapes():
         build(cells.gru).stream(-1)
     with pytest.raises(ShapeError, match=r"Give \[\(1, 2, 11\)\]"):
         stream.state = torch.zeros(1, 3, H)
+
+
+def test_weights_that_are_plain_tensors_beside_no_parameter_are_read():
+    layer, x = build(cells.lstm), torch.randn(T, B, I, dtype=torch.float64)
+    expected = layer(x)[0].detach()
+    for name, parameter in list(layer.named_parameters()):
+        delattr(layer, name)
+        setattr(layer, name, parameter.detach().clone())
+    stream = layer.stream(B)
+    assert_close(layer(x)[0], expected)
+    assert_close(torch.stack([stream.step(x_t) for x_t in x]), expected)
+    with pytest.raises(ShapeError, match=r"x is torch\.float32"):
+        layer(x.float())

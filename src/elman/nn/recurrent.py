@@ -254,8 +254,10 @@ class Recurrent(nn.Module):
 
     def _check_input(self, x: Tensor, dimensions: int) -> None:
         own = next(iter(self._parameters.values()), None)
-        if own is None:  # all are computed anew from others
-            own = next(self.parameters())
+        if own is None:  # all are computed anew from others, or are plain tensors
+            own = next(self.parameters(), None)
+        if own is None:
+            (own,) = present(self, self._names[0][0][:1])
         if x.dim() != dimensions or x.shape[-1] != self.input_size:
             raise ShapeError(
                 f"Recurrent: x has shape {tuple(x.shape)}.\n  It is (T, B, I), with batch_first (B, T, I), "
