@@ -423,7 +423,7 @@ def test_weights_that_are_plain_tensors_beside_no_parameter_are_read():
         delattr(layer, name)
         setattr(layer, name, parameter.detach().clone())
     stream = layer.stream(B)
-    assert_close(layer(x)[0], expected)
-    assert_close(torch.stack([stream.step(x_t) for x_t in x]), expected)
+    assert_close("the output", layer(x)[0], expected)
+    assert_close("the stream", torch.stack([stream.step(x_t) for x_t in x]), expected)
     with pytest.raises(ShapeError, match=r"x is torch\.float32"):
         layer(x.float())

@@ -253,7 +253,7 @@ class Recurrent(nn.Module):
         return states[0] if len(states) == 1 else tuple(states)
 
     def _check_input(self, x: Tensor, dimensions: int) -> None:
-        own = next(iter(self._parameters.values()), None)
+        own: Tensor | None = next(iter(self._parameters.values()), None)
         if own is None:  # all are computed anew from others, or are plain tensors
             own = next(self.parameters(), None)
         if own is None:
