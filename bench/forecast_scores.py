@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.forecast_data import ETT_HORIZONS, SeriesPart, etth1, m4_weekly
-from elman.data.time_tables import open_series
+from elman.data.series.opening import open_series
 from elman.tasks import forecast
 from elman.tasks.forecasting.backtest import backtest
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from elman.data.tagged import open_tagged
+from elman.data.sentences.opening import open_tagged
 from elman.tasks import tag
 
 Row = Callable[[Path, Path, int, dict[str, Any], bool], dict[str, Any]]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from elman.data.frequency import Frequency
-from elman.data.series import Series, SeriesColumns, SeriesSet
+from elman.data.series.frequency import Frequency
+from elman.data.series.series import Series, SeriesColumns, SeriesSet
 
 SEASON = 5
 DAILY = Frequency("day", 1, season=SEASON)

@@ -51,8 +51,9 @@ LIBRARIES: dict[str, set[str]] = {
     "cli": {"typer", "click", "rich"},
     "__main__": set(),
 }
-BY_FILE = {"llvm": {"llvmlite"}, "triton": {"triton"}}
-"""A library that only the files whose name begins so may use."""
+BY_FOLDER = {("backends", "llvm"): {"llvmlite"}, ("backends", "triton"): {"triton"}}
+"""Libraries that one folder alone may use."""
+BACKENDS = {"reference", "llvm", "triton"}
 
 INSIDE_FUNCTIONS = {"matplotlib", "optuna"}
 RECIPES = {"generate", "classify", "tag", "translate", "forecast", "transcribe", "caption", "probe"}
@@ -116,7 +117,7 @@ def violations(source: str, module: str) -> list[str]:
             "expr",
             "__init__",
         ]  # the top is what `from elman import cell` gives: the language and nothing else
-    layer, file = path[1], path[-1]
+    layer, folder, file = path[1], path[2] if len(path) > 2 else "", path[-1]
     wrong = []
     for used in imports_of(source, module):
         top, *rest = used.module.split(".")
@@ -124,8 +125,7 @@ def violations(source: str, module: str) -> list[str]:
         if top in sys.stdlib_module_names:
             continue
         if top != "elman":
-            special = {name for start, names in BY_FILE.items() if file.startswith(start) for name in names}
-            if top not in LIBRARIES[layer] | special:
+            if top not in LIBRARIES[layer] | BY_FOLDER.get((layer, folder), set()):
                 wrong.append(f"{where} is no library of {layer}")
             elif top in INSIDE_FUNCTIONS and not used.in_function:
                 wrong.append(f"{where} may be imported inside functions only")
@@ -138,16 +138,11 @@ def violations(source: str, module: str) -> list[str]:
             wrong.append(f"{where} lies below {layer}")
         elif target not in NARROWER.get(layer, {target}):
             wrong.append(f"{where} is not for {layer}, which uses {sorted(NARROWER[layer])}")
-        elif layer == target == "backends" and _family(file) and _family(rest[1:2]) not in (None, _family(file)):
+        elif layer == target == "backends" and folder in BACKENDS and set(rest[1:2]) & (BACKENDS - {folder}):
             wrong.append(f"{where}: backends do not know each other")
         elif layer == target == "tasks" and file in RECIPES and rest[1:2] and rest[1] in RECIPES - {file}:
             wrong.append(f"{where}: recipes do not know each other")
     return wrong
-
-
-def _family(name: str | list[str]) -> str | None:
-    name = name if isinstance(name, str) else "".join(name)
-    return next((start for start in BY_FILE if name.startswith(start)), None)
 
 
 def sources(*folders: Path) -> list[Path]:
@@ -176,10 +171,12 @@ def test_a_file_imports_its_own_layer_or_one_above_it(path: Path) -> None:
         pytest.param("elman.backends.reference", "import elman\nelman.nn.LSTM", id="upwards, through the top"),
         pytest.param("elman.ops", "import importlib\nimportlib.import_module('elman.nn')", id="upwards, by name"),
         pytest.param("elman.backends.reference", "import llvmlite", id="llvmlite outside its file"),
-        pytest.param("elman.backends.llvm_emit", "from elman.backends import triton_emit", id="one backend in another"),
+        pytest.param("elman.backends.llvm.emit.code", "from elman.backends import triton", id="one backend in another"),
+        pytest.param("elman.backends.llvm", "import elman.backends.triton.emit", id="one backend's parts in another"),
         pytest.param(
-            "elman.backends.llvm", "from elman.backends.triton_emit import x", id="one backend's parts in another"
+            "elman.backends.triton.kernel", "from elman.backends import reference", id="the reference in another"
         ),
+        pytest.param("elman.backends.inputs", "import llvmlite", id="llvmlite beside its folder"),
         pytest.param("elman.tasks.generate", "from elman.tasks.classify import train", id="one recipe in another"),
         pytest.param("elman.flow", "import matplotlib.pyplot", id="matplotlib at the top of a file"),
         pytest.param("elman.cli", "import torch", id="torch in the command line"),
@@ -195,7 +192,9 @@ def test_a_planted_violation_is_found(module: str, source: str) -> None:
     ("module", "source"),
     [
         pytest.param(
-            "elman.backends.llvm", "import llvmlite, torch\nfrom elman.backends import llvm_emit", id="its own file"
+            "elman.backends.llvm.run.engine",
+            "import llvmlite, torch\nfrom elman.backends.llvm import target\nfrom elman.backends import tensor_calls",
+            id="its own folder",
         ),
         pytest.param("elman.flow", "def plot():\n    import matplotlib.pyplot as plt", id="inside a function"),
         pytest.param("elman.cells.lstm", "from elman import cell, sigmoid", id="the language from the top"),

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from elman.backends import llvm_cache, llvm_engine, llvm_kernel, llvm_target
-from elman.backends.llvm_plan import MOST_CHAINS
+from elman.backends.llvm import target as llvm_target
+from elman.backends.llvm.plan import MOST_CHAINS
+from elman.backends.llvm.run import cache as llvm_cache
+from elman.backends.llvm.run import engine as llvm_engine
+from elman.backends.llvm.run import kernel as llvm_kernel
 
 DTYPES = ("float32", "float64")
 

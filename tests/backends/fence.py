@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from elman import cells
-from elman.backends import llvm_frames, llvm_memory
+from elman.backends.llvm.run import frames as llvm_frames
+from elman.backends.llvm.run import memory as llvm_memory
 from kernels import Given, build, compute, draw, evaluate, step_through
 from unusual_cells import UNUSUAL
 

@@ -7,7 +7,9 @@ import torch
 
 from elman import cells
 from elman.autodiff import derive
-from elman.backends import llvm, llvm_engine, llvm_kernel, select
+from elman.backends import llvm, select
+from elman.backends.llvm.run import engine as llvm_engine
+from elman.backends.llvm.run import kernel as llvm_kernel
 from elman.nn import LSTM, Recurrent
 from kernels import Given, assert_equals_reference, build, compute, draw
 from tolerances import assert_close

@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from elman import cells
-from elman.backends import llvm_engine, llvm_frames, llvm_kernel, llvm_tiles
-from elman.backends.llvm_plan import MOST_CHAINS
+from elman.backends.llvm.emit import tiles as llvm_tiles
+from elman.backends.llvm.plan import MOST_CHAINS
+from elman.backends.llvm.run import engine as llvm_engine
+from elman.backends.llvm.run import frames as llvm_frames
+from elman.backends.llvm.run import kernel as llvm_kernel
 from kernels import Given, build, compute, draw, evaluate, only, step_through
 from tolerances import assert_identical
 

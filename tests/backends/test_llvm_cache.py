@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from elman.backends import llvm_cache
-from elman.backends.llvm_cache import digest, fetch, store
+from elman.backends.llvm.run import cache as llvm_cache
+from elman.backends.llvm.run.cache import digest, fetch, store
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="owners and modes are POSIX's")
 
@@ -226,8 +226,8 @@ def test_an_entry_in_use_is_touched_once_a_day(folder: Path, age: int, touched: 
 def test_thirty_two_processes_that_want_the_same_code_at_once_all_get_it(tmp_path: Path) -> None:
     script = """
 import ctypes, os, signal
-from elman.backends.llvm_engine import load
-from elman.backends.llvm_target import host
+from elman.backends.llvm.run.engine import load
+from elman.backends.llvm.target import host
 target = host()
 ready, go = os.pipe()
 children = []

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.backends import llvm_cache, llvm_engine
-from elman.backends.llvm_engine import Source, compile_object, load, load_all
-from elman.backends.llvm_target import Target, host
+from elman.backends.llvm.run import cache as llvm_cache
+from elman.backends.llvm.run import engine as llvm_engine
+from elman.backends.llvm.run.engine import Source, compile_object, load, load_all
+from elman.backends.llvm.target import Target, host
 from elman.errors import BackendError
 
 # LLVM makes memset, and the constants lie in a section of their own.
@@ -169,8 +170,8 @@ def test_an_emitter_that_fails_leaves_the_engine_usable() -> None:
 def test_a_child_forked_while_another_thread_compiles_can_compile() -> None:
     python("""
 import os, signal, threading
-from elman.backends.llvm_engine import load
-from elman.backends.llvm_target import host
+from elman.backends.llvm.run.engine import load
+from elman.backends.llvm.target import host
 target = host()
 stop = threading.Event()
 def text(i):
@@ -196,8 +197,8 @@ thread.join()
 def test_a_thread_that_outlives_the_main_one_can_compile(tmp_path: Path) -> None:
     python(f"""
 import threading
-from elman.backends.llvm_engine import load
-from elman.backends.llvm_target import host
+from elman.backends.llvm.run.engine import load
+from elman.backends.llvm.target import host
 def compile_late():
     threading.main_thread().join()
     load("late", lambda: {constant(3)!r}, host())

@@ -17,7 +17,7 @@ import pytest
 import torch
 from llvmlite import ir
 
-from elman.backends.llvm_math import VectorMath
+from elman.backends.llvm.emit.math import VectorMath
 
 llvm.initialize_all_targets()
 llvm.initialize_all_asmprinters()

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from elman import cell, cells, tanh
-from elman.backends import llvm_frames, llvm_kernel, llvm_memory
+from elman.backends.llvm.run import frames as llvm_frames
+from elman.backends.llvm.run import kernel as llvm_kernel
+from elman.backends.llvm.run import memory as llvm_memory
 from kernels import Given, build, compute, draw, evaluate
 from tolerances import assert_identical
 

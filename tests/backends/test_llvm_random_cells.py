@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from elman.backends import llvm_frames, llvm_kernel, llvm_memory
+from elman.backends.llvm.run import frames as llvm_frames
+from elman.backends.llvm.run import kernel as llvm_kernel
+from elman.backends.llvm.run import memory as llvm_memory
 from elman.testing import random_cell
 from kernels import assert_equals_reference, build, compute, draw, evaluate, only
 from tolerances import assert_identical

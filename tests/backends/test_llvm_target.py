@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from llvmlite import binding
 
-from elman.backends import llvm_engine, llvm_target
-from elman.backends.llvm_target import Target, host, named
+from elman.backends.llvm import target as llvm_target
+from elman.backends.llvm.run import engine as llvm_engine
+from elman.backends.llvm.target import Target, host, named
 from elman.errors import BackendError
 
 x86 = pytest.mark.skipif(

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from elman import cells
-from elman.backends import llvm_kernel, llvm_target
+from elman.backends.llvm import target as llvm_target
+from elman.backends.llvm.run import kernel as llvm_kernel
 from elman.errors import BackendError
 from elman.testing import random_cell
 from kernels import assert_equals_reference, build, compute, draw, evaluate, only, step_through

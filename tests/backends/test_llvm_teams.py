@@ -16,8 +16,13 @@ import torch
 
 from elman import cells
 from elman.autodiff import derive
-from elman.backends import llvm, llvm_frames, llvm_kernel, llvm_memory, llvm_slots, llvm_threads
+from elman.backends import llvm
 from elman.backends.inputs import Inputs
+from elman.backends.llvm.plan import slots as llvm_slots
+from elman.backends.llvm.run import frames as llvm_frames
+from elman.backends.llvm.run import kernel as llvm_kernel
+from elman.backends.llvm.run import memory as llvm_memory
+from elman.backends.llvm.run import threads as llvm_threads
 from kernels import assert_equals_reference, build, compute, draw, evaluate
 from tolerances import assert_identical
 from unusual_cells import UNUSUAL

@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from elman import cells
-from elman.backends import llvm_frames, llvm_kernel, llvm_memory, llvm_stream
+from elman.backends.llvm.run import frames as llvm_frames
+from elman.backends.llvm.run import kernel as llvm_kernel
+from elman.backends.llvm.run import memory as llvm_memory
+from elman.backends.llvm.run import stream as llvm_stream
 from kernels import build, draw, evaluate, step_through
 from tolerances import assert_close, assert_identical
 

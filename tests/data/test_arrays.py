@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from elman.data.arrays import open_arrays
 from elman.data.dataset import Columns
+from elman.data.examples.arrays import open_arrays
 from elman.errors import DataError
 
 N, T, D = 5, 7, 3

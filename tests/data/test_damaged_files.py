@@ -14,11 +14,11 @@ import pytest
 import soundfile
 from PIL import Image
 
-from elman.data.arrays import open_arrays
-from elman.data.features import read_features
-from elman.data.genome import open_fasta
-from elman.data.images import read_image
-from elman.data.sound import read_sound
+from elman.data.examples.arrays import open_arrays
+from elman.data.examples.genome import open_fasta
+from elman.data.formats.features import read_features
+from elman.data.formats.images import read_image
+from elman.data.formats.sound import read_sound
 from elman.errors import DataError
 
 MUTATIONS = 60

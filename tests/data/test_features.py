@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from elman.data.features import read_features
-from elman.data.numpy_files import open_npz
+from elman.data.formats.features import read_features
+from elman.data.formats.numpy_files import open_npz
 from elman.errors import DataError
 
 STEPS = np.random.default_rng(3).normal(size=(11, 3))

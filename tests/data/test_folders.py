@@ -6,7 +6,7 @@ import soundfile
 from PIL import Image
 
 from elman.data import Columns, open_dataset
-from elman.data.folders import Lines
+from elman.data.examples.folders import Lines
 from elman.errors import DataError
 
 FILES_OF_TEXT = Columns({"file": "text"}, "class", "category")

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from elman.data.frequency import Frequency
-from elman.data.regularity import check_order, infer_frequency, place_on_grid, usual_season
+from elman.data.series.frequency import Frequency
+from elman.data.series.regularity import check_order, infer_frequency, place_on_grid, usual_season
 from elman.errors import DataError
 
 START = datetime(2023, 11, 30, 6, 30)

@@ -6,7 +6,7 @@ import pytest
 
 from elman.data import files
 from elman.data.dataset import Columns
-from elman.data.genome import open_fasta
+from elman.data.examples.genome import open_fasta
 from elman.errors import DataError
 
 

@@ -11,17 +11,19 @@ import zipfile
 import numpy as np
 import pytest
 
-from elman.data import array_targets, arrays, features, files, genome, numpy_files, open_dataset, records, row_index
-from elman.data.arrays import open_arrays
-from elman.data.features import read_features
+from elman.data import files, open_dataset
+from elman.data.examples import array_targets, arrays, genome
+from elman.data.examples.arrays import open_arrays
+from elman.data.examples.genome import open_fasta
+from elman.data.examples.table import open_table, records, row_index
 from elman.data.files import read_stream
-from elman.data.genome import open_fasta
-from elman.data.records import read_records
-from elman.data.tables import open_table
-from elman.data.tagged import open_tagged
-from elman.data.tagged_sentences import CONLLU
+from elman.data.formats import features, numpy_files
+from elman.data.formats.features import read_features
+from elman.data.sentences.opening import open_tagged
+from elman.data.sentences.sentence import CONLLU
+from elman.data.series.opening import open_series
+from elman.data.tables.records import read_records
 from elman.data.text import decode, read_text
-from elman.data.time_tables import open_series
 from elman.errors import DataError
 from elman.tasks.language.corpus import read_corpus
 

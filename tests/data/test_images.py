@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from elman.data import images
-from elman.data.images import read_image
+from elman.data.formats import images
+from elman.data.formats.images import read_image
 from elman.errors import DataError
 
 GREY = np.random.default_rng(2).integers(0, 256, (5, 7), dtype=np.uint8)

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from elman.data import records as records_module
-from elman.data.records import read_records
+from elman.data.examples.table import records as records_module
+from elman.data.tables.records import read_records
 from elman.errors import DataError
 
 

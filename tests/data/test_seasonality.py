@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from elman.data.seasonality import find_season
+from elman.data.series.seasonality import find_season
 
 
 @pytest.mark.parametrize("season", [2, 3, 7, 12, 24, 52])

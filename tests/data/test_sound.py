@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from elman.data import sound
 from elman.data.dataset import Sound
-from elman.data.sound import read_sound, resample
+from elman.data.formats import sound
+from elman.data.formats.sound import read_sound, resample
 from elman.errors import DataError
 
 RATE = 8009

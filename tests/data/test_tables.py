@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from elman.data import Columns, open_dataset
-from elman.data.row_index import RowIndex
+from elman.data.tables.row_index import RowIndex
 from elman.errors import DataError
 
 

@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from elman.data.tagged import open_tagged, stream_tagged
-from elman.data.tagged_sentences import Layout
+from elman.data.sentences.opening import open_tagged, stream_tagged
+from elman.data.sentences.sentence import Layout
 from elman.errors import DataError
 from taggable import make_chunks, make_sentences, write_columns, write_conllu, write_folder
 

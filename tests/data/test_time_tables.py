@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from elman.data.series import SeriesColumns
-from elman.data.time_tables import open_series
+from elman.data.series.opening import open_series
+from elman.data.series.series import SeriesColumns
 from elman.errors import ConfigError, DataError
 
 SALES = "date,sales,visits\n2024-01-01,5,9\n2024-01-02,7,8\n2024-01-03,,7\n2024-01-04,4,\n2024-01-05,6,\n"

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 
-from elman.data.timestamps import guess_form, is_ambiguous, read_times, settle_zones
+from elman.data.series.timestamps import guess_form, is_ambiguous, read_times, settle_zones
 from elman.errors import DataError
 
 

@@ -14,10 +14,10 @@ from elman.autodiff import Noise, derive
 from elman.autodiff.program import read_program
 from elman.backends import reference
 from elman.backends.inputs import Inputs
-from elman.backends.llvm_driver import emit_kernel
-from elman.backends.llvm_planner import make_plan
-from elman.backends.llvm_target import host
-from elman.backends.reference_calls import translate
+from elman.backends.llvm.emit.driver import emit_kernel
+from elman.backends.llvm.plan.planner import make_plan
+from elman.backends.llvm.target import host
+from elman.backends.tensor_calls import translate
 from elman.expr import Cell
 from elman.expr.builder import Builder
 from elman.expr.limits import MOST_NODES

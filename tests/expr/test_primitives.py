@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from elman.autodiff.simplify import Simplifier
-from elman.backends.reference_calls import FUNCTIONS
+from elman.backends.tensor_calls import FUNCTIONS
 from elman.expr.builder import Builder
 from elman.expr.graph import MASKS
 from elman.expr.lower import lower

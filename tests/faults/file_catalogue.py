@@ -122,7 +122,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "a compressed array is unfolded whatever it promises",
-        "data/numpy_files.py",
+        "data/formats/numpy_files.py",
         "    def _unfold(self) -> memoryview:\n        self._check_size()\n",
         "    def _unfold(self) -> memoryview:\n",
         tests=HOSTILE,

@@ -15,7 +15,7 @@ _WHOLE = "whole_vectors and float64"
 KERNEL_FAULTS = (
     Fault(
         "a chain of products starts from 0, not from its bias",
-        "backends/llvm_tiles.py",
+        "backends/llvm/emit/tiles.py",
         '"zero" if begin is None else begin.name',
         '"zero" if number == 0 else begin.name',
         REFERENCE,
@@ -23,7 +23,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a second product starts anew",
-        "backends/llvm_tiles.py",
+        "backends/llvm/emit/tiles.py",
         "begin = result if number else init",
         "begin = init",
         REFERENCE,
@@ -31,7 +31,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a product stops one element short",
-        "backends/llvm_tiles.py",
+        "backends/llvm/emit/tiles.py",
         'code.b.icmp_signed("<", k, self.steps)',
         'code.b.icmp_signed("<", k, code.b.sub(self.steps, code.number(1)))',
         REFERENCE,
@@ -39,7 +39,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a sum and a factor change places",
-        "backends/llvm_tiles.py",
+        "backends/llvm/emit/tiles.py",
         "code.fma(v, w[g * width + c], held[i])",
         "code.fma(v, held[i], w[g * width + c])",
         REFERENCE,
@@ -47,7 +47,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a tile reads behind the end of a row",
-        "backends/llvm_tiles.py",
+        "backends/llvm/emit/tiles.py",
         "code.load_part(code.address(start, code.number(c * self.step)), left[g][c])",
         "code.load(code.address(start, code.number(c * self.step)))",
         FENCE,
@@ -55,7 +55,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "weights are packed with the gates the other way round",
-        "backends/llvm_packing.py",
+        "backends/llvm/emit/packing.py",
         "_write_pack(code, group, axis, number, g, chain[1][number])",
         "_write_pack(code, group, axis, number, len(group.chains) - 1 - g, chain[1][number])",
         REFERENCE,
@@ -63,7 +63,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "squares of a matrix are packed as they stand",
-        "backends/llvm_packing.py",
+        "backends/llvm/emit/packing.py",
         "found += _transpose(code, list(squares))",
         "found += squares",
         REFERENCE,
@@ -71,7 +71,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a step leaves out what is beyond the last whole piece of a row",
-        "backends/llvm_unpacked.py",
+        "backends/llvm/emit/unpacked.py",
         "PIECE // self.module.size, 1):",
         "PIECE // self.module.size):",
         UNPACKED,
@@ -79,7 +79,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a step reads behind the last row of a matrix",
-        "backends/llvm_unpacked.py",
+        "backends/llvm/emit/unpacked.py",
         "code.smaller(code.b.add(row, code.number(i)), last)",
         "code.b.add(row, code.number(i))",
         FENCE,
@@ -87,7 +87,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a step of several rows multiplies the first one alone",
-        "backends/llvm_unpacked.py",
+        "backends/llvm/emit/unpacked.py",
         "code.address(vector, offset) for vector in vectors",
         "code.address(vectors[0], offset) for vector in vectors",
         UNPACKED,
@@ -103,7 +103,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a step of many rows does not pack its weights",
-        "backends/llvm_stream.py",
+        "backends/llvm/run/stream.py",
         "        if self.packs:\n",
         "        if False:\n",
         "tests/nn/test_stream.py",
@@ -111,7 +111,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the old state and the new do not change places",
-        "backends/llvm_driver.py",
+        "backends/llvm/emit/driver.py",
         'code.set(f"cur{k}.p", new)',
         'code.set(f"cur{k}.p", old)',
         REFERENCE,
@@ -119,7 +119,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the final state is taken from the other copy",
-        "backends/llvm_driver.py",
+        "backends/llvm/emit/driver.py",
         'example) for c in "10")',
         'example) for c in "01")',
         REFERENCE,
@@ -127,7 +127,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "padding is computed",
-        "backends/llvm_driver.py",
+        "backends/llvm/emit/driver.py",
         "code.b.store(code.b.add(here, is_real), count)",
         "code.b.store(code.b.add(here, code.number(1)), count)",
         REFERENCE,
@@ -135,7 +135,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "an example that has ended takes the state of the last step of the batch",
-        "backends/llvm_driver.py",
+        "backends/llvm/emit/driver.py",
         "code.b.store(self._length(example), steps)",
         'code.b.store(code.slot("T"), steps)',
         REFERENCE,
@@ -143,7 +143,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "only one copy of a state begins as the initial one",
-        "backends/llvm_driver.py",
+        "backends/llvm/emit/driver.py",
         'example) for c in "01"]',
         'example) for c in "0"]',
         REFERENCE,
@@ -151,7 +151,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the last column of a row is written as a whole vector",
-        "backends/llvm_passes.py",
+        "backends/llvm/emit/passes.py",
         "code.store_part(value, code.address(at, self.offset), self.left)",
         "code.store(value, code.address(at, self.offset))",
         MEMORY,
@@ -159,7 +159,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the adjoint of the output is added twice",
-        "backends/llvm_passes.py",
+        "backends/llvm/emit/passes.py",
         'carried = self._load(Place("cur0", axis))',
         'carried = self._load(Place("cur0", axis))\n'
         '        carried = self.code.b.fadd(carried, self._load(Place("d_output", axis, padded=False)))',
@@ -168,7 +168,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the state before the first step is looked for in the step before it",
-        "backends/llvm_passes.py",
+        "backends/llvm/emit/passes.py",
         "code.b.select(is_first, initial, earlier)",
         "code.b.select(is_first, earlier, initial)",
         REFERENCE,
@@ -176,7 +176,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "sums of a row read what pads it",
-        "backends/llvm_passes.py",
+        "backends/llvm/emit/passes.py",
         "value = code.load_part(code.address(at, code.b.mul(column, code.number(module.size))), left)",
         "value = code.load(code.address(at, code.b.mul(column, code.number(module.size))))",
         REFERENCE,
@@ -184,7 +184,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the mirror looks for the state before a step behind it",
-        "backends/llvm.py",
+        "backends/llvm/__init__.py",
         "direction, firsts.data_ptr())",
         "-direction, firsts.data_ptr())",
         REFERENCE,
@@ -192,7 +192,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the last window of the mirror is dropped",
-        "backends/llvm.py",
+        "backends/llvm/__init__.py",
         "for done in range(0, steps, window):",
         "for done in range(0, max(1, steps - window), window):",
         REFERENCE,
@@ -200,7 +200,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the gradients of a window replace those of the window before",
-        "backends/llvm_gradients.py",
+        "backends/llvm/run/gradients.py",
         "beta=0 if self.is_new else 1",
         "beta=0",
         REFERENCE,
@@ -208,7 +208,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "one step too many of an example enters the sums",
-        "backends/llvm_gradients.py",
+        "backends/llvm/run/gradients.py",
         "(times < lengths).flatten()",
         "(times <= lengths).flatten()",
         REFERENCE,
@@ -216,7 +216,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the initial state is missing from the gradient of a hidden-to-hidden matrix",
-        "backends/llvm_gradients.py",
+        "backends/llvm/run/gradients.py",
         "return torch.cat([initial, inner])",
         "return torch.cat([0 * initial, inner])",
         REFERENCE,
@@ -224,7 +224,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a run goes on where the counter of the run before stands",
-        "backends/llvm_frames.py",
+        "backends/llvm/run/frames.py",
         "flat[0] = flat[ARRIVALS] = 0",
         "flat[ARRIVALS] = 0",
         "tests/backends/test_llvm_bit_identity.py",
@@ -232,7 +232,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a team goes on where the arrivals of the run before stand",
-        "backends/llvm_frames.py",
+        "backends/llvm/run/frames.py",
         "flat[0] = flat[ARRIVALS] = 0",
         "flat[0] = 0",
         TEAMS,
@@ -240,7 +240,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "the members of a team do not wait for each other",
-        "backends/llvm_driver.py",
+        "backends/llvm/emit/driver.py",
         "                self._meet()\n                self._run_pass",
         "                self._run_pass",
         TEAMS,
@@ -248,7 +248,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "two members of a team write the same columns",
-        "backends/llvm_teams.py",
+        "backends/llvm/emit/teams.py",
         '("from", member)',
         '("from", ir.Constant(I64, 0))',
         TEAMS,
@@ -256,7 +256,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a product of the input is rounded anew before the state's is added",
-        "backends/llvm_tiles.py",
+        "backends/llvm/emit/tiles.py",
         "new[i] = code.fma(v, w[g * width + c], held[i])",
         "new[i] = code.fma(v, w[g * width + c], held[i]) if count > 1 else "
         "code.b.fadd(code.b.fmul(v, w[g * width + c]), held[i])",
@@ -265,7 +265,7 @@ KERNEL_FAULTS = (
     ),
     Fault(
         "a forked child shares its parent's workspaces",
-        "backends/llvm_memory.py",
+        "backends/llvm/run/memory.py",
         "mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS",
         "mmap.MAP_SHARED | mmap.MAP_ANONYMOUS",
         MEMORY,

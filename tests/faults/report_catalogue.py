@@ -57,7 +57,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "what is subtracted is drawn as added",
-        "flow/dataflow.py",
+        "flow/page/dataflow.py",
         '("" if sign else "−") if node.op == "sub" else sign',
         "sign",
         tests=DIAGRAM,
@@ -65,7 +65,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "a box stands in the column of what it reads",
-        "flow/layering.py",
+        "flow/page/layering.py",
         "(columns[a] + 1 for",
         "(columns[a] for",
         tests=DIAGRAM,
@@ -73,7 +73,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "the count of a box leaves out its biases",
-        "flow/diagram.py",
+        "flow/page/diagram.py",
         "for name in box.members):,}",
         "for name in box.members[:-1]):,}",
         tests=DIAGRAM,
@@ -81,7 +81,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "a curve is drawn through what is not there",
-        "flow/charts.py",
+        "flow/page/charts.py",
         "drawing = seen",
         "drawing = True",
         tests=REPORT,
@@ -89,7 +89,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "the names on a page are markup",
-        "flow/report.py",
+        "flow/page/report.py",
         "<header><h1>{escape(subject.name)}</h1>",
         "<header><h1>{subject.name}</h1>",
         tests=REPORT,
@@ -97,7 +97,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "a slope is said in powers of two",
-        "flow/wording.py",
+        "flow/page/wording.py",
         "math.exp(slope)",
         "2**slope",
         tests=REPORT,

@@ -11,7 +11,7 @@ BASELINES = "tests/tasks/test_forecast_baselines.py"
 SERIES_FAULTS = (
     Fault(
         "the last of a month is a day too early",
-        "data/frequency.py",
+        "data/series/frequency.py",
         '(months + 1).astype("datetime64[D]") - _DAY',
         '(months + 1).astype("datetime64[D]") - 2 * _DAY',
         tests=FREQUENCY,
@@ -19,7 +19,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "times that come twice are in order",
-        "data/regularity.py",
+        "data/series/regularity.py",
         "np.nonzero(np.diff(times).astype(np.int64) <= 0)",
         "np.nonzero(np.diff(times).astype(np.int64) < 0)",
         tests=FREQUENCY,
@@ -27,7 +27,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "what is known of the future is cut off with the values",
-        "data/time_tables.py",
+        "data/series/opening.py",
         "known[begin : end + ahead]",
         "known[begin:end]",
         tests=TABLES,
@@ -35,7 +35,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "a series that begins late is dated to the first row",
-        "data/time_tables.py",
+        "data/series/opening.py",
         "timestamps(times[rows[0]], begin + 1)[-1]",
         "timestamps(times[rows[0]], begin + 1)[0]",
         tests=TABLES,

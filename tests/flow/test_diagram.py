@@ -7,11 +7,11 @@ import torch
 
 from elman import CellError, cell, cells, exp, tanh
 from elman.flow import examine
-from elman.flow.dataflow import read_dataflow
-from elman.flow.diagram import draw_folded
-from elman.flow.layering import place
-from elman.flow.report import Subject, write_report
-from elman.flow.unfolded import draw_unfolded
+from elman.flow.page.dataflow import read_dataflow
+from elman.flow.page.diagram import draw_folded
+from elman.flow.page.layering import place
+from elman.flow.page.report import Subject, write_report
+from elman.flow.page.unfolded import draw_unfolded
 from elman.nn import Recurrent
 from elman.testing import random_cells
 

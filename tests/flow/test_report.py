@@ -9,14 +9,14 @@ import pytest
 import torch
 
 import elman
+from elman.expr.html import write_html
 from elman.flow import examine
-from elman.flow.charts import Bar, Curve, Mark, draw_bars, draw_curves, draw_map
-from elman.flow.mattered import Mattered, draw_mattered
-from elman.flow.pictures import draw_figures
-from elman.flow.report import Subject, write_report
-from elman.flow.style import DARK, LIGHT
-from elman.flow.training_pictures import Training, draw_training
-from elman.flow.typesetting import write_html
+from elman.flow.page.charts import Bar, Curve, Mark, draw_bars, draw_curves, draw_map
+from elman.flow.page.mattered import Mattered, draw_mattered
+from elman.flow.page.pictures import draw_figures
+from elman.flow.page.report import Subject, write_report
+from elman.flow.page.style import DARK, LIGHT
+from elman.flow.page.training_pictures import Training, draw_training
 from elman.nn import Recurrent
 
 VOID = {"meta"}

@@ -3,42 +3,47 @@
 from mutants.mutant import Mutant
 
 TASK_MUTANTS = (
-    Mutant("a Saturday is a business day", "data/frequency.py", "fitting = np.is_busday(days)", "fitting = units >= 0"),
+    Mutant(
+        "a Saturday is a business day",
+        "data/series/frequency.py",
+        "fitting = np.is_busday(days)",
+        "fitting = units >= 0",
+    ),
     Mutant(
         "noon is midnight",
-        "data/timestamps.py",
+        "data/series/timestamps.py",
         'hour % 12 + 12 * (half == "pm")',
         'hour + 12 * (half == "pm") if hour < 12 else 0',
     ),
     Mutant(
         "the half hour of a time zone is dropped",
-        "data/timestamps.py",
+        "data/series/timestamps.py",
         "(60 * int(digits[:2]) + int(digits[2:]))",
         "(60 * int(digits[:2]))",
     ),
-    Mutant("69 is 2069", "data/timestamps.py", "if year >= _CENTURY_TURNS", "if year > _CENTURY_TURNS"),
-    Mutant("an odd chunk of a WAV has no padding", "data/sound.py", "length + length % 2, 1)", "length, 1)"),
+    Mutant("69 is 2069", "data/series/timestamps.py", "if year >= _CENTURY_TURNS", "if year > _CENTURY_TURNS"),
+    Mutant("an odd chunk of a WAV has no padding", "data/formats/sound.py", "length + length % 2, 1)", "length, 1)"),
     Mutant(
         "the first row of a second file is looked for in the first",
-        "data/row_index.py",
+        "data/tables/row_index.py",
         "if row != behind or row in self._starts:",
         "if row != behind:",
     ),
     Mutant(
         "one covariate is enough to know a step ahead",
-        "data/time_tables.py",
+        "data/series/opening.py",
         "np.isnan(beyond).any(axis=1)",
         "np.isnan(beyond).all(axis=1)",
     ),
     Mutant(
         "a class one beyond the names",
-        "data/array_targets.py",
+        "data/examples/array_targets.py",
         "if not 0 <= answer < len(names)",
         "if not 0 <= answer <= len(names)",
     ),
     Mutant(
         "a gap of hours is put on a grid of other steps",
-        "data/regularity.py",
+        "data/series/regularity.py",
         "np.nonzero(found < 0)",
         "np.nonzero(found < -1)",
     ),

@@ -9,7 +9,8 @@ import torch
 
 import elman
 from elman import cells
-from elman.backends import llvm, llvm_stream
+from elman.backends import llvm
+from elman.backends.llvm.run import stream as llvm_stream
 from elman.errors import ShapeError
 from elman.nn import GRU, LSTM, RNN, Recurrent
 from tolerances import assert_close, assert_identical

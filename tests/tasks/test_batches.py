@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from elman.data.dataset import Columns, Example
-from elman.data.values import Listed
+from elman.data.examples.values import Listed
 from elman.errors import DataError
 from elman.tasks.batches import EncodedSet, answer
 

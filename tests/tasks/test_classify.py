@@ -15,7 +15,7 @@ from answerable import (
 )
 from elman.data import open_dataset
 from elman.data.dataset import Columns, Sound
-from elman.data.values import open_values
+from elman.data.examples.values import open_values
 from elman.errors import ConfigError, DataError
 from elman.tasks import classify
 from elman.tasks.batches import EncodedSet, answer

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from elman.data.frequency import Frequency
-from elman.data.time_tables import open_series
+from elman.data.series.frequency import Frequency
+from elman.data.series.opening import open_series
 from elman.errors import ConfigError, DataError
 from elman.tasks import forecast
 from elman.tasks.forecasting.backtest import backtest, judge_forecasts

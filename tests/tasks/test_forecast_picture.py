@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from elman.data.frequency import Frequency
-from elman.data.series import Series
+from elman.data.series.frequency import Frequency
+from elman.data.series.series import Series
 from elman.errors import ConfigError, ElmanError
 from elman.tasks.forecasting import picture as forecast_picture
 from elman.tasks.forecasting.picture import MOST_DRAWN, draw_forecasts

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from elman.data.frequency import Frequency
+from elman.data.series.frequency import Frequency
 from elman.tasks.forecasting.calendar import cycles_of, place
 from elman.tasks.forecasting.covariates import Covariates
 from elman.tasks.forecasting.windows import Reading, SeriesTable, measure_scale, measure_spread

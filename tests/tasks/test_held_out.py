@@ -14,7 +14,7 @@ import torch
 from answerable import write_genome, write_images, write_reviews, write_series, write_sounds, write_table
 from elman.data import open_dataset
 from elman.data.dataset import Sound
-from elman.data.tagged import open_tagged
+from elman.data.sentences.opening import open_tagged
 from elman.tasks import classify, forecast, generate, tag
 from elman.tasks.forecasting.linear import LinearForecast
 from elman.tasks.splits import split

@@ -8,7 +8,7 @@ import torch
 from sklearn import metrics
 
 from elman.data.dataset import Columns
-from elman.data.values import open_values
+from elman.data.examples.values import open_values
 from elman.errors import DataError
 from elman.tasks import Classifier, Regressor, classify
 from elman.tasks.scores import score_classes, score_labels, score_numbers

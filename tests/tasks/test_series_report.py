@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from elman.data.time_tables import open_series
+from elman.data.series.opening import open_series
 from elman.tasks.forecasting.series_report import report_series
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elman import cells
-from elman.data.tagged import open_tagged
+from elman.data.sentences.opening import open_tagged
 from elman.errors import ConfigError, DataError
 from elman.nn import LSTM
 from elman.tasks import tag

@@ -40,7 +40,7 @@ from elman.errors import ConfigError
 from elman.tasks.forecasting.settings import ForecastSettings
 
 if TYPE_CHECKING:
-    from elman.data.series import SeriesSet
+    from elman.data.series.series import SeriesSet
     from elman.tasks.forecasting.trained_forecaster import Forecast, TrainedForecaster
 
 _DIGITS = 7
@@ -139,7 +139,7 @@ def predict_series(model: Path, data: list[str], picture: Path | None, json: boo
 
 
 def _open(trained: "TrainedForecaster", model: Path, data: list[str]) -> "SeriesSet":
-    from elman.data.time_tables import open_series
+    from elman.data.series.opening import open_series
 
     if "-" in data:
         raise ConfigError(f"- is standard input, and {model} forecasts from whole tables. Save them in a file.")

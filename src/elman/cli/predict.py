@@ -17,8 +17,8 @@ from elman.cli.tag import predict_tags
 from elman.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from elman.data.arriving import Row
     from elman.data.dataset import Columns
+    from elman.data.examples.arriving import Row
     from elman.tasks.classifying.trained_classifier import TrainedClassifier
 
 _AT_ONCE = 256
@@ -81,7 +81,7 @@ def predict(
 
 
 def _read_stream(trained: "TrainedClassifier") -> tuple[str | None, Iterator["Row"]]:
-    from elman.data.arriving import Arriving
+    from elman.data.examples.arriving import Arriving
 
     if sys.stdin is None:
         raise DataError("Standard input is closed. Name a file, or send rows to the command.")
@@ -92,10 +92,10 @@ def _read_stream(trained: "TrainedClassifier") -> tuple[str | None, Iterator["Ro
 def _read_paths(trained: "TrainedClassifier", data: list[str]) -> tuple[str | None, Iterator["Row"]]:
     """Give the rows of a table as they stand there, and of everything else the name of each example."""
     from elman.data import open_dataset
-    from elman.data.arriving import Row
-    from elman.data.long_tables import LongTable
-    from elman.data.row_index import DELIMITERS
-    from elman.data.tables import Table
+    from elman.data.examples.arriving import Row
+    from elman.data.examples.long_table import LongTable
+    from elman.data.examples.table import Table
+    from elman.data.tables.row_index import DELIMITERS
 
     dataset = open_dataset(data, like=trained.columns)
     if isinstance(dataset, Table):
@@ -109,7 +109,7 @@ def _read_paths(trained: "TrainedClassifier", data: list[str]) -> tuple[str | No
 
 
 def _read_tables(trained: "TrainedClassifier", data: list[str]) -> Iterator["Row"]:
-    from elman.data.arriving import Arriving
+    from elman.data.examples.arriving import Arriving
 
     for path in map(Path, data):
         with path.open("rb") as file:
@@ -130,7 +130,7 @@ class _Writer:
         self._begun = False
 
     def write(self, rows: "list[Row]") -> None:
-        from elman.data.values import Listed
+        from elman.data.examples.values import Listed
 
         outputs = self._trained.outputs(Listed([row.example for row in rows], self._trained.columns))
         answers = self._trained.targets.decode(outputs)

@@ -39,7 +39,7 @@ from elman.errors import ConfigError, DataError
 from elman.tasks.tagging.settings import TagSettings
 
 if TYPE_CHECKING:
-    from elman.data.tagged_sentences import Layout, Sentence
+    from elman.data.sentences.sentence import Layout, Sentence
     from elman.tasks.tagging.trained_tagger import TrainedTagger
 
 _AT_ONCE = 64
@@ -113,7 +113,7 @@ def _report(model: "TrainedTagger", target: Path, source: str, searched: list[Ro
 
 def evaluate_tags(model: Path, data: list[str], worst: int, quiet: bool, json: bool) -> None:
     """Measure a model of tags, and print what was measured."""
-    from elman.data.tagged import open_tagged
+    from elman.data.sentences.opening import open_tagged
     from elman.tasks import tag
     from elman.tasks.progress import show_bar
     from elman.tasks.tagging.tables import tag_tables, wrong_words
@@ -159,7 +159,7 @@ def predict_tags(model: Path, data: list[str], json: bool) -> None:
 
 
 def _read_paths(trained: "TrainedTagger", data: list[str]) -> Iterator[tuple["Layout", Sequence["Sentence"]]]:
-    from elman.data.tagged import open_tagged
+    from elman.data.sentences.opening import open_tagged
 
     found = open_tagged(data, like=trained.layout, tagged=False)
     for start in range(0, len(found), _AT_ONCE):
@@ -168,7 +168,7 @@ def _read_paths(trained: "TrainedTagger", data: list[str]) -> Iterator[tuple["La
 
 def _read_stream(trained: "TrainedTagger") -> Iterator[tuple["Layout", Sequence["Sentence"]]]:
     """Give sentences as they arrive, each as soon as it is whole."""
-    from elman.data.tagged import stream_tagged
+    from elman.data.sentences.opening import stream_tagged
 
     if sys.stdin is None:
         raise DataError("Standard input is closed. Name a file, or send sentences to the command.")

@@ -5,11 +5,10 @@ table, a folder with a class each, sound, images, arrays, sequences of a genome)
 so, and gives a :class:`Dataset`: a length, and the example at each index, read when it is asked for.
 
 * `text` reads UTF-8 and is where every wrong byte gets the same sentence;
-* `dataset` says what an example, a column and a dataset are, `series` what a series is;
-* `time_tables` reads series, whose steps (`frequency`) follow from their times (`timestamps`, `regularity`);
-* `opening` chooses the reader, and the readers stand in a file each;
-* `arriving` reads rows from a pipe, one by one;
-* `tagged` opens sentences whose words have tags, which stand in `tagged_sentences`.
+* `dataset` says what an example, a column and a dataset are;
+* `formats` reads single files of sound, images, features and arrays, `tables` rows of cells;
+* `examples` reads what has one answer each, also from a pipe, row by row;
+* `series` reads values over time, `sentences` words that have tags.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -22,10 +21,10 @@ so, and gives a :class:`Dataset`: a length, and the example at each index, read 
     (3, {'text': 'text'}, 'so bad', 'no')
 """
 
-from elman.data.arriving import stream_rows
 from elman.data.dataset import Columns, Dataset, Example
-from elman.data.opening import open_dataset
-from elman.data.series import Series, SeriesSet
-from elman.data.time_tables import open_series
+from elman.data.examples.arriving import stream_rows
+from elman.data.examples.opening import open_dataset
+from elman.data.series.opening import open_series
+from elman.data.series.series import Series, SeriesSet
 
 __all__ = ["Columns", "Dataset", "Example", "Series", "SeriesSet", "open_dataset", "open_series", "stream_rows"]

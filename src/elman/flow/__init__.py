@@ -19,7 +19,6 @@ the `pictures`.
 """
 
 from elman.flow.attribution import Attribution, attribute, attribute_in_model
-from elman.flow.diagram import draw_folded
 from elman.flow.figures import (
     Bound,
     Checks,
@@ -40,9 +39,10 @@ from elman.flow.glance import Glance, glance
 from elman.flow.inspection import Limits, examine
 from elman.flow.ledger import Clipping, GradientVerdict, Ledger, clip_factor, gradient_norms
 from elman.flow.observation import observe
+from elman.flow.page.diagram import draw_folded
+from elman.flow.page.report import Subject, write_report
+from elman.flow.page.unfolded import draw_unfolded
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
-from elman.flow.report import Subject, write_report
-from elman.flow.unfolded import draw_unfolded
 from elman.flow.verdict import VERDICTS
 
 __all__ = [

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from elman.backends.inputs import sizes_of
-from elman.backends.reference_calls import FUNCTIONS
+from elman.backends.tensor_calls import FUNCTIONS
 from elman.expr.builder import Builder
 from elman.expr.graph import Graph
 from elman.expr.lower import expand_into

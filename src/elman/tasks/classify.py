@@ -23,7 +23,7 @@ from torch import Tensor
 
 from elman import cells
 from elman.data import Dataset, open_dataset
-from elman.data.remembered import Remembered
+from elman.data.examples.remembered import Remembered
 from elman.data.text import Source, as_sources
 from elman.errors import ConfigError, DataError
 from elman.expr import Cell

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman import cells
-from elman.data.series import SeriesSet
+from elman.data.series.opening import open_series
+from elman.data.series.series import SeriesSet
 from elman.data.text import Source, as_sources
-from elman.data.time_tables import open_series
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.attempt import Attempt, Validated
@@ -82,7 +82,7 @@ def train(
     Ctrl-C ends the training and returns the best model so far, with `stopped` set to `interrupted`.
 
     Args:
-        data: one or many tables, see :func:`elman.data.time_tables.open_series`, or what it gives.
+        data: one or many tables, see :func:`elman.data.series.opening.open_series`, or what it gives.
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
         output: where to keep the model; it is written whenever a validation was the best so far, and at the end.

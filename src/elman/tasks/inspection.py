@@ -19,11 +19,11 @@ from elman.errors import ConfigError, DataError
 from elman.expr import Cell
 from elman.flow import Flow, Limits, examine, observe
 from elman.flow.figures import plain
-from elman.flow.mattered import Mattered
+from elman.flow.page.mattered import Mattered
+from elman.flow.page.report import Subject, write_report
+from elman.flow.page.training_pictures import Training
+from elman.flow.page.wording import percent, place, say, steps
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
-from elman.flow.report import Subject, write_report
-from elman.flow.training_pictures import Training
-from elman.flow.wording import percent, place, say, steps
 from elman.nn import Recurrent
 from elman.tasks.measured import read_measured
 from elman.tasks.model_view import MOST_STEPS, View

@@ -11,7 +11,7 @@ from typing import Any
 from elman.data.plain import read_plain
 from elman.errors import DataError
 from elman.flow import Clipping
-from elman.flow.training_pictures import Training
+from elman.flow.page.training_pictures import Training
 
 _Number = float | None
 _Validation = tuple[int, _Number, _Number]

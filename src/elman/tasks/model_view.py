@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.flow import Attribution
-from elman.flow.mattered import Mattered
+from elman.flow.page.mattered import Mattered
 from elman.nn import Recurrent
 
 EXAMPLES, OF_LAST = 8, 64
@@ -75,7 +75,7 @@ def mattered(found: Attribution, b: int, steps: int, answer: str, **shown: Any) 
         b: the example in it.
         steps: how many it has.
         answer: in words.
-        shown: what was read, as :class:`~elman.flow.mattered.Mattered` takes it.
+        shown: what was read, as :class:`~elman.flow.page.mattered.Mattered` takes it.
     """
     given, alone = found.contributions[:steps, b], found.leave_one_out[:steps, b]
     # As a share of all that was given, for and against: their sum may be next to nothing.

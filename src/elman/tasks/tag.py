@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from elman import cells
-from elman.data.tagged import TaggedSet, open_tagged
-from elman.data.tagged_sentences import Sentence
+from elman.data.sentences.opening import TaggedSet, open_tagged
+from elman.data.sentences.sentence import Sentence
 from elman.data.text import Source, as_sources
 from elman.errors import DataError
 from elman.expr import Cell
@@ -72,7 +72,7 @@ def train(
     Ctrl-C ends the training and returns the best model so far, with `stopped` set to `interrupted`.
 
     Args:
-        data: one or many paths, see :func:`elman.data.tagged.open_tagged`, or sentences.
+        data: one or many paths, see :func:`elman.data.sentences.opening.open_tagged`, or sentences.
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
         output: where to keep the model; it is written whenever a validation was the best so far, and at the end.

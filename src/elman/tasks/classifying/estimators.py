@@ -1,7 +1,7 @@
 """Train and ask models as scikit-learn's are, without scikit-learn: `fit`, `predict`, `score`.
 
-`Classifier` answers with a class, `Regressor` with a number. Both read what :mod:`elman.data.given` recognises, take
-the options of :class:`~elman.tasks.classifying.settings.ClassifySettings` by name, and train with
+`Classifier` answers with a class, `Regressor` with a number. Both read what :mod:`elman.data.examples.given`
+recognises, take the options of :class:`~elman.tasks.classifying.settings.ClassifySettings` by name, and train with
 :func:`elman.tasks.classify.train`. They follow scikit-learn's conventions, so that its `clone`, `cross_val_score`,
 `GridSearchCV` and `Pipeline` work with them.
 
@@ -20,8 +20,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.given import as_values, recognise
-from elman.data.values import open_values, require_one_each
+from elman.data.examples.given import as_values, recognise
+from elman.data.examples.values import open_values, require_one_each
 from elman.errors import DataError
 from elman.tasks import classify
 from elman.tasks.classifying.settings import ClassifySettings
@@ -46,7 +46,7 @@ class _Answering(Estimator):
         """Learn from examples; a part of them is held out, and the weights that answer it best stay.
 
         Args:
-            X: N examples, see :mod:`elman.data.given`.
+            X: N examples, see :mod:`elman.data.examples.given`.
             y: (N,) what is right; of a classifier (N, L) of 0 and 1 too, where an example has any number of L labels.
             groups: (N,) examples of one group are not divided between the parts.
             sample_weight: (N,) what each example counts beside the others, in the loss and on the held-out part; one of

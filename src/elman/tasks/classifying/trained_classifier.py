@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Dataset
-from elman.data.values import open_values
+from elman.data.examples.values import open_values
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.batches import EncodedSet, Told, answer
@@ -68,7 +68,7 @@ class TrainedClassifier(Trained):
 
         Args:
             data: a dataset, or raw values: texts, arrays, or mappings by column, see
-                :func:`elman.data.values.open_values`.
+                :func:`elman.data.examples.values.open_values`.
 
         Raises:
             DataError: an example cannot be read, or is not what the model was trained on.

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from elman.data import open_dataset
 from elman.flow import attribute_in_model
-from elman.flow.mattered import Mattered
+from elman.flow.page.mattered import Mattered
 from elman.tasks.classifying.sequence_classifier import SequenceClassifier
 from elman.tasks.classifying.trained_classifier import TrainedClassifier
 from elman.tasks.encoders.units import FIRST

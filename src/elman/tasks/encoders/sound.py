@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example, Sound
-from elman.data.sound import resample
+from elman.data.formats.sound import resample
 from elman.errors import DataError
 from elman.tasks.augmentation import crop_frames, mask_bands, mask_times
 from elman.tasks.encoders.ahead import look_ahead

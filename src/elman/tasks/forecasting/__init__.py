@@ -1,6 +1,6 @@
 """Say what follows a series, and how sure that is: what the recipe `forecast` stands on.
 
-`settings` holds its options. `windows` cuts series that `elman.data.time_tables` reads (`covariates`, `calendar`),
+`settings` holds its options. `windows` cuts series that `elman.data.series.opening` reads (`covariates`, `calendar`),
 `sizes` says how long; `forecaster` holds the layers, `conformal` calibrates intervals and `recalibration` keeps them
 right as times change. `trained_forecaster` offers what it can do, `view` shows it at work. `backtest` and `scores`
 measure it beside `baselines` (`naive`, `linear`, kept by `beside`); `series_report`, `tables` and `picture` show it.

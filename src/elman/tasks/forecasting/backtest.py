@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.series import SeriesSet
+from elman.data.series.series import SeriesSet
 from elman.tasks.batches import Told
 from elman.tasks.forecasting.baselines import NAIVE2, ForecastBaseline
 from elman.tasks.forecasting.scores import ForecastScores, ForecastTally, Intervals, Numbers, mase_scale

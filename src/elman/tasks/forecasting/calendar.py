@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.frequency import MICROSECONDS, MONTHS, Frequency, Moment
+from elman.data.series.frequency import MICROSECONDS, MONTHS, Frequency, Moment
 
 CYCLES = {"day": 86_400.0, "week": 604_800.0, "year": 365.2425 * 86_400.0}
 _FEWEST_STEPS = 2  # of a cycle: half a turn says nothing

@@ -2,7 +2,7 @@
 
 Means and deviations are those of the training. What is missing becomes 0, which is the mean.
 
->>> from elman.data.series import Series
+>>> from elman.data.series.series import Series
 >>> def shop(price, town):
 ...     prices = np.array(price)[:, None]
 ...     return Series("a", np.arange(2.0), 0, np.zeros((2, 0)), prices, {"town": town}, "shop.csv", "shop.csv line 3")
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.plain import read_plain
-from elman.data.series import Series
+from elman.data.series.series import Series
 from elman.errors import DataError
 
 

@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.frequency import Frequency
-from elman.data.seasonality import find_season
-from elman.data.series import Numbers, Series, SeriesColumns, SeriesSet
+from elman.data.series.frequency import Frequency
+from elman.data.series.seasonality import find_season
+from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.errors import ConfigError, DataError
 from elman.tasks import forecast
 from elman.tasks.conventions import feature_names

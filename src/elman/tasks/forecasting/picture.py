@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from elman.data.frequency import Moments
-from elman.data.series import Series
+from elman.data.series.frequency import Moments
+from elman.data.series.series import Series
 from elman.tasks.forecasting.scores import Numbers
 from elman.tasks.picture_files import drawable_name, figure_file, installed_fonts
 

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.series import LARGEST
+from elman.data.series.series import LARGEST
 from elman.errors import DataError, ShapeError
 
 Numbers = NDArray[np.float64]

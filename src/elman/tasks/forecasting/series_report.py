@@ -1,8 +1,8 @@
 """Say what there is to forecast, before anything is learnt: how many series, how long, how even, and what looks wrong.
 
 >>> import numpy as np
->>> from elman.data.frequency import Frequency
->>> from elman.data.series import Series, SeriesColumns
+>>> from elman.data.series.frequency import Frequency
+>>> from elman.data.series.series import Series, SeriesColumns
 >>> empty = np.empty((4, 0))
 >>> one = Series("sales", np.array([1.0, np.nan, 2.0, 1.0]), 0, empty, empty, {}, "sales.csv", "sales.csv line 5")
 >>> columns = SeriesColumns(("sales",), Frequency("step", 1, 2))
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from elman.data.series import Series, SeriesSet
+from elman.data.series.series import Series, SeriesSet
 from elman.tasks.forecasting.naive import is_seasonal
 
 _MOST_NAMED = 5

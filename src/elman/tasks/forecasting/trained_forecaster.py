@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data.frequency import Moments
-from elman.data.series import Numbers, Series, SeriesColumns, SeriesSet
+from elman.data.series.frequency import Moments
+from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.batches import Told

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data.time_tables import open_series
+from elman.data.series.opening import open_series
 from elman.errors import DataError
 from elman.flow import attribute
-from elman.flow.mattered import Mattered
+from elman.flow.page.mattered import Mattered
 from elman.tasks.forecasting.backtest import thin
 from elman.tasks.forecasting.forecaster import SegmentForecaster, Windows, pinball
 from elman.tasks.forecasting.trained_forecaster import TrainedForecaster

@@ -3,8 +3,8 @@
 All series stand behind each other in a few flat arrays, so that a batch is a lookup; a window is nothing but the number
 of its series and the step at which its forecast begins.
 
->>> from elman.data.frequency import Frequency
->>> from elman.data.series import Series
+>>> from elman.data.series.frequency import Frequency
+>>> from elman.data.series.series import Series
 >>> sales = Series("sales", np.arange(9.0), 0, np.zeros((9, 0)), np.zeros((9, 0)), {}, "sales.csv", "sales.csv line 10")
 >>> table = SeriesTable([sales], Frequency("step", 1, season=1), Reading(3, 2, {"sales": 2.6}, {"sales": 0.8}))
 >>> origins = table.origins([(3, 9)])
@@ -25,9 +25,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data.frequency import Frequency
 from elman.data.plain import read_plain
-from elman.data.series import Series
+from elman.data.series.frequency import Frequency
+from elman.data.series.series import Series
 from elman.errors import DataError
 from elman.tasks.forecasting.calendar import CYCLES, place
 from elman.tasks.forecasting.covariates import Covariates

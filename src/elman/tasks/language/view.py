@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from elman.errors import DataError
 from elman.flow import attribute_in_model
-from elman.flow.mattered import Mattered
+from elman.flow.page.mattered import Mattered
 from elman.tasks.language.corpus import read_corpus
 from elman.tasks.language.language_model import LanguageModel
 from elman.tasks.language.trained_model import TrainedModel

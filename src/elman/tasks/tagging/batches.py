@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from elman.data.tagged_sentences import Sentence
+from elman.data.sentences.sentence import Sentence
 from elman.tasks.batches import Told, draw_batches
 from elman.tasks.tagging.encoder import TagEncoder
 from elman.tasks.tagging.sequence_tagger import NO_TAG, SequenceTagger

@@ -11,8 +11,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from elman.data.tagged import LABEL, TaggedSet
-from elman.data.tagged_sentences import Layout
+from elman.data.sentences.opening import LABEL, TaggedSet
+from elman.data.sentences.sentence import Layout
 from elman.errors import DataError
 from elman.tasks import tag
 from elman.tasks.estimator import Estimator

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from elman.data.tagged_sentences import Sentence
+from elman.data.sentences.sentence import Sentence
 from elman.tasks.data_report import Lengths
 from elman.tasks.tagging.batches import EncodedSentences
 from elman.tasks.tagging.chunks import split_tag

@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from elman.data.tagged_sentences import Sentence
+from elman.data.sentences.sentence import Sentence
 from elman.tasks.progress import printable
 from elman.tasks.score_tables import per_class_table, shorten
 from elman.tasks.tagging.scores import TagScores

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from elman.data.plain import read_plain
-from elman.data.tagged_sentences import Sentence
+from elman.data.sentences.sentence import Sentence
 from elman.errors import DataError
 from elman.tasks.tagging.chunks import SCHEMES, find_scheme, fits
 from elman.tasks.tagging.sequence_tagger import NO_TAG

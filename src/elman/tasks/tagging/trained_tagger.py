@@ -12,8 +12,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
-from elman.data.tagged import TaggedSet
-from elman.data.tagged_sentences import Layout, Sentence
+from elman.data.sentences.opening import TaggedSet
+from elman.data.sentences.sentence import Layout, Sentence
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.tasks.batches import Told

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from elman.data.tagged_sentences import Sentence
+from elman.data.sentences.sentence import Sentence
 from elman.tasks.tagging.baseline import TagBaseline
 from elman.tasks.tagging.batches import EncodedSentences, answer_sentences
 from elman.tasks.tagging.scores import TagScores, score_tags

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from elman.data.tagged import open_tagged
-from elman.data.tagged_sentences import Sentence
+from elman.data.sentences.opening import open_tagged
+from elman.data.sentences.sentence import Sentence
 from elman.errors import DataError
 from elman.flow import attribute_in_model
-from elman.flow.mattered import Mattered
+from elman.flow.page.mattered import Mattered
 from elman.tasks.model_view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, how_many, mattered, spread
 from elman.tasks.tagging.batches import EncodedSentences, SentenceBatch
 from elman.tasks.tagging.sequence_tagger import NO_TAG, SequenceTagger

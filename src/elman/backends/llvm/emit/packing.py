@@ -1,0 +1,148 @@
+"""Emit the packing of weights into the order in which tiles read them.
+
+That is ``[vector of columns][k][g][lane]`` for chains g; columns past the last one are 0. A matrix of a product is read
+by rows (lane l of step k is ``source[l][k]``), that of a transposed product by columns (``source[k][l]``).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+
+from elman.backends.llvm.emit.code import I32, I64, POINTER, Code, Module
+from elman.backends.llvm.plan import Group, Plan, Term
+from elman.backends.llvm.target import Target
+
+PIECE = 16  # bytes of a row that are moved at once: shuffles within so many cost least
+
+
+def emit_packing(target: Target, dtype: str) -> str:
+    """Emit ``pack_rows`` and ``pack_columns``, which are the same for all cells."""
+    module = Module(target, dtype, {})
+    _emit_pack_rows(module)
+    _emit_pack_columns(module)
+    return str(module.ir)
+
+
+def write_packing(plan: Plan) -> Callable[[Code], None]:
+    """Give what writes, into a function, the calls that pack one part of all weights of a plan."""
+
+    def write(code: Code) -> None:
+        for group, axis in [(g, p.axis) for p in plan.passes for g in p.groups]:
+            for number in range(len(group.chains[0][1])):
+                for g, chain in enumerate(group.chains):
+                    _write_pack(code, group, axis, number, g, chain[1][number])
+
+    return write
+
+
+def _write_pack(code: Code, group: Group, axis: str, number: int, g: int, term: Term) -> None:
+    """Pack one chain's matrix."""
+    chains, step = len(group.chains), code.module.lanes * code.module.size
+    count = code.slot(f"v.{axis}")
+    stop = code.b.mul(code.slot(f"n.{term.axis}"), code.number(len(term.matrices)))
+    base, source = code.pointer(f"w{group.number}.{number}"), code.pointer(f"m{term.matrices[0]}.p")
+    line, columns = code.slot(f"m{term.matrices[0]}.l"), code.slot(f"n.{axis}")
+    target, source = (code.b.ptrtoint(p, I64) for p in (code.address(base, code.number(g * step)), source))
+    part, parts = code.slot("part"), code.slot("parts")
+    first, last = (code.b.udiv(code.b.mul(count, n), parts) for n in (part, code.b.add(part, code.number(1))))
+    pack = "pack_columns" if term.transposed else "pack_rows"
+    code.call_slot(pack, target, code.number(chains * step), source, line, columns, stop, first, last)
+
+
+def _emit_pack_rows(module: Module) -> ir.Function:
+    """Emit packing of a matrix by rows: whole squares are transposed in registers, edges go one by one."""
+    code = module.function("pack_rows", 8, internal=False)
+    target, jump, source, line, columns, stop, start, end = code.args
+    target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
+    lanes, size = module.lanes, module.size
+    with code.loop(start, end) as vector:
+        column = code.b.mul(vector, code.number(lanes))
+        left = code.smaller(code.b.sub(columns, column), code.number(lanes))
+        is_whole = code.b.icmp_signed("==", left, code.number(lanes))
+        squares = code.b.select(is_whole, code.b.udiv(stop, code.number(lanes)), code.number(0))
+        whole = code.b.mul(squares, code.number(lanes))
+        corner = code.address(source, code.b.mul(column, line))
+        panel = code.address(target, code.b.mul(vector, code.b.mul(stop, jump)))
+        with code.loop(code.number(0), whole, lanes) as k:
+            begin = code.address(corner, code.b.mul(k, code.number(size)))
+            lines = [code.b.mul(line, code.number(i)) for i in range(lanes)]
+            out = code.address(panel, code.b.mul(k, jump))
+            for i, values in enumerate(read_columns(code, begin, lines, lanes)):
+                code.store(values, code.address(out, code.b.mul(jump, code.number(i))))
+        for first, last, is_real in ((code.number(0), left, True), (left, code.number(lanes), False)):
+            with code.loop(first, last) as lane:
+                begin = code.address(corner, code.b.mul(lane, line))
+                out = code.address(panel, code.b.mul(lane, code.number(size)))
+                with code.loop(whole, stop) as k:
+                    value: Any = ir.Constant(module.element, 0.0)
+                    if is_real:
+                        at = code.address(begin, code.b.mul(k, code.number(size)))
+                        value = code.b.load(at, typ=module.element)
+                    code.b.store(value, code.address(out, code.b.mul(k, jump)))
+    return code.finish()
+
+
+def read_columns(code: Code, at: Any, lines: list[Any], count: int) -> list[Any]:
+    """Read `count` columns of as many rows as a vector has lanes; rows begin at `lines` bytes from an address.
+
+    Pieces of rows are joined to vectors, in whose pieces squares are transposed.
+    """
+    size, found = code.module.size, []
+    side, pieces = PIECE // size, count * size // PIECE
+    at_once = 2 if len(lines) == 4 * side and pieces % 2 == 0 else 1
+    for piece in range(0, pieces, at_once):
+        corner = code.address(at, code.number(piece * PIECE))
+        rows = [[code.address(corner, line) for line in lines[i::side]] for i in range(side)]
+        for squares in zip(*(_join(code, places, at_once) for places in rows), strict=True):
+            found += _transpose(code, list(squares))
+    return found
+
+
+def _join(code: Code, places: list[Any], at_once: int) -> list[Any]:
+    """Load a piece of each of some rows, side by side; or two, which are then parted: half as many loads for four."""
+    size, side = code.module.size, at_once * PIECE // code.module.size
+    parts = [code.b.load(at, typ=ir.VectorType(code.module.element, side), align=size) for at in places]
+    while side < code.module.lanes:
+        side *= 2
+        order = ir.Constant(ir.VectorType(I32, side), list(range(side)))
+        parts = [code.b.shuffle_vector(a, b, order) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    if at_once == 1:
+        return parts
+    side = PIECE // size
+    orders = [[lane for lane in range(2 * code.module.lanes) if lane // side % 2 == odd] for odd in range(2)]
+    return [code.b.shuffle_vector(*parts, ir.Constant(ir.VectorType(I32, code.module.lanes), o)) for o in orders]
+
+
+def _transpose(code: Code, rows: list[Any]) -> list[Any]:
+    """Transpose the squares that stand side by side in a piece of as many vectors.
+
+    The first half of the vectors is shuffled into the second, like cards, as often as it takes.
+    """
+    lanes, side = code.module.lanes, len(rows)
+    kind, half = ir.VectorType(I32, lanes), side // 2
+    low, high = (
+        ir.Constant(
+            kind, [lane + i + of for lane in range(0, lanes, side) for i in range(k, k + half) for of in (0, lanes)]
+        )
+        for k in (0, half)
+    )
+    for _ in range(half.bit_length()):
+        pairs = list(zip(rows[:half], rows[half:], strict=True))
+        rows = [code.b.shuffle_vector(a, b, order) for a, b in pairs for order in (low, high)]
+    return rows
+
+
+def _emit_pack_columns(module: Module) -> ir.Function:
+    """Emit packing of a matrix by columns: its rows are cut into vectors."""
+    code = module.function("pack_columns", 8, internal=False)
+    target, jump, source, line, columns, stop, start, end = code.args
+    target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
+    panel = code.b.mul(stop, jump)
+    with code.loop(code.number(0), stop) as k, code.loop(start, end) as vector:
+        column = code.b.mul(vector, code.number(module.lanes))
+        begin = code.b.add(code.b.mul(k, line), code.b.mul(column, code.number(module.size)))
+        value = code.load_part(code.address(source, begin), code.b.sub(columns, column))
+        out = code.b.add(code.b.mul(vector, panel), code.b.mul(k, jump))
+        code.store(value, code.address(target, out))
+    return code.finish()

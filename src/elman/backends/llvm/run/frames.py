@@ -1,0 +1,177 @@
+"""Fill the frames that a kernel reads, and run it.
+
+>>> from elman.autodiff import derive
+>>> from elman.backends.llvm.run.kernel import find_kernel
+>>> from elman.cells import elman
+>>> kernel = find_kernel(derive(elman), "forward", False, torch.float64)
+>>> weights = [torch.ones(5, 3), torch.ones(5, 5), torch.zeros(5)]
+>>> Frames(kernel, Inputs(torch.ones(7, 1, 3), [torch.zeros(1, 5)], weights)).layout.window
+7
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.backends.inputs import Inputs
+from elman.backends.llvm.plan.slots import ARRIVALS, BYTES, COUNTING, HEADER, PARTS
+from elman.backends.llvm.run import threads as llvm_threads
+from elman.backends.llvm.run.kernel import LINE, Kernel, Layout, lay_out
+from elman.backends.llvm.run.memory import SMALL, allocate
+
+
+class Frames:
+    """Fill the frames of one run with addresses.
+
+    What is put goes into the slots of :func:`elman.backends.llvm.plan.slots.filled_slots`, in their order.
+
+    Args:
+        kernel: what will read them.
+        inputs: what is run.
+        threads: how many may run it; as many as torch uses unless given.
+    """
+
+    def __init__(self, kernel: Kernel, inputs: Inputs, threads: int | None = None) -> None:
+        states = tuple([state.shape for state in inputs.states])
+        parameters = tuple([parameter.shape for parameter in inputs.parameters])
+        threads = torch.get_num_threads() if threads is None else threads
+        self.layout = lay_out(kernel, inputs.x.shape, states, parameters, threads)
+        self.kernel, self.item = kernel, kernel.item
+        self.arena = _lend(self.layout, inputs.x)
+        self.values: list[int] = []
+        self.kept: list[Tensor] = []
+
+    def fill_forward(
+        self, inputs: Inputs, output: Tensor, final: Sequence[Tensor], saved: Sequence[Tensor] = ()
+    ) -> None:
+        """Set all slots for a forward run; the final states may lie where the initial ones do."""
+        x, reverse = inputs.x, inputs.reverse
+        self.put(-1 if reverse else 1, self.place_lengths(inputs.lengths), 0, 0)
+        for tensor in (x, *inputs.sides, output):
+            self.place(tensor)
+        self.place_states(inputs.states)
+        self.put_addresses(final)
+        for tensor in saved:
+            self.put_saved(tensor)
+        self.put_parameters(inputs.parameters)
+        self.move(len(x) - 1 if reverse else 0, len(x), 1, 1)
+
+    def place_lengths(self, lengths: Tensor | None) -> int:
+        """Give the address of lengths, 0 if there are none."""
+        if lengths is None:
+            return 0
+        self.kept.append(lengths.to(torch.int64).contiguous())
+        return self.kept[-1].data_ptr()
+
+    def put(self, *values: int) -> None:
+        """Set the next slots."""
+        self.values += values
+
+    def put_addresses(self, tensors: Sequence[Tensor]) -> None:
+        """Set one slot for each tensor."""
+        self.values += [tensor.data_ptr() for tensor in tensors]
+
+    def place(self, tensor: Tensor) -> None:
+        """Let a place be a tensor (T, B, n) of any strides."""
+        time, row, column = tensor.stride()
+        if column != 1 and tensor.shape[2] > 1:
+            tensor = tensor.contiguous()
+            self.kept.append(tensor)
+            time, row, _ = tensor.stride()
+        self.values += (tensor.data_ptr(), time * self.item, row * self.item)
+
+    def place_states(self, tensors: Sequence[Tensor]) -> None:
+        """Let a place for each be a tensor (B, n) of any strides."""
+        for state in tensors:
+            tensor = state
+            row, column = tensor.stride()
+            if column != 1 and tensor.shape[1] > 1:
+                tensor = tensor.contiguous()
+                self.kept.append(tensor)
+                row = tensor.shape[1]
+            self.values += (tensor.data_ptr(), row * self.item)
+
+    def put_saved(self, saved: Tensor) -> None:
+        """Let the places of saved values be in one tensor."""
+        base = saved.data_ptr()
+        for start, time, row in self.layout.saved_places:
+            self.values += (base + start, time, row)
+
+    def put_parameters(self, parameters: Sequence[Tensor]) -> None:
+        """Set where the members of parameters lie, the last slots of all, and hand everything to the kernel."""
+        own = [p if p.is_contiguous() else p.contiguous() for p in parameters]
+        self.kept += own
+        bases = [p.data_ptr() for p in own]
+        self.values += [bases[number] + start for number, start in self.layout.members]
+        for _, begin in self.layout.places:
+            self.layout.filled.pack_into(self.arena.flat.data, begin, *self.values)
+
+    def move(self, *values: int) -> None:
+        """Set the slots of :func:`elman.backends.llvm.plan.slots.moving_slots`."""
+        for begin, _ in self.layout.places:
+            self.layout.moving.pack_into(self.arena.flat.data, begin, *values)
+
+    def pack(self) -> None:
+        """Pack weights."""
+        threads = self.layout.parts if self.layout.packed_bytes > SMALL else 1
+        self.arena.flat[0] = 0
+        llvm_threads.run(self.kernel.pack, self.arena.address, threads)
+
+    def start(self) -> None:
+        """Prepare, and run all parts."""
+        if self.layout.parts == 1:
+            llvm_threads.run(self.kernel.whole, self.arena.address, 1)
+        else:
+            self.pack()
+            self.kernel.prepare(self.arena.address + 8 * HEADER)
+            self.run()
+
+    def run(self) -> None:
+        """Run all parts."""
+        flat, is_team = self.arena.flat, self.layout.is_team
+        flat[0] = flat[ARRIVALS] = 0
+        if is_team:
+            flat[COUNTING] = llvm_threads.counting()
+        llvm_threads.run(self.kernel.team if is_team else self.kernel.worker, self.arena.address, self.layout.parts)
+
+    def release(self) -> None:
+        """Leave the workspaces to the next run of these shapes, unless they are large."""
+        if self.arena.size <= SMALL:
+            self.layout.spare.append(self.arena)
+
+
+def _lend(layout: Layout, like: Tensor) -> "Arena":
+    try:  # not a look and then a grasp: another thread might come between them
+        arena: Arena = layout.spare.pop()
+    except IndexError:
+        return Arena(layout, like)
+    return arena
+
+
+class Arena:
+    """Hold frames and the workspaces that they point to.
+
+    A run that has one to itself need only set the addresses of its tensors. Every run sets the same slots.
+    """
+
+    def __init__(self, layout: Layout, like: Tensor) -> None:
+        item = layout.item
+        packed = allocate((layout.packed_bytes // item + LINE // item,), like)
+        work = allocate((layout.work_bytes // item + LINE // item,), like)
+        packed[: (layout.zero_bytes + LINE) // item].zero_()
+        rows = np.zeros(layout.row_count, dtype=np.int64)
+        self.memory = (packed, work, rows)
+        self.size = layout.packed_bytes + layout.work_bytes + rows.nbytes
+        parts, slots = layout.frames.shape
+        self.flat = np.empty(HEADER + parts * slots, dtype=np.int64)
+        self.flat[:HEADER] = 0
+        self.flat[PARTS], self.flat[BYTES] = parts, 8 * slots
+        self.address = self.flat.ctypes.data
+        table = self.flat[HEADER:].reshape(parts, slots)
+        table[:] = layout.frames
+        table += layout.in_packed * (-(-packed.data_ptr() // LINE) * LINE)
+        table += layout.in_work * (-(-work.data_ptr() // LINE) * LINE)
+        table += layout.in_rows * rows.ctypes.data
+        table[:, layout.kernel.slots["arrivals"]] = self.address + 8 * ARRIVALS

@@ -1,0 +1,102 @@
+"""Hold everything ready for single time steps: a step of a layer is one call of compiled code.
+
+Parameters may change in ways that torch does not count (``p.data.mul_(…)``), so nothing made from them is kept: every
+step reads them where they lie, see `emit.unpacked`, or, where there are many rows, packs them anew.
+"""
+
+import ctypes
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from elman.autodiff.program import Program
+from elman.backends.inputs import Inputs
+from elman.backends.llvm.plan.slots import HEADER
+from elman.backends.llvm.run.frames import Frames
+from elman.backends.llvm.run.kernel import find_kernel, find_unpacked
+
+LONG_STEP = 1 << 18  # bytes of parameters; a step with fewer is over before another Python thread could have begun
+MANY_ROWS = 9  # for so many it costs less to pack weights than to transpose them again and again
+
+
+class Steps:
+    """Run stacked layers for one time step after the other.
+
+    Args:
+        program: that of all layers.
+        layers: the parameters of each layer, contiguous.
+        states: for each state (L, B, its size), contiguous; they are read and written in place.
+        input_size: length of an input vector.
+    """
+
+    def __init__(
+        self, program: Program, layers: Sequence[Sequence[Tensor]], states: Sequence[Tensor], input_size: int
+    ) -> None:
+        first, batch = states[0], states[0].shape[1]
+        self.dtype, self.like = first.dtype, first.new_empty(first.shape[1:])
+        self.kernel = find_kernel(program, "forward", False, self.dtype)
+        slots, graph = self.kernel.slots, program.graph
+        sides = [first.new_zeros(1, batch, 1) for _ in program.sides]
+        x = first.new_zeros(1, batch, input_size)
+        self.frames, self.between = [], [x]
+        for number, parameters in enumerate(layers):
+            own = [state[number] for state in states]
+            inputs = Inputs(x, own, [p.detach() for p in parameters], sides=sides)
+            x = first.new_empty(1, *first.shape[1:])
+            self.frames.append(Frames(self.kernel, inputs, 1))
+            self.frames[-1].fill_forward(inputs, x, own)
+            self.between.append(x)
+        self.arenas = [frames.arena.flat for frames in self.frames]
+        self.packs = batch >= MANY_ROWS
+        for slot, address in {} if self.packs else find_unpacked(self.kernel, self.dtype).items():
+            for arena in self.arenas:
+                arena[HEADER + slots[slot]] = address
+        self.sides = [HEADER + slots[f"given{graph.leaves['side', name]}.p"] for name in graph.sides]
+        self.begins, self.ends = (
+            [HEADER + slots[f"{name}{k}.p"] for k in range(len(states))] for name in ("begin", "end")
+        )
+        *lower, self.last = [frames.arena.address for frames in self.frames]
+        self.lower = [(address, after.data_ptr()) for address, after in zip(lower, self.between[1:], strict=False)]
+        is_short = sum(p.nbytes for parameters in layers for p in parameters) < LONG_STEP
+        # A call that keeps the interpreter's lock costs less.
+        kind = ctypes.PYFUNCTYPE if is_short else ctypes.CFUNCTYPE
+        self.run = kind(None, *[ctypes.c_void_p] * 3)(self.kernel.library.address("step"))
+
+    def bind(self, states: Sequence[Tensor]) -> None:
+        """Go on from other states, which are then read and written in place."""
+        for begin, end, state in zip(self.begins, self.ends, states, strict=True):
+            for arena, own in zip(self.arenas, state, strict=True):
+                arena[begin] = arena[end] = own.data_ptr()
+
+    def step(self, x: Tensor, sides: Sequence[Tensor]) -> Tensor:
+        """Run one step.
+
+        Args:
+            x: (B, I).
+            sides: in the program's order, each (B, 1).
+
+        Returns:
+            The output, (B, size of the first state). The states are those after the step.
+        """
+        if not x.is_contiguous():
+            x = x.contiguous()
+        output = torch.empty_like(self.like)
+        if sides:
+            held = self._set_sides(sides)  # noqa: F841 - they must live until the step is over
+        if self.packs:
+            for frames in self.frames:
+                frames.pack()
+        given = x.data_ptr()
+        for address, result in self.lower:
+            self.run(address, given, result)
+            given = result
+        self.run(self.last, given, output.data_ptr())
+        return output
+
+    def _set_sides(self, sides: Sequence[Tensor]) -> list[Tensor]:
+        held = [side.contiguous() for side in sides]
+        for slot, side in zip(self.sides, held, strict=True):
+            for arena in self.arenas:
+                arena[slot] = side.data_ptr()
+        return held

@@ -1,0 +1,194 @@
+r"""Read rows as they arrive, from a pipe or a keyboard, as the model's columns say.
+
+CSV (with a header), TSV and JSON lines are told apart by the first line. For a model with one input, plain lines
+will do: each is a text, or the name of a file. Empty lines are skipped.
+
+>>> import io
+>>> columns = Columns({"review": "text"}, target="label", target_kind="category")
+>>> [example.values["review"] for example in stream_rows(io.BytesIO(b"so bad\nvery good, really\n"), columns)]
+['so bad', 'very good, really']
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from elman.data.dataset import Columns, Example
+from elman.data.examples.choosing import SERIES, Asked
+from elman.data.examples.long_table import read_steps
+from elman.data.examples.rows import read_example, read_group, read_target, read_value
+from elman.data.tables.records import MOST_BYTES, read_lines, read_records
+from elman.data.tables.row_index import DELIMITERS, TAB, choose_delimiter, read_header
+from elman.errors import DataError
+
+NAME = "standard input"
+
+_Row = tuple[str, Mapping[str, Any], dict[str, Any]]
+"""Where a row stands, its cells by column, and the same as they were written."""
+
+
+class Row(NamedTuple):
+    """Hold what arrived, by column and as it was written, and the example that it makes.
+
+    Of a series of rows there is its id alone.
+    """
+
+    cells: dict[str, Any]
+    example: Example
+
+
+def stream_rows(file: BinaryIO, like: Columns) -> Iterator[Example]:
+    """Read examples one by one; none waits for the next, but a series ends where its `id` changes.
+
+    Args:
+        file: need not be seekable. Names of files in it begin in the current folder.
+        like: the columns that a model was trained with. The target may be absent.
+
+    Raises:
+        DataError: what arrives is no row, or lacks a column; the message names the line.
+    """
+    return (row.example for row in Arriving(file, like))
+
+
+class Arriving:
+    """Give rows one by one, as they were written and as examples; see :func:`stream_rows`.
+
+    Args:
+        file: need not be seekable.
+        like: the columns that a model was trained with.
+        path: of the table, if it is a file: its suffix tells the form, and names of files begin in its folder.
+
+    Attributes:
+        delimiter: what stands between the cells of a row; None for JSON lines.
+
+    Raises:
+        DataError: there is nothing, or a column is missing; while rows arrive, one cannot be read.
+    """
+
+    def __init__(self, file: BinaryIO, like: Columns, path: Path | None = None) -> None:
+        self._name, self._folder = (NAME, Path()) if path is None else (str(path), path.parent)
+        self._like = like
+        self._source = _Ahead(file)
+        raw = self._source.first
+        first = raw.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+        if not first:
+            raise DataError(f"{self._name} is empty. Send rows to it, or name a file.")
+        self.delimiter: str | None
+        if path is None:
+            usual = TAB if b"\t" in raw and b"," not in raw else ","
+            self.delimiter = None if first.startswith("{") else choose_delimiter(raw, usual)
+        else:
+            known = DELIMITERS[path.suffix.lower()]
+            self.delimiter = known and choose_delimiter(raw, known)
+        self._rows = self._objects() if self.delimiter is None else self._choose(first, self.delimiter, path is None)
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows
+
+    def _choose(self, first: str, delimiter: str, plain: bool) -> Iterator[Row]:
+        like = self._like
+        header = [cell.strip().strip('"') for cell in first.split(delimiter)]
+        needed = list(like.names if like.id else like.inputs)
+        if plain and not set(needed) <= set(header):
+            if len(needed) == 1 and not like.id and not (len(header) > 1 and like.target in header):
+                self.delimiter = ","
+                return self._lines()
+            for column in needed:
+                Asked().find(column, header, f"{self._name} line 1")
+        return self._examples(self._cells(delimiter))
+
+    def _lines(self) -> Iterator[Row]:
+        [(column, kind)] = self._like.inputs.items()
+        for line in read_lines(self._stream, self._name):
+            if line.text.strip():
+                where = f"{self._name} line {line.number}"
+                value = read_value(kind, line.text, self._folder, where)
+                yield Row({column: line.text}, Example({column: value}, None, where))
+
+    def _objects(self) -> Iterator[Row]:
+        return self._examples(self._read_objects())
+
+    def _read_objects(self) -> Iterator[_Row]:
+        names: list[str] = []
+        for record in read_records(self._stream, self._name, None, names):
+            cells = {name: cell for name, cell in zip(names, record.cells, strict=True) if cell != ""}
+            yield f"{self._name} line {record.line}", cells, json.loads(self._source.last.decode("utf-8-sig"))
+
+    def _cells(self, delimiter: str) -> Iterator[_Row]:
+        names: list[str] = []
+        for record in read_records(self._stream, self._name, delimiter, names):
+            if names:
+                cells = dict(zip(names, record.cells, strict=True))
+                yield f"{self._name} line {record.line}", cells, cells
+            else:
+                names += read_header(record, self._name)
+                known = dict.fromkeys(names)
+                for column in self._like.names if self._like.id else self._like.inputs:
+                    Asked().find(column, known, f"{self._name} line {record.line}")
+
+    def _examples(self, rows: Iterator[_Row]) -> Iterator[Row]:
+        like = self._like
+        if like.id:
+            yield from self._series(rows)
+            return
+        for where, cells, written in rows:
+            # In JSON a key that is left out is a missing number or category, and no text can be missing.
+            for column, kind in like.inputs.items():
+                if column not in cells and kind not in ("number", "category"):
+                    Asked().find(column, list(cells), where)
+            columns = _present(like, cells)
+            yield Row(written, read_example({**dict.fromkeys(like.inputs, ""), **cells}, columns, self._folder, where))
+
+    def _series(self, rows: Iterator[_Row]) -> Iterator[Row]:
+        """Join rows that follow each other and have the same id; without that column all rows are one series."""
+        like = self._like
+        name = str(like.id)
+        ended: set[str] = set()
+        for series, group in groupby(rows, lambda row: str(row[1].get(name, "")).strip()):
+            steps = list(group)
+            where, cells, _ = steps[0]
+            if series in ended:
+                raise DataError(
+                    f"{where}: {name} {series} had ended before. Send the rows of a series one after another."
+                )
+            ended.add(series)
+            columns = _present(like, cells)
+            values = read_steps(
+                [{**dict.fromkeys(like.names, ""), **row} for _, row, _ in steps],
+                like,
+                [place for place, _, _ in steps],
+            )
+            named = f"{where} ({name} {series})" if series else where
+            yield Row(
+                {name: series},
+                Example({SERIES: values}, read_target(cells, columns, where), named, read_group(cells, columns)),
+            )
+
+    @property
+    def _stream(self) -> BinaryIO:
+        return cast("BinaryIO", self._source)
+
+
+def _present(like: Columns, cells: Mapping[str, Any]) -> Columns:
+    """Return the columns with the target and group that a row has."""
+    target = like.target if like.target and cells.get(like.target, "") != "" else None
+    return replace(like, target=target, group=like.group if like.group in cells else None)
+
+
+class _Ahead:
+    """Give a file's lines with a look at the first that is not blank; remember the last that was given."""
+
+    def __init__(self, file: BinaryIO):
+        self.last = b""
+        self._file = file
+        self._waiting = [file.readline(MOST_BYTES + 1)]
+        while self._waiting[-1] and not self._waiting[-1].strip():
+            self._waiting.append(file.readline(MOST_BYTES + 1))
+        self.first = self._waiting[-1]
+
+    def readline(self, size: int = -1) -> bytes:
+        self.last = self._waiting.pop(0) if self._waiting else self._file.readline(size)
+        return self.last

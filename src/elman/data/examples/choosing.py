@@ -1,0 +1,321 @@
+"""Choose among the columns of a table: what is read, what is predicted, what names sequences and groups.
+
+What was inferred is said in notes, one sentence each, because a wrong guess that nobody sees costs most.
+
+>>> Asked(inputs=("txt",)).find("txt", ["text", "label"], "reviews.csv")
+Traceback (most recent call last):
+elman.errors.DataError: reviews.csv has no column txt. Did you mean text? It has: text, label.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from elman.data.dataset import INPUT_KINDS, TARGET_KINDS, Columns
+from elman.data.examples.rows import say_odd_number
+from elman.data.tables.kinds import Seen
+from elman.errors import DataError
+
+TARGET_NAMES = [
+    "label",
+    "labels",
+    "class",
+    "target",
+    "y",
+    "category",
+    "sentiment",
+    "language",
+    "intent",
+    "emotion",
+    "species",
+    "speaker",
+    "outcome",
+    "answer",
+    "score",
+    "rating",
+]
+SERIES_NAMES = [
+    "id",
+    "series",
+    "series_id",
+    "sequence",
+    "sequence_id",
+    "seq_id",
+    "sample_id",
+    "recording",
+    "recording_id",
+    "utterance",
+    "trial",
+    "session",
+]
+ROW_NAMES = ["id", "index", "idx", "row", "rowid", "row_id", "uid", "uuid", "guid", "key", "nr", "no"]
+TEXT_NAMES = ["text", "sentence", "review", "comment", "message", "title", "question", "tweet", "document"]
+TIME_NAMES = [
+    "t",
+    "time",
+    "step",
+    "timestep",
+    "time_step",
+    "frame",
+    "timestamp",
+    "date",
+    "datetime",
+    "position",
+    "index",
+    "row",
+]
+
+SERIES = "series"
+"""The name of the one input of a long table."""
+
+_READ_FIRST = ("text", "letters", "sound", "image", "series")
+_MOST_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Hold what the caller asked for; see :func:`elman.data.open_dataset`. An empty `id` forbids to infer one."""
+
+    inputs: Sequence[str] = ()
+    target: str | None = None
+    target_kind: str | None = None
+    id: str | None = None
+    group: str | None = None
+
+    def find(self, column: str, names: Collection[str], where: str) -> str:
+        """Return a column's name if there is one like it.
+
+        Raises:
+            DataError: there is none; the message names the nearest.
+        """
+        if column not in names:
+            has = list(names)
+            raise DataError(f"{where} has no column {column}. {say_near(column, has)}It has: {name_some(has)}.")
+        return column
+
+
+NOTHING_ASKED = Asked()
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Join names for a message, the first eight of them.
+
+    >>> name_some(["a", "b"])
+    'a, b'
+    """
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def say_near(column: str, names: Sequence[str]) -> str:
+    """Ask whether the nearest name was meant; nothing where none is near."""
+    lower = {name.lower(): name for name in reversed(names)}
+    near = get_close_matches(column.lower(), lower, 1)
+    return f"Did you mean {lower[near[0]]}? " if near else ""
+
+
+class Choice:
+    """Choose the columns of one table.
+
+    Args:
+        seen: every column, in order.
+        name: of the table.
+        asked: what the caller asked for.
+        where: names a row in messages.
+
+    Attributes:
+        columns: what was chosen.
+        notes: how.
+
+    Raises:
+        DataError: a column that was asked for is not there or not of its kind, or nothing can be read.
+    """
+
+    def __init__(self, seen: Mapping[str, Seen], name: str, asked: Asked, where: Callable[[int], str]):
+        self.notes: list[str] = []
+        self._seen, self._name, self._where = seen, name, where
+        self._named = dict(_split_kind(column, seen, name) for column in asked.inputs)
+        for column in (*self._named, asked.target, asked.id, asked.group):
+            if column:
+                asked.find(column, list(seen), name)
+        if asked.target_kind not in (*TARGET_KINDS, None):
+            raise DataError(f"There is no kind of target {asked.target_kind}. Choose one of {', '.join(TARGET_KINDS)}.")
+        target = asked.target or self._infer_target(asked)
+        kind = asked.target_kind or seen[target].target_kind()
+        self.notes.append(f"The target is {target} ({kind}){self._why_target(asked, target)}.")
+        if not asked.target_kind:
+            check_decimal_comma(seen[target], where)
+        check_target(seen[target], kind, where)
+        others = [column for column in seen if column not in (target, asked.group)]
+        series = self._infer_series(others) if asked.id is None else asked.id
+        if not series:
+            self.columns = Columns(self._choose_inputs(others), target, kind, None, asked.group)
+        else:
+            numbers = self._choose_numbers([column for column in others if column != series])
+            self.columns = Columns({SERIES: "series"}, target, kind, series, asked.group, numbers)
+        self._note_missing()
+
+    def _infer_target(self, asked: Asked) -> str:
+        free = [name for name in self._seen if name not in (*self._named, asked.id, asked.group)]
+        free = [name for name in free if self._seen[name].kind() != "empty"]
+        if len(self._seen) < 2 or not free:
+            raise DataError(
+                f"{self._name} has {name_some(list(self._seen))} and no column that could be the target. "
+                "Add a column with the answers."
+            )
+        lower = {name.lower(): name for name in reversed(free)}
+        return next((lower[name] for name in TARGET_NAMES if name in lower), free[-1])
+
+    def _why_target(self, asked: Asked, target: str) -> str:
+        if asked.target:
+            return ""
+        if target.lower() in TARGET_NAMES:
+            return ", because of its name"
+        return ", because it is the last column; name another one if it is not"
+
+    def _infer_series(self, others: Sequence[str]) -> str | None:
+        """Return the column whose values name sequences, if the rows look like steps of them."""
+        lower = {name.lower(): name for name in reversed(others)}
+        found = next((lower[name] for name in SERIES_NAMES if name in lower), None)
+        if found is None or found in self._named:
+            return None
+        seen = self._seen[found]
+        if seen.empty or (not seen.many and len(seen.distinct) * 2 > seen.rows) or not seen.repeats:
+            return None
+        kinds = [self._seen[name].kind() for name in others if name != found]
+        if "number" not in kinds or set(kinds) & set(_READ_FIRST):
+            return None
+        self.notes.append(f"Rows with the same {found} form one series, because its values come again and again.")
+        return found
+
+    def _choose_inputs(self, others: Sequence[str]) -> dict[str, str]:
+        kinds = {name: self._named.get(name) or self._infer_kind(name) for name in self._named or others}
+        if not self._named:
+            rows = [name for name in kinds if self._is_row_name(name)]
+            for name in rows:
+                del kinds[name]
+            read = [kind for kind in _READ_FIRST if kind in kinds.values()]
+            beside = "they stand beside text, files or letters" if read else "nothing can be read from them"
+            read = read or ["number", "category"]
+            self._note_left_out(rows, "they name or count the rows")
+            self._note_left_out([name for name, kind in kinds.items() if kind not in read], beside)
+            kinds = {name: kind for name, kind in kinds.items() if kind in read}
+        for name in kinds:
+            if not self._named.get(name):
+                check_decimal_comma(self._seen[name], self._where)
+        if not kinds:
+            raise DataError(f"{self._name} has no column to learn from beside the target. Add one, or name the inputs.")
+        for name, kind in kinds.items():
+            check_input(self._seen[name], kind, self._where)
+        one = "Every row is one example; the input is" if len(kinds) == 1 else "Every row is one example; inputs are"
+        self.notes.append(f"{one} {name_some([f'{name} ({kind})' for name, kind in kinds.items()])}.")
+        return kinds
+
+    def _infer_kind(self, name: str) -> str:
+        kind = self._seen[name].kind()
+        return "text" if kind == "category" and name.lower() in TEXT_NAMES else kind
+
+    def _choose_numbers(self, others: Sequence[str]) -> tuple[str, ...]:
+        if self._named:
+            numbers = list(self._named)
+        else:
+            times = [name for name in others if name.lower() in TIME_NAMES]
+            rest = {name: self._seen[name].kind() == "number" for name in others if name.lower() not in TIME_NAMES}
+            numbers = [name for name, is_number in rest.items() if is_number]
+            self._note_left_out(times, "steps are taken in the order of the rows")
+            self._note_left_out([name for name, is_number in rest.items() if not is_number], "they are no numbers")
+        if not numbers:
+            raise DataError(f"{self._name} has no column of numbers for the steps of its series. Add one, or name it.")
+        for name in numbers:
+            check_input(self._seen[name], "number", self._where)
+        self.notes.append(f"A step of a series has {len(numbers)} numbers: {name_some(numbers)}.")
+        return tuple(numbers)
+
+    def _is_row_name(self, name: str) -> bool:
+        seen = self._seen[name]
+        return seen.counts_up() or (
+            not seen.repeats and (name.lower() in ROW_NAMES or name.lower().endswith(("_id", " id")))
+        )
+
+    def _note_left_out(self, names: Sequence[str], why: str) -> None:
+        if names:
+            self.notes.append(f"Left out, because {why}: {name_some(names)}.")
+
+    def _note_missing(self) -> None:
+        missing = []
+        for name in self.columns.names or self.columns.inputs:
+            seen = self._seen[name]
+            count = seen.missing if self.columns.inputs.get(name, "number") == "number" else seen.empty
+            if count:
+                missing.append(f"{name} {count:,}")
+        if missing:
+            self.notes.append(f"Missing values: {name_some(missing)}.")
+
+
+def check_input(seen: Seen, kind: str, where: Callable[[int], str]) -> None:
+    """Refuse a column that is not of the kind that is read from it.
+
+    Raises:
+        DataError: a number is text, NaN or infinite, a file is not there, or the column holds nothing.
+    """
+    if kind == "number" and seen.first_odd:
+        row, cell = seen.first_odd
+        raise DataError(
+            say_odd_number(cell, f"{where(row)}, column {seen.name}:")
+            + f" Or read the column as classes: {seen.name}:category."
+        )
+    if kind in ("sound", "image", "series") and seen.first_absent:
+        row, file = seen.first_absent
+        raise DataError(
+            f"{where(row)}, column {seen.name}: the file {file} does not exist. Files are looked for from the folder "
+            "of the table. Correct the name, or choose other inputs."
+        )
+    if kind not in INPUT_KINDS:
+        held = {"empty": "is empty", "labels": "holds lists of text"}.get(kind, "holds objects, or lists in some rows")
+        raise DataError(f"Column {seen.name} {held}, and nothing can be read from it. Choose other inputs.")
+
+
+def check_decimal_comma(seen: Seen, where: Callable[[int], str]) -> None:
+    """Refuse to take 3,14 for a word.
+
+    Raises:
+        DataError: the first cell that is no number is one with a decimal comma.
+    """
+    if seen.first_odd and re.fullmatch(r"\s*[+-]?[0-9]+,[0-9]+\s*", str(seen.first_odd[1])):
+        row, cell = seen.first_odd
+        raise DataError(
+            f"{where(row)}, column {seen.name}: {cell} has a decimal comma. Write {cell.replace(',', '.')}; if these "
+            "are words and no numbers, say that the kind is category."
+        )
+
+
+def check_target(seen: Seen, kind: str, where: Callable[[int], str]) -> None:
+    """Refuse a target that is missing somewhere or not of its kind.
+
+    Raises:
+        DataError: as said; the message names the first such row.
+    """
+    first = seen.first_missing if kind == "number" else seen.first_empty
+    if kind != "labels" and first is not None:
+        count = seen.missing if kind == "number" else seen.empty
+        raise DataError(
+            f"{where(first)}: the target {seen.name} is missing"
+            + (f", as in {count - 1:,} rows more" if count > 1 else "")
+            + ". Fill it in, or remove the rows."
+        )
+    if kind == "number" and seen.first_odd:
+        row, cell = seen.first_odd
+        raise DataError(say_odd_number(cell, f"{where(row)}, column {seen.name}:"))
+    if kind == "category" and seen.kind() in ("series", "labels", "object"):
+        raise DataError(f"The target {seen.name} holds lists or objects, and a class is text. Write it as text.")
+
+
+def _split_kind(asked: str, seen: Mapping[str, Seen], table: str) -> tuple[str, str | None]:
+    """Split `zip:category` into a column and the kind that it is to be read as."""
+    name, colon, kind = asked.rpartition(":")
+    if asked in seen or not colon:
+        return asked, None
+    if kind not in INPUT_KINDS:
+        raise DataError(f"{table}: there is no kind {kind} (in {asked}). Choose one of {', '.join(INPUT_KINDS)}.")
+    return name, kind

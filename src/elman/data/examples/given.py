@@ -1,0 +1,130 @@
+"""Recognise what values in memory are: texts, series, rows of a table, images, sound.
+
+===========================================  ==========================
+given                                        each example is
+===========================================  ==========================
+texts                                        a text
+arrays (T, D) or (T,), of unequal T          a series
+an array (N, T, D)                           a series
+an array (N, D), or rows of numbers          a row of a table
+uint8 arrays (H, W) or (H, W, C), or one     an image
+array of N of them
+:class:`elman.data.Sound`                    sound
+===========================================  ==========================
+
+>>> recognise([[1.0, 2.0], [3.0, 4.0]]).inputs
+{'x1': 'number', 'x2': 'number'}
+>>> recognise(["so good", "so bad"]).inputs
+{'text': 'text'}
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from elman.data.dataset import Columns, Sound
+from elman.errors import DataError
+
+_NUMBERS = "biuf"  # the kinds of numpy's types
+_GIVE = "Give texts, arrays (T, D), one array (N, T, D) or (N, D), or uint8 images"
+
+
+def recognise(values: Any) -> Columns:
+    """Say what values are; they have no target yet.
+
+    Args:
+        values: see the table above.
+
+    Raises:
+        DataError: there are none, or they are nothing of the table.
+    """
+    if hasattr(values, "toarray"):
+        raise DataError("A sparse matrix has no steps that could be read. Give X.toarray().")
+    if not isinstance(values, (list, tuple)):
+        values = np.asarray(values)
+        if values.ndim > 1:
+            return _recognise_array(values)
+    if not len(values):
+        raise DataError("There are no examples. Give some.")
+    first = values[0]
+    if isinstance(first, str):
+        return Columns({"text": "text"})
+    if isinstance(first, Sound):
+        return Columns({"sound": "sound"})
+    if isinstance(first, (list, tuple)) and first and not isinstance(first[0], (list, tuple, str, np.ndarray)):
+        return _recognise_array(_as_table(values))
+    array = np.asarray(first)
+    if array.dtype == np.uint8 and array.ndim in (2, 3):
+        return Columns({"image": "image"})
+    if array.dtype.kind in _NUMBERS and array.ndim in (1, 2):
+        return Columns({"x": "series"})
+    what = f"an array {array.shape}" if array.ndim else f"of type {type(first).__name__}"
+    raise DataError(f"The first example is {what}, which is nothing that can be read. {_GIVE}.")
+
+
+def _recognise_array(array: Any) -> Columns:
+    if array.dtype.kind == "c":
+        raise DataError(
+            f"Complex data not supported: X is an array {array.shape} of {array.dtype}. Give the real and the "
+            "imaginary part as numbers of their own."
+        )
+    if array.ndim == 2 and not array.shape[1]:
+        raise DataError(
+            f"There are 0 feature(s) (shape={array.shape}) while a minimum of 1 is required. Give a column or more."
+        )
+    if array.dtype.kind == "O" and array.ndim == 2:
+        array = _as_table(array)
+    images = array.dtype == np.uint8 and array.ndim in (3, 4)
+    if array.dtype.kind not in _NUMBERS or (array.ndim > 3 and not images):
+        raise DataError(f"An array {array.shape} of {array.dtype} is nothing that can be read. {_GIVE}.")
+    if not array.size:
+        raise DataError(f"An array {array.shape} has no examples. Give some.")
+    if array.ndim == 2:
+        return Columns({f"x{number}": "number" for number in range(1, array.shape[1] + 1)})
+    return Columns({"image": "image"} if images else {"x": "series"})
+
+
+def as_values(values: Any, columns: Columns, who: str) -> list[Any]:
+    """Put values into the form that :func:`elman.data.examples.values.open_values` reads.
+
+    Args:
+        values: as for :func:`recognise`.
+        columns: what they are.
+        who: reads them.
+
+    Raises:
+        DataError: rows have more numbers, or fewer, than the table has columns.
+    """
+    names = list(columns.inputs)
+    if "number" not in columns.inputs.values():
+        return list(values)
+    table = _as_table(values)
+    if table.ndim != 2:
+        raise DataError(
+            f"X is an array {table.shape}, and rows of {len(names)} numbers are read. Reshape your data: "
+            f"(N, {len(names)})."
+        )
+    if len(table) and table.shape[1] != len(names):
+        raise DataError(
+            f"X has {table.shape[1]} features, but {who} is expecting {len(names)} features as input. "
+            f"Give (N, {len(names)})."
+        )
+    return [dict(zip(names, row, strict=True)) for row in table.tolist()]
+
+
+def _as_table(values: Any) -> Any:
+    if isinstance(values, Sequence) and not len(values):
+        return np.zeros((0, 0))
+    try:
+        table = np.asarray(values)
+        if table.dtype.kind == "c":
+            raise TypeError("complex data not supported")
+        if table.dtype.kind in "US" or (table.dtype.kind == "O" and any(isinstance(one, str) for one in table.flat)):
+            raise TypeError("there is text among them")
+        return table.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DataError(
+            f"These rows make no table of numbers ({reason}). Give as many numbers in each, or arrays for series."
+        ) from None

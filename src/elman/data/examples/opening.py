@@ -1,0 +1,174 @@
+"""Choose the reader for what stands at a path.
+
+==============================================  ======================================================================
+path                                            examples
+==============================================  ======================================================================
+`.csv`, `.tsv`, `.jsonl`, `.ndjson`             rows, or series of rows (:mod:`elman.data.examples.table`)
+a folder of folders                             files; the folder is the class (:mod:`elman.data.examples.folders`)
+a folder of `.txt`, or several `.txt`           lines; the file is the class
+`.fa`, `.fasta`, `.fna`, a folder of them       sequences (:mod:`elman.data.examples.genome`)
+`.npz`                                          what stands in its arrays (:mod:`elman.data.examples.arrays`)
+files of the kind that a model reads            each is one, without a target; for a model only
+==============================================  ======================================================================
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike, fspath
+from pathlib import Path
+
+from elman.data.dataset import Columns, Dataset
+from elman.data.examples.arrays import open_arrays
+from elman.data.examples.choosing import Asked
+from elman.data.examples.folders import FILE, Files, Lines, is_fasta, open_folder
+from elman.data.examples.genome import open_fasta
+from elman.data.examples.table import open_table
+from elman.data.tables.kinds import kind_of_file
+from elman.data.tables.row_index import DELIMITERS
+from elman.errors import DataError
+
+Source = str | PathLike[str]
+
+_CONVERT = {
+    ".json": "Write JSON lines: an object a line, in a file that ends in .jsonl",
+    ".xlsx": "Save it as CSV (UTF-8)",
+    ".xls": "Save it as CSV (UTF-8)",
+    ".parquet": "Save it as CSV, e.g. with pandas: read_parquet(…).to_csv(…, index=False)",
+    ".gz": "Unpack it",
+    ".zip": "Unpack it",
+}
+
+
+def open_dataset(
+    paths: Source | Sequence[Source],
+    *,
+    inputs: Sequence[str] = (),
+    target: str | None = None,
+    target_kind: str | None = None,
+    id: str | None = None,
+    group: str | None = None,
+    like: Columns | None = None,
+) -> Dataset:
+    """Open data as examples; nothing but an index of them is held in memory.
+
+    Args:
+        paths: one path, or several of one form.
+        inputs: the columns to read; `zip:category` says of which kind one is. By default all columns of text, letters
+            or files, or, where there are none, all of numbers and categories.
+        target: the column to predict; by default one with a usual name (label, class, target, y, …), or the last.
+        target_kind: `category`, `labels` or `number`, where it should not be inferred.
+        id: the column whose value tells which rows form one series; empty if every row is an example even though a
+            column looks like one.
+        group: the column that names the group of an example.
+        like: the columns that a model was trained with. Nothing is inferred then, and the target may be absent.
+
+    Raises:
+        DataError: what stands there cannot be read, or is not what was asked for.
+    """
+    found = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    asked = Asked(tuple(inputs), target, target_kind, id, group)
+    check_paths(found)
+    if like and _are_raw(found, like):
+        return _open_raw(found, like)
+    forms = {_form(path) for path in found}
+    if len(forms) > 1:
+        raise DataError(f"{found[0]} and {found[-1]} are of different forms. Give files of one form at a time.")
+    match forms.pop():
+        case "table":
+            return open_table(found, asked, like)
+        case "arrays":
+            _check_asked(asked, found[0], one_input=True)
+            _check_single(found)
+            column = asked.inputs[0] if asked.inputs else None
+            return open_arrays(found[0], input=column, target=target, target_kind=target_kind, like=like)
+        case "fasta":
+            _check_asked(asked, found[0])
+            return open_fasta(found, target=target, like=like)
+        case "lines":
+            _check_asked(asked, found[0])
+            return _open_lines(found, like)
+        case "folder":
+            _check_asked(asked, found[0])
+            _check_single(found)
+            return open_folder(found[0], like, target)
+        case _:
+            raise DataError(_say_unknown(found[0]))
+
+
+def check_paths(paths: Sequence[Path]) -> None:
+    """Check that files are there, and can be read more than once.
+
+    Raises:
+        DataError: there are none, one does not exist, or is standard input.
+    """
+    if not paths:
+        raise DataError("No data: the list of files is empty. Name a table or a folder.")
+    for path in paths:
+        if fspath(path) == "-":
+            raise DataError("Standard input (-) can be read once, and this needs it several times. Save it in a file.")
+        if not path.exists():
+            raise DataError(f"{path} does not exist. Check the path; the current folder is {Path.cwd()}.")
+
+
+def _check_asked(asked: Asked, path: Path, *, one_input: bool = False) -> None:
+    wrong = asked.id or asked.group or (len(asked.inputs) > one_input)
+    if wrong:
+        raise DataError(f"{path} has no columns, so none can be named as input, id or group. Leave these options out.")
+
+
+def _check_single(paths: Sequence[Path]) -> None:
+    if len(paths) > 1:
+        raise DataError(f"{len(paths)} paths were given, and of this form one is read at a time. Name one of them.")
+
+
+def _form(path: Path) -> str:
+    if path.is_dir():
+        return "folder"
+    suffix = path.suffix.lower()
+    if suffix in DELIMITERS:
+        return "table"
+    if is_fasta(path):
+        return "fasta"
+    return {".npz": "arrays", ".txt": "lines"}.get(suffix, "")
+
+
+def _are_raw(paths: Sequence[Path], like: Columns) -> bool:
+    """Say whether these are new files of the kind that a model reads, each an example."""
+    if len(like.inputs) != 1 or like.id is not None or any(path.is_dir() for path in paths):
+        return False
+    [(column, kind)] = like.inputs.items()
+    if kind == "text":
+        # A model that learned from lines reads lines.
+        return column == FILE and all(path.suffix.lower() == ".txt" for path in paths)
+    if any(kind_of_file(path.name) != kind for path in paths):
+        return False
+    # A table or an array of many examples has the suffix of features as well.
+    return column == FILE or all(_form(path) == "" for path in paths)
+
+
+def _open_raw(paths: Sequence[Path], like: Columns) -> Dataset:
+    notes = ["Every file is one example without a target."]
+    return Files(_name(paths), [(path, None) for path in paths], replace(like, target=None), notes)
+
+
+def _open_lines(paths: Sequence[Path], like: Columns | None) -> Dataset:
+    if len(paths) == 1 and not like:
+        raise DataError(
+            f"{paths[0]} is one text without classes. Name a table with a column of answers, or several files, one a "
+            "class, with an example a line."
+        )
+    return Lines(_name(paths), paths, like, [], with_classes=len(paths) > 1)
+
+
+def _name(paths: Sequence[Path]) -> str:
+    return str(paths[0]) if len(paths) == 1 else f"{len(paths)} files from {paths[0]}"
+
+
+def _say_unknown(path: Path) -> str:
+    advice = _CONVERT.get(path.suffix.lower())
+    if advice:
+        return f"{path} is of a form that is not read. {advice}."
+    if kind_of_file(path.name):
+        return f"{path} is one example without an answer. Name a folder with a folder a class, or a table of files."
+    form = path.suffix or "without a suffix"
+    return f"{path}: the form {form} is not known. Name a .csv, .tsv, .jsonl, .npz or .fa file, or a folder."

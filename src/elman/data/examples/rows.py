@@ -1,0 +1,136 @@
+"""Turn the cells of a row into an example.
+
+>>> columns = Columns({"width": "number"}, target="label", target_kind="category")
+>>> read_example({"width": "NA", "label": " iris "}, columns, Path(), "iris.csv line 2")
+Example(values={'width': nan}, target='iris', where='iris.csv line 2', group=None, weight=1.0)
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elman.data.dataset import Columns, Example
+from elman.data.formats import features, images, sound
+from elman.data.tables.kinds import MISSING_NUMBERS, is_number
+from elman.errors import DataError
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    "sound": sound.read_sound,
+    "image": images.read_image,
+    "series": features.read_features,
+}
+
+
+def read_example(cells: Mapping[str, Any], columns: Columns, folder: Path, where: str) -> Example:
+    """Turn the cells of one row into an example.
+
+    Args:
+        cells: by column.
+        columns: what to read.
+        folder: where names of files begin.
+        where: names the row in messages.
+
+    Raises:
+        DataError: a cell is not of its kind, or its file cannot be read.
+    """
+    values = {
+        name: read_value(kind, cells[name], folder, f"{where}, column {name}:") for name, kind in columns.inputs.items()
+    }
+    return Example(values, read_target(cells, columns, where), where, read_group(cells, columns))
+
+
+def read_group(cells: Mapping[str, Any], columns: Columns) -> str | None:
+    """Return the group of a row; None where the cell is empty."""
+    return str(cells[columns.group]).strip() or None if columns.group else None
+
+
+def read_target(cells: Mapping[str, Any], columns: Columns, where: str) -> Any:
+    """Return the target of a row: a class, labels as a tuple, a number; None where columns have none.
+
+    Labels are a list in JSON, or are separated by `|`; an empty cell has no label.
+
+    Raises:
+        DataError: the cell is no number where one is expected.
+
+    >>> read_target({"y": "b | a"}, Columns({"x": "text"}, "y", "labels"), "a.csv line 2")
+    ('b', 'a')
+    """
+    if columns.target is None:
+        return None
+    cell = cells[columns.target]
+    if columns.target_kind == "labels":
+        found = [str(label).strip() for label in (cell if isinstance(cell, list) else str(cell).split("|"))]
+        return tuple(dict.fromkeys(label for label in found if label))
+    if not isinstance(cell, str):
+        raise DataError(f"{where}, column {columns.target} holds a list or an object. Write one value.")
+    return read_number(cell, f"{where}, column {columns.target}:") if columns.target_kind == "number" else cell.strip()
+
+
+def read_value(kind: str, cell: Any, folder: Path, where: str) -> Any:
+    """Turn one cell into the value of a kind.
+
+    Args:
+        kind: see :mod:`elman.data.dataset`.
+        cell: as it stands in the table.
+        folder: where names of files begin.
+        where: names the cell in messages.
+
+    Raises:
+        DataError: it is no such value, or its file cannot be read.
+    """
+    if kind == "series" and isinstance(cell, list):
+        return _read_list(cell, where)
+    if not isinstance(cell, str):
+        raise DataError(f"{where} holds a list or an object, and {kind} is expected. Write it as text.")
+    if kind == "number":
+        return read_number(cell, where)
+    if kind in READERS:
+        if not cell.strip():
+            raise DataError(f"{where} is empty, and the name of a file is expected. Remove the row.")
+        try:
+            return READERS[kind](folder / cell.strip())
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
+    if kind == "letters":
+        return _read_letters(cell, where)
+    return cell.strip() if kind == "category" else cell
+
+
+def read_number(cell: str, where: str) -> float:
+    """Read a number; NaN where it is missing.
+
+    Raises:
+        DataError: the cell is text, NaN or infinite.
+    """
+    if cell.strip() in MISSING_NUMBERS:
+        return float("nan")
+    if not is_number(cell):
+        raise DataError(say_odd_number(cell, where))
+    return float(cell)
+
+
+def say_odd_number(cell: Any, where: str) -> str:
+    """Say that a cell should have been a number."""
+    advice = "Correct it, or leave the cell empty if it is missing."
+    return f"{where} is {str(cell)[:40]!r}, and a number is expected. {advice}"
+
+
+def _read_letters(cell: str, where: str) -> str:
+    letters = cell.strip().removesuffix("*").upper()
+    wrong = re.search("[^A-Z]", letters)
+    if wrong:
+        raise DataError(
+            f"{where} has {wrong.group()!r} at letter {wrong.start() + 1}. Only letters are expected there."
+        )
+    return letters
+
+
+def _read_list(cell: list[Any], where: str) -> Any:
+    try:
+        numbers = np.array(cell, np.float64)
+    except (ValueError, TypeError):
+        raise DataError(f"{where} is no list of numbers, or its steps have different lengths. Correct it.") from None
+    return features.as_steps(numbers, where)

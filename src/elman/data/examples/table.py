@@ -1,0 +1,82 @@
+r"""Read tables: CSV, TSV and JSON lines, a row an example, or the rows of one `id` an example.
+
+>>> from tempfile import TemporaryDirectory
+>>> with TemporaryDirectory() as folder:
+...     file = Path(folder, "iris.csv")
+...     _ = file.write_text("width,colour,label\n1.5,blue,a\n,red,b\n2,blue,a\n3,red,b\n")
+...     iris = open_table([file])
+...     iris.columns.inputs, iris[1].values, iris.notes[-1]
+({'width': 'number', 'colour': 'category'}, {'width': nan, 'colour': 'red'}, 'Missing values: width 1.')
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from elman.data.dataset import Columns, Dataset, Example
+from elman.data.examples.choosing import NOTHING_ASKED, Asked, Choice, check_input, check_target
+from elman.data.examples.long_table import LongTable
+from elman.data.examples.rows import read_example
+from elman.data.tables.row_index import RowIndex
+
+
+class Table:
+    """Give the rows of tables as examples; see :class:`elman.data.Dataset`."""
+
+    def __init__(self, name: str, index: RowIndex, columns: Columns, notes: Sequence[str]):
+        self.name, self.columns, self.notes = name, columns, notes
+        self._index = index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getitem__(self, index: int, /) -> Example:
+        row = range(len(self))[index]
+        [cells] = self._index.read([row])
+        return read_example(cells, self.columns, self._index.folder(row), self._index.where(row))
+
+
+def open_table(paths: Sequence[Path], asked: Asked = NOTHING_ASKED, like: Columns | None = None) -> Dataset:
+    """Open one or several tables with the same columns.
+
+    Args:
+        paths: see :class:`elman.data.tables.row_index.RowIndex`.
+        asked: the columns that were named.
+        like: the columns that a model was trained with; nothing is inferred then, and the target may be absent.
+
+    Raises:
+        DataError: a table cannot be read, or columns are missing or not what they should be.
+    """
+    index = RowIndex(paths)
+    name = str(paths[0]) if len(paths) == 1 else f"{len(paths)} tables from {paths[0]}"
+    notes = index.notes
+    if like:
+        columns = follow(like, index, name)
+        if like.target and not columns.target:
+            notes.append(f"{name} has no target {like.target}.")
+    else:
+        choice = Choice(index.seen, name, asked, index.where)
+        columns = choice.columns
+        notes += choice.notes
+    if columns.id is None:
+        return Table(name, index, columns, notes)
+    return LongTable(name, index, columns, notes)
+
+
+def follow(like: Columns, index: RowIndex, name: str) -> Columns:
+    """Return the columns of a model as this table has them: the target and the group may be absent.
+
+    Raises:
+        DataError: an input is absent or of another kind, or the target is missing in some rows.
+    """
+    seen = index.seen
+    for column in (*(like.names if like.id else like.inputs), *([like.id] if like.id else [])):
+        Asked().find(column, seen, name)
+    for column, kind in dict.fromkeys(like.names, "number").items() if like.id else like.inputs.items():
+        check_input(seen[column], kind, index.where)
+    target = like.target
+    if target is None or target not in seen or seen[target].empty == len(index):
+        target = None
+    else:
+        check_target(seen[target], like.target_kind or "category", index.where)
+    return replace(like, target=target, group=like.group if like.group in seen else None)

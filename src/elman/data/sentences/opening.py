@@ -1,0 +1,273 @@
+"""Open sentences whose words have tags: choose the form, and say what was inferred.
+
+==============================================  ======================================================================
+path                                            sentences
+==============================================  ======================================================================
+`.conllu`, also packed as `.conllu.gz`          blocks of lines of ten columns; the tag is UPOS, or another column
+any other text with a word a line, `.gz` too    blocks of lines; the word stands first, the tag last
+a folder with `seq.in`, `seq.out`, `label`      a sentence a line; `label` may be missing
+two files, or three                             the same: words, tags, labels
+==============================================  ======================================================================
+"""
+
+import contextlib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from elman.data.files import open_unpacked
+from elman.data.sentences.sentence import CONLLU, Layout, Sentence, read_blocks, read_parallel
+from elman.data.tables.records import Line, read_lines
+from elman.errors import DataError
+
+FOLDER = ("seq.in", "seq.out", "label")
+LABEL = "label"
+
+_LOOKED_AT = 400  # lines
+_ALIKE = 0.6  # of the lines that are not blank have as many columns, if they have any
+_COLUMN_SUFFIXES = {".conll", ".iob", ".iob2", ".bio", ".bioes", ".iobes", ".col", ".tsv"}
+_OTHER_FORMS = {".csv", ".jsonl", ".json", ".npz", ".xml"}
+
+
+@dataclass(frozen=True)
+class TaggedSet:
+    """Hold sentences.
+
+    Attributes:
+        name: what messages call the data.
+        sentences: in their order.
+        layout: how they stand in their files.
+        notes: what was inferred, in sentences for the user.
+    """
+
+    name: str
+    sentences: Sequence[Sentence]
+    layout: Layout
+    notes: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+
+def open_tagged(
+    paths: Sequence[str | PathLike[str]],
+    *,
+    words: str | None = None,
+    tags: str | None = None,
+    label: str | None = None,
+    like: Layout | None = None,
+    tagged: bool = True,
+) -> TaggedSet:
+    """Read sentences.
+
+    Args:
+        paths: see the table above; several files of blocks are read one after the other.
+        words: the column of the words, by its number from 1, or by its name in CoNLL-U.
+        tags: the column of the tags.
+        label: the name of the comment that holds the label of a sentence, such as `intent` for `# intent = flight`.
+        like: the layout that a model was trained with; it says which columns are read where the form is the same.
+        tagged: whether tags, and labels if the layout has some, must be there.
+
+    Raises:
+        DataError: a file cannot be read, is of no such form, or a sentence in it is not whole.
+    """
+    found = [Path(path) for path in paths]
+    if not found:
+        raise DataError("No data: the list of files is empty. Name a file, or a folder with seq.in and seq.out.")
+    if found[0].is_dir() or (len(found) > 1 and all(_form(path) == "parallel" for path in found)):
+        if words or tags:
+            raise DataError(f"{found[0]} has a sentence a line and no columns, so none can be named. Drop the option.")
+        return _open_parallel(found, label, like, tagged)
+    if not tagged and like is not None and _form(found[0]) == "parallel" and not _fits(found[0], like):
+        sentences = [one for path in found for one in _read_plain(path)]
+        return TaggedSet(_name(found), sentences, replace(like, form="parallel"))
+    layout, notes = _infer(found[0], words, tags, label, like, tagged)
+    sentences = []
+    for path in found:
+        with open_lines(path) as lines:
+            sentences += read_blocks(lines, str(path), layout, tagged=tagged)
+    if not sentences:
+        raise DataError(f"{_name(found)} has no sentences. Give a file with some.")
+    return TaggedSet(_name(found), sentences, layout, notes)
+
+
+def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Layout, Sentence]]:
+    """Read sentences without tags as they arrive; none waits for the next.
+
+    A model that learnt from files with a word a line is asked in that form, or in lines of words with spaces between
+    them. The first line tells which: it is of the latter form if it has no tab, is no comment, and has more words than
+    the files had columns.
+
+    Args:
+        file: need not be seekable.
+        name: what messages call it.
+        like: the layout that the model was trained with.
+
+    Raises:
+        DataError: what arrives is no sentence; the message names the line.
+    """
+    lines = read_lines(file, name)
+    first = next((line for line in lines if line.text.strip()), None)
+    if first is None:
+        raise DataError(f"{name} is empty. Send sentences to it, or name a file.")
+    arriving = itertools.chain([first], lines)
+    tabbed = "\t" in first.text or first.text.startswith("# ")
+    if like.form == "conllu" and tabbed:
+        found = read_blocks(arriving, name, like, tagged=False)
+    elif like.form == "columns" and (tabbed or len(first.text.split()) <= like.width):
+        like = replace(like, tabs=tabbed or (like.tabs and len(first.text.split()) == 1))
+        found = read_blocks(arriving, name, like, tagged=False)
+    else:
+        like = replace(like, form="parallel")
+        found = _read_lines(arriving, name)
+    yield from ((like, one) for one in found)
+
+
+def _read_lines(lines: Iterable[Line], name: str) -> Iterator[Sentence]:
+    blank = 0
+    for line in lines:
+        if not line.text.strip():
+            blank = blank or line.number
+        elif blank:
+            raise DataError(f"{name} line {blank}: an empty sentence. Give it words, or remove the line.")
+        yield from read_parallel([line], name, tags=None, labels=None)
+
+
+@contextlib.contextmanager
+def open_lines(path: Path) -> Iterator[Iterator[Line]]:
+    """Give the lines of a file, which may be packed with gzip.
+
+    Raises:
+        DataError: it cannot be read, or is no UTF-8.
+    """
+    if path.suffix.lower() in _OTHER_FORMS:
+        raise DataError(f"{path} holds no tagged sentences that are read. Write a word a line, or a sentence a line.")
+    with open_unpacked(path) as file:
+        yield read_lines(file, str(path))
+
+
+def _form(path: Path) -> str:
+    """Say what a file looks like: `conllu`, `columns`, or `parallel` for a sentence a line."""
+    suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    if suffix == ".conllu":
+        return "conllu"
+    rows = _head(path)
+    first = next((row for row in rows if row.strip() and not row.startswith("#")), "")
+    cells = first.split("\t")
+    if len(cells) == len(CONLLU) and re.fullmatch(r"1(-\d+)?", cells[0]):
+        return "conllu"
+    if suffix in _COLUMN_SUFFIXES or len(cells) > 1:
+        return "columns"
+    widths = Counter(len(row.split()) for row in rows)
+    blank = widths.pop(0, 0)
+    return "columns" if blank and max(widths.values()) > _ALIKE * widths.total() else "parallel"
+
+
+def _fits(path: Path, like: Layout) -> bool:
+    """Say whether a file without a blank line can be one sentence with a word a line."""
+    return like.form == "columns" and all(len(row.split()) in (like.width - 1, like.width) for row in _head(path))
+
+
+def _head(path: Path) -> list[str]:
+    """Return the first lines, without the blank ones at their end."""
+    with open_lines(path) as lines:
+        rows = [line.text for line in itertools.islice(lines, _LOOKED_AT)]
+    while rows and not rows[-1].strip():
+        rows.pop()
+    if not rows:
+        raise DataError(f"{path} has no words, only blank lines. Give a file with sentences.")
+    return rows
+
+
+def _infer(
+    path: Path, words: str | None, tags: str | None, label: str | None, like: Layout | None, tagged: bool
+) -> tuple[Layout, list[str]]:
+    form = _form(path)
+    if form == "conllu":
+        if like is not None and like.form == form:
+            return like, []
+        tag = _named(tags or "upos", path)
+        layout = Layout(form, _named(words or "form", path), tag, label=label or (like.label if like else None))
+        return layout, [f"{path} is CoNLL-U; the tag of a word is its {CONLLU[tag]}."]
+    rows = [row for row in _head(path) if row.strip() and not row.startswith(("-DOCSTART-", "# "))]
+    if not rows:
+        raise DataError(f"{path} has comments and no words. Give a file with sentences.")
+    tabs = "\t" in rows[0]
+    width = len(rows[0].split("\t") if tabs else rows[0].split())
+    if like is not None and like.form == "columns":
+        return replace(like, tabs=tabs if width > 1 else like.tabs), []
+    counted = width > 2 and _is_counted(rows, tabs)
+    word = _numbered(words, width, path, 1 if counted else 0)
+    tag = _numbered(tags, width, path, width - 1)
+    if not tagged and width == 1:
+        return Layout("columns", 0, 1, 2, tabs, label), []
+    if width < 2 or word == tag:
+        raise DataError(
+            f"{path} has {width} column{'s' * (width != 1)}, and a word and its tag need two. "
+            "Put a tag behind each word, or give a second file with the tags."
+        )
+    note = f"{path} has {width} columns; the word is column {word + 1}, the tag column {tag + 1}."
+    return Layout("columns", word, tag, width, tabs, label), [note]
+
+
+def _is_counted(rows: Sequence[str], tabs: bool) -> bool:
+    """Say whether the first column counts the words of each sentence."""
+    numbers = [row.split("\t" if tabs else None)[0] for row in rows]
+    return len(numbers) > 1 and numbers[0] == "1" and all(re.fullmatch(r"\d+([-.]\d+)?", cell) for cell in numbers)
+
+
+def _named(column: str, path: Path) -> int:
+    """Find a column of CoNLL-U by its name or number."""
+    if column.lower() in CONLLU:
+        return CONLLU.index(column.lower())
+    if column.isdecimal():
+        return _numbered(column, len(CONLLU), path, 0)
+    raise DataError(f"{path}: CoNLL-U has no column {column!r}. Its columns are {', '.join(CONLLU)}.")
+
+
+def _numbered(column: str | None, width: int, path: Path, usual: int) -> int:
+    if column is None:
+        return usual
+    if not column.isdecimal() or not 1 <= int(column) <= width:
+        raise DataError(f"{path} has {width} columns, and {column!r} names none of them. Give a number from 1.")
+    return int(column) - 1
+
+
+def _open_parallel(paths: Sequence[Path], label: str | None, like: Layout | None, tagged: bool) -> TaggedSet:
+    name = _name(paths)
+    if paths[0].is_dir():
+        if len(paths) > 1:
+            raise DataError(f"{len(paths)} paths were given, and of folders one is read at a time. Name one of them.")
+        if not (paths[0] / FOLDER[0]).exists():
+            raise DataError(f"{paths[0]} has no file {FOLDER[0]}. Name a folder with seq.in and seq.out, or files.")
+        inside = [paths[0] / part for part in FOLDER]
+        paths = [path for path in inside if path.exists()] if tagged else inside[:1]
+        if tagged and inside[1] not in paths:
+            raise DataError(f"{paths[0].parent} has no file {FOLDER[1]}, so its words have no tags. Add it.")
+    if len(paths) > len(FOLDER):
+        raise DataError(f"{len(paths)} files with a sentence a line were given; words, tags and labels are three.")
+    if tagged and len(paths) < 2:
+        raise DataError(f"{paths[0]} has a sentence a line and no tags. Give a second file with the tags.")
+    with contextlib.ExitStack() as stack:
+        files: list[Any] = [stack.enter_context(open_lines(path)) for path in paths]
+        files += [None] * (3 - len(files))
+        others = str(paths[1]) if len(paths) > 1 else ""
+        sentences = list(read_parallel(files[0], str(paths[0]), tags=files[1], labels=files[2], others=others))
+    if not sentences:
+        raise DataError(f"{paths[0]} has no sentences. Give a file with some.")
+    called = (label or (like.label if like else None) or LABEL) if files[2] is not None else None
+    return TaggedSet(name, sentences, Layout("parallel", label=called), [])
+
+
+def _read_plain(path: Path) -> list[Sentence]:
+    with open_lines(path) as lines:
+        return list(read_parallel(lines, str(path), tags=None, labels=None))
+
+
+def _name(paths: Sequence[Path]) -> str:
+    return str(paths[0]) if len(paths) == 1 else f"{len(paths)} files from {paths[0]}"

@@ -1,0 +1,303 @@
+r"""Read sentences whose words have tags: CoNLL-U, files with a word a line, and parallel files with a sentence a line.
+
+>>> import io
+>>> layout = Layout("columns", words=0, tags=1, width=2)
+>>> lines = read_lines(io.BytesIO(b"so RB\ngood JJ\n\nno UH\n"), "a.conll")
+>>> [(one.words, one.tags, one.where) for one in read_blocks(lines, "a.conll", layout)]
+[(('so', 'good'), ('RB', 'JJ'), 'a.conll line 1'), (('no',), ('UH',), 'a.conll line 4')]
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from elman.data.plain import read_plain
+from elman.data.tables.records import Line, read_lines
+from elman.errors import DataError
+
+__all__ = ["FORMS", "Layout", "Sentence", "read_blocks", "read_lines", "read_parallel"]
+
+FORMS = ("conllu", "columns", "parallel")
+CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+"""The columns of CoNLL-U (universaldependencies.org/format.html)."""
+
+_NOTHING = "_"
+_MOST_BLANK = 1000
+_NEVER_NOTHING = {"upos", "xpos"}
+_BESIDE = re.compile(r"[0-9]+(-[0-9]+|\.[0-9]+)")  # a range of words, an empty node
+_DOCUMENT = "-DOCSTART-"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Say where words and tags stand; a model keeps it, so that new files are read and written in the same way.
+
+    Attributes:
+        form: `conllu`, `columns` (a word a line, a blank line behind a sentence), `parallel` (a sentence a line).
+        words: index of the column of the words.
+        tags: index of the column of the tags.
+        width: how many columns there are; of `columns` alone.
+        tabs: whether a tab stands between columns, and not any space; of `columns` alone.
+        label: what the label of a sentence is called; None if there is none. But for `parallel`, a comment gives it:
+            `# NAME = LABEL`.
+    """
+
+    form: str
+    words: int = 0
+    tags: int = 1
+    width: int = 2
+    tabs: bool = False
+    label: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: a field is missing or of another kind, or the form is unknown.
+        """
+        layout = read_plain(cls, data, "layout")
+        width = len(CONLLU) if layout.form == "conllu" else layout.width
+        if layout.form not in FORMS or min(layout.words, layout.tags) < 0 or max(layout.words, layout.tags) >= width:
+            raise DataError(f"A layout of the form {layout.form!r} is nothing that this program reads.")
+        return layout
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Hold one sentence as it was read.
+
+    Attributes:
+        words: T of them.
+        tags: T of them; None where they are not known.
+        label: of the whole sentence; None where it is not known.
+        name: of the file.
+        first: the number of its first line.
+        lines: these lines as they were written; empty where the words stand in one line.
+        places: (T,) the index in `lines` of each word.
+    """
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...] | None
+    label: str | None
+    name: str
+    first: int
+    lines: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """Name it in messages, by the line of its first word."""
+        return f"{self.name} line {self.first + (self.places[0] if self.places else 0)}"
+
+    def where_is(self, index: int) -> str:
+        """Name a word in messages."""
+        if self.places:
+            return f"{self.name} line {self.first + self.places[index]}"
+        return f"{self.where}, word {index + 1}"
+
+    def write(self, layout: Layout, tags: Sequence[str], label: str | None) -> str:
+        """Write it in its form again, with tags and a label in the place of those that it has.
+
+        Args:
+            layout: where they stand. In the form `parallel`, and where words stood in one line, the tags are written
+                in a line, and behind a tab the label.
+            tags: T of them.
+            label: None for none.
+        """
+        if not self.places:
+            return " ".join(tags) + ("" if label is None else f"\t{label}") + "\n"
+        lines = list(self.lines)
+        for place, tag in zip(self.places, tags, strict=True):
+            cells = _split(lines[place], layout)
+            if layout.tags == len(cells):
+                cells.append(tag)
+            else:
+                cells[layout.tags] = tag
+            lines[place] = ("\t" if layout.form == "conllu" or layout.tabs else " ").join(cells)
+        if label is not None and layout.label is not None:
+            told = [line for line in lines if _label_in(line, layout.label) is None]
+            lines = [f"# {layout.label} = {label}", *told]
+        return "\n".join(lines) + "\n\n"
+
+
+def read_blocks(lines: Iterable[Line], name: str, layout: Layout, *, tagged: bool = True) -> Iterator[Sentence]:
+    """Read sentences with a word a line, as they arrive; a blank line ends one.
+
+    Args:
+        lines: of one file.
+        name: what messages call it.
+        layout: of the form `conllu` or `columns`.
+        tagged: whether every word must have a tag, and every sentence the label that the layout names.
+
+    Raises:
+        DataError: a column is missing or empty, words are out of order, or a sentence has no words; the message names
+            the line.
+    """
+    block: list[Line] = []
+    ended, second = False, 0  # whether a sentence has, and the second blank line behind it
+    blank = 0  # lines in a row
+    for line in lines:
+        blank = 0 if line.text.strip() else blank + 1
+        if blank > _MOST_BLANK:
+            raise DataError(f"{name} line {line.number}: more than {_MOST_BLANK:,} blank lines in a row. Remove them.")
+        if not blank:
+            if second and not block and not _is_mark(line.text):
+                raise DataError(
+                    f"{name} line {second}: an empty sentence; one blank line stands between two. Remove this line."
+                )
+            block.append(line)
+        elif block:
+            yield from _read_block(block, name, layout, tagged)
+            # Blank lines behind the mark of a document are no sentences.
+            ended, second, block = not _is_mark(block[-1].text), 0, []
+        elif ended and not second:
+            second = line.number
+    if block:
+        yield from _read_block(block, name, layout, tagged)
+
+
+def read_parallel(
+    words: Iterable[Line], name: str, *, tags: Iterable[Line] | None, labels: Iterable[Line] | None, others: str = ""
+) -> Iterator[Sentence]:
+    """Read sentences that stand in a line each, their tags and labels in the same lines of other files.
+
+    Args:
+        words: lines of words, with spaces between them.
+        name: what messages call that file.
+        tags: lines of as many tags; None where they are not known.
+        labels: lines of one label; None where there are none.
+        others: what messages call the file of tags.
+
+    Raises:
+        DataError: files end at different lines, a line has fewer tags than words or more, or no words.
+    """
+    rows, tagged, named = _whole(words), _whole(tags), _whole(labels)
+    for found, what in ((tagged, "tags"), (named, "labels")):
+        if found is not None and rows is not None and len(found) != len(rows):
+            raise DataError(
+                f"{name} has {len(rows)} lines, and there are {len(found)} lines of {what}. "
+                f"Line {min(len(found), len(rows)) + 1} is missing on one side; make them parallel."
+            )
+    for index, line in enumerate(rows or []):
+        split = tuple(line.text.split())
+        if not split:
+            raise DataError(f"{name} line {line.number}: an empty sentence. Give it words, or remove the line.")
+        marks = None if tagged is None else tuple(tagged[index].text.split())
+        if marks is not None and len(marks) != len(split):
+            raise DataError(
+                f"{name} line {line.number} has {len(split)} words, and {others} line {line.number} {len(marks)} tags. "
+                "Give every word a tag."
+            )
+        label = None if named is None else named[index].text.strip()
+        if label == "":
+            raise DataError(f"{name} line {line.number} has no label. Give it one in the file of labels.")
+        yield Sentence(split, marks, label, name, line.number)
+
+
+def _whole(lines: Iterable[Line] | None) -> list[Line] | None:
+    """Read all lines but the blank ones at the end."""
+    if lines is None:
+        return None
+    found = list(lines)
+    while found and not found[-1].text.strip():
+        found.pop()
+    return found
+
+
+def _read_block(block: list[Line], name: str, layout: Layout, tagged: bool) -> Iterator[Sentence]:
+    read = _read_conllu if layout.form == "conllu" else _read_columns
+    words: list[str] = []
+    tags: list[str | None] = []
+    places: list[int] = []
+    label = None
+    for place, line in enumerate(block):
+        where = f"{name} line {line.number}"
+        if layout.label is not None:
+            label = label or _label_in(line.text, layout.label)
+        found = read(line.text, where, layout, tagged, len(words))
+        if found is not None:
+            words.append(found[0])
+            tags.append(found[1])
+            places.append(place)
+    if not words:
+        if all(_is_mark(line.text) for line in block):
+            return
+        raise DataError(f"{name} line {block[0].number}: an empty sentence, with comments and no words. Remove it.")
+    sentence = Sentence(
+        tuple(words),
+        tuple(tag for tag in tags if tag is not None) if None not in tags else None,
+        label,
+        name,
+        block[0].number,
+        tuple(line.text for line in block),
+        tuple(places),
+    )
+    if tagged and layout.label is not None and label is None:
+        raise DataError(f"{sentence.where}: the sentence has no comment `# {layout.label} = …`. Add its label.")
+    yield sentence
+
+
+def _read_conllu(text: str, where: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:
+    """Return a word and its tag; None for a comment, a range of words or an empty node."""
+    if text.startswith("#"):
+        return None
+    cells = text.split("\t")
+    if len(cells) != len(CONLLU):
+        raise DataError(
+            f"{where} has {len(cells)} columns, and CoNLL-U has {len(CONLLU)} with a tab between two. "
+            "Put `_` where there is nothing."
+        )
+    if _BESIDE.fullmatch(cells[0]):
+        return None
+    if cells[0].lstrip("0") != str(before + 1):
+        raise DataError(
+            f"{where} begins with {cells[0][:40]!r}, and word {before + 1} of the sentence was expected. "
+            "A blank line ends a sentence."
+        )
+    tag, column = cells[layout.tags], CONLLU[layout.tags]
+    missing = not tag or (tag == _NOTHING and column in _NEVER_NOTHING)
+    if not cells[layout.words] or (missing and tagged):
+        raise DataError(f"{where} has no {column if cells[layout.words] else CONLLU[layout.words]}. Give it one.")
+    return cells[layout.words], None if missing else tag
+
+
+def _read_columns(text: str, where: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:  # noqa: ARG001
+    """Return a word and its tag; None for a comment or the mark of a document."""
+    cells = _split(text, layout)
+    if _is_mark(text) or (text.startswith("#") and len(cells) != layout.width):
+        return None
+    untagged = not tagged and layout.tags == layout.width - 1 == len(cells)
+    if len(cells) != layout.width and not untagged:
+        raise DataError(
+            f"{where} has {len(cells)} column{'s' * (len(cells) != 1)}, and {layout.width} were expected. "
+            "Give every line as many, and put a blank line behind each sentence."
+        )
+    if not all(cells[column] for column in (layout.words, *([] if untagged else [layout.tags]))):
+        raise DataError(f"{where} has an empty column. Give it a word and a tag.")
+    return cells[layout.words], None if untagged else cells[layout.tags]
+
+
+def _split(text: str, layout: Layout) -> list[str]:
+    if layout.form == "conllu" or layout.tabs:
+        return [cell.strip() for cell in text.split("\t")]
+    return text.split()
+
+
+def _is_mark(text: str) -> bool:
+    return text.startswith(_DOCUMENT)
+
+
+def _label_in(text: str, name: str) -> str | None:
+    """Return the label that a comment gives.
+
+    >>> _label_in("# intent = flight", "intent"), _label_in("# intent: flight", "intent"), _label_in("# a = b", "c")
+    ('flight', 'flight', None)
+    """
+    found = re.match(rf"#\s*{re.escape(name)}\s*[=:](.*)", text)
+    return found[1].strip() or None if found else None

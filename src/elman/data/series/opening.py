@@ -1,0 +1,375 @@
+r"""Read series from tables with a column of times.
+
+A table is wide, where every series has a column of its own, or long, where the rows with the same id are the steps of
+one. Rows stand in the order of time. An empty cell is a missing value; rows behind the last value carry on what is
+known of the future.
+
+>>> from tempfile import TemporaryDirectory
+>>> with TemporaryDirectory() as folder:
+...     file = Path(folder, "sales.csv")
+...     _ = file.write_text("date,sales,promo\n2024-01-01,5,0\n2024-01-02,,1\n2024-01-03,7,0\n2024-01-04,,1\n")
+...     found = open_series(file, target="sales", known=["promo"])
+...     found.frequency.describe(), found.series[0].values, found.series[0].known.ravel()
+('daily', array([ 5., nan,  7.]), array([0., 1., 0., 1.]))
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.examples.choosing import name_some
+from elman.data.examples.opening import check_paths
+from elman.data.series.choosing import (
+    SeriesAsked,
+    candidates,
+    check_numbers,
+    choose_id,
+    choose_levels,
+    choose_targets,
+    choose_time,
+    group_rows,
+    split_names,
+)
+from elman.data.series.frequency import WITHOUT_CALENDAR, Frequency, Moments
+from elman.data.series.regularity import check_order, infer_frequency, place_on_grid
+from elman.data.series.seasonality import find_season
+from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
+from elman.data.series.timestamps import read_times, settle_zones
+from elman.data.tables.kinds import MISSING_NUMBERS
+from elman.data.tables.row_index import DELIMITERS, RowIndex
+from elman.errors import ConfigError, DataError
+
+Source = str | PathLike[str]
+
+_ROWS_AT_ONCE = 4096
+
+
+def open_series(
+    paths: Source | Sequence[Source],
+    *,
+    target: str | Sequence[str] | None = None,
+    time: str | None = None,
+    id: str | Sequence[str] | None = None,
+    known: str | Sequence[str] = (),
+    past: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
+    season: int | None = None,
+    fill_gaps: bool = False,
+    like: SeriesColumns | None = None,
+) -> SeriesSet:
+    """Read all series of some tables.
+
+    Args:
+        paths: `.csv`, `.tsv` or `.jsonl`, all with the same columns.
+        target: the columns to forecast, one or several, `a,b`; by default all numbers of a wide table, and the one
+            column of numbers, or the one with a usual name, of a long one.
+        time: the column of times; by default the first that holds some. Empty if rows are to be counted.
+        id: the columns that tell series apart; inferred where times come twice. Empty for none.
+        known: covariates known beyond the last value, in rows whose target is empty.
+        past: covariates that end with the values.
+        static: covariates of a whole series, in a long table.
+        season: how many steps make a season, where the calendar's is not meant.
+        fill_gaps: whether missing times become missing values; a model that learned so reads so.
+        like: the columns of a model. Nothing is inferred then, and of the others only `target` may be given.
+
+    Raises:
+        ConfigError: `season` is below 1.
+        DataError: the tables cannot be read, or are not what was asked for.
+    """
+    found = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    check_paths(found)
+    for path in found:
+        if path.suffix.lower() not in DELIMITERS:
+            raise DataError(f"{path} is no table: series are read from .csv, .tsv and .jsonl. Convert it.")
+    if season is not None and season < 1:
+        raise ConfigError(f"A season of {season} steps is none. Give 1 for no season, or more.")
+    index = RowIndex(found)
+    name = str(paths) if isinstance(paths, str | PathLike) else ", ".join(map(str, found[:3]))
+    targets = split_names(target, index.names)
+    if like:
+        asked = SeriesAsked(targets or like.targets, like.time or "", like.id, like.past, like.known, like.static)
+    else:
+        parts = [split_names(part, index.names) for part in (past, known, static)]
+        asked = SeriesAsked(targets, time, None if id is None else split_names(id, index.names), *parts)
+    asked.check(index, name)
+    return _Reader(index, name, asked, season, fill_gaps, like).read()
+
+
+class _Reader:
+    """Read one table, from its times to its series."""
+
+    def __init__(
+        self,
+        index: RowIndex,
+        name: str,
+        asked: SeriesAsked,
+        season: int | None,
+        fill_gaps: bool,
+        like: SeriesColumns | None,
+    ):
+        self._index, self._name, self._asked = index, name, asked
+        self._season, self._fill_gaps, self._like = season, fill_gaps or (like is not None and like.fill_gaps), like
+        self.notes = list(index.notes)
+
+    def read(self) -> SeriesSet:
+        index, asked = self._index, self._asked
+        time, form = choose_time(index, asked.time)
+        names = candidates(index, time, asked)
+        texts = self._read_texts(dict.fromkeys([*([time] if time else []), *names, *asked.static]))
+        times = self._read_times(texts[time], time, form) if time else None
+        ids, why = choose_id(index, times, {name: texts[name] for name in names}, asked)
+        targets, left_out = choose_targets(index, asked, time, ids, self._name)
+        for column in targets:
+            check_numbers(index.seen[column], self._where)
+        if asked.static and not ids:
+            raise DataError(f"{self._name} is a wide table, which has no static covariates. Name them in a long one.")
+        self.notes += [note for note in (why, left_out) if note]
+        groups, codes = group_rows([texts[name] for name in ids]) if ids else ([()], np.zeros(len(index), np.int64))
+        rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+        for group, own in zip(groups, rows, strict=True):
+            if not all(group):
+                raise DataError(f"{self._where(int(own[0]))}: {' or '.join(ids)} is empty. Name the series of the row.")
+        self._check_rows(times, rows, time)
+        columns = self._settle_columns(targets, time, ids, times, rows)
+        for column in (*columns.past, *columns.known):
+            if column not in columns.levels:
+                check_numbers(index.seen[column], self._where)
+        numbers, known, past = self._read_numbers(columns)
+        series = []
+        for group, own in zip(groups, rows, strict=True):
+            steps = self._place(times, own, columns)
+            parts = [_on_grid(steps, part[own]) for part in (numbers, known, past)]
+            series += self._cut(columns, group, own, steps, times, parts, self._read_static(texts, own, group))
+        return self._finish(columns, series)
+
+    def _where(self, row: int) -> str:
+        return self._index.where(row)
+
+    def _where_among(self, rows: NDArray[np.int64], column: str | None) -> Callable[[int], str]:
+        return lambda at: f"{self._where(int(rows[at]))}, column {column}"
+
+    def _read_times(self, cells: Sequence[str], column: str, form: str) -> Moments:
+        times, offsets = read_times(cells, form, lambda at: f"{self._where(at)}, column {column}:")
+        if offsets is None:
+            return times
+        times, universal = settle_zones(times, offsets)
+        self.notes.append(f"Times in {column} are read {'as UTC' if universal else 'without their time zone'}.")
+        return times
+
+    def _check_rows(self, times: Moments | None, rows: Sequence[NDArray[np.int64]], time: str | None) -> None:
+        if times is None:
+            return
+        say = Frequency("step" if times.dtype.kind == "i" else "day", 1, 1).say
+        advice = ""
+        if len(rows) == 1:
+            advice = "; if there are several series, --id names the column that tells them apart"
+            advice += "; if it is a part of the time, write the whole time in one column"
+        for own in rows:
+            check_order(times[own], self._where_among(own, time), say, advice)
+
+    def _settle_columns(
+        self,
+        targets: tuple[str, ...],
+        time: str | None,
+        ids: tuple[str, ...],
+        times: Moments | None,
+        rows: Sequence[NDArray[np.int64]],
+    ) -> SeriesColumns:
+        if self._like:
+            if times is not None and (times.dtype.kind == "i") != (self._like.frequency.unit == "step"):
+                raise DataError(
+                    f"{self._where(0)}, column {time}: the model learned {self._like.frequency.describe()}, and these "
+                    "are not of that form. Write them as in the data it learned from."
+                )
+            return replace(self._like, targets=targets)
+        if times is None:
+            frequency: Frequency | None = Frequency("step", 1, self._season or 1)
+        else:
+            frequency = infer_frequency([times[own] for own in rows], self._season)
+        if frequency is None:
+            raise DataError(f"{self._where(0)}: every series of {self._name} has one row. Add more of their past.")
+        asked = self._asked
+        levels = choose_levels(self._index, [*asked.past, *asked.known], self._name)
+        parts = (asked.past, asked.known, asked.static, levels, self._fill_gaps)
+        return SeriesColumns(targets, frequency, time, ids, *parts)
+
+    def _read_texts(self, names: Iterable[str]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {name: [] for name in names}
+        for cells in self._index.rows() if found else ():
+            for name, column in found.items():
+                column.append(str(cells[name]).strip())
+        return found
+
+    def _read_numbers(self, columns: SeriesColumns) -> tuple[Numbers, Numbers, Numbers]:
+        """Return targets, known and past covariates, each (N rows, columns)."""
+        parts = [columns.targets, columns.known, columns.past]
+        blocks: list[list[Numbers]] = [[], [], []]
+        rows: list[dict[str, Any]] = []
+        for cells in self._index.rows():
+            rows.append(cells)
+            if len(rows) == _ROWS_AT_ONCE:
+                self._convert(rows, parts, columns, blocks)
+                rows = []
+        self._convert(rows, parts, columns, blocks)
+        targets, known, past = (np.concatenate(part) for part in blocks)
+        return targets, known, past
+
+    def _convert(
+        self,
+        rows: Sequence[dict[str, Any]],
+        parts: Sequence[tuple[str, ...]],
+        columns: SeriesColumns,
+        blocks: list[list[Numbers]],
+    ) -> None:
+        first = sum(map(len, blocks[0]))
+        for names, block in zip(parts, blocks, strict=True):
+            made = [np.empty((len(rows), 0))]
+            for name in names:
+                cells = [row[name] for row in rows]
+                levels = columns.levels.get(name)
+                made.append(self._to_levels(name, cells, levels, first) if levels else _to_numbers(cells))
+            block.append(np.concatenate(made, axis=1))
+
+    def _to_levels(self, name: str, cells: Sequence[Any], levels: Sequence[str], first: int) -> Numbers:
+        made = np.zeros((len(cells), len(levels)))
+        for at, cell in enumerate(cells):
+            text = str(cell).strip()
+            if text and text not in levels:
+                raise DataError(
+                    f"{self._where(first + at)}, column {name}: {text[:40]!r} is none of {name_some(levels)}. "
+                    "Correct it."
+                )
+            if text:
+                made[at, levels.index(text)] = 1
+        return made
+
+    def _read_static(
+        self, texts: dict[str, list[str]], rows: NDArray[np.int64], group: Sequence[str]
+    ) -> dict[str, str | float]:
+        found: dict[str, str | float] = {}
+        for column in self._asked.static:
+            cells = texts[column]
+            other = next((row for row in rows if cells[row] != cells[rows[0]]), None)
+            if other is not None:
+                raise DataError(
+                    f"{self._where(int(other))}: the static covariate {column} of {' '.join(group)} is "
+                    f"{cells[other][:40]!r}, and {cells[rows[0]][:40]!r} before. Give a series one, or name it --past."
+                )
+            cell = cells[rows[0]]
+            is_number = self._index.seen[column].kind() == "number"
+            found[column] = float(_to_numbers([cell])[0, 0]) if is_number else cell
+        return found
+
+    def _place(self, times: Moments | None, rows: NDArray[np.int64], columns: SeriesColumns) -> NDArray[np.int64]:
+        if times is None:
+            return np.arange(len(rows))
+        where = self._where_among(rows, columns.time)
+        return place_on_grid(times[rows], columns.frequency, where, fill_gaps=self._fill_gaps)
+
+    def _cut(
+        self,
+        columns: SeriesColumns,
+        group: Sequence[str],
+        rows: NDArray[np.int64],
+        steps: NDArray[np.int64],
+        times: Moments | None,
+        parts: Sequence[Numbers],
+        static: dict[str, str | float],
+    ) -> list[Series]:
+        """Cut each target of one group from its first value to its last, with what is known beyond."""
+        targets, known, past = parts
+        found = []
+        for at, column in enumerate(columns.targets):
+            name = " ".join([*group, *([column] if not group or len(columns.targets) > 1 else [])])
+            where = f"{self._name}, " + (f"{' '.join(columns.id)} {name}" if group else f"column {column}")
+            [there] = np.nonzero(~np.isnan(targets[:, at]))
+            if not len(there):
+                self.notes.append(f"{name} has no value, and is left out.")
+                continue
+            begin, end = int(there[0]), int(there[-1]) + 1
+            ahead = _count_known(known[end:]) if columns.known else 0
+            last = rows[np.searchsorted(steps, end + ahead - 1, "right") - 1]
+            start: Any = begin if times is None else columns.frequency.timestamps(times[rows[0]], begin + 1)[-1]
+            found.append(
+                Series(
+                    name,
+                    targets[begin:end, at].copy(),
+                    int(start) if columns.frequency.unit == "step" else start,
+                    past[begin:end],
+                    known[begin : end + ahead],
+                    static,
+                    where,
+                    self._where(int(last)),
+                )
+            )
+        return found
+
+    def _finish(self, columns: SeriesColumns, series: list[Series]) -> SeriesSet:
+        if not series:
+            raise DataError(f"{self._name} has no value in {name_some(columns.targets)}. Fill the column.")
+        if not self._like:
+            self._refuse_constant(series, columns.id)
+            columns = self._check_season(columns, series)
+            self.notes += self._note_columns(columns)
+        return SeriesSet(self._name, series, columns, self.notes)
+
+    def _refuse_constant(self, series: Sequence[Series], ids: Sequence[str]) -> None:
+        varying = [one for one in series if np.nanmin(one.values) < np.nanmax(one.values)]
+        constant = [one for one in series if np.nanmin(one.values) == np.nanmax(one.values)]
+        if not varying or (constant and self._asked.targets and not ids):
+            one = constant[0]
+            raise DataError(
+                f"{one.last}: {one.name} is {one.values[-1]:g} in all of its {len(one):,} steps, so that there is "
+                "nothing to learn. Leave it out, or give more of its past."
+            )
+        if constant:
+            self.notes.append(f"The value never changes: {name_some([one.name for one in constant])}.")
+
+    def _check_season(self, columns: SeriesColumns, series: Sequence[Series]) -> SeriesColumns:
+        longest, season = max(map(len, series)), columns.frequency.season
+        if self._season:
+            return columns
+        if columns.frequency.unit in WITHOUT_CALENDAR:
+            season = find_season([one.values for one in series])
+            if season > 1:
+                self.notes.append(f"Values repeat themselves every {season:,} steps, which is taken for the season.")
+            return replace(columns, frequency=replace(columns.frequency, season=season))
+        if longest >= 2 * season:
+            return columns
+        self.notes.append(f"A season of {season:,} steps does not come twice in {longest:,}, so that none is assumed.")
+        return replace(columns, frequency=replace(columns.frequency, season=1))
+
+    def _note_columns(self, columns: SeriesColumns) -> list[str]:
+        frequency = columns.frequency
+        season = f", a season of {frequency.season:,}" if frequency.season > 1 else ""
+        times = f"Times are in {columns.time}: {frequency.describe()}{season}."
+        notes = [times if columns.time else f"There is no column of times: rows are counted{season}."]
+        notes.append(f"Forecast: {name_some(columns.targets)}.")
+        used = {columns.time, *columns.targets, *columns.id, *columns.past, *columns.known, *columns.static}
+        left = [name for name, seen in self._index.seen.items() if name not in used and seen.kind() != "empty"]
+        if left:
+            notes.append(f"Not read: {name_some(left)}. --past reads a column, --known one that is known in advance.")
+        return notes
+
+
+def _to_numbers(cells: Sequence[Any]) -> Numbers:
+    """Convert cells that are all numbers or missing, (N, 1)."""
+    numbers = [float("nan") if cell.strip() in MISSING_NUMBERS else float(cell) for cell in cells]
+    return np.array(numbers, np.float64)[:, None]
+
+
+def _on_grid(steps: NDArray[np.int64], values: Numbers) -> Numbers:
+    made = np.full((int(steps[-1]) + 1, values.shape[1]), np.nan)
+    made[steps] = values
+    return made
+
+
+def _count_known(beyond: Numbers) -> int:
+    """Count the steps behind the values in which all covariates are known."""
+    unknown = np.isnan(beyond).any(axis=1)
+    return int(unknown.argmax()) if unknown.any() else len(beyond)

@@ -1,0 +1,210 @@
+"""Know where each row of one or several tables begins, so that a row is read when it is asked for.
+
+What stays in memory is 16 bytes a row. Of columns only :class:`elman.data.tables.kinds.Seen` is kept.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from elman.data.files import size_of
+from elman.data.tables.kinds import Seen, is_number
+from elman.data.tables.records import MOST_COLUMNS, Record, read_records
+from elman.errors import DataError
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".jsonl": None, ".ndjson": None}
+
+UNNAMED = "index"
+"""What a first column without a name is called: pandas writes the numbers of its rows there."""
+
+_LONGEST_NAME = 1000
+_ROWS_AT_ONCE = 4096
+_BYTES_AT_ONCE = 2**22
+
+
+class RowIndex:
+    """Hold the places of all rows of some files of one form.
+
+    Args:
+        paths: `.csv`, `.tsv`, `.tab`, `.jsonl` or `.ndjson`, all with the same columns.
+
+    Attributes:
+        names: of the columns.
+        seen: what each holds.
+        notes: what the caller should know about the form.
+
+    Raises:
+        DataError: see :func:`elman.data.tables.records.read_records`; a header is not one, a file has no rows, or the
+            headers differ.
+    """
+
+    def __init__(self, paths: Sequence[Path]):
+        self.names: list[str] = []
+        self.seen: dict[str, Seen] = {}
+        self.notes: list[str] = []
+        self._paths = list(paths)
+        self._delimiters: list[str | None] = []
+        self._offsets, self._lines = array("q"), array("q")
+        self._starts: list[int] = []
+        for path in paths:
+            self._starts.append(len(self))
+            self._scan(path)
+            if len(self) == self._starts[-1]:
+                raise DataError(f"{path} has {'a header' if self.names else 'blank lines'} and no row. Add rows to it.")
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def where(self, row: int) -> str:
+        """Name a row as messages do: its file and line."""
+        return f"{self._paths[self._file(row)]} line {self._lines[row]}"
+
+    def folder(self, row: int) -> Path:
+        """Return the folder of the table that a row stands in."""
+        return self._paths[self._file(row)].parent
+
+    def read(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Read the cells of some rows, by column; rows that follow each other are read in one go.
+
+        Raises:
+            DataError: a file was changed or removed.
+        """
+        found = []
+        with ExitStack() as opened:
+            streams: dict[int, BinaryIO] = {}
+            records: Iterator[Record] = iter(())
+            behind = -1
+            for row in rows:
+                file = self._file(row)
+                if file not in streams:
+                    size_of(self._paths[file])
+                    streams[file] = opened.enter_context(self._paths[file].open("rb"))
+                if row != behind or row in self._starts:
+                    records = self._records_from(row, streams[file])
+                behind = row + 1
+                record = next(records, None)
+                if record is None or record.offset != self._offsets[row]:
+                    raise DataError(f"{self.where(row)} is gone: the file was changed while it was read. Start again.")
+                found.append(self._by_name(record.cells))
+        return found
+
+    def _records_from(self, row: int, stream: BinaryIO) -> Iterator[Record]:
+        file, offset = self._file(row), self._offsets[row]
+        stream.seek(offset)
+        name, delimiter = str(self._paths[file]), self._delimiters[file]
+        return read_records(stream, name, delimiter, self.names, offset=offset, line=self._lines[row])
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Read all rows once more, in order."""
+        for path, delimiter in zip(self._paths, self._delimiters, strict=True):
+            with path.open("rb") as stream:
+                records = read_records(stream, str(path), delimiter, self.names if delimiter is None else [])
+                for number, record in enumerate(records):
+                    if delimiter is None or number:
+                        yield self._by_name(record.cells)
+
+    def _file(self, row: int) -> int:
+        return bisect_right(self._starts, row) - 1
+
+    def _by_name(self, cells: Sequence[Any]) -> dict[str, Any]:
+        return dict(zip(self.names, [*cells, *[""] * (len(self.names) - len(cells))], strict=True))
+
+    def _scan(self, path: Path) -> None:
+        size_of(path)
+        name = str(path)
+        with path.open("rb") as stream:
+            delimiter: str | None = DELIMITERS[path.suffix.lower()]
+            offset, line = 0, 1
+            if delimiter is not None:
+                header = stream.readline(_BYTES_AT_ONCE)
+                delimiter = choose_delimiter(header, delimiter)
+                if delimiter != DELIMITERS[path.suffix.lower()]:
+                    self.notes.append(f"{path} has {'tabs' if delimiter == TAB else 'semicolons'} between its columns.")
+                stream.seek(0)
+                records = read_records(stream, name, delimiter, [])
+                names = read_header(next(records, None), name)
+                if self.names and names != self.names:
+                    raise DataError(f"{path} has other columns than {self._paths[0]}. Give both the same header.")
+                self.names = names
+                offset, line = stream.tell(), self._line_behind_header(path, stream.tell())
+            self._delimiters.append(delimiter)
+            self._gather(read_records(stream, name, delimiter, self.names, offset=offset, line=line), path.parent)
+
+    def _line_behind_header(self, path: Path, offset: int) -> int:
+        with path.open("rb") as stream:
+            return stream.read(offset).count(b"\n") + 1
+
+    def _gather(self, records: Iterator[Record], folder: Path) -> None:
+        first = len(self)
+        rows: list[list[Any]] = []
+        begun = 0
+        for record in records:
+            if len(rows) == _ROWS_AT_ONCE or record.offset - begun > _BYTES_AT_ONCE:
+                self._look(rows, first, folder)
+                first, begun, rows = len(self), record.offset, []
+            self._offsets.append(record.offset)
+            self._lines.append(record.line)
+            rows.append(record.cells)
+        self._look(rows, first, folder)
+
+    def _look(self, rows: list[list[Any]], first: int, folder: Path) -> None:
+        if not rows:
+            return
+        for at, name in enumerate(self.names):
+            if name not in self.seen:
+                self.seen[name] = Seen(name)
+                if first:
+                    # JSON lines bring a column when they first use it.
+                    self.seen[name].add([""] * first, 0)
+            self.seen[name].add([row[at] if at < len(row) else "" for row in rows], first, folder)
+
+
+TAB = "\t"
+
+
+def choose_delimiter(header: bytes, usual: str) -> str:
+    """Return what stands between the cells of a header: as usual, unless a CSV has only semicolons or tabs there.
+
+    >>> choose_delimiter(b"text;label", ",")
+    ';'
+    """
+    if usual == TAB or b"," in header:
+        return usual
+    return ";" if b";" in header else TAB if b"\t" in header else usual
+
+
+def read_header(record: Record | None, table: str) -> list[str]:
+    """Return the names of the columns.
+
+    Raises:
+        DataError: there is none, or there are too many; a name is empty, long or comes twice, or is a number with
+            a fraction.
+    """
+    if record is None:
+        raise DataError(f"{table} has only empty lines. Write the names of the columns, and rows below them.")
+    where = f"{table} line {record.line}"
+    if len(record.cells) > MOST_COLUMNS:
+        raise DataError(
+            f"{where}: the header has {len(record.cells):,} columns, and at most {MOST_COLUMNS:,} are read. Save "
+            "numbers as .npz; write series below each other, with a column that names them."
+        )
+    names = [str(cell).strip() for cell in record.cells]
+    if not names[0] and len(names) > 1 and UNNAMED not in names:
+        names[0] = UNNAMED
+    before: set[str] = set()
+    for at, name in enumerate(names):
+        if not name:
+            raise DataError(f"{where}: column {at + 1} of the header has no name. Give it one.")
+        if len(name) > _LONGEST_NAME:
+            raise DataError(f"{where}: column {at + 1} of the header has a name of {len(name):,} letters. Shorten it.")
+        if is_number(name) and not name.isdecimal():
+            raise DataError(f"{where}: {name} is no name of a column. Write a line with names above the data.")
+        if name in before:
+            raise DataError(
+                f"{where}: two columns are called {name}. Rename one; if the line is data, write names above it."
+            )
+        before.add(name)
+    return names
