@@ -27,7 +27,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-NARROWER = {"cells": {"errors", "expr", "cells"}, "autodiff": {"errors", "expr", "autodiff"}}
+NARROWER = {
+    "cells": {"errors", "expr", "cells"},
+    "autodiff": {"errors", "expr", "autodiff"},
+    "data": {"errors", "writing", "data"},
+}
 """Layers that may use less than what lies above them."""
 
 TORCH = {"torch", "numpy"}
@@ -43,7 +47,7 @@ LIBRARIES: dict[str, set[str]] = {
     "testing": TORCH,
     "export": TORCH | {"safetensors", "onnx"},
     "flow": TORCH | {"matplotlib"},
-    "data": TORCH | {"soundfile", "soxr", "PIL"},
+    "data": {"numpy", "soundfile", "soxr", "PIL"},
     "tasks": TORCH
     | {"lightning_fabric", "lightning", "safetensors", "rich", "prompt_toolkit", "tokenizers"}
     | {"matplotlib", "optuna"},
@@ -177,6 +181,9 @@ def test_a_file_imports_its_own_layer_or_one_above_it(path: Path) -> None:
             "elman.backends.triton.kernel", "from elman.backends import reference", id="the reference in another"
         ),
         pytest.param("elman.backends.inputs", "import llvmlite", id="llvmlite beside its folder"),
+        pytest.param("elman.data.formats.sound", "import torch", id="torch in data"),
+        pytest.param("elman.data.formats.sound", "from elman.nn import LSTM", id="layers in data"),
+        pytest.param("elman.data.series", "from elman.flow import examine", id="flow in data"),
         pytest.param("elman.tasks.generate", "from elman.tasks.classify import train", id="one recipe in another"),
         pytest.param("elman.flow", "import matplotlib.pyplot", id="matplotlib at the top of a file"),
         pytest.param("elman.cli", "import torch", id="torch in the command line"),
