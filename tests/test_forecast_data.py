@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bench.forecast_data import ETT_TEST, ETT_TRAINING, ETT_VALIDATION, etth1, m4_weekly
 
-from elman.data.series.series import opening as time_tables
+from elman.data.series import opening as time_tables
 
 
 def rows_of(path):

@@ -212,9 +212,10 @@ def test_llvmlite_is_loaded_when_a_kernel_is_first_wanted() -> None:
     python("""
 import sys
 import elman, elman.nn, elman.backends
-from elman.backends import llvm_cache, llvm_engine, llvm_target, llvm_threads
+from elman.backends.llvm import target
+from elman.backends.llvm.run import cache, engine, threads
 assert "llvmlite" not in sys.modules
-llvm_target.host()
+target.host()
 assert "llvmlite" in sys.modules
 """)
 
@@ -226,9 +227,9 @@ import torch, elman
 layer = elman.nn.Recurrent(elman.cells.mgu, 3, 5)
 layer(torch.ones(7, 2, 3))[0].sum().backward()
 layer.stream().step(torch.ones(1, 3))
-found = {name for name in sys.modules if name.startswith("elman.backends.llvm_")}
+found = {name for name in sys.modules if name.startswith("elman.backends.llvm.")}
 writers = ("driver", "packing", "tiles", "unpacked", "teams", "code", "math", "passes")
-emitters = {f"elman.backends.llvm_{name}" for name in writers}
+emitters = {f"elman.backends.llvm.emit.{name}" for name in writers}
 """
     python(script + "assert found >= emitters, emitters - found")
     python(script + "assert not found & emitters, found & emitters")

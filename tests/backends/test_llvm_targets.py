@@ -26,7 +26,7 @@ def narrower(request, monkeypatch):
     monkeypatch.setattr(llvm_kernel, "target", lambda: found)
     from elman.backends import llvm
 
-    monkeypatch.setattr(llvm, "target", lambda: found)
+    monkeypatch.setattr(llvm, "kernel_target", lambda: found)
     return found
 
 

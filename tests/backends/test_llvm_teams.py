@@ -257,9 +257,9 @@ def test_who_cannot_ask_how_many_threads_there_are_is_alone(teams, monkeypatch):
 
 SCRIPT = """
 import os, signal, sys, torch
-from elman.backends import llvm_kernel, llvm_threads
+from elman.backends.llvm.run import kernel
 from elman.nn import LSTM
-llvm_kernel.LEAST_SHARE = llvm_kernel.LEAST_WORK = 1
+kernel.LEAST_SHARE = kernel.LEAST_WORK = 1
 layer, x = LSTM(7, 67), torch.randn(50, 1, 7)
 torch.set_num_threads(1)
 expected = layer(x)[0]

@@ -131,7 +131,7 @@ def test_several_python_threads_may_run_workers_beside_torch(openmp: bool, monke
 def in_a_new_process(body: str) -> str:
     head = (
         "import logging, os, signal, sys\nimport numpy as np, torch\nlogging.basicConfig(stream=sys.stdout)\n"
-        "from elman.backends import llvm_threads\nfrom elman.backends.llvm.run.engine import load\n"
+        "from elman.backends.llvm.run import threads as llvm_threads\nfrom elman.backends.llvm.run.engine import load\n"
         "from elman.backends.llvm.target import host\n"
         f"TEXT = {SQUARES!r}\n"
         "worker = load(TEXT, lambda: TEXT, host()).address('worker')\n"

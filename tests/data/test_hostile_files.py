@@ -15,13 +15,14 @@ from elman.data import files, open_dataset
 from elman.data.examples import array_targets, arrays, genome
 from elman.data.examples.arrays import open_arrays
 from elman.data.examples.genome import open_fasta
-from elman.data.examples.table import open_table, records, row_index
+from elman.data.examples.table import open_table
 from elman.data.files import read_stream
 from elman.data.formats import features, numpy_files
 from elman.data.formats.features import read_features
 from elman.data.sentences.opening import open_tagged
 from elman.data.sentences.sentence import CONLLU
 from elman.data.series.opening import open_series
+from elman.data.tables import records, row_index
 from elman.data.tables.records import read_records
 from elman.data.text import decode, read_text
 from elman.errors import DataError

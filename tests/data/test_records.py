@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from elman.data.examples.table import records as records_module
+from elman.data.tables import records as records_module
 from elman.data.tables.records import read_records
 from elman.errors import DataError
 

@@ -21,7 +21,8 @@ from elman.backends.inputs import Inputs, sizes_of
 from elman.backends.llvm.plan import stored_saves
 from elman.backends.llvm.run.frames import Frames
 from elman.backends.llvm.run.gradients import Gradients
-from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, find_kernel, target
+from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, find_kernel
+from elman.backends.llvm.run.kernel import target as kernel_target
 from elman.backends.llvm.run.memory import allocate
 from elman.backends.llvm.run.stream import Steps
 from elman.backends.memory_check import are_plain_memory
@@ -57,7 +58,7 @@ def computes_in(dtype: torch.dtype) -> torch.dtype:
 def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
     """Give the shapes of what :func:`run_forward` will save: one tensor that holds everything."""
     sizes, nodes = sizes_of(program, inputs), program.graph.nodes
-    lanes = target().lanes(DTYPES[inputs.x.dtype])
+    lanes = kernel_target().lanes(DTYPES[inputs.x.dtype])
     steps, batch = inputs.x.shape[:2]
     widths = [_padded(sizes, nodes[i].shape, lanes) for i in stored_saves(program)]
     return [(steps * batch * sum(widths),)]
