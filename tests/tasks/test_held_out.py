@@ -15,7 +15,7 @@ from answerable import write_genome, write_images, write_reviews, write_series, 
 from elman.data import open_dataset
 from elman.data.dataset import Sound
 from elman.data.sentences.opening import open_tagged
-from elman.tasks import classify, forecast, generate, tag
+from elman.tasks import Forecaster, classify, forecast, generate, tag
 from elman.tasks.forecasting.linear import LinearForecast
 from elman.tasks.splits import split
 from forecastable import draw_values, make_series, make_set
@@ -135,6 +135,22 @@ def test_a_forecaster_learns_nothing_of_what_is_held_out(monkeypatch):
     assert_learnt_alike(*found, apart=("margins", "beside.reach"))
     units = [model.metrics["validation"]["mae"] / model.metrics["validation"]["mase"] for model in found]
     assert units[0] == pytest.approx(units[1], rel=1e-9), "errors are measured in a unit that was held out"
+
+
+@pytest.mark.parametrize("validation", [None, 40])
+def test_a_season_is_not_sought_in_what_is_held_out(validation, tmp_path):
+    steps, held = 120, 40 if validation else 24
+    drawn = np.random.default_rng(7)
+    values = np.tile([3.0, 9.0, 1.0, 5.0, 2.0], steps // 5) + drawn.normal(0, 0.1, steps)
+    noise = np.concatenate([values[:-held], drawn.normal(4, 30, held)])
+    found = []
+    for number, those in enumerate((values, noise)):
+        path = tmp_path / f"{number}.csv"
+        path.write_text("load\n" + "\n".join(f"{v:.3f}" for v in those) + "\n")
+        model = forecast.train(path, validation=validation, **TINY)
+        estimator = Forecaster(validation=validation, **TINY).fit(those)
+        found.append([model.columns.frequency.season, estimator.model_.columns.frequency.season])
+    assert found == [[5, 5], [5, 5]]
 
 
 @pytest.mark.parametrize("unit", ["character", "word", "subword"])

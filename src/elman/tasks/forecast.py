@@ -174,6 +174,7 @@ def _open(data: Source | Sequence[Source] | SeriesSet, settings: ForecastSetting
         past=settings.past or (),
         static=settings.static or (),
         season=settings.season,
+        held_out=settings.validation,
         fill_gaps=settings.fill_gaps,
     )
 

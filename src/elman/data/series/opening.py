@@ -37,7 +37,7 @@ from elman.data.series.choosing import (
 )
 from elman.data.series.frequency import WITHOUT_CALENDAR, Frequency, Moments
 from elman.data.series.regularity import check_order, infer_frequency, place_on_grid
-from elman.data.series.seasonality import find_season
+from elman.data.series.seasonality import find_season_to_learn
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.data.series.timestamps import read_times, settle_zones
 from elman.data.tables.kinds import MISSING_NUMBERS
@@ -59,6 +59,7 @@ def open_series(
     past: str | Sequence[str] = (),
     static: str | Sequence[str] = (),
     season: int | None = None,
+    held_out: int | None = None,
     fill_gaps: bool = False,
     like: SeriesColumns | None = None,
 ) -> SeriesSet:
@@ -74,6 +75,8 @@ def open_series(
         past: covariates that end with the values.
         static: covariates of a whole series, in a long table.
         season: how many steps make a season, where the calendar's is not meant.
+        held_out: steps at the end of each series in which no season is sought, since a training holds them out; None
+            for a fifth.
         fill_gaps: whether missing times become missing values; a model that learned so reads so.
         like: the columns of a model. Nothing is inferred then, and of the others only `target` may be given.
 
@@ -97,7 +100,7 @@ def open_series(
         parts = [split_names(part, index.names) for part in (past, known, static)]
         asked = SeriesAsked(targets, time, None if id is None else split_names(id, index.names), *parts)
     asked.check(index, name)
-    return _Reader(index, name, asked, season, fill_gaps, like).read()
+    return _Reader(index, name, asked, season, held_out, fill_gaps, like).read()
 
 
 class _Reader:
@@ -109,10 +112,12 @@ class _Reader:
         name: str,
         asked: SeriesAsked,
         season: int | None,
+        held_out: int | None,
         fill_gaps: bool,
         like: SeriesColumns | None,
     ):
         self._index, self._name, self._asked = index, name, asked
+        self._held_out = held_out
         self._season, self._fill_gaps, self._like = season, fill_gaps or (like is not None and like.fill_gaps), like
         self.notes = list(index.notes)
 
@@ -335,7 +340,7 @@ class _Reader:
         if self._season:
             return columns
         if columns.frequency.unit in WITHOUT_CALENDAR:
-            season = find_season([one.values for one in series])
+            season = find_season_to_learn([one.values for one in series], self._held_out)
             if season > 1:
                 self.notes.append(f"Values repeat themselves every {season:,} steps, which is taken for the season.")
             return replace(columns, frequency=replace(columns.frequency, season=season))

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_HELD_OUT = 5  # a fifth of each series, unless it is said how much
 _MOST_SERIES = 50
 _MOST_STEPS = 5_000
 _FEWEST_STEPS = 12
@@ -25,6 +26,17 @@ _LOWEST = 0.3  # share of the variance
 _NEARLY = 0.9
 _SURPRISE = 7.0  # nats: chance has to be less likely than exp(−7)
 _STEADY = 1e-6  # deviation, in units of the largest value, below which nothing is left to explain
+
+
+def find_season_to_learn(series: Sequence[NDArray[np.float64]], held_out: int | None = None) -> int:
+    """Find the season without a look at the end of each series, which a training holds out; as :func:`find_season`.
+
+    Args:
+        series: (T,) each.
+        held_out: steps at the end of each; None for a fifth.
+    """
+    ends = [len(values) - (len(values) // _HELD_OUT if held_out is None else held_out) for values in series]
+    return find_season([values[: max(0, end)] for values, end in zip(series, ends, strict=True)])
 
 
 def find_season(series: Sequence[NDArray[np.float64]]) -> int:

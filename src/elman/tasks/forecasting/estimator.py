@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.series.frequency import Frequency
-from elman.data.series.seasonality import find_season
+from elman.data.series.seasonality import find_season_to_learn
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.errors import ConfigError, DataError
 from elman.tasks import forecast
@@ -87,7 +87,8 @@ class Forecaster(Estimator):
         if y is not None:
             raise ConfigError("y is given, and a forecaster learns from series alone. Give them as X.")
         series = _recognise(X)
-        season = self.get_params()["season"] or find_season([one.values for one in series])
+        asked = self.get_params()
+        season = asked["season"] or find_season_to_learn([one.values for one in series], asked["validation"])
         columns = SeriesColumns(tuple(one.name for one in series), Frequency("step", 1, season))
         self.series_, self.single_ = series, _is_single(X)
         self.model_ = forecast.train(SeriesSet("X", series, columns, ()), **self._options())
