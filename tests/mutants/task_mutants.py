@@ -176,8 +176,8 @@ TASK_MUTANTS = (
     Mutant(
         "a file that cannot be read is a wrong command",
         "cli/__init__.py",
-        'cannot be read or written: {error.strerror}."), FAILED)',
-        'cannot be read or written: {error.strerror}."), WRONG_INPUT)',
+        "_fail(ours, FAILED)",
+        "_fail(ours, WRONG_INPUT)",
     ),
     Mutant("verdicts are read in capitals alone", "cli/inspect.py", "name.strip().upper()", "name.strip()"),
     Mutant("an answer in numbers has three digits", "cli/predict.py", "{answer:.7g}", "{answer:.3g}"),
