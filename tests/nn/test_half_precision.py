@@ -75,6 +75,23 @@ def test_dtypes_under_autocast_are_those_of_torch(mode, given, monkeypatch):
     assert set(ran) == {own}
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("given", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("lengths", [None, [5, 5, 5], [2, 5, 3]])
+@pytest.mark.parametrize("projection", [0, 4])
+def test_dtypes_of_an_lstm_under_autocast_are_those_of_torch(projection, lengths, given):
+    ours, right = (library.LSTM(I, H, 2, bidirectional=True, proj_size=projection) for library in (elman.nn, nn))
+    ours.load_state_dict(right.state_dict())
+    x = torch.randn(T, B, I, dtype=given)
+    x = x if lengths is None else nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, expected = ours(x), right(x)
+    (output, state), (its, other) = found, expected
+    for a, b in ((output, its) if lengths is None else (output.data, its.data), *zip(state, other, strict=True)):
+        assert a.dtype == b.dtype
+        assert_close("a result", a.double(), b.double(), allowed=RELATIVE[torch.bfloat16])
+
+
 def test_gradients_under_autocast_are_those_of_float32():
     """Parameters are not rounded: nothing is gained by it where sums are in float32."""
     layer, x = Recurrent(cells.mgu, I, H), torch.randn(T, B, I)

@@ -115,3 +115,18 @@ def test_a_hook_of_all_modules_is_refused_too():
     finally:
         handle.remove()
     stream.step(torch.randn(B, I))
+
+
+class Doubled(elman.nn.GRU):
+    """A layer that reads twice its input."""
+
+    def forward(self, x, state=None):
+        return super().forward(2 * x, state)
+
+
+def test_a_layer_with_a_forward_of_its_own_is_not_streamed():
+    changed = elman.nn.GRU(I, H)
+    changed.forward = lambda x: (x, x)
+    for layer in (Doubled(I, H), changed):
+        with pytest.raises(ConfigError, match="has a forward of its own"):
+            layer.stream()

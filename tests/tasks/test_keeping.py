@@ -149,6 +149,38 @@ def test_what_cannot_be_written_for_a_while_is_written_later(learn, tmp_path, mo
     assert said[1] == f"the best model so far is written to {model.kept}"
 
 
+def test_a_file_that_takes_the_name_of_a_model_in_the_meantime_stays(learn, tmp_path, monkeypatch):
+    notes: list[str] = []
+    monkeypatch.setattr(QuietProgress, "note", lambda _, text: notes.append(text))
+    target = tmp_path / "models" / NAME
+    keep = Keeper.keep
+
+    def keep_and_meet(keeper, model, progress):
+        if not target.exists():
+            target.write_text("precious")
+        keep(keeper, model, progress)
+
+    monkeypatch.setattr(Keeper, "keep", keep_and_meet)
+    model = learn()
+    assert target.read_text() == "precious"
+    assert model.kept == tmp_path / "models" / "m-2.elman.safetensors"
+    assert generate.load(model.kept).metrics["history"] == model.metrics["history"]
+    assert f"{target} was taken in the meantime; the model is kept in {model.kept}" in notes
+    assert {path.name for path in target.parent.iterdir()} == {NAME, model.kept.name}
+
+
+def test_two_trainings_of_one_name_keep_both_models(tmp_path):
+    (tmp_path / "book.txt").write_text(BOOK)
+    one, other = (generate.train(tmp_path / "book.txt", seed=seed, window=11, **SMALL) for seed in (1, 2))
+    keepers = [Keeper(tmp_path / NAME, force=False) for _ in range(2)]
+    for keeper, model in zip(keepers, (one, other), strict=True):
+        keeper.keep(model, QuietProgress())
+    for keeper, model in zip(keepers, (one, other), strict=True):
+        keeper.finish(model)
+        assert torch.equal(next(generate.load(model.kept).module.parameters()), next(model.module.parameters()))
+    assert one.kept != other.kept
+
+
 def test_what_waits_is_the_best_model_and_not_a_later_one(tmp_path, monkeypatch):
     (tmp_path / "book.txt").write_text(BOOK)
     model = generate.train(tmp_path / "book.txt", **SMALL, window=11)

@@ -23,6 +23,7 @@ _ADDRESS, _KIND, _IS_CONTIGUOUS, _IS_NEG = (
     Tensor.is_contiguous,
     Tensor.is_neg,
 )
+_FORWARD = ("elman.nn.recurrent", "elman.nn.torch_layers")  # whose forward a step computes
 _TRACES, _TRANSFORMS = torch._C._get_tracing_state, torch._C._are_functorch_transforms_active
 
 
@@ -66,6 +67,11 @@ class Stream:
             )
         self._hooks = _hooks_of(layer)
         check_hooks(layer)
+        if layer.forward.__module__ not in _FORWARD:
+            raise ConfigError(
+                f"stream: {type(layer).__name__} has a forward of its own.\n  A step does not call it, and would "
+                "compute something else.\n  Put what it does into a module around the layer, and stream the layer."
+            )
         self.reset()
 
     def reset(self) -> None:

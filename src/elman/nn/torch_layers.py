@@ -112,6 +112,14 @@ class TorchLayer(nn.RNNBase):
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         return run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
 
+    def _run_in_float32(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]] | None:
+        """Run without autocast where it is on, and everything is in float32; None elsewhere."""
+        read = [batch.x, *(s for s in states if isinstance(s, Tensor)), *self.parameters()]
+        if not under_autocast(batch.x) or any(t.dtype != torch.float32 for t in read):
+            return None
+        with torch.autocast(batch.x.device.type, enabled=False):
+            return TorchLayer._run(self, batch, states)
+
     def _zeros(self, batch_size: int, like: Tensor) -> list[Tensor]:
         rows = self.num_layers * (2 if self.bidirectional else 1)
         return [like.new_zeros((rows, batch_size, n)) for n in self._state_sizes]
@@ -189,6 +197,18 @@ class LSTM(TorchLayer):
         super().__init__("LSTM", *args, **kwargs)
         self._follow(cells.torch_lstm_projected if self.proj_size else cells.torch_lstm)
 
+    def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
+        # Under autocast oneDNN's LSTM gives everything in the lower precision. Where torch takes its own, for
+        # projections and packed sequences of unequal lengths, c stays float32, and so does h without a projection.
+        sizes = None if batch.packed is None else batch.packed.batch_sizes
+        if not self.proj_size and (sizes is None or bool(sizes[0] == sizes[-1])):
+            return super()._run(batch, states)
+        found = self._run_in_float32(batch, states)
+        if found is None or not self.proj_size:
+            return found or super()._run(batch, states)
+        dtype, (output, (h, c)) = torch.get_autocast_dtype(batch.x.device.type), found
+        return output.to(dtype), [h.to(dtype), c]
+
     @property
     def _state_sizes(self) -> list[int]:
         return [self.proj_size or self.hidden_size, self.hidden_size]
@@ -214,11 +234,7 @@ class GRU(TorchLayer):
 
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         # In torch's GRU the new state is a mean of the old one and another, so under autocast float32 stays float32.
-        read = [batch.x, *(s for s in states if isinstance(s, Tensor)), *self.parameters()]
-        if not under_autocast(batch.x) or any(t.dtype != torch.float32 for t in read):
-            return super()._run(batch, states)
-        with torch.autocast(batch.x.device.type, enabled=False):
-            return super()._run(batch, states)
+        return self._run_in_float32(batch, states) or super()._run(batch, states)
 
 
 def _refuse_projection(kwargs: dict[str, Any]) -> None:

@@ -89,6 +89,8 @@ class Keeper:
             progress.note(f"the best model so far is written to {path}")
         elif self._path is None and self._replaces:
             progress.note(f"{self.target} stays until the training has ended; the best so far is {path}")
+        elif self._path is None and path != self.target:
+            progress.note(f"{self.target} was taken in the meantime; the model is kept in {path}")
         self._path, self._waiting, self._failed = path, None, False
 
     def finish(self, model: Trained) -> None:
@@ -114,14 +116,16 @@ class Keeper:
     def _write(self, file: ModelFile, before: Path | None, interrupted: bool) -> Path:
         """Write to the target, or as long as that is not to be replaced, beside it."""
         assert self.target is not None
-        if not (self._replaces and interrupted):
+        if self._replaces and not interrupted:
             file.write(self.target)
             return self.target
-        if before is None:
-            stem = self.target.name.removesuffix(SUFFIX)
-            return _write_new(file, self.target.with_name(f"{stem}.interrupted{SUFFIX}"))
-        file.write(before)
-        return before
+        if before is not None:
+            file.write(before)
+            return before
+        if not self._replaces:
+            return _write_new(file, self.target)  # the name may have been taken since the training began
+        stem = self.target.name.removesuffix(SUFFIX)
+        return _write_new(file, self.target.with_name(f"{stem}.interrupted{SUFFIX}"))
 
     def _write_anywhere(self, file: ModelFile, interrupted: bool) -> Path | None:
         """Write where it is possible; return None if it is nowhere."""
@@ -142,7 +146,7 @@ def _write_new(file: ModelFile, path: Path) -> Path:
     """Write to a name that is free: the one given, or with a number behind it; return it.
 
     Raises:
-        ElmanError, OSError: the folder cannot be written to.
+        ElmanError: the folder cannot be written to.
     """
     stem = path.name.removesuffix(SUFFIX)
     suffix = path.name[len(stem) :]
@@ -152,6 +156,8 @@ def _write_new(file: ModelFile, path: Path) -> Path:
             found.touch(exist_ok=False)  # from here on it is nobody else's
         except FileExistsError:
             continue
+        except OSError as error:
+            raise ElmanError(f"{found} cannot be written: {error.strerror}. Choose another place with -o.") from None
         try:
             file.write(found)
         except BaseException:

@@ -197,11 +197,20 @@ def _say_carriage_return(name: str, number: int) -> str:
     return f"{name} line {number} has a carriage return (CR) within it. Convert it, e.g.: tr '\\r' '\\n'"
 
 
+def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of names and values; JSON would let the last of two values win."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)[:60]!r} stands twice")
+    return found
+
+
 def _read_object(line: Line, name: str, names: list[str]) -> list[Any]:
     where = f"{name} line {line.number}"
     try:
         # NaN and Infinity are no JSON, but many programs write them: the columns complain of them.
-        found = json.loads(line.text, parse_constant=str)
+        found = json.loads(line.text, parse_constant=str, object_pairs_hook=_as_object)
         if "\\u" in line.text:
             # Half a surrogate pair is allowed in JSON and is no letter.
             json.dumps(found, ensure_ascii=False).encode()
