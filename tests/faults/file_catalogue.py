@@ -99,10 +99,18 @@ FILE_FAULTS = (
     Fault(
         "a model is replaced as soon as there is another",
         "tasks/keeping.py",
-        "if not (self._replaces and interrupted):",
-        "if not (self._replaces and not interrupted):",
+        "if self._replaces and not interrupted:",
+        "if self._replaces:",
         tests=KEEPING,
         only="search_leaves",
+    ),
+    Fault(
+        "a name that was taken in the meantime is written over",
+        "tasks/keeping.py",
+        "            return _write_new(file, self.target)  #",
+        "            file.write(self.target)\n            return self.target  #",
+        tests=KEEPING,
+        only="in_the_meantime",
     ),
     Fault(
         "what waits to be written changes with the training",

@@ -105,6 +105,7 @@ SAME: dict[str, Callable[[Tensor], Any]] = {
     "moved": moved,
     "unaligned": unaligned,
     "negated": negated,
+    "negated where it lies": lambda t: torch._neg_view(-t),
     "negated and strided": lambda t: torch.complex(torch.zeros_like(t), -t).conj()[..., ::1].imag,
     "subclass": lambda t: t.as_subclass(Plain),
     "parameter": lambda t: nn.Parameter(t.clone()),
