@@ -123,6 +123,18 @@ def test_masks_side_inputs_and_autocast_can_be_compiled():
     assert_close("output", *found)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("make", [GRU, lambda i, h: Recurrent(cells.mgu, i, h)], ids=["GRU", "Recurrent"])
+def test_a_layer_in_half_precision_is_compiled_and_exported(make, dtype):
+    layer, x = make(I, H).to(dtype), torch.randn(T, B, I, dtype=dtype)
+    expected, _ = layer(x)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    for run in (compiled, torch.export.export(layer, (x,)).module()):
+        output, _ = run(x)
+        assert output.dtype == dtype
+        assert_close("output", output, expected)
+
+
 def test_what_is_compiled_keeps_its_backend(lean):
     layer = GRU(I, H)
     compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)

@@ -106,7 +106,7 @@ def as_memory(name: str, t: Tensor, x: Tensor, dtype: torch.dtype | None = None)
     """
     if t.dtype != (dtype or x.dtype) or t.device != x.device:
         raise TensorError(
-            f"{name} has dtype {t.dtype} on {t.device}, and must have {dtype or x.dtype} on {x.device}, as x has.\n"
+            f"{name} has dtype {t.dtype} on {t.device}, and must have {dtype or x.dtype} on {x.device}.\n"
             "  Only autocast brings float32, bfloat16 and float16 together.\n"
             "  Convert the layer with layer.to(x), or what is given with to(…)."
         )

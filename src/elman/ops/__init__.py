@@ -80,7 +80,9 @@ def run(
     given = (x, states, parameters, sides, lengths)
     if not autocast and computed is dtype:
         return _run(program, name, given, reverse, recompute_every)
-    if not autocast:
+    read = [x, *states, *parameters, *sides]
+    if not autocast and (operators.are_plain(read) or any(t.dtype != dtype for t in read)):
+        # What is converted below must agree before. Where torch traces or compiles, there is no memory to look at.
         check_inputs(program, Inputs(x, states, parameters, lengths, reverse, sides))
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
         states, parameters, sides = (_convert(tensors, computed) for tensors in (states, parameters, sides))
