@@ -27,9 +27,9 @@ reach; each script says which are met.
 | `memory` | the peak of an update | torch.nn |
 | `cost_curves` | time and memory against T, B and H | torch.nn |
 
-A script is a file of this folder with two functions: `run` measures and returns a :class:`bench.report.Result`, `draw`
-makes a figure of its rows. The scripts that train on data (`names`, `penn_treebank`, `tinyshakespeare`) are programs
-of their own.
+A script is a file of `speed` with two functions: `run` measures and returns a :class:`bench.speed.report.Result`,
+`draw` makes a figure of its rows. What models are worth on data that others have scored is measured in `scores`, whose
+scripts are programs of their own; `equal_files` tells whether a change has changed what is trained.
 """
 
 SCRIPTS = ("training", "inference", "ragged", "custom_cells", "streaming", "roofline", "memory", "cost_curves")

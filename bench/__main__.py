@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from bench import SCRIPTS
-from bench.drawing import save
-from bench.measure import FULL, QUICK
-from bench.report import Others, read_rows, report
+from bench.speed.drawing import save
+from bench.speed.measure import FULL, QUICK
+from bench.speed.report import Others, read_rows, report
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}. There are: {', '.join(SCRIPTS)}.")
     for name in asked.names or SCRIPTS:
-        script = importlib.import_module(f"bench.{name}")
+        script = importlib.import_module(f"bench.speed.{name}")
         if asked.draw:
             rows = read_rows(RESULTS / f"{name}.json")
         else:

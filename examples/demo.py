@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from pydoc_data.topics import topics
 
+from elman.phrases import format_duration
 from elman.tasks import generate
-from elman.tasks.duration import format_duration
 
 FOLDER = Path("build/demo")
 TIME_BUDGET = "2m"

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example
-from elman.tasks.batches import EncodedSet
-from elman.tasks.targets import Targets
+from elman.encoders.batches import EncodedSet
+from elman.encoders.targets import Targets
 
 
 @dataclass

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 import torch
-from bench import drawing, measure, operations
-from bench import report as reports
-from bench.cells import CELLS, make_layer
-from bench.drawing import save
-from bench.measure import Pace, Timing, on_threads, side_by_side, summarise, times_as_fast
-from bench.operations import count_cell_update, count_forward, count_update
-from bench.report import Result, Target, means, read_rows, report
-from bench.torch_loops import LOOPS
-from bench.torch_peer import OURS, Case, Size, make_input, make_pair, make_row, make_update, take_turns
-from bench.worker import serve
+from bench.speed import drawing, measure, operations
+from bench.speed import report as reports
+from bench.speed.cells import CELLS, make_layer
+from bench.speed.drawing import save
+from bench.speed.measure import Pace, Timing, on_threads, side_by_side, summarise, times_as_fast
+from bench.speed.operations import count_cell_update, count_forward, count_update
+from bench.speed.report import Result, Target, means, read_rows, report
+from bench.speed.torch_loops import LOOPS
+from bench.speed.torch_peer import OURS, Case, Size, make_input, make_pair, make_row, make_update, take_turns
+from bench.speed.worker import serve
 
 
 def test_candidates_take_turns_and_a_slow_ones_rounds_are_spread_evenly() -> None:
@@ -124,10 +124,10 @@ def test_a_drawing_is_saved_twice_and_its_lack_is_said(tmp_path: Path, monkeypat
         def savefig(self, path: str, dpi: int) -> None:
             saved.append(path)
 
-    monkeypatch.setattr("bench.drawing.find_spec", lambda name: object())
+    monkeypatch.setattr("bench.speed.drawing.find_spec", lambda name: object())
     assert save(lambda rows: Drawn(), [], tmp_path / "trial").startswith("drawn to")  # type: ignore[arg-type]
     assert saved == [f"{tmp_path}/trial.png", f"{tmp_path}/trial.svg"]
-    monkeypatch.setattr("bench.drawing.find_spec", lambda name: None)
+    monkeypatch.setattr("bench.speed.drawing.find_spec", lambda name: None)
     assert save(lambda rows: Drawn(), [], tmp_path / "trial").startswith("not drawn: matplotlib is missing")  # type: ignore[arg-type]
     assert len(saved) == 2
 

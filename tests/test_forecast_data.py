@@ -5,7 +5,7 @@ import gzip
 
 import numpy as np
 import pytest
-from bench.forecast_data import ETT_TEST, ETT_TRAINING, ETT_VALIDATION, etth1, m4_weekly
+from bench.scores.forecast_data import ETT_TEST, ETT_TRAINING, ETT_VALIDATION, etth1, m4_weekly
 
 from elman.data.series import opening as time_tables
 

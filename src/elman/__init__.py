@@ -12,6 +12,8 @@ alone, `elman.nn`, `elman.cells`, `elman.flow`, `elman.testing` and `elman.tasks
 
 from __future__ import annotations
 
+from elman.version import __version__ as __version__
+
 TYPE_CHECKING = False  # typing takes longer to load than all of this
 if TYPE_CHECKING:
     from typing import Any
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
         tanh,
         where,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BackendError",

@@ -12,7 +12,7 @@ import pytest
 import elman as package
 from elman.cli.show import print_json
 from elman.tasks import generate
-from elman.tasks.training import Trainer
+from elman.training.loop import Trainer
 
 SMALL = ("--hidden", 7, "--window", 11, "--batch", 3, "--epochs", 1)
 
@@ -151,7 +151,7 @@ def test_defaults_of_the_command_are_those_of_python(elman, monkeypatch):
 
     monkeypatch.setattr(generate, "train", stop)
     elman("train", "generate", "a")
-    settings = package.tasks.language.settings.Settings
+    settings = package.tasks.generate.settings.Settings
     own = ("cell", "sizes", "output", "force", "quiet")
     assert settings(**{k: v for k, v in given.items() if k not in own}) == settings()
     assert given["cell"] == "lstm"

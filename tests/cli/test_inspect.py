@@ -157,7 +157,7 @@ def test_what_a_view_of_tags_or_forecasts_cannot_use_is_told(elman, tmp_path):
 
 
 def test_a_long_text_is_looked_at_in_fewer_stretches_and_it_is_said(elman, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("elman.tasks.model_view.MOST_STEPS", 900)
+    monkeypatch.setattr("elman.models.view.MOST_STEPS", 900)
     done = elman("inspect", trained, tmp_path / "book.txt", "--length", 301, "-o", "page.html")
     assert done.code == 0, done.err
     page = (tmp_path / "page.html").read_text()

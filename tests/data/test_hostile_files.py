@@ -26,7 +26,7 @@ from elman.data.tables import records, row_index
 from elman.data.tables.records import read_records
 from elman.data.text import decode, read_text
 from elman.errors import DataError
-from elman.tasks.language.corpus import read_corpus
+from elman.tasks.generate.corpus import read_corpus
 
 N, T, D = 5, 7, 3
 X = np.random.default_rng(11).normal(size=(N, T, D))

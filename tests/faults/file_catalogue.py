@@ -3,8 +3,8 @@
 from faults.fault import Fault
 
 WRITING = "tests/test_writing.py"
-MODEL_FILE = "tests/tasks/test_model_file.py"
-KEEPING = "tests/tasks/test_keeping.py"
+MODEL_FILE = "tests/models/test_file.py"
+KEEPING = "tests/training/test_keeping.py"
 HOSTILE = "tests/data/test_hostile_files.py"
 
 FILE_FAULTS = (
@@ -42,7 +42,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "the sum is not looked at",
-        "tasks/model_file.py",
+        "models/file.py",
         "there != sum_of(header, data)",
         "there == 7",
         tests=MODEL_FILE,
@@ -50,7 +50,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "the sum leaves out which tensor is where",
-        "tasks/model_bytes.py",
+        "models/bytes.py",
         '"tensors": header.rows}',
         '"tensors": sorted(header.rows)}',
         tests=MODEL_FILE,
@@ -58,7 +58,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "a file of format 3 needs no sum",
-        "tasks/model_file.py",
+        "models/file.py",
         "    elif there is None:",
         "    elif there is None and not header.rows:",
         tests=MODEL_FILE,
@@ -66,7 +66,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "an old file may have a sum that nobody looks at",
-        "tasks/model_file.py",
+        "models/file.py",
         "if SUM in header.entry:",
         "if SUM in header.rows:",
         tests=MODEL_FILE,
@@ -74,7 +74,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "weights that are infinite are kept",
-        "tasks/model_bytes.py",
+        "models/bytes.py",
         "not one.isfinite().all()",
         "one.isnan().any()",
         tests=MODEL_FILE,
@@ -82,7 +82,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "of a name that stands twice the last counts",
-        "tasks/model_bytes.py",
+        "models/bytes.py",
         "if len(found) < len(pairs):",
         "if len(found) > len(pairs):",
         tests=MODEL_FILE,
@@ -98,7 +98,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "a model is replaced as soon as there is another",
-        "tasks/keeping.py",
+        "training/keeping.py",
         "if self._replaces and not interrupted:",
         "if self._replaces:",
         tests=KEEPING,
@@ -106,7 +106,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "a name that was taken in the meantime is written over",
-        "tasks/keeping.py",
+        "training/keeping.py",
         "            return _write_new(file, self.target)  #",
         "            file.write(self.target)\n            return self.target  #",
         tests=KEEPING,
@@ -114,7 +114,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "what waits to be written changes with the training",
-        "tasks/keeping.py",
+        "training/keeping.py",
         "value.detach().clone()",
         "value.detach()",
         tests=KEEPING,
@@ -122,7 +122,7 @@ FILE_FAULTS = (
     ),
     Fault(
         "a name that is taken is written over",
-        "tasks/keeping.py",
+        "training/keeping.py",
         "found.touch(exist_ok=False)",
         "found.touch()",
         tests=KEEPING,

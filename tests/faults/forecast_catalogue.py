@@ -2,15 +2,15 @@
 
 from faults.fault import Fault
 
-CONFORMAL = "tests/tasks/test_conformal.py"
-FORECASTER = "tests/tasks/test_forecaster.py"
-FORECAST = "tests/tasks/test_forecast.py"
-WINDOWS = "tests/tasks/test_forecast_windows.py"
+CONFORMAL = "tests/tasks/forecast/test_conformal.py"
+FORECASTER = "tests/tasks/forecast/test_module.py"
+FORECAST = "tests/tasks/forecast/test_recipe.py"
+WINDOWS = "tests/tasks/forecast/test_windows.py"
 
 FORECAST_FAULTS = (
     Fault(
         "calibration forgets the value that is to come",
-        "tasks/forecasting/conformal.py",
+        "tasks/forecast/intervals/conformal.py",
         "(len(known) + 1) * percent / 100",
         "len(known) * percent / 100",
         tests=CONFORMAL,
@@ -18,7 +18,7 @@ FORECAST_FAULTS = (
     ),
     Fault(
         "a look-back reads one step of what is ahead",
-        "tasks/forecasting/windows.py",
+        "tasks/forecast/windows.py",
         "at + torch.arange(-self.reading.lookback, 0)",
         "at + torch.arange(-self.reading.lookback + 1, 1)",
         tests=FORECAST,
@@ -26,7 +26,7 @@ FORECAST_FAULTS = (
     ),
     Fault(
         "what is missing before a series is read from the one before",
-        "tasks/forecasting/windows.py",
+        "tasks/forecast/windows.py",
         "(befores + padded)",
         "befores",
         tests=WINDOWS,
@@ -34,7 +34,7 @@ FORECAST_FAULTS = (
     ),
     Fault(
         "a new series is measured beyond where it may be seen",
-        "tasks/forecasting/windows.py",
+        "tasks/forecast/windows.py",
         "measured = [one.values[:end] for",
         "measured = [one.values[: end + 1] for",
         tests=WINDOWS,
@@ -42,7 +42,7 @@ FORECAST_FAULTS = (
     ),
     Fault(
         "segments ahead start from the states of other windows",
-        "tasks/forecasting/forecaster.py",
+        "tasks/forecast/module.py",
         "one.repeat(1, places, 1)",
         "one.repeat_interleave(places, 1)",
         tests=FORECASTER,
@@ -50,7 +50,7 @@ FORECAST_FAULTS = (
     ),
     Fault(
         "the outer interval gets the margin of the inner one",
-        "tasks/forecasting/forecaster.py",
+        "tasks/forecast/module.py",
         "by.flip(-1)",
         "by",
         tests=FORECASTER,
@@ -58,7 +58,7 @@ FORECAST_FAULTS = (
     ),
     Fault(
         "a missing value counts in the loss as 0",
-        "tasks/forecasting/forecaster.py",
+        "tasks/forecast/module.py",
         " * there[:, :, None]",
         "",
         tests=FORECASTER,
@@ -66,7 +66,7 @@ FORECAST_FAULTS = (
     ),
     Fault(
         "what is known ahead is read a segment late",
-        "tasks/forecasting/forecaster.py",
+        "tasks/forecast/module.py",
         "windows.known[:, self.lookback :]",
         "windows.known[:, self.lookback - self.segment :][:, : self.horizon]",
         tests=FORECASTER,

@@ -3,10 +3,10 @@
 from faults.fault import Fault
 
 KNOWN = "tests/flow/test_known_answers.py"
-CRF = "tests/tasks/test_crf.py"
+CRF = "tests/decoding/test_crf.py"
 MIRROR = "tests/autodiff/test_mirror.py"
 RECURRENT = "tests/nn/test_recurrent.py"
-EVALUATION = "tests/tasks/test_evaluation.py"
+EVALUATION = "tests/tasks/generate/test_scores.py"
 
 _SUM_OF_FAMILIES = """*(a for pair in pairs for a in pair)))
             total = term if total is None else total + term"""
@@ -30,7 +30,7 @@ ORDER_FAULTS = (
     ),
     Fault(
         "the best path comes from the padding",
-        "tasks/tagging/crf.py",
+        "decoding/crf.py",
         "came.append(torch.where(real[t].unsqueeze(1), where, stay))",
         "came.append(where)",
         CRF,
@@ -38,7 +38,7 @@ ORDER_FAULTS = (
     ),
     Fault(
         "the best score goes on through the padding",
-        "tasks/tagging/crf.py",
+        "decoding/crf.py",
         "alpha = torch.where(real[t].unsqueeze(1), highest + emissions[t], alpha)",
         "alpha = highest + emissions[t]",
         CRF,
@@ -46,7 +46,7 @@ ORDER_FAULTS = (
     ),
     Fault(
         "Z goes on through the padding",
-        "tasks/tagging/crf.py",
+        "decoding/crf.py",
         "alpha = torch.where(real[t].unsqueeze(1), after, alpha)",
         "alpha = after",
         CRF,
@@ -77,26 +77,26 @@ ORDER_FAULTS = (
     ),
     Fault(
         "answers are put into the order of the lengths a second time",
-        "tasks/batches.py",
+        "encoders/batches.py",
         "torch.empty_like(joined).index_copy_(0, torch.cat(order), joined)",
         "joined[torch.cat(order)]",
-        "tests/tasks/test_batches.py",
+        "tests/encoders/test_batches.py",
         "in_the_order",
     ),
     Fault(
         "tags of shuffled words are shuffled a second time",
-        "tasks/tagging/batches.py",
+        "tasks/tag/batches.py",
         "torch.empty_like(found).index_copy_(0, few.orders[column], found)",
         "found[few.orders[column]]",
-        "tests/tasks/test_tag.py",
+        "tests/tasks/tag/test_recipe.py",
         "shuffled_answers",
     ),
     Fault(
         "an image is made of pixels in their order a second time",
-        "tasks/encoders/image.py",
+        "encoders/image.py",
         "steps[self._order.argsort()]",
         "steps[self._order]",
-        "tests/tasks/test_encoders_image.py",
+        "tests/encoders/test_image.py",
         "augmenting",
     ),
     Fault(
@@ -149,7 +149,7 @@ ORDER_FAULTS = (
     ),
     Fault(
         "a stream is warmed up by the one behind it",
-        "tasks/language/evaluation.py",
+        "tasks/generate/scores.py",
         "module(ends.inputs.roll(1, dims=1), state",
         "module(ends.inputs.roll(-1, dims=1), state",
         EVALUATION,
@@ -157,7 +157,7 @@ ORDER_FAULTS = (
     ),
     Fault(
         "a stream is warmed up with the classes of its own end",
-        "tasks/language/evaluation.py",
+        "tasks/generate/scores.py",
         "ends.given.roll(1, dims=1)",
         "ends.given",
         EVALUATION,
@@ -165,7 +165,7 @@ ORDER_FAULTS = (
     ),
     Fault(
         "streams begin without a warm-up",
-        "tasks/language/evaluation.py",
+        "tasks/generate/scores.py",
         "_warm_state(module, streams) if batch > 1 else None",
         "None",
         EVALUATION,
@@ -173,7 +173,7 @@ ORDER_FAULTS = (
     ),
     Fault(
         "the first stream is warmed up by the last",
-        "tasks/language/evaluation.py",
+        "tasks/generate/scores.py",
         "lengths = [0] + [1] * (streams.batch - 1)",
         "lengths = [1] * streams.batch",
         EVALUATION,

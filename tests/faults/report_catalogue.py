@@ -2,14 +2,14 @@
 
 from faults.fault import Fault
 
-LEDGER = "tests/tasks/test_ledger.py"
+LEDGER = "tests/training/test_ledger.py"
 DIAGRAM = "tests/flow/test_diagram.py"
 REPORT = "tests/flow/test_report.py"
 
 REPORT_FAULTS = (
     Fault(
         "a loss that is infinite may be the best",
-        "tasks/outcome.py",
+        "scores/measured.py",
         "not math.isfinite(self.loss)",
         "math.isnan(self.loss)",
         tests=LEDGER,
@@ -17,7 +17,7 @@ REPORT_FAULTS = (
     ),
     Fault(
         "weights that are not finite are kept as the best",
-        "tasks/training.py",
+        "training/loop.py",
         "improved = False",
         "improved = True",
         tests=LEDGER,
@@ -25,10 +25,10 @@ REPORT_FAULTS = (
     ),
     Fault(
         "a training looks at itself whenever it can",
-        "tasks/glances.py",
+        "training/glances.py",
         "max(_AGE * update, update + worth)",
         "0.0",
-        tests="tests/tasks/test_glances.py",
+        tests="tests/training/test_glances.py",
         only="what_one_costs",
     ),
     Fault(

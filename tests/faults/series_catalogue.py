@@ -4,9 +4,9 @@ from faults.fault import Fault
 
 FREQUENCY = "tests/data/test_frequency.py"
 TABLES = "tests/data/test_time_tables.py"
-SCORES = "tests/tasks/test_forecast_scores.py"
-NAIVE = "tests/tasks/test_naive_forecasts.py"
-BASELINES = "tests/tasks/test_forecast_baselines.py"
+SCORES = "tests/tasks/forecast/test_scores.py"
+NAIVE = "tests/tasks/forecast/test_naive.py"
+BASELINES = "tests/tasks/forecast/test_baselines.py"
 
 SERIES_FAULTS = (
     Fault(
@@ -43,7 +43,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "sMAPE divides by the mean of both",
-        "tasks/forecasting/scores.py",
+        "tasks/forecast/scores.py",
         "200 * np.abs(error)",
         "100 * np.abs(error)",
         tests=SCORES,
@@ -51,7 +51,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "an unknown value counts as well forecast",
-        "tasks/forecasting/scores.py",
+        "tasks/forecast/scores.py",
         "absolute = np.abs(error).sum(axis=1) / counts",
         "absolute = np.abs(error).mean(axis=1)",
         tests=SCORES,
@@ -59,7 +59,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "the limit of a season counts the season itself",
-        "tasks/forecasting/naive.py",
+        "tasks/forecast/baseline/naive.py",
         "np.square(lags[:-1]).sum()",
         "np.square(lags).sum()",
         tests=NAIVE,
@@ -67,7 +67,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "the season is put back a step late",
-        "tasks/forecasting/naive.py",
+        "tasks/forecast/baseline/naive.py",
         "phases = (len(recent) + np.arange(horizon)) % season",
         "phases = (len(recent) + 1 + np.arange(horizon)) % season",
         tests=NAIVE,
@@ -75,7 +75,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "the moving average of an even season is one step too long",
-        "tasks/forecasting/naive.py",
+        "tasks/forecast/baseline/naive.py",
         "weights[[0, -1]] = 0.5",
         "weights[[0, -1]] = 1.0",
         tests=NAIVE,
@@ -83,7 +83,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "windows with a missing value are learnt from",
-        "tasks/forecasting/linear.py",
+        "tasks/forecast/baseline/linear.py",
         "rows[~missing[rows].any(axis=1)]",
         "rows",
         tests=BASELINES,
@@ -91,7 +91,7 @@ SERIES_FAULTS = (
     ),
     Fault(
         "an interval is as wide as the share of the errors that were seen",
-        "tasks/forecasting/baselines.py",
+        "tasks/forecast/baseline/baselines.py",
         "(len(ordered) + 1) * share",
         "len(ordered) * share",
         tests=BASELINES,

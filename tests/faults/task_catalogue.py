@@ -2,21 +2,21 @@
 
 from faults.fault import Fault
 
-SCHEDULES = "tests/tasks/test_schedules.py"
-REORDER = "tests/tasks/test_reorder.py"
-INTERACTIVE = "tests/tasks/test_interactive.py"
-TRAINED = "tests/tasks/test_trained_model.py"
-TRAINING = "tests/tasks/test_training.py"
-BATCHES = "tests/tasks/test_batches.py"
-CLASSIFY = "tests/tasks/test_classify.py"
-WEIGHTS = "tests/tasks/test_sample_weight.py"
-PROBLEMS = "tests/tasks/test_memory_problems.py"
-PROBE = "tests/tasks/test_probe.py"
+SCHEDULES = "tests/training/test_schedules.py"
+REORDER = "tests/tasks/generate/test_reorder.py"
+INTERACTIVE = "tests/tasks/generate/test_interactive.py"
+TRAINED = "tests/tasks/generate/test_model.py"
+TRAINING = "tests/training/test_loop.py"
+BATCHES = "tests/encoders/test_batches.py"
+CLASSIFY = "tests/tasks/classify/test_recipe.py"
+WEIGHTS = "tests/tasks/classify/test_sample_weight.py"
+PROBLEMS = "tests/tasks/probe/test_problems.py"
+PROBE = "tests/tasks/probe/test_recipe.py"
 
 TASK_FAULTS = (
     Fault(
         "accumulated batches count alike, whatever their size",
-        "tasks/training.py",
+        "training/loop.py",
         "loss * (units / first)",
         "loss",
         tests=SCHEDULES,
@@ -24,7 +24,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the rate falls an epoch too early",
-        "tasks/training.py",
+        "training/loop.py",
         "self.outcome.epoch - (self._settings.decay_from or 0)",
         "self.outcome.epoch + 1 - (self._settings.decay_from or 0)",
         tests=SCHEDULES,
@@ -32,7 +32,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "averaging compares with the validation five before as well",
-        "tasks/training.py",
+        "training/loop.py",
         "losses[: -_NON_MONOTONE - 1]",
         "losses[:-_NON_MONOTONE]",
         tests=SCHEDULES,
@@ -40,7 +40,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "training goes on from the averaged weights",
-        "tasks/averaging.py",
+        "training/averaging.py",
         "self._fill(present)",
         "del present",
         tests=SCHEDULES,
@@ -48,7 +48,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a beginning is continued in the state of another",
-        "tasks/language/reorder.py",
+        "tasks/generate/reorder.py",
         "placed.shape[1] + parent)",
         "placed.shape[1] + parent * 0)",
         tests=REORDER,
@@ -56,7 +56,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a word can be placed twice",
-        "tasks/language/reorder.py",
+        "tasks/generate/reorder.py",
         "masked_fill(remaining == 0, -torch.inf)",
         "masked_fill(remaining < 0, -torch.inf)",
         tests=REORDER,
@@ -64,7 +64,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the end of the sentence is left out of its probability",
-        "tasks/language/reorder.py",
+        "tasks/generate/reorder.py",
         "ended = score + chances[..., -1]",
         "ended = score + 0 * chances[..., -1]",
         tests=REORDER,
@@ -72,7 +72,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the word that is placed still counts as one to come",
-        "tasks/language/reorder.py",
+        "tasks/generate/reorder.py",
         ".sum(2, keepdim=True) - future[:, None]",
         ".sum(2, keepdim=True)",
         tests=REORDER,
@@ -80,7 +80,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "Tab puts the chosen continuation in twice",
-        "tasks/language/interactive.py",
+        "tasks/generate/interactive.py",
         "buffer.complete_state.current_completion is not None",
         "buffer.complete_state.current_completion is False",
         tests=INTERACTIVE,
@@ -88,7 +88,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "what the model could not read stays known after it is mended",
-        "tasks/language/interactive.py",
+        "tasks/generate/interactive.py",
         "if text != self._text:",
         "if text != self._text and not self._problem:",
         tests=INTERACTIVE,
@@ -96,55 +96,55 @@ TASK_FAULTS = (
     ),
     Fault(
         "a unit gets the class of the one before it",
-        "tasks/language/windows.py",
+        "training/windows.py",
         "given[1 : steps * batch + 1]",
         "given[: steps * batch]",
-        tests="tests/tasks/test_windows.py",
+        tests="tests/training/test_windows.py",
         only="the_class_of_a_step",
     ),
     Fault(
         "a model that goes on learning forgets what it has read",
-        "tasks/language/evaluation.py",
+        "tasks/generate/scores.py",
         "state = detach(state)",
         "state = None",
-        tests="tests/tasks/test_evaluation.py",
+        tests="tests/tasks/generate/test_scores.py",
         only="predicts_before_it_learns",
     ),
     Fault(
         "bits per byte count characters",
-        "tasks/language/evaluation.py",
+        "tasks/generate/scores.py",
         "return bits(self.loss * self.units / self.bytes)",
         "return bits(self.loss * self.units / self.characters)",
-        tests="tests/tasks/test_evaluation.py",
+        tests="tests/tasks/generate/test_scores.py",
         only="over_its_characters_and_bytes",
     ),
     Fault(
         "words are counted in what is held out as well",
-        "tasks/language/preparation.py",
+        "tasks/generate/reading.py",
         '(held_out.text if settings.unit == "character" else "")',
         "held_out.text",
-        tests="tests/tasks/test_generate_words.py",
+        tests="tests/tasks/generate/test_words.py",
         only="in_what_is_trained_on_alone",
     ),
     Fault(
         "the penalty on change is of the dropped output",
-        "tasks/generate.py",
+        "tasks/generate/recipe.py",
         "temporal_activation_penalty(output)",
         "temporal_activation_penalty(dropped)",
-        tests="tests/tasks/test_generate_words.py",
+        tests="tests/tasks/generate/test_words.py",
         only="penalty_is_of_the_dropped",
     ),
     Fault(
         "an order is not told to end",
-        "tasks/language/trained_model.py",
+        "tasks/generate/model.py",
         "end=words.end,",
         "end=words.unknown,",
-        tests="tests/tasks/test_trained_model.py",
+        tests="tests/tasks/generate/test_model.py",
         only="has_the_score",
     ),
     Fault(
         "no time is kept for the last validation",
-        "tasks/training.py",
+        "training/loop.py",
         "return min(seconds, self._budget / 2)",
         "return 0.0",
         TRAINING,
@@ -152,7 +152,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a class is looked for behind its equals sign",
-        "tasks/language/trained_model.py",
+        "tasks/generate/model.py",
         '(given or "").removeprefix(what)',
         '(given or "").rpartition("=")[2]',
         TRAINED,
@@ -160,7 +160,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "weights of two kinds are read",
-        "tasks/trained.py",
+        "models/trained.py",
         "if len(kinds) != 1 or not kinds",
         "if not kinds",
         TRAINED,
@@ -168,15 +168,15 @@ TASK_FAULTS = (
     ),
     Fault(
         "a sample that is shown ends the dropout",
-        "tasks/language/trained_model.py",
+        "tasks/generate/model.py",
         "reader = Reader(self.module, ",
         "reader = Reader(self.module.eval(), ",
-        "tests/tasks/test_generate.py",
+        "tests/tasks/generate/test_recipe.py",
         "shown_on_the_way",
     ),
     Fault(
         "an example gets the target of its neighbour",
-        "tasks/batches.py",
+        "encoders/batches.py",
         "lengths, self.targets[indices], indices, weights)",
         "lengths, self.targets[indices].roll(1, 0), indices, weights)",
         BATCHES,
@@ -184,7 +184,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "an example gets the weight of another",
-        "tasks/batches.py",
+        "encoders/batches.py",
         "else self.weights[indices]",
         "else self.weights[indices].flip(0)",
         WEIGHTS,
@@ -192,7 +192,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the held-out part is measured without weights",
-        "tasks/classify.py",
+        "tasks/classify/recipe.py",
         "held_out.targets, held_out.weights)",
         "held_out.targets)",
         WEIGHTS,
@@ -200,7 +200,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the baseline learns without weights",
-        "tasks/classifying/baseline.py",
+        "tasks/classify/baseline/linear.py",
         "outputs, aims.targets, weights=aims.weights)",
         "outputs, aims.targets)",
         WEIGHTS,
@@ -208,7 +208,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "answers come by length",
-        "tasks/batches.py",
+        "encoders/batches.py",
         "torch.empty_like(joined).index_copy_(0, torch.cat(order), joined)",
         "joined",
         BATCHES,
@@ -216,7 +216,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "padding is read as if it were steps",
-        "tasks/batches.py",
+        "encoders/batches.py",
         "module(batch.steps.to(device), batch.lengths.to(device))",
         "module(batch.steps.to(device), None)",
         CLASSIFY,
@@ -224,7 +224,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "scales are learnt from what is held out",
-        "tasks/classify.py",
+        "tasks/classify/recipe.py",
         "(dataset[index] for index in learn), settings)",
         "(read.held_from[index] for index in hold), settings)",
         CLASSIFY,
@@ -232,7 +232,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the last weights stay instead of the best",
-        "tasks/training.py",
+        "training/loop.py",
         "self._raw.load_state_dict(run.best)",
         "run.best = None",
         CLASSIFY,
@@ -240,55 +240,55 @@ TASK_FAULTS = (
     ),
     Fault(
         "the best weights are chosen by the loss alone",
-        "tasks/outcome.py",
+        "scores/measured.py",
         "return other is None or (self.score or 0.0, -self.loss) > (other.score or 0.0, -other.loss)",
         "return other is None or -self.loss > -other.loss",
-        "tests/tasks/test_targets.py",
+        "tests/encoders/test_targets.py",
         "higher_accuracy",
     ),
     Fault(
         "a group is held out in part",
-        "tasks/splits.py",
+        "training/splits.py",
         "members[index if group is None else group].append(index)",
         "members[index].append(index)",
-        "tests/tasks/test_splits.py",
+        "tests/training/test_splits.py",
         "never_on_both_sides",
     ),
     Fault(
         "the last trial of a search wins",
-        "tasks/search.py",
+        "training/search.py",
         "if trial.measured is not None and trial.measured.better_than(best):",
         "if trial.measured is not None:",
-        "tests/tasks/test_search.py",
+        "tests/training/test_search.py",
         "defaults",
     ),
     Fault(
         "a search changes what was given",
-        "tasks/classifying/space.py",
+        "tasks/classify/space.py",
         "for name, row in space.items() if name not in given}",
         "for name, row in space.items()}",
-        "tests/tasks/test_search.py",
+        "tests/training/test_search.py",
         "without_what_was_given",
     ),
     Fault(
         "all trials start from where the last one left chance",
-        "tasks/attempt.py",
+        "training/attempt.py",
         "torch.manual_seed(settings.seed)",
         "settings.seed",
-        "tests/tasks/test_search.py",
+        "tests/training/test_search.py",
         "can_be_done_again",
     ),
     Fault(
         "probabilities stand in the order of the model, not of the labels",
-        "tasks/classifying/estimators.py",
+        "tasks/classify/estimator.py",
         "[:, order]",
         "",
-        "tests/tasks/test_estimators.py",
+        "tests/tasks/classify/test_estimator.py",
         "order_of_classes",
     ),
     Fault(
         "both marked numbers may stand in one half",
-        "tasks/probing/memory_problems.py",
+        "tasks/probe/problems.py",
         "torch.randint(0, length // 2, (count,), generator=generator)",
         "torch.randint(0, length, (count,), generator=generator)",
         tests=PROBLEMS,
@@ -296,7 +296,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "the sign to copy comes a step late",
-        "tasks/probing/memory_problems.py",
+        "tasks/probe/problems.py",
         "symbols[length + _COPIED - 1] = sign",
         "symbols[length + _COPIED] = sign",
         tests=PROBLEMS,
@@ -304,7 +304,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a memory is read a step too early",
-        "tasks/probing/networks.py",
+        "tasks/probe/networks.py",
         "[-self._asked :]",
         "[-self._asked - 1 : -1]",
         tests=PROBE,
@@ -312,7 +312,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "every length is tested with what it was trained on",
-        "tasks/probing/networks.py",
+        "tasks/probe/networks.py",
         "(seed * 8 + purpose)",
         "(seed * 8)",
         tests=PROBE,
@@ -320,7 +320,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "what is not solved counts as solved",
-        "tasks/probing/exam.py",
+        "tasks/probe/exam.py",
         "for rung in self.rungs if rung.solved",
         "for rung in self.rungs",
         tests=PROBE,

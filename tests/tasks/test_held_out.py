@@ -16,8 +16,8 @@ from elman.data import open_dataset
 from elman.data.dataset import Sound
 from elman.data.sentences.opening import open_tagged
 from elman.tasks import Forecaster, classify, forecast, generate, tag
-from elman.tasks.forecasting.linear import LinearForecast
-from elman.tasks.splits import split
+from elman.tasks.forecast.baseline.linear import LinearForecast
+from elman.training.splits import split
 from forecastable import draw_values, make_series, make_set
 from taggable import write_conllu, write_folder
 

@@ -30,10 +30,10 @@ from elman.cli.show import (
     print_rows,
     print_training_as_json,
 )
-from elman.tasks.classifying.settings import ClassifySettings
+from elman.tasks.classify.settings import ClassifySettings
 
 if TYPE_CHECKING:
-    from elman.tasks.classifying.trained_classifier import TrainedClassifier
+    from elman.tasks.classify.model import TrainedClassifier
 
 
 @with_options(ClassifySettings)

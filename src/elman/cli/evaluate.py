@@ -65,7 +65,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure a model on data that it has not seen: how well it predicts a text, or how often its answers are right."""
-    from elman.tasks.model_file import task_of
+    from elman.models.file import task_of
 
     task = task_of(model)
     for options in _OWN.values():
@@ -86,11 +86,11 @@ def _evaluate_answers(
     model: Path, data: list[str], confusion: Path | None, worst: int, quiet: bool, json: bool
 ) -> None:
     from elman.data import open_dataset
+    from elman.scores.tables import score_tables
     from elman.tasks import classify
-    from elman.tasks.classifying.mistakes import find_mistakes
-    from elman.tasks.progress import show_bar
-    from elman.tasks.score_tables import mistakes_table, score_tables
-    from elman.tasks.scores import score_outputs
+    from elman.tasks.classify.mistakes import find_mistakes, mistakes_table
+    from elman.tasks.classify.scoring import score_outputs
+    from elman.training.progress import show_bar
 
     trained = classify.load(model)
     if confusion is not None:
@@ -102,7 +102,7 @@ def _evaluate_answers(
     scores = score_outputs(trained.targets, outputs, examples.targets)
     mistakes = find_mistakes(trained.targets, outputs, examples.targets, examples.where, worst) if worst else []
     if confusion is not None:
-        from elman.tasks.classifying.confusion_picture import draw_confusion
+        from elman.tasks.classify.picture import draw_confusion
 
         draw_confusion(scores, confusion)  # type: ignore[arg-type]
     if json:
@@ -115,7 +115,7 @@ def _evaluate_answers(
 
 
 def _check_picture(path: Path, kind: str) -> None:
-    from elman.tasks.classifying.confusion_picture import FORMATS
+    from elman.tasks.classify.picture import FORMATS
 
     if kind != "category":
         raise ConfigError(f"--confusion shows classes, and this model answers with {kind}. Drop it.")
@@ -125,8 +125,8 @@ def _check_picture(path: Path, kind: str) -> None:
 
 def _evaluate_text(model: Path, data: list[str], dynamic: float | None, quiet: bool, json: bool) -> None:
     from elman.tasks import generate as recipe
-    from elman.tasks.language.corpus import read_corpus
-    from elman.tasks.progress import show_bar
+    from elman.tasks.generate.corpus import read_corpus
+    from elman.training.progress import show_bar
 
     trained = recipe.load(model)
     corpus = read_corpus(data)

@@ -37,11 +37,11 @@ from elman.cli.show import (
     print_training_as_json,
 )
 from elman.errors import ConfigError
-from elman.tasks.forecasting.settings import ForecastSettings
+from elman.tasks.forecast.settings import ForecastSettings
 
 if TYPE_CHECKING:
     from elman.data.series.series import SeriesSet
-    from elman.tasks.forecasting.trained_forecaster import Forecast, TrainedForecaster
+    from elman.tasks.forecast.model import Forecast, TrainedForecaster
 
 _DIGITS = 7
 
@@ -120,8 +120,8 @@ def _say_coverage(coverage: dict[str, float]) -> str:
 
 def predict_series(model: Path, data: list[str], picture: Path | None, json: bool) -> None:
     """Write what follows each series, a row a step: series, time, forecast, and the ends of each interval."""
+    from elman.scores.picture_files import check_format
     from elman.tasks import forecast
-    from elman.tasks.picture_files import check_format
 
     trained = forecast.load(model)
     if picture is not None:
@@ -129,7 +129,7 @@ def predict_series(model: Path, data: list[str], picture: Path | None, json: boo
     opened = _say_notes(_open(trained, model, data), trained.leave_out_short)
     found = trained.forecast(opened)
     if picture is not None:
-        from elman.tasks.forecasting.picture import draw_forecasts
+        from elman.tasks.forecast.picture import draw_forecasts
 
         draw_forecasts(found, picture, lookback=trained.lookback)
     try:
@@ -181,9 +181,9 @@ def evaluate_series(model: Path, data: list[str], every: int, origins: int | Non
     from rich.console import Console
 
     from elman.tasks import forecast
-    from elman.tasks.forecasting.backtest import backtest, judge_forecasts, say_learnt
-    from elman.tasks.forecasting.tables import score_tables
-    from elman.tasks.progress import show_bar
+    from elman.tasks.forecast.backtest import backtest, judge_forecasts, say_learnt
+    from elman.tasks.forecast.tables import score_tables
+    from elman.training.progress import show_bar
 
     trained = forecast.load(model)
     opened = _say_notes(_open(trained, model, data), lambda these: trained.leave_out_short(these, to_compare=True))

@@ -41,7 +41,7 @@ def generate(
 
     trained = recipe.load(model)
     if interactive:
-        from elman.tasks.language.interactive import run_interactive
+        from elman.tasks.generate.interactive import run_interactive
 
         _refuse_beside_interactive(context)
         trained.complete("", given=given)  # a class that is missing is told here, not below the line
@@ -117,7 +117,7 @@ def reorder(
     """Put jumbled words into their likeliest order, by beam search under a model of words."""
     from elman.data.text import read_text
     from elman.tasks import generate as recipe
-    from elman.tasks.progress import show_bar
+    from elman.training.progress import show_bar
 
     if (file is None) == (not words):
         raise ConfigError('reorder takes words or --file, one of the two. Write e.g.: elman reorder MODEL "an I am"')

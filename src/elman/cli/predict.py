@@ -19,7 +19,7 @@ from elman.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from elman.data.dataset import Columns
     from elman.data.examples.arriving import Row
-    from elman.tasks.classifying.trained_classifier import TrainedClassifier
+    from elman.tasks.classify.model import TrainedClassifier
 
 _AT_ONCE = 256
 
@@ -48,8 +48,8 @@ def predict(
     For a class there is the column `probability` as well. What is no table, such as files of sound, gives a row each,
     with its name. A model of tags gives sentences back in their form, with tags.
     """
+    from elman.models.file import task_of
     from elman.tasks import classify
-    from elman.tasks.model_file import task_of
 
     task = task_of(model)
     if probabilities and task in ("forecast", "tag"):

@@ -10,11 +10,11 @@ from rich.text import Text
 
 from elman.cli.options import Json, Quiet, Size, parse_sizes, with_options
 from elman.cli.show import INTERRUPTED, print_json
-from elman.tasks.duration import format_duration
-from elman.tasks.probing.settings import DEFAULT_CELLS, TASKS, ProbeSettings
+from elman.phrases import format_duration
+from elman.tasks.probe.settings import DEFAULT_CELLS, TASKS, ProbeSettings
 
 if TYPE_CHECKING:
-    from elman.tasks.probing.exam import Exam, Result
+    from elman.tasks.probe.exam import Exam, Result
 
 _ENDED = {
     "solved": "all lengths solved",
@@ -56,9 +56,9 @@ def probe(
 
     A feed-forward network that sees the whole window stands beside them. Ctrl-C ends it; what is known is printed.
     """
-    from elman.tasks.picture_files import check_format
+    from elman.scores.picture_files import check_format
     from elman.tasks.probe import probe as examine
-    from elman.tasks.probing.picture import draw_exam
+    from elman.tasks.probe.picture import draw_exam
 
     if plot is not None:
         check_format(plot)

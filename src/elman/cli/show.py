@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from elman.tasks.duration import format_duration
+from elman.phrases import format_duration
 
 INTERRUPTED = 130
 Row = tuple[str, str]
@@ -78,7 +78,7 @@ def describe_search(model: Trained, again: Sequence[str], options: Mapping[str, 
     """
     if "search" not in model.metrics:
         return []
-    from elman.tasks.search import as_arguments
+    from elman.training.search import as_arguments
 
     found = model.metrics["search"]
     told = f"best of {found['trials']} trials by these same {examples}, so expect a little less on others"
@@ -87,7 +87,7 @@ def describe_search(model: Trained, again: Sequence[str], options: Mapping[str, 
 
 def print_json(data: Mapping[str, Any]) -> None:
     """Print a line of JSON; what is not finite, which JSON has no word for, is null, as in a model file."""
-    from elman.tasks.finite import without_infinite
+    from elman.models.finite import without_infinite
 
     typer.echo(json.dumps(without_infinite(data), ensure_ascii=False, allow_nan=False))
 

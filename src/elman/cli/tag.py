@@ -36,11 +36,11 @@ from elman.cli.show import (
     print_training_as_json,
 )
 from elman.errors import ConfigError, DataError
-from elman.tasks.tagging.settings import TagSettings
+from elman.tasks.tag.settings import TagSettings
 
 if TYPE_CHECKING:
     from elman.data.sentences.sentence import Layout, Sentence
-    from elman.tasks.tagging.trained_tagger import TrainedTagger
+    from elman.tasks.tag.model import TrainedTagger
 
 _AT_ONCE = 64
 _STANDARD_INPUT = "standard input"
@@ -115,9 +115,9 @@ def evaluate_tags(model: Path, data: list[str], worst: int, quiet: bool, json: b
     """Measure a model of tags, and print what was measured."""
     from elman.data.sentences.opening import open_tagged
     from elman.tasks import tag
-    from elman.tasks.progress import show_bar
-    from elman.tasks.tagging.tables import tag_tables, wrong_words
-    from elman.tasks.tagging.trained_tagger import score_answers
+    from elman.tasks.tag.model import score_answers
+    from elman.tasks.tag.tables import tag_tables, wrong_words
+    from elman.training.progress import show_bar
 
     trained = tag.load(model)
     found = open_tagged(data, like=trained.layout)

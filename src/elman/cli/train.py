@@ -25,12 +25,12 @@ from elman.cli.show import (
     print_rows,
     print_training_as_json,
 )
-from elman.tasks.language.settings import Settings
+from elman.tasks.generate.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from elman.tasks.language.trained_model import TrainedModel
+    from elman.tasks.generate.model import TrainedModel
 
 
 @with_options(Settings)

@@ -24,9 +24,9 @@ from elman.flow.page.report import Subject, write_report
 from elman.flow.page.training_pictures import Training
 from elman.flow.page.wording import percent, place, say, steps
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
+from elman.models.measured import read_measured
+from elman.models.view import MOST_STEPS, View
 from elman.nn import Recurrent
-from elman.tasks.measured import read_measured
-from elman.tasks.model_view import MOST_STEPS, View
 from elman.tasks.views import view_model
 
 _BATCH = 4

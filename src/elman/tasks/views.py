@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from os import PathLike
 
 from elman.errors import ConfigError
-from elman.tasks.classifying import trained_classifier
-from elman.tasks.classifying.view import view_examples
-from elman.tasks.forecasting import trained_forecaster
-from elman.tasks.forecasting.view import view_forecasts
-from elman.tasks.language import trained_model
-from elman.tasks.language.view import view_text
-from elman.tasks.model_file import task_of
-from elman.tasks.model_view import View
-from elman.tasks.tagging import trained_tagger
-from elman.tasks.tagging.view import view_tags
+from elman.models.file import task_of
+from elman.models.view import View
+from elman.tasks.classify import model as trained_classifier
+from elman.tasks.classify.view import view_examples
+from elman.tasks.forecast import model as trained_forecaster
+from elman.tasks.forecast.view import view_forecasts
+from elman.tasks.generate import model as trained_model
+from elman.tasks.generate.view import view_text
+from elman.tasks.tag import model as trained_tagger
+from elman.tasks.tag.view import view_tags
 
 STEPS = 200
 

@@ -37,10 +37,10 @@ from numpy.typing import NDArray
 
 from elman.data.dataset import Columns, Example
 from elman.data.examples.array_targets import read_targets
-from elman.data.examples.choosing import name_some
 from elman.data.formats.features import as_steps
 from elman.data.formats.numpy_files import Member, open_npz
 from elman.errors import DataError
+from elman.phrases import name_some
 
 INPUT_NAMES = ("x", "X", "data", "inputs", "input", "features", "images")
 TARGET_NAMES = ("y", "Y", "labels", "label", "targets", "target")

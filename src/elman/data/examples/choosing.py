@@ -16,6 +16,7 @@ from elman.data.dataset import INPUT_KINDS, TARGET_KINDS, Columns
 from elman.data.examples.rows import say_odd_number
 from elman.data.tables.kinds import Seen
 from elman.errors import DataError
+from elman.phrases import name_some
 
 TARGET_NAMES = [
     "label",
@@ -70,7 +71,6 @@ SERIES = "series"
 """The name of the one input of a long table."""
 
 _READ_FIRST = ("text", "letters", "sound", "image", "series")
-_MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,6 @@ class Asked:
 
 
 NOTHING_ASKED = Asked()
-
-
-def name_some(names: Sequence[str]) -> str:
-    """Join names for a message, the first eight of them.
-
-    >>> name_some(["a", "b"])
-    'a, b'
-    """
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def say_near(column: str, names: Sequence[str]) -> str:

@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from elman.data.dataset import Columns, Dataset, Example
-from elman.data.examples.choosing import name_some
 from elman.data.examples.genome import SUFFIXES, open_fasta
 from elman.data.examples.rows import READERS, read_value
 from elman.data.files import read_whole, size_of
@@ -28,6 +27,7 @@ from elman.data.tables.kinds import Seen, kind_of_file
 from elman.data.tables.records import read_lines
 from elman.data.text import decode
 from elman.errors import DataError
+from elman.phrases import name_some
 
 FILE = "file"
 """The input where a file is an example."""

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.examples.choosing import SERIES_NAMES, Asked, name_some
+from elman.data.examples.choosing import SERIES_NAMES, Asked
 from elman.data.examples.rows import say_odd_number
 from elman.data.series.frequency import Moments
 from elman.data.series.regularity import infer_frequency
@@ -20,6 +20,7 @@ from elman.data.series.timestamps import NUMERIC, guess_form, is_ambiguous, read
 from elman.data.tables.kinds import Seen
 from elman.data.tables.row_index import RowIndex
 from elman.errors import DataError
+from elman.phrases import name_some
 
 TIME_NAMES = frozenset(("t", "time", "step", "timestep", "time_step", "ds", "period", "timestamp", "date", "datetime"))
 _CLOCK_NAMES = frozenset(("year", "quarter", "month", "week", "day", "hour", "minute", "second", "frame"))

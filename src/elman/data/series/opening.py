@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.examples.choosing import name_some
 from elman.data.examples.opening import check_paths
 from elman.data.series.choosing import (
     SeriesAsked,
@@ -43,6 +42,7 @@ from elman.data.series.timestamps import read_times, settle_zones
 from elman.data.tables.kinds import MISSING_NUMBERS
 from elman.data.tables.row_index import DELIMITERS, RowIndex
 from elman.errors import ConfigError, DataError
+from elman.phrases import name_some
 
 Source = str | PathLike[str]
 

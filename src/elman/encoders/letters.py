@@ -1,0 +1,112 @@
+"""Turn the letters of a genome or a protein into numbered k-mers: k letters at once, each step one letter further.
+
+>>> from elman.encoders.settings import InputSettings
+>>> columns = Columns({"sequence": "letters"})
+>>> encoder = learn_letters(columns, [Example({"sequence": "ACACG"}, "no", "line 1")], InputSettings(kmer=2))
+>>> encoder.known, encoder.encode(Example({"sequence": "CACT"}, None, "line 2")).tolist()
+(('AC', 'CA', 'CG'), [[4], [3], [1]])
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from elman.data.dataset import Columns, Example
+from elman.encoders.limit import Limit
+from elman.encoders.settings import InputSettings
+from elman.errors import DataError
+from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, require_different
+
+_MOST_KMERS = 100_000
+
+
+@dataclass(frozen=True)
+class LettersEncoder:
+    """Read letters.
+
+    Attributes:
+        columns: the columns, in their order.
+        kmer: k.
+        known: the k-mers that have a number.
+        convolution: whether the model looks for motifs first.
+        limit: how many steps are read.
+    """
+
+    columns: tuple[str, ...]
+    kmer: int
+    known: tuple[str, ...]
+    convolution: bool
+    limit: Limit
+    kind: ClassVar[str] = "letters"
+    units: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_different(self.known, "known")
+        if self.kmer < 1 or not self.columns or not self.known:
+            raise DataError("The encoder of letters in this model has no k-mers. Train it again.")
+
+    @property
+    def front(self) -> dict[str, Any]:
+        """Say what a model needs to know to read the units."""
+        dropped = DROPPED if self.kmer > 1 else 0.0
+        if self.convolution:
+            return {"kind": "motifs", "units": len(self.known) + FIRST, "dropout": dropped}
+        return {"kind": "units", "units": len(self.known) + FIRST, "letters": 0, "dropout": dropped}
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return number(self.known)
+
+    def encode(self, example: Example) -> Tensor:
+        """Number the k-mers of a sequence, (T, 1); one of fewer than k letters is one step."""
+        units = join([_split(example.values[column], self.kmer) for column in self.columns])[: self.limit.most]
+        numbers = [BETWEEN if unit is None else self._numbers.get(unit, UNKNOWN) for unit in units]
+        return torch.tensor(numbers, dtype=torch.int64).unsqueeze(1)
+
+    def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
+        """Leave letters as they are: which of the two strands is read may be what tells the classes apart."""
+        return steps
+
+    def describe(self) -> str:
+        """Say in one line what is read."""
+        unit = "single letters" if self.kmer == 1 else f"{self.kmer} letters at once"
+        return f"{unit}, {len(self.known):,} known{self.limit.describe()}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {
+            "kind": self.kind,
+            "columns": list(self.columns),
+            "kmer": self.kmer,
+            "known": list(self.known),
+            "convolution": self.convolution,
+            "limit": self.limit.to_dict(),
+        }
+
+
+def learn_letters(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> LettersEncoder:
+    """Count the k-mers of the training sequences.
+
+    Raises:
+        DataError: no sequence has k letters.
+    """
+    tally = Tally()
+    longest = 0
+    for example in examples:
+        parts = [_split(example.values[column], settings.kmer) for column in columns.inputs]
+        longest = max(longest, len(join(parts)))
+        for part in parts:
+            tally.add(part)
+    known = tally.most(_MOST_KMERS, 1)
+    if not known:
+        raise DataError(f"No sequence to learn from has {settings.kmer} letters. Lower kmer, or check the data.")
+    limit = Limit(settings.max_length, longest)
+    return LettersEncoder(tuple(columns.inputs), settings.kmer, known, settings.convolution, limit)
+
+
+def _split(text: str, k: int) -> list[str]:
+    return [text[start : start + k] for start in range(len(text) - k + 1)]

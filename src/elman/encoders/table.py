@@ -1,0 +1,132 @@
+"""Turn a row of numbers and categories into one step: numbers standardised, categories one-hot.
+
+A number that is missing is 0 and has an indicator if any was missing in training; a category that was not in training,
+or is missing, is all zeros.
+
+>>> from elman.encoders.settings import InputSettings
+>>> columns = Columns({"size": "number", "colour": "category"})
+>>> rows = [Example({"size": 1.0, "colour": "red"}, 0, "line 1"), Example({"size": 3.0, "colour": "blue"}, 0, "line 2")]
+>>> learn_table(columns, rows, InputSettings()).encode(rows[1])
+tensor([[1., 1., 0.]])
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.data.dataset import Columns, Example
+from elman.encoders.scaling import Moments, Scaling
+from elman.encoders.settings import InputSettings
+from elman.errors import DataError
+from elman.vocabulary.tally import Tally, require_different
+
+# Of a column with more, the frequent ones are told apart.
+_MOST_CATEGORIES = 1000
+_LARGEST = 1e100  # whose square is a number
+
+
+@dataclass(frozen=True)
+class TableEncoder:
+    """Read rows of a table.
+
+    Attributes:
+        numbers: the columns of numbers.
+        scaling: theirs.
+        categories: the columns of categories, each with those that were in training.
+    """
+
+    numbers: tuple[str, ...]
+    scaling: Scaling
+    categories: Mapping[str, tuple[str, ...]]
+    kind: ClassVar[str] = "table"
+    units: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for column, known in self.categories.items():
+            require_different(known, f"values of {column}")
+        if len(self.numbers) != len(self.scaling.means) or not self._size:
+            raise DataError("The encoder of tables in this model has no columns, or no scale for one. Train it again.")
+
+    @property
+    def _size(self) -> int:
+        return self.scaling.size + sum(map(len, self.categories.values()))
+
+    @property
+    def front(self) -> dict[str, Any]:
+        """Say what a model needs to know to read the frames."""
+        return {"kind": "frames", "size": self._size}
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, int]]:
+        return {column: {value: i for i, value in enumerate(known)} for column, known in self.categories.items()}
+
+    def encode(self, example: Example) -> Tensor:
+        """Give one step (1, D).
+
+        Raises:
+            DataError: a number is infinite.
+        """
+        parts = [self.scaling.apply(_numbers_of(example, self.numbers))]
+        for column, places in self._places.items():
+            part = torch.zeros(1, len(places))
+            place = places.get(example.values[column])
+            if place is not None:
+                part[0, place] = 1.0
+            parts.append(part)
+        return torch.cat(parts, dim=1)
+
+    def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
+        """Leave a row as it is."""
+        return steps
+
+    def describe(self) -> str:
+        """Say in one line what is read."""
+        columns = len(self.numbers) + len(self.categories)
+        missing = f", {len(self.scaling.indicated)} with missing values" if self.scaling.indicated else ""
+        return f"rows of {columns} column{'s' if columns > 1 else ''}{missing}; {self._size:,} numbers in one step"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        categories = {column: list(known) for column, known in self.categories.items()}
+        return {
+            "kind": self.kind,
+            "numbers": list(self.numbers),
+            "scaling": self.scaling.to_dict(),
+            "categories": categories,
+        }
+
+
+def learn_table(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> TableEncoder:  # noqa: ARG001
+    """Measure the numbers and count the categories of the training rows.
+
+    Raises:
+        DataError: a number is infinite, or no column holds anything.
+    """
+    numbers = tuple(column for column, kind in columns.inputs.items() if kind == "number")
+    tallies = {column: Tally() for column, kind in columns.inputs.items() if kind == "category"}
+    moments = Moments(len(numbers))
+    for example in examples:
+        moments.add(_numbers_of(example, numbers))
+        for column, tally in tallies.items():
+            value = example.values[column]
+            tally.add([value] if value else [])
+    categories = {column: tally.most(_MOST_CATEGORIES, 1) for column, tally in tallies.items()}
+    if not numbers and not any(categories.values()):
+        raise DataError(f"The columns {', '.join(columns.inputs)} are empty in all rows. Name others with input.")
+    return TableEncoder(numbers, moments.scaling(), categories)
+
+
+def _numbers_of(example: Example, columns: tuple[str, ...]) -> Any:
+    row = np.array([[example.values[column] for column in columns]], dtype=np.float64)
+    large = np.abs(row[0]) > _LARGEST
+    if large.any():
+        column = columns[int(large.argmax())]
+        raise DataError(
+            f"{example.where}: the number in {column} is infinite or beyond {_LARGEST:g}. Mend it, or leave it empty."
+        )
+    return row

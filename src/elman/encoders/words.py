@@ -1,0 +1,162 @@
+"""Turn text into numbered words with their letters beside them, or into numbered characters.
+
+A word is numbered without regard to capitals; its letters keep them, and tell apart the words that are not known. The
+text of several columns is joined.
+
+>>> from elman.encoders.settings import InputSettings
+>>> columns = Columns({"text": "text"})
+>>> encoder = learn_words(columns, [Example({"text": "so bad"}, "no", "line 1")], InputSettings(unit="word"))
+>>> encoder.encode(Example({"text": "So good"}, None, "line 2")).tolist()
+[[4, 1, 6, 0], [1, 1, 6, 6]]
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.data.dataset import Columns, Example
+from elman.encoders.limit import Limit
+from elman.encoders.settings import TEXT_UNITS, InputSettings
+from elman.errors import DataError
+from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, require_different
+from elman.vocabulary.words import END, MOST_WORDS, RARE_IN_LONG_TEXTS, split_words
+
+# More letters tell hardly any two words apart.
+_MOST_LETTERS = 16
+_MOST_CHARACTERS = 10_000
+_FEW_WORDS = 2.5
+# Thai and Lao, Burmese, Khmer, kana, Han: scripts that put no spaces between words.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+
+
+@dataclass(frozen=True)
+class WordsEncoder:
+    """Read text.
+
+    Attributes:
+        columns: the columns, in their order.
+        unit: `word` or `character`.
+        known: the words or characters that have a number.
+        letters: the letters that have one; none if words are read without.
+        width: letters of a word that are read, at most.
+        limit: how many steps are read.
+    """
+
+    columns: tuple[str, ...]
+    unit: str
+    known: tuple[str, ...]
+    letters: tuple[str, ...]
+    width: int
+    limit: Limit
+    kind: ClassVar[str] = "text"
+    units: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_different(self.known, "known")
+        require_different(self.letters, "letters")
+        if (
+            self.unit not in TEXT_UNITS
+            or not self.columns
+            or not self.known
+            or not bool(self.letters) <= self.width <= _MOST_LETTERS
+        ):
+            raise DataError("The encoder of text in this model has no units that this program knows. Train it again.")
+
+    @property
+    def front(self) -> dict[str, Any]:
+        """Say what a model needs to know to read the units."""
+        letters = len(self.letters) + FIRST if self.letters else 0
+        dropped = DROPPED if self.unit == "word" else 0.0
+        return {"kind": "units", "units": len(self.known) + FIRST, "letters": letters, "dropout": dropped}
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return number(self.known)
+
+    @cached_property
+    def _letter_numbers(self) -> dict[str, int]:
+        return number(self.letters)
+
+    def encode(self, example: Example) -> Tensor:
+        """Number the units of a text, (T, 1 + width), or (T, 1) without letters; an empty text is one step."""
+        units = join([_split(example.values[column], self.unit) for column in self.columns])[: self.limit.most]
+        return torch.from_numpy(np.array([self._row(unit) for unit in units], dtype=np.int64))
+
+    def _row(self, unit: str | None) -> list[int]:
+        width = self.width if self.letters else 0
+        if unit is None:
+            return [BETWEEN] + [0] * width
+        own = self._numbers.get(_fold(unit, self.unit), UNKNOWN)
+        letters = [self._letter_numbers.get(letter, UNKNOWN) for letter in unit[:width]]
+        return [own, *letters, *[0] * (width - len(letters))]
+
+    def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
+        """Leave text as it is."""
+        return steps
+
+    def describe(self) -> str:
+        """Say in one line what is read."""
+        beside = "; letters beside them" if self.letters else ""
+        return f"{self.unit}s, {len(self.known):,} known{beside}{self.limit.describe()}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {
+            "kind": self.kind,
+            "columns": list(self.columns),
+            "unit": self.unit,
+            "known": list(self.known),
+            "letters": list(self.letters),
+            "width": self.width,
+            "limit": self.limit.to_dict(),
+        }
+
+
+def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> WordsEncoder:
+    """Count the words and the characters of the training texts, and choose between them if the settings do not.
+
+    Characters are read where there are few words, or where no spaces tell them apart, as in Chinese.
+
+    Raises:
+        DataError: no unit is left to know.
+    """
+    tallies = {unit: Tally() for unit in TEXT_UNITS}
+    longest = dict.fromkeys(TEXT_UNITS, 1)
+    width = texts = unspaced = 0
+    for example in examples:
+        texts += 1
+        unspaced += sum(len(_UNSPACED.findall(example.values[column])) for column in columns.inputs)
+        for unit, tally in tallies.items():
+            parts = [_split(example.values[column], unit) for column in columns.inputs]
+            longest[unit] = max(longest[unit], len(join(parts)))
+            for part in parts:
+                tally.add([_fold(one, unit) for one in part])
+                width = max(width, *map(len, part), 0) if unit == "word" else width
+    words, characters = tallies["word"], tallies["character"]
+    of_words = (settings.vocabulary, settings.min_count) != (None, None)
+    short = words.total < _FEW_WORDS * texts or 2 * unspaced > characters.total
+    unit = settings.unit or ("character" if short and not of_words else "word")
+    least = settings.min_count or (1 if unit == "character" or words.total < RARE_IN_LONG_TEXTS else 2)
+    most = _MOST_CHARACTERS if unit == "character" else (settings.vocabulary or MOST_WORDS) - FIRST
+    known = tallies[unit].most(most, least)
+    if not known:
+        found = f"no word occurs {least} times: lower min_count" if words.total else "are empty: give texts with words"
+        raise DataError(f"The texts to learn from, of {' and '.join(columns.inputs)}, {found}.")
+    letters = [letter for letter in characters.most(_MOST_CHARACTERS, 1) if not letter.isspace()]
+    beside = tuple(letters) if settings.letters and unit == "word" else ()
+    limit = Limit(settings.max_length, longest[unit])
+    return WordsEncoder(tuple(columns.inputs), unit, known, beside, min(width, _MOST_LETTERS), limit)
+
+
+def _split(text: str, unit: str) -> list[str]:
+    return list(text) if unit == "character" else [word for word in split_words(text) if word != END]
+
+
+def _fold(unit: str, kind: str) -> str:
+    return unit if kind == "character" else unit.lower()

@@ -1,0 +1,182 @@
+"""Keep a trained model in one file, and read it back without running anything.
+
+The file is safetensors, see :mod:`elman.models.bytes`. Its metadata entry says what the model is:
+
+    {"format": 3, "task": "generate", "cell": {…}, "configuration": {…}, "metrics": {…}, "versions": {…},
+     "vocabulary": {…}, "sha256": "…"}
+
+What stands in the place of `vocabulary` is the task's own, see `PARTS`: what turns data into numbers, and numbers into
+answers. The cell travels as its graph, which is data, and is verified before use. Neither times nor paths are written,
+so that the same data, options and seed give the same bytes. Format 2 had no sum.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from elman.errors import DataError, ElmanError
+from elman.models.bytes import SUM, Header, data_of, pack, read_header, read_whole, sum_of, unpack
+from elman.models.finite import without_infinite
+from elman.writing import write_whole
+
+FORMAT, WITHOUT_SUM = 3, 2
+SUFFIX = ".elman.safetensors"
+
+_KINDS = {"task": str, "cell": dict, "configuration": dict, "metrics": dict, "versions": dict}
+
+PARTS = {
+    "generate": ("vocabulary",),
+    "classify": ("columns", "encoder", "targets"),
+    "tag": ("layout", "encoder", "targets"),
+    "forecast": ("columns", "reading"),
+}
+"""What the file of a task holds besides, each a dictionary."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Hold what a model file holds.
+
+    Attributes:
+        task: the recipe that wrote it, such as `generate`.
+        cell: `Cell.to_dict()`.
+        configuration: the sizes that build the module.
+        metrics: what was measured in training.
+        versions: what it was trained with.
+        weights: the tensors, by name.
+        parts: what the task needs besides, by the names in `PARTS`.
+    """
+
+    task: str
+    cell: dict[str, Any]
+    configuration: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    weights: Mapping[str, Tensor]
+    parts: Mapping[str, dict[str, Any]]
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the file whole or not at all, see :func:`elman.writing.write_whole`.
+
+        Raises:
+            ElmanError: the disk is full, the folder is gone or cannot be written to, or a weight is not finite.
+        """
+        entry = {"format": FORMAT, **{name: getattr(self, name) for name in _KINDS}, **self.parts}
+        raw = pack({**entry, "metrics": without_infinite(self.metrics)}, self.weights)
+        try:
+            write_whole(path, raw)
+        except OSError as error:
+            raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place with -o.") from None
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], task: str) -> "ModelFile":
+        """Read a file that `write` wrote.
+
+        Args:
+            path: the file.
+            task: the task that the caller wants it for.
+
+        Raises:
+            DataError: there is no such file, it is not a model, it is damaged, of another format, or for another task.
+        """
+        path = Path(path)
+        header, raw = read_whole(path)
+        entry = header.entry
+        _check_sum(path, header, data_of(raw))
+        _require(path, entry, _KINDS)
+        if entry["task"] != task:
+            raise DataError(
+                f"{path} is a model for {entry['task'][:20]!r}, not for {task!r}. Use the command of its task."
+            )
+        _require(path, entry, dict.fromkeys(PARTS[task], dict))
+        unknown = sorted(entry.keys() - {"format", SUM, *_KINDS, *PARTS[task]})
+        if unknown:
+            raise DataError(
+                f"{path} is damaged: it has an entry {unknown[0][:20]!r}, which no model has. Train it again."
+            )
+        parts = {name: entry[name] for name in PARTS[task]}
+        return cls(weights=unpack(path, raw), parts=parts, **{name: entry[name] for name in _KINDS})
+
+
+def task_of(path: str | os.PathLike[str]) -> str:
+    """Say which recipe a file claims to be of, by its header alone, so that a command can serve several.
+
+    Raises:
+        DataError: there is no such file, or it is not a model.
+    """
+    return str(read_header(Path(path)).entry.get("task"))
+
+
+def is_model_file(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file claims to be a model of this package, in whatever format; it may be damaged."""
+    try:
+        read_header(Path(path))
+    except DataError:
+        return False
+    return True
+
+
+def check_target(path: str | os.PathLike[str], force: bool) -> None:
+    """Make sure, before any work, that a model may be written to a path.
+
+    A model that took an hour to train is not lost to a command typed twice: an existing model is replaced only by
+    `force`, and a file that is not a model never.
+
+    Raises:
+        DataError: the path is taken, or its folder does not exist or cannot be written to.
+    """
+    target = Path(path)
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise DataError(f"{target} cannot be a file: {error.strerror}. Choose another name with -o.") from None
+    if not target.parent.is_dir():
+        raise DataError(f"{target}: the folder {target.parent} does not exist. Make it first: mkdir -p {target.parent}")
+    if target.is_dir():
+        raise DataError(f"{target} is a folder. Name the file in it, e.g.: -o {target / ('model' + SUFFIX)}")
+    if not os.access(target.parent, os.W_OK):
+        raise DataError(f"{target}: the folder {target.parent} cannot be written to. Choose another place with -o.")
+    if not target.exists():
+        return
+    if not is_model_file(target):
+        raise DataError(f"{target} exists and is not a model, so it is never overwritten. Choose another name with -o.")
+    if not force:
+        raise DataError(f"{target} exists. Give --force to replace it, or another name with -o.")
+
+
+def _check_sum(path: Path, header: Header, data: memoryview) -> None:
+    """Refuse a file of another format, and one that is not as it was written."""
+    version = header.entry.get("format")
+    if version not in (FORMAT, WITHOUT_SUM) or isinstance(version, bool | float):
+        raise DataError(
+            f"{path} has model format {repr(version)[:20]}; this program reads formats {WITHOUT_SUM} and {FORMAT}. "
+            "Use the version of elman that wrote it, or train it again."
+        )
+    there = header.entry.get(SUM)
+    if version == WITHOUT_SUM:
+        if SUM in header.entry:
+            raise DataError(f"{path} is damaged: it says format {version}, which has no {SUM}. Train it again.")
+        logging.getLogger("elman").warning(
+            "%s is of format %d, without a sum that would tell whether it is damaged. Train it again to have one.",
+            path,
+            version,
+        )
+    elif there is None:
+        raise DataError(f"{path} is damaged: it has no {SUM}, the sum over all that it holds. Train it again.")
+    elif there != sum_of(header, data):
+        raise DataError(
+            f"{path} is damaged: it is not as it was written, says its {SUM}. Copy it again, or train it again."
+        )
+
+
+def _require(path: str | os.PathLike[str], header: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
+    for name, kind in kinds.items():
+        if not isinstance(header.get(name), kind):
+            raise DataError(f"{path} is damaged: its {name} is missing or of the wrong kind. Train it again.")

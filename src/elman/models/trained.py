@@ -1,0 +1,129 @@
+"""Do what every trained model can do, whatever its task: count its parameters, be kept in a file, be read back."""
+
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from elman.data.plain import read_options
+from elman.errors import DataError
+from elman.models.file import ModelFile
+from elman.phrases import printable
+
+T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
+
+_LONGEST = 200  # characters of a reason
+_FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+
+
+class Trained:
+    """Be a model that was trained, or read from a file.
+
+    A task's own class is a dataclass of these attributes and of whatever turns its data into numbers.
+
+    Attributes:
+        task: the recipe, as the model file names it.
+        module: the layers, of which `recurrent` holds the cell.
+        configuration: what builds the module.
+        metrics: what was measured in training.
+        versions: what it was trained with.
+        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
+        seconds: how long the training took; 0 for a loaded model.
+        kept: the file that the training wrote it to; None for none, and for a loaded model.
+    """
+
+    task: ClassVar[str]
+    module: Any
+    configuration: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    stopped: str | None
+    seconds: float
+    kept: Path | None
+
+    @property
+    def parameters(self) -> int:
+        """Return how many numbers the model has learnt."""
+        return sum(p.numel() for p in self.module.parameters())
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        raise NotImplementedError
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the tensors that its file holds, by name."""
+        return dict(self.module.state_dict())
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to one file; an existing file is replaced.
+
+        Raises:
+            ElmanError: the file cannot be written.
+        """
+        self.as_file().write(path)
+
+    def as_file(self) -> ModelFile:
+        """Return what its file holds."""
+        return ModelFile(
+            task=self.task,
+            cell=self.module.recurrent.cell.to_dict(),
+            configuration=self.configuration,
+            metrics=self.metrics,
+            versions=self.versions,
+            weights=self.weights(),
+            parts=self.parts(),
+        )
+
+
+def load_trained(path: str | PathLike[str], task: str, read: Callable[[ModelFile], T]) -> T:
+    """Read a model file. Nothing that the file contains is executed.
+
+    Args:
+        path: the file.
+        task: the task that the caller wants it for.
+        read: makes a model of what the file holds; whatever it raises says that the file is damaged.
+
+    Raises:
+        DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
+    """
+    file = ModelFile.read(path, task=task)
+    try:
+        return read(file)
+    except Exception as error:  # noqa: BLE001 - what a forged file makes any library raise is a fault of the file
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"{path} is damaged: its parts do not fit each other ({printable(reason[:_LONGEST])}). Train it again."
+        ) from None
+
+
+def restore_module(file: ModelFile, kind: type[nn.Module], options: Mapping[str, Any], build: Callable[[], M]) -> M:
+    """Build a module and give it the weights of a file.
+
+    Args:
+        file: whose weights.
+        kind: the class of the module, whose annotations say what its options are.
+        options: those of the file.
+        build: makes the module that they describe.
+
+    Raises:
+        DataError: an option is unknown, or of another kind than the module declares.
+        ValueError: the options ask for what would fail only later, or never end.
+        RuntimeError: weights and module do not fit each other.
+    """
+    read_options(kind.__init__, options, "configuration")
+    layers = options.get("layers", 1)
+    if layers > len(file.weights):  # each has some; a forged number would build them until memory ends
+        raise ValueError(f"{layers} layers, and {len(file.weights)} weights")
+    kinds = {weight.dtype for weight in file.weights.values()}
+    if len(kinds) != 1 or not kinds <= _FLOATS:
+        raise ValueError(f"weights of {', '.join(sorted(map(str, kinds)))}")
+    # On the meta device a module has shapes and no memory, so that a forged size cannot ask for terabytes.
+    with torch.device("meta"):
+        module = build()
+    module.load_state_dict(dict(file.weights), assign=True)
+    module.eval()
+    return module

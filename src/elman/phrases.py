@@ -1,0 +1,85 @@
+"""Write numbers, names and durations as people do, and read durations back.
+
+>>> parse_duration("1h30m"), format_duration(5400)
+(5400.0, '1:30:00')
+"""
+
+import math
+import re
+from collections.abc import Sequence
+
+from elman.errors import ConfigError
+
+_MOST_NAMED = 8
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_PATTERN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+def parse_duration(text: str) -> float:
+    """Read hours, minutes and seconds; return seconds.
+
+    Args:
+        text: such as `90`, `90s`, `10m`, `1h30m`.
+
+    Raises:
+        ConfigError: `text` is not a duration, or not above 0.
+
+    >>> parse_duration("10m")
+    600.0
+    """
+    found = _PATTERN.fullmatch(text.strip().lower())
+    numbers = found.groups() if found else ()
+    seconds = sum(float(number) * unit for number, unit in zip(numbers, _SECONDS.values(), strict=False) if number)
+    if not seconds > 0:
+        raise ConfigError(f"{text!r} is not a duration above 0. Write it as 90s, 10m or 1h30m.")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Write seconds as minutes:seconds, or hours:minutes:seconds from an hour up.
+
+    >>> format_duration(83.4)
+    '1:23'
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def bits(nats: float) -> float:
+    """Turn nats into bits.
+
+    >>> round(bits(math.log(8)), 12)
+    3.0
+    """
+    return nats / math.log(2)
+
+
+def format_count(number: float) -> str:
+    """Write a large number with three digits.
+
+    >>> format_count(31_246), format_count(950), format_count(2_500_000)
+    ('31.2k', '950', '2.5M')
+    """
+    if number >= 1e6:
+        return f"{number / 1e6:.1f}M"
+    return f"{number / 1e3:.1f}k" if number >= 1e3 else f"{number:.0f}"
+
+
+def printable(text: str) -> str:
+    r"""Replace what would steer a terminal (escape, backspace, …) by a middle dot.
+
+    >>> printable("a\x1b[2Jb")
+    'a·[2Jb'
+    """
+    return "".join(character if character.isprintable() or character == "\t" else "·" for character in text)
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Join names for a message, the first eight of them.
+
+    >>> name_some(["a", "b"])
+    'a, b'
+    """
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,0 +1,359 @@
+"""Score predictions: classes, several labels at once, or numbers.
+
+All scores of classes follow from one table of counts, the confusion matrix, so that they are computed here in a few
+sums: loading a library for them would take longer than most evaluations.
+
+Where examples have weights, every sum counts an example by its weight. They are scaled so that all together are as many
+examples of one weight as would say no more, (Σw)² / Σw² (Kish 1965): counts are then no whole numbers, and intervals as
+wide as they should be.
+
+A class that is neither a target nor predicted has no score and no part in a mean. What cannot be known, such as the
+precision of a class that was never predicted, is None.
+
+>>> scores = score_classes(torch.tensor([0, 1, 1]), torch.tensor([[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]]), ("no", "yes"))
+>>> scores.confusion, round(scores.accuracy, 3), round(scores.macro_f1, 3)
+(((1, 0), (1, 1)), 0.667, 0.667)
+>>> scores.per_class[1]
+ClassScore(name='yes', precision=1.0, recall=0.5, f1=0.6666666666666666, support=2)
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from elman.errors import DataError, ShapeError
+
+_NORMAL_QUANTILE = 1.959963984540054  # of 97.5 %
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Hold how well one class, or one label, is found.
+
+    Attributes:
+        name: of the class.
+        precision: share of the examples predicted to be of this class that are; None where there are none.
+        recall: share of the examples of this class that are found; None where there are none.
+        f1: harmonic mean of the two; None where the class is neither a target nor predicted.
+        support: how many examples are of this class.
+    """
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: float
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Hold how well classes are predicted, one class an example.
+
+    Attributes:
+        classes: K names.
+        confusion: K rows of K counts: row the true class, column the predicted one.
+        log_loss: mean of −log(probability of the true class), nats; a probability below 1.2e-38 counts as that.
+    """
+
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[float, ...], ...]
+    log_loss: float
+    measure: ClassVar[str] = "accuracy"
+
+    @property
+    def count(self) -> float:
+        """Return how many examples were scored."""
+        return sum(map(sum, self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        """Return the share of the examples whose class was predicted."""
+        return sum(row[k] for k, row in enumerate(self.confusion)) / self.count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return where the accuracy on endless such data lies, with 95 % confidence (Wilson 1927)."""
+        return wilson_interval(self.accuracy, self.count)
+
+    @cached_property
+    def per_class(self) -> tuple[ClassScore, ...]:
+        """Return the scores of each class."""
+        predicted = [sum(column) for column in zip(*self.confusion, strict=True)]
+        return tuple(
+            _score_one(name, row[k], sum(row), predicted[k])
+            for k, (name, row) in enumerate(zip(self.classes, self.confusion, strict=True))
+        )
+
+    @property
+    def macro_f1(self) -> float:
+        """Return the mean F1 of the classes, each counting the same."""
+        return _mean_f1(self.per_class)
+
+    @property
+    def sensitivity(self) -> float | None:
+        """Return, for two classes, the recall of the second; None for more."""
+        return self.per_class[1].recall if len(self.classes) == 2 else None
+
+    @property
+    def specificity(self) -> float | None:
+        """Return, for two classes, the recall of the first; None for more."""
+        return self.per_class[0].recall if len(self.classes) == 2 else None
+
+    @property
+    def correlation(self) -> float | None:
+        """Return, for two classes, the correlation coefficient of Matthews (1975); None for more.
+
+        1 where all is right, 0 for a guess. It is 0 where one class alone is a target, or predicted.
+        """
+        if len(self.classes) != 2:
+            return None
+        (tn, fp), (fn, tp) = self.confusion
+        scale = math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+        return (tp * tn - fp * fn) / scale if scale else 0.0
+
+    @property
+    def quality(self) -> float:
+        """Return the score that models are compared by; the higher the better."""
+        return self.accuracy
+
+    def said(self) -> str:
+        """Write the score that models are compared by."""
+        return f"{self.accuracy:.1%}"
+
+    def most_confused(self, most: int = 10) -> list[tuple[str, str, float]]:
+        """List the pairs (true class, predicted class, how often) that were confused most often, that one first."""
+        wrong = [
+            (count, row, column)
+            for row, counts in enumerate(self.confusion)
+            for column, count in enumerate(counts)
+            if row != column and count
+        ]
+        wrong.sort(key=lambda found: (-found[0], *found[1:]))
+        return [(self.classes[row], self.classes[column], count) for count, row, column in wrong[:most]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        two = {"sensitivity": self.sensitivity, "specificity": self.specificity, "correlation": self.correlation}
+        return {
+            "count": self.count,
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.interval),
+            "macro_f1": self.macro_f1,
+            "log_loss": self.log_loss if math.isfinite(self.log_loss) else None,
+            **(two | {"positive": self.classes[1]} if len(self.classes) == 2 else {}),
+            "classes": [asdict(score) for score in self.per_class],
+            "confusion": [list(row) for row in self.confusion],
+        }
+
+
+@dataclass(frozen=True)
+class LabelScores:
+    """Hold how well labels are predicted, any number of them an example.
+
+    Attributes:
+        count: how many examples were scored.
+        exact_match: share of the examples whose labels are all right.
+        micro_f1: F1 of all decisions together; None where there is no label, neither true nor predicted.
+        macro_f1: mean F1 of the labels, each counting the same.
+        per_class: the scores of each label.
+    """
+
+    count: float
+    exact_match: float
+    micro_f1: float | None
+    macro_f1: float
+    per_class: tuple[ClassScore, ...]
+    measure: ClassVar[str] = "micro-F1"
+
+    @property
+    def quality(self) -> float:
+        """Return the score that models are compared by; the higher the better."""
+        return 0.0 if self.micro_f1 is None else self.micro_f1
+
+    def said(self) -> str:
+        """Write the score that models are compared by."""
+        return f"{self.quality:.1%}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        data = asdict(self)
+        labels = data.pop("per_class")
+        return {**data, "labels": list(labels)}
+
+
+@dataclass(frozen=True)
+class NumberScores:
+    """Hold how well numbers are predicted, in their own unit.
+
+    Attributes:
+        count: how many examples were scored.
+        rmse: root of the mean squared error.
+        mae: mean absolute error.
+        r2: 1 − squared error / squared distance from the mean of the targets; None where all targets are equal.
+    """
+
+    count: float
+    rmse: float
+    mae: float
+    r2: float | None
+    measure: ClassVar[str] = "RMSE"
+
+    @property
+    def quality(self) -> float:
+        """Return the score that models are compared by; the higher the better."""
+        return -self.rmse
+
+    def said(self) -> str:
+        """Write the score that models are compared by."""
+        return f"{self.rmse:.4g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data; what is not finite is None."""
+        return {
+            name: value if value is not None and math.isfinite(value) else None for name, value in asdict(self).items()
+        }
+
+
+Scores = ClassScores | LabelScores | NumberScores
+
+
+def score_classes(
+    targets: Tensor, probabilities: Tensor, classes: Sequence[str], weights: Tensor | None = None
+) -> ClassScores:
+    """Score predictions of one class an example; the class with the highest probability is predicted.
+
+    Args:
+        targets: (N,) int64, the number of the true class.
+        probabilities: (N, K), each row sums to 1.
+        classes: K names.
+        weights: (N,) what each example counts beside the others; None where all count alike.
+
+    Raises:
+        DataError: there are no examples.
+        ShapeError: the shapes do not fit.
+    """
+    _check(targets, probabilities, (len(targets), len(classes)))
+    probabilities = probabilities.detach().cpu().double()
+    targets = targets.detach().cpu()
+    pairs = targets * len(classes) + probabilities.argmax(1)
+    weights = _scale(weights)
+    counts = torch.bincount(pairs, weights, minlength=len(classes) ** 2).view(len(classes), len(classes))
+    true = probabilities.gather(1, targets[:, None]).clamp_min(torch.finfo(torch.float32).tiny)
+    return ClassScores(tuple(classes), tuple(map(tuple, counts.tolist())), -_mean(true.log()[:, 0], weights))
+
+
+def score_labels(
+    targets: Tensor, probabilities: Tensor, classes: Sequence[str], weights: Tensor | None = None
+) -> LabelScores:
+    """Score predictions of several labels an example; labels with a probability above a half are predicted.
+
+    Args:
+        targets: (N, L), 1 where the example has the label, else 0.
+        probabilities: (N, L), each within 0 and 1.
+        classes: L names.
+        weights: (N,) what each example counts beside the others; None where all count alike.
+
+    Raises:
+        DataError: there are no examples.
+        ShapeError: the shapes do not fit.
+    """
+    _check(targets, probabilities, (len(targets), len(classes)))
+    _check(targets, targets, (len(targets), len(classes)))
+    true, found = targets.detach().cpu() > 0.5, probabilities.detach().cpu() > 0.5
+    weights = _scale(weights)
+    hits, support, predicted = (_count(marks, weights) for marks in (true & found, true, found))
+    scores = tuple(_score_one(*each) for each in zip(classes, hits, support, predicted, strict=True))
+    together = _score_one("all", sum(hits), sum(support), sum(predicted))
+    exact = _mean((true == found).all(1).double(), weights)
+    count = len(targets) if weights is None else float(weights.sum())
+    return LabelScores(count, exact, together.f1, _mean_f1(scores), scores)
+
+
+def score_numbers(targets: Tensor, predictions: Tensor, weights: Tensor | None = None) -> NumberScores:
+    """Score predictions of a number an example.
+
+    Args:
+        targets: (N,) in the unit of the data.
+        predictions: (N,) in the same.
+        weights: (N,) what each example counts beside the others; None where all count alike.
+
+    Raises:
+        DataError: there are no examples.
+        ShapeError: the shapes do not fit.
+    """
+    _check(targets, predictions, (len(targets),))
+    true = targets.detach().cpu().double()
+    errors = predictions.detach().cpu().double() - true
+    weights = _scale(weights)
+    square = _mean(errors.square(), weights)
+    spread = _mean((true - _mean(true, weights)).square(), weights)
+    r2 = 1 - square / spread if (true != true[0]).any() else None
+    count = len(true) if weights is None else float(weights.sum())
+    return NumberScores(count, math.sqrt(square), _mean(errors.abs(), weights), r2)
+
+
+def wilson_interval(share: float, count: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share that was measured on `count` examples (Wilson 1927).
+
+    >>> [round(edge, 3) for edge in wilson_interval(0.9, 100)]
+    [0.826, 0.945]
+    """
+    squared = _NORMAL_QUANTILE**2
+    centre = share + squared / (2 * count)
+    reach = _NORMAL_QUANTILE * math.sqrt(share * (1 - share) / count + squared / (4 * count**2))
+    scale = 1 + squared / count
+    # The share lies within, however the ends are rounded: at 0 and 1 it is an end.
+    return max(0.0, min(share, (centre - reach) / scale)), min(1.0, max(share, (centre + reach) / scale))
+
+
+def write_count(count: float) -> str:
+    """Write how many examples: of weighted ones with a decimal.
+
+    >>> write_count(1200), write_count(2.31)
+    ('1,200', '2.3')
+    """
+    return f"{count:,}" if isinstance(count, int) else f"{count:,.1f}"
+
+
+def _scale(weights: Tensor | None) -> Tensor | None:
+    """Scale weights so that their sum is how many examples of one weight they are worth (Kish 1965)."""
+    if weights is None:
+        return None
+    weights = weights.detach().cpu().double()
+    return weights * (weights.sum() / weights.square().sum())
+
+
+def _mean(values: Tensor, weights: Tensor | None) -> float:
+    return float(values.mean() if weights is None else (values * weights).sum() / weights.sum())
+
+
+def _count(marks: Tensor, weights: Tensor | None) -> list[float]:
+    found: list[float] = (marks.sum(0) if weights is None else weights @ marks.double()).tolist()
+    return found
+
+
+def _score_one(name: str, hits: float, support: float, predicted: float) -> ClassScore:
+    return ClassScore(
+        name,
+        hits / predicted if predicted else None,
+        hits / support if support else None,
+        2 * hits / (support + predicted) if support + predicted else None,
+        support,
+    )
+
+
+def _mean_f1(scores: Sequence[ClassScore]) -> float:
+    known = [score.f1 for score in scores if score.f1 is not None]
+    return sum(known) / len(known) if known else 0.0
+
+
+def _check(targets: Tensor, predictions: Tensor, shape: tuple[int, ...]) -> None:
+    if len(targets) == 0:
+        raise DataError("There are no examples to score. Give data with at least one.")
+    if predictions.shape != shape:
+        raise ShapeError(f"Predictions are {tuple(predictions.shape)}, but targets and classes need {shape}.")

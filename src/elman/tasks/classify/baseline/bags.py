@@ -1,0 +1,124 @@
+"""Turn sequences of units into bags: which units occur, and how often, but not where.
+
+The count n of a unit weighs 1 + log n, times 1 + log((1 + N) / (1 + how many of the N training examples have it)), and
+a bag has length 1 (Salton & Buckley 1988, with a smoothed logarithm). Units that no training example has are left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
+
+from elman.encoders.batches import EncodedSet
+
+
+@dataclass(frozen=True)
+class Bags:
+    """Hold N bags, one behind the other.
+
+    Attributes:
+        units: (M,) int64, the columns of a weight that are summed.
+        weights: (M,) float32, what each counts.
+        starts: (N,) int64, where each bag begins.
+    """
+
+    units: Tensor
+    weights: Tensor
+    starts: Tensor
+
+    def turned(self, units: int) -> "Bags":
+        """Return the bags that hold, for each unit, the examples that have it."""
+        order = self.units.argsort(stable=True)
+        examples = torch.searchsorted(self.starts, torch.arange(len(self.units)), right=True) - 1
+        starts = torch.searchsorted(self.units[order], torch.arange(units))
+        return Bags(examples[order], self.weights[order], starts)
+
+
+class BagReader:
+    """Make bags of examples.
+
+    Args:
+        known: (V,) ascending numbers of the units that are counted.
+        rarity: (V,) what one of each weighs.
+    """
+
+    def __init__(self, known: NDArray[np.int64], rarity: NDArray[np.float64]) -> None:
+        self._known, self._rarity = known, rarity
+
+    @classmethod
+    def learn(cls, examples: EncodedSet, indices: Sequence[int], most: int) -> Self:
+        """Learn which units there are, at most so many and the most frequent, and how rare each is."""
+        having: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        for index in indices:
+            there = np.unique(_units(examples, index))
+            if there[-1] >= len(having):
+                having = np.concatenate([having, np.zeros(there[-1] + 1, dtype=np.int64)])
+            having[there] += 1
+        known = np.sort((-having).argsort(kind="stable")[: min(most, int((having > 0).sum()))])
+        return cls(known, 1 + np.log((1 + len(indices)) / (1 + having[known])))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def read(self, examples: EncodedSet, indices: Sequence[int]) -> Bags:
+        """Make the bags of some examples."""
+        units, weights, starts, total = [], [], [], 0
+        for index in indices:
+            there, counts = np.unique(_units(examples, index), return_counts=True)
+            places = np.minimum(np.searchsorted(self._known, there), len(self._known) - 1)
+            kept = self._known[places] == there
+            columns = places[kept]
+            weight = (1 + np.log(counts[kept])) * self._rarity[columns]
+            starts.append(total)
+            total += len(columns)
+            units.append(columns)
+            weights.append((weight / max(float(np.sqrt((weight**2).sum())), 1e-12)).astype(np.float32))
+        return Bags(
+            torch.from_numpy(np.concatenate(units)), torch.from_numpy(np.concatenate(weights)), torch.tensor(starts)
+        )
+
+
+class LinearOnBags(nn.Module):
+    """Read bags, in a layer that has a weight for each unit and output, and a bias for each output.
+
+    Args:
+        units: V.
+        outputs: how many numbers it gives.
+    """
+
+    def __init__(self, units: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(units, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, bags: Bags, turned: Bags | None = None) -> Tensor:
+        """Return (N, outputs); for gradients, `turned` is needed."""
+        total: Tensor = _sum(bags, self.weight) if turned is None else _Sum.apply(self.weight, bags, turned)
+        return total + self.bias
+
+
+class _Sum(torch.autograd.Function):
+    """Sum the weights of each bag; the gradient sums over the turned bags, ten times faster than torch's own."""
+
+    @staticmethod
+    def forward(context: Any, weight: Tensor, bags: Bags, turned: Bags) -> Tensor:
+        context.turned = turned
+        return _sum(bags, weight)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return _sum(context.turned, gradients[0].contiguous()), None, None
+
+
+def _sum(bags: Bags, rows: Tensor) -> Tensor:
+    return embedding_bag(bags.units, rows.detach(), bags.starts, mode="sum", per_sample_weights=bags.weights)
+
+
+def _units(examples: EncodedSet, index: int) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = examples.steps(index)[:, 0].numpy()
+    return found

@@ -1,0 +1,72 @@
+"""Give frames to a network without recurrence: all at once, or as numbers that forget their order.
+
+Where every example has the same few steps, a step is where it is, and all of them are one long vector. Otherwise a
+sequence is described by its mean, deviation, least, most, and its two ends.
+
+>>> summarise(torch.tensor([[1.0], [3.0], [5.0]])).tolist()
+[3.0, 1.632993221282959, 1.0, 5.0, 1.0, 5.0]
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from elman.encoders.batches import EncodedSet
+
+SUMMARIES = 6
+_MOST_AT_ONCE = 4096  # numbers of an example that is read whole
+_LEAST_DEVIATION = 1e-6
+
+
+@dataclass(frozen=True)
+class SummaryReader:
+    """Make vectors of examples, each number scaled to mean 0 and deviation 1.
+
+    Attributes:
+        steps: how many every example has, which is then read whole; None where examples are summarised.
+        mean: (F,) of each number over the training examples.
+        deviation: (F,).
+    """
+
+    steps: int | None
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def learn(cls, examples: EncodedSet, indices: Sequence[int]) -> Self:
+        """Learn the scale; a number that never varies is left at 0."""
+        steps = steps_of_all(examples)
+        found = _describe(examples, indices, steps)
+        deviation = found.std(0, correction=0)
+        return cls(steps, found.mean(0), deviation.where(deviation > _LEAST_DEVIATION, torch.inf))
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def read(self, examples: EncodedSet, indices: Sequence[int]) -> Tensor:
+        """Return (N, F). Of an example that is longer than all that were learnt from, the start is read."""
+        return (_describe(examples, indices, self.steps) - self.mean) / self.deviation
+
+
+def steps_of_all(examples: EncodedSet) -> int | None:
+    """Return how many steps every example has, if all have as many and these can be read at once."""
+    first = examples.steps(0)
+    same = bool((examples.lengths == len(first)).all())
+    return len(first) if same and first.numel() <= _MOST_AT_ONCE else None
+
+
+def summarise(steps: Tensor) -> Tensor:
+    """Return the 6·D numbers that describe frames, (T, D)."""
+    deviation, mean = torch.std_mean(steps, 0, correction=0)
+    return torch.cat([mean, deviation, steps.amin(0), steps.amax(0), steps[0], steps[-1]])
+
+
+def _describe(examples: EncodedSet, indices: Sequence[int], steps: int | None) -> Tensor:
+    read = map(examples.steps, indices)
+    if steps is None:
+        return torch.stack([summarise(one) for one in read])
+    return torch.stack([F.pad(one[:steps], (0, 0, 0, max(0, steps - len(one)))).flatten() for one in read])

@@ -1,0 +1,271 @@
+"""Train a model without recurrence on the same features, in seconds: what a recurrent model must beat.
+
+Units (words, characters, k-mers) become a bag, see `bags`, and a linear layer reads it. Frames are read by a network
+with one hidden layer: all at once where every example has as many, else as their mean, deviation, extremes and ends,
+see `frame_summaries`. Loss and answers are those of the recurrent model. How strongly weights are
+held back, and when to stop, is chosen on the validation examples.
+
+>>> from elman.tasks.classify.scoring import score_outputs
+>>> baseline = train_baseline(training, validation, targets, units="words")        # doctest: +SKIP
+>>> score_outputs(targets, baseline.outputs(test), test.targets).accuracy          # doctest: +SKIP
+0.794
+"""
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+from elman.encoders.batches import EncodedSet
+from elman.encoders.targets import Targets
+from elman.scores.measured import Measured
+from elman.tasks.classify.baseline.bags import BagReader, Bags, LinearOnBags
+from elman.tasks.classify.baseline.frame_summaries import SUMMARIES, SummaryReader, steps_of_all
+from elman.training.allowance import Allowance
+
+_MOST_STEPS = 2**24  # of units that are put into bags: a hundred thousand texts of 160 words
+_MOST_NUMBERS = 2**26  # that summaries of frames have
+_MOST_WEIGHTS = 2**23
+# Of squared weights, to be divided by the number of examples; the usual one first, should there be time for no other.
+_PENALTIES = (1.0, 0.3, 0.1, 0.03, 3.0, 10.0)
+_ROUNDS = 10  # of L-BFGS, for each penalty; what is left is looked at between them
+_COST_OF_A_UNIT = 15  # in a bag, forward and back, in multiplications: it is looked up
+_PASSES = 3  # over the weights in an update: forward, and two products on the way back
+_STEPS_OF_A_ROUND = 10
+_SETTLED = 1e-5  # a round that lowers the loss by less is the last
+_HIDDEN = 64
+_DECAYS = (0.01, 0.3, 3.0)  # of AdamW
+_RATE = 2e-3
+_BATCH = 64
+_EPOCHS = 200
+_PATIENCE = 20  # epochs without a better validation
+_READ_AT_ONCE = 1024
+
+
+class _Reader(Protocol):
+    def read(self, examples: EncodedSet, indices: Sequence[int]) -> Any: ...
+
+
+@dataclass
+class Baseline:
+    """Hold a trained model without recurrence.
+
+    Attributes:
+        what: what it is, such as `a bag of words`; with `(cut short)` where it is not finished.
+        parameters: how many numbers it has learnt.
+        examples: how many examples it learnt from: all, unless they are more than fit in memory.
+        seconds: how long that took.
+        finished: whether it was trained to its end; False where that would have taken too long.
+    """
+
+    what: str
+    parameters: int
+    examples: int
+    seconds: float
+    finished: bool
+    _module: nn.Module = field(repr=False)
+    _reader: _Reader = field(repr=False)
+
+    def outputs(self, examples: EncodedSet) -> Tensor:
+        """Return what it says to each example, (N, outputs), as a recurrent model does."""
+        parts = torch.arange(len(examples)).split(_READ_AT_ONCE)
+        with torch.no_grad():
+            return torch.cat([self._module(self._reader.read(examples, part.tolist())) for part in parts])
+
+
+def train_baseline(
+    training: EncodedSet,
+    validation: EncodedSet,
+    targets: Targets,
+    *,
+    units: str | None,
+    seed: int = 1,
+    seconds: float = 20.0,
+) -> Baseline:
+    """Train the model without recurrence that suits the examples.
+
+    The same seed gives the same model.
+
+    Args:
+        training: the examples to learn from.
+        validation: those by which the best is chosen.
+        targets: what is to be predicted.
+        units: what the units are called, such as `words`; None where examples are frames.
+        seed: of the first weights, and of the order of examples.
+        seconds: stop after the work of about so many; the examples are read in any case.
+    """
+    start = time.monotonic()
+    drawn = torch.Generator().manual_seed(seed)
+    reader: BagReader | SummaryReader
+    if units is None:
+        steps = steps_of_all(training)
+        numbers = torch.full((len(training),), (steps or SUMMARIES) * training.steps(0).shape[1])
+        chosen = _choose(numbers, _MOST_NUMBERS, drawn)
+        reader = SummaryReader.learn(training, chosen)
+        what = f"a feed-forward network{_read_as(steps)}"
+    else:
+        chosen = _choose(training.lengths, _MOST_STEPS, drawn)
+        reader = BagReader.learn(training, chosen, _MOST_WEIGHTS // targets.outputs)
+        what = f"a bag of {units}"
+    aims = _Aims.of(training, torch.tensor(chosen))
+    validated = reader.read(validation, range(len(validation)))
+    best = _Best(validated, _Aims.of(validation, torch.arange(len(validation))), targets, Allowance(seconds))
+    inputs: Any = reader.read(training, chosen)
+    if isinstance(reader, BagReader):
+        module = _train_linear(LinearOnBags(len(reader), targets.outputs), inputs, aims, best)
+    else:
+        module = _train_network(inputs, aims, best, drawn)
+    parameters = sum(p.numel() for p in module.parameters())
+    if best.cut_short:
+        what = f"{what} (cut short)"
+    return Baseline(what, parameters, len(chosen), time.monotonic() - start, not best.cut_short, module, reader)
+
+
+def _read_as(steps: int | None) -> str:
+    if steps is None:
+        return " on mean, deviation, extremes and ends"
+    return "" if steps == 1 else f" on all {steps} steps at once"
+
+
+@dataclass(frozen=True)
+class _Aims:
+    """What is right of some examples, and what each counts; None where all count alike."""
+
+    targets: Tensor
+    weights: Tensor | None
+
+    @classmethod
+    def of(cls, examples: EncodedSet, rows: Tensor) -> Self:
+        return cls(examples.targets, examples.weights).at(rows)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def at(self, rows: Tensor) -> Self:
+        return replace(self, targets=self.targets[rows], weights=None if self.weights is None else self.weights[rows])
+
+
+@dataclass
+class _Best:
+    """Validates, remembers the best weights so far, and whether the work that is allowed was too little."""
+
+    inputs: Any
+    aims: _Aims
+    targets: Targets
+    allowance: Allowance
+    measured: Measured | None = None
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    cut_short: bool = False
+
+    def offer(self, module: nn.Module) -> Measured:
+        with torch.no_grad():
+            found = self.targets.measure(module(self.inputs), self.aims.targets, self.aims.weights)
+        if found.better_than(self.measured):
+            self.measured, self.weights = found, copy.deepcopy(module.state_dict())
+        return found
+
+    def put_into(self, module: nn.Module) -> nn.Module:
+        if self.weights:  # none are better than nothing where every loss was NaN
+            module.load_state_dict(self.weights)
+        return module
+
+    def loss(self, outputs: Tensor, aims: _Aims) -> Tensor:
+        return self.targets.training_loss(outputs, aims.targets, weights=aims.weights)
+
+
+def _train_linear(module: LinearOnBags, inputs: Bags, aims: _Aims, best: _Best) -> nn.Module:
+    """Lower the loss by L-BFGS (Liu & Nocedal 1989), with one penalty after the other."""
+    turned = inputs.turned(len(module.weight))
+    for penalty in _PENALTIES:
+        scale = penalty / (2 * len(aims))
+        optimizer = torch.optim.LBFGS(
+            module.parameters(),
+            max_iter=_STEPS_OF_A_ROUND,
+            max_eval=3 * _STEPS_OF_A_ROUND,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure(scale: float = scale, optimizer: torch.optim.LBFGS = optimizer) -> Tensor:
+            optimizer.zero_grad()
+            best.allowance.spend(_COST_OF_A_UNIT * len(inputs.units) * best.targets.outputs, updates=1)
+            loss = best.loss(module(inputs, turned), aims) + scale * module.weight.square().sum()
+            loss.backward()
+            return loss
+
+        last = float("inf")
+        for _ in range(_ROUNDS):
+            loss = float(optimizer.step(closure).detach())  # type: ignore[arg-type]
+            best.cut_short = best.allowance.is_over
+            if best.cut_short or last - loss < _SETTLED:
+                break
+            last = loss
+        best.offer(module)
+        if best.cut_short:
+            break
+    return best.put_into(module)
+
+
+def _train_network(inputs: Tensor, aims: _Aims, best: _Best, drawn: torch.Generator) -> nn.Module:
+    """Train with each weight decay for its share of the allowance; keep the best of all."""
+    # Made without memory, and so without chance: `_initialise` draws from a generator of its own.
+    with torch.device("meta"):
+        layers = nn.Linear(inputs.shape[1], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, best.targets.outputs)
+    module = nn.Sequential(*layers).to_empty(device="cpu")
+    for number, decay in enumerate(_DECAYS):
+        until = best.allowance.left * (1 - 1 / (len(_DECAYS) - number))
+        _initialise(module, drawn)
+        _train_once(module, inputs, aims, best, drawn, decay, until)
+    return best.put_into(module)
+
+
+def _train_once(
+    module: nn.Module,
+    inputs: Tensor,
+    aims: _Aims,
+    best: _Best,
+    drawn: torch.Generator,
+    decay: float,
+    until: float,
+) -> None:
+    weights = sum(p.numel() for p in module.parameters())
+    optimizer = torch.optim.AdamW(module.parameters(), lr=_RATE, weight_decay=decay)
+    own: Measured | None = None
+    waited = 0
+    for _ in range(_EPOCHS):
+        for rows in torch.randperm(len(aims), generator=drawn).split(_BATCH):
+            optimizer.zero_grad()
+            best.loss(module(inputs[rows]), aims.at(rows)).backward()
+            optimizer.step()
+            best.allowance.spend(_PASSES * len(rows) * weights, updates=1)
+            if best.allowance.left <= until:
+                break
+        found = best.offer(module)
+        waited = 0 if found.better_than(own) else waited + 1
+        own = found if waited == 0 else own
+        if waited > _PATIENCE:
+            return
+        if best.allowance.left <= until:
+            best.cut_short = True
+            return
+
+
+def _initialise(module: nn.Sequential, drawn: torch.Generator) -> None:
+    """Draw weights at U(±1/√F), as torch does."""
+    for layer in module:
+        if isinstance(layer, nn.Linear):
+            bound = layer.in_features**-0.5
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=drawn)
+
+
+def _choose(sizes: Tensor, most: int, drawn: torch.Generator) -> list[int]:
+    """Choose the examples to learn from: all, or as many drawn ones as are not too large together."""
+    if int(sizes.sum()) <= most:
+        return list(range(len(sizes)))
+    order = torch.randperm(len(sizes), generator=drawn)
+    fitting = int((sizes[order].cumsum(0) <= most).sum())
+    return sorted(order[: max(1, fitting)].tolist())

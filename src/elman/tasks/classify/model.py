@@ -1,0 +1,172 @@
+"""Hold a model that gives one answer to a whole sequence: predict, measure, keep it in a file, read it back.
+
+>>> from elman.tasks import classify
+>>> model = classify.load("reviews.elman.safetensors")      # doctest: +SKIP
+>>> model.predict(["what a film", "never again"])           # doctest: +SKIP
+['pos', 'neg']
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from elman.data.dataset import Columns, Dataset
+from elman.data.examples.values import open_values
+from elman.encoders.batches import EncodedSet, Told, answer
+from elman.encoders.encoder import Encoder, read_encoder, require_columns
+from elman.encoders.targets import Targets
+from elman.errors import DataError
+from elman.expr import Cell
+from elman.models.file import ModelFile
+from elman.models.finite import require_finite_output
+from elman.models.trained import Trained, load_trained, restore_module
+from elman.scores.classes import Scores
+from elman.tasks.classify.module import SequenceClassifier
+from elman.tasks.classify.scoring import score_outputs
+
+
+@dataclass
+class TrainedClassifier(Trained):
+    """Hold a trained model and all that is needed to use it.
+
+    Attributes:
+        module: the layers.
+        columns: what it reads and predicts.
+        encoder: turns an example into the steps of a sequence.
+        targets: what it may answer.
+        configuration: what builds the module.
+        metrics: what was measured in training.
+        versions: what it was trained with.
+        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
+        seconds: how long the training took; 0 for a loaded model.
+        kept: the file that the training wrote it to; None for none, and for a loaded model.
+    """
+
+    task: ClassVar[str] = "classify"
+    module: SequenceClassifier
+    columns: Columns
+    encoder: Encoder
+    targets: Targets
+    configuration: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    stopped: str | None = None
+    seconds: float = field(default=0.0, compare=False)
+    kept: Path | None = field(default=None, compare=False)
+
+    @property
+    def classes(self) -> list[str]:
+        """Return what it may answer, in the order of the probabilities; nothing where it answers a number."""
+        return list(self.targets.classes)
+
+    def predict(self, data: Dataset | Sequence[Any]) -> list[Any]:
+        """Return the answer to each example: a class, a tuple of labels, or a number.
+
+        Args:
+            data: a dataset, or raw values: texts, arrays, or mappings by column, see
+                :func:`elman.data.examples.values.open_values`.
+
+        Raises:
+            DataError: an example cannot be read, or is not what the model was trained on.
+        """
+        return self.targets.decode(self.outputs(data))
+
+    def probabilities(self, data: Dataset | Sequence[Any]) -> Tensor:
+        """Return the probability of each class for each example, (N, L), in the order of `classes`.
+
+        Raises:
+            DataError: as for :meth:`predict`.
+        """
+        return self.targets.probabilities(self.outputs(data))
+
+    def outputs(self, data: Dataset | Sequence[Any], told: Told | None = None) -> Tensor:
+        """Return the numbers behind the answers, (N, outputs): logits, or the scaled number.
+
+        Raises:
+            DataError: as for :meth:`predict`.
+            ElmanError: they are not finite.
+        """
+        examples = open_values(data, self.columns) if isinstance(data, (list, tuple)) else data
+        if not len(examples):
+            return torch.zeros(0, self.targets.outputs)
+        unknown = torch.zeros(len(examples))
+        encoded = EncodedSet(examples, range(len(examples)), self.encoder, unknown)  # type: ignore[arg-type]
+        return self.answer(encoded, told)
+
+    def answer(self, examples: EncodedSet, told: Told | None = None) -> Tensor:
+        """Return the numbers behind the answers to encoded examples, as :meth:`outputs`.
+
+        Raises:
+            ElmanError: they are not finite.
+        """
+        found = answer(self.module, examples, told)
+        require_finite_output(bool(found.isfinite().all()))
+        return found
+
+    def evaluate(self, data: Dataset | Sequence[Any], targets: Sequence[Any] | None = None) -> Scores:
+        """Score the answers to examples that have targets.
+
+        Args:
+            data: a dataset, or raw values as for :meth:`predict`.
+            targets: what is right, one an example, where `data` are raw values.
+
+        Raises:
+            DataError: as for :meth:`encode`.
+        """
+        raw = isinstance(data, (list, tuple))
+        encoded = self.encode(open_values(data, self.columns, targets) if raw else data)  # type: ignore[arg-type]
+        return score_outputs(self.targets, self.answer(encoded), encoded.targets, encoded.weights)
+
+    def encode(self, dataset: Dataset, told: Told | None = None) -> EncodedSet:
+        """Encode a dataset whose targets are known, to measure on it.
+
+        Raises:
+            DataError: an example cannot be read, has no target, or one that the model has not learnt.
+        """
+        known = [(one.target, one.where) for one in map(dataset.__getitem__, range(len(dataset)))]
+        if not known:
+            raise DataError(f"{dataset.name} has no examples to measure on. Give one or more.")
+        targets = self.targets.encode([target for target, _ in known], [where for _, where in known])
+        return EncodedSet(dataset, range(len(dataset)), self.encoder, targets, told=told)
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        return {
+            "columns": self.columns.to_dict(),
+            "encoder": self.encoder.to_dict(),
+            "targets": self.targets.to_dict(),
+        }
+
+
+def build_module(
+    cell: Cell, encoder: Encoder, targets: Targets, configuration: Mapping[str, Any]
+) -> SequenceClassifier:
+    """Build the module that a configuration describes."""
+    return SequenceClassifier(cell, front=encoder.front, outputs=targets.outputs, **configuration)
+
+
+def load(path: str | PathLike[str]) -> TrainedClassifier:
+    """Read a model file. Nothing that the file contains is executed.
+
+    Raises:
+        DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
+    """
+    return load_trained(path, TrainedClassifier.task, _read)
+
+
+def _read(file: ModelFile) -> TrainedClassifier:
+    columns = Columns.from_dict(file.parts["columns"])
+    encoder = read_encoder(file.parts["encoder"])
+    targets = Targets.from_dict(file.parts["targets"])
+    require_columns(encoder, columns)
+    if columns.target_kind not in (None, targets.kind):
+        raise DataError(f"This model predicts a {targets.kind}, and its column is another. Train the model again.")
+    cell = Cell.from_dict(file.cell)
+    options = file.configuration
+    module = restore_module(file, SequenceClassifier, options, lambda: build_module(cell, encoder, targets, options))
+    return TrainedClassifier(module, columns, encoder, targets, file.configuration, file.metrics, file.versions)

@@ -1,0 +1,231 @@
+"""Say what there is to learn from, before anything is learnt: how much, how long, which answers, and what looks wrong.
+
+Examples that stand on both sides of a split make a score too good; equal examples with different answers put a bound on
+any score. Both are found by a fingerprint of eight bytes an example, so that they are found among millions, too.
+
+>>> _is_missing(float("nan")), _is_missing(0.0)
+(True, False)
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elman.data.dataset import Columns
+from elman.encoders.batches import EncodedSet
+from elman.encoders.lengths import Lengths
+from elman.encoders.targets import Targets
+
+_RARE = 10  # a class with fewer examples to learn from is called rare
+_MOST_NAMED = 5
+_MOST_LISTED = 4  # classes, with their counts
+_SHOWN = 3  # pairs of equal examples that are kept
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """Hold what there is to learn from.
+
+    Attributes:
+        training: how many examples to learn from.
+        validation: how many to validate on.
+        inputs: what is read, in one line.
+        lengths: of the examples to learn from.
+        classes: by name, how many examples of each there are to learn from, and to validate on; empty for numbers.
+        several: whether an example may have several of these, or none.
+        numbers: least, mean, most and standard deviation of the numbers to learn; None for classes.
+        missing: by column, in how many examples of both parts a value is missing.
+        in_both: how many examples to validate on are also among those to learn from.
+        pairs: some of these: where the one is, and where the other.
+        contradicting: how many examples, of both parts together, equal one with another answer.
+    """
+
+    training: int
+    validation: int
+    inputs: str
+    lengths: Lengths
+    classes: Mapping[str, tuple[int, int]]
+    several: bool
+    numbers: tuple[float, float, float, float] | None
+    missing: Mapping[str, int]
+    in_both: int
+    pairs: tuple[tuple[str, str], ...]
+    contradicting: int
+
+    @property
+    def rare(self) -> list[str]:
+        """Return the classes with fewer than 10 examples to learn from, the rarest first."""
+        return sorted((name for name, (count, _) in self.classes.items() if count < _RARE), key=self._count)
+
+    def lines(self) -> list[str]:
+        """Write it for a terminal: what there is, then what looks wrong."""
+        amount = f"{self.training:,} examples to learn from, {self.validation:,} to validate on: {self.inputs}"
+        return [amount, *self._length_line(), self._answer_line(), *self._warnings()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {
+            **asdict(self),
+            "classes": {name: list(counts) for name, counts in self.classes.items()},
+            "numbers": None if self.numbers is None else list(self.numbers),
+            "pairs": [list(pair) for pair in self.pairs],
+            "rare": self.rare,
+        }
+
+    def _count(self, name: str) -> int:
+        return self.classes[name][0]
+
+    def _length_line(self) -> list[str]:
+        found = self.lengths
+        if found.most == 1:
+            return []
+        if found.least == found.most:
+            return [f"{found.most:,} steps each"]
+        return [
+            f"{found.least:,} to {found.most:,} steps, half at most {found.median:,}, 95 % at most {found.most_of_95:,}"
+        ]
+
+    def _answer_line(self) -> str:
+        if self.numbers is not None:
+            least, mean, most, deviation = self.numbers
+            return f"numbers from {least:.4g} to {most:.4g}, mean {mean:.4g}, standard deviation {deviation:.4g}"
+        what = f"{len(self.classes):,} {'labels' if self.several else 'classes'}"
+        ordered = sorted(self.classes, key=lambda name: (-self._count(name), name))
+        shares = [_share(self._count(name) / self.training) for name in ordered]
+        if len(set(shares)) == 1:
+            return f"{what}, {shares[0]} each"
+        named = [f"{name} {share}" for name, share in zip(ordered, shares, strict=True)]
+        if len(named) > _MOST_LISTED:
+            named = [*named[: _MOST_LISTED - 2], f"{named[_MOST_LISTED - 2]}, … {named[-1]}"]
+        return f"{what}: {', '.join(named)}"
+
+    def _warnings(self) -> list[str]:
+        said = []
+        if self.rare:
+            named = ", ".join(f"{name} ({self._count(name)})" for name in self.rare[:_MOST_NAMED])
+            more = f" and {len(self.rare) - _MOST_NAMED} more" if len(self.rare) > _MOST_NAMED else ""
+            said.append(f"few examples to learn from: {named}{more}")
+        if self.missing:
+            named = ", ".join(f"{name} {count:,}" for name, count in list(self.missing.items())[:_MOST_NAMED])
+            more = f" and {len(self.missing) - _MOST_NAMED} more columns" if len(self.missing) > _MOST_NAMED else ""
+            said.append(f"examples with missing values: {named}{more}")
+        if self.in_both:
+            one, other = self.pairs[0]
+            said.append(
+                f"{self.in_both:,} of the {self.validation:,} examples to validate on are also among those to learn "
+                f"from ({one} equals {other}): the score may be too good"
+            )
+        if self.contradicting:
+            said.append(
+                f"{self.contradicting:,} examples equal one with another answer: no model gets all of them right"
+            )
+        return said
+
+
+def report_data(
+    columns: Columns, inputs: str, targets: Targets, training: EncodedSet, validation: EncodedSet, *, units: bool
+) -> DataReport:
+    """Look at the examples of both parts.
+
+    Args:
+        columns: what the examples hold.
+        inputs: what is read of them, in one line: `encoder.describe()`.
+        targets: what is to be predicted.
+        training: the examples to learn from.
+        validation: those to validate on.
+        units: whether the examples are words or letters. These are compared as they were read, since different words
+            may be unknown alike; others, as they are encoded.
+    """
+    known, asked = _fingerprints(training, units), _fingerprints(validation, units)
+    in_both, pairs = _count_in_both(known, asked, training, validation)
+    answers = torch.cat([training.targets, validation.targets])
+    return DataReport(
+        training=len(training),
+        validation=len(validation),
+        inputs=inputs,
+        lengths=Lengths.of(training.lengths),
+        classes=_count_classes(targets, training.targets, validation.targets),
+        several=targets.kind == "labels",
+        numbers=_describe_numbers(targets, training.targets),
+        missing=_count_missing(columns, training, validation),
+        in_both=in_both,
+        pairs=pairs,
+        contradicting=_count_contradicting(np.concatenate([known, asked]), answers),
+    )
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"
+
+
+def _fingerprints(examples: EncodedSet, units: bool) -> NDArray[np.uint64]:
+    found = np.empty(len(examples), dtype=np.uint64)
+    for index in range(len(examples)):
+        if units:
+            raw = repr(sorted(examples.example(index).values.items())).encode("utf-8", "surrogatepass")
+        else:
+            steps = examples.steps(index)
+            raw = str(tuple(steps.shape)).encode() + steps.contiguous().numpy().tobytes()
+        found[index] = int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little")
+    return found
+
+
+def _count_in_both(
+    known: NDArray[np.uint64], asked: NDArray[np.uint64], training: EncodedSet, validation: EncodedSet
+) -> tuple[int, tuple[tuple[str, str], ...]]:
+    order = known.argsort(kind="stable")
+    place = np.minimum(np.searchsorted(known, asked, sorter=order), len(known) - 1)
+    found = known[order[place]] == asked
+    shown = found.nonzero()[0][:_SHOWN].tolist()
+    pairs = tuple((validation.where(index), training.where(int(order[place[index]]))) for index in shown)
+    return int(found.sum()), pairs
+
+
+def _count_contradicting(prints: NDArray[np.uint64], answers: Tensor) -> int:
+    """Count the examples that equal one with another answer."""
+    order = prints.argsort(kind="stable")
+    prints, rows = prints[order], answers.reshape(len(answers), -1).numpy()[order]
+    starts = np.concatenate([[0], (prints[1:] != prints[:-1]).nonzero()[0] + 1])
+    sizes = np.diff(np.append(starts, len(prints)))
+    first = np.repeat(starts, sizes)
+    differs = (rows != rows[first]).any(1)
+    return int(sizes[np.add.reduceat(differs, starts) > 0].sum())
+
+
+def _count_classes(targets: Targets, training: Tensor, validation: Tensor) -> dict[str, tuple[int, int]]:
+    if targets.kind == "number":
+        return {}
+    counts = [
+        torch.bincount(part, minlength=targets.outputs) if targets.kind == "category" else part.sum(0)
+        for part in (training, validation)
+    ]
+    return {name: (int(counts[0][k]), int(counts[1][k])) for k, name in enumerate(targets.classes)}
+
+
+def _describe_numbers(targets: Targets, encoded: Tensor) -> tuple[float, float, float, float] | None:
+    if targets.kind != "number":
+        return None
+    values = torch.tensor(targets.decode(encoded[:, None]), dtype=torch.float64)
+    return float(values.min()), float(values.mean()), float(values.max()), float(values.std(correction=0))
+
+
+def _count_missing(columns: Columns, *parts: EncodedSet) -> dict[str, int]:
+    """Count by column the examples with a missing value: an empty text, a NaN."""
+    kinds = {name: kind for name, kind in columns.inputs.items() if kind not in ("sound", "image")}
+    counts = dict.fromkeys(kinds, 0)
+    for part in parts if kinds else ():
+        for index in range(len(part)):
+            values = part.example(index).values
+            for name in kinds:
+                counts[name] += _is_missing(values[name])
+    return {name: count for name, count in counts.items() if count}
+
+
+def _is_missing(value: Any) -> bool:
+    return not value.strip() if isinstance(value, str) else bool(np.isnan(value).any())

@@ -1,0 +1,50 @@
+"""Score what a module gave for examples, and for the same with their steps in another order.
+
+>>> targets = Targets.learn("category", ["yes", "no"])
+>>> score_outputs(targets, torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 0])).said()
+'50.0%'
+"""
+
+import torch
+from torch import Tensor, nn
+
+from elman.encoders.batches import EncodedSet, answer
+from elman.encoders.targets import Targets
+from elman.scores.classes import Scores, score_classes, score_labels, score_numbers
+
+
+def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor, weights: Tensor | None = None) -> Scores:
+    """Score what a module says.
+
+    Args:
+        targets: what it may answer.
+        outputs: (N, outputs) of the module: logits, or the scaled number.
+        encoded: what is right, as `targets.encode` gives it.
+        weights: (N,) what each example counts beside the others; None where all count alike.
+
+    Raises:
+        DataError: there are no examples.
+        ShapeError: the shapes do not fit.
+    """
+    if targets.kind == "number":
+        decoded = [torch.tensor(targets.decode(numbers)) for numbers in (encoded[:, None], outputs)]
+        return score_numbers(decoded[0], decoded[1], weights)
+    score = score_classes if targets.kind == "category" else score_labels
+    return score(encoded, targets.probabilities(outputs.double()), targets.classes, weights)
+
+
+def score_shuffled(
+    module: nn.Module, examples: EncodedSet, targets: Targets, *, shuffles: int = 3, seed: int = 1
+) -> list[Scores]:
+    """Score a model on examples whose steps come in random order, several times.
+
+    Args:
+        module: takes steps (T, B, ·) and lengths (B,).
+        examples: what it reads.
+        targets: what it may answer.
+        shuffles: how many times; each has orders of its own.
+        seed: of the orders.
+    """
+    drawn = torch.Generator().manual_seed(seed)
+    said = (answer(module, examples, shuffled_steps=drawn) for _ in range(shuffles))
+    return [score_outputs(targets, outputs, examples.targets, examples.weights) for outputs in said]

@@ -1,0 +1,96 @@
+"""Keep the options of `classify`: what the model looks like, how it is trained and validated.
+
+>>> ClassifySettings(pooling="sum")
+Traceback (most recent call last):
+elman.errors.ConfigError: pooling is 'sum'; it must be one of last, mean, max, attention.
+"""
+
+from dataclasses import dataclass
+
+from elman.encoders.settings import InputSettings
+from elman.options import option
+from elman.training.settings import LayerSettings, TrainingSettings
+
+DIRECTIONS = ("both", "forward")
+POOLINGS = ("last", "mean", "max", "attention")
+DIRECTION, POOLING = "both", "max"
+"""What is taken where neither the user nor the kind of input says otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
+    """Say what a model that reads a sequence and gives one answer looks like."""
+
+    hidden: int = option(128, "size of the hidden state of a direction", group="Model", least=1)
+    direction: str | None = option(
+        None,
+        "read from the start, or from both ends [dim](default: both; forward of pixels)[/]",
+        group="Model",
+        choices=DIRECTIONS,
+    )
+    pooling: str | None = option(
+        None,
+        "how the outputs of all steps become one [dim](default: max; last of permuted pixels)[/]",
+        group="Model",
+        choices=POOLINGS,
+    )
+    embedding: int = option(100, "size of the embedding of a word, a character or a k-mer", group="Model", least=1)
+    chrono: int | None = option(
+        None,
+        "start with memories of up to so many steps [dim](default: of pixels in order as many as there are, if the "
+        "cell has forget gates)[/]",
+        group="Model",
+        least=3,
+    )
+
+    epochs: int | None = option(
+        None,
+        "passes over the examples [dim](default: as many as make about 2000 updates, from 5 to 60; of pixels in order "
+        "from 10)[/]",
+        group="Training",
+        least=1,
+    )
+    learning_rate: float | None = option(
+        None,
+        "peak of the schedule [dim](default: 0.004; of pixels in order 0.008; sgd: 0.5; asgd: 10)[/]",
+        group="Training",
+        above=0,
+        most=1000,
+    )
+    batch: int | None = option(
+        None, "examples of one update [dim](default: 32, down to 8 of few examples)[/]", group="Training", least=1
+    )
+    validation: float | None = option(
+        None,
+        "share of the examples held out to validate on, of each class [dim](default: 0.1; 0.2 of fewer than 1000)[/]",
+        group="Training",
+        above=0,
+        below=1,
+    )
+    validation_data: str | None = option(None, "data of its own to validate on", group="Training", metavar="FILE")
+    class_weights: bool = option(False, "let rare classes count as much as frequent ones", group="Training")
+
+    dropout: float = option(
+        0.3, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
+    )
+    input_dropout: float | None = option(
+        None,
+        "share dropped of what is read [dim](default: 0.3 of words and k-mers, else none)[/]",
+        group="Regularising",
+        least=0,
+        below=1,
+    )
+    word_dropout: float = option(
+        0.05,
+        "chance for a word, character or k-mer to be read as an unknown one",
+        group="Regularising",
+        least=0,
+        below=1,
+    )
+    label_smoothing: float = option(
+        0.0, "probability spread over all classes in training", group="Regularising", least=0, below=1
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_both("validation", "validation_data", "a model is validated on one of them")

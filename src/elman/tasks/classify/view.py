@@ -1,0 +1,98 @@
+"""Show a model that answers sequences some of its examples, so that its layers can be looked at while it reads."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from elman.data import open_dataset
+from elman.flow import attribute_in_model
+from elman.flow.page.mattered import Mattered
+from elman.models.view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, how_many, mattered
+from elman.tasks.classify.model import TrainedClassifier
+from elman.tasks.classify.module import SequenceClassifier
+from elman.vocabulary.tally import FIRST
+
+
+def view_examples(model: TrainedClassifier, data: Sequence[str]) -> View:
+    """Show a model some of its examples.
+
+    Args:
+        model: what is looked at.
+        data: like those of its training.
+
+    Raises:
+        DataError: the data do not fit the model.
+    """
+    examples = model.encode(open_dataset(list(data), like=model.columns))
+    module = copy.deepcopy(model.module).double().eval()
+
+    def choose(most: int) -> tuple[Tensor, Tensor, Tensor]:
+        indices = torch.linspace(0, len(examples) - 1, most).long().unique()
+        rows = [_float64(examples.steps(int(i))) for i in indices]
+        return pad_sequence(rows), torch.tensor([len(row) for row in rows]), examples.targets[indices]
+
+    few, many = map(choose, how_many(int(examples.lengths.max())))
+
+    def loss() -> Tensor:
+        steps, lengths, targets = few
+        return model.targets.training_loss(module(steps, lengths), _float64(targets)) * len(lengths)
+
+    def loss_of_last(n: int) -> float:
+        steps, lengths, targets = many
+        rows = [steps[max(0, k - n) : k, b] for b, k in enumerate(lengths.tolist())]
+        with torch.no_grad():
+            outputs = module(pad_sequence(rows), lengths.clamp(max=n))
+        return float(model.targets.training_loss(outputs, _float64(targets)))
+
+    longest = int(few[1].max())
+    what = f"{len(few[1])} examples of up to {longest} steps"
+    return View(
+        module, module.recurrent, loss, loss_of_last, lambda: _explain_examples(model, module, few), what, model.metrics
+    )
+
+
+def _explain_examples(
+    model: TrainedClassifier, module: SequenceClassifier, few: tuple[Tensor, Tensor, Tensor]
+) -> list[Mattered]:
+    explained = []
+    for b in range(min(EXPLAINED, len(few[1]))):
+        length = int(few[1][b])
+        if length > LONGEST_EXPLAINED:
+            continue
+        steps, real = few[0][:length, b : b + 1], few[1][b : b + 1]
+        with torch.no_grad():
+            outputs = module(steps, real)
+        score, answer = _score(model, outputs)
+        found = attribute_in_model(module.recurrent, lambda: score(module(steps, real)), points=POINTS)  # noqa: B023
+        read = len(found.contributions)
+        shown: dict[str, Any] = {}
+        known = getattr(model.encoder, "known", ())
+        if known:
+            units = [int(n) - FIRST for n in steps[:, 0, 0].tolist()]
+            space = "" if getattr(model.encoder, "unit", "") == "character" else " "
+            shown["words"] = [(known[n] if n >= 0 else "□") + space for n in units]
+        elif read == length:
+            shown["series"] = steps[:, 0].numpy()
+        explained.append(mattered(found, 0, read, answer, **shown))
+    return explained
+
+
+def _score(model: TrainedClassifier, outputs: Tensor) -> tuple[Callable[[Tensor], Tensor], str]:
+    """Choose what is explained of an answer, and say it."""
+    (answer,) = model.targets.decode(outputs.float())
+    if model.targets.kind == "number":
+        return lambda out: out[:, 0], f"The answer is {answer:.4g}"
+    best = int(outputs[0].argmax())
+    share = float(model.targets.probabilities(outputs.float())[0, best])
+    name = model.classes[best]
+    if model.targets.kind == "category":
+        return lambda out: out.log_softmax(-1)[:, best], f"The answer is {name}, with {share:.0%}"
+    return lambda out: out[:, best], f"The likeliest label is {name}, with {share:.0%}"
+
+
+def _float64(values: Tensor) -> Tensor:
+    return values.double() if values.is_floating_point() else values

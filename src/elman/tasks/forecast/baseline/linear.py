@@ -1,0 +1,144 @@
+r"""Forecast every step as a weighted sum of the look-back, the weights found in closed form.
+
+One matrix serves all series and all origins, as in DLinear and NLinear (Zeng et al. 2023), whose gradient descent ends
+where ridge regression begins (Toner & Darlow 2024). A window is made free of level and size first: its mean or its
+last value, whichever does better on the validation windows, is subtracted, and it is divided by its own deviation.
+
+>>> wave = np.sin(np.arange(200) * 0.3)
+>>> model = LinearForecast.fit([wave[:150]], [(wave[:150], wave[150:155])], lookback=20, horizon=5)
+>>> bool(np.abs(model.forecast([wave[:180]]) - wave[180:185]).max() < 1e-3)
+True
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from elman.tasks.forecast.baseline.naive import fill_forward
+from elman.tasks.forecast.scores import Numbers
+
+_PENALTIES = (1e-6, 1e-4, 1e-2, 0.1, 1.0)
+"""Times the mean of the diagonal of the products of the inputs."""
+_MOST_WINDOWS = 40_000
+_WINDOWS_AT_ONCE = 4096
+_FEWEST_STEPS = 2
+_SMALLEST = 1e-6  # deviation, in units of the largest value of a window, below which it counts as constant
+
+
+@dataclass(frozen=True)
+class LinearForecast:
+    """Hold the weights.
+
+    Attributes:
+        weights: (L + 1, H), the last row for a constant.
+        by_mean: whether the mean is subtracted, else the last value.
+        penalty: what was chosen.
+    """
+
+    weights: Numbers
+    by_mean: bool
+    penalty: float
+
+    @classmethod
+    def fit(
+        cls,
+        training: Sequence[Numbers],
+        validation: Sequence[tuple[Numbers, Numbers]],
+        *,
+        lookback: int,
+        horizon: int,
+    ) -> Self | None:
+        """Fit by all windows of the training series, or 40,000 that are evenly spread over them.
+
+        Args:
+            training: (T,) each; windows whose future has a missing value are left out.
+            validation: histories and what came, (H,); they choose level and penalty. Without any, the last value and
+                the smallest penalty are taken.
+            lookback: L, lowered where no series is as long as L + H.
+            horizon: H.
+
+        Returns:
+            The model; None where no series is long enough.
+        """
+        lookback = min(lookback, max(map(len, training), default=0) - horizon)
+        if lookback < _FEWEST_STEPS:
+            return None
+        found: list[tuple[float, Self]] = []
+        for by_mean in (False, True):
+            inputs, products = _multiply(training, lookback, horizon, by_mean)
+            if not inputs.any():
+                return None
+            values, vectors = np.linalg.eigh(inputs)
+            turned = vectors.T @ products
+            for penalty in _PENALTIES:
+                damped = np.maximum(values, 0) + penalty * float(np.diagonal(inputs).mean())
+                model = cls(vectors @ (turned / damped[:, None]), by_mean, penalty)
+                found.append((model._error(validation), model))
+        return min(found, key=lambda one: one[0])[1]
+
+    def forecast(self, histories: Sequence[Numbers]) -> Numbers:
+        """Forecast from histories of any length, (N, H); a short one is preceded by its first value."""
+        lookback = len(self.weights) - 1
+        made = np.empty((len(histories), self.weights.shape[1]))
+        for first in range(0, len(histories), _WINDOWS_AT_ONCE):
+            rows = [_take_last(history, lookback) for history in histories[first : first + _WINDOWS_AT_ONCE]]
+            windows = np.stack(rows)
+            level, size = _level_and_size(windows, self.by_mean)
+            made[first : first + len(rows)] = _with_one((windows - level) / size) @ self.weights * size + level
+        return made
+
+    def _error(self, validation: Sequence[tuple[Numbers, Numbers]]) -> float:
+        """Return the mean squared error, each window in units of its own."""
+        if not validation:
+            return 0.0
+        error = self.forecast([history for history, _ in validation]) - np.stack([future for _, future in validation])
+        lookback = len(self.weights) - 1
+        windows = np.stack([_take_last(history, lookback) for history, _ in validation])
+        return float(np.nanmean(np.square(error / _level_and_size(windows, self.by_mean)[1])))
+
+
+def _multiply(training: Sequence[Numbers], lookback: int, horizon: int, by_mean: bool) -> tuple[Numbers, Numbers]:
+    """Return the products of the inputs with each other, (L + 1, L + 1), and with the targets, (L + 1, H)."""
+    inputs = np.zeros((lookback + 1, lookback + 1))
+    products = np.zeros((lookback + 1, horizon))
+    for windows in _windows(training, lookback + horizon):
+        past, future = windows[:, :lookback], windows[:, lookback:]
+        level, size = _level_and_size(past, by_mean)
+        scaled = _with_one((past - level) / size)
+        inputs += scaled.T @ scaled
+        products += scaled.T @ ((future - level) / size)
+    return inputs, products
+
+
+def _windows(training: Sequence[Numbers], length: int) -> Iterator[Numbers]:
+    counts = [max(0, len(series) - length + 1) for series in training]
+    stride = max(1, -(-sum(counts) // _MOST_WINDOWS))
+    for series, count in zip(training, counts, strict=True):
+        if not count:
+            continue
+        windows = sliding_window_view(fill_forward(series), length)
+        missing = sliding_window_view(np.isnan(series), length)
+        # From the end, so that the latest window is among them.
+        chosen = np.arange(count - 1, -1, -stride)
+        for first in range(0, len(chosen), _WINDOWS_AT_ONCE):
+            rows = chosen[first : first + _WINDOWS_AT_ONCE]
+            yield windows[rows[~missing[rows].any(axis=1)]]
+
+
+def _take_last(history: Numbers, lookback: int) -> Numbers:
+    filled = fill_forward(history[-lookback:])
+    return np.pad(filled, (lookback - len(filled), 0), mode="edge") if len(filled) < lookback else filled
+
+
+def _level_and_size(windows: Numbers, by_mean: bool) -> tuple[Numbers, Numbers]:
+    level = windows.mean(axis=1, keepdims=True) if by_mean else windows[:, -1:]
+    size = windows.std(axis=1, keepdims=True)
+    flat = size <= _SMALLEST * np.abs(windows).max(axis=1, keepdims=True)
+    return level, np.where(flat, 1.0, size)
+
+
+def _with_one(windows: Numbers) -> Numbers:
+    return np.concatenate([windows, np.ones((len(windows), 1))], axis=1)

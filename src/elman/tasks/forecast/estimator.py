@@ -1,0 +1,193 @@
+"""Forecast as scikit-learn's estimators predict, without scikit-learn: `fit`, `predict`, `score`.
+
+>>> from elman.tasks import Forecaster
+>>> days = np.arange(120)
+>>> sales = 100 + 20 * (days % 7 == 5) + days / 10
+>>> model = Forecaster(horizon=7, lookback=14, hidden=16, epochs=40, learning_rate=0.01, dropout=0.0, seed=1).fit(sales)
+>>> model.predict().shape, model.predict_interval().shape
+((7,), (7, 2))
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.series.frequency import Frequency
+from elman.data.series.seasonality import find_season_to_learn
+from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
+from elman.errors import ConfigError, DataError
+from elman.models.conventions import feature_names
+from elman.models.estimator import Estimator
+from elman.tasks import forecast
+from elman.tasks.forecast.backtest import backtest
+from elman.tasks.forecast.baseline.baselines import NAIVE, assemble
+from elman.tasks.forecast.model import Forecast, TrainedForecaster
+from elman.tasks.forecast.settings import ForecastSettings
+
+# They name columns, and here there are none.
+_OF_FILES = {"target", "time", "id", "known", "past", "static", "fill_gaps", "calendar"}
+_OPTIONS = {row.name: row.default for row in dataclasses.fields(ForecastSettings) if row.name not in _OF_FILES}
+
+Given = NDArray[Any] | Sequence[Any] | Mapping[str, Any]
+
+
+class Forecaster(Estimator):
+    """Forecast one series, or many with one model.
+
+    Series are given as an array (T,), one series; an array (T, N), a series a column; a list of arrays of any length;
+    or such arrays by name, as a data frame has them. A missing value is NaN.
+
+    scikit-learn's tools divide X by its first axis: by time where it is an array, so that `TimeSeriesSplit` is the
+    split that leaves no hole, and by series where it is a list, with any split. Steps have no `sample_weight`.
+
+    Args:
+        cell: the name of a cell, `FILE.py:NAME`, or a cell.
+        sizes: sizes that the cell leaves open.
+        search: try so many settings, see :func:`elman.tasks.forecast.train`.
+        quiet: show no progress on standard error.
+        **parameters: the options of `ForecastSettings` that do not name columns.
+
+    Attributes:
+        model_: the trained model.
+        series_: what was learnt from.
+        single_: whether that was one array (T,).
+    """
+
+    _parameters: ClassVar[Mapping[str, Any]] = {
+        "cell": "gru",
+        "sizes": None,
+        "search": None,
+        "quiet": True,
+        **_OPTIONS,
+    }
+
+    _given: ClassVar[Mapping[str, bool]] = {"one_d_array": True, "dict": True, "allow_nan": True}
+    _target: ClassVar[Mapping[str, bool]] = {"required": False}
+
+    model_: TrainedForecaster
+    series_: list[Series]
+    single_: bool
+
+    def fit(self, X: Given, y: Any = None) -> Self:
+        """Learn from series; the end of each is held out to choose the best weights and to calibrate intervals.
+
+        Args:
+            X: the series.
+            y: nothing; scikit-learn gives it.
+
+        Raises:
+            ConfigError: a parameter is outside its range, or `y` is given.
+            DataError: a series is too short, constant, or no series of numbers.
+            CellError: the cell is unknown.
+            ElmanError: the gradient stayed non-finite.
+        """
+        if y is not None:
+            raise ConfigError("y is given, and a forecaster learns from series alone. Give them as X.")
+        series = _recognise(X)
+        asked = self.get_params()
+        season = asked["season"] or find_season_to_learn([one.values for one in series], asked["validation"])
+        columns = SeriesColumns(tuple(one.name for one in series), Frequency("step", 1, season))
+        self.series_, self.single_ = series, _is_single(X)
+        self.model_ = forecast.train(SeriesSet("X", series, columns, ()), **self._options())
+        return self
+
+    def predict(self, X: Given | None = None) -> Numbers:
+        """Return what follows each series, (H,) for one given as (T,), else (N, H).
+
+        Args:
+            X: series to go on from; by default those that were learnt.
+
+        Raises:
+            NotFittedError: nothing is learnt yet.
+            DataError: a series is shorter than the look-back.
+        """
+        found, single = self._forecast(X)
+        point = np.stack([one.point for one in found])
+        return point[0] if single else point
+
+    def predict_interval(self, X: Given | None = None, level: int | None = None) -> Numbers:
+        """Return the ends of intervals, (H, 2) or (N, H, 2).
+
+        Args:
+            X: as for :meth:`predict`.
+            level: in percent, one of `levels`; the lowest by default.
+
+        Raises:
+            NotFittedError: nothing is learnt yet.
+            ConfigError: there is no such level.
+            DataError: as for :meth:`predict`.
+        """
+        known = self._learnt().percents
+        chosen = known[0] if level is None else level
+        if chosen not in known:
+            raise ConfigError(f"level is {level}, and intervals of {known} percent were learnt. Name one of them.")
+        found, single = self._forecast(X)
+        ends = np.stack([np.stack(one.intervals[chosen], axis=1) for one in found])
+        return ends[0] if single else ends
+
+    def score(self, X: Given, y: Any = None) -> float:
+        """Return the skill: 1 − the absolute errors in relation to those of repeating the last value.
+
+        Forecasts begin at every step of X that has a look-back before it and a horizon behind it.
+
+        Args:
+            X: series, with at least one look-back and one horizon.
+            y: nothing; scikit-learn gives it.
+
+        Raises:
+            NotFittedError: nothing is learnt yet.
+            DataError: a series is too short.
+        """
+        del y
+        model = self._learnt()
+        data = self._set(_recognise(X))
+        naive = assemble(None, horizon=model.horizon, lookback=model.lookback, season=data.frequency.season)[:1]
+        found = backtest(model, data, baselines=naive)
+        return 1 - found.ours.scaled_mae / found.beside[NAIVE].scaled_mae
+
+    def _forecast(self, X: Given | None) -> tuple[list[Forecast], bool]:
+        model = self._learnt()
+        series, single = (self.series_, self.single_) if X is None else (_recognise(X), _is_single(X))
+        return model.forecast(self._set(series)), single
+
+    def _set(self, series: Sequence[Series]) -> SeriesSet:
+        return SeriesSet("X", series, self._learnt().columns, ())
+
+
+def _is_single(given: Given) -> bool:
+    has_names = isinstance(given, Mapping) or feature_names(given) is not None
+    return not has_names and all(np.ndim(one) == 0 for one in given)
+
+
+def _recognise(given: Given) -> list[Series]:
+    """Make series of what somebody gave; those without a name get a number."""
+    names = feature_names(given)
+    if names is not None:
+        rows = dict(zip(names.tolist(), np.asarray(given).T, strict=True))
+    elif isinstance(given, Mapping):
+        rows = {str(name): one for name, one in given.items()}
+    elif _is_single(given):
+        rows = {"0": given}
+    else:
+        columns = given.T if isinstance(given, np.ndarray) and given.ndim == 2 else given
+        rows = {str(number): one for number, one in enumerate(columns)}
+    if not rows:
+        raise DataError("X holds no series. Give an array (T,), (T, N), or a list of arrays.")
+    return [_read(name, one) for name, one in rows.items()]
+
+
+def _read(name: str, given: Any) -> Series:
+    where = f"X, series {name}"
+    try:
+        if np.iscomplexobj(given):
+            raise TypeError("they are complex")
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where} is not all numbers ({error}). Give numbers, NaN where one is missing.") from None
+    if values.ndim != 1 or not len(values) or np.isinf(values).any() or np.isnan(values).all():
+        raise DataError(f"{where} is an array {values.shape}. Give (T,) finite numbers, NaN where one is missing.")
+    empty = np.zeros((len(values), 0))
+    return Series(name, values, 0, empty, empty, {}, where, where)

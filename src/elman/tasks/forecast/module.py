@@ -1,0 +1,346 @@
+"""Hold the module that reads the last steps of a series and forecasts the next: one recurrent step a segment.
+
+look-back → scaling → segments → embedding → stacked recurrent layers → decoding → dropout → readout → quantiles
+
+A look-back of L steps is cut into segments of W steps, and the recurrent layers take one step for each, so that they
+are unrolled over L/W steps and not over L (Lin et al. 2023, SegRNN, section 3.2). What is ahead is decoded in one of
+three ways:
+
+* `segment`: all segments of the horizon at once. Each starts from the state behind the look-back and takes one step,
+  whose input says which segment it is and what is known of it (ibid., section 3.3).
+* `direct`: the state behind the look-back is read out as the whole horizon.
+* `recursive`: segment by segment; the next reads the median of the last.
+
+Scaling belongs to the module and is undone with its result: every window is measured from its last value, in units of
+how much its series usually moves. Whatever is learnt then holds for a series of another level and size as well.
+
+>>> from elman import cells
+>>> module = SegmentForecaster(cells.gru, lookback=6, horizon=5, segment=3, quantiles=[0.1, 0.5, 0.9], hidden=4)
+>>> history = torch.arange(12, dtype=torch.float64).reshape(2, 6)
+>>> ahead, scaling = module(Windows(history, usual=torch.ones(2, dtype=torch.float64)))
+>>> ahead.shape, scaling.center.tolist()
+(torch.Size([2, 5, 3]), [5.0, 11.0])
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from elman.errors import ConfigError
+from elman.expr import Cell
+from elman.nn import Recurrent
+from elman.nn.stream import States
+from elman.tasks.forecast.settings import DECODINGS
+
+_OF_UNUSUAL = (
+    0.5  # a window that moves more than twice as much as usual is made as large as one that moves twice as much
+)
+
+
+class Windows(NamedTuple):
+    """Hold B windows of series: L steps of look-back, and what is known of the H steps ahead.
+
+    Attributes:
+        history: (B, L) values in their own units, float64; NaN where missing.
+        usual: (B,) how much the series that each window is from usually moves within a look-back, float64.
+        past: (B, L, P) covariates that end with the look-back.
+        known: (B, L + H, K) covariates that are known ahead as well.
+        calendar: (B, L + H, C) where in the day, the week and the year a step is.
+        static: (B, V) what is known of a series as a whole.
+        series: (B,) number of the series; 0 is one that was not learnt.
+    """
+
+    history: Tensor
+    usual: Tensor
+    past: Tensor | None = None
+    known: Tensor | None = None
+    calendar: Tensor | None = None
+    static: Tensor | None = None
+    series: Tensor | None = None
+
+    def on(self, device: torch.device) -> "Windows":
+        """Return the same on a device."""
+        return Windows(*(None if part is None else part.to(device) for part in self))  # type: ignore[arg-type]
+
+
+class Scaling(NamedTuple):
+    """Hold how windows were scaled.
+
+    Attributes:
+        center: (B,) what became 0: the last value of a look-back.
+        scale: (B,) what became 1.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def apply(self, values: Tensor) -> Tensor:
+        """Scale (B, …)."""
+        more = (...,) + (None,) * (values.dim() - 1)
+        return (values - self.center[more]) / self.scale[more]
+
+    def undo(self, values: Tensor) -> Tensor:
+        """Bring scaled numbers (B, …) back to the units of the series."""
+        more = (...,) + (None,) * (values.dim() - 1)
+        return values.to(self.scale.dtype) * self.scale[more] + self.center[more]
+
+
+class SegmentForecaster(nn.Module):
+    """Forecast quantiles of the next steps of B series at once.
+
+    Args:
+        cell: the equations of the recurrent layers.
+        lookback: L, steps that are read.
+        horizon: H, steps that are forecast.
+        segment: W, steps of a segment.
+        quantiles: which; the middle one is the point forecast.
+        decode: `segment`, `direct` or `recursive`, see above.
+        hidden: size of the hidden state, and of the embedding of a segment.
+        layers: number of recurrent layers.
+        past: P, covariates that end with the look-back.
+        known: K, covariates that are known ahead.
+        calendar: C, numbers that place a step in the calendar; a segment reads those of its first step.
+        static: V, numbers that describe a series as a whole.
+        series: how many series have a vector of their own; what is not learnt shares one.
+        missing: read which values are missing.
+        dropout: share dropped between layers and before the readout, in training, as are all that follow.
+        recurrent_dropout: see :class:`elman.nn.Recurrent`.
+        zoneout: chance for a state to stay what it was.
+        sizes: sizes that the cell leaves open, such as `{"h": 64}` for a projection.
+
+    Raises:
+        ConfigError: the cell reads more than its input, a segment is longer than the look-back, or there is no such
+            decoding.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        *,
+        lookback: int,
+        horizon: int,
+        segment: int,
+        quantiles: Sequence[float],
+        decode: str = "segment",
+        hidden: int,
+        layers: int = 1,
+        past: int = 0,
+        known: int = 0,
+        calendar: int = 0,
+        static: int = 0,
+        series: int = 0,
+        missing: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__()
+        if cell.sides:
+            raise ConfigError(
+                f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and a series has no "
+                "such numbers. Choose another cell."
+            )
+        if decode not in DECODINGS:
+            raise ConfigError(f"decode is {decode!r}; it must be one of {', '.join(DECODINGS)}.")
+        if not 1 <= segment <= lookback:
+            raise ConfigError(
+                f"segment is {segment}, and the look-back has {lookback:,} steps. Give a segment of 1 to {lookback:,}."
+            )
+        self.lookback, self.horizon, self.segment, self.decode = lookback, horizon, segment, decode
+        self.quantiles, self.missing = tuple(quantiles), missing
+        self.read, self.ahead = math.ceil(lookback / segment), math.ceil(horizon / segment)
+        self.embed = nn.Linear(segment * (1 + missing + past + known) + calendar, hidden)
+        self.recurrent = Recurrent(
+            cell,
+            hidden,
+            hidden,
+            layers,
+            dropout=dropout if layers > 1 else 0.0,
+            recurrent_dropout=recurrent_dropout,
+            zoneout=zoneout,
+            sizes=sizes,
+        )
+        places = self.ahead if decode == "segment" else 1
+        self.place = nn.Parameter(torch.randn(places, hidden))
+        self.own = nn.Embedding(series + 1, hidden) if series else None
+        self.describe = nn.Linear(static, hidden, bias=False) if static else None
+        beside = segment * known + calendar if decode != "recursive" else 0
+        self.expect = nn.Linear(beside, hidden, bias=False) if beside else None
+        self.effect = nn.Linear(known, 1, bias=False) if known else None
+        if self.effect is not None:
+            nn.init.zeros_(self.effect.weight)
+        self.dropout = nn.Dropout(dropout)
+        steps = self.ahead * segment if decode == "direct" else segment
+        self.readout = nn.Linear(self.recurrent.output_size, steps * len(self.quantiles))
+        # How far calibration moves the ends of each interval outwards, in scaled units; the outermost interval first.
+        self.margins: Tensor
+        self.register_buffer("margins", torch.zeros(len(self.quantiles) // 2, horizon))
+
+    def forward(self, windows: Windows) -> tuple[Tensor, Scaling]:
+        """Forecast.
+
+        Returns:
+            Scaled quantiles (B, H, Q), which `Scaling.undo` brings back to the units of the series, and the scaling.
+        """
+        scaling, x = self.scale(windows)
+        x, effects = x.to(self.embed.weight.dtype), self._effects(windows)
+        if effects is not None:
+            x = torch.where(windows.history.isnan(), x, x - effects[:, : self.lookback])
+        tokens = self._cut(x, windows)
+        output, state = self.recurrent(torch.relu(self.embed(tokens)))
+        decode = {"segment": self._decode_segments, "direct": self._decode_whole, "recursive": self._decode_in_turn}
+        ahead = decode[self.decode](output[-1], state, windows)
+        ahead = ahead[:, : self.horizon]
+        return (ahead if effects is None else ahead + effects[:, self.lookback :, None]), scaling
+
+    def _effects(self, windows: Windows) -> Tensor | None:
+        """Return what covariates that are known ahead add to each step, (B, L + H); None where there are none.
+
+        It is the same at every step, taken out of the look-back and put back ahead, so that it need not be learnt for
+        each place in a segment.
+        """
+        if self.effect is None or windows.known is None:
+            return None
+        added: Tensor = self.effect(windows.known.to(self.effect.weight.dtype))
+        return added[:, :, 0]
+
+    def forecast(self, windows: Windows, margins: Tensor | None = None) -> Tensor:
+        """Return calibrated quantiles in the units of the series, (B, H, Q), none above the next.
+
+        Args:
+            windows: what to forecast from.
+            margins: (B, Q // 2, H) how far the ends of intervals move; by default as they were calibrated for all.
+        """
+        ahead, scaling = self(windows)
+        ahead, pairs = ahead.sort(dim=2).values, len(self.margins)
+        by = (self.margins if margins is None else margins).to(ahead).transpose(-1, -2)
+        middle = ahead[:, :, pairs : pairs + 1]
+        low = (ahead[:, :, :pairs] - by).minimum(middle)
+        high = (ahead[:, :, pairs + 1 :] + by.flip(-1)).maximum(middle)
+        return scaling.undo(torch.cat([low, middle, high], dim=2).sort(dim=2).values)
+
+    def scale(self, windows: Windows) -> tuple[Scaling, Tensor]:
+        """Measure every window from its last value, in units of its series; 0 is what is missing."""
+        history = windows.history
+        there = ~history.isnan()
+        steps = torch.arange(history.shape[1], device=history.device)
+        last = torch.where(there, steps, -1).amax(dim=1)
+        center = history.gather(1, last.clamp(min=0)[:, None])[:, 0].nan_to_num()
+        moved = torch.where(there, history - center[:, None], 0.0)
+        count = there.sum(dim=1).clamp(min=1)
+        mean = moved.sum(dim=1) / count
+        square = (torch.where(there, moved - mean[:, None], 0.0) ** 2).sum(dim=1) / count
+        scale = torch.maximum(_OF_UNUSUAL * square.sqrt(), windows.usual)
+        return Scaling(center, scale), moved / scale[:, None]
+
+    def _cut(self, x: Tensor, windows: Windows) -> Tensor:
+        """Return the segments of the look-backs, (L/W, B, numbers); the first is filled up with its first step."""
+        rows = [x[:, :, None]]
+        if self.missing:
+            rows.append(windows.history.isnan().to(x.dtype)[:, :, None])
+        beside = [part for part in (windows.past, windows.known) if part is not None]
+        rows += [part[:, : self.lookback].to(x.dtype) for part in beside]
+        lacking = self.read * self.segment - self.lookback
+        steps = _fill_in_front(torch.cat(rows, dim=2), lacking)
+        tokens = steps.reshape(len(x), self.read, -1).transpose(0, 1)
+        if windows.calendar is None:
+            return tokens
+        places = _fill_in_front(windows.calendar[:, : self.lookback], lacking)[:, :: self.segment].to(x.dtype)
+        return torch.cat([tokens, places.transpose(0, 1)], dim=2)
+
+    def _expected(self, windows: Windows) -> Tensor | None:
+        """Return what is known of the segments ahead, (H/W, B, numbers); None where nothing is."""
+        lacking = self.ahead * self.segment - self.horizon
+        rows, kind = [], self.embed.weight.dtype
+        if windows.known is not None:
+            known = _fill_behind(windows.known[:, self.lookback :].to(kind), lacking)
+            rows.append(known.reshape(len(known), self.ahead, -1))
+        if windows.calendar is not None:
+            rows.append(windows.calendar[:, self.lookback :: self.segment].to(kind))
+        return torch.cat(rows, dim=2).transpose(0, 1) if rows else None
+
+    def _ask(self, windows: Windows, expected: Tensor | None) -> Tensor:
+        """Return the input of each step of decoding, (places, B, hidden): where it is, and what is known of it."""
+        asked = self.place[:, None].expand(-1, len(windows.history), -1)
+        if self.own is not None:
+            numbers = windows.series
+            asked = asked + self.own(
+                torch.zeros_like(asked[0, :, 0], dtype=torch.int64) if numbers is None else numbers
+            )
+        if self.describe is not None and windows.static is not None:
+            asked = asked + self.describe(windows.static.to(asked.dtype))
+        if self.expect is not None and expected is not None:
+            asked = asked + self.expect(expected)
+        return asked
+
+    def _decode_segments(self, _: Tensor, state: States, windows: Windows) -> Tensor:
+        asked = self._ask(windows, self._expected(windows))
+        places, batch, hidden = asked.shape
+        many = _of_each(state, lambda one: one.repeat(1, places, 1))
+        output, _ = self.recurrent(asked.reshape(1, places * batch, hidden), many)
+        ahead = self.readout(self.dropout(output[0])).view(places, batch, self.segment, -1)
+        return ahead.transpose(0, 1).flatten(1, 2)
+
+    def _decode_whole(self, _: Tensor, state: States, windows: Windows) -> Tensor:
+        expected = self._expected(windows)
+        asked = self._ask(windows, None if expected is None else expected.mean(dim=0, keepdim=True))
+        output, _ = self.recurrent(asked, state)
+        return self.readout(self.dropout(output[0])).view(asked.shape[1], self.ahead * self.segment, -1)
+
+    def _decode_in_turn(self, output: Tensor, state: States, windows: Windows) -> Tensor:
+        expected, asked = self._expected(windows), self._ask(windows, None)[0]
+        middle, found = len(self.quantiles) // 2, []
+        for number in range(self.ahead):
+            part = self.readout(self.dropout(output)).view(len(output), self.segment, -1)
+            found.append(part)
+            if number + 1 == self.ahead:
+                break
+            token = self._read_back(part[:, :, middle], None if expected is None else expected[number], windows)
+            following, state = self.recurrent((torch.relu(self.embed(token)) + asked)[None], state)
+            output = following[0]
+        return torch.cat(found, dim=1)
+
+    def _read_back(self, values: Tensor, expected: Tensor | None, windows: Windows) -> Tensor:
+        """Make of a forecast segment what a segment of the look-back is: nothing is missing, past covariates are 0."""
+        batch, steps = values.shape
+        unread = self.missing + (0 if windows.past is None else windows.past.shape[2])
+        known = 0 if windows.known is None else windows.known.shape[2]
+        rows = [values[:, :, None], values.new_zeros(batch, steps, unread)]
+        if expected is None:
+            return torch.cat(rows, dim=2).flatten(1)
+        rows.append(expected[:, : steps * known].reshape(batch, steps, known))
+        return torch.cat([torch.cat(rows, dim=2).flatten(1), expected[:, steps * known :]], dim=1)
+
+
+def pinball(ahead: Tensor, right: Tensor, quantiles: Sequence[float]) -> Tensor:
+    """Return twice the quantile loss (Koenker & Bassett 1978): for the median it is the absolute error.
+
+    Args:
+        ahead: (B, H, Q) forecast.
+        right: (B, H) what came; NaN where that is missing, which counts for nothing.
+        quantiles: Q shares.
+
+    Returns:
+        The mean.
+    """
+    levels = ahead.new_tensor(list(quantiles))
+    there = ~right.isnan()
+    error = torch.where(there, right, 0.0)[:, :, None] - ahead
+    loss = 2 * torch.maximum(levels * error, (levels - 1) * error) * there[:, :, None]
+    return loss.sum() / (there.sum().clamp(min=1) * len(levels))
+
+
+def _fill_in_front(steps: Tensor, count: int) -> Tensor:
+    return torch.cat([steps[:, :1].expand(-1, count, -1), steps], dim=1) if count else steps
+
+
+def _fill_behind(steps: Tensor, count: int) -> Tensor:
+    return torch.cat([steps, steps[:, -1:].expand(-1, count, -1)], dim=1) if count else steps
+
+
+def _of_each(state: States, change: Callable[[Tensor], Tensor]) -> States:
+    return change(state) if isinstance(state, Tensor) else tuple(change(one) for one in state)

@@ -1,0 +1,139 @@
+"""Draw forecasts: the last of each history, what is forecast behind it, and its intervals, the wider the lighter.
+
+>>> draw_forecasts(model.forecast(data), "forecast.png", lookback=model.lookback)   # doctest: +SKIP
+"""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Protocol
+
+import numpy as np
+
+from elman.data.series.frequency import Moments
+from elman.data.series.series import Series
+from elman.scores.picture_files import drawable_name, figure_file, installed_fonts
+from elman.tasks.forecast.scores import Numbers
+
+MOST_DRAWN = 12
+"""Series in one picture, evenly spread over all."""
+
+_COLUMNS = 3
+_INCHES_OF_ONE = (9.0, 4.0)
+_INCHES_OF_MANY = (4.2, 2.6)
+_HORIZONS_BEFORE = 3  # of history, at least
+_FEWEST_BEFORE = 24
+_HISTORY, _AHEAD, _CAME = "0.25", "#0b6bb5", "#c4540a"  # told apart by people who see colours differently, and on paper
+_SHADES = ("#d3e4f2", "#a6c9e5", "#7fb0da")  # of intervals, the widest first; narrower ones share the last
+
+
+class Drawn(Protocol):
+    """Have what is drawn: a series, the (H,) times and points ahead, and by level the (H,) ends of intervals."""
+
+    @property
+    def series(self) -> Series:
+        """What the forecast goes on from."""
+
+    @property
+    def times(self) -> Moments:
+        """Of the steps ahead."""
+
+    @property
+    def point(self) -> Numbers:
+        """What is forecast."""
+
+    @property
+    def intervals(self) -> Mapping[int, tuple[Numbers, Numbers]]:
+        """By level in percent."""
+
+
+def draw_forecasts(
+    found: Sequence[Drawn],
+    path: str | PathLike[str],
+    *,
+    lookback: int,
+    came: Sequence[Numbers] | None = None,
+) -> None:
+    """Draw forecasts into a file; an existing file is replaced.
+
+    Of more than 12 series 12 are drawn, evenly spread; the title says of how many.
+
+    Args:
+        found: the forecasts.
+        path: ends in .png, .svg or .pdf.
+        lookback: how much of a history the model read; as much is drawn, and three horizons at least.
+        came: of each series what came, (H,), NaN where it is not known.
+
+    Raises:
+        ConfigError: `path` ends otherwise.
+        ElmanError: the file cannot be written.
+    """
+    shown = np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_DRAWN)).round().astype(int)).tolist()
+    columns = min(_COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    width, height = _INCHES_OF_ONE if len(shown) == 1 else (_INCHES_OF_MANY[0] * columns, _INCHES_OF_MANY[1] * rows)
+    fonts = installed_fonts()
+    with figure_file(path, (width, height + 0.4)) as figure:
+        panels = figure.subplots(rows, columns, squeeze=False).flat
+        for place, number in enumerate(shown):
+            _draw_one(panels[place], found[number], lookback, None if came is None else came[number])
+            panels[place].set_title(
+                drawable_name(found[number].series.name, fonts, f"series {number + 1}"), fontsize=10
+            )
+        for empty in list(panels)[len(shown) :]:
+            empty.set_axis_off()
+        handles, labels = panels[0].get_legend_handles_labels()
+        more = f"{len(shown)} of {len(found):,} series" if len(shown) < len(found) else None
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+        if more:
+            figure.suptitle(more, fontsize=10)
+
+
+def _draw_one(axes: Any, drawn: Drawn, lookback: int, came: Numbers | None) -> None:
+    values, ahead = drawn.series.values, drawn.times
+    shown = min(len(values), max(lookback, _HORIZONS_BEFORE * len(ahead), _FEWEST_BEFORE))
+    times = _history_times(drawn.series, ahead)[-shown:]
+    values = values[-shown:]
+    axes.plot(times, values, color=_HISTORY, linewidth=1.2, label="history")
+    _mark_alone(axes, times, values, _HISTORY)
+    # From the last value, so that there is no gap in the line.
+    joined = np.concatenate([times[-1:], ahead])
+    levels = sorted(drawn.intervals, reverse=True)
+    for place, level in enumerate(levels):
+        low, high = (np.concatenate([values[-1:], edge]) for edge in drawn.intervals[level])
+        axes.fill_between(
+            joined, low, high, color=_SHADES[min(place, len(_SHADES) - 1)], linewidth=0, label=f"{level} % interval"
+        )
+    axes.plot(joined, np.concatenate([values[-1:], drawn.point]), color=_AHEAD, linewidth=1.6, label="forecast")
+    if came is not None:
+        axes.plot(ahead, came, color=_CAME, linewidth=1.2, linestyle="--", label="what came")
+        _mark_alone(axes, ahead, came, _CAME)
+    axes.axvline(times[-1], color="0.8", linewidth=0.8, zorder=0)
+    axes.margins(x=0.01)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    if times.dtype.kind == "M":
+        _write_dates(axes)
+
+
+def _history_times(series: Series, ahead: Moments) -> Moments:
+    """Name the steps of the history: as many between its start and the first step ahead, at even distances."""
+    if ahead.dtype.kind != "M":
+        return np.linspace(int(series.start), int(ahead[0]), len(series) + 1)[:-1]
+    start = np.datetime64(series.start, "us").astype(np.int64)  # type: ignore[call-overload]
+    return np.linspace(start, ahead[0].astype(np.int64), len(series) + 1)[:-1].astype("datetime64[us]")
+
+
+def _mark_alone(axes: Any, times: Moments, values: Numbers, colour: str) -> None:
+    """Mark values with missing ones on both sides, of which no line is drawn."""
+    missing = np.isnan(np.concatenate([[np.nan], values, [np.nan]]))
+    alone = ~missing[1:-1] & missing[:-2] & missing[2:]
+    axes.plot(times[alone], values[alone], ".", color=colour, markersize=3)
+
+
+def _write_dates(axes: Any) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    places = AutoDateLocator(minticks=3, maxticks=7)
+    axes.xaxis.set_major_locator(places)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(places))
+    axes.xaxis.get_offset_text().set_fontsize(8)

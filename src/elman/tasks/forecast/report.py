@@ -1,0 +1,183 @@
+"""Say what there is to forecast, before anything is learnt: how many series, how long, how even, and what looks wrong.
+
+>>> import numpy as np
+>>> from elman.data.series.frequency import Frequency
+>>> from elman.data.series.series import Series, SeriesColumns
+>>> empty = np.empty((4, 0))
+>>> one = Series("sales", np.array([1.0, np.nan, 2.0, 1.0]), 0, empty, empty, {}, "sales.csv", "sales.csv line 5")
+>>> columns = SeriesColumns(("sales",), Frequency("step", 1, 2))
+>>> for line in report_series(SeriesSet("sales.csv", [one], columns, ())).lines():
+...     print(line)
+1 series of 4 steps: steps without times, a season of 2 that is not seen
+steps 0 to 3
+values from 1 to 2, mean 1.333, standard deviation 0.4714
+missing values: sales 1 (25%)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from elman.data.series.series import Series, SeriesSet
+from elman.tasks.forecast.baseline.naive import is_seasonal
+
+_MOST_NAMED = 5
+_ZEROS = 0.3  # share of zeros above which they are worth a word
+_FAR = 10.0  # times the middle half of all values that a value lies outside of it
+_WIDE = 1000.0  # largest mean size of a series, in units of the smallest, above which it is said
+
+
+@dataclass(frozen=True)
+class SeriesReport:
+    """Hold what there is to forecast.
+
+    Attributes:
+        series: how many there are.
+        shortest: steps of the shortest.
+        median: half of the series have at most so many.
+        longest: steps of the longest.
+        frequency: in words.
+        season: steps of one; 1 for none.
+        seasonal: how many series repeat themselves every season, at 90 % confidence; None without a season.
+        first: the first time of all.
+        last: the last time of all with a value.
+        numbers: least, mean, most and standard deviation of all values.
+        sizes: the smallest and the largest mean size of a series.
+        missing: by series, how many values are missing between its first and its last.
+        constant: the series whose value never changes.
+        zeros: the share of values that are 0.
+        far: where values lie far from all others of their series.
+        past: names of the covariates that end with the values.
+        known: names of those that are known beyond.
+        static: names of those that do not change.
+        ahead: how many steps covariates are known beyond the values, for the series where it is fewest.
+    """
+
+    series: int
+    shortest: int
+    median: int
+    longest: int
+    frequency: str
+    season: int
+    seasonal: int | None
+    first: str
+    last: str
+    numbers: tuple[float, float, float, float]
+    sizes: tuple[float, float]
+    missing: Mapping[str, int]
+    constant: tuple[str, ...]
+    zeros: float
+    far: tuple[str, ...]
+    past: tuple[str, ...]
+    known: tuple[str, ...]
+    static: tuple[str, ...]
+    ahead: int
+
+    def lines(self) -> list[str]:
+        """Write it for a terminal: what there is, then what looks wrong."""
+        least, mean, most, deviation = self.numbers
+        amount = f"{self.series:,} series of {_span(self.shortest, self.median, self.longest)}: {self.frequency}"
+        return [
+            amount + (f", a season of {self.season:,}{self._seasonal()}" if self.season > 1 else ""),
+            f"{'steps ' if self.first.isdecimal() else ''}{self.first} to {self.last}",
+            f"values from {least:.4g} to {most:.4g}, mean {mean:.4g}, standard deviation {deviation:.4g}",
+            *self._covariates(),
+            *self._warnings(),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def _seasonal(self) -> str:
+        if self.seasonal is None or self.seasonal == self.series:
+            return ""
+        return " that is not seen" if not self.seasonal else f" that {self.seasonal:,} of them show"
+
+    def _covariates(self) -> list[str]:
+        ahead = f", {self.ahead:,} steps beyond the values"
+        parts = (
+            ("known in advance", self.known, ahead),
+            ("known up to now", self.past, ""),
+            ("fixed", self.static, ""),
+        )
+        return [f"{what}: {_name_some(names)}{more}" for what, names, more in parts if names]
+
+    def _warnings(self) -> list[str]:
+        said = []
+        if self.missing:
+            total = self.longest if self.series == 1 else 0
+            counts = [
+                f"{name} {n:,}" + (f" ({_share(n / total)})" if total else "") for name, n in self.missing.items()
+            ]
+            said.append(f"missing values: {_name_some(counts)}")
+        if self.constant:
+            said.append(f"never changing: {_name_some(self.constant)}")
+        if self.zeros >= _ZEROS:
+            said.append(f"{self.zeros:.0%} of the values are 0: sMAPE says little about such series")
+        if self.far:
+            said.append(f"far from all others: {_name_some(self.far)}")
+        small, large = self.sizes
+        if small and large > _WIDE * small:
+            said.append(f"mean sizes of the series go from {small:.3g} to {large:.3g}: MSE is that of the largest")
+        return said
+
+
+def report_series(found: SeriesSet) -> SeriesReport:
+    """Look at all series."""
+    frequency, series = found.frequency, found.series
+    lengths = sorted(map(len, series))
+    values = np.concatenate([one.values[~np.isnan(one.values)] for one in series])
+    sizes = [float(np.nanmean(np.abs(one.values))) for one in series]
+    ends = [frequency.timestamps(one.start, len(one))[-1] for one in series]
+    missing = {one.name: int(np.isnan(one.values).sum()) for one in series}
+    columns = found.columns
+    return SeriesReport(
+        series=len(series),
+        shortest=lengths[0],
+        median=lengths[(len(lengths) - 1) // 2],
+        longest=lengths[-1],
+        frequency=frequency.describe(),
+        season=frequency.season,
+        seasonal=sum(is_seasonal(one.values, frequency.season) for one in series) if frequency.season > 1 else None,
+        first=frequency.say(min(one.start for one in series)),
+        last=frequency.say(max(ends)),
+        numbers=(float(values.min()), float(values.mean()), float(values.max()), float(values.std())),
+        sizes=(min(sizes), max(sizes)),
+        missing={name: count for name, count in missing.items() if count},
+        constant=tuple(one.name for one in series if np.nanmin(one.values) == np.nanmax(one.values)),
+        zeros=float((values == 0).mean()),
+        far=tuple(said for one in series for said in _far_values(one, found)),
+        past=columns.names(columns.past),
+        known=columns.names(columns.known),
+        static=columns.static,
+        ahead=min(len(one.known) - len(one) for one in series) if columns.known else 0,
+    )
+
+
+def _far_values(series: Series, found: SeriesSet) -> list[str]:
+    """Name the value that lies farthest from the middle half of a series, if it does so by ten times that half."""
+    low, high = np.nanpercentile(series.values, (25, 75))
+    beyond = np.fmax(low - series.values, series.values - high)
+    at = int(np.nanargmax(beyond))
+    if high == low or beyond[at] <= _FAR * (high - low):
+        return []
+    when = found.frequency.say(found.frequency.timestamps(series.start, at + 1)[-1])
+    return [f"{series.name} {series.values[at]:.4g} at {when}"]
+
+
+def _span(shortest: int, median: int, longest: int) -> str:
+    if shortest == longest:
+        return f"{longest:,} steps"
+    return f"{shortest:,} to {longest:,} steps, half at most {median:,}"
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"
+
+
+def _name_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

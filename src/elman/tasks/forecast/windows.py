@@ -1,0 +1,275 @@
+"""Cut series into windows, a look-back and what comes behind it, and hand them to the module in batches.
+
+All series stand behind each other in a few flat arrays, so that a batch is a lookup; a window is nothing but the number
+of its series and the step at which its forecast begins.
+
+>>> from elman.data.series.frequency import Frequency
+>>> from elman.data.series.series import Series
+>>> sales = Series("sales", np.arange(9.0), 0, np.zeros((9, 0)), np.zeros((9, 0)), {}, "sales.csv", "sales.csv line 10")
+>>> table = SeriesTable([sales], Frequency("step", 1, season=1), Reading(3, 2, {"sales": 2.6}, {"sales": 0.8}))
+>>> origins = table.origins([(3, 9)])
+>>> origins.tolist()
+[[0, 3], [0, 4], [0, 5], [0, 6], [0, 7]]
+>>> windows, ahead = table.windows(origins[:2])
+>>> windows.history.tolist(), ahead.tolist()
+([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]], [[3.0, 4.0], [4.0, 5.0]])
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elman.data.plain import read_plain
+from elman.data.series.frequency import Frequency
+from elman.data.series.series import Series
+from elman.errors import DataError
+from elman.tasks.forecast.calendar import CYCLES, place
+from elman.tasks.forecast.covariates import Covariates
+from elman.tasks.forecast.module import Windows
+
+MOST_STEPS = 1_000_000
+"""Of a look-back, and of a horizon."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Say how series become numbers; a model keeps it.
+
+    Attributes:
+        lookback: L, steps that are read.
+        horizon: H, steps that are forecast.
+        spreads: the deviation of each series that was learnt, by its name; its place is its number, from 1.
+        scales: how much each of them usually moves within a look-back, see :func:`measure_scale`.
+        unlearnt: the time of the first step of each of them that was not learnt from, as text.
+        cycles: of the calendar, see :mod:`elman.tasks.forecast.calendar`.
+        covariates: what is read besides.
+        padded: how many steps of a look-back may lie before the first of a series, where all is missing.
+    """
+
+    lookback: int
+    horizon: int
+    spreads: Mapping[str, float]
+    scales: Mapping[str, float]
+    unlearnt: Mapping[str, str] = field(default_factory=dict)
+    cycles: tuple[str, ...] = ()
+    covariates: Covariates = field(default_factory=Covariates)
+    padded: int = 0
+
+    def __post_init__(self) -> None:
+        steps = (
+            1 <= self.lookback <= MOST_STEPS and 1 <= self.horizon <= MOST_STEPS and 0 <= self.padded < self.lookback
+        )
+        above = all(size > 0 for size in (*self.spreads.values(), *self.scales.values()))
+        if not steps or not above or any(cycle not in CYCLES for cycle in self.cycles):
+            raise DataError(
+                f"A model reads and forecasts 1 to {MOST_STEPS:,} steps of series whose scales are above 0, and this "
+                "one does not. Train it again."
+            )
+
+    @property
+    def fewest(self) -> int:
+        """Return how many steps a series must have before a forecast."""
+        return self.lookback - self.padded
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {
+            "lookback": self.lookback,
+            "horizon": self.horizon,
+            "names": list(self.spreads),
+            "spreads": list(self.spreads.values()),
+            "scales": list(self.scales.values()),
+            "unlearnt": dict(self.unlearnt),
+            "cycles": list(self.cycles),
+            "covariates": self.covariates.to_dict(),
+            "padded": self.padded,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Reading":
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: a field is missing or of another kind, or is nothing that series are read by.
+        """
+        found = read_plain(_Written, data, "reading")
+        if len(set(found.names)) != len(found.names):
+            raise DataError("Two series of this model have one name. Train the model again.")
+        spreads = dict(zip(found.names, found.spreads, strict=True))
+        scales = dict(zip(found.names, found.scales, strict=True))
+        covariates, padded = found.covariates, found.padded
+        return cls(found.lookback, found.horizon, spreads, scales, found.unlearnt, found.cycles, covariates, padded)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What `Reading.to_dict` writes; one list of names stands for both spreads and scales."""
+
+    lookback: int
+    horizon: int
+    names: tuple[str, ...]
+    spreads: tuple[float, ...]
+    scales: tuple[float, ...]
+    unlearnt: Mapping[str, str]
+    cycles: tuple[str, ...]
+    covariates: Covariates
+    padded: int = 0
+
+
+class SeriesTable:
+    """Hold series as the module reads them, with room for one horizon behind their ends.
+
+    Where the reading has it, missing values stand before them, so that a look-back may be longer than what is there.
+
+    Args:
+        series: what to read.
+        frequency: of their steps.
+        reading: how.
+        until: for a series that was not learnt, the step up to which its scale is measured; its end by default.
+
+    Attributes:
+        spreads: (series,) the deviation of each.
+        unlearnt: for each series the first origin whose window was not learnt from.
+    """
+
+    def __init__(
+        self, series: Sequence[Series], frequency: Frequency, reading: Reading, until: Sequence[int] | None = None
+    ) -> None:
+        self.series, self.frequency, self.reading = series, frequency, reading
+        horizon, covariates, padded = reading.horizon, reading.covariates, reading.padded
+        self._lengths = [len(one) for one in series]
+        sizes = [length + horizon for length in self._lengths]
+        befores = np.cumsum([0, *(padded + size for size in sizes[:-1])])
+        self._starts = (befores + padded).astype(np.int64)
+        values = [np.pad(one.values, (padded, horizon), constant_values=np.nan) for one in series]
+        self._values = torch.from_numpy(np.concatenate(values))
+        self._past = _join(covariates.past, [covariates.scale_past(one, horizon) for one in series], padded)
+        self._known = _join(covariates.known, [covariates.scale_known(one, horizon) for one in series], padded)
+        self._static = torch.from_numpy(np.stack([covariates.describe(one) for one in series]))
+        placed = [place(frequency, one.start, size, reading.cycles) for one, size in zip(series, sizes, strict=True)]
+        self._calendar = _join(len(reading.cycles), placed, padded)
+        numbers = {name: number for number, name in enumerate(reading.spreads, 1)}
+        self._numbers = torch.tensor([numbers.get(one.name, 0) for one in series])
+        ends = self._lengths if until is None else until
+        measured = [one.values[:end] for one, end in zip(series, ends, strict=True)]
+        self.spreads = np.array(
+            [reading.spreads.get(one.name) or measure_spread(part) for one, part in zip(series, measured, strict=True)]
+        )
+        scales = [
+            reading.scales.get(one.name) or measure_scale(part, reading.lookback)
+            for one, part in zip(series, measured, strict=True)
+        ]
+        self._scales = torch.tensor(scales, dtype=torch.float64)
+        self.unlearnt = [max(reading.fewest, self._find_unlearnt(one)) for one in series]
+
+    def _find_unlearnt(self, series: Series) -> int:
+        """Return the first step that was not learnt from; 0 in a new series, the end where it cannot be told."""
+        said = self.reading.unlearnt.get(series.name)
+        if said is None:
+            return 0
+        if self.frequency.unit == "step":
+            end = max(0, (int(said) - int(series.start)) // self.frequency.count)
+            return end if self._is_known(series, end) else 0
+        time = np.datetime64(said, "us")
+        if time <= series.start:
+            return 0
+        found = int(self.frequency.positions(np.array([time]), series.start)[0])
+        return len(series) if found < 0 else found
+
+    def _is_known(self, series: Series, end: int) -> bool:
+        """Say whether a series counted from 0 is the one of that name that was learnt: others are counted so too."""
+        spread = self.reading.spreads[series.name]
+        return int(series.start) != 0 or math.isclose(measure_spread(series.values[:end]), spread, rel_tol=1e-9)
+
+    def origins(self, ranges: Sequence[tuple[int, int]], every: int = 1) -> NDArray[np.int64]:
+        """List windows whose whole horizon lies in a range of steps of their series, and that have enough before it.
+
+        Args:
+            ranges: for each series the first step that may be forecast, and the step behind the last.
+            every: steps from one window to the next; the last of a range is always among them.
+
+        Returns:
+            (N, 2) the number of a series in this table, and the first step ahead. A window of which nothing is known
+            ahead, or nothing of the look-back, is left out.
+        """
+        found = []
+        for number, (low, high) in enumerate(ranges):
+            first, last = max(low, self.reading.fewest), high - self.reading.horizon
+            steps = np.arange(last, first - 1, -every)[::-1]
+            found.append(np.stack([np.full(len(steps), number), steps], axis=1))
+        origins = np.concatenate(found).astype(np.int64)
+        return origins[self._there(origins)] if len(origins) else origins
+
+    def _there(self, origins: NDArray[np.int64]) -> NDArray[np.bool_]:
+        known = np.concatenate([[0], np.cumsum(~np.isnan(self._values.numpy()))])
+        at = self._starts[origins[:, 0]] + origins[:, 1]
+        before = known[at] - known[at - self.reading.lookback]
+        return (before > 0) & (known[at + self.reading.horizon] > known[at])
+
+    def ends(self) -> NDArray[np.int64]:
+        """Return the windows behind the last value of each series, (N, 2)."""
+        return np.stack([np.arange(len(self.series)), np.array(self._lengths)], axis=1).astype(np.int64)
+
+    def windows(self, origins: NDArray[np.int64]) -> tuple[Windows, Tensor]:
+        """Return windows, and what came behind them, (B, H), in the units of the series; NaN where it is not known."""
+        numbers = torch.from_numpy(origins[:, 0])
+        at = torch.from_numpy(self._starts[origins[:, 0]] + origins[:, 1])[:, None]
+        behind = at + torch.arange(-self.reading.lookback, 0)
+        ahead = at + torch.arange(self.reading.horizon)
+        whole = torch.cat([behind, ahead], dim=1)
+        return (
+            Windows(
+                history=self._values[behind],
+                usual=self._scales[numbers],
+                past=None if self._past is None else self._past[behind],
+                known=None if self._known is None else self._known[whole],
+                calendar=None if self._calendar is None else self._calendar[whole],
+                static=self._static[numbers] if self._static.shape[1] else None,
+                series=self._numbers[numbers],
+            ),
+            self._values[ahead],
+        )
+
+    def batches(self, origins: NDArray[np.int64], size: int) -> Iterator[tuple[Windows, Tensor]]:
+        """Yield windows in order, so many at a time."""
+        for start in range(0, len(origins), size):
+            yield self.windows(origins[start : start + size])
+
+
+def measure_spread(values: NDArray[np.float64]) -> float:
+    """Return the standard deviation of what is known of a series; 1 where it does not vary.
+
+    >>> measure_spread(np.array([1.0, np.nan, 3.0])), measure_spread(np.array([5.0, 5.0]))
+    (1.0, 1.0)
+    """
+    there = values[~np.isnan(values)]
+    spread = float(there.std()) if len(there) else 0.0
+    return spread if spread > 0 else 1.0
+
+
+def measure_scale(values: NDArray[np.float64], lookback: int) -> float:
+    """Return how much a series usually moves within a look-back: the root mean variance of its windows of L steps.
+
+    >>> round(measure_scale(np.arange(100.0), 3), 6), round(measure_spread(np.arange(3.0)), 6)
+    (0.816497, 0.816497)
+    """
+    there = ~np.isnan(values)
+    spread = measure_spread(values)
+    moved = np.where(there, (values - np.nanmean(values)) / spread, 0.0) if there.any() else np.zeros(len(values))
+    sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in (there, moved, moved**2)]
+    steps = min(lookback, len(values))
+    count, total, squares = (one[steps:] - one[:-steps] for one in sums)
+    full = count > 1
+    variance = (squares[full] / count[full] - (total[full] / count[full]) ** 2).clip(min=0)
+    scale = float(np.sqrt(variance.mean())) if full.any() else 0.0
+    return spread * scale if scale > 0 else spread
+
+
+def _join(width: int, rows: Sequence[NDArray[np.float32]], padded: int) -> Tensor | None:
+    return torch.from_numpy(np.concatenate([np.pad(one, ((padded, 0), (0, 0))) for one in rows])) if width else None

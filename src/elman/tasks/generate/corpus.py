@@ -1,0 +1,110 @@
+r"""Read what a language model is trained on: a text, or a folder with a class each.
+
+A text becomes one sequence of units. A folder of classes becomes one too: its examples in an order drawn from the seed,
+each unit with the class of its example beside it. In a folder of files a file is a class and each of its lines an
+example; in a folder of folders a folder is a class and each of its files an example.
+
+>>> corpus = Corpus("aab\nb\n", ("vowel", "other"), torch.tensor([0, 0, 0, 0, 1, 1]))
+>>> corpus.classes[corpus.given[4]]
+'other'
+"""
+
+import itertools
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from elman.data.text import Source, as_sources, read_text
+from elman.errors import DataError
+from elman.vocabulary.vocabulary import Vocabulary
+
+_LEAST_CLASSES = 2
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Hold a text, and which class each character belongs to.
+
+    Attributes:
+        text: all examples, one behind the other, each ended by a line end.
+        classes: the names of the classes, in alphabetical order; none for a plain text.
+        given: (characters,) the class of each character; None for a plain text.
+    """
+
+    text: str
+    classes: tuple[str, ...] = ()
+    given: Tensor | None = None
+
+    def part(self, start: int, stop: int) -> "Corpus":
+        """Cut out some of the characters."""
+        return Corpus(self.text[start:stop], self.classes, None if self.given is None else self.given[start:stop])
+
+    def encode(self, vocabulary: Vocabulary) -> tuple[Tensor, Tensor | None]:
+        """Turn the text into numbers (N,), and the classes into those of its units (N,)."""
+        if self.given is None:
+            return vocabulary.encode(self.text), None
+        if len(self.text) == 0:
+            return vocabulary.encode(""), self.given
+        # Examples are encoded one by one, so that no unit belongs to two of them.
+        edges = [0, *((self.given[1:] != self.given[:-1]).nonzero().flatten() + 1).tolist(), len(self.text)]
+        numbers, given = [], []
+        for start, stop in itertools.pairwise(edges):
+            numbers.append(vocabulary.encode(self.text[start:stop]))
+            given.append(torch.full((len(numbers[-1]),), int(self.given[start])))
+        return torch.cat(numbers), torch.cat(given)
+
+
+def read_corpus(sources: Source | Sequence[Source], *, seed: int = 1) -> Corpus:
+    """Read a text from files or standard input, or a folder of classes.
+
+    Args:
+        sources: paths; one folder stands for its classes.
+        seed: of the order of a folder's examples.
+
+    Raises:
+        DataError: a file cannot be read, or a folder has not two classes with an example each.
+    """
+    paths = as_sources(sources)
+    if len(paths) == 1 and Path(paths[0]).is_dir():
+        return _read_folder(Path(paths[0]), seed)
+    return Corpus(read_text(paths))
+
+
+def _read_folder(folder: Path, seed: int) -> Corpus:
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    folders = [entry for entry in entries if entry.is_dir()]
+    files = [entry for entry in entries if not entry.is_dir() and entry.suffix == ".txt"]
+    if folders and files:
+        raise DataError(
+            f"{folder} holds folders ({folders[0].name}, …) and text files ({files[0].name}, …). "
+            "A class is one or the other: keep the files of each class in a folder of its own, or no folders."
+        )
+    found = {entry.name: _documents(entry) for entry in folders} or {entry.stem: _lines(entry) for entry in files}
+    if len(found) < _LEAST_CLASSES:
+        raise DataError(
+            f"{folder} is a folder with {len(found)} class{'es' if not found else ''}. Give one with a .txt file for "
+            f"each class (a line an example), or a folder for each (a file an example); or name the files: "
+            f"{folder / '*.txt'}"
+        )
+    examples = [(number, text) for number, texts in enumerate(found.values()) for text in texts]
+    random.Random(seed).shuffle(examples)  # noqa: S311 - the same order must come back
+    given = torch.cat([torch.full((len(text),), number) for number, text in examples])
+    return Corpus("".join(text for _, text in examples), tuple(found), given)
+
+
+def _lines(file: Path) -> list[str]:
+    lines = [f"{line.strip()}\n" for line in read_text(file).split("\n") if line.strip()]
+    if not lines:
+        raise DataError(f"{file} has no line with text. Every file is a class, and each of its lines an example.")
+    return lines
+
+
+def _documents(folder: Path) -> list[str]:
+    files = sorted(file for file in folder.iterdir() if file.suffix == ".txt")
+    if not files:
+        raise DataError(f"{folder} has no .txt file. Every folder is a class, and each of its files an example.")
+    return [text if text.endswith("\n") else f"{text}\n" for text in map(read_text, files)]

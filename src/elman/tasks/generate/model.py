@@ -1,0 +1,362 @@
+"""Hold a trained language model and all that it can do: measure, write, complete, put in order, be kept in a file."""
+
+import math
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from elman.decoding.sampling import Sampling
+from elman.errors import ConfigError, DataError, ElmanError
+from elman.expr import Cell
+from elman.models.file import ModelFile
+from elman.models.trained import Trained, load_trained, restore_module
+from elman.tasks.generate.corpus import Corpus
+from elman.tasks.generate.module import LanguageModel
+from elman.tasks.generate.reader import Reader, extend, likeliest
+from elman.tasks.generate.reorder import MOST_WORDS, order_words
+from elman.tasks.generate.scores import Evaluation, Told, dynamic_loss, mean_loss
+from elman.vocabulary.vocabulary import Vocabulary, read_vocabulary
+from elman.vocabulary.words import Words
+
+_FIRST_WORD = 2  # behind <eos> and <unk>
+_LENGTHS = {"character": 500, "word": 100, "subword": 200}
+
+
+@dataclass
+class TrainedModel(Trained):
+    """Hold a trained language model and all that is needed to use it.
+
+    Attributes:
+        module: the layers.
+        vocabulary: the units it knows.
+        configuration: what builds the module; `classes` are the names of its classes, `given` what they are called.
+        metrics: what was measured in training.
+        versions: what it was trained with.
+        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
+        seconds: how long the training took; 0 for a loaded model.
+        kept: the file that the training wrote it to; None for none, and for a loaded model.
+    """
+
+    task: ClassVar[str] = "generate"
+    module: LanguageModel
+    vocabulary: Vocabulary
+    configuration: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    stopped: str | None = None
+    seconds: float = field(default=0.0, compare=False)
+    kept: Path | None = field(default=None, compare=False)
+
+    @property
+    def classes(self) -> list[str]:
+        """Return the names of the classes; none for a model of a plain text."""
+        return list(self.configuration["classes"])
+
+    def evaluate(self, text: str | Corpus, *, dynamic: float | None = None, told: Told | None = None) -> Evaluation:
+        """Measure how well the model predicts a text, with the state carried over the whole of it.
+
+        Args:
+            text: what is predicted, all but its first unit; for a model with classes a corpus of the same classes.
+            dynamic: go on learning with this rate while reading, see
+                :func:`elman.tasks.generate.scores.dynamic_loss`.
+            told: is told how many steps are done, and of how many.
+
+        Raises:
+            DataError: the text has fewer than two units, a character that the model has never seen, or other classes.
+            ConfigError: `dynamic` is not above 0.
+            ElmanError: the loss is not finite, because of `dynamic` or of the weights.
+        """
+        if dynamic is not None and not 0 < dynamic < 1000:
+            raise ConfigError(f"dynamic is {dynamic}. It is a learning rate; use a number above 0, such as 0.1.")
+        corpus = Corpus(text) if isinstance(text, str) else text
+        if list(corpus.classes) != self.classes:
+            raise DataError(self._describe_classes("Measure it on a folder with just these."))
+        numbers, given = corpus.encode(self.vocabulary)
+        if len(numbers) < 2:
+            raise DataError(
+                f"The text has {len(numbers)} {self.vocabulary.unit}(s), so there is none to predict. Give two or more."
+            )
+        numbers = numbers.to(self._device)
+        given = None if given is None else given.to(self._device)
+        training = self.module.training
+        self.module.eval()
+        try:
+            if dynamic is None:
+                loss = mean_loss(self.module, numbers, 1, given, told)
+            else:
+                loss = dynamic_loss(self.module, numbers, dynamic, given, told)
+        finally:
+            self.module.train(training)
+        if not math.isfinite(loss):
+            remedy = (
+                "Train it again with a lower --learning-rate."
+                if dynamic is None
+                else f"Use a lower rate than {dynamic}."
+            )
+            raise ElmanError(f"The loss is not finite, so there is nothing to report. {remedy}")
+        predicted = corpus.text[self.vocabulary.length_of_first(corpus.text) :]
+        unknown = self.vocabulary.count_unknown(numbers[1:])
+        return Evaluation(loss, len(numbers) - 1, len(predicted), len(predicted.encode()), unknown)
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        length: int | None = None,
+        lines: int | None = None,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        given: str | None = None,
+    ) -> Iterator[str]:
+        """Write text, one unit at a time.
+
+        Args:
+            prompt: what the text continues; it is not repeated. Without one, the text starts as after a line end.
+            length: how many units; by default 500 characters, 100 words or 200 subwords, or no limit with `lines`.
+            lines: end with the so-many-th line end.
+            temperature: 1 draws from the model's distribution, below 1 is more careful, 0 greedy.
+            top_k: draw from the k most likely units only.
+            top_p: draw from the nucleus of this probability only.
+            seed: the same seed gives the same text; None gives another each time.
+            given: the class to write like, where the model has classes.
+
+        Returns:
+            An iterator of pieces of text; each is made when it is asked for. `<unk>` is never drawn.
+
+        Raises:
+            ConfigError: an option is outside its range.
+            DataError: the prompt has something that the model has never seen.
+        """
+        if length is not None and length < 0:
+            raise ConfigError(f"The length is {length}. Use the number of {self.vocabulary.unit}s wanted, 0 or more.")
+        if lines is not None and lines < 1:
+            raise ConfigError(f"The number of lines is {lines}. Use 1 or more.")
+        if seed is not None and not 0 <= seed < 2**63:
+            raise ConfigError(f"The seed is {seed}. Use a whole number from 0 to 2**63 - 1.")
+        if lines is not None and length is None and not self.vocabulary.ends_lines:
+            raise ConfigError(
+                "lines is given, and the model has never seen a line end, so it would write for ever. Give a length."
+            )
+        sampling = Sampling(temperature, top_k, top_p)
+        randomness = torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed)
+        reader = self._read(prompt, given)
+        if length is None and lines is None:
+            length = _LENGTHS[self.vocabulary.unit]
+        return self._write(reader, self.vocabulary.speller(prompt), length, lines, sampling, randomness)
+
+    def next(self, prompt: str, *, top: int = 10, given: str | None = None) -> list[tuple[str, float]]:
+        """Return the likeliest next units and their probabilities, the likeliest first.
+
+        Args:
+            prompt: what is continued.
+            top: how many.
+            given: the class, where the model has classes.
+
+        Raises:
+            ConfigError: `top` is below 1, or the class is unknown.
+            DataError: the prompt has something that the model has never seen.
+        """
+        if top < 1:
+            raise ConfigError(f"top is {top}. Ask for 1 or more.")
+        found = likeliest(self._read(prompt, given).probabilities(), top)
+        return [(self.vocabulary.show(number), probability) for number, probability in found]
+
+    def complete(self, text: str, *, top: int = 5, given: str | None = None) -> list[tuple[str, float]]:
+        """Return the likeliest continuations of a text that somebody is typing, and their probabilities.
+
+        A model of words completes the last word, or proposes the next one behind a space. Any other proposes its
+        likeliest next units, each followed to the end of a word.
+
+        Args:
+            text: one line, perhaps in the middle of a word.
+            top: how many.
+            given: the class, where the model has classes.
+
+        Raises:
+            ConfigError, DataError: as for :meth:`next`.
+        """
+        if not isinstance(self.vocabulary, Words):
+            return extend(self._read(text, given), self.vocabulary.decode, top)
+        before, begun = self.vocabulary.split_last(text)
+        shares = self._read(before, given).probabilities().tolist()
+        words = self.vocabulary.words
+        fitting = [number for number in range(_FIRST_WORD, len(words)) if words[number].startswith(begun)]
+        fitting.sort(key=lambda number: (-shares[number], number))
+        return [(words[number][len(begun) :], shares[number]) for number in fitting[:top]]
+
+    def reorder(
+        self,
+        sentences: Sequence[str],
+        *,
+        beam: int = 64,
+        future_cost: bool = False,
+        given: str | None = None,
+        told: Told | None = None,
+    ) -> list[tuple[str, float]]:
+        """Put the words of each sentence into their likeliest order, by beam search.
+
+        Args:
+            sentences: words in any order, at most 100 each.
+            beam: how many beginnings are kept, 1 to 512; more find likelier orders and take longer.
+            future_cost: rank beginnings by the frequency of the words that are still to come, too (Schmaltz et al.
+                2016, section 3).
+            given: the class, where the model has classes.
+            told: is told how many words are placed, and of how many.
+
+        Returns:
+            For each sentence its words in order, and log P of that order in nats.
+
+        Raises:
+            ConfigError: the model is not one of words, or an option is outside its range.
+            DataError: a word is unknown, or a sentence is too long; the message says which line.
+        """
+        if not isinstance(self.vocabulary, Words):
+            raise ConfigError(
+                f"reorder puts words in order, and this is a model of {self.vocabulary.unit}s. "
+                "Train one with --unit word."
+            )
+        words = self.vocabulary
+        bags = [
+            self._bag(words, sentence, f"line {i}: " * (len(sentences) > 1)) for i, sentence in enumerate(sentences, 1)
+        ]
+        found = order_words(
+            _Conditioned(self.module, self._class_number(given)),
+            bags,
+            end=words.end,
+            beam=beam,
+            future=words.log_frequencies() if future_cost else None,
+            device=self._device,
+            placed=told,
+        )
+        return [(words.decode(one.words), one.log_probability) for one in found]
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        return {"vocabulary": self.vocabulary.to_dict()}
+
+    @property
+    def _device(self) -> torch.device:
+        return self.module.embedding.weight.device
+
+    def _bag(self, words: Words, sentence: str, where: str) -> list[int]:
+        try:
+            numbers = words.encode_prompt(sentence).tolist()
+        except DataError as error:
+            raise DataError(f"{where}{error}") from None
+        bag = [number for number in numbers if number != words.end]
+        if len(bag) > MOST_WORDS:
+            raise DataError(
+                f"{where}{len(bag)} words are too many to put in order; the most is {MOST_WORDS}. "
+                "Give shorter sentences, a line each, with --file."
+            )
+        return bag
+
+    def _read(self, prompt: str, given: str | None) -> Reader:
+        numbers = self.vocabulary.encode_prompt(prompt).tolist()
+        reader = Reader(self.module, self._class_number(given))
+        for number in numbers:
+            reader.step(number)
+        return reader
+
+    def _write(
+        self,
+        reader: Reader,
+        spell: Callable[[int], str],
+        length: int | None,
+        lines: int | None,
+        sampling: Sampling,
+        randomness: torch.Generator,
+    ) -> Iterator[str]:
+        written = ended = 0
+        unknown = self.vocabulary.unknown
+        while (length is None or written < length) and (lines is None or ended < lines):
+            number = sampling.draw(without(reader.logits(), unknown), randomness)
+            written += 1
+            piece = spell(number)
+            ended += piece.count("\n")
+            yield piece
+            reader.step(number)
+
+    def _class_number(self, given: str | None) -> int | None:
+        """Find a class by its name, written as `NAME` or as `WHAT=NAME`."""
+        if not self.classes:
+            if given is not None:
+                raise ConfigError(f"given is {given!r}, and this model has no classes. Drop it.")
+            return None
+        what = f"{self.configuration['given']}="
+        for name in (given, (given or "").removeprefix(what)):
+            if name in self.classes:
+                return self.classes.index(name)
+        raise ConfigError(self._describe_classes(f"Give one, e.g. {what}{self.classes[0]}."))
+
+    def _describe_classes(self, remedy: str) -> str:
+        if not self.classes:
+            return "This model has no classes. Give it a plain text."
+        return f"This model writes as one of its classes: {', '.join(self.classes)}. {remedy}"
+
+
+class _Conditioned(nn.Module):
+    """Read as one class."""
+
+    def __init__(self, module: LanguageModel, given: int | None) -> None:
+        super().__init__()
+        self._module, self._given = module, given
+        self.train(module.training)
+
+    def forward(self, numbers: Tensor, state: Any = None) -> Any:
+        given = None if self._given is None else torch.full_like(numbers, self._given)
+        return self._module(numbers, state, given=given)
+
+
+def without(logits: Tensor, number: int | None) -> Tensor:
+    """Make one unit impossible."""
+    if number is None or len(logits) == 1:
+        return logits
+    left = logits.clone()
+    left[number] = torch.finfo(logits.dtype).min
+    return left
+
+
+def build_module(cell: Cell, units: int, configuration: dict[str, Any]) -> LanguageModel:
+    """Build the module that a configuration describes."""
+    return LanguageModel(cell, units, classes=len(configuration["classes"]), **_options(configuration))
+
+
+def _options(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in configuration.items() if name not in ("classes", "given")}
+
+
+def load(path: str | PathLike[str]) -> TrainedModel:
+    """Read a model file. Nothing that the file contains is executed.
+
+    Raises:
+        DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
+    """
+    return load_trained(path, TrainedModel.task, _read)
+
+
+def _read(file: ModelFile) -> TrainedModel:
+    vocabulary = read_vocabulary(file.parts["vocabulary"])
+    cell = Cell.from_dict(file.cell)
+    _check_names(file.configuration)
+    module = restore_module(
+        file,
+        LanguageModel,
+        _options(file.configuration),
+        lambda: build_module(cell, len(vocabulary), file.configuration),
+    )
+    return TrainedModel(module, vocabulary, file.configuration, file.metrics, file.versions)
+
+
+def _check_names(configuration: dict[str, Any]) -> None:
+    classes = configuration["classes"]
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in [*classes, configuration["given"]]):
+        raise ValueError("the names of the classes are no names")

@@ -1,0 +1,103 @@
+"""Read a text unit by unit with a trained language model, and look at what may come next.
+
+>>> import torch
+>>> from elman import cells
+>>> from elman.tasks.generate.module import LanguageModel
+>>> reader = Reader(LanguageModel(cells.gru, 7, embedding=3, hidden=5).eval())
+>>> reader.step(2)
+>>> reader.probabilities().shape
+torch.Size([7])
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from elman.errors import ElmanError
+from elman.tasks.generate.module import LanguageModel, State
+
+_LONGEST = 20  # units of a continuation that is shown while somebody types
+
+
+class Reader:
+    """Hold the state of a model between units, and its logits of the next one.
+
+    Args:
+        module: the layers; nothing is dropped, whatever their mode.
+        given: the number of the class to read as; None where there are none.
+    """
+
+    def __init__(self, module: LanguageModel, given: int | None = None) -> None:
+        self._module = module
+        self._stream = module.recurrent.stream()
+        self._device = module.embedding.weight.device
+        self._given = None if given is None else torch.tensor([given], device=self._device)
+        self._output: Tensor | None = None
+
+    @torch.no_grad()
+    def step(self, number: int) -> None:
+        """Read one unit."""
+        embedded = self._module.embed(torch.tensor([number], device=self._device), self._given)
+        self._output = self._stream.step(embedded)
+
+    @torch.no_grad()
+    def logits(self) -> Tensor:
+        """Return the logits (V,) of the next unit; one must have been read."""
+        assert self._output is not None
+        return self._module.read_out(self._output)[0].cpu()
+
+    def probabilities(self) -> Tensor:
+        """Return the probabilities (V,) of the next unit, float64.
+
+        Raises:
+            ElmanError: the model's output is not finite.
+        """
+        logits = self.logits()
+        if not logits.isfinite().all():
+            raise ElmanError("The model's output is not finite. Train it again with a lower --learning-rate.")
+        return torch.softmax(logits.double(), 0)
+
+    def mark(self) -> tuple[State, Tensor | None]:
+        """Return what :meth:`back_to` needs to continue from here again."""
+        return self._stream.state, self._output
+
+    def back_to(self, mark: tuple[State, Tensor | None]) -> None:
+        """Forget what was read since a mark."""
+        self._stream.state, self._output = mark
+
+
+def likeliest(probabilities: Tensor, top: int) -> list[tuple[int, float]]:
+    """Return the numbers of the likeliest units and their probabilities; of equals, the lower number first."""
+    found = probabilities.sort(descending=True, stable=True)
+    return list(zip(found.indices[:top].tolist(), found.values[:top].tolist(), strict=True))
+
+
+def extend(reader: Reader, spell: Callable[[list[int]], str], top: int) -> list[tuple[str, float]]:
+    """Follow each of the likeliest next units to the end of its word, always taking the likeliest.
+
+    Args:
+        reader: stands behind the text; it is there again afterwards.
+        spell: turns numbers into a text.
+        top: how many to follow.
+
+    Returns:
+        Continuations and their probabilities, the likeliest first.
+    """
+    here, found = reader.mark(), dict[str, float]()
+    for number, probability in likeliest(reader.probabilities(), top):
+        numbers, chance = [number], probability
+        while len(numbers) < _LONGEST and not _ends_a_word(spell(numbers)):
+            reader.step(numbers[-1])
+            following, share = likeliest(reader.probabilities(), 1)[0]
+            if spell([following])[:1].isspace():
+                break
+            numbers.append(following)
+            chance *= share
+        found.setdefault(spell(numbers), chance)
+        reader.back_to(here)
+    return sorted(found.items(), key=lambda pair: -pair[1])
+
+
+def _ends_a_word(text: str) -> bool:
+    return (text[-1:].isspace() and bool(text.strip())) or text == "\n"

@@ -1,0 +1,160 @@
+"""Measure how well a language model predicts a text, so that models of different units compare.
+
+The loss is a mean over units: characters, words or subwords. Units are of different length, so that their losses do
+not compare; the bits that a model needs for a byte of the same text do.
+
+>>> found = Evaluation(loss=2.772589, units=100, characters=400, bytes=500)
+>>> round(found.perplexity, 3), round(found.bits_per_character, 3), round(found.bits_per_byte, 3)
+(16.0, 1.0, 0.8)
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from elman.phrases import bits
+from elman.tasks.generate.module import State, detach
+from elman.training.windows import Streams
+
+_LONGEST_WINDOW = 512
+_MOST_LOGITS = 2**24  # of one window: 64 MiB in float32
+_WARM_UP = 200
+_DYNAMIC_STEPS = 20
+
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Hold how well a model predicts a text.
+
+    Attributes:
+        loss: mean over the predicted units, in nats.
+        units: how many were predicted: all but the first.
+        characters: how many characters these are in the text.
+        bytes: how many bytes of UTF-8.
+        unknown: how many of the units were `<unk>`. A model is not asked to spell these, so that bits per character and
+            per byte flatter it where there are many.
+    """
+
+    loss: float
+    units: int
+    characters: int
+    bytes: int
+    unknown: int = 0
+
+    @property
+    def perplexity(self) -> float:
+        """Return exp(loss): among how many equally likely units the model is left to choose."""
+        return perplexity(self.loss)
+
+    @property
+    def bits_per_character(self) -> float:
+        """Return the bits that the whole text costs, over its characters."""
+        return bits(self.loss * self.units / self.characters)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Return the bits that the whole text costs, over its bytes."""
+        return bits(self.loss * self.units / self.bytes)
+
+
+def perplexity(loss: float) -> float:
+    """Turn nats a unit into a perplexity."""
+    return math.exp(loss) if loss < 700 else math.inf
+
+
+def mean_loss(
+    module: nn.Module, numbers: Tensor, batch: int = 1, given: Tensor | None = None, told: Told | None = None
+) -> float:
+    """Measure the loss over a text, in nats a unit, with the state carried from its start to its end.
+
+    With one stream this is exact. With more it is faster and nearly so: each stream starts from the state that the last
+    200 units before it leave behind.
+
+    Args:
+        module: a `LanguageModel`, or one that a training library has wrapped.
+        numbers: (N,) units; N-1 of them are predicted.
+        batch: number of streams B.
+        given: (N,) the classes of the units, where the model has classes.
+        told: is told how many steps are done, and of how many.
+
+    Raises:
+        DataError: the text has fewer than two units, or no step for each stream.
+    """
+    streams = Streams(numbers, batch, given)
+    total, done = 0.0, 0
+    window = _longest_window(module, batch)
+    with torch.no_grad():
+        state = _warm_state(module, streams) if batch > 1 else None
+        for part in streams.windows(window):
+            logits, state = module(part.inputs, state, given=part.given)
+            total += _summed_loss(logits, part.targets)
+            done += len(part.inputs)
+            if told is not None:
+                told(done, streams.steps)
+    return total / (streams.steps * streams.batch)
+
+
+def dynamic_loss(
+    module: nn.Module, numbers: Tensor, rate: float, given: Tensor | None = None, told: Told | None = None
+) -> float:
+    """Measure the loss of a model that goes on learning while it reads (Mikolov et al. 2010, section 2).
+
+    Every 20 units are predicted first and then learnt from, by one step of plain gradient descent on a copy of the
+    model; nothing is learnt from a unit before it was predicted.
+
+    Args:
+        module: a `LanguageModel`.
+        numbers: (N,) units.
+        rate: the learning rate.
+        given: as for :func:`mean_loss`, like the next.
+        told: is told how many steps are done, and of how many.
+    """
+    learner = copy.deepcopy(module).eval()
+    descent = torch.optim.SGD(learner.parameters(), lr=rate)
+    streams = Streams(numbers, 1, given)
+    total, done = 0.0, 0
+    state: Any = None
+    for part in streams.windows(_DYNAMIC_STEPS):
+        logits, state = learner(part.inputs, state, given=part.given)
+        total += _summed_loss(logits.detach(), part.targets)
+        descent.zero_grad()
+        cross_entropy(logits.flatten(0, 1), part.targets.flatten()).backward()
+        descent.step()
+        state = detach(state)
+        done += len(part.inputs)
+        if told is not None:
+            told(done, streams.steps)
+    return total / streams.steps
+
+
+def _summed_loss(logits: Tensor, targets: Tensor) -> float:
+    losses = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+    return float(losses.double().sum())
+
+
+def _longest_window(module: nn.Module, batch: int) -> int:
+    """Return T such that the logits of a window, (T, B, V), stay small."""
+    units: Any = getattr(module, "module", module)
+    return max(1, min(_LONGEST_WINDOW, _MOST_LOGITS // (batch * units.embedding.num_embeddings)))
+
+
+def _warm_state(module: nn.Module, streams: Streams) -> State:
+    # What comes before stream b is the end of stream b-1. Nothing comes before stream 0: its length here is 0.
+    steps = min(_WARM_UP, streams.steps)
+    state: Any = None
+    lengths = [0] + [1] * (streams.batch - 1)
+    window = _longest_window(module, streams.batch)
+    for start in range(streams.steps - steps, streams.steps, window):
+        stop = min(start + window, streams.steps)
+        ends = streams.window(start, stop)
+        given = None if ends.given is None else ends.given.roll(1, dims=1)
+        _, state = module(ends.inputs.roll(1, dims=1), state, [length * (stop - start) for length in lengths], given)
+    return state

@@ -1,0 +1,101 @@
+"""Build the networks that `probe` examines: a recurrent one, and one that sees the whole window at once.
+
+Letters as in `memory_problems`: N examples, K answers, I inputs.
+
+>>> import elman
+>>> from elman.tasks.probe.problems import PROBLEMS
+>>> from elman.tasks.probe.settings import ProbeSettings
+>>> reader = CellReader(elman.cells.gru, PROBLEMS["copy"], ProbeSettings(hidden=5))
+>>> window = WindowReader(PROBLEMS["copy"], length=7, hidden=5)
+>>> x = torch.zeros(27, 2, 10)
+>>> reader(x).shape, window(x).shape
+(torch.Size([10, 2, 8]), torch.Size([10, 2, 8]))
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from elman.expr import Cell
+from elman.nn import Recurrent
+from elman.tasks.probe.problems import Problem
+from elman.tasks.probe.settings import ProbeSettings
+from elman.training.start import refuse_giants, start
+
+
+class CellReader(nn.Module):
+    """Read a sequence with one layer of a cell; the answers are read from its last K outputs.
+
+    Side inputs are 1 at every step, since steps come one after the other.
+
+    Args:
+        cell: the equations.
+        problem: what is asked.
+        settings: how many units, and how they start.
+        sizes: sizes that the equations leave open, by name; those not given are the number of units.
+
+    Raises:
+        ConfigError: the cell cannot start as the settings say.
+        ShapeError: the sizes do not fit the equations.
+    """
+
+    def __init__(
+        self, cell: Cell, problem: Problem, settings: ProbeSettings, sizes: Mapping[str, int] | None = None
+    ) -> None:
+        super().__init__()
+        named = {**dict.fromkeys(cell.open_sizes, settings.hidden), **(sizes or {})}
+        with refuse_giants(settings.hidden):
+            self.layer = Recurrent(cell, problem.input_size, settings.hidden, sizes=named)
+        start(self.layer, settings.init, settings.forget_bias, settings.chrono)
+        self.readout = nn.Linear(self.layer.output_size, problem.outputs)
+        self._asked = problem.asked
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Answer (steps, N, I) with (K, N, outputs)."""
+        sides = {name: inputs.new_ones(inputs.shape[:2]) for name in self.layer.cell.sides}
+        return self.readout(self.layer(inputs, **sides)[0][-self._asked :])
+
+
+class WindowReader(nn.Module):
+    """Read all steps of a sequence at once with one hidden layer, and without recurrence.
+
+    Its weights are for one length alone, and their number grows with it.
+
+    Args:
+        problem: what is asked.
+        length: T.
+        hidden: units of the hidden layer.
+
+    Raises:
+        ConfigError: it does not fit in memory.
+    """
+
+    def __init__(self, problem: Problem, length: int, hidden: int) -> None:
+        super().__init__()
+        self._shape = (problem.asked, problem.outputs)
+        with refuse_giants(hidden):
+            self.layers = nn.Sequential(
+                nn.Linear((length + problem.extra_steps) * problem.input_size, hidden),
+                nn.ReLU(),
+                nn.Linear(hidden, problem.asked * problem.outputs),
+            )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Answer (steps, N, I) with (K, N, outputs)."""
+        answers = self.layers(inputs.transpose(0, 1).flatten(1))
+        return answers.unflatten(1, self._shape).transpose(0, 1)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Count the numbers that a network learns.
+
+    >>> count_parameters(nn.Linear(3, 2))
+    8
+    """
+    return sum(p.numel() for p in module.parameters())
+
+
+def manual_seed(seed: int, length: int, purpose: int) -> torch.Generator:
+    """Make a source of chance for a length and a purpose, such as training or testing; no two are alike."""
+    return torch.Generator().manual_seed((seed * 8 + purpose) * 1_000_003 + length)

@@ -1,0 +1,92 @@
+"""Draw an examination: how far each network got, and what each length has cost it.
+
+Colours are Okabe and Ito's, which the colour-blind tell apart, and every line has a marker of its own.
+
+>>> draw_exam(exam, "memories.png")   # doctest: +SKIP
+"""
+
+from os import PathLike
+from typing import Any
+
+from elman.scores.picture_files import figure_file
+from elman.tasks.probe.exam import Exam, Result
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_TICKS_APART = 1.3  # a length nearer to the longest would be written into it
+_SMALLEST_ERROR = 1e-4  # that is drawn: 0 has no place on a logarithmic axis
+
+
+def draw_exam(exam: Exam, path: str | PathLike[str]) -> None:
+    """Draw an examination into a file; an existing file is replaced.
+
+    Raises:
+        ConfigError: `path` ends in none of .png, .svg, .pdf.
+        ElmanError: the file cannot be written.
+    """
+    with figure_file(path, (11, max(3.6, 2.2 + 0.4 * len(exam.results)))) as figure:
+        figure.suptitle(f"{exam.problem.name}: {exam.problem.text}", fontsize=11)
+        far, cost = figure.subplots(1, 2)
+        for axes in (far, cost):
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.grid(alpha=0.3, linewidth=0.6)
+            axes.set_axisbelow(True)
+        _draw_errors(far, exam)
+        _draw_updates(cost, exam)
+        figure.legend(*far.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+
+
+def _draw_errors(axes: Any, exam: Exam) -> None:
+    """Draw the error at each length; what was not trained at its length is hollow."""
+    for number, result in enumerate(exam.results):
+        style = _style(number)
+        lengths = [rung.length for rung in result.rungs]
+        errors = [max(_SMALLEST_ERROR, rung.error) for rung in result.rungs]
+        axes.plot(lengths, errors, label=_label(result), **style)
+        if result.error_at_longest is not None:
+            there = (exam.lengths[-1], max(_SMALLEST_ERROR, result.error_at_longest))
+            axes.plot(*zip((lengths[-1], errors[-1]), there, strict=True), color=style["color"], linestyle=":")
+            axes.plot(*there, **{**style, "markerfacecolor": "white"})
+    for height, what in ((exam.problem.goal, "solved below"), (exam.problem.guess, "guessing")):
+        axes.axhline(height, color="black", linewidth=1, linestyle="--")
+        axes.text(exam.lengths[-1], height * 1.08, what, fontsize=8, va="bottom", ha="right")
+    axes.set(xscale="log", yscale="log", xlabel="length", ylabel=exam.problem.measure)
+    axes.set_title(f"error, drawn from {_SMALLEST_ERROR:g} up; hollow: not trained at this length", fontsize=10)
+    _tick_lengths(axes, exam)
+
+
+def _draw_updates(axes: Any, exam: Exam) -> None:
+    """Draw the updates that each length took; where it was not solved stands a cross."""
+    for number, result in enumerate(exam.results):
+        style = _style(number)
+        axes.plot([r.length for r in result.rungs], [max(1, r.updates) for r in result.rungs], **style)
+        for rung in result.rungs:
+            if not rung.solved:
+                axes.plot([rung.length], [max(1, rung.updates)], "x", color="black", markersize=11, zorder=4)
+    axes.set(xscale="log", yscale="log", xlabel="length", ylabel="updates")
+    axes.set_title("updates until it was solved; a cross: it was not", fontsize=10)
+    axes.set_ylim(min(20, exam.settings.updates / 2), exam.settings.updates * 1.5)
+    _tick_lengths(axes, exam)
+
+
+def _style(number: int) -> dict[str, Any]:
+    return {
+        "color": _COLOURS[number % len(_COLOURS)],
+        "marker": _MARKERS[number % len(_MARKERS)],
+        "markersize": 6,
+        "linewidth": 1.8,
+    }
+
+
+def _label(result: Result) -> str:
+    known = f"solved {result.longest:,}" if result.longest is not None else "solved none"
+    parameters = f", {result.rungs[-1].parameters:,} parameters" if result.rungs else ""
+    name = result.name.replace("$", r"\$")  # it would begin mathematics
+    return f"{name}: {known}{parameters}"
+
+
+def _tick_lengths(axes: Any, exam: Exam) -> None:
+    axes.set_xlim(exam.lengths[0] / 1.2, exam.lengths[-1] * 1.2)
+    apart = [length for length in exam.lengths if length * _TICKS_APART < exam.lengths[-1]]
+    axes.set_xticks([*apart, exam.lengths[-1]], [f"{length:,}" for length in (*apart, exam.lengths[-1])], fontsize=8)
+    axes.minorticks_off()

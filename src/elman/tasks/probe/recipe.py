@@ -1,0 +1,244 @@
+"""Examine memories: train networks on a problem at growing lengths, and find the longest that each solves.
+
+A network starts at a length of 10. Once it solves that (its error on examples made for the test is at most the goal),
+it goes on to 20, 50, 100 and so on, up to the length asked for, with the weights and the learning rate that it has; the
+first length that it does not solve ends its examination. Beside the cells stands a feed-forward network that sees the
+whole window at once.
+
+Every update has new examples, so the errors of the last updates say how the network does on examples it has not seen;
+where they look good enough, or the updates are used up, the test decides.
+
+>>> exam = probe(["gru"], task="order", length=10, hidden=8, quiet=True, seed=3)
+>>> [(result.name, result.longest) for result in exam.results]
+[('gru', 10), ('feed-forward', 10)]
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from elman import cells as zoo
+from elman.errors import ConfigError
+from elman.tasks.probe.clock import Clock, ExamMoment
+from elman.tasks.probe.exam import Exam, Result, Rung
+from elman.tasks.probe.networks import CellReader, WindowReader, count_parameters, manual_seed
+from elman.tasks.probe.problems import PROBLEMS, Problem
+from elman.tasks.probe.settings import TASKS, ProbeSettings
+from elman.training.progress import EXAMPLE, Progress, show_progress
+
+FEED_FORWARD = "feed-forward"
+
+_EVERY = 50  # updates whose errors are averaged
+_CLOSE = 2.0  # times the goal: a running error that calls for the test
+_TESTED = 1000  # examples
+_AT_ONCE = 125
+_LAST_RATE = 0.1
+_BAD_UPDATES_ALLOWED = 10
+_TRAINING, _TESTING, _CONFIRMING = range(3)  # what chance is drawn for
+
+
+def probe(
+    cells: Sequence[str],
+    *,
+    task: str = "adding",
+    length: int = 200,
+    sizes: Mapping[str, int] | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> Exam:
+    """Examine cells, and a feed-forward network beside them.
+
+    Ctrl-C ends it; what is known by then is returned.
+
+    Args:
+        cells: names of the zoo, or `FILE.py:NAME`.
+        task: `adding`, `copy`, `order` or `recall`; see :mod:`elman.tasks.probe.problems`.
+        length: the longest length to be solved.
+        sizes: sizes that equations leave open, for the cells that have them; those not given are the number of units.
+        quiet: show no progress.
+        **options: rows of :class:`~elman.tasks.probe.settings.ProbeSettings`.
+
+    Raises:
+        ConfigError: an option has a value that cannot work, or a cell is named twice.
+        CellError: a cell does not exist.
+        ShapeError: a cell cannot read the inputs of the task.
+    """
+    settings = ProbeSettings.of(options)
+    if task not in PROBLEMS:
+        raise ConfigError(f"task is {task!r}; it must be one of {', '.join(TASKS)}.")
+    problem = PROBLEMS[task]
+    exam = Exam(problem, lengths_up_to(length, settings.start, problem), settings)
+    candidates = _build_readers(cells, problem, settings, sizes or {})
+    candidates.append(_Candidate(FEED_FORWARD, lambda at: WindowReader(problem, at, settings.hidden), carried=False))
+    with show_progress(quiet, EXAMPLE) as progress:
+        clock = Clock(exam.lengths, settings, len(candidates))
+        try:
+            for number, candidate in enumerate(candidates):
+                clock.begin(number)
+                exam.results.append(Result(candidate.name))
+                _Examination(exam, candidate, clock, progress).run()
+        except KeyboardInterrupt:
+            exam.interrupted = True
+    return exam
+
+
+def lengths_up_to(longest: int, start: int | None, problem: Problem) -> tuple[int, ...]:
+    """List the lengths of an examination: 10, 20, 50, 100 and so on, from the first to the longest.
+
+    Raises:
+        ConfigError: the longest is below the first, or the first is too short for the problem.
+
+    >>> lengths_up_to(600, None, PROBLEMS["adding"])
+    (10, 20, 50, 100, 200, 500, 600)
+    """
+    first = min(longest, max(10, problem.shortest)) if start is None else start
+    if first < problem.shortest:
+        raise ConfigError(f"A length of {first} has no room for {problem.name}. Take {problem.shortest} or more.")
+    if longest < first:
+        raise ConfigError(f"length is {longest} and start is {first}. Lengths grow from start to length.")
+    steps = (m * 10**e for e in itertools.count() for m in (1, 2, 5))
+    between = itertools.takewhile(lambda step: step < longest, steps)
+    return tuple(sorted({first, *(step for step in between if step > first), longest}))
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """Say what is examined: how it is built for a length, and whether its weights go on to the next."""
+
+    name: str
+    build: Callable[[int], nn.Module]
+    carried: bool
+
+
+def _build_readers(
+    names: Sequence[str], problem: Problem, settings: ProbeSettings, sizes: Mapping[str, int]
+) -> list[_Candidate]:
+    """Build all readers at once, so that what is wrong with a cell is said before another has trained for minutes."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{name} is named {names.count(name)} times. Name each cell once.")
+    cells = {name: zoo.find(name) for name in names}
+    for size in sizes:
+        if not any(size in cell.open_sizes for cell in cells.values()):
+            raise ConfigError(f"No cell of {', '.join(names)} leaves the size {size} open. Drop it.")
+    readers = []
+    for name, cell in cells.items():
+        torch.manual_seed(settings.seed)
+        own = {size: number for size, number in sizes.items() if size in cell.open_sizes}
+        readers.append(_carry(name, CellReader(cell, problem, settings, own)))
+    return readers
+
+
+def _carry(name: str, reader: nn.Module) -> _Candidate:
+    return _Candidate(name, lambda _: reader, carried=True)
+
+
+class _Examination:
+    """Lead one candidate from length to length, and write into the last result of the exam."""
+
+    def __init__(self, exam: Exam, candidate: _Candidate, clock: Clock, progress: Progress) -> None:
+        self.problem, self.settings, self.lengths = exam.problem, exam.settings, exam.lengths
+        self.candidate, self.clock, self.progress = candidate, clock, progress
+        self.result = exam.results[-1]
+
+    def run(self) -> None:
+        """Train at growing lengths until one is not solved."""
+        module = optimizer = None
+        for place, length in enumerate(self.lengths):
+            if module is None or optimizer is None or not self.candidate.carried:
+                torch.manual_seed(self.settings.seed)
+                module = self.candidate.build(length)
+                optimizer = torch.optim.Adam(module.parameters(), lr=self.settings.learning_rate)
+            self.clock.reach(place)
+            rung, ended = self._climb(module, optimizer, length)
+            self.clock.finish()
+            self.result.rungs.append(rung)
+            self.progress.note(self._describe(rung))
+            if not rung.solved:
+                self.result.ended = ended
+                if self.candidate.carried and length < self.lengths[-1]:
+                    self.result.error_at_longest = self._test(module, self.lengths[-1], _CONFIRMING)
+                return
+        self.result.ended = "solved"
+
+    def _climb(self, module: nn.Module, optimizer: torch.optim.Optimizer, length: int) -> tuple[Rung, str]:
+        """Train at one length; return how it went, and what would be the reason to end here."""
+        start, done, ended = time.perf_counter(), 0, "not solved"
+        error = math.inf
+        for done, running in self._train(module, optimizer, length):
+            over = done >= self.settings.updates
+            if math.isnan(running):
+                over, ended = True, "not finite"
+            elif self.clock.is_over():
+                over, ended = True, "time budget"
+            if over or running <= _CLOSE * self.problem.goal:
+                error = self._test(module, length, _TESTING)
+                # The first test is tried until it succeeds; a second one keeps luck out of the result.
+                error = self._test(module, length, _CONFIRMING) if error <= self.problem.goal else error
+            if over or error <= self.problem.goal:
+                break
+        solved = error <= self.problem.goal
+        return Rung(length, error, solved, done, time.perf_counter() - start, count_parameters(module)), ended
+
+    def _train(self, module: nn.Module, optimizer: torch.optim.Optimizer, length: int) -> Iterator[tuple[int, float]]:
+        """Update for ever; yield every so often how many updates were done, and the mean error of those since.
+
+        It yields NaN when gradients were not finite too many times in a row, and at once when the time is over.
+        """
+        problem, settings = self.problem, self.settings
+        drawn, bad, errors = manual_seed(settings.seed, length, _TRAINING), 0, []
+        first, last = optimizer.param_groups[0]["lr"], _LAST_RATE * settings.learning_rate
+        for done in itertools.count(1):
+            examples = problem.draw(length, settings.batch, drawn)
+            for group in optimizer.param_groups:
+                group["lr"] = first + (last - first) * (done - 1) / settings.updates
+            optimizer.zero_grad()
+            outputs = module(examples.inputs)
+            problem.loss(outputs, examples.answers).backward()
+            norm = float(nn.utils.clip_grad_norm_(module.parameters(), settings.clip_norm))
+            bad = 0 if math.isfinite(norm) else bad + 1
+            if not bad:
+                optimizer.step()
+            errors.append(problem.error(outputs.detach(), examples.answers))
+            self.clock.count(length)
+            self.progress.update(self._moment(length, done, sum(errors) / len(errors), norm))
+            if bad > _BAD_UPDATES_ALLOWED:
+                yield done, math.nan
+            if len(errors) == _EVERY or done >= settings.updates or self.clock.is_over():
+                yield done, sum(errors) / len(errors)
+                errors = []
+
+    @torch.no_grad()
+    def _test(self, module: nn.Module, length: int, purpose: int) -> float:
+        """Give the error on examples that are drawn for this alone, the same for every network."""
+        drawn, total = manual_seed(self.settings.seed, length, purpose), 0.0
+        for _ in range(_TESTED // _AT_ONCE):
+            examples = self.problem.draw(length, _AT_ONCE, drawn)
+            total += self.problem.error(module(examples.inputs), examples.answers)
+        return total * _AT_ONCE / _TESTED
+
+    def _moment(self, length: int, update: int, error: float, norm: float) -> ExamMoment:
+        return ExamMoment(
+            epoch=1,
+            update=update,
+            share=self.clock.share(),
+            seconds_left=self.clock.seconds_left(),
+            loss=error,
+            units_per_second=self.clock.examples_per_second(),
+            gradient_norm=norm,
+            part=f"{self.candidate.name} at {length}",
+            goal=self.problem.goal,
+        )
+
+    def _describe(self, rung: Rung) -> str:
+        outcome = "solved" if rung.solved else "not solved"
+        return (
+            f"{self.candidate.name} at {rung.length}: {outcome}, {self.problem.measure} {rung.error:.3g} "
+            f"after {rung.updates:,} updates"
+        )

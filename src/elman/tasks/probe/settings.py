@@ -1,0 +1,53 @@
+"""Keep the options of `elman probe`. This file needs nothing but the standard library, for the sake of its `--help`.
+
+>>> ProbeSettings(batch=0)
+Traceback (most recent call last):
+elman.errors.ConfigError: batch is 0; it must be at least 1.
+"""
+
+from dataclasses import dataclass
+
+from elman.options import option
+from elman.phrases import parse_duration
+from elman.training.settings import StartSettings
+
+TASKS = ("adding", "copy", "order", "recall")
+DEFAULT_CELLS = ("elman", "lstm", "gru", "lem")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings(StartSettings):
+    """Say how a memory is examined.
+
+    Raises:
+        ConfigError: a value of the wrong type or outside its range.
+    """
+
+    hidden: int = option(32, "units of every network", group="Model", least=1)
+
+    start: int | None = option(
+        None, "the first length [dim](default: 10, or the shortest that the task has room for)[/]",
+        group="Training", least=1,
+    )  # fmt: skip
+    updates: int = option(5000, "most updates at each length", group="Training", least=1)
+    time_budget: str | None = option(
+        None, "stop after this time, such as 90s, 10m; each network has its share", group="Training", metavar="TIME"
+    )
+    batch: int = option(32, "examples of one update, always new ones", group="Training", least=1)
+    learning_rate: float = option(
+        0.004,
+        "that of Adam at first; it falls to a tenth, as updates of a length are used up",
+        group="Training",
+        above=0,
+        most=1000,
+    )
+    clip_norm: float = option(1.0, "largest gradient norm of an update", group="Training", above=0)
+    seed: int = option(1, "the source of all chance", group="Training", least=0, below=2**32)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.seconds()
+
+    def seconds(self) -> float | None:
+        """Return the time budget in seconds, None if there is none."""
+        return None if self.time_budget is None else parse_duration(self.time_budget)

@@ -1,0 +1,155 @@
+"""Encode sentences with their tags, put them into batches of similar lengths, and ask a model for its answers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from elman.data.sentences.sentence import Sentence
+from elman.encoders.batches import Told, draw_batches
+from elman.tasks.tag.encoder import TagEncoder
+from elman.tasks.tag.module import NO_TAG, SequenceTagger
+from elman.tasks.tag.targets import TagTargets
+
+_ANSWERED_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class SentenceBatch:
+    """Hold some sentences.
+
+    Attributes:
+        steps: (T, B, 1 + W) int64, as :class:`~elman.tasks.tag.encoder.TagEncoder` gives them; 0 behind the end.
+        lengths: (B,) int64, at least 1.
+        tags: (T, B) int64; `NO_TAG` behind the end and where a tag is not known.
+        labels: (B,) int64; `NO_TAG` where a label is not known.
+        indices: (B,) int64, which sentences they are.
+        orders: the order that the words of each were put in; None for their own.
+    """
+
+    steps: Tensor
+    lengths: Tensor
+    tags: Tensor
+    labels: Tensor
+    indices: Tensor
+    orders: list[Tensor] | None
+
+
+class EncodedSentences:
+    """Hold sentences, encoded.
+
+    Args:
+        sentences: with or without tags.
+        encoder: numbers words.
+        targets: numbers tags and labels.
+
+    Attributes:
+        sentences: as given.
+        lengths: (N,) int64, the words of each.
+    """
+
+    def __init__(self, sentences: Sequence[Sentence], encoder: TagEncoder, targets: TagTargets) -> None:
+        self.sentences = sentences
+        self.lengths = torch.tensor([len(one.words) for one in sentences], dtype=torch.int64)
+        self.targets = targets
+        # Half the memory; nothing has 2**31 words.
+        self._steps = [encoder.encode(one.words).int() for one in sentences]
+        self._tags = [
+            torch.tensor(targets.encode(one.tags) if one.tags else [NO_TAG] * len(one.words)) for one in sentences
+        ]
+        self._labels = torch.tensor([targets.encode_label(one.label) for one in sentences], dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    def batches(
+        self, size: int, *, randomness: torch.Generator | None = None, shuffled: torch.Generator | None = None
+    ) -> Iterator[SentenceBatch]:
+        """Yield every sentence once, in padded batches; the last one may be smaller.
+
+        Args:
+            size: how many sentences a batch has, B.
+            randomness: shuffles the sentences; without it they come by length, the shortest first.
+            shuffled: puts the words of each sentence, with their tags, in random order.
+        """
+        for chosen in draw_batches(self.lengths, size, randomness):
+            rows, tags = [self._steps[i] for i in chosen], [self._tags[i] for i in chosen]
+            orders = None
+            if shuffled is not None:
+                orders = [torch.randperm(len(row), generator=shuffled) for row in rows]
+                rows = [row[order] for row, order in zip(rows, orders, strict=True)]
+                tags = [tag[order] for tag, order in zip(tags, orders, strict=True)]
+            indices = torch.tensor(chosen, dtype=torch.int64)
+            yield SentenceBatch(
+                pad_sequence(rows).long(),
+                self.lengths[indices],
+                pad_sequence(tags, padding_value=NO_TAG),
+                self._labels[indices],
+                indices,
+                orders,
+            )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Hold what a model says to sentences.
+
+    Attributes:
+        tags: of each sentence, in the order of its words.
+        labels: of each; None where the model has none.
+        loss: the mean loss a word, in nats, over words whose tags are known; NaN where none is.
+        is_finite: whether all that the model put out is.
+    """
+
+    tags: list[tuple[str, ...]]
+    labels: list[str | None]
+    loss: float
+    is_finite: bool = True
+
+
+@torch.no_grad()
+def answer_sentences(
+    module: SequenceTagger,
+    examples: EncodedSentences,
+    *,
+    shuffled: torch.Generator | None = None,
+    told: Told | None = None,
+) -> Answers:
+    """Ask a module for the tags of sentences.
+
+    Args:
+        module: is asked without dropout.
+        examples: what it reads.
+        shuffled: puts the words of each sentence in random order before; the answers are put back.
+        told: is told how many are answered, and of how many.
+    """
+    targets, device = examples.targets, next(module.parameters()).device
+    tags: list[tuple[str, ...]] = [()] * len(examples)
+    labels: list[str | None] = [None] * len(examples)
+    training, total, known, done, is_finite = module.training, 0.0, 0, 0, True
+    module.eval()
+    try:
+        for few in examples.batches(_ANSWERED_AT_ONCE, shuffled=shuffled):
+            lengths = few.lengths.to(device)
+            said = module(few.steps.to(device), lengths)
+            is_finite &= all(bool(put.isfinite().all()) for put in said if put is not None)
+            best = module.best(said.emissions, lengths).cpu()
+            right = few.tags.to(device)
+            if count := module.count(right, lengths):
+                total += float(module.tag_loss(said.emissions, right, lengths)) * count
+                known += count
+            kinds = None if said.labels is None else said.labels.argmax(1).tolist()
+            for column, index in enumerate(few.indices.tolist()):
+                found = best[: int(few.lengths[column]), column]
+                if few.orders is not None:
+                    found = torch.empty_like(found).index_copy_(0, few.orders[column], found)
+                tags[index] = tuple(targets.tags[number] for number in found.tolist())
+                labels[index] = None if kinds is None else targets.labels[kinds[column]]
+            done += len(few.indices)
+            if told is not None:
+                told(done, len(examples))
+    finally:
+        module.train(training)
+    return Answers(tags, labels, total / known if known else float("nan"), is_finite)

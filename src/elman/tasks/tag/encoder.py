@@ -1,0 +1,128 @@
+"""Turn the words of a sentence into numbers: each word, without regard to capitals, and its letters, with them.
+
+Of a long word the first and the last letters are read: endings tell more than the middle.
+
+>>> encoder = learn_tag_encoder([("So", "good"), ("so", "bad")], letters=True, min_count=1)
+>>> encoder.known, encoder.encode(["so", "What"]).tolist()
+(('so', 'bad', 'good'), [[3, 9, 3, 0, 0], [1, 1, 1, 6, 1]])
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from elman.data.plain import read_plain
+from elman.errors import DataError
+from elman.vocabulary.tally import FIRST, UNKNOWN, Tally, number, require_different
+
+_MOST_WORDS = 200_000
+_MOST_LETTERS = 10_000
+_WIDTH = 24  # letters
+
+
+@dataclass(frozen=True)
+class TagEncoder:
+    """Read words.
+
+    Attributes:
+        known: the words that have a number, in lower case, most frequent first.
+        counts: how often each occurred in what was learnt from.
+        letters: the letters that have one; none if words are read without.
+        width: letters of a word that are read, at most.
+    """
+
+    known: tuple[str, ...]
+    counts: tuple[int, ...]
+    letters: tuple[str, ...]
+    width: int
+
+    def __post_init__(self) -> None:
+        require_different(self.known, "known")
+        require_different(self.letters, "letters")
+        if not self.known or len(self.counts) != len(self.known) or not bool(self.letters) <= self.width <= _WIDTH:
+            raise DataError("The encoder of words in this model is not whole. Train it again.")
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Return how many numbers words may have, and how many letters; 0 where they are not read."""
+        return len(self.known) + FIRST, len(self.letters) + FIRST if self.letters else 0
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return number(self.known)
+
+    @cached_property
+    def _letter_numbers(self) -> dict[str, int]:
+        return number(self.letters)
+
+    def knows(self, word: str) -> bool:
+        """Say whether a word has a number."""
+        return word.lower() in self._numbers
+
+    def encode(self, words: Sequence[str]) -> Tensor:
+        """Number T words and their letters, (T, 1 + width) int64, or (T, 1) without letters."""
+        return torch.tensor([self._row(word) for word in words], dtype=torch.int64)
+
+    def _row(self, word: str) -> list[int]:
+        own = self._numbers.get(word.lower(), UNKNOWN)
+        if not self.letters:
+            return [own]
+        half = self.width // 2
+        shown = word if len(word) <= self.width else word[: self.width - half] + word[len(word) - half :]
+        spelt = [self._letter_numbers.get(letter, UNKNOWN) for letter in shown]
+        return [own, *spelt, *[0] * (self.width - len(spelt))]
+
+    def describe(self) -> str:
+        """Say in one line what is read."""
+        return f"words, {len(self.known):,} known" + ("; letters beside them" if self.letters else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {
+            "known": list(self.known),
+            "counts": list(self.counts),
+            "letters": list(self.letters),
+            "width": self.width,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: the words or letters are none.
+        """
+        return read_plain(cls, data, "encoder")
+
+
+def learn_tag_encoder(sentences: Iterable[Sequence[str]], *, letters: bool, min_count: int) -> TagEncoder:
+    """Count the words and letters of the sentences to learn from.
+
+    Args:
+        sentences: the words of each.
+        letters: whether letters are read.
+        min_count: how often a word must occur to be known.
+
+    Raises:
+        DataError: no word occurs so often.
+    """
+    words, spelt = Counter[str](), Tally()
+    width = 1
+    for sentence in sentences:
+        words.update(word.lower() for word in sentence)
+        for word in sentence:
+            spelt.add(word)
+            width = max(width, len(word))
+    ranked = sorted(words.items(), key=lambda found: (-found[1], found[0]))[:_MOST_WORDS]
+    known = [(word, count) for word, count in ranked if count >= min_count]
+    if not known:
+        raise DataError(f"No word to learn from occurs {min_count} times. Lower min_count.")
+    alphabet = spelt.most(_MOST_LETTERS, 1) if letters else ()
+    return TagEncoder(
+        tuple(word for word, _ in known), tuple(count for _, count in known), alphabet, min(width, _WIDTH)
+    )

@@ -1,0 +1,108 @@
+"""Tag words as scikit-learn's estimators predict, without scikit-learn: `fit`, `predict`, `score`.
+
+>>> from elman.tasks import Tagger
+>>> sentences, tags = [["so", "good"], ["so", "bad"]] * 20, [["RB", "JJ"], ["RB", "JJ"]] * 20
+>>> model = Tagger(hidden=5, letters=False, epochs=8, learning_rate=0.02, seed=1).fit(sentences, tags)
+>>> model.predict([["so", "good"]])
+[['RB', 'JJ']]
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+from elman.data.sentences.opening import LABEL, TaggedSet
+from elman.data.sentences.sentence import Layout
+from elman.errors import DataError
+from elman.models.estimator import Estimator
+from elman.tasks import tag
+from elman.tasks.tag.model import TrainedTagger, as_sentences
+from elman.tasks.tag.settings import TagSettings
+
+# They name columns and files, and here there are none.
+_OF_FILES = {"words", "tags", "label", "validation_data"}
+_OPTIONS = {row.name: row.default for row in dataclasses.fields(TagSettings) if row.name not in _OF_FILES}
+
+Words = Sequence[Sequence[str]]
+
+
+class Tagger(Estimator):
+    """Give every word of a sentence a tag.
+
+    Every word counts the same: there is no `sample_weight`.
+
+    Args:
+        cell: the name of a cell, `FILE.py:NAME`, or a cell.
+        sizes: sizes that the cell leaves open.
+        search: try so many settings, see :func:`elman.tasks.tag.train`.
+        quiet: show no progress on standard error.
+        **parameters: the options of `TagSettings` that do not name columns or files.
+
+    Attributes:
+        classes_: the tags that were learnt.
+        model_: the trained model.
+    """
+
+    _parameters: ClassVar[Mapping[str, Any]] = {
+        "cell": "lstm",
+        "sizes": None,
+        "search": None,
+        "quiet": True,
+        **_OPTIONS,
+    }
+
+    _given: ClassVar[Mapping[str, bool]] = {"two_d_array": False, "string": True}
+
+    model_: TrainedTagger
+    classes_: list[str]
+
+    def fit(self, X: Words, y: Words, labels: Sequence[str] | None = None) -> Self:
+        """Learn from sentences; a part of them is held out, and the weights that tag it best stay.
+
+        Args:
+            X: the words of N sentences.
+            y: as many tags for each.
+            labels: of each sentence, to be learnt beside the tags.
+
+        Raises:
+            ConfigError: a parameter is outside its range, or parameters contradict each other.
+            DataError: words and tags differ in number, there are too few sentences, or a tag is outside the scheme.
+            CellError: the cell is unknown.
+            ElmanError: the gradient stayed non-finite.
+        """
+        sentences = as_sentences(X, y, labels)
+        if not sentences:
+            raise DataError("There are no sentences. Give some.")
+        data = TaggedSet("X", sentences, Layout("parallel", label=None if labels is None else LABEL))
+        self.model_ = tag.train(data, **self._options())
+        self.classes_ = list(self.model_.targets.tags)
+        return self
+
+    def predict(self, X: Words) -> list[list[str]]:
+        """Return the tags of sentences.
+
+        Raises:
+            NotFittedError: nothing is learnt yet.
+            DataError: a sentence has no words.
+        """
+        found: list[list[str]] = self._learnt().predict(X)
+        return found
+
+    def predict_labels(self, X: Words) -> list[str | None]:
+        """Return the label of each sentence; None where none was learnt.
+
+        Raises:
+            NotFittedError: nothing is learnt yet.
+            DataError: a sentence has no words.
+        """
+        found: list[str | None] = self._learnt().predict_labels(X)
+        return found
+
+    def score(self, X: Words, y: Words) -> float:
+        """Return the share of the words whose tag is right, or F1 where tags mark chunks.
+
+        Raises:
+            NotFittedError: nothing is learnt yet.
+            DataError: words and tags differ in number.
+        """
+        return float(self._learnt().evaluate(as_sentences(X, y)).quality)

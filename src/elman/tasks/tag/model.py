@@ -1,0 +1,185 @@
+"""Hold a model that gives every word a tag: predict, measure, keep it in a file, read it back.
+
+>>> from elman.tasks import tag
+>>> model = tag.load("english.elman.safetensors")           # doctest: +SKIP
+>>> model.predict([["the", "dog", "barks"]])                # doctest: +SKIP
+[['DET', 'NOUN', 'VERB']]
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar
+
+from elman.data.sentences.opening import TaggedSet
+from elman.data.sentences.sentence import Layout, Sentence
+from elman.encoders.batches import Told
+from elman.errors import DataError
+from elman.expr import Cell
+from elman.models.file import ModelFile
+from elman.models.finite import require_finite_output
+from elman.models.trained import Trained, load_trained, restore_module
+from elman.tasks.tag.batches import Answers, EncodedSentences, answer_sentences
+from elman.tasks.tag.encoder import TagEncoder
+from elman.tasks.tag.module import SequenceTagger
+from elman.tasks.tag.scores import TagScores, score_tags
+from elman.tasks.tag.targets import TagTargets
+
+
+@dataclass
+class TrainedTagger(Trained):
+    """Hold a trained model and all that is needed to use it.
+
+    Attributes:
+        module: the layers.
+        layout: how its sentences stood in their files.
+        encoder: numbers words and their letters.
+        targets: what it may answer.
+        configuration: what builds the module.
+        metrics: what was measured in training.
+        versions: what it was trained with.
+        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
+        seconds: how long the training took; 0 for a loaded model.
+        kept: the file that the training wrote it to; None for none, and for a loaded model.
+    """
+
+    task: ClassVar[str] = "tag"
+    module: SequenceTagger
+    layout: Layout
+    encoder: TagEncoder
+    targets: TagTargets
+    configuration: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    stopped: str | None = None
+    seconds: float = field(default=0.0, compare=False)
+    kept: Path | None = field(default=None, compare=False)
+
+    def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Return the tags of sentences.
+
+        Args:
+            sentences: the words of each.
+
+        Raises:
+            DataError: a sentence is no list of words, or has none.
+        """
+        return [list(tags) for tags in self.answer(as_sentences(sentences)).tags]
+
+    def predict_labels(self, sentences: Sequence[Sequence[str]]) -> list[str | None]:
+        """Return the label of each sentence; None where the model has none.
+
+        Raises:
+            DataError: as for :meth:`predict`.
+        """
+        return self.answer(as_sentences(sentences)).labels
+
+    def answer(self, sentences: Sequence[Sentence], told: Told | None = None) -> Answers:
+        """Return tags and labels of sentences, and the loss where their tags are known.
+
+        Raises:
+            ElmanError: what the module puts out is not finite.
+        """
+        found = answer_sentences(self.module, self.encode(sentences), told=told)
+        require_finite_output(found.is_finite)
+        return found
+
+    def encode(self, sentences: Sequence[Sentence]) -> EncodedSentences:
+        """Encode sentences."""
+        return EncodedSentences(sentences, self.encoder, self.targets)
+
+    def evaluate(self, data: TaggedSet | Sequence[Sentence], told: Told | None = None) -> TagScores:
+        """Score the answers to sentences that have tags.
+
+        Tags and labels that the model has never seen count as wrong answers.
+
+        Raises:
+            DataError: a tag is outside the scheme of the model.
+        """
+        sentences = data.sentences if isinstance(data, TaggedSet) else data
+        self.targets.check_scheme(sentences)
+        return score_answers(self.answer(sentences, told), sentences, self.encoder, self.targets)
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        return {
+            "layout": self.layout.to_dict(),
+            "encoder": self.encoder.to_dict(),
+            "targets": self.targets.to_dict(),
+        }
+
+
+def score_answers(
+    answers: Answers, sentences: Sequence[Sentence], encoder: TagEncoder, targets: TagTargets
+) -> TagScores:
+    """Score what a model says to sentences that have tags."""
+    return score_tags(
+        [one.tags or () for one in sentences],
+        answers.tags,
+        scheme=targets.scheme,
+        known=[[encoder.knows(word) for word in one.words] for one in sentences],
+        labels=[one.label for one in sentences] if targets.labels else (),
+        predicted_labels=answers.labels if targets.labels else (),
+    )
+
+
+def as_sentences(
+    words: Sequence[Sequence[str]],
+    tags: Sequence[Sequence[str]] | None = None,
+    labels: Sequence[str] | None = None,
+) -> list[Sentence]:
+    """Make sentences of lists of words.
+
+    Args:
+        words: of each sentence.
+        tags: as many for each; None where they are not known.
+        labels: of each sentence; None where there are none.
+
+    Raises:
+        DataError: a sentence has no words, something is no word, or tags and words differ in number.
+    """
+    for what, other in (("tags", tags), ("labels", labels)):
+        if other is not None and len(other) != len(words):
+            raise DataError(f"There are {len(words)} sentences and {what} for {len(other)}. Give as many.")
+    made = []
+    for index, sentence in enumerate(words):
+        where = f"sentence {index + 1}"
+        if isinstance(sentence, str) or not all(isinstance(word, str) and word for word in sentence):
+            raise DataError(f"{where} is no list of words. Give words, such as ['so', 'good'].")
+        if not len(sentence):
+            raise DataError(f"{where} has no words. Leave it out.")
+        own = None if tags is None else tuple(str(tag) for tag in tags[index])
+        if own is not None and len(own) != len(sentence):
+            raise DataError(f"{where} has {len(sentence)} words and {len(own)} tags. Give every word a tag.")
+        made.append(Sentence(tuple(sentence), own, None if labels is None else str(labels[index]), where, 1))
+    return made
+
+
+def build_module(
+    cell: Cell, encoder: TagEncoder, targets: TagTargets, configuration: Mapping[str, Any]
+) -> SequenceTagger:
+    """Build the module that a configuration describes."""
+    words, letters = encoder.sizes
+    return SequenceTagger(
+        cell, words=words, letters=letters, tags=len(targets.tags), labels=len(targets.labels), **configuration
+    )
+
+
+def load(path: str | PathLike[str]) -> TrainedTagger:
+    """Read a model file. Nothing that the file contains is executed.
+
+    Raises:
+        DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
+    """
+    return load_trained(path, TrainedTagger.task, _read)
+
+
+def _read(file: ModelFile) -> TrainedTagger:
+    layout = Layout.from_dict(file.parts["layout"])
+    encoder = TagEncoder.from_dict(file.parts["encoder"])
+    targets = TagTargets.from_dict(file.parts["targets"])
+    cell = Cell.from_dict(file.cell)
+    options = file.configuration
+    module = restore_module(file, SequenceTagger, options, lambda: build_module(cell, encoder, targets, options))
+    return TrainedTagger(module, layout, encoder, targets, file.configuration, file.metrics, file.versions)

@@ -1,0 +1,264 @@
+"""Hold the layers that give every word a tag, and perhaps the sentence a label.
+
+    word → embedding ─┐
+                      ├→ recurrent layers over the sentence ─┬→ linear → softmax or CRF: a tag a word
+    letters → letter ─┘                                      └→ maximum over words → linear: a label
+      embeddings → recurrent layer over each distinct word, read from both ends (Ling et al. 2015, section 3)
+
+>>> from elman import cells
+>>> tagger = SequenceTagger(cells.find("gru"), words=9, letters=5, tags=3, hidden=7)
+>>> steps = torch.ones(5, 2, 4, dtype=torch.int64)
+>>> tagger(steps, torch.tensor([5, 2])).emissions.shape
+torch.Size([5, 2, 3])
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elman.decoding.crf import LinearChain
+from elman.errors import ConfigError
+from elman.expr import Cell
+from elman.nn import Recurrent
+from elman.vocabulary.tally import FIRST, UNKNOWN
+
+NO_TAG = -1
+"""Stands where a word has no tag that the model knows, and behind the end of a sentence."""
+
+# The embedding of a rare word stays near where it began: noise beside the letters, which should be faint.
+_SMALL = 0.1
+_LABEL_WEIGHT = 0.5
+_IMPOSSIBLE = -500.0  # a finite score, whose exponential is a number of float64 still
+
+
+class Said(NamedTuple):
+    """Hold what the layers say of B sentences.
+
+    Attributes:
+        emissions: (T, B, K) for each tag.
+        labels: (B, M) for each label; None where none is learnt.
+    """
+
+    emissions: Tensor
+    labels: Tensor | None
+
+
+class SequenceTagger(nn.Module):
+    """Give every word of B sentences a tag.
+
+    Args:
+        cell: the equations of the recurrent layers, those over letters as well.
+        words: how many numbers words may have.
+        letters: how many letters may have; 0 where they are not read.
+        tags: K.
+        labels: M, of the whole sentence; 0 for none.
+        hidden: H.
+        layers: L.
+        bidirectional: read from both ends.
+        embedding: size of a word's embedding.
+        letter_embedding: size of a letter's.
+        letter_hidden: H of the layer over letters.
+        crf: choose the tags of a sentence together.
+        dropout: share dropped between layers and before the readout, in training, as are all that follow.
+        input_dropout: share dropped of what the recurrent layers read.
+        word_dropout: chance for a word seen once to be read as an unknown one; see :meth:`drop_words`.
+        recurrent_dropout: see :class:`elman.nn.Recurrent`.
+        zoneout: chance for a state to stay what it was.
+        sizes: sizes that the cell leaves open.
+
+    Raises:
+        ConfigError: the cell reads more than its input.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        *,
+        words: int,
+        letters: int,
+        tags: int,
+        labels: int = 0,
+        hidden: int,
+        layers: int = 1,
+        bidirectional: bool = True,
+        embedding: int = 100,
+        letter_embedding: int = 32,
+        letter_hidden: int = 64,
+        crf: bool = False,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__()
+        if cell.sides:
+            raise ConfigError(
+                f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and a word has no "
+                "such numbers. Choose another cell."
+            )
+        self.word_dropout = word_dropout
+        self.embedding = nn.Embedding(words, embedding, padding_idx=0)
+        with torch.no_grad():
+            self.embedding.weight.mul_(_SMALL)
+        self.speller = Speller(cell, letters, letter_embedding, letter_hidden, sizes) if letters else None
+        self.input_dropout = nn.Dropout(input_dropout)
+        self.recurrent = Recurrent(
+            cell,
+            embedding + (self.speller.size if self.speller is not None else 0),
+            hidden,
+            layers,
+            bidirectional=bidirectional,
+            dropout=dropout if layers > 1 else 0.0,
+            recurrent_dropout=recurrent_dropout,
+            zoneout=zoneout,
+            sizes=sizes,
+        )
+        self.dropout = nn.Dropout(dropout)
+        size = self.recurrent.output_size
+        self.readout = nn.Linear(size, tags)
+        self.chain = LinearChain(tags) if crf else None
+        self.label = nn.Linear(size, labels) if labels else None
+
+    @property
+    def layers_that_recur(self) -> list[Recurrent]:
+        """Return the recurrent layers: over words, and over letters."""
+        return [self.recurrent, *([self.speller.recurrent] if self.speller is not None else [])]
+
+    def forward(self, steps: Tensor, lengths: Tensor) -> Said:
+        """Say how well each tag fits each word.
+
+        Args:
+            steps: (T, B, 1 + W) int64, the number of a word and those of its letters; 0 behind the end.
+            lengths: (B,) int64, the words of each sentence.
+        """
+        x = self.embedding(steps[..., 0])
+        if self.speller is not None:
+            x = torch.cat([x, self.speller(steps[..., 1:])], dim=2)
+        output, _ = self.recurrent(self.input_dropout(x), None, lengths)
+        output = self.dropout(output)
+        labels = None if self.label is None else self.label(_highest(output, lengths))
+        return Said(self.readout(output), labels)
+
+    def tag_loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
+        """Return the mean of −log P over words, in nats.
+
+        Args:
+            emissions: (T, B, K).
+            tags: (T, B), `NO_TAG` where there is none that is known. Of such words the loss is none; a CRF
+                leaves out the whole sentence, since it knows of whole sentences alone.
+            lengths: (B,).
+        """
+        if self.chain is None:
+            return F.cross_entropy(emissions.flatten(0, 1), tags.flatten(), ignore_index=NO_TAG, reduction="mean")
+        whole = _whole(tags, lengths)
+        log_p = self.chain.log_probability(emissions[:, whole], tags[:, whole], lengths[whole])
+        return -log_p.sum() / lengths[whole].sum().clamp(min=1)
+
+    def loss(self, said: Said, tags: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
+        """Return what is learnt from: :meth:`tag_loss`, and with labels half their loss.
+
+        Args:
+            said: of the sentences.
+            tags: (T, B), see :meth:`tag_loss`.
+            labels: (B,), `NO_TAG` where there is none that is known.
+            lengths: (B,).
+        """
+        loss = self.tag_loss(said.emissions, tags, lengths)
+        if said.labels is None:
+            return loss
+        missed = F.cross_entropy(said.labels, labels, ignore_index=NO_TAG, reduction="sum")
+        return loss + _LABEL_WEIGHT * missed / (labels != NO_TAG).sum().clamp(min=1)
+
+    def log_share(self, emissions: Tensor, lengths: Tensor, places: Tensor, tags: Tensor) -> Tensor:
+        """Return log P of the tag of one word of each sentence, whatever the tags of the others, (B,).
+
+        Args:
+            emissions: (T, B, K).
+            lengths: (B,).
+            places: (B,) int64, which word.
+            tags: (B,) int64, which tag.
+        """
+        each = torch.arange(len(places), device=emissions.device)
+        if self.chain is None:
+            return emissions[places, each].log_softmax(1)[each, tags]
+        only = torch.zeros_like(emissions)
+        only[places, each] = _IMPOSSIBLE
+        only[places, each, tags] = 0.0
+        return self.chain.log_partition(emissions + only, lengths) - self.chain.log_partition(emissions, lengths)
+
+    def count(self, tags: Tensor, lengths: Tensor) -> int:
+        """Return over how many words :meth:`tag_loss` is a mean."""
+        return int((tags != NO_TAG).sum() if self.chain is None else lengths[_whole(tags, lengths)].sum())
+
+    def best(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """Return the tag of every word, (T, B) int64."""
+        return emissions.argmax(2) if self.chain is None else self.chain.best(emissions, lengths)
+
+
+class Speller(nn.Module):
+    """Read the letters of words with a recurrent layer from both ends, every distinct word of a batch once.
+
+    Args:
+        cell: the equations.
+        letters: how many numbers letters may have.
+        embedding: size of a letter's embedding.
+        hidden: H.
+        sizes: sizes that the cell leaves open.
+
+    Attributes:
+        size: of the vector of a word.
+    """
+
+    def __init__(
+        self, cell: Cell, letters: int, embedding: int, hidden: int, sizes: Mapping[str, int] | None = None
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(letters, embedding, padding_idx=0)
+        self.recurrent = Recurrent(cell, embedding, hidden, bidirectional=True, sizes=sizes)
+        self.size = self.recurrent.output_size
+
+    def forward(self, letters: Tensor) -> Tensor:
+        """Turn the letters of words (T, B, W), zeros behind the end of each, into vectors (T, B, size)."""
+        distinct, which = torch.unique(letters.flatten(0, 1), dim=0, return_inverse=True)
+        lengths = (distinct != 0).sum(1)
+        _, final_state = self.recurrent(self.embedding(distinct[:, : int(lengths.max())].T), None, lengths)
+        first = final_state if isinstance(final_state, Tensor) else final_state[0]
+        return torch.cat([first[0], first[1]], dim=1)[which].unflatten(0, letters.shape[:2])
+
+
+def drop_words(steps: Tensor, counts: Tensor, chance: float, randomness: torch.Generator) -> Tensor:
+    """Read some words as unknown ones, rare words more often: with the chance a / (a + count).
+
+    (Kiperwasser & Goldberg 2016, section 4.) So the model learns what to do with a word that it does not know.
+
+    Args:
+        steps: (T, B, 1 + W); a new tensor is returned.
+        counts: (words,) how often each number occurred; those of no word are not read.
+        chance: of a word seen once.
+        randomness: draws.
+    """
+    if not chance:
+        return steps
+    numbers = steps[..., 0]
+    a = chance / (1 - chance)
+    drawn = torch.rand(numbers.shape, generator=randomness) < a / (a + counts[numbers])
+    dropped = steps.clone()
+    dropped[..., 0] = numbers.masked_fill(drawn & (numbers >= FIRST), UNKNOWN)
+    return dropped
+
+
+def _whole(tags: Tensor, lengths: Tensor) -> Tensor:
+    """Say in which sentences every tag is known, (B,)."""
+    real = torch.arange(len(tags), device=tags.device)[:, None] < lengths
+    return ((tags != NO_TAG) | ~real).all(0)
+
+
+def _highest(output: Tensor, lengths: Tensor) -> Tensor:
+    """Return the maximum over the real steps of outputs (T, B, n), (B, n)."""
+    real = torch.arange(len(output), device=output.device)[:, None] < lengths
+    return output.masked_fill(~real.unsqueeze(2), -torch.inf).amax(0)

@@ -1,0 +1,163 @@
+"""Say what sentences there are to learn from, before anything is learnt: how many, which tags, and what looks wrong."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from elman.data.sentences.sentence import Sentence
+from elman.encoders.lengths import Lengths
+from elman.tasks.tag.batches import EncodedSentences
+from elman.tasks.tag.chunks import split_tag
+from elman.tasks.tag.encoder import TagEncoder
+from elman.tasks.tag.targets import TagTargets
+
+_RARE = 10  # a tag with fewer words to learn from is called rare
+_MOST_NAMED = 5
+_MOST_LISTED = 4
+
+
+@dataclass(frozen=True)
+class TagReport:
+    """Hold what there is to learn from.
+
+    Attributes:
+        training: how many sentences to learn from.
+        validation: how many to validate on.
+        words: how many words the former have.
+        inputs: what is read, in one line.
+        lengths: of the sentences to learn from.
+        tags: by name, how many words of each there are to learn from, the most frequent first.
+        labels: by name, how many sentences of each.
+        scheme: how tags mark chunks; None where they mark none.
+        unseen: tags, and labels, that are there to validate on alone: by name, how often.
+        unknown: how many words to validate on are not known.
+        asked: how many words there are to validate on.
+        in_both: how many sentences to validate on are also among those to learn from.
+        pair: one of these: where the one is, and where the other; None if there is none.
+        contradicting: how many sentences, of both parts together, equal one with other tags.
+    """
+
+    training: int
+    validation: int
+    words: int
+    inputs: str
+    lengths: Lengths
+    tags: Mapping[str, int]
+    labels: Mapping[str, int]
+    scheme: str | None
+    unseen: Mapping[str, int]
+    unknown: int
+    asked: int
+    in_both: int
+    pair: tuple[str, str] | None
+    contradicting: int
+
+    @property
+    def rare(self) -> list[str]:
+        """Return the tags of fewer than 10 words to learn from, the rarest first."""
+        return sorted((name for name, count in self.tags.items() if count < _RARE), key=lambda one: self.tags[one])
+
+    def lines(self) -> list[str]:
+        """Write it for a terminal: what there is, then what looks wrong."""
+        found = self.lengths
+        share = self.unknown / self.asked
+        amount = (
+            f"{self.training:,} sentences with {self.words:,} words to learn from, {self.validation:,} to validate on"
+        )
+        lengths = (
+            f"{found.least:,} to {found.most:,} words, half at most {found.median:,}, 95 % at most "
+            f"{found.most_of_95:,}; {share:.1%} of the words to validate on are unknown"
+        )
+        return [
+            f"{amount}: {self.inputs}",
+            lengths,
+            self._tag_line(),
+            *([f"{len(self.labels):,} labels: {_listed(self.labels)}"] if self.labels else []),
+            *self._warnings(),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        pair = None if self.pair is None else list(self.pair)
+        return {**asdict(self), "tags": dict(self.tags), "labels": dict(self.labels), "pair": pair, "rare": self.rare}
+
+    def _tag_line(self) -> str:
+        if self.scheme is None:
+            return f"{len(self.tags):,} tags: {_listed(self.tags)}"
+        types = Counter[str]()
+        for name, count in self.tags.items():
+            if split_tag(name)[1]:
+                types[split_tag(name)[1]] += count
+        return f"{len(self.tags):,} tags that mark chunks ({self.scheme}) of {len(types):,} types: {_listed(types)}"
+
+    def _warnings(self) -> list[str]:
+        said = []
+        if self.rare:
+            named = ", ".join(f"{name} ({self.tags[name]})" for name in self.rare[:_MOST_NAMED])
+            more = f" and {len(self.rare) - _MOST_NAMED} more" if len(self.rare) > _MOST_NAMED else ""
+            said.append(f"few words to learn from: {named}{more}")
+        if self.unseen:
+            named = ", ".join(f"{name} ({count})" for name, count in list(self.unseen.items())[:_MOST_NAMED])
+            said.append(f"there to validate on, and not to learn from: {named}; no model gets them right")
+        if self.pair is not None:
+            one, other = self.pair
+            said.append(
+                f"{self.in_both:,} of the {self.validation:,} sentences to validate on are also among those to learn "
+                f"from ({one} equals {other}): the score may be too good"
+            )
+        if self.contradicting:
+            said.append(f"{self.contradicting:,} sentences equal one with other tags: no model gets all of them right")
+        return said
+
+
+def report_tags(
+    training: EncodedSentences, held_out: EncodedSentences, encoder: TagEncoder, targets: TagTargets
+) -> TagReport:
+    """Look at the sentences of both parts."""
+    learn, hold = training.sentences, held_out.sentences
+    tags = Counter(tag for one in learn for tag in one.tags or ())
+    known = {*targets.tags, *targets.labels}
+    named = Counter(name for one in hold for name in (*(one.tags or ()), *([one.label] if targets.labels else [])))
+    first: dict[tuple[str, ...], Sentence] = {}
+    for one in learn:
+        first.setdefault(one.words, one)
+    both = [one for one in hold if one.words in first]
+    return TagReport(
+        training=len(learn),
+        validation=len(hold),
+        words=tags.total(),
+        inputs=encoder.describe(),
+        lengths=Lengths.of(training.lengths),
+        tags=dict(tags.most_common()),
+        labels=dict(Counter(str(one.label) for one in learn).most_common()) if targets.labels else {},
+        scheme=targets.scheme,
+        unseen={str(name): count for name, count in named.items() if name not in known},
+        unknown=sum(not encoder.knows(word) for one in hold for word in one.words),
+        asked=sum(len(one.words) for one in hold),
+        in_both=len(both),
+        pair=(both[0].where, first[both[0].words].where) if both else None,
+        contradicting=_count_contradicting([*learn, *hold]),
+    )
+
+
+def _count_contradicting(sentences: Sequence[Sentence]) -> int:
+    """Count the sentences that equal one with other tags, or another label."""
+    answers: dict[tuple[str, ...], set[Any]] = {}
+    for one in sentences:
+        answers.setdefault(one.words, set()).add((one.tags, one.label))
+    return sum(len(answers[one.words]) > 1 for one in sentences)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """List the most frequent names with their shares, and the rarest."""
+    total = sum(counts.values())
+    ordered = sorted(counts, key=lambda name: (-counts[name], name))
+    named = [f"{name} {_share(counts[name] / total)}" for name in ordered]
+    if len(named) > _MOST_LISTED:
+        named = [*named[: _MOST_LISTED - 1], f"… {named[-1]}"]
+    return ", ".join(named)
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"

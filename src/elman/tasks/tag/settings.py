@@ -1,0 +1,93 @@
+"""Keep the options of `tag`: what is read, what the model looks like, how it is trained and validated.
+
+>>> TagSettings(scheme="bio")
+Traceback (most recent call last):
+elman.errors.ConfigError: scheme is 'bio'; it must be one of none, iob1, iob2, iobes.
+"""
+
+from dataclasses import dataclass
+
+from elman.options import option
+from elman.training.settings import LayerSettings, TrainingSettings
+
+DIRECTIONS = ("both", "forward")
+NO_SCHEME = "none"
+# Those of elman.tasks.tag.chunks, which loads torch.
+TAG_SCHEMES = (NO_SCHEME, "iob1", "iob2", "iobes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagSettings(LayerSettings, TrainingSettings):
+    """Say what a model that gives every word of a sentence a tag looks like."""
+
+    words: str | None = option(
+        None,
+        "the column of the words, by number or name [dim](default: 1; form of CoNLL-U)[/]",
+        group="Input",
+        metavar="COLUMN",
+    )
+    tags: str | None = option(
+        None,
+        "the column of the tags [dim](default: the last; upos of CoNLL-U)[/]",
+        group="Input",
+        metavar="COLUMN",
+    )
+    label: str | None = option(
+        None,
+        "learn a label of the whole sentence too: the comment that gives it, such as intent for `# intent = flight`",
+        group="Input",
+        metavar="NAME",
+    )
+    scheme: str | None = option(
+        None, "how tags mark chunks [dim](default: as it looks)[/]", group="Input", choices=TAG_SCHEMES
+    )
+    letters: bool = option(True, "read the letters of a word beside the word", group="Input")
+    min_count: int = option(1, "how often a word must occur to be known", group="Input", least=1)
+
+    hidden: int = option(200, "size of the hidden state of a direction", group="Model", least=1)
+    direction: str = option("both", "read from the start, or from both ends", group="Model", choices=DIRECTIONS)
+    embedding: int = option(100, "size of the embedding of a word", group="Model", least=1)
+    letter_embedding: int = option(32, "size of the embedding of a letter", group="Model", least=1)
+    letter_hidden: int = option(64, "size of the hidden state that reads letters", group="Model", least=1)
+    crf: bool | None = option(
+        None, "choose the tags of a sentence together, by a CRF [dim](default: for chunks)[/]", group="Model"
+    )
+
+    epochs: int | None = option(
+        None,
+        "passes over the sentences [dim](default: as many as make about 5000 updates, from 5 to 60)[/]",
+        group="Training",
+        least=1,
+    )
+    batch: int | None = option(
+        None, "sentences of one update [dim](default: 32, down to 8 of few sentences)[/]", group="Training", least=1
+    )
+    validation: float | None = option(
+        None,
+        "share of the sentences held out to validate on [dim](default: 0.1; 0.2 of fewer than 1000)[/]",
+        group="Training",
+        above=0,
+        below=1,
+    )
+    validation_data: str | None = option(
+        None,
+        "data of its own to validate on; a comma stands between parallel files",
+        group="Training",
+        metavar="FILE",
+    )
+
+    dropout: float = option(
+        0.5, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
+    )
+    input_dropout: float = option(0.5, "share dropped of what is read", group="Regularising", least=0, below=1)
+    word_dropout: float = option(
+        0.3,
+        "chance for a word seen once to be read as an unknown one; of frequent words it is less",
+        group="Regularising",
+        least=0,
+        below=1,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_both("validation", "validation_data", "a model is validated on one of them")

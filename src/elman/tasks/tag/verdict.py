@@ -1,0 +1,89 @@
+"""Set the score of a tagger beside simpler models, and beside its own answers to words in random order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from elman.data.sentences.sentence import Sentence
+from elman.scores.verdict import judge
+from elman.tasks.tag.baseline import TagBaseline
+from elman.tasks.tag.batches import EncodedSentences, answer_sentences
+from elman.tasks.tag.model import TrainedTagger, score_answers
+from elman.tasks.tag.scores import TagScores, score_tags
+from elman.tasks.tag.targets import TagTargets
+
+_SHUFFLES = 3
+
+
+def score_baseline(
+    baseline: TagBaseline, sentences: Sequence[Sentence], targets: TagTargets
+) -> tuple[TagScores, TagScores]:
+    """Score the network that sees one word at a time, and the most frequent tag of each word.
+
+    Args:
+        baseline: both of them.
+        sentences: with tags.
+        targets: what may be answered.
+    """
+    right, words = [one.tags or () for one in sentences], [one.words for one in sentences]
+    labels = [one.label for one in sentences] if targets.labels else []
+    said = [baseline.label] * len(labels)
+    network, usual = (
+        score_tags(right, predicted, scheme=targets.scheme, labels=labels, predicted_labels=said)
+        for predicted in (baseline.all_tags(words), [baseline.usual_tags(one) for one in words])
+    )
+    return network, usual
+
+
+def compare(
+    model: TrainedTagger,
+    held_out: EncodedSentences,
+    beside: tuple[TagBaseline, TagScores, TagScores] | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Score the model, and say what the score is worth.
+
+    Args:
+        model: the trained one.
+        held_out: the sentences to validate on.
+        beside: what does without the sentence, with the scores of its network and of the most frequent tags; None
+            where it was not tried.
+        seed: of the orders of shuffled words.
+    """
+    ours = _score(model, held_out, None)
+    found = {"validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()}}
+    if beside is None:
+        return found
+    baseline, other, usual = beside
+    shuffled = []
+    if int(held_out.lengths.max()) > 1:
+        drawn = torch.Generator().manual_seed(seed)
+        shuffled = [_score(model, held_out, drawn) for _ in range(_SHUFFLES)]
+    verdict = judge(
+        ours,
+        model.parameters,
+        shuffled=shuffled,
+        other=other,
+        what=baseline.what,
+        other_parameters=baseline.parameters,
+        steps="words",
+    )
+    last = [f"The most frequent tag of each word reaches {usual.said()}."]
+    if ours.label_accuracy is not None:
+        last.append(
+            f"Labels: {ours.label_accuracy:.1%} are right; always {baseline.label}, {usual.label_accuracy:.1%}."
+        )
+    facts = {"what": baseline.what, "parameters": baseline.parameters, "finished": baseline.finished}
+    return {
+        **found,
+        "baseline": {**facts, **other.to_dict()},
+        "most_frequent": usual.to_dict(),
+        "shuffled": [one.to_dict() for one in shuffled],
+        "verdict": " ".join([verdict, *last]),
+    }
+
+
+def _score(model: TrainedTagger, examples: EncodedSentences, shuffled: torch.Generator | None) -> TagScores:
+    answers = answer_sentences(model.module, examples, shuffled=shuffled)
+    return score_answers(answers, examples.sentences, model.encoder, model.targets)

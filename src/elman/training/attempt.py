@@ -1,0 +1,154 @@
+"""Train one model of a recipe, or several with other settings, and keep the best on disk all along.
+
+A recipe gives two functions: one encodes its data as some settings say, one builds a model and fits it. What is the
+same for all of them stands here: the seed, what is written whenever a validation was the best so far, how much of the
+time budget a trial has, and that data are encoded once for all trials that read them alike.
+"""
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Generic, TypeVar
+
+import torch
+
+from elman.models.trained import Trained
+from elman.scores.measured import Measured
+from elman.training.keeping import Keeper
+from elman.training.outcome import Outcome, require_result
+from elman.training.progress import Moment, Progress
+from elman.training.search import Space, Trial, search_settings
+from elman.training.settings import TrainingSettings
+
+M = TypeVar("M", bound=Trained)
+P = TypeVar("P")
+S = TypeVar("S", bound=TrainingSettings)
+
+Validated = Callable[[Outcome, Moment, bool], None]
+
+_UPDATES = 2000
+FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
+_SMALLEST_BATCH, _BATCH = 8, 32
+_FEWEST_BATCHES = 32
+
+
+Train = Callable[[P, S, Progress, Callable[[M], Validated]], tuple[M, Outcome]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt(Generic[P, S, M]):
+    """Hold how a recipe trains one model.
+
+    Attributes:
+        train: builds a model for encoded data and fits it. It is given a function that makes of its model what
+            :meth:`elman.training.loop.Trainer.fit` is to call after every validation.
+        describe: what a model keeps of an outcome as its metrics.
+        keeper: keeps the best so far.
+    """
+
+    train: Train[P, S, M]
+    describe: Callable[[Outcome, P], dict[str, Any]]
+    keeper: Keeper
+
+    def once(self, parts: P, settings: S, progress: Progress, trial: Trial | None = None) -> tuple[M, Outcome]:
+        """Train one model; the same seed and settings give the same one, alone and as a trial.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted before there was anything to keep.
+            ElmanError: the training diverged.
+        """
+        torch.manual_seed(settings.seed)
+
+        def keep(model: M) -> Validated:
+            def validated(outcome: Outcome, moment: Moment, improved: bool) -> None:
+                best = outcome.best
+                first = trial is None or best is None or best.better_than(trial.best)
+                if improved and first and self.keeper.target is not None:
+                    model.metrics = self.describe(outcome, parts)
+                    self.keeper.keep(model, progress)
+                else:
+                    self.keeper.try_again(progress)
+                if trial is not None and best is not None:
+                    trial.hear(moment.share, best)
+
+            return validated
+
+        model, outcome = self.train(parts, settings, progress, keep)
+        require_result(model.module, outcome)
+        return model, outcome
+
+    def search(
+        self,
+        space: Space,
+        encode: Callable[[S], P],
+        parts: P,
+        *,
+        trials: int,
+        given: Mapping[str, Any],
+        settings: S,
+        encoded_by: Collection[str],
+        progress: Progress,
+    ) -> tuple[M, Outcome, P]:
+        """Train with several settings, and return what answers the held-out examples best.
+
+        Args:
+            space: what may be chosen.
+            encode: encodes the data as settings say.
+            parts: the data as the given settings encode them.
+            trials: how many.
+            given: the options that somebody chose.
+            settings: the same as settings.
+            encoded_by: the options that change how data are encoded.
+            progress: is shown all of it.
+
+        Raises:
+            ConfigError, ElmanError, KeyboardInterrupt: as for :func:`elman.training.search.search_settings`.
+        """
+        plain = {name: row.default for name, row in space.items() if name in encoded_by}
+        encoded = {tuple(plain.values()): parts}
+
+        def train_with(trial: Trial) -> tuple[tuple[M, Outcome, P, str | None], Measured | None]:
+            options = {**given, **trial.options}
+            key = tuple(options.get(name, default) for name, default in plain.items())
+            if key not in encoded:
+                encoded[key] = encode(settings.of(options))
+            left = trial.seconds_left()
+            budget = None if left is None else f"{left:.1f}s"
+            chosen = settings.of({**options, "time_budget": budget})
+            model, outcome = self.once(encoded[key], chosen, trial.progress, trial)
+            trial.interrupted = outcome.stopped == "interrupted"
+            return (model, outcome, encoded[key], budget), outcome.best
+
+        found = search_settings(
+            train_with, space, trials=trials, seconds=settings.seconds(), seed=settings.seed, progress=progress
+        )
+        model, outcome, parts, budget = found.result
+        outcome.stopped = "interrupted" if found.interrupted else outcome.stopped
+        told = {**found.options, **({} if budget is None else {"time_budget": budget})}
+        model.metrics = {"search": {"trials": len(found.tried), "chosen": told, "tried": found.described()}}
+        return model, outcome, parts
+
+
+def choose_batch(examples: int, asked: int | None) -> int:
+    """Return how many examples an update has: as asked, or 32 unless an epoch would then have fewer than 32 updates.
+
+    >>> choose_batch(10_000, None), choose_batch(400, None), choose_batch(400, 50)
+    (32, 12, 50)
+    """
+    if asked is not None:
+        return asked
+    return min(_BATCH, max(_SMALLEST_BATCH, examples // _FEWEST_BATCHES))
+
+
+def choose_epochs(settings: S, updates_per_epoch: int, *, updates: int = _UPDATES, fewest: int = FEWEST_EPOCHS) -> S:
+    """Say how many epochs: as asked; else about 2000 updates, but each example is seen 5 to 60 times.
+
+    Args:
+        settings: without `epochs` and `time_budget`, they are chosen here.
+        updates_per_epoch: as :meth:`TrainingSettings.count_updates` counts them.
+        updates: how many there should be in all.
+        fewest: how often each example is seen at least.
+    """
+    if settings.epochs is not None or settings.time_budget is not None:
+        return settings
+    epochs = min(max(round(updates / updates_per_epoch), fewest), _MOST_EPOCHS)
+    return dataclasses.replace(settings, epochs=epochs)

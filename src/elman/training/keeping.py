@@ -1,0 +1,171 @@
+"""Keep the best model of a training in a file, whatever becomes of the training or of the file.
+
+Where the name is free, the best model so far is written to it after each validation. Where a model stands there that is
+to be replaced, it stays until the new training has ended: until then the best is kept beside it, in
+`NAME.interrupted.elman.safetensors`, and there it stays if the training is interrupted. What cannot be written is held
+in memory and tried again at each validation; at the end another folder will do.
+
+>>> with Keeper(None, force=False) as keeper:
+...     keeper.target is None
+True
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import tempfile
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from elman.errors import ElmanError
+from elman.models.file import SUFFIX, ModelFile, check_target
+from elman.models.trained import Trained
+from elman.training.progress import Progress
+
+
+class Keeper:
+    """The place of a model while it is trained, and at the end. Used as a context manager around the training.
+
+    An exception that ends the training gets a note that says where the best model so far is.
+
+    Args:
+        output: where the model shall be at the end; None for nowhere.
+        force: whether a model that is there may be replaced.
+
+    Attributes:
+        target: the same as output.
+
+    Raises:
+        DataError: see :func:`elman.models.file.check_target`.
+    """
+
+    def __init__(self, output: str | PathLike[str] | None, force: bool) -> None:
+        self.target = None if output is None else Path(output)
+        if self.target is not None:
+            check_target(self.target, force)
+        self._replaces = self.target is not None and self.target.exists()
+        self._path: Path | None = None  # of the best so far
+        self._waiting: ModelFile | None = None  # the best so far, until it is written
+        self._failed = False  # whether the last try was in vain
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        if self._waiting is not None:
+            self._path = self._write_anywhere(self._waiting, interrupted=True)
+        if self._path is not None:
+            error.add_note(f"The best model so far is kept in {self._path}.")
+
+    def keep(self, model: Trained, progress: Progress) -> None:
+        """Write the best model so far, or hold it until it can be written."""
+        if self.target is None:
+            return
+        self._waiting = model.as_file()
+        self.try_again(progress)
+        if self._waiting is not None:  # the training goes on with the weights themselves
+            copies = {name: value.detach().clone() for name, value in self._waiting.weights.items()}
+            self._waiting = dataclasses.replace(self._waiting, weights=copies)
+
+    def try_again(self, progress: Progress) -> None:
+        """Write what is still to be written, if there is something."""
+        if self._waiting is None:
+            return
+        try:
+            path = self._write(self._waiting, self._path, interrupted=True)
+        except ElmanError as error:
+            if not self._failed:
+                progress.note(f"{_reason(error)}; the best model is held in memory, and tried again at each validation")
+            self._failed = True
+            return
+        if self._failed:
+            progress.note(f"the best model so far is written to {path}")
+        elif self._path is None and self._replaces:
+            progress.note(f"{self.target} stays until the training has ended; the best so far is {path}")
+        elif self._path is None and path != self.target:
+            progress.note(f"{self.target} was taken in the meantime; the model is kept in {path}")
+        self._path, self._waiting, self._failed = path, None, False
+
+    def finish(self, model: Trained) -> None:
+        """Write the model at the end of its training, and say in `model.kept` where it is.
+
+        Raises:
+            ElmanError: it could not be written there; the message says where it is instead.
+        """
+        if self.target is None:
+            return
+        file, interrupted = model.as_file(), model.stopped == "interrupted"
+        try:
+            model.kept = self._write(file, self._path, interrupted)
+        except ElmanError as error:
+            elsewhere = self._write_anywhere(file, interrupted)
+            where = f"The model is kept in {elsewhere}" if elsewhere else "Nothing can be written elsewhere either"
+            self._path = self._waiting = None
+            raise ElmanError(f"{_reason(error)}. {where}.") from None
+        if self._path is not None and self._path != model.kept:
+            self._path.unlink(missing_ok=True)
+        self._path, self._waiting = model.kept, None
+
+    def _write(self, file: ModelFile, before: Path | None, interrupted: bool) -> Path:
+        """Write to the target, or as long as that is not to be replaced, beside it."""
+        assert self.target is not None
+        if self._replaces and not interrupted:
+            file.write(self.target)
+            return self.target
+        if before is not None:
+            file.write(before)
+            return before
+        if not self._replaces:
+            return _write_new(file, self.target)  # the name may have been taken since the training began
+        stem = self.target.name.removesuffix(SUFFIX)
+        return _write_new(file, self.target.with_name(f"{stem}.interrupted{SUFFIX}"))
+
+    def _write_anywhere(self, file: ModelFile, interrupted: bool) -> Path | None:
+        """Write where it is possible; return None if it is nowhere."""
+        assert self.target is not None
+        name = self.target.name
+        places: list[Callable[[], Path]] = [
+            lambda: self._write(file, self._path, interrupted),
+            lambda: _write_new(file, Path.cwd() / name),
+            lambda: _write_new(file, Path(tempfile.gettempdir()) / name),
+        ]
+        for write in places:
+            with contextlib.suppress(ElmanError, OSError):
+                return write()
+        return None
+
+
+def _write_new(file: ModelFile, path: Path) -> Path:
+    """Write to a name that is free: the one given, or with a number behind it; return it.
+
+    Raises:
+        ElmanError: the folder cannot be written to.
+    """
+    stem = path.name.removesuffix(SUFFIX)
+    suffix = path.name[len(stem) :]
+    for number in itertools.count(1):
+        found = path.with_name(f"{stem}-{number}{suffix}") if number > 1 else path
+        try:
+            found.touch(exist_ok=False)  # from here on it is nobody else's
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ElmanError(f"{found} cannot be written: {error.strerror}. Choose another place with -o.") from None
+        try:
+            file.write(found)
+        except BaseException:
+            found.unlink(missing_ok=True)
+            raise
+        return found
+    raise AssertionError("there is always a number more")
+
+
+def _reason(error: ElmanError) -> str:
+    return str(error).partition(". ")[0]

@@ -1,0 +1,117 @@
+"""Hold what a training measured on its way, and how it ended.
+
+>>> outcome = Outcome(best=Measured(0.5, score=0.9))
+>>> Measured(0.4, score=0.8).better_than(outcome.best), outcome.best_loss
+(False, 0.5)
+"""
+
+import math
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+import elman
+from elman.errors import ElmanError
+from elman.flow.ledger import GradientVerdict, Ledger
+from elman.flow.verdict import VERDICTS
+from elman.models.finite import without_infinite
+from elman.scores.measured import Measured
+from elman.training.glances import Glances
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Hold what was known after one validation: losses in nats a unit, and the score if there is one."""
+
+    epoch: int
+    update: int
+    training_loss: float
+    validation_loss: float
+    score: float | None = None
+
+
+@dataclass
+class Outcome:
+    """Say how a run went.
+
+    Attributes:
+        stopped: `epochs`, `patience`, `time budget` or `interrupted`.
+        epoch: the epoch that it stopped in, from 1.
+        updates: number of updates done.
+        best_update: the update whose weights were kept.
+        training_loss: running mean of the training loss at the end, in nats.
+        skipped: updates left out because their gradient was not finite.
+        seconds: wall time.
+        best: what the validation of that update measured; None before the first.
+        history: every validation, in order.
+        ledger: what is known of the gradient of every update.
+        glances: what was seen of it in some of them, step by step.
+    """
+
+    stopped: str = "epochs"
+    epoch: int = 1
+    updates: int = 0
+    best_update: int = 0
+    training_loss: float = math.nan
+    skipped: int = 0
+    seconds: float = 0.0
+    best: Measured | None = None
+    history: list[Validation] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    glances: Glances = field(default_factory=lambda: Glances(nn.Module()))
+
+    @property
+    def best_loss(self) -> float:
+        """Return the validation loss of the weights that were kept, infinity before the first."""
+        return math.inf if self.best is None else self.best.loss
+
+    def judge_gradient(self) -> GradientVerdict:
+        """Judge the gradient by the ledger of all updates and by what was seen in some; the worse verdict counts."""
+        kept, seen = self.ledger.verdict(), self.glances.verdict()
+        return kept if seen is None or VERDICTS.index(kept.name) <= VERDICTS.index(seen.name) else seen
+
+
+def require_result(module: nn.Module, outcome: Outcome) -> None:
+    """Refuse to call untrained or broken weights a model.
+
+    Raises:
+        KeyboardInterrupt: nothing was learnt before the training was interrupted.
+        ElmanError: a weight is not finite.
+    """
+    if outcome.stopped == "interrupted" and outcome.updates == 0:
+        raise KeyboardInterrupt
+    if not all(bool(p.isfinite().all()) for p in module.parameters()):
+        raise ElmanError(
+            f"Training diverged: after {outcome.updates} updates the weights are not finite, so no model is written. "
+            "Try a lower --learning-rate."
+        )
+
+
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Return what a model file keeps about its training; neither times nor paths."""
+    return {
+        "training_loss": without_infinite(outcome.training_loss),
+        "epoch": outcome.epoch,
+        "updates": outcome.updates,
+        "best_update": outcome.best_update,
+        "skipped_updates": outcome.skipped,
+        "gradient": {**outcome.ledger.to_dict(), **_write_verdict(outcome.judge_gradient())},
+        "ledger": outcome.ledger.rows(),
+        "glances": [seen.to_dict() for seen in outcome.glances.seen],
+        "history": [
+            [one.update, without_infinite(one.training_loss), without_infinite(one.validation_loss)]
+            for one in outcome.history
+        ],
+    }
+
+
+def _write_verdict(verdict: GradientVerdict) -> dict[str, str]:
+    return {"verdict": verdict.name, "line": verdict.line, "advice": verdict.advice}
+
+
+def versions() -> dict[str, str]:
+    """Return what a model was trained with."""
+    return {"elman": elman.__version__, "torch": str(torch.__version__), "python": platform.python_version()}

@@ -1,0 +1,147 @@
+"""Keep every option of a recipe in one row: its name, its default, its range, and the sentence that explains it.
+
+The Python interface takes these names as keywords and the command line turns each row into an option, so that the two
+cannot drift apart. This file needs nothing but the standard library: `elman train generate --help` reads it.
+
+>>> LayerSettings(hidden=0)
+Traceback (most recent call last):
+elman.errors.ConfigError: hidden is 0; it must be at least 1.
+"""
+
+import math
+from dataclasses import dataclass
+
+from elman.errors import ConfigError
+from elman.options import OptionTable, option, seed_option
+from elman.phrases import parse_duration
+
+OPTIMIZERS = ("adam", "adamw", "sgd", "asgd")
+SCHEDULES = ("cosine", "constant", "step", "plateau")
+PRECISIONS = ("32", "64", "bf16")
+DEVICES = ("cpu", "cuda", "mps", "auto")
+INITIALISERS = ("uniform", "xavier", "orthogonal", "identity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartSettings(OptionTable):
+    """Say how many units there are, and how they start.
+
+    Raises:
+        ConfigError: a value of the wrong type or outside its range, or two values that contradict each other.
+    """
+
+    hidden: int = option(128, "size of the hidden state", group="Model", least=1)
+    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
+    forget_bias: float | None = option(
+        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
+    )
+    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.forget_bias is not None and self.chrono is not None:
+            raise ConfigError("forget_bias and chrono both set the bias of the forget gates. Drop one of them.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSettings(StartSettings):
+    """Say what recurrent layers look like, and how they are regularised."""
+
+    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
+    recurrent_dropout: float = option(
+        0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
+    )
+    zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(OptionTable):
+    """Say how a model is trained; the same for every recipe.
+
+    Raises:
+        ConfigError: a value of the wrong type or outside its range, or two values that contradict each other.
+    """
+
+    epochs: int | None = option(
+        None, "passes over the text [dim](default: as many as make about 3000 updates)[/]", group="Training", least=1
+    )
+    time_budget: str | None = option(
+        None, "stop after this time, such as 90s, 10m, 1h30m", group="Training", metavar="TIME"
+    )
+    optimizer: str = option("adamw", "the optimiser; asgd averages its weights", group="Training", choices=OPTIMIZERS)
+    learning_rate: float | None = option(
+        None, "peak of the schedule [dim](default: 0.004; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
+    )
+    schedule: str | None = option(
+        None,
+        "course of the learning rate [dim](default: cosine; asgd: constant)[/]",
+        group="Training",
+        choices=SCHEDULES,
+    )
+    decay: float | None = option(
+        None, "factor of the schedules step and plateau [dim](default: 0.5)[/]", group="Training", above=0, below=1
+    )
+    decay_from: int | None = option(
+        None, "last epoch of the schedule step that has the full learning rate", group="Training", least=1
+    )
+    accumulate: int = option(1, "batches whose gradients are averaged for one update", group="Training", least=1)
+    weight_decay: float | None = option(
+        None, "weight decay of adamw, sgd and asgd [dim](default: 0.01; asgd: 1.2e-6)[/]", group="Training", least=0
+    )
+    clip_norm: float | None = option(
+        None,
+        "largest gradient norm of an update [dim](default: 1, or none with --clip-value)[/]",
+        group="Training",
+        above=0,
+    )
+    clip_value: float | None = option(None, "largest entry of a gradient", group="Training", above=0)
+    patience: int = option(10, "stop after so many validations without a better one", group="Training", least=1)
+    seed: int = seed_option()
+    precision: str = option("32", "bits of a number; bf16 is mixed", group="Training", choices=PRECISIONS)
+    device: str = option("cpu", "what to train on", group="Training", choices=DEVICES)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_both("clip_norm", "clip_value", "gradients are clipped by one of them")
+        if self.optimizer == "adam" and self.weight_decay:
+            raise ConfigError("weight_decay is given, and the optimiser adam has no use for it. Drop it, or use adamw.")
+        self._check_schedule()
+        self.seconds()
+
+    def _check_schedule(self) -> None:
+        schedule = self.chosen_schedule()
+        if self.decay is not None and schedule not in ("step", "plateau"):
+            raise ConfigError(
+                f"decay is given, and the schedule {schedule} has no use for it. Drop it, or choose step or plateau."
+            )
+        if self.decay_from is not None and schedule != "step":
+            raise ConfigError(
+                f"decay_from is given, and the schedule {schedule} has no use for it. Drop it, or choose step."
+            )
+        if schedule == "step" and self.decay_from is None:
+            raise ConfigError("The schedule step has no decay_from. Name the last epoch with the full learning rate.")
+        if schedule == "step" and self.epochs is None and self.time_budget is None:
+            raise ConfigError(
+                "The schedule step counts epochs. Say how many with epochs, or how long with time_budget."
+            )
+        if self.decay_from is not None and self.epochs is not None and self.decay_from >= self.epochs:
+            raise ConfigError(
+                f"decay_from is {self.decay_from} and epochs is {self.epochs}, so the learning rate would never fall. "
+                "Lower decay_from, or use the schedule constant."
+            )
+
+    def chosen_schedule(self) -> str:
+        """Return the course of the learning rate: as asked, or the one that belongs to the optimiser."""
+        return self.schedule or ("constant" if self.optimizer == "asgd" else "cosine")
+
+    def count_updates(self, losses: int) -> int:
+        """Return how many updates an epoch of so many losses makes.
+
+        >>> TrainingSettings(accumulate=4).count_updates(10)
+        3
+        """
+        return math.ceil(losses / self.accumulate)
+
+    def seconds(self) -> float | None:
+        """Return the time budget in seconds, None if there is none."""
+        return None if self.time_budget is None else parse_duration(self.time_budget)
