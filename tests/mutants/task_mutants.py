@@ -26,8 +26,8 @@ TASK_MUTANTS = (
     Mutant(
         "the first row of a second file is looked for in the first",
         "data/tables/row_index.py",
-        "if row != behind or row in self._starts:",
-        "if row != behind:",
+        "ends = self._starts[file + 1] if file + 1 < len(self._starts) else len(self)",
+        "ends = len(self)",
     ),
     Mutant(
         "one covariate is enough to know a step ahead",

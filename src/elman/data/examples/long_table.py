@@ -4,7 +4,8 @@ Rows of several series may be mixed. The target of a series stands in each of it
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from elman.data.dataset import Columns, Example
 from elman.data.examples.choosing import SERIES
 from elman.data.examples.rows import read_group, read_number, read_target
+from elman.data.tables.kinds import as_numbers
 from elman.data.tables.row_index import RowIndex
 from elman.errors import DataError
 
@@ -43,35 +45,62 @@ class LongTable:
         return len(self._ends)
 
     def __getitem__(self, index: int, /) -> Example:
+        [example] = self.read([index])
+        return example
+
+    def read(self, indices: Sequence[int]) -> Iterator[Example]:
+        """Read series one after the other; rows that follow each other in a file are read in one go."""
+        cells = self._index.cells(row for index in indices for row in self._rows(index))
+        for index in indices:
+            rows = self._rows(index)
+            yield self._make_example(index, rows, list(islice(cells, len(rows))))
+
+    def where(self, index: int) -> str:
+        """Name a series as messages do: by its first row and its id."""
         at = range(len(self))[index]
-        rows = self._order[self._ends[at - 1] if at else 0 : self._ends[at]].tolist()
-        cells = self._index.read(rows)
-        steps = read_steps(cells, self.columns, [self._index.where(row) for row in rows])
-        where = f"{self._index.where(rows[0])} ({self.columns.id} {self.series[at]})"
-        return Example(
-            {SERIES: steps}, read_target(cells[0], self.columns, where), where, read_group(cells[0], self.columns)
-        )
+        return f"{self._index.where(self._rows(at)[0])} ({self.columns.id} {self.series[at]})"
+
+    def _rows(self, index: int) -> list[int]:
+        at = range(len(self))[index]
+        rows: list[int] = self._order[self._ends[at - 1] if at else 0 : self._ends[at]].tolist()
+        return rows
+
+    def _make_example(self, index: int, rows: list[int], cells: list[list[Any]]) -> Example:
+        names, size = self._index.names, len(self.columns.names)
+        places = [names.index(name) for name in self.columns.names]
+        numbers = as_numbers([row[place] for row in cells for place in places])
+        if numbers is None:
+            by_name = [dict(zip(names, row, strict=True)) for row in cells]
+            steps = read_steps(by_name, self.columns, [self._index.where(row) for row in rows])
+        else:
+            steps = numbers.reshape(-1, size).astype(np.float32)
+        where, first = self.where(index), dict(zip(names, cells[0], strict=True))
+        return Example({SERIES: steps}, read_target(first, self.columns, where), where, read_group(first, self.columns))
 
     def _name_rows(self) -> tuple[list[str], NDArray[np.int64]]:
         """Return the series in the order of their first rows, and the number of the series of each row."""
         assert self.columns.id is not None
         firsts: dict[str, tuple[int, int, Any]] = {}
         codes = array("q")
-        for row, cells in enumerate(self._index.rows()):
-            series = str(cells[self.columns.id]).strip()
-            if not series:
-                raise DataError(f"{self._index.where(row)}: {self.columns.id} is empty. Name the series of the row.")
-            target = cells[self.columns.target] if self.columns.target else None
-            code, first, expected = firsts.setdefault(series, (len(firsts), row, target))
-            if target != expected:
-                raise DataError(
-                    f"{self._index.where(row)}: the target {self.columns.target} of {self.columns.id} {series} is "
-                    f"{str(target)[:40]!r}, and {str(expected)[:40]!r} in line "
-                    f"{self._index.where(first).rpartition(' ')[2]}. Give a series one target; if every row is an "
-                    "example of its own, say so with an empty id."
-                )
-            codes.append(code)
+        target = [self.columns.target] if self.columns.target else []
+        for ids, *answers in self._index.columns([self.columns.id, *target]):
+            for name, answer in zip(ids, answers[0] if target else [None] * len(ids), strict=True):
+                series = str(name).strip()
+                if not series:
+                    where = self._index.where(len(codes))
+                    raise DataError(f"{where}: {self.columns.id} is empty. Name the series of the row.")
+                code, first, expected = firsts.setdefault(series, (len(firsts), len(codes), answer))
+                if answer != expected:
+                    self._refuse_two_targets(series, len(codes), answer, first, expected)
+                codes.append(code)
         return list(firsts), np.frombuffer(codes, np.int64)
+
+    def _refuse_two_targets(self, series: str, row: int, target: Any, first: int, expected: Any) -> None:
+        raise DataError(
+            f"{self._index.where(row)}: the target {self.columns.target} of {self.columns.id} {series} is "
+            f"{str(target)[:40]!r}, and {str(expected)[:40]!r} in line {self._index.where(first).rpartition(' ')[2]}. "
+            "Give a series one target; if every row is an example of its own, say so with an empty id."
+        )
 
 
 def read_steps(rows: Sequence[Mapping[str, Any]], columns: Columns, where: Sequence[str]) -> NDArray[np.float32]:

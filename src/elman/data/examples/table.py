@@ -9,7 +9,7 @@ r"""Read tables: CSV, TSV and JSON lines, a row an example, or the rows of one `
 ({'width': 'number', 'colour': 'category'}, {'width': nan, 'colour': 'red'}, 'Missing values: width 1.')
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,9 +31,19 @@ class Table:
         return len(self._index)
 
     def __getitem__(self, index: int, /) -> Example:
-        row = range(len(self))[index]
-        [cells] = self._index.read([row])
-        return read_example(cells, self.columns, self._index.folder(row), self._index.where(row))
+        [example] = self.read([range(len(self))[index]])
+        return example
+
+    def read(self, indices: Sequence[int]) -> Iterator[Example]:
+        """Read rows one after the other; those that follow each other are read in one go."""
+        names = self._index.names
+        for row, cells in zip(indices, self._index.cells(indices), strict=True):
+            by_name = dict(zip(names, cells, strict=True))
+            yield read_example(by_name, self.columns, self._index.folder(row), self._index.where(row))
+
+    def where(self, index: int) -> str:
+        """Name a row as messages do."""
+        return self._index.where(index)
 
 
 def open_table(paths: Sequence[Path], asked: Asked = NOTHING_ASKED, like: Columns | None = None) -> Dataset:

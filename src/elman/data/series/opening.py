@@ -13,7 +13,7 @@ known of the future.
 ('daily', array([ 5., nan,  7.]), array([0., 1., 0., 1.]))
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -45,8 +45,6 @@ from elman.errors import ConfigError, DataError
 from elman.phrases import name_some
 
 Source = str | PathLike[str]
-
-_ROWS_AT_ONCE = 4096
 
 
 def open_series(
@@ -205,39 +203,34 @@ class _Reader:
 
     def _read_texts(self, names: Iterable[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {name: [] for name in names}
-        for cells in self._index.rows() if found else ():
-            for name, column in found.items():
-                column.append(str(cells[name]).strip())
+        for columns in self._index.columns(list(found)) if found else ():
+            for column, cells in zip(found.values(), columns, strict=True):
+                column += [str(cell).strip() for cell in cells]
         return found
 
     def _read_numbers(self, columns: SeriesColumns) -> tuple[Numbers, Numbers, Numbers]:
         """Return targets, known and past covariates, each (N rows, columns)."""
         parts = [columns.targets, columns.known, columns.past]
+        names = list(dict.fromkeys(name for part in parts for name in part))
         blocks: list[list[Numbers]] = [[], [], []]
-        rows: list[dict[str, Any]] = []
-        for cells in self._index.rows():
-            rows.append(cells)
-            if len(rows) == _ROWS_AT_ONCE:
-                self._convert(rows, parts, columns, blocks)
-                rows = []
-        self._convert(rows, parts, columns, blocks)
+        for cells in self._index.columns(names):
+            self._convert(dict(zip(names, cells, strict=True)), parts, columns, blocks)
         targets, known, past = (np.concatenate(part) for part in blocks)
         return targets, known, past
 
     def _convert(
         self,
-        rows: Sequence[dict[str, Any]],
+        cells: Mapping[str, list[Any]],
         parts: Sequence[tuple[str, ...]],
         columns: SeriesColumns,
         blocks: list[list[Numbers]],
     ) -> None:
-        first = sum(map(len, blocks[0]))
+        rows, first = len(next(iter(cells.values()))), sum(map(len, blocks[0]))
         for names, block in zip(parts, blocks, strict=True):
-            made = [np.empty((len(rows), 0))]
+            made = [np.empty((rows, 0))]
             for name in names:
-                cells = [row[name] for row in rows]
                 levels = columns.levels.get(name)
-                made.append(self._to_levels(name, cells, levels, first) if levels else _to_numbers(cells))
+                made.append(self._to_levels(name, cells[name], levels, first) if levels else _to_numbers(cells[name]))
             block.append(np.concatenate(made, axis=1))
 
     def _to_levels(self, name: str, cells: Sequence[Any], levels: Sequence[str], first: int) -> Numbers:

@@ -21,13 +21,15 @@ In a column of text or categories, NA is a text like others: it may stand for Na
 """
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from math import isfinite
 from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elman.data.formats import features, images, sound
 
@@ -47,6 +49,8 @@ _NUMBER = r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]
 _IS_NUMBER = re.compile(_NUMBER)
 # Possessive: a column of text must not be tried again from every digit.
 _ARE_NUMBERS = re.compile(rf"(?:{_NUMBER}\n)++")
+_STARTS_OF_NUMBERS = frozenset("+-.0123456789")
+_LONGEST_NAN = len("+infinity")
 _IS_NAN = re.compile(r"[ \t]*[+-]?(?:nan|inf|infinity)[ \t]*", re.IGNORECASE)
 _IS_GENOME = re.compile(r"\s*[ACGTUNacgtun]+\s*")
 _IS_PROTEIN = re.compile(r"\s*[A-Z]+\*?\s*")
@@ -65,6 +69,22 @@ def kind_of_file(name: str) -> str | None:
 def is_number(cell: Any) -> bool:
     """Say whether a cell is a finite number as tables write it, with a decimal point."""
     return isinstance(cell, str) and _IS_NUMBER.fullmatch(cell) is not None and isfinite(float(cell))
+
+
+def as_numbers(cells: Sequence[Any]) -> NDArray[np.float64] | None:
+    """Return cells that are finite numbers, all of them; None if one is not.
+
+    >>> as_numbers(["1", " 2e3"]), as_numbers(["1", ""])
+    (array([1.e+00, 2.e+03]), None)
+    """
+    try:
+        joined = "\n".join(cells) + "\n"
+    except TypeError:  # JSON has other cells
+        return None
+    if joined.count("\n") != len(cells) or not _ARE_NUMBERS.fullmatch(joined):
+        return None
+    values = np.array(cells, dtype=object).astype(np.float64)
+    return values if np.isfinite(values).all() else None
 
 
 class Seen:
@@ -112,21 +132,25 @@ class Seen:
         """
         self._folder = folder or self._folder
         self.rows += len(cells)
-        texts = [cell for cell in cells if isinstance(cell, str)]
-        joined = "\n".join(texts) + "\n"
-        if len(texts) == len(cells) == joined.count("\n") and _ARE_NUMBERS.fullmatch(joined):
-            values = np.array(texts, dtype=object).astype(np.float64)
-            if np.isfinite(values).all():
-                self._add_numbers(values, row)
-                self._add_distinct(texts)
-                return
+        values = as_numbers(cells)
+        if values is not None:
+            self._add_numbers(values, row)
+            self._add_distinct(cells)
+            return
         self._counts = False
-        for at, cell in enumerate(cells, row):
-            if isinstance(cell, str):
-                self._add_text(cell, at)
-            else:
-                self._add_json(cell, at)
-        self._add_distinct([cell for cell in texts if cell.strip()])
+        texts = [cell for cell in cells if isinstance(cell, str)]
+        if len(texts) == len(cells):
+            # In the order in which they first come.
+            for cell, count in Counter(texts).items():
+                self._add_text(cell, count, lambda cell: row + cells.index(cell))
+        else:
+            for at, cell in enumerate(cells, row):
+                if isinstance(cell, str):
+                    self._add_text(cell, 1, {cell: at}.__getitem__)
+                else:
+                    self._add_json(cell, at)
+        if not self.many:
+            self._add_distinct([cell for cell in texts if cell.strip()])
 
     def kind(self) -> str:
         """Return the kind of input that the column is.
@@ -177,22 +201,22 @@ class Seen:
         if self._counts:
             self._counts = bool((values == np.arange(row, row + len(values)) + self._start).all())
 
-    def _add_text(self, cell: str, row: int) -> None:
+    def _add_text(self, cell: str, count: int, row_of: Callable[[str], int]) -> None:
         stripped = cell.strip()
         if stripped in MISSING_NUMBERS:
-            self.missing += 1
-            self.first_missing = row if self.first_missing is None else self.first_missing
+            self.missing += count
+            self.first_missing = row_of(cell) if self.first_missing is None else self.first_missing
             if not stripped:
-                self.empty += 1
-                self.first_empty = row if self.first_empty is None else self.first_empty
+                self.empty += count
+                self.first_empty = row_of(cell) if self.first_empty is None else self.first_empty
                 return
-        elif is_number(cell):
-            self.numbers += 1
+        elif stripped[0] in _STARTS_OF_NUMBERS and is_number(cell):
+            self.numbers += count
             self._whole = self._whole and float(cell).is_integer()
         else:
-            self._nan += _IS_NAN.fullmatch(cell) is not None
-            self.first_odd = self.first_odd or (row, cell)
-        self._length += len(stripped)
+            self._nan += count * (len(stripped) <= _LONGEST_NAN and _IS_NAN.fullmatch(cell) is not None)
+            self.first_odd = self.first_odd or (row_of(cell), cell)
+        self._length += count * len(stripped)
         self._longest = max(self._longest, len(stripped))
         self._genome = self._genome and _IS_GENOME.fullmatch(cell) is not None
         self._protein = self._protein and _IS_PROTEIN.fullmatch(cell) is not None
@@ -200,7 +224,7 @@ class Seen:
             kind = kind_of_file(stripped)
             self._files = kind if kind and self._files in (None, kind) else ""
             if self._files and not self.first_absent and not isfile(self._folder / stripped):
-                self.first_absent = (row, stripped)
+                self.first_absent = (row_of(cell), stripped)
 
     def _add_json(self, cell: Any, row: int) -> None:
         self.first_odd = self.first_odd or (row, cell)

@@ -5,7 +5,8 @@ written twice (RFC 4180). In TSV a record is always a line, and quotes count onl
 every other quote between them is doubled, because texts with single quotes are common there. In JSON lines every line
 is an object. Lines without anything are skipped, as pandas skips them; line ends within quotes become LF.
 
-The csv module of Python is not used: it takes a quote that is never closed, and all rows behind it, as one cell.
+The csv module of Python does not do: it takes a quote that is never closed, and all rows behind it, as one cell.
+`blocks` lets it split what it can.
 
 >>> import io
 >>> file = io.BytesIO(b'"so ""good"",\n yes",1\n\nno,2\n')
@@ -126,11 +127,11 @@ def _split_line(line: Line, name: str, delimiter: str) -> list[str]:
         raise DataError(_say_carriage_return(name, line.number))
     cells = line.text.split(delimiter)
     if '"' in line.text:
-        cells = [_unquote(cell) for cell in cells]
+        cells = [unquote(cell) for cell in cells]
     return cells
 
 
-def _unquote(cell: str) -> str:
+def unquote(cell: str) -> str:
     """Drop the quotes around a cell of TSV, if every quote between them is doubled."""
     inner = cell[1:-1]
     quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")

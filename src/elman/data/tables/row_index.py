@@ -5,12 +5,16 @@ What stays in memory is 16 bytes a row. Of columns only :class:`elman.data.table
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from elman.data.files import size_of
+from elman.data.tables.blocks import BYTES_AT_ONCE, Block, read_blocks, split_block
 from elman.data.tables.kinds import Seen, is_number
 from elman.data.tables.records import MOST_COLUMNS, Record, read_records
 from elman.errors import DataError
@@ -49,6 +53,7 @@ class RowIndex:
         self._delimiters: list[str | None] = []
         self._offsets, self._lines = array("q"), array("q")
         self._starts: list[int] = []
+        self._ends: list[int] = []
         for path in paths:
             self._starts.append(len(self))
             self._scan(path)
@@ -67,50 +72,84 @@ class RowIndex:
         return self._paths[self._file(row)].parent
 
     def read(self, rows: Sequence[int]) -> list[dict[str, Any]]:
-        """Read the cells of some rows, by column; rows that follow each other are read in one go.
+        """Read the cells of some rows, by column.
 
         Raises:
             DataError: a file was changed or removed.
         """
-        found = []
-        with ExitStack() as opened:
-            streams: dict[int, BinaryIO] = {}
-            records: Iterator[Record] = iter(())
-            behind = -1
-            for row in rows:
-                file = self._file(row)
-                if file not in streams:
+        return [dict(zip(self.names, cells, strict=True)) for cells in self.cells(rows)]
+
+    def cells(self, rows: Iterable[int]) -> Iterator[list[Any]]:
+        """Read the cells of some rows, in the order of `names`; rows that follow each other are read in one go.
+
+        Raises:
+            DataError: a file was changed or removed.
+        """
+        opened: tuple[int, BinaryIO] | None = None
+        with ExitStack() as stack:
+            for first, behind in self._runs(rows):
+                file = self._file(first)
+                if opened is None or opened[0] != file:
+                    stack.close()
                     size_of(self._paths[file])
-                    streams[file] = opened.enter_context(self._paths[file].open("rb"))
-                if row != behind or row in self._starts:
-                    records = self._records_from(row, streams[file])
-                behind = row + 1
-                record = next(records, None)
-                if record is None or record.offset != self._offsets[row]:
-                    raise DataError(f"{self.where(row)} is gone: the file was changed while it was read. Start again.")
-                found.append(self._by_name(record.cells))
-        return found
+                    opened = file, stack.enter_context(self._paths[file].open("rb"))
+                yield from self._read_run(first, behind, opened[1])
 
-    def _records_from(self, row: int, stream: BinaryIO) -> Iterator[Record]:
-        file, offset = self._file(row), self._offsets[row]
+    def columns(self, names: Sequence[str]) -> Iterator[list[list[Any]]]:
+        """Read all rows once more, some thousands at a time: of these, the cells of each of the named columns."""
+        places = [self.names.index(name) for name in names]
+        rows = self.cells(range(len(self)))
+        while some := list(islice(rows, _ROWS_AT_ONCE)):
+            yield [[cells[place] for cells in some] for place in places]
+
+    def _runs(self, rows: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Yield the first row of each run of rows that are read in one go, and the one behind its last."""
+        first = behind = most = -1
+        for row in rows:
+            if row != behind or row == most:
+                if first >= 0:
+                    yield first, behind
+                first = row
+                most = self._end_of_run(first)
+            behind = row + 1
+        if first >= 0:
+            yield first, behind
+
+    def _end_of_run(self, first: int) -> int:
+        """Return the row behind the last that may be read with this one: in its file, and not too much at once."""
+        file = self._file(first)
+        ends = self._starts[file + 1] if file + 1 < len(self._starts) else len(self)
+        bound = self._offsets[first] + BYTES_AT_ONCE
+        return bisect_right(self._offsets, bound, first, ends)
+
+    def _read_run(self, first: int, behind: int, stream: BinaryIO) -> list[list[Any]]:
+        file = self._file(first)
+        name, delimiter, names = str(self._paths[file]), self._delimiters[file], self.names
+        offset, line = self._offsets[first], self._lines[first]
         stream.seek(offset)
-        name, delimiter = str(self._paths[file]), self._delimiters[file]
-        return read_records(stream, name, delimiter, self.names, offset=offset, line=self._lines[row])
+        if behind - first > 1:
+            raw = stream.read(self._end_of(behind - 1) - offset)
+            block, split, _ = split_block(raw, delimiter, len(names), offset=offset, line=line)
+            if split == len(raw) and np.array_equal(block.offsets, self._offsets[first:behind]):
+                return block.rows
+            stream.seek(offset)
+        records = read_records(stream, name, delimiter, names, offset=offset, line=line)
+        rows = []
+        for row in range(first, behind):
+            record = next(records, None)
+            if record is None or record.offset != self._offsets[row]:
+                raise DataError(f"{self.where(row)} is gone: the file was changed while it was read. Start again.")
+            rows.append(record.cells + [""] * (len(names) - len(record.cells)))
+        return rows
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Read all rows once more, in order."""
-        for path, delimiter in zip(self._paths, self._delimiters, strict=True):
-            with path.open("rb") as stream:
-                records = read_records(stream, str(path), delimiter, self.names if delimiter is None else [])
-                for number, record in enumerate(records):
-                    if delimiter is None or number:
-                        yield self._by_name(record.cells)
+    def _end_of(self, row: int) -> int:
+        """Return where the next row of the file begins, or the file ended."""
+        file = self._file(row)
+        is_last = row + 1 == len(self) or row + 1 in self._starts
+        return self._ends[file] if is_last else self._offsets[row + 1]
 
     def _file(self, row: int) -> int:
         return bisect_right(self._starts, row) - 1
-
-    def _by_name(self, cells: Sequence[Any]) -> dict[str, Any]:
-        return dict(zip(self.names, [*cells, *[""] * (len(self.names) - len(cells))], strict=True))
 
     def _scan(self, path: Path) -> None:
         size_of(path)
@@ -131,23 +170,25 @@ class RowIndex:
                 self.names = names
                 offset, line = stream.tell(), self._line_behind_header(path, stream.tell())
             self._delimiters.append(delimiter)
-            self._gather(read_records(stream, name, delimiter, self.names, offset=offset, line=line), path.parent)
+            self._gather(read_blocks(stream, name, delimiter, self.names, offset=offset, line=line), path.parent)
+            self._ends.append(stream.tell())
 
     def _line_behind_header(self, path: Path, offset: int) -> int:
         with path.open("rb") as stream:
             return stream.read(offset).count(b"\n") + 1
 
-    def _gather(self, records: Iterator[Record], folder: Path) -> None:
+    def _gather(self, blocks: Iterator[Block], folder: Path) -> None:
         first = len(self)
         rows: list[list[Any]] = []
         begun = 0
-        for record in records:
-            if len(rows) == _ROWS_AT_ONCE or record.offset - begun > _BYTES_AT_ONCE:
-                self._look(rows, first, folder)
-                first, begun, rows = len(self), record.offset, []
-            self._offsets.append(record.offset)
-            self._lines.append(record.line)
-            rows.append(record.cells)
+        for block in blocks:
+            for offset, cells in zip(block.offsets.tolist(), block.rows, strict=True):
+                if len(rows) == _ROWS_AT_ONCE or offset - begun > _BYTES_AT_ONCE:
+                    self._look(rows, first, folder)
+                    first, begun, rows = first + len(rows), offset, []
+                rows.append(cells)
+            self._offsets.frombytes(block.offsets.tobytes())
+            self._lines.frombytes(block.lines.tobytes())
         self._look(rows, first, folder)
 
     def _look(self, rows: list[list[Any]], first: int, folder: Path) -> None:

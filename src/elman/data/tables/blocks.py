@@ -1,0 +1,159 @@
+r"""Split a table into blocks of rows: those that are as they should be at once, the others by `records`.
+
+Python's csv module splits a block in a tenth of the time, and of what it splits without complaint into rows that are as
+long as the header the cells are those of :mod:`elman.data.tables.records`. From where it complains, or a row is ragged,
+to the end of the block, `records` reads: it knows what is wrong, in which line, and what the csv module is too strict
+for. So does it with blocks that hold what the csv module takes otherwise: NUL, a carriage return alone, other bytes
+than UTF-8.
+
+>>> import io
+>>> file = io.BytesIO(b'"so ""good"",\n yes",1\n\nno,2\n')
+>>> [block] = read_blocks(file, "a.csv", ",", ["text", "label"])
+>>> block.rows, block.lines.tolist(), block.offsets.tolist()
+([['so "good",\n yes', '1'], ['no', '2']], [1, 4], [0, 23])
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.tables.records import MOST_BYTES, read_records, unquote
+
+BYTES_AT_ONCE = 2**20
+
+
+class Block(NamedTuple):
+    """Hold rows that follow each other.
+
+    Attributes:
+        offsets: of the first byte of each in the file.
+        lines: of its first line, from 1.
+        rows: the cells of each, in the order of the columns; see :class:`elman.data.tables.records.Record`.
+    """
+
+    offsets: NDArray[np.int64]
+    lines: NDArray[np.int64]
+    rows: list[list[Any]]
+
+
+def read_blocks(
+    file: BinaryIO, name: str, delimiter: str | None, names: list[str], *, offset: int = 0, line: int = 1
+) -> Iterator[Block]:
+    """Read all rows of an open file from an offset on.
+
+    Args:
+        file: stands at `offset`.
+        name: what messages call it.
+        delimiter: between cells; a tab means TSV, None means JSON lines.
+        names: the columns; JSON lines add those that they bring.
+        offset: of the next byte.
+        line: the number of the next line.
+
+    Raises:
+        DataError: see :func:`elman.data.tables.records.read_records`.
+    """
+    while raw := file.read(BYTES_AT_ONCE):
+        raw += b"" if raw.endswith(b"\n") else file.readline(MOST_BYTES + 1)
+        block, split, lines = split_block(raw, delimiter, len(names), offset=offset, line=line)
+        if block.rows:
+            yield block
+        offset, line, end = offset + split, line + lines, offset + len(raw)
+        if offset < end:
+            file.seek(offset)
+            odd = read_odd(file, name, delimiter, names, offset=offset, line=line, end=end)
+            if odd.rows:
+                yield odd
+            behind = file.tell()
+            file.seek(offset)
+            line += file.read(behind - offset).count(b"\n")
+            offset = behind
+
+
+def read_odd(
+    file: BinaryIO, name: str, delimiter: str | None, names: list[str], *, offset: int, line: int, end: int
+) -> Block:
+    """Read the rows that begin before `end`, one by one; see :func:`read_blocks`."""
+    offsets, lines, rows = [], [], []
+    for record in read_records(file, name, delimiter, names, offset=offset, line=line):
+        offsets.append(record.offset)
+        lines.append(record.line)
+        rows.append(record.cells)
+        if file.tell() >= end:
+            break
+    return Block(np.array(offsets, np.int64), np.array(lines, np.int64), rows)
+
+
+def split_block(raw: bytes, delimiter: str | None, width: int, *, offset: int, line: int) -> tuple[Block, int, int]:
+    """Split whole lines into rows, as far as they are as they should be.
+
+    Args:
+        raw: the lines.
+        delimiter: between cells.
+        width: how many cells a row has.
+        offset: of the first byte.
+        line: the number of the first line.
+
+    Returns:
+        The rows, how many bytes they take, and how many lines; what lies behind these is odd.
+    """
+    text = None if delimiter is None else _decode(raw, offset)
+    if text is None or delimiter is None:
+        return Block(np.zeros(0, np.int64), np.zeros(0, np.int64), []), 0, 0
+    split = _split_tabs if delimiter == "\t" else _split_cells
+    rows, numbers, lines = split(text, delimiter, width)
+    begins = np.append(0, np.flatnonzero(np.frombuffer(raw, np.uint8) == ord("\n")) + 1)
+    at = np.array(numbers, np.int64)
+    end = len(raw) if lines is None else int(begins[lines])
+    return Block(offset + begins[at], line + at, rows), end, len(begins) - 1 if lines is None else lines
+
+
+def _decode(raw: bytes, offset: int) -> str | None:
+    """Return lines as a text with LF alone at their ends; None where they hold what is odd."""
+    if len(raw) > MOST_BYTES or 0 in raw or (offset == 0 and raw.startswith((b"\xff\xfe", b"\xfe\xff"))):
+        return None
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if offset == 0:
+        text = text.removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n")
+    return None if "\r" in text else text
+
+
+def _split_cells(text: str, delimiter: str, width: int) -> tuple[list[list[str]], list[int], int | None]:
+    """Return the rows, the line of each from 0, and the line from which on they are odd; None for none."""
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    read = csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter, strict=True)
+    before = 0
+    try:
+        for cells in read:
+            if len(cells) == width:
+                rows.append(cells)
+                numbers.append(before)
+            elif cells:
+                return rows, numbers, before
+            before = read.line_num
+    except csv.Error:
+        return rows, numbers, before
+    return rows, numbers, None
+
+
+def _split_tabs(text: str, delimiter: str, width: int) -> tuple[list[list[str]], list[int], int | None]:
+    """Do the same with TSV, whose rows are lines."""
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(text.split("\n")):
+        if not line:
+            continue
+        cells = line.split(delimiter)
+        if len(cells) != width:
+            return rows, numbers, number
+        rows.append([unquote(cell) for cell in cells] if '"' in line else cells)
+        numbers.append(number)
+    return rows, numbers, None
