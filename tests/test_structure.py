@@ -57,11 +57,11 @@ LIBRARIES: dict[str, set[str]] = {
 BY_FOLDER = {("backends", "llvm"): {"llvmlite"}, ("backends", "triton"): {"triton"}}
 """Libraries that one folder alone may use."""
 BACKENDS = {"reference", "llvm", "triton"}
-TORCHLESS = {"elman.vocabulary.tally", "elman.models.conventions"}
+TORCHLESS = {"elman.vocabulary.tally", "elman.models.conventions", "elman.tasks.registry", "elman.tasks.contract"}
 """Files without torch in a layer that has it; every file of settings is one, for `--help` reads them."""
 
 INSIDE_FUNCTIONS = {"matplotlib", "optuna"}
-OF_ALL_TASKS = {"inspection", "views"}
+OF_ALL_TASKS = {"registry", "contract", "inspection"}
 """What lies in `tasks` and is no recipe; any other folder is one, also those that nobody has written yet."""
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
 MOST_LINES = 450
@@ -202,6 +202,7 @@ def test_a_file_imports_its_own_layer_or_one_above_it(path: Path) -> None:
         pytest.param("elman.scores.classes", "from elman.nn import LSTM", id="layers in scores"),
         pytest.param("elman.vocabulary.tally", "import torch", id="torch in a file of vocabulary that has none"),
         pytest.param("elman.tasks.tag.settings", "import torch", id="torch in settings, which the help reads"),
+        pytest.param("elman.tasks.registry", "import torch", id="torch in the registry, which the help reads"),
         pytest.param("elman.flow", "import matplotlib.pyplot", id="matplotlib at the top of a file"),
         pytest.param("elman.cli", "import torch", id="torch in the command line"),
         pytest.param("elman", "from elman.nn import LSTM", id="the top loads a layer that needs torch"),

@@ -46,7 +46,7 @@ def write_format_2(path, **more) -> None:
 
 def test_what_is_written_is_read_back(tmp_path):
     some_model().write(tmp_path / "m")
-    back = ModelFile.read(tmp_path / "m", "generate")
+    back = ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
     for name in ("task", "cell", "parts", "configuration", "metrics", "versions"):
         assert getattr(back, name) == getattr(some_model(), name)
     assert back.weights.keys() == WEIGHTS.keys()
@@ -65,7 +65,7 @@ def test_only_the_file_itself_is_left_behind(tmp_path):
     some_model().write(tmp_path / "m")
     some_model(parts={"vocabulary": {"characters": "xyz"}}).write(tmp_path / "m")
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
-    assert ModelFile.read(tmp_path / "m", "generate").parts == {"vocabulary": {"characters": "xyz"}}
+    assert ModelFile.read(tmp_path / "m", "generate", ["vocabulary"]).parts == {"vocabulary": {"characters": "xyz"}}
 
 
 def test_a_write_that_fails_leaves_the_old_model_whole(tmp_path, monkeypatch):
@@ -89,7 +89,7 @@ def test_a_pickle_is_not_opened(tmp_path):
 
     (tmp_path / "m").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(DataError, match="not a model"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9999])
@@ -98,7 +98,7 @@ def test_a_truncated_model_is_refused(tmp_path, share):
     raw = (tmp_path / "m").read_bytes()
     (tmp_path / "m").write_bytes(raw[: int(len(raw) * share)])
     with pytest.raises(DataError, match="not a model, or is cut short") as caught:
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
     assert "\n" not in str(caught.value)
 
 
@@ -106,7 +106,7 @@ def test_a_truncated_model_is_refused(tmp_path, share):
 def test_other_files_are_refused(tmp_path, raw):
     (tmp_path / "m").write_bytes(raw)
     with pytest.raises(DataError, match="not a model"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
     assert not is_model_file(tmp_path / "m")
 
 
@@ -114,14 +114,14 @@ def test_other_files_are_refused(tmp_path, raw):
 def test_safetensors_of_another_program_are_refused(tmp_path, metadata):
     save_file({"a": torch.zeros(3)}, tmp_path / "m", metadata=metadata)
     with pytest.raises(DataError, match="of another program"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 @pytest.mark.parametrize("version", [None, 0, 1, FORMAT + 1, "3", 3.0, True, [3]])
 def test_another_format_is_refused(tmp_path, version):
     write_header(tmp_path / "m", format=version)
     with pytest.raises(DataError, match="this program reads format"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 @pytest.mark.parametrize("name", ["task", "cell", "vocabulary", "configuration", "metrics", "versions"])
@@ -131,30 +131,30 @@ def test_a_missing_part_is_named(tmp_path, name):
     for broken in ({key: value for key, value in header.items() if key != name}, {**header, name: 7}):
         write_header(tmp_path / "m", **broken)
         with pytest.raises(DataError, match=f"its {name} is missing"):
-            ModelFile.read(tmp_path / "m", "generate")
+            ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 def test_the_parts_are_those_of_the_task(tmp_path):
     parts = {"columns": {}, "encoder": {"kind": "series"}, "targets": {"kind": "number"}}
     some_model(task="classify", parts=parts).write(tmp_path / "m")
     assert task_of(tmp_path / "m") == "classify"
-    assert ModelFile.read(tmp_path / "m", "classify").parts == parts
+    assert ModelFile.read(tmp_path / "m", "classify", list(parts)).parts == parts
     some_model(task="classify").write(tmp_path / "m")
     with pytest.raises(DataError, match="its columns is missing"):
-        ModelFile.read(tmp_path / "m", "classify")
+        ModelFile.read(tmp_path / "m", "classify", list(parts))
 
 
 def test_a_model_for_another_task_is_refused(tmp_path):
     some_model(task="classify").write(tmp_path / "m")
     with pytest.raises(DataError, match="a model for 'classify', not for 'generate'"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 def test_missing_files_and_folders_are_named(tmp_path):
     with pytest.raises(DataError, match="gone does not exist"):
-        ModelFile.read(tmp_path / "gone", "generate")
+        ModelFile.read(tmp_path / "gone", "generate", ["vocabulary"])
     with pytest.raises(DataError, match="is a folder"):
-        ModelFile.read(tmp_path, "generate")
+        ModelFile.read(tmp_path, "generate", ["vocabulary"])
 
 
 def test_a_target_is_free_or_a_model_that_may_be_replaced(tmp_path):
@@ -186,7 +186,7 @@ def test_no_bit_can_change_and_no_byte_go_missing(tmp_path):
         changed = raw[:at] + bytes([raw[at] ^ (1 << at % 8)]) + raw[at + 1 :]
         (tmp_path / "m").write_bytes(changed)
         try:
-            back = ModelFile.read(tmp_path / "m", "generate")
+            back = ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
         except DataError:
             continue
         # JSON can say the same in other characters, such as \u00E9 for \u00e9.
@@ -195,7 +195,7 @@ def test_no_bit_can_change_and_no_byte_go_missing(tmp_path):
         assert all(torch.equal(back.weights[name], value) for name, value in WEIGHTS.items())
     (tmp_path / "m").write_bytes(raw + b"\0")
     with pytest.raises(DataError, match="not what its header says"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 def test_two_tensors_that_change_names_are_noticed(tmp_path):
@@ -205,7 +205,7 @@ def test_two_tensors_that_change_names_are_noticed(tmp_path):
     swapped = {"a": parts.rows["b"], "b": parts.rows["a"]}
     (tmp_path / "m").write_bytes(assemble(entry, swapped, parts.data))
     with pytest.raises(DataError, match="not as it was written"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 def header_of(path):
@@ -218,13 +218,13 @@ def test_a_file_of_format_3_without_a_sum_is_refused(tmp_path):
     parts = take_apart(tmp_path / "m")
     (tmp_path / "m").write_bytes(assemble(*parts))
     with pytest.raises(DataError, match="it has no sha256"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 def test_a_file_of_format_2_is_read_with_a_note(tmp_path, caplog):
     write_format_2(tmp_path / "m")
     with caplog.at_level(logging.WARNING, "elman"):
-        back = ModelFile.read(tmp_path / "m", "generate")
+        back = ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
     assert back.parts == some_model().parts
     assert all(torch.equal(back.weights[name], value) for name, value in WEIGHTS.items())
     [record] = caplog.records
@@ -233,7 +233,7 @@ def test_a_file_of_format_2_is_read_with_a_note(tmp_path, caplog):
 
 def test_what_is_not_finite_in_an_old_file_is_not_known(tmp_path):
     write_format_2(tmp_path / "m", metrics={"mase": float("inf"), "history": [float("nan"), 1.0]})
-    assert ModelFile.read(tmp_path / "m", "generate").metrics == {"mase": None, "history": [None, 1.0]}
+    assert ModelFile.read(tmp_path / "m", "generate", ["vocabulary"]).metrics == {"mase": None, "history": [None, 1.0]}
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_what_is_not_finite_in_an_old_file_is_not_known(tmp_path):
 def test_a_file_that_only_says_that_it_is_old_is_refused(tmp_path, more, said):
     write_format_2(tmp_path / "m", **more)
     with pytest.raises(DataError, match=said):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
@@ -253,12 +253,12 @@ def test_weights_that_are_not_finite_are_neither_written_nor_read(tmp_path, bad)
     assert not (tmp_path / "m").exists()
     (tmp_path / "m").write_bytes(seal_weights(entry_of_some_model(tmp_path), weights))
     with pytest.raises(DataError, match="damaged: the weight 'b' is not finite"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 def test_scores_that_are_not_finite_are_written_as_nothing(tmp_path):
     some_model(metrics={"mase": float("inf"), "rows": [(1, float("nan"))]}).write(tmp_path / "m")
-    assert ModelFile.read(tmp_path / "m", "generate").metrics == {"mase": None, "rows": [[1, None]]}
+    assert ModelFile.read(tmp_path / "m", "generate", ["vocabulary"]).metrics == {"mase": None, "rows": [[1, None]]}
     for part in ({"configuration": {"dropout": float("nan")}}, {"parts": {"vocabulary": {"a": float("inf")}}}):
         with pytest.raises(ElmanError, match="a number that is not finite"):
             some_model(**part).write(tmp_path / "n")
@@ -266,7 +266,7 @@ def test_scores_that_are_not_finite_are_written_as_nothing(tmp_path):
 
 def test_a_file_that_is_written_over_changes_no_model_in_use(tmp_path):
     some_model().write(tmp_path / "m")
-    back = ModelFile.read(tmp_path / "m", "generate")
+    back = ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
     with (tmp_path / "m").open("r+b") as file:
         file.write(b"\xff" * os.path.getsize(tmp_path / "m"))
         file.truncate(8)
@@ -309,7 +309,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
 def test_forged_rows_are_refused(tmp_path, rows, data, said):
     (tmp_path / "m").write_bytes(seal(Parts(entry_of_some_model(tmp_path), rows, data)))
     with pytest.raises(DataError, match=said) as caught:
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
     assert len(str(caught.value)) < 400
 
 
@@ -330,7 +330,7 @@ def test_forged_rows_are_refused(tmp_path, rows, data, said):
 def test_forged_json_is_refused(tmp_path, entry, said):
     (tmp_path / "m").write_bytes(assemble(entry, {"a": row([3], 0, 12)}, bytes(12)))
     with pytest.raises(DataError, match=said) as caught:
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
     assert not is_model_file(tmp_path / "m")
@@ -340,19 +340,19 @@ def test_forged_json_is_refused(tmp_path, entry, said):
 def test_a_forged_header_is_refused(tmp_path, header):
     (tmp_path / "m").write_bytes(struct.pack("<Q", len(header)) + header.encode())
     with pytest.raises(DataError, match=r"not a model|another program"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 def test_several_metadata_entries_are_refused(tmp_path):
     save_file({"a": torch.zeros(3)}, tmp_path / "m", metadata={"elman": "{}", "format": "pt"})
     with pytest.raises(DataError, match="of another program"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
 
 
 def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero"):
-        for read in (task_of, lambda path: ModelFile.read(path, "generate")):
+        for read in (task_of, lambda path: ModelFile.read(path, "generate", ["vocabulary"])):
             with pytest.raises(DataError, match="a pipe or a device"):
                 read(path)
 
@@ -365,4 +365,4 @@ def test_the_task_and_the_kind_are_told_by_the_header_alone(tmp_path):
     assert task_of(tmp_path / "m") == "generate"
     assert is_model_file(tmp_path / "m")
     with pytest.raises(DataError, match="cut short"):
-        ModelFile.read(tmp_path / "m", "generate")
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])

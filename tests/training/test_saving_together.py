@@ -31,7 +31,7 @@ def model_of(number: int) -> ModelFile:
 
 def number_in(path: Path) -> int:
     """Read a model, and see that all of it is of one number."""
-    back = ModelFile.read(path, "generate")
+    back = ModelFile.read(path, "generate", ["vocabulary"])
     number = back.parts["vocabulary"]["number"]
     assert (back.cell, back.configuration, back.metrics) == ({"n": number},) * 3
     assert torch.equal(back.weights["w"], model_of(number).weights["w"])

@@ -5,14 +5,14 @@ The file is safetensors, see :mod:`elman.models.bytes`. Its metadata entry says 
     {"format": 3, "task": "generate", "cell": {…}, "configuration": {…}, "metrics": {…}, "versions": {…},
      "vocabulary": {…}, "sha256": "…"}
 
-What stands in the place of `vocabulary` is the task's own, see `PARTS`: what turns data into numbers, and numbers into
-answers. The cell travels as its graph, which is data, and is verified before use. Neither times nor paths are written,
-so that the same data, options and seed give the same bytes. Format 2 had no sum.
+What stands in the place of `vocabulary` is the task's own, as its class of a trained model says: what turns data into
+numbers, and numbers into answers. The cell travels as its graph, which is data, and is verified before use. Neither
+times nor paths are written, so that the same data, options and seed give the same bytes. Format 2 had no sum.
 """
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,6 @@ SUFFIX = ".elman.safetensors"
 
 _KINDS = {"task": str, "cell": dict, "configuration": dict, "metrics": dict, "versions": dict}
 
-PARTS = {
-    "generate": ("vocabulary",),
-    "classify": ("columns", "encoder", "targets"),
-    "tag": ("layout", "encoder", "targets"),
-    "forecast": ("columns", "reading"),
-}
-"""What the file of a task holds besides, each a dictionary."""
-
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -49,7 +41,7 @@ class ModelFile:
         metrics: what was measured in training.
         versions: what it was trained with.
         weights: the tensors, by name.
-        parts: what the task needs besides, by the names in `PARTS`.
+        parts: what the task needs besides, each a dictionary, by name.
     """
 
     task: str
@@ -74,12 +66,13 @@ class ModelFile:
             raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place with -o.") from None
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], task: str) -> "ModelFile":
+    def read(cls, path: str | os.PathLike[str], task: str, parts: Sequence[str]) -> "ModelFile":
         """Read a file that `write` wrote.
 
         Args:
             path: the file.
             task: the task that the caller wants it for.
+            parts: the names of what such a file holds besides.
 
         Raises:
             DataError: there is no such file, it is not a model, it is damaged, of another format, or for another task.
@@ -93,14 +86,14 @@ class ModelFile:
             raise DataError(
                 f"{path} is a model for {entry['task'][:20]!r}, not for {task!r}. Use the command of its task."
             )
-        _require(path, entry, dict.fromkeys(PARTS[task], dict))
-        unknown = sorted(entry.keys() - {"format", SUM, *_KINDS, *PARTS[task]})
+        _require(path, entry, dict.fromkeys(parts, dict))
+        unknown = sorted(entry.keys() - {"format", SUM, *_KINDS, *parts})
         if unknown:
             raise DataError(
                 f"{path} is damaged: it has an entry {unknown[0][:20]!r}, which no model has. Train it again."
             )
-        parts = {name: entry[name] for name in PARTS[task]}
-        return cls(weights=unpack(path, raw), parts=parts, **{name: entry[name] for name in _KINDS})
+        known = {name: entry[name] for name in _KINDS}
+        return cls(weights=unpack(path, raw), parts={name: entry[name] for name in parts}, **known)
 
 
 def task_of(path: str | os.PathLike[str]) -> str:

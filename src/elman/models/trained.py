@@ -13,7 +13,6 @@ from elman.errors import DataError
 from elman.models.file import ModelFile
 from elman.phrases import printable
 
-T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
 
 _LONGEST = 200  # characters of a reason
@@ -27,6 +26,7 @@ class Trained:
 
     Attributes:
         task: the recipe, as the model file names it.
+        part_names: what its file holds besides, by name.
         module: the layers, of which `recurrent` holds the cell.
         configuration: what builds the module.
         metrics: what was measured in training.
@@ -37,6 +37,7 @@ class Trained:
     """
 
     task: ClassVar[str]
+    part_names: ClassVar[tuple[str, ...]]
     module: Any
     configuration: dict[str, Any]
     metrics: dict[str, Any]
@@ -51,7 +52,7 @@ class Trained:
         return sum(p.numel() for p in self.module.parameters())
 
     def parts(self) -> dict[str, dict[str, Any]]:
-        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        """Return what the file of the task holds besides, by the names in `part_names`."""
         raise NotImplementedError
 
     def weights(self) -> dict[str, Tensor]:
@@ -79,18 +80,21 @@ class Trained:
         )
 
 
-def load_trained(path: str | PathLike[str], task: str, read: Callable[[ModelFile], T]) -> T:
+T = TypeVar("T", bound=Trained)
+
+
+def load_trained(path: str | PathLike[str], kind: type[T], read: Callable[[ModelFile], T]) -> T:
     """Read a model file. Nothing that the file contains is executed.
 
     Args:
         path: the file.
-        task: the task that the caller wants it for.
+        kind: the class of the models that the caller wants.
         read: makes a model of what the file holds; whatever it raises says that the file is damaged.
 
     Raises:
         DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
     """
-    file = ModelFile.read(path, task=task)
+    file = ModelFile.read(path, kind.task, kind.part_names)
     try:
         return read(file)
     except Exception as error:  # noqa: BLE001 - what a forged file makes any library raise is a fault of the file

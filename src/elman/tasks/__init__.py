@@ -4,7 +4,7 @@ A recipe says what is particular to a task (how its data become batches, what it
 all recipes stand on: `elman.data` reads, `elman.vocabulary` and `elman.encoders` turn examples into numbers,
 `elman.training` trains, `elman.decoding` and `elman.scores` say what came of it, and `elman.models` keeps it. Every
 recipe has the same names inside: `settings`, `reading`, `module`, `model`, `recipe`, `view`, and then its own. No
-recipe knows another. `inspection` looks inside a model at work, whatever its recipe (`views`).
+recipe knows another. `registry` names them all, and `inspection` looks inside a model at work, whatever its recipe.
 
 The recipes are `generate`, the language model, `classify`, `tag` and `forecast`:
 
@@ -18,17 +18,16 @@ The recipes are `generate`, the language model, `classify`, `tag` and `forecast`
 import os
 
 from elman.lazy import offer
+from elman.tasks.registry import RECIPES
 
 # Torch's CPU threads wait for each other by spinning. An update here is many small products, and when another program
 # wants a core as well, spinning made it ten times slower. Torch has no switch for it and reads this when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _NAMES = {
-    **dict.fromkeys(("generate", "classify", "tag", "forecast", "probe"), ""),
-    "Classifier": "classify.estimator",
-    "Regressor": "classify.estimator",
-    "Tagger": "tag.estimator",
-    "Forecaster": "forecast.estimator",
+    "probe": "",
+    **{recipe.name: "" for recipe in RECIPES},
+    **{name: f"{recipe.name}.estimator" for recipe in RECIPES for name in recipe.estimators},
 }
 
 __getattr__ = offer(__name__, _NAMES)

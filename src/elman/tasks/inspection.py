@@ -24,10 +24,11 @@ from elman.flow.page.report import Subject, write_report
 from elman.flow.page.training_pictures import Training
 from elman.flow.page.wording import percent, place, say, steps
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
+from elman.models.file import task_of
 from elman.models.measured import read_measured
 from elman.models.view import MOST_STEPS, View
 from elman.nn import Recurrent
-from elman.tasks.views import view_model
+from elman.tasks.registry import find
 
 _BATCH = 4
 _MAP_WORK = 1e11  # multiplications for the map, some seconds on one core
@@ -136,7 +137,7 @@ def inspect_model(
         DataError: the model or the data cannot be read, or do not fit each other.
         ConfigError: there is nothing to look at for a model of this task.
     """
-    view = view_model(path, data, length)
+    view = _view(path, data, length)
     try:
         measured = read_measured(view.metrics)
     except DataError as error:
@@ -158,6 +159,20 @@ def inspect_model(
     subject = Subject.of(layer, Path(path).name, facts)
     cut = _cut(seen, measured.window) if flow.gradient_norms else None
     return Inspected(flow, subject, measured.training, explained, cut)
+
+
+def _view(path: str | PathLike[str], data: Sequence[str], length: int | None) -> View:
+    """Show a model some data."""
+    task = task_of(path)
+    recipe = find(task)
+    usual = recipe and recipe.commands.length
+    if length is not None and usual is None:
+        raise ConfigError("length is given, and each example has its own. Drop it.")
+    if recipe is None:
+        raise ConfigError(f"{path} is a model for {task!r}, and there is nothing to look at for it.")
+    view, model = recipe.part("view", "view"), recipe.load(path)
+    seen: View = view(model, data) if usual is None else view(model, data, usual if length is None else length)
+    return seen
 
 
 def _cut(seen: Mapping[str, Any], window: int | None) -> Truncation | None:

@@ -48,6 +48,7 @@ class TrainedClassifier(Trained):
     """
 
     task: ClassVar[str] = "classify"
+    part_names: ClassVar[tuple[str, ...]] = ("columns", "encoder", "targets")
     module: SequenceClassifier
     columns: Columns
     encoder: Encoder
@@ -135,7 +136,7 @@ class TrainedClassifier(Trained):
         return EncodedSet(dataset, range(len(dataset)), self.encoder, targets, told=told)
 
     def parts(self) -> dict[str, dict[str, Any]]:
-        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        """Return what the file of the task holds besides, by the names in `part_names`."""
         return {
             "columns": self.columns.to_dict(),
             "encoder": self.encoder.to_dict(),
@@ -156,7 +157,7 @@ def load(path: str | PathLike[str]) -> TrainedClassifier:
     Raises:
         DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
     """
-    return load_trained(path, TrainedClassifier.task, _read)
+    return load_trained(path, TrainedClassifier, _read)
 
 
 def _read(file: ModelFile) -> TrainedClassifier:

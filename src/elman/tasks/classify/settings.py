@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from elman.encoders.settings import InputSettings
 from elman.options import option
+from elman.tasks.contract import Commands
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DIRECTIONS = ("both", "forward")
@@ -94,3 +95,6 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
+
+
+COMMANDS = Commands(settings=ClassifySettings)

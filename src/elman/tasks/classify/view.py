@@ -17,7 +17,7 @@ from elman.tasks.classify.module import SequenceClassifier
 from elman.vocabulary.tally import FIRST
 
 
-def view_examples(model: TrainedClassifier, data: Sequence[str]) -> View:
+def view(model: TrainedClassifier, data: Sequence[str]) -> View:
     """Show a model some of its examples.
 
     Args:

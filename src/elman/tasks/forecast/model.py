@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -71,7 +71,8 @@ class TrainedForecaster(Trained):
         kept: the file that the training wrote it to; None for none, and for a loaded model.
     """
 
-    task = "forecast"
+    task: ClassVar[str] = "forecast"
+    part_names: ClassVar[tuple[str, ...]] = ("columns", "reading")
 
     module: SegmentForecaster
     columns: SeriesColumns
@@ -254,7 +255,7 @@ def load(path: str | PathLike[str]) -> TrainedForecaster:
     Raises:
         DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
     """
-    return load_trained(path, TrainedForecaster.task, _read)
+    return load_trained(path, TrainedForecaster, _read)
 
 
 def _read(file: ModelFile) -> TrainedForecaster:

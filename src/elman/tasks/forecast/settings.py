@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from elman.errors import ConfigError
 from elman.options import option
+from elman.tasks.contract import Commands
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DECODINGS = ("segment", "direct", "recursive")
@@ -133,3 +134,6 @@ class ForecastSettings(LayerSettings, TrainingSettings):
         """
         low = [(100 - percent) / 200 for percent in reversed(self.percents())]
         return (*low, 0.5, *(1 - share for share in reversed(low)))
+
+
+COMMANDS = Commands(settings=ForecastSettings)

@@ -24,7 +24,7 @@ from elman.tasks.forecast.windows import SeriesTable
 _BESIDE = "a look-back that stands still at its last value"
 
 
-def view_forecasts(model: TrainedForecaster, data: Sequence[str]) -> View:
+def view(model: TrainedForecaster, data: Sequence[str]) -> View:
     """Show a forecasting model windows of series whose outcome is known.
 
     Raises:

@@ -44,6 +44,7 @@ class TrainedModel(Trained):
     """
 
     task: ClassVar[str] = "generate"
+    part_names: ClassVar[tuple[str, ...]] = ("vocabulary",)
     module: LanguageModel
     vocabulary: Vocabulary
     configuration: dict[str, Any]
@@ -239,7 +240,7 @@ class TrainedModel(Trained):
         return [(words.decode(one.words), one.log_probability) for one in found]
 
     def parts(self) -> dict[str, dict[str, Any]]:
-        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        """Return what the file of the task holds besides, by the names in `part_names`."""
         return {"vocabulary": self.vocabulary.to_dict()}
 
     @property
@@ -340,7 +341,7 @@ def load(path: str | PathLike[str]) -> TrainedModel:
     Raises:
         DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
     """
-    return load_trained(path, TrainedModel.task, _read)
+    return load_trained(path, TrainedModel, _read)
 
 
 def _read(file: ModelFile) -> TrainedModel:

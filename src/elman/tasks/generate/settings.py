@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from elman.errors import ConfigError
 from elman.options import option
+from elman.tasks.contract import Commands
 from elman.training.settings import LayerSettings, TrainingSettings
 
 UNITS = ("character", "word", "subword")
@@ -141,3 +142,6 @@ def _refuse(why: str, applies: bool, **options: Any) -> None:
     for name, value in options.items():
         if applies and value is not None:
             raise ConfigError(f"{name} has no meaning {why}. Drop it, or choose another unit.")
+
+
+COMMANDS = Commands(settings=Settings, length=200)

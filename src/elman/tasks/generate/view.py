@@ -1,8 +1,8 @@
 """Show a language model some of its text, so that its layers can be looked at while it reads.
 
 >>> from elman.tasks import generate
->>> view = view_text(generate.load("book.elman.safetensors"), ["book.txt"], length=200)   # doctest: +SKIP
->>> view.what                                                                             # doctest: +SKIP
+>>> seen = view(generate.load("book.elman.safetensors"), ["book.txt"], length=200)   # doctest: +SKIP
+>>> seen.what                                                                        # doctest: +SKIP
 '8 stretches of 200 characters'
 """
 
@@ -25,7 +25,7 @@ from elman.tasks.generate.module import LanguageModel
 _EXPLAINED_STEPS = 100
 
 
-def view_text(model: TrainedModel, data: Sequence[str], length: int) -> View:
+def view(model: TrainedModel, data: Sequence[str], length: int) -> View:
     """Show a language model some of its text.
 
     Args:

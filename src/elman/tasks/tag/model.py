@@ -45,6 +45,7 @@ class TrainedTagger(Trained):
     """
 
     task: ClassVar[str] = "tag"
+    part_names: ClassVar[tuple[str, ...]] = ("layout", "encoder", "targets")
     module: SequenceTagger
     layout: Layout
     encoder: TagEncoder
@@ -102,7 +103,7 @@ class TrainedTagger(Trained):
         return score_answers(self.answer(sentences, told), sentences, self.encoder, self.targets)
 
     def parts(self) -> dict[str, dict[str, Any]]:
-        """Return what the file of the task holds besides, by the names in `model_file.PARTS`."""
+        """Return what the file of the task holds besides, by the names in `part_names`."""
         return {
             "layout": self.layout.to_dict(),
             "encoder": self.encoder.to_dict(),
@@ -172,7 +173,7 @@ def load(path: str | PathLike[str]) -> TrainedTagger:
     Raises:
         DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
     """
-    return load_trained(path, TrainedTagger.task, _read)
+    return load_trained(path, TrainedTagger, _read)
 
 
 def _read(file: ModelFile) -> TrainedTagger:

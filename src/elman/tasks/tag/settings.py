@@ -8,6 +8,7 @@ elman.errors.ConfigError: scheme is 'bio'; it must be one of none, iob1, iob2, i
 from dataclasses import dataclass
 
 from elman.options import option
+from elman.tasks.contract import Commands
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DIRECTIONS = ("both", "forward")
@@ -91,3 +92,6 @@ class TagSettings(LayerSettings, TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
+
+
+COMMANDS = Commands(settings=TagSettings)

@@ -33,7 +33,7 @@ class _Asked(NamedTuple):
     tag: int
 
 
-def view_tags(model: TrainedTagger, data: Sequence[str]) -> View:
+def view(model: TrainedTagger, data: Sequence[str]) -> View:
     """Show a model of tags sentences that have tags.
 
     Raises:

@@ -1,0 +1,74 @@
+"""Hold every recipe to its line in the registry, and its folder to the names that all of them share."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import elman.tasks
+from elman.errors import ConfigError
+from elman.models.estimator import Estimator
+from elman.models.file import ModelFile
+from elman.models.trained import Trained
+from elman.options import OptionTable
+from elman.tasks import registry
+from elman.tasks.inspection import inspect_model
+from elman.tasks.registry import RECIPES, Recipe, find
+
+SHARED = {"__init__", "settings", "recipe", "module", "model", "view"}
+FOLDER = Path(elman.tasks.__file__).parent
+each_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+
+
+@each_recipe
+def test_every_name_that_a_line_stands_for_is_there(recipe):
+    assert issubclass(recipe.commands.settings, OptionTable)
+    assert callable(recipe.part("view", "view"))
+    for name in recipe.estimators:
+        assert issubclass(getattr(elman.tasks, name), Estimator)
+    folder = getattr(elman.tasks, recipe.name)
+    assert (folder.train, folder.load) == (recipe.part("recipe", "train"), recipe.part("model", "load"))
+
+
+@each_recipe
+def test_a_folder_has_the_files_that_all_recipes_have(recipe):
+    files = {path.stem for path in (FOLDER / recipe.name).glob("*.py")}
+    assert files >= SHARED
+    assert ("estimator" in files) == bool(recipe.estimators)
+
+
+@each_recipe
+def test_a_model_says_its_recipe_and_the_parts_of_its_file(recipe):
+    recipe.part("model", "load")
+    (kind,) = (one for one in Trained.__subclasses__() if one.task == recipe.name)
+    assert kind.part_names
+
+
+def test_every_folder_that_trains_has_a_line():
+    there = {path.parent.name for path in FOLDER.glob("*/model.py")}
+    assert there == {recipe.name for recipe in RECIPES}
+
+
+def test_no_recipe_is_found_for_a_task_that_nobody_knows():
+    assert find("compose") is None
+    with pytest.raises(AttributeError, match="no attribute 'compose'"):
+        elman.tasks.compose  # noqa: B018
+
+
+def write_model(path, task):
+    ModelFile(task, cell={}, configuration={}, metrics={}, versions={}, weights={}, parts={}).write(path)
+    return path
+
+
+def test_inside_a_model_of_an_unknown_task_there_is_nothing_to_look_at(tmp_path):
+    path = write_model(tmp_path / "m", "compose")
+    with pytest.raises(ConfigError, match=re.escape(f"{path} is a model for 'compose', and there is nothing to look")):
+        inspect_model(path, ["song.mid"])
+    with pytest.raises(ConfigError, match="length is given, and each example has its own"):
+        inspect_model(path, ["song.mid"], length=5)
+
+
+def test_a_line_without_its_folder_is_no_recipe(monkeypatch):
+    monkeypatch.setattr(registry, "RECIPES", (*RECIPES, Recipe("compose")))
+    with pytest.raises(ModuleNotFoundError, match=r"elman\.tasks\.compose"):
+        find("compose").commands  # noqa: B018
