@@ -115,32 +115,39 @@ class EncodedSet:
         """Say where an example comes from."""
         return self._where[index]
 
-    def batches(
-        self,
-        size: int,
-        *,
-        randomness: torch.Generator | None = None,
-        augment: bool = False,
-        shuffled_steps: torch.Generator | None = None,
-    ) -> Iterator[Batch]:
-        """Yield every example once, in padded batches; the last one may be smaller.
+    def batches(self, size: int, *, shuffled_steps: torch.Generator | None = None) -> Iterator[Batch]:
+        """Yield every example once, in padded batches, the shortest examples first; the last one may be smaller.
 
         Args:
             size: how many examples a batch has, B.
-            randomness: shuffles the examples; without it they come by length, the shortest first.
-            augment: vary them at random, as the encoder does it; needs `randomness`.
+            shuffled_steps: see :meth:`batch`.
+        """
+        for chosen in draw_batches(self.lengths, size, None):
+            yield self.batch(chosen, shuffled_steps=shuffled_steps)
+
+    def batch(
+        self,
+        chosen: Sequence[int],
+        *,
+        augment: torch.Generator | None = None,
+        shuffled_steps: torch.Generator | None = None,
+    ) -> Batch:
+        """Pad some examples to the longest of them.
+
+        Args:
+            chosen: which.
+            augment: varies them at random, as the encoder does it.
             shuffled_steps: puts the steps of each example in random order, to see what the order is worth.
         """
-        for chosen in draw_batches(self.lengths, size, randomness):
-            rows = [self._read(index) for index in chosen]
-            if augment and randomness is not None:
-                rows = [_compact(self._encoder.augment(_widen(steps), randomness)) for steps in rows]
-            if shuffled_steps is not None:
-                rows = [steps[torch.randperm(len(steps), generator=shuffled_steps)] for steps in rows]
-            indices = torch.tensor(chosen, dtype=torch.int64)
-            lengths = torch.tensor([len(steps) for steps in rows], dtype=torch.int64)
-            weights = None if self.weights is None else self.weights[indices]
-            yield Batch(_widen(pad_sequence(rows)), lengths, self.targets[indices], indices, weights)
+        rows = [self._read(index) for index in chosen]
+        if augment is not None:
+            rows = [_compact(self._encoder.augment(_widen(steps), augment)) for steps in rows]
+        if shuffled_steps is not None:
+            rows = [steps[torch.randperm(len(steps), generator=shuffled_steps)] for steps in rows]
+        indices = torch.tensor(chosen, dtype=torch.int64)
+        lengths = torch.tensor([len(steps) for steps in rows], dtype=torch.int64)
+        weights = None if self.weights is None else self.weights[indices]
+        return Batch(_widen(pad_sequence(rows)), lengths, self.targets[indices], indices, weights)
 
     def _read(self, index: int) -> Tensor:
         kept = self._kept[index]

@@ -11,11 +11,22 @@ True
 
 MULTIPLICATIONS_A_SECOND = 1e10  # of one slow core, in small products, with what is done around them
 SECONDS_AN_UPDATE = 3e-4  # besides, of an optimizer and of Python
+_MOST_SECONDS = 20.0
+_OF_BUDGET = 0.1
 
 
 def seconds_of(multiplications: float, updates: int = 0) -> float:
     """Give the seconds that some work takes on a slow core."""
     return multiplications / MULTIPLICATIONS_A_SECOND + updates * SECONDS_AN_UPDATE
+
+
+def beside(budget: float | None) -> float:
+    """Give the seconds that a model without recurrence may cost, of the time budget if there is one.
+
+    >>> beside(None), beside(60.0)
+    (20.0, 6.0)
+    """
+    return _MOST_SECONDS if budget is None else min(_MOST_SECONDS, _OF_BUDGET * budget)
 
 
 class Allowance:

@@ -1,8 +1,8 @@
 """Train one model of a recipe, or several with other settings, and keep the best on disk all along.
 
-A recipe gives two functions: one encodes its data as some settings say, one builds a model and fits it. What is the
-same for all of them stands here: the seed, what is written whenever a validation was the best so far, how much of the
-time budget a trial has, and that data are encoded once for all trials that read them alike.
+A recipe builds a model for its data and fits it. What is the same for all of them stands here: the seed, what is
+written whenever a validation was the best so far, how much of the time budget a trial has, and that data are encoded
+once for all trials that read them alike.
 """
 
 import dataclasses
@@ -31,22 +31,20 @@ _SMALLEST_BATCH, _BATCH = 8, 32
 _FEWEST_BATCHES = 32
 
 
-Train = Callable[[P, S, Progress, Callable[[M], Validated]], tuple[M, Outcome]]
-
-
 @dataclasses.dataclass(frozen=True)
 class Attempt(Generic[P, S, M]):
     """Hold how a recipe trains one model.
 
     Attributes:
-        train: builds a model for encoded data and fits it. It is given a function that makes of its model what
-            :meth:`elman.training.loop.Trainer.fit` is to call after every validation.
+        build: makes a model for encoded data.
+        fit: trains it; see :meth:`elman.training.recipe.Recipe.fit`.
         describe: what a model keeps of an outcome as its metrics.
         keeper: keeps the best so far.
     """
 
-    train: Train[P, S, M]
-    describe: Callable[[Outcome, P], dict[str, Any]]
+    build: Callable[[P, S], M]
+    fit: Callable[[M, P, S, Progress, Validated], Outcome]
+    describe: Callable[[M, P, Outcome], dict[str, Any]]
     keeper: Keeper
 
     def once(self, parts: P, settings: S, progress: Progress, trial: Trial | None = None) -> tuple[M, Outcome]:
@@ -57,22 +55,20 @@ class Attempt(Generic[P, S, M]):
             ElmanError: the training diverged.
         """
         torch.manual_seed(settings.seed)
+        model = self.build(parts, settings)
 
-        def keep(model: M) -> Validated:
-            def validated(outcome: Outcome, moment: Moment, improved: bool) -> None:
-                best = outcome.best
-                first = trial is None or best is None or best.better_than(trial.best)
-                if improved and first and self.keeper.target is not None:
-                    model.metrics = self.describe(outcome, parts)
-                    self.keeper.keep(model, progress)
-                else:
-                    self.keeper.try_again(progress)
-                if trial is not None and best is not None:
-                    trial.hear(moment.share, best)
+        def validated(outcome: Outcome, moment: Moment, improved: bool) -> None:
+            best = outcome.best
+            first = trial is None or best is None or best.better_than(trial.best)
+            if improved and first and self.keeper.target is not None:
+                model.metrics = self.describe(model, parts, outcome)
+                self.keeper.keep(model, progress)
+            else:
+                self.keeper.try_again(progress)
+            if trial is not None and best is not None:
+                trial.hear(moment.share, best)
 
-            return validated
-
-        model, outcome = self.train(parts, settings, progress, keep)
+        outcome = self.fit(model, parts, settings, progress, validated)
         require_result(model.module, outcome)
         return model, outcome
 

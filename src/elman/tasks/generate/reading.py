@@ -9,11 +9,12 @@ r"""Turn data into what a language model is trained on and what it is validated 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from elman.data.text import Source
+from elman.data.text import Source, as_sources
 from elman.errors import ConfigError, DataError
 from elman.tasks.generate.corpus import Corpus, read_corpus
 from elman.tasks.generate.settings import Settings
@@ -46,32 +47,54 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Hold the data of a training.
+class Read:
+    """Hold a text, divided into what is learnt from and what is held out.
 
     Attributes:
-        classes: the names of the classes; none for a plain text.
+        training: what is learnt from.
+        held_out: what is validated on; empty where nothing is.
+        name: of the folder or file.
+        cut: whether `held_out` was cut off the text, else it is one of its own.
+    """
+
+    training: Corpus
+    held_out: Corpus
+    name: str
+    cut: bool
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Hold the data as the training sees them.
+
+    Attributes:
+        read: what they were.
         vocabulary: the units.
         training: what is trained on.
         held_out: what is validated on; empty where nothing is.
+        window: most time steps that a gradient may cross.
     """
 
-    classes: tuple[str, ...]
+    read: Read
     vocabulary: Vocabulary
     training: Part
     held_out: Part
+    window: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the names of the classes; none for a plain text."""
+        return self.read.training.classes
 
 
-def prepare(data: Source | Sequence[Source], settings: Settings) -> Prepared:
-    """Read the data, make the vocabulary, and turn what is trained on and what is held out into numbers.
-
-    Characters are those of both parts, so that none is missing; words and subwords are learnt from the first alone.
+def read_texts(data: Source | Sequence[Source], settings: Settings) -> Read:
+    """Read a text or a folder of classes, and hold a part out.
 
     Raises:
-        DataError: the data cannot be read, are too short, or are validated on other classes.
-        ConfigError: there is no unit for each stream.
+        DataError: the data cannot be read, or are validated on other classes.
+        ConfigError: options contradict what there is.
     """
-    corpus = read_corpus(data, seed=settings.seed)
+    corpus, cut = read_corpus(data, seed=settings.seed), settings.validation_data is None
     if settings.validation_data is None:
         training, held_out = split(corpus, settings)
     else:
@@ -81,16 +104,33 @@ def prepare(data: Source | Sequence[Source], settings: Settings) -> Prepared:
                 f"{settings.validation_data} has other classes than what is trained on "
                 f"({', '.join(held_out.classes) or 'none'}). Give one with the same."
             )
+    if settings.given is not None and not corpus.classes:
+        raise ConfigError(
+            f"given is {settings.given!r}, the name of what classes are, and a text has none. "
+            "Train on a folder with a class each, or drop it."
+        )
+    return Read(training, held_out, Path(as_sources(data)[0]).resolve().name, cut)
+
+
+def encode_texts(read: Read, settings: Settings) -> Parts:
+    """Make the vocabulary, and turn what is trained on and what is held out into numbers.
+
+    Characters are those of both parts, so that none is missing; words and subwords are learnt from the first alone.
+
+    Raises:
+        DataError: the text is too short for a window.
+        ConfigError: there is no unit for each stream.
+    """
     vocabulary = learn_vocabulary(
-        training.text + (held_out.text if settings.unit == "character" else ""),
+        read.training.text + (read.held_out.text if settings.unit == "character" else ""),
         settings.unit,
         size=settings.vocabulary,
         min_count=settings.min_count,
         tokenized=settings.tokenized,
     )
-    read, held = Part(*training.encode(vocabulary)), Part(*held_out.encode(vocabulary))
-    _require_room(vocabulary, len(read), len(held), settings)
-    return Prepared(corpus.classes, vocabulary, read, held)
+    training, held_out = Part(*read.training.encode(vocabulary)), Part(*read.held_out.encode(vocabulary))
+    _require_room(vocabulary, len(training), len(held_out), settings)
+    return Parts(read, vocabulary, training, held_out, settings.window)
 
 
 def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:

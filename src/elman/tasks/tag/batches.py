@@ -64,32 +64,38 @@ class EncodedSentences:
     def __len__(self) -> int:
         return len(self.sentences)
 
-    def batches(
-        self, size: int, *, randomness: torch.Generator | None = None, shuffled: torch.Generator | None = None
-    ) -> Iterator[SentenceBatch]:
-        """Yield every sentence once, in padded batches; the last one may be smaller.
+    def batches(self, size: int, *, shuffled: torch.Generator | None = None) -> Iterator[SentenceBatch]:
+        """Yield every sentence once, in padded batches, the shortest first; the last one may be smaller.
 
         Args:
             size: how many sentences a batch has, B.
-            randomness: shuffles the sentences; without it they come by length, the shortest first.
+            shuffled: see :meth:`batch`.
+        """
+        for chosen in draw_batches(self.lengths, size, None):
+            yield self.batch(chosen, shuffled=shuffled)
+
+    def batch(self, chosen: Sequence[int], *, shuffled: torch.Generator | None = None) -> SentenceBatch:
+        """Pad some sentences to the longest of them.
+
+        Args:
+            chosen: which.
             shuffled: puts the words of each sentence, with their tags, in random order.
         """
-        for chosen in draw_batches(self.lengths, size, randomness):
-            rows, tags = [self._steps[i] for i in chosen], [self._tags[i] for i in chosen]
-            orders = None
-            if shuffled is not None:
-                orders = [torch.randperm(len(row), generator=shuffled) for row in rows]
-                rows = [row[order] for row, order in zip(rows, orders, strict=True)]
-                tags = [tag[order] for tag, order in zip(tags, orders, strict=True)]
-            indices = torch.tensor(chosen, dtype=torch.int64)
-            yield SentenceBatch(
-                pad_sequence(rows).long(),
-                self.lengths[indices],
-                pad_sequence(tags, padding_value=NO_TAG),
-                self._labels[indices],
-                indices,
-                orders,
-            )
+        rows, tags = [self._steps[i] for i in chosen], [self._tags[i] for i in chosen]
+        orders = None
+        if shuffled is not None:
+            orders = [torch.randperm(len(row), generator=shuffled) for row in rows]
+            rows = [row[order] for row, order in zip(rows, orders, strict=True)]
+            tags = [tag[order] for tag, order in zip(tags, orders, strict=True)]
+        indices = torch.tensor(chosen, dtype=torch.int64)
+        return SentenceBatch(
+            pad_sequence(rows).long(),
+            self.lengths[indices],
+            pad_sequence(tags, padding_value=NO_TAG),
+            self._labels[indices],
+            indices,
+            orders,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""Read the series of a training: windows to learn from, and those whose horizon is held out."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.series.opening import open_series
+from elman.data.series.series import SeriesSet
+from elman.data.text import Source, as_sources
+from elman.errors import DataError
+from elman.tasks.forecast.calendar import cycles_of
+from elman.tasks.forecast.covariates import Covariates
+from elman.tasks.forecast.settings import ForecastSettings
+from elman.tasks.forecast.sizes import Asked, Sizes, choose_sizes
+from elman.tasks.forecast.windows import Reading, SeriesTable, measure_scale, measure_spread
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Hold the data as the training sees them.
+
+    Attributes:
+        data: the series that are long enough.
+        sizes: of the windows.
+        table: the series as numbers.
+        learn: (N, 2) the windows that are learnt from.
+        hold: (M, 2) the windows whose horizon lies in the held-out part.
+        ends: for each series the first step that is held out.
+    """
+
+    data: SeriesSet
+    sizes: Sizes
+    table: SeriesTable
+    learn: NDArray[np.int64]
+    hold: NDArray[np.int64]
+    ends: list[int]
+
+    @property
+    def missing(self) -> bool:
+        """Say whether any value is missing, within a series or before it."""
+        return self.table.reading.padded > 0 or any(bool(np.isnan(one.values).any()) for one in self.data.series)
+
+
+def read_series(data: Source | Sequence[Source] | SeriesSet, settings: ForecastSettings) -> SeriesSet:
+    """Read series from tables, unless they are read already.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    if isinstance(data, SeriesSet):
+        return data
+    return open_series(
+        as_sources(data),
+        target=settings.target,
+        time=settings.time,
+        id=settings.id,
+        known=settings.known or (),
+        past=settings.past or (),
+        static=settings.static or (),
+        season=settings.season,
+        held_out=settings.validation,
+        fill_gaps=settings.fill_gaps,
+    )
+
+
+def encode_series(data: SeriesSet, settings: ForecastSettings) -> Parts:
+    """Choose the sizes of windows, and learn from what is not held out how values become numbers.
+
+    Raises:
+        DataError: a series is too short or constant, or no window is whole.
+    """
+    data, sizes = _choose_sizes(data, settings)
+    lengths = [len(one) for one in data.series]
+    ends = [length - held for length, held in zip(lengths, sizes.held_out, strict=True)]
+    for one, end in zip(data.series, ends, strict=True):
+        _refuse_constant(one.values[:end], one.where)
+    learnt = {one.name: one.values[:end] for one, end in zip(data.series, ends, strict=True)}
+    reading = Reading(
+        sizes.lookback,
+        sizes.horizon,
+        {name: measure_spread(part) for name, part in learnt.items()},
+        {name: measure_scale(part, sizes.lookback) for name, part in learnt.items()},
+        {
+            one.name: str(data.frequency.timestamps(one.start, end + 1)[-1])
+            for one, end in zip(data.series, ends, strict=True)
+        },
+        cycles_of(data.frequency, max(ends)) if settings.calendar else (),
+        Covariates.learn(data.series, ends),
+        0 if min(ends) >= sizes.lookback + sizes.horizon else sizes.lookback - sizes.past,
+    )
+    table = SeriesTable(data.series, data.frequency, reading)
+    learn = table.origins([(0, end) for end in ends])
+    hold = table.origins(list(zip(ends, lengths, strict=True)))
+    if not len(learn) or not len(hold):
+        part = "to learn from" if not len(learn) else "to validate on"
+        raise DataError(f"{data.name} has no window {part}: too many values are missing. Give more of them.")
+    return Parts(data, sizes, table, learn, hold, ends)
+
+
+def _choose_sizes(data: SeriesSet, settings: ForecastSettings) -> tuple[SeriesSet, Sizes]:
+    """Choose sizes, and leave out the series that are too short for them; the longest must have a whole look-back."""
+    lengths = [len(one) for one in data.series]
+    asked = Asked(settings.horizon, settings.lookback, settings.segment, settings.validation)
+    sizes = choose_sizes(asked, season=data.frequency.season, lengths=lengths)
+    apart = "to learn and to validate on apart,"
+    longest = lengths.index(max(lengths))
+    dataclasses.replace(data, series=[data.series[longest]]).require_steps(
+        sizes.fewest(sizes.lookback)[longest],
+        f"a look-back of {sizes.lookback:,} and a horizon of {sizes.horizon:,}, {apart}",
+    )
+    fewest = sizes.fewest(sizes.past)
+    kept = data.leave_out_short(fewest, f"a horizon of {sizes.horizon:,} behind {sizes.past:,} steps, {apart}")
+    held = [held for held, length, steps in zip(sizes.held_out, lengths, fewest, strict=True) if length >= steps]
+    return kept, dataclasses.replace(sizes, held_out=tuple(held))
+
+
+def _refuse_constant(values: NDArray[np.float64], where: str) -> None:
+    there = values[~np.isnan(values)]
+    if not len(there) or (there == there[0]).all():
+        what = f"always {there[0]:g}" if len(there) else "nowhere known"
+        raise DataError(
+            f"{where}: the series is {what} in the part that is learnt from, so nothing can be learnt. Leave it out."
+        )

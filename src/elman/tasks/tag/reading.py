@@ -1,0 +1,72 @@
+"""Read the sentences of a training: what is learnt from and what is held out, and both as numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from elman.data.sentences.opening import TaggedSet, open_tagged
+from elman.data.sentences.sentence import Sentence
+from elman.data.text import Source, as_sources
+from elman.errors import DataError
+from elman.tasks.tag.batches import EncodedSentences
+from elman.tasks.tag.encoder import TagEncoder, learn_tag_encoder
+from elman.tasks.tag.settings import TagSettings
+from elman.tasks.tag.targets import TagTargets
+from elman.training.splits import default_share, split
+
+
+@dataclass(frozen=True)
+class Read:
+    """Hold the sentences, divided into those to learn from and those held out."""
+
+    data: TaggedSet
+    learn: list[Sentence]
+    hold: list[Sentence]
+    targets: TagTargets
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Hold the sentences as the training sees them."""
+
+    read: Read
+    encoder: TagEncoder
+    training: EncodedSentences
+    held_out: EncodedSentences
+
+    @property
+    def targets(self) -> TagTargets:
+        """Return what may be answered."""
+        return self.read.targets
+
+
+def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSettings) -> Read:
+    """Read sentences, and divide them into those to learn from and those held out.
+
+    Raises:
+        DataError: a sentence cannot be read, or there are too few; or those held out lack what the others have.
+    """
+    if not isinstance(data, TaggedSet):
+        data = open_tagged(as_sources(data), words=settings.words, tags=settings.tags, label=settings.label)
+    sentences = list(data.sentences)
+    if settings.validation_data is not None:
+        paths = [part.strip() for part in settings.validation_data.split(",")]
+        learn, hold = sentences, list(open_tagged(paths, like=data.layout).sentences)
+    else:
+        share = default_share(len(sentences)) if settings.validation is None else settings.validation
+        chosen = split([None] * len(sentences), share=share, seed=settings.seed)
+        learn, hold = ([sentences[index] for index in part] for part in chosen)
+    labelled = data.layout.label is not None
+    if labelled and any(one.label is None for one in hold):
+        raise DataError(f"{settings.validation_data} has no labels, and {data.name} has. Give it some.")
+    targets = TagTargets.learn(learn, labelled=labelled, scheme=settings.scheme)
+    targets.check_scheme(hold)
+    return Read(data, learn, hold, targets)
+
+
+def encode_sentences(read: Read, settings: TagSettings) -> Parts:
+    """Learn words and letters from the sentences to learn from, and encode all of them."""
+    encoder = learn_tag_encoder(
+        (one.words for one in read.learn), letters=settings.letters, min_count=settings.min_count
+    )
+    training, held_out = (EncodedSentences(part, encoder, read.targets) for part in (read.learn, read.hold))
+    return Parts(read, encoder, training, held_out)
