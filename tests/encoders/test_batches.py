@@ -6,7 +6,7 @@ from torch import nn
 
 from elman.data.dataset import Columns, Example
 from elman.data.examples.values import Listed
-from elman.encoders.batches import EncodedSet, answer
+from elman.encoders.batches import EncodedSet, answer, draw_batches
 from elman.errors import DataError
 
 
@@ -40,7 +40,7 @@ def test_every_example_comes_once_with_its_target_and_padded_with_zeros(seed):
     examples, _ = encoded(indices=range(1, 23))
     randomness = None if seed is None else torch.Generator().manual_seed(seed)
     seen = []
-    for batch in examples.batches(5, randomness=randomness):
+    for batch in map(examples.batch, draw_batches(examples.lengths, 5, randomness)):
         assert batch.steps.shape == (int(batch.lengths.max()), len(batch.indices), 1)
         assert torch.equal(batch.targets, batch.indices)
         for column, (index, length) in enumerate(zip(batch.indices.tolist(), batch.lengths.tolist(), strict=True)):
@@ -54,15 +54,15 @@ def test_every_example_comes_once_with_its_target_and_padded_with_zeros(seed):
 def test_the_order_is_the_seed_s_and_changes_from_epoch_to_epoch():
     examples, _ = encoded()
     randomness = torch.Generator().manual_seed(1)
-    first, second = ([batch.indices.tolist() for batch in examples.batches(4, randomness=randomness)] for _ in range(2))
-    again = [b.indices.tolist() for b in examples.batches(4, randomness=torch.Generator().manual_seed(1))]
+    first, second = (list(draw_batches(examples.lengths, 4, randomness)) for _ in range(2))
+    again = list(draw_batches(examples.lengths, 4, torch.Generator().manual_seed(1)))
     assert first == again
     assert sorted(map(sorted, first)) != sorted(map(sorted, second))
 
 
 def test_little_of_a_batch_is_padding():
     examples, _ = encoded(400)
-    batches = list(examples.batches(8, randomness=torch.Generator().manual_seed(1)))
+    batches = list(map(examples.batch, draw_batches(examples.lengths, 8, torch.Generator().manual_seed(1))))
     padded = sum(batch.steps.shape[0] * len(batch.lengths) for batch in batches)
     assert int(examples.lengths.sum()) / padded > 0.9
 
@@ -84,10 +84,11 @@ def test_what_does_not_fit_in_memory_is_encoded_again_and_is_the_same():
 
 def test_augmenting_changes_the_steps_and_their_number():
     examples, _ = encoded()
-    varied = list(examples.batches(4, randomness=torch.Generator().manual_seed(1), augment=True))
+    chance = torch.Generator().manual_seed(1)
+    varied = [examples.batch(chosen, augment=chance) for chosen in draw_batches(examples.lengths, 4, chance)]
     assert sum(int(batch.lengths.sum()) for batch in varied) < int(examples.lengths.sum())
     assert all(int(batch.lengths.min()) >= 1 for batch in varied)
-    assert sum(int(batch.lengths.sum()) for batch in examples.batches(4, augment=True)) == int(examples.lengths.sum())
+    assert sum(int(batch.lengths.sum()) for batch in examples.batches(4)) == int(examples.lengths.sum())
 
 
 def test_shuffled_steps_are_the_same_steps():

@@ -7,7 +7,7 @@ HELD_OUT = "tests/tasks/test_held_out.py"
 HELD_OUT_FAULTS = (
     Fault(
         "encoders are learnt from all examples",
-        "tasks/classify/recipe.py",
+        "tasks/classify/reading.py",
         "(dataset[index] for index in learn), settings)",
         "(dataset[index] for index in range(len(dataset))), settings)",
         HELD_OUT,
@@ -15,7 +15,7 @@ HELD_OUT_FAULTS = (
     ),
     Fault(
         "numbers to predict are scaled by all of them",
-        "tasks/classify/recipe.py",
+        "tasks/classify/reading.py",
         'named = known.targets if kind == "labels" else known.at(learn)[0]',
         "named = known.targets",
         HELD_OUT,
@@ -23,7 +23,7 @@ HELD_OUT_FAULTS = (
     ),
     Fault(
         "words are counted in held-out sentences",
-        "tasks/tag/recipe.py",
+        "tasks/tag/reading.py",
         "(one.words for one in read.learn), letters",
         "(one.words for one in [*read.learn, *read.hold]), letters",
         HELD_OUT,
@@ -31,7 +31,7 @@ HELD_OUT_FAULTS = (
     ),
     Fault(
         "tags are known that are held out alone",
-        "tasks/tag/recipe.py",
+        "tasks/tag/reading.py",
         "targets = TagTargets.learn(learn, ",
         "targets = TagTargets.learn([*learn, *hold], ",
         HELD_OUT,
@@ -40,14 +40,14 @@ HELD_OUT_FAULTS = (
     Fault(
         "the most frequent tags are those of all sentences",
         "tasks/tag/recipe.py",
-        "found = train_tag_baseline(read.learn, ",
-        "found = train_tag_baseline([*read.learn, *read.hold], ",
+        "found = train_tag_baseline(learn, ",
+        "found = train_tag_baseline([*learn, *hold], ",
         HELD_OUT,
         "tagger",
     ),
     Fault(
         "the spread of a series is measured on held-out values",
-        "tasks/forecast/recipe.py",
+        "tasks/forecast/reading.py",
         "learnt = {one.name: one.values[:end] for",
         "learnt = {one.name: one.values for",
         HELD_OUT,
@@ -55,7 +55,7 @@ HELD_OUT_FAULTS = (
     ),
     Fault(
         "covariates are scaled by held-out values",
-        "tasks/forecast/recipe.py",
+        "tasks/forecast/reading.py",
         "Covariates.learn(data.series, ends),",
         "Covariates.learn(data.series, lengths),",
         HELD_OUT,
@@ -63,7 +63,7 @@ HELD_OUT_FAULTS = (
     ),
     Fault(
         "windows reach into what is held out",
-        "tasks/forecast/recipe.py",
+        "tasks/forecast/reading.py",
         "learn = table.origins([(0, end) for end in ends])",
         "learn = table.origins([(0, end + 1) for end in ends])",
         HELD_OUT,
@@ -88,8 +88,8 @@ HELD_OUT_FAULTS = (
     Fault(
         "words and subwords are learnt from the whole text",
         "tasks/generate/reading.py",
-        '(held_out.text if settings.unit == "character" else "")',
-        "held_out.text",
+        '(read.held_out.text if settings.unit == "character" else "")',
+        "read.held_out.text",
         HELD_OUT,
         "language_model and subword",
     ),

@@ -121,8 +121,8 @@ TASK_FAULTS = (
     Fault(
         "words are counted in what is held out as well",
         "tasks/generate/reading.py",
-        '(held_out.text if settings.unit == "character" else "")',
-        "held_out.text",
+        '(read.held_out.text if settings.unit == "character" else "")',
+        "read.held_out.text",
         tests="tests/tasks/generate/test_words.py",
         only="in_what_is_trained_on_alone",
     ),
@@ -224,7 +224,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "scales are learnt from what is held out",
-        "tasks/classify/recipe.py",
+        "tasks/classify/reading.py",
         "(dataset[index] for index in learn), settings)",
         "(read.held_from[index] for index in hold), settings)",
         CLASSIFY,

@@ -168,7 +168,7 @@ TASK_MUTANTS = (
     Mutant(
         "tags stay where they were when words are shuffled",
         "tasks/tag/batches.py",
-        "                tags = [tag[order] for tag, order in zip(tags, orders, strict=True)]\n",
+        "            tags = [tag[order] for tag, order in zip(tags, orders, strict=True)]\n",
         "",
     ),
     Mutant(

@@ -12,7 +12,7 @@ from elman.data.dataset import Columns
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.scores.measured import Measured
 from elman.tasks import Classifier, classify
-from elman.tasks.classify import recipe
+from elman.tasks.classify import reading
 from elman.tasks.classify.space import search_space
 from elman.training import search as search_file
 from elman.training.progress import Moment, QuietProgress
@@ -275,8 +275,8 @@ def test_a_search_is_as_good_as_the_defaults_and_can_be_done_again(tmp_path):
 
 def test_examples_are_encoded_once_for_each_way_to_read_them(tmp_path, monkeypatch):
     read = []
-    learn = recipe.learn_encoder
-    monkeypatch.setattr(recipe, "learn_encoder", lambda c, e, s: read.append(s.unit) or learn(c, e, s))
+    learn = reading.learn_encoder
+    monkeypatch.setattr(reading, "learn_encoder", lambda c, e, s: read.append(s.unit) or learn(c, e, s))
     data = write_reviews(tmp_path / "t.csv", 40)
     fixed = {"layers": 1, "batch": 16, "pooling": "max", "learning_rate": 0.01}
     found = classify.train(data, **{**SMALL, "epochs": 1}, **fixed, search=8)

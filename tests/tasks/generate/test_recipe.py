@@ -266,7 +266,7 @@ def test_ctrl_c_before_the_first_update_writes_no_model_and_loses_none(book, tmp
 def test_a_training_that_diverges_says_so_and_writes_no_model(book, tmp_path, monkeypatch):
     target = tmp_path / "model.elman.safetensors"
 
-    fit = recipe._fit
+    fit = recipe.RECIPE.fit
 
     def poisoned(model, *rest):
         outcome = fit(model, *rest)
@@ -274,7 +274,7 @@ def test_a_training_that_diverges_says_so_and_writes_no_model(book, tmp_path, mo
             model.module.readout.bias[0] = math.nan
         return outcome
 
-    monkeypatch.setattr(recipe, "_fit", poisoned)
+    monkeypatch.setattr(recipe.RECIPE, "fit", poisoned)
     with pytest.raises(ElmanError, match="not finite"):
         generate.train(book, output=target, epochs=1, validation=0.0, **SMALL)
     assert not target.exists()

@@ -12,7 +12,7 @@ from elman.errors import ConfigError, DataError
 from elman.nn import activation_penalty, temporal_activation_penalty
 from elman.tasks import generate
 from elman.tasks.generate.module import LanguageModel
-from elman.tasks.generate.recipe import window_losses
+from elman.tasks.generate.recipe import feed_windows, window_losses
 from elman.tasks.generate.settings import PRESETS, Settings
 from elman.training.windows import Streams
 
@@ -181,12 +181,10 @@ def test_locked_dropout_is_the_same_at_every_step_and_any_other_is_not(locked):
 
 
 def test_windows_are_shifted_in_every_epoch_and_lose_nothing(book):
-    import random
-
     streams, module = Streams(torch.randint(7, (3 * 93 + 1,)), 3), some_module()
-    source = random.Random(1)
     settings = Settings(window=20, shift_windows=True)
-    cuts = [[count // 3 for _, count in window_losses(module, streams, settings, source)] for _ in range(4)]
+    feed = feed_windows(streams, settings)
+    cuts = [[count // 3 for _, count in window_losses(module, streams, settings, feed)] for _ in range(4)]
     assert all(sum(cut) == 93 for cut in cuts)
     assert len({cut[0] for cut in cuts}) > 1
     assert {len(cut) for cut in cuts} == {6}
