@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from elman.errors import ConfigError
 
-_MOST_NAMED = 8
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _PATTERN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
@@ -75,11 +74,20 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() or character == "\t" else "·" for character in text)
 
 
-def name_some(names: Sequence[str]) -> str:
-    """Join names for a message, the first eight of them.
+def name_some(names: Sequence[str], most: int = 8) -> str:
+    """Join names for a message, the first few of them.
 
-    >>> name_some(["a", "b"])
-    'a, b'
+    >>> name_some(["a", "b"]), name_some(["a", "b", "c"], most=1)
+    ('a, b', 'a and 2 more')
     """
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def format_share(share: float) -> str:
+    """Write a share in percent, a small one with a digit more.
+
+    >>> format_share(0.5), format_share(0.023)
+    ('50%', '2.3%')
+    """
+    return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"

@@ -23,6 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from elman.data.dataset import TARGET_KINDS
 from elman.data.plain import read_plain
 from elman.errors import DataError
+from elman.phrases import name_some
 from elman.scores.measured import Measured
 
 _MOST_NAMES = 5  # that a message lists
@@ -227,11 +228,10 @@ class Targets:
                     if name not in known:
                         unknown.setdefault(name, place)
         if unknown:
-            names = ", ".join(f"{name!r}{place}" for name, place in list(unknown.items())[:_MOST_NAMES])
-            more = f" and {len(unknown) - _MOST_NAMES} more" if len(unknown) > _MOST_NAMES else ""
+            names = name_some([f"{name!r}{place}" for name, place in unknown.items()], _MOST_NAMES)
             classes = ", ".join(self.classes[:_MOST_NAMES]) + (", …" if len(self.classes) > _MOST_NAMES else "")
             raise DataError(
-                f"The model has not learnt to answer {names}{more}; it knows {len(self.classes)} classes: {classes}. "
+                f"The model has not learnt to answer {names}; it knows {len(self.classes)} classes: {classes}. "
                 "Leave these examples out, or train with some of them."
             )
 

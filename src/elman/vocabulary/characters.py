@@ -21,8 +21,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import DataError
-
-_MOST_NAMED = 5
+from elman.phrases import name_some
 
 
 @dataclass(frozen=True)
@@ -109,11 +108,10 @@ class Characters:
 
     def _describe_missing(self, text: str, first: int) -> str:
         missing = sorted(set(text) - set(self.characters))
-        named = ", ".join(_name(character) for character in missing[:_MOST_NAMED])
-        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        named = name_some(list(map(_name, missing)), most=5)
         where = f"at offset {first}" if len(missing) == 1 else f"first at offset {first}"
         return (
-            f"The model has never seen {named}{more} {where}. It knows {len(self)} characters: "
+            f"The model has never seen {named} {where}. It knows {len(self)} characters: "
             "write without the others, or train on a text that has them."
         )
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import DataError
+from elman.phrases import name_some
 
 END, UNKNOWN = "<eos>", "<unk>"
 
@@ -30,7 +31,6 @@ _SPECIAL = (END, UNKNOWN)
 MOST_WORDS = 50_000
 # Below this many words a word that occurs once is most likely one that the user will ask for.
 RARE_IN_LONG_TEXTS = 10_000
-_MOST_NAMED = 5
 # A word keeps its inner apostrophes, hyphens and points (don't, well-known, 3.5); any other mark stands alone.
 _PATTERN = re.compile(r"<unk>|<eos>|\w+(?:['’.,\-]\w+)*|[^\w\s]|\n")
 _TOKENS = re.compile(r"[^\s]+|\n")
@@ -191,12 +191,11 @@ class Words:
         }
 
     def _describe_missing(self, missing: list[str]) -> str:
-        named = ", ".join(repr(word) for word in missing[:_MOST_NAMED])
-        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        named = name_some(list(map(repr, missing)), most=5)
         near = difflib.get_close_matches(missing[0], self.words[len(_SPECIAL) :], n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         return (
-            f"The model does not know the word{'s' if len(missing) > 1 else ''} {named}{more}.{guess} "
+            f"The model does not know the word{'s' if len(missing) > 1 else ''} {named}.{guess} "
             f"It knows {len(self) - len(_SPECIAL):,} words: write with these, or train on a text that has the others."
         )
 

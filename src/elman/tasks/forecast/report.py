@@ -14,13 +14,14 @@ values from 1 to 2, mean 1.333, standard deviation 0.4714
 missing values: sales 1 (25%)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from elman.data.series.series import Series, SeriesSet
+from elman.phrases import format_share, name_some
 from elman.tasks.forecast.baseline.naive import is_seasonal
 
 _MOST_NAMED = 5
@@ -103,22 +104,22 @@ class SeriesReport:
             ("known up to now", self.past, ""),
             ("fixed", self.static, ""),
         )
-        return [f"{what}: {_name_some(names)}{more}" for what, names, more in parts if names]
+        return [f"{what}: {name_some(names, _MOST_NAMED)}{more}" for what, names, more in parts if names]
 
     def _warnings(self) -> list[str]:
         said = []
         if self.missing:
             total = self.longest if self.series == 1 else 0
             counts = [
-                f"{name} {n:,}" + (f" ({_share(n / total)})" if total else "") for name, n in self.missing.items()
+                f"{name} {n:,}" + (f" ({format_share(n / total)})" if total else "") for name, n in self.missing.items()
             ]
-            said.append(f"missing values: {_name_some(counts)}")
+            said.append(f"missing values: {name_some(counts, _MOST_NAMED)}")
         if self.constant:
-            said.append(f"never changing: {_name_some(self.constant)}")
+            said.append(f"never changing: {name_some(self.constant, _MOST_NAMED)}")
         if self.zeros >= _ZEROS:
             said.append(f"{self.zeros:.0%} of the values are 0: sMAPE says little about such series")
         if self.far:
-            said.append(f"far from all others: {_name_some(self.far)}")
+            said.append(f"far from all others: {name_some(self.far, _MOST_NAMED)}")
         small, large = self.sizes
         if small and large > _WIDE * small:
             said.append(f"mean sizes of the series go from {small:.3g} to {large:.3g}: MSE is that of the largest")
@@ -172,12 +173,3 @@ def _span(shortest: int, median: int, longest: int) -> str:
     if shortest == longest:
         return f"{longest:,} steps"
     return f"{shortest:,} to {longest:,} steps, half at most {median:,}"
-
-
-def _share(share: float) -> str:
-    return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"
-
-
-def _name_some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more

@@ -7,6 +7,7 @@ from typing import Any
 
 from elman.data.sentences.sentence import Sentence
 from elman.encoders.lengths import Lengths
+from elman.phrases import format_share, name_some
 from elman.tasks.tag.batches import EncodedSentences
 from elman.tasks.tag.chunks import split_tag
 from elman.tasks.tag.encoder import TagEncoder
@@ -94,11 +95,10 @@ class TagReport:
     def _warnings(self) -> list[str]:
         said = []
         if self.rare:
-            named = ", ".join(f"{name} ({self.tags[name]})" for name in self.rare[:_MOST_NAMED])
-            more = f" and {len(self.rare) - _MOST_NAMED} more" if len(self.rare) > _MOST_NAMED else ""
-            said.append(f"few words to learn from: {named}{more}")
+            named = name_some([f"{name} ({self.tags[name]})" for name in self.rare], _MOST_NAMED)
+            said.append(f"few words to learn from: {named}")
         if self.unseen:
-            named = ", ".join(f"{name} ({count})" for name, count in list(self.unseen.items())[:_MOST_NAMED])
+            named = name_some([f"{name} ({count})" for name, count in self.unseen.items()], _MOST_NAMED)
             said.append(f"there to validate on, and not to learn from: {named}; no model gets them right")
         if self.pair is not None:
             one, other = self.pair
@@ -153,11 +153,7 @@ def _listed(counts: Mapping[str, int]) -> str:
     """List the most frequent names with their shares, and the rarest."""
     total = sum(counts.values())
     ordered = sorted(counts, key=lambda name: (-counts[name], name))
-    named = [f"{name} {_share(counts[name] / total)}" for name in ordered]
+    named = [f"{name} {format_share(counts[name] / total)}" for name in ordered]
     if len(named) > _MOST_LISTED:
         named = [*named[: _MOST_LISTED - 1], f"… {named[-1]}"]
     return ", ".join(named)
-
-
-def _share(share: float) -> str:
-    return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"
