@@ -11,8 +11,8 @@ FORECAST_FAULTS = (
     Fault(
         "calibration forgets the value that is to come",
         "tasks/forecast/intervals/conformal.py",
-        "(len(known) + 1) * percent / 100",
-        "len(known) * percent / 100",
+        "(count + 1) * percent / 100",
+        "count * percent / 100",
         tests=CONFORMAL,
         only="rank",
     ),

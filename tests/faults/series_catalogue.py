@@ -92,8 +92,8 @@ SERIES_FAULTS = (
     Fault(
         "an interval is as wide as the share of the errors that were seen",
         "tasks/forecast/baseline/baselines.py",
-        "(len(ordered) + 1) * share",
-        "len(ordered) * share",
+        "rank(len(ordered), level)",
+        "rank(len(ordered) - 1, level)",
         tests=BASELINES,
         only="reaches_as_far",
     ),

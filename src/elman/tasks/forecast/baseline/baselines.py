@@ -18,6 +18,7 @@ import numpy as np
 
 from elman.tasks.forecast.baseline.linear import LinearForecast
 from elman.tasks.forecast.baseline.naive import fill_forward, forecast_naive, forecast_naive2, forecast_seasonal_naive
+from elman.tasks.forecast.intervals.conformal import rank
 from elman.tasks.forecast.scores import Intervals, Numbers
 
 NAIVE, SEASONAL, NAIVE2, LINEAR = "naive", "seasonal naive", "Naive2", "linear"
@@ -143,16 +144,15 @@ def _find_reach(
         return {}
     point = forecast([window.history for window in windows])
     errors = np.abs(np.stack([window.future for window in windows]) - point) / change[change > 0, None]
-    return {level: _quantiles(errors, level / 100) for level in levels}
+    return {level: _quantiles(errors, level) for level in levels}
 
 
-def _quantiles(errors: Numbers, share: float) -> Numbers:
-    """Return for each step the error that this share of N + 1 does not exceed (Lei et al. 2018, algorithm 2)."""
+def _quantiles(errors: Numbers, level: int) -> Numbers:
+    """Return for each step the error that holds a level, in percent."""
     known = (~np.isnan(errors)).sum(axis=0)
     columns = errors.T if known.min() >= _FEWEST_ERRORS else [errors.ravel()] * errors.shape[1]
     found = []
     for column in columns:
         ordered = np.sort(column[~np.isnan(column)])
-        place = int(np.ceil((len(ordered) + 1) * share)) - 1
-        found.append(ordered[min(place, len(ordered) - 1)] if len(ordered) else np.nan)
+        found.append(ordered[rank(len(ordered), level) - 1] if len(ordered) else np.nan)
     return np.array(found)

@@ -41,5 +41,15 @@ def _quantile(distances: Tensor, percent: int, fewest: int = 0) -> Tensor | None
         return None
     if not len(known):
         return distances.new_zeros(())
-    rank = math.ceil((len(known) + 1) * percent / 100)
-    return known.sort().values[min(rank, len(known)) - 1]
+    return known.sort().values[rank(len(known), percent) - 1]
+
+
+def rank(count: int, percent: int) -> int:
+    """Say which of `count` errors, from 1, this share of one error more does not exceed; the largest where none does.
+
+    (Lei et al. 2018, algorithm 2.)
+
+    >>> rank(99, 80), rank(9, 95), rank(99, 55)
+    (80, 9, 55)
+    """
+    return min(math.ceil((count + 1) * percent / 100), count)
