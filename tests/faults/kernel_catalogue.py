@@ -209,8 +209,8 @@ KERNEL_FAULTS = (
     Fault(
         "one step too many of an example enters the sums",
         "backends/llvm/run/gradients.py",
-        "(times < lengths).flatten()",
-        "(times <= lengths).flatten()",
+        "step_mask(lengths - low, count)",
+        "step_mask(lengths - low + 1, count)",
         REFERENCE,
         f"{_RAGGED} and mgu",
     ),

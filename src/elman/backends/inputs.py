@@ -57,7 +57,17 @@ def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
     """
     if bool((lengths == steps).all()):
         return None
-    return (torch.arange(steps, device=lengths.device)[:, None] < lengths).unsqueeze(-1)
+    return step_mask(lengths, steps).unsqueeze(-1)
+
+
+def step_mask(lengths: Tensor, steps: int) -> Tensor:
+    """Tell which steps of a padded batch are real, also where all are: (T, B) of booleans.
+
+    >>> step_mask(torch.tensor([2, 0]), 2)
+    tensor([[ True, False],
+            [ True, False]])
+    """
+    return torch.arange(steps, device=lengths.device)[:, None] < lengths
 
 
 def sizes_of(program: Program, inputs: Inputs) -> dict[str, int]:

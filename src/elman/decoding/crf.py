@@ -18,6 +18,8 @@ the best sequence is found by the algorithm of Viterbi (1967).
 import torch
 from torch import Tensor, nn
 
+from elman.backends.inputs import step_mask
+
 _BOUND = 0.1
 
 
@@ -96,4 +98,4 @@ class LinearChain(nn.Module):
 
 def _real(emissions: Tensor, lengths: Tensor) -> Tensor:
     """Say which steps are real, (T, B)."""
-    return torch.arange(len(emissions), device=emissions.device)[:, None] < lengths.to(emissions.device)
+    return step_mask(lengths.to(emissions.device), len(emissions))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from elman.backends.inputs import step_mask
 from elman.errors import DataError
 from elman.vocabulary.tally import UNKNOWN
 
@@ -163,7 +164,7 @@ def _silence(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Put 0 behind the last real step of pictures (B, C, T, S)."""
     if lengths is None:
         return x
-    real = torch.arange(x.shape[2], device=x.device) < lengths[:, None]
+    real = step_mask(lengths, x.shape[2]).T
     return torch.where(real[:, None, :, None], x, 0.0)
 
 

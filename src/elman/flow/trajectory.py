@@ -14,7 +14,7 @@ from torch import Tensor
 
 from elman.autodiff.program import Program, schedule
 from elman.backends import reference
-from elman.backends.inputs import Inputs
+from elman.backends.inputs import Inputs, step_mask
 from elman.flow.network import Examples, Network
 
 CHUNK = 4096
@@ -113,7 +113,7 @@ def run_network(network: Network, examples: Examples) -> list[list[Track]]:
 
 def _run_direction(program: Program, inputs: Inputs, names: list[str]) -> Track:
     output, _, before = reference.run_forward(_keeping_states(program), inputs)
-    valid = torch.arange(len(inputs.x))[:, None, None] < inputs.lengths[:, None]  # type: ignore[index]
+    valid = step_mask(inputs.lengths, len(inputs.x)).unsqueeze(2)  # type: ignore[arg-type]
     sides, parameters = list(inputs.sides), inputs.parameters
     track = Track(program, parameters, names, inputs.reverse, inputs.x, sides, valid, before, output, [])
     steps, batch = inputs.x.shape[:2]

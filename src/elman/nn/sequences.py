@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from elman.backends.inputs import step_mask
 from elman.errors import ShapeError
 from elman.expr import Cell
 from elman.ops import under_autocast
@@ -35,8 +36,7 @@ def unpack(packed: PackedSequence) -> Batch:
     data, batch_sizes, _, _ = packed
     x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes))
     lengths = lengths.to(x.device)
-    real = torch.arange(len(x), device=x.device)[:, None] < lengths
-    return Batch(x, lengths, packed, real.flatten().nonzero().flatten())
+    return Batch(x, lengths, packed, step_mask(lengths, len(x)).flatten().nonzero().flatten())
 
 
 def pack(output: Tensor, batch: Batch) -> PackedSequence:

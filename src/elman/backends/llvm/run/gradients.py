@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.backends.inputs import Inputs
+from elman.backends.inputs import Inputs, step_mask
 from elman.backends.llvm.run.kernel import Layout
 from elman.backends.llvm.run.memory import allocate
 from elman.expr.graph import Node
@@ -173,8 +173,7 @@ class Gradients:
         lengths = self.inputs.lengths
         if lengths is None:
             return None
-        times = torch.arange(low, low + count, device=lengths.device)[:, None]
-        return (times < lengths).flatten().nonzero().squeeze(1)
+        return step_mask(lengths - low, count).flatten().nonzero().squeeze(1)
 
     def _vector(self, index: int, low: int, count: int, real: Tensor | None) -> Tensor:
         """Give a vector of every row of a window: (rows, its size)."""
