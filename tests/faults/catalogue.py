@@ -183,8 +183,8 @@ FAULTS = (
     Fault(
         "the final states of a packed batch stay in the packed order",
         "nn/torch_layers.py",
-        "_form(permute(final, input.unsorted_indices))",
-        "_form(final)",
+        "as_states(permute(final, input.unsorted_indices))",
+        "as_states(final)",
         only="every_gradient and packed_unsorted",
     ),
     Fault(

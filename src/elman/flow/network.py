@@ -15,11 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from elman.backends.inputs import step_mask
 from elman.errors import ConfigError, ShapeError
 from elman.expr import Cell
 from elman.nn.recurrent import Recurrent
 from elman.nn.sequences import check_lengths, check_sides
 from elman.nn.stack import Direction, parameter_names, refresh
+from elman.nn.states import listed
 from elman.nn.torch_layers import GRU, LSTM, RNN, TorchLayer
 
 Sequences = Tensor | PackedSequence
@@ -153,7 +155,7 @@ def read_batch(
             f"flow: x has shape {tuple(given.shape)}, and no step of it is real.\n"
             "  There is nothing to see.\n  Give at least one example of at least one step."
         )
-    valid = torch.arange(steps)[:, None, None] < real[:, None]
+    valid = step_mask(real, steps).unsqueeze(2)
     rows = len(network.endings)
     states, last = (_states(network, given_state, batch) for given_state in (initial_state, d_final))
     outputs = (steps, batch, len(network.layers[0]) * network.state_sizes[0])
@@ -197,5 +199,4 @@ def _states(network: Network, given: States | None, batch: int) -> list[Tensor]:
     if given is None:
         shapes = [(len(network.endings), batch, n) for n in network.state_sizes]
         return [torch.zeros(shape, dtype=torch.float64) for shape in shapes]
-    states = [given] if isinstance(given, Tensor) else list(given)
-    return [(s if s.dim() == 3 else s.unsqueeze(1)).detach().cpu().double() for s in states]
+    return [(s if s.dim() == 3 else s.unsqueeze(1)).detach().cpu().double() for s in listed(given)]

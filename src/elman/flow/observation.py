@@ -20,6 +20,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.errors import ConfigError
 from elman.nn.recurrent import Recurrent
+from elman.nn.states import listed
 
 SAME = {"input": "x", "hx": "initial_state"}
 """What torch's layers call the arguments of ours."""
@@ -59,7 +60,7 @@ def observe(model: nn.Module, loss: Callable[[], Tensor]) -> list[dict[str, Any]
     found = []
     for given, (output, final) in calls:
         data = output.data if isinstance(output, PackedSequence) else output
-        states = [final] if isinstance(final, Tensor) else list(final)
+        states = listed(final)
         gradients = torch.autograd.grad(value, [data, *states], retain_graph=True, allow_unused=True)
         d_data, *d_states = (
             torch.zeros_like(t) if g is None else g for t, g in zip([data, *states], gradients, strict=True)

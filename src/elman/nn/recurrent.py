@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,8 @@ from elman.nn import init
 from elman.nn.masks import check_chance, choose_noise, drop_weights
 from elman.nn.sequences import Batch, check_lengths, check_sides, pack, permute, unpack
 from elman.nn.stack import Direction, parameter_names, present, run_stack
-from elman.nn.stream import States, Stream
+from elman.nn.states import States, as_states, listed
+from elman.nn.stream import Stream
 from elman.ops import under_autocast
 
 
@@ -207,12 +207,12 @@ class Recurrent(nn.Module):
                 )
             x, beside = x.unsqueeze(1), [side.unsqueeze(1) for side in beside]
             output, final = self._run(Batch(x, sides=beside), self._start(initial_state, x, 2))
-            return output.squeeze(1), self._form([s.squeeze(1) for s in final])
+            return output.squeeze(1), as_states([s.squeeze(1) for s in final])
         if self.batch_first:
             x, beside = x.transpose(0, 1), [side.transpose(0, 1) for side in beside]
         lengths = None if lengths is None else check_lengths(lengths, x)
         output, final = self._run(Batch(x, lengths, sides=beside), self._start(initial_state, x, 3))
-        return output.transpose(0, 1) if self.batch_first else output, self._form(final)
+        return output.transpose(0, 1) if self.batch_first else output, as_states(final)
 
     def _forward_packed(
         self,
@@ -233,7 +233,7 @@ class Recurrent(nn.Module):
         batch = unpack(x)
         states = permute(self._start(initial_state, batch.x, 3), x.sorted_indices)
         output, final = self._run(batch, states)
-        return pack(output, batch), self._form(permute(final, x.unsorted_indices))
+        return pack(output, batch), as_states(permute(final, x.unsorted_indices))
 
     def stream(self, batch_size: int = 1) -> Stream:
         """Start reading step by step, from a zero state.
@@ -248,9 +248,6 @@ class Recurrent(nn.Module):
         layers = self.layers(noisy=self.training)
         dropout, every = self.dropout, self.recompute_every or 0
         return run_stack(layers, batch, states, dropout, self.training, self.backend, self.locked, every)
-
-    def _form(self, states: list[Tensor]) -> States:
-        return states[0] if len(states) == 1 else tuple(states)
 
     def _check_input(self, x: Tensor, dimensions: int) -> None:
         own: Tensor | None = next(iter(self._parameters.values()), None)
@@ -286,7 +283,7 @@ class Recurrent(nn.Module):
                 f"Recurrent: the initial state is a {type(given).__name__}.\n  {self.cell.name} has the states "
                 f"{', '.join(self.cell.states)}.\n  Give {form}."
             )
-        states = [cast("Tensor", given)] if len(shapes) == 1 else list(given)
+        states = listed(given)
         for name, state in zip(self.cell.states, states, strict=False):
             fits = isinstance(state, Tensor) and state.device == x.device
             if not fits or (state.dtype != x.dtype and not under_autocast(x)):

@@ -14,8 +14,7 @@ from elman.backends.memory_check import are_plain_memory, as_memory, check_input
 from elman.errors import ConfigError, ShapeError, TensorError
 from elman.nn.sequences import check_sides
 from elman.nn.stack import Direction, computes_weights, refresh
-
-States = Tensor | tuple[Tensor, ...]
+from elman.nn.states import States, as_states, listed
 
 _ADDRESS, _KIND, _IS_CONTIGUOUS, _IS_NEG = (
     Tensor.data_ptr,
@@ -86,11 +85,11 @@ class Stream:
         That of a layer in half precision is in float32, in which it is computed; it may be set in either.
         """
         self._is_stale = True  # whoever is given it may keep it, or change it in place
-        return self._states[0] if len(self._states) == 1 else tuple(self._states)
+        return as_states(self._states)
 
     @state.setter
     def state(self, value: States) -> None:
-        given = [value] if isinstance(value, Tensor) else list(value)
+        given = listed(value)
         self._check_shapes(given)
         self._hold(given, self._fresh_layers()[0][0].parameters[0])
 

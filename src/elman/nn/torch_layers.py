@@ -18,7 +18,8 @@ from elman.errors import ShapeError
 from elman.expr import Cell
 from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
 from elman.nn.stack import Direction, parameter_names, present, run_stack
-from elman.nn.stream import States, Stream
+from elman.nn.states import States, as_states, listed
+from elman.nn.stream import Stream
 from elman.ops import under_autocast
 
 
@@ -71,12 +72,12 @@ class TorchLayer(nn.RNNBase):
                 raise ShapeError(
                     f"{self.mode}: lengths beside a packed sequence.\n  It knows its lengths.\n  Drop them."
                 )
-            given = self._zeros(int(input.batch_sizes[0]), input.data) if hx is None else _listed(hx)
-            self.check_forward_args(input.data, _form(given), input.batch_sizes)
+            given = self._zeros(int(input.batch_sizes[0]), input.data) if hx is None else listed(hx)
+            self.check_forward_args(input.data, as_states(given), input.batch_sizes)  # type: ignore[arg-type]
             self._check_states(input.data, given)
             batch = unpack(input)
             output, final = self._run(batch, permute(given, input.sorted_indices))
-            return pack(output, batch), _form(permute(final, input.unsorted_indices))
+            return pack(output, batch), as_states(permute(final, input.unsorted_indices))
         if input.dim() not in (2, 3):
             tensor = " tensor" if self.mode.startswith("RNN") else ""
             name = "RNN" if self.mode.startswith("RNN") else self.mode
@@ -87,8 +88,8 @@ class TorchLayer(nn.RNNBase):
             self.check_input(x, None)
             states: Sequence[Tensor | int] = self._state_sizes
         else:
-            given = self._batched(_listed(hx), batched)
-            self.check_forward_args(x, _form(given), None)
+            given = self._batched(listed(hx), batched)
+            self.check_forward_args(x, as_states(given), None)  # type: ignore[arg-type]
             self._check_states(x, given)
             states = given
         x = x.transpose(0, 1) if self.batch_first else x
@@ -97,8 +98,8 @@ class TorchLayer(nn.RNNBase):
         lengths = None if lengths is None else check_lengths(lengths, x)
         output, final = self._run(Batch(x, lengths), states)
         if not batched:
-            return output.squeeze(1), _form([s.squeeze(1) for s in final])
-        return output.transpose(0, 1) if self.batch_first else output, _form(final)
+            return output.squeeze(1), as_states([s.squeeze(1) for s in final])
+        return output.transpose(0, 1) if self.batch_first else output, as_states(final)
 
     def stream(self, batch_size: int = 1) -> Stream:
         """Start reading step by step, from a zero state.
@@ -240,14 +241,6 @@ class GRU(TorchLayer):
 def _refuse_projection(kwargs: dict[str, Any]) -> None:
     if "proj_size" in kwargs:
         raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
-
-
-def _listed(states: States) -> list[Tensor]:
-    return [states] if isinstance(states, Tensor) else list(states)
-
-
-def _form(states: list[Tensor]) -> Any:
-    return states[0] if len(states) == 1 else tuple(states)
 
 
 def _scalar_type(tensor: Tensor) -> str:

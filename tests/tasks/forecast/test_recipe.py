@@ -64,6 +64,17 @@ def test_a_forecast_goes_on_where_a_series_ends(trained):
         assert (one.point < high).all()
 
 
+def test_a_forecast_does_not_depend_on_training_mode_and_keeps_it(trained):
+    data, expected = two_series(), trained.forecast(two_series())
+    trained.module.train()
+    try:
+        for one, other in zip(trained.forecast(data), expected, strict=True):
+            assert np.array_equal(one.point, other.point)
+        assert trained.module.training
+    finally:
+        trained.module.eval()
+
+
 def test_nothing_behind_an_origin_is_looked_at(trained):
     data = two_series()
     changed = [dataclasses.replace(one, values=one.values.copy()) for one in data.series]

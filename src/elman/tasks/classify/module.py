@@ -18,10 +18,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from elman.backends.inputs import step_mask
 from elman.encoders.fronts import build_front
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.nn import Recurrent
+from elman.nn.states import listed
 from elman.tasks.classify.settings import POOLING, POOLINGS
 
 
@@ -112,8 +114,7 @@ class SequenceClassifier(nn.Module):
         x, lengths = self.front(steps, lengths)
         output, final_state = self.recurrent(self.input_dropout(x), None, lengths)
         if self.pooling == "last":
-            first_state = final_state if isinstance(final_state, Tensor) else final_state[0]
-            pooled = torch.cat(list(first_state[-2 if self.recurrent.bidirectional else -1 :]), dim=1)
+            pooled = torch.cat(list(listed(final_state)[0][-2 if self.recurrent.bidirectional else -1 :]), dim=1)
         else:
             pooled = self._pool(output, lengths)
         answer: Tensor = self.readout(self.dropout(pooled))
@@ -123,7 +124,7 @@ class SequenceClassifier(nn.Module):
         """Make one vector (B, n) of the real steps of outputs (T, B, n); those behind them are 0."""
         if lengths is None:
             lengths = output.new_full((output.shape[1],), len(output), dtype=torch.int64)
-        real = (torch.arange(len(output), device=output.device)[:, None] < lengths).unsqueeze(2)
+        real = step_mask(lengths, len(output)).unsqueeze(2)
         if self.pooling == "mean":
             return output.sum(dim=0) / lengths[:, None]
         if self.pooling == "max":

@@ -28,6 +28,7 @@ from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
 from elman.models.trained import Trained, load_trained, restore_module
+from elman.nn.evaluation import evaluating
 from elman.tasks.forecast.baseline.beside import PREFIX, Beside
 from elman.tasks.forecast.intervals.recalibration import recalibrate
 from elman.tasks.forecast.module import SegmentForecaster
@@ -186,8 +187,7 @@ class TrainedForecaster(Trained):
         device = self.module.embed.weight.device
         stored, levels = self.module.margins.cpu(), self.percents[::-1]
         moved = recalibrate(lambda past: self.scaled(table, past), origins, table.unlearnt, stored, levels)
-        self.module.eval()
-        with torch.no_grad():
+        with evaluating(self.module), torch.no_grad():
             for windows, _ in table.batches(origins, _AT_ONCE):
                 margins = moved[sum(map(len, found)) :][: len(windows.history)].to(device)
                 found.append(self.module.forecast(windows.on(device), margins).cpu().double().numpy())
@@ -212,8 +212,7 @@ class TrainedForecaster(Trained):
         """
         found, came = [], []
         device = self.module.embed.weight.device
-        self.module.eval()
-        with torch.no_grad():
+        with evaluating(self.module), torch.no_grad():
             for windows, ahead in table.batches(origins, _AT_ONCE):
                 forecast, scaling = self.module(windows.on(device))
                 found.append(forecast.cpu().sort(dim=2).values)

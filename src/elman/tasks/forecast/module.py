@@ -23,7 +23,7 @@ how much its series usually moves. Whatever is learnt then holds for a series of
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.nn import Recurrent
-from elman.nn.stream import States
+from elman.nn.states import States, of_each
 from elman.tasks.forecast.settings import DECODINGS
 
 _OF_UNUSUAL = (
@@ -280,7 +280,7 @@ class SegmentForecaster(nn.Module):
     def _decode_segments(self, _: Tensor, state: States, windows: Windows) -> Tensor:
         asked = self._ask(windows, self._expected(windows))
         places, batch, hidden = asked.shape
-        many = _of_each(state, lambda one: one.repeat(1, places, 1))
+        many = of_each(state, lambda one: one.repeat(1, places, 1))
         output, _ = self.recurrent(asked.reshape(1, places * batch, hidden), many)
         ahead = self.readout(self.dropout(output[0])).view(places, batch, self.segment, -1)
         return ahead.transpose(0, 1).flatten(1, 2)
@@ -340,7 +340,3 @@ def _fill_in_front(steps: Tensor, count: int) -> Tensor:
 
 def _fill_behind(steps: Tensor, count: int) -> Tensor:
     return torch.cat([steps, steps[:, -1:].expand(-1, count, -1)], dim=1) if count else steps
-
-
-def _of_each(state: States, change: Callable[[Tensor], Tensor]) -> States:
-    return change(state) if isinstance(state, Tensor) else tuple(change(one) for one in state)

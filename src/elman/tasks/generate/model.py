@@ -16,6 +16,7 @@ from elman.errors import ConfigError, DataError, ElmanError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.trained import Trained, load_trained, restore_module
+from elman.nn.evaluation import evaluating
 from elman.tasks.generate.corpus import Corpus
 from elman.tasks.generate.module import LanguageModel
 from elman.tasks.generate.reader import Reader, extend, likeliest
@@ -85,15 +86,11 @@ class TrainedModel(Trained):
             )
         numbers = numbers.to(self._device)
         given = None if given is None else given.to(self._device)
-        training = self.module.training
-        self.module.eval()
-        try:
+        with evaluating(self.module):
             if dynamic is None:
                 loss = mean_loss(self.module, numbers, 1, given, told)
             else:
                 loss = dynamic_loss(self.module, numbers, dynamic, given, told)
-        finally:
-            self.module.train(training)
         if not math.isfinite(loss):
             remedy = (
                 "Train it again with a lower --learning-rate."

@@ -15,8 +15,7 @@ from torch.nn import functional as F
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.nn import LockedDropout, Recurrent
-
-State = Tensor | tuple[Tensor, ...]
+from elman.nn.states import States
 
 # A row is a target of the softmax as well; of unit variance it would start far from uniform.
 _TIED_BOUND = 0.1
@@ -102,7 +101,7 @@ class LanguageModel(nn.Module):
     def forward(
         self,
         numbers: Tensor,
-        state: State | None = None,
+        state: States | None = None,
         lengths: list[int] | None = None,
         given: Tensor | None = None,
         with_output: bool = False,
@@ -147,8 +146,3 @@ class LanguageModel(nn.Module):
         if self.readout is None:
             return F.linear(output, self.embedding.weight, self.bias)
         return self.readout(output)
-
-
-def detach(state: State) -> State:
-    """Keep the values of a state and cut the gradient that would cross it."""
-    return state.detach() if isinstance(state, Tensor) else tuple(one.detach() for one in state)

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from elman.errors import ElmanError
-from elman.tasks.generate.module import LanguageModel, State
+from elman.nn.states import States
+from elman.tasks.generate.module import LanguageModel
 
 _LONGEST = 20  # units of a continuation that is shown while somebody types
 
@@ -58,11 +59,11 @@ class Reader:
             raise ElmanError("The model's output is not finite. Train it again with a lower --learning-rate.")
         return torch.softmax(logits.double(), 0)
 
-    def mark(self) -> tuple[State, Tensor | None]:
+    def mark(self) -> tuple[States, Tensor | None]:
         """Return what :meth:`back_to` needs to continue from here again."""
         return self._stream.state, self._output
 
-    def back_to(self, mark: tuple[State, Tensor | None]) -> None:
+    def back_to(self, mark: tuple[States, Tensor | None]) -> None:
         """Forget what was read since a mark."""
         self._stream.state, self._output = mark
 

@@ -24,9 +24,9 @@ from elman.expr import Cell
 from elman.expr.roles import hidden_to_hidden
 from elman.models.finite import without_infinite
 from elman.nn import activation_penalty, temporal_activation_penalty
+from elman.nn.states import detach
 from elman.phrases import bits
 from elman.tasks.generate.model import TrainedModel, build_module, load
-from elman.tasks.generate.module import detach
 from elman.tasks.generate.reading import Parts, Read, encode_texts, read_texts
 from elman.tasks.generate.scores import mean_loss, perplexity
 from elman.tasks.generate.settings import Settings

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import ConfigError, DataError
-
-State = Tensor | tuple[Tensor, ...]
+from elman.nn.evaluation import evaluating
+from elman.nn.states import States, join, select
 
 MOST_WORDS = 100
 WIDEST_BEAM = 512
@@ -89,17 +89,12 @@ def order_words(
             raise DataError(
                 f"{where} {number} has {len(bag)} words; at most {MOST_WORDS} are put in order. Split the sentence."
             )
-    training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            reader = _Reader(module, end, device)
-            search = _Search(reader, beam, _future(future, reader), _Count(sum(map(len, bags)), placed))
-            found: dict[int, Ordering] = {}
-            for indices in _batches(bags, max(1, _MOST_ROWS // beam)):
-                found.update(zip(indices, search.run([bags[index] for index in indices]), strict=True))
-    finally:
-        module.train(training)
+    with evaluating(module), torch.no_grad():
+        reader = _Reader(module, end, device)
+        search = _Search(reader, beam, _future(future, reader), _Count(sum(map(len, bags)), placed))
+        found: dict[int, Ordering] = {}
+        for indices in _batches(bags, max(1, _MOST_ROWS // beam)):
+            found.update(zip(indices, search.run([bags[index] for index in indices]), strict=True))
     return [found[index] for index in range(len(bags))]
 
 
@@ -157,7 +152,7 @@ class _Search:
             numbers = words.gather(1, word)
             rows = (sentence * placed.shape[1] + parent).flatten()
             placed = torch.cat((placed[sentence, parent], numbers[..., None]), dim=2)
-            chances, state = self._reader.read(numbers, _select(state, rows), columns)
+            chances, state = self._reader.read(numbers, select(state, rows), columns)
             self._count.add(len(bags))
         ended = score + chances[..., -1]
         best = _descending(ended)[1][:, 0]
@@ -197,21 +192,21 @@ class _Reader:
         self.vocabulary = self._start.shape[-1]
         self._most_rows = max(1, _MOST_LOGITS // self.vocabulary)
 
-    def begin(self, columns: Tensor) -> tuple[Tensor, State]:
+    def begin(self, columns: Tensor) -> tuple[Tensor, States]:
         """Return ln P of the words in `columns`, (S, C), at the start of a sentence as (S, 1, C), and S states."""
         start = torch.zeros(len(columns), dtype=torch.int64, device=self.device)
-        return _chances(self._start[0, start], columns)[:, None], _select(self._state, start)
+        return _chances(self._start[0, start], columns)[:, None], select(self._state, start)
 
-    def read(self, numbers: Tensor, state: State, columns: Tensor) -> tuple[Tensor, State]:
+    def read(self, numbers: Tensor, state: States, columns: Tensor) -> tuple[Tensor, States]:
         """Return ln P of the words in `columns`, (S, C), behind each of `numbers`, (S, K), and the new states."""
         wanted = columns[:, None].expand(-1, numbers.shape[1], -1).flatten(0, 1)
         chances, states = [], []
         for first in range(0, numbers.numel(), self._most_rows):
             rows = slice(first, first + self._most_rows)
-            logits, new = self._module(numbers.flatten()[None, rows], _select(state, rows))
+            logits, new = self._module(numbers.flatten()[None, rows], select(state, rows))
             chances.append(_chances(logits[0], wanted[rows]))
             states.append(new)
-        return torch.cat(chances).unflatten(0, numbers.shape), _join(states)
+        return torch.cat(chances).unflatten(0, numbers.shape), join(states)
 
 
 def _count_words(bags: list[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -234,13 +229,3 @@ def _chances(logits: Tensor, columns: Tensor) -> Tensor:
 def _descending(values: Tensor) -> tuple[Tensor, Tensor]:
     # Stable, which topk is not: of equal values the first stays first.
     return values.sort(dim=1, descending=True, stable=True)
-
-
-def _select(state: State, rows: Tensor | slice) -> State:
-    return state[:, rows] if isinstance(state, Tensor) else tuple(one[:, rows] for one in state)
-
-
-def _join(states: list[State]) -> State:
-    parts = [(one,) if isinstance(one, Tensor) else one for one in states]
-    joined = tuple(torch.cat(part, dim=1) for part in zip(*parts, strict=True))
-    return joined[0] if isinstance(states[0], Tensor) else joined

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from elman.nn.states import States, detach
 from elman.phrases import bits
-from elman.tasks.generate.module import State, detach
 from elman.training.windows import Streams
 
 _LONGEST_WINDOW = 512
@@ -146,7 +146,7 @@ def _longest_window(module: nn.Module, batch: int) -> int:
     return max(1, min(_LONGEST_WINDOW, _MOST_LOGITS // (batch * units.embedding.num_embeddings)))
 
 
-def _warm_state(module: nn.Module, streams: Streams) -> State:
+def _warm_state(module: nn.Module, streams: Streams) -> States:
     # What comes before stream b is the end of stream b-1. Nothing comes before stream 0: its length here is 0.
     steps = min(_WARM_UP, streams.steps)
     state: Any = None

@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from elman.data.sentences.sentence import Sentence
 from elman.encoders.batches import Told, draw_batches
+from elman.nn.evaluation import evaluating
 from elman.tasks.tag.encoder import TagEncoder
 from elman.tasks.tag.module import NO_TAG, SequenceTagger
 from elman.tasks.tag.targets import TagTargets
@@ -134,9 +135,8 @@ def answer_sentences(
     targets, device = examples.targets, next(module.parameters()).device
     tags: list[tuple[str, ...]] = [()] * len(examples)
     labels: list[str | None] = [None] * len(examples)
-    training, total, known, done, is_finite = module.training, 0.0, 0, 0, True
-    module.eval()
-    try:
+    total, known, done, is_finite = 0.0, 0, 0, True
+    with evaluating(module):
         for few in examples.batches(_ANSWERED_AT_ONCE, shuffled=shuffled):
             lengths = few.lengths.to(device)
             said = module(few.steps.to(device), lengths)
@@ -156,6 +156,4 @@ def answer_sentences(
             done += len(few.indices)
             if told is not None:
                 told(done, len(examples))
-    finally:
-        module.train(training)
     return Answers(tags, labels, total / known if known else float("nan"), is_finite)

@@ -19,10 +19,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from elman.backends.inputs import step_mask
 from elman.decoding.crf import LinearChain
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.nn import Recurrent
+from elman.nn.states import listed
 from elman.vocabulary.tally import FIRST, UNKNOWN
 
 NO_TAG = -1
@@ -64,7 +66,7 @@ class SequenceTagger(nn.Module):
         crf: choose the tags of a sentence together.
         dropout: share dropped between layers and before the readout, in training, as are all that follow.
         input_dropout: share dropped of what the recurrent layers read.
-        word_dropout: chance for a word seen once to be read as an unknown one; see :meth:`drop_words`.
+        word_dropout: of :func:`drop_words`, which training calls; a module does not read it.
         recurrent_dropout: see :class:`elman.nn.Recurrent`.
         zoneout: chance for a state to stay what it was.
         sizes: sizes that the cell leaves open.
@@ -90,7 +92,7 @@ class SequenceTagger(nn.Module):
         crf: bool = False,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
-        word_dropout: float = 0.0,
+        word_dropout: float = 0.0,  # noqa: ARG002 - files of models name it
         recurrent_dropout: float = 0.0,
         zoneout: float = 0.0,
         sizes: Mapping[str, int] | None = None,
@@ -101,7 +103,6 @@ class SequenceTagger(nn.Module):
                 f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and a word has no "
                 "such numbers. Choose another cell."
             )
-        self.word_dropout = word_dropout
         self.embedding = nn.Embedding(words, embedding, padding_idx=0)
         with torch.no_grad():
             self.embedding.weight.mul_(_SMALL)
@@ -227,7 +228,7 @@ class Speller(nn.Module):
         distinct, which = torch.unique(letters.flatten(0, 1), dim=0, return_inverse=True)
         lengths = (distinct != 0).sum(1)
         _, final_state = self.recurrent(self.embedding(distinct[:, : int(lengths.max())].T), None, lengths)
-        first = final_state if isinstance(final_state, Tensor) else final_state[0]
+        first = listed(final_state)[0]
         return torch.cat([first[0], first[1]], dim=1)[which].unflatten(0, letters.shape[:2])
 
 
@@ -254,11 +255,9 @@ def drop_words(steps: Tensor, counts: Tensor, chance: float, randomness: torch.G
 
 def _whole(tags: Tensor, lengths: Tensor) -> Tensor:
     """Say in which sentences every tag is known, (B,)."""
-    real = torch.arange(len(tags), device=tags.device)[:, None] < lengths
-    return ((tags != NO_TAG) | ~real).all(0)
+    return ((tags != NO_TAG) | ~step_mask(lengths, len(tags))).all(0)
 
 
 def _highest(output: Tensor, lengths: Tensor) -> Tensor:
     """Return the maximum over the real steps of outputs (T, B, n), (B, n)."""
-    real = torch.arange(len(output), device=output.device)[:, None] < lengths
-    return output.masked_fill(~real.unsqueeze(2), -torch.inf).amax(0)
+    return output.masked_fill(~step_mask(lengths, len(output)).unsqueeze(2), -torch.inf).amax(0)
