@@ -19,8 +19,8 @@ from elman.flow import lags
 from elman.flow.adjoints import arrivals, tangents, weight_gradients
 from elman.flow.figures import Array, Gates, GradientNorms
 from elman.flow.gates import look_at_gates
-from elman.flow.inspection import spread
 from elman.flow.network import Sequences, States, read_batch, read_layer
+from elman.flow.places import spread
 from elman.flow.trajectory import run_network
 
 

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor
 
 from elman.flow.figures import Lyapunov, SingularValues
+from elman.flow.places import spread
 
 LAGS = (1, 2, 5, 10, 20, 50, 100)
 PRODUCTS = 4
 """How many products a lag is sampled with in one sequence of Jacobians."""
-
-RESOLVED = -30.0
-"""Logarithm of the smallest singular value that float64 tells from 0, beside one of 1."""
 
 
 def singular_values(sequences: Sequence[Tensor]) -> SingularValues:
@@ -41,7 +39,7 @@ def _of_products(matrices: Tensor) -> dict[int, Tensor]:
     """Multiply backwards from some last steps, evenly spaced; every lag of LAGS that fits is looked at."""
     count = len(matrices)
     longest = max(lag for lag in LAGS if lag <= count)
-    ends = torch.linspace(longest - 1, count - 1, min(PRODUCTS, count - longest + 1)).long()
+    ends = longest - 1 + torch.tensor(spread(count - longest + 1, PRODUCTS, math.floor))
     product = matrices[ends]
     scale = product.new_zeros(len(ends))
     found = {}

@@ -19,6 +19,7 @@ from elman.flow.gates import look_at_gates
 from elman.flow.growth import lyapunov, singular_values
 from elman.flow.ledger import Clipping
 from elman.flow.network import Examples, Sequences, States, read_batch, read_layer
+from elman.flow.places import spread
 from elman.flow.reach import behavioural_memory, effective_memory
 from elman.flow.trajectory import Rows, Track, run_network
 from elman.flow.verdict import Known, find_non_finite, judge
@@ -160,13 +161,6 @@ def _look_at_gradient(flow: Flow, ending: str, track: Track, total: lags.Total, 
     flow.lag_shares[ending] = lags.lag_shares(track, one)
     flow.lag90[ending] = flow.lag_shares[ending].lag90
     flow.explicit[ending], flow.implicit[ending] = lags.split_gradient(track, one)
-
-
-def spread(count: int, most: int) -> list[int]:
-    """Choose places that are evenly spaced, the last among them."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(float(place)) for place in np.linspace(count - 1, 0, most)})
 
 
 def _to_check(endings: Sequence[str], tracks: Sequence[Sequence[Track]], examples: Examples) -> dict[str, np.ndarray]:

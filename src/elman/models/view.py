@@ -1,14 +1,15 @@
 """Hold a trained model at work: a :class:`View` is what `elman inspect` asks of a model, whatever its task."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from elman.flow import Attribution
 from elman.flow.page.mattered import Mattered
+from elman.flow.places import spread
 from elman.nn import Recurrent
 
 EXAMPLES, OF_LAST = 8, 64
@@ -58,13 +59,13 @@ def how_many(longest: int) -> tuple[int, int]:
     return few, max(few, min(OF_LAST, MOST_OF_LAST // longest))
 
 
-def spread(count: int, most: int) -> list[int]:
-    """Choose places of a list that are evenly spaced.
+def choose_examples(count: int, most: int) -> list[int]:
+    """Choose examples that are evenly spaced, of two the first; a single one is the first of all.
 
-    >>> spread(7, 3), spread(2, 3)
-    ([0, 3, 6], [0, 1])
+    >>> choose_examples(7, 3), choose_examples(2, 3), choose_examples(9, 1)
+    ([0, 3, 6], [0, 1], [0])
     """
-    return list(range(count)) if count <= most else torch.linspace(0, count - 1, most).long().unique().tolist()
+    return spread(count, most, math.floor) if most > 1 else list(range(count)[:1])
 
 
 def mattered(found: Attribution, b: int, steps: int, answer: str, **shown: Any) -> Mattered:

@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
@@ -29,8 +28,10 @@ from torch.utils.hooks import RemovableHandle
 from elman.flow.glance import Glance, glance
 from elman.flow.ledger import GradientVerdict
 from elman.flow.observation import arguments_of
+from elman.flow.places import spread
 from elman.flow.verdict import DEAD, SATURATED, find_dead, find_saturated
 from elman.nn.recurrent import Recurrent
+from elman.nn.states import listed
 
 _SHARE = 0.02  # of the training's work
 _AGE = 1.5  # how much older the training is at the next glance
@@ -104,7 +105,7 @@ class Glances:
             given = arguments_of(layer, args, kwargs)
             result, final = output
             data = result.data if isinstance(result, PackedSequence) else result
-            tensors = [data, *([final] if isinstance(final, Tensor) else final)]
+            tensors = [data, *listed(final)]
             # What nothing follows on gets no gradient: it stays 0.
             gradients = [torch.zeros_like(tensor).detach() for tensor in tensors]
             for tensor, gradient in zip(tensors, gradients, strict=True):
@@ -194,9 +195,9 @@ def _count(call: Mapping[str, Any]) -> tuple[int, int]:
 
 def _write(one: Glance) -> dict[str, Any]:
     norms, gates = one.gradient_norms, one.gates
-    at = np.unique(np.linspace(0, len(norms.median) - 1, min(_POINTS, len(norms.median))).round().astype(int))
+    at = spread(len(norms.median), _POINTS)
     return {
-        "at": at.tolist(),
+        "at": at,
         "norms": [_short(float(norm)) for norm in norms.median[at]],
         "half_life": _short(norms.half_life),
         "step": one.step,

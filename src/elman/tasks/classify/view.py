@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from elman.data import open_dataset
 from elman.flow import attribute_in_model
 from elman.flow.page.mattered import Mattered
-from elman.models.view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, how_many, mattered
+from elman.models.view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, choose_examples, how_many, mattered
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.vocabulary.tally import FIRST
@@ -31,8 +31,8 @@ def view(model: TrainedClassifier, data: Sequence[str]) -> View:
     module = copy.deepcopy(model.module).double().eval()
 
     def choose(most: int) -> tuple[Tensor, Tensor, Tensor]:
-        indices = torch.linspace(0, len(examples) - 1, most).long().unique()
-        rows = [_float64(examples.steps(int(i))) for i in indices]
+        indices = choose_examples(len(examples), most)
+        rows = [_float64(examples.steps(i)) for i in indices]
         return pad_sequence(rows), torch.tensor([len(row) for row in rows]), examples.targets[indices]
 
     few, many = map(choose, how_many(int(examples.lengths.max())))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from elman.data.series.series import SeriesSet
 from elman.encoders.batches import Told
+from elman.flow.places import spread
 from elman.tasks.forecast.baseline.baselines import NAIVE2, ForecastBaseline
 from elman.tasks.forecast.model import TrainedForecaster
 from elman.tasks.forecast.scores import ForecastScores, ForecastTally, Intervals, Numbers, mase_scale
@@ -141,7 +142,7 @@ def _ahead_of(baseline: ForecastBaseline, table: SeriesTable) -> Ahead:
 
 def thin(origins: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return windows at equal distances, at most so many."""
-    return origins if len(origins) <= most else origins[np.linspace(0, len(origins) - 1, most).round().astype(int)]
+    return origins[spread(len(origins), most)]
 
 
 def say_error(scores: ForecastScores) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from elman.data.series.frequency import Moments
 from elman.data.series.series import Series
+from elman.flow.places import spread
 from elman.scores.picture_files import drawable_name, figure_file, installed_fonts
 from elman.tasks.forecast.scores import Numbers
 
@@ -67,7 +68,7 @@ def draw_forecasts(
         ConfigError: `path` ends otherwise.
         ElmanError: the file cannot be written.
     """
-    shown = np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_DRAWN)).round().astype(int)).tolist()
+    shown = spread(len(found), MOST_DRAWN)
     columns = min(_COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     width, height = _INCHES_OF_ONE if len(shown) == 1 else (_INCHES_OF_MANY[0] * columns, _INCHES_OF_MANY[1] * rows)

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from elman.errors import DataError
 from elman.flow import attribute_in_model
 from elman.flow.page.mattered import Mattered
-from elman.models.view import EXPLAINED, POINTS, View, how_many, mattered
+from elman.models.view import EXPLAINED, POINTS, View, choose_examples, how_many, mattered
 from elman.tasks.generate.corpus import read_corpus
 from elman.tasks.generate.model import TrainedModel
 from elman.tasks.generate.module import LanguageModel
@@ -46,7 +46,7 @@ def view(model: TrainedModel, data: Sequence[str], length: int) -> View:
     module = copy.deepcopy(model.module).double().eval()
 
     def cut(most: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        starts = torch.linspace(0, len(numbers) - 1 - steps, most).long().unique()
+        starts = torch.tensor(choose_examples(len(numbers) - steps, most))
         at = torch.arange(steps)[:, None] + starts
         return numbers[at], numbers[at + 1], None if given is None else given[at + 1]
 

@@ -17,7 +17,7 @@ from elman.data.sentences.sentence import Sentence
 from elman.errors import DataError
 from elman.flow import attribute_in_model
 from elman.flow.page.mattered import Mattered
-from elman.models.view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, how_many, mattered, spread
+from elman.models.view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, choose_examples, how_many, mattered
 from elman.tasks.tag.batches import EncodedSentences, SentenceBatch
 from elman.tasks.tag.model import TrainedTagger
 from elman.tasks.tag.module import NO_TAG, SequenceTagger
@@ -43,9 +43,9 @@ def view(model: TrainedTagger, data: Sequence[str]) -> View:
     model.targets.check_scheme(sentences)
     module = copy.deepcopy(model.module).double().eval()
     examples, of_last = how_many(max(len(sentence.words) for sentence in sentences))
-    chosen = [sentences[i] for i in spread(len(sentences), examples)]
+    chosen = [sentences[i] for i in choose_examples(len(sentences), examples)]
     few = _encode(model, chosen)
-    words = _choose_words(_encode(model, [sentences[i] for i in spread(len(sentences), of_last)]))
+    words = _choose_words(_encode(model, [sentences[i] for i in choose_examples(len(sentences), of_last)]))
     if not words or not module.count(few.tags, few.lengths):
         raise DataError("The model knows too few of the tags of these sentences. Give data like those of its training.")
 
@@ -72,7 +72,7 @@ def _encode(model: TrainedTagger, sentences: Sequence[Sentence]) -> SentenceBatc
 
 def _choose_words(many: SentenceBatch) -> list[_Asked]:
     found = (many.tags.T != NO_TAG).nonzero().tolist()
-    chosen = [found[i] for i in spread(len(found), _WORDS_ASKED)]
+    chosen = [found[i] for i in choose_examples(len(found), _WORDS_ASKED)]
     return [_Asked(many.steps[: int(many.lengths[b]), b], t, int(many.tags[t, b])) for b, t in chosen]
 
 
@@ -92,7 +92,7 @@ def _explain(
 ) -> list[Mattered]:
     """Explain the tag of the word that the model is least sure of, sentence by sentence."""
     explained = []
-    for b in spread(len(few.lengths), EXPLAINED):
+    for b in choose_examples(len(few.lengths), EXPLAINED):
         length = int(few.lengths[b])
         if length > LONGEST_EXPLAINED:
             continue
