@@ -27,17 +27,21 @@ def option(
     default: Any,
     text: str,
     *,
-    group: str,
+    group: str = "",
     least: float | None = None,
     most: float | None = None,
     above: float | None = None,
     below: float | None = None,
     choices: tuple[str, ...] = (),
     metavar: str = "",
+    foreign: str = "",
 ) -> Any:
-    """Make one row of a table of settings: its default, the sentence that explains it, its range."""
+    """Make one row of a table of settings: its default, the sentence that explains it, its range.
+
+    `foreign` is said to whom gives it for a model that it is not for, see :mod:`elman.cli.asking`.
+    """
     ranges = {"least": least, "most": most, "above": above, "below": below, "choices": choices, "metavar": metavar}
-    return field(default=default, metadata={"text": text, "group": group, **ranges})
+    return field(default=default, metadata={"text": text, "group": group, "foreign": foreign, **ranges})
 
 
 def seed_option() -> Any:

@@ -178,15 +178,15 @@ TASK_MUTANTS = (
         "_fail(ours, WRONG_INPUT)",
     ),
     Mutant("verdicts are read in capitals alone", "cli/inspect.py", "name.strip().upper()", "name.strip()"),
-    Mutant("an answer in numbers has three digits", "cli/predict.py", "{answer:.7g}", "{answer:.3g}"),
+    Mutant("an answer in numbers has three digits", "tasks/classify/commands.py", "{answer:.7g}", "{answer:.3g}"),
     Mutant("a size may be 0", "cli/options.py", "int(number) > 0", "int(number) >= 0"),
     Mutant(
         "every option counts as given",
         "cli/options.py",
-        "if n not in names or was_given(context, n)}",
-        "if True}",
+        "for row in rows if was_given(context, row.name)]",
+        "for row in rows]",
     ),
-    Mutant("each series has a header of its own", "cli/forecast.py", "if number == step == 0:", "if step == 0:"),
+    Mutant("each series has a header of its own", "models/answers.py", "if not begun:", "if True:"),
     Mutant(
         "an examination that was interrupted ends well",
         "cli/probe.py",
@@ -195,8 +195,8 @@ TASK_MUTANTS = (
     ),
     Mutant(
         "options of another task are taken without a word",
-        "cli/evaluate.py",
-        "if name not in _OWN.get(task, ()) and was_given(context, name):",
+        "cli/asking.py",
+        "if row.name in given and row.name not in meant:",
         "if False:",
     ),
 )

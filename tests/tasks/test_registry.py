@@ -1,5 +1,6 @@
 """Hold every recipe to its line in the registry, and its folder to the names that all of them share."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -13,16 +14,19 @@ from elman.models.trained import Trained
 from elman.options import OptionTable
 from elman.tasks import registry
 from elman.tasks.inspection import inspect_model
-from elman.tasks.registry import RECIPES, Recipe, find
+from elman.tasks.registry import RECIPES, Entry, find
 
-SHARED = {"__init__", "settings", "recipe", "module", "model", "view"}
+SHARED = {"__init__", "settings", "recipe", "module", "model", "view", "commands"}
 FOLDER = Path(elman.tasks.__file__).parent
 each_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 
 
 @each_recipe
 def test_every_name_that_a_line_stands_for_is_there(recipe):
-    assert issubclass(recipe.commands.settings, OptionTable)
+    says = recipe.commands
+    assert issubclass(says.settings, OptionTable)
+    for name in ("summarise", "next_command", "evaluate", *(["predict"] if says.predict else [])):
+        assert callable(recipe.part("commands", name))
     assert callable(recipe.part("view", "view"))
     for name in recipe.estimators:
         assert issubclass(getattr(elman.tasks, name), Estimator)
@@ -42,6 +46,13 @@ def test_a_model_says_its_recipe_and_the_parts_of_its_file(recipe):
     recipe.part("model", "load")
     (kind,) = (one for one in Trained.__subclasses__() if one.task == recipe.name)
     assert kind.part_names
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_an_option_that_several_recipes_have_is_the_same_in_all(command):
+    tables = [table for recipe in RECIPES if (table := getattr(recipe.commands, command))]
+    rows = [row for table in tables for row in dataclasses.fields(table)]
+    assert len({row.name: row for row in rows}) == len({(row.name, row.type, str(row.metadata)) for row in rows})
 
 
 def test_every_folder_that_trains_has_a_line():
@@ -69,6 +80,6 @@ def test_inside_a_model_of_an_unknown_task_there_is_nothing_to_look_at(tmp_path)
 
 
 def test_a_line_without_its_folder_is_no_recipe(monkeypatch):
-    monkeypatch.setattr(registry, "RECIPES", (*RECIPES, Recipe("compose")))
+    monkeypatch.setattr(registry, "RECIPES", (*RECIPES, Entry("compose")))
     with pytest.raises(ModuleNotFoundError, match=r"elman\.tasks\.compose"):
         find("compose").commands  # noqa: B018

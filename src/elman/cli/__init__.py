@@ -4,8 +4,9 @@ Results go to standard output, progress and notes to standard error. Exit codes:
 command or its input is wrong, 3 a verdict that `--fail-on` names, 130 interrupted. What a user did wrong is said in the
 words of the error, without a traceback. Nothing here imports torch before a command that needs it has begun.
 
-The commands stand in `train`, `classify`, `tag`, `forecast`, `language`, `predict`, `evaluate`, `inspect`, `cells` and
-`probe`; `options` makes options of settings, `show` prints results.
+The commands stand in `train`, `predict`, `evaluate`, `language`, `inspect`, `cells` and `probe`. The first three know
+no recipe by name: all in the registry are trained, and `asking` lets the recipe of a model answer. `options` makes
+options of settings, `show` prints results.
 
 >>> import subprocess, sys
 >>> print(subprocess.run([sys.executable, "-m", "elman", "--version"], capture_output=True, text=True).stdout, end="")
@@ -21,16 +22,13 @@ import typer
 
 import elman
 from elman.cli.cells import cells
-from elman.cli.classify import train_classify
 from elman.cli.evaluate import evaluate
-from elman.cli.forecast import train_forecast
 from elman.cli.inspect import inspect
 from elman.cli.language import generate, next_units, reorder
 from elman.cli.predict import predict
 from elman.cli.probe import probe
 from elman.cli.show import drop_output
-from elman.cli.tag import train_tag
-from elman.cli.train import train_generate
+from elman.cli.train import train
 from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, ShapeError
 
 FAILED, WRONG_INPUT = 1, 2
@@ -51,11 +49,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-train = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
-train.command("generate")(train_generate)
-train.command("classify")(train_classify)
-train.command("tag")(train_tag)
-train.command("forecast")(train_forecast)
 app.add_typer(train, name="train")
 app.command()(generate)
 app.command("next")(next_units)

@@ -1,13 +1,13 @@
 """`elman generate`, `next` and `reorder`: what a trained language model can do."""
 
-import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from elman.cli.options import Given, Json, Model, Quiet, was_given
-from elman.cli.show import drop_output, print_json, print_rows
+from elman.cli.show import print_json, print_rows, write_pieces
 from elman.errors import ConfigError
 
 
@@ -57,17 +57,18 @@ def generate(
         top_p=top_p,
         seed=seed,
     )
+    write_pieces(_finish_line(prompt, pieces, always=lines is None))
+
+
+def _finish_line(prompt: str, pieces: Iterable[str], always: bool) -> Iterator[str]:
+    """Give a prompt and what continues it, and end the line; behind what has ended its line only if `always`."""
+    yield prompt
     ended = True
-    try:
-        sys.stdout.write(prompt)
-        for piece in pieces:
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-            ended = piece.endswith("\n")
-        if lines is None or not ended:
-            sys.stdout.write("\n")
-    except BrokenPipeError:
-        drop_output()  # whoever reads, such as `head`, has what it wanted
+    for piece in pieces:
+        yield piece
+        ended = piece.endswith("\n")
+    if always or not ended:
+        yield "\n"
 
 
 def _refuse_beside_interactive(context: typer.Context) -> None:

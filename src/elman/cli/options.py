@@ -1,16 +1,17 @@
-"""Turn the rows of a settings table into options of a command, so that none is written twice."""
+"""Turn the rows of a table into options of a command, so that none is written twice."""
 
 import dataclasses
 import functools
 import inspect
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
 from elman.errors import ConfigError
+from elman.options import OptionTable
 
 _GROUPS = ("Model", "Text", "Input", "Regularising", "Training")
 _METAVARS = {int: "N", float: "X", str: "TEXT", bool: None}
@@ -74,24 +75,29 @@ def default_target(source: str) -> Path:
     return Path(f"{path.resolve().name if path.is_dir() else path.stem}{_SUFFIX}")
 
 
-def with_options(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let a command's `**options` be the rows of a settings table; it gets those that were given.
+def with_options(
+    rows: Sequence[inspect.Parameter], without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a command's `**options` be the rows of a table; it gets those that were given.
 
     Options that nobody gave are left out, so that a preset can tell them from those that somebody chose.
+
+    Args:
+        rows: what :func:`training_rows` or :func:`own_rows` made.
+        without: options of the command's own that it shall not have.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(command).parameters.values()
-        named = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.kind is not p.VAR_KEYWORD]
-        rows = _options_of(settings)
-        names = {row.name for row in rows}
+        own = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        named = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name not in without]
 
         @functools.wraps(command)
         def call(context: typer.Context, **arguments: Any) -> None:
-            command(**{n: v for n, v in arguments.items() if n not in names or was_given(context, n)})
+            given = [row.name for row in rows if was_given(context, row.name)]
+            command(**{name: arguments[name] for name in (*(p.name for p in named), *given)})
 
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-        parameters = [context, *named, *rows]
+        parameters = [context, *rows, *named]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = {p.name: p.annotation for p in parameters}
         return call
@@ -105,24 +111,36 @@ def was_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
-def _options_of(settings: type) -> list[inspect.Parameter]:
-    """Turn each row of a settings table into an option of the same name."""
-    rows = []
-    for row in sorted(dataclasses.fields(settings), key=lambda row: _GROUPS.index(row.metadata["group"])):
-        kind: Any = next((kind for kind in get_args(row.type) if kind is not type(None)), row.type)
-        option = typer.Option(
-            help=row.metadata["text"],
-            rich_help_panel=row.metadata["group"],
-            show_default=row.default not in (None, False),
-            metavar="|".join(row.metadata["choices"]) or row.metadata["metavar"] or _METAVARS[kind],
+def training_rows(settings: type[OptionTable]) -> list[inspect.Parameter]:
+    """Turn each row of a settings table into an option of the same name, in groups; the table refuses wrong values."""
+    rows = sorted(dataclasses.fields(settings), key=lambda row: _GROUPS.index(row.metadata["group"]))
+    return [
+        _as_parameter(row, rich_help_panel=row.metadata["group"], show_default=row.default not in (None, False))
+        for row in rows
+    ]
+
+
+def own_rows(rows: Sequence["dataclasses.Field[Any]"]) -> list[inspect.Parameter]:
+    """Turn rows into options of a command, which refuses wrong values; a flag has no opposite."""
+    return [
+        _as_parameter(
+            row,
+            *[f"--{row.name.replace('_', '-')}"] * (row.type is bool),
+            min=row.metadata["least"],
+            show_default=False,
         )
-        wanted: Any = kind if row.default is not None else kind | None
-        rows.append(
-            inspect.Parameter(
-                row.name, inspect.Parameter.KEYWORD_ONLY, default=row.default, annotation=Annotated[wanted, option]
-            )
-        )
-    return rows
+        for row in rows
+    ]
+
+
+def _as_parameter(row: "dataclasses.Field[Any]", *flags: str, **shown: Any) -> inspect.Parameter:
+    kind: Any = next((kind for kind in get_args(row.type) if kind is not type(None)), row.type)
+    metavar = "|".join(row.metadata["choices"]) or row.metadata["metavar"] or _METAVARS[kind]
+    option = typer.Option(*flags, help=row.metadata["text"], metavar=metavar, **shown)
+    wanted: Any = kind if row.default is not None else kind | None
+    return inspect.Parameter(
+        row.name, inspect.Parameter.KEYWORD_ONLY, default=row.default, annotation=Annotated[wanted, option]
+    )
 
 
 def command_again(task: str, data: list[str], cell: str, size: list[str] | None) -> list[str]:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from elman.cli.options import Json, Quiet, Size, parse_sizes, with_options
+from elman.cli.options import Json, Quiet, Size, parse_sizes, training_rows, with_options
 from elman.cli.show import INTERRUPTED, print_json
 from elman.phrases import format_duration
 from elman.tasks.probe.settings import DEFAULT_CELLS, TASKS, ProbeSettings
@@ -25,7 +25,7 @@ _ENDED = {
 }
 
 
-@with_options(ProbeSettings)
+@with_options(training_rows(ProbeSettings))
 def probe(
     cell: Annotated[
         list[str] | None,

@@ -1,10 +1,9 @@
 """Print results: rows of a label and a value, what a training has made, and how it was ended."""
 
 import contextlib
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -43,6 +42,16 @@ def print_rows(*rows: Row) -> None:
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
         console.print(Text(f"{label:<{width}}  ", style="bold").append(value, style="not bold"))
+
+
+def write_pieces(pieces: Iterable[str]) -> None:
+    """Write text piece by piece, each as soon as it is there, until whoever reads it, such as `head`, has enough."""
+    try:
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()
 
 
 def drop_output() -> None:
@@ -87,9 +96,9 @@ def describe_search(model: Trained, again: Sequence[str], options: Mapping[str, 
 
 def print_json(data: Mapping[str, Any]) -> None:
     """Print a line of JSON; what is not finite, which JSON has no word for, is null, as in a model file."""
-    from elman.models.finite import without_infinite
+    from elman.models.finite import as_json
 
-    typer.echo(json.dumps(without_infinite(data), ensure_ascii=False, allow_nan=False))
+    typer.echo(as_json(data))
 
 
 def print_training_as_json(model: Trained, target: Path) -> None:

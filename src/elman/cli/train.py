@@ -1,6 +1,7 @@
-"""`elman train generate`: train a language model."""
+"""`elman train NAME`: train a model; a command for each recipe of the registry, made of what its settings say."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -12,80 +13,80 @@ from elman.cli.options import (
     Output,
     Quiet,
     Report,
+    Search,
     Size,
+    command_again,
     default_target,
     parse_sizes,
+    training_rows,
     with_options,
 )
 from elman.cli.show import (
     describe_file,
     describe_gradient,
+    describe_search,
     describe_training,
     keep_the_best,
     print_rows,
     print_training_as_json,
 )
-from elman.tasks.generate.settings import Settings
+from elman.tasks.registry import RECIPES, Entry
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_KEPT = "The best weights so far are kept in the model file all along; Ctrl-C ends the training and loses nothing."
 
-    from elman.tasks.generate.model import TrainedModel
-
-
-@with_options(Settings)
-def train_generate(
-    data: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="DATA...",
-            help="UTF-8 text files, - for standard input, or one folder with a class each",
-            show_default=False,
-        ),
-    ],
-    cell: CellName = "lstm",
-    size: Size = None,
-    output: Output = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    json: Json = False,
-    report: Report = None,
-    **options: Any,
-) -> None:
-    """Train a language model that writes like your text: by characters, words or subwords.
-
-    The best weights so far are kept in the model file all along; Ctrl-C ends the training and loses nothing.
-    """
-    from elman.tasks import generate
-
-    check_report(report, data)
-    target = output or default_target(data[0])
-    with keep_the_best(target) as ended:
-        model = generate.train(
-            data, cell=cell, sizes=parse_sizes(size), output=target, force=force, quiet=quiet, **options
-        )
-        kept = ended(model)
-        _report(model, kept, json, write_training_report(kept, data, report))
+train = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
 
 
-def _report(model: "TrainedModel", target: "Path", json: bool, inside: list[tuple[str, str]]) -> None:
-    metrics = model.metrics
-    if json:
-        print_training_as_json(model, target)
-        return
-    loss = metrics["validation_loss"]
-    measured = "none held out or not reached yet"
-    if loss is not None:
-        usual = "perplexity " + ("above 1e300" if metrics["perplexity"] is None else f"{metrics['perplexity']:.2f}")
-        if "bits_per_character" in metrics:
-            usual = f"{metrics['bits_per_character']:.4f} bits per character"
-        measured = f"{loss:.4f} nats per {model.vocabulary.unit}, {usual}"
-    given = f" --given {model.configuration['given']}={model.classes[0]}" if model.classes else ""
-    print_rows(
-        ("model", describe_file(model, target)),
-        ("validation", measured),
-        ("training", describe_training(model)),
-        ("gradient", describe_gradient(model)),
-        *inside,
-        ("next", f"elman generate {target}{given}"),
-    )
+def train_command(recipe: Entry) -> Callable[..., None]:
+    """Make the command that trains a model of a recipe."""
+    says = recipe.commands
+
+    @with_options(training_rows(says.settings), without=() if says.trials_by else ("search",))
+    def command(
+        data: Annotated[list[str], typer.Argument(metavar="DATA...", help=says.data, show_default=False)],
+        cell: CellName = says.cell,
+        size: Size = None,
+        output: Output = None,
+        force: Force = False,
+        quiet: Quiet = False,
+        json: Json = False,
+        report: Report = None,
+        search: Search = None,
+        **options: Any,
+    ) -> None:
+        check_report(report, data)
+        target = output or default_target(data[0].removesuffix(says.packed))
+        searched = {} if search is None else {"search": search}
+        with keep_the_best(target) as ended:
+            model = recipe.train(
+                data,
+                cell=cell,
+                sizes=parse_sizes(size),
+                output=target,
+                force=force,
+                quiet=quiet,
+                **searched,
+                **options,
+            )
+            kept = ended(model)
+            inside = write_training_report(kept, data, report)
+            if json:
+                print_training_as_json(model, kept)
+                return
+            again = command_again(recipe.name, data, cell, size)
+            print_rows(
+                ("model", describe_file(model, kept)),
+                *recipe.part("commands", "summarise")(model),
+                *describe_search(model, again, options, says.trials_by),
+                ("training", describe_training(model)),
+                ("gradient", describe_gradient(model)),
+                *inside,
+                ("next", recipe.part("commands", "next_command")(model, kept, data)),
+            )
+
+    return command
+
+
+for _recipe in RECIPES:
+    _says = _recipe.commands
+    train.command(_recipe.name, help=f"{_says.trains}\n\n{_says.reads} {_KEPT}")(train_command(_recipe))

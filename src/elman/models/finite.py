@@ -4,6 +4,7 @@
 {'mase': None, 'history': [[1, 0.5], [2, None]]}
 """
 
+import json
 import math
 from typing import Any
 
@@ -19,6 +20,15 @@ def without_infinite(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [without_infinite(value) for value in data]
     return data
+
+
+def as_json(data: Any) -> str:
+    """Write plain data as a line of JSON; what is not finite is null.
+
+    >>> as_json({"loss": float("inf"), "word": "été"})
+    '{"loss": null, "word": "été"}'
+    """
+    return json.dumps(without_infinite(data), ensure_ascii=False, allow_nan=False)
 
 
 def require_finite_output(is_finite: bool) -> None:

@@ -5,6 +5,7 @@ asked for, so that `elman --help` loads no torch:
 
     __init__.py   offers train and load
     settings.py   COMMANDS, see :class:`~elman.tasks.contract.Commands`; without torch
+    commands.py   what the commands ask of a model, see :mod:`elman.tasks.contract`
     view.py       view, which shows a model at work
     estimator.py  the estimators that the line names
 
@@ -23,8 +24,8 @@ from elman.tasks.contract import Commands
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A recipe by name.
+class Entry:
+    """A recipe by name, and what its folder holds.
 
     Attributes:
         name: of its folder in `elman.tasks`, of its command, and of its task in model files.
@@ -58,13 +59,13 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("generate"),
-    Recipe("classify", estimators=("Classifier", "Regressor")),
-    Recipe("tag", estimators=("Tagger",)),
-    Recipe("forecast", estimators=("Forecaster",)),
+    Entry("generate"),
+    Entry("classify", estimators=("Classifier", "Regressor")),
+    Entry("tag", estimators=("Tagger",)),
+    Entry("forecast", estimators=("Forecaster",)),
 )
 
 
-def find(task: str) -> Recipe | None:
+def find(task: str) -> Entry | None:
     """Return the recipe whose models are for a task; None where there is none."""
     return next((recipe for recipe in RECIPES if recipe.name == task), None)

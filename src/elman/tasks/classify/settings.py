@@ -8,8 +8,8 @@ elman.errors.ConfigError: pooling is 'sum'; it must be one of last, mean, max, a
 from dataclasses import dataclass
 
 from elman.encoders.settings import InputSettings
-from elman.options import option
-from elman.tasks.contract import Commands
+from elman.options import OptionTable, option
+from elman.tasks.contract import Commands, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DIRECTIONS = ("both", "forward")
@@ -97,4 +97,33 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
 
 
-COMMANDS = Commands(settings=ClassifySettings)
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(OptionTable):
+    """Say what is shown of a measurement."""
+
+    confusion: str | None = option(
+        None, "classes: draw which are taken for which, as .png, .svg or .pdf", metavar="PICTURE"
+    )
+    worst: int = worst_option()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(OptionTable):
+    """Say what is written of an answer."""
+
+    probabilities: bool = option(
+        False,
+        "write the probability of every class",
+        foreign="--probabilities are those of classes, and {model} {answers}. Drop it.",
+    )
+
+
+COMMANDS = Commands(
+    settings=ClassifySettings,
+    data="a table (CSV, TSV, JSONL), a folder with a class each, arrays (.npz), or FASTA files",
+    trains="Train a model that answers a sequence: with a class, several labels, or a number.",
+    reads="It reads texts, series, rows of a table, sound, images and genomes.",
+    trials_by="examples",
+    evaluate=EvaluateOptions,
+    predict=PredictOptions,
+)

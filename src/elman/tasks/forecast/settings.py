@@ -10,7 +10,7 @@ elman.errors.ConfigError: levels is '0.8'; it must be percentages from 1 to 99 w
 from dataclasses import dataclass
 
 from elman.errors import ConfigError
-from elman.options import option
+from elman.options import OptionTable, option
 from elman.tasks.contract import Commands
 from elman.training.settings import LayerSettings, TrainingSettings
 
@@ -136,4 +136,36 @@ class ForecastSettings(LayerSettings, TrainingSettings):
         return (*low, 0.5, *(1 - share for share in reversed(low)))
 
 
-COMMANDS = Commands(settings=ForecastSettings)
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(OptionTable):
+    """Say from where it is forecast."""
+
+    every: int = option(1, "series: steps from one origin to the next", least=1, metavar="N")
+    origins: int | None = option(
+        None, "series: forecast from the latest N origins of each, not all", least=1, metavar="N"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(OptionTable):
+    """Say what is made of forecasts."""
+
+    picture: str | None = option(
+        None,
+        "series: draw the forecasts, as .png, .svg or .pdf",
+        metavar="PICTURE",
+        foreign="--picture draws forecasts, and {model} makes none. Drop it.",
+    )
+
+
+COMMANDS = Commands(
+    settings=ForecastSettings,
+    data="a table (CSV, TSV, JSONL) with a row a time: a series a column, or a column that names the series",
+    trains="Train a model that forecasts one or many series, with intervals.",
+    reads="The end of each series is held out, and says which weights are best and how wide intervals must be.",
+    cell="gru",
+    trials_by="forecasts",
+    answers="forecasts series",
+    evaluate=EvaluateOptions,
+    predict=PredictOptions,
+)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from elman.errors import ConfigError
-from elman.options import option
+from elman.options import OptionTable, option
 from elman.tasks.contract import Commands
 from elman.training.settings import LayerSettings, TrainingSettings
 
@@ -144,4 +144,17 @@ def _refuse(why: str, applies: bool, **options: Any) -> None:
             raise ConfigError(f"{name} has no meaning {why}. Drop it, or choose another unit.")
 
 
-COMMANDS = Commands(settings=Settings, length=200)
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(OptionTable):
+    """Say how a language model is measured."""
+
+    dynamic: float | None = option(None, "language model: go on learning while reading, with this rate", metavar="RATE")
+
+
+COMMANDS = Commands(
+    settings=Settings,
+    data="UTF-8 text files, - for standard input, or one folder with a class each",
+    trains="Train a language model that writes like your text: by characters, words or subwords.",
+    evaluate=EvaluateOptions,
+    length=200,
+)

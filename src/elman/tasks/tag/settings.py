@@ -7,8 +7,8 @@ elman.errors.ConfigError: scheme is 'bio'; it must be one of none, iob1, iob2, i
 
 from dataclasses import dataclass
 
-from elman.options import option
-from elman.tasks.contract import Commands
+from elman.options import OptionTable, option
+from elman.tasks.contract import Commands, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DIRECTIONS = ("both", "forward")
@@ -94,4 +94,21 @@ class TagSettings(LayerSettings, TrainingSettings):
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
 
 
-COMMANDS = Commands(settings=TagSettings)
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(OptionTable):
+    """Say what is shown of a measurement."""
+
+    worst: int = worst_option()
+
+
+COMMANDS = Commands(
+    settings=TagSettings,
+    data="CoNLL-U or other files with a word a line; a folder with seq.in, seq.out and perhaps label; or two parallel "
+    "files, words and tags",
+    trains="Train a model that gives every word of a sentence a tag: parts of speech, names, slots.",
+    packed=".gz",
+    trials_by="sentences",
+    answers="answers with tags",
+    evaluate=EvaluateOptions,
+    predict=OptionTable,
+)

@@ -1,7 +1,7 @@
 """Show the scores of tags on a terminal: lines that say the most, then tables.
 
 >>> from elman.tasks.tag.scores import score_tags
->>> for part, _ in tag_tables(score_tags([("DET", "NOUN")], [("DET", "DET")]))[:1]:
+>>> for part in tag_tables(score_tags([("DET", "NOUN")], [("DET", "DET")]))[:1]:
 ...     print(part)
 accuracy 50.0% (95 % interval 9.5–90.5) on 2 words of 1 sentence; 0.0% of the sentences without a mistake
 """
@@ -58,16 +58,16 @@ def wrong_words(sentences: Sequence[Sentence], predicted: Sequence[Sequence[str]
     return [WrongWord(*found, times, where[found]) for found, times in counts.most_common(most)]
 
 
-def tag_tables(scores: TagScores, wrong: Sequence[WrongWord] = ()) -> list[tuple[RenderableType, bool]]:
-    """Return what is printed of scores, one below the other, and of each part whether it folds its own lines."""
-    parts: list[tuple[RenderableType, bool]] = [(Text(line), False) for line in _lines(scores)]
+def tag_tables(scores: TagScores, wrong: Sequence[WrongWord] = ()) -> list[RenderableType]:
+    """Return what is printed of scores, one below the other."""
+    parts: list[RenderableType] = [Text(line) for line in _lines(scores)]
     if scores.chunks is None:
-        parts.append((per_class_table(scores.per_tag, "tag"), True))
+        parts.append(per_class_table(scores.per_tag, "tag"))
     else:
-        parts.append((per_class_table(scores.chunks.per_type, "chunk"), True))
+        parts.append(per_class_table(scores.chunks.per_type, "chunk"))
     if scores.confused:
-        parts.append((_pairs(scores), True))
-    return [*parts, *([(_wrong(wrong), True)] if wrong else [])]
+        parts.append(_pairs(scores))
+    return [*parts, *([_wrong(wrong)] if wrong else [])]
 
 
 def _lines(scores: TagScores) -> list[str]:

@@ -1,0 +1,37 @@
+r"""Write the answers of a model: as a table, or as a JSON object a line.
+
+>>> print(*write_answers([[{"text": "so bad", "prediction": "neg"}]], delimiter=","), end="")
+text,prediction
+so bad,neg
+>>> print(*write_answers([[{"labels": ("a", "b"), "score": float("nan")}]], delimiter=None), end="")
+{"labels": ["a", "b"], "score": null}
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from elman.models.finite import as_json
+
+
+def write_answers(chunks: Iterable[Sequence[Mapping[str, Any]]], delimiter: str | None) -> Iterator[str]:
+    """Write rows as text, a piece a chunk, as soon as the chunk is there.
+
+    Args:
+        chunks: rows, all of the same columns; none is empty.
+        delimiter: what stands between two cells; None for JSON.
+    """
+    begun = False
+    for rows in chunks:
+        if delimiter is None:
+            yield "".join(f"{as_json(row)}\n" for row in rows)
+            continue
+        piece = io.StringIO()
+        writer = csv.writer(piece, delimiter=delimiter, lineterminator="\n")
+        if not begun:
+            writer.writerow(rows[0])
+            begun = True
+        for row in rows:
+            writer.writerow(["|".join(cell) if isinstance(cell, tuple) else cell for cell in row.values()])
+        yield piece.getvalue()

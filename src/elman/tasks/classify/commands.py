@@ -1,0 +1,137 @@
+"""Do what the commands ask of a model that answers sequences: say what a training has made of it, measure it, answer.
+
+A table comes out as it went in, with the answers beside. What is no table, such as files of sound, gives a row each.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from elman.data import open_dataset
+from elman.data.dataset import Columns
+from elman.data.examples.arriving import Arriving, Row
+from elman.data.examples.long_table import LongTable
+from elman.data.examples.table import Table
+from elman.data.examples.values import Listed
+from elman.data.tables.row_index import DELIMITERS
+from elman.errors import ConfigError
+from elman.models.answers import write_answers
+from elman.scores.tables import score_tables
+from elman.tasks.classify.mistakes import find_mistakes, mistakes_table
+from elman.tasks.classify.model import TrainedClassifier, load
+from elman.tasks.classify.scoring import score_outputs
+from elman.tasks.contract import Evaluated, Request, Rows, standard_input
+from elman.training.progress import show_bar
+
+_AT_ONCE = 256
+
+
+def summarise(model: TrainedClassifier) -> Rows:
+    """Say how good its answers to the examples held out are, and what that is worth."""
+    found = model.metrics["validation"]
+    interval = found.get("accuracy_interval")
+    within = f" (95 % interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
+    said = f"{found['measure']} {found['said']}{within} on {found['count']:,} examples held out"
+    return [("validation", said), ("", model.metrics["verdict"])]
+
+
+def next_command(model: TrainedClassifier, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe
+    """Say how to let it answer."""
+    return f"elman predict {path} {data[0]}"
+
+
+def evaluate(request: Request) -> Evaluated:
+    """Measure its answers to examples whose targets are known."""
+    trained, options = load(request.model), request.options
+    picture = None if options.confusion is None else Path(options.confusion)
+    if picture is not None:
+        _check_picture(picture, trained.targets.kind)
+    with show_bar("reading", request.quiet) as told:
+        examples = trained.encode(open_dataset(request.data, like=trained.columns), told)
+    with show_bar("answering", request.quiet) as told:
+        outputs = trained.answer(examples, told)
+    scores = score_outputs(trained.targets, outputs, examples.targets)
+    mistakes = (
+        find_mistakes(trained.targets, outputs, examples.targets, examples.where, options.worst)
+        if options.worst
+        else []
+    )
+    if picture is not None:
+        from elman.tasks.classify.picture import draw_confusion
+
+        draw_confusion(scores, picture)  # type: ignore[arg-type]
+    listed = {"worst": [mistake.to_dict() for mistake in mistakes]} if options.worst else {}
+    shown = [*score_tables(scores), *([mistakes_table(mistakes)] if mistakes else [])]
+    return Evaluated({**scores.to_dict(), **listed}, shown)
+
+
+def _check_picture(path: Path, kind: str) -> None:
+    from elman.tasks.classify.picture import FORMATS
+
+    if kind != "category":
+        raise ConfigError(f"--confusion shows classes, and this model answers with {kind}. Drop it.")
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigError(f"{path} names no format for a picture. End it in one of {', '.join(FORMATS)}.")
+
+
+def predict(request: Request) -> Iterator[str]:
+    """Answer every row, file, or line that arrives."""
+    trained = load(request.model)
+    probabilities = request.options.probabilities
+    if probabilities and trained.targets.kind == "number":
+        raise ConfigError(f"--probabilities are those of classes, and {request.model} answers with numbers. Drop it.")
+    if request.is_streamed():
+        arriving = Arriving(standard_input("rows"), _without_target(trained))
+        delimiter, rows, size = arriving.delimiter, iter(arriving), 1
+    else:
+        delimiter, rows, size = *_read_paths(trained, request.data), _AT_ONCE
+    chunks = iter(lambda: list(itertools.islice(rows, size)), [])
+    classes = trained.classes if probabilities else []
+    answers = (_answer(trained, chunk, classes) for chunk in chunks)
+    return write_answers(answers, None if request.json else delimiter)
+
+
+def _read_paths(trained: TrainedClassifier, data: list[str]) -> tuple[str | None, Iterator[Row]]:
+    """Give the rows of a table as they stand there, and of everything else the name of each example."""
+    dataset = open_dataset(data, like=trained.columns)
+    if isinstance(dataset, Table):
+        return DELIMITERS[Path(data[0]).suffix.lower()], _read_tables(trained, data)
+    examples = (dataset[index] for index in range(len(dataset)))
+    if isinstance(dataset, LongTable):
+        name = str(trained.columns.id)
+        return ",", (Row({name: series}, one) for series, one in zip(dataset.series, examples, strict=True))
+    shown = [name for name, kind in trained.columns.inputs.items() if kind == "text"]
+    return ",", (Row({"file": one.where, **{name: one.values[name] for name in shown}}, one) for one in examples)
+
+
+def _read_tables(trained: TrainedClassifier, data: list[str]) -> Iterator[Row]:
+    for path in map(Path, data):
+        with path.open("rb") as file:
+            yield from Arriving(file, _without_target(trained), path)
+
+
+def _without_target(trained: TrainedClassifier) -> Columns:
+    return dataclasses.replace(trained.columns, target=None, group=None)
+
+
+def _answer(trained: TrainedClassifier, rows: list[Row], classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the cells of rows, and behind them what the model answers; of some classes the probabilities too."""
+    outputs = trained.outputs(Listed([row.example for row in rows], trained.columns))
+    answers = trained.targets.decode(outputs)
+    shares = trained.targets.probabilities(outputs).tolist()
+    return [
+        {**row.cells, **_describe(trained, answer, share, classes)}
+        for row, answer, share in zip(rows, answers, shares, strict=True)
+    ]
+
+
+def _describe(
+    trained: TrainedClassifier, answer: Any, shares: Iterable[float], classes: Sequence[str]
+) -> dict[str, Any]:
+    described = {"prediction": float(f"{answer:.7g}") if isinstance(answer, float) else answer}
+    known = dict(zip(trained.classes, (round(share, 6) for share in shares), strict=False))
+    if trained.targets.kind == "category":
+        described["probability"] = known[answer]
+    return described | {f"probability_{name}": known[name] for name in classes}

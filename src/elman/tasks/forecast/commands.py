@@ -1,0 +1,99 @@
+"""Do what the commands ask of a forecasting model: say what a training has made of it, measure it, forecast."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from elman.data.series.opening import open_series
+from elman.data.series.series import SeriesSet
+from elman.errors import ConfigError
+from elman.models.answers import write_answers
+from elman.scores.picture_files import check_format
+from elman.tasks.contract import Evaluated, Request, Rows
+from elman.tasks.forecast.backtest import backtest, judge_forecasts, say_learnt
+from elman.tasks.forecast.model import Forecast, TrainedForecaster, load
+from elman.tasks.forecast.tables import score_tables
+from elman.training.progress import show_bar
+
+_DIGITS = 7
+
+
+def summarise(model: TrainedForecaster) -> Rows:
+    """Say how far it forecasts, how good the forecasts of the steps held out are, and what that is worth."""
+    measured = model.metrics["validation"]
+    return [
+        ("forecasts", f"{model.horizon:,} steps from {model.lookback:,}"),
+        ("validation", model.metrics["verdict"]),
+        ("", f"sMAPE {measured['smape']:.2f} %; {_say_coverage(measured['coverage'])}"),
+    ]
+
+
+def _say_coverage(coverage: dict[str, float]) -> str:
+    """Say what share of the values lies in each interval."""
+    inside = [f"{100 * share:.0f} % {{}}in the {level} % interval" for level, share in coverage.items()]
+    said = ", ".join(part.format("" if number else "of the values lie ") for number, part in enumerate(inside))
+    which = ", which is" if len(inside) == 1 else "; the intervals are"
+    return f"{said}{which} calibrated on these same forecasts"
+
+
+def next_command(model: TrainedForecaster, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe
+    """Say how to let it forecast."""
+    return f"elman predict {path} {' '.join(map(shlex.quote, data))} --picture forecast.png"
+
+
+def evaluate(request: Request) -> Evaluated:
+    """Forecast from many origins of the past, and score that beside what does without recurrence."""
+    trained, options = load(request.model), request.options
+    opened = _open(trained, request, to_compare=True)
+    with show_bar("forecasting", request.quiet) as told:
+        found = backtest(trained, opened, every=options.every, latest=options.origins, told=told)
+    learnt = say_learnt(found)
+    rows = [
+        ("forecasts", f"{found.ours.forecasts:,} of {trained.horizon:,} steps"),
+        ("", judge_forecasts(found)),
+        *([("", learnt)] if learnt else []),
+    ]
+    return Evaluated(found.to_dict(), [*(part for table in score_tables(found) for part in (table, "")), rows])
+
+
+def predict(request: Request) -> Iterator[str]:
+    """Give what follows each series, a row a step: time, series, forecast, and the ends of each interval."""
+    trained, picture = load(request.model), request.options.picture
+    if picture is not None:
+        check_format(picture)
+    opened = _open(trained, request, to_compare=False)
+    found = trained.forecast(opened)
+    if picture is not None:
+        from elman.tasks.forecast.picture import draw_forecasts
+
+        draw_forecasts(found, picture, lookback=trained.lookback)
+    time = trained.columns.time or "step"
+    return write_answers((_rows(opened, one, time) for one in found), None if request.json else ",")
+
+
+def _open(trained: TrainedForecaster, request: Request, to_compare: bool) -> SeriesSet:
+    """Read series, leave out what is too short, and say so."""
+    if "-" in request.data:
+        raise ConfigError(f"- is standard input, and {request.model} forecasts from whole tables. Save them in a file.")
+    opened = open_series(request.data, like=trained.columns)
+    left = trained.leave_out_short(opened, to_compare=to_compare)
+    for note in left.notes[len(opened.notes) :]:
+        request.note(note)
+    return left
+
+
+def _rows(data: SeriesSet, one: Forecast, time: str) -> list[dict[str, Any]]:
+    rows = []
+    for step, moment in enumerate(one.times):
+        ends = {
+            f"{side}_{level}": pair[place][step]
+            for level, pair in one.intervals.items()
+            for place, side in enumerate(("low", "high"))
+        }
+        numbers = {"forecast": one.point[step], **ends}
+        rows.append(
+            {time: data.frequency.say(moment), "series": one.series.name}
+            | {name: float(f"{value:.{_DIGITS}g}") for name, value in numbers.items()}
+        )
+    return rows

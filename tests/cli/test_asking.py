@@ -1,0 +1,116 @@
+"""Ask models of a recipe that is made up here: its options are its own, and the options of others are refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import elman.tasks
+from elman.cli import asking
+from elman.cli.asking import ask, rows_of_all
+from elman.cli.train import train_command
+from elman.errors import ConfigError, DataError
+from elman.models.file import ModelFile
+from elman.tasks.registry import RECIPES, Entry
+
+SETTINGS = '''
+"""Options of a recipe that is made up."""
+
+from dataclasses import dataclass
+
+from elman.options import OptionTable, option
+from elman.tasks.contract import Commands
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountOptions(OptionTable):
+    """Say how it counts."""
+
+    from_end: bool = option(False, "count from the end")
+    most: int = option(9, "count up to N", least=1, metavar="N")
+
+
+COMMANDS = Commands(
+    settings=OptionTable, data="a file of ones", trains="Train to count.", evaluate=CountOptions, predict=OptionTable
+)
+'''
+COMMANDS = '''
+"""Say what was asked."""
+
+
+def evaluate(request):
+    return request
+
+
+def predict(request):
+    yield from request.data
+'''
+
+
+@pytest.fixture
+def counting(tmp_path, monkeypatch) -> Path:
+    """Add a recipe, and return the file of a model that claims to be of it."""
+    folder = tmp_path / "recipes" / "counting"
+    folder.mkdir(parents=True)
+    for name, text in (("__init__", '"""Count."""'), ("settings", SETTINGS), ("commands", COMMANDS)):
+        (folder / f"{name}.py").write_text(text)
+    monkeypatch.setattr(elman.tasks, "__path__", [*elman.tasks.__path__, str(folder.parent)])
+    monkeypatch.setattr(asking, "RECIPES", (*RECIPES, Entry("counting")))
+    return write_model(tmp_path / "counting.model", "counting")
+
+
+def write_model(path: Path, task: str) -> Path:
+    ModelFile(task, cell={}, configuration={}, metrics={}, versions={}, weights={}, parts={}).write(path)
+    return path
+
+
+def evaluate(model, **given):
+    return ask("evaluate", model, ["ones.txt"], given, quiet=True, json=False)
+
+
+def predict(model, **given):
+    return ask("predict", model, ["ones.txt"], given, quiet=True, json=False)
+
+
+def test_a_recipe_gets_what_was_asked_and_its_own_options(counting):
+    request = evaluate(counting, most=3)
+    assert (request.model, request.data, request.quiet, request.json) == (counting, ["ones.txt"], True, False)
+    assert (request.options.most, request.options.from_end) == (3, False)
+    assert list(predict(counting)) == ["ones.txt"]
+    assert [row.name for row in rows_of_all("evaluate")][-2:] == ["from_end", "most"]
+
+
+@pytest.mark.parametrize("task", ["generate", "classify", "tag", "forecast"])
+def test_its_options_are_refused_for_models_of_others(counting, tmp_path, task):
+    model = write_model(tmp_path / "other.model", task)
+    told = f"--from-end has no meaning for {model}, a model for '{task}'. Drop it."
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        evaluate(model, from_end=True)
+
+
+def test_options_of_others_are_refused_for_its_models_each_in_its_own_words(counting):
+    with pytest.raises(ConfigError, match=r"--worst has no meaning for .*, a model for 'counting'"):
+        evaluate(counting, worst=3)
+    with pytest.raises(ConfigError, match=r"--probabilities are those of classes, and .* gives none"):
+        predict(counting, probabilities=True)
+    with pytest.raises(ConfigError, match=r"--picture draws forecasts, and .* makes none"):
+        predict(counting, picture="a.png")
+
+
+def test_a_model_that_no_recipe_can_answer_with_is_refused_by_the_first_that_can(counting, tmp_path):
+    unknown, text = write_model(tmp_path / "a", "compose"), write_model(tmp_path / "b", "generate")
+    with pytest.raises(DataError, match="a is a model for 'compose', not for 'generate'"):
+        evaluate(unknown)
+    with pytest.raises(DataError, match="b is a model for 'generate', not for 'classify'"):
+        predict(text)
+
+
+def test_a_recipe_without_trials_has_no_search(counting):
+    app = typer.Typer()
+    app.command()(train_command(Entry("counting")))
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    assert "a file of ones" in shown
+    assert "--force" in shown
+    assert "--search" not in shown
