@@ -16,7 +16,7 @@ from elman.tasks import registry
 from elman.tasks.inspection import inspect_model
 from elman.tasks.registry import RECIPES, Entry, find
 
-SHARED = {"__init__", "settings", "recipe", "module", "model", "view", "commands"}
+SHARED = {"__init__", "settings", "reading", "recipe", "module", "model", "view", "commands"}
 FOLDER = Path(elman.tasks.__file__).parent
 each_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 

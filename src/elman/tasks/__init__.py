@@ -3,8 +3,9 @@
 A recipe says what is particular to a task (how its data become batches, what its loss is) and leaves the rest to what
 all recipes stand on: `elman.data` reads, `elman.vocabulary` and `elman.encoders` turn examples into numbers,
 `elman.training` trains, `elman.decoding` and `elman.scores` say what came of it, and `elman.models` keeps it. Every
-recipe has the same names inside: `settings`, `reading`, `module`, `model`, `recipe`, `view`, and then its own. No
-recipe knows another. `registry` names them all, and `inspection` looks inside a model at work, whatever its recipe.
+recipe has the same names inside: `settings`, `reading`, `module`, `model`, `recipe`, `view`, `commands`, and then its
+own. No recipe knows another. `registry` names them all, `contract` says what they give the commands, and `inspection`
+looks inside a model at work, whatever its recipe.
 
 The recipes are `generate`, the language model, `classify`, `tag` and `forecast`:
 

@@ -1,9 +1,10 @@
 """Answer a sequence with a class, labels or a number.
 
 `recipe` trains, and `settings` holds its options. `report` says what there is to learn from. `module` holds the layers,
-behind a front; `model` offers what they can do, `view` shows them at work. `baseline` does without recurrence;
-`scoring` scores answers, `mistakes` finds the worst, `picture` draws what was confused. `space` says which settings a
-search tries, and `estimator` offers all of it as scikit-learn does, as `Classifier` and `Regressor`.
+behind a front; `model` offers what they can do, `view` shows them at work, and `commands` does what the command line
+asks. `baseline` does without recurrence; `scoring` scores answers, `mistakes` finds the worst, `picture` draws what was
+confused. `space` says which settings a search tries, and `estimator` offers all of it as scikit-learn does, as
+`Classifier` and `Regressor`.
 
 >>> import torch
 >>> from elman.tasks.classify.mistakes import mistakes_in_classes

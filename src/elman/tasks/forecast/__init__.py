@@ -2,9 +2,9 @@
 
 `recipe` trains, and `settings` holds its options. `windows` cuts series that `elman.data.series.opening` reads
 (`covariates`, `calendar`), `sizes` says how long; `module` holds the layers, and `intervals` are made to hold as often
-as they say. `model` offers what they can do, `view` shows them at work. `backtest` and `scores` measure them beside the
-`baseline`; `report`, `tables` and `picture` show it. `space` says which settings a search tries, and `estimator` offers
-all of it as scikit-learn does, as `Forecaster`.
+as they say. `model` offers what they can do, `view` shows them at work, and `commands` does what the command line asks.
+`backtest` and `scores` measure them beside the `baseline`; `report`, `tables` and `picture` show it. `space` says which
+settings a search tries, and `estimator` offers all of it as scikit-learn does, as `Forecaster`.
 
 >>> import numpy as np
 >>> from elman.tasks.forecast.baseline.naive import forecast_naive

@@ -2,8 +2,8 @@
 
 `recipe` trains, and `settings` holds its options. `corpus` reads a folder with a class each, `reading` turns text into
 numbers and holds a part of it out. `module` holds the layers, `scores` measures them, `reader` reads and completes,
-`reorder` puts jumbled words in order, `interactive` helps while one types. `model` offers all of it, and `view` shows
-it at work.
+`reorder` puts jumbled words in order, `interactive` helps while one types. `model` offers all of it, `view` shows it at
+work, and `commands` does what the command line asks.
 
 >>> from elman.tasks.generate.settings import Settings
 >>> Settings(unit="word").unit
