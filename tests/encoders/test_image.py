@@ -9,6 +9,7 @@ from PIL import Image
 
 from elman.data.dataset import Columns, Example
 from elman.encoders.encoder import learn_encoder, read_encoder
+from elman.encoders.fronts import ConvolutionFront, FramesFront, Suggestions
 from elman.encoders.settings import InputSettings
 from elman.errors import ConfigError, DataError
 from tolerances import assert_close
@@ -38,10 +39,10 @@ def test_rows_and_pixels_are_standardised_channel_by_channel(channels):
             pixels = expected.reshape(H * W, channels)
             wanted = {"rows": rows, "pixels": pixels, "permuted": pixels[list(encoder.permutation)]}[read]
             assert_close(read, found, torch.from_numpy(wanted.astype(np.float32)))
-        whole = {"direction": "forward", "pooling": "last"} if read == "permuted" else {}
+        suggested = Suggestions(direction="forward", pooling="last") if read == "permuted" else Suggestions()
         if read == "pixels":
-            whole = {"direction": "forward", "memory": H * W, "learning_rate": 0.008, "epochs": 10}
-        assert encoder.front == {"kind": "frames", "size": wanted.shape[1], **whole}
+            suggested = Suggestions(direction="forward", memory=H * W, learning_rate=0.008, epochs=10)
+        assert (encoder.front, encoder.suggested) == (FramesFront(wanted.shape[1]), suggested)
 
 
 def test_the_drawn_order_follows_from_the_seed_and_stays_in_the_model():
@@ -112,7 +113,7 @@ def test_arrays_that_may_not_be_written_to_are_read():
 def test_pixels_and_a_convolution_do_not_go_together():
     with pytest.raises(ConfigError, match="convolution reads rows, and read is pixels"):
         learn(picture(), read="pixels", convolution=True)
-    assert learn(picture(channels=3), convolution=True).front == {"kind": "convolution", "size": 3 * W, "channels": 3}
+    assert learn(picture(channels=3), convolution=True).front == ConvolutionFront(3 * W, 3)
     with pytest.raises(DataError, match="no image to learn from"):
         learn()
 

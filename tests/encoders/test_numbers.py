@@ -8,6 +8,7 @@ import torch
 
 from elman.data.dataset import Columns, Example
 from elman.encoders.encoder import learn_encoder, read_encoder
+from elman.encoders.fronts import FramesFront
 from elman.encoders.scaling import Moments
 from elman.encoders.settings import InputSettings
 from elman.errors import DataError
@@ -61,7 +62,7 @@ def test_numbers_are_standardised_and_categories_one_hot():
     assert_close("row", found, torch.tensor(expected, dtype=torch.float32))
     new = encoder.encode(*rows({"size": NAN, "colour": "green", "age": 2.5}))
     assert new.tolist() == [[0.0, 0.0, 0.0, 0.0, 0.0]]
-    assert encoder.front == {"kind": "frames", "size": 5}
+    assert encoder.front == FramesFront(5)
     assert encoder.describe() == "rows of 3 columns, 1 with missing values; 5 numbers in one step"
 
 
@@ -98,7 +99,7 @@ def test_series_are_standardised_over_all_steps_of_all():
     expected = np.hstack([np.nan_to_num(scaled), np.isnan(scaled[:, 1:2])]).astype(np.float32)
     found = torch.cat([encoder.encode(example) for example in data])
     assert_close("steps", found, torch.from_numpy(expected))
-    assert encoder.front == {"kind": "frames", "size": 4}
+    assert encoder.front == FramesFront(4)
     assert encoder.describe() == "series of 3 numbers a step, 1 with missing values"
 
 

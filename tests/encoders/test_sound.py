@@ -10,6 +10,7 @@ import torch
 from elman.data.dataset import Columns, Example, Sound
 from elman.encoders import mel
 from elman.encoders.encoder import learn_encoder, read_encoder
+from elman.encoders.fronts import FramesFront
 from elman.encoders.mel import MelBands, cepstrum, hertz_of, mel_bank, mel_of, with_deltas
 from elman.encoders.settings import InputSettings
 from elman.errors import DataError
@@ -126,7 +127,7 @@ def test_training_frames_have_mean_0_and_deviation_1_and_the_encoder_goes_throug
     again = read_encoder(json.loads(json.dumps(encoder.to_dict())))
     assert again == encoder
     assert again.encode(data[1]).equal(encoder.encode(data[1]))
-    assert encoder.front == {"kind": "frames", "size": size}
+    assert encoder.front == FramesFront(size)
 
 
 def test_all_sounds_are_brought_to_the_commonest_rate():

@@ -5,6 +5,7 @@ import torch
 
 from elman.data.dataset import Columns, Example
 from elman.encoders.encoder import learn_encoder, read_encoder
+from elman.encoders.fronts import Suggestions, UnitsFront
 from elman.encoders.settings import InputSettings
 from elman.errors import ConfigError, DataError
 from elman.vocabulary import tally as units_file
@@ -62,8 +63,9 @@ def test_characters_stand_alone_and_keep_their_capitals():
     encoder = learn("aAa b", unit="character")
     assert encoder.known == ("a", " ", "A", "b")
     assert encode(encoder, "Abz") == [[5], [6], [1]]
-    assert encoder.front == {"kind": "units", "units": 7, "letters": 0, "dropout": 0.0}
-    assert learn("aAa b").front == {"kind": "units", "units": 5, "letters": 6, "dropout": 0.3}
+    assert (encoder.front, encoder.suggested) == (UnitsFront(7), Suggestions())
+    assert learn("aAa b").front == UnitsFront(5, letters=6)
+    assert learn("aAa b").suggested == Suggestions(dropout=0.3)
 
 
 @pytest.mark.parametrize(

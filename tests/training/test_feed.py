@@ -9,6 +9,7 @@ import torch
 
 from elman import cells
 from elman.encoders.batches import draw_batches
+from elman.models.layers import Layers
 from elman.tasks.generate.module import LanguageModel
 from elman.tasks.generate.recipe import feed_windows, window_losses
 from elman.tasks.generate.settings import Settings
@@ -83,7 +84,7 @@ def test_epochs_differ_and_each_has_every_example_once():
 @pytest.mark.parametrize("cut", [1, 3, 6, 7, 9])
 def test_the_hidden_state_is_carried_over_the_cut(cut):
     torch.manual_seed(5)
-    module = LanguageModel(cells.lstm, 7, embedding=5, hidden=11, layers=2)
+    module = LanguageModel(cells.lstm, 7, Layers(hidden=11, layers=2), embedding=5)
     streams = Streams(torch.arange(3 * 93 + 1) * 5 % 7, 3)
     settings = Settings(window=17, shift_windows=True)
 

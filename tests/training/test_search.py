@@ -9,6 +9,7 @@ import torch
 
 from answerable import write_reviews, write_series, write_sounds
 from elman.data.dataset import Columns
+from elman.encoders.fronts import ConvolutionFront, FramesFront, Suggestions, UnitsFront
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.scores.measured import Measured
 from elman.tasks import Classifier, classify
@@ -20,7 +21,8 @@ from elman.training.search import Between, Choice, search_settings
 
 SPACE = {"layers": Choice(1, (1, 2)), "rate": Between(0.01, 0.001, 0.1, log=True), "hidden": Between(20, 10, 30)}
 SMALL = {"hidden": 5, "epochs": 3, "dropout": 0.0, "quiet": True, "compare": False}
-UNITS = {"kind": "units", "units": 50, "letters": 9, "dropout": 0.3}
+UNITS = UnitsFront(50, letters=9)
+OTHERS = UnitsFront(50)
 
 
 def reach(options):
@@ -231,14 +233,14 @@ def test_optuna_writes_nothing_and_is_left_as_it_was(capfd):
         ("text", UNITS, 2000, {}, {"word_dropout"}, {"unit"}),
         ("text", UNITS, 20, {"min_count": 2}, {"word_dropout"}, {"unit", "min_count"}),
         ("text", UNITS, 20, {"unit": "word", "hidden": 9}, {"layers"}, {"unit", "hidden"}),
-        ("letters", {**UNITS, "letters": 0}, 20, {}, {"kmer"}, {"unit"}),
-        ("sound", {"kind": "frames", "size": 40}, 20, {}, {"augment", "pooling"}, {"word_dropout"}),
-        ("image", {"kind": "convolution", "size": 9, "channels": 1}, 20, {}, {"augment"}, {"word_dropout"}),
-        ("number", {"kind": "frames", "size": 3}, 1, {}, {"hidden"}, {"pooling", "augment"}),
+        ("letters", OTHERS, 20, {}, {"kmer"}, {"unit"}),
+        ("sound", FramesFront(40), 20, {}, {"augment", "pooling"}, {"word_dropout"}),
+        ("image", ConvolutionFront(9, 1), 20, {}, {"augment"}, {"word_dropout"}),
+        ("number", FramesFront(3), 1, {}, {"hidden"}, {"pooling", "augment"}),
     ],
 )
 def test_each_input_has_a_space_of_its_own_without_what_was_given(kind, front, longest, given, more, less):
-    space = search_space(given, Columns({"x": kind}), front, longest, batch=8)
+    space = search_space(given, Columns({"x": kind}), front, Suggestions(), longest, batch=8)
     assert more <= space.keys()
     assert not less & space.keys()
     for row in space.values():
@@ -246,9 +248,9 @@ def test_each_input_has_a_space_of_its_own_without_what_was_given(kind, front, l
 
 
 def test_the_default_of_characters_is_characters():
-    space = search_space({}, Columns({"x": "text"}), {**UNITS, "letters": 0}, 20, batch=8)
+    space = search_space({}, Columns({"x": "text"}), OTHERS, Suggestions(), 20, batch=8)
     assert space["unit"].default == "character"
-    space = search_space({"letters": False}, Columns({"x": "text"}), {**UNITS, "letters": 0}, 20, batch=8)
+    space = search_space({"letters": False}, Columns({"x": "text"}), OTHERS, Suggestions(), 20, batch=8)
     assert space["unit"].default == "word"
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from elman.data.dataset import Columns, Example
 from elman.data.plain import read_plain
+from elman.encoders.fronts import Front, Suggestions
 from elman.encoders.image import ImageEncoder, learn_image
 from elman.encoders.letters import LettersEncoder, learn_letters
 from elman.encoders.series import SeriesEncoder, learn_series
@@ -37,8 +38,12 @@ class Encoder(Protocol):
     units: ClassVar[bool]
 
     @property
-    def front(self) -> dict[str, Any]:
-        """Say in plain data what a module must know to read the sequences."""
+    def front(self) -> Front:
+        """Say what a module must know to read the sequences."""
+
+    @property
+    def suggested(self) -> Suggestions:
+        """Suggest what suits the sequences in training."""
 
     def encode(self, example: Example) -> Tensor:
         """Give the sequence of an example, (T, K) int64 or (T, D) float32; T is at least 1.

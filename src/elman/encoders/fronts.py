@@ -1,15 +1,16 @@
 """Turn what an encoder gives into what recurrent layers read: vectors, one a step.
 
 A front reads (T, B, K) units or (T, B, D) frames, with the real steps of each example, and gives (T′, B, size) with its
-lengths. Whatever stands behind the last real step changes no real one.
+lengths. Whatever stands behind the last real step changes no real one. An encoder says in plain data which front its
+sequences need (:data:`Front`), and what suits them in training (:class:`Suggestions`).
 
->>> front = build_front({"kind": "units", "units": 9, "letters": 5}, embedding=6)
+>>> front = UnitsFront(units=9, letters=5).build(embedding=6, word_dropout=0.0)
 >>> x, lengths = front(torch.zeros(7, 2, 4, dtype=torch.int64), torch.tensor([7, 3]))
 >>> x.shape, front.size
 (torch.Size([7, 2, 36]), 36)
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elman.backends.inputs import step_mask
-from elman.errors import DataError
 from elman.vocabulary.tally import UNKNOWN
 
 # Embeddings of unit variance let a model learn rare words by heart (SST-2, 700 updates: 0.765 correct, and 0.813 with
@@ -30,6 +30,81 @@ _REACH = 3
 _CHANNELS = (16, 32)
 _MOTIFS = 100
 _MOTIF = 7
+
+
+@dataclass(frozen=True)
+class UnitsFront:
+    """Say that sequences are units, perhaps with their letters beside them.
+
+    Attributes:
+        units: how many are numbered.
+        letters: how many letters are; 0 where none stand beside.
+    """
+
+    units: int
+    letters: int = 0
+
+    def build(self, embedding: int, word_dropout: float) -> nn.Module:
+        """Build what embeds them."""
+        return Units(self.units, self.letters, embedding, word_dropout)
+
+
+@dataclass(frozen=True)
+class MotifsFront:
+    """Say that sequences are units whose motifs are looked for."""
+
+    units: int
+
+    def build(self, embedding: int, word_dropout: float) -> nn.Module:
+        """Build what embeds them and looks for motifs."""
+        return Motifs(self.units, embedding, word_dropout)
+
+
+@dataclass(frozen=True)
+class FramesFront:
+    """Say that sequences are frames of D numbers."""
+
+    size: int
+
+    def build(self, embedding: int, word_dropout: float) -> nn.Module:  # noqa: ARG002
+        """Build what gives them on as they are."""
+        return Frames(self.size)
+
+
+@dataclass(frozen=True)
+class ConvolutionFront:
+    """Say that sequences are frames that are looked at as at a picture of so many channels."""
+
+    size: int
+    channels: int
+
+    def build(self, embedding: int, word_dropout: float) -> nn.Module:  # noqa: ARG002
+        """Build the convolutional network."""
+        return Convolution(self.size, self.channels)
+
+
+Front = UnitsFront | MotifsFront | FramesFront | ConvolutionFront
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """Hold what an encoder suggests to those who train on its sequences, where nobody says otherwise.
+
+    Attributes:
+        dropout: share dropped of what the recurrent layers read.
+        direction: whether to read from `both` ends, or `forward`.
+        pooling: how the outputs of all steps become one.
+        memory: up to how many steps units should remember at the start; None for as they come.
+        learning_rate: the peak of adam's schedule; None for the usual one.
+        epochs: how often each example is seen at least; None for the usual number.
+    """
+
+    dropout: float = 0.0
+    direction: str = "both"
+    pooling: str = "max"
+    memory: int | None = None
+    learning_rate: float | None = None
+    epochs: int | None = None
 
 
 class Units(nn.Module):
@@ -135,29 +210,6 @@ class Convolution(nn.Module):
             x = F.max_pool2d(found, 2, ceil_mode=True)
             lengths = None if lengths is None else _halve(lengths)
         return x.permute(2, 0, 1, 3).flatten(2), lengths
-
-
-def build_front(front: Mapping[str, Any], *, embedding: int, word_dropout: float = 0.0) -> nn.Module:
-    """Build what reads the sequences of an encoder.
-
-    Args:
-        front: what the encoder says of them.
-        embedding: size of a unit's embedding.
-        word_dropout: see :class:`Units`.
-
-    Raises:
-        DataError: there is no such front.
-    """
-    match front:
-        case {"kind": "units", "units": int(units), "letters": int(letters)}:
-            return Units(units, letters, embedding, word_dropout)
-        case {"kind": "motifs", "units": int(units)}:
-            return Motifs(units, embedding, word_dropout)
-        case {"kind": "frames", "size": int(size)}:
-            return Frames(size)
-        case {"kind": "convolution", "size": int(size), "channels": int(channels)}:
-            return Convolution(size, channels)
-    raise DataError(f"There is no way to read {dict(front)} in this program. Train the model again.")
 
 
 def _silence(x: Tensor, lengths: Tensor | None) -> Tensor:

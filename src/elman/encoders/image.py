@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from elman.data.dataset import Columns, Example
 from elman.encoders.ahead import look_ahead
 from elman.encoders.augmentation import move_image
+from elman.encoders.fronts import ConvolutionFront, FramesFront, Front, Suggestions
 from elman.encoders.scaling import Moments, Scaling
 from elman.encoders.settings import IMAGE_READINGS, InputSettings
 from elman.errors import ConfigError, DataError
@@ -69,19 +70,24 @@ class ImageEncoder:
             raise DataError("The encoder of images in this model has no size or no order of pixels. Train it again.")
 
     @property
-    def front(self) -> dict[str, Any]:
-        """Say what a model needs to know to read the frames."""
-        height, width, channels = self.size
+    def front(self) -> Front:
+        """Say what a module must know to read the frames."""
+        _, width, channels = self.size
         if self.convolution:
-            return {"kind": "convolution", "size": width * channels, "channels": channels}
+            return ConvolutionFront(width * channels, channels)
+        return FramesFront(width * channels if self.read == "rows" else channels)
+
+    @property
+    def suggested(self) -> Suggestions:
+        """Suggest for pixels, which make long sequences, to read them forward."""
         if self.read == "permuted":
             # No part of it looks like anything: the state behind the last pixel answers (Le et al. 2015, section 4.2).
-            return {"kind": "frames", "size": channels, "direction": "forward", "pooling": "last"}
+            return Suggestions(direction="forward", pooling="last")
         if self.read == "pixels":
             # Neighbours say the same, so that little is learnt before gates remember (Tallec & Ollivier 2018).
-            steps, trained = height * width, {"learning_rate": 0.008, "epochs": 10}
-            return {"kind": "frames", "size": channels, "direction": "forward", "memory": steps, **trained}
-        return {"kind": "frames", "size": width * channels}
+            height, width, _ = self.size
+            return Suggestions(direction="forward", memory=height * width, learning_rate=0.008, epochs=10)
+        return Suggestions()
 
     @cached_property
     def _order(self) -> Tensor:

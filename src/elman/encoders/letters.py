@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example
+from elman.encoders.fronts import Front, MotifsFront, Suggestions, UnitsFront
 from elman.encoders.limit import Limit
 from elman.encoders.settings import InputSettings
 from elman.errors import DataError
@@ -50,12 +51,15 @@ class LettersEncoder:
             raise DataError("The encoder of letters in this model has no k-mers. Train it again.")
 
     @property
-    def front(self) -> dict[str, Any]:
-        """Say what a model needs to know to read the units."""
-        dropped = DROPPED if self.kmer > 1 else 0.0
-        if self.convolution:
-            return {"kind": "motifs", "units": len(self.known) + FIRST, "dropout": dropped}
-        return {"kind": "units", "units": len(self.known) + FIRST, "letters": 0, "dropout": dropped}
+    def front(self) -> Front:
+        """Say what a module must know to read the units."""
+        units = len(self.known) + FIRST
+        return MotifsFront(units) if self.convolution else UnitsFront(units)
+
+    @property
+    def suggested(self) -> Suggestions:
+        """Suggest to drop some of what is read, unless it is single letters."""
+        return Suggestions(dropout=DROPPED if self.kmer > 1 else 0.0)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example
+from elman.encoders.fronts import FramesFront, Suggestions
 from elman.encoders.limit import Limit
 from elman.encoders.scaling import Moments, Scaling
 from elman.encoders.settings import InputSettings
@@ -40,9 +41,14 @@ class SeriesEncoder:
     units: ClassVar[bool] = False
 
     @property
-    def front(self) -> dict[str, Any]:
-        """Say what a model needs to know to read the frames."""
-        return {"kind": "frames", "size": self.scaling.size}
+    def front(self) -> FramesFront:
+        """Say what a module must know to read the frames."""
+        return FramesFront(self.scaling.size)
+
+    @property
+    def suggested(self) -> Suggestions:
+        """Suggest nothing of its own."""
+        return Suggestions()
 
     def encode(self, example: Example) -> Tensor:
         """Standardise a series, (T, D and the indicators).

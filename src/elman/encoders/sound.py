@@ -23,6 +23,7 @@ from elman.data.dataset import Columns, Example, Sound
 from elman.data.formats.sound import resample
 from elman.encoders.ahead import look_ahead
 from elman.encoders.augmentation import crop_frames, mask_bands, mask_times
+from elman.encoders.fronts import ConvolutionFront, FramesFront, Front, Suggestions
 from elman.encoders.limit import Limit
 from elman.encoders.mel import MelBands, cepstrum, with_deltas
 from elman.encoders.scaling import Moments, Scaling
@@ -102,11 +103,16 @@ class SoundEncoder:
             raise DataError("The encoder of sound in this model has no scale for each feature. Train it again.")
 
     @property
-    def front(self) -> dict[str, Any]:
-        """Say what a model needs to know to read the frames."""
+    def front(self) -> Front:
+        """Say what a module must know to read the frames."""
         if self.convolution:
-            return {"kind": "convolution", "size": self.features.size, "channels": 3 if self.features.deltas else 1}
-        return {"kind": "frames", "size": self.features.size}
+            return ConvolutionFront(self.features.size, 3 if self.features.deltas else 1)
+        return FramesFront(self.features.size)
+
+    @property
+    def suggested(self) -> Suggestions:
+        """Suggest nothing of its own."""
+        return Suggestions()
 
     def encode(self, example: Example) -> Tensor:
         """Compute the frames (T, D) of a sound; one shorter than a frame is one frame."""

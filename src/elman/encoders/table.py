@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example
+from elman.encoders.fronts import FramesFront, Suggestions
 from elman.encoders.scaling import Moments, Scaling
 from elman.encoders.settings import InputSettings
 from elman.errors import DataError
@@ -57,9 +58,14 @@ class TableEncoder:
         return self.scaling.size + sum(map(len, self.categories.values()))
 
     @property
-    def front(self) -> dict[str, Any]:
-        """Say what a model needs to know to read the frames."""
-        return {"kind": "frames", "size": self._size}
+    def front(self) -> FramesFront:
+        """Say what a module must know to read the frames."""
+        return FramesFront(self._size)
+
+    @property
+    def suggested(self) -> Suggestions:
+        """Suggest nothing of its own."""
+        return Suggestions()
 
     @cached_property
     def _places(self) -> dict[str, dict[str, int]]:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example
+from elman.encoders.fronts import Suggestions, UnitsFront
 from elman.encoders.limit import Limit
 from elman.encoders.settings import TEXT_UNITS, InputSettings
 from elman.errors import DataError
@@ -69,11 +70,14 @@ class WordsEncoder:
             raise DataError("The encoder of text in this model has no units that this program knows. Train it again.")
 
     @property
-    def front(self) -> dict[str, Any]:
-        """Say what a model needs to know to read the units."""
-        letters = len(self.letters) + FIRST if self.letters else 0
-        dropped = DROPPED if self.unit == "word" else 0.0
-        return {"kind": "units", "units": len(self.known) + FIRST, "letters": letters, "dropout": dropped}
+    def front(self) -> UnitsFront:
+        """Say what a module must know to read the units."""
+        return UnitsFront(len(self.known) + FIRST, len(self.letters) + FIRST if self.letters else 0)
+
+    @property
+    def suggested(self) -> Suggestions:
+        """Suggest to drop some of what is read, where that is words."""
+        return Suggestions(dropout=DROPPED if self.unit == "word" else 0.0)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

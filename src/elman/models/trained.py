@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from elman.data.plain import read_options
 from elman.errors import DataError
 from elman.models.file import ModelFile
+from elman.models.layers import Layers
 from elman.phrases import printable
 
 M = TypeVar("M", bound=nn.Module)
@@ -118,8 +119,9 @@ def restore_module(file: ModelFile, kind: type[nn.Module], options: Mapping[str,
         ValueError: the options ask for what would fail only later, or never end.
         RuntimeError: weights and module do not fit each other.
     """
-    read_options(kind.__init__, options, "configuration")
-    layers = options.get("layers", 1)
+    shape, own = Layers.take(options)
+    read_options(kind.__init__, own, "configuration")
+    layers = shape.layers
     if layers > len(file.weights):  # each has some; a forged number would build them until memory ends
         raise ValueError(f"{layers} layers, and {len(file.weights)} weights")
     kinds = {weight.dtype for weight in file.weights.values()}

@@ -9,7 +9,9 @@ elman.errors.ConfigError: hidden is 0; it must be at least 1.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option, seed_option
@@ -52,6 +54,15 @@ class LayerSettings(StartSettings):
         0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
     )
     zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
+
+    def layers_of(self, sizes: Mapping[str, int] | None) -> dict[str, Any]:
+        """Return what these settings say of :class:`elman.models.layers.Layers`, in plain data.
+
+        Args:
+            sizes: sizes that the cell leaves open.
+        """
+        named = ("hidden", "layers", "dropout", "recurrent_dropout", "zoneout")
+        return {**{name: getattr(self, name) for name in named}, "sizes": dict(sizes or {})}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from elman import cells
-from elman.encoders.fronts import build_front
-from elman.errors import ConfigError, DataError
+from elman.encoders.fronts import ConvolutionFront, FramesFront, MotifsFront, Suggestions, UnitsFront
+from elman.errors import ConfigError
+from elman.models.layers import Layers
 from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.classify.settings import POOLINGS
 from open_sizes import sizes_of
@@ -20,11 +21,11 @@ T, B, D, H, OUTPUTS = 11, 5, 6, 7, 3
 LENGTHS = torch.tensor([3, 11, 1, 7, 11])
 UNITS, LETTERS, WIDTH = 13, 17, 4
 FRONTS = {
-    "frames": {"kind": "frames", "size": D},
-    "convolution": {"kind": "convolution", "size": D, "channels": 2},
-    "motifs": {"kind": "motifs", "units": UNITS},
-    "words": {"kind": "units", "units": UNITS, "letters": LETTERS},
-    "characters": {"kind": "units", "units": UNITS, "letters": 0},
+    "frames": FramesFront(D),
+    "convolution": ConvolutionFront(D, channels=2),
+    "motifs": MotifsFront(UNITS),
+    "words": UnitsFront(UNITS, LETTERS),
+    "characters": UnitsFront(UNITS),
 }
 fronts = pytest.mark.parametrize("front", FRONTS.values(), ids=FRONTS)
 poolings = pytest.mark.parametrize("pooling", POOLINGS)
@@ -32,10 +33,10 @@ poolings = pytest.mark.parametrize("pooling", POOLINGS)
 
 def some_steps(front, seed: int = 1, dtype: torch.dtype = torch.float64) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
-    if "units" not in front:
+    if not hasattr(front, "units"):
         return torch.randn(T, B, D, generator=generator, dtype=dtype)
     units = torch.randint(UNITS, (T, B, 1), generator=generator)
-    if not front.get("letters"):
+    if not getattr(front, "letters", 0):
         return units
     letters = torch.randint(1, LETTERS, (T, B, WIDTH), generator=generator)
     letters[torch.arange(WIDTH) >= torch.randint(WIDTH + 1, (T, B, 1), generator=generator)] = 0
@@ -44,14 +45,9 @@ def some_steps(front, seed: int = 1, dtype: torch.dtype = torch.float64) -> torc
 
 def some_model(front, pooling: str = "max", **options) -> SequenceClassifier:
     torch.manual_seed(3)
+    layers, own = Layers.take({"hidden": H, "bidirectional": True, "input_dropout": 0.0, **options})
     module = SequenceClassifier(
-        cells.lstm,
-        front=front,
-        outputs=OUTPUTS,
-        hidden=H,
-        pooling=pooling,
-        embedding=D,
-        **{"input_dropout": 0.0, **options},
+        cells.lstm, layers, front=front, outputs=OUTPUTS, pooling=pooling, embedding=D, **own
     ).double()
     if module.query is not None:
         nn.init.normal_(module.query)
@@ -174,7 +170,7 @@ def test_whole_lengths_are_those_that_are_not_given(front):
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 9])
 def test_a_convolution_makes_one_step_of_four(length):
-    front = build_front({"kind": "convolution", "size": 10, "channels": 1}, embedding=1)
+    front = ConvolutionFront(10, channels=1).build(1, 0.0)
     x, lengths = front(torch.randn(9, 2, 10), torch.tensor([length, 9]))
     assert x.shape == (3, 2, front.size)
     assert lengths.tolist() == [-(-length // 4), 3]
@@ -182,7 +178,7 @@ def test_a_convolution_makes_one_step_of_four(length):
 
 @pytest.mark.parametrize("length", [1, 2, 7, 11])
 def test_motifs_are_a_convolution_of_the_real_steps_and_the_larger_of_each_two(length):
-    front = build_front(FRONTS["motifs"], embedding=D).double()
+    front = FRONTS["motifs"].build(D, 0.0).double()
     units = some_steps(FRONTS["motifs"])[:, 1:2]
     x, lengths = front(units, torch.tensor([length]))
     weight, bias = front.layer.weight, front.layer.bias
@@ -196,7 +192,7 @@ def test_motifs_are_a_convolution_of_the_real_steps_and_the_larger_of_each_two(l
 
 
 def test_word_dropout_reads_words_as_unknown_and_keeps_their_letters():
-    front = build_front(FRONTS["words"], embedding=D, word_dropout=0.4)
+    front = FRONTS["words"].build(D, 0.4)
     steps = some_steps(FRONTS["words"]).repeat(20, 20, 1)
     steps[..., 0] = 5
     x, _ = front(steps, None)
@@ -224,13 +220,16 @@ def test_each_way_to_regularise_acts_in_training_alone_and_follows_the_seed(name
 
 
 @pytest.mark.parametrize(("given", "said", "expected"), [(None, 0.4, 0.4), (0.0, 0.4, 0.0), (0.1, 0.4, 0.1)])
-def test_the_front_says_what_is_dropped_unless_something_else_is_asked_for(given, said, expected):
-    assert some_model({**FRONTS["words"], "dropout": said}, input_dropout=given).input_dropout.p == expected
+def test_the_encoder_suggests_what_is_dropped_unless_something_else_is_asked_for(given, said, expected):
+    assert (
+        some_model(FRONTS["words"], suggested=Suggestions(dropout=said), input_dropout=given).input_dropout.p
+        == expected
+    )
     assert some_model(FRONTS["frames"], input_dropout=None).input_dropout.p == 0.0
 
 
 def test_embeddings_start_small_where_there_are_many():
-    few, many = (build_front({**FRONTS["words"], "units": units}, embedding=D) for units in (999, 1000))
+    few, many = (UnitsFront(units, LETTERS).build(D, 0.0) for units in (999, 1000))
     assert 0.95 < few.embedding.weight.std() < 1.05
     assert 0.05 < many.embedding.weight.std() < 0.06
 
@@ -265,7 +264,11 @@ def test_the_module_is_exported_and_compiled_whole(front, pooling):
 def test_any_cell_can_read(name):
     front = FRONTS["frames"]
     module = SequenceClassifier(
-        cells.find(name), front=front, outputs=2, hidden=H, pooling="last", layers=2, sizes=sizes_of(name)
+        cells.find(name),
+        Layers(hidden=H, layers=2, bidirectional=True, sizes=sizes_of(name)),
+        front=front,
+        outputs=2,
+        pooling="last",
     )
     steps = some_steps(front, dtype=torch.float32)
     output, _ = module.recurrent(steps, None, LENGTHS)
@@ -276,9 +279,6 @@ def test_any_cell_can_read(name):
 
 def test_what_cannot_work_is_refused():
     with pytest.raises(ConfigError, match="cell cfc reads dt at every step beside its input"):
-        SequenceClassifier(cells.cfc, front=FRONTS["frames"], outputs=2, hidden=3)
+        SequenceClassifier(cells.cfc, Layers(hidden=3), front=FRONTS["frames"], outputs=2)
     with pytest.raises(ConfigError, match="pooling is 'sum'"):
-        SequenceClassifier(cells.gru, front=FRONTS["frames"], outputs=2, hidden=3, pooling="sum")
-    for wrong in ({"kind": "smell"}, {"kind": "frames"}, {}):
-        with pytest.raises(DataError, match="There is no way to read"):
-            SequenceClassifier(cells.gru, front=wrong, outputs=2, hidden=3)
+        SequenceClassifier(cells.gru, Layers(hidden=3), front=FRONTS["frames"], outputs=2, pooling="sum")

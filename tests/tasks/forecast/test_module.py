@@ -8,6 +8,7 @@ from torch import nn
 
 from elman import cells
 from elman.errors import ConfigError
+from elman.models.layers import Layers
 from elman.tasks.forecast.module import SegmentForecaster, Windows, pinball
 from elman.tasks.forecast.settings import DECODINGS
 from tolerances import assert_close
@@ -22,7 +23,8 @@ decodings = pytest.mark.parametrize("decode", DECODINGS)
 def some_module(decode: str = "segment", **options) -> SegmentForecaster:
     torch.manual_seed(3)
     sizes = {"lookback": L, "horizon": H, "segment": W, "quantiles": QUANTILES, "hidden": HIDDEN}
-    return SegmentForecaster(cells.lstm, decode=decode, **{**sizes, **options}).double().eval()
+    layers, own = Layers.take({**sizes, **options})
+    return SegmentForecaster(cells.lstm, layers, decode=decode, **own).double().eval()
 
 
 def some_windows(full: bool = True, seed: int = 1) -> Windows:

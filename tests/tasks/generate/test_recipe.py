@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from elman import cells
 from elman.errors import CellError, ConfigError, DataError, ElmanError
+from elman.models.layers import Layers
 from elman.tasks import generate
 from elman.tasks.generate import recipe
 from elman.tasks.generate.corpus import Corpus
@@ -29,7 +30,7 @@ def book(tmp_path):
 
 
 def some_module(cell: str = "gru") -> LanguageModel:
-    module = LanguageModel(cells.find(cell), 7, embedding=5, hidden=11, layers=2).double()
+    module = LanguageModel(cells.find(cell), 7, Layers(hidden=11, layers=2), embedding=5).double()
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(2.0)

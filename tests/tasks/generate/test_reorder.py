@@ -9,6 +9,7 @@ from torch import nn
 
 from elman import cells
 from elman.errors import ConfigError, DataError
+from elman.models.layers import Layers
 from elman.tasks.generate import reorder
 from elman.tasks.generate.module import LanguageModel
 from elman.tasks.generate.reorder import order_words
@@ -162,7 +163,7 @@ def test_equal_beginnings_are_not_kept_twice(module):
 @pytest.mark.parametrize("cell", [cells.lstm, cells.gru])
 def test_our_own_models_are_searched_in_float64_and_float32(cell):
     torch.manual_seed(11)
-    ours = LanguageModel(cell, WORDS, embedding=7, hidden=11, layers=2, dropout=0.5)
+    ours = LanguageModel(cell, WORDS, Layers(hidden=11, layers=2, dropout=0.5), embedding=7)
     with torch.no_grad():
         ours.readout.weight.mul_(9)
     for dtype, accuracy in ((torch.float32, 1e-5), (torch.float64, 1e-12)):

@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from elman import cells
 from elman.errors import ConfigError, DataError
+from elman.models.layers import Layers
 from elman.tasks.generate.corpus import Corpus
 from elman.tasks.generate.model import TrainedModel, build_module
 from elman.tasks.generate.module import LanguageModel
@@ -20,7 +21,8 @@ TEXT = "the cat sat on the mat, and the dog sat on the log; où est le chat?\n" 
 
 def some_module(units: int = 7, **options) -> LanguageModel:
     torch.manual_seed(5)
-    module = LanguageModel(cells.lstm, units, **{"embedding": 5, "hidden": 11, "layers": 2, **options})
+    layers, own = Layers.take({"embedding": 5, "hidden": 11, "layers": 2, **options})
+    module = LanguageModel(cells.lstm, units, layers, **own)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(3.0)

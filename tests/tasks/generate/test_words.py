@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from elman import cells
 from elman.errors import ConfigError, DataError
+from elman.models.layers import Layers
 from elman.nn import activation_penalty, temporal_activation_penalty
 from elman.tasks import generate
 from elman.tasks.generate.module import LanguageModel
@@ -117,7 +118,8 @@ def test_other_classes_to_validate_on_are_refused(names, book, tmp_path):
 
 def some_module(**options) -> LanguageModel:
     torch.manual_seed(5)
-    module = LanguageModel(cells.gru, 7, embedding=5, hidden=11, layers=2, **options).double()
+    layers, own = Layers.take({"embedding": 5, "hidden": 11, "layers": 2, **options})
+    module = LanguageModel(cells.gru, 7, layers, **own).double()
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(2.0)

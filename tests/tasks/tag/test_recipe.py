@@ -8,6 +8,7 @@ import torch
 from elman import cells
 from elman.data.sentences.opening import open_tagged
 from elman.errors import ConfigError, DataError
+from elman.models.layers import Layers
 from elman.nn import LSTM
 from elman.tasks import tag
 from elman.tasks.tag.baseline import train_tag_baseline
@@ -114,7 +115,9 @@ def test_letters_tell_words_apart_that_are_not_known(parts_of_speech):
 
 @pytest.mark.parametrize("cell", ["elman", "gru", "mgu"])
 def test_any_cell_reads_words_and_letters(cell):
-    tagger = SequenceTagger(cells.find(cell), words=7, letters=5, tags=3, labels=2, hidden=5, layers=2)
+    tagger = SequenceTagger(
+        cells.find(cell), Layers(hidden=5, layers=2, bidirectional=True), words=7, letters=5, tags=3, labels=2
+    )
     steps = torch.randint(1, 5, (5, 3, 4), generator=torch.Generator().manual_seed(1))
     said = tagger(steps, torch.tensor([5, 2, 4]))
     assert said.emissions.shape == (5, 3, 3)
@@ -147,7 +150,9 @@ def test_the_speller_reads_every_word_as_an_lstm_of_torch_does():
 @pytest.mark.parametrize("crf", [False, True])
 def test_padding_and_neighbours_change_no_loss_and_no_answer(crf):
     torch.manual_seed(2)
-    tagger = SequenceTagger(cells.find("gru"), words=11, letters=7, tags=5, labels=2, hidden=7, crf=crf).eval()
+    tagger = SequenceTagger(
+        cells.find("gru"), Layers(hidden=7, bidirectional=True), words=11, letters=7, tags=5, labels=2, crf=crf
+    ).eval()
     steps = torch.randint(1, 7, (7, 3, 4))
     lengths = torch.tensor([7, 2, 5])
     tags = torch.randint(5, (7, 3))
@@ -265,7 +270,9 @@ def test_options_that_contradict_each_other_are_refused(tmp_path):
 
 @pytest.mark.parametrize("crf", [False, True])
 def test_the_share_of_a_tag_is_that_of_all_ways_to_tag_the_other_words(crf):
-    tagger = SequenceTagger(cells.find("gru"), words=9, letters=0, tags=3, hidden=5, crf=crf).double()
+    tagger = SequenceTagger(
+        cells.find("gru"), Layers(hidden=5, bidirectional=True), words=9, letters=0, tags=3, crf=crf
+    ).double()
     emissions, lengths = torch.randn(4, 2, 3, dtype=torch.float64), torch.tensor([4, 3])
     for b, length in enumerate(lengths.tolist()):
         ways = torch.tensor(list(itertools.product(range(3), repeat=length))).T

@@ -24,6 +24,7 @@ from elman.errors import DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
+from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.scores.classes import Scores
 from elman.tasks.classify.module import SequenceClassifier
@@ -148,7 +149,10 @@ def build_module(
     cell: Cell, encoder: Encoder, targets: Targets, configuration: Mapping[str, Any]
 ) -> SequenceClassifier:
     """Build the module that a configuration describes."""
-    return SequenceClassifier(cell, front=encoder.front, outputs=targets.outputs, **configuration)
+    layers, own = Layers.take(configuration)
+    return SequenceClassifier(
+        cell, layers, front=encoder.front, outputs=targets.outputs, suggested=encoder.suggested, **own
+    )
 
 
 def load(path: str | PathLike[str]) -> TrainedClassifier:

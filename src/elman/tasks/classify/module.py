@@ -6,25 +6,26 @@ steps → dropout → readout
 The answer is `outputs` numbers: logits of classes or labels, or one value.
 
 >>> from elman import cells
->>> module = SequenceClassifier(cells.gru, front={"kind": "frames", "size": 3}, outputs=5, hidden=4)
+>>> module = SequenceClassifier(cells.gru, Layers(hidden=4), front=FramesFront(3), outputs=5)
 >>> module(torch.randn(7, 2, 3), torch.tensor([7, 2])).shape
 torch.Size([2, 5])
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from elman.backends.inputs import step_mask
-from elman.encoders.fronts import build_front
+from elman.encoders.fronts import Front, Suggestions
 from elman.errors import ConfigError
 from elman.expr import Cell
-from elman.nn import Recurrent
+from elman.models.layers import Layers
 from elman.nn.states import listed
-from elman.tasks.classify.settings import POOLING, POOLINGS
+from elman.tasks.classify.settings import POOLINGS
+
+_NONE = Suggestions()
 
 
 class SequenceClassifier(nn.Module):
@@ -32,21 +33,16 @@ class SequenceClassifier(nn.Module):
 
     Args:
         cell: the equations of the recurrent layers.
+        layers: how many there are, and what they look like.
         front: what an encoder says of its sequences, see :mod:`elman.encoders.fronts`.
+        suggested: what the encoder suggests where an option is None.
         outputs: numbers of an answer.
-        hidden: H.
-        layers: L.
-        bidirectional: read from both ends.
         pooling: how the outputs of all real steps become one: that of the `last` step (of the reverse direction: of
             the first), their `mean`, their `max`, or their mean weighed by `attention`: a softmax over the products
-            with a learnt vector; None is what the front says, or else the max.
+            with a learnt vector; None is what is suggested.
         embedding: size of a unit's embedding.
-        dropout: share dropped between layers and before the readout, in training, as are all that follow.
-        input_dropout: share dropped of what the recurrent layers read; None is what the front says.
-        word_dropout: chance for a unit to be read as an unknown one.
-        recurrent_dropout: see :class:`elman.nn.Recurrent`.
-        zoneout: chance for a state to stay what it was.
-        sizes: sizes that the cell leaves open, such as `{"h": 64}` for a projection.
+        input_dropout: share dropped of what the recurrent layers read, in training; None is what is suggested.
+        word_dropout: chance for a unit to be read as an unknown one, in training.
 
     Raises:
         ConfigError: the cell reads more than its input, or there is no such pooling.
@@ -55,50 +51,27 @@ class SequenceClassifier(nn.Module):
     def __init__(
         self,
         cell: Cell,
+        layers: Layers,
         *,
-        front: Mapping[str, Any],
+        front: Front,
         outputs: int,
-        hidden: int,
-        layers: int = 1,
-        bidirectional: bool = True,
+        suggested: Suggestions = _NONE,
         pooling: str | None = None,
         embedding: int = 100,
-        dropout: float = 0.0,
         input_dropout: float | None = None,
         word_dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        sizes: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
-        if cell.sides:
-            raise ConfigError(
-                f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and a sequence has no "
-                "such numbers. Choose another cell."
-            )
-        if pooling is None:
-            pooling = str(front.get("pooling", POOLING))
+        pooling = suggested.pooling if pooling is None else pooling
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling is {pooling!r}; it must be one of {', '.join(POOLINGS)}.")
         self.pooling = pooling
-        self.front = build_front(front, embedding=embedding, word_dropout=word_dropout)
-        if input_dropout is None:
-            input_dropout = float(front.get("dropout", 0.0))
-        self.input_dropout = nn.Dropout(input_dropout)
-        self.recurrent = Recurrent(
-            cell,
-            cast("int", self.front.size),
-            hidden,
-            layers,
-            bidirectional=bidirectional,
-            dropout=dropout if layers > 1 else 0.0,
-            recurrent_dropout=recurrent_dropout,
-            zoneout=zoneout,
-            sizes=sizes,
-        )
+        self.front = front.build(embedding, word_dropout)
+        self.input_dropout = nn.Dropout(suggested.dropout if input_dropout is None else input_dropout)
+        self.recurrent = layers.build(cell, cast("int", self.front.size), "a sequence")
         size = self.recurrent.output_size
         self.query = nn.Parameter(torch.zeros(size)) if pooling == "attention" else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(layers.dropout)
         self.readout = nn.Linear(size, outputs)
 
     def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:

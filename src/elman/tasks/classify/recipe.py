@@ -31,7 +31,7 @@ from elman.tasks.classify.model import TrainedClassifier, build_module, load
 from elman.tasks.classify.reading import Parts, Read, encode_examples, read_examples
 from elman.tasks.classify.report import report_data
 from elman.tasks.classify.scoring import score_outputs, score_shuffled
-from elman.tasks.classify.settings import DIRECTION, ClassifySettings
+from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.classify.space import ENCODED_BY, choose_rate, search_space
 from elman.training.allowance import beside as seconds_beside
 from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_batch, choose_epochs
@@ -45,10 +45,7 @@ from elman.training.start import refuse_giants, start
 
 __all__ = ["RECIPE", "load", "train"]
 
-_CONFIGURED = (
-    "hidden", "layers", "pooling", "embedding", "dropout", "input_dropout", "word_dropout", "recurrent_dropout",
-    "zoneout",
-)  # fmt: skip
+_OWN = ("pooling", "embedding", "input_dropout", "word_dropout")
 
 Beside = tuple[Baseline, Scores]
 
@@ -98,7 +95,8 @@ class ClassifyRecipe(Recipe[Read, Parts, Beside, ClassifySettings, TrainedClassi
     def space(self, given: Mapping[str, Any], parts: Parts, settings: ClassifySettings) -> Space:
         """Say what a search may choose for this kind of input."""
         batch = choose_batch(len(parts.training), settings.batch)
-        return search_space(given, parts.read.dataset.columns, parts.encoder.front, parts.longest, batch)
+        encoder, columns = parts.encoder, parts.read.dataset.columns
+        return search_space(given, columns, encoder.front, encoder.suggested, parts.longest, batch)
 
     def build(
         self,
@@ -111,9 +109,9 @@ class ClassifyRecipe(Recipe[Read, Parts, Beside, ClassifySettings, TrainedClassi
         """Build the layers behind the front that the encoder needs."""
         encoder, columns = parts.encoder, parts.read.dataset.columns
         configuration = {
-            **{name: getattr(settings, name) for name in _CONFIGURED},
-            "bidirectional": (settings.direction or encoder.front.get("direction", DIRECTION)) == "both",
-            "sizes": dict(sizes or {}),
+            **settings.layers_of(sizes),
+            **{name: getattr(settings, name) for name in _OWN},
+            "bidirectional": (settings.direction or encoder.suggested.direction) == "both",
         }
         with refuse_giants(settings.hidden):
             module = build_module(cell, encoder, parts.targets, configuration)
@@ -132,9 +130,9 @@ class ClassifyRecipe(Recipe[Read, Parts, Beside, ClassifySettings, TrainedClassi
         """Train on padded batches of examples of about one length."""
         training, held_out, targets = parts.training, parts.held_out, parts.targets
         batch = choose_batch(len(training), settings.batch)
-        updates, front = settings.count_updates(math.ceil(len(training) / batch)), parts.encoder.front
-        settings = choose_epochs(settings, updates, fewest=front.get("epochs", FEWEST_EPOCHS))
-        settings = dataclasses.replace(settings, learning_rate=choose_rate(settings, front))
+        updates, suggested = settings.count_updates(math.ceil(len(training) / batch)), parts.encoder.suggested
+        settings = choose_epochs(settings, updates, fewest=suggested.epochs or FEWEST_EPOCHS)
+        settings = dataclasses.replace(settings, learning_rate=choose_rate(settings, suggested))
         trainer = Trainer(model.module, settings, progress)
         progress.note(
             f"{model.parameters:,} parameters; an epoch is {updates:,} updates of "
@@ -198,7 +196,7 @@ def _score(parts: Parts, outputs: Tensor) -> Scores:
 
 def _choose_memory(settings: ClassifySettings, layer: Recurrent, encoder: Encoder) -> int | None:
     """Say up to how many steps units remember at the start: as asked, else as this kind of input wants it."""
-    wanted = encoder.front.get("memory")
+    wanted = encoder.suggested.memory
     free = settings.chrono is None and settings.forget_bias is None and settings.init == "uniform"
     return wanted if free and wanted is not None and init.remembers(layer) else settings.chrono
 

@@ -14,8 +14,6 @@ from elman.training.settings import LayerSettings, TrainingSettings
 
 DIRECTIONS = ("both", "forward")
 POOLINGS = ("last", "mean", "max", "attention")
-DIRECTION, POOLING = "both", "max"
-"""What is taken where neither the user nor the kind of input says otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ from elman.errors import DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
+from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.tasks.forecast.baseline.beside import PREFIX, Beside
@@ -236,15 +237,17 @@ class TrainedForecaster(Trained):
 def build_module(cell: Cell, reading: Reading, configuration: Mapping[str, Any]) -> SegmentForecaster:
     """Build the module that a configuration describes."""
     covariates = reading.covariates
+    layers, own = Layers.take(configuration)
     return SegmentForecaster(
         cell,
+        layers,
         lookback=reading.lookback,
         horizon=reading.horizon,
         past=covariates.past,
         known=covariates.known,
         static=covariates.static,
         calendar=2 * len(reading.cycles),
-        **configuration,
+        **own,
     )
 
 

@@ -15,7 +15,7 @@ Scaling belongs to the module and is undone with its result: every window is mea
 how much its series usually moves. Whatever is learnt then holds for a series of another level and size as well.
 
 >>> from elman import cells
->>> module = SegmentForecaster(cells.gru, lookback=6, horizon=5, segment=3, quantiles=[0.1, 0.5, 0.9], hidden=4)
+>>> module = SegmentForecaster(cells.gru, Layers(hidden=4), lookback=6, horizon=5, segment=3, quantiles=[0.1, 0.5, 0.9])
 >>> history = torch.arange(12, dtype=torch.float64).reshape(2, 6)
 >>> ahead, scaling = module(Windows(history, usual=torch.ones(2, dtype=torch.float64)))
 >>> ahead.shape, scaling.center.tolist()
@@ -23,7 +23,7 @@ how much its series usually moves. Whatever is learnt then holds for a series of
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from elman.errors import ConfigError
 from elman.expr import Cell
-from elman.nn import Recurrent
+from elman.models.layers import Layers
 from elman.nn.states import States, of_each
 from elman.tasks.forecast.settings import DECODINGS
 
@@ -93,23 +93,18 @@ class SegmentForecaster(nn.Module):
 
     Args:
         cell: the equations of the recurrent layers.
+        layers: how many there are, and what they look like; a segment is embedded in as many numbers as the state has.
         lookback: L, steps that are read.
         horizon: H, steps that are forecast.
         segment: W, steps of a segment.
         quantiles: which; the middle one is the point forecast.
         decode: `segment`, `direct` or `recursive`, see above.
-        hidden: size of the hidden state, and of the embedding of a segment.
-        layers: number of recurrent layers.
         past: P, covariates that end with the look-back.
         known: K, covariates that are known ahead.
         calendar: C, numbers that place a step in the calendar; a segment reads those of its first step.
         static: V, numbers that describe a series as a whole.
         series: how many series have a vector of their own; what is not learnt shares one.
         missing: read which values are missing.
-        dropout: share dropped between layers and before the readout, in training, as are all that follow.
-        recurrent_dropout: see :class:`elman.nn.Recurrent`.
-        zoneout: chance for a state to stay what it was.
-        sizes: sizes that the cell leaves open, such as `{"h": 64}` for a projection.
 
     Raises:
         ConfigError: the cell reads more than its input, a segment is longer than the look-back, or there is no such
@@ -119,31 +114,22 @@ class SegmentForecaster(nn.Module):
     def __init__(
         self,
         cell: Cell,
+        layers: Layers,
         *,
         lookback: int,
         horizon: int,
         segment: int,
         quantiles: Sequence[float],
         decode: str = "segment",
-        hidden: int,
-        layers: int = 1,
         past: int = 0,
         known: int = 0,
         calendar: int = 0,
         static: int = 0,
         series: int = 0,
         missing: bool = False,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        sizes: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
-        if cell.sides:
-            raise ConfigError(
-                f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and a series has no "
-                "such numbers. Choose another cell."
-            )
+        hidden = layers.hidden
         if decode not in DECODINGS:
             raise ConfigError(f"decode is {decode!r}; it must be one of {', '.join(DECODINGS)}.")
         if not 1 <= segment <= lookback:
@@ -154,16 +140,7 @@ class SegmentForecaster(nn.Module):
         self.quantiles, self.missing = tuple(quantiles), missing
         self.read, self.ahead = math.ceil(lookback / segment), math.ceil(horizon / segment)
         self.embed = nn.Linear(segment * (1 + missing + past + known) + calendar, hidden)
-        self.recurrent = Recurrent(
-            cell,
-            hidden,
-            hidden,
-            layers,
-            dropout=dropout if layers > 1 else 0.0,
-            recurrent_dropout=recurrent_dropout,
-            zoneout=zoneout,
-            sizes=sizes,
-        )
+        self.recurrent = layers.build(cell, hidden, "a series")
         places = self.ahead if decode == "segment" else 1
         self.place = nn.Parameter(torch.randn(places, hidden))
         self.own = nn.Embedding(series + 1, hidden) if series else None
@@ -173,7 +150,7 @@ class SegmentForecaster(nn.Module):
         self.effect = nn.Linear(known, 1, bias=False) if known else None
         if self.effect is not None:
             nn.init.zeros_(self.effect.weight)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(layers.dropout)
         steps = self.ahead * segment if decode == "direct" else segment
         self.readout = nn.Linear(self.recurrent.output_size, steps * len(self.quantiles))
         # How far calibration moves the ends of each interval outwards, in scaled units; the outermost interval first.

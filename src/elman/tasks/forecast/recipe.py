@@ -55,7 +55,6 @@ _MOST_VALIDATED = 2000  # windows of a validation in training
 _MOST_CALIBRATED = 8000
 _MOST_COMPARED = 2000
 _AT_ONCE = 512
-_CONFIGURED = ("decode", "hidden", "layers", "dropout", "recurrent_dropout", "zoneout")
 
 
 class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, TrainedForecaster]):
@@ -117,12 +116,12 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
         """Build the layers; what does without recurrence stays beside them in the model."""
         reading = parts.table.reading
         configuration = {
-            **{name: getattr(settings, name) for name in _CONFIGURED},
+            **settings.layers_of(sizes),
+            "decode": settings.decode,
             "segment": parts.sizes.segment,
             "quantiles": list(settings.quantiles()),
             "series": len(reading.spreads) if len(reading.spreads) > 1 else 0,
             "missing": parts.missing,
-            "sizes": dict(sizes or {}),
         }
         with refuse_giants(settings.hidden):
             module = build_module(cell, reading, configuration)

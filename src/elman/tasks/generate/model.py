@@ -15,6 +15,7 @@ from elman.decoding.sampling import Sampling
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.expr import Cell
 from elman.models.file import ModelFile
+from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.tasks.generate.corpus import Corpus
@@ -325,7 +326,8 @@ def without(logits: Tensor, number: int | None) -> Tensor:
 
 def build_module(cell: Cell, units: int, configuration: dict[str, Any]) -> LanguageModel:
     """Build the module that a configuration describes."""
-    return LanguageModel(cell, units, classes=len(configuration["classes"]), **_options(configuration))
+    layers, own = Layers.take(_options(configuration))
+    return LanguageModel(cell, units, layers, classes=len(configuration["classes"]), **own)
 
 
 def _options(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ units → embedding (+ that of a class) → stacked recurrent layers → dropout
 A readout can be *tied* to the embedding (Press & Wolf 2017): the row that reads a word also predicts it.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,7 +13,8 @@ from torch.nn import functional as F
 
 from elman.errors import ConfigError
 from elman.expr import Cell
-from elman.nn import LockedDropout, Recurrent
+from elman.models.layers import Layers
+from elman.nn import LockedDropout
 from elman.nn.states import States
 
 # A row is a target of the softmax as well; of unit variance it would start far from uniform.
@@ -27,19 +27,12 @@ class LanguageModel(nn.Module):
     Args:
         cell: the equations of the recurrent layers.
         units: V, the size of the vocabulary.
+        layers: how many there are, and what they look like; what they drop is dropped before the readout too.
         embedding: size of a unit's embedding.
-        hidden: H.
-        layers: L.
-        sizes: sizes that the cell leaves open, such as `{"h": 64}` for a projection.
         tied: read out with the embedding; its size must be that of the output.
         classes: number of classes that a text may be conditioned on; each adds a vector to every embedding.
-        dropout: share dropped between layers and before the readout, in training, as are all that follow.
-        locked: draw one such mask for all time steps of a window (Gal & Ghahramani 2016, section 4).
-        input_dropout: share dropped of the embedded units.
+        input_dropout: share dropped of the embedded units, in training, as is what follows.
         embedding_dropout: share of the vocabulary whose embedding is dropped whole (ibid., section 4.2).
-        recurrent_dropout: see :class:`elman.nn.Recurrent`, as for the next two.
-        weight_dropout: share of hidden-to-hidden weights dropped.
-        zoneout: chance for a state to stay what it was.
 
     Raises:
         ConfigError: the cell reads more than its input, or `tied` and the sizes do not fit.
@@ -49,44 +42,21 @@ class LanguageModel(nn.Module):
         self,
         cell: Cell,
         units: int,
+        layers: Layers,
         *,
         embedding: int,
-        hidden: int,
-        layers: int = 1,
-        sizes: Mapping[str, int] | None = None,
         tied: bool = False,
         classes: int = 0,
-        dropout: float = 0.0,
-        locked: bool = False,
         input_dropout: float = 0.0,
         embedding_dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        weight_dropout: float = 0.0,
-        zoneout: float = 0.0,
     ) -> None:
         super().__init__()
-        if cell.sides:
-            raise ConfigError(
-                f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and a text has no "
-                "such numbers. Choose another cell."
-            )
         self.embedding = nn.Embedding(units, embedding)
         self.given = nn.Embedding(classes, embedding) if classes else None
-        self.recurrent = Recurrent(
-            cell,
-            embedding,
-            hidden,
-            layers,
-            dropout=dropout if layers > 1 else 0.0,
-            sizes=sizes,
-            locked=locked,
-            recurrent_dropout=recurrent_dropout,
-            weight_dropout=weight_dropout,
-            zoneout=zoneout,
-        )
+        self.recurrent = layers.build(cell, embedding, "a text")
         self.embedding_dropout = embedding_dropout
-        self.input_dropout: nn.Module = LockedDropout(input_dropout) if locked else nn.Dropout(input_dropout)
-        self.dropout: nn.Module = LockedDropout(dropout) if locked else nn.Dropout(dropout)
+        self.input_dropout: nn.Module = LockedDropout(input_dropout) if layers.locked else nn.Dropout(input_dropout)
+        self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else nn.Dropout(layers.dropout)
         size = self.recurrent.output_size
         if tied and size != embedding:
             raise ConfigError(

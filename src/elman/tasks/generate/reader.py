@@ -1,9 +1,10 @@
 """Read a text unit by unit with a trained language model, and look at what may come next.
 
+>>> from elman.models.layers import Layers
 >>> import torch
 >>> from elman import cells
 >>> from elman.tasks.generate.module import LanguageModel
->>> reader = Reader(LanguageModel(cells.gru, 7, embedding=3, hidden=5).eval())
+>>> reader = Reader(LanguageModel(cells.gru, 7, Layers(hidden=5), embedding=3).eval())
 >>> reader.step(2)
 >>> reader.probabilities().shape
 torch.Size([7])

@@ -47,9 +47,7 @@ _WINDOWS_PER_STREAM = 4
 _VALIDATION_STEPS_PER_STREAM = 1000
 _SAMPLES_PER_RUN = 5
 _CHARACTER_EMBEDDING = 64
-_REGULARISING = (
-    "dropout", "locked", "input_dropout", "embedding_dropout", "recurrent_dropout", "weight_dropout", "zoneout"
-)  # fmt: skip
+_OWN = ("locked", "input_dropout", "embedding_dropout", "weight_dropout")
 _SAMPLE_LENGTHS = {"character": 240, "word": 50, "subword": 80}
 
 
@@ -185,13 +183,11 @@ def _configure(cell: Cell, sizes: Mapping[str, int] | None, parts: Parts, settin
         embedding = output if tied or not characters else _CHARACTER_EMBEDDING
     return {
         "embedding": embedding,
-        "hidden": settings.hidden,
-        "layers": settings.layers,
-        "sizes": dict(sizes or {}),
+        **settings.layers_of(sizes),
         "tied": tied,
         "classes": list(parts.classes),
         "given": (settings.given or parts.read.name) if parts.classes else "",
-        **{name: getattr(settings, name) for name in _REGULARISING},
+        **{name: getattr(settings, name) for name in _OWN},
     }
 
 

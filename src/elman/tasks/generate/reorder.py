@@ -4,10 +4,11 @@ A sentence starts after `<eos>` and ends with it. Its words are placed from left
 length the most likely few are kept, the beam, and each is continued by every word that it has not used yet. Equal words
 of a bag are one candidate, so no beginning is there twice. (Schmaltz, Rush & Shieber 2016, section 3)
 
+>>> from elman.models.layers import Layers
 >>> from elman import cells
 >>> from elman.tasks.generate.module import LanguageModel
 >>> _ = torch.manual_seed(1)
->>> model = LanguageModel(cells.gru, 7, embedding=3, hidden=5)
+>>> model = LanguageModel(cells.gru, 7, Layers(hidden=5), embedding=3)
 >>> [found] = order_words(model, [[4, 2, 4]], end=0, beam=3)
 >>> sorted(found.words), found.log_probability < 0
 ([2, 4, 4], True)

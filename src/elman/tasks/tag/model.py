@@ -19,6 +19,7 @@ from elman.errors import DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
+from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.tasks.tag.batches import Answers, EncodedSentences, answer_sentences
 from elman.tasks.tag.encoder import TagEncoder
@@ -162,8 +163,9 @@ def build_module(
 ) -> SequenceTagger:
     """Build the module that a configuration describes."""
     words, letters = encoder.sizes
+    layers, own = Layers.take(configuration)
     return SequenceTagger(
-        cell, words=words, letters=letters, tags=len(targets.tags), labels=len(targets.labels), **configuration
+        cell, layers, words=words, letters=letters, tags=len(targets.tags), labels=len(targets.labels), **own
     )
 
 

@@ -6,7 +6,7 @@
       embeddings → recurrent layer over each distinct word, read from both ends (Ling et al. 2015, section 3)
 
 >>> from elman import cells
->>> tagger = SequenceTagger(cells.find("gru"), words=9, letters=5, tags=3, hidden=7)
+>>> tagger = SequenceTagger(cells.find("gru"), Layers(hidden=7), words=9, letters=5, tags=3)
 >>> steps = torch.ones(5, 2, 4, dtype=torch.int64)
 >>> tagger(steps, torch.tensor([5, 2])).emissions.shape
 torch.Size([5, 2, 3])
@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from elman.backends.inputs import step_mask
 from elman.decoding.crf import LinearChain
-from elman.errors import ConfigError
 from elman.expr import Cell
+from elman.models.layers import Layers
 from elman.nn import Recurrent
 from elman.nn.states import listed
 from elman.vocabulary.tally import FIRST, UNKNOWN
@@ -57,19 +57,11 @@ class SequenceTagger(nn.Module):
         letters: how many letters may have; 0 where they are not read.
         tags: K.
         labels: M, of the whole sentence; 0 for none.
-        hidden: H.
-        layers: L.
-        bidirectional: read from both ends.
         embedding: size of a word's embedding.
         letter_embedding: size of a letter's.
         letter_hidden: H of the layer over letters.
         crf: choose the tags of a sentence together.
-        dropout: share dropped between layers and before the readout, in training, as are all that follow.
         input_dropout: share dropped of what the recurrent layers read.
-        word_dropout: of :func:`drop_words`, which training calls; a module does not read it.
-        recurrent_dropout: see :class:`elman.nn.Recurrent`.
-        zoneout: chance for a state to stay what it was.
-        sizes: sizes that the cell leaves open.
 
     Raises:
         ConfigError: the cell reads more than its input.
@@ -78,48 +70,27 @@ class SequenceTagger(nn.Module):
     def __init__(
         self,
         cell: Cell,
+        layers: Layers,
         *,
         words: int,
         letters: int,
         tags: int,
         labels: int = 0,
-        hidden: int,
-        layers: int = 1,
-        bidirectional: bool = True,
         embedding: int = 100,
         letter_embedding: int = 32,
         letter_hidden: int = 64,
         crf: bool = False,
-        dropout: float = 0.0,
         input_dropout: float = 0.0,
-        word_dropout: float = 0.0,  # noqa: ARG002 - files of models name it
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        sizes: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
-        if cell.sides:
-            raise ConfigError(
-                f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and a word has no "
-                "such numbers. Choose another cell."
-            )
         self.embedding = nn.Embedding(words, embedding, padding_idx=0)
         with torch.no_grad():
             self.embedding.weight.mul_(_SMALL)
-        self.speller = Speller(cell, letters, letter_embedding, letter_hidden, sizes) if letters else None
+        self.speller = Speller(cell, letters, letter_embedding, letter_hidden, layers.sizes) if letters else None
         self.input_dropout = nn.Dropout(input_dropout)
-        self.recurrent = Recurrent(
-            cell,
-            embedding + (self.speller.size if self.speller is not None else 0),
-            hidden,
-            layers,
-            bidirectional=bidirectional,
-            dropout=dropout if layers > 1 else 0.0,
-            recurrent_dropout=recurrent_dropout,
-            zoneout=zoneout,
-            sizes=sizes,
-        )
-        self.dropout = nn.Dropout(dropout)
+        spelled = self.speller.size if self.speller is not None else 0
+        self.recurrent = layers.build(cell, embedding + spelled, "a word")
+        self.dropout = nn.Dropout(layers.dropout)
         size = self.recurrent.output_size
         self.readout = nn.Linear(size, tags)
         self.chain = LinearChain(tags) if crf else None

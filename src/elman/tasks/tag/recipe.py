@@ -46,10 +46,7 @@ from elman.vocabulary.tally import FIRST
 __all__ = ["RECIPE", "load", "train"]
 
 _UPDATES = 5000
-_CONFIGURED = (
-    "hidden", "layers", "embedding", "letter_embedding", "letter_hidden", "dropout", "input_dropout",
-    "recurrent_dropout", "zoneout",
-)  # fmt: skip
+_OWN = ("embedding", "letter_embedding", "letter_hidden", "input_dropout")
 
 Beside = tuple[TagBaseline, TagScores, TagScores]
 
@@ -101,10 +98,10 @@ class TagRecipe(Recipe[Read, Parts, Beside, TagSettings, TrainedTagger]):
     ) -> TrainedTagger:
         """Build the layers, with a CRF where tags mark chunks."""
         configuration = {
-            **{name: getattr(settings, name) for name in _CONFIGURED},
+            **settings.layers_of(sizes),
+            **{name: getattr(settings, name) for name in _OWN},
             "bidirectional": settings.direction == "both",
             "crf": parts.targets.scheme is not None if settings.crf is None else settings.crf,
-            "sizes": dict(sizes or {}),
         }
         with refuse_giants(settings.hidden):
             module = build_module(cell, parts.encoder, parts.targets, configuration)
