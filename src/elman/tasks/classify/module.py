@@ -6,6 +6,7 @@ steps → dropout → readout
 The answer is `outputs` numbers: logits of classes or labels, or one value.
 
 >>> from elman import cells
+>>> from elman.encoders.fronts import FramesFront
 >>> module = SequenceClassifier(cells.gru, Layers(hidden=4), front=FramesFront(3), outputs=5)
 >>> module(torch.randn(7, 2, 3), torch.tensor([7, 2])).shape
 torch.Size([2, 5])
