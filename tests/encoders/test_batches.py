@@ -1,12 +1,17 @@
 """Batches: every example once, padded with zeros, the same by seed, and none that depends on what fits in memory."""
 
+import random
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 
 from elman.data.dataset import Columns, Example
 from elman.data.examples.values import Listed
 from elman.encoders.batches import EncodedSet, answer, draw_batches
+from elman.encoders.encoder import learn_encoder
+from elman.encoders.settings import InputSettings
 from elman.errors import DataError
 
 
@@ -80,6 +85,43 @@ def test_what_does_not_fit_in_memory_is_encoded_again_and_is_the_same():
         assert torch.equal(ours.steps, theirs.steps)
     assert encoder.encoded == 23
     assert 23 < again.encoded <= 23 + 23 - 8
+
+
+TEXTS = Columns({"title": "text", "text": "text"})
+GENOMES = Columns({"sequence": "letters"})
+
+
+def some_units(columns):
+    """Draw examples of few words in two columns, or of letters, some of them empty or too long."""
+    drawn = random.Random(1)
+    pieces = ["so", "So", "good,", "bad", "", "<eos>", "a\nb"] if columns is TEXTS else list("ACGT")
+    between = " " if columns is TEXTS else ""
+    values = [
+        {name: between.join(drawn.choices(pieces, k=drawn.randrange(9))) for name in columns.inputs} for _ in "x" * 31
+    ]
+    return [Example(value, None, f"line {at}") for at, value in enumerate(values)]
+
+
+WORDS = {"unit": "word"}
+
+
+@pytest.mark.parametrize("most_bytes", [2**20, 1500, 0])
+@pytest.mark.parametrize(
+    ("columns", "options"),
+    [(TEXTS, WORDS), (TEXTS, {**WORDS, "letters": False}), (TEXTS, {"unit": "character"}), (GENOMES, {})],
+)
+def test_units_are_spelled_once_and_are_those_of_each_example_alone(columns, options, most_bytes):
+    examples = some_units(columns)
+    encoder = learn_encoder(columns, examples[:20], InputSettings(max_length=7, **options))
+    kept = EncodedSet(Listed(examples, columns), range(31), encoder, torch.zeros(31), most_bytes=most_bytes)
+    alone = [encoder.encode(example) for example in examples]
+    assert kept.lengths.tolist() == list(map(len, alone))
+    assert kept.prints is None
+    for batch in kept.batches(4):
+        assert batch.steps.dtype == torch.int64
+        assert torch.equal(batch.steps, pad_sequence([alone[index] for index in batch.indices.tolist()]))
+    shuffled = kept.batches(4, shuffled_steps=torch.Generator().manual_seed(1))
+    assert sum(int(batch.steps.sum()) for batch in shuffled) == sum(int(steps.sum()) for steps in alone)
 
 
 def test_augmenting_changes_the_steps_and_their_number():

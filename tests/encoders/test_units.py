@@ -119,7 +119,7 @@ def test_texts_without_words_are_refused():
 
 
 def test_memory_for_counting_is_bounded(monkeypatch):
-    monkeypatch.setattr(units_file, "_MOST_COUNTED", 3)
+    monkeypatch.setattr(units_file, "MOST_COUNTED", 3)
     tally = Tally()
     tally.add(["a", "b", "a"])
     tally.add(["c", "d"])  # four different ones: those seen once go

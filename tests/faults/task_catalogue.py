@@ -225,8 +225,8 @@ TASK_FAULTS = (
     Fault(
         "scales are learnt from what is held out",
         "tasks/classify/reading.py",
-        "(dataset[index] for index in learn), settings)",
-        "(read.held_from[index] for index in hold), settings)",
+        "learn_encoder(columns, survey.read(learn), settings)",
+        "learn_encoder(columns, held_from.read(hold), settings)",
         CLASSIFY,
         "scales_are_learnt",
     ),

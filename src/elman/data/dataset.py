@@ -19,7 +19,7 @@ A target has a kind of its own: `category` (one class: str), `labels` (several a
 {'text': 'text'}
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -104,7 +104,11 @@ class Columns:
 
 
 class Dataset(Protocol):
-    """Give examples by index; only those asked for are in memory."""
+    """Give examples by index; only those asked for are in memory.
+
+    One that reads many faster than one by one has a method `read`, see :func:`read_examples`, and one that can name an
+    example without reading it a method `where`.
+    """
 
     @property
     def name(self) -> str:
@@ -126,3 +130,17 @@ class Dataset(Protocol):
         Raises:
             DataError: it cannot be read; the message names file and line.
         """
+
+
+def read_examples(dataset: Dataset, indices: Sequence[int]) -> Iterator[Example]:
+    """Read examples one after the other, as fast as the dataset can.
+
+    Args:
+        dataset: if it has a method `read`, that takes indices and yields examples, it is asked.
+        indices: which examples, in which order.
+
+    Raises:
+        DataError: one cannot be read.
+    """
+    read = getattr(dataset, "read", None)
+    yield from map(dataset.__getitem__, indices) if read is None else read(indices)

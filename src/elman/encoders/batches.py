@@ -6,7 +6,7 @@ together differs from epoch to epoch, and little of a batch is padding.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from elman.data.dataset import Dataset, Example
+from elman.data.dataset import Dataset, Example, read_examples
+from elman.encoders.kept import KeptFrames, KeptUnits
 
 Told = Callable[[int, int], None]
 
 _BUCKET = 50  # batches
 _MOST_BYTES = 512 * 2**20
-_BYTES_OF_A_TENSOR = 600  # that an object takes besides its numbers
 _ANSWERED_AT_ONCE = 128
 
 
@@ -60,6 +60,7 @@ class EncodedSet:
         indices: which of them.
         encoder: turns one into its steps.
         targets: (N,) or (N, L), what is to be predicted for each; zeros where it is not known.
+        examples: those at the indices, where they have been read; None reads them.
         most_bytes: how much memory the encoded examples may take.
         told: is told how many are encoded, and of how many.
 
@@ -67,6 +68,7 @@ class EncodedSet:
         targets: as given.
         lengths: (N,) int64, the steps of each example.
         weights: (N,) float32, what each example counts, 1 in the mean; None where all count alike.
+        prints: (N,) a fingerprint of the frames of each example; None for units, of which many are unknown alike.
 
     Raises:
         DataError: an example cannot be read or encoded.
@@ -79,33 +81,31 @@ class EncodedSet:
         encoder: _Encoder,
         targets: Tensor,
         *,
+        examples: Iterable[Example] | None = None,
         most_bytes: int = _MOST_BYTES,
         told: Told | None = None,
     ) -> None:
         self.targets = targets
         self._dataset, self._indices, self._encoder = dataset, list(indices), encoder
-        self._kept: list[Tensor | None] = []
-        self._where: list[str] = []
-        lengths, weights, left = [], [], most_bytes
-        for done, index in enumerate(self._indices, start=1):
-            example = dataset[index]
-            steps = _compact(encoder.encode(example))
-            lengths.append(len(steps))
+        self._kept = (KeptUnits if hasattr(encoder, "rows") else KeptFrames)(encoder, most_bytes)
+        lengths, weights = [], []
+        given = read_examples(dataset, self._indices) if examples is None else examples
+        for done, example in enumerate(given, start=1):
+            lengths.append(self._kept.add(example))
             weights.append(example.weight)
-            self._where.append(example.where)
-            left -= steps.numel() * steps.element_size() + _BYTES_OF_A_TENSOR
-            self._kept.append(steps if left >= 0 else None)
             if told is not None:
                 told(done, len(self._indices))
         self.lengths = torch.tensor(lengths, dtype=torch.int64)
         self.weights = _to_mean_one(weights)
+        self.prints = self._kept.prints
 
     def __len__(self) -> int:
         return len(self._indices)
 
     def steps(self, index: int) -> Tensor:
         """Return the encoded steps of one example, (T, K) int64 or (T, D) float32."""
-        return _widen(self._read(index))
+        is_kept = index < len(self._kept)
+        return _widen(self._kept.steps(index)) if is_kept else self._encoder.encode(self.example(index))
 
     def example(self, index: int) -> Example:
         """Read one example again, as it was before it was encoded."""
@@ -113,7 +113,7 @@ class EncodedSet:
 
     def where(self, index: int) -> str:
         """Say where an example comes from."""
-        return self._where[index]
+        return self.example(index).where
 
     def batches(self, size: int, *, shuffled_steps: torch.Generator | None = None) -> Iterator[Batch]:
         """Yield every example once, in padded batches, the shortest examples first; the last one may be smaller.
@@ -139,19 +139,18 @@ class EncodedSet:
             augment: varies them at random, as the encoder does it.
             shuffled_steps: puts the steps of each example in random order, to see what the order is worth.
         """
-        rows = [self._read(index) for index in chosen]
-        if augment is not None:
-            rows = [_compact(self._encoder.augment(_widen(steps), augment)) for steps in rows]
-        if shuffled_steps is not None:
-            rows = [steps[torch.randperm(len(steps), generator=shuffled_steps)] for steps in rows]
         indices = torch.tensor(chosen, dtype=torch.int64)
-        lengths = torch.tensor([len(steps) for steps in rows], dtype=torch.int64)
         weights = None if self.weights is None else self.weights[indices]
-        return Batch(_widen(pad_sequence(rows)), lengths, self.targets[indices], indices, weights)
-
-    def _read(self, index: int) -> Tensor:
-        kept = self._kept[index]
-        return _compact(self._encoder.encode(self.example(index))) if kept is None else kept
+        if augment is None and shuffled_steps is None and max(chosen) < len(self._kept):
+            steps, lengths = _widen(self._kept.pad(chosen)), self.lengths[indices]
+        else:
+            rows = [self.steps(index) for index in chosen]
+            if augment is not None:
+                rows = [self._encoder.augment(row, augment) for row in rows]
+            if shuffled_steps is not None:
+                rows = [row[torch.randperm(len(row), generator=shuffled_steps)] for row in rows]
+            steps, lengths = pad_sequence(rows), torch.tensor([len(row) for row in rows], dtype=torch.int64)
+        return Batch(steps, lengths, self.targets[indices], indices, weights)
 
 
 def answer(module: nn.Module, examples: EncodedSet, told: Told | None = None, **options: Any) -> Tensor:
@@ -211,11 +210,6 @@ def _to_mean_one(weights: Sequence[float]) -> Tensor | None:
         return None
     scaled = torch.tensor(weights, dtype=torch.float64)
     return (scaled / scaled.mean()).float()
-
-
-def _compact(steps: Tensor) -> Tensor:
-    # Half the memory; nothing has 2**31 units.
-    return steps.int() if steps.dtype == torch.int64 else steps
 
 
 def _widen(steps: Tensor) -> Tensor:

@@ -67,9 +67,11 @@ class LettersEncoder:
 
     def encode(self, example: Example) -> Tensor:
         """Number the k-mers of a sequence, (T, 1); one of fewer than k letters is one step."""
-        units = join([_split(example.values[column], self.kmer) for column in self.columns])[: self.limit.most]
-        numbers = [BETWEEN if unit is None else self._numbers.get(unit, UNKNOWN) for unit in units]
-        return torch.tensor(numbers, dtype=torch.int64).unsqueeze(1)
+        return torch.tensor(self.rows().number(example), dtype=torch.int64).unsqueeze(1)
+
+    def rows(self) -> "KmerRows":
+        """Say that the row of a k-mer is its number; see :class:`elman.encoders.kept.UnitRows`."""
+        return KmerRows(self, self._numbers)
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
         """Leave letters as they are: which of the two strands is read may be what tells the classes apart."""
@@ -90,6 +92,26 @@ class LettersEncoder:
             "convolution": self.convolution,
             "limit": self.limit.to_dict(),
         }
+
+
+class KmerRows:
+    """Number the k-mers of sequences; see :class:`elman.encoders.kept.UnitRows`."""
+
+    def __init__(self, encoder: LettersEncoder, numbers: dict[str, int]) -> None:
+        self._encoder, self._numbers = encoder, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers) + FIRST
+
+    def number(self, example: Example) -> list[int]:
+        """Return the numbers of the k-mers of a sequence; what stands between two columns has one too."""
+        encoder = self._encoder
+        units = join([_split(example.values[column], encoder.kmer) for column in encoder.columns])
+        return [BETWEEN if unit is None else self._numbers.get(unit, UNKNOWN) for unit in units[: encoder.limit.most]]
+
+    def table(self) -> Tensor:
+        """Return the numbers themselves, (V, 1) int32."""
+        return torch.arange(len(self), dtype=torch.int32)[:, None]
 
 
 def learn_letters(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> LettersEncoder:

@@ -12,7 +12,7 @@ back).
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -25,6 +25,9 @@ from elman.data.plain import read_plain
 from elman.errors import DataError
 from elman.phrases import name_some
 from elman.scores.measured import Measured
+
+Where = Callable[[int], str]
+"""Names an example in messages, by its index."""
 
 _MOST_NAMES = 5  # that a message lists
 _LARGEST = 1e30  # what float32 reaches, with room for answers that are too large
@@ -96,12 +99,12 @@ class Targets:
         """Return how many numbers the module gives."""
         return 1 if self.kind == "number" else len(self.classes)
 
-    def encode(self, values: Sequence[Any], where: Sequence[str] | None = None) -> Tensor:
+    def encode(self, values: Sequence[Any], where: Where | None = None) -> Tensor:
         """Return the targets as (N,) int64, for labels (N, L) float32 of 0 and 1, for numbers (N,) float32, scaled.
 
         Args:
             values: one an example.
-            where: names the examples in messages.
+            where: names an example in messages, by its index.
 
         Raises:
             DataError: a class that was not there to learn from, or a target that is missing.
@@ -216,17 +219,16 @@ class Targets:
             raise DataError(f"{found.kind!r} with {len(classes)} classes is nothing that this program can predict.")
         return found
 
-    def _refuse_unknown(self, values: Sequence[Any], where: Sequence[str] | None) -> None:
+    def _refuse_unknown(self, values: Sequence[Any], where: Where | None) -> None:
         known = set(self.classes)
         unknown: dict[str, str] = {}
         for at, value in enumerate(values):
-            place = f" ({where[at]})" if where is not None else ""
             if value is None or (self.kind == "number" and not math.isfinite(float(value))):
-                raise DataError(f"An example has no target{place}. Give it one, or leave it out.")
+                raise DataError(f"An example has no target{_place(where, at)}. Give it one, or leave it out.")
             if self.kind != "number":
                 for name in (value,) if self.kind == "category" else value:
-                    if name not in known:
-                        unknown.setdefault(name, place)
+                    if name not in known and name not in unknown:
+                        unknown[name] = _place(where, at)
         if unknown:
             names = name_some([f"{name!r}{place}" for name, place in unknown.items()], _MOST_NAMES)
             classes = ", ".join(self.classes[:_MOST_NAMES]) + (", …" if len(self.classes) > _MOST_NAMES else "")
@@ -268,14 +270,18 @@ def sort_classes(names: Iterable[str]) -> tuple[str, ...]:
         return tuple(distinct)
 
 
-def _as_numbers(values: Sequence[Any], where: Sequence[str] | None = None) -> Tensor:
+def _place(where: Where | None, at: int) -> str:
+    return "" if where is None else f" ({where(at)})"
+
+
+def _as_numbers(values: Sequence[Any], where: Where | None = None) -> Tensor:
     """Return targets as float64; what is so large that answers in float32 would not reach it is refused."""
     numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
     large = (numbers.abs() > _LARGEST).nonzero()
     if len(large):
         at = int(large[0])
         raise DataError(
-            f"{where[at] if where else 'An example'}: the target {values[at]} is beyond {_LARGEST:g}. "
+            f"{where(at) if where else 'An example'}: the target {values[at]} is beyond {_LARGEST:g}. "
             "Write the targets in a larger unit."
         )
     return numbers

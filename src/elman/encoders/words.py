@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,9 +23,11 @@ from elman.data.dataset import Columns, Example
 from elman.encoders.fronts import Suggestions, UnitsFront
 from elman.encoders.limit import Limit
 from elman.encoders.settings import TEXT_UNITS, InputSettings
+from elman.encoders.word_rows import WordRows
 from elman.errors import DataError
-from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, Tally, join, number, require_different
-from elman.vocabulary.words import END, MOST_WORDS, RARE_IN_LONG_TEXTS, split_words
+from elman.vocabulary.pieces import TextCounts, fold
+from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, number, require_different
+from elman.vocabulary.words import MOST_WORDS, RARE_IN_LONG_TEXTS
 
 # More letters tell hardly any two words apart.
 _MOST_LETTERS = 16
@@ -89,14 +90,20 @@ class WordsEncoder:
 
     def encode(self, example: Example) -> Tensor:
         """Number the units of a text, (T, 1 + width), or (T, 1) without letters; an empty text is one step."""
-        units = join([_split(example.values[column], self.unit) for column in self.columns])[: self.limit.most]
-        return torch.from_numpy(np.array([self._row(unit) for unit in units], dtype=np.int64))
+        rows = self.rows()
+        places = rows.number(example)
+        return rows.table()[places].long()
 
-    def _row(self, unit: str | None) -> list[int]:
+    def rows(self) -> WordRows:
+        """Begin to spell words, each once; see :class:`elman.encoders.kept.UnitRows`."""
+        return WordRows(self)
+
+    def spell(self, unit: str | None) -> list[int]:
+        """Return the numbers of a word or character, and of its letters; None stands between columns."""
         width = self.width if self.letters else 0
         if unit is None:
             return [BETWEEN] + [0] * width
-        own = self._numbers.get(_fold(unit, self.unit), UNKNOWN)
+        own = self._numbers.get(fold(unit, self.unit), UNKNOWN)
         letters = [self._letter_numbers.get(letter, UNKNOWN) for letter in unit[:width]]
         return [own, *letters, *[0] * (width - len(letters))]
 
@@ -130,37 +137,27 @@ def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSe
     Raises:
         DataError: no unit is left to know.
     """
-    tallies = {unit: Tally() for unit in TEXT_UNITS}
+    counts, texts = TextCounts(), 0
     longest = dict.fromkeys(TEXT_UNITS, 1)
-    width = texts = unspaced = 0
     for example in examples:
         texts += 1
-        unspaced += sum(len(_UNSPACED.findall(example.values[column])) for column in columns.inputs)
-        for unit, tally in tallies.items():
-            parts = [_split(example.values[column], unit) for column in columns.inputs]
-            longest[unit] = max(longest[unit], len(join(parts)))
-            for part in parts:
-                tally.add([_fold(one, unit) for one in part])
-                width = max(width, *map(len, part), 0) if unit == "word" else width
-    words, characters = tallies["word"], tallies["character"]
+        read = [example.values[column] for column in columns.inputs]
+        between = len(read) - 1
+        longest["word"] = max(longest["word"], sum(map(counts.add, read)) + between)
+        longest["character"] = max(longest["character"], sum(map(len, read)) + between)
+    counts.finish()
+    words, characters = counts.words, counts.characters
+    unspaced = sum(count for letter, count in characters.items() if _UNSPACED.match(letter))
     of_words = (settings.vocabulary, settings.min_count) != (None, None)
     short = words.total < _FEW_WORDS * texts or 2 * unspaced > characters.total
     unit = settings.unit or ("character" if short and not of_words else "word")
     least = settings.min_count or (1 if unit == "character" or words.total < RARE_IN_LONG_TEXTS else 2)
     most = _MOST_CHARACTERS if unit == "character" else (settings.vocabulary or MOST_WORDS) - FIRST
-    known = tallies[unit].most(most, least)
+    known = (characters if unit == "character" else words).most(most, least)
     if not known:
         found = f"no word occurs {least} times: lower min_count" if words.total else "are empty: give texts with words"
         raise DataError(f"The texts to learn from, of {' and '.join(columns.inputs)}, {found}.")
     letters = [letter for letter in characters.most(_MOST_CHARACTERS, 1) if not letter.isspace()]
     beside = tuple(letters) if settings.letters and unit == "word" else ()
     limit = Limit(settings.max_length, longest[unit])
-    return WordsEncoder(tuple(columns.inputs), unit, known, beside, min(width, _MOST_LETTERS), limit)
-
-
-def _split(text: str, unit: str) -> list[str]:
-    return list(text) if unit == "character" else [word for word in split_words(text) if word != END]
-
-
-def _fold(unit: str, kind: str) -> str:
-    return unit if kind == "character" else unit.lower()
+    return WordsEncoder(tuple(columns.inputs), unit, known, beside, min(counts.width, _MOST_LETTERS), limit)

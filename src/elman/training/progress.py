@@ -217,8 +217,17 @@ def show_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Bars(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
-        task = bars.add_task(what, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+        task, shown = bars.add_task(what, total=None), 0.0
+
+        def tell(done: int, total: int) -> None:
+            nonlocal shown
+            # Millions of examples are told one by one, and an update of the bar takes longer than to read one.
+            now = 0.0 if bars.disable else time.monotonic()
+            if now and (done == total or now > shown + 1 / _REFRESH_PER_SECOND):
+                shown = now
+                bars.update(task, completed=done, total=total)
+
+        yield tell
 
 
 def describe_loss(loss: float, unit: str) -> str:

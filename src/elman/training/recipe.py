@@ -103,6 +103,7 @@ class Recipe(ABC, Generic[Read, Parts, Beside, S, M]):
                     keeper,
                 )
                 if search is None:
+                    del read  # nothing is encoded again, and what is kept for that takes memory
                     model, outcome = attempt.once(parts, settings, progress)
                 else:
                     model, outcome, parts = attempt.search(

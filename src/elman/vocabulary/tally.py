@@ -12,7 +12,7 @@ columns and for an empty one. The units follow, most frequent first.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from elman.errors import DataError
 
@@ -24,7 +24,7 @@ UNKNOWN, BETWEEN, FIRST = 1, 2, 3
 DROPPED = 0.3
 
 # A few hundred MB of different units; text of any length has more, nearly all of them seen once.
-_MOST_COUNTED = 2_000_000
+MOST_COUNTED = 2_000_000
 
 
 class Tally:
@@ -34,11 +34,25 @@ class Tally:
         self._counts: Counter[str] = Counter()
         self.total = 0
 
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def items(self) -> Iterable[tuple[str, int]]:
+        """Return the units that are held, and how often each came."""
+        return self._counts.items()
+
     def add(self, units: Sequence[str]) -> None:
         """Count some units more."""
+        self._count(units, len(units))
+
+    def add_counts(self, counts: Mapping[str, int]) -> None:
+        """Count units that have been counted."""
+        self._count(counts, sum(counts.values()))
+
+    def _count(self, units: Sequence[str] | Mapping[str, int], total: int) -> None:
         self._counts.update(units)
-        self.total += len(units)
-        if len(self._counts) > _MOST_COUNTED:
+        self.total += total
+        if len(self._counts) > MOST_COUNTED:
             self._counts = Counter({unit: n for unit, n in self._counts.items() if n > 1})
 
     def most(self, size: int, least: int) -> tuple[str, ...]:

@@ -3,17 +3,18 @@
 import itertools
 import json
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
 from elman.data.dataset import Columns
-from elman.encoders.batches import EncodedSet
+from elman.data.examples.survey import Survey
 from elman.encoders.lengths import Lengths
 from elman.encoders.targets import Targets
 from elman.tasks.classify.report import report_data
-from few_examples import AsGiven, Listed, encoded
+from few_examples import Listed, encoded
 
 TEXT = Columns({"text": "text"}, target="label", target_kind="category")
 CLASSES = Targets("category", ("ham", "spam"))
@@ -25,11 +26,15 @@ def some_texts(count: int, seed: int) -> tuple[list[str], list[str]]:
     return texts, drawn.choices(CLASSES.classes, k=count)
 
 
-def report(training, validation, columns=TEXT, targets=CLASSES, units=True):
-    parts = (
-        encoded(*part, targets, columns, name=name) for part, name in ((training, "train.csv"), (validation, "dev.csv"))
-    )
-    return report_data(columns, "letters", targets, *parts, units=units)
+def report(training, validation, columns=TEXT, targets=CLASSES):
+    given = [(*training, "train.csv"), (*validation, "dev.csv")]
+    surveys = [Survey(Listed(values, answers, columns, name)) for values, answers, name in given]
+    parts = [encoded(values, answers, targets, columns, name=name) for values, answers, name in given]
+    prints = [
+        part.prints if survey.prints is None else survey.prints for part, survey in zip(parts, surveys, strict=True)
+    ]
+    missing = Counter(surveys[0].missing) + Counter(surveys[1].missing)
+    return report_data("letters", targets, *parts, prints=prints, missing=missing)
 
 
 @pytest.mark.parametrize("count", [1, 2, 19, 101])
@@ -61,22 +66,13 @@ def test_examples_that_differ_are_not_called_equal():
     assert (found.in_both, found.pairs, found.contradicting) == (0, (), 0)
 
 
-def test_words_that_are_unknown_alike_are_told_apart():
-    class Deaf(AsGiven):
-        def encode(self, example):
-            return torch.ones(1, 1, dtype=torch.int64)
-
-    parts = [EncodedSet(Listed([text], ["ham"], TEXT), [0], Deaf(), torch.tensor([0])) for text in ("a", "b")]
-    assert report_data(TEXT, "", CLASSES, *parts, units=True).in_both == 0
-
-
 def test_frames_are_compared_by_their_shape_and_values():
     columns = Columns({"x": "series"})
     frames = np.arange(12, dtype=np.float32)
     training = [frames.reshape(4, 3), frames.reshape(3, 4)[:, :3], frames.reshape(4, 3) + 1]
-    found = report((training, ["ham", "spam", "ham"]), ([frames.reshape(4, 3)], ["spam"]), columns, units=False)
+    found = report((training, ["ham", "spam", "ham"]), ([frames.reshape(4, 3)], ["spam"]), columns)
     assert (found.in_both, found.contradicting) == (1, 2)
-    assert report((training, ["ham"] * 3), ([frames.reshape(3, 4)], ["spam"]), columns, units=False).in_both == 0
+    assert report((training, ["ham"] * 3), ([frames.reshape(3, 4)], ["spam"]), columns).in_both == 0
 
 
 def test_missing_values_are_counted_by_column():

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from elman.data.dataset import Columns, Dataset
+from elman.data.dataset import Columns, Dataset, read_examples
 from elman.data.examples.values import open_values
 from elman.encoders.batches import EncodedSet, Told, answer
 from elman.encoders.encoder import Encoder, read_encoder, require_columns
@@ -130,11 +130,12 @@ class TrainedClassifier(Trained):
         Raises:
             DataError: an example cannot be read, has no target, or one that the model has not learnt.
         """
-        known = [(one.target, one.where) for one in map(dataset.__getitem__, range(len(dataset)))]
+        everyone = range(len(dataset))
+        known = [example.target for example in read_examples(dataset, everyone)]
         if not known:
             raise DataError(f"{dataset.name} has no examples to measure on. Give one or more.")
-        targets = self.targets.encode([target for target, _ in known], [where for _, where in known])
-        return EncodedSet(dataset, range(len(dataset)), self.encoder, targets, told=told)
+        targets = self.targets.encode(known, lambda at: dataset[at].where)
+        return EncodedSet(dataset, everyone, self.encoder, targets, told=told)
 
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return what the file of the task holds besides, by the names in `part_names`."""

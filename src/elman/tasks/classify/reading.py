@@ -1,19 +1,23 @@
-"""Read the examples of a training: what is learnt from and what is held out, and both as sequences of numbers."""
+"""Read the examples of a training: what is learnt from and what is held out, and both as sequences of numbers.
 
-from collections.abc import Sequence
+A file is read once for all that: its values are kept until they are encoded, as long as memory lasts.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
 
 from torch import Tensor
 
 from elman.data import Dataset, open_dataset
-from elman.data.examples.remembered import Remembered
+from elman.data.dataset import Columns
+from elman.data.examples.survey import Survey
 from elman.data.text import Source, as_sources
 from elman.encoders.batches import EncodedSet
 from elman.encoders.encoder import Encoder, learn_encoder
 from elman.encoders.targets import Targets
 from elman.errors import ConfigError, DataError
+from elman.tasks.classify.report import Prints
 from elman.tasks.classify.settings import ClassifySettings
 from elman.training.progress import show_bar
 from elman.training.splits import default_share, split
@@ -21,34 +25,48 @@ from elman.training.splits import default_share, split
 
 @dataclass(frozen=True)
 class Read:
-    """Hold the data before they are encoded, divided into what is learnt from and what is held out."""
+    """Examples before they are encoded, divided into what is learnt from and what is held out.
 
-    dataset: Remembered
-    held_from: Remembered
+    Attributes:
+        survey: of the data.
+        held_from: of the data whose examples are held out, which may be the same.
+        targets: what is to be predicted.
+        learn: which examples of `survey` are learnt from.
+        hold: which of `held_from` are held out.
+        encoded: the targets of both.
+    """
+
+    survey: Survey
+    held_from: Survey
     targets: Targets
     learn: list[int]
     hold: list[int]
     encoded: tuple[Tensor, Tensor]
 
-    def forget(self) -> None:
-        """Let go of the examples that were kept to be encoded."""
-        self.dataset.forget()
-        self.held_from.forget()
-
 
 @dataclass(frozen=True)
 class Parts:
-    """Hold the data as the training sees them."""
+    """Examples as the training sees them.
 
-    read: Read
+    Attributes:
+        columns: what was read.
+        notes: what was inferred about it.
+        encoder: how it became steps.
+        targets: what is to be predicted.
+        training: the examples to learn from.
+        held_out: those to validate on.
+        prints: fingerprints of both, see :func:`elman.tasks.classify.report.report_data`.
+        missing: by column, in how many examples of both a value is missing.
+    """
+
+    columns: Columns
+    notes: Sequence[str]
     encoder: Encoder
+    targets: Targets
     training: EncodedSet
     held_out: EncodedSet
-
-    @property
-    def targets(self) -> Targets:
-        """Return what is to be predicted."""
-        return self.read.targets
+    prints: tuple[Prints, Prints]
+    missing: Mapping[str, int]
 
     @property
     def longest(self) -> int:
@@ -56,69 +74,72 @@ class Parts:
         return int(max(self.training.lengths.max(), self.held_out.lengths.max()))
 
 
-@dataclass(frozen=True)
-class _Known:
-    """Hold what is known of each example before it is encoded."""
-
-    targets: list[Any]
-    groups: list[str | None]
-    where: list[str]
-    weights: list[float]
-
-    def at(self, indices: Sequence[int]) -> tuple[list[Any], list[str]]:
-        return [self.targets[index] for index in indices], [self.where[index] for index in indices]
-
-
 def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> Read:
-    """Open a dataset, and divide its examples into those to learn from and those held out.
+    """Look at all examples, divide them, and learn what there is to answer.
 
     Raises:
-        ConfigError: options contradict what is to be predicted.
-        DataError: an example cannot be read, or there are too few of a class.
+        ConfigError: an option does not suit the target.
+        DataError: an example cannot be read or has no target, or there are too few to learn from or to hold out.
     """
-    dataset = Remembered(_open(data, settings))
+    dataset = _open(data, settings)
     kind = dataset.columns.target_kind
     if kind is None:
         raise DataError(f"{dataset.name} does not say what is to be predicted. Name the column with --target.")
     if kind == "number" and (settings.label_smoothing or settings.class_weights):
         name = "label_smoothing" if settings.label_smoothing else "class_weights"
         raise ConfigError(f"{name} is for classes, and the target {dataset.columns.target} is a number. Drop it.")
-    known = _look(dataset, quiet)
+    survey = _survey(dataset, quiet)
     if settings.validation_data is None:
-        held_from, held_known = dataset, known
-        share = default_share(len(dataset)) if settings.validation is None else settings.validation
-        learn, hold = split(known.targets, share=share, seed=settings.seed, groups=known.groups)
+        held_from = survey
+        share = default_share(len(survey)) if settings.validation is None else settings.validation
+        learn, hold = split(survey.targets, share=share, seed=settings.seed, groups=survey.groups)
     else:
-        held_from = Remembered(open_dataset([settings.validation_data], like=dataset.columns))
-        held_known = _look(held_from, quiet)
-        learn, hold = list(range(len(dataset))), list(range(len(held_from)))
+        held_from = _survey(open_dataset([settings.validation_data], like=dataset.columns), quiet)
+        learn, hold = list(range(len(survey))), list(range(len(held_from)))
         if not learn or not hold:
-            empty = held_from if learn else dataset
-            raise DataError(f"{empty.name} has no examples. Give some.")
+            empty = held_from if learn else survey
+            raise DataError(f"{empty.dataset.name} has no examples. Give some.")
     # A label may be so rare that it is held out alone; each class has an example to learn from.
-    named = known.targets if kind == "labels" else known.at(learn)[0]
-    weights = known.weights if kind == "labels" else [known.weights[index] for index in learn]
-    targets = Targets.learn(kind, named, settings.class_weights, weights)
-    encoded = targets.encode(*known.at(learn)), targets.encode(*held_known.at(hold))
-    return Read(dataset, held_from, targets, learn, hold, encoded)
+    named = range(len(survey)) if kind == "labels" else learn
+    weights = [survey.weights[index] for index in named]
+    targets = Targets.learn(kind, [survey.targets[index] for index in named], settings.class_weights, weights)
+    encoded = _encode_targets(targets, survey, learn), _encode_targets(targets, held_from, hold)
+    return Read(survey, held_from, targets, learn, hold, encoded)
 
 
 def encode_examples(read: Read, settings: ClassifySettings, quiet: bool) -> Parts:
-    """Learn from the examples to learn from how they become numbers, and encode all of them.
+    """Learn from the one part how examples become steps, and encode both.
 
     Raises:
         ConfigError: the columns cannot be read together.
-        DataError: an example cannot be encoded.
+        DataError: an example cannot be encoded, or there is nothing to learn from.
     """
-    dataset, learn, hold = read.dataset, read.learn, read.hold
-    encoder = learn_encoder(dataset.columns, (dataset[index] for index in learn), settings)
+    survey, held_from, learn, hold = read.survey, read.held_from, read.learn, read.hold
+    columns = survey.dataset.columns
+    encoder = learn_encoder(columns, survey.read(learn), settings)
     with show_bar("encoding", quiet) as told:
         total = len(learn) + len(hold)
-        training = EncodedSet(dataset, learn, encoder, read.encoded[0], told=lambda done, _: told(done, total))
-        held_out = EncodedSet(
-            read.held_from, hold, encoder, read.encoded[1], told=lambda done, _: told(len(learn) + done, total)
+        training = EncodedSet(
+            survey.dataset,
+            learn,
+            encoder,
+            read.encoded[0],
+            examples=survey.read(learn),
+            told=lambda done, _: told(done, total),
         )
-    return Parts(read, encoder, training, held_out)
+        held_out = EncodedSet(
+            held_from.dataset,
+            hold,
+            encoder,
+            read.encoded[1],
+            examples=held_from.read(hold),
+            told=lambda done, _: told(len(learn) + done, total),
+        )
+    prints = _prints(training, survey, learn), _prints(held_out, held_from, hold)
+    surveys = [survey, *([] if held_from is survey else [held_from])]
+    missing = {name: sum(one.missing.get(name, 0) for one in surveys) for name in columns.inputs}
+    missing = {name: count for name, count in missing.items() if count}
+    return Parts(columns, survey.dataset.notes, encoder, read.targets, training, held_out, prints, missing)
 
 
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
@@ -134,17 +155,17 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
     )
 
 
-def _look(dataset: Dataset, quiet: bool) -> _Known:
-    """Read what is to be predicted for every example; the rest of it is not kept."""
-    targets, groups, where, weights = [], [], [], []
+def _survey(dataset: Dataset, quiet: bool) -> Survey:
     with show_bar("reading", quiet) as told:
-        for index in range(len(dataset)):
-            example = dataset[index]
-            if example.target is None or example.target != example.target:
-                raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
-            targets.append(example.target)
-            groups.append(example.group)
-            where.append(example.where)
-            weights.append(example.weight)
-            told(index + 1, len(dataset))
-    return _Known(targets, groups, where, weights)
+        return Survey(dataset, on_progress=told)
+
+
+def _encode_targets(targets: Targets, survey: Survey, indices: Sequence[int]) -> Tensor:
+    return targets.encode([survey.targets[index] for index in indices], lambda at: survey.where(indices[at]))
+
+
+def _prints(examples: EncodedSet, survey: Survey, indices: Sequence[int]) -> Prints:
+    if examples.prints is not None:
+        return examples.prints
+    assert survey.prints is not None  # units are texts or letters
+    return survey.prints[indices]

@@ -70,12 +70,15 @@ class ClassifyRecipe(Recipe[Read, Parts, Beside, ClassifySettings, TrainedClassi
 
     def report(self, parts: Parts) -> Iterator[str]:
         """Say what there is to learn from."""
-        dataset, encoder = parts.read.dataset, parts.encoder
-        yield from dataset.notes
+        yield from parts.notes
         yield from report_data(
-            dataset.columns, encoder.describe(), parts.targets, parts.training, parts.held_out, units=encoder.units
+            parts.encoder.describe(),
+            parts.targets,
+            parts.training,
+            parts.held_out,
+            prints=parts.prints,
+            missing=parts.missing,
         ).lines()
-        parts.read.forget()
 
     def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress) -> Beside:
         """Train a model without recurrence on the same features."""
@@ -95,8 +98,8 @@ class ClassifyRecipe(Recipe[Read, Parts, Beside, ClassifySettings, TrainedClassi
     def space(self, given: Mapping[str, Any], parts: Parts, settings: ClassifySettings) -> Space:
         """Say what a search may choose for this kind of input."""
         batch = choose_batch(len(parts.training), settings.batch)
-        encoder, columns = parts.encoder, parts.read.dataset.columns
-        return search_space(given, columns, encoder.front, encoder.suggested, parts.longest, batch)
+        encoder = parts.encoder
+        return search_space(given, parts.columns, encoder.front, encoder.suggested, parts.longest, batch)
 
     def build(
         self,
@@ -107,7 +110,7 @@ class ClassifyRecipe(Recipe[Read, Parts, Beside, ClassifySettings, TrainedClassi
         beside: Beside | None,
     ) -> TrainedClassifier:
         """Build the layers behind the front that the encoder needs."""
-        encoder, columns = parts.encoder, parts.read.dataset.columns
+        encoder, columns = parts.encoder, parts.columns
         configuration = {
             **settings.layers_of(sizes),
             **{name: getattr(settings, name) for name in _OWN},

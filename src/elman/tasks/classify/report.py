@@ -2,12 +2,8 @@
 
 Examples that stand on both sides of a split make a score too good; equal examples with different answers put a bound on
 any score. Both are found by a fingerprint of eight bytes an example, so that they are found among millions, too.
-
->>> _is_missing(float("nan")), _is_missing(0.0)
-(True, False)
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data.dataset import Columns
 from elman.encoders.batches import EncodedSet
 from elman.encoders.lengths import Lengths
 from elman.encoders.targets import Targets
+
+Prints = NDArray[np.uint64]
 
 _RARE = 10  # a class with fewer examples to learn from is called rare
 _MOST_NAMED = 5
@@ -129,20 +126,26 @@ class DataReport:
 
 
 def report_data(
-    columns: Columns, inputs: str, targets: Targets, training: EncodedSet, validation: EncodedSet, *, units: bool
+    inputs: str,
+    targets: Targets,
+    training: EncodedSet,
+    validation: EncodedSet,
+    *,
+    prints: tuple[Prints, Prints],
+    missing: Mapping[str, int],
 ) -> DataReport:
     """Look at the examples of both parts.
 
     Args:
-        columns: what the examples hold.
         inputs: what is read of them, in one line: `encoder.describe()`.
         targets: what is to be predicted.
         training: the examples to learn from.
         validation: those to validate on.
-        units: whether the examples are words or letters. These are compared as they were read, since different words
-            may be unknown alike; others, as they are encoded.
+        prints: a fingerprint of each example of the one part and of the other. Of words or letters it is that of what
+            was read, since different words may be unknown alike; of others, that of what is encoded.
+        missing: by column, in how many examples of both parts a value is missing.
     """
-    known, asked = _fingerprints(training, units), _fingerprints(validation, units)
+    known, asked = prints
     in_both, pairs = _count_in_both(known, asked, training, validation)
     answers = torch.cat([training.targets, validation.targets])
     return DataReport(
@@ -153,7 +156,7 @@ def report_data(
         classes=_count_classes(targets, training.targets, validation.targets),
         several=targets.kind == "labels",
         numbers=_describe_numbers(targets, training.targets),
-        missing=_count_missing(columns, training, validation),
+        missing=missing,
         in_both=in_both,
         pairs=pairs,
         contradicting=_count_contradicting(np.concatenate([known, asked]), answers),
@@ -164,20 +167,8 @@ def _share(share: float) -> str:
     return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"
 
 
-def _fingerprints(examples: EncodedSet, units: bool) -> NDArray[np.uint64]:
-    found = np.empty(len(examples), dtype=np.uint64)
-    for index in range(len(examples)):
-        if units:
-            raw = repr(sorted(examples.example(index).values.items())).encode("utf-8", "surrogatepass")
-        else:
-            steps = examples.steps(index)
-            raw = str(tuple(steps.shape)).encode() + steps.contiguous().numpy().tobytes()
-        found[index] = int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little")
-    return found
-
-
 def _count_in_both(
-    known: NDArray[np.uint64], asked: NDArray[np.uint64], training: EncodedSet, validation: EncodedSet
+    known: Prints, asked: Prints, training: EncodedSet, validation: EncodedSet
 ) -> tuple[int, tuple[tuple[str, str], ...]]:
     order = known.argsort(kind="stable")
     place = np.minimum(np.searchsorted(known, asked, sorter=order), len(known) - 1)
@@ -187,7 +178,7 @@ def _count_in_both(
     return int(found.sum()), pairs
 
 
-def _count_contradicting(prints: NDArray[np.uint64], answers: Tensor) -> int:
+def _count_contradicting(prints: Prints, answers: Tensor) -> int:
     """Count the examples that equal one with another answer."""
     order = prints.argsort(kind="stable")
     prints, rows = prints[order], answers.reshape(len(answers), -1).numpy()[order]
@@ -213,19 +204,3 @@ def _describe_numbers(targets: Targets, encoded: Tensor) -> tuple[float, float, 
         return None
     values = torch.tensor(targets.decode(encoded[:, None]), dtype=torch.float64)
     return float(values.min()), float(values.mean()), float(values.max()), float(values.std(correction=0))
-
-
-def _count_missing(columns: Columns, *parts: EncodedSet) -> dict[str, int]:
-    """Count by column the examples with a missing value: an empty text, a NaN."""
-    kinds = {name: kind for name, kind in columns.inputs.items() if kind not in ("sound", "image")}
-    counts = dict.fromkeys(kinds, 0)
-    for part in parts if kinds else ():
-        for index in range(len(part)):
-            values = part.example(index).values
-            for name in kinds:
-                counts[name] += _is_missing(values[name])
-    return {name: count for name, count in counts.items() if count}
-
-
-def _is_missing(value: Any) -> bool:
-    return not value.strip() if isinstance(value, str) else bool(np.isnan(value).any())

@@ -7,7 +7,7 @@ what other programs do meanwhile does not count; memory is the highest that the 
 it stands one plain pass over the same file with Python's csv module, which looks at nothing. Linux alone says how much
 memory a process held.
 
-    python -m bench.reading classify FILE       one figure, as JSON
+    python -m bench.speed.reading classify FILE       one figure, as JSON
 """
 
 import contextlib
@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.drawing import COLOURS, make_figure, three_digits
-from bench.measure import FULL, QUICK, Pace
-from bench.progress import track
-from bench.report import Result, Row, Target
-from bench.worker import ROOT
+from bench.speed.drawing import COLOURS, make_figure, three_digits
+from bench.speed.measure import FULL, QUICK, Pace
+from bench.speed.progress import track
+from bench.speed.report import Result, Row, Target
+from bench.speed.worker import ROOT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -126,7 +126,7 @@ def read_alone(task: str, path: Path) -> dict[str, float]:
     """Start a process on one core that reads a file, and return what it prints."""
     core = min(os.sched_getaffinity(0))
     done = subprocess.run(
-        [sys.executable, "-m", "bench.reading", task, str(path)],
+        [sys.executable, "-m", "bench.speed.reading", task, str(path)],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -153,6 +153,7 @@ def main(task: str, path: str) -> None:
 
     from elman.tasks import classify, forecast, tag
 
+    train: dict[str, Callable[..., Any]] = {"classify": classify.train, "forecast": forecast.train, "tag": tag.train}
     imports, start = _read("VmHWM"), time.process_time()
 
     def end(*_: Any) -> None:
@@ -162,7 +163,6 @@ def main(task: str, path: str) -> None:
 
     register_optimizer_step_pre_hook(end)
     output = sys.stdout
-    train: dict[str, Callable[..., Any]] = {"classify": classify.train, "forecast": forecast.train, "tag": tag.train}
     with contextlib.redirect_stdout(io.StringIO()):
         train[task](path, quiet=True, compare=False)
 

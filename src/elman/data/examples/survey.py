@@ -1,0 +1,184 @@
+"""Look at all examples of a dataset in one pass: what is to be predicted, what is missing, which are equal.
+
+Values are kept on the way, as long as memory lasts, so that those who learn from them and encode them need not read
+again; what did not fit is read once more when it is asked for.
+
+>>> from elman.data.examples.values import open_values
+>>> columns = Columns({"text": "text"}, "label", "category")
+>>> survey = Survey(open_values(["so good", "", "so good"], columns, ["yes", "no", "no"]))
+>>> survey.targets, survey.missing, survey.prints[0] == survey.prints[2]
+(['yes', 'no', 'no'], {'text': 1}, True)
+>>> [example.values["text"] for example in survey.read([0, 1])]
+['so good', '']
+"""
+
+import hashlib
+import sys
+from array import array
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.data.dataset import Dataset, Example, Sound, read_examples
+from elman.errors import DataError
+
+_MOST_BYTES = 256 * 2**20
+_BYTES_OF_A_PLACE = 8  # in a list
+_BYTES_OF_AN_OBJECT = 120  # that an array, or sound, takes besides its numbers
+_LONGEST_NAME, _MOST_NAMES = 40, 2**16  # of texts that are looked for among those before
+_NEVER_MISSING = ("sound", "image")
+_READ_AS_UNITS = ("text", "letters")
+
+
+class Survey:
+    """What one pass over a dataset found.
+
+    Args:
+        dataset: where examples come from.
+        most_bytes: how much memory the values that are kept may take.
+        on_progress: called with (done, total).
+
+    Attributes:
+        dataset: as given.
+        targets: what is to be predicted for each example.
+        groups: the group of each.
+        weights: what each counts.
+        missing: by column, in how many examples a value is missing: an empty text, a NaN. Columns without are left out.
+        prints: (N,) a fingerprint of the values of each, equal for equal texts or letters; None for other kinds.
+
+    Raises:
+        DataError: an example cannot be read, or has no target.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        most_bytes: int = _MOST_BYTES,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.targets: list[Any] = []
+        self.groups: list[str | None] = []
+        self.weights: list[float] = []
+        kinds = dataset.columns.inputs
+        self._values: dict[str, MutableSequence[Any]] = {
+            name: array("d") if kind == "number" else [] for name, kind in kinds.items()
+        }
+        self._kept, self._left = 0, most_bytes
+        self._same: dict[str, str] = {}
+        self._places: list[str] | None = None if hasattr(dataset, "where") else []
+        missing = dict.fromkeys((name for name, kind in kinds.items() if kind not in _NEVER_MISSING), 0)
+        as_units = all(kind in _READ_AS_UNITS for kind in kinds.values())
+        prints = bytearray()
+        for done, example in enumerate(read_examples(dataset, range(len(dataset))), 1):
+            self._add(example)
+            for name in missing:
+                missing[name] += _is_missing(example.values[name])
+            if as_units:
+                texts = [example.values[name] for name in kinds]
+                raw = texts[0] if len(texts) == 1 else repr(texts)
+                prints += fingerprint(raw.encode("utf-8", "surrogatepass"))
+            if on_progress is not None:
+                on_progress(done, len(dataset))
+        self.missing = {name: count for name, count in missing.items() if count}
+        self.prints: NDArray[np.uint64] | None = np.frombuffer(bytes(prints), np.uint64) if as_units else None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def where(self, index: int) -> str:
+        """Name an example as messages do."""
+        where: str = self.dataset.where(index) if self._places is None else self._places[index]  # type: ignore[attr-defined]
+        return where
+
+    def read(self, indices: Sequence[int]) -> Iterator[Example]:
+        """Give examples once more, those whose values are not kept from where they came.
+
+        Raises:
+            DataError: one cannot be read again.
+        """
+        for is_kept, some in groupby(indices, lambda index: index < self._kept):
+            if is_kept:
+                yield from map(self._remember, some)
+            else:
+                yield from read_examples(self.dataset, list(some))
+
+    def _add(self, example: Example) -> None:
+        target = example.target
+        if target is None or target != target:
+            raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
+        self.targets.append(self._once(target))
+        self.groups.append(self._once(example.group))
+        self.weights.append(example.weight)
+        if self._places is not None:
+            self._places.append(example.where)
+        if self._left < 0:
+            return
+        self._left -= sum(map(_size_of, example.values.values()))
+        if self._left >= 0:
+            self._kept += 1
+            for name, kept in self._values.items():
+                kept.append(self._once(example.values[name]))
+
+    def _once(self, value: Any) -> Any:
+        """Return the same object for short texts that come again and again."""
+        if not isinstance(value, str) or len(value) > _LONGEST_NAME or len(self._same) > _MOST_NAMES:
+            return value
+        return self._same.setdefault(value, value)
+
+    def _remember(self, index: int) -> Example:
+        return _Remembered(self, index, {name: kept[index] for name, kept in self._values.items()})
+
+
+class _Remembered(Example):
+    """An example whose values are kept; what else is known of it is looked up when it is asked for."""
+
+    _survey: Survey
+    _index: int
+
+    def __init__(self, survey: Survey, index: int, values: Mapping[str, Any]) -> None:
+        vars(self).update(values=values, _survey=survey, _index=index)
+
+    @property
+    def target(self) -> Any:
+        return self._survey.targets[self._index]
+
+    @property
+    def where(self) -> str:
+        return self._survey.where(self._index)
+
+    @property
+    def group(self) -> str | None:
+        return self._survey.groups[self._index]
+
+    @property
+    def weight(self) -> float:
+        return self._survey.weights[self._index]
+
+
+def _size_of(value: Any) -> int:
+    if isinstance(value, float):
+        return _BYTES_OF_A_PLACE
+    if isinstance(value, str):
+        return sys.getsizeof(value) + _BYTES_OF_A_PLACE
+    numbers = value.samples if isinstance(value, Sound) else value
+    return int(numbers.nbytes) + _BYTES_OF_AN_OBJECT
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value != value if isinstance(value, float) else bool(np.isnan(value).any())
+
+
+def fingerprint(raw: bytes) -> bytes:
+    """Return eight bytes that are equal for equal bytes, and for others with a chance of one in 10^19.
+
+    >>> fingerprint(b"so") == fingerprint(b"so"), fingerprint(b"so") == fingerprint(b"bad")
+    (True, False)
+    """
+    return hashlib.blake2b(raw, digest_size=8).digest()

@@ -1,0 +1,132 @@
+"""Keep encoded examples, as long as memory lasts: frames as they are, units as places in a table.
+
+A text comes in the same words again and again, and each of them is a row of numbers: its own, and those of its letters.
+So a row is kept once, and of an example the places of its rows.
+
+>>> from elman.encoders.settings import InputSettings
+>>> from elman.encoders.words import learn_words
+>>> from elman.data.dataset import Columns
+>>> examples = [Example({"text": text}, None, "line 1") for text in ("so good", "so bad")]
+>>> kept = KeptUnits(learn_words(Columns({"text": "text"}), examples, InputSettings(unit="word")), most_bytes=1000)
+>>> [kept.add(example) for example in examples], kept.steps(1).tolist()
+([2, 2], [[3, 6, 3, 0, 0], [4, 5, 8, 4, 0]])
+"""
+
+from array import array
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from elman.data.dataset import Example
+from elman.data.examples.survey import fingerprint
+
+_BYTES_OF_A_TENSOR = 600  # that an object takes besides its numbers
+_BYTES_OF_A_ROW = 300  # that the look-up of a word takes besides the numbers of its row
+_BYTES_OF_AN_EXAMPLE = 8
+_BYTES_OF_A_NUMBER = 4
+
+
+class UnitRows(Protocol):
+    """Number the units of examples by their rows in a table, which grows; row 0 is padding."""
+
+    def number(self, example: Example) -> Sequence[int]:
+        """Return the rows of the steps of an example."""
+
+    def __len__(self) -> int: ...
+
+    def table(self) -> Tensor:
+        """Return the rows so far, (V, K) int32."""
+
+
+class KeptUnits:
+    """Encoded examples of units.
+
+    Args:
+        encoder: gives the rows, `encoder.rows()`.
+        most_bytes: how much memory they may take.
+    """
+
+    def __init__(self, encoder: Any, most_bytes: int) -> None:
+        self._encoder, self._left = encoder, most_bytes
+        self._rows: UnitRows = encoder.rows()
+        self._places, self._starts = array("i"), array("q", [0])
+
+    @property
+    def prints(self) -> None:
+        """Units have no fingerprints: different ones are unknown alike."""
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def add(self, example: Example) -> int:
+        """Encode an example, keep it if there is room, and return its number of steps."""
+        if self._left < 0:
+            return len(self._encoder.encode(example))
+        before = len(self._rows)
+        places = self._rows.number(example)
+        self._left -= _BYTES_OF_A_NUMBER * len(places) + _BYTES_OF_AN_EXAMPLE
+        self._left -= _BYTES_OF_A_ROW * (len(self._rows) - before)
+        if self._left >= 0:
+            self._places.extend(places)
+            self._starts.append(len(self._places))
+        return len(places)
+
+    def places(self, index: int) -> Tensor:
+        """Return where the steps of an example stand in the table, (T,) int32."""
+        return self._flat[self._starts[index] : self._starts[index + 1]]
+
+    def steps(self, index: int) -> Tensor:
+        """Return the steps of an example, (T, K) int32."""
+        return self._table[self.places(index)]
+
+    def pad(self, indices: Sequence[int]) -> Tensor:
+        """Return the steps of some examples, zeros behind their ends, (T, B, K) int32."""
+        return self._table[pad_sequence([self.places(index) for index in indices])]
+
+    @cached_property
+    def _flat(self) -> Tensor:
+        return torch.frombuffer(self._places, dtype=torch.int32)
+
+    @cached_property
+    def _table(self) -> Tensor:
+        return self._rows.table()
+
+
+class KeptFrames:
+    """Encoded examples of frames; see :class:`KeptUnits`."""
+
+    def __init__(self, encoder: Any, most_bytes: int) -> None:
+        self._encoder, self._left = encoder, most_bytes
+        self._kept: list[Tensor] = []
+        self._prints = bytearray()
+
+    @property
+    def prints(self) -> NDArray[np.uint64]:
+        """Return a fingerprint of each example that was added, equal for equal frames."""
+        return np.frombuffer(bytes(self._prints), np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, example: Example) -> int:
+        """Encode an example, keep it if there is room, and return its number of steps."""
+        steps: Tensor = self._encoder.encode(example)
+        self._prints += fingerprint(str(tuple(steps.shape)).encode() + steps.contiguous().numpy().tobytes())
+        self._left -= steps.numel() * steps.element_size() + _BYTES_OF_A_TENSOR
+        if self._left >= 0:
+            self._kept.append(steps)
+        return len(steps)
+
+    def steps(self, index: int) -> Tensor:
+        """Return the steps of an example, (T, D) float32."""
+        return self._kept[index]
+
+    def pad(self, indices: Sequence[int]) -> Tensor:
+        """Return the steps of some examples, zeros behind their ends, (T, B, D) float32."""
+        return pad_sequence([self._kept[index] for index in indices])
