@@ -1,0 +1,52 @@
+"""Be a model that counts ones, in memory and in a file."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from elman.tasks.ones.module import Counter
+from elman.tasks.ones.reading import encode
+
+from elman.expr import Cell
+from elman.models.file import ModelFile
+from elman.models.layers import Layers
+from elman.models.trained import Trained, load_trained, restore_module
+
+
+@dataclass
+class TrainedCounter(Trained):
+    """Hold a module that counts."""
+
+    task: ClassVar[str] = "ones"
+    part_names: ClassVar[tuple[str, ...]] = ("reading",)
+    module: Counter
+    reading: dict[str, Any]
+    configuration: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    stopped: str | None = None
+    seconds: float = field(default=0.0, compare=False)
+    kept: Path | None = field(default=None, compare=False)
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return what its file holds besides."""
+        return {"reading": self.reading}
+
+    def predict(self, lines: list[str]) -> list[int]:
+        """Count the ones of sequences."""
+        with torch.no_grad():
+            return self.module.eval()(encode(lines)[0]).round().int().tolist()
+
+
+def load(path: str) -> TrainedCounter:
+    """Read a model file."""
+    return load_trained(path, TrainedCounter, _read)
+
+
+def _read(file: ModelFile) -> TrainedCounter:
+    cell = Cell.from_dict(file.cell)
+    module = restore_module(
+        file, Counter, file.configuration, lambda: Counter(cell, Layers.take(file.configuration)[0])
+    )
+    return TrainedCounter(module, file.parts["reading"], file.configuration, file.metrics, file.versions)
