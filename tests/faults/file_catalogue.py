@@ -6,7 +6,7 @@ WRITING = "tests/test_writing.py"
 MODEL_FILE = "tests/models/test_file.py"
 KEEPING = "tests/training/test_keeping.py"
 HOSTILE = "tests/data/test_hostile_files.py"
-BLOCKS = "tests/data/test_blocks.py"
+BLOCKS = "tests/data/tables/test_blocks.py"
 
 FILE_FAULTS = (
     Fault(

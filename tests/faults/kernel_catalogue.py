@@ -2,12 +2,12 @@
 
 from faults.fault import Fault
 
-REFERENCE = "tests/backends/test_llvm_against_reference.py"
-IDENTITY = "tests/backends/test_llvm_bit_identity.py"
-MEMORY = "tests/backends/test_llvm_memory.py"
-TEAMS = "tests/backends/test_llvm_teams.py"
-FENCE = "tests/backends/test_llvm_fence.py"
-UNPACKED = "tests/backends/test_llvm_unpacked.py"
+REFERENCE = "tests/backends/llvm/test_against_reference.py"
+IDENTITY = "tests/backends/llvm/test_bit_identity.py"
+MEMORY = "tests/backends/llvm/test_memory.py"
+TEAMS = "tests/backends/llvm/test_teams.py"
+FENCE = "tests/backends/llvm/test_fence.py"
+UNPACKED = "tests/backends/llvm/test_unpacked.py"
 
 _RAGGED = "ragged_lengths and float64"
 _WHOLE = "whole_vectors and float64"
@@ -227,7 +227,7 @@ KERNEL_FAULTS = (
         "backends/llvm/run/frames.py",
         "flat[0] = flat[ARRIVALS] = 0",
         "flat[ARRIVALS] = 0",
-        "tests/backends/test_llvm_bit_identity.py",
+        "tests/backends/llvm/test_bit_identity.py",
         "threads",
     ),
     Fault(

@@ -3,8 +3,8 @@
 from faults.fault import Fault
 
 LEDGER = "tests/training/test_ledger.py"
-DIAGRAM = "tests/flow/test_diagram.py"
-REPORT = "tests/flow/test_report.py"
+DIAGRAM = "tests/flow/page/test_diagram.py"
+REPORT = "tests/flow/page/test_report.py"
 
 REPORT_FAULTS = (
     Fault(

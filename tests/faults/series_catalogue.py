@@ -2,8 +2,8 @@
 
 from faults.fault import Fault
 
-FREQUENCY = "tests/data/test_frequency.py"
-TABLES = "tests/data/test_time_tables.py"
+FREQUENCY = "tests/data/series/test_frequency.py"
+TABLES = "tests/data/series/test_time_tables.py"
 SCORES = "tests/tasks/forecast/test_scores.py"
 NAIVE = "tests/tasks/forecast/test_naive.py"
 BASELINES = "tests/tasks/forecast/test_baselines.py"

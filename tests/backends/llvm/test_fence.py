@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).with_name("fence.py")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect is called as Linux has it")
 @pytest.mark.parametrize("where", ["behind", "in front"])
 def test_kernels_touch_nothing_beyond_the_tensors(where):
-    path = os.pathsep.join([str(SCRIPT.parents[1]), *filter(None, sys.path)])
+    path = os.pathsep.join([str(SCRIPT.parents[2]), *filter(None, sys.path)])
     done = subprocess.run(
         [sys.executable, str(SCRIPT), where],
         env={**os.environ, "PYTHONPATH": path},
