@@ -15,7 +15,7 @@ turns [1, inf, 2] into [0, nan, 0].
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -28,6 +28,8 @@ HARD = 0.1
 _STEPS_OF_AN_OCTAVE = 8
 _SUGGESTED = 0.9  # share of updates that the suggested threshold leaves alone
 _MOST_MEDIANS = 10  # half to ten times the usual norm works (Pascanu et al. 2013, section 3.2)
+
+_ENTERED = ("updates", "clipped", "tenfold", "left_out", "last_norm")
 
 DIVERGED_AFTER = 50
 _DIVERGED_TIMES = 100.0
@@ -251,6 +253,31 @@ class Ledger:
                 f"to clip at {self.suggested():.2g} would suit these norms",
             )
         return GradientVerdict("HEALTHY", f"{median}, {self.clipped / self.updates:.0%} of updates clipped{share}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that was entered as plain data; names and limit belong to what is trained, and are not in it."""
+        return {
+            **{name: getattr(self, name) for name in _ENTERED},
+            "lines": [asdict(line) for line in self.lines],
+            "suppliers": [list(pair) for pair in self.suppliers.items()],  # in this order, which decides between equals
+            "octaves": [list(pair) for pair in self._octaves.items()],
+            "first_left_out": None if self._first_left_out is None else list(self._first_left_out),
+            "span": self._span,
+            "first_losses": list(self._first_losses),
+            "high": self._high,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where a state was taken."""
+        for name in _ENTERED:
+            setattr(self, name, state[name])
+        self.lines = [Line(**line) for line in state["lines"]]
+        self.suppliers = Counter(dict(state["suppliers"]))
+        self._octaves = Counter(dict(state["octaves"]))
+        first = state["first_left_out"]
+        self._first_left_out = None if first is None else (first[0], first[1])
+        self._span, self._high = state["span"], state["high"]
+        self._first_losses = list(state["first_losses"])
 
     def to_dict(self) -> dict[str, Any]:
         """Write what is known of the whole training as lists, strings and numbers; numbers have four digits."""

@@ -17,10 +17,29 @@ The training goes on from the weights themselves; the mean only watches, and tak
 """
 
 import contextlib
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
+
+NON_MONOTONE = 5  # n of Merity et al. 2018, algorithm 1
+
+
+def is_worse_than_long_ago(losses: Sequence[float]) -> bool:
+    """Say whether the last validation is worse than the best of those more than n before it.
+
+    This starts the averaging of Merity et al. 2018, algorithm 1.
+
+    Args:
+        losses: of all validations so far.
+
+    >>> is_worse_than_long_ago([1.0, 2, 2, 2, 2, 2]), is_worse_than_long_ago([1.0, 2, 2, 2, 2, 2, 2])
+    (False, True)
+    """
+    long_ago = [loss for loss in losses[: -NON_MONOTONE - 1] if not math.isnan(loss)]
+    return bool(long_ago) and losses[-1] > min(long_ago)
 
 
 class WeightAverage:
@@ -53,6 +72,17 @@ class WeightAverage:
             yield
         finally:
             self._fill(present)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the means, in the order of the parameters, and of how many weights they are; they are not copied."""
+        return {"means": list(self._means), "count": self._count}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where a state was taken."""
+        self._count = state["count"]
+        for mean, kept in zip(self._means, state["means"], strict=True):
+            mean.copy_(kept)
 
     @torch.no_grad()
     def _fill(self, values: list[torch.Tensor]) -> None:

@@ -14,17 +14,20 @@ counted in updates, never timed: the same training is looked at in the same upda
 (True, ['l0'])
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
+from elman.flow.figures import Gate, Gates, GradientNorms
 from elman.flow.glance import Glance, glance
 from elman.flow.ledger import GradientVerdict
 from elman.flow.observation import arguments_of
@@ -161,6 +164,43 @@ class Glances:
             if reason:
                 return GradientVerdict(verdict, f"{reason}, at update {last.update:,}", advice)
         return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return when the next glance is due and what was seen, as plain data; between two updates that is all."""
+        seen = [{"update": one.update, "layers": {n: _pack(g) for n, g in one.layers.items()}} for one in self.seen]
+        return {"next": self._next, "seen": seen}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where a state was taken."""
+        self.close()
+        self._next = state["next"]
+        self.seen = [
+            Seen(one["update"], {name: _unpack(packed) for name, packed in one["layers"].items()})
+            for one in state["seen"]
+        ]
+
+
+def _pack(value: Any) -> Any:
+    """Write a glance, or a part of it, as dicts, lists, numbers and tensors."""
+    if dataclasses.is_dataclass(value):
+        return {name: _pack(one) for name, one in vars(value).items()}
+    if isinstance(value, tuple):
+        return [_pack(one) for one in value]
+    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+
+def _unpack(packed: Mapping[str, Any]) -> Glance:
+    norms, gates = packed["gradient_norms"], packed["gates"]
+    return Glance(
+        GradientNorms(**{**_with_arrays(norms), "states": tuple(norms["states"])}),
+        Gates(**{**gates, "gates": tuple(Gate(**_with_arrays(gate)) for gate in gates["gates"])}),
+        packed["shares"].numpy(),
+        packed["norm"],
+    )
+
+
+def _with_arrays(packed: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one.numpy() if isinstance(one, Tensor) else one for name, one in packed.items()}
 
 
 def _copy(into: Tensor, gradient: Tensor | None) -> None:

@@ -7,7 +7,7 @@
 
 import math
 import platform
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -31,6 +31,9 @@ class Validation:
     training_loss: float
     validation_loss: float
     score: float | None = None
+
+
+_PLAIN = ("stopped", "epoch", "updates", "best_update", "training_loss", "skipped", "seconds")
 
 
 @dataclass
@@ -72,6 +75,25 @@ class Outcome:
         """Judge the gradient by the ledger of all updates and by what was seen in some; the worse verdict counts."""
         kept, seen = self.ledger.verdict(), self.glances.verdict()
         return kept if seen is None or VERDICTS.index(kept.name) <= VERDICTS.index(seen.name) else seen
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of it as plain data."""
+        return {
+            **{name: getattr(self, name) for name in _PLAIN},
+            "best": None if self.best is None else asdict(self.best),
+            "history": [asdict(one) for one in self.history],
+            "ledger": self.ledger.state_dict(),
+            "glances": self.glances.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Become what a state was taken of; ledger and glances keep what they are of."""
+        for name in _PLAIN:
+            setattr(self, name, state[name])
+        self.best = None if state["best"] is None else Measured(**state["best"])
+        self.history = [Validation(**one) for one in state["history"]]
+        self.ledger.load_state_dict(state["ledger"])
+        self.glances.load_state_dict(state["glances"])
 
 
 def require_result(module: nn.Module, outcome: Outcome) -> None:

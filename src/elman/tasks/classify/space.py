@@ -13,7 +13,7 @@ from typing import Any
 from elman.data.dataset import Columns
 from elman.encoders.fronts import Front, MotifsFront, Suggestions, UnitsFront
 from elman.tasks.classify.settings import POOLINGS, ClassifySettings
-from elman.training.loop import LEARNING_RATE
+from elman.training.optimizers import LEARNING_RATE
 from elman.training.search import Between, Choice, Space
 
 ENCODED_BY = frozenset({"unit", "kmer"})

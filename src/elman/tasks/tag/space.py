@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from elman.tasks.tag.settings import TagSettings
-from elman.training.loop import LEARNING_RATE
+from elman.training.optimizers import LEARNING_RATE
 from elman.training.search import Between, Choice, Space
 
 ENCODED_BY: frozenset[str] = frozenset({"min_count"})

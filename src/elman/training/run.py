@@ -1,0 +1,258 @@
+"""Hold what a training has done so far, and say from that what comes next.
+
+A run counts updates, units and seconds, keeps the best weights, and knows when to validate and when it is over. All
+that it goes by is in its state, as plain data: with the states of the module, the optimizer and what feeds them, a run
+that is made anew goes on from the end of an update as if it had never stopped.
+
+>>> run = Run(nn.Linear(1, 1), TrainingSettings(epochs=2), updates_per_epoch=100)
+>>> for _ in range(150):
+...     run.count(loss=1.0, norm=1.0, units=8)
+>>> again = Run(nn.Linear(1, 1), TrainingSettings(epochs=2), updates_per_epoch=100)
+>>> again.load_state_dict(run.state_dict())
+>>> again.share()
+0.75
+"""
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from elman.flow.ledger import Ledger
+from elman.training.averaging import WeightAverage
+from elman.training.glances import Glances
+from elman.training.outcome import Outcome
+from elman.training.progress import Moment
+from elman.training.schedule import share_of_peak
+from elman.training.settings import TrainingSettings
+
+_DEFAULT_UPDATES = 3000
+_VALIDATE_AT_LEAST_EVERY = 250
+_VALIDATE_AT_MOST_EVERY = 50
+_TRAINING_PER_VALIDATION = 10  # how many times a validation's work is done in training before the next
+_LOSS_MEMORY = 0.98  # of the running mean that is shown
+
+
+@dataclass
+class Counts:
+    """The numbers that a run goes by, beside those of its outcome.
+
+    Attributes:
+        over: whether it has ended.
+        epoch_read: whether nothing is left of the epoch, as far as was asked: a full last update does not ask.
+        bad_in_a_row: updates left out, one after the other, since their gradient was not finite.
+        worse_in_a_row: validations since the best one, or since averaging has begun.
+        decays: validations that were not the best.
+        tenths: of the time budget, passed at the last validation.
+        validated: the update of the last validation.
+        validation_seconds: how long that took; None before the first.
+        units: how many were read.
+        weight: of the losses in their running mean; it nears 1.
+        mean: the losses so weighted.
+        norm: of the last gradient, before clipping.
+    """
+
+    over: bool = False
+    epoch_read: bool = False
+    bad_in_a_row: int = 0
+    worse_in_a_row: int = 0
+    decays: int = 0
+    tenths: int = 0
+    validated: int = 0
+    validation_seconds: float | None = None
+    units: int = 0
+    weight: float = 0.0
+    mean: float = 0.0
+    norm: float = 0.0
+
+
+class Clock:
+    """Counts the seconds of a run.
+
+    Args:
+        before: what earlier parts of it took.
+    """
+
+    def __init__(self, before: float = 0.0) -> None:
+        self._before, self._start = before, time.perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds of all parts, this one included."""
+        return self._before + (time.perf_counter() - self._start)
+
+
+class Run:
+    """What a training has done, and what comes next.
+
+    Args:
+        module: what is trained.
+        settings: how.
+        updates_per_epoch: how many updates an epoch has.
+        validation_cost: how many updates predict as many units as one validation does.
+        limit: the norm above which gradients are clipped; None where it is not the norm that clips.
+
+    Attributes:
+        outcome: what was measured so far.
+        best: the weights of the best validation so far; None before the first.
+        average: the mean of the weights, once it is taken.
+        counts: the other numbers.
+        updates: how many there shall be; None where time alone ends the run.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        settings: TrainingSettings,
+        updates_per_epoch: int,
+        validation_cost: float = 0.0,
+        limit: float | None = None,
+    ) -> None:
+        ledger = Ledger([name for name, _ in module.named_parameters()], limit)
+        self.outcome = Outcome(ledger=ledger, glances=Glances(module))
+        self.best: dict[str, Tensor] | None = None
+        self.average: WeightAverage | None = None
+        self.counts = Counts()
+        self._module, self._settings = module, settings
+        self._budget = settings.seconds()
+        epochs = settings.epochs
+        if epochs is None and self._budget is None:
+            epochs = max(1, round(_DEFAULT_UPDATES / updates_per_epoch))
+        self.updates = None if epochs is None else epochs * updates_per_epoch
+        self._epoch = updates_per_epoch
+        self._between = min(math.ceil(_TRAINING_PER_VALIDATION * validation_cost), updates_per_epoch)
+        self._every = max(min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY), self._between)
+        self._validation_cost = validation_cost
+        self._clock = Clock()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the run goes by: numbers, strings, lists, dicts with names, tensors.
+
+        Part of it are torch's default generators, which dropout draws from. As in torch, tensors are not copied.
+        """
+        return {
+            "outcome": self.outcome.state_dict(),
+            "counts": asdict(self.counts),
+            "seconds": self.elapsed(),
+            "best": self.best,
+            "average": None if self.average is None else self.average.state_dict(),
+            "chance": {name: torch_of.get_rng_state() for name, torch_of in self._generators().items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where a state was taken; the clock starts, and torch's default generators are set.
+
+        Args:
+            state: of a run with equal arguments.
+        """
+        self.outcome.load_state_dict(state["outcome"])
+        self.counts = Counts(**state["counts"])
+        self.best = state["best"]
+        self.average = None
+        if state["average"] is not None:
+            self.average = WeightAverage(self._module)
+            self.average.load_state_dict(state["average"])
+        for name, torch_of in self._generators().items():
+            torch_of.set_rng_state(state["chance"][name])
+        self._clock = Clock(state["seconds"])
+
+    def _generators(self) -> dict[str, Any]:
+        """Give what holds torch's default generators: of the CPU, and of the module's device if it is another."""
+        others = {p.device.type for p in self._module.parameters()} - {"cpu"}
+        return {"cpu": torch, **{name: getattr(torch, name) for name in sorted(others)}}
+
+    def elapsed(self) -> float:
+        """Return how many seconds the run has taken."""
+        return self._clock.seconds()
+
+    def share(self) -> float:
+        """Return how much of the run is done, by updates or by time, whichever is further."""
+        by_updates = 0.0 if self.updates is None else self.outcome.updates / self.updates
+        by_time = 0.0 if self._budget is None else self.elapsed() / (self._budget - self._reserve())
+        return min(1.0, max(by_updates, by_time))
+
+    def over(self) -> bool:
+        """Say whether something has ended the run."""
+        return self.counts.over
+
+    def end(self, reason: str) -> None:
+        """End the run; what ended it first counts."""
+        if not self.counts.over:
+            self.outcome.stopped, self.counts.over = reason, True
+
+    def _look_whether_it_is_over(self) -> None:
+        # Once an update and once a validation: a clock asked twice could end a run whose end is not validated.
+        if self.updates is not None and self.outcome.updates >= self.updates:
+            self.end("epochs")
+        elif self._budget is not None and self.elapsed() >= self._budget - self._reserve():
+            self.end("time budget")
+
+    def _reserve(self) -> float:
+        """Return the seconds of the budget that are kept for the validation at the end, at most half of it.
+
+        The last one says how long it takes; before the first it is a forward pass, a third of the work of an update.
+        """
+        assert self._budget is not None
+        seconds = self.counts.validation_seconds
+        if seconds is None:
+            seconds = self.elapsed() / max(1, self.outcome.updates) * self._validation_cost / 3
+        return min(seconds, self._budget / 2)
+
+    def schedule(self) -> float:
+        """Return the learning rate as a share of its peak."""
+        done = self.outcome
+        return share_of_peak(
+            self._settings, updates=done.updates, epoch=done.epoch, share=self.share(), decays=self.counts.decays
+        )
+
+    def count(self, loss: float, norm: float, units: int) -> None:
+        """Count an update: its loss, the norm of its gradient before clipping, and of how many units it is."""
+        counts = self.counts
+        self.outcome.updates += 1
+        counts.units += units
+        counts.norm = norm
+        if math.isfinite(norm):
+            counts.bad_in_a_row = 0
+        if math.isfinite(loss):
+            counts.weight = _LOSS_MEMORY * counts.weight + 1 - _LOSS_MEMORY
+            counts.mean = _LOSS_MEMORY * counts.mean + (1 - _LOSS_MEMORY) * loss
+            self.outcome.training_loss = counts.mean / counts.weight
+        self._look_whether_it_is_over()
+
+    def count_validation(self, improved: bool, seconds: float) -> None:
+        """Count a validation that was, or was not, the best so far, and remember how long it took."""
+        self.counts.validation_seconds = seconds
+        self._look_whether_it_is_over()
+        self.counts.worse_in_a_row = 0 if improved else self.counts.worse_in_a_row + 1
+        self.counts.decays += not improved
+
+    def wants_validation(self) -> bool:
+        """Say whether it is time.
+
+        Where validations steer the training that is after each epoch, elsewhere after so many updates and at each tenth
+        of a time budget; and always at the end.
+        """
+        counts, done = self.counts, self.outcome.updates
+        if self._settings.optimizer == "asgd" or self._settings.chosen_schedule() in ("step", "plateau"):
+            return done % self._epoch == 0 or counts.over
+        tenths = math.floor(10 * self.share()) if self._budget is not None else 0
+        since = done - counts.validated
+        due = since >= self._every or (tenths > counts.tenths and since >= self._between) or counts.over
+        if due:
+            counts.tenths, counts.validated = tenths, done
+        return due
+
+    def moment(self) -> Moment:
+        """Give what is shown of the run."""
+        share, elapsed = self.share(), self.elapsed()
+        return Moment(
+            epoch=self.outcome.epoch,
+            update=self.outcome.updates,
+            share=share,
+            seconds_left=elapsed * (1 - share) / share if share > 0 else None,
+            loss=self.outcome.training_loss,
+            units_per_second=self.counts.units / elapsed,
+            gradient_norm=self.counts.norm,
+        )
