@@ -5,6 +5,7 @@ from faults.fault import Fault
 LEDGER = "tests/training/test_ledger.py"
 DIAGRAM = "tests/flow/page/test_diagram.py"
 REPORT = "tests/flow/page/test_report.py"
+RUN = "tests/training/test_run.py"
 
 REPORT_FAULTS = (
     Fault(
@@ -22,6 +23,30 @@ REPORT_FAULTS = (
         "improved = True",
         tests=LEDGER,
         only="validation_does_not_see_them",
+    ),
+    Fault(
+        "a run that goes on has forgotten how often it got no better",
+        "training/run.py",
+        'Counts(**state["counts"])',
+        'Counts(**{**state["counts"], "worse_in_a_row": 0})',
+        tests=RUN,
+        only="never_stopped and patience",
+    ),
+    Fault(
+        "a run that goes on has its whole time budget again",
+        "training/run.py",
+        'Clock(state["seconds"])',
+        "Clock()",
+        tests=RUN,
+        only="never_stopped and time",
+    ),
+    Fault(
+        "an epoch whose end an update came upon is counted no more when a run goes on",
+        "training/run.py",
+        'Counts(**state["counts"])',
+        'Counts(**{**state["counts"], "epoch_read": False})',
+        tests=RUN,
+        only="never_stopped and accumulated",
     ),
     Fault(
         "a training looks at itself whenever it can",

@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import json
 import math
+from collections.abc import Collection
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ import torch
 from torch import nn
 
 from elman import cells
+from elman.errors import ElmanError
 from elman.nn import Recurrent
 from elman.training import glances
+from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from elman.training.outcome import describe_outcome
 from elman.training.progress import QuietProgress
@@ -21,7 +24,6 @@ from elman.training.run import Clock, Run
 from elman.training.settings import TrainingSettings
 
 T, B, I, H = 5, 3, 2, 7
-PAUSE = 1009.0
 
 RISING = [9.0, 7.0, 5.0, 5.5, 5.4, 5.3, 5.2, 5.1, 4.9, 6.0, 3.0, 3.5, 4.0, 3.1]
 """The tenth is the first that is worse than one more than five before it."""
@@ -34,35 +36,20 @@ class Reader(nn.Module):
         super().__init__()
         self.layer, self.out, self.drop = Recurrent(cells.gru, I, H, recurrent_dropout=0.2), nn.Linear(H, 1), 0.3
 
-    def forward(self, x):
-        output, _ = self.layer(x)
-        return self.out(nn.functional.dropout(output[-1], self.drop, self.training)).square().mean()
-
-
-class Source:
-    """Batches that follow from their number; the place in the epoch is its state."""
-
-    def __init__(self, per_epoch, bad=()):
-        self.per_epoch, self.bad, self.number, self.given = per_epoch, bad, 0, 0
-
-    def epoch(self):
-        while self.given < self.per_epoch:
-            self.given += 1
-            self.number += 1
-            drawn = torch.Generator().manual_seed(self.number)
-            yield torch.randn(T, B, I, generator=drawn) * (math.inf if self.number in self.bad else 1)
-        self.given = 0
+    def forward(self, x, state):
+        output, state = self.layer(x, state)
+        return self.out(nn.functional.dropout(output[-1], self.drop, self.training)).square().mean(), state
 
 
 @dataclasses.dataclass
 class Case:
-    """A training; its validations and the batches whose gradient is not finite are known."""
+    """A training; its validations, and the updates whose gradient is not finite, are known."""
 
     per_epoch: int
     settings: dict
     validations: list
     cuts: tuple
-    bad: tuple = ()
+    bad: Collection = ()
     cost: float = 0.0
     stopped: str = "epochs"
 
@@ -85,7 +72,7 @@ CASES = {
         (8, 12, 15, 16),
         stopped="patience",
     ),
-    "time": Case(1000, {"time_budget": "60s"}, list(range(40, 0, -1)), (3, 11, 30), cost=1.5, stopped="time budget"),
+    "time": Case(1000, {"time_budget": "60s"}, list(range(40, 0, -1)), (3, 8, 30), cost=0.2, stopped="time budget"),
 }
 
 
@@ -116,8 +103,9 @@ class Training:
 
     def __init__(self, case, clock, seed):
         torch.manual_seed(seed)
-        self.case, self.clock, self.kept, self.cut = case, clock, None, None
-        self.module, self.source = Reader(), Source(case.per_epoch, case.bad)
+        self.case, self.clock, self.kept = case, clock, {}
+        self.module = Reader()
+        self.feed = Feed(self.draw, torch.Generator().manual_seed(seed))
         settings = TrainingSettings(**case.settings)
         if settings.precision == "64":
             self.module.double()
@@ -125,35 +113,40 @@ class Training:
         self.trainer.between_updates = self.between_updates
         self.run = self.trainer.begin(settings.count_updates(case.per_epoch), case.cost)
 
-    def fit(self, cut=None):
-        """Train to the end; or keep the states between two updates and be gone."""
-        self.cut = cut
+    def fit(self):
         return self.trainer.go_on(self.run, self.losses, self.validate)
 
+    def draw(self, chance):
+        return torch.randperm(self.case.per_epoch, generator=chance).tolist()
+
     def losses(self):
-        for x in self.source.epoch():
+        for number in self.feed.epoch():
             self.clock[0] += 1.0
-            yield self.trainer.module(x.to(self.module.out.weight.dtype)), B
+            x = number / 10 + torch.randn(T, B, I, generator=self.feed.chance)
+            if self.run.outcome.updates + 1 in self.case.bad:
+                x *= math.inf
+            loss, state = self.trainer.module(x.to(self.module.out.weight.dtype), self.feed.carried)
+            self.feed.carried = state.detach() if state.isfinite().all() else None
+            yield loss, B
 
     def between_updates(self):
-        if self.run.outcome.updates == self.cut:
-            self.kept = self.states()
-            raise KeyboardInterrupt
+        done = self.run.outcome.updates
+        if done in self.case.cuts and done not in self.kept:
+            self.kept[done] = self.states()
 
     def validate(self):
         self.clock[0] += 2.0
         return float(self.case.validations[len(self.run.outcome.history)])
 
     def states(self):
-        run = written(self.run.state_dict())
-        others = (self.module.state_dict(), self.trainer.optimizer.state_dict(), vars(self.source))
-        return run, *copy.deepcopy(others)
+        mine = written(self.run.state_dict()), written(self.feed.state_dict())
+        return *mine, *copy.deepcopy((self.module.state_dict(), self.trainer.optimizer.state_dict()))
 
     def load(self, kept):
-        run, module, optimizer, source = kept
+        run, feed, module, optimizer = kept
+        self.feed.load_state_dict(feed)
         self.module.load_state_dict(module)
-        self.trainer.optimizer.load_state_dict(optimizer)
-        vars(self.source).update(source)
+        self.trainer.optimizer.load_state_dict(copy.deepcopy(optimizer))  # torch takes the tensors themselves
         self.run.load_state_dict(run)
 
 
@@ -198,7 +191,7 @@ WHOLE = {}
 
 
 def train_whole(name, clock):
-    """Train in one go; return that, and torch's generator at the end."""
+    """Train in one go, and keep the states on the way; return that, and torch's generator at the end."""
     if name not in WHOLE:
         training = Training(CASES[name], clock, seed=1)
         training.fit()
@@ -210,11 +203,8 @@ def train_whole(name, clock):
 def test_a_run_goes_on_as_if_it_had_never_stopped(name, cut, clock):
     whole, chance = train_whole(name, clock)
     assert whole.run.outcome.updates > cut
-    first = Training(CASES[name], clock, seed=1)
-    first.fit(cut)
-    clock[0] += PAUSE
     again = Training(CASES[name], clock, seed=2)
-    again.load(first.kept)
+    again.load(whole.kept[cut])
     assert again.run.outcome.updates == cut
     again.fit()
     assert_the_same(again, whole)
@@ -246,14 +236,25 @@ def test_a_run_that_is_over_stays_so(clock):
         assert_the_same(again, whole)
 
 
-def test_what_was_kept_does_not_change_when_its_run_goes_on(clock):
-    case = CASES["averaged"]
-    first, again = Training(case, clock, seed=1), Training(case, clock, seed=2)
-    first.fit(cut=36)
-    before = exact(first.kept)
-    again.load(first.kept)
+def test_what_was_kept_does_not_change_when_a_run_goes_on_from_it(clock):
+    kept = train_whole("averaged", clock)[0].kept[36]
+    before = exact(kept)
+    again = Training(CASES["averaged"], clock, seed=2)
+    again.load(kept)
     again.fit()
-    assert exact(first.kept) == before
+    assert exact(kept) == before
+
+
+def test_updates_left_out_in_a_row_are_counted_over_the_cut(clock):
+    case = Case(50, {"epochs": 1}, [1], (25,), bad=range(20, 31))
+    whole = Training(case, clock, seed=1)
+    with pytest.raises(ElmanError, match=r"not been finite for 11 updates, the last of them update 30\.") as expected:
+        whole.fit()
+    again = Training(case, clock, seed=2)
+    again.load(whole.kept[25])
+    with pytest.raises(ElmanError) as caught:
+        again.fit()
+    assert str(caught.value) == str(expected.value)
 
 
 def test_long_ledgers_go_on_with_their_lines():
