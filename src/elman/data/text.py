@@ -107,3 +107,16 @@ def _read_one(path: str) -> str:
     if sys.stdin is None:
         raise DataError("Standard input is closed. Name a file, or send text to the command.")
     return decode(read_stream(sys.stdin.buffer, name_of(path)), name_of(path))
+
+
+def is_number(text: str) -> bool:
+    """Say whether a text is a number as Python writes them; `inf` and `nan` are.
+
+    >>> is_number(" 1e3"), is_number("1,5")
+    (True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

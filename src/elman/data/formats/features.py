@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from elman.data.files import read_whole
 from elman.data.formats.numpy_files import open_npy, open_npz
-from elman.data.text import decode
+from elman.data.text import decode, is_number
 from elman.errors import DataError
 
 SUFFIXES = (".npy", ".npz", ".mfc", ".csv")
@@ -121,7 +121,7 @@ def _read_csv(path: Path) -> NDArray[np.generic]:
         raise DataError(f"{path} has only empty lines. Remove it, or copy it again.")
     delimiter = next((mark for mark in _DELIMITERS if mark in numbered[-1][1]), ",")
     rows = [(where, _cells(line, delimiter, where)) for where, line in numbered]
-    if not any(_is_number(cell) for cell in rows[0][1]):
+    if not any(is_number(cell) for cell in rows[0][1]):
         del rows[0]
     if not rows:
         raise DataError(f"{path} has a header and no row of numbers. Remove it, or copy it again.")
@@ -140,15 +140,7 @@ def _numbers(cells: list[str], width: int, where: str) -> list[float]:
         raise DataError(
             f"{where} has {len(cells)} values, and the first row of numbers {width}. Give every row the same."
         )
-    wrong = next((cell for cell in cells if not _is_number(cell) or not isfinite(float(cell))), None)
+    wrong = next((cell for cell in cells if not is_number(cell) or not isfinite(float(cell))), None)
     if wrong is not None:
         raise DataError(f"{where} has {wrong[:40]!r} where a number should be. Replace it, or remove the row.")
     return [float(cell) for cell in cells]
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -19,6 +19,7 @@ from elman.data.series.regularity import infer_frequency
 from elman.data.series.timestamps import NUMERIC, guess_form, is_ambiguous, read_times
 from elman.data.tables.kinds import Seen
 from elman.data.tables.row_index import RowIndex
+from elman.data.text import is_number
 from elman.errors import DataError
 from elman.phrases import name_some
 
@@ -320,12 +321,4 @@ def _has_comma(cell: object) -> bool:
 
 
 def _is_constant(seen: Seen) -> bool:
-    return not seen.many and len({float(cell) for cell in seen.distinct if _is_float(cell)}) < 2
-
-
-def _is_float(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    return not seen.many and len({float(cell) for cell in seen.distinct if is_number(cell)}) < 2
