@@ -54,7 +54,7 @@ class Trained:
 
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return what the file of the task holds besides, by the names in `part_names`."""
-        raise NotImplementedError
+        return {name: getattr(self, name).to_dict() for name in self.part_names}
 
     def weights(self) -> dict[str, Tensor]:
         """Return the tensors that its file holds, by name."""

@@ -137,14 +137,6 @@ class TrainedClassifier(Trained):
         targets = self.targets.encode(known, lambda at: dataset[at].where)
         return EncodedSet(dataset, everyone, self.encoder, targets, told=told)
 
-    def parts(self) -> dict[str, dict[str, Any]]:
-        """Return what the file of the task holds besides, by the names in `part_names`."""
-        return {
-            "columns": self.columns.to_dict(),
-            "encoder": self.encoder.to_dict(),
-            "targets": self.targets.to_dict(),
-        }
-
 
 def build_module(
     cell: Cell, encoder: Encoder, targets: Targets, configuration: Mapping[str, Any]

@@ -229,10 +229,6 @@ class TrainedForecaster(Trained):
         """Return the type of the weights."""
         return self.module.embed.weight.dtype
 
-    def parts(self) -> dict[str, dict[str, Any]]:
-        """Return the columns, and how series are read."""
-        return {"columns": self.columns.to_dict(), "reading": self.reading.to_dict()}
-
 
 def build_module(cell: Cell, reading: Reading, configuration: Mapping[str, Any]) -> SegmentForecaster:
     """Build the module that a configuration describes."""

@@ -237,10 +237,6 @@ class TrainedModel(Trained):
         )
         return [(words.decode(one.words), one.log_probability) for one in found]
 
-    def parts(self) -> dict[str, dict[str, Any]]:
-        """Return what the file of the task holds besides, by the names in `part_names`."""
-        return {"vocabulary": self.vocabulary.to_dict()}
-
     @property
     def _device(self) -> torch.device:
         return self.module.embedding.weight.device

@@ -103,14 +103,6 @@ class TrainedTagger(Trained):
         self.targets.check_scheme(sentences)
         return score_answers(self.answer(sentences, told), sentences, self.encoder, self.targets)
 
-    def parts(self) -> dict[str, dict[str, Any]]:
-        """Return what the file of the task holds besides, by the names in `part_names`."""
-        return {
-            "layout": self.layout.to_dict(),
-            "encoder": self.encoder.to_dict(),
-            "targets": self.targets.to_dict(),
-        }
-
 
 def score_answers(
     answers: Answers, sentences: Sequence[Sentence], encoder: TagEncoder, targets: TagTargets
