@@ -6,7 +6,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from elman.errors import ConfigError
 
@@ -91,3 +91,14 @@ def format_share(share: float) -> str:
     ('50%', '2.3%')
     """
     return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"
+
+
+def name_shares(counts: Mapping[str, int], total: int, most: int = 4) -> str:
+    """Name the largest with their shares of a total, and the smallest.
+
+    >>> name_shares({"a": 1, "b": 7, "c": 1, "d": 3, "e": 4, "f": 4}, 20)
+    'b 35%, e 20%, f 20%, … c 5%'
+    """
+    ordered = sorted(counts, key=lambda name: (-counts[name], name))
+    named = [f"{name} {format_share(counts[name] / total)}" for name in ordered]
+    return ", ".join(named if len(named) <= most else [*named[: most - 1], f"… {named[-1]}"])

@@ -227,7 +227,7 @@ class Ledger:
         return Clipping(
             self.tenfold / (self.updates or 1),
             None if first is None else first[0],
-            _short(suggested),
+            short(suggested),
         )
 
     def verdict(self) -> GradientVerdict:
@@ -288,8 +288,8 @@ class Ledger:
             "left_out": self.left_out,
             "first_left_out": None if self._first_left_out is None else self._first_left_out[0],
             "clip_norm": self.limit,
-            "median_norm": _short(self.quantile(0.5)),
-            "suggested_clip_norm": _short(self.suggested()),
+            "median_norm": short(self.quantile(0.5)),
+            "suggested_clip_norm": short(self.suggested()),
             "parameters": [self.names[place] for place, _ in self.suppliers.most_common()] if self.names else [],
             "supplied_most": [count for _, count in self.suppliers.most_common()],
         }
@@ -299,7 +299,7 @@ class Ledger:
         return [
             [
                 line.update,
-                *map(_short, (line.loss, line.norm, line.largest, line.factor)),
+                *map(short, (line.loss, line.norm, line.largest, line.factor)),
                 self.names[line.parameter] if self.names else "",
                 line.left_out,
                 line.step,
@@ -323,5 +323,10 @@ def gradient_norms(module: nn.Module) -> list[float]:
     return [0.0 if grad is None else next(norms) for grad in gradients]
 
 
-def _short(value: float) -> float | None:
-    return float(f"{value:.4g}") if math.isfinite(value) else None
+def short(value: float, digits: int = 4) -> float | None:
+    """Round to so many digits; None where the value is not finite.
+
+    >>> short(1.23456), short(math.inf)
+    (1.235, None)
+    """
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None

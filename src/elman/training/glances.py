@@ -15,7 +15,6 @@ counted in updates, never timed: the same training is looked at in the same upda
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,7 +28,7 @@ from torch.utils.hooks import RemovableHandle
 
 from elman.flow.figures import Gate, Gates, GradientNorms
 from elman.flow.glance import Glance, glance
-from elman.flow.ledger import GradientVerdict
+from elman.flow.ledger import GradientVerdict, short
 from elman.flow.observation import arguments_of
 from elman.flow.places import spread
 from elman.flow.verdict import DEAD, SATURATED, find_dead, find_saturated
@@ -238,15 +237,11 @@ def _write(one: Glance) -> dict[str, Any]:
     at = spread(len(norms.median), _POINTS)
     return {
         "at": at,
-        "norms": [_short(float(norm)) for norm in norms.median[at]],
-        "half_life": _short(norms.half_life),
+        "norms": [short(float(norm), 3) for norm in norms.median[at]],
+        "half_life": short(norms.half_life, 3),
         "step": one.step,
-        "share": _short(float(one.shares[one.step])),
-        "saturated": _short(gates.saturated),
-        "saturated_tanh": _short(gates.saturated_tanh),
-        "dead": _short(gates.dead),
+        "share": short(float(one.shares[one.step]), 3),
+        "saturated": short(gates.saturated, 3),
+        "saturated_tanh": short(gates.saturated_tanh, 3),
+        "dead": short(gates.dead, 3),
     }
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.3g}") if math.isfinite(value) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from elman.data.sentences.sentence import Sentence
 from elman.encoders.lengths import Lengths
-from elman.phrases import format_share, name_some
+from elman.phrases import name_shares, name_some
 from elman.tasks.tag.batches import EncodedSentences
 from elman.tasks.tag.chunks import split_tag
 from elman.tasks.tag.encoder import TagEncoder
@@ -15,7 +15,6 @@ from elman.tasks.tag.targets import TagTargets
 
 _RARE = 10  # a tag with fewer words to learn from is called rare
 _MOST_NAMED = 5
-_MOST_LISTED = 4
 
 
 @dataclass(frozen=True)
@@ -150,10 +149,4 @@ def _count_contradicting(sentences: Sequence[Sentence]) -> int:
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-    """List the most frequent names with their shares, and the rarest."""
-    total = sum(counts.values())
-    ordered = sorted(counts, key=lambda name: (-counts[name], name))
-    named = [f"{name} {format_share(counts[name] / total)}" for name in ordered]
-    if len(named) > _MOST_LISTED:
-        named = [*named[: _MOST_LISTED - 1], f"… {named[-1]}"]
-    return ", ".join(named)
+    return name_shares(counts, sum(counts.values()))

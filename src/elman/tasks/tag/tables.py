@@ -16,7 +16,7 @@ from rich.text import Text
 
 from elman.data.sentences.sentence import Sentence
 from elman.phrases import printable
-from elman.scores.tables import per_class_table, shorten
+from elman.scores.tables import per_class_table, show_name
 from elman.tasks.tag.scores import TagScores
 
 _MOST_PAIRS = 10
@@ -95,7 +95,7 @@ def _pairs(scores: TagScores) -> RenderableType:
     table = _table("true", "predicted", "times", "of")
     support = {score.name: score.support for score in scores.per_tag}
     for right, other, count in scores.confused[:_MOST_PAIRS]:
-        table.add_row(_name(right), _name(other), Text(f"{count:,}"), Text(f"{support[right]:,}"))
+        table.add_row(show_name(right), show_name(other), Text(f"{count:,}"), Text(f"{support[right]:,}"))
     return Group(Text("\nMost often confused:"), table)
 
 
@@ -103,7 +103,7 @@ def _wrong(wrong: Sequence[WrongWord]) -> RenderableType:
     table = _table("word", "true", "predicted", "times")
     table.add_column("first at", overflow="fold")
     for one in wrong:
-        cells = (_name(one.word), _name(one.right), _name(one.predicted), Text(f"{one.times:,}"))
+        cells = (show_name(one.word), show_name(one.right), show_name(one.predicted), Text(f"{one.times:,}"))
         table.add_row(*cells, Text(printable(one.where)))
     return Group(Text("\nWords most often tagged wrongly:"), table)
 
@@ -113,7 +113,3 @@ def _table(*names: str) -> Table:
     for name in names:
         table.add_column(name, no_wrap=True, justify="right" if name in ("times", "of") else "left")
     return table
-
-
-def _name(name: str) -> Text:
-    return Text(shorten(printable(name)))
