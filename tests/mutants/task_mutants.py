@@ -162,8 +162,8 @@ TASK_MUTANTS = (
     Mutant(
         "answers of a validation come from a training module",
         "encoders/batches.py",
-        "    module.eval()\n    outputs",
-        "    outputs",
+        "    with evaluating(module), torch.no_grad():",
+        "    with torch.no_grad():",
     ),
     Mutant(
         "tags stay where they were when words are shuffled",

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from elman.data.dataset import Dataset, Example, read_examples
 from elman.encoders.kept import KeptFrames, KeptUnits
+from elman.nn.evaluation import evaluating
 
 Told = Callable[[int, int], None]
 
@@ -163,19 +164,14 @@ def answer(module: nn.Module, examples: EncodedSet, told: Told | None = None, **
         **options: see :meth:`EncodedSet.batches`.
     """
     device = next(module.parameters()).device
-    training = module.training
-    module.eval()
     outputs: list[Tensor] = []
     order: list[Tensor] = []
-    try:
-        with torch.no_grad():
-            for batch in examples.batches(_ANSWERED_AT_ONCE, **options):
-                outputs.append(module(batch.steps.to(device), batch.lengths.to(device)).float().cpu())
-                order.append(batch.indices)
-                if told is not None:
-                    told(sum(map(len, order)), len(examples))
-    finally:
-        module.train(training)
+    with evaluating(module), torch.no_grad():
+        for batch in examples.batches(_ANSWERED_AT_ONCE, **options):
+            outputs.append(module(batch.steps.to(device), batch.lengths.to(device)).float().cpu())
+            order.append(batch.indices)
+            if told is not None:
+                told(sum(map(len, order)), len(examples))
     joined = torch.cat(outputs)
     return torch.empty_like(joined).index_copy_(0, torch.cat(order), joined)
 
