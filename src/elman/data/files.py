@@ -12,7 +12,7 @@ import contextlib
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -134,3 +134,12 @@ class _Unpacked(io.RawIOBase):
                 "unpack it first."
             )
         return read
+
+
+def name_files(paths: Sequence[Path], what: str = "files") -> str:
+    """Name files for a message: one by its path, several by the first.
+
+    >>> name_files([Path("a.csv")]), name_files([Path("a.csv"), Path("b.csv")], "tables")
+    ('a.csv', '2 tables from a.csv')
+    """
+    return str(paths[0]) if len(paths) == 1 else f"{len(paths)} {what} from {paths[0]}"

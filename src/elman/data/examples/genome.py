@@ -24,7 +24,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from elman.data.dataset import Columns, Example
-from elman.data.files import check_size, open_unpacked, read_stream, size_of
+from elman.data.files import check_size, name_files, open_unpacked, read_stream, size_of
 from elman.data.text import decode
 from elman.errors import DataError
 
@@ -82,7 +82,7 @@ def open_fasta(paths: Sequence[Path], *, target: str | None = None, like: Column
             character that is no letter, a header without the target; the message names file and line.
     """
     records = [record for path in paths for record in _read(path)]
-    name = str(paths[0]) if len(paths) == 1 else f"{len(paths)} files from {paths[0]}"
+    name = name_files(paths)
     found = _choose_target(records, len(paths), target, like)
     if like and list(like.inputs.values()) != ["letters"]:
         raise DataError(

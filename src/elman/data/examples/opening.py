@@ -23,6 +23,7 @@ from elman.data.examples.choosing import Asked
 from elman.data.examples.folders import FILE, Files, Lines, is_fasta, open_folder
 from elman.data.examples.genome import open_fasta
 from elman.data.examples.table import open_table
+from elman.data.files import name_files
 from elman.data.tables.kinds import kind_of_file
 from elman.data.tables.row_index import DELIMITERS
 from elman.errors import DataError
@@ -148,7 +149,7 @@ def _are_raw(paths: Sequence[Path], like: Columns) -> bool:
 
 def _open_raw(paths: Sequence[Path], like: Columns) -> Dataset:
     notes = ["Every file is one example without a target."]
-    return Files(_name(paths), [(path, None) for path in paths], replace(like, target=None), notes)
+    return Files(name_files(paths), [(path, None) for path in paths], replace(like, target=None), notes)
 
 
 def _open_lines(paths: Sequence[Path], like: Columns | None) -> Dataset:
@@ -157,11 +158,7 @@ def _open_lines(paths: Sequence[Path], like: Columns | None) -> Dataset:
             f"{paths[0]} is one text without classes. Name a table with a column of answers, or several files, one a "
             "class, with an example a line."
         )
-    return Lines(_name(paths), paths, like, [], with_classes=len(paths) > 1)
-
-
-def _name(paths: Sequence[Path]) -> str:
-    return str(paths[0]) if len(paths) == 1 else f"{len(paths)} files from {paths[0]}"
+    return Lines(name_files(paths), paths, like, [], with_classes=len(paths) > 1)
 
 
 def _say_unknown(path: Path) -> str:

@@ -17,6 +17,7 @@ from elman.data.dataset import Columns, Dataset, Example
 from elman.data.examples.choosing import NOTHING_ASKED, Asked, Choice, check_input, check_target
 from elman.data.examples.long_table import LongTable
 from elman.data.examples.rows import read_example
+from elman.data.files import name_files
 from elman.data.tables.row_index import RowIndex
 
 
@@ -58,7 +59,7 @@ def open_table(paths: Sequence[Path], asked: Asked = NOTHING_ASKED, like: Column
         DataError: a table cannot be read, or columns are missing or not what they should be.
     """
     index = RowIndex(paths)
-    name = str(paths[0]) if len(paths) == 1 else f"{len(paths)} tables from {paths[0]}"
+    name = name_files(paths, "tables")
     notes = index.notes
     if like:
         columns = follow(like, index, name)

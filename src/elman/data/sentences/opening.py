@@ -20,7 +20,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from elman.data.files import open_unpacked
+from elman.data.files import name_files, open_unpacked
 from elman.data.sentences.sentence import CONLLU, Layout, Sentence, read_blocks, read_parallel
 from elman.data.tables.records import Line, read_lines
 from elman.errors import DataError
@@ -85,15 +85,15 @@ def open_tagged(
         return _open_parallel(found, label, like, tagged)
     if not tagged and like is not None and _form(found[0]) == "parallel" and not _fits(found[0], like):
         sentences = [one for path in found for one in _read_plain(path)]
-        return TaggedSet(_name(found), sentences, replace(like, form="parallel"))
+        return TaggedSet(name_files(found), sentences, replace(like, form="parallel"))
     layout, notes = _infer(found[0], words, tags, label, like, tagged)
     sentences = []
     for path in found:
         with open_lines(path) as lines:
             sentences += read_blocks(lines, str(path), layout, tagged=tagged)
     if not sentences:
-        raise DataError(f"{_name(found)} has no sentences. Give a file with some.")
-    return TaggedSet(_name(found), sentences, layout, notes)
+        raise DataError(f"{name_files(found)} has no sentences. Give a file with some.")
+    return TaggedSet(name_files(found), sentences, layout, notes)
 
 
 def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Layout, Sentence]]:
@@ -239,7 +239,7 @@ def _numbered(column: str | None, width: int, path: Path, usual: int) -> int:
 
 
 def _open_parallel(paths: Sequence[Path], label: str | None, like: Layout | None, tagged: bool) -> TaggedSet:
-    name = _name(paths)
+    name = name_files(paths)
     if paths[0].is_dir():
         if len(paths) > 1:
             raise DataError(f"{len(paths)} paths were given, and of folders one is read at a time. Name one of them.")
@@ -267,7 +267,3 @@ def _open_parallel(paths: Sequence[Path], label: str | None, like: Layout | None
 def _read_plain(path: Path) -> list[Sentence]:
     with open_lines(path) as lines:
         return list(read_parallel(lines, str(path), tags=None, labels=None))
-
-
-def _name(paths: Sequence[Path]) -> str:
-    return str(paths[0]) if len(paths) == 1 else f"{len(paths)} files from {paths[0]}"
