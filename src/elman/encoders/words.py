@@ -26,7 +26,7 @@ from elman.encoders.settings import TEXT_UNITS, InputSettings
 from elman.encoders.word_rows import WordRows
 from elman.errors import DataError
 from elman.vocabulary.pieces import TextCounts, fold
-from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, number, require_different
+from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, number, number_letters, require_different
 from elman.vocabulary.words import MOST_WORDS, RARE_IN_LONG_TEXTS
 
 # More letters tell hardly any two words apart.
@@ -104,8 +104,7 @@ class WordsEncoder:
         if unit is None:
             return [BETWEEN] + [0] * width
         own = self._numbers.get(fold(unit, self.unit), UNKNOWN)
-        letters = [self._letter_numbers.get(letter, UNKNOWN) for letter in unit[:width]]
-        return [own, *letters, *[0] * (width - len(letters))]
+        return [own, *number_letters(unit[:width], self._letter_numbers, width)]
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
         """Leave text as it is."""

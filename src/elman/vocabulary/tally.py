@@ -66,6 +66,15 @@ def number(units: Sequence[str]) -> dict[str, int]:
     return {unit: index for index, unit in enumerate(units, FIRST)}
 
 
+def number_letters(letters: str, numbers: Mapping[str, int], width: int) -> list[int]:
+    """Return the numbers of letters, at most `width`, and zeros behind them.
+
+    >>> number_letters("ab?", number("ab"), 4)
+    [3, 4, 1, 0]
+    """
+    return [numbers.get(letter, UNKNOWN) for letter in letters] + [0] * (width - len(letters))
+
+
 def join(parts: Iterable[Sequence[str]]) -> list[str | None]:
     """Join the units of several columns, None between two; nothing at all becomes one None.
 

@@ -16,12 +16,12 @@ from torch import Tensor
 from elman.encoders.batches import EncodedSet
 from elman.encoders.lengths import Lengths
 from elman.encoders.targets import Targets
+from elman.phrases import format_share, name_shares, name_some
 
 Prints = NDArray[np.uint64]
 
 _RARE = 10  # a class with fewer examples to learn from is called rare
 _MOST_NAMED = 5
-_MOST_LISTED = 4  # classes, with their counts
 _SHOWN = 3  # pairs of equal examples that are kept
 
 
@@ -93,25 +93,19 @@ class DataReport:
             least, mean, most, deviation = self.numbers
             return f"numbers from {least:.4g} to {most:.4g}, mean {mean:.4g}, standard deviation {deviation:.4g}"
         what = f"{len(self.classes):,} {'labels' if self.several else 'classes'}"
-        ordered = sorted(self.classes, key=lambda name: (-self._count(name), name))
-        shares = [_share(self._count(name) / self.training) for name in ordered]
-        if len(set(shares)) == 1:
-            return f"{what}, {shares[0]} each"
-        named = [f"{name} {share}" for name, share in zip(ordered, shares, strict=True)]
-        if len(named) > _MOST_LISTED:
-            named = [*named[: _MOST_LISTED - 2], f"{named[_MOST_LISTED - 2]}, … {named[-1]}"]
-        return f"{what}: {', '.join(named)}"
+        counts = {name: self._count(name) for name in self.classes}
+        shares = {format_share(count / self.training) for count in counts.values()}
+        return f"{what}, {shares.pop()} each" if len(shares) == 1 else f"{what}: {name_shares(counts, self.training)}"
 
     def _warnings(self) -> list[str]:
         said = []
         if self.rare:
-            named = ", ".join(f"{name} ({self._count(name)})" for name in self.rare[:_MOST_NAMED])
-            more = f" and {len(self.rare) - _MOST_NAMED} more" if len(self.rare) > _MOST_NAMED else ""
-            said.append(f"few examples to learn from: {named}{more}")
+            named = name_some([f"{name} ({self._count(name)})" for name in self.rare], _MOST_NAMED)
+            said.append(f"few examples to learn from: {named}")
         if self.missing:
-            named = ", ".join(f"{name} {count:,}" for name, count in list(self.missing.items())[:_MOST_NAMED])
-            more = f" and {len(self.missing) - _MOST_NAMED} more columns" if len(self.missing) > _MOST_NAMED else ""
-            said.append(f"examples with missing values: {named}{more}")
+            named = name_some([f"{name} {count:,}" for name, count in self.missing.items()], _MOST_NAMED)
+            columns = " columns" if len(self.missing) > _MOST_NAMED else ""
+            said.append(f"examples with missing values: {named}{columns}")
         if self.in_both:
             one, other = self.pairs[0]
             said.append(
@@ -161,10 +155,6 @@ def report_data(
         pairs=pairs,
         contradicting=_count_contradicting(np.concatenate([known, asked]), answers),
     )
-
-
-def _share(share: float) -> str:
-    return f"{share:.1%}" if share < 0.05 else f"{share:.0%}"
 
 
 def _count_in_both(

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from elman.data.plain import read_plain
 from elman.errors import DataError
-from elman.vocabulary.tally import FIRST, UNKNOWN, Tally, number, require_different
+from elman.vocabulary.tally import FIRST, UNKNOWN, Tally, number, number_letters, require_different
 
 _MOST_WORDS = 200_000
 _MOST_LETTERS = 10_000
@@ -74,8 +74,7 @@ class TagEncoder:
             return [own]
         half = self.width // 2
         shown = word if len(word) <= self.width else word[: self.width - half] + word[len(word) - half :]
-        spelt = [self._letter_numbers.get(letter, UNKNOWN) for letter in shown]
-        return [own, *spelt, *[0] * (self.width - len(spelt))]
+        return [own, *number_letters(shown, self._letter_numbers, self.width)]
 
     def describe(self) -> str:
         """Say in one line what is read."""
