@@ -1,9 +1,11 @@
 """Do what every trained model can do, whatever its task: count its parameters, be kept in a file, be read back."""
 
+import platform
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from elman.errors import DataError
 from elman.models.file import ModelFile
 from elman.models.layers import Layers
 from elman.phrases import printable
+from elman.version import __version__
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -20,10 +23,16 @@ _LONGEST = 200  # characters of a reason
 _FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 
 
+def current_versions() -> dict[str, str]:
+    """Return what a model is trained with now."""
+    return {"elman": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
+
+
+@dataclass(kw_only=True)
 class Trained:
     """Be a model that was trained, or read from a file.
 
-    A task's own class is a dataclass of these attributes and of whatever turns its data into numbers.
+    A task's own class has these attributes, and whatever turns its data into numbers.
 
     Attributes:
         task: the recipe, as the model file names it.
@@ -41,11 +50,16 @@ class Trained:
     part_names: ClassVar[tuple[str, ...]]
     module: Any
     configuration: dict[str, Any]
-    metrics: dict[str, Any]
-    versions: dict[str, str]
-    stopped: str | None
-    seconds: float
-    kept: Path | None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=current_versions)
+    stopped: str | None = None
+    seconds: float = field(default=0.0, compare=False)
+    kept: Path | None = field(default=None, compare=False)
+
+    @classmethod
+    def of_file(cls, file: ModelFile, module: nn.Module, **own: Any) -> Self:
+        """Make the model that a file holds, of its module and of what is the task's own."""
+        return cls(module=module, configuration=file.configuration, metrics=file.metrics, versions=file.versions, **own)
 
     @property
     def parameters(self) -> int:

@@ -6,14 +6,11 @@
 """
 
 import math
-import platform
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
 from torch import nn
 
-import elman
 from elman.errors import ElmanError
 from elman.flow.ledger import GradientVerdict, Ledger
 from elman.flow.verdict import VERDICTS
@@ -132,8 +129,3 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
 
 def _write_verdict(verdict: GradientVerdict) -> dict[str, str]:
     return {"verdict": verdict.name, "line": verdict.line, "advice": verdict.advice}
-
-
-def versions() -> dict[str, str]:
-    """Return what a model was trained with."""
-    return {"elman": elman.__version__, "torch": str(torch.__version__), "python": platform.python_version()}

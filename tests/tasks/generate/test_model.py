@@ -25,7 +25,7 @@ def some_model(unit: str = "word", text: str = TEXT, cell=cells.lstm, **changes)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(4.0)
-    return TrainedModel(module.eval(), vocabulary, configuration, {}, {})
+    return TrainedModel(module=module.eval(), vocabulary=vocabulary, configuration=configuration, versions={})
 
 
 @torch.no_grad()

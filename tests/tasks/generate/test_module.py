@@ -29,7 +29,7 @@ def some_model(cell: str = "lstm", **changes) -> TrainedModel:
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.mul_(3.0)  # so that the distribution is far from uniform and the state matters
-    return TrainedModel(module, Characters(ALPHABET), configuration, {}, {})
+    return TrainedModel(module=module, vocabulary=Characters(ALPHABET), configuration=configuration, versions={})
 
 
 def torch_lstm(model: TrainedModel) -> nn.LSTM:

@@ -34,7 +34,7 @@ def some_model(unit: str, text: str = TEXT, classes: tuple[str, ...] = ()) -> Tr
     configuration = {"embedding": 5, "hidden": 11, "classes": list(classes), "given": "kind"}
     torch.manual_seed(5)
     module = build_module(cells.gru, len(vocabulary), configuration).eval()
-    return TrainedModel(module, vocabulary, configuration, {}, {})
+    return TrainedModel(module=module, vocabulary=vocabulary, configuration=configuration, versions={})
 
 
 def test_bits_are_those_of_the_whole_text_over_its_characters_and_bytes():

@@ -7,9 +7,8 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -31,21 +30,14 @@ from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.classify.scoring import score_outputs
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainedClassifier(Trained):
     """Hold a trained model and all that is needed to use it.
 
     Attributes:
-        module: the layers.
         columns: what it reads and predicts.
         encoder: turns an example into the steps of a sequence.
         targets: what it may answer.
-        configuration: what builds the module.
-        metrics: what was measured in training.
-        versions: what it was trained with.
-        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
-        seconds: how long the training took; 0 for a loaded model.
-        kept: the file that the training wrote it to; None for none, and for a loaded model.
     """
 
     task: ClassVar[str] = "classify"
@@ -54,12 +46,6 @@ class TrainedClassifier(Trained):
     columns: Columns
     encoder: Encoder
     targets: Targets
-    configuration: dict[str, Any]
-    metrics: dict[str, Any]
-    versions: dict[str, str]
-    stopped: str | None = None
-    seconds: float = field(default=0.0, compare=False)
-    kept: Path | None = field(default=None, compare=False)
 
     @property
     def classes(self) -> list[str]:
@@ -167,4 +153,4 @@ def _read(file: ModelFile) -> TrainedClassifier:
     cell = Cell.from_dict(file.cell)
     options = file.configuration
     module = restore_module(file, SequenceClassifier, options, lambda: build_module(cell, encoder, targets, options))
-    return TrainedClassifier(module, columns, encoder, targets, file.configuration, file.metrics, file.versions)
+    return TrainedClassifier.of_file(file, module, columns=columns, encoder=encoder, targets=targets)

@@ -37,7 +37,7 @@ from elman.training.allowance import beside as seconds_beside
 from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_batch, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
-from elman.training.outcome import Outcome, versions
+from elman.training.outcome import Outcome
 from elman.training.progress import EXAMPLE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
@@ -120,7 +120,9 @@ class ClassifyRecipe(Recipe[Read, Parts, Beside, ClassifySettings, TrainedClassi
             module = build_module(cell, encoder, parts.targets, configuration)
         memory = _choose_memory(settings, module.recurrent, encoder)
         start(module.recurrent, settings.init, settings.forget_bias, memory)
-        return TrainedClassifier(module, columns, encoder, parts.targets, configuration, {}, versions())
+        return TrainedClassifier(
+            module=module, columns=columns, encoder=encoder, targets=parts.targets, configuration=configuration
+        )
 
     def fit(
         self,

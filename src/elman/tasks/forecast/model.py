@@ -12,7 +12,6 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,21 +55,14 @@ class Forecast:
     intervals: Mapping[int, tuple[Numbers, Numbers]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainedForecaster(Trained):
     """Hold a trained model and all that is needed to use it.
 
     Attributes:
-        module: the layers.
         columns: what it reads and forecasts.
         reading: how series become numbers.
-        configuration: what builds the module.
-        metrics: what was measured in training.
-        versions: what it was trained with.
         beside: what forecasts without recurrence, to compare with.
-        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
-        seconds: how long the training took; 0 for a loaded model.
-        kept: the file that the training wrote it to; None for none, and for a loaded model.
     """
 
     task: ClassVar[str] = "forecast"
@@ -79,13 +71,7 @@ class TrainedForecaster(Trained):
     module: SegmentForecaster
     columns: SeriesColumns
     reading: Reading
-    configuration: dict[str, Any]
-    metrics: dict[str, Any]
-    versions: dict[str, str]
     beside: Beside = field(default_factory=Beside)
-    stopped: str | None = None
-    seconds: float = field(default=0.0, compare=False)
-    kept: Path | None = field(default=None, compare=False)
 
     @property
     def horizon(self) -> int:
@@ -268,7 +254,7 @@ def _read(file: ModelFile) -> TrainedForecaster:
         file.configuration,
         lambda: build_module(cell, reading, file.configuration),
     )
-    model = TrainedForecaster(module, columns, reading, file.configuration, file.metrics, file.versions)
+    model = TrainedForecaster.of_file(file, module, columns=columns, reading=reading)
     model.beside = Beside.from_tensors(
         rest,
         horizon=reading.horizon,

@@ -37,7 +37,7 @@ from elman.tasks.forecast.space import search_space
 from elman.training.attempt import Validated
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
-from elman.training.outcome import Outcome, versions
+from elman.training.outcome import Outcome
 from elman.training.progress import EXAMPLE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
@@ -126,7 +126,9 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
         with refuse_giants(settings.hidden):
             module = build_module(cell, reading, configuration)
         start(module.recurrent, settings.init, settings.forget_bias, settings.chrono)
-        model = TrainedForecaster(module, parts.data.columns, reading, configuration, {}, versions())
+        model = TrainedForecaster(
+            module=module, columns=parts.data.columns, reading=reading, configuration=configuration
+        )
         if beside is not None:
             model.beside = beside[0]
         return model

@@ -3,9 +3,8 @@
 import math
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -30,31 +29,19 @@ _FIRST_WORD = 2  # behind <eos> and <unk>
 _LENGTHS = {"character": 500, "word": 100, "subword": 200}
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainedModel(Trained):
     """Hold a trained language model and all that is needed to use it.
 
     Attributes:
-        module: the layers.
         vocabulary: the units it knows.
         configuration: what builds the module; `classes` are the names of its classes, `given` what they are called.
-        metrics: what was measured in training.
-        versions: what it was trained with.
-        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
-        seconds: how long the training took; 0 for a loaded model.
-        kept: the file that the training wrote it to; None for none, and for a loaded model.
     """
 
     task: ClassVar[str] = "generate"
     part_names: ClassVar[tuple[str, ...]] = ("vocabulary",)
     module: LanguageModel
     vocabulary: Vocabulary
-    configuration: dict[str, Any]
-    metrics: dict[str, Any]
-    versions: dict[str, str]
-    stopped: str | None = None
-    seconds: float = field(default=0.0, compare=False)
-    kept: Path | None = field(default=None, compare=False)
 
     @property
     def classes(self) -> list[str]:
@@ -349,7 +336,7 @@ def _read(file: ModelFile) -> TrainedModel:
         _options(file.configuration),
         lambda: build_module(cell, len(vocabulary), file.configuration),
     )
-    return TrainedModel(module, vocabulary, file.configuration, file.metrics, file.versions)
+    return TrainedModel.of_file(file, module, vocabulary=vocabulary)
 
 
 def _check_names(configuration: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ from elman.tasks.generate.settings import Settings
 from elman.training.attempt import Validated
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
-from elman.training.outcome import Outcome, describe_outcome, versions
+from elman.training.outcome import Outcome, describe_outcome
 from elman.training.progress import Moment, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
@@ -108,7 +108,7 @@ class GenerateRecipe(Recipe[Read, Parts, None, Settings, TrainedModel]):
                 raise
             raise ConfigError(f"preset {settings.preset} does not fit cell {cell.name}. {error}") from None
         start(module.recurrent, settings.init, settings.forget_bias, settings.chrono)
-        return TrainedModel(module, parts.vocabulary, configuration, metrics={}, versions=versions())
+        return TrainedModel(module=module, vocabulary=parts.vocabulary, configuration=configuration)
 
     def fit(
         self, model: TrainedModel, parts: Parts, settings: Settings, progress: Progress, validated: Validated

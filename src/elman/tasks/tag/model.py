@@ -7,9 +7,8 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any, ClassVar
 
 from elman.data.sentences.opening import TaggedSet
@@ -28,21 +27,14 @@ from elman.tasks.tag.scores import TagScores, score_tags
 from elman.tasks.tag.targets import TagTargets
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainedTagger(Trained):
     """Hold a trained model and all that is needed to use it.
 
     Attributes:
-        module: the layers.
         layout: how its sentences stood in their files.
         encoder: numbers words and their letters.
         targets: what it may answer.
-        configuration: what builds the module.
-        metrics: what was measured in training.
-        versions: what it was trained with.
-        stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
-        seconds: how long the training took; 0 for a loaded model.
-        kept: the file that the training wrote it to; None for none, and for a loaded model.
     """
 
     task: ClassVar[str] = "tag"
@@ -51,12 +43,6 @@ class TrainedTagger(Trained):
     layout: Layout
     encoder: TagEncoder
     targets: TagTargets
-    configuration: dict[str, Any]
-    metrics: dict[str, Any]
-    versions: dict[str, str]
-    stopped: str | None = None
-    seconds: float = field(default=0.0, compare=False)
-    kept: Path | None = field(default=None, compare=False)
 
     def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return the tags of sentences.
@@ -177,4 +163,4 @@ def _read(file: ModelFile) -> TrainedTagger:
     cell = Cell.from_dict(file.cell)
     options = file.configuration
     module = restore_module(file, SequenceTagger, options, lambda: build_module(cell, encoder, targets, options))
-    return TrainedTagger(module, layout, encoder, targets, file.configuration, file.metrics, file.versions)
+    return TrainedTagger.of_file(file, module, layout=layout, encoder=encoder, targets=targets)

@@ -36,7 +36,7 @@ from elman.training.allowance import beside as seconds_beside
 from elman.training.attempt import Validated, choose_batch, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
-from elman.training.outcome import Outcome, versions
+from elman.training.outcome import Outcome
 from elman.training.progress import SENTENCE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
@@ -108,7 +108,11 @@ class TagRecipe(Recipe[Read, Parts, Beside, TagSettings, TrainedTagger]):
         for layer in module.layers_that_recur:
             start(layer, settings.init, settings.forget_bias, settings.chrono)
         return TrainedTagger(
-            module, parts.read.data.layout, parts.encoder, parts.targets, configuration, {}, versions()
+            module=module,
+            layout=parts.read.data.layout,
+            encoder=parts.encoder,
+            targets=parts.targets,
+            configuration=configuration,
         )
 
     def fit(

@@ -1,7 +1,6 @@
 """Be a model that counts ones, in memory and in a file."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +13,7 @@ from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainedCounter(Trained):
     """Hold a module that counts."""
 
@@ -22,12 +21,6 @@ class TrainedCounter(Trained):
     part_names: ClassVar[tuple[str, ...]] = ("reading",)
     module: Counter
     reading: dict[str, Any]
-    configuration: dict[str, Any]
-    metrics: dict[str, Any]
-    versions: dict[str, str]
-    stopped: str | None = None
-    seconds: float = field(default=0.0, compare=False)
-    kept: Path | None = field(default=None, compare=False)
 
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return what its file holds besides."""
@@ -49,4 +42,4 @@ def _read(file: ModelFile) -> TrainedCounter:
     module = restore_module(
         file, Counter, file.configuration, lambda: Counter(cell, Layers.take(file.configuration)[0])
     )
-    return TrainedCounter(module, file.parts["reading"], file.configuration, file.metrics, file.versions)
+    return TrainedCounter.of_file(file, module, reading=file.parts["reading"])

@@ -18,7 +18,6 @@ from elman.scores.measured import Measured
 from elman.training.attempt import choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
-from elman.training.outcome import versions
 from elman.training.progress import EXAMPLE
 from elman.training.recipe import Recipe
 from elman.training.search import Between, Choice
@@ -67,7 +66,7 @@ class OnesRecipe(Recipe[list[str], Parts, float, OnesSettings, TrainedCounter]):
         configuration = settings.layers_of(sizes)
         module = Counter(cell, Layers.take(configuration)[0])
         start(module.recurrent, settings.init, settings.forget_bias, settings.chrono)
-        return TrainedCounter(module, {"digits": ["0", "1"]}, configuration, {}, versions())
+        return TrainedCounter(module=module, reading={"digits": ["0", "1"]}, configuration=configuration)
 
     def fit(self, model, parts, settings, progress, validated):
         """Lower the mean square of the error."""
