@@ -1,0 +1,71 @@
+"""Each recipe, cut between two updates and made anew, ends with the same file: run, feed and weights are all."""
+
+import copy
+
+import pytest
+import torch
+
+from answerable import write_reviews, write_sounds
+from elman.tasks import classify, forecast, generate, tag
+from elman.training.feed import Feed
+from elman.training.loop import Trainer
+from forecastable import write_sales
+from taggable import write_conllu
+
+BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 20
+SMALL = {"hidden": 5, "batch": 4, "epochs": 3, "quiet": True, "zoneout": 0.2, "compare": False}
+
+
+def write_book(path):
+    path.write_text(BOOK)
+    return path
+
+
+RECIPES = {
+    "generate": (generate, write_book, "a.txt", {"window": 11, "shift_windows": True, "dropout": 0.3}),
+    "classify": (classify, write_reviews, "a.csv", {"target": "label", "input": "text", "word_dropout": 0.2}),
+    "sounds": (classify, write_sounds, "sounds", {"augment": True, "accumulate": 2, "mels": 8, "coefficients": 4}),
+    "tag": (tag, write_conllu, "a.conllu", {"letter_hidden": 3, "word_dropout": 0.2, "accumulate": 5}),
+    "forecast": (forecast, write_sales, "a.csv", {"horizon": 3, "lookback": 7, "validation": 20, "optimizer": "sgd"}),
+}
+CUTS = {"tag": 3}
+"""Three updates are an epoch of tags, of five batches, five and two."""
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_that_goes_on_ends_with_the_same_file(name, tmp_path, monkeypatch):
+    recipe, write, file, options = RECIPES[name]
+    cut = CUTS.get(name, 13)
+    data, kept = write(tmp_path / file), []
+
+    def train(output):
+        recipe.train(data, output=tmp_path / output, **{**SMALL, **options})
+        return (tmp_path / output).read_bytes()
+
+    feeds, make, next_loss = [], Feed.__init__, Trainer._next_loss
+
+    def make_and_remember(feed, *args):
+        make(feed, *args)
+        feeds.append(feed)
+
+    def keep_and_go_on(trainer, epoch, run):
+        if run.outcome.updates == cut and not kept:
+            states = (one.state_dict() for one in (feeds[-1], trainer.module, trainer.optimizer, run))
+            kept.extend(copy.deepcopy(list(states)))
+        return next_loss(trainer, epoch, run)
+
+    def fit_the_rest(trainer, losses, updates, validate=None, validated=None, validation_cost=0.0):
+        run = trainer.begin(updates, validation_cost)
+        with torch.no_grad():
+            for parameter in trainer.module.parameters():
+                parameter.fill_(7.0)
+        for one, state in zip((feeds[-1], trainer.module, trainer.optimizer, run), kept, strict=True):
+            one.load_state_dict(state)
+        assert run.outcome.updates == cut
+        return trainer.go_on(run, losses, validate, validated)
+
+    monkeypatch.setattr(Feed, "__init__", make_and_remember)
+    monkeypatch.setattr(Trainer, "_next_loss", keep_and_go_on)
+    whole = train("whole.model")
+    monkeypatch.setattr(Trainer, "fit", fit_the_rest)
+    assert train("rest.model") == whole
