@@ -3,7 +3,8 @@
     python -m bench.equal_files [RECIPE …] > before.txt
 
 Run it before and after a change that must change nothing, and compare. Each line is the sum of a model file, or of what
-a command says of it: of the training (without the seconds), of `evaluate`, `predict`, `generate` and `inspect`.
+a command says of it: of the training (without the seconds), of `evaluate`, `predict`, `generate` and `inspect`. What a
+language model is by itself has sums of its own: its weights, and its metrics without what stands beside it.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import elman
 from elman.cli import app
+from elman.tasks import generate
 
 SEEDS = (1, 2, 3)
 SECONDS = re.compile(r"\d+(\.\d+)?\s*(ms|s|min|h)\b|\x1b\[[0-9;?]*[A-Za-z]|\r")
@@ -66,6 +68,11 @@ def _forecast(seed: int) -> Iterator[tuple[str, bytes]]:
 def _generate(seed: int) -> Iterator[tuple[str, bytes]]:
     for options in (["--unit", "character"], ["--unit", "word", "--cell", "gru"]):
         yield from _train("generate", "text.txt", seed, "--window", "16", *options)
+        model = generate.load("model")
+        weights = b"".join(name.encode() + value.numpy().tobytes() for name, value in sorted(model.weights().items()))
+        own = {name: one for name, one in model.metrics.items() if name not in ("baseline", "verdict")}
+        yield "text.txt: weights alone", weights
+        yield "text.txt: metrics alone", json.dumps(own).encode()
         yield from _say("text.txt", "evaluate", "model", "text.txt")
         yield from _say("text.txt", "generate", "model", "--prompt", "the ", "--length", "40", "--seed", "1")
         yield from _say("text.txt", "inspect", "model", "text.txt")
