@@ -91,6 +91,8 @@ class Recipe(ABC, Generic[Read, Parts, Beside, S, M]):
         with keeper, torch.random.fork_rng(devices=[]):
             read = self.read(data, settings, quiet)
             parts = self.encode(read, settings, quiet)
+            # What does not fit each other is told before anything is shown, or trained beside the model.
+            self.build(chosen, sizes, parts, settings, None)
             with show_progress(quiet, self.unit(parts)) as progress:
                 for line in self.report(parts):
                     progress.note(line)
@@ -118,8 +120,8 @@ class Recipe(ABC, Generic[Read, Parts, Beside, S, M]):
                     )
             model.module.eval()
             model.stopped, model.seconds = outcome.stopped, outcome.seconds
-            judged = self.judge(model, parts, settings, beside)
-            model.metrics = {**model.metrics, **self.describe(model, parts, outcome), **judged}
+            model.metrics = {**model.metrics, **self.describe(model, parts, outcome)}
+            model.metrics = {**model.metrics, **self.judge(model, parts, settings, beside)}
             keeper.finish(model)
         return model
 
@@ -181,7 +183,7 @@ class Recipe(ABC, Generic[Read, Parts, Beside, S, M]):
 
     @abstractmethod
     def judge(self, model: M, parts: Parts, settings: S, beside: Beside | None) -> dict[str, Any]:
-        """Score a trained model on what is held out, and say what that is worth."""
+        """Score a trained model on what is held out, and say what that is worth; it knows its :meth:`describe`."""
 
     def describe(self, model: M, parts: Parts, outcome: Outcome) -> dict[str, Any]:
         """Return what a model keeps of its training."""

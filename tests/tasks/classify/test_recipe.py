@@ -97,7 +97,7 @@ def test_gates_remember_pixels_in_order_unless_somebody_says_otherwise(options, 
     started = []
     monkeypatch.setattr(recipe, "start", lambda layer, how, bias, chrono: started.append(chrono))
     classify.train(write_images(tmp_path / "stripes"), **{**SMALL, **options, "epochs": 1}, compare=False)
-    assert started == [longest]
+    assert set(started) == {longest}
 
 
 @pytest.mark.parametrize(
