@@ -231,3 +231,28 @@ def test_the_readme_shows_what_the_commands_say(elman):
         words = [line.split()[-1] for line in expected.splitlines()]
         # The shares differ in their last digits from processor to processor; the words may not.
         assert not expected or [line.split()[-1] for line in done.out.splitlines()] == words
+
+
+def test_a_search_prints_what_its_best_model_is_worth_and_how_to_train_it_again(elman, tmp_path):
+    (tmp_path / "lines.txt").write_text(LINES * 20)
+    shape = ("--unit", "word", "--hidden", 5, "--epochs", 2, "--window", 11)
+    done = elman("train", "generate", "lines.txt", *shape, "--search", 2, "-o", "m")
+    assert done.code == 0, done.err
+    assert "without recurrence, a " in done.err
+    assert "trial 2 of 2: loss" in done.err
+    rows = dict(line.split(maxsplit=1) for line in done.out.splitlines() if line[0] != " ")
+    assert rows["search"].startswith("best of 2 trials by these same lines")
+    assert rows["again"].startswith("elman train generate lines.txt --cell lstm --hidden 5 --unit word --window 11")
+    again = elman(*shlex.split(rows["again"])[1:], "-o", "again")
+    verdict = generate.load(tmp_path / "m").metrics["verdict"]
+    assert "-gram model, which does without recurrence, reaches" in verdict
+    for out in (done.out, again.out):
+        assert rows["validation"] in out
+        assert verdict in out
+
+
+def test_a_search_without_held_out_text_is_refused(elman, tmp_path):
+    (tmp_path / "lines.txt").write_text(LINES * 20)
+    done = elman("train", "generate", "lines.txt", "--validation", 0, "--window", 11, "--search", 2, "--quiet")
+    refused(done, "search compares settings by what is held out", "drop search")
+    assert {path.name for path in tmp_path.iterdir()} == {"book.txt", "lines.txt"}

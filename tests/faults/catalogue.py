@@ -4,6 +4,7 @@ Each is a mistake that somebody has made, or that a suite is known to overlook: 
 output of its recurrent layers is doubled.
 """
 
+from faults.counting_catalogue import COUNTING_FAULTS
 from faults.equation_catalogue import EQUATION_FAULTS
 from faults.fault import Fault
 from faults.file_catalogue import FILE_FAULTS
@@ -405,6 +406,7 @@ FAULTS = (
         OPERATORS,
         "shares_memory",
     ),
+    *COUNTING_FAULTS,
     *FILE_FAULTS,
     *EQUATION_FAULTS,
     *FLOW_FAULTS,

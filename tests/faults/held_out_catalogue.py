@@ -93,4 +93,12 @@ HELD_OUT_FAULTS = (
         HELD_OUT,
         "language_model and subword",
     ),
+    Fault(
+        "n-grams are counted in the held-out text too",
+        "tasks/generate/recipe.py",
+        "            parts.training.numbers,\n",
+        "            parts.training.numbers.new_tensor([*parts.training.numbers, *held]),\n",
+        HELD_OUT,
+        "language_model",
+    ),
 )

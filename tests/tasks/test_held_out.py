@@ -17,6 +17,7 @@ from elman.data.dataset import Sound
 from elman.data.sentences.opening import open_tagged
 from elman.tasks import Forecaster, classify, forecast, generate, tag
 from elman.tasks.forecast.baseline.linear import LinearForecast
+from elman.tasks.generate.ngrams import score_orders
 from elman.training.splits import split
 from forecastable import draw_values, make_series, make_set
 from taggable import write_conllu, write_folder
@@ -166,3 +167,8 @@ def test_a_language_model_learns_nothing_of_what_is_held_out(unit, tmp_path):
         options = {"validation": len(held) / len(learnt + held), "window": 11, "batch": 5, "unit": unit}
         found.append(generate.train(path, **TINY, **options))
     assert_learnt_alike(*found)
+    # The order is chosen by what is held out; what is counted is not.
+    counted = found[0].vocabulary.encode(learnt).numpy()
+    orders = list(score_orders(counted, counted[:0], len(found[0].vocabulary), most=8))
+    for beside in (model.metrics["baseline"] for model in found):
+        assert beside["parameters"] == orders[beside["order"] - 1].counts

@@ -56,7 +56,7 @@ def test_validations_samples_and_notes_are_plain_lines_off_a_terminal():
         progress.update(MOMENT)
         progress.validation(MOMENT, 1.25, improved=True)
         progress.validation(MOMENT, 1.5, improved=False)
-        progress.sample("one [red]two\n\x1b[2Jthree")
+        progress.sample(lambda: "one [red]two\n\x1b[2Jthree")
         progress.note("a [b] c")
 
     assert show(40, False, tell).splitlines() == [
@@ -70,7 +70,7 @@ def test_validations_samples_and_notes_are_plain_lines_off_a_terminal():
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_long_line_of_a_sample_is_folded_inside_its_edge(terminal):
-    shown = show(20, terminal, lambda progress: progress.sample("\n\n" + "a" * 14 + "b" * 14 + "c\n\nd\n"))
+    shown = show(20, terminal, lambda progress: progress.sample(lambda: "\n\n" + "a" * 14 + "b" * 14 + "c\n\nd\n"))
     lines = [line for line in shown.replace("\r", "").split("\n") if "│" in line]
     assert [line.split("│ ")[1].split("\x1b")[0].rstrip() for line in lines] == ["a" * 14, "b" * 14, "c", "", "d"]
 
@@ -94,7 +94,7 @@ def test_quiet_says_nothing(capsys):
         assert isinstance(progress, QuietProgress)
         progress.update(MOMENT)
         progress.validation(MOMENT, 1.0, improved=True)
-        progress.sample("a")
+        progress.sample(lambda: "a")
         progress.note("b")
     assert capsys.readouterr() == ("", "")
 

@@ -92,8 +92,8 @@ class Progress(Protocol):
     def validation(self, moment: Moment, loss: float, improved: bool, said: str = "") -> None:
         """Hear of a validation loss in nats, and what to say of it instead of what is usual for its unit."""
 
-    def sample(self, text: str) -> None:
-        """Hear what the model writes at present."""
+    def sample(self, write: Callable[[], str]) -> None:
+        """Show what the model writes at present; where nothing is shown, it is not asked to write."""
 
     def note(self, text: str) -> None:
         """Hear something that the user should know."""
@@ -116,7 +116,7 @@ class QuietProgress:
     def validation(self, moment: Moment, loss: float, improved: bool, said: str = "") -> None:
         """Show nothing."""
 
-    def sample(self, text: str) -> None:
+    def sample(self, write: Callable[[], str]) -> None:
         """Show nothing."""
 
     def note(self, text: str) -> None:
@@ -171,10 +171,10 @@ class ConsoleProgress:
         line.append("  best so far" if improved else "  no better", style="green" if improved else "yellow")
         self._print(line)
 
-    def sample(self, text: str) -> None:
+    def sample(self, write: Callable[[], str]) -> None:
         """Print what the model writes, set off by a bar at the left."""
         room = max(1, self._console.width - len(_SAMPLE_EDGE))
-        for line in text.strip("\n").split("\n"):
+        for line in write().strip("\n").split("\n"):
             for start in range(0, max(1, len(line)), room):
                 self._print(Text(_SAMPLE_EDGE + printable(line[start : start + room]), style="cyan"))
 

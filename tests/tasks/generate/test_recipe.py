@@ -243,8 +243,8 @@ def test_samples_are_shown_as_often_as_asked(book, capfd):
 
 def test_what_is_shown_on_the_way_changes_nothing(book, tmp_path):
     for name, every in {"silent": 0, "shown": 1}.items():
-        options = {"dropout": 0.5, "epochs": 12, "layers": 2, "sample_every": every}
-        generate.train(book, output=tmp_path / name, **SMALL, **options)
+        options = {"dropout": 0.5, "epochs": 12, "layers": 2, "sample_every": every, "quiet": False}
+        generate.train(book, output=tmp_path / name, **{**SMALL, **options})
     assert (tmp_path / "silent").read_bytes() == (tmp_path / "shown").read_bytes()
 
 

@@ -1,7 +1,8 @@
 """Read and write text.
 
 `recipe` trains, and `settings` holds its options. `corpus` reads a folder with a class each, `reading` turns text into
-numbers and holds a part of it out. `module` holds the layers, `scores` measures them, `reader` reads and completes,
+numbers and holds a part of it out. `module` holds the layers, `scores` measures them, `ngrams` counts what `baseline`
+sets beside them, and `space` says what a search may choose. `reader` reads and completes,
 `reorder` puts jumbled words in order, `interactive` helps while one types. `model` offers all of it, `view` shows it at
 work, and `commands` does what the command line asks.
 

@@ -11,7 +11,7 @@ from elman.training.progress import show_bar
 
 
 def summarise(model: TrainedModel) -> Rows:
-    """Say how well the text that was held out is predicted."""
+    """Say how well the text that was held out is predicted, and what that is worth."""
     metrics = model.metrics
     loss = metrics["validation_loss"]
     measured = "none held out or not reached yet"
@@ -20,7 +20,8 @@ def summarise(model: TrainedModel) -> Rows:
         if "bits_per_character" in metrics:
             usual = f"{metrics['bits_per_character']:.4f} bits per character"
         measured = f"{loss:.4f} nats per {model.vocabulary.unit}, {usual}"
-    return [("validation", measured)]
+    verdict = [("", metrics["verdict"])] if "verdict" in metrics else []
+    return [("validation", measured), *verdict]
 
 
 def next_command(model: TrainedModel, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

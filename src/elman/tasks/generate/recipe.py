@@ -26,10 +26,13 @@ from elman.models.finite import without_infinite
 from elman.nn import activation_penalty, temporal_activation_penalty
 from elman.nn.states import detach
 from elman.phrases import bits
+from elman.tasks.generate.baseline import TextBaseline, judge_text, train_text_baseline
 from elman.tasks.generate.model import TrainedModel, build_module, load
 from elman.tasks.generate.reading import Parts, Read, encode_texts, read_texts
 from elman.tasks.generate.scores import mean_loss, perplexity
 from elman.tasks.generate.settings import Settings
+from elman.tasks.generate.space import ENCODED_BY, search_space
+from elman.training.allowance import beside as seconds_beside
 from elman.training.attempt import Validated
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
@@ -51,10 +54,11 @@ _OWN = ("locked", "input_dropout", "embedding_dropout", "weight_dropout")
 _SAMPLE_LENGTHS = {"character": 240, "word": 50, "subword": 80}
 
 
-class GenerateRecipe(Recipe[Read, Parts, None, Settings, TrainedModel]):
+class GenerateRecipe(Recipe[Read, Parts, TextBaseline, Settings, TrainedModel]):
     """Train a language model."""
 
     settings = Settings
+    encoded_by = ENCODED_BY
 
     def read(self, data: Any, settings: Settings, quiet: bool) -> Read:
         """Read the text, and hold a part out."""
@@ -83,12 +87,35 @@ class GenerateRecipe(Recipe[Read, Parts, None, Settings, TrainedModel]):
         if unknown:
             yield f"{unknown / len(training):.1%} of the words to train on are <unk>"
 
-    def compare(self, parts: Parts, settings: Settings, progress: Progress) -> None:
-        """Compare with nothing."""
+    def compare(self, parts: Parts, settings: Settings, progress: Progress) -> TextBaseline | None:
+        """Count n-grams, and predict with them what is held out."""
+        held = parts.held_out.numbers
+        if not len(held):
+            return None
+        batch = _validation_batch(len(held))
+        found = train_text_baseline(
+            parts.training.numbers,
+            held,
+            size=len(parts.vocabulary),
+            unit=parts.vocabulary.unit,
+            predicted=(len(held) - 1) // batch * batch,
+            classes=bool(parts.classes),
+            seconds=seconds_beside(settings.seconds()),
+        )
+        progress.note(f"without recurrence, {found.what}: validation {found.said}")
+        return found
 
     def space(self, given: Mapping[str, Any], parts: Parts, settings: Settings) -> Space:
-        """Say what a search may choose."""
-        raise NotImplementedError
+        """Say what a search may choose.
+
+        Raises:
+            ConfigError: nothing is held out.
+        """
+        if not len(parts.held_out):
+            raise ConfigError(
+                "search compares settings by what is held out, and validation is 0. Leave it out, or drop search."
+            )
+        return search_space(given, settings, len(parts.training), _choose_batch(len(parts.training), settings))
 
     def build(
         self,
@@ -96,7 +123,7 @@ class GenerateRecipe(Recipe[Read, Parts, None, Settings, TrainedModel]):
         sizes: Mapping[str, int] | None,
         parts: Parts,
         settings: Settings,
-        beside: None,
+        beside: TextBaseline | None,
     ) -> TrainedModel:
         """Build the layers, with the embedding of each unit."""
         configuration = _configure(cell, sizes, parts, settings)
@@ -131,14 +158,13 @@ class GenerateRecipe(Recipe[Read, Parts, None, Settings, TrainedModel]):
             return window_losses(trainer.module, streams, settings, feed)
 
         def validate() -> float:
-            batch = max(1, (len(held) - 1) // _VALIDATION_STEPS_PER_STREAM)
-            return mean_loss(trainer.module, held.numbers, batch, held.given)
+            return mean_loss(trainer.module, held.numbers, _validation_batch(len(held)), held.given)
 
         def show(outcome: Outcome, moment: Moment, improved: bool) -> None:
             validated(outcome, moment, improved)
             if samples.wanted(moment) and math.isfinite(outcome.history[-1].validation_loss):
                 length, given = _SAMPLE_LENGTHS[model.vocabulary.unit], next(iter(model.classes), None)
-                progress.sample("".join(model.generate(length=length, seed=settings.seed, given=given)))
+                progress.sample(lambda: "".join(model.generate(length=length, seed=settings.seed, given=given)))
 
         cost = len(held) / (streams.batch * settings.window * settings.accumulate)
         return trainer.fit(losses, updates, validate if len(held) else None, show, validation_cost=cost)
@@ -166,10 +192,14 @@ class GenerateRecipe(Recipe[Read, Parts, None, Settings, TrainedModel]):
         model: TrainedModel,
         parts: Parts,
         settings: Settings,
-        beside: None,
+        beside: TextBaseline | None,
     ) -> dict[str, Any]:
-        """Say nothing more than the loss."""
-        return {}
+        """Say what the loss is worth beside that of the n-gram model."""
+        if beside is None:
+            return {}
+        loss = model.metrics["validation_loss"]
+        verdict = {} if loss is None else {"verdict": judge_text(loss, beside)}
+        return {"baseline": beside.to_dict(), **verdict}
 
 
 def _configure(cell: Cell, sizes: Mapping[str, int] | None, parts: Parts, settings: Settings) -> dict[str, Any]:
@@ -233,6 +263,11 @@ def _count_updates(streams: Streams, settings: Settings) -> int:
     """Return the number of updates of an epoch, which is the same wherever shifted windows are cut."""
     first = first_windows(streams.steps, settings.window)[0] if settings.shift_windows else None
     return settings.count_updates(len(truncation_windows(streams.steps, settings.window, first)))
+
+
+def _validation_batch(held: int) -> int:
+    """Return how many streams the held-out units are read in."""
+    return max(1, (held - 1) // _VALIDATION_STEPS_PER_STREAM)
 
 
 def _choose_batch(units: int, settings: Settings) -> int:

@@ -131,11 +131,16 @@ class Settings(LayerSettings, TrainingSettings):
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
         """Build settings from options by name, those of a preset beneath them."""
-        preset = PRESETS.get(str(options.get("preset")), {})
-        replaced = {
-            old for new, olds in _REPLACES.items() if options.get(new) not in (None, preset.get(new)) for old in olds
-        }
-        return super().of({**{name: value for name, value in preset.items() if name not in replaced}, **options})
+        return super().of({**preset_beneath(options), **options})
+
+
+def preset_beneath(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a preset gives, where one is among the options."""
+    preset = PRESETS.get(str(options.get("preset")), {})
+    replaced = {
+        old for new, olds in _REPLACES.items() if options.get(new) not in (None, preset.get(new)) for old in olds
+    }
+    return {name: value for name, value in preset.items() if name not in replaced}
 
 
 def _refuse(why: str, applies: bool, **options: Any) -> None:
@@ -155,6 +160,7 @@ COMMANDS = Commands(
     settings=Settings,
     data="UTF-8 text files, - for standard input, or one folder with a class each",
     trains="Train a language model that writes like your text: by characters, words or subwords.",
+    trials_by="lines",
     evaluate=EvaluateOptions,
     length=200,
 )

@@ -1,0 +1,89 @@
+"""List faults to plant in the n-gram model that stands beside a language model."""
+
+from faults.fault import Fault
+
+NGRAMS = "tests/tasks/generate/test_ngrams.py"
+BASELINE = "tests/tasks/generate/test_baseline.py"
+
+COUNTING_FAULTS = (
+    Fault(
+        "counts of three and more are discounted like those of two",
+        "tasks/generate/ngrams.py",
+        "[np.minimum(counts, 3)]",
+        "[np.minimum(counts, 2)]",
+        NGRAMS,
+        "equations",
+    ),
+    Fault(
+        "a discount is left out of its counts, and still given to the order below",
+        "tasks/generate/ngrams.py",
+        "(counts - taken) /",
+        "counts /",
+        NGRAMS,
+        "sum_to_one",
+    ),
+    Fault(
+        "a shorter n-gram counts as often as it occurs",
+        "tasks/generate/ngrams.py",
+        "begun[1:][somewhere]",
+        "begun[1:]",
+        NGRAMS,
+        "equations",
+    ),
+    Fault(
+        "what was never seen is impossible",
+        "tasks/generate/ngrams.py",
+        "np.full(len(text), 1 / size)",
+        "np.zeros(len(text))",
+        NGRAMS,
+        "possible or sum_to_one",
+    ),
+    Fault(
+        "the order is the one that predicts best what was counted",
+        "tasks/generate/baseline.py",
+        "score_orders(counted, text, size, orders)",
+        "score_orders(counted, counted, size, orders)",
+        BASELINE,
+        "order_is",
+    ),
+    Fault(
+        "n-grams are scored at places that the network does not predict",
+        "tasks/generate/recipe.py",
+        "predicted=(len(held) - 1) // batch * batch",
+        "predicted=len(held) - 1",
+        BASELINE,
+        "same_places",
+    ),
+    Fault(
+        "a model that is worse than counting is praised",
+        "tasks/generate/baseline.py",
+        "if loss < baseline.loss:",
+        "if loss > baseline.loss:",
+        BASELINE,
+        "verdict",
+    ),
+    Fault(
+        "all of a long text is counted",
+        "tasks/generate/baseline.py",
+        "learnt[-most:]",
+        "learnt",
+        BASELINE,
+        "too_long",
+    ),
+    Fault(
+        "a search changes what a preset gives",
+        "tasks/generate/space.py",
+        "{*given, *preset_beneath(given)}",
+        "{*given}",
+        BASELINE,
+        "preset",
+    ),
+    Fault(
+        "a search tries windows that the text is not read with",
+        "tasks/generate/space.py",
+        'frozenset({"window"})',
+        "frozenset()",
+        BASELINE,
+        "window",
+    ),
+)
