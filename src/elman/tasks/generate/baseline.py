@@ -21,7 +21,7 @@ from elman.tasks.generate.scores import perplexity
 
 _MOST_ORDER = {"character": 8, "word": 5, "subword": 5}
 _SECONDS_A_UNIT = 3e-7  # and order, on a slow core
-_MOST_UNITS = 10_000_000  # they take 600 MB
+_MOST_UNITS = 10_000_000  # they take at most 1 GB
 _ALIKE = 0.01  # nats: perplexities within 1 %, as far as two seeds are apart
 
 
