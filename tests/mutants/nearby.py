@@ -30,7 +30,9 @@ def find_nearby(file: str) -> tuple[list[str], list[str], list[str]]:
         (path for path in _tests() if module in _imports(path)),
         key=lambda path: (Path(file).stem not in path.stem, path.stat().st_size),
     )
-    folder = [path for path in _tests() if path.parent.name == Path(file).parts[0]]
+    # The registry loads the commands of a recipe by name, which no import shows.
+    folders = {Path(file).parts[0], *(["cli"] if Path(file).stem == "commands" else [])}
+    folder = [path for path in _tests() if path.parent.name in folders]
     behind = [path for path in _tests() if not _imports(path).isdisjoint(readers)]
     others = dict.fromkeys(path for path in (*folder, *behind) if path not in direct)
     nearest, others_named = ([str(path.relative_to(ROOT)) for path in paths] for paths in (direct, others))
