@@ -4,13 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 import elman.tasks
 from elman.cli import asking
 from elman.cli.asking import ask, rows_of_all
-from elman.cli.train import train_command
 from elman.errors import ConfigError, DataError
 from elman.models.file import ModelFile
 from elman.tasks.registry import RECIPES, Entry
@@ -33,7 +30,12 @@ class CountOptions(OptionTable):
 
 
 COMMANDS = Commands(
-    settings=OptionTable, data="a file of ones", trains="Train to count.", evaluate=CountOptions, predict=OptionTable
+    settings=OptionTable,
+    data="a file of ones",
+    trains="Train to count.",
+    trials_by="lines",
+    evaluate=CountOptions,
+    predict=OptionTable,
 )
 '''
 COMMANDS = '''
@@ -105,12 +107,3 @@ def test_a_model_that_no_recipe_can_answer_with_is_refused_by_the_first_that_can
         evaluate(unknown)
     with pytest.raises(DataError, match="b is a model for 'generate', not for 'classify'"):
         predict(text)
-
-
-def test_a_recipe_without_trials_has_no_search(counting):
-    app = typer.Typer()
-    app.command()(train_command(Entry("counting")))
-    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
-    assert "a file of ones" in shown
-    assert "--force" in shown
-    assert "--search" not in shown

@@ -138,7 +138,7 @@ def test_every_option_reaches_the_recipe(elman, monkeypatch):
     line = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
     assert elman("train", "generate", "a", "b", "--cell", "gru", "--size", "h=5", *line).code == 2
     assert given.pop("data") == ["a", "b"]
-    expected = {**options, "cell": "gru", "sizes": {"h": 5}, "force": False, "quiet": False}
+    expected = {**options, "cell": "gru", "sizes": {"h": 5}, "force": False, "quiet": False, "search": None}
     assert {name: value for name, value in given.items() if name != "output"} == expected
 
 
@@ -152,7 +152,7 @@ def test_defaults_of_the_command_are_those_of_python(elman, monkeypatch):
     monkeypatch.setattr(generate, "train", stop)
     elman("train", "generate", "a")
     settings = package.tasks.generate.settings.Settings
-    own = ("cell", "sizes", "output", "force", "quiet")
+    own = ("cell", "sizes", "output", "force", "quiet", "search")
     assert settings(**{k: v for k, v in given.items() if k not in own}) == settings()
     assert given["cell"] == "lstm"
 

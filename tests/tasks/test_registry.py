@@ -25,6 +25,8 @@ each_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: reci
 def test_every_name_that_a_line_stands_for_is_there(recipe):
     says = recipe.commands
     assert issubclass(says.settings, OptionTable)
+    trains = recipe.part("recipe", "RECIPE")
+    assert (says.settings, says.cell) == (trains.settings, trains.cell)
     for name in ("summarise", "next_command", "evaluate", *(["predict"] if says.predict else [])):
         assert callable(recipe.part("commands", name))
     assert callable(recipe.part("view", "view"))

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import inspect
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -75,21 +75,18 @@ def default_target(source: str) -> Path:
     return Path(f"{path.resolve().name if path.is_dir() else path.stem}{_SUFFIX}")
 
 
-def with_options(
-    rows: Sequence[inspect.Parameter], without: Collection[str] = ()
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_options(rows: Sequence[inspect.Parameter]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Let a command's `**options` be the rows of a table; it gets those that were given.
 
     Options that nobody gave are left out, so that a preset can tell them from those that somebody chose.
 
     Args:
         rows: what :func:`training_rows` or :func:`own_rows` made.
-        without: options of the command's own that it shall not have.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        named = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name not in without]
+        own = inspect.signature(command).parameters.values()
+        named = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.kind is not p.VAR_KEYWORD]
 
         @functools.wraps(command)
         def call(context: typer.Context, **arguments: Any) -> None:

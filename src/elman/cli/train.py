@@ -41,7 +41,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
     """Make the command that trains a model of a recipe."""
     says = recipe.commands
 
-    @with_options(training_rows(says.settings), without=() if says.trials_by else ("search",))
+    @with_options(training_rows(says.settings))
     def command(
         data: Annotated[list[str], typer.Argument(metavar="DATA...", help=says.data, show_default=False)],
         cell: CellName = says.cell,
@@ -56,7 +56,6 @@ def train_command(recipe: Entry) -> Callable[..., None]:
     ) -> None:
         check_report(report, data)
         target = output or default_target(data[0].removesuffix(says.packed))
-        searched = {} if search is None else {"search": search}
         with keep_the_best(target) as ended:
             model = recipe.train(
                 data,
@@ -65,7 +64,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                 output=target,
                 force=force,
                 quiet=quiet,
-                **searched,
+                search=search,
                 **options,
             )
             kept = ended(model)

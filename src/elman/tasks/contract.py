@@ -39,10 +39,10 @@ class Commands:
         settings: the table of the options of its training.
         data: what it can be trained on, in the help of `elman train NAME`.
         trains: the first sentence of that help.
+        trials_by: what a search judges its trials by, such as `sentences`.
         reads: a sentence of its own for the second paragraph.
         cell: what is trained where no cell is named.
         packed: the ending of packed data, which the name of a model leaves out.
-        trials_by: what a search judges its trials by, such as `sentences`; empty where there is no search.
         answers: what its models give in place of the probabilities of classes, such as `answers with tags`.
         evaluate: the options of `elman evaluate` for its models alone.
         predict: those of `elman predict`; None where its models do not predict.
@@ -52,10 +52,10 @@ class Commands:
     settings: type[OptionTable]
     data: str
     trains: str
+    trials_by: str
     reads: str = ""
     cell: str = "lstm"
     packed: str = ""
-    trials_by: str = ""
     answers: str = "gives none"
     evaluate: type[OptionTable] = OptionTable
     predict: type[OptionTable] | None = None
