@@ -8,11 +8,14 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from elman.data.dataset import Columns, Example
-from elman.data.examples.values import Listed
+from elman.data.examples.survey import Survey
+from elman.data.examples.values import Listed, open_values
 from elman.encoders.batches import EncodedSet, answer, draw_batches
 from elman.encoders.encoder import learn_encoder
 from elman.encoders.settings import InputSettings
 from elman.errors import DataError
+from elman.vocabulary import pieces as pieces_file
+from elman.vocabulary import tally as tally_file
 
 
 class Numbers:
@@ -164,3 +167,27 @@ def test_answers_come_in_the_order_of_the_examples():
     module = Mean()
     assert answer(module, examples)[:, 0].tolist() == [2.0 * (index + 1) for index in range(300)]
     assert module.training
+
+
+@pytest.mark.parametrize("most", [2**20, 9000, 0])
+@pytest.mark.parametrize("kept", [2**20, 2500, 0])
+@pytest.mark.parametrize("options", [{}, WORDS, {**WORDS, "letters": False, "max_length": 3}, {"unit": "character"}])
+def test_texts_that_were_surveyed_are_learnt_and_encoded_as_one_after_the_other(monkeypatch, options, kept, most):
+    drawn, columns = random.Random(3), Columns({"text": "text"}, "label", "category")
+    pieces = ["so", "So", "good,", "don't!", "", "<eos>", "a\nb", "é", "\u2028", "漢字", *map(str, range(40))]
+    texts = [" ".join(drawn.choices(pieces, k=drawn.randrange(9))) for _ in range(97)]
+    monkeypatch.setattr(pieces_file, "_AT_ONCE", 10)
+    survey = Survey(open_values(texts, columns, ["yes"] * 97), most_bytes=kept)
+    learn, settings = sorted(drawn.sample(range(97), 70)), InputSettings(**options)
+    alone = [Example({"text": texts[index]}, "yes", "") for index in learn]
+    encoder = learn_encoder(columns, survey.read(learn), settings)
+    assert encoder == learn_encoder(columns, alone, settings)
+    found = EncodedSet(survey.dataset, learn, encoder, torch.zeros(70), examples=survey.read(learn), most_bytes=most)
+    steps = [encoder.encode(example) for example in alone]
+    assert found.lengths.tolist() == list(map(len, steps))
+    for batch in found.batches(4):
+        assert torch.equal(batch.steps, pad_sequence([steps[index] for index in batch.indices.tolist()]))
+    with monkeypatch.context() as few:
+        few.setattr(pieces_file, "MOST_COUNTED", 20)
+        few.setattr(tally_file, "MOST_COUNTED", 20)
+        assert learn_encoder(columns, survey.read(learn), settings) == learn_encoder(columns, alone, settings)

@@ -175,6 +175,14 @@ TASK_FAULTS = (
         "shown_on_the_way",
     ),
     Fault(
+        "of a piece with several words the first is read again and again",
+        "encoders/word_rows.py",
+        "np.repeat(begins[numbers], own) + step",
+        "np.repeat(begins[numbers], own)",
+        BATCHES,
+        "surveyed",
+    ),
+    Fault(
         "an example gets the target of its neighbour",
         "encoders/batches.py",
         "lengths, self.targets[indices], indices, weights)",

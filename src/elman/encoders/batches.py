@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from elman.data.dataset import Dataset, Example, read_examples
+from elman.data.examples.survey import Chosen
 from elman.encoders.kept import KeptFrames, KeptUnits
 from elman.nn.evaluation import evaluating
 
@@ -89,9 +90,10 @@ class EncodedSet:
         self.targets = targets
         self._dataset, self._indices, self._encoder = dataset, list(indices), encoder
         self._kept = (KeptUnits if hasattr(encoder, "rows") else KeptFrames)(encoder, most_bytes)
-        lengths, weights = [], []
         given = read_examples(dataset, self._indices) if examples is None else examples
-        for done, example in enumerate(given, start=1):
+        lengths, rest = self._kept.add_all(given)
+        weights = given.weights[: len(lengths)] if isinstance(given, Chosen) else []
+        for done, example in enumerate(rest, start=1 + len(lengths)):
             lengths.append(self._kept.add(example))
             weights.append(example.weight)
             if told is not None:

@@ -13,8 +13,9 @@ So a row is kept once, and of an example the places of its rows.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,7 +25,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from elman.data.dataset import Example
-from elman.data.examples.survey import fingerprint
+from elman.data.examples.survey import Chosen, fingerprint
 
 _BYTES_OF_A_TENSOR = 600  # that an object takes besides its numbers
 _BYTES_OF_A_ROW = 300  # that the look-up of a word takes besides the numbers of its row
@@ -77,6 +78,31 @@ class KeptUnits:
             self._starts.append(len(self._places))
         return len(places)
 
+    def add_all(self, examples: Iterable[Example]) -> tuple[list[int], Iterable[Example]]:
+        """Encode texts whose pieces are known at once; return their numbers of steps, and the examples that are left.
+
+        None is encoded so if not all of these texts fit.
+        """
+        split = examples.split() if isinstance(examples, Chosen) else None
+        number_texts = getattr(self._rows, "number_texts", None)
+        if split is None or not len(split[1]) or number_texts is None:
+            return [], examples
+        texts, indices, rest = split
+        before, left = len(self._rows), self._left - _BYTES_OF_AN_EXAMPLE * len(indices)
+        parts = number_texts(texts, indices)
+        left -= _BYTES_OF_A_ROW * (len(self._rows) - before)
+        places, lengths = array("i"), array("q")
+        for some, each in parts if parts is not None else ():
+            places.frombytes(some.tobytes())
+            lengths.frombytes(each.tobytes())
+            if left < _BYTES_OF_A_NUMBER * len(places):
+                return [], examples
+        if parts is None:
+            return [], examples
+        self._left = left - _BYTES_OF_A_NUMBER * len(places)
+        self._places, self._starts = places, array("q", accumulate(lengths, initial=0))
+        return lengths.tolist(), rest
+
     def places(self, index: int) -> Tensor:
         """Return where the steps of an example stand in the table, (T,) int32."""
         return self._flat[self._starts[index] : self._starts[index + 1]]
@@ -122,6 +148,10 @@ class KeptFrames:
         if self._left >= 0:
             self._kept.append(steps)
         return len(steps)
+
+    def add_all(self, examples: Iterable[Example]) -> tuple[list[int], Iterable[Example]]:
+        """Leave all examples to :meth:`add`."""
+        return [], examples
 
     def steps(self, index: int) -> Tensor:
         """Return the steps of an example, (T, D) float32."""

@@ -16,16 +16,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example
+from elman.data.examples.survey import Chosen
 from elman.encoders.fronts import Suggestions, UnitsFront
 from elman.encoders.limit import Limit
 from elman.encoders.settings import TEXT_UNITS, InputSettings
 from elman.encoders.word_rows import WordRows
 from elman.errors import DataError
-from elman.vocabulary.pieces import TextCounts, fold
+from elman.vocabulary.pieces import TextCounts, count_each, fold, in_parts
 from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, number, number_letters, require_different
 from elman.vocabulary.words import MOST_WORDS, RARE_IN_LONG_TEXTS
 
@@ -136,9 +138,10 @@ def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSe
     Raises:
         DataError: no unit is left to know.
     """
-    counts, texts = TextCounts(), 0
+    counts = TextCounts()
     longest = dict.fromkeys(TEXT_UNITS, 1)
-    for example in examples:
+    texts, rest = _count_kept(examples, counts, longest)
+    for example in rest:
         texts += 1
         read = [example.values[column] for column in columns.inputs]
         between = len(read) - 1
@@ -160,3 +163,20 @@ def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSe
     beside = tuple(letters) if settings.letters and unit == "word" else ()
     limit = Limit(settings.max_length, longest[unit])
     return WordsEncoder(tuple(columns.inputs), unit, known, beside, min(counts.width, _MOST_LETTERS), limit)
+
+
+def _count_kept(
+    examples: Iterable[Example], counts: TextCounts, longest: dict[str, int]
+) -> tuple[int, Iterable[Example]]:
+    """Count texts whose pieces are known at once; return how many there were, and the examples that are left."""
+    split = examples.split() if isinstance(examples, Chosen) else None
+    words = counts.add_texts(*split[:2]) if split and len(split[1]) else None
+    if split is None or words is None:
+        return 0, examples
+    texts, indices, rest = split
+    lengths = np.array(list(map(len, texts.pieces)), np.int64) + 1
+    for part in in_parts(indices):
+        letters = count_each(*texts.numbers_of(part), lengths) - 1
+        longest["character"] = max(longest["character"], int(letters.max()))
+    longest["word"] = max(longest["word"], int(words.max()))
+    return len(indices), rest

@@ -9,14 +9,17 @@
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from elman.data.examples.texts import Texts
 from elman.vocabulary.tally import MOST_COUNTED, Tally
 from elman.vocabulary.words import END, split_words
 
+_AT_ONCE = 2**16
 _MOST_PIECES, _LONGEST_PIECE = 2**17, 40  # that are held at once
 
 
@@ -78,6 +81,38 @@ class TextCounts:
                 self._count_words()
         return sum(map(len, map(self._pieces.__getitem__, pieces)))
 
+    def add_texts(self, texts: Texts, indices: Sequence[int]) -> NDArray[np.int64] | None:
+        """Count some texts at once; None, and nothing is counted, if one after the other would let words go.
+
+        Args:
+            texts: of which pieces are known.
+            indices: which, ascending.
+
+        Returns:
+            How many words each has.
+        """
+        pieces = texts.pieces
+        counts, sizes = np.zeros(len(pieces), np.int64), np.zeros(len(pieces), np.int64)
+        for part in in_parts(indices):
+            counts += np.bincount(texts.numbers_of(part)[0], minlength=len(pieces))
+        there = counts.nonzero()[0]
+        found, width = Counter[str](), 0
+        for place, count in zip(there.tolist(), counts[there].tolist(), strict=True):
+            words = split_units(pieces[place], "word")
+            sizes[place] = len(words)
+            for word in words:
+                found[fold(word, "word")] += count
+                width = max(width, len(word))
+        if len(found) > MOST_COUNTED:
+            return None
+        self.width = max(self.width, width)
+        self.words.add_counts(found)
+        for part in in_parts(there):
+            some = [pieces[place] for place in part]
+            self._add_characters(some, np.repeat(counts[part], list(map(len, some))))
+        self.characters.add_counts({" ": int(counts.sum()) - len(indices)})
+        return np.concatenate([count_each(*texts.numbers_of(part), sizes) for part in in_parts(indices)])
+
     def finish(self) -> None:
         """Count what waits for it."""
         self._count_characters()
@@ -93,9 +128,30 @@ class TextCounts:
         self._waiting.clear()
 
     def _count_characters(self) -> None:
-        points = np.frombuffer("".join(self._texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-        counts = np.bincount(points)
-        there = counts.nonzero()[0]
-        self.characters.add_counts(dict(zip(map(chr, there.tolist()), counts[there].tolist(), strict=True)))
+        self._add_characters(self._texts, None)
         self._texts.clear()
         self._letters = 0
+
+    def _add_characters(self, texts: Sequence[str], weights: NDArray[np.int64] | None) -> None:
+        points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+        # With weights these are float64, exact up to 2^53.
+        counts = np.bincount(points, weights)
+        there = counts.nonzero()[0]
+        self.characters.add_counts(dict(zip(map(chr, there.tolist()), map(int, counts[there]), strict=True)))
+
+
+def in_parts(indices: Sequence[int] | NDArray[np.int64]) -> Iterator[Any]:
+    """Cut indices into parts whose texts are looked at together, which takes memory."""
+    return (indices[first : first + _AT_ONCE] for first in range(0, len(indices), _AT_ONCE))
+
+
+def count_each(numbers: NDArray[np.int32], counts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sum what the pieces of each text count.
+
+    Args:
+        numbers: of the pieces of some texts, one behind the other.
+        counts: how many pieces each text has, at least one.
+        sizes: what each piece counts, by its number.
+    """
+    summed: NDArray[np.int64] = np.add.reduceat(sizes[numbers], np.cumsum(counts) - counts)
+    return summed

@@ -37,7 +37,10 @@ def read_example(cells: Mapping[str, Any], columns: Columns, folder: Path, where
         DataError: a cell is not of its kind, or its file cannot be read.
     """
     values = {
-        name: read_value(kind, cells[name], folder, f"{where}, column {name}:") for name, kind in columns.inputs.items()
+        name: cells[name]
+        if kind == "text" and isinstance(cells[name], str)
+        else read_value(kind, cells[name], folder, f"{where}, column {name}:")
+        for name, kind in columns.inputs.items()
     }
     return Example(values, read_target(cells, columns, where), where, read_group(cells, columns))
 

@@ -15,20 +15,24 @@ again; what did not fit is read once more when it is asked for.
 import hashlib
 import sys
 from array import array
-from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
-from itertools import groupby
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from operator import gt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.dataset import Dataset, Example, Sound, read_examples
+from elman.data.examples.texts import Texts
 from elman.errors import DataError
 
 _MOST_BYTES = 256 * 2**20
 _BYTES_OF_A_PLACE = 8  # in a list
 _BYTES_OF_AN_OBJECT = 120  # that an array, or sound, takes besides its numbers
 _LONGEST_NAME, _MOST_NAMES = 40, 2**16  # of texts that are looked for among those before
+_KEPT_AS: dict[str, Callable[[], Any]] = {"text": Texts, "number": lambda: array("d")}
 _NEVER_MISSING = ("sound", "image")
 _READ_AS_UNITS = ("text", "letters")
 
@@ -47,6 +51,7 @@ class Survey:
         groups: the group of each.
         weights: what each counts.
         missing: by column, in how many examples a value is missing: an empty text, a NaN. Columns without are left out.
+        kept: of how many examples, the first ones, the values are kept.
         prints: (N,) a fingerprint of the values of each, equal for equal texts or letters; None for other kinds.
 
     Raises:
@@ -65,10 +70,8 @@ class Survey:
         self.groups: list[str | None] = []
         self.weights: list[float] = []
         kinds = dataset.columns.inputs
-        self._values: dict[str, MutableSequence[Any]] = {
-            name: array("d") if kind == "number" else [] for name, kind in kinds.items()
-        }
-        self._kept, self._left = 0, most_bytes
+        self._values: dict[str, Any] = {name: _KEPT_AS.get(kind, list)() for name, kind in kinds.items()}
+        self.kept, self._left = 0, most_bytes
         self._same: dict[str, str] = {}
         self._places: list[str] | None = None if hasattr(dataset, "where") else []
         missing = dict.fromkeys((name for name, kind in kinds.items() if kind not in _NEVER_MISSING), 0)
@@ -95,17 +98,9 @@ class Survey:
         where: str = self.dataset.where(index) if self._places is None else self._places[index]  # type: ignore[attr-defined]
         return where
 
-    def read(self, indices: Sequence[int]) -> Iterator[Example]:
-        """Give examples once more, those whose values are not kept from where they came.
-
-        Raises:
-            DataError: one cannot be read again.
-        """
-        for is_kept, some in groupby(indices, lambda index: index < self._kept):
-            if is_kept:
-                yield from map(self._remember, some)
-            else:
-                yield from read_examples(self.dataset, list(some))
+    def read(self, indices: Sequence[int]) -> "Chosen":
+        """Give examples once more, those whose values are not kept from where they came."""
+        return Chosen(self, indices)
 
     def _add(self, example: Example) -> None:
         target = example.target
@@ -116,13 +111,16 @@ class Survey:
         self.weights.append(example.weight)
         if self._places is not None:
             self._places.append(example.where)
-        if self._left < 0:
+        if self._left <= 0:
             return
-        self._left -= sum(map(_size_of, example.values.values()))
-        if self._left >= 0:
-            self._kept += 1
-            for name, kept in self._values.items():
-                kept.append(self._once(example.values[name]))
+        self.kept += 1
+        for name, kept in self._values.items():
+            value = example.values[name]
+            if isinstance(kept, Texts):
+                self._left -= kept.append(value)
+            else:
+                kept.append(self._once(value))
+                self._left -= _size_of(value)
 
     def _once(self, value: Any) -> Any:
         """Return the same object for short texts that come again and again."""
@@ -130,8 +128,56 @@ class Survey:
             return value
         return self._same.setdefault(value, value)
 
-    def _remember(self, index: int) -> Example:
+    def remember(self, index: int) -> Example:
+        """Give an example whose values are kept."""
         return _Remembered(self, index, {name: kept[index] for name, kept in self._values.items()})
+
+    def texts(self) -> Texts | None:
+        """Return the texts that are kept, if they are all that is read; None if it is more or something else."""
+        values = list(self._values.values())
+        return values[0] if len(values) == 1 and isinstance(values[0], Texts) else None
+
+
+class Chosen:
+    """Some examples of a survey.
+
+    Args:
+        survey: of a dataset.
+        indices: which.
+    """
+
+    def __init__(self, survey: Survey, indices: Sequence[int]) -> None:
+        self._survey, self._indices = survey, indices
+
+    def __iter__(self) -> Iterator[Example]:
+        """Give the examples one after the other.
+
+        Raises:
+            DataError: one cannot be read again.
+        """
+        kept = self._survey.kept
+        for is_kept, some in groupby(self._indices, lambda index: index < kept):
+            if is_kept:
+                yield from map(self._survey.remember, some)
+            else:
+                yield from read_examples(self._survey.dataset, list(some))
+
+    @property
+    def weights(self) -> list[float]:
+        """What each counts."""
+        return [self._survey.weights[index] for index in self._indices]
+
+    def split(self) -> tuple[Texts, Sequence[int], "Chosen"] | None:
+        """Divide ascending texts into those that are kept and the others; None for anything but texts of one column.
+
+        Returns:
+            All texts that are kept, which of them are the first of these examples, and the examples behind them.
+        """
+        texts, indices = self._survey.texts(), self._indices
+        if texts is None or any(map(gt, indices, islice(indices, 1, None))):
+            return None
+        first = bisect_left(indices, self._survey.kept)
+        return texts, indices[:first], Chosen(self._survey, indices[first:])
 
 
 class _Remembered(Example):

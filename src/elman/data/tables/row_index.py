@@ -49,7 +49,8 @@ class RowIndex:
         self.names: list[str] = []
         self.seen: dict[str, Seen] = {}
         self.notes: list[str] = []
-        self._paths = list(paths)
+        self._paths, self._folders = list(paths), [path.parent for path in paths]
+        self._names = [str(path) for path in paths]
         self._delimiters: list[str | None] = []
         self._offsets, self._lines = array("q"), array("q")
         self._starts: list[int] = []
@@ -65,11 +66,11 @@ class RowIndex:
 
     def where(self, row: int) -> str:
         """Name a row as messages do: its file and line."""
-        return f"{self._paths[self._file(row)]} line {self._lines[row]}"
+        return f"{self._names[self._file(row)]} line {self._lines[row]}"
 
     def folder(self, row: int) -> Path:
         """Return the folder of the table that a row stands in."""
-        return self._paths[self._file(row)].parent
+        return self._folders[self._file(row)]
 
     def read(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Read the cells of some rows, by column.

@@ -1,0 +1,77 @@
+"""Keep many texts in little memory: of each the numbers of its pieces, and each piece once.
+
+A piece is what stands between two spaces; texts come in the same ones again and again. So whoever counts or numbers
+words looks at each piece once, and at its number wherever it stands.
+
+>>> texts = Texts()
+>>> [texts.append(text) > 0 for text in ("so good", "so  bad")]
+[True, True]
+>>> texts[1], texts.pieces, texts.numbers_of([0, 1])[0].tolist()
+('so  bad', ['so', 'good', '', 'bad'], [0, 1, 0, 2, 3])
+"""
+
+from array import array
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BYTES_OF_A_PIECE = 150  # in a list and a dictionary, besides four for a letter
+_BYTES_OF_A_LETTER, _BYTES_OF_A_NUMBER, _BYTES_OF_A_TEXT = 4, 4, 8
+
+
+class Texts:
+    """Texts in their order.
+
+    Attributes:
+        pieces: all that were there, by their numbers.
+    """
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self._places = _Places(self.pieces)
+        self._numbers, self._ends = array("i"), array("q", [0])
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, index: int) -> str:
+        numbers = self._numbers[self._ends[index] : self._ends[index + 1]]
+        return " ".join(map(self.pieces.__getitem__, numbers))
+
+    def append(self, text: str) -> int:
+        """Add a text, and return how many bytes it takes."""
+        before, known = self._ends[-1], len(self.pieces)
+        self._numbers.extend(map(self._places.__getitem__, text.split(" ")))
+        self._ends.append(len(self._numbers))
+        taken = _BYTES_OF_A_TEXT + _BYTES_OF_A_NUMBER * (len(self._numbers) - before)
+        if len(self.pieces) == known:
+            return taken
+        return taken + sum(_BYTES_OF_A_PIECE + _BYTES_OF_A_LETTER * len(piece) for piece in self.pieces[known:])
+
+    def numbers_of(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the numbers of the pieces of some texts, one behind the other, and how many each has; at least one.
+
+        Args:
+            indices: ascending.
+        """
+        ends = np.frombuffer(self._ends, np.int64)
+        first, last = indices[0], indices[-1]
+        chosen = np.zeros(last + 1 - first, bool)
+        chosen[np.asarray(indices) - first] = True
+        counts = np.diff(ends[first : last + 2])
+        numbers = np.frombuffer(self._numbers, np.int32)[ends[first] : ends[last + 1]]
+        return numbers[np.repeat(chosen, counts)], counts[chosen]
+
+
+class _Places(dict[str, int]):
+    """The number of each piece; a new one gets the next."""
+
+    def __init__(self, pieces: list[str]) -> None:
+        super().__init__()
+        self._pieces = pieces
+
+    def __missing__(self, piece: str) -> int:
+        place = self[piece] = len(self._pieces)
+        self._pieces.append(piece)
+        return place
