@@ -8,6 +8,7 @@ r"""Read sentences whose words have tags: CoNLL-U, files with a word a line, and
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -217,13 +218,13 @@ def _read_block(block: list[Line], name: str, layout: Layout, tagged: bool) -> I
     places: list[int] = []
     label = None
     for place, line in enumerate(block):
-        where = f"{name} line {line.number}"
         if layout.label is not None:
             label = label or _label_in(line.text, layout.label)
-        found = read(line.text, where, layout, tagged, len(words))
+        found = read(line, name, layout, tagged, len(words))
         if found is not None:
-            words.append(found[0])
-            tags.append(found[1])
+            # Words and tags come again and again: each is kept once.
+            words.append(sys.intern(found[0]))
+            tags.append(None if found[1] is None else sys.intern(found[1]))
             places.append(place)
     if not words:
         if all(_is_mark(line.text) for line in block):
@@ -243,44 +244,50 @@ def _read_block(block: list[Line], name: str, layout: Layout, tagged: bool) -> I
     yield sentence
 
 
-def _read_conllu(text: str, where: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:
+def _read_conllu(line: Line, name: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:
     """Return a word and its tag; None for a comment, a range of words or an empty node."""
-    if text.startswith("#"):
+    if line.text.startswith("#"):
         return None
-    cells = text.split("\t")
+    cells = line.text.split("\t")
     if len(cells) != len(CONLLU):
         raise DataError(
-            f"{where} has {len(cells)} columns, and CoNLL-U has {len(CONLLU)} with a tab between two. "
+            f"{_at(line, name)} has {len(cells)} columns, and CoNLL-U has {len(CONLLU)} with a tab between two. "
             "Put `_` where there is nothing."
         )
     if _BESIDE.fullmatch(cells[0]):
         return None
     if cells[0].lstrip("0") != str(before + 1):
         raise DataError(
-            f"{where} begins with {cells[0][:40]!r}, and word {before + 1} of the sentence was expected. "
+            f"{_at(line, name)} begins with {cells[0][:40]!r}, and word {before + 1} of the sentence was expected. "
             "A blank line ends a sentence."
         )
     tag, column = cells[layout.tags], CONLLU[layout.tags]
     missing = not tag or (tag == _NOTHING and column in _NEVER_NOTHING)
     if not cells[layout.words] or (missing and tagged):
-        raise DataError(f"{where} has no {column if cells[layout.words] else CONLLU[layout.words]}. Give it one.")
+        raise DataError(
+            f"{_at(line, name)} has no {column if cells[layout.words] else CONLLU[layout.words]}. Give it one."
+        )
     return cells[layout.words], None if missing else tag
 
 
-def _read_columns(text: str, where: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:  # noqa: ARG001
+def _read_columns(line: Line, name: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:  # noqa: ARG001
     """Return a word and its tag; None for a comment or the mark of a document."""
-    cells = _split(text, layout)
-    if _is_mark(text) or (text.startswith("#") and len(cells) != layout.width):
+    cells = _split(line.text, layout)
+    if _is_mark(line.text) or (line.text.startswith("#") and len(cells) != layout.width):
         return None
     untagged = not tagged and layout.tags == layout.width - 1 == len(cells)
     if len(cells) != layout.width and not untagged:
         raise DataError(
-            f"{where} has {len(cells)} column{'s' * (len(cells) != 1)}, and {layout.width} were expected. "
+            f"{_at(line, name)} has {len(cells)} column{'s' * (len(cells) != 1)}, and {layout.width} were expected. "
             "Give every line as many, and put a blank line behind each sentence."
         )
-    if not all(cells[column] for column in (layout.words, *([] if untagged else [layout.tags]))):
-        raise DataError(f"{where} has an empty column. Give it a word and a tag.")
+    if not cells[layout.words] or not (untagged or cells[layout.tags]):
+        raise DataError(f"{_at(line, name)} has an empty column. Give it a word and a tag.")
     return cells[layout.words], None if untagged else cells[layout.tags]
+
+
+def _at(line: Line, name: str) -> str:
+    return f"{name} line {line.number}"
 
 
 def _split(text: str, layout: Layout) -> list[str]:

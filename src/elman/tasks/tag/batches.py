@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -55,11 +56,15 @@ class EncodedSentences:
         self.sentences = sentences
         self.lengths = torch.tensor([len(one.words) for one in sentences], dtype=torch.int64)
         self.targets = targets
-        # Half the memory; nothing has 2**31 words.
-        self._steps = [encoder.encode(one.words).int() for one in sentences]
-        self._tags = [
-            torch.tensor(targets.encode(one.tags) if one.tags else [NO_TAG] * len(one.words)) for one in sentences
-        ]
+        lengths = self.lengths.tolist()
+        # Each word is spelled once, in a row of the table; row 0 is padding.
+        rows: dict[str, int] = {}
+        steps = [rows.setdefault(word, len(rows) + 1) for one in sentences for word in one.words]
+        nothing = [0] * len(encoder.spell(""))
+        self._table = torch.tensor([nothing, *map(encoder.spell, rows)], dtype=torch.int32)
+        self._steps = torch.tensor(steps, dtype=torch.int32).split(lengths)
+        known = (targets.encode(one.tags) if one.tags else [NO_TAG] * len(one.words) for one in sentences)
+        self._tags = torch.tensor(list(chain.from_iterable(known)), dtype=torch.int64).split(lengths)
         self._labels = torch.tensor([targets.encode_label(one.label) for one in sentences], dtype=torch.int64)
 
     def __len__(self) -> int:
@@ -90,7 +95,7 @@ class EncodedSentences:
             tags = [tag[order] for tag, order in zip(tags, orders, strict=True)]
         indices = torch.tensor(chosen, dtype=torch.int64)
         return SentenceBatch(
-            pad_sequence(rows).long(),
+            self._table[pad_sequence(rows)].long(),
             self.lengths[indices],
             pad_sequence(tags, padding_value=NO_TAG),
             self._labels[indices],

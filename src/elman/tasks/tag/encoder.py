@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Self
 
 import torch
@@ -66,9 +67,10 @@ class TagEncoder:
 
     def encode(self, words: Sequence[str]) -> Tensor:
         """Number T words and their letters, (T, 1 + width) int64, or (T, 1) without letters."""
-        return torch.tensor([self._row(word) for word in words], dtype=torch.int64)
+        return torch.tensor([self.spell(word) for word in words], dtype=torch.int64)
 
-    def _row(self, word: str) -> list[int]:
+    def spell(self, word: str) -> list[int]:
+        """Return the numbers of a word and of its letters, as many for every word."""
         own = self._numbers.get(word.lower(), UNKNOWN)
         if not self.letters:
             return [own]
@@ -110,18 +112,22 @@ def learn_tag_encoder(sentences: Iterable[Sequence[str]], *, letters: bool, min_
     Raises:
         DataError: no word occurs so often.
     """
-    words, spelt = Counter[str](), Tally()
+    words, spelt = Counter[str](), Counter[str]()
     width = 1
-    for sentence in sentences:
-        words.update(word.lower() for word in sentence)
-        for word in sentence:
-            spelt.add(word)
-            width = max(width, len(word))
+    for word, count in Counter(chain.from_iterable(sentences)).items():
+        words[word.lower()] += count
+        for letter in word:
+            spelt[letter] += count
+        width = max(width, len(word))
+    alphabet = Tally()
+    alphabet.add_counts(spelt)
     ranked = sorted(words.items(), key=lambda found: (-found[1], found[0]))[:_MOST_WORDS]
     known = [(word, count) for word, count in ranked if count >= min_count]
     if not known:
         raise DataError(f"No word to learn from occurs {min_count} times. Lower min_count.")
-    alphabet = spelt.most(_MOST_LETTERS, 1) if letters else ()
     return TagEncoder(
-        tuple(word for word, _ in known), tuple(count for _, count in known), alphabet, min(width, _WIDTH)
+        tuple(word for word, _ in known),
+        tuple(count for _, count in known),
+        alphabet.most(_MOST_LETTERS, 1) if letters else (),
+        min(width, _WIDTH),
     )
