@@ -26,11 +26,14 @@ reach; each script says which are met.
 | `roofline` | floating-point operations a second | torch.mm |
 | `memory` | the peak of an update | torch.nn |
 | `cost_curves` | time and memory against T, B and H | torch.nn |
+| `reading` | files of up to 2,000,000 rows, until the first update | one pass with Python's csv module |
 
 A script is a file of `speed` with two functions: `run` measures and returns a :class:`bench.speed.report.Result`,
 `draw` makes a figure of its rows. What models are worth on data that others have scored is measured in `scores`, whose
 scripts are programs of their own; `equal_files` tells whether a change has changed what is trained.
 """
 
-SCRIPTS = ("training", "inference", "ragged", "custom_cells", "streaming", "roofline", "memory", "cost_curves")
+SCRIPTS = (
+    "training", "inference", "ragged", "custom_cells", "streaming", "roofline", "memory", "cost_curves", "reading",
+)  # fmt: skip
 """In the order in which all of them run."""
