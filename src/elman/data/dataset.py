@@ -106,8 +106,9 @@ class Columns:
 class Dataset(Protocol):
     """Give examples by index; only those asked for are in memory.
 
-    One that reads many faster than one by one has a method `read`, see :func:`read_examples`, and one that can name an
-    example without reading it a method `where`.
+    One that reads many faster than one by one has a method `read`, see :func:`read_examples`; one that can name an
+    example without reading it a method `where`; one that holds texts by columns `read_texts`, see
+    :class:`elman.data.examples.survey.Survey`.
     """
 
     @property

@@ -1,14 +1,18 @@
 """A survey reads every example once, keeps what fits, and gives the others once more from where they came."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from elman.data.dataset import Columns, Example, Sound
+from elman.data import open_dataset
+from elman.data.dataset import Columns, Dataset, Example, Sound
 from elman.data.examples.survey import Survey
 from elman.data.examples.table import Table
 from elman.data.examples.values import open_values
+from elman.data.tables import row_index
 from elman.data.tables.row_index import RowIndex
 from elman.errors import DataError
 
@@ -88,3 +92,46 @@ def test_the_first_example_that_is_broken_is_named_whatever_is_wrong_with_it(tmp
         table = Table("a.csv", RowIndex([path]), Columns({"size": "number"}, "y", "number"), [])
         with pytest.raises(DataError, match=said):
             Survey(table)
+
+
+class OneByOne:
+    """A dataset that gives nothing but examples by index."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.name, self.columns, self.notes = dataset.name, dataset.columns, dataset.notes
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int, /) -> Example:
+        return self._dataset[index]
+
+
+@pytest.mark.parametrize("options", [{}, {"group": "who"}, {"inputs": ["title", "text"]}])
+@pytest.mark.parametrize("form", [".csv", ".tsv", ".jsonl"])
+def test_a_table_of_texts_is_read_by_columns_as_it_is_by_rows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str, options: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(row_index, "BYTES_AT_ONCE", 300)
+    rows = [
+        {
+            "title": "a b" * (n % 3),
+            "text": f"number  {n} of texts",
+            "who": f" w{n % 5}" * (n % 4 > 0),
+            "label": f" c{n % 2}",
+        }
+        for n in range(97)
+    ]
+    path = tmp_path / f"a{form}"
+    delimiter = {".csv": ",", ".tsv": "\t"}.get(form)
+    lines = [json.dumps(row) if delimiter is None else delimiter.join(row.values()) for row in rows]
+    path.write_text("\n".join([*([] if delimiter is None else [delimiter.join(rows[0])]), *lines]) + "\n")
+    dataset = open_dataset(path, target="label", **{"inputs": ["text"], **options})
+    found, expected = Survey(dataset), Survey(OneByOne(dataset))
+    assert (dataset.read_texts() is None) == (form == ".jsonl")
+    assert (found.targets, found.groups, found.weights) == (expected.targets, expected.groups, expected.weights)
+    assert (found.missing, found.kept) == (expected.missing, 97)
+    assert found.prints.tolist() == expected.prints.tolist()
+    chosen = [0, 3, 40, 96]
+    assert [flat(one) for one in found.read(chosen)] == [flat(dataset[index]) for index in chosen]

@@ -74,21 +74,21 @@ class Survey:
         self.kept, self._left = 0, most_bytes
         self._same: dict[str, str] = {}
         self._places: list[str] | None = None if hasattr(dataset, "where") else []
-        missing = dict.fromkeys((name for name, kind in kinds.items() if kind not in _NEVER_MISSING), 0)
+        self._missing = dict.fromkeys((name for name, kind in kinds.items() if kind not in _NEVER_MISSING), 0)
+        self._prints = bytearray()
         as_units = all(kind in _READ_AS_UNITS for kind in kinds.values())
-        prints = bytearray()
-        for done, example in enumerate(read_examples(dataset, range(len(dataset))), 1):
-            self._add(example)
-            for name in missing:
-                missing[name] += _is_missing(example.values[name])
-            if as_units:
-                texts = [example.values[name] for name in kinds]
-                raw = texts[0] if len(texts) == 1 else repr(texts)
-                prints += fingerprint(raw.encode("utf-8", "surrogatepass"))
+        texts = dataset.read_texts() if hasattr(dataset, "read_texts") else None
+        if texts is not None:
+            for inputs, targets, groups in texts:
+                self._add_texts(inputs, targets, groups)
+                if on_progress is not None:
+                    on_progress(len(self), len(dataset))
+        for example in read_examples(dataset, range(len(dataset))) if texts is None else ():
+            self._add(example, as_units)
             if on_progress is not None:
-                on_progress(done, len(dataset))
-        self.missing = {name: count for name, count in missing.items() if count}
-        self.prints: NDArray[np.uint64] | None = np.frombuffer(bytes(prints), np.uint64) if as_units else None
+                on_progress(len(self), len(dataset))
+        self.missing = {name: count for name, count in self._missing.items() if count}
+        self.prints: NDArray[np.uint64] | None = np.frombuffer(bytes(self._prints), np.uint64) if as_units else None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -102,7 +102,7 @@ class Survey:
         """Give examples once more, those whose values are not kept from where they came."""
         return Chosen(self, indices)
 
-    def _add(self, example: Example) -> None:
+    def _add(self, example: Example, as_units: bool) -> None:
         target = example.target
         if target is None or target != target:
             raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
@@ -111,16 +111,30 @@ class Survey:
         self.weights.append(example.weight)
         if self._places is not None:
             self._places.append(example.where)
-        if self._left <= 0:
-            return
-        self.kept += 1
-        for name, kept in self._values.items():
-            value = example.values[name]
-            if isinstance(kept, Texts):
-                self._left -= kept.append(value)
-            else:
-                kept.append(self._once(value))
-                self._left -= _size_of(value)
+        for name in self._missing:
+            self._missing[name] += _is_missing(example.values[name])
+        if as_units:
+            self._prints += _fingerprint_texts([example.values[name] for name in self._values])
+        if self._left > 0:
+            self.kept += 1
+            for name, kept in self._values.items():
+                value = example.values[name]
+                if isinstance(kept, Texts):
+                    self._left -= kept.extend([value])
+                else:
+                    kept.append(self._once(value))
+                    self._left -= _size_of(value)
+
+    def _add_texts(self, inputs: list[list[str]], targets: list[str], groups: list[str | None]) -> None:
+        self.targets += map(self._once, targets)
+        self.groups += map(self._once, groups)
+        self.weights += [1.0] * len(targets)
+        for name, texts in zip(self._missing, inputs, strict=True):
+            self._missing[name] += sum(map(_is_missing, texts))
+        self._prints += b"".join(map(_fingerprint_texts, zip(*inputs, strict=True)))
+        if self._left > 0:
+            self.kept += len(targets)
+            self._left -= sum(kept.extend(texts) for kept, texts in zip(self._values.values(), inputs, strict=True))
 
     def _once(self, value: Any) -> Any:
         """Return the same object for short texts that come again and again."""
@@ -228,3 +242,8 @@ def fingerprint(raw: bytes) -> bytes:
     (True, False)
     """
     return hashlib.blake2b(raw, digest_size=8).digest()
+
+
+def _fingerprint_texts(texts: Sequence[str]) -> bytes:
+    raw = texts[0] if len(texts) == 1 else repr(tuple(texts))
+    return fingerprint(raw.encode("utf-8", "surrogatepass"))

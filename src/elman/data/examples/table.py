@@ -42,6 +42,26 @@ class Table:
             by_name = dict(zip(names, cells, strict=True))
             yield read_example(by_name, self.columns, self._index.folder(row), self._index.where(row))
 
+    def read_texts(self) -> Iterator[tuple[list[list[str]], list[str], list[str | None]]] | None:
+        """Read all rows by their columns, some at a time, where they are texts with a class: nothing is wrong there.
+
+        Returns:
+            The texts of each input, the classes and the groups of some rows; None where other things are read.
+        """
+        columns, texts = self.columns, len(self.columns.inputs)
+        are_texts = set(columns.inputs.values()) == {"text"} and self._index.holds_text
+        if not are_texts or columns.target is None or columns.target_kind != "category":
+            return None
+        wanted = [*columns.inputs, columns.target, *([columns.group] if columns.group else [])]
+        return (
+            (
+                cells[:texts],
+                [cell.strip() for cell in cells[texts]],
+                [cell.strip() or None for cell in cells[-1]] if columns.group else [None] * len(cells[0]),
+            )
+            for cells in self._index.columns(wanted)
+        )
+
     def where(self, index: int) -> str:
         """Name a row as messages do."""
         return self._index.where(index)

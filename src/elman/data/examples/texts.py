@@ -4,14 +4,15 @@ A piece is what stands between two spaces; texts come in the same ones again and
 words looks at each piece once, and at its number wherever it stands.
 
 >>> texts = Texts()
->>> [texts.append(text) > 0 for text in ("so good", "so  bad")]
-[True, True]
+>>> texts.extend(["so good", "so  bad"]) > 600
+True
 >>> texts[1], texts.pieces, texts.numbers_of([0, 1])[0].tolist()
 ('so  bad', ['so', 'good', '', 'bad'], [0, 1, 0, 2, 3])
 """
 
 from array import array
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +40,14 @@ class Texts:
         numbers = self._numbers[self._ends[index] : self._ends[index + 1]]
         return " ".join(map(self.pieces.__getitem__, numbers))
 
-    def append(self, text: str) -> int:
-        """Add a text, and return how many bytes it takes."""
-        before, known = self._ends[-1], len(self.pieces)
-        self._numbers.extend(map(self._places.__getitem__, text.split(" ")))
-        self._ends.append(len(self._numbers))
-        taken = _BYTES_OF_A_TEXT + _BYTES_OF_A_NUMBER * (len(self._numbers) - before)
-        if len(self.pieces) == known:
-            return taken
-        return taken + sum(_BYTES_OF_A_PIECE + _BYTES_OF_A_LETTER * len(piece) for piece in self.pieces[known:])
+    def extend(self, texts: Sequence[str]) -> int:
+        """Add texts, and return how many bytes they take."""
+        before, known = len(self._numbers), len(self.pieces)
+        self._numbers.extend(map(self._places.__getitem__, " ".join(texts).split(" ")))
+        self._ends.extend(accumulate((text.count(" ") + 1 for text in texts), initial=self._ends.pop()))
+        new = self.pieces[known:]
+        letters = _BYTES_OF_A_PIECE * len(new) + _BYTES_OF_A_LETTER * sum(map(len, new))
+        return letters + _BYTES_OF_A_NUMBER * (len(self._numbers) - before) + _BYTES_OF_A_TEXT * len(texts)
 
     def numbers_of(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the numbers of the pieces of some texts, one behind the other, and how many each has; at least one.

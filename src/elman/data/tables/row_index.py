@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -64,6 +64,11 @@ class RowIndex:
     def __len__(self) -> int:
         return len(self._offsets)
 
+    @property
+    def holds_text(self) -> bool:
+        """Say whether every cell is text, as in all forms but JSON."""
+        return None not in self._delimiters
+
     def where(self, row: int) -> str:
         """Name a row as messages do: its file and line."""
         return f"{self._names[self._file(row)]} line {self._lines[row]}"
@@ -86,6 +91,15 @@ class RowIndex:
         Raises:
             DataError: a file was changed or removed.
         """
+        return chain.from_iterable(self._read_runs(rows))
+
+    def columns(self, names: Sequence[str]) -> Iterator[list[list[Any]]]:
+        """Read all rows once more, some at a time: of these, the cells of each of the named columns."""
+        places = [self.names.index(name) for name in names]
+        for some in self._read_runs(range(len(self))):
+            yield [[cells[place] for cells in some] for place in places]
+
+    def _read_runs(self, rows: Iterable[int]) -> Iterator[list[list[Any]]]:
         opened: tuple[int, BinaryIO] | None = None
         with ExitStack() as stack:
             for first, behind in self._runs(rows):
@@ -94,14 +108,7 @@ class RowIndex:
                     stack.close()
                     size_of(self._paths[file])
                     opened = file, stack.enter_context(self._paths[file].open("rb"))
-                yield from self._read_run(first, behind, opened[1])
-
-    def columns(self, names: Sequence[str]) -> Iterator[list[list[Any]]]:
-        """Read all rows once more, some thousands at a time: of these, the cells of each of the named columns."""
-        places = [self.names.index(name) for name in names]
-        rows = self.cells(range(len(self)))
-        while some := list(islice(rows, _ROWS_AT_ONCE)):
-            yield [[cells[place] for cells in some] for place in places]
+                yield self._read_run(first, behind, opened[1])
 
     def _runs(self, rows: Iterable[int]) -> Iterator[tuple[int, int]]:
         """Yield the first row of each run of rows that are read in one go, and the one behind its last."""
