@@ -10,7 +10,8 @@ from sklearn import metrics
 from torchmetrics import functional as torchmetrics
 
 from elman.errors import DataError, ShapeError
-from elman.scores.classes import score_classes, score_labels, score_numbers, wilson_interval
+from elman.scores.classes import score_classes, score_labels, score_numbers
+from elman.scores.share import wilson_interval
 
 SIZES = [(53, 2), (101, 7), (211, 23)]
 

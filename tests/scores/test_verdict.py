@@ -9,7 +9,8 @@ from torch import nn
 from elman.data.dataset import Columns
 from elman.encoders.batches import answer
 from elman.encoders.targets import Targets
-from elman.scores.classes import ClassScores, NumberScores, wilson_interval
+from elman.scores.classes import ClassScores, NumberScores
+from elman.scores.share import wilson_interval
 from elman.scores.verdict import judge
 from elman.tasks.classify.scoring import score_outputs, score_shuffled
 from few_examples import encoded

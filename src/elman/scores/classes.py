@@ -27,8 +27,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import DataError, ShapeError
-
-_NORMAL_QUANTILE = 1.959963984540054  # of 97.5 %
+from elman.scores.share import Share, wilson_interval
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True)
-class ClassScores:
+class ClassScores(Share):
     """Hold how well classes are predicted, one class an example.
 
     Attributes:
@@ -121,9 +120,13 @@ class ClassScores:
         """Return the score that models are compared by; the higher the better."""
         return self.accuracy
 
-    def said(self) -> str:
-        """Write the score that models are compared by."""
-        return f"{self.accuracy:.1%}"
+    def constant(self) -> str:
+        """Say how often the most frequent answer is right, where the model is no better than that."""
+        commonest = max(self.per_class, key=lambda score: score.support)
+        share = commonest.support / self.count
+        if self.accuracy > share and self.differs(share):
+            return ""
+        return f"Always answering {commonest.name} reaches {share:.1%}."
 
     def most_confused(self, most: int = 10) -> list[tuple[str, str, float]]:
         """List the pairs (true class, predicted class, how often) that were confused most often, that one first."""
@@ -152,7 +155,7 @@ class ClassScores:
 
 
 @dataclass(frozen=True)
-class LabelScores:
+class LabelScores(Share):
     """Hold how well labels are predicted, any number of them an example.
 
     Attributes:
@@ -174,10 +177,6 @@ class LabelScores:
     def quality(self) -> float:
         """Return the score that models are compared by; the higher the better."""
         return 0.0 if self.micro_f1 is None else self.micro_f1
-
-    def said(self) -> str:
-        """Write the score that models are compared by."""
-        return f"{self.quality:.1%}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -208,9 +207,22 @@ class NumberScores:
         """Return the score that models are compared by; the higher the better."""
         return -self.rmse
 
+    def write(self, quality: float) -> str:
+        """Write a quality as an error."""
+        return f"{-quality:.4g}"
+
+    def differs(self, quality: float) -> bool:
+        """Say whether a quality lies outside the 95 % interval of this one."""
+        # The deviation of an RMSE over n errors that are normal is about RMSE / √(2n).
+        return abs(self.quality - quality) > 1.96 * self.rmse / math.sqrt(2 * self.count)
+
+    def constant(self) -> str:
+        """Say so where the model is no better than the mean of the targets."""
+        return "Always answering the mean does as well." if self.r2 is not None and self.r2 <= 0 else ""
+
     def said(self) -> str:
         """Write the score that models are compared by."""
-        return f"{self.rmse:.4g}"
+        return self.write(self.quality)
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data; what is not finite is None."""
@@ -295,20 +307,6 @@ def score_numbers(targets: Tensor, predictions: Tensor, weights: Tensor | None =
     r2 = 1 - square / spread if (true != true[0]).any() else None
     count = len(true) if weights is None else float(weights.sum())
     return NumberScores(count, math.sqrt(square), _mean(errors.abs(), weights), r2)
-
-
-def wilson_interval(share: float, count: float) -> tuple[float, float]:
-    """Return the 95 % interval of a share that was measured on `count` examples (Wilson 1927).
-
-    >>> [round(edge, 3) for edge in wilson_interval(0.9, 100)]
-    [0.826, 0.945]
-    """
-    squared = _NORMAL_QUANTILE**2
-    centre = share + squared / (2 * count)
-    reach = _NORMAL_QUANTILE * math.sqrt(share * (1 - share) / count + squared / (4 * count**2))
-    scale = 1 + squared / count
-    # The share lies within, however the ends are rounded: at 0 and 1 it is an end.
-    return max(0.0, min(share, (centre - reach) / scale)), min(1.0, max(share, (centre + reach) / scale))
 
 
 def write_count(count: float) -> str:

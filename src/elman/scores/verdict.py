@@ -14,11 +14,8 @@ called different where one lies outside the 95 % interval of the other.
 'Accuracy 100.0%. A bag of words reaches 80.0% with 1/3 of the parameters.'
 """
 
-import math
 from collections.abc import Sequence
 from typing import Protocol
-
-from elman.scores.classes import ClassScores, NumberScores, wilson_interval
 
 _ALIKE = 1.5  # counts of parameters within this factor are the same in words
 
@@ -34,9 +31,14 @@ class Judged(Protocol):
     def quality(self) -> float:
         """That score; the higher the better."""
 
-    @property
-    def count(self) -> float:
-        """Of how many answers it is."""
+    def write(self, quality: float) -> str:
+        """Write a quality of this kind."""
+
+    def differs(self, quality: float) -> bool:
+        """Say whether a quality lies outside the 95 % interval of this one."""
+
+    def constant(self) -> str:
+        """Say so where always giving one answer is about as good; else nothing."""
 
 
 def judge(
@@ -60,33 +62,20 @@ def judge(
         other_parameters: how many it has.
         steps: what the steps are called.
     """
-    said = f"{ours.measure} {_write(ours, ours.quality)}"
+    said = f"{ours.measure} {ours.write(ours.quality)}"
     sentences = []
     if shuffled:
         mean = sum(one.quality for one in shuffled) / len(shuffled)
-        verdict = "Order matters" if _differ(ours, mean) and mean < ours.quality else "Order makes no clear difference"
-        sentences.append(f"{verdict}: {said}, {_write(ours, mean)} with the {steps} shuffled.")
+        verdict = "Order matters" if ours.differs(mean) and mean < ours.quality else "Order makes no clear difference"
+        sentences.append(f"{verdict}: {said}, {ours.write(mean)} with the {steps} shuffled.")
     if other is not None:
         name, with_so_many = what[:1].upper() + what[1:], _compare(other_parameters, parameters)
         verdict = "reaches" if other.quality < ours.quality else "does better:"
-        if not _differ(ours, other.quality):
+        if not ours.differs(other.quality):
             verdict = "does about as well:"
         start = "" if sentences else f"{said[:1].upper()}{said[1:]}. "
-        sentences.append(f"{start}{name} {verdict} {_write(other, other.quality)} with {with_so_many}.")
-    return " ".join([*sentences, *_compare_with_constant(ours)])
-
-
-def _write(scores: Judged, quality: float) -> str:
-    return f"{-quality:.4g}" if isinstance(scores, NumberScores) else f"{quality:.1%}"
-
-
-def _differ(scores: Judged, quality: float) -> bool:
-    """Say whether a quality lies outside the 95 % interval of what was scored."""
-    if isinstance(scores, NumberScores):
-        # The deviation of an RMSE over n errors that are normal is about RMSE / √(2n).
-        return abs(scores.quality - quality) > 1.96 * scores.rmse / math.sqrt(2 * scores.count)
-    low, high = wilson_interval(scores.quality, scores.count)
-    return not low <= quality <= high
+        sentences.append(f"{start}{name} {verdict} {other.write(other.quality)} with {with_so_many}.")
+    return " ".join(filter(None, [*sentences, ours.constant()]))
 
 
 def _compare(theirs: int, ours: int) -> str:
@@ -94,16 +83,3 @@ def _compare(theirs: int, ours: int) -> str:
     if ratio >= _ALIKE:
         return f"{ratio:,.0f} times the parameters"
     return f"1/{1 / ratio:,.0f} of the parameters" if ratio <= 1 / _ALIKE else "about as many parameters"
-
-
-def _compare_with_constant(ours: Judged) -> list[str]:
-    """Say so where a model is no better than one that always gives the most frequent answer."""
-    if isinstance(ours, NumberScores):
-        return ["Always answering the mean does as well."] if ours.r2 is not None and ours.r2 <= 0 else []
-    if not isinstance(ours, ClassScores):
-        return []
-    commonest = max(ours.per_class, key=lambda score: score.support)
-    share = commonest.support / ours.count
-    if ours.accuracy > share and _differ(ours, share):
-        return []
-    return [f"Always answering {commonest.name} reaches {share:.1%}."]

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from elman.scores.classes import ClassScore, wilson_interval
+from elman.scores.classes import ClassScore
+from elman.scores.share import Share, wilson_interval
 from elman.tasks.tag.chunks import ChunkScores, score_chunks
 
 
 @dataclass(frozen=True)
-class TagScores:
+class TagScores(Share):
     """Hold how well words are tagged.
 
     Attributes:
@@ -78,10 +79,6 @@ class TagScores:
     def interval(self) -> tuple[float, float]:
         """Return where the accuracy on endless such words lies, with 95 % confidence (Wilson 1927)."""
         return wilson_interval(self.accuracy, self.words)
-
-    def said(self) -> str:
-        """Write the score that models are compared by."""
-        return f"{self.quality:.1%}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
