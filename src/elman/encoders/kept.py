@@ -9,7 +9,7 @@ So a row is kept once, and of an example the places of its rows.
 >>> examples = [Example({"text": text}, None, "line 1") for text in ("so good", "so bad")]
 >>> kept = KeptUnits(learn_words(Columns({"text": "text"}), examples, InputSettings(unit="word")), most_bytes=1000)
 >>> [kept.add(example) for example in examples], kept.steps(1).tolist()
-([2, 2], [[3, 6, 3, 0, 0], [4, 5, 8, 4, 0]])
+([2, 2], [[3, 5, 3, 0, 0], [4, 7, 6, 4, 0]])
 """
 
 from array import array

@@ -3,10 +3,11 @@
 Values are kept on the way, as long as memory lasts, so that those who learn from them and encode them need not read
 again; what did not fit is read once more when it is asked for.
 
+>>> from elman.data.dataset import Columns
 >>> from elman.data.examples.values import open_values
 >>> columns = Columns({"text": "text"}, "label", "category")
 >>> survey = Survey(open_values(["so good", "", "so good"], columns, ["yes", "no", "no"]))
->>> survey.targets, survey.missing, survey.prints[0] == survey.prints[2]
+>>> survey.targets, survey.missing, bool(survey.prints[0] == survey.prints[2])
 (['yes', 'no', 'no'], {'text': 1}, True)
 >>> [example.values["text"] for example in survey.read([0, 1])]
 ['so good', '']
