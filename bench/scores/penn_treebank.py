@@ -109,8 +109,11 @@ def order(model: Any, text: Path, beam: int, future_cost: bool, count: int | Non
         source.shuffle(words)
         jumbled.append(" ".join(words))
     start = time.perf_counter()
-    with show_bar(f"beam {beam}", quiet=False) as told:
-        found = [ordered for ordered, _ in model.reorder(jumbled, beam=beam, future_cost=future_cost, told=told)]
+    with show_bar(f"beam {beam}", quiet=False) as on_progress:
+        found = [
+            ordered
+            for ordered, _ in model.reorder(jumbled, beam=beam, future_cost=future_cost, on_progress=on_progress)
+        ]
     taken = time.perf_counter() - start
     score = sacrebleu.corpus_bleu(found, [lines], tokenize="none", force=True).score
     as_it_was = sum(a == b for a, b in zip(found, lines, strict=True)) / len(lines)

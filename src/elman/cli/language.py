@@ -124,8 +124,8 @@ def reorder(
         raise ConfigError('reorder takes words or --file, one of the two. Write e.g.: elman reorder MODEL "an I am"')
     sentences = [" ".join(words or [])] if file is None else read_text(str(file)).removesuffix("\n").split("\n")
     trained = recipe.load(model)
-    with show_bar("sentences", quiet or file is None) as told:
-        found = trained.reorder(sentences, beam=beam, future_cost=future_cost, given=given, told=told)
+    with show_bar("sentences", quiet or file is None) as on_progress:
+        found = trained.reorder(sentences, beam=beam, future_cost=future_cost, given=given, on_progress=on_progress)
     for sentence, (ordered, score) in zip(sentences, found, strict=True):
         if json:
             result = {"words": sentence, "order": ordered, "log_probability": score}

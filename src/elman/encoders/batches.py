@@ -19,7 +19,7 @@ from elman.data.examples.survey import Chosen
 from elman.encoders.kept import KeptFrames, KeptUnits
 from elman.nn.evaluation import evaluating
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 _BUCKET = 50  # batches
 _MOST_BYTES = 512 * 2**20
@@ -64,7 +64,7 @@ class EncodedSet:
         targets: (N,) or (N, L), what is to be predicted for each; zeros where it is not known.
         examples: those at the indices, where they have been read; None reads them.
         most_bytes: how much memory the encoded examples may take.
-        told: is told how many are encoded, and of how many.
+        on_progress: called with (how many are encoded, how many there are).
 
     Attributes:
         targets: as given.
@@ -85,7 +85,7 @@ class EncodedSet:
         *,
         examples: Iterable[Example] | None = None,
         most_bytes: int = _MOST_BYTES,
-        told: Told | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
         self.targets = targets
         self._dataset, self._indices, self._encoder = dataset, list(indices), encoder
@@ -96,8 +96,8 @@ class EncodedSet:
         for done, example in enumerate(rest, start=1 + len(lengths)):
             lengths.append(self._kept.add(example))
             weights.append(example.weight)
-            if told is not None:
-                told(done, len(self._indices))
+            if on_progress is not None:
+                on_progress(done, len(self._indices))
         self.lengths = torch.tensor(lengths, dtype=torch.int64)
         self.weights = _to_mean_one(weights)
         self.prints = self._kept.prints
@@ -156,13 +156,13 @@ class EncodedSet:
         return Batch(steps, lengths, self.targets[indices], indices, weights)
 
 
-def answer(module: nn.Module, examples: EncodedSet, told: Told | None = None, **options: Any) -> Tensor:
+def answer(module: nn.Module, examples: EncodedSet, on_progress: OnProgress | None = None, **options: Any) -> Tensor:
     """Return what a module says to each example, (N, outputs), in their order and without gradients.
 
     Args:
         module: takes steps (T, B, ·) and lengths (B,).
         examples: what it reads.
-        told: is told how many are answered, and of how many.
+        on_progress: called with (how many are answered, how many there are).
         **options: see :meth:`EncodedSet.batches`.
     """
     device = next(module.parameters()).device
@@ -172,8 +172,8 @@ def answer(module: nn.Module, examples: EncodedSet, told: Told | None = None, **
         for batch in examples.batches(_ANSWERED_AT_ONCE, **options):
             outputs.append(module(batch.steps.to(device), batch.lengths.to(device)).float().cpu())
             order.append(batch.indices)
-            if told is not None:
-                told(sum(map(len, order)), len(examples))
+            if on_progress is not None:
+                on_progress(sum(map(len, order)), len(examples))
     joined = torch.cat(outputs)
     return torch.empty_like(joined).index_copy_(0, torch.cat(order), joined)
 

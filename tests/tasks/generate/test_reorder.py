@@ -197,7 +197,7 @@ def test_of_equally_likely_orders_the_lower_numbers_come_first(beam):
 
 def test_progress_counts_the_words_that_are_placed(module):
     told = []
-    order_words(module, [[1, 2, 3], [], [4, 6], [7, 8, 9]], end=END, beam=2, placed=lambda *now: told.append(now))
+    order_words(module, [[1, 2, 3], [], [4, 6], [7, 8, 9]], end=END, beam=2, on_progress=lambda *now: told.append(now))
     assert told == [(1, 8), (2, 8), (4, 8), (6, 8), (8, 8)]
 
 

@@ -48,10 +48,10 @@ def evaluate(request: Request) -> Evaluated:
     picture = None if options.confusion is None else Path(options.confusion)
     if picture is not None:
         _check_picture(picture, trained.targets.kind)
-    with show_bar("reading", request.quiet) as told:
-        examples = trained.encode(open_dataset(request.data, like=trained.columns), told)
-    with show_bar("answering", request.quiet) as told:
-        outputs = trained.answer(examples, told)
+    with show_bar("reading", request.quiet) as on_progress:
+        examples = trained.encode(open_dataset(request.data, like=trained.columns), on_progress)
+    with show_bar("answering", request.quiet) as on_progress:
+        outputs = trained.answer(examples, on_progress)
     scores = score_outputs(trained.targets, outputs, examples.targets)
     mistakes = (
         find_mistakes(trained.targets, outputs, examples.targets, examples.where, options.worst)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from elman.data.dataset import Columns, Dataset, read_examples
 from elman.data.examples.values import open_values
-from elman.encoders.batches import EncodedSet, Told, answer
+from elman.encoders.batches import EncodedSet, OnProgress, answer
 from elman.encoders.encoder import Encoder, read_encoder, require_columns
 from elman.encoders.targets import Targets
 from elman.errors import DataError
@@ -25,6 +25,7 @@ from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
 from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
+from elman.renamed import renamed_arguments
 from elman.scores.classes import Scores
 from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.classify.scoring import score_outputs
@@ -72,7 +73,8 @@ class TrainedClassifier(Trained):
         """
         return self.targets.probabilities(self.outputs(data))
 
-    def outputs(self, data: Dataset | Sequence[Any], told: Told | None = None) -> Tensor:
+    @renamed_arguments(told="on_progress")
+    def outputs(self, data: Dataset | Sequence[Any], on_progress: OnProgress | None = None) -> Tensor:
         """Return the numbers behind the answers, (N, outputs): logits, or the scaled number.
 
         Raises:
@@ -84,15 +86,16 @@ class TrainedClassifier(Trained):
             return torch.zeros(0, self.targets.outputs)
         unknown = torch.zeros(len(examples))
         encoded = EncodedSet(examples, range(len(examples)), self.encoder, unknown)  # type: ignore[arg-type]
-        return self.answer(encoded, told)
+        return self.answer(encoded, on_progress)
 
-    def answer(self, examples: EncodedSet, told: Told | None = None) -> Tensor:
+    @renamed_arguments(told="on_progress")
+    def answer(self, examples: EncodedSet, on_progress: OnProgress | None = None) -> Tensor:
         """Return the numbers behind the answers to encoded examples, as :meth:`outputs`.
 
         Raises:
             ElmanError: they are not finite.
         """
-        found = answer(self.module, examples, told)
+        found = answer(self.module, examples, on_progress)
         require_finite_output(bool(found.isfinite().all()))
         return found
 
@@ -110,7 +113,8 @@ class TrainedClassifier(Trained):
         encoded = self.encode(open_values(data, self.columns, targets) if raw else data)  # type: ignore[arg-type]
         return score_outputs(self.targets, self.answer(encoded), encoded.targets, encoded.weights)
 
-    def encode(self, dataset: Dataset, told: Told | None = None) -> EncodedSet:
+    @renamed_arguments(told="on_progress")
+    def encode(self, dataset: Dataset, on_progress: OnProgress | None = None) -> EncodedSet:
         """Encode a dataset whose targets are known, to measure on it.
 
         Raises:
@@ -121,7 +125,7 @@ class TrainedClassifier(Trained):
         if not known:
             raise DataError(f"{dataset.name} has no examples to measure on. Give one or more.")
         targets = self.targets.encode(known, lambda at: dataset[at].where)
-        return EncodedSet(dataset, everyone, self.encoder, targets, told=told)
+        return EncodedSet(dataset, everyone, self.encoder, targets, on_progress=on_progress)
 
 
 def build_module(

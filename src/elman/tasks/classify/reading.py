@@ -117,7 +117,7 @@ def encode_examples(read: Read, settings: ClassifySettings, quiet: bool) -> Part
     survey, held_from, learn, hold = read.survey, read.held_from, read.learn, read.hold
     columns = survey.dataset.columns
     encoder = learn_encoder(columns, survey.read(learn), settings)
-    with show_bar("encoding", quiet) as told:
+    with show_bar("encoding", quiet) as on_progress:
         total = len(learn) + len(hold)
         training = EncodedSet(
             survey.dataset,
@@ -125,7 +125,7 @@ def encode_examples(read: Read, settings: ClassifySettings, quiet: bool) -> Part
             encoder,
             read.encoded[0],
             examples=survey.read(learn),
-            told=lambda done, _: told(done, total),
+            on_progress=lambda done, _: on_progress(done, total),
         )
         held_out = EncodedSet(
             held_from.dataset,
@@ -133,7 +133,7 @@ def encode_examples(read: Read, settings: ClassifySettings, quiet: bool) -> Part
             encoder,
             read.encoded[1],
             examples=held_from.read(hold),
-            told=lambda done, _: told(len(learn) + done, total),
+            on_progress=lambda done, _: on_progress(len(learn) + done, total),
         )
     prints = _prints(training, survey, learn), _prints(held_out, held_from, hold)
     surveys = [survey, *([] if held_from is survey else [held_from])]
@@ -156,8 +156,8 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
 
 
 def _survey(dataset: Dataset, quiet: bool) -> Survey:
-    with show_bar("reading", quiet) as told:
-        return Survey(dataset, on_progress=told)
+    with show_bar("reading", quiet) as on_progress:
+        return Survey(dataset, on_progress=on_progress)
 
 
 def _encode_targets(targets: Targets, survey: Survey, indices: Sequence[int]) -> Tensor:

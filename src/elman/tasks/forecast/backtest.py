@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.series.series import SeriesSet
-from elman.encoders.batches import Told
+from elman.encoders.batches import OnProgress
 from elman.flow.places import spread
+from elman.renamed import renamed_arguments
 from elman.tasks.forecast.baseline.baselines import NAIVE2, ForecastBaseline
 from elman.tasks.forecast.model import TrainedForecaster
 from elman.tasks.forecast.scores import ForecastScores, ForecastTally, Intervals, Numbers, mase_scale
@@ -49,6 +50,7 @@ class Backtest:
         return {"baselines": {name: scores.to_dict() for name, scores in self.beside.items()}}
 
 
+@renamed_arguments(told="on_progress")
 def backtest(
     model: TrainedForecaster,
     data: SeriesSet,
@@ -56,7 +58,7 @@ def backtest(
     every: int = 1,
     latest: int | None = None,
     baselines: Sequence[ForecastBaseline] | None = None,
-    told: Told | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Backtest:
     """Forecast from every origin that has a look-back before it and a horizon behind it.
 
@@ -68,7 +70,7 @@ def backtest(
         every: steps from one origin to the next, counted back from the last.
         latest: so many origins of each series, the latest; all by default.
         baselines: what else forecasts; by default what was fitted beside the model.
-        told: is told how many windows are done, and of how many.
+        on_progress: called with (windows done, all of them).
 
     Raises:
         DataError: a series is too short for a single origin.
@@ -82,7 +84,7 @@ def backtest(
         first = [max(low, length - reach) for low, length in zip(first, lengths, strict=True)]
     table = model.table(data, first)
     origins = table.origins(list(zip(first, lengths, strict=True)), every)
-    ours = score(lambda part: model.ahead(table, part), table, first, origins, told)
+    ours = score(lambda part: model.ahead(table, part), table, first, origins, on_progress)
     beside = model.beside.baselines if baselines is None else baselines
     found = compare(ours, score_beside(beside, table, first, origins))
     return replace(found, learnt=int((origins[:, 1] < np.array(table.unlearnt)[origins[:, 0]]).sum()))
@@ -97,7 +99,11 @@ def compare(ours: ForecastScores, beside: Mapping[str, ForecastScores]) -> Backt
 
 
 def score(
-    ahead: Ahead, table: SeriesTable, first: Sequence[int], origins: NDArray[np.int64], told: Told | None = None
+    ahead: Ahead,
+    table: SeriesTable,
+    first: Sequence[int],
+    origins: NDArray[np.int64],
+    on_progress: OnProgress | None = None,
 ) -> ForecastScores:
     """Score forecasts from given origins.
 
@@ -106,7 +112,7 @@ def score(
         table: the series.
         first: for each series a step behind which nothing is looked at to say how large its errors may be.
         origins: (N, 2), see :meth:`SeriesTable.origins`.
-        told: is told how many windows are done, and of how many.
+        on_progress: called with (windows done, all of them).
 
     Raises:
         DataError: there is nothing to compare with.
@@ -119,8 +125,8 @@ def score(
         actual = table.windows(part)[1].numpy()
         point, intervals = ahead(part)
         tally.add(actual, point, scale=scales[part[:, 0]], unit=table.spreads[part[:, 0]], intervals=intervals)
-        if told is not None:
-            told(start + len(part), len(origins))
+        if on_progress is not None:
+            on_progress(start + len(part), len(origins))
     return tally.scores()
 
 

@@ -46,8 +46,8 @@ def evaluate(request: Request) -> Evaluated:
     """Forecast from many origins of the past, and score that beside what does without recurrence."""
     trained, options = load(request.model), request.options
     opened = _open(trained, request, to_compare=True)
-    with show_bar("forecasting", request.quiet) as told:
-        found = backtest(trained, opened, every=options.every, latest=options.origins, told=told)
+    with show_bar("forecasting", request.quiet) as on_progress:
+        found = backtest(trained, opened, every=options.every, latest=options.origins, on_progress=on_progress)
     learnt = say_learnt(found)
     rows = [
         ("forecasts", f"{found.ours.forecasts:,} of {trained.horizon:,} steps"),

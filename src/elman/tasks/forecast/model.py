@@ -21,7 +21,7 @@ from torch import Tensor
 
 from elman.data.series.frequency import Moments
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
-from elman.encoders.batches import Told
+from elman.encoders.batches import OnProgress
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
@@ -29,6 +29,7 @@ from elman.models.finite import require_finite_output
 from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
+from elman.renamed import renamed_arguments
 from elman.tasks.forecast.baseline.beside import PREFIX, Beside
 from elman.tasks.forecast.intervals.recalibration import recalibrate
 from elman.tasks.forecast.module import SegmentForecaster
@@ -152,15 +153,16 @@ class TrainedForecaster(Trained):
             )
         return SeriesTable(data.series, data.frequency, self.reading, until)
 
+    @renamed_arguments(told="on_progress")
     def ahead(
-        self, table: SeriesTable, origins: NDArray[np.int64], told: Told | None = None
+        self, table: SeriesTable, origins: NDArray[np.int64], on_progress: OnProgress | None = None
     ) -> tuple[Numbers, Intervals]:
         """Forecast from given origins.
 
         Args:
             table: the series.
             origins: (N, 2), see :meth:`SeriesTable.origins`.
-            told: is told how many are done, and of how many.
+            on_progress: called with (how many are done, how many there are).
 
         Intervals are calibrated by the latest forecasts of each series whose outcome is known, where there are enough.
 
@@ -178,8 +180,8 @@ class TrainedForecaster(Trained):
             for windows, _ in table.batches(origins, _AT_ONCE):
                 margins = moved[sum(map(len, found)) :][: len(windows.history)].to(device)
                 found.append(self.module.forecast(windows.on(device), margins).cpu().double().numpy())
-                if told is not None:
-                    told(sum(map(len, found)), len(origins))
+                if on_progress is not None:
+                    on_progress(sum(map(len, found)), len(origins))
         quantiles = len(self.module.quantiles)
         ahead = np.concatenate(found) if found else np.zeros((0, self.horizon, quantiles))
         require_finite_output(bool(np.isfinite(ahead).all()))

@@ -34,8 +34,8 @@ def evaluate(request: Request) -> Evaluated:
     """Measure how well a text is predicted."""
     trained = load(request.model)
     corpus = read_corpus(request.data)
-    with show_bar("reading", request.quiet) as told:
-        found = trained.evaluate(corpus, dynamic=request.options.dynamic, told=told)
+    with show_bar("reading", request.quiet) as on_progress:
+        found = trained.evaluate(corpus, dynamic=request.options.dynamic, on_progress=on_progress)
     unit = trained.vocabulary.unit
     facts = {
         "loss": found.loss,

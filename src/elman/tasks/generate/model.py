@@ -17,11 +17,12 @@ from elman.models.file import ModelFile
 from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
+from elman.renamed import renamed_arguments
 from elman.tasks.generate.corpus import Corpus
 from elman.tasks.generate.module import LanguageModel
 from elman.tasks.generate.reader import Reader, extend, likeliest
 from elman.tasks.generate.reorder import MOST_WORDS, order_words
-from elman.tasks.generate.scores import Evaluation, Told, dynamic_loss, mean_loss
+from elman.tasks.generate.scores import Evaluation, OnProgress, dynamic_loss, mean_loss
 from elman.vocabulary.vocabulary import Vocabulary, read_vocabulary
 from elman.vocabulary.words import Words
 
@@ -48,14 +49,17 @@ class TrainedModel(Trained):
         """Return the names of the classes; none for a model of a plain text."""
         return list(self.configuration["classes"])
 
-    def evaluate(self, text: str | Corpus, *, dynamic: float | None = None, told: Told | None = None) -> Evaluation:
+    @renamed_arguments(told="on_progress")
+    def evaluate(
+        self, text: str | Corpus, *, dynamic: float | None = None, on_progress: OnProgress | None = None
+    ) -> Evaluation:
         """Measure how well the model predicts a text, with the state carried over the whole of it.
 
         Args:
             text: what is predicted, all but its first unit; for a model with classes a corpus of the same classes.
             dynamic: go on learning with this rate while reading, see
                 :func:`elman.tasks.generate.scores.dynamic_loss`.
-            told: is told how many steps are done, and of how many.
+            on_progress: called with (steps done, all of them).
 
         Raises:
             DataError: the text has fewer than two units, a character that the model has never seen, or other classes.
@@ -76,9 +80,9 @@ class TrainedModel(Trained):
         given = None if given is None else given.to(self._device)
         with evaluating(self.module):
             if dynamic is None:
-                loss = mean_loss(self.module, numbers, 1, given, told)
+                loss = mean_loss(self.module, numbers, 1, given, on_progress)
             else:
-                loss = dynamic_loss(self.module, numbers, dynamic, given, told)
+                loss = dynamic_loss(self.module, numbers, dynamic, given, on_progress)
         if not math.isfinite(loss):
             remedy = (
                 "Train it again with a lower --learning-rate."
@@ -178,6 +182,7 @@ class TrainedModel(Trained):
         fitting.sort(key=lambda number: (-shares[number], number))
         return [(words[number][len(begun) :], shares[number]) for number in fitting[:top]]
 
+    @renamed_arguments(told="on_progress")
     def reorder(
         self,
         sentences: Sequence[str],
@@ -185,7 +190,7 @@ class TrainedModel(Trained):
         beam: int = 64,
         future_cost: bool = False,
         given: str | None = None,
-        told: Told | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[tuple[str, float]]:
         """Put the words of each sentence into their likeliest order, by beam search.
 
@@ -195,7 +200,7 @@ class TrainedModel(Trained):
             future_cost: rank beginnings by the frequency of the words that are still to come, too (Schmaltz et al.
                 2016, section 3).
             given: the class, where the model has classes.
-            told: is told how many words are placed, and of how many.
+            on_progress: called with (words placed, all of them).
 
         Returns:
             For each sentence its words in order, and log P of that order in nats.
@@ -220,7 +225,7 @@ class TrainedModel(Trained):
             beam=beam,
             future=words.log_frequencies() if future_cost else None,
             device=self._device,
-            placed=told,
+            on_progress=on_progress,
         )
         return [(words.decode(one.words), one.log_probability) for one in found]
 

@@ -57,7 +57,7 @@ def order_words(
     future: Tensor | None = None,
     device: torch.device | str | None = None,
     where: str = "bag",
-    placed: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Ordering]:
     """Find a likely order of each bag of words; the most likely one if the beam is wide enough.
 
@@ -74,7 +74,7 @@ def order_words(
             words it has not placed yet, so that those with rare words left are not ahead for that reason.
         device: where the module is; None asks its parameters.
         where: what a message calls a bag, before its number from 1, such as `words.txt line`.
-        placed: is called with how many words have been placed and how many there are.
+        on_progress: called with (words placed, all of them).
 
     Returns:
         One ordering a bag, in the order of the bags.
@@ -92,7 +92,7 @@ def order_words(
             )
     with evaluating(module), torch.no_grad():
         reader = _Reader(module, end, device)
-        search = _Search(reader, beam, _future(future, reader), _Count(sum(map(len, bags)), placed))
+        search = _Search(reader, beam, _future(future, reader), _Count(sum(map(len, bags)), on_progress))
         found: dict[int, Ordering] = {}
         for indices in _batches(bags, max(1, _MOST_ROWS // beam)):
             found.update(zip(indices, search.run([bags[index] for index in indices]), strict=True))
@@ -119,15 +119,15 @@ def _future(future: Tensor | None, reader: "_Reader") -> Tensor:
 
 
 class _Count:
-    """Tell how many words have been placed."""
+    """A count of the words that have been placed, reported to `on_progress`."""
 
-    def __init__(self, total: int, tell: Callable[[int, int], None] | None) -> None:
-        self._done, self._total, self._tell = 0, total, tell
+    def __init__(self, total: int, on_progress: Callable[[int, int], None] | None) -> None:
+        self._done, self._total, self._on_progress = 0, total, on_progress
 
     def add(self, words: int) -> None:
         self._done += words
-        if self._tell is not None:
-            self._tell(self._done, self._total)
+        if self._on_progress is not None:
+            self._on_progress(self._done, self._total)
 
 
 class _Search:

@@ -27,7 +27,7 @@ _MOST_LOGITS = 2**24  # of one window: 64 MiB in float32
 _WARM_UP = 200
 _DYNAMIC_STEPS = 20
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,11 @@ def perplexity(loss: float) -> float:
 
 
 def mean_loss(
-    module: nn.Module, numbers: Tensor, batch: int = 1, given: Tensor | None = None, told: Told | None = None
+    module: nn.Module,
+    numbers: Tensor,
+    batch: int = 1,
+    given: Tensor | None = None,
+    on_progress: OnProgress | None = None,
 ) -> float:
     """Measure the loss over a text, in nats a unit, with the state carried from its start to its end.
 
@@ -83,7 +87,7 @@ def mean_loss(
         numbers: (N,) units; N-1 of them are predicted.
         batch: number of streams B.
         given: (N,) the classes of the units, where the model has classes.
-        told: is told how many steps are done, and of how many.
+        on_progress: called with (steps done, all of them).
 
     Raises:
         DataError: the text has fewer than two units, or no step for each stream.
@@ -97,13 +101,13 @@ def mean_loss(
             logits, state = module(part.inputs, state, given=part.given)
             total += _summed_loss(logits, part.targets)
             done += len(part.inputs)
-            if told is not None:
-                told(done, streams.steps)
+            if on_progress is not None:
+                on_progress(done, streams.steps)
     return total / (streams.steps * streams.batch)
 
 
 def dynamic_loss(
-    module: nn.Module, numbers: Tensor, rate: float, given: Tensor | None = None, told: Told | None = None
+    module: nn.Module, numbers: Tensor, rate: float, given: Tensor | None = None, on_progress: OnProgress | None = None
 ) -> float:
     """Measure the loss of a model that goes on learning while it reads (Mikolov et al. 2010, section 2).
 
@@ -115,7 +119,7 @@ def dynamic_loss(
         numbers: (N,) units.
         rate: the learning rate.
         given: as for :func:`mean_loss`, like the next.
-        told: is told how many steps are done, and of how many.
+        on_progress: called with (steps done, all of them).
     """
     learner = copy.deepcopy(module).eval()
     descent = torch.optim.SGD(learner.parameters(), lr=rate)
@@ -130,8 +134,8 @@ def dynamic_loss(
         descent.step()
         state = detach(state)
         done += len(part.inputs)
-        if told is not None:
-            told(done, streams.steps)
+        if on_progress is not None:
+            on_progress(done, streams.steps)
     return total / streams.steps
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from elman.data.sentences.sentence import Sentence
-from elman.encoders.batches import Told, draw_batches
+from elman.encoders.batches import OnProgress, draw_batches
 from elman.nn.evaluation import evaluating
 from elman.tasks.tag.encoder import TagEncoder
 from elman.tasks.tag.module import NO_TAG, SequenceTagger
@@ -127,7 +127,7 @@ def answer_sentences(
     examples: EncodedSentences,
     *,
     shuffled: torch.Generator | None = None,
-    told: Told | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Answers:
     """Ask a module for the tags of sentences.
 
@@ -135,7 +135,7 @@ def answer_sentences(
         module: is asked without dropout.
         examples: what it reads.
         shuffled: puts the words of each sentence in random order before; the answers are put back.
-        told: is told how many are answered, and of how many.
+        on_progress: called with (how many are answered, how many there are).
     """
     targets, device = examples.targets, next(module.parameters()).device
     tags: list[tuple[str, ...]] = [()] * len(examples)
@@ -159,6 +159,6 @@ def answer_sentences(
                 tags[index] = tuple(targets.tags[number] for number in found.tolist())
                 labels[index] = None if kinds is None else targets.labels[kinds[column]]
             done += len(few.indices)
-            if told is not None:
-                told(done, len(examples))
+            if on_progress is not None:
+                on_progress(done, len(examples))
     return Answers(tags, labels, total / known if known else float("nan"), is_finite)

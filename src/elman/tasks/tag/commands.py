@@ -37,8 +37,8 @@ def evaluate(request: Request) -> Evaluated:
     trained, worst = load(request.model), request.options.worst
     found = open_tagged(request.data, like=trained.layout)
     trained.targets.check_scheme(found.sentences)
-    with show_bar("answering", request.quiet) as told:
-        answers = trained.answer(found.sentences, told)
+    with show_bar("answering", request.quiet) as on_progress:
+        answers = trained.answer(found.sentences, on_progress)
     scores = score_answers(answers, found.sentences, trained.encoder, trained.targets)
     wrong = wrong_words(found.sentences, answers.tags, worst) if worst else []
     listed = {"worst": [one._asdict() for one in wrong]} if worst else {}

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 
 from elman.data.sentences.opening import TaggedSet
 from elman.data.sentences.sentence import Layout, Sentence
-from elman.encoders.batches import Told
+from elman.encoders.batches import OnProgress
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
 from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
+from elman.renamed import renamed_arguments
 from elman.tasks.tag.batches import Answers, EncodedSentences, answer_sentences
 from elman.tasks.tag.encoder import TagEncoder
 from elman.tasks.tag.module import SequenceTagger
@@ -63,13 +64,14 @@ class TrainedTagger(Trained):
         """
         return self.answer(as_sentences(sentences)).labels
 
-    def answer(self, sentences: Sequence[Sentence], told: Told | None = None) -> Answers:
+    @renamed_arguments(told="on_progress")
+    def answer(self, sentences: Sequence[Sentence], on_progress: OnProgress | None = None) -> Answers:
         """Return tags and labels of sentences, and the loss where their tags are known.
 
         Raises:
             ElmanError: what the module puts out is not finite.
         """
-        found = answer_sentences(self.module, self.encode(sentences), told=told)
+        found = answer_sentences(self.module, self.encode(sentences), on_progress=on_progress)
         require_finite_output(found.is_finite)
         return found
 
@@ -77,7 +79,8 @@ class TrainedTagger(Trained):
         """Encode sentences."""
         return EncodedSentences(sentences, self.encoder, self.targets)
 
-    def evaluate(self, data: TaggedSet | Sequence[Sentence], told: Told | None = None) -> TagScores:
+    @renamed_arguments(told="on_progress")
+    def evaluate(self, data: TaggedSet | Sequence[Sentence], on_progress: OnProgress | None = None) -> TagScores:
         """Score the answers to sentences that have tags.
 
         Tags and labels that the model has never seen count as wrong answers.
@@ -87,7 +90,7 @@ class TrainedTagger(Trained):
         """
         sentences = data.sentences if isinstance(data, TaggedSet) else data
         self.targets.check_scheme(sentences)
-        return score_answers(self.answer(sentences, told), sentences, self.encoder, self.targets)
+        return score_answers(self.answer(sentences, on_progress), sentences, self.encoder, self.targets)
 
 
 def score_answers(
