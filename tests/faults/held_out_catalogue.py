@@ -24,8 +24,8 @@ HELD_OUT_FAULTS = (
     Fault(
         "words are counted in held-out sentences",
         "tasks/tag/reading.py",
-        "(one.words for one in read.learn), letters",
-        "(one.words for one in [*read.learn, *read.hold]), letters",
+        "(one.words for one in split.learn), letters",
+        "(one.words for one in [*split.learn, *split.hold]), letters",
         HELD_OUT,
         "tagger",
     ),
@@ -88,8 +88,8 @@ HELD_OUT_FAULTS = (
     Fault(
         "words and subwords are learnt from the whole text",
         "tasks/generate/reading.py",
-        '(read.held_out.text if settings.unit == "character" else "")',
-        "read.held_out.text",
+        '(split.held_out.text if settings.unit == "character" else "")',
+        "split.held_out.text",
         HELD_OUT,
         "language_model and subword",
     ),

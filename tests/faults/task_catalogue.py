@@ -121,8 +121,8 @@ TASK_FAULTS = (
     Fault(
         "words are counted in what is held out as well",
         "tasks/generate/reading.py",
-        '(read.held_out.text if settings.unit == "character" else "")',
-        "read.held_out.text",
+        '(split.held_out.text if settings.unit == "character" else "")',
+        "split.held_out.text",
         tests="tests/tasks/generate/test_words.py",
         only="in_what_is_trained_on_alone",
     ),
@@ -313,8 +313,8 @@ TASK_FAULTS = (
     Fault(
         "a memory is read a step too early",
         "tasks/probe/networks.py",
-        "[-self._asked :]",
-        "[-self._asked - 1 : -1]",
+        "[-self._answers_due :]",
+        "[-self._answers_due - 1 : -1]",
         tests=PROBE,
         only="answers_are_read",
     ),

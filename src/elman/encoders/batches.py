@@ -33,7 +33,7 @@ class _Encoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Batch:
+class PaddedBatch:
     """Hold some examples of an `EncodedSet`.
 
     Attributes:
@@ -118,7 +118,7 @@ class EncodedSet:
         """Say where an example comes from."""
         return self.example(index).where
 
-    def batches(self, size: int, *, shuffled_steps: torch.Generator | None = None) -> Iterator[Batch]:
+    def batches(self, size: int, *, shuffled_steps: torch.Generator | None = None) -> Iterator[PaddedBatch]:
         """Yield every example once, in padded batches, the shortest examples first; the last one may be smaller.
 
         Args:
@@ -134,7 +134,7 @@ class EncodedSet:
         *,
         augment: torch.Generator | None = None,
         shuffled_steps: torch.Generator | None = None,
-    ) -> Batch:
+    ) -> PaddedBatch:
         """Pad some examples to the longest of them.
 
         Args:
@@ -153,7 +153,7 @@ class EncodedSet:
             if shuffled_steps is not None:
                 rows = [row[torch.randperm(len(row), generator=shuffled_steps)] for row in rows]
             steps, lengths = pad_sequence(rows), torch.tensor([len(row) for row in rows], dtype=torch.int64)
-        return Batch(steps, lengths, self.targets[indices], indices, weights)
+        return PaddedBatch(steps, lengths, self.targets[indices], indices, weights)
 
 
 def answer(module: nn.Module, examples: EncodedSet, on_progress: OnProgress | None = None, **options: Any) -> Tensor:

@@ -68,7 +68,7 @@ class FramesFront:
 
     def build(self, embedding: int, word_dropout: float) -> nn.Module:  # noqa: ARG002
         """Build what gives them on as they are."""
-        return Frames(self.size)
+        return PlainFrames(self.size)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Motifs(nn.Module):
         return found.squeeze(3).permute(2, 0, 1), None if lengths is None else _halve(lengths)
 
 
-class Frames(nn.Module):
+class PlainFrames(nn.Module):
     """Give frames to the recurrent layers as they are.
 
     Args:

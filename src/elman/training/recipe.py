@@ -2,8 +2,8 @@
 
 A training reads its data once, encodes them as the settings say, says what there is to learn from, trains what stands
 beside the recurrent model, then builds and fits that (once, or with several settings in a search), and judges it. What
-a recipe's methods pass to each other is theirs: `Read` the data before they are encoded, `Parts` as the training sees
-them, `Beside` what does without recurrence, with its scores.
+a recipe's methods pass to each other is theirs: `Split` is the data, divided and not yet encoded, `Parts` the data as
+the training sees them, `Beside` what does without recurrence, with its scores.
 
 A recipe stands in `elman.tasks.NAME.recipe` and has a row in `elman.tasks.registry`.
 """
@@ -25,14 +25,14 @@ from elman.training.progress import Progress, show_progress
 from elman.training.search import Space, require_optuna
 from elman.training.settings import TrainingSettings
 
-Read = TypeVar("Read")
+Split = TypeVar("Split")
 Parts = TypeVar("Parts")
 Beside = TypeVar("Beside")
 S = TypeVar("S", bound=TrainingSettings)
 M = TypeVar("M", bound=Trained)
 
 
-class Recipe(ABC, Generic[Read, Parts, Beside, S, M]):
+class Recipe(ABC, Generic[Split, Parts, Beside, S, M]):
     """Train models for one task.
 
     Attributes:
@@ -89,8 +89,8 @@ class Recipe(ABC, Generic[Read, Parts, Beside, S, M]):
         named = self.cell if cell is None else cell
         chosen = cells.find(named) if isinstance(named, str) else named
         with keeper, torch.random.fork_rng(devices=[]):
-            read = self.read(data, settings, quiet)
-            parts = self.encode(read, settings, quiet)
+            split = self.read(data, settings, quiet)
+            parts = self.encode(split, settings, quiet)
             # What does not fit each other is told before anything is shown, or trained beside the model.
             self.build(chosen, sizes, parts, settings, None)
             with show_progress(quiet, self.unit(parts)) as progress:
@@ -105,12 +105,12 @@ class Recipe(ABC, Generic[Read, Parts, Beside, S, M]):
                     keeper,
                 )
                 if search is None:
-                    del read  # nothing is encoded again, and what is kept for that takes memory
+                    del split  # nothing is encoded again, and what is kept for that takes memory
                     model, outcome = attempt.once(parts, settings, progress)
                 else:
                     model, outcome, parts = attempt.search(
                         self.space(options, parts, settings),
-                        lambda other: self.encode(read, other, quiet=True),
+                        lambda other: self.encode(split, other, quiet=True),
                         parts,
                         trials=search,
                         given=options,
@@ -126,7 +126,7 @@ class Recipe(ABC, Generic[Read, Parts, Beside, S, M]):
         return model
 
     @abstractmethod
-    def read(self, data: Any, settings: S, quiet: bool) -> Read:
+    def read(self, data: Any, settings: S, quiet: bool) -> Split:
         """Read the data once, and divide them into what is learnt from and what is held out.
 
         Raises:
@@ -134,7 +134,7 @@ class Recipe(ABC, Generic[Read, Parts, Beside, S, M]):
         """
 
     @abstractmethod
-    def encode(self, read: Read, settings: S, quiet: bool) -> Parts:
+    def encode(self, split: Split, settings: S, quiet: bool) -> Parts:
         """Turn the data into numbers; what that takes is learnt from the part to learn from alone.
 
         Raises:

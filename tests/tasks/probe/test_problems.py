@@ -111,6 +111,6 @@ def test_the_same_seed_draws_the_same_and_another_does_not(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_length_without_room_is_refused(task):
     shortest = PROBLEMS[task].shortest
-    assert drawn(task, shortest).answers.shape == (PROBLEMS[task].asked, COUNT)
+    assert drawn(task, shortest).answers.shape == (PROBLEMS[task].answers_due, COUNT)
     with pytest.raises(ConfigError, match=f"no room for {task}. Take {shortest} or more"):
         drawn(task, shortest - 1)

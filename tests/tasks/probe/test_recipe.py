@@ -213,7 +213,7 @@ def test_cells_with_open_sizes_and_side_inputs_can_be_examined(name):
     for problem in PROBLEMS.values():
         reader = CellReader(elman.cells.find(name), problem, ProbeSettings(hidden=7))
         examples = problem.draw(11, 3, torch.Generator().manual_seed(1))
-        assert reader(examples.inputs).shape == (problem.asked, 3, problem.outputs)
+        assert reader(examples.inputs).shape == (problem.answers_due, 3, problem.outputs)
 
 
 def test_a_size_that_a_cell_leaves_open_can_be_given():

@@ -24,7 +24,7 @@ from elman.training.splits import default_share, split
 
 
 @dataclass(frozen=True)
-class Read:
+class Split:
     """Examples before they are encoded, divided into what is learnt from and what is held out.
 
     Attributes:
@@ -74,7 +74,7 @@ class Parts:
         return int(max(self.training.lengths.max(), self.held_out.lengths.max()))
 
 
-def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> Read:
+def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> Split:
     """Look at all examples, divide them, and learn what there is to answer.
 
     Raises:
@@ -104,17 +104,17 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
     weights = [survey.weights[index] for index in named]
     targets = Targets.learn(kind, [survey.targets[index] for index in named], settings.class_weights, weights)
     encoded = _encode_targets(targets, survey, learn), _encode_targets(targets, held_from, hold)
-    return Read(survey, held_from, targets, learn, hold, encoded)
+    return Split(survey, held_from, targets, learn, hold, encoded)
 
 
-def encode_examples(read: Read, settings: ClassifySettings, quiet: bool) -> Parts:
+def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Parts:
     """Learn from the one part how examples become steps, and encode both.
 
     Raises:
         ConfigError: the columns cannot be read together.
         DataError: an example cannot be encoded, or there is nothing to learn from.
     """
-    survey, held_from, learn, hold = read.survey, read.held_from, read.learn, read.hold
+    survey, held_from, learn, hold = split.survey, split.held_from, split.learn, split.hold
     columns = survey.dataset.columns
     encoder = learn_encoder(columns, survey.read(learn), settings)
     with show_bar("encoding", quiet) as on_progress:
@@ -123,7 +123,7 @@ def encode_examples(read: Read, settings: ClassifySettings, quiet: bool) -> Part
             survey.dataset,
             learn,
             encoder,
-            read.encoded[0],
+            split.encoded[0],
             examples=survey.read(learn),
             on_progress=lambda done, _: on_progress(done, total),
         )
@@ -131,7 +131,7 @@ def encode_examples(read: Read, settings: ClassifySettings, quiet: bool) -> Part
             held_from.dataset,
             hold,
             encoder,
-            read.encoded[1],
+            split.encoded[1],
             examples=held_from.read(hold),
             on_progress=lambda done, _: on_progress(len(learn) + done, total),
         )
@@ -139,7 +139,7 @@ def encode_examples(read: Read, settings: ClassifySettings, quiet: bool) -> Part
     surveys = [survey, *([] if held_from is survey else [held_from])]
     missing = {name: sum(one.missing.get(name, 0) for one in surveys) for name in columns.inputs}
     missing = {name: count for name, count in missing.items() if count}
-    return Parts(columns, survey.dataset.notes, encoder, read.targets, training, held_out, prints, missing)
+    return Parts(columns, survey.dataset.notes, encoder, split.targets, training, held_out, prints, missing)
 
 
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:

@@ -28,7 +28,7 @@ from elman.scores.measured import Measured
 from elman.scores.verdict import judge
 from elman.tasks.classify.baseline.linear import Baseline, train_baseline
 from elman.tasks.classify.model import TrainedClassifier, build_module, load
-from elman.tasks.classify.reading import Parts, Read, encode_examples, read_examples
+from elman.tasks.classify.reading import Parts, Split, encode_examples, read_examples
 from elman.tasks.classify.report import report_data
 from elman.tasks.classify.scoring import score_outputs, score_shuffled
 from elman.tasks.classify.settings import ClassifySettings
@@ -50,19 +50,19 @@ _OWN = ("pooling", "embedding", "input_dropout", "word_dropout")
 Beside = tuple[Baseline, Scores]
 
 
-class ClassifyRecipe(Recipe[Read, Parts, Beside, ClassifySettings, TrainedClassifier]):
+class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClassifier]):
     """Train a model that answers a sequence with a class, labels or a number."""
 
     settings = ClassifySettings
     encoded_by = ENCODED_BY
 
-    def read(self, data: Any, settings: ClassifySettings, quiet: bool) -> Read:
+    def read(self, data: Any, settings: ClassifySettings, quiet: bool) -> Split:
         """Read the examples, and hold some out."""
         return read_examples(data, settings, quiet)
 
-    def encode(self, read: Read, settings: ClassifySettings, quiet: bool) -> Parts:
+    def encode(self, split: Split, settings: ClassifySettings, quiet: bool) -> Parts:
         """Learn the encoder, and encode all examples."""
-        return encode_examples(read, settings, quiet)
+        return encode_examples(split, settings, quiet)
 
     def unit(self, parts: Parts) -> str:
         """Count examples."""

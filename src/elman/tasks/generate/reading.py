@@ -47,7 +47,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Read:
+class Split:
     """Hold a text, divided into what is learnt from and what is held out.
 
     Attributes:
@@ -68,14 +68,14 @@ class Parts:
     """Hold the data as the training sees them.
 
     Attributes:
-        read: what they were.
+        split: the texts before they are encoded.
         vocabulary: the units.
         training: what is trained on.
         held_out: what is validated on; empty where nothing is.
         window: most time steps that a gradient may cross.
     """
 
-    read: Read
+    split: Split
     vocabulary: Vocabulary
     training: Part
     held_out: Part
@@ -84,10 +84,10 @@ class Parts:
     @property
     def classes(self) -> tuple[str, ...]:
         """Return the names of the classes; none for a plain text."""
-        return self.read.training.classes
+        return self.split.training.classes
 
 
-def read_texts(data: Source | Sequence[Source], settings: Settings) -> Read:
+def read_texts(data: Source | Sequence[Source], settings: Settings) -> Split:
     """Read a text or a folder of classes, and hold a part out.
 
     Raises:
@@ -109,10 +109,10 @@ def read_texts(data: Source | Sequence[Source], settings: Settings) -> Read:
             f"given is {settings.given!r}, the name of what classes are, and a text has none. "
             "Train on a folder with a class each, or drop it."
         )
-    return Read(training, held_out, Path(as_sources(data)[0]).resolve().name, cut)
+    return Split(training, held_out, Path(as_sources(data)[0]).resolve().name, cut)
 
 
-def encode_texts(read: Read, settings: Settings) -> Parts:
+def encode_texts(split: Split, settings: Settings) -> Parts:
     """Make the vocabulary, and turn what is trained on and what is held out into numbers.
 
     Characters are those of both parts, so that none is missing; words and subwords are learnt from the first alone.
@@ -122,15 +122,15 @@ def encode_texts(read: Read, settings: Settings) -> Parts:
         ConfigError: there is no unit for each stream.
     """
     vocabulary = learn_vocabulary(
-        read.training.text + (read.held_out.text if settings.unit == "character" else ""),
+        split.training.text + (split.held_out.text if settings.unit == "character" else ""),
         settings.unit,
         size=settings.vocabulary,
         min_count=settings.min_count,
         tokenized=settings.tokenized,
     )
-    training, held_out = Part(*read.training.encode(vocabulary)), Part(*read.held_out.encode(vocabulary))
+    training, held_out = Part(*split.training.encode(vocabulary)), Part(*split.held_out.encode(vocabulary))
     _require_room(vocabulary, len(training), len(held_out), settings)
-    return Parts(read, vocabulary, training, held_out, settings.window)
+    return Parts(split, vocabulary, training, held_out, settings.window)
 
 
 def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:

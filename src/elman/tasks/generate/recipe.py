@@ -28,7 +28,7 @@ from elman.nn.states import detach
 from elman.phrases import bits
 from elman.tasks.generate.baseline import TextBaseline, judge_text, train_text_baseline
 from elman.tasks.generate.model import TrainedModel, build_module, load
-from elman.tasks.generate.reading import Parts, Read, encode_texts, read_texts
+from elman.tasks.generate.reading import Parts, Split, encode_texts, read_texts
 from elman.tasks.generate.scores import mean_loss, perplexity
 from elman.tasks.generate.settings import Settings
 from elman.tasks.generate.space import ENCODED_BY, search_space
@@ -54,19 +54,19 @@ _OWN = ("locked", "input_dropout", "embedding_dropout", "weight_dropout")
 _SAMPLE_LENGTHS = {"character": 240, "word": 50, "subword": 80}
 
 
-class GenerateRecipe(Recipe[Read, Parts, TextBaseline, Settings, TrainedModel]):
+class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel]):
     """Train a language model."""
 
     settings = Settings
     encoded_by = ENCODED_BY
 
-    def read(self, data: Any, settings: Settings, quiet: bool) -> Read:
+    def read(self, data: Any, settings: Settings, quiet: bool) -> Split:
         """Read the text, and hold a part out."""
         return read_texts(data, settings)
 
-    def encode(self, read: Read, settings: Settings, quiet: bool) -> Parts:
+    def encode(self, split: Split, settings: Settings, quiet: bool) -> Parts:
         """Learn the vocabulary, and number the text."""
-        return encode_texts(read, settings)
+        return encode_texts(split, settings)
 
     def unit(self, parts: Parts) -> str:
         """Count characters, words or subwords."""
@@ -76,11 +76,11 @@ class GenerateRecipe(Recipe[Read, Parts, TextBaseline, Settings, TrainedModel]):
         """Say what there is to learn from."""
         vocabulary, training, held_out = parts.vocabulary, parts.training, parts.held_out
         units = f"{vocabulary.unit}s"
-        apart = f"the last {len(held_out):,}" if parts.read.cut else f"{len(held_out):,} more"
+        apart = f"the last {len(held_out):,}" if parts.split.cut else f"{len(held_out):,} more"
         classes = f" in {len(parts.classes)} classes" if parts.classes else ""
         known = "different" if vocabulary.unknown is None else "known"
         yield (
-            f"{len(training) + len(held_out) * parts.read.cut:,} {units}{classes}, "
+            f"{len(training) + len(held_out) * parts.split.cut:,} {units}{classes}, "
             f"{len(vocabulary):,} {known}; {apart} are held out for validation"
         )
         unknown = vocabulary.count_unknown(training.numbers)
@@ -216,7 +216,7 @@ def _configure(cell: Cell, sizes: Mapping[str, int] | None, parts: Parts, settin
         **settings.layers_of(sizes),
         "tied": tied,
         "classes": list(parts.classes),
-        "given": (settings.given or parts.read.name) if parts.classes else "",
+        "given": (settings.given or parts.split.name) if parts.classes else "",
         **{name: getattr(settings, name) for name in _OWN},
     }
 

@@ -1,6 +1,6 @@
 """Know how an examination goes: whose time is over, how long it may still last, what the live line says.
 
->>> clock = Clock((10, 20), ProbeSettings(updates=100, time_budget="1h"), candidates=2)
+>>> clock = ExamClock((10, 20), ProbeSettings(updates=100, time_budget="1h"), candidates=2)
 >>> clock.begin(0), clock.count(10), clock.is_over()
 (None, None, False)
 """
@@ -26,7 +26,7 @@ class ExamMoment(Moment):
         return [time_left, self.part, f"error {self.loss:.3g}, goal {self.goal:g}", *rest[:-1]]
 
 
-class Clock:
+class ExamClock:
     """Know when the time of a candidate is over, and how long an examination may still last.
 
     The work of an update is its time steps; it takes as long as those so far did.

@@ -49,12 +49,12 @@ class CellReader(nn.Module):
             self.layer = Recurrent(cell, problem.input_size, settings.hidden, sizes=named)
         start(self.layer, settings.init, settings.forget_bias, settings.chrono)
         self.readout = nn.Linear(self.layer.output_size, problem.outputs)
-        self._asked = problem.asked
+        self._answers_due = problem.answers_due
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Answer (steps, N, I) with (K, N, outputs)."""
         sides = {name: inputs.new_ones(inputs.shape[:2]) for name in self.layer.cell.sides}
-        return self.readout(self.layer(inputs, **sides)[0][-self._asked :])
+        return self.readout(self.layer(inputs, **sides)[0][-self._answers_due :])
 
 
 class WindowReader(nn.Module):
@@ -73,12 +73,12 @@ class WindowReader(nn.Module):
 
     def __init__(self, problem: Problem, length: int, hidden: int) -> None:
         super().__init__()
-        self._shape = (problem.asked, problem.outputs)
+        self._shape = (problem.answers_due, problem.outputs)
         with refuse_giants(hidden):
             self.layers = nn.Sequential(
                 nn.Linear((length + problem.extra_steps) * problem.input_size, hidden),
                 nn.ReLU(),
-                nn.Linear(hidden, problem.asked * problem.outputs),
+                nn.Linear(hidden, problem.answers_due * problem.outputs),
             )
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ _ORDER_DISTRACTORS = 4  # a, b, c, d
 
 
 @dataclass(frozen=True)
-class Examples:
+class DrawnExamples:
     """Hold examples of a problem.
 
     Attributes:
@@ -51,7 +51,7 @@ class Problem:
         shortest: the smallest length at which there is room for it.
         input_size: I.
         outputs: numbers of one answer: 1, or the classes.
-        asked: K, answers of one example.
+        answers_due: K, answers of one example.
         extra_steps: time steps beside the length that it counts.
         guess: the error of one who knows the problem and nothing of the example.
         goal: the error at which it is solved.
@@ -59,11 +59,11 @@ class Problem:
 
     name: str
     text: str
-    draw_one: Callable[[int, int, Generator], Examples]
+    draw_one: Callable[[int, int, Generator], DrawnExamples]
     shortest: int
     input_size: int
     outputs: int
-    asked: int
+    answers_due: int
     extra_steps: int
     guess: float
     goal: float
@@ -73,7 +73,7 @@ class Problem:
         """Name the error: the mean squared one of numbers, the share of wrong answers of classes."""
         return "mean squared error" if self.outputs == 1 else "share of wrong answers"
 
-    def draw(self, length: int, count: int, generator: Generator) -> Examples:
+    def draw(self, length: int, count: int, generator: Generator) -> DrawnExamples:
         """Draw examples.
 
         Args:
@@ -106,7 +106,7 @@ class Problem:
         return float((outputs.argmax(2) != answers).double().mean())
 
 
-def draw_adding(length: int, count: int, generator: Generator) -> Examples:
+def draw_adding(length: int, count: int, generator: Generator) -> DrawnExamples:
     """Draw numbers from U(0, 1), two of them marked; the sum of these is asked (Le et al. 2015, section 4.1).
 
     One stands in each half (Arjovsky et al. 2016, section 5.2). To answer 1 always has the error 1/6.
@@ -118,10 +118,10 @@ def draw_adding(length: int, count: int, generator: Generator) -> Examples:
     marks[first, everyone] = 1.0
     marks[second, everyone] = 1.0
     total = numbers[first, everyone] + numbers[second, everyone]
-    return Examples(torch.stack([numbers, marks], dim=2), total[None])
+    return DrawnExamples(torch.stack([numbers, marks], dim=2), total[None])
 
 
-def draw_copy(length: int, count: int, generator: Generator) -> Examples:
+def draw_copy(length: int, count: int, generator: Generator) -> DrawnExamples:
     """Draw ten letters of eight; after `length` steps, nearly all blank, they are to be said (Arjovsky et al. 2016).
 
     The last of these steps holds the sign to begin, and the answers are due at the ten steps behind it: T + 20 steps in
@@ -133,10 +133,10 @@ def draw_copy(length: int, count: int, generator: Generator) -> Examples:
     symbols = torch.full((length + 2 * _COPIED, count), blank)
     symbols[:_COPIED] = letters
     symbols[length + _COPIED - 1] = sign
-    return Examples(_one_hot(symbols, _LETTERS + 2), letters)
+    return DrawnExamples(_one_hot(symbols, _LETTERS + 2), letters)
 
 
-def draw_order(length: int, count: int, generator: Generator) -> Examples:
+def draw_order(length: int, count: int, generator: Generator) -> DrawnExamples:
     """Draw two signs, X or Y, among noise, and ask which came in which order (Hochreiter & Schmidhuber 1997, 6a).
 
     Where they stand grows with the length, between 10 and 20 % and between 40 and 50 % of it (Pascanu et al. 2013).
@@ -146,10 +146,10 @@ def draw_order(length: int, count: int, generator: Generator) -> Examples:
     signs = torch.randint(0, 2, (2, count), generator=generator)
     for sign, (low, high) in zip(signs, ((length // 10, length // 5), (2 * length // 5, length // 2)), strict=True):
         symbols[torch.randint(low, high, (count,), generator=generator), everyone] = sign
-    return Examples(_one_hot(symbols, 2 + _ORDER_DISTRACTORS), (2 * signs[0] + signs[1])[None])
+    return DrawnExamples(_one_hot(symbols, 2 + _ORDER_DISTRACTORS), (2 * signs[0] + signs[1])[None])
 
 
-def draw_recall(length: int, count: int, generator: Generator) -> Examples:
+def draw_recall(length: int, count: int, generator: Generator) -> DrawnExamples:
     """Draw two keys of four, each with a value behind it, among blanks, and ask for the value of the key shown last.
 
     It is the associative retrieval of Ba et al. 2016, section 4.1, spread over a length; keys differ from each other.
@@ -163,9 +163,9 @@ def draw_recall(length: int, count: int, generator: Generator) -> Examples:
     symbols = torch.full((length, count), 2 * _KEYS)
     symbols.scatter_(0, places, keys)
     symbols.scatter_(0, places + 1, values + _KEYS)
-    asked = torch.randint(0, _PAIRS, (1, count), generator=generator)
-    symbols[-1] = keys.gather(0, asked)[0]
-    return Examples(_one_hot(symbols, 2 * _KEYS + 1), values.gather(0, asked))
+    requested = torch.randint(0, _PAIRS, (1, count), generator=generator)
+    symbols[-1] = keys.gather(0, requested)[0]
+    return DrawnExamples(_one_hot(symbols, 2 * _KEYS + 1), values.gather(0, requested))
 
 
 def _one_hot(symbols: Tensor, size: int) -> Tensor:

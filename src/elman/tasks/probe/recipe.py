@@ -25,7 +25,7 @@ from torch import nn
 
 from elman import cells as zoo
 from elman.errors import ConfigError
-from elman.tasks.probe.clock import Clock, ExamMoment
+from elman.tasks.probe.clock import ExamClock, ExamMoment
 from elman.tasks.probe.exam import Exam, Result, Rung
 from elman.tasks.probe.networks import CellReader, WindowReader, count_parameters, manual_seed
 from elman.tasks.probe.problems import PROBLEMS, Problem
@@ -77,7 +77,7 @@ def probe(
     candidates = _build_readers(cells, problem, settings, sizes or {})
     candidates.append(_Candidate(FEED_FORWARD, lambda at: WindowReader(problem, at, settings.hidden), carried=False))
     with show_progress(quiet, EXAMPLE) as progress:
-        clock = Clock(exam.lengths, settings, len(candidates))
+        clock = ExamClock(exam.lengths, settings, len(candidates))
         try:
             for number, candidate in enumerate(candidates):
                 clock.begin(number)
@@ -142,7 +142,7 @@ def _carry(name: str, reader: nn.Module) -> _Candidate:
 class _Examination:
     """Lead one candidate from length to length, and write into the last result of the exam."""
 
-    def __init__(self, exam: Exam, candidate: _Candidate, clock: Clock, progress: Progress) -> None:
+    def __init__(self, exam: Exam, candidate: _Candidate, clock: ExamClock, progress: Progress) -> None:
         self.problem, self.settings, self.lengths = exam.problem, exam.settings, exam.lengths
         self.candidate, self.clock, self.progress = candidate, clock, progress
         self.result = exam.results[-1]

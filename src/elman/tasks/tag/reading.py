@@ -15,7 +15,7 @@ from elman.training.splits import default_share, split
 
 
 @dataclass(frozen=True)
-class Read:
+class Split:
     """Hold the sentences, divided into those to learn from and those held out."""
 
     data: TaggedSet
@@ -28,7 +28,7 @@ class Read:
 class Parts:
     """Hold the sentences as the training sees them."""
 
-    read: Read
+    split: Split
     encoder: TagEncoder
     training: EncodedSentences
     held_out: EncodedSentences
@@ -36,10 +36,10 @@ class Parts:
     @property
     def targets(self) -> TagTargets:
         """Return what may be answered."""
-        return self.read.targets
+        return self.split.targets
 
 
-def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSettings) -> Read:
+def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSettings) -> Split:
     """Read sentences, and divide them into those to learn from and those held out.
 
     Raises:
@@ -60,13 +60,13 @@ def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSet
         raise DataError(f"{settings.validation_data} has no labels, and {data.name} has. Give it some.")
     targets = TagTargets.learn(learn, labelled=labelled, scheme=settings.scheme)
     targets.check_scheme(hold)
-    return Read(data, learn, hold, targets)
+    return Split(data, learn, hold, targets)
 
 
-def encode_sentences(read: Read, settings: TagSettings) -> Parts:
+def encode_sentences(split: Split, settings: TagSettings) -> Parts:
     """Learn words and letters from the sentences to learn from, and encode all of them."""
     encoder = learn_tag_encoder(
-        (one.words for one in read.learn), letters=settings.letters, min_count=settings.min_count
+        (one.words for one in split.learn), letters=settings.letters, min_count=settings.min_count
     )
-    training, held_out = (EncodedSentences(part, encoder, read.targets) for part in (read.learn, read.hold))
-    return Parts(read, encoder, training, held_out)
+    training, held_out = (EncodedSentences(part, encoder, split.targets) for part in (split.learn, split.hold))
+    return Parts(split, encoder, training, held_out)

@@ -25,7 +25,7 @@ from elman.tasks.tag.baseline import TagBaseline, train_tag_baseline
 from elman.tasks.tag.batches import answer_sentences
 from elman.tasks.tag.model import TrainedTagger, build_module, load, score_answers
 from elman.tasks.tag.module import drop_words
-from elman.tasks.tag.reading import Parts, Read, encode_sentences, read_sentences
+from elman.tasks.tag.reading import Parts, Split, encode_sentences, read_sentences
 from elman.tasks.tag.report import report_tags
 from elman.tasks.tag.scores import TagScores
 from elman.tasks.tag.settings import TagSettings
@@ -51,19 +51,19 @@ _OWN = ("embedding", "letter_embedding", "letter_hidden", "input_dropout")
 Beside = tuple[TagBaseline, TagScores, TagScores]
 
 
-class TagRecipe(Recipe[Read, Parts, Beside, TagSettings, TrainedTagger]):
+class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
     """Train a model that gives every word a tag."""
 
     settings = TagSettings
     encoded_by = ENCODED_BY
 
-    def read(self, data: Any, settings: TagSettings, quiet: bool) -> Read:
+    def read(self, data: Any, settings: TagSettings, quiet: bool) -> Split:
         """Read the sentences, and hold some out."""
         return read_sentences(data, settings)
 
-    def encode(self, read: Read, settings: TagSettings, quiet: bool) -> Parts:
+    def encode(self, split: Split, settings: TagSettings, quiet: bool) -> Parts:
         """Learn words and letters, and encode all sentences."""
-        return encode_sentences(read, settings)
+        return encode_sentences(split, settings)
 
     def unit(self, parts: Parts) -> str:
         """Count sentences."""
@@ -71,12 +71,12 @@ class TagRecipe(Recipe[Read, Parts, Beside, TagSettings, TrainedTagger]):
 
     def report(self, parts: Parts) -> Iterator[str]:
         """Say what there is to learn from."""
-        yield from parts.read.data.notes
+        yield from parts.split.data.notes
         yield from report_tags(parts.training, parts.held_out, parts.encoder, parts.targets).lines()
 
     def compare(self, parts: Parts, settings: TagSettings, progress: Progress) -> Beside:
         """Train a network that sees one word at a time, and count the most frequent tag of each word."""
-        learn, hold, targets = parts.read.learn, parts.read.hold, parts.targets
+        learn, hold, targets = parts.split.learn, parts.split.hold, parts.targets
         seconds = seconds_beside(settings.seconds())
         found = train_tag_baseline(learn, targets, seed=settings.seed, seconds=seconds)
         network, usual = score_baseline(found, hold, targets)
@@ -109,7 +109,7 @@ class TagRecipe(Recipe[Read, Parts, Beside, TagSettings, TrainedTagger]):
             start(layer, settings.init, settings.forget_bias, settings.chrono)
         return TrainedTagger(
             module=module,
-            layout=parts.read.data.layout,
+            layout=parts.split.data.layout,
             encoder=parts.encoder,
             targets=parts.targets,
             configuration=configuration,

@@ -38,9 +38,9 @@ class OnesRecipe(Recipe[list[str], Parts, float, OnesSettings, TrainedCounter]):
         """Read the lines."""
         return read_lines(as_sources(data))
 
-    def encode(self, read, settings, quiet):
+    def encode(self, split, settings, quiet):
         """Hold the last lines out."""
-        return Parts(encode(read[: -settings.held_out]), encode(read[-settings.held_out :]))
+        return Parts(encode(split[: -settings.held_out]), encode(split[-settings.held_out :]))
 
     def unit(self, parts):
         """Count examples."""

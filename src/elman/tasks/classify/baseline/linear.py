@@ -46,7 +46,7 @@ _PATIENCE = 20  # epochs without a better validation
 _READ_AT_ONCE = 1024
 
 
-class _Reader(Protocol):
+class _FeatureReader(Protocol):
     def read(self, examples: EncodedSet, indices: Sequence[int]) -> Any: ...
 
 
@@ -68,7 +68,7 @@ class Baseline:
     seconds: float
     finished: bool
     _module: nn.Module = field(repr=False)
-    _reader: _Reader = field(repr=False)
+    _reader: _FeatureReader = field(repr=False)
 
     def outputs(self, examples: EncodedSet) -> Tensor:
         """Return what it says to each example, (N, outputs), as a recurrent model does."""
