@@ -245,7 +245,7 @@ def test_only_an_index_is_held(table):
     index = RowIndex([path])
     held = index._offsets.itemsize * len(index._offsets) + index._lines.itemsize * len(index._lines)
     assert held == 16 * 1009
-    assert not any(len(value) > 2500 for value in list(index.seen["text"].distinct)[4096:])
+    assert not any(len(value) > 2500 for value in list(index.summaries["text"].distinct)[4096:])
     assert index.read([1008, 5])[0]["text"].endswith("1008")
 
 

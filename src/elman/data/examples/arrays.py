@@ -12,7 +12,7 @@ uint8 (N, H, W), or (N, H, W, 1 or 3)       an image
 `y` is (N,): text, whole numbers and booleans are classes, floats are numbers; or (N, L) of bool: several labels at
 once. `classes`, if it is there, names the classes or labels.
 
-What is uncompressed (`numpy.savez`) is mapped, and an example is read when it is asked for; what is compressed
+What is uncompressed (`numpy.savez`) is mapped, and an example is read when it is requested; what is compressed
 (`numpy.savez_compressed`) is unfolded into memory as a whole.
 
 >>> import numpy as np
@@ -143,15 +143,17 @@ def _what_was_read(path: Path, like: Columns | None) -> tuple[tuple[str, ...], s
 
 
 def _choose(
-    members: dict[str, Member], path: Path, asked: str | None, defaults: Sequence[str], option: str
+    members: dict[str, Member], path: Path, requested: str | None, defaults: Sequence[str], option: str
 ) -> str | None:
-    if asked is None:
+    if requested is None:
         return next((name for name in defaults if name in members), None)
-    if asked not in members:
-        near = get_close_matches(asked, members, 1)
+    if requested not in members:
+        near = get_close_matches(requested, members, 1)
         hint = f", did you mean {near[0]}?" if near else "."
-        raise DataError(f"{path} has no array {asked}{hint} It has {_list(members)}. Name one of them with {option}=.")
-    return asked
+        raise DataError(
+            f"{path} has no array {requested}{hint} It has {_list(members)}. Name one of them with {option}=."
+        )
+    return requested
 
 
 def _list(members: dict[str, Member]) -> str:

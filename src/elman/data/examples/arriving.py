@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from elman.data.dataset import Columns, Example
-from elman.data.examples.choosing import SERIES, Asked
+from elman.data.examples.choosing import SERIES, find_column
 from elman.data.examples.long_table import read_steps
 from elman.data.examples.rows import read_example, read_group, read_target, read_value
 from elman.data.tables.records import MOST_BYTES, read_lines, read_records
@@ -97,7 +97,7 @@ class Arriving:
                 self.delimiter = ","
                 return self._lines()
             for column in needed:
-                Asked().find(column, header, f"{self._name} line 1")
+                find_column(column, header, f"{self._name} line 1")
         return self._examples(self._cells(delimiter))
 
     def _lines(self) -> Iterator[Row]:
@@ -127,7 +127,7 @@ class Arriving:
                 names += read_header(record, self._name)
                 known = dict.fromkeys(names)
                 for column in self._like.names if self._like.id else self._like.inputs:
-                    Asked().find(column, known, f"{self._name} line {record.line}")
+                    find_column(column, known, f"{self._name} line {record.line}")
 
     def _examples(self, rows: Iterator[_Row]) -> Iterator[Row]:
         like = self._like
@@ -138,7 +138,7 @@ class Arriving:
             # In JSON a key that is left out is a missing number or category, and no text can be missing.
             for column, kind in like.inputs.items():
                 if column not in cells and kind not in ("number", "category"):
-                    Asked().find(column, list(cells), where)
+                    find_column(column, list(cells), where)
             columns = _present(like, cells)
             yield Row(written, read_example({**dict.fromkeys(like.inputs, ""), **cells}, columns, self._folder, where))
 

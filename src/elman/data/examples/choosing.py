@@ -2,7 +2,7 @@
 
 What was inferred is said in notes, one sentence each, because a wrong guess that nobody sees costs most.
 
->>> Asked(inputs=("txt",)).find("txt", ["text", "label"], "reviews.csv")
+>>> find_column("txt", ["text", "label"], "reviews.csv")
 Traceback (most recent call last):
 elman.errors.DataError: reviews.csv has no column txt. Did you mean text? It has: text, label.
 """
@@ -14,7 +14,7 @@ from difflib import get_close_matches
 
 from elman.data.dataset import INPUT_KINDS, TARGET_KINDS, Columns
 from elman.data.examples.rows import say_odd_number
-from elman.data.tables.kinds import Seen
+from elman.data.tables.kinds import ColumnSummary
 from elman.errors import DataError
 from elman.phrases import name_some
 
@@ -74,8 +74,8 @@ _READ_FIRST = ("text", "letters", "sound", "image", "series")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Hold what the caller asked for; see :func:`elman.data.open_dataset`. An empty `id` forbids to infer one."""
+class RequestedColumns:
+    """Columns that the caller named; see :func:`elman.data.open_dataset`. With an empty `id` none is inferred."""
 
     inputs: Sequence[str] = ()
     target: str | None = None
@@ -83,19 +83,20 @@ class Asked:
     id: str | None = None
     group: str | None = None
 
-    def find(self, column: str, names: Collection[str], where: str) -> str:
-        """Return a column's name if there is one like it.
 
-        Raises:
-            DataError: there is none; the message names the nearest.
-        """
-        if column not in names:
-            has = list(names)
-            raise DataError(f"{where} has no column {column}. {say_near(column, has)}It has: {name_some(has)}.")
-        return column
+NOTHING_REQUESTED = RequestedColumns()
 
 
-NOTHING_ASKED = Asked()
+def find_column(column: str, names: Collection[str], where: str) -> str:
+    """Return a column's name if the table has it.
+
+    Raises:
+        DataError: it has none of this name; the message suggests the nearest.
+    """
+    if column not in names:
+        has = list(names)
+        raise DataError(f"{where} has no column {column}. {say_near(column, has)}It has: {name_some(has)}.")
+    return column
 
 
 def say_near(column: str, names: Sequence[str]) -> str:
@@ -105,13 +106,13 @@ def say_near(column: str, names: Sequence[str]) -> str:
     return f"Did you mean {lower[near[0]]}? " if near else ""
 
 
-class Choice:
+class ColumnChoice:
     """Choose the columns of one table.
 
     Args:
         seen: every column, in order.
         name: of the table.
-        asked: what the caller asked for.
+        requested: columns that the caller named.
         where: names a row in messages.
 
     Attributes:
@@ -119,35 +120,39 @@ class Choice:
         notes: how.
 
     Raises:
-        DataError: a column that was asked for is not there or not of its kind, or nothing can be read.
+        DataError: a named column is missing or of another kind, or nothing can be read.
     """
 
-    def __init__(self, seen: Mapping[str, Seen], name: str, asked: Asked, where: Callable[[int], str]):
+    def __init__(
+        self, seen: Mapping[str, ColumnSummary], name: str, requested: RequestedColumns, where: Callable[[int], str]
+    ):
         self.notes: list[str] = []
         self._seen, self._name, self._where = seen, name, where
-        self._named = dict(_split_kind(column, seen, name) for column in asked.inputs)
-        for column in (*self._named, asked.target, asked.id, asked.group):
+        self._named = dict(_split_kind(column, seen, name) for column in requested.inputs)
+        for column in (*self._named, requested.target, requested.id, requested.group):
             if column:
-                asked.find(column, list(seen), name)
-        if asked.target_kind not in (*TARGET_KINDS, None):
-            raise DataError(f"There is no kind of target {asked.target_kind}. Choose one of {', '.join(TARGET_KINDS)}.")
-        target = asked.target or self._infer_target(asked)
-        kind = asked.target_kind or seen[target].target_kind()
-        self.notes.append(f"The target is {target} ({kind}){self._why_target(asked, target)}.")
-        if not asked.target_kind:
+                find_column(column, list(seen), name)
+        if requested.target_kind not in (*TARGET_KINDS, None):
+            raise DataError(
+                f"There is no kind of target {requested.target_kind}. Choose one of {', '.join(TARGET_KINDS)}."
+            )
+        target = requested.target or self._infer_target(requested)
+        kind = requested.target_kind or seen[target].target_kind()
+        self.notes.append(f"The target is {target} ({kind}){self._why_target(requested, target)}.")
+        if not requested.target_kind:
             check_decimal_comma(seen[target], where)
         check_target(seen[target], kind, where)
-        others = [column for column in seen if column not in (target, asked.group)]
-        series = self._infer_series(others) if asked.id is None else asked.id
+        others = [column for column in seen if column not in (target, requested.group)]
+        series = self._infer_series(others) if requested.id is None else requested.id
         if not series:
-            self.columns = Columns(self._choose_inputs(others), target, kind, None, asked.group)
+            self.columns = Columns(self._choose_inputs(others), target, kind, None, requested.group)
         else:
             numbers = self._choose_numbers([column for column in others if column != series])
-            self.columns = Columns({SERIES: "series"}, target, kind, series, asked.group, numbers)
+            self.columns = Columns({SERIES: "series"}, target, kind, series, requested.group, numbers)
         self._note_missing()
 
-    def _infer_target(self, asked: Asked) -> str:
-        free = [name for name in self._seen if name not in (*self._named, asked.id, asked.group)]
+    def _infer_target(self, requested: RequestedColumns) -> str:
+        free = [name for name in self._seen if name not in (*self._named, requested.id, requested.group)]
         free = [name for name in free if self._seen[name].kind() != "empty"]
         if len(self._seen) < 2 or not free:
             raise DataError(
@@ -157,8 +162,8 @@ class Choice:
         lower = {name.lower(): name for name in reversed(free)}
         return next((lower[name] for name in TARGET_NAMES if name in lower), free[-1])
 
-    def _why_target(self, asked: Asked, target: str) -> str:
-        if asked.target:
+    def _why_target(self, requested: RequestedColumns, target: str) -> str:
+        if requested.target:
             return ""
         if target.lower() in TARGET_NAMES:
             return ", because of its name"
@@ -243,7 +248,7 @@ class Choice:
             self.notes.append(f"Missing values: {name_some(missing)}.")
 
 
-def check_input(seen: Seen, kind: str, where: Callable[[int], str]) -> None:
+def check_input(seen: ColumnSummary, kind: str, where: Callable[[int], str]) -> None:
     """Refuse a column that is not of the kind that is read from it.
 
     Raises:
@@ -266,7 +271,7 @@ def check_input(seen: Seen, kind: str, where: Callable[[int], str]) -> None:
         raise DataError(f"Column {seen.name} {held}, and nothing can be read from it. Choose other inputs.")
 
 
-def check_decimal_comma(seen: Seen, where: Callable[[int], str]) -> None:
+def check_decimal_comma(seen: ColumnSummary, where: Callable[[int], str]) -> None:
     """Refuse to take 3,14 for a word.
 
     Raises:
@@ -280,7 +285,7 @@ def check_decimal_comma(seen: Seen, where: Callable[[int], str]) -> None:
         )
 
 
-def check_target(seen: Seen, kind: str, where: Callable[[int], str]) -> None:
+def check_target(seen: ColumnSummary, kind: str, where: Callable[[int], str]) -> None:
     """Refuse a target that is missing somewhere or not of its kind.
 
     Raises:
@@ -301,11 +306,11 @@ def check_target(seen: Seen, kind: str, where: Callable[[int], str]) -> None:
         raise DataError(f"The target {seen.name} holds lists or objects, and a class is text. Write it as text.")
 
 
-def _split_kind(asked: str, seen: Mapping[str, Seen], table: str) -> tuple[str, str | None]:
+def _split_kind(requested: str, seen: Mapping[str, ColumnSummary], table: str) -> tuple[str, str | None]:
     """Split `zip:category` into a column and the kind that it is to be read as."""
-    name, colon, kind = asked.rpartition(":")
-    if asked in seen or not colon:
-        return asked, None
+    name, colon, kind = requested.rpartition(":")
+    if requested in seen or not colon:
+        return requested, None
     if kind not in INPUT_KINDS:
-        raise DataError(f"{table}: there is no kind {kind} (in {asked}). Choose one of {', '.join(INPUT_KINDS)}.")
+        raise DataError(f"{table}: there is no kind {kind} (in {requested}). Choose one of {', '.join(INPUT_KINDS)}.")
     return name, kind

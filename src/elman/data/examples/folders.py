@@ -23,7 +23,7 @@ from elman.data.dataset import Columns, Dataset, Example
 from elman.data.examples.genome import SUFFIXES, open_fasta
 from elman.data.examples.rows import READERS, read_value
 from elman.data.files import read_whole, size_of
-from elman.data.tables.kinds import Seen, kind_of_file
+from elman.data.tables.kinds import ColumnSummary, kind_of_file
 from elman.data.tables.records import read_lines
 from elman.data.text import decode
 from elman.errors import DataError
@@ -96,7 +96,7 @@ class Lines:
         self._paths, self._with_classes = paths, with_classes
         self._offsets, self._lines = array("q"), array("q")
         self._starts: list[int] = []
-        seen = Seen(LINE)
+        seen = ColumnSummary(LINE)
         for path in paths:
             self._starts.append(len(self))
             self._scan(path, seen)
@@ -129,7 +129,7 @@ class Lines:
         value = read_value(kind, text.text, path.parent, where)
         return Example({column: value}, path.stem if self._with_classes else None, where)
 
-    def _scan(self, path: Path, seen: Seen) -> None:
+    def _scan(self, path: Path, seen: ColumnSummary) -> None:
         size_of(path)
         with path.open("rb") as stream:
             for line in read_lines(stream, str(path)):

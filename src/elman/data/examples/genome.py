@@ -94,22 +94,22 @@ def open_fasta(paths: Sequence[Path], *, target: str | None = None, like: Column
 
 def _choose_target(records: Sequence[_Record], files: int, target: str | None, like: Columns | None) -> str | None:
     """Return the target that these records have; None for none."""
-    asked = target or (like.target if like else None)
-    if asked == FILE or (asked is None and like is None and files > 1):
+    requested = target or (like.target if like else None)
+    if requested == FILE or (requested is None and like is None and files > 1):
         return FILE if files > 1 or target else None
-    if asked is None:
+    if requested is None:
         shared = set.intersection(*(set(record.fields) for record in records))
         return None if like else next((field for field in _TARGETS if field in shared), None)
-    without = [record for record in records if asked not in record.fields]
+    without = [record for record in records if requested not in record.fields]
     if not without:
-        return asked
+        return requested
     if like and not target and len(without) == len(records):
         return None
-    near = get_close_matches(asked, without[0].fields, 1)
+    near = get_close_matches(requested, without[0].fields, 1)
     raise DataError(
-        f"{without[0].where}: the header has no field {asked}=…"
+        f"{without[0].where}: the header has no field {requested}=…"
         + (f", did you mean {near[0]}? " if near else ". ")
-        + f"Write it as: >name {asked}=CLASS"
+        + f"Write it as: >name {requested}=CLASS"
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from elman.data.dataset import Columns, Dataset
 from elman.data.examples.arrays import open_arrays
-from elman.data.examples.choosing import Asked
+from elman.data.examples.choosing import RequestedColumns
 from elman.data.examples.folders import FILE, Files, Lines, is_fasta, open_folder
 from elman.data.examples.genome import open_fasta
 from elman.data.examples.table import open_table
@@ -64,10 +64,10 @@ def open_dataset(
         like: the columns that a model was trained with. Nothing is inferred then, and the target may be absent.
 
     Raises:
-        DataError: what stands there cannot be read, or is not what was asked for.
+        DataError: what stands there cannot be read, or is not what was requested.
     """
     found = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
-    asked = Asked(tuple(inputs), target, target_kind, id, group)
+    requested = RequestedColumns(tuple(inputs), target, target_kind, id, group)
     check_paths(found)
     if like and _are_raw(found, like):
         return _open_raw(found, like)
@@ -76,20 +76,20 @@ def open_dataset(
         raise DataError(f"{found[0]} and {found[-1]} are of different forms. Give files of one form at a time.")
     match forms.pop():
         case "table":
-            return open_table(found, asked, like)
+            return open_table(found, requested, like)
         case "arrays":
-            _check_asked(asked, found[0], one_input=True)
+            _check_requested(requested, found[0], one_input=True)
             _check_single(found)
-            column = asked.inputs[0] if asked.inputs else None
+            column = requested.inputs[0] if requested.inputs else None
             return open_arrays(found[0], input=column, target=target, target_kind=target_kind, like=like)
         case "fasta":
-            _check_asked(asked, found[0])
+            _check_requested(requested, found[0])
             return open_fasta(found, target=target, like=like)
         case "lines":
-            _check_asked(asked, found[0])
+            _check_requested(requested, found[0])
             return _open_lines(found, like)
         case "folder":
-            _check_asked(asked, found[0])
+            _check_requested(requested, found[0])
             _check_single(found)
             return open_folder(found[0], like, target)
         case _:
@@ -111,8 +111,8 @@ def check_paths(paths: Sequence[Path]) -> None:
             raise DataError(f"{path} does not exist. Check the path; the current folder is {Path.cwd()}.")
 
 
-def _check_asked(asked: Asked, path: Path, *, one_input: bool = False) -> None:
-    wrong = asked.id or asked.group or (len(asked.inputs) > one_input)
+def _check_requested(requested: RequestedColumns, path: Path, *, one_input: bool = False) -> None:
+    wrong = requested.id or requested.group or (len(requested.inputs) > one_input)
     if wrong:
         raise DataError(f"{path} has no columns, so none can be named as input, id or group. Leave these options out.")
 

@@ -14,7 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from elman.data.dataset import Columns, Dataset, Example
-from elman.data.examples.choosing import NOTHING_ASKED, Asked, Choice, check_input, check_target
+from elman.data.examples.choosing import (
+    NOTHING_REQUESTED,
+    ColumnChoice,
+    RequestedColumns,
+    check_input,
+    check_target,
+    find_column,
+)
 from elman.data.examples.long_table import LongTable
 from elman.data.examples.rows import read_example
 from elman.data.files import name_files
@@ -67,12 +74,14 @@ class Table:
         return self._index.where(index)
 
 
-def open_table(paths: Sequence[Path], asked: Asked = NOTHING_ASKED, like: Columns | None = None) -> Dataset:
+def open_table(
+    paths: Sequence[Path], requested: RequestedColumns = NOTHING_REQUESTED, like: Columns | None = None
+) -> Dataset:
     """Open one or several tables with the same columns.
 
     Args:
         paths: see :class:`elman.data.tables.row_index.RowIndex`.
-        asked: the columns that were named.
+        requested: the columns that were named.
         like: the columns that a model was trained with; nothing is inferred then, and the target may be absent.
 
     Raises:
@@ -86,7 +95,7 @@ def open_table(paths: Sequence[Path], asked: Asked = NOTHING_ASKED, like: Column
         if like.target and not columns.target:
             notes.append(f"{name} has no target {like.target}.")
     else:
-        choice = Choice(index.seen, name, asked, index.where)
+        choice = ColumnChoice(index.summaries, name, requested, index.where)
         columns = choice.columns
         notes += choice.notes
     if columns.id is None:
@@ -100,9 +109,9 @@ def follow(like: Columns, index: RowIndex, name: str) -> Columns:
     Raises:
         DataError: an input is absent or of another kind, or the target is missing in some rows.
     """
-    seen = index.seen
+    seen = index.summaries
     for column in (*(like.names if like.id else like.inputs), *([like.id] if like.id else [])):
-        Asked().find(column, seen, name)
+        find_column(column, seen, name)
     for column, kind in dict.fromkeys(like.names, "number").items() if like.id else like.inputs.items():
         check_input(seen[column], kind, index.where)
     target = like.target

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 from elman.data.files import name_files, open_unpacked
 from elman.data.sentences.sentence import CONLLU, Layout, Sentence, read_blocks, read_parallel
-from elman.data.tables.records import Line, read_lines
+from elman.data.tables.records import TextLine, read_lines
 from elman.errors import DataError
 
 FOLDER = ("seq.in", "seq.out", "label")
@@ -128,7 +128,7 @@ def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Lay
     yield from ((like, one) for one in found)
 
 
-def _read_lines(lines: Iterable[Line], name: str) -> Iterator[Sentence]:
+def _read_lines(lines: Iterable[TextLine], name: str) -> Iterator[Sentence]:
     blank = 0
     for line in lines:
         if not line.text.strip():
@@ -139,7 +139,7 @@ def _read_lines(lines: Iterable[Line], name: str) -> Iterator[Sentence]:
 
 
 @contextlib.contextmanager
-def open_lines(path: Path) -> Iterator[Iterator[Line]]:
+def open_lines(path: Path) -> Iterator[Iterator[TextLine]]:
     """Give the lines of a file, which may be packed with gzip.
 
     Raises:

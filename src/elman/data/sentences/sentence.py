@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from elman.data.plain import read_plain
-from elman.data.tables.records import Line, read_lines
+from elman.data.tables.records import TextLine, read_lines
 from elman.errors import DataError
 
 __all__ = ["FORMS", "Layout", "Sentence", "read_blocks", "read_lines", "read_parallel"]
@@ -127,7 +127,7 @@ class Sentence:
         return "\n".join(lines) + "\n\n"
 
 
-def read_blocks(lines: Iterable[Line], name: str, layout: Layout, *, tagged: bool = True) -> Iterator[Sentence]:
+def read_blocks(lines: Iterable[TextLine], name: str, layout: Layout, *, tagged: bool = True) -> Iterator[Sentence]:
     """Read sentences with a word a line, as they arrive; a blank line ends one.
 
     Args:
@@ -140,7 +140,7 @@ def read_blocks(lines: Iterable[Line], name: str, layout: Layout, *, tagged: boo
         DataError: a column is missing or empty, words are out of order, or a sentence has no words; the message names
             the line.
     """
-    block: list[Line] = []
+    block: list[TextLine] = []
     ended, second = False, 0  # whether a sentence has, and the second blank line behind it
     blank = 0  # lines in a row
     for line in lines:
@@ -164,7 +164,12 @@ def read_blocks(lines: Iterable[Line], name: str, layout: Layout, *, tagged: boo
 
 
 def read_parallel(
-    words: Iterable[Line], name: str, *, tags: Iterable[Line] | None, labels: Iterable[Line] | None, others: str = ""
+    words: Iterable[TextLine],
+    name: str,
+    *,
+    tags: Iterable[TextLine] | None,
+    labels: Iterable[TextLine] | None,
+    others: str = "",
 ) -> Iterator[Sentence]:
     """Read sentences that stand in a line each, their tags and labels in the same lines of other files.
 
@@ -201,7 +206,7 @@ def read_parallel(
         yield Sentence(split, marks, label, name, line.number)
 
 
-def _whole(lines: Iterable[Line] | None) -> list[Line] | None:
+def _whole(lines: Iterable[TextLine] | None) -> list[TextLine] | None:
     """Read all lines but the blank ones at the end."""
     if lines is None:
         return None
@@ -211,7 +216,7 @@ def _whole(lines: Iterable[Line] | None) -> list[Line] | None:
     return found
 
 
-def _read_block(block: list[Line], name: str, layout: Layout, tagged: bool) -> Iterator[Sentence]:
+def _read_block(block: list[TextLine], name: str, layout: Layout, tagged: bool) -> Iterator[Sentence]:
     read = _read_conllu if layout.form == "conllu" else _read_columns
     words: list[str] = []
     tags: list[str | None] = []
@@ -244,7 +249,7 @@ def _read_block(block: list[Line], name: str, layout: Layout, tagged: bool) -> I
     yield sentence
 
 
-def _read_conllu(line: Line, name: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:
+def _read_conllu(line: TextLine, name: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:
     """Return a word and its tag; None for a comment, a range of words or an empty node."""
     if line.text.startswith("#"):
         return None
@@ -270,7 +275,13 @@ def _read_conllu(line: Line, name: str, layout: Layout, tagged: bool, before: in
     return cells[layout.words], None if missing else tag
 
 
-def _read_columns(line: Line, name: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:  # noqa: ARG001
+def _read_columns(
+    line: TextLine,
+    name: str,
+    layout: Layout,
+    tagged: bool,
+    before: int,  # noqa: ARG001
+) -> tuple[str, str | None] | None:
     """Return a word and its tag; None for a comment or the mark of a document."""
     cells = _split(line.text, layout)
     if _is_mark(line.text) or (line.text.startswith("#") and len(cells) != layout.width):
@@ -286,7 +297,7 @@ def _read_columns(line: Line, name: str, layout: Layout, tagged: bool, before: i
     return cells[layout.words], None if untagged else cells[layout.tags]
 
 
-def _at(line: Line, name: str) -> str:
+def _at(line: TextLine, name: str) -> str:
     return f"{name} line {line.number}"
 
 

@@ -12,12 +12,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.examples.choosing import SERIES_NAMES, Asked
+from elman.data.examples.choosing import SERIES_NAMES, find_column
 from elman.data.examples.rows import say_odd_number
 from elman.data.series.frequency import Moments
 from elman.data.series.regularity import infer_frequency
 from elman.data.series.timestamps import NUMERIC, guess_form, is_ambiguous, read_times
-from elman.data.tables.kinds import Seen
+from elman.data.tables.kinds import ColumnSummary
 from elman.data.tables.row_index import RowIndex
 from elman.data.text import is_number
 from elman.errors import DataError
@@ -81,7 +81,7 @@ class SeriesAsked:
         """
         parts = (*self.targets, self.time or "", *(self.id or ()), *self.past, *self.known, *self.static)
         for column, times in Counter(filter(None, parts)).items():
-            Asked().find(column, index.seen, name)
+            find_column(column, index.summaries, name)
             if times > 1:
                 raise DataError(f"{name}: column {column} was named for two parts. Name it for one.")
 
@@ -109,9 +109,9 @@ def choose_time(index: RowIndex, asked: str | None) -> tuple[str | None, str]:
         return None, ""
     found: dict[str, str] = {}
     for column in [asked] if asked else index.names:
-        sample = _sample(index.seen[column])
+        sample = _sample(index.summaries[column])
         form = guess_form(sample, named=asked is not None or _may_be_time(column)) if sample else None
-        if form and (asked or _is_plausible(index.seen[column], form)):
+        if form and (asked or _is_plausible(index.summaries[column], form)):
             found[column] = form
     if not found:
         if asked is None:
@@ -123,7 +123,7 @@ def choose_time(index: RowIndex, asked: str | None) -> tuple[str | None, str]:
     # Written dates before numbers.
     column = min(found, key=lambda column: found[column] in NUMERIC)
     form = found[column]
-    if form in ("day first", "month first") and is_ambiguous(_sample(index.seen[column])):
+    if form in ("day first", "month first") and is_ambiguous(_sample(index.summaries[column])):
         form = _choose_order(index, column)
     return column, form
 
@@ -142,7 +142,7 @@ def choose_id(
     if asked.id is not None:
         return asked.id, ""
     if times is None:
-        named = next((name for name in columns if name.lower() in ID_NAMES and index.seen[name].repeats), None)
+        named = next((name for name in columns if name.lower() in ID_NAMES and index.summaries[name].repeats), None)
         return ((named,), f"Rows with the same {named} form one series.") if named else ((), "")
     different = len(np.unique(times))
     if different == len(times):
@@ -168,7 +168,7 @@ def candidates(index: RowIndex, time: str | None, asked: SeriesAsked) -> list[st
     kinds = ("category", "text", "letters")
     return [
         name
-        for name, seen in index.seen.items()
+        for name, seen in index.summaries.items()
         if name not in taken
         and seen.repeats
         and (seen.kind() in kinds or name.lower() in ID_NAMES)
@@ -196,11 +196,11 @@ def choose_targets(
     taken = {time, *id, *asked.past, *asked.known, *asked.static}
     numbers = [
         column
-        for column, seen in index.seen.items()
+        for column, seen in index.summaries.items()
         if column not in taken and seen.kind() == "number" and not seen.counts_up()
     ]
     if not numbers:
-        for column, seen in index.seen.items():
+        for column, seen in index.summaries.items():
             if column not in taken and seen.first_odd and _has_comma(seen.first_odd[1]):
                 check_numbers(seen, index.where)
         raise DataError(
@@ -212,7 +212,7 @@ def choose_targets(
         if len(numbers) > 1 and found.lower() not in VALUE_NAMES:
             raise DataError(f"{name} has several columns of numbers: {name_some(numbers)}. Name one with --target.")
         numbers = [found]
-    constant = [column for column in numbers if _is_constant(index.seen[column])]
+    constant = [column for column in numbers if _is_constant(index.summaries[column])]
     left_out = frozenset(constant)
     varying = [column for column in numbers if column not in left_out]
     note = f"Left out, because its value never changes: {name_some(constant)}." if constant and varying else ""
@@ -227,7 +227,7 @@ def choose_levels(index: RowIndex, columns: Sequence[str], name: str) -> dict[st
     """
     levels = {}
     for column in columns:
-        seen = index.seen[column]
+        seen = index.summaries[column]
         if seen.kind() in ("number", "empty"):
             continue
         if seen.kind() in ("series", "labels", "object"):
@@ -242,7 +242,7 @@ def choose_levels(index: RowIndex, columns: Sequence[str], name: str) -> dict[st
     return levels
 
 
-def check_numbers(seen: Seen, where: Callable[[int], str]) -> None:
+def check_numbers(seen: ColumnSummary, where: Callable[[int], str]) -> None:
     """Check that a column holds numbers.
 
     Raises:
@@ -271,7 +271,7 @@ def group_rows(columns: Sequence[Sequence[str]]) -> tuple[list[tuple[str, ...]],
     return list(numbers), np.array(codes, np.int64)
 
 
-def _sample(seen: Seen) -> list[str]:
+def _sample(seen: ColumnSummary) -> list[str]:
     cells = sorted(cell for cell in seen.distinct if cell.strip())
     return cells[:: max(1, len(cells) // _SAMPLE)]
 
@@ -284,7 +284,7 @@ def _may_be_time(column: str) -> bool:
     return column.lower() in TIME_NAMES | _CLOCK_NAMES
 
 
-def _is_plausible(seen: Seen, form: str) -> bool:
+def _is_plausible(seen: ColumnSummary, form: str) -> bool:
     """Say whether a column that nobody named holds the times of rows, and not a part of them, such as the hour."""
     if seen.kind() == "number" and form not in NUMERIC:
         return False
@@ -320,5 +320,5 @@ def _has_comma(cell: object) -> bool:
     return any(pattern.fullmatch(str(cell)) for pattern in (_DECIMAL_COMMA, _THOUSANDS))
 
 
-def _is_constant(seen: Seen) -> bool:
+def _is_constant(seen: ColumnSummary) -> bool:
     return not seen.many and len({float(cell) for cell in seen.distinct if is_number(cell)}) < 2

@@ -128,7 +128,7 @@ class _Reader:
         ids, why = choose_id(index, times, {name: texts[name] for name in names}, asked)
         targets, left_out = choose_targets(index, asked, time, ids, self._name)
         for column in targets:
-            check_numbers(index.seen[column], self._where)
+            check_numbers(index.summaries[column], self._where)
         if asked.static and not ids:
             raise DataError(f"{self._name} is a wide table, which has no static covariates. Name them in a long one.")
         self.notes += [note for note in (why, left_out) if note]
@@ -141,7 +141,7 @@ class _Reader:
         columns = self._settle_columns(targets, time, ids, times, rows)
         for column in (*columns.past, *columns.known):
             if column not in columns.levels:
-                check_numbers(index.seen[column], self._where)
+                check_numbers(index.summaries[column], self._where)
         numbers, known, past = self._read_numbers(columns)
         series = []
         for group, own in zip(groups, rows, strict=True):
@@ -259,7 +259,7 @@ class _Reader:
                     f"{cells[other][:40]!r}, and {cells[rows[0]][:40]!r} before. Give a series one, or name it --past."
                 )
             cell = cells[rows[0]]
-            is_number = self._index.seen[column].kind() == "number"
+            is_number = self._index.summaries[column].kind() == "number"
             found[column] = float(_to_numbers([cell])[0, 0]) if is_number else cell
         return found
 
@@ -349,7 +349,7 @@ class _Reader:
         notes = [times if columns.time else f"There is no column of times: rows are counted{season}."]
         notes.append(f"Forecast: {name_some(columns.targets)}.")
         used = {columns.time, *columns.targets, *columns.id, *columns.past, *columns.known, *columns.static}
-        left = [name for name, seen in self._index.seen.items() if name not in used and seen.kind() != "empty"]
+        left = [name for name, seen in self._index.summaries.items() if name not in used and seen.kind() != "empty"]
         if left:
             notes.append(f"Not read: {name_some(left)}. --past reads a column, --known one that is known in advance.")
         return notes

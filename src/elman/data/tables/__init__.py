@@ -3,8 +3,8 @@
 `records` cuts a file into rows of cells, `row_index` finds a row again without reading those before it, and `kinds`
 infers of each column whether it holds numbers, times, classes or text.
 
->>> from elman.data.tables.kinds import Seen
->>> seen = Seen("price")
+>>> from elman.data.tables.kinds import ColumnSummary
+>>> seen = ColumnSummary("price")
 >>> seen.add(["1", "2.5", ""], 0)
 >>> seen.kind()
 'number'

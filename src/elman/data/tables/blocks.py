@@ -26,7 +26,7 @@ from elman.data.tables.records import MOST_BYTES, read_records, unquote
 BYTES_AT_ONCE = 2**20
 
 
-class Block(NamedTuple):
+class RowBlock(NamedTuple):
     """Hold rows that follow each other.
 
     Attributes:
@@ -42,7 +42,7 @@ class Block(NamedTuple):
 
 def read_blocks(
     file: BinaryIO, name: str, delimiter: str | None, names: list[str], *, offset: int = 0, line: int = 1
-) -> Iterator[Block]:
+) -> Iterator[RowBlock]:
     """Read all rows of an open file from an offset on.
 
     Args:
@@ -75,7 +75,7 @@ def read_blocks(
 
 def read_odd(
     file: BinaryIO, name: str, delimiter: str | None, names: list[str], *, offset: int, line: int, end: int
-) -> Block:
+) -> RowBlock:
     """Read the rows that begin before `end`, one by one; see :func:`read_blocks`."""
     offsets, lines, rows = [], [], []
     for record in read_records(file, name, delimiter, names, offset=offset, line=line):
@@ -84,10 +84,10 @@ def read_odd(
         rows.append(record.cells)
         if file.tell() >= end:
             break
-    return Block(np.array(offsets, np.int64), np.array(lines, np.int64), rows)
+    return RowBlock(np.array(offsets, np.int64), np.array(lines, np.int64), rows)
 
 
-def split_block(raw: bytes, delimiter: str | None, width: int, *, offset: int, line: int) -> tuple[Block, int, int]:
+def split_block(raw: bytes, delimiter: str | None, width: int, *, offset: int, line: int) -> tuple[RowBlock, int, int]:
     """Split whole lines into rows, as far as they are as they should be.
 
     Args:
@@ -102,13 +102,13 @@ def split_block(raw: bytes, delimiter: str | None, width: int, *, offset: int, l
     """
     text = None if delimiter is None else _decode(raw, offset)
     if text is None or delimiter is None:
-        return Block(np.zeros(0, np.int64), np.zeros(0, np.int64), []), 0, 0
+        return RowBlock(np.zeros(0, np.int64), np.zeros(0, np.int64), []), 0, 0
     split = _split_tabs if delimiter == "\t" else _split_cells
     rows, numbers, lines = split(text, delimiter, width)
     begins = np.append(0, np.flatnonzero(np.frombuffer(raw, np.uint8) == ord("\n")) + 1)
     at = np.array(numbers, np.int64)
     end = len(raw) if lines is None else int(begins[lines])
-    return Block(offset + begins[at], line + at, rows), end, len(begins) - 1 if lines is None else lines
+    return RowBlock(offset + begins[at], line + at, rows), end, len(begins) - 1 if lines is None else lines
 
 
 def _decode(raw: bytes, offset: int) -> str | None:

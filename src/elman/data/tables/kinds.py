@@ -14,7 +14,7 @@
 
 In a column of text or categories, NA is a text like others: it may stand for Namibia.
 
->>> seen = Seen("mood")
+>>> seen = ColumnSummary("mood")
 >>> seen.add(["good", "bad", "bad", "good"], 0)
 >>> seen.kind()
 'category'
@@ -87,7 +87,7 @@ def as_numbers(cells: Sequence[Any]) -> NDArray[np.float64] | None:
     return values if np.isfinite(values).all() else None
 
 
-class Seen:
+class ColumnSummary:
     """Gather what the cells of one column have in common.
 
     Attributes:

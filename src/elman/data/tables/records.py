@@ -48,7 +48,7 @@ class Record(NamedTuple):
     cells: list[Any]
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """Hold one line: where its first byte stands, its number from 1, and its text without its end."""
 
     offset: int
@@ -91,12 +91,12 @@ def read_records(
         yield Record(current.offset, current.number, cells)
 
 
-def read_lines(file: BinaryIO, name: str, *, offset: int = 0, line: int = 1) -> Iterator[Line]:
+def read_lines(file: BinaryIO, name: str, *, offset: int = 0, line: int = 1) -> Iterator[TextLine]:
     """Read the lines of an open file as they arrive; see :func:`read_records`."""
     while raw := file.readline(MOST_BYTES + 1):
         if len(raw) > MOST_BYTES:
             raise DataError(f"{name} line {line} has more than {MOST_BYTES:,} bytes. Cut it into lines.")
-        yield Line(offset, line, _decode_line(raw, name, offset, line))
+        yield TextLine(offset, line, _decode_line(raw, name, offset, line))
         offset += len(raw)
         line += 1
 
@@ -122,7 +122,7 @@ def _decode_line(raw: bytes, name: str, offset: int, number: int) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _split_line(line: Line, name: str, delimiter: str) -> list[str]:
+def _split_line(line: TextLine, name: str, delimiter: str) -> list[str]:
     if "\r" in line.text:
         raise DataError(_say_carriage_return(name, line.number))
     cells = line.text.split(delimiter)
@@ -138,7 +138,7 @@ def unquote(cell: str) -> str:
     return inner.replace('""', '"') if quoted else cell
 
 
-def _split_quoted(line: Line, lines: Iterator[Line], name: str, delimiter: str) -> list[str]:
+def _split_quoted(line: TextLine, lines: Iterator[TextLine], name: str, delimiter: str) -> list[str]:
     cells = []
     at = 0
     while True:
@@ -160,7 +160,7 @@ def _split_quoted(line: Line, lines: Iterator[Line], name: str, delimiter: str) 
         at += 1
 
 
-def _read_quoted(line: Line, at: int, lines: Iterator[Line], name: str) -> tuple[str, Line, int]:
+def _read_quoted(line: TextLine, at: int, lines: Iterator[TextLine], name: str) -> tuple[str, TextLine, int]:
     """Return a cell in quotes, the line that it ends in, and the place behind its closing quote."""
     opened, text = line.number, line.text
     parts: list[str] = []
@@ -207,7 +207,7 @@ def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _read_object(line: Line, name: str, names: list[str]) -> list[Any]:
+def _read_object(line: TextLine, name: str, names: list[str]) -> list[Any]:
     where = f"{name} line {line.number}"
     try:
         # NaN and Infinity are no JSON, but many programs write them: the columns complain of them.

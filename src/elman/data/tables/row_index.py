@@ -1,6 +1,6 @@
 """Know where each row of one or several tables begins, so that a row is read when it is asked for.
 
-What stays in memory is 16 bytes a row. Of columns only :class:`elman.data.tables.kinds.Seen` is kept.
+What stays in memory is 16 bytes a row. Of columns only :class:`elman.data.tables.kinds.ColumnSummary` is kept.
 """
 
 from array import array
@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from elman.data.files import size_of
-from elman.data.tables.blocks import BYTES_AT_ONCE, Block, read_blocks, split_block
-from elman.data.tables.kinds import Seen, is_number
+from elman.data.tables.blocks import BYTES_AT_ONCE, RowBlock, read_blocks, split_block
+from elman.data.tables.kinds import ColumnSummary, is_number
 from elman.data.tables.records import MOST_COLUMNS, Record, read_records
 from elman.errors import DataError
 
@@ -47,7 +47,7 @@ class RowIndex:
 
     def __init__(self, paths: Sequence[Path]):
         self.names: list[str] = []
-        self.seen: dict[str, Seen] = {}
+        self.summaries: dict[str, ColumnSummary] = {}
         self.notes: list[str] = []
         self._paths, self._folders = list(paths), [path.parent for path in paths]
         self._names = [str(path) for path in paths]
@@ -185,7 +185,7 @@ class RowIndex:
         with path.open("rb") as stream:
             return stream.read(offset).count(b"\n") + 1
 
-    def _gather(self, blocks: Iterator[Block], folder: Path) -> None:
+    def _gather(self, blocks: Iterator[RowBlock], folder: Path) -> None:
         first = len(self)
         rows: list[list[Any]] = []
         begun = 0
@@ -203,12 +203,12 @@ class RowIndex:
         if not rows:
             return
         for at, name in enumerate(self.names):
-            if name not in self.seen:
-                self.seen[name] = Seen(name)
+            if name not in self.summaries:
+                self.summaries[name] = ColumnSummary(name)
                 if first:
                     # JSON lines bring a column when they first use it.
-                    self.seen[name].add([""] * first, 0)
-            self.seen[name].add([row[at] if at < len(row) else "" for row in rows], first, folder)
+                    self.summaries[name].add([""] * first, 0)
+            self.summaries[name].add([row[at] if at < len(row) else "" for row in rows], first, folder)
 
 
 TAB = "\t"
