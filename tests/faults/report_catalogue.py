@@ -35,8 +35,8 @@ REPORT_FAULTS = (
     Fault(
         "a run that goes on has its whole time budget again",
         "training/run.py",
-        'Clock(state["seconds"])',
-        "Clock()",
+        'Stopwatch(state["seconds"])',
+        "Stopwatch()",
         tests=RUN,
         only="never_stopped and time",
     ),

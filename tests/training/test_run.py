@@ -20,7 +20,7 @@ from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from elman.training.outcome import describe_outcome
 from elman.training.progress import QuietProgress
-from elman.training.run import Clock, Run
+from elman.training.run import Run, Stopwatch
 from elman.training.settings import TrainingSettings
 
 T, B, I, H = 5, 3, 2, 7
@@ -175,7 +175,7 @@ def exact(value):
         return [exact(one) for one in value]
     if isinstance(value, float):
         return value.hex()
-    if isinstance(value, nn.Module | Clock) or not hasattr(value, "__dict__"):
+    if isinstance(value, nn.Module | Stopwatch) or not hasattr(value, "__dict__"):
         return value if isinstance(value, int | str | None) else type(value).__name__
     return exact(vars(value))
 

@@ -4,7 +4,7 @@ Results go to standard output, progress and notes to standard error. Exit codes:
 command or its input is wrong, 3 a verdict that `--fail-on` names, 130 interrupted. What a user did wrong is said in the
 words of the error, without a traceback. Nothing here imports torch before a command that needs it has begun.
 
-The commands stand in `train`, `predict`, `evaluate`, `language`, `inspect`, `cells` and `probe`. The first three know
+The commands stand in `train`, `predict`, `evaluate`, `language`, `inspect`, `zoo` and `probe`. The first three know
 no recipe by name: all in the registry are trained, and `asking` lets the recipe of a model answer. `options` makes
 options of settings, `show` prints results.
 
@@ -21,7 +21,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import elman
-from elman.cli.cells import cells
 from elman.cli.evaluate import evaluate
 from elman.cli.inspect import inspect
 from elman.cli.language import generate, next_units, reorder
@@ -29,6 +28,7 @@ from elman.cli.predict import predict
 from elman.cli.probe import probe
 from elman.cli.show import drop_output
 from elman.cli.train import train
+from elman.cli.zoo import show_cells
 from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, ShapeError
 
 FAILED, WRONG_INPUT = 1, 2
@@ -56,7 +56,7 @@ app.command()(reorder)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(inspect)
-app.command()(cells)
+app.command("cells")(show_cells)
 app.command()(probe)
 
 

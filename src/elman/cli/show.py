@@ -24,7 +24,7 @@ _ENDED = {
 }
 
 
-class Trained(Protocol):
+class TrainingResult(Protocol):
     """Be a model that has just been trained, whatever it does."""
 
     metrics: dict[str, Any]
@@ -60,23 +60,25 @@ def drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def describe_file(model: Trained, target: Path) -> str:
+def describe_file(model: TrainingResult, target: Path) -> str:
     """Say where a model is, and how large."""
     return f"{target}  ({target.stat().st_size / 1e6:.1f} MB, {model.parameters:,} parameters)"
 
 
-def describe_training(model: Trained) -> str:
+def describe_training(model: TrainingResult) -> str:
     """Say how long a training took, and what ended it."""
     return f"{model.metrics['updates']} updates in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"
 
 
-def describe_gradient(model: Trained) -> str:
+def describe_gradient(model: TrainingResult) -> str:
     """Say how the gradient behaved in the training, and what to try where it did not behave."""
     found = model.metrics["gradient"]
     return f"{found['verdict']}: {found['line']}" + (f". {found['advice']}." if found["advice"] else "")
 
 
-def describe_search(model: Trained, again: Sequence[str], options: Mapping[str, Any], examples: str) -> list[Row]:
+def describe_search(
+    model: TrainingResult, again: Sequence[str], options: Mapping[str, Any], examples: str
+) -> list[Row]:
     """Say what was tried, what that means for the score, and how to train the same model again.
 
     Args:
@@ -101,7 +103,7 @@ def print_json(data: Mapping[str, Any]) -> None:
     typer.echo(as_json(data))
 
 
-def print_training_as_json(model: Trained, target: Path) -> None:
+def print_training_as_json(model: TrainingResult, target: Path) -> None:
     """Print what was measured in training, and how it ended."""
     facts = {name: value for name, value in model.metrics.items() if name not in ("history", "ledger", "glances")}
     result = {"model": str(target), "stopped": model.stopped, "seconds": round(model.seconds, 3)}
@@ -109,14 +111,14 @@ def print_training_as_json(model: Trained, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def keep_the_best(target: Path) -> Iterator[Callable[[Trained], Path]]:
+def keep_the_best(target: Path) -> Iterator[Callable[[TrainingResult], Path]]:
     """Say what an interrupted training leaves behind.
 
     The function that is given is called with the model that was trained, and returns where it is kept.
     """
-    ended: list[Trained] = []
+    ended: list[TrainingResult] = []
 
-    def end(model: Trained) -> Path:
+    def end(model: TrainingResult) -> Path:
         ended.append(model)
         return model.kept or target
 

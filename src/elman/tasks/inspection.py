@@ -25,7 +25,7 @@ from elman.flow.page.training_pictures import Training
 from elman.flow.page.wording import percent, place, say, steps
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
 from elman.models.file import task_of
-from elman.models.measured import read_measured
+from elman.models.training_record import read_record
 from elman.models.view import MOST_STEPS, View
 from elman.nn import Recurrent
 from elman.tasks.registry import find
@@ -139,7 +139,7 @@ def inspect_model(
     """
     view = _view(path, data, length)
     try:
-        measured = read_measured(view.metrics)
+        measured = read_record(view.metrics)
     except DataError as error:
         raise DataError(f"{path} is damaged: {error}") from None
     # A tagger reads letters before words; a forecaster takes a second step, behind its look-back.

@@ -20,10 +20,10 @@ def seconds_of(multiplications: float, updates: int = 0) -> float:
     return multiplications / MULTIPLICATIONS_A_SECOND + updates * SECONDS_AN_UPDATE
 
 
-def beside(budget: float | None) -> float:
+def baseline_seconds(budget: float | None) -> float:
     """Give the seconds that a model without recurrence may cost, of the time budget if there is one.
 
-    >>> beside(None), beside(60.0)
+    >>> baseline_seconds(None), baseline_seconds(60.0)
     (20.0, 6.0)
     """
     return _MOST_SECONDS if budget is None else min(_MOST_SECONDS, _OF_BUDGET * budget)

@@ -3,7 +3,7 @@
 A training reads its data once, encodes them as the settings say, says what there is to learn from, trains what stands
 beside the recurrent model, then builds and fits that (once, or with several settings in a search), and judges it. What
 a recipe's methods pass to each other is theirs: `Split` is the data, divided and not yet encoded, `Parts` the data as
-the training sees them, `Beside` what does without recurrence, with its scores.
+the training sees them, `Baseline` what does without recurrence, with its scores.
 
 A recipe stands in `elman.tasks.NAME.recipe` and has a row in `elman.tasks.registry`.
 """
@@ -27,12 +27,12 @@ from elman.training.settings import TrainingSettings
 
 Split = TypeVar("Split")
 Parts = TypeVar("Parts")
-Beside = TypeVar("Beside")
+Baseline = TypeVar("Baseline")
 S = TypeVar("S", bound=TrainingSettings)
 M = TypeVar("M", bound=Trained)
 
 
-class Recipe(ABC, Generic[Split, Parts, Beside, S, M]):
+class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
     """Train models for one task.
 
     Attributes:
@@ -96,10 +96,10 @@ class Recipe(ABC, Generic[Split, Parts, Beside, S, M]):
             with show_progress(quiet, self.unit(parts)) as progress:
                 for line in self.report(parts):
                     progress.note(line)
-                beside = self.compare(parts, settings, progress) if compare else None
+                baseline = self.compare(parts, settings, progress) if compare else None
 
                 attempt = Attempt(
-                    lambda parts, settings: self.build(chosen, sizes, parts, settings, beside),
+                    lambda parts, settings: self.build(chosen, sizes, parts, settings, baseline),
                     self.fit,
                     self.describe,
                     keeper,
@@ -121,7 +121,7 @@ class Recipe(ABC, Generic[Split, Parts, Beside, S, M]):
             model.module.eval()
             model.stopped, model.seconds = outcome.stopped, outcome.seconds
             model.metrics = {**model.metrics, **self.describe(model, parts, outcome)}
-            model.metrics = {**model.metrics, **self.judge(model, parts, settings, beside)}
+            model.metrics = {**model.metrics, **self.judge(model, parts, settings, baseline)}
             keeper.finish(model)
         return model
 
@@ -150,7 +150,7 @@ class Recipe(ABC, Generic[Split, Parts, Beside, S, M]):
         """Say what there is to learn from, a line each."""
 
     @abstractmethod
-    def compare(self, parts: Parts, settings: S, progress: Progress) -> Beside | None:
+    def compare(self, parts: Parts, settings: S, progress: Progress) -> Baseline | None:
         """Train what does without recurrence, and score it on what is held out; None where nothing can be compared."""
 
     @abstractmethod
@@ -158,7 +158,9 @@ class Recipe(ABC, Generic[Split, Parts, Beside, S, M]):
         """Say which options a search may choose; those that somebody gave are not among them."""
 
     @abstractmethod
-    def build(self, cell: Cell, sizes: Mapping[str, int] | None, parts: Parts, settings: S, beside: Beside | None) -> M:
+    def build(
+        self, cell: Cell, sizes: Mapping[str, int] | None, parts: Parts, settings: S, baseline: Baseline | None
+    ) -> M:
         """Build a model with its first weights.
 
         Raises:
@@ -182,7 +184,7 @@ class Recipe(ABC, Generic[Split, Parts, Beside, S, M]):
         """Return what a model keeps about how much it was trained on."""
 
     @abstractmethod
-    def judge(self, model: M, parts: Parts, settings: S, beside: Beside | None) -> dict[str, Any]:
+    def judge(self, model: M, parts: Parts, settings: S, baseline: Baseline | None) -> dict[str, Any]:
         """Score a trained model on what is held out, and say what that is worth; it knows its :meth:`describe`."""
 
     def describe(self, model: M, parts: Parts, outcome: Outcome) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Counts:
     norm: float = 0.0
 
 
-class Clock:
+class Stopwatch:
     """Counts the seconds of a run.
 
     Args:
@@ -125,7 +125,7 @@ class Run:
         self._between = min(math.ceil(_TRAINING_PER_VALIDATION * validation_cost), updates_per_epoch)
         self._every = max(min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY), self._between)
         self._validation_cost = validation_cost
-        self._clock = Clock()
+        self._stopwatch = Stopwatch()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the run goes by: numbers, strings, lists, dicts with names, tensors.
@@ -156,7 +156,7 @@ class Run:
             self.average.load_state_dict(state["average"])
         for name, torch_of in self._generators().items():
             torch_of.set_rng_state(state["chance"][name])
-        self._clock = Clock(state["seconds"])
+        self._stopwatch = Stopwatch(state["seconds"])
 
     def _generators(self) -> dict[str, Any]:
         """Give what holds torch's default generators: of the CPU, and of the module's device if it is another."""
@@ -165,7 +165,7 @@ class Run:
 
     def elapsed(self) -> float:
         """Return how many seconds the run has taken."""
-        return self._clock.seconds()
+        return self._stopwatch.seconds()
 
     def share(self) -> float:
         """Return how much of the run is done, by updates or by time, whichever is further."""
@@ -182,7 +182,7 @@ class Run:
         if not self.counts.over:
             self.outcome.stopped, self.counts.over = reason, True
 
-    def _look_whether_it_is_over(self) -> None:
+    def _check_end(self) -> None:
         # Once an update and once a validation: a clock asked twice could end a run whose end is not validated.
         if self.updates is not None and self.outcome.updates >= self.updates:
             self.end("epochs")
@@ -219,12 +219,12 @@ class Run:
             counts.weight = _LOSS_MEMORY * counts.weight + 1 - _LOSS_MEMORY
             counts.mean = _LOSS_MEMORY * counts.mean + (1 - _LOSS_MEMORY) * loss
             self.outcome.training_loss = counts.mean / counts.weight
-        self._look_whether_it_is_over()
+        self._check_end()
 
     def count_validation(self, improved: bool, seconds: float) -> None:
         """Count a validation that was, or was not, the best so far, and remember how long it took."""
         self.counts.validation_seconds = seconds
-        self._look_whether_it_is_over()
+        self._check_end()
         self.counts.worse_in_a_row = 0 if improved else self.counts.worse_in_a_row + 1
         self.counts.decays += not improved
 

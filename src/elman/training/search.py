@@ -95,7 +95,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Found(Generic[T]):
+class SearchResult(Generic[T]):
     """Hold what a search has found.
 
     Attributes:
@@ -188,7 +188,7 @@ def search_settings(
     seconds: float | None = None,
     seed: int = 1,
     progress: Progress | None = None,
-) -> Found[T]:
+) -> SearchResult[T]:
     """Try settings one after the other.
 
     Args:
@@ -232,7 +232,7 @@ class _Search(Generic[T]):
         self._tried: list[Tried] = []
         self._best: tuple[T, dict[str, Any], Measured] | None = None
 
-    def run(self) -> Found[T]:
+    def run(self) -> SearchResult[T]:
         self._study.enqueue_trial({name: row.default for name, row in self._space.items()})
         interrupted = False
         try:
@@ -251,7 +251,7 @@ class _Search(Generic[T]):
             raise ElmanError(
                 f"None of {len(self._tried)} trials came to a validation. Give a longer time budget, or fewer trials."
             )
-        return Found(*self._best, self._tried, interrupted)
+        return SearchResult(*self._best, self._tried, interrupted)
 
     def _try(self, number: int) -> bool:
         """Run one trial; say whether it was interrupted."""

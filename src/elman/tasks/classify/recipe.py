@@ -33,7 +33,7 @@ from elman.tasks.classify.report import report_data
 from elman.tasks.classify.scoring import score_outputs, score_shuffled
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.classify.space import ENCODED_BY, choose_rate, search_space
-from elman.training.allowance import beside as seconds_beside
+from elman.training.allowance import baseline_seconds
 from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_batch, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
@@ -89,7 +89,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClass
             parts.targets,
             units=units,
             seed=settings.seed,
-            seconds=seconds_beside(settings.seconds()),
+            seconds=baseline_seconds(settings.seconds()),
         )
         score = _score(parts, found.outputs(parts.held_out))
         progress.note(f"without recurrence, {found.what}: validation {score.measure} {score.said()}")

@@ -32,7 +32,7 @@ from elman.tasks.generate.reading import Parts, Split, encode_texts, read_texts
 from elman.tasks.generate.scores import mean_loss, perplexity
 from elman.tasks.generate.settings import Settings
 from elman.tasks.generate.space import ENCODED_BY, search_space
-from elman.training.allowance import beside as seconds_beside
+from elman.training.allowance import baseline_seconds
 from elman.training.attempt import Validated
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
@@ -100,7 +100,7 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
             unit=parts.vocabulary.unit,
             predicted=(len(held) - 1) // batch * batch,
             classes=bool(parts.classes),
-            seconds=seconds_beside(settings.seconds()),
+            seconds=baseline_seconds(settings.seconds()),
         )
         progress.note(f"without recurrence, {found.what}: validation {found.said}")
         return found
@@ -123,7 +123,7 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         sizes: Mapping[str, int] | None,
         parts: Parts,
         settings: Settings,
-        beside: TextBaseline | None,
+        baseline: TextBaseline | None,
     ) -> TrainedModel:
         """Build the layers, with the embedding of each unit."""
         configuration = _configure(cell, sizes, parts, settings)
@@ -192,14 +192,14 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         model: TrainedModel,
         parts: Parts,
         settings: Settings,
-        beside: TextBaseline | None,
+        baseline: TextBaseline | None,
     ) -> dict[str, Any]:
         """Say what the loss is worth beside that of the n-gram model."""
-        if beside is None:
+        if baseline is None:
             return {}
         loss = model.metrics["validation_loss"]
-        verdict = {} if loss is None else {"verdict": judge_text(loss, beside)}
-        return {"baseline": beside.to_dict(), **verdict}
+        verdict = {} if loss is None else {"verdict": judge_text(loss, baseline)}
+        return {"baseline": baseline.to_dict(), **verdict}
 
 
 def _configure(cell: Cell, sizes: Mapping[str, int] | None, parts: Parts, settings: Settings) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from elman.tasks.tag.settings import TagSettings
 from elman.tasks.tag.space import ENCODED_BY, tag_space
 from elman.tasks.tag.verdict import compare as compare_with
 from elman.tasks.tag.verdict import score_baseline
-from elman.training.allowance import beside as seconds_beside
+from elman.training.allowance import baseline_seconds
 from elman.training.attempt import Validated, choose_batch, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
@@ -77,7 +77,7 @@ class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
     def compare(self, parts: Parts, settings: TagSettings, progress: Progress) -> Beside:
         """Train a network that sees one word at a time, and count the most frequent tag of each word."""
         learn, hold, targets = parts.split.learn, parts.split.hold, parts.targets
-        seconds = seconds_beside(settings.seconds())
+        seconds = baseline_seconds(settings.seconds())
         found = train_tag_baseline(learn, targets, seed=settings.seed, seconds=seconds)
         network, usual = score_baseline(found, hold, targets)
         progress.note(f"without recurrence, {found.what}: validation {network.measure} {network.said()}")
@@ -94,7 +94,7 @@ class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
         sizes: Mapping[str, int] | None,
         parts: Parts,
         settings: TagSettings,
-        beside: Beside | None,
+        baseline: Beside | None,
     ) -> TrainedTagger:
         """Build the layers, with a CRF where tags mark chunks."""
         configuration = {
@@ -155,9 +155,11 @@ class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
         """Return how many sentences there were."""
         return {"validation_sentences": len(parts.held_out), "training_sentences": len(parts.training)}
 
-    def judge(self, model: TrainedTagger, parts: Parts, settings: TagSettings, beside: Beside | None) -> dict[str, Any]:
+    def judge(
+        self, model: TrainedTagger, parts: Parts, settings: TagSettings, baseline: Beside | None
+    ) -> dict[str, Any]:
         """Score the model, and what stands beside it."""
-        return compare_with(model, parts.held_out, beside, settings.seed)
+        return compare_with(model, parts.held_out, baseline, settings.seed)
 
 
 def _measure(scores: TagScores, loss: float) -> Measured:

@@ -61,7 +61,7 @@ class OnesRecipe(Recipe[list[str], Parts, float, OnesSettings, TrainedCounter]):
         space = {"hidden": Between(settings.hidden, 4, 32), "layers": Choice(settings.layers, (1, 2))}
         return {name: row for name, row in space.items() if name not in given}
 
-    def build(self, cell, sizes, parts, settings, beside):
+    def build(self, cell, sizes, parts, settings, baseline):
         """Build the layers."""
         configuration = settings.layers_of(sizes)
         module = Counter(cell, Layers.take(configuration)[0])
@@ -93,11 +93,11 @@ class OnesRecipe(Recipe[list[str], Parts, float, OnesSettings, TrainedCounter]):
         """Return how many sequences there were."""
         return {"training_sequences": len(parts.training[1]), "validation_sequences": len(parts.held_out[1])}
 
-    def judge(self, model, parts, settings, beside):
+    def judge(self, model, parts, settings, baseline):
         """Score the answers."""
         with torch.no_grad():
             ours = float((model.module(parts.held_out[0]) - parts.held_out[1]).square().mean().sqrt())
-        other = {} if beside is None else {"baseline": {"rmse": beside}}
+        other = {} if baseline is None else {"baseline": {"rmse": baseline}}
         return {"validation": {"rmse": ours}, **other, "verdict": f"RMSE {ours:.2f}"}
 
 

@@ -1,6 +1,6 @@
 """Read what a training measured out of the metrics of a model, whose file may say anything.
 
->>> read_measured({"updates": 7}).training is None
+>>> read_record({"updates": 7}).training is None
 True
 """
 
@@ -67,7 +67,7 @@ class _Metrics:
 
 
 @dataclass(frozen=True)
-class Measured:
+class TrainingRecord:
     """What a training measured.
 
     Attributes:
@@ -81,14 +81,14 @@ class Measured:
     window: int | None = None
 
 
-def read_measured(metrics: Mapping[str, Any]) -> Measured:
+def read_record(metrics: Mapping[str, Any]) -> TrainingRecord:
     """Read the metrics of a model.
 
     Raises:
         DataError: a figure is missing or of another kind.
     """
     if not metrics.get("gradient"):
-        return Measured(window=read_plain(_Window, _pick(_Window, metrics), "metrics").window)
+        return TrainingRecord(window=read_plain(_Window, _pick(_Window, metrics), "metrics").window)
     found = read_plain(
         _Metrics, {**_pick(_Metrics, metrics), "gradient": _pick(_Gradient, metrics["gradient"])}, "metrics"
     )
@@ -110,7 +110,7 @@ def read_measured(metrics: Mapping[str, Any]) -> Measured:
     if gradient.updates:
         share = gradient.clipped_tenfold / gradient.updates
         clipping = Clipping(share, gradient.first_left_out, gradient.suggested_clip_norm)
-    return Measured(training, clipping, found.window)
+    return TrainingRecord(training, clipping, found.window)
 
 
 @dataclass(frozen=True)

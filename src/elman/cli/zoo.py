@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from elman.expr import Cell
 
 
-def cells(
+def show_cells(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME|FILE.py:NAME", help="show one cell", show_default=False)
     ] = None,
@@ -28,14 +28,14 @@ def cells(
     size: Size = None,
 ) -> None:
     """List the cells, or show the equations of one and count its parameters."""
-    from elman import cells as zoo
+    from elman import cells
 
     if name is None:
         if latex:
             raise ConfigError("--latex prints the equations of one cell. Name it: elman cells lstm --latex")
-        print_rows(*((one, _first_line(zoo.find(one))) for one in zoo.names()))
+        print_rows(*((one, _first_line(cells.find(one))) for one in cells.names()))
         return
-    found = zoo.find(name)
+    found = cells.find(name)
     if latex:
         typer.echo(found.latex())
         return

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from elman.errors import DataError
-from elman.models.measured import read_measured
+from elman.models.training_record import read_record
 from elman.tasks import generate
 from elman.tasks.inspection import inspect_model
 from forged import forge
@@ -25,14 +25,14 @@ METRICS = {
 
 
 def test_the_figures_are_those_of_the_metrics():
-    found = read_measured(METRICS)
+    found = read_record(METRICS)
     assert found.window == 7
     assert (found.clipping.hard, found.clipping.left_out, found.clipping.suggested) == (0.25, None, 0.5)
     assert found.training.supplied == [("W", 30), ("b", 10)]
     assert list(found.training.rows) == [(1, 2.5, 0.3, 0.4, 1.0, "W", 0, None)]
     assert list(found.training.history) == [(40, 2.0, None)]
-    assert read_measured({"window": 5}).window == 5
-    assert read_measured({}).training is None
+    assert read_record({"window": 5}).window == 5
+    assert read_record({}).training is None
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_forged_figure_is_refused(way, value):
         holder = holder[key]
     holder[way[-1]] = value
     with pytest.raises(DataError, match="Train the model again"):
-        read_measured(metrics)
+        read_record(metrics)
 
 
 def test_a_model_with_forged_figures_is_named(tmp_path):
