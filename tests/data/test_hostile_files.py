@@ -44,7 +44,7 @@ def test_what_is_no_ordinary_file_is_not_read_as_a_text(tmp_path, name):
     )
     command = [sys.executable, "-c", code, name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.startswith(f"DataError {name} is no ordinary file")
+    assert done.stdout.startswith(f"DataError {name} is no regular file")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
@@ -53,7 +53,7 @@ def test_a_class_that_is_no_ordinary_file_is_not_left_out_in_silence(tmp_path, r
     for name in ("Greek", "Irish"):
         (tmp_path / f"{name}.txt").write_text("Alexis\nNolan\n")
     os.mkfifo(tmp_path / "Polish.txt")
-    with pytest.raises(DataError, match=r"Polish\.txt is no ordinary file"):
+    with pytest.raises(DataError, match=r"Polish\.txt is no regular file"):
         read(tmp_path)
 
 
@@ -102,7 +102,7 @@ def test_blank_lines_without_end_are_not_read_to_theirs(tmp_path):
         open_tagged([tmp_path / "a.conll"])
 
 
-def test_a_packed_array_is_unfolded_in_parts_and_only_if_memory_holds_it(tmp_path, monkeypatch):
+def test_a_packed_array_is_unpacked_in_parts_and_only_if_memory_holds_it(tmp_path, monkeypatch):
     monkeypatch.setattr(numpy_files, "_PART", 13)
     path = tmp_path / "a.npz"
     np.savez_compressed(path, x=X)
@@ -191,7 +191,7 @@ def test_behind_a_quote_that_is_not_closed_a_large_file_is_not_read_to_its_end(m
     assert file.tell() < 100
 
 
-def test_numbers_of_thousands_of_digits_are_told_and_not_converted(tmp_path):
+def test_numbers_of_thousands_of_digits_are_refused_and_not_converted(tmp_path):
     (tmp_path / "a.csv").write_text(
         "t,v\n" + "".join(f"{'1' * 5000 if at == 7 else at},{at % 3}\n" for at in range(20))
     )

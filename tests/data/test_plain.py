@@ -67,7 +67,7 @@ def test_a_field_of_another_kind_is_named(name, value):
 def test_a_missing_field_and_what_is_no_object_are_named():
     with pytest.raises(DataError, match="thing of this model has no count"):
         read_plain(Outer, {name: value for name, value in GOOD.items() if name != "count"}, "thing")
-    with pytest.raises(DataError, match="thing of a model has names and values"):
+    with pytest.raises(DataError, match="thing of this model is not an object"):
         read_plain(Outer, [GOOD], "thing")
 
 

@@ -92,7 +92,7 @@ def test_a_folder_is_named(tmp_path):
         read_text(tmp_path)
 
 
-def test_a_file_used_as_a_folder_is_told_as_a_fault_of_the_path(tmp_path):
+def test_a_file_used_as_a_folder_is_reported_as_a_fault_of_the_path(tmp_path):
     (tmp_path / "a").write_bytes(b"text")
     with pytest.raises(DataError, match="cannot be read: Not a directory"):
         read_text(tmp_path / "a" / "b")

@@ -148,7 +148,7 @@ def test_a_sound_without_a_sample_in_each_frame_is_refused_by_name():
             learn_encoder(SOUND, [clip(800, rate)], InputSettings())
     assert learn_encoder(SOUND, [clip(800, 100)], InputSettings()).features.rate == 100
     encoder = learn_encoder(SOUND, [clip(800, 8000)], InputSettings())
-    with pytest.raises(DataError, match=r"5\.wav has 1 samples a second, and is to be read at 8,000"):
+    with pytest.raises(DataError, match=r"5\.wav has 1 samples a second, and the model reads 8,000"):
         encoder.encode(clip(5, 1))
 
 

@@ -154,12 +154,12 @@ FILE_FAULTS = (
         only="trained_to_its_end",
     ),
     Fault(
-        "a compressed array is unfolded whatever it promises",
+        "a compressed array is unpacked whatever it promises",
         "data/formats/numpy_files.py",
-        "    def _unfold(self) -> memoryview:\n        self._check_size()\n",
-        "    def _unfold(self) -> memoryview:\n",
+        "    def _unpack(self) -> memoryview:\n        self._check_size()\n",
+        "    def _unpack(self) -> memoryview:\n",
         tests=HOSTILE,
-        only="unfolded_in_parts",
+        only="unpacked_in_parts",
     ),
     Fault(
         "gzip unpacks as much as it likes",

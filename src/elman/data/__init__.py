@@ -1,14 +1,14 @@
 r"""Read data: files become examples, in memory one at a time.
 
-Everything that a recipe learns from comes through :func:`elman.data.open_dataset`. It looks at what stands at a path (a
-table, a folder with a class each, sound, images, arrays, sequences of a genome), infers what each column holds, says
-so, and gives a :class:`Dataset`: a length, and the example at each index, read when it is asked for.
+All data of a recipe comes through :func:`elman.data.open_dataset`. It recognises what a path holds (a table, a folder
+with one folder a class, sound, images, arrays, sequences of a genome), infers the kind of each column, reports it in
+notes, and returns a :class:`Dataset`: a length, and the example at each index, read on access.
 
-* `text` reads UTF-8 and is where every wrong byte gets the same sentence;
-* `dataset` says what an example, a column and a dataset are;
+* `text` reads UTF-8, with one message for every wrong byte;
+* `dataset` defines an example, the columns and a dataset;
 * `formats` reads single files of sound, images, features and arrays, `tables` rows of cells;
-* `examples` reads what has one answer each, also from a pipe, row by row;
-* `series` reads values over time, `sentences` words that have tags.
+* `examples` reads examples with one target each, also from a pipe, row by row;
+* `series` reads values over time, `sentences` words with tags.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory

@@ -1,6 +1,6 @@
-"""Say what every reader gives: examples with named values, and the columns that they come from.
+"""What every reader returns: examples with named values, and the columns that they come from.
 
-A column has a kind, which says what its values are:
+The kind of a column is the type of its values:
 
 ============  =====================================================================================
 `text`        str
@@ -12,7 +12,7 @@ A column has a kind, which says what its values are:
 `image`       uint8 array (H, W, C), C is 1 or 3
 ============  =====================================================================================
 
-A target has a kind of its own: `category` (one class: str), `labels` (several at once: a tuple of str), `number`
+A target has one of three kinds: `category` (one class: str), `labels` (several at once: a tuple of str), `number`
 (float).
 
 >>> Columns({"text": "text"}, target="label", target_kind="category").to_dict()["inputs"]
@@ -35,10 +35,10 @@ TARGET_KINDS = ("category", "labels", "number")
 
 @dataclass(frozen=True)
 class Sound:
-    """Hold samples of one channel.
+    """Samples of one channel.
 
     Attributes:
-        samples: (N,) float32, within −1 and 1.
+        samples: (N,) float32, between −1 and 1.
         rate: samples a second.
     """
 
@@ -48,14 +48,14 @@ class Sound:
 
 @dataclass(frozen=True)
 class Example:
-    """Hold one example as it was read.
+    """One example as it was read.
 
     Attributes:
         values: by column, see the kinds above.
-        target: what is to be predicted; None where it is not known.
-        where: names it in messages, such as `reviews.csv line 7`.
+        target: what is predicted; None where it is not known.
+        where: its place for messages, such as `reviews.csv line 7`.
         group: examples of one group (a speaker, a recording) are never on two sides of a split; None for none.
-        weight: what it counts in losses and scores, beside the others; above 0.
+        weight: its factor in losses and scores; above 0.
     """
 
     values: Mapping[str, Any]
@@ -67,14 +67,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Columns:
-    """Say what is read and what is predicted; a model keeps it, so that new files are read in the same way.
+    """The input columns and the target; a model keeps them, so that new files are read in the same way.
 
     Attributes:
-        inputs: the kind of each input column, by its name, in their order.
+        inputs: the kind of each input column by its name, in their order.
         target: the name of the target; None where there is none.
         target_kind: its kind.
-        id: the column whose value tells which rows form one sequence (a long table); None where a row is an example.
-        group: the column that names the group of an example.
+        id: the column whose equal values join rows to one sequence (a long table); None where a row is an example.
+        group: the column with the group of an example.
         names: names of the D numbers of a `series`, where they have some.
     """
 
@@ -104,24 +104,24 @@ class Columns:
 
 
 class Dataset(Protocol):
-    """Give examples by index; only those asked for are in memory.
+    """Examples by index, read on access.
 
-    One that reads many faster than one by one has a method `read`, see :func:`read_examples`; one that can name an
-    example without reading it a method `where`; one that holds texts by columns `read_texts`, see
+    Three methods are optional: `read` where many examples are read faster together, see :func:`read_examples`;
+    `where` where an example can be named without reading it; `read_texts` where texts are held by columns, see
     :class:`elman.data.examples.survey.Survey`.
     """
 
     @property
     def name(self) -> str:
-        """What messages call it: its path, or "standard input"."""
+        """Its name in messages: its path, or "standard input"."""
 
     @property
     def columns(self) -> Columns:
-        """What it holds."""
+        """Its inputs and its target."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What was inferred about it, in sentences for the user."""
+        """What was inferred about it, as sentences for the user."""
 
     def __len__(self) -> int: ...
 
@@ -137,7 +137,7 @@ def read_examples(dataset: Dataset, indices: Sequence[int]) -> Iterator[Example]
     """Read examples one after the other, as fast as the dataset can.
 
     Args:
-        dataset: if it has a method `read`, that takes indices and yields examples, it is asked.
+        dataset: its method `read`, if it has one, takes indices and yields examples.
         indices: which examples, in which order.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Look at a file before a library does, so that the same mistake with a path always gets the same sentence.
+"""Check a path before a library opens it, so that the same mistake always gets the same message.
 
-A file is never read before it is known that it is one, and how large it is: a pipe would wait for ever, a device never
-end, and some bytes that are packed or sparse can stand for more than memory holds.
+A file is read only after its type and its size are known: a pipe may never send anything, a device never ends, and a
+small packed or sparse file can unpack to more than memory holds.
 
 >>> size_of(Path("nowhere.wav"))  # doctest: +ELLIPSIS
 Traceback (most recent call last):
@@ -19,11 +19,11 @@ from typing import BinaryIO
 from elman.errors import DataError
 
 MOST_BYTES = 2**30
-"""Of a file that is read as a whole."""
+"""The largest file that is read as a whole."""
 
 _PART = 2**20
 _MOST_UNPACKED = 50
-"""Times the packed size. Texts and genomes are packed to a tenth or a quarter; more is there to fill memory."""
+"""Times the packed size. Texts and genomes shrink to a tenth or a quarter; a larger factor is an attack on memory."""
 
 
 def size_of(path: Path) -> int:
@@ -36,7 +36,7 @@ def size_of(path: Path) -> int:
         if path.is_dir():
             raise DataError(f"{path} is a folder. Name the files in it, e.g.: {path / '*'}")
         if path.exists() and not path.is_file():
-            raise DataError(f"{path} is no ordinary file. Save what it gives in a file, and name that.")
+            raise DataError(f"{path} is no regular file (a pipe, a device). Save its content in a file, and name that.")
         with path.open("rb") as file:
             size = file.seek(0, 2)
     except DataError:
@@ -53,7 +53,7 @@ def size_of(path: Path) -> int:
 
 
 def head_of(path: Path, length: int = 32) -> bytes:
-    """Return the first bytes of a file that :func:`size_of` has looked at."""
+    """Return the first bytes of a file that :func:`size_of` has checked."""
     with path.open("rb") as file:
         return file.read(length)
 
@@ -69,13 +69,13 @@ def read_whole(path: Path) -> bytes:
 
 
 def read_stream(stream: BinaryIO, name: str) -> bytearray:
-    """Return all that arrives, whose size is not known before.
+    """Read a stream of unknown size to its end.
 
     Raises:
-        DataError: it is more than `MOST_BYTES`.
+        DataError: it has more than `MOST_BYTES`.
     """
     raw = bytearray()
-    # A part at a time: what is asked for in one is made room for, whether it is there or not.
+    # A part at a time: one large `read` would allocate its size, whatever the stream holds.
     while part := stream.read(_PART):
         raw += part
         check_size(name, len(raw))
@@ -83,7 +83,7 @@ def read_stream(stream: BinaryIO, name: str) -> bytearray:
 
 
 def check_size(name: str, size: int) -> None:
-    """Refuse what is to be held as a whole and is too large for it.
+    """Refuse what is too large to be held as a whole.
 
     Raises:
         DataError: it has more than `MOST_BYTES`.
@@ -94,11 +94,11 @@ def check_size(name: str, size: int) -> None:
 
 @contextlib.contextmanager
 def open_unpacked(path: Path, trusted: int = 2**23) -> Iterator[BinaryIO]:
-    """Open a file that gzip may have packed, by its first bytes; it is unpacked on the way.
+    """Open a file; one packed by gzip, known by its first bytes, is unpacked while it is read.
 
     Args:
         path: the file.
-        trusted: how many bytes it may unpack to before it is asked how much they had been packed.
+        trusted: how many bytes it may unpack to before the packing factor is checked.
 
     Raises:
         DataError: see :func:`size_of`; it is damaged, or unpacks to far more than texts do.
@@ -115,7 +115,7 @@ def open_unpacked(path: Path, trusted: int = 2**23) -> Iterator[BinaryIO]:
 
 
 class _Unpacked(io.RawIOBase):
-    """The bytes that gzip unpacks, as long as they are not suspiciously many."""
+    """A stream of the bytes that gzip unpacks, refused where they are suspiciously many."""
 
     def __init__(self, packed: BinaryIO, name: str, trusted: int) -> None:
         self._packed, self._name, self._trusted = packed, name, trusted
@@ -130,8 +130,7 @@ class _Unpacked(io.RawIOBase):
         self._read += read
         if self._read > max(self._trusted, _MOST_UNPACKED * self._packed.tell()):
             raise DataError(
-                f"{self._name} unpacks to more than {_MOST_UNPACKED} times its size. If it is what it should be, "
-                "unpack it first."
+                f"{self._name} unpacks to more than {_MOST_UNPACKED} times its size. If this is right, unpack it first."
             )
         return read
 

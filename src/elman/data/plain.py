@@ -1,6 +1,6 @@
-"""Make what a model file says in plain data into what a class declares: every field of its own kind, or refused.
+"""Make dataclasses from the plain data of a model file; a field of the wrong type is refused.
 
-JSON has no tuples, so that a list becomes one. Nothing else is converted: the text "7" is no number, 7.5 no whole one.
+JSON has no tuples, so a list becomes one. Nothing else is converted: the text "7" is no number, 7.5 no integer.
 
 >>> from dataclasses import dataclass
 >>> @dataclass(frozen=True)
@@ -24,7 +24,7 @@ from elman.errors import DataError
 
 T = TypeVar("T")
 
-_SHOWN = 30  # characters of what is wrong
+_SHOWN = 30  # characters of a wrong value
 _MOST = 2**63
 
 
@@ -32,15 +32,15 @@ def read_plain(kind: type[T], data: Any, what: str) -> T:
     """Make an instance of a dataclass.
 
     Args:
-        kind: the dataclass; its annotations say what its fields are.
-        data: the fields by name, as JSON gives them; those that have a default may be missing.
-        what: names the whole in messages.
+        kind: the dataclass; its annotations are the types of its fields.
+        data: the fields by name, as JSON gives them; fields with a default may be missing.
+        what: the name of the whole in messages.
 
     Raises:
-        DataError: a field is missing, unknown, or of another kind; or what the class itself raises.
+        DataError: a field is missing, unknown, or of another type; the class itself may raise others.
     """
     if not isinstance(data, dict):
-        raise DataError(f"The {what} of a model has names and values, and here it has not. Train the model again.")
+        raise DataError(f"The {what} of this model is not an object with names and values. Train the model again.")
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]
     required = {
         name
@@ -53,16 +53,16 @@ def read_plain(kind: type[T], data: Any, what: str) -> T:
 
 
 def read_options(owner: type | Callable[..., Any], data: Mapping[str, Any], what: str, known: Any = None) -> dict:
-    """Return keyword arguments as the annotations of a function or class declare them.
+    """Convert keyword arguments to the annotated types of a function or class.
 
     Args:
-        owner: has the annotations.
+        owner: the function or class.
         data: the arguments by name, as JSON gives them.
-        what: names the whole in messages.
-        known: the names that there are, if not all annotated ones.
+        what: the name of the whole in messages.
+        known: the accepted names, if not all annotated ones.
 
     Raises:
-        DataError: one is unknown, or of another kind.
+        DataError: one is unknown, or of another type.
     """
     hints = get_type_hints(owner)
     for name in sorted(data.keys() - set(hints if known is None else known)):
@@ -82,7 +82,7 @@ def _read(hint: Any, value: Any, what: str) -> Any:
     if origin in (tuple, Sequence) and isinstance(value, list | tuple):
         each = [args[0]] * len(value) if args[1:] in ((), (...,)) else args
         if len(each) == len(value):
-            return tuple(_read(one, item, what) for one, item in zip(each, value, strict=True))
+            return tuple(_read(part, item, what) for part, item in zip(each, value, strict=True))
     elif origin in (dict, Mapping) and isinstance(value, dict):
         return {name: _read(args[1], item, what) for name, item in value.items()}
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):

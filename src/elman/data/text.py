@@ -1,8 +1,8 @@
 r"""Read UTF-8 text from files or standard input.
 
-Every recipe on text starts here, so that the same mistake always gets the same sentence. Two things are changed on
-the way and nothing else: a byte order mark at the start of a file is dropped, and the line ends of Windows (CR LF) and
-of old Macs (CR) become LF, because a model that learns them would spend a character a line on nothing.
+Every recipe on text starts here, so that the same mistake always gets the same message. Only two things are changed:
+a byte order mark at the start of a file is dropped, and the line ends of Windows (CR LF) and of old Macs (CR) become
+LF, so that a model does not spend a character a line on them.
 
 >>> decode(b"\xef\xbb\xbfone\r\ntwo\n", "book.txt")
 'one\ntwo\n'
@@ -20,7 +20,7 @@ STANDARD_INPUT = "-"
 
 Source = str | PathLike[str]
 
-# The first invalid byte does not tell UTF-16 from a stray Latin-1 letter; a byte order mark does.
+# The first invalid byte does not distinguish UTF-16 from a stray Latin-1 letter; a byte order mark does.
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -54,7 +54,7 @@ def decode(raw: bytes | bytearray, name: str) -> str:
 
     Args:
         raw: the bytes of one file.
-        name: what an error calls them.
+        name: their name in messages.
 
     Raises:
         DataError: `raw` is empty, not UTF-8, or has a NUL; the message gives the offset of the first bad byte, counted
@@ -82,7 +82,7 @@ def decode(raw: bytes | bytearray, name: str) -> str:
 
 
 def as_sources(sources: Source | Sequence[Source]) -> list[str]:
-    """Return one or many paths as a list of strings.
+    """Return one or several paths as a list of strings.
 
     >>> as_sources("book.txt")
     ['book.txt']
@@ -110,7 +110,7 @@ def _read_one(path: str) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Say whether a text is a number as Python writes them; `inf` and `nan` are.
+    """Return whether Python reads a text as a number; `inf` and `nan` are numbers.
 
     >>> is_number(" 1e3"), is_number("1,5")
     (True, False)

@@ -41,7 +41,7 @@ def test_rows_of_two_axes_have_one_number_a_step(save):
 
 
 @pytest.mark.parametrize("width", [0, D])
-def test_examples_that_stand_behind_each_other_are_cut_by_their_lengths(save, width):
+def test_examples_that_are_concatenated_are_cut_by_their_lengths(save, width):
     steps = RANDOM.normal(size=(18, width) if width else 18)
     arrays = open_arrays(save(x=steps, lengths=LENGTHS, y=np.arange(N)))
     assert len(arrays) == N
@@ -50,7 +50,7 @@ def test_examples_that_stand_behind_each_other_are_cut_by_their_lengths(save, wi
     np.testing.assert_array_equal(np.concatenate(parts), steps.reshape(18, -1).astype(np.float32))
 
 
-def test_padded_examples_end_where_their_lengths_say(save):
+def test_padded_examples_end_at_their_lengths(save):
     padded = np.where(np.arange(T)[:, None] < LENGTHS[:, None, None], X, np.nan)
     arrays = open_arrays(save(x=padded, lengths=LENGTHS))
     for i in range(N):
@@ -92,21 +92,21 @@ def test_answers_are_classes_numbers_or_labels(save, y, more, kind, targets):
     assert [arrays[i].target for i in range(N)] == targets
 
 
-def test_the_kind_of_the_answers_can_be_told(save):
+def test_the_kind_of_the_answers_can_be_given(save):
     path = save(x=X, whole=[1.0, 2, 1, 2, 1], ages=[31, 7, 20, 41, 7])
     assert open_arrays(path, target="whole", target_kind="category")[1].target == "2"
     assert open_arrays(path, target="ages", target_kind="number")[1].target == 7.0
 
 
-def test_whole_floats_are_numbers_and_it_is_said(save):
+def test_whole_floats_are_numbers_and_it_is_noted(save):
     assert any("if they are classes" in note for note in open_arrays(save(x=X, y=np.ones(N))).notes)
 
 
-def test_what_is_not_read_is_said(save):
+def test_what_is_not_read_is_noted(save):
     assert "Not read: ids." in open_arrays(save(x=X, y=np.arange(N), ids=np.arange(N))).notes
 
 
-def test_arrays_of_other_names_are_asked_for(save):
+def test_arrays_of_other_names_are_requested(save):
     path = save(x_train=X, y_train=np.arange(N), x_test=X[:2], y_test=np.arange(2))
     assert len(open_arrays(path, input="x_test", target="y_test")) == 2
     with pytest.raises(DataError, match=r"has no array x\. It has x_train \(5, 7, 3\), .*input="):

@@ -32,12 +32,12 @@ def test_plain_lines_are_texts():
         '\n{"text": "so\\nbad", "label": "no"}\n{"n": 3, "text": "good"}\n',
     ],
 )
-def test_tables_are_told_by_their_first_line(raw):
+def test_tables_are_recognised_by_their_first_line(raw):
     found = read(raw, TEXT)
     assert [(example.values["text"], example.target) for example in found] == [("so\nbad", "no"), ("good", None)]
 
 
-def test_tabs_are_told_by_the_first_line():
+def test_tabs_are_recognised_in_the_first_line():
     assert read("x\tcolour\n1\tred\n", TABLE)[0].values == {"x": 1.0, "colour": "red"}
 
 
@@ -95,6 +95,6 @@ def test_without_ids_all_rows_are_one_series():
         ("1,2\n", SERIES, "has no column x"),
     ],
 )
-def test_mistakes_are_told(raw, like, message):
+def test_mistakes_are_reported(raw, like, message):
     with pytest.raises(DataError, match=message):
         read(raw, like)

@@ -117,15 +117,15 @@ def test_what_is_not_read_is_counted(put):
         ({"1.txt": "x"}, "1 file of text, and no class for them"),
         ({"a.txt": "x\n", "b.txt": "\n \n"}, r"b\.txt has only empty lines"),
         ({"a.txt": "x\n", "b.txt": b"x\ncaf\xe9\n"}, r"b\.txt line 2 is not UTF-8: byte 0xe9 at offset 5"),
-        ({"a/1.fa": ">1\nACGT\n", "b/1.fa": ">1\nACGT\n"}, "Put each class into one file"),
+        ({"a/1.fa": ">1\nACGT\n", "b/1.fa": ">1\nACGT\n"}, "Write each class in one file"),
     ],
 )
-def test_folders_that_cannot_be_read_are_told(put, files, message):
+def test_folders_that_cannot_be_read_are_reported(put, files, message):
     with pytest.raises(DataError, match=message):
         open_dataset(put(**files))
 
 
-def test_an_empty_folder_of_a_class_is_told(put):
+def test_an_empty_folder_of_a_class_is_reported(put):
     folder = put(**{"a/1.txt": "x"})
     (folder / "b").mkdir()
     with pytest.raises(DataError, match="data/b has no file of text"):
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_named_when_it_is_read(put):
         (["x.txt", "y.txt"], {"inputs": ["line"]}, "no columns, so none can be named"),
     ],
 )
-def test_what_no_reader_takes_is_told(put, names, options, message):
+def test_what_no_reader_takes_is_reported(put, names, options, message):
     folder = put(**{name: 7 if name.endswith("wav") else "x\n" for name in names})
     with pytest.raises(DataError, match=message):
         open_dataset([folder / name for name in names], **options)
@@ -164,7 +164,7 @@ def test_what_no_reader_takes_is_told(put, names, options, message):
     ("paths", "message"),
     [([], "the list of files is empty"), ("-", "Standard input"), ("nowhere.csv", "does not exist")],
 )
-def test_paths_without_data_are_told(paths, message):
+def test_paths_without_data_are_reported(paths, message):
     with pytest.raises(DataError, match=message):
         open_dataset(paths)
 

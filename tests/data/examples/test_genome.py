@@ -47,14 +47,14 @@ def test_a_class_that_every_header_has_is_the_target(write, field):
     assert sequences.columns.target == field
 
 
-def test_a_class_that_some_headers_have_is_none_unless_it_is_asked_for(write):
+def test_a_class_that_some_headers_have_is_none_unless_it_is_requested(write):
     path = write(">a label=on\nAC\n>b lable=off\nGG\n")
     assert open_fasta([path]).columns.target is None
     with pytest.raises(DataError, match=r"a\.fa line 3: the header has no field label=…, did you mean lable\?"):
         open_fasta([path], target="label")
 
 
-def test_a_target_is_asked_for_by_its_name(write):
+def test_a_target_is_requested_by_its_name(write):
     path = write(">a tissue=leaf label=1\nAC\n")
     assert open_fasta([path], target="tissue")[0].target == "leaf"
     assert open_fasta([path, path], target="tissue")[1].target == "leaf"

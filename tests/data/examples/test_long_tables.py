@@ -79,7 +79,7 @@ def test_ids_that_do_not_repeat_are_no_series(table):
         ("series,x,label\na,1,u\na,2,\nb,4,v\nb,4,v\n", "line 3: the target label is missing"),
     ],
 )
-def test_mistakes_are_told(table, text, message):
+def test_mistakes_are_reported(table, text, message):
     with pytest.raises(DataError, match=message):
         open_dataset(table(text), id="series")
 

@@ -39,7 +39,7 @@ def test_numbers_and_categories_are_the_inputs_of_a_plain_table(table):
         trees[4]
 
 
-def test_text_is_read_alone_and_what_stands_beside_it_is_said(table):
+def test_other_columns_of_a_table_of_text_are_left_out_with_a_note(table):
     reviews = open_dataset(
         table('id,stars,review,mood\n7,5,"so, so ""good""\nreally",yes\n8,1,"bad",no\n9,1,𝄞 κακό,no\n')
     )
@@ -47,7 +47,7 @@ def test_text_is_read_alone_and_what_stands_beside_it_is_said(table):
     assert [reviews[i].values["review"] for i in range(3)] == ['so, so "good"\nreally', "bad", "𝄞 κακό"]
     assert reviews[1].where.endswith("line 4")
     assert "Left out, because they name or count the rows: id." in reviews.notes
-    assert any("beside text" in note and "stars" in note for note in reviews.notes)
+    assert any("the table has text" in note and "stars" in note for note in reviews.notes)
     assert any("mood (category), because it is the last column" in note for note in reviews.notes)
 
 
@@ -59,7 +59,7 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(table):
 
 
 @pytest.mark.parametrize(("delimiter", "name"), [(";", "a.csv"), ("\t", "a.csv"), ("\t", "a.tsv"), ("\t", "a.TAB")])
-def test_other_delimiters_are_found_and_said(table, delimiter, name):
+def test_other_delimiters_are_recognised_and_noted(table, delimiter, name):
     trees = open_dataset(table(TREES.replace(",", delimiter), name))
     assert trees.columns.inputs == {"height": "number", "colour": "category"}
     assert any("semicolons" in note or "tabs" in note for note in trees.notes) == (name == "a.csv")
@@ -113,7 +113,7 @@ def test_a_column_called_text_is_text_though_its_cells_come_again(table):
     assert open_dataset(table("word,label\n" + rows)).columns.inputs == {"word": "category"}
 
 
-def test_a_kind_can_be_said(table):
+def test_the_kind_of_a_column_can_be_given(table):
     found = open_dataset(table("zip,label\n02134,a\n10001,b\n02134,a\n"), inputs=["zip:category"])
     assert found.columns.inputs == {"zip": "category"}
     assert found[0].values == {"zip": "02134"}
@@ -139,7 +139,7 @@ def test_the_kind_of_the_target_follows_from_all_cells(table, cells, kind):
     assert found[0].target == (float(cells[0]) if kind == "number" else cells[0])
 
 
-def test_labels_are_split_where_they_are_asked_for(table):
+def test_labels_are_split_where_they_are_requested(table):
     found = open_dataset(table("text,tags\na b,x|y \nc d,\ne f,y|y\n"), target_kind="labels")
     assert [found[i].target for i in range(3)] == [("x", "y"), (), ("y",)]
 
@@ -200,7 +200,7 @@ def test_groups_are_read_and_are_no_input(table):
         ("a.csv", {"id": "series"}, "no column series"),
     ],
 )
-def test_mistakes_are_told(table, text, options, message):
+def test_mistakes_are_reported(table, text, options, message):
     text = "x,label\n1,a\n2,b\n" if text == "a.csv" else text
     with pytest.raises(DataError, match=message):
         open_dataset(table(text), **options)
@@ -226,7 +226,7 @@ def test_a_model_s_columns_are_followed_and_the_target_may_be_absent(table):
         ("colour,height,label\nred,1,\nred,2,elm\n", "line 2: the target label is missing"),
     ],
 )
-def test_what_does_not_fit_a_model_is_told(table, text, message):
+def test_what_does_not_fit_a_model_is_reported(table, text, message):
     like = open_dataset(table(TREES)).columns
     with pytest.raises(DataError, match=message):
         open_dataset(table(text, "b.csv"), like=like)

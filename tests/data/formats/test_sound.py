@@ -91,7 +91,7 @@ def test_resampling_to_the_same_rate_changes_nothing():
     [
         pytest.param(1, 48000, 8000, "1 samples at 48,000 Hz would be 0 at 8,000 Hz", id="nothing left"),
         pytest.param(10**7, 1000, 16000, "would be 160,000,000 at 16,000 Hz", id="gigabytes"),
-        pytest.param(11, 1, 16000, "a.wav has 1 samples a second, and is to be read at 16,000", id="too slow"),
+        pytest.param(11, 1, 16000, "a.wav has 1 samples a second, and the model reads 16,000", id="too slow"),
         pytest.param(11, 2**31 - 1, 16000, "a.wav has 2,147,483,647 samples a second", id="too fast"),
     ],
 )

@@ -72,7 +72,7 @@ def test_tabs_make_quotes_text_unless_they_enclose_a_cell():
         (b'a,b\nc,"d\ne,"f"\n', "a line 3: 'f\"' follows a closing quote"),
         (b'a,"he said "hi""\n', "a line 1: 'hi\"\"' follows a closing quote"),
         (b"a,b\nc\n", r"a line 2 has 1 cells, and the header 2. The row ends before y."),
-        (b"a,b\n\nc,d,e\n", r"a line 3 has 3 cells, and the header 2. Behind y stands 'e'"),
+        (b"a,b\n\nc,d,e\n", r"a line 3 has 3 cells, and the header 2. Behind y there is 'e'"),
         (b'a,"b\n' + b'caf\xe9",c\n', "a line 2 is not UTF-8: byte 0xe9 at offset 8"),
         ("é,b\n".encode() + b"caf\xe9,c\n", "a line 2 is not UTF-8: byte 0xe9 at offset 8"),
         (b"a,b\nc\0,d\n", "a line 2 has a NUL byte at offset 5"),
@@ -81,7 +81,7 @@ def test_tabs_make_quotes_text_unless_they_enclose_a_cell():
         (b'a,"b"\rc,d\r', "follows a closing quote"),
     ],
 )
-def test_damage_is_told_with_its_line(raw, message):
+def test_damage_is_reported_with_its_line(raw, message):
     with pytest.raises(DataError, match=message):
         split(raw, ",", ["x", "y"])
 
@@ -108,7 +108,7 @@ def test_json_lines_become_cells():
     [
         (b'{"a": 1}\n{"a": 1\n', "a line 2 is no JSON"),
         (b'{"a": 1}\n[1]\n', "a line 2 is no JSON object"),
-        (b'{"a": 1, "b": 2, "a": 3}\n', "a line 1 is no JSON: the name 'a' stands twice"),
+        (b'{"a": 1, "b": 2, "a": 3}\n', "a line 1 is no JSON: the name 'a' occurs twice"),
         (b'{"a": "\\ud800"}', "a line 1 is no JSON"),
         (b'{"a": ' + b"[" * 100_000, "a line 1 is no JSON"),
         (b'{"a": "\xff"}', "a line 1 is not UTF-8"),

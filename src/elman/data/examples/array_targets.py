@@ -1,4 +1,4 @@
-"""Turn the array of answers of an `.npz` into targets: classes, several labels at once, or numbers."""
+"""Turn the array of targets of an `.npz` into classes, several labels at once, or numbers."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from elman.data.formats.numpy_files import Member
 from elman.errors import DataError
 
 MOST_LABELS = 2**26
-"""Examples times labels: a mark takes a bit of a packed file, and eight bytes once it is read."""
+"""Examples times labels: a mark takes a bit of a packed file, and eight bytes in memory."""
 
 Answers = tuple[str, list[Any], str]
 """The kind of the targets, the targets, and what was inferred, in a sentence."""
@@ -22,7 +22,7 @@ def read_targets(member: Member, classes: Member | None, rows: int, wanted: str 
         member: the array: (N,), (N, 1), or (N, L) of bool.
         classes: the names of the classes or labels, where the file has them.
         rows: how many examples there are.
-        wanted: the kind that they shall be of; None to infer it.
+        wanted: the kind of the targets; None to infer it.
 
     Raises:
         DataError: their number, shape or type does not fit, one is NaN, or one has no name.

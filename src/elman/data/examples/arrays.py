@@ -1,19 +1,19 @@
-"""Open one `.npz` that holds many examples: inputs `x`, answers `y`.
+"""Open one `.npz` that holds many examples: inputs `x`, targets `y`.
 
 ==========================================  ==============================================
 `x`                                         each example is
 ==========================================  ==============================================
 numbers (N, T, D), or (N, T)                a series (T, D), or (T, 1)
-numbers (ΣT, D), or (ΣT,), and `lengths`    a series (T, D), or (T, 1): its own part
+numbers (ΣT, D), or (ΣT,), and `lengths`    a series (T, D), or (T, 1), of the concatenated ones
 numbers (N, T, D), or (N, T), and `lengths` a series, of which the first `lengths` steps count
 uint8 (N, H, W), or (N, H, W, 1 or 3)       an image
 ==========================================  ==============================================
 
 `y` is (N,): text, whole numbers and booleans are classes, floats are numbers; or (N, L) of bool: several labels at
-once. `classes`, if it is there, names the classes or labels.
+once. An optional array `classes` names the classes or labels.
 
-What is uncompressed (`numpy.savez`) is mapped, and an example is read when it is requested; what is compressed
-(`numpy.savez_compressed`) is unfolded into memory as a whole.
+An uncompressed file (`numpy.savez`) is mapped, and an example is read on access; a compressed one
+(`numpy.savez_compressed`) is unpacked into memory as a whole.
 
 >>> import numpy as np
 >>> from pathlib import Path
@@ -48,12 +48,12 @@ LENGTHS = "lengths"
 CLASSES = "classes"
 
 MOST_EXAMPLES = 2**23
-"""What is known of each takes some hundred bytes; an array that is packed can have any number of them."""
+"""Each takes some hundred bytes of memory; a packed array can promise any number of them."""
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """Hold the examples of an `.npz`; see :class:`elman.data.Dataset`.
+    """The examples of an `.npz`; see :class:`elman.data.Dataset`.
 
     Attributes:
         numbers: all examples; their first axis is N, or ΣT where `starts` is given.
@@ -118,15 +118,15 @@ def open_arrays(
     _check_input(members[column], kind, ragged=starts is not None)
     rows = members[column].shape[0] if starts is None else len(starts)
     notes = [_describe(members[column], kind, lengths, ragged=starts is not None)]
-    targets, found = None, None
+    targets, answer_kind = None, None
     if answer:
         wanted = target_kind or (like.target_kind if like else None)
-        found, targets, note = read_targets(members[answer], members.get(CLASSES), rows, wanted)
+        answer_kind, targets, note = read_targets(members[answer], members.get(CLASSES), rows, wanted)
         notes.append(note)
     unread = set(members) - {column, answer, LENGTHS, CLASSES}
     if unread:
         notes.append(f"Not read: {', '.join(sorted(unread))}.")
-    columns = like or Columns({column: kind}, answer, found)
+    columns = like or Columns({column: kind}, answer, answer_kind)
     return Arrays(str(path), columns, notes, members[column].read(), lengths, starts, targets)
 
 
@@ -176,13 +176,13 @@ def _check_examples(member: Member, lengths: Member | None) -> None:
 def _lengths_of(
     member: Member | None, shape: tuple[int, ...], kind: str
 ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
-    """Return the lengths, and where the examples start if they stand one behind the other."""
+    """Return the lengths, and the starts of the examples if they are concatenated."""
     if member is None or kind == "image":
         return None, None
     lengths = member.load()
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not len(lengths) or lengths.min() < 1:
         raise DataError(f"{member.where} must be (N,) whole numbers of at least 1, the steps of each example.")
-    # Python's sum, because that of numpy can run over.
+    # Python's sum, because that of numpy can overflow.
     total = sum(lengths.tolist())
     if len(shape) in (1, 2) and total == shape[0]:
         lengths = lengths.astype(np.int64)

@@ -1,7 +1,7 @@
-r"""Read rows as they arrive, from a pipe or a keyboard, as the model's columns say.
+r"""Read rows as they arrive, from a pipe or a keyboard, by the columns of a model.
 
-CSV (with a header), TSV and JSON lines are told apart by the first line. For a model with one input, plain lines
-will do: each is a text, or the name of a file. Empty lines are skipped.
+The first line decides between CSV (with a header), TSV and JSON lines. A model with one input also reads plain lines:
+each is a text, or the name of a file. Empty lines are skipped.
 
 >>> import io
 >>> columns = Columns({"review": "text"}, target="label", target_kind="category")
@@ -27,13 +27,13 @@ from elman.errors import DataError
 NAME = "standard input"
 
 _Row = tuple[str, Mapping[str, Any], dict[str, Any]]
-"""Where a row stands, its cells by column, and the same as they were written."""
+"""The place of a row, its cells by column, and the same as they were written."""
 
 
 class Row(NamedTuple):
-    """Hold what arrived, by column and as it was written, and the example that it makes.
+    """The cells that arrived, by column and as they were written, and their example.
 
-    Of a series of rows there is its id alone.
+    Of a series of rows there is only its id.
     """
 
     cells: dict[str, Any]
@@ -41,31 +41,31 @@ class Row(NamedTuple):
 
 
 def stream_rows(file: BinaryIO, like: Columns) -> Iterator[Example]:
-    """Read examples one by one; none waits for the next, but a series ends where its `id` changes.
+    """Read examples one by one; none waits for the next, but a series ends only where its `id` changes.
 
     Args:
-        file: need not be seekable. Names of files in it begin in the current folder.
+        file: need not be seekable. Names of files in it are relative to the current folder.
         like: the columns that a model was trained with. The target may be absent.
 
     Raises:
-        DataError: what arrives is no row, or lacks a column; the message names the line.
+        DataError: a line is no row, or lacks a column; the message names the line.
     """
     return (row.example for row in Arriving(file, like))
 
 
 class Arriving:
-    """Give rows one by one, as they were written and as examples; see :func:`stream_rows`.
+    """Rows one by one, as they were written and as examples; see :func:`stream_rows`.
 
     Args:
         file: need not be seekable.
         like: the columns that a model was trained with.
-        path: of the table, if it is a file: its suffix tells the form, and names of files begin in its folder.
+        path: of the table, if it is a file: its suffix decides the form, and names of files are relative to its folder.
 
     Attributes:
-        delimiter: what stands between the cells of a row; None for JSON lines.
+        delimiter: between the cells of a row; None for JSON lines.
 
     Raises:
-        DataError: there is nothing, or a column is missing; while rows arrive, one cannot be read.
+        DataError: the file is empty, or a column is missing; on iteration, a row cannot be read.
     """
 
     def __init__(self, file: BinaryIO, like: Columns, path: Path | None = None) -> None:
@@ -135,7 +135,7 @@ class Arriving:
             yield from self._series(rows)
             return
         for where, cells, written in rows:
-            # In JSON a key that is left out is a missing number or category, and no text can be missing.
+            # In JSON an absent key is a missing number or category; a text may not be missing.
             for column, kind in like.inputs.items():
                 if column not in cells and kind not in ("number", "category"):
                     find_column(column, list(cells), where)
@@ -143,7 +143,7 @@ class Arriving:
             yield Row(written, read_example({**dict.fromkeys(like.inputs, ""), **cells}, columns, self._folder, where))
 
     def _series(self, rows: Iterator[_Row]) -> Iterator[Row]:
-        """Join rows that follow each other and have the same id; without that column all rows are one series."""
+        """Join consecutive rows with the same id; without that column all rows are one series."""
         like = self._like
         name = str(like.id)
         ended: set[str] = set()
@@ -179,7 +179,7 @@ def _present(like: Columns, cells: Mapping[str, Any]) -> Columns:
 
 
 class _Ahead:
-    """Give a file's lines with a look at the first that is not blank; remember the last that was given."""
+    """The lines of a file, with access to the first that is not blank and to the last that was read."""
 
     def __init__(self, file: BinaryIO):
         self.last = b""

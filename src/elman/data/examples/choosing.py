@@ -1,6 +1,6 @@
-"""Choose among the columns of a table: what is read, what is predicted, what names sequences and groups.
+"""Choose the columns of a table: inputs, target, and those that join rows to sequences or groups.
 
-What was inferred is said in notes, one sentence each, because a wrong guess that nobody sees costs most.
+Every inference is reported in a note, one sentence each: a wrong guess that nobody sees costs most.
 
 >>> find_column("txt", ["text", "label"], "reviews.csv")
 Traceback (most recent call last):
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from elman.data.dataset import INPUT_KINDS, TARGET_KINDS, Columns
-from elman.data.examples.rows import say_odd_number
+from elman.data.examples.rows import describe_odd_number
 from elman.data.tables.kinds import ColumnSummary
 from elman.errors import DataError
 from elman.phrases import name_some
@@ -95,54 +95,58 @@ def find_column(column: str, names: Collection[str], where: str) -> str:
     """
     if column not in names:
         has = list(names)
-        raise DataError(f"{where} has no column {column}. {say_near(column, has)}It has: {name_some(has)}.")
+        raise DataError(f"{where} has no column {column}. {suggest_nearest(column, has)}It has: {name_some(has)}.")
     return column
 
 
-def say_near(column: str, names: Sequence[str]) -> str:
-    """Ask whether the nearest name was meant; nothing where none is near."""
+def suggest_nearest(column: str, names: Sequence[str]) -> str:
+    """Return the question whether the nearest name was meant; an empty text where none is near."""
     lower = {name.lower(): name for name in reversed(names)}
     near = get_close_matches(column.lower(), lower, 1)
     return f"Did you mean {lower[near[0]]}? " if near else ""
 
 
 class ColumnChoice:
-    """Choose the columns of one table.
+    """A choice of the columns of one table.
 
     Args:
-        seen: every column, in order.
+        summaries: of every column, in order.
         name: of the table.
         requested: columns that the caller named.
-        where: names a row in messages.
+        where: returns the place of a row for messages.
 
     Attributes:
-        columns: what was chosen.
-        notes: how.
+        columns: the chosen ones.
+        notes: why, in sentences for the user.
 
     Raises:
         DataError: a named column is missing or of another kind, or nothing can be read.
     """
 
     def __init__(
-        self, seen: Mapping[str, ColumnSummary], name: str, requested: RequestedColumns, where: Callable[[int], str]
+        self,
+        summaries: Mapping[str, ColumnSummary],
+        name: str,
+        requested: RequestedColumns,
+        where: Callable[[int], str],
     ):
         self.notes: list[str] = []
-        self._seen, self._name, self._where = seen, name, where
-        self._named = dict(_split_kind(column, seen, name) for column in requested.inputs)
+        self._summaries, self._name, self._where = summaries, name, where
+        self._named = dict(_split_kind(column, summaries, name) for column in requested.inputs)
         for column in (*self._named, requested.target, requested.id, requested.group):
             if column:
-                find_column(column, list(seen), name)
+                find_column(column, list(summaries), name)
         if requested.target_kind not in (*TARGET_KINDS, None):
             raise DataError(
                 f"There is no kind of target {requested.target_kind}. Choose one of {', '.join(TARGET_KINDS)}."
             )
         target = requested.target or self._infer_target(requested)
-        kind = requested.target_kind or seen[target].target_kind()
+        kind = requested.target_kind or summaries[target].target_kind()
         self.notes.append(f"The target is {target} ({kind}){self._why_target(requested, target)}.")
         if not requested.target_kind:
-            check_decimal_comma(seen[target], where)
-        check_target(seen[target], kind, where)
-        others = [column for column in seen if column not in (target, requested.group)]
+            check_decimal_comma(summaries[target], where)
+        check_target(summaries[target], kind, where)
+        others = [column for column in summaries if column not in (target, requested.group)]
         series = self._infer_series(others) if requested.id is None else requested.id
         if not series:
             self.columns = Columns(self._choose_inputs(others), target, kind, None, requested.group)
@@ -152,11 +156,11 @@ class ColumnChoice:
         self._note_missing()
 
     def _infer_target(self, requested: RequestedColumns) -> str:
-        free = [name for name in self._seen if name not in (*self._named, requested.id, requested.group)]
-        free = [name for name in free if self._seen[name].kind() != "empty"]
-        if len(self._seen) < 2 or not free:
+        free = [name for name in self._summaries if name not in (*self._named, requested.id, requested.group)]
+        free = [name for name in free if self._summaries[name].kind() != "empty"]
+        if len(self._summaries) < 2 or not free:
             raise DataError(
-                f"{self._name} has {name_some(list(self._seen))} and no column that could be the target. "
+                f"{self._name} has {name_some(list(self._summaries))} and no column that could be the target. "
                 "Add a column with the answers."
             )
         lower = {name.lower(): name for name in reversed(free)}
@@ -170,19 +174,19 @@ class ColumnChoice:
         return ", because it is the last column; name another one if it is not"
 
     def _infer_series(self, others: Sequence[str]) -> str | None:
-        """Return the column whose values name sequences, if the rows look like steps of them."""
+        """Return the column whose values name sequences, if the rows look like their steps."""
         lower = {name.lower(): name for name in reversed(others)}
-        found = next((lower[name] for name in SERIES_NAMES if name in lower), None)
-        if found is None or found in self._named:
+        column = next((lower[name] for name in SERIES_NAMES if name in lower), None)
+        if column is None or column in self._named:
             return None
-        seen = self._seen[found]
-        if seen.empty or (not seen.many and len(seen.distinct) * 2 > seen.rows) or not seen.repeats:
+        summary = self._summaries[column]
+        if summary.empty or (not summary.many and len(summary.distinct) * 2 > summary.rows) or not summary.repeats:
             return None
-        kinds = [self._seen[name].kind() for name in others if name != found]
+        kinds = [self._summaries[name].kind() for name in others if name != column]
         if "number" not in kinds or set(kinds) & set(_READ_FIRST):
             return None
-        self.notes.append(f"Rows with the same {found} form one series, because its values come again and again.")
-        return found
+        self.notes.append(f"Rows with the same {column} form one series, because its values are repeated.")
+        return column
 
     def _choose_inputs(self, others: Sequence[str]) -> dict[str, str]:
         kinds = {name: self._named.get(name) or self._infer_kind(name) for name in self._named or others}
@@ -191,24 +195,26 @@ class ColumnChoice:
             for name in rows:
                 del kinds[name]
             read = [kind for kind in _READ_FIRST if kind in kinds.values()]
-            beside = "they stand beside text, files or letters" if read else "nothing can be read from them"
+            why = "the table has text, files or letters" if read else "nothing can be read from them"
             read = read or ["number", "category"]
             self._note_left_out(rows, "they name or count the rows")
-            self._note_left_out([name for name, kind in kinds.items() if kind not in read], beside)
+            self._note_left_out([name for name, kind in kinds.items() if kind not in read], why)
             kinds = {name: kind for name, kind in kinds.items() if kind in read}
         for name in kinds:
             if not self._named.get(name):
-                check_decimal_comma(self._seen[name], self._where)
+                check_decimal_comma(self._summaries[name], self._where)
         if not kinds:
-            raise DataError(f"{self._name} has no column to learn from beside the target. Add one, or name the inputs.")
+            raise DataError(
+                f"{self._name} has no column to learn from besides the target. Add one, or name the inputs."
+            )
         for name, kind in kinds.items():
-            check_input(self._seen[name], kind, self._where)
+            check_input(self._summaries[name], kind, self._where)
         one = "Every row is one example; the input is" if len(kinds) == 1 else "Every row is one example; inputs are"
         self.notes.append(f"{one} {name_some([f'{name} ({kind})' for name, kind in kinds.items()])}.")
         return kinds
 
     def _infer_kind(self, name: str) -> str:
-        kind = self._seen[name].kind()
+        kind = self._summaries[name].kind()
         return "text" if kind == "category" and name.lower() in TEXT_NAMES else kind
 
     def _choose_numbers(self, others: Sequence[str]) -> tuple[str, ...]:
@@ -216,21 +222,21 @@ class ColumnChoice:
             numbers = list(self._named)
         else:
             times = [name for name in others if name.lower() in TIME_NAMES]
-            rest = {name: self._seen[name].kind() == "number" for name in others if name.lower() not in TIME_NAMES}
+            rest = {name: self._summaries[name].kind() == "number" for name in others if name.lower() not in TIME_NAMES}
             numbers = [name for name, is_number in rest.items() if is_number]
             self._note_left_out(times, "steps are taken in the order of the rows")
             self._note_left_out([name for name, is_number in rest.items() if not is_number], "they are no numbers")
         if not numbers:
             raise DataError(f"{self._name} has no column of numbers for the steps of its series. Add one, or name it.")
         for name in numbers:
-            check_input(self._seen[name], "number", self._where)
+            check_input(self._summaries[name], "number", self._where)
         self.notes.append(f"A step of a series has {len(numbers)} numbers: {name_some(numbers)}.")
         return tuple(numbers)
 
     def _is_row_name(self, name: str) -> bool:
-        seen = self._seen[name]
-        return seen.counts_up() or (
-            not seen.repeats and (name.lower() in ROW_NAMES or name.lower().endswith(("_id", " id")))
+        summary = self._summaries[name]
+        return summary.counts_up() or (
+            not summary.repeats and (name.lower() in ROW_NAMES or name.lower().endswith(("_id", " id")))
         )
 
     def _note_left_out(self, names: Sequence[str], why: str) -> None:
@@ -240,76 +246,78 @@ class ColumnChoice:
     def _note_missing(self) -> None:
         missing = []
         for name in self.columns.names or self.columns.inputs:
-            seen = self._seen[name]
-            count = seen.missing if self.columns.inputs.get(name, "number") == "number" else seen.empty
+            summary = self._summaries[name]
+            count = summary.missing if self.columns.inputs.get(name, "number") == "number" else summary.empty
             if count:
                 missing.append(f"{name} {count:,}")
         if missing:
             self.notes.append(f"Missing values: {name_some(missing)}.")
 
 
-def check_input(seen: ColumnSummary, kind: str, where: Callable[[int], str]) -> None:
-    """Refuse a column that is not of the kind that is read from it.
+def check_input(summary: ColumnSummary, kind: str, where: Callable[[int], str]) -> None:
+    """Refuse a column whose cells are not of its kind.
 
     Raises:
-        DataError: a number is text, NaN or infinite, a file is not there, or the column holds nothing.
+        DataError: a number is text, NaN or infinite, a file does not exist, or the column is empty.
     """
-    if kind == "number" and seen.first_odd:
-        row, cell = seen.first_odd
+    if kind == "number" and summary.first_odd:
+        row, cell = summary.first_odd
         raise DataError(
-            say_odd_number(cell, f"{where(row)}, column {seen.name}:")
-            + f" Or read the column as classes: {seen.name}:category."
+            describe_odd_number(cell, f"{where(row)}, column {summary.name}:")
+            + f" Or read the column as classes: {summary.name}:category."
         )
-    if kind in ("sound", "image", "series") and seen.first_absent:
-        row, file = seen.first_absent
+    if kind in ("sound", "image", "series") and summary.first_absent:
+        row, file = summary.first_absent
         raise DataError(
-            f"{where(row)}, column {seen.name}: the file {file} does not exist. Files are looked for from the folder "
-            "of the table. Correct the name, or choose other inputs."
+            f"{where(row)}, column {summary.name}: the file {file} does not exist. Names of files are relative "
+            "to the folder of the table. Correct the name, or choose other inputs."
         )
     if kind not in INPUT_KINDS:
-        held = {"empty": "is empty", "labels": "holds lists of text"}.get(kind, "holds objects, or lists in some rows")
-        raise DataError(f"Column {seen.name} {held}, and nothing can be read from it. Choose other inputs.")
+        content = {"empty": "is empty", "labels": "holds lists of text"}.get(
+            kind, "holds objects, or lists in some rows"
+        )
+        raise DataError(f"Column {summary.name} {content}, and nothing can be read from it. Choose other inputs.")
 
 
-def check_decimal_comma(seen: ColumnSummary, where: Callable[[int], str]) -> None:
+def check_decimal_comma(summary: ColumnSummary, where: Callable[[int], str]) -> None:
     """Refuse to take 3,14 for a word.
 
     Raises:
         DataError: the first cell that is no number is one with a decimal comma.
     """
-    if seen.first_odd and re.fullmatch(r"\s*[+-]?[0-9]+,[0-9]+\s*", str(seen.first_odd[1])):
-        row, cell = seen.first_odd
+    if summary.first_odd and re.fullmatch(r"\s*[+-]?[0-9]+,[0-9]+\s*", str(summary.first_odd[1])):
+        row, cell = summary.first_odd
         raise DataError(
-            f"{where(row)}, column {seen.name}: {cell} has a decimal comma. Write {cell.replace(',', '.')}; if these "
-            "are words and no numbers, say that the kind is category."
+            f"{where(row)}, column {summary.name}: {cell} has a decimal comma. Write {cell.replace(',', '.')}; if "
+            "these are words and no numbers, say that the kind is category."
         )
 
 
-def check_target(seen: ColumnSummary, kind: str, where: Callable[[int], str]) -> None:
-    """Refuse a target that is missing somewhere or not of its kind.
+def check_target(summary: ColumnSummary, kind: str, where: Callable[[int], str]) -> None:
+    """Refuse a target that is missing in a row or not of its kind.
 
     Raises:
-        DataError: as said; the message names the first such row.
+        DataError: the message names the first such row.
     """
-    first = seen.first_missing if kind == "number" else seen.first_empty
+    first = summary.first_missing if kind == "number" else summary.first_empty
     if kind != "labels" and first is not None:
-        count = seen.missing if kind == "number" else seen.empty
+        count = summary.missing if kind == "number" else summary.empty
         raise DataError(
-            f"{where(first)}: the target {seen.name} is missing"
+            f"{where(first)}: the target {summary.name} is missing"
             + (f", as in {count - 1:,} rows more" if count > 1 else "")
             + ". Fill it in, or remove the rows."
         )
-    if kind == "number" and seen.first_odd:
-        row, cell = seen.first_odd
-        raise DataError(say_odd_number(cell, f"{where(row)}, column {seen.name}:"))
-    if kind == "category" and seen.kind() in ("series", "labels", "object"):
-        raise DataError(f"The target {seen.name} holds lists or objects, and a class is text. Write it as text.")
+    if kind == "number" and summary.first_odd:
+        row, cell = summary.first_odd
+        raise DataError(describe_odd_number(cell, f"{where(row)}, column {summary.name}:"))
+    if kind == "category" and summary.kind() in ("series", "labels", "object"):
+        raise DataError(f"The target {summary.name} holds lists or objects, and a class is text. Write it as text.")
 
 
-def _split_kind(requested: str, seen: Mapping[str, ColumnSummary], table: str) -> tuple[str, str | None]:
-    """Split `zip:category` into a column and the kind that it is to be read as."""
+def _split_kind(requested: str, summaries: Mapping[str, ColumnSummary], table: str) -> tuple[str, str | None]:
+    """Split `zip:category` into a column and its kind."""
     name, colon, kind = requested.rpartition(":")
-    if requested in seen or not colon:
+    if requested in summaries or not colon:
         return requested, None
     if kind not in INPUT_KINDS:
         raise DataError(f"{table}: there is no kind {kind} (in {requested}). Choose one of {', '.join(INPUT_KINDS)}.")

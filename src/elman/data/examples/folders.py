@@ -42,12 +42,12 @@ SPLIT_NAMES = frozenset(["train", "training", "test", "testing", "val", "valid",
 
 
 def is_fasta(path: Path) -> bool:
-    """Say whether a file holds sequences of letters, by its suffix."""
+    """Return whether a file holds sequences of letters, by its suffix."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 class Files:
-    """Give files as examples; see :class:`elman.data.Dataset`.
+    """Files as examples; see :class:`elman.data.Dataset`.
 
     Args:
         name: of the whole.
@@ -76,7 +76,7 @@ class Files:
 
 
 class Lines:
-    """Give the lines of texts as examples; see :class:`elman.data.Dataset`. Empty lines are skipped.
+    """The lines of texts as examples; see :class:`elman.data.Dataset`. Empty lines are skipped.
 
     Args:
         name: of the whole.
@@ -96,16 +96,16 @@ class Lines:
         self._paths, self._with_classes = paths, with_classes
         self._offsets, self._lines = array("q"), array("q")
         self._starts: list[int] = []
-        seen = ColumnSummary(LINE)
+        summary = ColumnSummary(LINE)
         for path in paths:
             self._starts.append(len(self))
-            self._scan(path, seen)
+            self._scan(path, summary)
         if like:
             check_single_input(like, ("text", "letters"), name)
             with_classes = self._with_classes = with_classes and like.target_kind == "category"
             self.columns = like if with_classes else replace(like, target=None)
         else:
-            kind = "letters" if seen.kind() == "letters" else "text"
+            kind = "letters" if summary.kind() == "letters" else "text"
             self.columns = Columns({LINE: kind}, CLASS, "category")
         ends = [*self._starts[1:], len(self)]
         counts = {path.stem: end - start for path, start, end in zip(paths, self._starts, ends, strict=True)}
@@ -129,12 +129,12 @@ class Lines:
         value = read_value(kind, text.text, path.parent, where)
         return Example({column: value}, path.stem if self._with_classes else None, where)
 
-    def _scan(self, path: Path, seen: ColumnSummary) -> None:
+    def _scan(self, path: Path, summary: ColumnSummary) -> None:
         size_of(path)
         with path.open("rb") as stream:
             for line in read_lines(stream, str(path)):
                 if line.text.strip():
-                    seen.add([line.text], len(self))
+                    summary.add([line.text], len(self))
                     self._offsets.append(line.offset)
                     self._lines.append(line.number)
         if len(self) == self._starts[-1]:
@@ -175,7 +175,7 @@ def open_folder(folder: Path, like: Columns | None = None, target: str | None = 
 
 
 def check_single_input(like: Columns, kinds: Sequence[str], name: str) -> None:
-    """Refuse files that are not what a model reads.
+    """Refuse files that a model cannot read.
 
     Raises:
         DataError: the model reads several columns, series from a table, or another kind.
@@ -186,7 +186,7 @@ def check_single_input(like: Columns, kinds: Sequence[str], name: str) -> None:
 
 
 def name_counts(counts: Mapping[str, int]) -> str:
-    """Join classes and how often they come, the most frequent first.
+    """Join classes and their counts, the most frequent first.
 
     >>> name_counts({"no": 1, "yes": 2000})
     'yes 2,000, no 1'
@@ -197,7 +197,7 @@ def name_counts(counts: Mapping[str, int]) -> str:
 def _open_classes(folder: Path, by_class: Mapping[str, list[Path]], like: Columns | None) -> Files:
     kind = _one_kind([file for files in by_class.values() for file in files], folder)
     if kind == "letters":
-        raise DataError(f"{folder}: FASTA files stand beside each other, CLASS.fa. Put each class into one file.")
+        raise DataError(f"{folder}: FASTA files of one class are in a folder. Write each class in one file, CLASS.fa.")
     files = {name: [file for file in files if _kind(file) == kind] for name, files in by_class.items()}
     for name, own in files.items():
         if not own:
@@ -218,11 +218,11 @@ def _open_classes(folder: Path, by_class: Mapping[str, list[Path]], like: Column
 
 
 def _files_below(folder: Path) -> list[Path]:
-    found = []
+    below = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(place, name) for name in sorted(files) if not name.startswith(".")]
-    return found
+        below += [Path(place, name) for name in sorted(files) if not name.startswith(".")]
+    return below
 
 
 def _kind(path: Path) -> str | None:

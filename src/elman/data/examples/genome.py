@@ -1,6 +1,6 @@
 r"""Read sequences of letters: FASTA files, packed with gzip or not.
 
-Several files are a class each, named after the file; in one file the class of a sequence may stand in its header
+Several files are a class each, named after the file; in one file the header of a sequence may have its class
 (`>b0001 label=promoter`). Letters become upper-case. All letters of the alphabet are allowed, because proteins use
 nearly all of them; gaps and everything else are errors.
 
@@ -31,10 +31,10 @@ from elman.errors import DataError
 SUFFIXES = (".fa", ".fasta", ".fna", ".fa.gz", ".fasta.gz", ".fna.gz")
 
 FILE = "file"
-"""The name of the target where it is the file that a sequence stands in."""
+"""The name of the target where the class is the name of the file."""
 
 _INPUT = "sequence"
-_UNKNOWN_BASES = 2**26  # that a genome begins with: seventeen million in one of ours, and nothing packs better
+_UNKNOWN_BASES = 2**26  # at the start of a genome: some have seventeen million, and nothing packs better
 _TARGETS = ("label", "class", "target", "y")
 _FIELD = re.compile(r"(?:^|\s)([^\s=]+)=(\S+)")
 _NOT_A_LETTER = re.compile(r"[^A-Za-z]")
@@ -49,14 +49,14 @@ class _Record:
 
 
 class Sequences:
-    """Hold the sequences of FASTA files; see :class:`elman.data.Dataset`."""
+    """The sequences of FASTA files; see :class:`elman.data.Dataset`."""
 
     def __init__(self, name: str, records: Sequence[_Record], columns: Columns, target: str | None):
         self.name = name
         self.columns = columns
         self.notes = _notes(records, target)
         self._records = records
-        # With the columns of a model, the target can be absent here.
+        # The columns are those of a model; the target can still be absent in these files.
         self._target = target
 
     def __len__(self) -> int:
@@ -83,13 +83,15 @@ def open_fasta(paths: Sequence[Path], *, target: str | None = None, like: Column
     """
     records = [record for path in paths for record in _read(path)]
     name = name_files(paths)
-    found = _choose_target(records, len(paths), target, like)
+    chosen = _choose_target(records, len(paths), target, like)
     if like and list(like.inputs.values()) != ["letters"]:
         raise DataError(
             f"{name} holds sequences of letters, and the model reads "
             f"{', '.join(f'{column} ({kind})' for column, kind in like.inputs.items())}. Give it what it learned."
         )
-    return Sequences(name, records, like or Columns({_INPUT: "letters"}, found, "category" if found else None), found)
+    return Sequences(
+        name, records, like or Columns({_INPUT: "letters"}, chosen, "category" if chosen else None), chosen
+    )
 
 
 def _choose_target(records: Sequence[_Record], files: int, target: str | None, like: Columns | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Recognise what values in memory are: texts, series, rows of a table, images, sound.
+"""Recognise the kind of values in memory: texts, series, rows of a table, images, sound.
 
 ===========================================  ==========================
 given                                        each example is
@@ -31,13 +31,13 @@ _GIVE = "Give texts, arrays (T, D), one array (N, T, D) or (N, D), or uint8 imag
 
 
 def recognise(values: Any) -> Columns:
-    """Say what values are; they have no target yet.
+    """Return the columns of values, without a target.
 
     Args:
         values: see the table above.
 
     Raises:
-        DataError: there are none, or they are nothing of the table.
+        DataError: there are none, or they are of no kind in the table.
     """
     if hasattr(values, "toarray"):
         raise DataError("A sparse matrix has no steps that could be read. Give X.toarray().")
@@ -60,7 +60,7 @@ def recognise(values: Any) -> Columns:
     if array.dtype.kind in _NUMBERS and array.ndim in (1, 2):
         return Columns({"x": "series"})
     what = f"an array {array.shape}" if array.ndim else f"of type {type(first).__name__}"
-    raise DataError(f"The first example is {what}, which is nothing that can be read. {_GIVE}.")
+    raise DataError(f"The first example is {what}, which cannot be read. {_GIVE}.")
 
 
 def _recognise_array(array: Any) -> Columns:
@@ -77,7 +77,7 @@ def _recognise_array(array: Any) -> Columns:
         array = _as_table(array)
     images = array.dtype == np.uint8 and array.ndim in (3, 4)
     if array.dtype.kind not in _NUMBERS or (array.ndim > 3 and not images):
-        raise DataError(f"An array {array.shape} of {array.dtype} is nothing that can be read. {_GIVE}.")
+        raise DataError(f"An array {array.shape} of {array.dtype} cannot be read. {_GIVE}.")
     if not array.size:
         raise DataError(f"An array {array.shape} has no examples. Give some.")
     if array.ndim == 2:
@@ -86,15 +86,15 @@ def _recognise_array(array: Any) -> Columns:
 
 
 def as_values(values: Any, columns: Columns, who: str) -> list[Any]:
-    """Put values into the form that :func:`elman.data.examples.values.open_values` reads.
+    """Convert values to the form that :func:`elman.data.examples.values.open_values` reads.
 
     Args:
         values: as for :func:`recognise`.
-        columns: what they are.
-        who: reads them.
+        columns: of the values.
+        who: the reader, for messages.
 
     Raises:
-        DataError: rows have more numbers, or fewer, than the table has columns.
+        DataError: the rows and the columns differ in number.
     """
     names = list(columns.inputs)
     if "number" not in columns.inputs.values():
@@ -120,7 +120,9 @@ def _as_table(values: Any) -> Any:
         table = np.asarray(values)
         if table.dtype.kind == "c":
             raise TypeError("complex data not supported")
-        if table.dtype.kind in "US" or (table.dtype.kind == "O" and any(isinstance(one, str) for one in table.flat)):
+        if table.dtype.kind in "US" or (
+            table.dtype.kind == "O" and any(isinstance(value, str) for value in table.flat)
+        ):
             raise TypeError("there is text among them")
         return table.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -1,6 +1,6 @@
 """Read long tables: the rows that share an `id` are the steps of one series, in the order of the rows.
 
-Rows of several series may be mixed. The target of a series stands in each of its rows.
+Rows of several series may be mixed. Each row of a series repeats its target.
 """
 
 from array import array
@@ -20,9 +20,9 @@ from elman.errors import DataError
 
 
 class LongTable:
-    """Give the series of tables as examples; see :class:`elman.data.Dataset`.
+    """The series of tables as examples; see :class:`elman.data.Dataset`.
 
-    Memory holds 16 bytes a row more than a table of single rows, and the names of the series.
+    Memory holds 16 bytes a row more than for a table of single rows, and the names of the series.
 
     Attributes:
         series: their names, in the order of the examples.
@@ -49,14 +49,14 @@ class LongTable:
         return example
 
     def read(self, indices: Sequence[int]) -> Iterator[Example]:
-        """Read series one after the other; rows that follow each other in a file are read in one go."""
+        """Read series one after the other; consecutive rows of a file are read together."""
         cells = self._index.cells(row for index in indices for row in self._rows(index))
         for index in indices:
             rows = self._rows(index)
             yield self._make_example(index, rows, list(islice(cells, len(rows))))
 
     def where(self, index: int) -> str:
-        """Name a series as messages do: by its first row and its id."""
+        """Return the place of a series for messages: its first row and its id."""
         at = range(len(self))[index]
         return f"{self._index.where(self._rows(at)[0])} ({self.columns.id} {self.series[at]})"
 
@@ -109,7 +109,7 @@ def read_steps(rows: Sequence[Mapping[str, Any]], columns: Columns, where: Seque
     Args:
         rows: the cells of each, by column.
         columns: their `names` are the numbers of a step.
-        where: names each row in messages.
+        where: the place of each row for messages.
 
     Returns:
         (T, D), NaN where a number is missing.

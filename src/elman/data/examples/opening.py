@@ -1,4 +1,4 @@
-"""Choose the reader for what stands at a path.
+"""Choose the reader of a path.
 
 ==============================================  ======================================================================
 path                                            examples
@@ -7,7 +7,7 @@ path                                            examples
 a folder of folders                             files; the folder is the class (:mod:`elman.data.examples.folders`)
 a folder of `.txt`, or several `.txt`           lines; the file is the class
 `.fa`, `.fasta`, `.fna`, a folder of them       sequences (:mod:`elman.data.examples.genome`)
-`.npz`                                          what stands in its arrays (:mod:`elman.data.examples.arrays`)
+`.npz`                                          elements of its arrays (:mod:`elman.data.examples.arrays`)
 files of the kind that a model reads            each is one, without a target; for a model only
 ==============================================  ======================================================================
 """
@@ -50,54 +50,54 @@ def open_dataset(
     group: str | None = None,
     like: Columns | None = None,
 ) -> Dataset:
-    """Open data as examples; nothing but an index of them is held in memory.
+    """Open data as examples; memory holds an index of them and nothing else.
 
     Args:
         paths: one path, or several of one form.
-        inputs: the columns to read; `zip:category` says of which kind one is. By default all columns of text, letters
+        inputs: the columns to read; `zip:category` sets the kind of one. By default all columns of text, letters
             or files, or, where there are none, all of numbers and categories.
         target: the column to predict; by default one with a usual name (label, class, target, y, …), or the last.
         target_kind: `category`, `labels` or `number`, where it should not be inferred.
-        id: the column whose value tells which rows form one series; empty if every row is an example even though a
-            column looks like one.
-        group: the column that names the group of an example.
+        id: the column whose equal values join rows to one series; empty if every row is an example even though a column
+            looks like one.
+        group: the column with the group of an example.
         like: the columns that a model was trained with. Nothing is inferred then, and the target may be absent.
 
     Raises:
-        DataError: what stands there cannot be read, or is not what was requested.
+        DataError: the data cannot be read, or are not what was requested.
     """
-    found = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    files = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     requested = RequestedColumns(tuple(inputs), target, target_kind, id, group)
-    check_paths(found)
-    if like and _are_raw(found, like):
-        return _open_raw(found, like)
-    forms = {_form(path) for path in found}
+    check_paths(files)
+    if like and _are_raw(files, like):
+        return _open_raw(files, like)
+    forms = {_form(path) for path in files}
     if len(forms) > 1:
-        raise DataError(f"{found[0]} and {found[-1]} are of different forms. Give files of one form at a time.")
+        raise DataError(f"{files[0]} and {files[-1]} are of different forms. Give files of one form at a time.")
     match forms.pop():
         case "table":
-            return open_table(found, requested, like)
+            return open_table(files, requested, like)
         case "arrays":
-            _check_requested(requested, found[0], one_input=True)
-            _check_single(found)
+            _check_requested(requested, files[0], one_input=True)
+            _check_single(files)
             column = requested.inputs[0] if requested.inputs else None
-            return open_arrays(found[0], input=column, target=target, target_kind=target_kind, like=like)
+            return open_arrays(files[0], input=column, target=target, target_kind=target_kind, like=like)
         case "fasta":
-            _check_requested(requested, found[0])
-            return open_fasta(found, target=target, like=like)
+            _check_requested(requested, files[0])
+            return open_fasta(files, target=target, like=like)
         case "lines":
-            _check_requested(requested, found[0])
-            return _open_lines(found, like)
+            _check_requested(requested, files[0])
+            return _open_lines(files, like)
         case "folder":
-            _check_requested(requested, found[0])
-            _check_single(found)
-            return open_folder(found[0], like, target)
+            _check_requested(requested, files[0])
+            _check_single(files)
+            return open_folder(files[0], like, target)
         case _:
-            raise DataError(_say_unknown(found[0]))
+            raise DataError(_describe_unknown(files[0]))
 
 
 def check_paths(paths: Sequence[Path]) -> None:
-    """Check that files are there, and can be read more than once.
+    """Check that files exist, and can be read more than once.
 
     Raises:
         DataError: there are none, one does not exist, or is standard input.
@@ -134,7 +134,7 @@ def _form(path: Path) -> str:
 
 
 def _are_raw(paths: Sequence[Path], like: Columns) -> bool:
-    """Say whether these are new files of the kind that a model reads, each an example."""
+    """Return whether these are new files of the kind that a model reads, each an example."""
     if len(like.inputs) != 1 or like.id is not None or any(path.is_dir() for path in paths):
         return False
     [(column, kind)] = like.inputs.items()
@@ -143,7 +143,7 @@ def _are_raw(paths: Sequence[Path], like: Columns) -> bool:
         return column == FILE and all(path.suffix.lower() == ".txt" for path in paths)
     if any(kind_of_file(path.name) != kind for path in paths):
         return False
-    # A table or an array of many examples has the suffix of features as well.
+    # A table or an array of many examples may have the suffix of features, too.
     return column == FILE or all(_form(path) == "" for path in paths)
 
 
@@ -161,7 +161,7 @@ def _open_lines(paths: Sequence[Path], like: Columns | None) -> Dataset:
     return Lines(name_files(paths), paths, like, [], with_classes=len(paths) > 1)
 
 
-def _say_unknown(path: Path) -> str:
+def _describe_unknown(path: Path) -> str:
     advice = _CONVERT.get(path.suffix.lower())
     if advice:
         return f"{path} is of a form that is not read. {advice}."

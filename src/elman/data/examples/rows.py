@@ -29,9 +29,9 @@ def read_example(cells: Mapping[str, Any], columns: Columns, folder: Path, where
 
     Args:
         cells: by column.
-        columns: what to read.
-        folder: where names of files begin.
-        where: names the row in messages.
+        columns: those to read.
+        folder: names of files are relative to it.
+        where: the place of the row for messages.
 
     Raises:
         DataError: a cell is not of its kind, or its file cannot be read.
@@ -53,7 +53,7 @@ def read_group(cells: Mapping[str, Any], columns: Columns) -> str | None:
 def read_target(cells: Mapping[str, Any], columns: Columns, where: str) -> Any:
     """Return the target of a row: a class, labels as a tuple, a number; None where columns have none.
 
-    Labels are a list in JSON, or are separated by `|`; an empty cell has no label.
+    Labels are a JSON list, or separated by `|`; an empty cell has no label.
 
     Raises:
         DataError: the cell is no number where one is expected.
@@ -65,8 +65,8 @@ def read_target(cells: Mapping[str, Any], columns: Columns, where: str) -> Any:
         return None
     cell = cells[columns.target]
     if columns.target_kind == "labels":
-        found = [str(label).strip() for label in (cell if isinstance(cell, list) else str(cell).split("|"))]
-        return tuple(dict.fromkeys(label for label in found if label))
+        labels = [str(label).strip() for label in (cell if isinstance(cell, list) else str(cell).split("|"))]
+        return tuple(dict.fromkeys(label for label in labels if label))
     if not isinstance(cell, str):
         raise DataError(f"{where}, column {columns.target} holds a list or an object. Write one value.")
     return read_number(cell, f"{where}, column {columns.target}:") if columns.target_kind == "number" else cell.strip()
@@ -77,9 +77,9 @@ def read_value(kind: str, cell: Any, folder: Path, where: str) -> Any:
 
     Args:
         kind: see :mod:`elman.data.dataset`.
-        cell: as it stands in the table.
-        folder: where names of files begin.
-        where: names the cell in messages.
+        cell: as it is in the table.
+        folder: names of files are relative to it.
+        where: the place of the cell for messages.
 
     Raises:
         DataError: it is no such value, or its file cannot be read.
@@ -111,12 +111,12 @@ def read_number(cell: str, where: str) -> float:
     if cell.strip() in MISSING_NUMBERS:
         return float("nan")
     if not is_number(cell):
-        raise DataError(say_odd_number(cell, where))
+        raise DataError(describe_odd_number(cell, where))
     return float(cell)
 
 
-def say_odd_number(cell: Any, where: str) -> str:
-    """Say that a cell should have been a number."""
+def describe_odd_number(cell: Any, where: str) -> str:
+    """Return the message about a cell that should be a number."""
     advice = "Correct it, or leave the cell empty if it is missing."
     return f"{where} is {str(cell)[:40]!r}, and a number is expected. {advice}"
 

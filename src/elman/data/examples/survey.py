@@ -1,7 +1,7 @@
-"""Look at all examples of a dataset in one pass: what is to be predicted, what is missing, which are equal.
+"""Read all examples of a dataset in one pass: their targets, missing values and duplicates.
 
-Values are kept on the way, as long as memory lasts, so that those who learn from them and encode them need not read
-again; what did not fit is read once more when it is asked for.
+Values are kept up to a bound of memory, so that fitting and encoding need not read the files again; the others are read
+a second time on access.
 
 >>> from elman.data.dataset import Columns
 >>> from elman.data.examples.values import open_values
@@ -39,20 +39,20 @@ _READ_AS_UNITS = ("text", "letters")
 
 
 class Survey:
-    """What one pass over a dataset found.
+    """The result of one pass over a dataset.
 
     Args:
         dataset: where examples come from.
-        most_bytes: how much memory the values that are kept may take.
+        most_bytes: memory for the values that are kept.
         on_progress: called with (done, total).
 
     Attributes:
         dataset: as given.
-        targets: what is to be predicted for each example.
-        groups: the group of each.
-        weights: what each counts.
-        missing: by column, in how many examples a value is missing: an empty text, a NaN. Columns without are left out.
-        kept: of how many examples, the first ones, the values are kept.
+        targets: of each example.
+        groups: of each.
+        weights: of each.
+        missing: the number of missing values (an empty text, a NaN) of each column that has some.
+        kept: the number of examples, from the first, whose values are kept.
         prints: (N,) a fingerprint of the values of each, equal for equal texts or letters; None for other kinds.
 
     Raises:
@@ -95,20 +95,20 @@ class Survey:
         return len(self.targets)
 
     def where(self, index: int) -> str:
-        """Name an example as messages do."""
+        """Return the place of an example for messages."""
         where: str = self.dataset.where(index) if self._places is None else self._places[index]  # type: ignore[attr-defined]
         return where
 
     def read(self, indices: Sequence[int]) -> "Chosen":
-        """Give examples once more, those whose values are not kept from where they came."""
+        """Return examples a second time; those whose values were not kept are read from their files."""
         return Chosen(self, indices)
 
     def _add(self, example: Example, as_units: bool) -> None:
         target = example.target
         if target is None or target != target:
             raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
-        self.targets.append(self._once(target))
-        self.groups.append(self._once(example.group))
+        self.targets.append(self._intern(target))
+        self.groups.append(self._intern(example.group))
         self.weights.append(example.weight)
         if self._places is not None:
             self._places.append(example.where)
@@ -123,12 +123,12 @@ class Survey:
                 if isinstance(kept, Texts):
                     self._left -= kept.extend([value])
                 else:
-                    kept.append(self._once(value))
+                    kept.append(self._intern(value))
                     self._left -= _size_of(value)
 
     def _add_texts(self, inputs: list[list[str]], targets: list[str], groups: list[str | None]) -> None:
-        self.targets += map(self._once, targets)
-        self.groups += map(self._once, groups)
+        self.targets += map(self._intern, targets)
+        self.groups += map(self._intern, groups)
         self.weights += [1.0] * len(targets)
         for name, texts in zip(self._missing, inputs, strict=True):
             self._missing[name] += sum(map(_is_missing, texts))
@@ -137,18 +137,18 @@ class Survey:
             self.kept += len(targets)
             self._left -= sum(kept.extend(texts) for kept, texts in zip(self._values.values(), inputs, strict=True))
 
-    def _once(self, value: Any) -> Any:
-        """Return the same object for short texts that come again and again."""
+    def _intern(self, value: Any) -> Any:
+        """Return the same object for equal short texts."""
         if not isinstance(value, str) or len(value) > _LONGEST_NAME or len(self._same) > _MOST_NAMES:
             return value
         return self._same.setdefault(value, value)
 
     def remember(self, index: int) -> Example:
-        """Give an example whose values are kept."""
+        """Return an example whose values are kept."""
         return _Remembered(self, index, {name: kept[index] for name, kept in self._values.items()})
 
     def texts(self) -> Texts | None:
-        """Return the texts that are kept, if they are all that is read; None if it is more or something else."""
+        """Return the texts that are kept, if one column of text is the only input; else None."""
         values = list(self._values.values())
         return values[0] if len(values) == 1 and isinstance(values[0], Texts) else None
 
@@ -165,7 +165,7 @@ class Chosen:
         self._survey, self._indices = survey, indices
 
     def __iter__(self) -> Iterator[Example]:
-        """Give the examples one after the other.
+        """Yield the examples one after the other.
 
         Raises:
             DataError: one cannot be read again.
@@ -179,14 +179,14 @@ class Chosen:
 
     @property
     def weights(self) -> list[float]:
-        """What each counts."""
+        """The weight of each."""
         return [self._survey.weights[index] for index in self._indices]
 
     def split(self) -> tuple[Texts, Sequence[int], "Chosen"] | None:
-        """Divide ascending texts into those that are kept and the others; None for anything but texts of one column.
+        """Split ascending examples into kept texts and the others; None unless one column of text is the only input.
 
         Returns:
-            All texts that are kept, which of them are the first of these examples, and the examples behind them.
+            All texts that are kept, the indices of those among these examples, and the remaining examples.
         """
         texts, indices = self._survey.texts(), self._indices
         if texts is None or any(map(gt, indices, islice(indices, 1, None))):
@@ -196,7 +196,7 @@ class Chosen:
 
 
 class _Remembered(Example):
-    """An example whose values are kept; what else is known of it is looked up when it is asked for."""
+    """An example whose values are kept; its other attributes are looked up on access."""
 
     _survey: Survey
     _index: int
@@ -237,7 +237,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def fingerprint(raw: bytes) -> bytes:
-    """Return eight bytes that are equal for equal bytes, and for others with a chance of one in 10^19.
+    """Return eight bytes that are equal for equal input, and for other input with a probability of 10^-19.
 
     >>> fingerprint(b"so") == fingerprint(b"so"), fingerprint(b"so") == fingerprint(b"bad")
     (True, False)

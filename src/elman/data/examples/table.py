@@ -29,7 +29,7 @@ from elman.data.tables.row_index import RowIndex
 
 
 class Table:
-    """Give the rows of tables as examples; see :class:`elman.data.Dataset`."""
+    """The rows of tables as examples; see :class:`elman.data.Dataset`."""
 
     def __init__(self, name: str, index: RowIndex, columns: Columns, notes: Sequence[str]):
         self.name, self.columns, self.notes = name, columns, notes
@@ -43,17 +43,17 @@ class Table:
         return example
 
     def read(self, indices: Sequence[int]) -> Iterator[Example]:
-        """Read rows one after the other; those that follow each other are read in one go."""
+        """Read rows one after the other; consecutive ones are read together."""
         names = self._index.names
         for row, cells in zip(indices, self._index.cells(indices), strict=True):
             by_name = dict(zip(names, cells, strict=True))
             yield read_example(by_name, self.columns, self._index.folder(row), self._index.where(row))
 
     def read_texts(self) -> Iterator[tuple[list[list[str]], list[str], list[str | None]]] | None:
-        """Read all rows by their columns, some at a time, where they are texts with a class: nothing is wrong there.
+        """Read all rows by columns, some at a time, if they are texts with a class, which need no conversion.
 
         Returns:
-            The texts of each input, the classes and the groups of some rows; None where other things are read.
+            The texts of each input, the classes and the groups of some rows at a time; None for other kinds of columns.
         """
         columns, texts = self.columns, len(self.columns.inputs)
         are_texts = set(columns.inputs.values()) == {"text"} and self._index.holds_text
@@ -70,7 +70,7 @@ class Table:
         )
 
     def where(self, index: int) -> str:
-        """Name a row as messages do."""
+        """Return the place of a row for messages."""
         return self._index.where(index)
 
 
@@ -85,7 +85,7 @@ def open_table(
         like: the columns that a model was trained with; nothing is inferred then, and the target may be absent.
 
     Raises:
-        DataError: a table cannot be read, or columns are missing or not what they should be.
+        DataError: a table cannot be read, or columns are missing or of another kind.
     """
     index = RowIndex(paths)
     name = name_files(paths, "tables")
@@ -104,19 +104,19 @@ def open_table(
 
 
 def follow(like: Columns, index: RowIndex, name: str) -> Columns:
-    """Return the columns of a model as this table has them: the target and the group may be absent.
+    """Return the columns of a model that this table has: the target and the group may be absent.
 
     Raises:
         DataError: an input is absent or of another kind, or the target is missing in some rows.
     """
-    seen = index.summaries
+    summaries = index.summaries
     for column in (*(like.names if like.id else like.inputs), *([like.id] if like.id else [])):
-        find_column(column, seen, name)
+        find_column(column, summaries, name)
     for column, kind in dict.fromkeys(like.names, "number").items() if like.id else like.inputs.items():
-        check_input(seen[column], kind, index.where)
+        check_input(summaries[column], kind, index.where)
     target = like.target
-    if target is None or target not in seen or seen[target].empty == len(index):
+    if target is None or target not in summaries or summaries[target].empty == len(index):
         target = None
     else:
-        check_target(seen[target], like.target_kind or "category", index.where)
-    return replace(like, target=target, group=like.group if like.group in seen else None)
+        check_target(summaries[target], like.target_kind or "category", index.where)
+    return replace(like, target=target, group=like.group if like.group in summaries else None)

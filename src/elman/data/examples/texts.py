@@ -1,7 +1,7 @@
-"""Keep many texts in little memory: of each the numbers of its pieces, and each piece once.
+"""Hold many texts in little memory: each distinct piece once, and each text as the numbers of its pieces.
 
-A piece is what stands between two spaces; texts come in the same ones again and again. So whoever counts or numbers
-words looks at each piece once, and at its number wherever it stands.
+A piece is the text between two spaces; most pieces are frequent. Words are therefore split or looked up once a distinct
+piece, and counted by numbers.
 
 >>> texts = Texts()
 >>> texts.extend(["so good", "so  bad"]) > 600
@@ -22,10 +22,10 @@ _BYTES_OF_A_LETTER, _BYTES_OF_A_NUMBER, _BYTES_OF_A_TEXT = 4, 4, 8
 
 
 class Texts:
-    """Texts in their order.
+    """Texts in order.
 
     Attributes:
-        pieces: all that were there, by their numbers.
+        pieces: all distinct ones, by their numbers.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Texts:
         return letters + _BYTES_OF_A_NUMBER * (len(self._numbers) - before) + _BYTES_OF_A_TEXT * len(texts)
 
     def numbers_of(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the numbers of the pieces of some texts, one behind the other, and how many each has; at least one.
+        """Return the concatenated numbers of the pieces of some texts, and how many each text has; at least one.
 
         Args:
             indices: ascending.

@@ -1,4 +1,4 @@
-"""Make a dataset of values that are already in memory: a list of texts, of arrays, of rows.
+"""Make a dataset of values in memory: a list of texts, of arrays, of rows.
 
 >>> examples = open_values(["very good", "so bad"], Columns({"text": "text"}))
 >>> len(examples), examples[1].values, examples[1].where
@@ -24,34 +24,34 @@ def open_values(
     """Return a dataset of values.
 
     Args:
-        values: one an example: the value itself where there is one input column, else a mapping by column. A series may
-            be an array (T, D) or (T,), an image (H, W, C) or (H, W).
-        columns: what the values are.
-        targets: what is to be predicted, one an example; None where it is not known.
-        groups: the group of each example; None where they have none.
-        weights: what each example counts, above 0; None where all count alike.
+        values: one an example: the value itself for one input column, else a mapping by column. A series may be an
+            array (T, D) or (T,), an image (H, W, C) or (H, W).
+        columns: of the values.
+        targets: one an example; None where they are not known.
+        groups: of each example; None for none.
+        weights: of each example, above 0; None for equal weights.
 
     Raises:
-        DataError: there are fewer or more targets, groups or weights than values; on reading, a value that does not fit
-            its column.
+        DataError: the number of targets, groups or weights differs from that of the values; on access, a value does not
+            fit its column.
     """
     require_one_each(values, target=targets, group=groups, weight=weights)
     return _Values(values, columns, targets, groups, weights)
 
 
-def require_one_each(values: Sized, **beside: Sized | None) -> None:
-    """Refuse what stands beside values, by its name, and is not one for each.
+def require_one_each(values: Sized, **others: Sized | None) -> None:
+    """Check that targets, groups and the like, by their names, are as many as the values.
 
     Raises:
         DataError: there are fewer or more.
     """
-    for what, given in beside.items():
+    for what, given in others.items():
         if given is not None and len(given) != len(values):
             raise DataError(f"There are {len(values)} examples and {len(given)} {what}s. Give one {what} an example.")
 
 
 class Listed:
-    """Give examples that are in a list; see :class:`elman.data.Dataset`."""
+    """Examples of a list; see :class:`elman.data.Dataset`."""
 
     name = "the examples"
 

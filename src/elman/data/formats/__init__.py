@@ -1,7 +1,7 @@
-"""Read single files of a form: sound, images, features of speech, and NumPy's arrays.
+"""Read single files: sound, images, features of speech, and NumPy's arrays.
 
-Each reader says of a damaged or impossible file what is wrong with it, before it takes more memory than the file is
-worth.
+Each reader refuses a damaged or impossible file with the reason, before it takes much more memory than the file has
+bytes.
 
 >>> import numpy as np
 >>> from pathlib import Path

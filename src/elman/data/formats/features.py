@@ -1,4 +1,4 @@
-"""Read one example of numbers from one file: steps (T, D) that another program made.
+"""Read one example of numbers from one file: steps (T, D) that another program wrote.
 
 `.npy` and `.npz` hold an array; `.mfc` is what CMU Sphinx writes; `.csv` is a table of nothing but numbers.
 """
@@ -18,10 +18,10 @@ from elman.errors import DataError
 SUFFIXES = (".npy", ".npz", ".mfc", ".csv")
 
 MFC_VALUES = 13
-"""Numbers a frame of an `.mfc` file, which does not tell them: Sphinx's default."""
+"""Numbers a frame of an `.mfc` file, which does not record it: Sphinx's default."""
 
 MOST_NUMBERS = 2**27
-"""Of one example, half a GiB as float32. A file can promise more than it holds, and be taken at its word."""
+"""The most numbers of one example, half a GiB as float32."""
 
 _DELIMITERS = (",", ";", "\t")
 
@@ -46,15 +46,15 @@ def read_features(path: Path) -> NDArray[np.float32]:
 
 
 def as_steps(numbers: NDArray[np.generic], where: str) -> NDArray[np.float32]:
-    """Give an array as steps (T, D) of float32 that are all finite.
+    """Convert an array to steps (T, D) of finite float32.
 
     Args:
         numbers: (T, D) or (T,).
-        where: names it in messages.
+        where: its name in messages.
 
     Raises:
-        DataError: it is text, empty, of other dimensions, has more than `MOST_NUMBERS`, or a number that float32 has
-            not.
+        DataError: it is text, empty, of other dimensions, has more than `MOST_NUMBERS`, or a number that is no finite
+            float32.
 
     >>> as_steps(np.array([1, 2, 3]), "gait.npy").shape
     (3, 1)

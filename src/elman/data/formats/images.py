@@ -1,7 +1,7 @@
 """Read images: PNG, JPEG, BMP and GIF become bytes, (H, W, 1) for grey and (H, W, 3) for colour.
 
-Nothing is resized here. What is transparent is laid on white; a picture that a camera stored on its side is turned
-upright; of an animated GIF the first frame counts; 16 bits of grey are scaled to 8.
+Nothing is resized here. Transparent pixels are blended with white; a photo is rotated as its EXIF orientation says; of
+an animated GIF the first frame is read; 16 bits of grey are scaled to 8.
 """
 
 import warnings
@@ -17,7 +17,7 @@ from elman.errors import DataError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
 MOST_PIXELS = 2**26
-"""8192 × 8192: a file of some kilobytes can unfold to more than memory holds."""
+"""8192 × 8192: a file of some kilobytes can unpack to more than memory holds."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 _GREY = ("1", "L", "LA", "La")
@@ -35,7 +35,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         DataError: the file is missing, empty, no image, cut off or damaged, or has more than `MOST_PIXELS`.
     """
     size_of(path)
-    # What Pillow warns of (transparency in a palette, EXIF that it cannot read, a large image) is settled here.
+    # Pillow warns of transparency in a palette, unreadable EXIF and large images, which are all handled below.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -70,5 +70,5 @@ def _to_bytes(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _reason(error: Exception) -> str:
-    said = " ".join(str(error).split()).rstrip(".")
-    return said or type(error).__name__
+    reason = " ".join(str(error).split()).rstrip(".")
+    return reason or type(error).__name__

@@ -1,10 +1,10 @@
-"""Read `.npy` and `.npz` files without believing what they say.
+"""Read `.npy` and `.npz` files that may be damaged or hostile.
 
-`numpy.load` makes room for what a header promises, and can be asked to run code that a file holds. Here a header is
-compared with the size of the file first, and an array of Python objects is refused.
+`numpy.load` allocates what a header promises, and can run code that a file holds. Here the header is compared with the
+size of the file first, and an array of Python objects is refused.
 
-An array that stands in a file as it is, uncompressed, is mapped into memory: a step of it is read when it is asked for.
-A compressed array has to be unfolded as a whole, and is then held.
+An uncompressed array is mapped into memory: a step of it is read on access. A compressed array has to be unpacked as a
+whole, and is then held.
 """
 
 import warnings
@@ -29,22 +29,22 @@ _MOST_ARRAYS = 1000
 # Numpy itself refuses a header of more than 10,000 characters.
 _MOST_HEADER = 2**14
 _PLAIN_KINDS = "biufUS"
-"""Booleans, integers, floats, text. Complex numbers, dates and records are nothing that a network reads."""
+"""Booleans, integers, floats, text. A network does not read complex numbers, dates or records."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """Say what one array of a file is, before it is read.
+    """One array of a file, before it is read.
 
     Attributes:
         name: its key in an `.npz`.
-        where: names it in messages.
+        where: its name in messages.
         path: the file.
         info: its entry in an `.npz`; None for an `.npy`.
-        shape: as its header says; the size of the file allows it.
-        dtype: its numbers.
-        fortran: whether the first axis runs fastest.
-        start: where the numbers begin: bytes from the start of the `.npy`, packed or not.
+        shape: from its header; the file is large enough for it.
+        dtype: of its numbers.
+        fortran: whether the first axis varies fastest.
+        start: the offset of the numbers in the `.npy`, unpacked.
     """
 
     name: str
@@ -58,26 +58,26 @@ class Member:
 
     @property
     def mapped(self) -> bool:
-        """Say whether the array stays in its file, and is read when it is asked for."""
+        """Whether the array stays in its file, and is read on access."""
         return self.info is None or (self.info.compress_type == zipfile.ZIP_STORED and not self.info.flag_bits & 1)
 
     @property
     def bytes(self) -> int:
-        """Say how much memory the whole array takes."""
+        """The memory that the whole array takes."""
         return self.dtype.itemsize * int(np.prod(self.shape, dtype=object))
 
     def read(self) -> NDArray[Any]:
-        """Give the array: mapped, and read-only, where it is uncompressed; else unfolded into memory.
+        """Return the array: mapped, and read-only, where it is uncompressed; else unpacked into memory.
 
         Raises:
-            DataError: the file is damaged, or what is to be unfolded is too large.
+            DataError: the file is damaged, or the unpacked array is too large.
         """
         order: Any = "F" if self.fortran else "C"
         try:
             if 0 in self.shape:
                 return np.empty(self.shape, self.dtype)
             if not self.mapped:
-                return np.frombuffer(self._unfold(), self.dtype).reshape(self.shape, order=order)
+                return np.frombuffer(self._unpack(), self.dtype).reshape(self.shape, order=order)
             begin = _begin_of(self.path, self.info) if self.info else 0
             return np.memmap(self.path, self.dtype, "r", begin + self.start, self.shape, order)
         except DataError:
@@ -86,7 +86,7 @@ class Member:
             raise _damaged(self.where, error) from error
 
     def load(self) -> NDArray[Any]:
-        """Give the array in memory.
+        """Return the array in memory.
 
         Raises:
             DataError: the file is damaged, or the array is too large.
@@ -96,17 +96,17 @@ class Member:
 
     def _check_size(self) -> None:
         if self.bytes > MOST_BYTES:
-            advice = "Save less." if self.mapped else "Save it with numpy.savez: what is not compressed is not loaded."
+            advice = "Save less." if self.mapped else "Save it with numpy.savez: an uncompressed array is not loaded."
             raise DataError(
                 f"{self.where} has {self.bytes:,} bytes, and at most {MOST_BYTES:,} are loaded into memory. {advice}"
             )
 
-    def _unfold(self) -> memoryview:
+    def _unpack(self) -> memoryview:
         self._check_size()
         raw, read = memoryview(bytearray(self.bytes)), 0
         with zipfile.ZipFile(self.path) as archive, archive.open(self.info or "") as file:
             file.read(self.start)
-            # A part at a time: in one, the archive would join what it unfolds again and again.
+            # A part at a time: one large `read` would join the unpacked parts again and again.
             while part := file.read(min(_PART, len(raw) - read)):
                 raw[read : read + len(part)] = part
                 read += len(part)
@@ -118,7 +118,7 @@ class Member:
 
 
 def open_npy(path: Path) -> Member:
-    """Look at an `.npy` file.
+    """Read the header of an `.npy` file.
 
     Raises:
         DataError: it is missing, no `.npy` file, cut off, or holds no plain numbers or text.
@@ -131,7 +131,7 @@ def open_npy(path: Path) -> Member:
 
 
 def open_npz(path: Path) -> dict[str, Member]:
-    """Look at the arrays of an `.npz` file, by their names.
+    """Read the headers of the arrays of an `.npz` file, by their names.
 
     Raises:
         DataError: it is missing, no `.npz` file, damaged, has no array, or one that is no plain numbers or text.
@@ -186,16 +186,16 @@ def _member(file: IO[bytes], name: str, where: str, path: Path, info: zipfile.Zi
 
 
 def _begin_of(path: Path, info: zipfile.ZipInfo) -> int:
-    """Say where an uncompressed entry begins."""
+    """Return the offset of an uncompressed entry."""
     with path.open("rb") as file:
         file.seek(info.header_offset)
         header = file.read(_LOCAL_HEADER)
-    # The name and the extra field stand here a second time, and can be longer than in the directory at the end.
+    # The name and the extra field are repeated here, and can be longer than in the directory at the end.
     name, extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
     return info.header_offset + _LOCAL_HEADER + name + extra
 
 
 def _damaged(where: str, error: Exception) -> DataError:
-    # What the system says of a file that is damaged, such as "Invalid argument", explains nothing.
-    said = "" if isinstance(error, OSError) else " ".join(str(error).split()).rstrip(".")
-    return DataError(f"{where} cannot be read: {said[:120] or 'it is damaged'}. Save it again with numpy.")
+    # The system's message about a damaged file, such as "Invalid argument", explains nothing.
+    reason = "" if isinstance(error, OSError) else " ".join(str(error).split()).rstrip(".")
+    return DataError(f"{where} cannot be read: {reason[:120] or 'it is damaged'}. Save it again with numpy.")

@@ -1,9 +1,9 @@
 """Read sound: WAV, FLAC, OGG and MP3 become samples of one channel.
 
-What a header promises is believed nowhere. A WAV file that is shorter than its header says was cut off, and is refused
-rather than learned from. The length of the other formats does not follow from their size: a block at a time is
-decoded, so that memory grows with what is there; a FLAC that was cut off is refused, OGG and MP3, which are rows of
-independent pages, are read as far as they go.
+No length in a header is trusted. A WAV file that is shorter than its header says is truncated, and is refused. The
+length of the other formats does not follow from their size: they are decoded a block at a time, so that memory grows
+with their content; a truncated FLAC is refused, a truncated OGG or MP3, which consist of independent pages, is read to
+its end.
 
 >>> import numpy as np
 >>> once = Sound(np.zeros(80, np.float32), rate=8000)
@@ -29,18 +29,18 @@ MOST_SAMPLES = 2**27
 
 _BLOCK = 2**20
 _FARTHEST = 64  # times one sample rate from another
-# Some programs write floats with the range of integers; beyond their largest there is only damage.
+# Some programs write floats with the range of integers; larger values are damage.
 _LARGEST = 2**31
 # RF64 is WAV beyond 4 GiB, RIFX is WAV with the other byte order.
 _BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
 
 
 def read_sound(path: Path) -> Sound:
-    """Read one sound and mix its channels down to one: their mean.
+    """Read one sound and mix its channels down to their mean.
 
     Integers are divided by their range. Floats are left as they are, and so are lossy formats, which can overshoot
-    ±1 a little. The sample rate is the file's. Of an MP3 whose bit rate varies and whose header tells no length,
-    libsndfile reads as much as it guesses from the first frame.
+    ±1 a little. The sample rate is the file's. Of an MP3 with a varying bit rate and no length in its
+    header, libsndfile reads the length that it estimates from the first frame.
 
     Raises:
         DataError: the file is missing, empty or no sound, is cut off or damaged, has no samples or more than
@@ -57,24 +57,24 @@ def read_sound(path: Path) -> Sound:
         with soundfile.SoundFile(str(path)) as file:
             return Sound(_read_samples(file, path), file.samplerate)
     except (soundfile.SoundFileError, RuntimeError) as error:
-        # The library gives no reason where FLAC is damaged, and says of an MP3 without a frame that it does not exist.
-        said = getattr(error, "error_string", "").rstrip(".")
-        reason = said if said and "does not exist" not in said else "it is damaged or cut off"
+        # The library has no reason for a damaged FLAC, and calls an MP3 without a frame a file that does not exist.
+        message = getattr(error, "error_string", "").rstrip(".")
+        reason = message if message and "does not exist" not in message else "it is damaged or cut off"
         raise DataError(f"{path} cannot be decoded: {reason}. Copy it again, or remove it.") from error
 
 
 def resample(sound: Sound, rate: int, where: str = "A sound") -> Sound:
-    """Give the same sound at another sample rate; the sound itself where it has that rate.
+    """Resample a sound; return the sound itself where it has the rate.
 
     Raises:
-        DataError: the two rates are so far apart that one of them is wrong, or what would come out has no sample, or
-            more than `MOST_SAMPLES`; `where` names the sound.
+        DataError: the rates are so far apart that one of them is wrong, or the result would have no sample, or more
+            than `MOST_SAMPLES`; `where` names the sound.
     """
     if sound.rate == rate:
         return sound
     if max(sound.rate, rate) > _FARTHEST * min(sound.rate, rate):
         raise DataError(
-            f"{where} has {sound.rate:,} samples a second, and is to be read at {rate:,}. Check the sample rate of its "
+            f"{where} has {sound.rate:,} samples a second, and the model reads {rate:,}. Check the sample rate of its "
             "file."
         )
     samples = round(len(sound.samples) * rate / sound.rate)
@@ -91,7 +91,7 @@ def _begins_like_mp3(head: bytes) -> bool:
 
 
 def _check_length_of_wav(path: Path, size: int) -> None:
-    """Refuse a WAV whose header promises more than the file holds: libsndfile takes what is there, in silence."""
+    """Refuse a WAV whose header promises more than the file holds: libsndfile reads the rest without an error."""
     frame = 1
     with path.open("rb") as file:
         file.seek(12)
@@ -108,7 +108,7 @@ def _check_length_of_wav(path: Path, size: int) -> None:
 
 
 def _check_data_of_wav(path: Path, promised: int, left: int, frame: int) -> None:
-    # A recorder that writes to a pipe cannot know the length, and says this.
+    # A recorder that writes to a pipe does not know the length, and writes this value.
     if promised != 0xFFFFFFFF and promised >= left + frame:
         raise DataError(
             f"{path} is cut off: its header promises {promised // frame:,} frames, and the file ends after "
@@ -125,7 +125,7 @@ def _read_samples(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:
     mixed = []
     length = 0
     while len(block := file.read(max(1, _BLOCK // file.channels), dtype="float32", always_2d=True)):
-        # The processor complains of some NaN, which are found one line below.
+        # Some NaN raise a floating-point warning; they are refused one line below.
         with np.errstate(invalid="ignore"):
             mixed.append(block.mean(axis=1, dtype=np.float64).astype(np.float32))
             wrong = np.flatnonzero(~(np.abs(mixed[-1]) <= _LARGEST))

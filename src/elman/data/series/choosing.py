@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.examples.choosing import SERIES_NAMES, find_column
-from elman.data.examples.rows import say_odd_number
+from elman.data.examples.rows import describe_odd_number
 from elman.data.series.frequency import Moments
 from elman.data.series.regularity import infer_frequency
 from elman.data.series.timestamps import NUMERIC, guess_form, is_ambiguous, read_times
@@ -255,7 +255,7 @@ def check_numbers(seen: ColumnSummary, where: Callable[[int], str]) -> None:
             raise DataError(f"{place} {cell} has commas. Write {str(cell).strip().replace(',', '')} without them.")
         if _DECIMAL_COMMA.fullmatch(str(cell)):
             raise DataError(f"{place} {cell} has a decimal comma. Write {str(cell).strip().replace(',', '.')}.")
-        raise DataError(say_odd_number(cell, place))
+        raise DataError(describe_odd_number(cell, place))
     if seen.missing == seen.rows:
         raise DataError(f"{where(0)}, column {seen.name}: the column has no number. Name another one.")
 

@@ -1,11 +1,11 @@
 """Read tables: records of text, where each row begins, and what a column holds.
 
-`records` cuts a file into rows of cells, `row_index` finds a row again without reading those before it, and `kinds`
-infers of each column whether it holds numbers, times, classes or text.
+`records` splits a file into rows of cells, `blocks` does so many rows at a time, `row_index` finds a row without
+reading those before it, and `kinds` infers whether a column holds numbers, classes, files or text.
 
 >>> from elman.data.tables.kinds import ColumnSummary
->>> seen = ColumnSummary("price")
->>> seen.add(["1", "2.5", ""], 0)
->>> seen.kind()
+>>> price = ColumnSummary("price")
+>>> price.add(["1", "2.5", ""], 0)
+>>> price.kind()
 'number'
 """

@@ -1,10 +1,9 @@
-r"""Split a table into blocks of rows: those that are as they should be at once, the others by `records`.
+r"""Split a table into blocks of rows: well-formed rows with Python's csv module, the others with `records`.
 
-Python's csv module splits a block in a tenth of the time, and of what it splits without complaint into rows that are as
-long as the header the cells are those of :mod:`elman.data.tables.records`. From where it complains, or a row is ragged,
-to the end of the block, `records` reads: it knows what is wrong, in which line, and what the csv module is too strict
-for. So does it with blocks that hold what the csv module takes otherwise: NUL, a carriage return alone, other bytes
-than UTF-8.
+The csv module takes a tenth of the time, and where it raises nothing and every row is as long as the header, the cells
+are those of :mod:`elman.data.tables.records`. From the first error or ragged row to the end of the block, `records`
+reads: it finds what is wrong, in which line, and accepts what the csv module is too strict for. It also reads blocks
+that the csv module would read differently: those with NUL, a lone carriage return, or bytes that are not UTF-8.
 
 >>> import io
 >>> file = io.BytesIO(b'"so ""good"",\n yes",1\n\nno,2\n')
@@ -27,7 +26,7 @@ BYTES_AT_ONCE = 2**20
 
 
 class RowBlock(NamedTuple):
-    """Hold rows that follow each other.
+    """Consecutive rows.
 
     Attributes:
         offsets: of the first byte of each in the file.
@@ -46,10 +45,10 @@ def read_blocks(
     """Read all rows of an open file from an offset on.
 
     Args:
-        file: stands at `offset`.
-        name: what messages call it.
+        file: positioned at `offset`.
+        name: its name in messages.
         delimiter: between cells; a tab means TSV, None means JSON lines.
-        names: the columns; JSON lines add those that they bring.
+        names: the columns; JSON lines append new keys to them.
         offset: of the next byte.
         line: the number of the next line.
 
@@ -88,7 +87,7 @@ def read_odd(
 
 
 def split_block(raw: bytes, delimiter: str | None, width: int, *, offset: int, line: int) -> tuple[RowBlock, int, int]:
-    """Split whole lines into rows, as far as they are as they should be.
+    """Split whole lines into rows, up to the first that is not well-formed.
 
     Args:
         raw: the lines.
@@ -98,7 +97,7 @@ def split_block(raw: bytes, delimiter: str | None, width: int, *, offset: int, l
         line: the number of the first line.
 
     Returns:
-        The rows, how many bytes they take, and how many lines; what lies behind these is odd.
+        The rows, their size in bytes, and their number of lines; the next row is not well-formed.
     """
     text = None if delimiter is None else _decode(raw, offset)
     if text is None or delimiter is None:
@@ -112,7 +111,7 @@ def split_block(raw: bytes, delimiter: str | None, width: int, *, offset: int, l
 
 
 def _decode(raw: bytes, offset: int) -> str | None:
-    """Return lines as a text with LF alone at their ends; None where they hold what is odd."""
+    """Return lines as text with LF line ends; None where the csv module would read them differently."""
     if len(raw) > MOST_BYTES or 0 in raw or (offset == 0 and raw.startswith((b"\xff\xfe", b"\xfe\xff"))):
         return None
     try:
@@ -126,7 +125,7 @@ def _decode(raw: bytes, offset: int) -> str | None:
 
 
 def _split_cells(text: str, delimiter: str, width: int) -> tuple[list[list[str]], list[int], int | None]:
-    """Return the rows, the line of each from 0, and the line from which on they are odd; None for none."""
+    """Return the rows, the line of each from 0, and the line of the first that is not well-formed, or None."""
     rows: list[list[str]] = []
     numbers: list[int] = []
     read = csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter, strict=True)
@@ -145,7 +144,7 @@ def _split_cells(text: str, delimiter: str, width: int) -> tuple[list[list[str]]
 
 
 def _split_tabs(text: str, delimiter: str, width: int) -> tuple[list[list[str]], list[int], int | None]:
-    """Do the same with TSV, whose rows are lines."""
+    """Do the same for TSV, where a row is a line."""
     rows: list[list[str]] = []
     numbers: list[int] = []
     for number, line in enumerate(text.split("\n")):

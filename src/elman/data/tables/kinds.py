@@ -1,22 +1,22 @@
-"""Find out what a column holds, from all of its cells, in one pass and in little memory.
+"""Infer the kind of a column from all of its cells, in one pass and in little memory.
 
 ===========  ==========================================================================================================
 `number`     cells are numbers; an empty cell, NA, N/A, n/a, <NA>, null, NULL and None are missing. NaN and infinity
-             are errors: they are what a computation leaves that went wrong
+             are errors: a computation went wrong
 `category`   short texts, each of which comes twice on average, at most `MOST_CATEGORIES` different ones
 `letters`    a genome (A, C, G, T, U, N; 8 letters and more on average) or a protein (capitals, 20 and more)
-`sound`,     names of files, which begin where the table stands
+`sound`,     names of files, relative to the folder of the table
 `image`,
 `series`
 `series`     lists of numbers in JSON, or lists of such lists
 `text`       everything else
 ===========  ==========================================================================================================
 
-In a column of text or categories, NA is a text like others: it may stand for Namibia.
+In a column of text or categories, NA is a text like others: it may mean Namibia.
 
->>> seen = ColumnSummary("mood")
->>> seen.add(["good", "bad", "bad", "good"], 0)
->>> seen.kind()
+>>> mood = ColumnSummary("mood")
+>>> mood.add(["good", "bad", "bad", "good"], 0)
+>>> mood.kind()
 'category'
 """
 
@@ -47,7 +47,7 @@ _FEWEST_ROWS_TO_COUNT = 20
 
 _NUMBER = r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
 _IS_NUMBER = re.compile(_NUMBER)
-# Possessive: a column of text must not be tried again from every digit.
+# Possessive: no backtracking from every digit of a column of text.
 _ARE_NUMBERS = re.compile(rf"(?:{_NUMBER}\n)++")
 _STARTS_OF_NUMBERS = frozenset("+-.0123456789")
 _LONGEST_NAN = len("+infinity")
@@ -57,7 +57,7 @@ _IS_PROTEIN = re.compile(r"\s*[A-Z]+\*?\s*")
 
 
 def kind_of_file(name: str) -> str | None:
-    """Return what a file holds by its suffix: sound, image or series; None for anything else.
+    """Return the kind of a file by its suffix: sound, image or series; None for any other.
 
     >>> kind_of_file("speech/Anna.WAV")
     'sound'
@@ -67,12 +67,12 @@ def kind_of_file(name: str) -> str | None:
 
 
 def is_number(cell: Any) -> bool:
-    """Say whether a cell is a finite number as tables write it, with a decimal point."""
+    """Return whether a cell is a finite number with a decimal point."""
     return isinstance(cell, str) and _IS_NUMBER.fullmatch(cell) is not None and isfinite(float(cell))
 
 
 def as_numbers(cells: Sequence[Any]) -> NDArray[np.float64] | None:
-    """Return cells that are finite numbers, all of them; None if one is not.
+    """Convert cells to numbers; return None unless all are finite numbers.
 
     >>> as_numbers(["1", " 2e3"]), as_numbers(["1", ""])
     (array([1.e+00, 2.e+03]), None)
@@ -88,21 +88,21 @@ def as_numbers(cells: Sequence[Any]) -> NDArray[np.float64] | None:
 
 
 class ColumnSummary:
-    """Gather what the cells of one column have in common.
+    """A summary of all cells of one column.
 
     Attributes:
         name: of the column.
-        rows: how many cells were added.
-        empty: how many were empty.
-        missing: how many were empty or a word for a missing number.
-        numbers: how many were finite numbers.
+        rows: number of cells.
+        empty: number of empty cells.
+        missing: number of empty cells and words for a missing number.
+        numbers: number of finite numbers.
         first_empty: the row of the first empty cell.
         first_missing: the row of the first empty cell or word for a missing number.
-        first_odd: the row and value of the first cell that is no number and not missing.
-        first_absent: the row and value of the first file that is not there.
-        distinct: different values; no more than 65,536 are kept, and no more at all once one is too long.
+        first_odd: the row and value of the first cell that is neither a number nor missing.
+        first_absent: the row and value of the first file that does not exist.
+        distinct: different values; at most 65,536, and no new ones after a value that is too long.
         many: whether there are more.
-        repeats: whether one of those came twice.
+        repeats: whether a value occurs twice.
     """
 
     def __init__(self, name: str, folder: Path = Path()):
@@ -119,7 +119,7 @@ class ColumnSummary:
         self._whole = self._counts = self._genome = self._protein = True
         self._length = self._longest = 0
         self._start = 0.0
-        # None before the first file, "" once there is a cell that is none of the same kind.
+        # None before the first file, "" after a cell that is no file of the same kind.
         self._files: str | None = None
 
     def add(self, cells: Sequence[Any], row: int, folder: Path | None = None) -> None:
@@ -128,7 +128,7 @@ class ColumnSummary:
         Args:
             cells: texts, or lists and objects of JSON.
             row: the index of the first.
-            folder: where names of files begin.
+            folder: names of files are relative to it.
         """
         self._folder = folder or self._folder
         self.rows += len(cells)
@@ -187,7 +187,7 @@ class ColumnSummary:
         return "category" if few and not self.first_odd else "number"
 
     def counts_up(self) -> bool:
-        """Say whether the column counts the rows, by ones, over 20 rows or more."""
+        """Return whether the column counts the rows, by ones, over 20 rows or more."""
         return self._counts and self.rows >= _FEWEST_ROWS_TO_COUNT
 
     def _add_numbers(self, values: Any, row: int) -> None:

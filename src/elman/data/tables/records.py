@@ -1,12 +1,12 @@
-r"""Split a table into records, and a record into cells, in one pass that knows the line of every mistake.
+r"""Split a table into records, and a record into cells; every mistake is reported with its line.
 
-Three forms are read. In CSV a cell may stand in quotes, with the delimiter and line ends in it, and a quote in it is
-written twice (RFC 4180). In TSV a record is always a line, and quotes count only where they enclose a whole cell and
-every other quote between them is doubled, because texts with single quotes are common there. In JSON lines every line
-is an object. Lines without anything are skipped, as pandas skips them; line ends within quotes become LF.
+Three forms are read. In CSV a cell may be quoted, with delimiters and line ends in it, and a quote inside it is written
+twice (RFC 4180). In TSV a record is always one line, and quotes count only where they enclose a whole cell and every
+quote between them is doubled, because texts with single quotes are common there. In JSON lines every line is an
+object. Empty lines are skipped, as pandas skips them; line ends within quotes become LF.
 
-The csv module of Python does not do: it takes a quote that is never closed, and all rows behind it, as one cell.
-`blocks` lets it split what it can.
+The csv module of Python is not enough: it reads a quote that is never closed, and all rows behind it, as one cell.
+`blocks` uses it where nothing is wrong.
 
 >>> import io
 >>> file = io.BytesIO(b'"so ""good"",\n yes",1\n\nno,2\n')
@@ -22,19 +22,19 @@ from typing import Any, BinaryIO, NamedTuple
 from elman.errors import DataError
 
 MOST_BYTES = 2**26
-"""Of one record. What is longer was never meant as a table, and memory must hold it."""
+"""The longest record, because memory must hold it; a longer one was not meant as a table."""
 
 MOST_LINES = 2**20
-"""Of one record: behind a quote that is not closed, a large file is not read to its end."""
+"""The most lines of one record: a large file is not read to its end behind a quote that is not closed."""
 
 MOST_COLUMNS = 2**16
 
-# Possessive: what a cell holds between its quotes is looked at once.
+# Possessive: no backtracking within the quotes of a cell.
 _INNER = re.compile(r'(?:[^"]++|"")*+')
 
 
 class Record(NamedTuple):
-    """Hold one row.
+    """One row.
 
     Attributes:
         offset: of its first byte in the file.
@@ -49,7 +49,7 @@ class Record(NamedTuple):
 
 
 class TextLine(NamedTuple):
-    """Hold one line: where its first byte stands, its number from 1, and its text without its end."""
+    """One line: the offset of its first byte, its number from 1, and its text without the line end."""
 
     offset: int
     number: int
@@ -62,11 +62,11 @@ def read_records(
     """Read the records of an open file, one after the other, as they arrive.
 
     Args:
-        file: stands at `offset`; need not be seekable.
-        name: what messages call it.
+        file: positioned at `offset`; need not be seekable.
+        name: its name in messages.
         delimiter: between cells; a tab means TSV, None means JSON lines.
-        names: the columns, which messages name. JSON lines add those that they bring; others need as many cells as
-            there are names, where there are any.
+        names: the columns. JSON lines append new keys to them; in other forms a row needs as many cells as there are
+            names, unless there are none.
         offset: of the next byte.
         line: the number of the next line.
 
@@ -87,7 +87,7 @@ def read_records(
         else:
             cells = _split_quoted(current, lines, name, delimiter)
         if names and len(cells) != len(names):
-            raise DataError(_say_ragged(f"{name} line {current.number}", cells, names))
+            raise DataError(_describe_ragged(f"{name} line {current.number}", cells, names))
         yield Record(current.offset, current.number, cells)
 
 
@@ -124,7 +124,7 @@ def _decode_line(raw: bytes, name: str, offset: int, number: int) -> str:
 
 def _split_line(line: TextLine, name: str, delimiter: str) -> list[str]:
     if "\r" in line.text:
-        raise DataError(_say_carriage_return(name, line.number))
+        raise DataError(_describe_carriage_return(name, line.number))
     cells = line.text.split(delimiter)
     if '"' in line.text:
         cells = [unquote(cell) for cell in cells]
@@ -153,7 +153,7 @@ def _split_quoted(line: TextLine, lines: Iterator[TextLine], name: str, delimite
             end = line.text.find(delimiter, at)
             cell, at = (line.text[at:end], end) if end >= 0 else (line.text[at:], len(line.text))
             if "\r" in cell:
-                raise DataError(_say_carriage_return(name, line.number))
+                raise DataError(_describe_carriage_return(name, line.number))
         cells.append(cell)
         if at == len(line.text):
             return cells
@@ -168,7 +168,7 @@ def _read_quoted(line: TextLine, at: int, lines: Iterator[TextLine], name: str) 
     at += 1
     while True:
         inner = _INNER.match(text, at)
-        assert inner is not None  # nothing fits it as well
+        assert inner is not None  # it also matches nothing
         end = inner.end()
         parts.append(text[at:end].replace('""', '"'))
         if end < len(text):
@@ -185,45 +185,45 @@ def _read_quoted(line: TextLine, at: int, lines: Iterator[TextLine], name: str) 
         line, text, at = following, following.text, 0
 
 
-def _say_ragged(where: str, cells: Sequence[str], names: Sequence[str]) -> str:
+def _describe_ragged(where: str, cells: Sequence[str], names: Sequence[str]) -> str:
     advice = (
         f"The row ends before {names[len(cells)]}."
         if len(cells) < len(names)
-        else f"Behind {names[-1]} stands {str(cells[len(names)])[:40]!r}. Quote cells that hold the delimiter."
+        else f"Behind {names[-1]} there is {str(cells[len(names)])[:40]!r}. Quote cells that hold the delimiter."
     )
     return f"{where} has {len(cells)} cells, and the header {len(names)}. {advice}"
 
 
-def _say_carriage_return(name: str, number: int) -> str:
+def _describe_carriage_return(name: str, number: int) -> str:
     return f"{name} line {number} has a carriage return (CR) within it. Convert it, e.g.: tr '\\r' '\\n'"
 
 
 def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make an object of names and values; JSON would let the last of two values win."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    by_name = dict(pairs)
+    if len(by_name) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)[:60]!r} stands twice")
-    return found
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)[:60]!r} occurs twice")
+    return by_name
 
 
 def _read_object(line: TextLine, name: str, names: list[str]) -> list[Any]:
     where = f"{name} line {line.number}"
     try:
         # NaN and Infinity are no JSON, but many programs write them: the columns complain of them.
-        found = json.loads(line.text, parse_constant=str, object_pairs_hook=_as_object)
+        value = json.loads(line.text, parse_constant=str, object_pairs_hook=_as_object)
         if "\\u" in line.text:
             # Half a surrogate pair is allowed in JSON and is no letter.
-            json.dumps(found, ensure_ascii=False).encode()
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is no JSON: {error}. Write one object a line.") from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise DataError(f'{where} is no JSON object. Write one a line, such as {{"text": "…", "label": "…"}}.')
     known = set(names)
-    names += [key for key in found if key not in known]
+    names += [key for key in value if key not in known]
     if len(names) > MOST_COLUMNS:
         raise DataError(f"{where}: more than {MOST_COLUMNS:,} different keys. Use the same keys in every line.")
-    return [_as_cell(found.get(key)) for key in names]
+    return [_as_cell(value.get(key)) for key in names]
 
 
 def _as_cell(value: Any) -> Any:

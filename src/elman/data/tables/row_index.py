@@ -1,6 +1,6 @@
-"""Know where each row of one or several tables begins, so that a row is read when it is asked for.
+"""An index of the rows of one or several tables, so that any row can be read on its own.
 
-What stays in memory is 16 bytes a row. Of columns only :class:`elman.data.tables.kinds.ColumnSummary` is kept.
+Memory holds 16 bytes a row, and a :class:`elman.data.tables.kinds.ColumnSummary` of each column.
 """
 
 from array import array
@@ -22,7 +22,7 @@ from elman.errors import DataError
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".jsonl": None, ".ndjson": None}
 
 UNNAMED = "index"
-"""What a first column without a name is called: pandas writes the numbers of its rows there."""
+"""The name of a first column without one: pandas writes row numbers there."""
 
 _LONGEST_NAME = 1000
 _ROWS_AT_ONCE = 4096
@@ -30,15 +30,15 @@ _BYTES_AT_ONCE = 2**22
 
 
 class RowIndex:
-    """Hold the places of all rows of some files of one form.
+    """The places of all rows of some files of one form.
 
     Args:
         paths: `.csv`, `.tsv`, `.tab`, `.jsonl` or `.ndjson`, all with the same columns.
 
     Attributes:
         names: of the columns.
-        seen: what each holds.
-        notes: what the caller should know about the form.
+        summaries: what each holds.
+        notes: sentences about the form, for the user.
 
     Raises:
         DataError: see :func:`elman.data.tables.records.read_records`; a header is not one, a file has no rows, or the
@@ -66,15 +66,15 @@ class RowIndex:
 
     @property
     def holds_text(self) -> bool:
-        """Say whether every cell is text, as in all forms but JSON."""
+        """Whether every cell is text, as in all forms but JSON."""
         return None not in self._delimiters
 
     def where(self, row: int) -> str:
-        """Name a row as messages do: its file and line."""
+        """Return the place of a row for messages: its file and line."""
         return f"{self._names[self._file(row)]} line {self._lines[row]}"
 
     def folder(self, row: int) -> Path:
-        """Return the folder of the table that a row stands in."""
+        """Return the folder of the table of a row."""
         return self._folders[self._file(row)]
 
     def read(self, rows: Sequence[int]) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ class RowIndex:
         return [dict(zip(self.names, cells, strict=True)) for cells in self.cells(rows)]
 
     def cells(self, rows: Iterable[int]) -> Iterator[list[Any]]:
-        """Read the cells of some rows, in the order of `names`; rows that follow each other are read in one go.
+        """Read the cells of some rows, in the order of `names`; consecutive rows are read together.
 
         Raises:
             DataError: a file was changed or removed.
@@ -94,7 +94,7 @@ class RowIndex:
         return chain.from_iterable(self._read_runs(rows))
 
     def columns(self, names: Sequence[str]) -> Iterator[list[list[Any]]]:
-        """Read all rows once more, some at a time: of these, the cells of each of the named columns."""
+        """Read all rows again, some at a time; yield the cells of each of the named columns."""
         places = [self.names.index(name) for name in names]
         for some in self._read_runs(range(len(self))):
             yield [[cells[place] for cells in some] for place in places]
@@ -111,7 +111,7 @@ class RowIndex:
                 yield self._read_run(first, behind, opened[1])
 
     def _runs(self, rows: Iterable[int]) -> Iterator[tuple[int, int]]:
-        """Yield the first row of each run of rows that are read in one go, and the one behind its last."""
+        """Yield the first row of each run of rows that are read together, and the row behind its last."""
         first = behind = most = -1
         for row in rows:
             if row != behind or row == most:
@@ -124,7 +124,7 @@ class RowIndex:
             yield first, behind
 
     def _end_of_run(self, first: int) -> int:
-        """Return the row behind the last that may be read with this one: in its file, and not too much at once."""
+        """Return the row behind the last one that may be read with this one: in the same file, within a bound."""
         file = self._file(first)
         ends = self._starts[file + 1] if file + 1 < len(self._starts) else len(self)
         bound = self._offsets[first] + BYTES_AT_ONCE
@@ -151,7 +151,7 @@ class RowIndex:
         return rows
 
     def _end_of(self, row: int) -> int:
-        """Return where the next row of the file begins, or the file ended."""
+        """Return the offset of the next row of the file, or of its end."""
         file = self._file(row)
         is_last = row + 1 == len(self) or row + 1 in self._starts
         return self._ends[file] if is_last else self._offsets[row + 1]
@@ -206,7 +206,7 @@ class RowIndex:
             if name not in self.summaries:
                 self.summaries[name] = ColumnSummary(name)
                 if first:
-                    # JSON lines bring a column when they first use it.
+                    # In JSON lines a column may first appear in a later line.
                     self.summaries[name].add([""] * first, 0)
             self.summaries[name].add([row[at] if at < len(row) else "" for row in rows], first, folder)
 
@@ -215,7 +215,7 @@ TAB = "\t"
 
 
 def choose_delimiter(header: bytes, usual: str) -> str:
-    """Return what stands between the cells of a header: as usual, unless a CSV has only semicolons or tabs there.
+    """Return the delimiter of a header: the usual one, unless a CSV has only semicolons or tabs there.
 
     >>> choose_delimiter(b"text;label", ",")
     ';'
