@@ -172,7 +172,7 @@ def test_columns_are_those_that_were_learnt():
     [
         (np.ones((4, 2)) * 1j, "Complex data not supported"),
         ([[1.0, 2j]] * 4, "complex data not supported"),
-        ([np.ones((3, 2)) * 1j] * 4, "nothing that can be read"),
+        ([np.ones((3, 2)) * 1j] * 4, "cannot be read"),
         ([[1.0, "3"]] * 4, "there is text among them"),
         (np.array([[1.0, "3"]] * 4, dtype=object), "there is text among them"),
         (np.zeros((4, 0)), "0 feature"),

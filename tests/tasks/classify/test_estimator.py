@@ -133,8 +133,8 @@ def test_what_can_be_read_is_recognised(values, kind):
         ([3, 4], [0, 1], "of type int"),
         ([{"a": 1}], [0], "of type dict"),
         ([[1, 2], [3]], [0, 1], "no table of numbers"),
-        (np.array([["a", "b"]]), [0], "nothing that can be read"),
-        (np.zeros((2, 3, 4, 5)), [0, 1], "nothing that can be read"),
+        (np.array([["a", "b"]]), [0], "cannot be read"),
+        (np.zeros((2, 3, 4, 5)), [0, 1], "cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_refused(values, labels, said):
