@@ -93,7 +93,7 @@ def test_gradients_are_those_of_the_sum(chain, emissions):
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
 
 
-def test_what_stands_behind_the_end_changes_nothing(chain, emissions):
+def test_padding_behind_the_end_changes_nothing(chain, emissions):
     tags = torch.randint(K, (T, B), generator=torch.Generator().manual_seed(2))
     before = chain.log_probability(emissions, tags, LENGTHS)
     changed, marked = emissions.clone(), tags.clone()

@@ -19,7 +19,7 @@ from elman.vocabulary import tally as tally_file
 
 
 class Numbers:
-    """Encode an example as its numbers; count how often."""
+    """An encoder that gives an example's own numbers, and counts its calls."""
 
     def __init__(self, dtype=torch.float32):
         self.dtype, self.encoded = dtype, 0
@@ -147,7 +147,7 @@ def test_shuffled_steps_are_the_same_steps():
         assert sorted(found.tolist()) == steps[index]
 
 
-def test_a_broken_example_is_told_before_anything_is_learnt():
+def test_a_broken_example_is_refused_before_training():
     dataset = Listed([Example({"x": None}, None, "file line 7")], Columns({"x": "series"}))
     with pytest.raises(DataError, match="file line 7 is broken"):
         EncodedSet(dataset, [0], Numbers(), torch.zeros(1))

@@ -97,7 +97,7 @@ def test_labels_are_measured_by_micro_f1():
         ("number", [3.0, 3.0], "All 2 targets to learn from are the number 3.0"),
     ],
 )
-def test_what_cannot_be_told_apart_is_refused(kind, values, said):
+def test_targets_without_difference_are_refused(kind, values, said):
     with pytest.raises(DataError, match=said):
         Targets.learn(kind, values)
 

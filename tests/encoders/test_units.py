@@ -101,7 +101,7 @@ def test_a_vocabulary_keeps_the_frequent_words():
     assert learn("a a a b b c", vocabulary=5).known == ("a", "b")
 
 
-def test_a_longer_text_than_allowed_is_cut_and_the_report_says_so():
+def test_a_longer_text_than_allowed_is_cut_and_the_report_mentions_it():
     encoder = learn("a b c d", "a", max_length=2)
     assert len(encode(encoder, "d c b a")) == 2
     assert encode(encoder, "d c b a") == encode(encoder, "d c")

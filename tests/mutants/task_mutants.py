@@ -113,8 +113,8 @@ TASK_MUTANTS = (
     Mutant(
         "the rarity of a unit is not smoothed",
         "tasks/classify/baseline/bags.py",
-        "np.log((1 + len(indices)) / (1 + having[known]))",
-        "np.log(len(indices) / having[known])",
+        "np.log((1 + len(indices)) / (1 + counts[known]))",
+        "np.log(len(indices) / counts[known])",
     ),
     Mutant(
         "a missing value is taken from another phase of the season",

@@ -1,4 +1,4 @@
-"""Hold every recipe to its line in the registry, and its folder to the names that all of them share."""
+"""Every recipe matches its line in the registry, and its folder has the files that all recipes share."""
 
 import dataclasses
 import re
@@ -22,7 +22,7 @@ each_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: reci
 
 
 @each_recipe
-def test_every_name_that_a_line_stands_for_is_there(recipe):
+def test_every_name_of_a_registry_line_exists(recipe):
     says = recipe.commands
     assert issubclass(says.settings, OptionTable)
     trains = recipe.part("recipe", "RECIPE")
@@ -44,7 +44,7 @@ def test_a_folder_has_the_files_that_all_recipes_have(recipe):
 
 
 @each_recipe
-def test_a_model_says_its_recipe_and_the_parts_of_its_file(recipe):
+def test_a_model_names_its_recipe_and_the_parts_of_its_file(recipe):
     recipe.part("model", "load")
     (kind,) = (one for one in Trained.__subclasses__() if one.task == recipe.name)
     assert kind.part_names
@@ -62,7 +62,7 @@ def test_every_folder_that_trains_has_a_line():
     assert there == {recipe.name for recipe in RECIPES}
 
 
-def test_no_recipe_is_found_for_a_task_that_nobody_knows():
+def test_an_unknown_task_has_no_recipe():
     assert find("compose") is None
     with pytest.raises(AttributeError, match="no attribute 'compose'"):
         elman.tasks.compose  # noqa: B018

@@ -104,7 +104,7 @@ def test_tags_say_what_is_read_and_answered():
         (Forecaster, ("predict", "predict_interval")),
     ],
 )
-def test_what_is_not_fitted_says_so_in_both_languages(kind, methods):
+def test_an_estimator_that_is_not_fitted_raises_the_errors_of_both_libraries(kind, methods):
     for method in methods:
         with pytest.raises(
             NotFittedError, match=f"This {kind.__name__} has learnt nothing yet. Call fit first"

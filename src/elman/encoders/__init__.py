@@ -1,17 +1,16 @@
 """Turn examples into sequences: each kind of data has an encoder, learnt from the training examples.
 
-An encoder gives either *units*, (T, K) int64, column 0 the number of a word, character or k-mer and the further columns
-those of its letters, or *frames*, (T, D) float32. It says in `front`, in plain data, what a module must know to read
-them, and writes itself as plain data, so that new examples are read as those it was learnt from.
+An encoder gives either *units*, (T, K) int64: column 0 is the number of a word, character or k-mer, the further columns
+are those of its letters; or *frames*, (T, D) float32. Its `front` describes, in plain data, the layers that can read
+them. An encoder is written to the model file as plain data, so new examples are encoded as the training examples were.
 
-* `words` reads text: words with their letters beside them, or characters; `letters` the k-mers of a genome;
+* `words` encodes text: words, each with its letters, or characters; `letters` encodes the k-mers of a genome;
 * `table` makes one step of a row of numbers and categories, `series` standardises what has steps already;
 * `sound` computes log-mel energies or MFCC (`mel`), `image` reads rows or pixels;
-* `scaling` standardises, `limit` says how much is read, and `ahead` looks at the first examples before all are read;
-* `encoder` is what all kinds have in common, `settings` holds their options, `augmentation` varies examples in
-  training;
-* `targets` turns what is to be predicted into numbers, `batches` pads sequences (`lengths`), and `fronts` are the
-  layers that read a batch, in front of the recurrent ones.
+* `scaling` standardises, `limit` truncates long sequences, `ahead` looks at the first examples before all are read;
+* `encoder` is the interface of all kinds, `settings` their options, `augmentation` the random changes in training;
+* `targets` turns targets into numbers, `batches` pads sequences (`lengths`), `kept` holds encoded examples in memory,
+  and `fronts` are the layers that read a batch, in front of the recurrent ones.
 
     >>> from elman.data.dataset import Columns, Example
     >>> from elman.encoders.encoder import learn_encoder, read_encoder

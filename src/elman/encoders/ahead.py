@@ -1,7 +1,7 @@
-"""Look at the first examples before all are read: what is commonest among them is what all are brought to.
+"""Look at the first examples before all are read: all are brought to the commonest size or sample rate among them.
 
->>> found, whole = look_ahead(iter("aabc"), len, most=3)
->>> found, "".join(whole)
+>>> first, whole = look_ahead(iter("aabc"), len, most=3)
+>>> first, "".join(whole)
 (['a', 'a', 'b'], 'aabc')
 """
 
@@ -17,12 +17,12 @@ Item = TypeVar("Item")
 def look_ahead(
     items: Iterable[Item], size_of: Callable[[Item], int], most: int = 100
 ) -> tuple[list[Item], Iterator[Item]]:
-    """Hold the first items, and give all of them once more.
+    """Return the first items, and an iterator over all items, the first ones included.
 
     Args:
         items: read once.
-        size_of: the numbers that an item holds; some 67 million are held at once.
-        most: items that are held, at most.
+        size_of: counts the numbers of an item; about 67 million are kept in memory at once.
+        most: items that are kept, at most.
     """
     rest = iter(items)
     first: list[Item] = []

@@ -1,4 +1,4 @@
-"""Vary training examples at random, so that what must not matter does not.
+"""Vary training examples at random (data augmentation).
 
 Each function draws from the generator that it is given, and from nothing else. Frames are standardised, so 0 is the
 mean.
@@ -28,9 +28,9 @@ def mask_bands(frames: Tensor, bands: int, randomness: torch.Generator) -> Tenso
     """Mask two stretches of the bands of frames (T, D), for all time steps (SpecAugment: Park et al. 2019).
 
     Args:
-        frames: D is a multiple of `bands`: where slopes stand beside energies, those of a masked band go with it.
+        frames: D is a multiple of `bands`; the slopes of a masked band are masked with its energies.
         bands: number of bands.
-        randomness: what is drawn from.
+        randomness: the generator to draw from.
     """
     blocks = frames.clone().view(len(frames), -1, bands)
     for _ in range(_MASKS):
@@ -56,7 +56,7 @@ def crop_frames(frames: Tensor, randomness: torch.Generator) -> Tensor:
 
 
 def move_image(image: Tensor, randomness: torch.Generator) -> Tensor:
-    """Shift an image (C, H, W) by up to two pixels each way, and turn it by up to ten degrees; its edges go on."""
+    """Shift an image (C, H, W) by up to two pixels each way, and rotate it by up to ten degrees; edges are repeated."""
     _, height, width = image.shape
     right, down, turn = (torch.rand(3, generator=randomness, dtype=torch.float64) * 2 - 1).tolist()
     cosine, sine = math.cos(turn * _MOST_TURNED), math.sin(turn * _MOST_TURNED)

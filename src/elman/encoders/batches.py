@@ -1,8 +1,8 @@
 """Encode examples once, keep them as long as memory lasts, and put them into batches of similar lengths.
 
-A batch is padded to its longest example, so it is made of examples that are about as long. The shuffled examples are
-cut into buckets of fifty batches, each bucket is sorted by length, and its batches come in random order: what stands
-together differs from epoch to epoch, and little of a batch is padding.
+A batch is padded to its longest example, so it is made of examples of similar length. The shuffled examples are cut
+into buckets of fifty batches, each bucket is sorted by length, and its batches come in random order: batches differ
+from epoch to epoch, and little of a batch is padding.
 """
 
 import itertools
@@ -34,14 +34,14 @@ class _Encoder(Protocol):
 
 @dataclass(frozen=True)
 class PaddedBatch:
-    """Hold some examples of an `EncodedSet`.
+    """Some examples of an `EncodedSet`, padded to the longest of them.
 
     Attributes:
         steps: (T, B, K) int64 or (T, B, D) float32, zeros behind the end of an example.
         lengths: (B,) int64, at least 1.
         targets: (B,) or (B, L).
         indices: (B,) int64, which examples of the set they are.
-        weights: (B,) float32, what each counts; None where all of the set count alike.
+        weights: (B,) float32, the sample weight of each; None where all of the set are equal.
     """
 
     steps: Tensor
@@ -52,25 +52,26 @@ class PaddedBatch:
 
 
 class EncodedSet:
-    """Hold the examples of a dataset at some indices, encoded.
+    """The encoded examples of a dataset at some indices.
 
-    All are encoded at once, so that whatever cannot be read is told before anything is learnt. Those that do not fit
+    All are encoded at once, so an example that cannot be read raises before training begins. Examples that do not fit
     in memory are read and encoded again when they are needed.
 
     Args:
-        dataset: where they come from.
-        indices: which of them.
-        encoder: turns one into its steps.
-        targets: (N,) or (N, L), what is to be predicted for each; zeros where it is not known.
+        dataset: the dataset.
+        indices: the indices of the examples.
+        encoder: turns one example into its steps.
+        targets: (N,) or (N, L), the target of each; zeros where it is not known.
         examples: those at the indices, where they have been read; None reads them.
-        most_bytes: how much memory the encoded examples may take.
-        on_progress: called with (how many are encoded, how many there are).
+        most_bytes: most memory that the encoded examples may take.
+        on_progress: called with (examples encoded, examples in all).
 
     Attributes:
         targets: as given.
         lengths: (N,) int64, the steps of each example.
-        weights: (N,) float32, what each example counts, 1 in the mean; None where all count alike.
-        prints: (N,) a fingerprint of the frames of each example; None for units, of which many are unknown alike.
+        weights: (N,) float32, the sample weight of each example, 1 in the mean; None where all are equal.
+        prints: (N,) a fingerprint of the frames of each example; None for units, since different words may share the
+            number of unknown words.
 
     Raises:
         DataError: an example cannot be read or encoded.
@@ -115,14 +116,14 @@ class EncodedSet:
         return self._dataset[self._indices[index]]
 
     def where(self, index: int) -> str:
-        """Say where an example comes from."""
+        """Name the file, and the line or row, of an example."""
         return self.example(index).where
 
     def batches(self, size: int, *, shuffled_steps: torch.Generator | None = None) -> Iterator[PaddedBatch]:
         """Yield every example once, in padded batches, the shortest examples first; the last one may be smaller.
 
         Args:
-            size: how many examples a batch has, B.
+            size: B.
             shuffled_steps: see :meth:`batch`.
         """
         for chosen in draw_batches(self.lengths, size, None):
@@ -138,9 +139,9 @@ class EncodedSet:
         """Pad some examples to the longest of them.
 
         Args:
-            chosen: which.
-            augment: varies them at random, as the encoder does it.
-            shuffled_steps: puts the steps of each example in random order, to see what the order is worth.
+            chosen: their indices in the set.
+            augment: the generator for the encoder's data augmentation; None for none.
+            shuffled_steps: the generator that puts the steps of each example in random order; None keeps the order.
         """
         indices = torch.tensor(chosen, dtype=torch.int64)
         weights = None if self.weights is None else self.weights[indices]
@@ -157,12 +158,12 @@ class EncodedSet:
 
 
 def answer(module: nn.Module, examples: EncodedSet, on_progress: OnProgress | None = None, **options: Any) -> Tensor:
-    """Return what a module says to each example, (N, outputs), in their order and without gradients.
+    """Return the outputs of a module for each example, (N, outputs), in their order and without gradients.
 
     Args:
         module: takes steps (T, B, ·) and lengths (B,).
-        examples: what it reads.
-        on_progress: called with (how many are answered, how many there are).
+        examples: the examples.
+        on_progress: called with (examples answered, examples in all).
         **options: see :meth:`EncodedSet.batches`.
     """
     device = next(module.parameters()).device
@@ -183,8 +184,8 @@ def draw_batches(lengths: Tensor, size: int, randomness: torch.Generator | None)
 
     Args:
         lengths: (N,) int64, the steps of each example.
-        size: how many examples a batch has, B.
-        randomness: shuffles the examples; without it they come by length, the shortest first.
+        size: B.
+        randomness: shuffles the examples; None sorts them by length, the shortest first.
     """
     if randomness is None:
         yield from _cut(lengths.argsort(stable=True).tolist(), size)
@@ -198,12 +199,12 @@ def draw_batches(lengths: Tensor, size: int, randomness: torch.Generator | None)
 
 
 def _cut(indices: list[int], size: int) -> list[list[int]]:
-    found = iter(indices)
-    return list(iter(lambda: list(itertools.islice(found, size)), []))
+    rest = iter(indices)
+    return list(iter(lambda: list(itertools.islice(rest, size)), []))
 
 
 def _to_mean_one(weights: Sequence[float]) -> Tensor | None:
-    """Scale weights, so that a loss stays what it is in size whatever their unit."""
+    """Scale weights to a mean of 1, so that the size of a loss does not depend on their unit."""
     if len(set(weights)) < 2:
         return None
     scaled = torch.tensor(weights, dtype=torch.float64)

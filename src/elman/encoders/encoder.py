@@ -1,4 +1,4 @@
-"""Be what the encoders of all kinds have in common: learnt from examples, chosen by the columns, kept as plain data.
+"""The interface of all encoders, the choice of one by the kinds of the columns, and reading one from a model file.
 
 >>> from elman.data.dataset import Columns
 >>> learn_encoder(Columns({"a": "text", "b": "image"}), [], InputSettings())
@@ -27,10 +27,10 @@ from elman.errors import ConfigError, DataError
 
 
 class Encoder(Protocol):
-    """Turn examples of one kind into sequences.
+    """An encoder: it turns examples of one kind into sequences.
 
     Attributes:
-        kind: names it in a model file.
+        kind: its name in a model file.
         units: whether it gives units, else frames.
     """
 
@@ -39,24 +39,24 @@ class Encoder(Protocol):
 
     @property
     def front(self) -> Front:
-        """Say what a module must know to read the sequences."""
+        """Describe the layers that can read the sequences."""
 
     @property
     def suggested(self) -> Suggestions:
-        """Suggest what suits the sequences in training."""
+        """Suggest settings that suit the sequences in training."""
 
     def encode(self, example: Example) -> Tensor:
-        """Give the sequence of an example, (T, K) int64 or (T, D) float32; T is at least 1.
+        """Return the sequence of an example, (T, K) int64 or (T, D) float32; T is at least 1.
 
         Raises:
             DataError: the example does not fit those of training; the message names it.
         """
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:
-        """Vary what `encode` gave at random, for training; nothing changes where nothing suits."""
+        """Vary the result of `encode` at random, for training; kinds without augmentation return it unchanged."""
 
     def describe(self) -> str:
-        """Say in one line what is read."""
+        """Describe in one line what is read."""
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -66,7 +66,7 @@ _KINDS: dict[str, Any] = {
     encoder.kind: encoder
     for encoder in (WordsEncoder, LettersEncoder, TableEncoder, SeriesEncoder, SoundEncoder, ImageEncoder)
 }
-# By the kinds of columns that are read together, whether there may be several, and what the encoder is called.
+# The kinds of columns that are read together, whether several columns may be, the encoder's kind, and its function.
 _LEARNERS: tuple[tuple[set[str], bool, str, Callable[[Columns, Iterable[Example], InputSettings], Encoder]], ...] = (
     ({"text"}, True, "text", learn_words),
     ({"letters"}, True, "letters", learn_letters),
@@ -78,12 +78,12 @@ _LEARNERS: tuple[tuple[set[str], bool, str, Callable[[Columns, Iterable[Example]
 
 
 def learn_encoder(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> Encoder:
-    """Learn how the columns of a dataset become sequences.
+    """Learn an encoder for the columns of a dataset.
 
     Args:
-        columns: what is read.
-        examples: those of training; they are read once, and not kept.
-        settings: how they are read.
+        columns: the columns that are read, with their kinds.
+        examples: the training examples; they are read once, and not kept.
+        settings: the options of the encoders.
 
     Raises:
         ConfigError: the columns cannot be read together.
@@ -101,7 +101,7 @@ def learn_encoder(columns: Columns, examples: Iterable[Example], settings: Input
 
 
 def read_encoder(data: Mapping[str, Any]) -> Encoder:
-    """Read what an encoder wrote of itself.
+    """Read what :meth:`Encoder.to_dict` wrote.
 
     Raises:
         DataError: it is no encoder.
@@ -109,12 +109,12 @@ def read_encoder(data: Mapping[str, Any]) -> Encoder:
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise DataError(f"There is no encoder of the kind {repr(kind)[:30]} in this program. Train the model again.")
-    found: Encoder = read_plain(_KINDS[kind], {name: one for name, one in data.items() if name != "kind"}, "encoder")
-    return found
+    encoder: Encoder = read_plain(_KINDS[kind], {key: value for key, value in data.items() if key != "kind"}, "encoder")
+    return encoder
 
 
 def require_columns(encoder: Encoder, columns: Columns) -> None:
-    """Check that an encoder reads just the columns that a model says are read.
+    """Check that an encoder reads exactly the columns of a model.
 
     Raises:
         DataError: it reads others, or they are of kinds that it cannot read.

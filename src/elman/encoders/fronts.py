@@ -1,8 +1,8 @@
-"""Turn what an encoder gives into what recurrent layers read: vectors, one a step.
+"""The layers in front of the recurrent ones: they turn what an encoder gives into one vector a step.
 
 A front reads (T, B, K) units or (T, B, D) frames, with the real steps of each example, and gives (T′, B, size) with its
-lengths. Whatever stands behind the last real step changes no real one. An encoder says in plain data which front its
-sequences need (:data:`Front`), and what suits them in training (:class:`Suggestions`).
+lengths. Padding behind the last real step changes no real step. An encoder describes in plain data the front that its
+sequences need (:data:`Front`), and suggests settings for the training (:class:`Suggestions`).
 
 >>> front = UnitsFront(units=9, letters=5).build(embedding=6, word_dropout=0.0)
 >>> x, lengths = front(torch.zeros(7, 2, 4, dtype=torch.int64), torch.tensor([7, 3]))
@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from elman.backends.inputs import step_mask
 from elman.vocabulary.tally import UNKNOWN
 
-# Embeddings of unit variance let a model learn rare words by heart (SST-2, 700 updates: 0.765 correct, and 0.813 with
-# small ones); where units are few and each is seen often, small ones hold it up (names: 0.720 correct, else 0.79).
+# Embeddings of unit variance overfit rare words (SST-2, 700 updates: accuracy 0.765, and 0.813 with small initial
+# embeddings). Where units are few and each is frequent, small ones slow training (names: accuracy 0.720, else 0.79).
 _MANY = 1000
 _BOUND = 0.1
 _LETTER = 25
@@ -34,46 +34,46 @@ _MOTIF = 7
 
 @dataclass(frozen=True)
 class UnitsFront:
-    """Say that sequences are units, perhaps with their letters beside them.
+    """A description of the front for units, with or without the letters of each.
 
     Attributes:
-        units: how many are numbered.
-        letters: how many letters are; 0 where none stand beside.
+        units: how many numbers units have.
+        letters: how many numbers letters have; 0 where letters are not read.
     """
 
     units: int
     letters: int = 0
 
     def build(self, embedding: int, word_dropout: float) -> nn.Module:
-        """Build what embeds them."""
+        """Build the embedding, and the convolution over letters if there are any."""
         return Units(self.units, self.letters, embedding, word_dropout)
 
 
 @dataclass(frozen=True)
 class MotifsFront:
-    """Say that sequences are units whose motifs are looked for."""
+    """A description of the front for units in which motifs are searched."""
 
     units: int
 
     def build(self, embedding: int, word_dropout: float) -> nn.Module:
-        """Build what embeds them and looks for motifs."""
+        """Build the embedding and the convolution over time."""
         return Motifs(self.units, embedding, word_dropout)
 
 
 @dataclass(frozen=True)
 class FramesFront:
-    """Say that sequences are frames of D numbers."""
+    """A description of the front for frames of D numbers, which passes them on unchanged."""
 
     size: int
 
     def build(self, embedding: int, word_dropout: float) -> nn.Module:  # noqa: ARG002
-        """Build what gives them on as they are."""
+        """Build the module that passes frames on unchanged."""
         return PlainFrames(self.size)
 
 
 @dataclass(frozen=True)
 class ConvolutionFront:
-    """Say that sequences are frames that are looked at as at a picture of so many channels."""
+    """A description of the convolutional front for frames, read as an image with some channels."""
 
     size: int
     channels: int
@@ -88,15 +88,15 @@ Front = UnitsFront | MotifsFront | FramesFront | ConvolutionFront
 
 @dataclass(frozen=True)
 class Suggestions:
-    """Hold what an encoder suggests to those who train on its sequences, where nobody says otherwise.
+    """Settings that an encoder suggests for the training, where the user gives none.
 
     Attributes:
-        dropout: share dropped of what the recurrent layers read.
-        direction: whether to read from `both` ends, or `forward`.
-        pooling: how the outputs of all steps become one.
-        memory: up to how many steps units should remember at the start; None for as they come.
-        learning_rate: the peak of adam's schedule; None for the usual one.
-        epochs: how often each example is seen at least; None for the usual number.
+        dropout: dropout on the input of the recurrent layers.
+        direction: `both` or `forward`.
+        pooling: pooling over time.
+        memory: most steps of memory for the chrono initialisation; None for no chrono initialisation.
+        learning_rate: the peak of adam's schedule; None for the default.
+        epochs: the fewest epochs; None for the default.
     """
 
     dropout: float = 0.0
@@ -108,13 +108,13 @@ class Suggestions:
 
 
 class Units(nn.Module):
-    """Embed units, and beside each what a convolution over its letters finds (Kim et al. 2016, section 2.1; narrower).
+    """An embedding of units, joined by a convolution over the letters of each (Kim et al. 2016, section 2.1; narrower).
 
     Args:
-        units: how many are numbered.
-        letters: how many letters are; 0 where none stand beside.
+        units: how many numbers units have.
+        letters: how many numbers letters have; 0 where letters are not read.
         embedding: size of a unit's embedding.
-        word_dropout: chance for a unit to be read as an unknown one, in training; its letters stay.
+        word_dropout: probability to read a unit as an unknown one, in training; its letters stay.
     """
 
     def __init__(self, units: int, letters: int, embedding: int, word_dropout: float = 0.0) -> None:
@@ -137,16 +137,16 @@ class Units(nn.Module):
         if self.letters is None or self.spelling is None:
             return embedded, lengths
         letters = steps[..., 1:].flatten(0, 1)
-        found = F.relu(self.spelling(self.letters(letters).transpose(1, 2)))
-        found = (found * (letters != 0).unsqueeze(1)).amax(dim=2)
-        return torch.cat([embedded, found.unflatten(0, steps.shape[:2])], dim=2), lengths
+        spelled = F.relu(self.spelling(self.letters(letters).transpose(1, 2)))
+        spelled = (spelled * (letters != 0).unsqueeze(1)).amax(dim=2)
+        return torch.cat([embedded, spelled.unflatten(0, steps.shape[:2])], dim=2), lengths
 
 
 class Motifs(nn.Module):
-    """Embed units and look for motifs: a convolution over time, relu, and the maximum of each two steps.
+    """An embedding of units, a convolution over time that detects motifs, relu, and max pooling over two steps.
 
     Args:
-        units: how many are numbered.
+        units: how many numbers units have.
         embedding: size of a unit's embedding.
         word_dropout: see :class:`Units`.
     """
@@ -158,15 +158,15 @@ class Motifs(nn.Module):
         self.size = _MOTIFS
 
     def forward(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Turn units (T, B, K) into what was found (⌈T / 2⌉, B, size)."""
+        """Turn units (T, B, K) into motif activations (⌈T / 2⌉, B, size)."""
         x = self.units(steps, lengths)[0].permute(1, 2, 0).unsqueeze(3)
-        found = F.relu(self.layer(_silence(x, lengths).squeeze(3))).unsqueeze(3)
-        found = F.max_pool2d(_silence(found, lengths), (2, 1), ceil_mode=True)
-        return found.squeeze(3).permute(2, 0, 1), None if lengths is None else _halve(lengths)
+        motifs = F.relu(self.layer(_zero_padding(x, lengths).squeeze(3))).unsqueeze(3)
+        motifs = F.max_pool2d(_zero_padding(motifs, lengths), (2, 1), ceil_mode=True)
+        return motifs.squeeze(3).permute(2, 0, 1), None if lengths is None else _halve(lengths)
 
 
 class PlainFrames(nn.Module):
-    """Give frames to the recurrent layers as they are.
+    """A front that passes frames on unchanged.
 
     Args:
         size: D.
@@ -182,13 +182,13 @@ class PlainFrames(nn.Module):
 
 
 class Convolution(nn.Module):
-    """Look at frames as at a picture, time along one side: twice convolution, relu and the maximum of each 2 × 2.
+    """A convolutional front: frames are an image, time along one side; twice convolution, relu and 2 × 2 max pooling.
 
-    Four steps become one (Shi et al. 2015 read lines of text so).
+    Four steps become one (as Shi et al. 2015 read lines of text).
 
     Args:
         size: D, a multiple of `channels`.
-        channels: layers of the picture; in a frame one stands behind the other.
+        channels: channels of the image; in a frame they follow each other.
     """
 
     def __init__(self, size: int, channels: int) -> None:
@@ -205,15 +205,15 @@ class Convolution(nn.Module):
         """Turn frames (T, B, D) into vectors (⌈T / 4⌉, B, size)."""
         x = steps.unflatten(2, (self.channels, -1)).permute(1, 2, 0, 3)
         for layer in self.layers:
-            # What relu gives is at least 0, so a 0 behind the end is never the larger of two.
-            found = _silence(F.relu(layer(_silence(x, lengths))), lengths)
-            x = F.max_pool2d(found, 2, ceil_mode=True)
+            # Outputs of relu are at least 0, so a 0 behind the end is never the larger of two.
+            activations = _zero_padding(F.relu(layer(_zero_padding(x, lengths))), lengths)
+            x = F.max_pool2d(activations, 2, ceil_mode=True)
             lengths = None if lengths is None else _halve(lengths)
         return x.permute(2, 0, 1, 3).flatten(2), lengths
 
 
-def _silence(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Put 0 behind the last real step of pictures (B, C, T, S)."""
+def _zero_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Put 0 behind the last real step of images (B, C, T, S)."""
     if lengths is None:
         return x
     real = step_mask(lengths, x.shape[2]).T

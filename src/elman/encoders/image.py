@@ -1,7 +1,7 @@
-"""Turn an image into a sequence: row by row, or pixel by pixel, in their order or in one drawn by chance.
+"""Turn an image into a sequence: row by row, or pixel by pixel, in their order or in a random permutation.
 
-All images are brought to one size: the commonest of the first training examples, its longest side `side` at most. One
-of another size is resized, in both directions for itself. Pixels are standardised for each channel.
+All images are brought to one size: the commonest of the first training examples, with a longest side of at most `side`.
+Images of other sizes are resized without keeping their aspect ratio. Pixels are standardised for each channel.
 
 >>> from elman.encoders.settings import InputSettings
 >>> example = Example({"image": np.arange(12, dtype=np.uint8).reshape(4, 3, 1)}, "a", "a.png")
@@ -36,15 +36,15 @@ _BRIGHTNESS = torch.tensor([0.299, 0.587, 0.114])
 
 @dataclass(frozen=True)
 class ImageEncoder:
-    """Read images.
+    """An encoder of images.
 
     Attributes:
         column: the column.
-        size: height, width and channels that all images are brought to.
+        size: height, width and channels of all images.
         read: `rows`, `pixels` or `permuted`.
-        permutation: the order of the pixels where it is drawn.
+        permutation: the order of the pixels for `permuted`; else empty.
         scaling: of the channels, from 0 to 1.
-        convolution: whether the model looks at the rows as at a picture first.
+        convolution: whether a convolutional network reads the rows first.
         resized: training images that were of another size.
     """
 
@@ -71,7 +71,7 @@ class ImageEncoder:
 
     @property
     def front(self) -> Front:
-        """Say what a module must know to read the frames."""
+        """Describe the layers that can read the frames."""
         _, width, channels = self.size
         if self.convolution:
             return ConvolutionFront(width * channels, channels)
@@ -79,12 +79,12 @@ class ImageEncoder:
 
     @property
     def suggested(self) -> Suggestions:
-        """Suggest for pixels, which make long sequences, to read them forward."""
+        """Suggest one direction for pixels, which make long sequences."""
         if self.read == "permuted":
-            # No part of it looks like anything: the state behind the last pixel answers (Le et al. 2015, section 4.2).
+            # No part of the sequence is informative alone: the state of the last pixel is read (Le et al. 2015, 4.2).
             return Suggestions(direction="forward", pooling="last")
         if self.read == "pixels":
-            # Neighbours say the same, so that little is learnt before gates remember (Tallec & Ollivier 2018).
+            # Neighbours are nearly equal: training is slow until gates have long memory (Tallec & Ollivier 2018).
             height, width, _ = self.size
             return Suggestions(direction="forward", memory=height * width, learning_rate=0.008, epochs=10)
         return Suggestions()
@@ -94,7 +94,7 @@ class ImageEncoder:
         return torch.tensor(self.permutation)
 
     def encode(self, example: Example) -> Tensor:
-        """Give the steps of an image: rows (H, C · W), all of one channel first, or pixels (H · W, C)."""
+        """Return the steps of an image: rows (H, C · W), all of one channel first, or pixels (H · W, C)."""
         image = _resize(example.values[self.column], self.size)
         _, _, channels = self.size
         flat = self.scaling.apply(image.flatten(1).t().numpy())
@@ -114,11 +114,11 @@ class ImageEncoder:
         return pixels.t().reshape(channels, height, width)
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:
-        """Move and turn an image a little."""
+        """Shift and rotate an image a little."""
         return self._to_steps(move_image(self._to_image(steps), randomness))
 
     def describe(self) -> str:
-        """Say in one line what is read."""
+        """Describe in one line what is read."""
         height, width, channels = self.size
         order = {"rows": "row by row", "pixels": "pixel by pixel", "permuted": "pixel by pixel in a drawn order"}
         resized = f"; {self.resized:,} were resized" if self.resized else ""
@@ -143,7 +143,7 @@ def learn_image(columns: Columns, examples: Iterable[Example], settings: InputSe
     """Choose the size of the images, and measure the channels of the training images.
 
     Raises:
-        ConfigError: `convolution` beside pixels, which it cannot look at.
+        ConfigError: `convolution` with pixels; it reads rows alone.
         DataError: there is no image.
     """
     (column,) = columns.inputs
@@ -169,9 +169,10 @@ def learn_image(columns: Columns, examples: Iterable[Example], settings: InputSe
 def _resize(image: NDArray[np.uint8], size: tuple[int, int, int]) -> Tensor:
     """Bring an image (H, W, C) to a size; the result is (C, H, W) from 0 to 1."""
     height, width, channels = size
-    found = torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255
-    if len(found) != channels:
-        found = found.expand(channels, -1, -1) if channels > 1 else torch.einsum("chw,c->hw", found, _BRIGHTNESS)[None]
-    if found.shape[1:] != (height, width):
-        found = F.interpolate(found[None], (height, width), mode="bilinear", antialias=True)[0]
-    return found
+    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255
+    if len(pixels) != channels:
+        grey = channels == 1
+        pixels = torch.einsum("chw,c->hw", pixels, _BRIGHTNESS)[None] if grey else pixels.expand(channels, -1, -1)
+    if pixels.shape[1:] != (height, width):
+        pixels = F.interpolate(pixels[None], (height, width), mode="bilinear", antialias=True)[0]
+    return pixels

@@ -1,7 +1,7 @@
-"""Keep encoded examples, as long as memory lasts: frames as they are, units as places in a table.
+"""Keep encoded examples in memory, up to a limit: frames as they are, units as row numbers of a table.
 
-A text comes in the same words again and again, and each of them is a row of numbers: its own, and those of its letters.
-So a row is kept once, and of an example the places of its rows.
+Texts repeat their words, and each word is a row of numbers: its own, and those of its letters. So each row is kept
+once, in a table, and an example is kept as the numbers of its rows.
 
 >>> from elman.encoders.settings import InputSettings
 >>> from elman.encoders.words import learn_words
@@ -27,17 +27,17 @@ from torch.nn.utils.rnn import pad_sequence
 from elman.data.dataset import Example
 from elman.data.examples.survey import Chosen, fingerprint
 
-_BYTES_OF_A_TENSOR = 600  # that an object takes besides its numbers
-_BYTES_OF_A_ROW = 300  # that the look-up of a word takes besides the numbers of its row
+_BYTES_OF_A_TENSOR = 600  # overhead of an object, without its numbers
+_BYTES_OF_A_ROW = 300  # overhead of a word in the look-up table, without the numbers of its row
 _BYTES_OF_AN_EXAMPLE = 8
 _BYTES_OF_A_NUMBER = 4
 
 
 class UnitRows(Protocol):
-    """Number the units of examples by their rows in a table, which grows; row 0 is padding."""
+    """A growing table with a row for each distinct unit; row 0 is padding."""
 
     def number(self, example: Example) -> Sequence[int]:
-        """Return the rows of the steps of an example."""
+        """Return the row numbers of the steps of an example."""
 
     def __len__(self) -> int: ...
 
@@ -50,7 +50,7 @@ class KeptUnits:
 
     Args:
         encoder: gives the rows, `encoder.rows()`.
-        most_bytes: how much memory they may take.
+        most_bytes: most memory that they may take.
     """
 
     def __init__(self, encoder: Any, most_bytes: int) -> None:
@@ -60,7 +60,7 @@ class KeptUnits:
 
     @property
     def prints(self) -> None:
-        """Units have no fingerprints: different ones are unknown alike."""
+        """Units have no fingerprints: different words may share the number of unknown words."""
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -79,9 +79,9 @@ class KeptUnits:
         return len(places)
 
     def add_all(self, examples: Iterable[Example]) -> tuple[list[int], Iterable[Example]]:
-        """Encode texts whose pieces are known at once; return their numbers of steps, and the examples that are left.
+        """Encode at once all texts that are already split; return their numbers of steps, and the other examples.
 
-        None is encoded so if not all of these texts fit.
+        If not all of these texts fit in memory, none is encoded here.
         """
         split = examples.split() if isinstance(examples, Chosen) else None
         number_texts = getattr(self._rows, "number_texts", None)
@@ -104,7 +104,7 @@ class KeptUnits:
         return lengths.tolist(), rest
 
     def places(self, index: int) -> Tensor:
-        """Return where the steps of an example stand in the table, (T,) int32."""
+        """Return the row numbers of the steps of an example, (T,) int32."""
         return self._flat[self._starts[index] : self._starts[index + 1]]
 
     def steps(self, index: int) -> Tensor:

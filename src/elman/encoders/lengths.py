@@ -1,4 +1,4 @@
-"""Say how long sequences are.
+"""Summarise how long sequences are.
 
 >>> import torch
 >>> Lengths.of(torch.tensor([3, 4, 40]))
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Lengths:
-    """Hold how many steps the examples have.
+    """The distribution of the numbers of steps of some examples.
 
     Attributes:
         least: of the shortest.

@@ -1,4 +1,4 @@
-"""Turn the letters of a genome or a protein into numbered k-mers: k letters at once, each step one letter further.
+"""Turn the letters of a genome or a protein into numbered k-mers: k letters at once, moving on one letter a step.
 
 >>> from elman.encoders.settings import InputSettings
 >>> columns = Columns({"sequence": "letters"})
@@ -27,13 +27,13 @@ _MOST_KMERS = 100_000
 
 @dataclass(frozen=True)
 class LettersEncoder:
-    """Read letters.
+    """An encoder of letters.
 
     Attributes:
         columns: the columns, in their order.
         kmer: k.
         known: the k-mers that have a number.
-        convolution: whether the model looks for motifs first.
+        convolution: whether a convolution detects motifs first.
         limit: how many steps are read.
     """
 
@@ -52,13 +52,13 @@ class LettersEncoder:
 
     @property
     def front(self) -> Front:
-        """Say what a module must know to read the units."""
+        """Describe the layers that can read the units."""
         units = len(self.known) + FIRST
         return MotifsFront(units) if self.convolution else UnitsFront(units)
 
     @property
     def suggested(self) -> Suggestions:
-        """Suggest to drop some of what is read, unless it is single letters."""
+        """Suggest dropout on the input, unless units are single letters."""
         return Suggestions(dropout=DROPPED if self.kmer > 1 else 0.0)
 
     @cached_property
@@ -70,15 +70,15 @@ class LettersEncoder:
         return torch.tensor(self.rows().number(example), dtype=torch.int64).unsqueeze(1)
 
     def rows(self) -> "KmerRows":
-        """Say that the row of a k-mer is its number; see :class:`elman.encoders.kept.UnitRows`."""
+        """Return rows in which a k-mer's row is its number; see :class:`elman.encoders.kept.UnitRows`."""
         return KmerRows(self, self._numbers)
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
-        """Leave letters as they are: which of the two strands is read may be what tells the classes apart."""
+        """Leave letters unchanged: which of the two strands is read may be what tells the classes apart."""
         return steps
 
     def describe(self) -> str:
-        """Say in one line what is read."""
+        """Describe in one line what is read."""
         unit = "single letters" if self.kmer == 1 else f"{self.kmer} letters at once"
         return f"{unit}, {len(self.known):,} known{self.limit.describe()}"
 
@@ -95,7 +95,7 @@ class LettersEncoder:
 
 
 class KmerRows:
-    """Number the k-mers of sequences; see :class:`elman.encoders.kept.UnitRows`."""
+    """The rows of k-mers: row n is k-mer n; see :class:`elman.encoders.kept.UnitRows`."""
 
     def __init__(self, encoder: LettersEncoder, numbers: dict[str, int]) -> None:
         self._encoder, self._numbers = encoder, numbers
@@ -104,13 +104,13 @@ class KmerRows:
         return len(self._numbers) + FIRST
 
     def number(self, example: Example) -> list[int]:
-        """Return the numbers of the k-mers of a sequence; what stands between two columns has one too."""
+        """Return the numbers of the k-mers of a sequence; the separator between two columns has one too."""
         encoder = self._encoder
         units = join([_split(example.values[column], encoder.kmer) for column in encoder.columns])
         return [BETWEEN if unit is None else self._numbers.get(unit, UNKNOWN) for unit in units[: encoder.limit.most]]
 
     def table(self) -> Tensor:
-        """Return the numbers themselves, (V, 1) int32."""
+        """Return the numbers 0 to V − 1, (V, 1) int32."""
         return torch.arange(len(self), dtype=torch.int32)[:, None]
 
 

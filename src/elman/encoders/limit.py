@@ -1,4 +1,4 @@
-"""Say how much of a sequence is read, and whether anything was cut off.
+"""Limit how much of a sequence is read, and report what was cut off.
 
 >>> Limit(500, longest=2113).describe()
 '; of sequences of up to 2,113 steps the first 500 are read'
@@ -14,7 +14,7 @@ from elman.errors import DataError
 
 @dataclass(frozen=True)
 class Limit:
-    """Hold how many steps are read.
+    """The most steps that are read of a sequence.
 
     Attributes:
         most: steps that are read, at most; None for all.
@@ -29,7 +29,7 @@ class Limit:
             raise DataError("The most steps that a model reads are at least 1. Train the model again.")
 
     def describe(self) -> str:
-        """Say in a report that sequences are cut, if any was in training."""
+        """Return the part of a report that says that sequences are cut; empty if none was in training."""
         if self.most is None or self.longest <= self.most:
             return ""
         return f"; of sequences of up to {self.longest:,} steps the first {self.most:,} are read"

@@ -18,14 +18,14 @@ _BREAK = 1000.0
 _BREAK_IN_MELS = 15.0
 _HERTZ_A_MEL = _BREAK / _BREAK_IN_MELS
 _STEP = math.log(6.4) / 27
-# Energies below are silence. The noise of 16 bits lies under it, that of any microphone above.
+# Energies below this are silence. The quantisation noise of 16 bits is below it, the noise of any microphone above.
 _FLOOR = 1e-8
 _DELTA_REACH = 2
 _FRAMES = 2**14  # at once
 
 
 class MelBands:
-    """Measure how much energy frames of sound have in bands of the mel scale.
+    """A bank of mel filters: it measures the energy of frames of sound in bands of the mel scale.
 
     Args:
         rate: samples a second.
@@ -45,13 +45,13 @@ class MelBands:
         self._bank = bank.float()
 
     def log_energies(self, samples: Tensor) -> Tensor:
-        """Give the log energies (T, bands) of samples (N,); what lacks to a whole frame is silence."""
+        """Return the log energies (T, bands) of samples (N,); the last frame is padded with silence."""
         missing = max(0, self.frame - len(samples))
         missing += -(len(samples) + missing - self.frame) % self.hop
-        # torch.stft centres a window in a longer transform, so both ends grow by the half that it leaves.
-        beside = self._transform - self.frame
-        padded = F.pad(samples, (beside // 2, missing + beside - beside // 2))
-        # Spectra take many times the memory of samples, and an hour of them more than there is.
+        # torch.stft centres a window in a longer transform, so both ends are padded by half of the difference.
+        surplus = self._transform - self.frame
+        padded = F.pad(samples, (surplus // 2, missing + surplus - surplus // 2))
+        # Spectra take many times the memory of samples; those of an hour may not fit in memory.
         overlap = self._transform - self.hop
         starts = range(0, len(padded) - overlap, _FRAMES * self.hop)
         return torch.cat([self._log_energies(padded[at : at + _FRAMES * self.hop + overlap]) for at in starts])
@@ -64,11 +64,11 @@ class MelBands:
 
 
 def mel_bank(rate: int, transform: int, bands: int) -> Tensor:
-    """Give the weights (bands, transform // 2 + 1) of the frequencies of a transform, float64.
+    """Return the weights (bands, transform // 2 + 1) of the frequencies of a transform, float64.
 
     Args:
         rate: samples a second.
-        transform: samples that are transformed at once.
+        transform: samples of one Fourier transform.
         bands: number of bands.
     """
     edges = hertz_of(torch.linspace(0, mel_of(rate / 2), bands + 2, dtype=torch.float64))
@@ -79,7 +79,7 @@ def mel_bank(rate: int, transform: int, bands: int) -> Tensor:
 
 
 def mel_of(hertz: float) -> float:
-    """Turn a frequency into its place on the mel scale.
+    """Convert a frequency to the mel scale.
 
     >>> mel_of(1000.0), round(mel_of(6400.0), 9)
     (15.0, 42.0)
@@ -88,13 +88,13 @@ def mel_of(hertz: float) -> float:
 
 
 def hertz_of(mels: Tensor) -> Tensor:
-    """Turn places on the mel scale into frequencies."""
+    """Convert values on the mel scale to frequencies."""
     above = mels - _BREAK_IN_MELS
     return torch.where(above < 0, mels * _HERTZ_A_MEL, _BREAK * (above * _STEP).exp())
 
 
 def cepstrum(log_energies: Tensor, coefficients: int) -> Tensor:
-    """Give the first coefficients (T, coefficients) of the orthonormal DCT-II of (T, bands)."""
+    """Return the first coefficients (T, coefficients) of the orthonormal DCT-II of (T, bands)."""
     bands = log_energies.shape[1]
     middles = torch.arange(bands, dtype=torch.float64) + 0.5
     basis = (math.pi / bands * middles[:, None] * torch.arange(coefficients)).cos() * math.sqrt(2 / bands)
@@ -103,9 +103,9 @@ def cepstrum(log_energies: Tensor, coefficients: int) -> Tensor:
 
 
 def with_deltas(frames: Tensor) -> Tensor:
-    """Put the slopes of D features over five frames, and the slopes of those, beside them: (T, 3 · D).
+    """Append to D features their slopes over five frames, and the slopes of those: (T, 3 · D).
 
-    At both ends the first and the last frame go on.
+    At both ends the first and the last frame are repeated.
     """
 
     def slope(x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Standardise numbers: each column less its mean, over its deviation, both measured in one pass over the training data.
+"""Standardise numbers: subtract the mean of a column, divide by its deviation, both of the training data.
 
-A number that is missing becomes 0, the mean, and where any was missing in training a further column says so with a 1.
-A column that never changes becomes 0.
+A number that is missing becomes 0, the mean; a column with missing values in training has an indicator column, which is
+1 where the number is missing. A column that never changes becomes 0.
 
 >>> moments = Moments(2)
 >>> moments.add(np.array([[1.0, 5.0], [np.nan, 5.0]]))
@@ -28,12 +28,12 @@ _CONSTANT = 1e-10
 
 @dataclass(frozen=True)
 class Scaling:
-    """Hold the mean and the deviation of D columns.
+    """The mean and the deviation of D columns.
 
     Attributes:
         means: D numbers.
         deviations: D numbers above 0; 1 for a column that never changes.
-        indicated: the columns that may be missing, each with a column behind the D that says so.
+        indicated: the columns with missing values in training; each has an indicator column behind the D.
     """
 
     means: tuple[float, ...]
@@ -48,7 +48,7 @@ class Scaling:
 
     @property
     def size(self) -> int:
-        """Count the columns that come out."""
+        """Count the columns of the result."""
         return len(self.means) + len(self.indicated)
 
     def apply(self, rows: NDArray[Any]) -> Tensor:
@@ -64,7 +64,7 @@ class Scaling:
 
 
 class Moments:
-    """Measure mean and variance of D columns, some rows at a time (Chan, Golub & LeVeque 1983).
+    """Running mean and variance of D columns, updated with some rows at a time (Chan, Golub & LeVeque 1983).
 
     Args:
         size: D.
@@ -77,7 +77,7 @@ class Moments:
         self._missing = np.zeros(size, bool)
 
     def add(self, rows: NDArray[Any]) -> None:
-        """Take in rows (N, D), NaN where a number is missing."""
+        """Add rows (N, D), NaN where a number is missing."""
         missing = np.isnan(rows)
         count = (~missing).sum(axis=0)
         seen = np.maximum(count, 1)
@@ -91,7 +91,7 @@ class Moments:
         self._missing |= missing.any(axis=0)
 
     def scaling(self) -> Scaling:
-        """Give the scaling of what was taken in."""
+        """Return the scaling of the rows that were added."""
         deviation = np.sqrt(self._squares / np.maximum(self._count, 1))
         constant = deviation <= _CONSTANT * np.abs(self._mean)
         deviation[constant] = 1.0

@@ -1,4 +1,4 @@
-"""Turn a series of numbers into standardised steps; a missing number is 0, and an indicator says so.
+"""Turn a series of numbers into standardised steps; a missing number is 0, with an indicator of 1.
 
 >>> from elman.encoders.settings import InputSettings
 >>> example = Example({"x": np.array([[1.0], [3.0]], np.float32)}, "a", "line 1")
@@ -26,7 +26,7 @@ from elman.errors import DataError
 
 @dataclass(frozen=True)
 class SeriesEncoder:
-    """Read series.
+    """An encoder of series.
 
     Attributes:
         column: the column.
@@ -42,12 +42,12 @@ class SeriesEncoder:
 
     @property
     def front(self) -> FramesFront:
-        """Say what a module must know to read the frames."""
+        """Describe the layers that can read the frames."""
         return FramesFront(self.scaling.size)
 
     @property
     def suggested(self) -> Suggestions:
-        """Suggest nothing of its own."""
+        """Suggest the defaults."""
         return Suggestions()
 
     def encode(self, example: Example) -> Tensor:
@@ -60,11 +60,11 @@ class SeriesEncoder:
         return self.scaling.apply(steps[: self.limit.most])
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
-        """Leave a series as it is: what may change in it without a change of meaning is not known."""
+        """Leave a series unchanged: which changes would keep its class is not known."""
         return steps
 
     def describe(self) -> str:
-        """Say in one line what is read."""
+        """Describe in one line what is read."""
         size, missing = len(self.scaling.means), len(self.scaling.indicated)
         with_missing = f", {missing} with missing values" if missing else ""
         numbers = f"{size} number{'s' if size > 1 else ''} a step"

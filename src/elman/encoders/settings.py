@@ -1,7 +1,7 @@
-"""Keep the options that say how examples become numbers: which columns are read, and how each kind of them.
+"""The options of the encoders: which columns are read, and how each kind of column is encoded.
 
-Every recipe that reads a :class:`~elman.data.Dataset` has these rows, and `elman.encoders` reads no others. An
-option speaks of one kind of input, and the others leave it alone. Like `settings`, this file needs nothing but the
+Every recipe that reads a :class:`~elman.data.Dataset` has these options, and `elman.encoders` reads no others. An
+option is for one kind of input, and has no effect on the others. Like `settings`, this file needs nothing but the
 standard library.
 
 >>> InputSettings(mels=20, coefficients=30)
@@ -23,7 +23,7 @@ SOUND_FEATURES = ("log-mel", "mfcc")
 
 @dataclass(frozen=True, kw_only=True)
 class InputSettings(OptionTable):
-    """Say what is read and how; all of it is kept in the model, so that new data are read in the same way."""
+    """What is read and how; the model file keeps all of it, so that new data are read in the same way."""
 
     seed: int = seed_option()
     input: str | None = option(
@@ -53,34 +53,34 @@ class InputSettings(OptionTable):
     )
     unit: str | None = option(
         None,
-        "what a text is read in [dim](default: word; character for texts of a word or two)[/]",
+        "read texts as words or as characters [dim](default: word; character for texts of a word or two)[/]",
         group="Input",
         choices=TEXT_UNITS,
     )
-    letters: bool = option(True, "read the letters of a word beside the word", group="Input")
+    letters: bool = option(True, "read the letters of each word as well", group="Input")
     vocabulary: int | None = option(None, "most words to know [dim](default: 50,000)[/]", group="Input", least=3)
     min_count: int | None = option(
         None,
-        "how often a word must occur to be known [dim](default: 1 in a short text, else 2)[/]",
+        "fewest occurrences of a word in the vocabulary [dim](default: 1 in a short text, else 2)[/]",
         group="Input",
         least=1,
     )
-    kmer: int = option(3, "letters of a genome that are read at once; they overlap", group="Input", least=1, most=8)
-    read: str = option("rows", "how an image becomes a sequence", group="Input", choices=IMAGE_READINGS)
+    kmer: int = option(3, "k of the overlapping k-mers of a genome", group="Input", least=1, most=8)
+    read: str = option("rows", "read an image by rows or by pixels", group="Input", choices=IMAGE_READINGS)
     side: int = option(
         64, "longest side of an image in pixels; larger ones are made smaller", group="Input", least=4, most=10_000
     )
-    features: str = option("log-mel", "what is computed from sound", group="Input", choices=SOUND_FEATURES)
+    features: str = option("log-mel", "features of sound", group="Input", choices=SOUND_FEATURES)
     mels: int = option(40, "bands of the mel scale", group="Input", least=4, most=256)
     coefficients: int = option(13, "coefficients of mfcc", group="Input", least=2)
-    deltas: bool = option(False, "read how the features of sound change beside them", group="Input")
+    deltas: bool = option(False, "add the slopes of the features of sound (deltas)", group="Input")
     frame: float = option(25.0, "milliseconds of sound in one frame", group="Input", least=1, most=1000)
     hop: float = option(10.0, "milliseconds from one frame to the next", group="Input", least=1, most=1000)
     convolution: bool = option(
-        False, "look at an image, or at the frames of sound, with a small convolutional network first", group="Input"
+        False, "read images, or the frames of sound, with a small convolutional network first", group="Input"
     )
     augment: bool = option(
-        False, "vary sound and images at random in training: shifts, and for sound masks", group="Input"
+        False, "data augmentation of sound and images in training: shifts, and masks for sound", group="Input"
     )
 
     def __post_init__(self) -> None:

@@ -36,14 +36,14 @@ _MILLISECONDS = 1000  # of a second
 
 @dataclass(frozen=True)
 class Features:
-    """Say what is computed from samples.
+    """The features that are computed from samples.
 
     Attributes:
         features: `log-mel` or `mfcc`.
         rate: samples a second.
         mels: bands.
         coefficients: of MFCC.
-        deltas: whether slopes stand beside them.
+        deltas: whether slopes are appended.
         frame: milliseconds of a frame.
         hop: milliseconds from one to the next.
     """
@@ -72,7 +72,7 @@ class Features:
         return 3 * own if self.deltas else own
 
     def compute(self, sound: Sound, where: str = "A sound") -> Tensor:
-        """Give the frames (T, size) of a sound, which `where` names in messages."""
+        """Return the frames (T, size) of a sound, which `where` names in messages."""
         frames = self._bands.log_energies(torch.from_numpy(resample(sound, self.rate, where).samples.copy()))
         frames = cepstrum(frames, self.coefficients) if self.features == "mfcc" else frames
         return with_deltas(frames) if self.deltas else frames
@@ -80,13 +80,13 @@ class Features:
 
 @dataclass(frozen=True)
 class SoundEncoder:
-    """Read sound.
+    """An encoder of sound.
 
     Attributes:
         column: the column.
-        features: what is computed.
+        features: the features of a frame.
         scaling: of the features.
-        convolution: whether the model looks at the frames as at a picture first.
+        convolution: whether a convolutional network reads the frames first.
         limit: how many steps are read.
     """
 
@@ -104,14 +104,14 @@ class SoundEncoder:
 
     @property
     def front(self) -> Front:
-        """Say what a module must know to read the frames."""
+        """Describe the layers that can read the frames."""
         if self.convolution:
             return ConvolutionFront(self.features.size, 3 if self.features.deltas else 1)
         return FramesFront(self.features.size)
 
     @property
     def suggested(self) -> Suggestions:
-        """Suggest nothing of its own."""
+        """Suggest the defaults."""
         return Suggestions()
 
     def encode(self, example: Example) -> Tensor:
@@ -120,12 +120,12 @@ class SoundEncoder:
         return self.scaling.apply(frames[: self.limit.most].numpy())
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:
-        """Drop some of the start or the end, and mask times, and of log-mel bands too."""
+        """Crop the start or the end, mask stretches of time, and for log-mel energies bands too."""
         steps = mask_times(crop_frames(steps, randomness), randomness)
         return mask_bands(steps, self.features.mels, randomness) if self.features.features == "log-mel" else steps
 
     def describe(self) -> str:
-        """Say in one line what is read."""
+        """Describe in one line what is read."""
         what = self.features
         count = what.mels if what.features == "log-mel" else what.coefficients
         beside = " and their slopes" if what.deltas else ""

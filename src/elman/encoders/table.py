@@ -26,14 +26,14 @@ from elman.encoders.settings import InputSettings
 from elman.errors import DataError
 from elman.vocabulary.tally import Tally, require_different
 
-# Of a column with more, the frequent ones are told apart.
+# Of a column with more, the most frequent ones are kept.
 _MOST_CATEGORIES = 1000
 _LARGEST = 1e100  # whose square is a number
 
 
 @dataclass(frozen=True)
 class TableEncoder:
-    """Read rows of a table.
+    """An encoder of the rows of a table.
 
     Attributes:
         numbers: the columns of numbers.
@@ -59,12 +59,12 @@ class TableEncoder:
 
     @property
     def front(self) -> FramesFront:
-        """Say what a module must know to read the frames."""
+        """Describe the layers that can read the frames."""
         return FramesFront(self._size)
 
     @property
     def suggested(self) -> Suggestions:
-        """Suggest nothing of its own."""
+        """Suggest the defaults."""
         return Suggestions()
 
     @cached_property
@@ -72,7 +72,7 @@ class TableEncoder:
         return {column: {value: i for i, value in enumerate(known)} for column, known in self.categories.items()}
 
     def encode(self, example: Example) -> Tensor:
-        """Give one step (1, D).
+        """Encode a row as one step, (1, D).
 
         Raises:
             DataError: a number is infinite.
@@ -87,11 +87,11 @@ class TableEncoder:
         return torch.cat(parts, dim=1)
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
-        """Leave a row as it is."""
+        """Leave a row unchanged."""
         return steps
 
     def describe(self) -> str:
-        """Say in one line what is read."""
+        """Describe in one line what is read."""
         columns = len(self.numbers) + len(self.categories)
         missing = f", {len(self.scaling.indicated)} with missing values" if self.scaling.indicated else ""
         return f"rows of {columns} column{'s' if columns > 1 else ''}{missing}; {self._size:,} numbers in one step"

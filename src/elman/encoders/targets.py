@@ -1,8 +1,7 @@
-"""Turn what is to be predicted into numbers, and the outputs of a module into answers.
+"""Turn targets into numbers, and the outputs of a module into answers.
 
-There are three kinds: one class of several (softmax and cross-entropy), any number of labels at once (a sigmoid each),
-and a number (the mean square of its error, after it has been scaled to mean 0 and deviation 1; answers are scaled
-back).
+There are three kinds of target: one class of several (softmax and cross-entropy), any number of labels at once (a
+sigmoid each), and a number (mean squared error on numbers scaled to mean 0 and deviation 1; answers are scaled back).
 
 >>> targets = Targets.learn("category", ["yes", "no", "yes", "10", "9"])
 >>> targets.classes, targets.encode(["no", "yes"]).tolist()
@@ -35,12 +34,12 @@ _LARGEST = 1e30  # what float32 reaches, with room for answers that are too larg
 
 @dataclass(frozen=True)
 class Targets:
-    """Hold what a model may answer.
+    """The possible answers of a model: classes, labels, or numbers with a scale.
 
     Attributes:
         kind: `category`, `labels` or `number`.
-        classes: their names, numbers in the order of numbers, others in that of the alphabet; none for numbers.
-        weights: what an example of each class counts in training; empty where all count alike.
+        classes: their names, in numerical order if all are numbers, else in alphabetical order; none for numbers.
+        weights: the class weights in training; empty where all are equal.
         mean: of the numbers to learn from.
         deviation: their standard deviation.
     """
@@ -64,8 +63,8 @@ class Targets:
         Args:
             kind: see above.
             values: one an example: str, a tuple of str, or a number.
-            class_weights: let every class count the same in sum.
-            weights: what each example counts beside the others; None where all count alike.
+            class_weights: give every class the same weight in sum.
+            weights: the sample weights; None where all are equal.
 
         Raises:
             DataError: there is nothing to tell apart: fewer than two classes, no label, or numbers that are all equal.
@@ -81,9 +80,9 @@ class Targets:
             return cls(kind, mean=float(numbers.mean()), deviation=deviation)
         counts, total = _sum_weights(kind, values, weights)
         if len(counts) < (2 if kind == "category" else 1):
-            found = f"all of the class {next(iter(counts))!r}" if counts else "without a label"
+            targets = f"all of the class {next(iter(counts))!r}" if counts else "without a label"
             raise DataError(
-                f"What there is to learn from is {found}, so there is nothing to tell apart. "
+                f"The training examples are {targets}, so there is nothing to tell apart. "
                 "Give examples of two classes or more."
             )
         classes = sort_classes(counts)
@@ -96,7 +95,7 @@ class Targets:
 
     @property
     def outputs(self) -> int:
-        """Return how many numbers the module gives."""
+        """Return the number of outputs of the module."""
         return 1 if self.kind == "number" else len(self.classes)
 
     def encode(self, values: Sequence[Any], where: Where | None = None) -> Tensor:
@@ -124,13 +123,13 @@ class Targets:
     def training_loss(
         self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0, weights: Tensor | None = None
     ) -> Tensor:
-        """Return what an update lowers: with class weights, and smoothed labels, if there are any.
+        """Return the loss of an update: with class weights and label smoothing, if there are any.
 
         Args:
             outputs: (N, outputs) of the module.
-            targets: what is right, as :meth:`encode` gives it.
+            targets: the true targets, as :meth:`encode` gives them.
             smoothing: probability spread over all classes.
-            weights: (N,) what each example counts, 1 in the mean of all that are learnt from; None for all alike.
+            weights: (N,) sample weights, 1 in the mean of all training examples; None where all are equal.
         """
         of_classes = torch.tensor(self.weights, device=outputs.device, dtype=outputs.dtype) if self.weights else None
         reduction = "mean" if weights is None else "none"
@@ -148,8 +147,8 @@ class Targets:
 
         Args:
             outputs: (N, outputs) of the module.
-            targets: what is right, as :meth:`encode` gives it.
-            weights: (N,) what each example counts, 1 in the mean; None for all alike.
+            targets: the true targets, as :meth:`encode` gives them.
+            weights: (N,) sample weights, 1 in the mean; None where all are equal.
         """
         reduction = "mean" if weights is None else "none"
         if self.kind == "number":
@@ -161,12 +160,12 @@ class Targets:
         return _weighted_mean(losses, weights)
 
     def measure(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Measured:
-        """Return the loss, and what the best weights are chosen by: accuracy, for labels micro-F1, for numbers none.
+        """Return the loss, and the score for choosing the best weights: accuracy, micro-F1 of labels, none of numbers.
 
         Args:
             outputs: (N, outputs) of the module.
-            targets: what is right, as :meth:`encode` gives it.
-            weights: (N,) what each example counts, 1 in the mean; None for all alike.
+            targets: the true targets, as :meth:`encode` gives them.
+            weights: (N,) sample weights, 1 in the mean; None where all are equal.
         """
         loss = float(self.loss(outputs, targets, weights))
         if self.kind == "number":
@@ -174,20 +173,21 @@ class Targets:
         if self.kind == "category":
             accuracy = float(_weighted_mean((outputs.argmax(dim=1) == targets).double(), weights))
             return Measured(loss, accuracy, f"accuracy {accuracy:.1%}")
-        found, true = outputs > 0, targets > 0.5
+        predicted, true = outputs > 0, targets > 0.5
         each = torch.ones(len(targets), dtype=torch.float64) if weights is None else weights.double()
-        hits, both = (float(each @ marks.sum(1).double()) for marks in (found & true, found.long() + true.long()))
+        counts = predicted & true, predicted.long() + true.long()
+        hits, both = (float(each @ marks.sum(1).double()) for marks in counts)
         micro_f1 = 2 * hits / both if both else 0.0
         return Measured(loss, micro_f1, f"micro-F1 {micro_f1:.1%}")
 
     def probabilities(self, outputs: Tensor) -> Tensor:
-        """Return the probability of each class, (N, L); of numbers there is none, and the result is (N, 0)."""
+        """Return the probability of each class, (N, L); for numbers there is none, and the result is (N, 0)."""
         if self.kind == "number":
             return outputs[:, :0]
         return outputs.sigmoid() if self.kind == "labels" else outputs.softmax(dim=1)
 
     def decode(self, outputs: Tensor) -> list[Any]:
-        """Return the answers: the likeliest class, the labels that are likelier than not, or the number."""
+        """Return the answers: the likeliest class, the labels with a probability above 0.5, or the number."""
         if self.kind == "number":
             return (outputs[:, 0].double() * self.deviation + self.mean).tolist()
         if self.kind == "category":
@@ -212,12 +212,12 @@ class Targets:
         Raises:
             DataError: the kind is unknown, or the classes or the scale make no sense.
         """
-        found = read_plain(cls, data, "targets")
-        classes = found.classes
-        whole = found.kind in TARGET_KINDS and found.deviation > 0 and len(set(classes)) == len(classes)
-        if not whole or (found.kind == "number") == bool(classes) or len(found.weights) not in (0, len(classes)):
-            raise DataError(f"{found.kind!r} with {len(classes)} classes is nothing that this program can predict.")
-        return found
+        targets = read_plain(cls, data, "targets")
+        classes = targets.classes
+        whole = targets.kind in TARGET_KINDS and targets.deviation > 0 and len(set(classes)) == len(classes)
+        if not whole or (targets.kind == "number") == bool(classes) or len(targets.weights) not in (0, len(classes)):
+            raise DataError(f"{targets.kind!r} with {len(classes)} classes is nothing that this program can predict.")
+        return targets
 
     def _refuse_unknown(self, values: Sequence[Any], where: Where | None) -> None:
         known = set(self.classes)
@@ -241,7 +241,7 @@ class Targets:
 def _sum_weights(
     kind: str, values: Sequence[Any], weights: Sequence[float] | None
 ) -> tuple[Mapping[str, float], float]:
-    """Return how many examples are of each class, or have each label, and how many there are; all by their weights."""
+    """Return the weighted number of examples of each class or label, and the number of all examples."""
     counts: dict[str, float] = {}
     total = len(values) if weights is None else sum(weights)
     for value, weight in zip(values, weights or [1.0] * len(values), strict=True):
@@ -251,14 +251,14 @@ def _sum_weights(
 
 
 def _weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:
-    """Return the mean over examples, each counting its weight; these are 1 in the mean of all that are learnt from."""
+    """Return the weighted mean over examples; weights are 1 in the mean of all training examples."""
     if weights is None:
         return losses.mean()
     return ((losses.mean(dim=1) if losses.dim() == 2 else losses) * weights).mean()
 
 
 def sort_classes(names: Iterable[str]) -> tuple[str, ...]:
-    """Put names in the order of the alphabet, or of numbers if all are numbers.
+    """Sort names in numerical order if all are numbers, else in alphabetical order.
 
     >>> sort_classes(["10", "9"]), sort_classes(["b", "10", "a"])
     (('9', '10'), ('10', 'a', 'b'))
@@ -275,7 +275,7 @@ def _place(where: Where | None, at: int) -> str:
 
 
 def _as_numbers(values: Sequence[Any], where: Where | None = None) -> Tensor:
-    """Return targets as float64; what is so large that answers in float32 would not reach it is refused."""
+    """Return targets as float64; refuse those beyond the range of answers in float32."""
     numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
     large = (numbers.abs() > _LARGEST).nonzero()
     if len(large):

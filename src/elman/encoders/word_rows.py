@@ -1,6 +1,6 @@
-"""Spell each word of many texts once: it becomes a row of a table, and a text the places of its rows.
+"""Spell each distinct word of many texts once: a word becomes a row of a table, and a text a list of row numbers.
 
-Row 0 is padding, and row 1 what stands between two columns.
+Row 0 is padding, and row 1 the separator between two columns.
 """
 
 from array import array
@@ -22,7 +22,7 @@ _BETWEEN, _FIRST = 1, 2
 
 
 class _Speller(Protocol):
-    """What a :class:`elman.encoders.words.WordsEncoder` is asked for."""
+    """The part of a :class:`elman.encoders.words.WordsEncoder` that is needed here."""
 
     @property
     def columns(self) -> Sequence[str]: ...
@@ -34,7 +34,7 @@ class _Speller(Protocol):
 
 
 class WordRows:
-    """The rows of words that have come so far, each spelled once; see :class:`elman.encoders.kept.UnitRows`.
+    """The rows of the words met so far, each spelled once; see :class:`elman.encoders.kept.UnitRows`.
 
     Args:
         encoder: spells them.
@@ -52,26 +52,26 @@ class WordRows:
         return len(self._places) + _FIRST
 
     def number(self, example: Example) -> list[int]:
-        """Return the rows of the units of a text; what stands between two columns, or in an empty one, is one too."""
-        found: list[int] = []
+        """Return the row numbers of a text; the separator between columns is a row too, and stands for no text."""
+        rows: list[int] = []
         for index, column in enumerate(self._encoder.columns):
-            found += [_BETWEEN] * (index > 0)
+            rows += [_BETWEEN] * (index > 0)
             text = example.values[column]
             parts = text.split() if self._encoder.unit == "word" else text
-            found += chain.from_iterable(map(self._pieces.__getitem__, parts))
-        return (found or [_BETWEEN])[: self._encoder.limit.most]
+            rows += chain.from_iterable(map(self._pieces.__getitem__, parts))
+        return (rows or [_BETWEEN])[: self._encoder.limit.most]
 
     def number_texts(
         self, texts: Texts, indices: Sequence[int]
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]] | None:
-        """Do the same with many texts of one column, some at a time; None where units are no words.
+        """Return the row numbers of many texts of one column, some texts at a time; None where units are no words.
 
         Args:
-            texts: of which pieces are known.
-            indices: which, ascending.
+            texts: texts that are already split.
+            indices: of the texts, ascending.
 
         Returns:
-            The rows of some texts, one text behind the other, and how many each has.
+            The row numbers of some texts, one text after the other, and how many each has.
         """
         if self._encoder.unit != "word":
             return None
@@ -80,9 +80,9 @@ class WordRows:
             used[texts.numbers_of(part)[0]] = True
         sizes, places = np.zeros(len(used), np.int64), array("i")
         for piece in used.nonzero()[0].tolist():
-            found = self._places_of(texts.pieces[piece])
-            sizes[piece] = len(found)
-            places.extend(found)
+            own = self._places_of(texts.pieces[piece])
+            sizes[piece] = len(own)
+            places.extend(own)
         flat, begins = np.array(places, np.int32), np.cumsum(sizes) - sizes
         return (self._spread(*texts.numbers_of(part), flat, begins, sizes) for part in in_parts(indices))
 
@@ -94,7 +94,7 @@ class WordRows:
         begins: NDArray[np.int64],
         sizes: NDArray[np.int64],
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Put the rows of the words of each piece in its place."""
+        """Replace each piece by the row numbers of its words."""
         lengths, own = count_each(numbers, counts, sizes), sizes[numbers]
         step = np.arange(int(own.sum())) - np.repeat(np.cumsum(own) - own, own)
         rows = flat[np.repeat(begins[numbers], own) + step]

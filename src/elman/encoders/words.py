@@ -1,7 +1,7 @@
-"""Turn text into numbered words with their letters beside them, or into numbered characters.
+"""Turn text into numbered words, each with its letters, or into numbered characters.
 
-A word is numbered without regard to capitals; its letters keep them, and tell apart the words that are not known. The
-text of several columns is joined.
+Words that differ in capitals alone have one number; letters keep their case, and distinguish unknown words. The text of
+several columns is joined.
 
 >>> from elman.encoders.settings import InputSettings
 >>> columns = Columns({"text": "text"})
@@ -31,7 +31,7 @@ from elman.vocabulary.pieces import TextCounts, count_each, fold, in_parts
 from elman.vocabulary.tally import BETWEEN, DROPPED, FIRST, UNKNOWN, number, number_letters, require_different
 from elman.vocabulary.words import MOST_WORDS, RARE_IN_LONG_TEXTS
 
-# More letters tell hardly any two words apart.
+# More letters distinguish hardly any two words.
 _MOST_LETTERS = 16
 _MOST_CHARACTERS = 10_000
 _FEW_WORDS = 2.5
@@ -41,7 +41,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 
 @dataclass(frozen=True)
 class WordsEncoder:
-    """Read text.
+    """An encoder of text.
 
     Attributes:
         columns: the columns, in their order.
@@ -74,12 +74,12 @@ class WordsEncoder:
 
     @property
     def front(self) -> UnitsFront:
-        """Say what a module must know to read the units."""
+        """Describe the layers that can read the units."""
         return UnitsFront(len(self.known) + FIRST, len(self.letters) + FIRST if self.letters else 0)
 
     @property
     def suggested(self) -> Suggestions:
-        """Suggest to drop some of what is read, where that is words."""
+        """Suggest dropout on the input, where units are words."""
         return Suggestions(dropout=DROPPED if self.unit == "word" else 0.0)
 
     @cached_property
@@ -97,11 +97,11 @@ class WordsEncoder:
         return rows.table()[places].long()
 
     def rows(self) -> WordRows:
-        """Begin to spell words, each once; see :class:`elman.encoders.kept.UnitRows`."""
+        """Return an empty table of words; see :class:`elman.encoders.kept.UnitRows`."""
         return WordRows(self)
 
     def spell(self, unit: str | None) -> list[int]:
-        """Return the numbers of a word or character, and of its letters; None stands between columns."""
+        """Return the numbers of a word or character, and of its letters; None is the separator between columns."""
         width = self.width if self.letters else 0
         if unit is None:
             return [BETWEEN] + [0] * width
@@ -109,11 +109,11 @@ class WordsEncoder:
         return [own, *number_letters(unit[:width], self._letter_numbers, width)]
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:  # noqa: ARG002
-        """Leave text as it is."""
+        """Leave text unchanged."""
         return steps
 
     def describe(self) -> str:
-        """Say in one line what is read."""
+        """Describe in one line what is read."""
         beside = "; letters beside them" if self.letters else ""
         return f"{self.unit}s, {len(self.known):,} known{beside}{self.limit.describe()}"
 
@@ -133,7 +133,7 @@ class WordsEncoder:
 def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> WordsEncoder:
     """Count the words and the characters of the training texts, and choose between them if the settings do not.
 
-    Characters are read where there are few words, or where no spaces tell them apart, as in Chinese.
+    Characters are read where texts have few words, or no spaces between words, as in Chinese.
 
     Raises:
         DataError: no unit is left to know.
@@ -157,8 +157,8 @@ def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSe
     most = _MOST_CHARACTERS if unit == "character" else (settings.vocabulary or MOST_WORDS) - FIRST
     known = (characters if unit == "character" else words).most(most, least)
     if not known:
-        found = f"no word occurs {least} times: lower min_count" if words.total else "are empty: give texts with words"
-        raise DataError(f"The texts to learn from, of {' and '.join(columns.inputs)}, {found}.")
+        fault = f"no word occurs {least} times: lower min_count" if words.total else "are empty: give texts with words"
+        raise DataError(f"The texts to learn from, of {' and '.join(columns.inputs)}, {fault}.")
     letters = [letter for letter in characters.most(_MOST_CHARACTERS, 1) if not letter.isspace()]
     beside = tuple(letters) if settings.letters and unit == "word" else ()
     limit = Limit(settings.max_length, longest[unit])
@@ -168,7 +168,7 @@ def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSe
 def _count_kept(
     examples: Iterable[Example], counts: TextCounts, longest: dict[str, int]
 ) -> tuple[int, Iterable[Example]]:
-    """Count texts whose pieces are known at once; return how many there were, and the examples that are left."""
+    """Count at once all texts that are already split; return how many there were, and the other examples."""
     split = examples.split() if isinstance(examples, Chosen) else None
     words = counts.add_texts(*split[:2]) if split and len(split[1]) else None
     if split is None or words is None:

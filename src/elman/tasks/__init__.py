@@ -1,11 +1,11 @@
-"""Do something useful with recurrent layers: one recipe a folder.
+"""The tasks that models are trained for: one recipe a folder.
 
-A recipe says what is particular to a task (how its data become batches, what its loss is) and leaves the rest to what
-all recipes stand on: `elman.data` reads, `elman.vocabulary` and `elman.encoders` turn examples into numbers,
-`elman.training` trains, `elman.decoding` and `elman.scores` say what came of it, and `elman.models` keeps it. Every
-recipe has the same names inside: `settings`, `reading`, `module`, `model`, `recipe`, `view`, `commands`, and then its
-own. No recipe knows another. `registry` names them all, `contract` says what they give the commands, and `inspection`
-looks inside a model at work, whatever its recipe.
+A recipe holds what is particular to a task (how its data become batches, what its loss is). Everything else is shared:
+`elman.data` reads, `elman.vocabulary` and `elman.encoders` turn examples into numbers, `elman.training` trains,
+`elman.decoding` decodes outputs, `elman.scores` scores them, and `elman.models` writes model files. Every recipe has
+the same files: `settings`, `reading`, `module`, `model`, `recipe`, `view`, `commands`, and then its own. No recipe
+imports another. `registry` lists them all, `contract` defines what they offer to the commands, and `inspection` looks
+inside a trained model of any task.
 
 The recipes are `generate`, the language model, `classify`, `tag` and `forecast`:
 

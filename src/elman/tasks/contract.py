@@ -1,18 +1,18 @@
-"""Say what a recipe and the commands give each other, so that no command knows a recipe.
+"""The interface between recipes and commands: no command knows a recipe.
 
-A recipe says in its `settings.py`, which loads no torch, what the commands tell of it and which options they have for
-its models alone:
+A recipe's `settings.py`, which loads no torch, has the help texts of its commands, and the options that the commands
+have for its models alone:
 
 >>> from elman.tasks.tag.settings import COMMANDS
 >>> COMMANDS.answers, COMMANDS.evaluate(worst=3)
 ('answers with tags', EvaluateOptions(worst=3))
 
-Its `commands.py` does what is asked, and prints nothing:
+Its `commands.py` does the work of the commands, and prints nothing:
 
-    summarise(model) -> Rows                what is said of a model that has just been trained
-    next_command(model, path, data) -> str  what to type next
+    summarise(model) -> Rows                the scores that are shown after a training
+    next_command(model, path, data) -> str  the command to type next
     evaluate(request) -> Evaluated          measures a model
-    predict(request) -> Iterator[str]       pieces of the output, each as soon as it is known; where COMMANDS.predict
+    predict(request) -> Iterator[str]       pieces of the output, each as soon as it is known; if COMMANDS.predict
 """
 
 import sys
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Rows = Sequence[tuple[str, str]]
-"""Labels, each with what is said of it."""
+"""Rows of a table on the terminal: a label and a text each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Commands:
-    """What the commands say of a recipe.
+    """The help texts and options of a recipe's commands.
 
     Attributes:
         settings: the table of the options of its training.
-        data: what it can be trained on, in the help of `elman train NAME`.
+        data: the data it can be trained on, for the help of `elman train NAME`.
         trains: the first sentence of that help.
-        trials_by: what a search judges its trials by, such as `sentences`.
-        reads: a sentence of its own for the second paragraph.
-        cell: what is trained where no cell is named.
+        trials_by: the examples that a search judges its trials on, such as `sentences`.
+        reads: a sentence for the second paragraph of that help.
+        cell: the cell that is trained where none is named.
         packed: the ending of packed data, which the name of a model leaves out.
-        answers: what its models give in place of the probabilities of classes, such as `answers with tags`.
+        answers: the output of models without probabilities of classes, such as `answers with tags`.
         evaluate: the options of `elman evaluate` for its models alone.
-        predict: those of `elman predict`; None where its models do not predict.
-        length: how many time steps are looked at inside a model; None where each example has its own length.
+        predict: the options of `elman predict`; None where its models do not predict.
+        length: how many time steps `elman inspect` looks at; None where each example has its own length.
     """
 
     settings: type[OptionTable]
@@ -64,15 +64,15 @@ class Commands:
 
 @dataclass(frozen=True)
 class Request:
-    """What a command is asked.
+    """The arguments of a command.
 
     Attributes:
         model: the file of a model.
-        data: the paths that were given.
-        options: those for models of its task alone, a table of `Commands`.
+        data: the paths of the data.
+        options: the options for models of its task alone, a table of `Commands`.
         quiet: show no progress.
-        json: give a JSON object a line, whatever is read.
-        note: say a line beside the results.
+        json: write a JSON object a line, whatever is read.
+        note: prints a line on standard error.
     """
 
     model: Path
@@ -83,13 +83,13 @@ class Request:
     note: Callable[[str], None]
 
     def is_streamed(self) -> bool:
-        """Say whether standard input is to be answered as it arrives.
+        """Return whether the data are standard input, which is answered as it arrives.
 
         Raises:
-            ConfigError: it is given beside other data.
+            ConfigError: standard input is given together with other data.
         """
         if "-" in self.data and len(self.data) > 1:
-            raise ConfigError("- is given beside other data; standard input is answered alone. Drop one of the two.")
+            raise ConfigError("- is given with other data; standard input is read alone. Drop one of the two.")
         return self.data == ["-"]
 
 
@@ -97,7 +97,7 @@ def standard_input(what: str) -> BinaryIO:
     """Return standard input.
 
     Args:
-        what: arrives there, such as `rows`.
+        what: the name of what is read there, such as `rows`.
 
     Raises:
         DataError: it is closed.
@@ -109,11 +109,11 @@ def standard_input(what: str) -> BinaryIO:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What was measured.
+    """The result of `elman evaluate`.
 
     Attributes:
         facts: for `--json`.
-        shown: for the terminal, one below the other: rows, or what rich can print.
+        shown: for the terminal, in order: rows, or objects that rich can print.
     """
 
     facts: dict[str, Any]

@@ -1,12 +1,12 @@
-"""Name every recipe once: one line here and one folder beside it make a recipe.
+"""The list of recipes: a recipe is one line here and one folder in `elman.tasks`.
 
-The folders have the same files inside, so that a line needs little more than a name. Nothing is loaded before it is
-asked for, so that `elman --help` loads no torch:
+All folders have the same files, so a line needs little more than a name. Files are loaded when they are used, so that
+`elman --help` loads no torch:
 
-    __init__.py   offers train and load
+    __init__.py   train and load
     settings.py   COMMANDS, see :class:`~elman.tasks.contract.Commands`; without torch
-    commands.py   what the commands ask of a model, see :mod:`elman.tasks.contract`
-    view.py       view, which shows a model at work
+    commands.py   the work of the commands, see :mod:`elman.tasks.contract`
+    view.py       view, which prepares a model and some data for `elman inspect`
     estimator.py  the estimators that the line names
 
 >>> [recipe.name for recipe in RECIPES]
@@ -25,7 +25,7 @@ from elman.tasks.contract import Commands
 
 @dataclass(frozen=True)
 class Entry:
-    """A recipe by name, and what its folder holds.
+    """A recipe: its name, and access to the files of its folder.
 
     Attributes:
         name: of its folder in `elman.tasks`, of its command, and of its task in model files.
@@ -36,7 +36,7 @@ class Entry:
     estimators: tuple[str, ...] = ()
 
     def part(self, file: str, name: str) -> Any:
-        """Load a file of its folder, and return what has this name there."""
+        """Load a file of its folder, and return the object of this name in it."""
         return getattr(importlib.import_module(f"elman.tasks.{self.name}.{file}"), name)
 
     def train(self, *data: Any, **options: Any) -> Any:
@@ -53,9 +53,9 @@ class Entry:
 
     @property
     def commands(self) -> Commands:
-        """Return what the commands say of it."""
-        found: Commands = self.part("settings", "COMMANDS")
-        return found
+        """Return the help texts and options of its commands."""
+        commands: Commands = self.part("settings", "COMMANDS")
+        return commands
 
 
 RECIPES = (
@@ -67,5 +67,5 @@ RECIPES = (
 
 
 def find(task: str) -> Entry | None:
-    """Return the recipe whose models are for a task; None where there is none."""
+    """Return the recipe of a task; None where there is none."""
     return next((recipe for recipe in RECIPES if recipe.name == task), None)

@@ -146,7 +146,7 @@ def test_a_network_that_reads_all_steps_knows_their_order(monkeypatch):
     assert score_outputs(CLASSES, ours.outputs(test), test.targets).quality > 0.9
 
 
-def test_a_number_that_never_varies_says_nothing():
+def test_a_number_that_never_varies_is_ignored():
     values = [np.array([[5.0, number]], np.float32) for number in (1, 2, 3)]
     examples = encoded(values, ["a", "b", "c"], CLASSES, SERIES)
     reader = SummaryReader.learn(examples, range(3))

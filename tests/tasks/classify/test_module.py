@@ -136,7 +136,7 @@ def test_directions_and_layers(pooling, options):
 
 @fronts
 @poolings
-def test_what_stands_behind_the_end_changes_nothing(front, pooling):
+def test_padding_behind_the_end_changes_nothing(front, pooling):
     module = some_model(front, pooling, layers=2)
     steps, other = some_steps(front), some_steps(front, seed=2)
     behind = (torch.arange(T)[:, None] >= LENGTHS)[:, :, None]
@@ -220,7 +220,7 @@ def test_each_way_to_regularise_acts_in_training_alone_and_follows_the_seed(name
 
 
 @pytest.mark.parametrize(("given", "said", "expected"), [(None, 0.4, 0.4), (0.0, 0.4, 0.0), (0.1, 0.4, 0.1)])
-def test_the_encoder_suggests_what_is_dropped_unless_something_else_is_asked_for(given, said, expected):
+def test_the_encoder_suggests_the_input_dropout_unless_it_is_given(given, said, expected):
     assert (
         some_model(FRONTS["words"], suggested=Suggestions(dropout=said), input_dropout=given).input_dropout.p
         == expected

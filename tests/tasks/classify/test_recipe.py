@@ -93,7 +93,7 @@ def test_sound_of_two_pitches(tmp_path):
         ({"read": "rows", "cell": "gru"}, None),
     ],
 )
-def test_gates_remember_pixels_in_order_unless_somebody_says_otherwise(options, longest, tmp_path, monkeypatch):
+def test_pixels_in_order_have_chrono_initialisation_unless_an_option_is_given(options, longest, tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(recipe, "start", lambda layer, how, bias, chrono: started.append(chrono))
     classify.train(write_images(tmp_path / "stripes"), **{**SMALL, **options, "epochs": 1}, compare=False)
@@ -258,7 +258,7 @@ def test_one_short_epoch_is_enough_for_a_time_budget(tmp_path):
     assert model.metrics["validation"]["count"] == 8
 
 
-def test_the_model_file_says_what_it_reads(reviews, tmp_path):
+def test_the_model_file_names_the_columns_that_it_reads(reviews, tmp_path):
     reviews.save(tmp_path / "m")
     assert classify.load(tmp_path / "m").columns == reviews.columns
     assert reviews.columns.inputs == {"text": "text"}

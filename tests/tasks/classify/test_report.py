@@ -113,7 +113,7 @@ def test_classes_of_one_size_are_not_listed():
     assert "2 classes, 50% each" in lines
 
 
-def test_what_looks_wrong_is_said():
+def test_likely_mistakes_in_the_data_are_reported():
     found = report((["ab", "cd", "ab"] * 10, ["ham", "spam", "spam"] * 10), (["cd", "e"], ["ham", "spam"]))
     equal = "dev.csv line 1 equals train.csv line 2"
     assert found.lines()[3:] == [

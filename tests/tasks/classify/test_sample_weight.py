@@ -100,7 +100,7 @@ def test_scores_are_those_of_scikit_learn_and_as_wide_as_the_weights_allow():
 
 
 @pytest.mark.parametrize("compare", [False, True])
-def test_the_held_out_part_and_all_that_stands_beside_it_are_weighted(compare):
+def test_scores_of_the_held_out_part_and_of_baselines_are_weighted(compare):
     rows, weights = draw()
     rows = np.stack([rows, rows[:, ::-1] + 1], axis=1)
     y = np.where(rows[:, 0, 0] > 0, "yes", "no").tolist()

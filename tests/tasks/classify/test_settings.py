@@ -41,7 +41,7 @@ def test_values_that_cannot_work_are_refused(options, message):
         ClassifySettings(**options)
 
 
-def test_the_columns_of_an_option_are_told_apart():
+def test_the_columns_of_an_option_are_split_at_commas():
     assert ClassifySettings(input=" a , b,c d,").columns() == ("a", "b", "c d")
     assert ClassifySettings().columns() == ()
 

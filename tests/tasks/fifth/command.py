@@ -1,4 +1,4 @@
-"""Be the command line with a fifth recipe: its folder is this one's `ones`, and it has one line in the registry.
+"""The command line with a fifth recipe: its folder is `ones` beside this file, and it has one line in the registry.
 
 Commands are read from standard input, a JSON list of lists; written is a JSON list of what each gave.
 """

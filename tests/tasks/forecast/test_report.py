@@ -37,7 +37,7 @@ def test_one_series_is_described(report):
     assert json.loads(json.dumps(found.to_dict()))["missing"] == {"sales": 2}
 
 
-def test_what_looks_wrong_is_said(report):
+def test_likely_mistakes_in_the_data_are_reported(report):
     rows = []
     for name, values in {"a": [1, 2, 0] * 7, "b": [5] * 21, "c": [*range(20), 900], "d": [9e5, 8e5, 7e5] * 6}.items():
         rows += [f"{name},{step},{value}" for step, value in enumerate(values)]

@@ -75,7 +75,7 @@ def test_recall_places_its_pairs_everywhere():
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_guessing_has_the_error_that_is_said(task):
+def test_guessing_has_the_documented_error(task):
     problem, count = PROBLEMS[task], 20_000
     answers = drawn(task, problem.shortest + 3, count).answers
     if problem.outputs == 1:

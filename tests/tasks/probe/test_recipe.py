@@ -1,4 +1,4 @@
-"""The examination: networks whose memory is known beforehand are examined, and found out."""
+"""The examination: it measures the memory of networks whose memory is known."""
 
 import json
 
@@ -18,7 +18,7 @@ from elman.tasks.probe.settings import ProbeSettings
 
 
 class Adder(nn.Module):
-    """Add what is marked, exactly, in sequences up to a length; one more than that in longer ones."""
+    """A network that adds marked numbers exactly in sequences up to a length, and is off by one in longer ones."""
 
     def __init__(self, longest: int) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ def test_the_rate_falls_to_a_tenth_and_goes_on_at_the_next_length(adders, monkey
 
 
 class Tick:
-    """Be a clock on which a second passes whenever it is looked at."""
+    """A clock on which a second passes with every call."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -144,7 +144,7 @@ class Tick:
         return self.now
 
 
-def test_a_time_budget_is_shared_and_what_was_reached_is_told(adders, monkeypatch):
+def test_a_time_budget_is_shared_and_the_results_so_far_are_returned(adders, monkeypatch):
     adders(10, 1000)
     clock = Tick()
     monkeypatch.setattr(module, "time", clock)
@@ -183,7 +183,7 @@ def test_a_gradient_that_is_not_finite_ends_a_network_and_not_the_exam(adders):
     assert told["results"][0]["rungs"][0]["error"] is None
 
 
-def test_an_exam_as_plain_data_says_everything(adders):
+def test_an_exam_as_plain_data_is_complete(adders):
     adders(20)
     told = probe(["gru"], task="adding", length=50, updates=50, quiet=True).to_dict()
     assert json.loads(json.dumps(told)) == told

@@ -1,10 +1,10 @@
 """Answer a sequence with a class, labels or a number.
 
-`recipe` trains, and `settings` holds its options. `report` says what there is to learn from. `module` holds the layers,
-behind a front; `model` offers what they can do, `view` shows them at work, and `commands` does what the command line
-asks. `baseline` does without recurrence; `scoring` scores answers, `mistakes` finds the worst, `picture` draws what was
-confused. `space` says which settings a search tries, and `estimator` offers all of it as scikit-learn does, as
-`Classifier` and `Regressor`.
+`recipe` trains, `settings` holds the options, `reading` reads and splits the data, and `report` describes them.
+`module` holds the layers, behind a front; `model` predicts and evaluates, `view` prepares a model for `elman inspect`,
+and `commands` serves the command line. `baseline` holds non-recurrent baselines; `scoring` scores answers, `mistakes`
+finds the worst, `picture` draws the confusion matrix. `space` is the search space of hyperparameters, and `estimator`
+has the estimators `Classifier` and `Regressor`, with the interface of scikit-learn.
 
 >>> import torch
 >>> from elman.tasks.classify.mistakes import mistakes_in_classes

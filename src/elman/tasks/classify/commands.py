@@ -1,6 +1,7 @@
-"""Do what the commands ask of a model that answers sequences: say what a training has made of it, measure it, answer.
+"""The commands for models that answer sequences: the summary of a training, `evaluate` and `predict`.
 
-A table comes out as it went in, with the answers beside. What is no table, such as files of sound, gives a row each.
+Predictions for a table are its rows, with the answers in columns behind. Of other data, such as sound files, every
+example becomes a row.
 """
 
 import dataclasses
@@ -29,21 +30,21 @@ _AT_ONCE = 256
 
 
 def summarise(model: TrainedClassifier) -> Rows:
-    """Say how good its answers to the examples held out are, and what that is worth."""
-    found = model.metrics["validation"]
-    interval = found.get("accuracy_interval")
+    """Return the validation score with its interval, and the verdict."""
+    validation = model.metrics["validation"]
+    interval = validation.get("accuracy_interval")
     within = f" (95 % interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
-    said = f"{found['measure']} {found['said']}{within} on {found['count']:,} examples held out"
-    return [("validation", said), ("", model.metrics["verdict"])]
+    score = f"{validation['measure']} {validation['said']}{within} on {validation['count']:,} examples held out"
+    return [("validation", score), ("", model.metrics["verdict"])]
 
 
 def next_command(model: TrainedClassifier, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe
-    """Say how to let it answer."""
+    """Return the command that predicts."""
     return f"elman predict {path} {data[0]}"
 
 
 def evaluate(request: Request) -> Evaluated:
-    """Measure its answers to examples whose targets are known."""
+    """Score a model on examples whose targets are known."""
     trained, options = load(request.model), request.options
     picture = None if options.confusion is None else Path(options.confusion)
     if picture is not None:
@@ -77,11 +78,11 @@ def _check_picture(path: Path, kind: str) -> None:
 
 
 def predict(request: Request) -> Iterator[str]:
-    """Answer every row, file, or line that arrives."""
+    """Predict for every row, file, or line that arrives."""
     trained = load(request.model)
     probabilities = request.options.probabilities
     if probabilities and trained.targets.kind == "number":
-        raise ConfigError(f"--probabilities are those of classes, and {request.model} answers with numbers. Drop it.")
+        raise ConfigError(f"--probabilities is for classes, and {request.model} answers with numbers. Drop it.")
     if request.is_streamed():
         arriving = Arriving(standard_input("rows"), _without_target(trained))
         delimiter, rows, size = arriving.delimiter, iter(arriving), 1
@@ -94,7 +95,7 @@ def predict(request: Request) -> Iterator[str]:
 
 
 def _read_paths(trained: TrainedClassifier, data: list[str]) -> tuple[str | None, Iterator[Row]]:
-    """Give the rows of a table as they stand there, and of everything else the name of each example."""
+    """Return the rows of a table unchanged, and of everything else the name of each example."""
     dataset = open_dataset(data, like=trained.columns)
     if isinstance(dataset, Table):
         return DELIMITERS[Path(data[0]).suffix.lower()], _read_tables(trained, data)
@@ -117,7 +118,7 @@ def _without_target(trained: TrainedClassifier) -> Columns:
 
 
 def _answer(trained: TrainedClassifier, rows: list[Row], classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the cells of rows, and behind them what the model answers; of some classes the probabilities too."""
+    """Return the cells of rows, followed by the answers of the model, and the probabilities of some classes."""
     outputs = trained.outputs(Listed([row.example for row in rows], trained.columns))
     answers = trained.targets.decode(outputs)
     shares = trained.targets.probabilities(outputs).tolist()

@@ -1,9 +1,9 @@
-"""Train and ask models as scikit-learn's are, without scikit-learn: `fit`, `predict`, `score`.
+"""Estimators with the interface of scikit-learn, without depending on it: `fit`, `predict`, `score`.
 
-`Classifier` answers with a class, `Regressor` with a number. Both read what :mod:`elman.data.examples.given`
-recognises, take the options of :class:`~elman.tasks.classify.settings.ClassifySettings` by name, and train with
-:func:`elman.tasks.classify.train`. They follow scikit-learn's conventions, so that its `clone`, `cross_val_score`,
-`GridSearchCV` and `Pipeline` work with them.
+`Classifier` answers with a class, `Regressor` with a number. Both accept the kinds of data that
+:mod:`elman.data.examples.given` recognises, and the options of :class:`~elman.tasks.classify.settings.ClassifySettings`
+by name, and train with :func:`elman.tasks.classify.train`. They follow scikit-learn's conventions, so that its `clone`,
+`cross_val_score`, `GridSearchCV` and `Pipeline` work with them.
 
 >>> from elman.tasks import Classifier
 >>> model = Classifier(cell="gru", hidden=16, epochs=30, learning_rate=0.02, seed=3)
@@ -29,28 +29,28 @@ from elman.tasks import classify
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.settings import ClassifySettings
 
-# They name columns and files, and here there are none.
+# Options that name columns and files, which an estimator does not have.
 _OF_FILES = {"input", "target", "target_kind", "id", "group", "validation_data"}
 _OPTIONS = {row.name: row.default for row in dataclasses.fields(ClassifySettings) if row.name not in _OF_FILES}
 _PARAMETERS = {"cell": "lstm", "sizes": None, "search": None, "quiet": True, **_OPTIONS}
 
 
-class _Answering(Estimator):
-    """What both estimators do alike."""
+class _ExampleEstimator(Estimator):
+    """The common part of both estimators."""
 
     _given: ClassVar[Mapping[str, bool]] = {"three_d_array": True, "string": True, "allow_nan": True}
 
     model_: TrainedClassifier
 
     def fit(self, X: Any, y: Any, groups: Sequence[Any] | None = None, sample_weight: Any = None) -> Self:
-        """Learn from examples; a part of them is held out, and the weights that answer it best stay.
+        """Train on examples; a part of them is held out, and the weights with the best score on it are kept.
 
         Args:
             X: N examples, see :mod:`elman.data.examples.given`.
-            y: (N,) what is right; of a classifier (N, L) of 0 and 1 too, where an example has any number of L labels.
-            groups: (N,) examples of one group are not divided between the parts.
-            sample_weight: (N,) what each example counts beside the others, in the loss and on the held-out part; one of
-                weight 0 is left out.
+            y: (N,) the targets; for a classifier also (N, L) of 0 and 1, where an example has any number of L labels.
+            groups: (N,) examples of one group are kept in one part.
+            sample_weight: (N,) the weight of each example, in the loss and on the held-out part; an example of weight 0
+                is left out.
 
         Raises:
             ConfigError: a parameter is outside its range, or parameters contradict each other.
@@ -76,10 +76,10 @@ class _Answering(Estimator):
 
     @property
     def n_features_in_(self) -> int:
-        """Return how many columns a table has; there is no such attribute where no table was learnt."""
+        """Return how many columns the training table had; there is no such attribute where X was no table."""
         kinds = self._learnt().columns.inputs.values()
         if "number" not in kinds:
-            raise AttributeError("n_features_in_ is for tables, and what was learnt from is none.")
+            raise AttributeError("n_features_in_ is for tables, and the model was not trained on a table.")
         return len(kinds)
 
     def _values(self, X: Any) -> list[Any]:
@@ -96,17 +96,17 @@ class _Answering(Estimator):
         return flatten_column(right)
 
     def _learn_targets(self, y: NDArray[Any]) -> tuple[str, list[Any], dict[str, Any]]:
-        """Return the kind of target, those of all examples, and the attributes to be set."""
+        """Return the kind of the targets, the target of each example, and the attributes to set."""
         raise NotImplementedError
 
 
-class Classifier(_Answering):
-    """Answer a sequence with a class, or with any number of labels.
+class Classifier(_ExampleEstimator):
+    """An estimator that answers a sequence with a class, or with any number of labels.
 
     Args:
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open.
-        search: try so many settings, see :func:`elman.tasks.classify.train`.
+        search: the number of trials of a search, see :func:`elman.tasks.classify.train`.
         quiet: show no progress on standard error.
         **parameters: the options of `ClassifySettings`.
 
@@ -114,8 +114,8 @@ class Classifier(_Answering):
         classes_: (L,) the labels in the order of the probabilities, of the type of `y`; of several labels at once the
             numbers of their columns in `y`.
         model_: the trained model.
-        n_features_in_: the columns of a table; only where a table was given.
-        feature_names_in_: (F,) their names; only where a data frame was given.
+        n_features_in_: the number of columns of the training table; only where X was a table.
+        feature_names_in_: (F,) their names; only where X was a data frame.
     """
 
     _kind = "classifier"
@@ -129,7 +129,7 @@ class Classifier(_Answering):
         _require_flat(y)
         if y.dtype.kind == "f" and not (np.isfinite(y) & (y == np.round(y))).all():
             raise DataError(
-                "y is continuous: it has fractions, or numbers that are missing, and classes are asked for. "
+                "y is continuous: it has fractions, or numbers that are missing, and a Classifier needs classes. "
                 "Use a Regressor."
             )
         try:
@@ -138,7 +138,7 @@ class Classifier(_Answering):
             raise DataError(f"The labels in y are of types that do not compare ({error}). Give one type.") from None
         names = _names(classes)
         if len(set(names)) < len(names):
-            raise DataError("Labels in y differ, and are written alike. Give labels that are written differently.")
+            raise DataError("Different labels in y have the same text. Give labels that are written differently.")
         return "category", [names[number] for number in numbers], {"classes_": classes}
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -151,8 +151,8 @@ class Classifier(_Answering):
         if self._learnt().columns.target_kind == "labels":
             return (self.predict_proba(X) > 0.5).astype(np.int64)
         number = {name: number for number, name in enumerate(_names(self.classes_))}
-        found = [number[name] for name in self._learnt().predict(self._values(X))]
-        return self.classes_[np.array(found, dtype=np.int64)]
+        predicted = [number[name] for name in self._learnt().predict(self._values(X))]
+        return self.classes_[np.array(predicted, dtype=np.int64)]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class for each example, (N, L), in the order of `classes_`.
@@ -166,37 +166,37 @@ class Classifier(_Answering):
         return self._learnt().probabilities(self._values(X)).double().numpy()[:, order]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy: the share of examples that are answered with what is right, in all of their labels.
+        """Return the accuracy: the share of examples with a right answer, in all of their labels.
 
         Args:
             X: as for :meth:`predict`.
-            y: what is right, as for :meth:`fit`.
-            sample_weight: (N,) what each example counts beside the others.
+            y: the true targets, as for :meth:`fit`.
+            sample_weight: (N,) the weight of each example.
 
         Raises:
             NotFittedError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
-        found, right = self.predict(X), self._read_targets(y)
-        _require_alike(found, right)
-        same = found == right
+        predicted, right = self.predict(X), self._read_targets(y)
+        _require_one_shape(predicted, right)
+        same = predicted == right
         return _mean(same.all(1) if same.ndim == 2 else same, sample_weight)
 
 
-class Regressor(_Answering):
-    """Answer a sequence with a number.
+class Regressor(_ExampleEstimator):
+    """An estimator that answers a sequence with a number.
 
     Args:
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open.
-        search: try so many settings, see :func:`elman.tasks.classify.train`.
+        search: the number of trials of a search, see :func:`elman.tasks.classify.train`.
         quiet: show no progress on standard error.
         **parameters: the options of `ClassifySettings`, but for those of classes.
 
     Attributes:
         model_: the trained model.
-        n_features_in_: the columns of a table; only where a table was given.
-        feature_names_in_: (F,) their names; only where a data frame was given.
+        n_features_in_: the number of columns of the training table; only where X was a table.
+        feature_names_in_: (F,) their names; only where X was a data frame.
 
     >>> Regressor(hidden=8)
     Regressor(hidden=8)
@@ -220,20 +220,20 @@ class Regressor(_Answering):
         return np.array(self._learnt().predict(self._values(X)), dtype=np.float64)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R², 1 − the squared errors in relation to those of the mean of `y`.
+        """Return R²: 1 − the sum of squared errors over that of the mean of `y`.
 
         Args:
             X: as for :meth:`predict`.
-            y: (N,) what is right.
-            sample_weight: (N,) what each example counts beside the others, in the mean of `y` as well.
+            y: (N,) the true numbers.
+            sample_weight: (N,) the weight of each example, in the mean of `y` as well.
 
         Raises:
             NotFittedError: nothing is learnt yet.
             DataError: an example is not what was learnt from.
         """
-        right, found = _as_numbers(self._read_targets(y)), self.predict(X)
-        _require_alike(found, right)
-        errors = _mean((found - right) ** 2, sample_weight)
+        right, predicted = _as_numbers(self._read_targets(y)), self.predict(X)
+        _require_one_shape(predicted, right)
+        errors = _mean((predicted - right) ** 2, sample_weight)
         spread = _mean((right - _mean(right, sample_weight)) ** 2, sample_weight)
         if spread == 0:
             return 1.0 if errors == 0 else 0.0
@@ -264,14 +264,14 @@ def _mean(values: NDArray[Any], sample_weight: Any) -> float:
     return float(np.average(values, weights=weights))
 
 
-def _require_alike(found: NDArray[Any], right: NDArray[Any]) -> None:
-    if found.shape != right.shape:
-        raise DataError(f"y is an array {right.shape}, and the answers are {found.shape}. Give as many.")
+def _require_one_shape(predicted: NDArray[Any], right: NDArray[Any]) -> None:
+    if predicted.shape != right.shape:
+        raise DataError(f"y is an array {right.shape}, and the answers are {predicted.shape}. Give as many.")
 
 
 def _require_flat(y: NDArray[Any]) -> None:
     if y.ndim != 1:
-        raise DataError(f"y is an array {y.shape}, and one answer an example is learnt. Give (N,).")
+        raise DataError(f"y is an array {y.shape}, and each example has one target. Give (N,).")
 
 
 def _read_labels(y: NDArray[Any]) -> list[tuple[str, ...]]:

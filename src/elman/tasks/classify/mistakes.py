@@ -1,4 +1,4 @@
-"""Find the predictions that are most wrong: where to look first, in the model or in the data.
+"""Find the worst predictions, which often show mistakes in the data.
 
 >>> confident = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
 >>> for mistake in mistakes_in_classes(torch.tensor([1, 0, 1]), confident, ("ham", "spam"), "line {}".format):
@@ -23,13 +23,13 @@ from elman.scores.tables import plain_table, show_name, show_share, titled
 
 @dataclass(frozen=True)
 class Mistake:
-    """Hold one wrong prediction.
+    """One wrong prediction.
 
     Attributes:
-        where: the example, as its reader names it.
-        true: what it is; for labels the one that was missed, or `no …` for one that it has not.
-        predicted: what was predicted.
-        probability: how sure the model was; None for numbers.
+        where: the file, and the line or row, of the example.
+        true: the true class or number; for labels the one that was missed, or `no …` for one that is wrong.
+        predicted: the predicted class, label or number.
+        probability: of the predicted class; None for numbers.
     """
 
     where: str
@@ -45,18 +45,18 @@ class Mistake:
 def find_mistakes(
     targets: Targets, outputs: Tensor, encoded: Tensor, where: Callable[[int], str], most: int = 10
 ) -> list[Mistake]:
-    """List what a module gets most wrong, the worst first.
+    """List the worst predictions of a module, the worst first.
 
     Args:
-        targets: what it may answer.
+        targets: the possible answers.
         outputs: (N, outputs) of the module: logits, or the scaled number.
-        encoded: what is right, as `targets.encode` gives it.
-        where: names an example by its index, 0 to N − 1; it is called for those listed alone.
-        most: list at most so many.
+        encoded: the true targets, as `targets.encode` gives them.
+        where: names an example by its index, 0 to N − 1; called for listed examples alone.
+        most: the most mistakes to list.
     """
     if targets.kind == "number":
-        true, found = (torch.tensor(targets.decode(numbers)) for numbers in (encoded[:, None], outputs))
-        return mistakes_in_numbers(true, found, where, most)
+        true, predicted = (torch.tensor(targets.decode(numbers)) for numbers in (encoded[:, None], outputs))
+        return mistakes_in_numbers(true, predicted, where, most)
     find = mistakes_in_classes if targets.kind == "category" else mistakes_in_labels
     return find(encoded, targets.probabilities(outputs), targets.classes, where, most)
 
@@ -64,14 +64,14 @@ def find_mistakes(
 def mistakes_in_classes(
     targets: Tensor, probabilities: Tensor, classes: Sequence[str], where: Callable[[int], str], most: int = 10
 ) -> list[Mistake]:
-    """List the wrong predictions of which the model was most sure, the surest first.
+    """List the wrong predictions with the highest probabilities, the highest first.
 
     Args:
         targets: (N,) the number of the true class.
         probabilities: (N, K).
         classes: K names.
-        where: names an example by its index, 0 to N − 1; it is called for those listed alone.
-        most: list at most so many.
+        where: names an example by its index, 0 to N − 1; called for listed examples alone.
+        most: the most mistakes to list.
     """
     sure, predicted = probabilities.detach().cpu().max(1)
     true = targets.detach().cpu()
@@ -83,7 +83,7 @@ def mistakes_in_classes(
 def mistakes_in_labels(
     targets: Tensor, probabilities: Tensor, classes: Sequence[str], where: Callable[[int], str], most: int = 10
 ) -> list[Mistake]:
-    """List the wrong labels of which the model was most sure, one an example, the surest first.
+    """List the wrong labels with the highest probabilities, one an example, the highest first.
 
     Args:
         targets: (N, L), 1 where the example has the label, else 0.
@@ -93,21 +93,21 @@ def mistakes_in_labels(
         most: as for classes.
     """
     true = targets.detach().cpu() > 0.5
-    found = probabilities.detach().cpu()
-    sure, label = found.where(~true, 1 - found).max(1)
+    predicted = probabilities.detach().cpu()
+    sure, label = predicted.where(~true, 1 - predicted).max(1)
     wrong = (sure > 0.5).nonzero().flatten()
     listed = []
     for i in wrong[sure[wrong].argsort(descending=True, stable=True)[:most]].tolist():
         name = classes[int(label[i])]
-        has, predicted = (name, f"no {name}") if true[i, label[i]] else (f"no {name}", name)
-        listed.append(Mistake(where(i), has, predicted, float(sure[i])))
+        right, wrong_label = (name, f"no {name}") if true[i, label[i]] else (f"no {name}", name)
+        listed.append(Mistake(where(i), right, wrong_label, float(sure[i])))
     return listed
 
 
 def mistakes_in_numbers(
     targets: Tensor, predictions: Tensor, where: Callable[[int], str], most: int = 10
 ) -> list[Mistake]:
-    """List the predictions that are furthest off, that one first.
+    """List the predictions with the largest errors, the largest first.
 
     Args:
         targets: (N,) in the unit of the data.
@@ -115,9 +115,9 @@ def mistakes_in_numbers(
         where: as for classes.
         most: as for classes.
     """
-    true, found = targets.detach().cpu().double(), predictions.detach().cpu().double()
-    worst = (found - true).abs().argsort(descending=True, stable=True)[:most].tolist()
-    return [Mistake(where(i), f"{float(true[i]):.4g}", f"{float(found[i]):.4g}", None) for i in worst]
+    true, predicted = targets.detach().cpu().double(), predictions.detach().cpu().double()
+    worst = (predicted - true).abs().argsort(descending=True, stable=True)[:most].tolist()
+    return [Mistake(where(i), f"{float(true[i]):.4g}", f"{float(predicted[i]):.4g}", None) for i in worst]
 
 
 def mistakes_table(mistakes: Sequence[Mistake]) -> RenderableType:

@@ -1,4 +1,4 @@
-"""Hold a model that gives one answer to a whole sequence: predict, measure, keep it in a file, read it back.
+"""A trained model that gives one answer for a whole sequence: predict, evaluate, save, load.
 
 >>> from elman.tasks import classify
 >>> model = classify.load("reviews.elman.safetensors")      # doctest: +SKIP
@@ -33,12 +33,12 @@ from elman.tasks.classify.scoring import score_outputs
 
 @dataclass(kw_only=True)
 class TrainedClassifier(Trained):
-    """Hold a trained model and all that is needed to use it.
+    """A trained model, with all that is needed to use it.
 
     Attributes:
-        columns: what it reads and predicts.
+        columns: the columns that it reads and predicts.
         encoder: turns an example into the steps of a sequence.
-        targets: what it may answer.
+        targets: the possible answers.
     """
 
     task: ClassVar[str] = "classify"
@@ -50,7 +50,7 @@ class TrainedClassifier(Trained):
 
     @property
     def classes(self) -> list[str]:
-        """Return what it may answer, in the order of the probabilities; nothing where it answers a number."""
+        """Return the classes, in the order of the probabilities; none where it answers with a number."""
         return list(self.targets.classes)
 
     def predict(self, data: Dataset | Sequence[Any]) -> list[Any]:
@@ -75,7 +75,7 @@ class TrainedClassifier(Trained):
 
     @renamed_arguments(told="on_progress")
     def outputs(self, data: Dataset | Sequence[Any], on_progress: OnProgress | None = None) -> Tensor:
-        """Return the numbers behind the answers, (N, outputs): logits, or the scaled number.
+        """Return the raw outputs, (N, outputs): logits, or the scaled number.
 
         Raises:
             DataError: as for :meth:`predict`.
@@ -90,21 +90,21 @@ class TrainedClassifier(Trained):
 
     @renamed_arguments(told="on_progress")
     def answer(self, examples: EncodedSet, on_progress: OnProgress | None = None) -> Tensor:
-        """Return the numbers behind the answers to encoded examples, as :meth:`outputs`.
+        """Return the raw outputs for encoded examples, as :meth:`outputs`.
 
         Raises:
             ElmanError: they are not finite.
         """
-        found = answer(self.module, examples, on_progress)
-        require_finite_output(bool(found.isfinite().all()))
-        return found
+        outputs = answer(self.module, examples, on_progress)
+        require_finite_output(bool(outputs.isfinite().all()))
+        return outputs
 
     def evaluate(self, data: Dataset | Sequence[Any], targets: Sequence[Any] | None = None) -> Scores:
         """Score the answers to examples that have targets.
 
         Args:
             data: a dataset, or raw values as for :meth:`predict`.
-            targets: what is right, one an example, where `data` are raw values.
+            targets: the true answers, one an example, where `data` are raw values.
 
         Raises:
             DataError: as for :meth:`encode`.
@@ -115,7 +115,7 @@ class TrainedClassifier(Trained):
 
     @renamed_arguments(told="on_progress")
     def encode(self, dataset: Dataset, on_progress: OnProgress | None = None) -> EncodedSet:
-        """Encode a dataset whose targets are known, to measure on it.
+        """Encode a dataset whose targets are known, to evaluate on it.
 
         Raises:
             DataError: an example cannot be read, has no target, or one that the model has not learnt.

@@ -1,4 +1,4 @@
-"""Hold the module that reads a sequence and gives one answer.
+"""The module that reads a sequence and gives one answer.
 
 steps → front (embedding, spelling, convolution) → input dropout → stacked recurrent layers → pooling over the real
 steps → dropout → readout
@@ -30,20 +30,20 @@ _NONE = Suggestions()
 
 
 class SequenceClassifier(nn.Module):
-    """Read B sequences at once and answer once for each.
+    """A recurrent network with one answer a sequence.
 
     Args:
         cell: the equations of the recurrent layers.
-        layers: how many there are, and what they look like.
-        front: what an encoder says of its sequences, see :mod:`elman.encoders.fronts`.
-        suggested: what the encoder suggests where an option is None.
+        layers: their number, sizes and dropout.
+        front: the front that an encoder needs, see :mod:`elman.encoders.fronts`.
+        suggested: the encoder's suggestions, used where an option is None.
         outputs: numbers of an answer.
-        pooling: how the outputs of all real steps become one: that of the `last` step (of the reverse direction: of
-            the first), their `mean`, their `max`, or their mean weighed by `attention`: a softmax over the products
-            with a learnt vector; None is what is suggested.
+        pooling: pooling over the real time steps: the output of the `last` step (of the first one in the reverse
+            direction), the `mean`, the `max`, or the mean weighted by `attention`: a softmax over the products with a
+            learnt vector; None takes the suggestion.
         embedding: size of a unit's embedding.
-        input_dropout: share dropped of what the recurrent layers read, in training; None is what is suggested.
-        word_dropout: chance for a unit to be read as an unknown one, in training.
+        input_dropout: dropout on the input of the recurrent layers; None takes the suggestion.
+        word_dropout: probability to read a unit as an unknown one, in training.
 
     Raises:
         ConfigError: the cell reads more than its input, or there is no such pooling.
@@ -76,11 +76,11 @@ class SequenceClassifier(nn.Module):
         self.readout = nn.Linear(size, outputs)
 
     def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Answer for each sequence.
+        """Give one answer a sequence.
 
         Args:
             steps: (T, B, K) units, int64, or (T, B, D) frames.
-            lengths: (B,) the real steps of each, from 1 to T; None counts all T. What stands behind them is not read.
+            lengths: (B,) the real steps of each, from 1 to T; None means T. Steps behind them are not read.
 
         Returns:
             (B, outputs).
@@ -95,7 +95,7 @@ class SequenceClassifier(nn.Module):
         return answer
 
     def _pool(self, output: Tensor, lengths: Tensor | None) -> Tensor:
-        """Make one vector (B, n) of the real steps of outputs (T, B, n); those behind them are 0."""
+        """Pool outputs (T, B, n), which are 0 behind the real steps, to one vector a sequence, (B, n)."""
         if lengths is None:
             lengths = output.new_full((output.shape[1],), len(output), dtype=torch.int64)
         real = step_mask(lengths, len(output)).unsqueeze(2)

@@ -1,7 +1,7 @@
-"""Draw a confusion matrix: rows the true class, columns the predicted one, darker the larger the share of the row.
+"""Draw a confusion matrix: a row is a true class, a column a predicted one, and dark cells hold most of their row.
 
-The colours are one hue that only gets darker, so that they mean the same to people who see colours differently and on
-paper; up to 30 classes every cell says its count.
+The colours are shades of one hue, which the colour-blind can read, and which print well; up to 30 classes every cell
+shows its count.
 
 >>> import torch
 >>> from elman.scores.classes import score_classes

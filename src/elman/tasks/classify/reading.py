@@ -1,6 +1,6 @@
-"""Read the examples of a training: what is learnt from and what is held out, and both as sequences of numbers.
+"""Read the examples of a training, split them into training and held-out examples, and encode both.
 
-A file is read once for all that: its values are kept until they are encoded, as long as memory lasts.
+A file is read once: its values are kept until they are encoded, as far as they fit in memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,14 +25,14 @@ from elman.training.splits import default_share, split
 
 @dataclass(frozen=True)
 class Split:
-    """Examples before they are encoded, divided into what is learnt from and what is held out.
+    """Examples before they are encoded, split into training and held-out examples.
 
     Attributes:
         survey: of the data.
-        held_from: of the data whose examples are held out, which may be the same.
-        targets: what is to be predicted.
-        learn: which examples of `survey` are learnt from.
-        hold: which of `held_from` are held out.
+        held_from: of the data with the held-out examples, which may be the same.
+        targets: the possible answers.
+        learn: the indices of the training examples in `survey`.
+        hold: the indices of the held-out examples in `held_from`.
         encoded: the targets of both.
     """
 
@@ -46,15 +46,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Parts:
-    """Examples as the training sees them.
+    """Encoded examples, ready for the training.
 
     Attributes:
-        columns: what was read.
-        notes: what was inferred about it.
-        encoder: how it became steps.
-        targets: what is to be predicted.
-        training: the examples to learn from.
-        held_out: those to validate on.
+        columns: the columns that are read and predicted.
+        notes: what was inferred about the data, a line each.
+        encoder: turns an example into the steps of a sequence.
+        targets: the possible answers.
+        training: the training examples.
+        held_out: the validation examples.
         prints: fingerprints of both, see :func:`elman.tasks.classify.report.report_data`.
         missing: by column, in how many examples of both a value is missing.
     """
@@ -75,7 +75,7 @@ class Parts:
 
 
 def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> Split:
-    """Look at all examples, divide them, and learn what there is to answer.
+    """Survey all examples, split them, and learn the possible answers.
 
     Raises:
         ConfigError: an option does not suit the target.
@@ -99,7 +99,7 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
         if not learn or not hold:
             empty = held_from if learn else survey
             raise DataError(f"{empty.dataset.name} has no examples. Give some.")
-    # A label may be so rare that it is held out alone; each class has an example to learn from.
+    # A rare label may occur in held-out examples alone; each class has a training example.
     named = range(len(survey)) if kind == "labels" else learn
     weights = [survey.weights[index] for index in named]
     targets = Targets.learn(kind, [survey.targets[index] for index in named], settings.class_weights, weights)
@@ -108,7 +108,7 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
 
 
 def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Parts:
-    """Learn from the one part how examples become steps, and encode both.
+    """Learn an encoder from the training examples, and encode both parts.
 
     Raises:
         ConfigError: the columns cannot be read together.

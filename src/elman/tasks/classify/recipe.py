@@ -1,9 +1,9 @@
-"""Train a model that gives one answer to a whole sequence: the recipe behind `elman train classify`.
+"""Train a model that gives one answer for a whole sequence: the recipe of `elman train classify`.
 
-The sequence is a text, a series of numbers, a row of a table, sound, an image or a genome; the answer a class, several
-labels, or a number. A part of the examples is held out, of each class its share; words, scales and all else that turns
-examples into numbers is learnt from the other part alone; and the weights that answer the held-out part best are the
-ones that stay.
+The sequence is a text, a series of numbers, a row of a table, sound, an image or a genome; the answer is a class,
+several labels, or a number. A part of the examples is held out, the same share of each class. The vocabulary, the
+scales and all else that turns examples into numbers is learnt from the other part alone. The weights with the best
+score on the held-out part are kept.
 
 >>> from elman.tasks import classify
 >>> model = classify.train("reviews.csv", target="label", output="reviews.elman.safetensors")  # doctest: +SKIP
@@ -51,7 +51,7 @@ Beside = tuple[Baseline, Scores]
 
 
 class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClassifier]):
-    """Train a model that answers a sequence with a class, labels or a number."""
+    """The recipe of models that answer a sequence with a class, labels or a number."""
 
     settings = ClassifySettings
     encoded_by = ENCODED_BY
@@ -69,7 +69,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClass
         return EXAMPLE
 
     def report(self, parts: Parts) -> Iterator[str]:
-        """Say what there is to learn from."""
+        """Yield a description of the data, a line each."""
         yield from parts.notes
         yield from report_data(
             parts.encoder.describe(),
@@ -96,7 +96,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClass
         return found, score
 
     def space(self, given: Mapping[str, Any], parts: Parts, settings: ClassifySettings) -> Space:
-        """Say what a search may choose for this kind of input."""
+        """Return the search space for this kind of input."""
         batch = choose_batch(len(parts.training), settings.batch)
         encoder = parts.encoder
         return search_space(given, parts.columns, encoder.front, encoder.suggested, parts.longest, batch)
@@ -132,7 +132,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClass
         progress: Progress,
         validated: Validated,
     ) -> Outcome:
-        """Train on padded batches of examples of about one length."""
+        """Train on padded batches of examples of similar length."""
         training, held_out, targets = parts.training, parts.held_out, parts.targets
         batch = choose_batch(len(training), settings.batch)
         updates, suggested = settings.count_updates(math.ceil(len(training) / batch)), parts.encoder.suggested
@@ -200,7 +200,7 @@ def _score(parts: Parts, outputs: Tensor) -> Scores:
 
 
 def _choose_memory(settings: ClassifySettings, layer: Recurrent, encoder: Encoder) -> int | None:
-    """Say up to how many steps units remember at the start: as asked, else as this kind of input wants it."""
+    """Return the most steps of memory for the chrono initialisation: as given, else as suggested for this input."""
     wanted = encoder.suggested.memory
     free = settings.chrono is None and settings.forget_bias is None and settings.init == "uniform"
     return wanted if free and wanted is not None and init.remembers(layer) else settings.chrono

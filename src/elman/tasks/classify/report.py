@@ -1,7 +1,7 @@
-"""Say what there is to learn from, before anything is learnt: how much, how long, which answers, and what looks wrong.
+"""Describe the data before a training: number of examples, lengths, classes, and likely mistakes in the data.
 
-Examples that stand on both sides of a split make a score too good; equal examples with different answers put a bound on
-any score. Both are found by a fingerprint of eight bytes an example, so that they are found among millions, too.
+Examples on both sides of a split make a score too good; equal examples with different answers put a bound on any score.
+Both are detected by a fingerprint of eight bytes an example, which is cheap even for millions.
 """
 
 from collections.abc import Mapping
@@ -27,20 +27,20 @@ _SHOWN = 3  # pairs of equal examples that are kept
 
 @dataclass(frozen=True)
 class DataReport:
-    """Hold what there is to learn from.
+    """A description of the data of a training.
 
     Attributes:
-        training: how many examples to learn from.
-        validation: how many to validate on.
+        training: how many training examples there are.
+        validation: how many validation examples there are.
         inputs: what is read, in one line.
-        lengths: of the examples to learn from.
-        classes: by name, how many examples of each there are to learn from, and to validate on; empty for numbers.
-        several: whether an example may have several of these, or none.
-        numbers: least, mean, most and standard deviation of the numbers to learn; None for classes.
+        lengths: of the training examples.
+        classes: by name, the number of training and of validation examples; empty for numbers.
+        several: whether an example may have several classes, or none.
+        numbers: minimum, mean, maximum and standard deviation of the numbers to learn; None for classes.
         missing: by column, in how many examples of both parts a value is missing.
-        in_both: how many examples to validate on are also among those to learn from.
+        in_both: how many validation examples are also training examples.
         pairs: some of these: where the one is, and where the other.
-        contradicting: how many examples, of both parts together, equal one with another answer.
+        contradicting: how many examples, of both parts, equal an example with another answer.
     """
 
     training: int
@@ -57,11 +57,11 @@ class DataReport:
 
     @property
     def rare(self) -> list[str]:
-        """Return the classes with fewer than 10 examples to learn from, the rarest first."""
+        """Return the classes with fewer than 10 training examples, the rarest first."""
         return sorted((name for name, (count, _) in self.classes.items() if count < _RARE), key=self._count)
 
     def lines(self) -> list[str]:
-        """Write it for a terminal: what there is, then what looks wrong."""
+        """Return lines for a terminal: the amounts, then the warnings."""
         amount = f"{self.training:,} examples to learn from, {self.validation:,} to validate on: {self.inputs}"
         return [amount, *self._length_line(), self._answer_line(), *self._warnings()]
 
@@ -79,13 +79,13 @@ class DataReport:
         return self.classes[name][0]
 
     def _length_line(self) -> list[str]:
-        found = self.lengths
-        if found.most == 1:
+        steps = self.lengths
+        if steps.most == 1:
             return []
-        if found.least == found.most:
-            return [f"{found.most:,} steps each"]
+        if steps.least == steps.most:
+            return [f"{steps.most:,} steps each"]
         return [
-            f"{found.least:,} to {found.most:,} steps, half at most {found.median:,}, 95 % at most {found.most_of_95:,}"
+            f"{steps.least:,} to {steps.most:,} steps, half at most {steps.median:,}, 95 % at most {steps.most_of_95:,}"
         ]
 
     def _answer_line(self) -> str:
@@ -98,25 +98,25 @@ class DataReport:
         return f"{what}, {shares.pop()} each" if len(shares) == 1 else f"{what}: {name_shares(counts, self.training)}"
 
     def _warnings(self) -> list[str]:
-        said = []
+        warnings = []
         if self.rare:
             named = name_some([f"{name} ({self._count(name)})" for name in self.rare], _MOST_NAMED)
-            said.append(f"few examples to learn from: {named}")
+            warnings.append(f"few examples to learn from: {named}")
         if self.missing:
             named = name_some([f"{name} {count:,}" for name, count in self.missing.items()], _MOST_NAMED)
             columns = " columns" if len(self.missing) > _MOST_NAMED else ""
-            said.append(f"examples with missing values: {named}{columns}")
+            warnings.append(f"examples with missing values: {named}{columns}")
         if self.in_both:
             one, other = self.pairs[0]
-            said.append(
+            warnings.append(
                 f"{self.in_both:,} of the {self.validation:,} examples to validate on are also among those to learn "
                 f"from ({one} equals {other}): the score may be too good"
             )
         if self.contradicting:
-            said.append(
+            warnings.append(
                 f"{self.contradicting:,} examples equal one with another answer: no model gets all of them right"
             )
-        return said
+        return warnings
 
 
 def report_data(
@@ -128,19 +128,18 @@ def report_data(
     prints: tuple[Prints, Prints],
     missing: Mapping[str, int],
 ) -> DataReport:
-    """Look at the examples of both parts.
+    """Describe the examples of both parts.
 
     Args:
         inputs: what is read of them, in one line: `encoder.describe()`.
-        targets: what is to be predicted.
-        training: the examples to learn from.
-        validation: those to validate on.
-        prints: a fingerprint of each example of the one part and of the other. Of words or letters it is that of what
-            was read, since different words may be unknown alike; of others, that of what is encoded.
+        targets: the possible answers.
+        training: the training examples.
+        validation: the validation examples.
+        prints: a fingerprint of each example of either part. Of text and letters it is made of the values as read,
+            since different words may share the number of unknown words; of other kinds, of the encoded steps.
         missing: by column, in how many examples of both parts a value is missing.
     """
-    known, asked = prints
-    in_both, pairs = _count_in_both(known, asked, training, validation)
+    in_both, pairs = _count_in_both(*prints, training, validation)
     answers = torch.cat([training.targets, validation.targets])
     return DataReport(
         training=len(training),
@@ -153,23 +152,23 @@ def report_data(
         missing=missing,
         in_both=in_both,
         pairs=pairs,
-        contradicting=_count_contradicting(np.concatenate([known, asked]), answers),
+        contradicting=_count_contradicting(np.concatenate(prints), answers),
     )
 
 
 def _count_in_both(
-    known: Prints, asked: Prints, training: EncodedSet, validation: EncodedSet
+    learnt: Prints, held_out: Prints, training: EncodedSet, validation: EncodedSet
 ) -> tuple[int, tuple[tuple[str, str], ...]]:
-    order = known.argsort(kind="stable")
-    place = np.minimum(np.searchsorted(known, asked, sorter=order), len(known) - 1)
-    found = known[order[place]] == asked
-    shown = found.nonzero()[0][:_SHOWN].tolist()
+    order = learnt.argsort(kind="stable")
+    place = np.minimum(np.searchsorted(learnt, held_out, sorter=order), len(learnt) - 1)
+    in_both = learnt[order[place]] == held_out
+    shown = in_both.nonzero()[0][:_SHOWN].tolist()
     pairs = tuple((validation.where(index), training.where(int(order[place[index]]))) for index in shown)
-    return int(found.sum()), pairs
+    return int(in_both.sum()), pairs
 
 
 def _count_contradicting(prints: Prints, answers: Tensor) -> int:
-    """Count the examples that equal one with another answer."""
+    """Count the examples that equal an example with another answer."""
     order = prints.argsort(kind="stable")
     prints, rows = prints[order], answers.reshape(len(answers), -1).numpy()[order]
     starts = np.concatenate([[0], (prints[1:] != prints[:-1]).nonzero()[0] + 1])

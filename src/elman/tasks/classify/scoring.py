@@ -1,4 +1,4 @@
-"""Score what a module gave for examples, and for the same with their steps in another order.
+"""Score the outputs of a module, for examples as they are and with their steps in random order.
 
 >>> targets = Targets.learn("category", ["yes", "no"])
 >>> score_outputs(targets, torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 0])).said()
@@ -14,13 +14,13 @@ from elman.scores.classes import Scores, score_classes, score_labels, score_numb
 
 
 def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor, weights: Tensor | None = None) -> Scores:
-    """Score what a module says.
+    """Score the outputs of a module.
 
     Args:
-        targets: what it may answer.
+        targets: the possible answers.
         outputs: (N, outputs) of the module: logits, or the scaled number.
-        encoded: what is right, as `targets.encode` gives it.
-        weights: (N,) what each example counts beside the others; None where all count alike.
+        encoded: the true targets, as `targets.encode` gives them.
+        weights: (N,) sample weights; None where all are equal.
 
     Raises:
         DataError: there are no examples.
@@ -36,15 +36,15 @@ def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor, weights: T
 def score_shuffled(
     module: nn.Module, examples: EncodedSet, targets: Targets, *, shuffles: int = 3, seed: int = 1
 ) -> list[Scores]:
-    """Score a model on examples whose steps come in random order, several times.
+    """Score a model on examples whose steps are in random order, several times.
 
     Args:
         module: takes steps (T, B, ·) and lengths (B,).
-        examples: what it reads.
-        targets: what it may answer.
-        shuffles: how many times; each has orders of its own.
-        seed: of the orders.
+        examples: the examples.
+        targets: the possible answers.
+        shuffles: the number of scores; each has random orders of its own.
+        seed: of the random orders.
     """
     drawn = torch.Generator().manual_seed(seed)
-    said = (answer(module, examples, shuffled_steps=drawn) for _ in range(shuffles))
-    return [score_outputs(targets, outputs, examples.targets, examples.weights) for outputs in said]
+    answers = (answer(module, examples, shuffled_steps=drawn) for _ in range(shuffles))
+    return [score_outputs(targets, outputs, examples.targets, examples.weights) for outputs in answers]

@@ -1,4 +1,4 @@
-"""Keep the options of `classify`: what the model looks like, how it is trained and validated.
+"""The options of `classify`: the model, its training and validation.
 
 >>> ClassifySettings(pooling="sum")
 Traceback (most recent call last):
@@ -18,7 +18,7 @@ POOLINGS = ("last", "mean", "max", "attention")
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
-    """Say what a model that reads a sequence and gives one answer looks like."""
+    """The options of a training."""
 
     hidden: int = option(128, "size of the hidden state of a direction", group="Model", least=1)
     direction: str | None = option(
@@ -29,15 +29,15 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
     )
     pooling: str | None = option(
         None,
-        "how the outputs of all steps become one [dim](default: max; last of permuted pixels)[/]",
+        "pooling over time [dim](default: max; last of permuted pixels)[/]",
         group="Model",
         choices=POOLINGS,
     )
     embedding: int = option(100, "size of the embedding of a word, a character or a k-mer", group="Model", least=1)
     chrono: int | None = option(
         None,
-        "start with memories of up to so many steps [dim](default: of pixels in order as many as there are, if the "
-        "cell has forget gates)[/]",
+        "chrono initialisation for memories of up to so many steps [dim](default: the number of pixels for pixels in "
+        "order, if the cell has forget gates)[/]",
         group="Model",
         least=3,
     )
@@ -67,21 +67,21 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
         below=1,
     )
     validation_data: str | None = option(None, "data of its own to validate on", group="Training", metavar="FILE")
-    class_weights: bool = option(False, "let rare classes count as much as frequent ones", group="Training")
+    class_weights: bool = option(False, "give rare classes as much weight as frequent ones", group="Training")
 
     dropout: float = option(
-        0.3, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
+        0.3, "dropout between layers and before the readout", group="Regularising", least=0, below=1
     )
     input_dropout: float | None = option(
         None,
-        "share dropped of what is read [dim](default: 0.3 of words and k-mers, else none)[/]",
+        "dropout on the input [dim](default: 0.3 for words and k-mers, else none)[/]",
         group="Regularising",
         least=0,
         below=1,
     )
     word_dropout: float = option(
         0.05,
-        "chance for a word, character or k-mer to be read as an unknown one",
+        "probability to read a word, character or k-mer as an unknown one",
         group="Regularising",
         least=0,
         below=1,
@@ -97,22 +97,20 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(OptionTable):
-    """Say what is shown of a measurement."""
+    """The options of `elman evaluate`."""
 
-    confusion: str | None = option(
-        None, "classes: draw which are taken for which, as .png, .svg or .pdf", metavar="PICTURE"
-    )
+    confusion: str | None = option(None, "classes: draw the confusion matrix, as .png, .svg or .pdf", metavar="PICTURE")
     worst: int = worst_option()
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(OptionTable):
-    """Say what is written of an answer."""
+    """The options of `elman predict`."""
 
     probabilities: bool = option(
         False,
         "write the probability of every class",
-        foreign="--probabilities are those of classes, and {model} {answers}. Drop it.",
+        foreign="--probabilities is for classes, and {model} {answers}. Drop it.",
     )
 
 

@@ -1,9 +1,9 @@
-"""Say which options of `classify` a search may choose, and from where to where; what was given is not among them.
+"""The search space of `classify`: the options that a search may choose, with their ranges, without the given options.
 
 >>> from elman.encoders.fronts import FramesFront
 >>> columns = Columns({"x": "series"})
->>> found = search_space({"hidden": 64}, columns, FramesFront(3), Suggestions(), longest=9, batch=8)
->>> sorted(found)
+>>> space = search_space({"hidden": 64}, columns, FramesFront(3), Suggestions(), longest=9, batch=8)
+>>> sorted(space)
 ['batch', 'dropout', 'input_dropout', 'layers', 'learning_rate', 'pooling', 'recurrent_dropout']
 """
 
@@ -21,11 +21,11 @@ ENCODED_BY = frozenset({"unit", "kmer"})
 
 _VARIED = {"sound", "image"}
 _CHARACTERS_OF_A_WORD = 5
-_LONGEST_IN_CHARACTERS = 600  # steps; longer texts would take all the time there is
+_LONGEST_IN_CHARACTERS = 600  # steps; longer texts take too long to train on
 
 
 def choose_rate(settings: ClassifySettings, suggested: Suggestions) -> float:
-    """Give the learning rate: as asked, else what suits this kind of input, else that of the optimiser."""
+    """Return the learning rate: the given one, else that suggested for this input, else that of the optimiser."""
     usual = LEARNING_RATE[settings.optimizer]
     known = suggested.learning_rate if settings.optimizer in ("adam", "adamw") else None
     return settings.learning_rate or known or usual
@@ -34,15 +34,15 @@ def choose_rate(settings: ClassifySettings, suggested: Suggestions) -> float:
 def search_space(
     given: Mapping[str, Any], columns: Columns, front: Front, suggested: Suggestions, longest: int, batch: int
 ) -> Space:
-    """Return what a search may choose.
+    """Return the search space.
 
     Args:
-        given: the options that somebody chose; they stay as they are.
-        columns: what is read.
-        front: what the sequences are, as the encoder of the default settings makes them.
-        suggested: what that encoder suggests.
+        given: the options that the user gave; a search leaves them unchanged.
+        columns: the columns that are read.
+        front: the front of the encoder with default settings.
+        suggested: the suggestions of that encoder.
         longest: steps of the longest example, as that encoder reads it.
-        batch: examples of one update with the default settings.
+        batch: the batch size with default settings.
     """
     plain = ClassifySettings.of(given)
     rate = choose_rate(plain, suggested)

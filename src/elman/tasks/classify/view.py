@@ -1,4 +1,4 @@
-"""Show a model that answers sequences some of its examples, so that its layers can be looked at while it reads."""
+"""Prepare a model that answers sequences, with some examples, for `elman inspect`."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ from elman.vocabulary.tally import FIRST
 
 
 def view(model: TrainedClassifier, data: Sequence[str]) -> View:
-    """Show a model some of its examples.
+    """Prepare a model and some examples for a look inside.
 
     Args:
-        model: what is looked at.
-        data: like those of its training.
+        model: the model.
+        data: paths of data like those of its training.
 
     Raises:
         DataError: the data do not fit the model.
@@ -67,8 +67,8 @@ def _explain_examples(
         with torch.no_grad():
             outputs = module(steps, real)
         score, answer = _score(model, outputs)
-        found = attribute_in_model(module.recurrent, lambda: score(module(steps, real)), points=POINTS)  # noqa: B023
-        read = len(found.contributions)
+        attribution = attribute_in_model(module.recurrent, lambda: score(module(steps, real)), points=POINTS)  # noqa: B023
+        read = len(attribution.contributions)
         shown: dict[str, Any] = {}
         known = getattr(model.encoder, "known", ())
         if known:
@@ -77,12 +77,12 @@ def _explain_examples(
             shown["words"] = [(known[n] if n >= 0 else "□") + space for n in units]
         elif read == length:
             shown["series"] = steps[:, 0].numpy()
-        explained.append(mattered(found, 0, read, answer, **shown))
+        explained.append(mattered(attribution, 0, read, answer, **shown))
     return explained
 
 
 def _score(model: TrainedClassifier, outputs: Tensor) -> tuple[Callable[[Tensor], Tensor], str]:
-    """Choose what is explained of an answer, and say it."""
+    """Return the score that is explained, as a function of the outputs, and a sentence with the answer."""
     (answer,) = model.targets.decode(outputs.float())
     if model.targets.kind == "number":
         return lambda out: out[:, 0], f"The answer is {answer:.4g}"

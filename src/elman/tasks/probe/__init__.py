@@ -1,7 +1,7 @@
-"""Examine how long cells can be taught to remember: the command `probe`.
+"""Measure how long the memory of cells can become by training: the command `probe`.
 
-`recipe` examines, `settings` holds its options, `problems` the problems, `networks` what learns them, `clock` the time
-that is left; `exam` holds what was found, and `picture` draws it.
+`recipe` trains and tests, `settings` holds the options, `problems` the synthetic problems, `networks` the networks,
+`clock` the time budget; `exam` holds the results, and `picture` draws them.
 
 >>> import torch
 >>> from elman.tasks.probe.problems import PROBLEMS

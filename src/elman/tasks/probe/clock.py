@@ -1,4 +1,4 @@
-"""Know how an examination goes: whose time is over, how long it may still last, what the live line says.
+"""The clock of an examination: time budgets, the time left, and the progress line.
 
 >>> clock = ExamClock((10, 20), ProbeSettings(updates=100, time_budget="1h"), candidates=2)
 >>> clock.begin(0), clock.count(10), clock.is_over()
@@ -16,23 +16,23 @@ from elman.training.progress import EXAMPLE, Moment
 
 @dataclass(frozen=True)
 class ExamMoment(Moment):
-    """Say how an examination goes: the loss is the mean error of the last updates."""
+    """The progress of an examination; the loss is the mean error of the last updates."""
 
     goal: float = 0.0
 
     def pieces(self, unit: str = EXAMPLE) -> list[str]:
-        """Return what the live line says, the most important first."""
+        """Return the parts of the progress line, the most important first."""
         time_left, _, _, *rest = super().pieces(unit)
         return [time_left, self.part, f"error {self.loss:.3g}, goal {self.goal:g}", *rest[:-1]]
 
 
 class ExamClock:
-    """Know when the time of a candidate is over, and how long an examination may still last.
+    """The clock of an examination: the time budget of each candidate, and an estimate of the time left.
 
-    The work of an update is its time steps; it takes as long as those so far did.
+    The work of an update is its number of time steps; the time of a step is the mean so far.
 
     Args:
-        lengths: those that every candidate is to solve.
+        lengths: the lengths that every candidate has to solve.
         settings: of the examination.
         candidates: how many there are.
     """
@@ -46,7 +46,7 @@ class ExamClock:
         self._finished: list[int] = []  # updates of each length that is done
 
     def begin(self, number: int) -> None:
-        """Begin with a candidate: of the time that is left, it has its share."""
+        """Begin with a candidate, which has an equal share of the time left."""
         self._number = number
         if self._budget is not None:
             left = self._budget - self.elapsed()
@@ -57,7 +57,7 @@ class ExamClock:
         self._place, self._updates = place, 0
 
     def finish(self) -> None:
-        """Be done with a length."""
+        """Finish a length."""
         self._finished.append(self._updates)
 
     def count(self, length: int) -> None:
@@ -71,25 +71,25 @@ class ExamClock:
         return time.perf_counter() - self._start
 
     def is_over(self) -> bool:
-        """Say whether the candidate's time is over."""
+        """Return whether the candidate's time is over."""
         return self.elapsed() >= self._deadline
 
     def seconds_left(self) -> float:
-        """Return about how long it will take, if lengths go on being solved after as many updates as those so far."""
+        """Estimate the time left, if further lengths take as many updates as those so far."""
         usual = sum(self._finished) / len(self._finished) if self._finished else self._settings.updates
-        # What takes longer than usual is expected to take twice as long as it did.
+        # A length that takes longer than usual is expected to take twice its updates so far.
         expected = usual if self._updates < usual else min(2 * self._updates, self._settings.updates)
-        here = expected - self._updates
+        updates_left = expected - self._updates
         after = sum(self._lengths[self._place + 1 :]) + sum(self._lengths) * (self._candidates - self._number - 1)
-        steps = here * self._lengths[self._place] + after * usual
+        steps = updates_left * self._lengths[self._place] + after * usual
         left = steps * self.elapsed() / max(1, self._steps)
         return left if self._budget is None else min(left, max(0.0, self._budget - self.elapsed()))
 
     def share(self) -> float:
-        """Return how much of the time is over, 0 to 1."""
+        """Return the share of the time that is over, 0 to 1."""
         elapsed = self.elapsed()
         return elapsed / max(1e-9, elapsed + self.seconds_left())
 
     def examples_per_second(self) -> float:
-        """Return how many examples were learnt from in a second, tests included."""
+        """Return the training examples a second; the time of tests is included."""
         return self._all_updates * self._settings.batch / max(1e-9, self.elapsed())

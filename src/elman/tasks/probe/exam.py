@@ -1,4 +1,4 @@
-"""Hold what an examination of memories has found: each network, each length, each error.
+"""The results of an examination of memories: the error of each network at each length.
 
 >>> gru = Result("gru", [Rung(10, 0.0008, True, 500, 2.0, 3521), Rung(20, 0.02, False, 5000, 9.0, 3521)], "not solved")
 >>> gru.longest, gru.solved
@@ -15,15 +15,15 @@ from elman.tasks.probe.settings import ProbeSettings
 
 @dataclass(frozen=True)
 class Rung:
-    """Say how one network did at one length.
+    """The result of one network at one length.
 
     Attributes:
         length: T.
-        error: on examples drawn for the test, in the measure of the problem.
-        solved: whether that is at most the goal.
-        updates: how many it was trained for at this length.
-        seconds: how long that took, tests included.
-        parameters: how many numbers it learns.
+        error: on test examples, in the measure of the problem.
+        solved: whether the error is at most the goal.
+        updates: the number of updates at this length.
+        seconds: the duration of these, tests included.
+        parameters: the number of parameters.
     """
 
     length: int
@@ -36,14 +36,14 @@ class Rung:
 
 @dataclass
 class Result:
-    """Say how one network did.
+    """The result of one network.
 
     Attributes:
         name: the cell, or `feed-forward`.
         rungs: the lengths that it was trained at, the shortest first.
         ended: `solved`, `not solved`, `not finite`, `time budget`; `interrupted` until one of these is known.
-        error_at_longest: its error at the longest length that was asked for, where it was not trained at it: with the
-            weights that it had in the end. None where that means nothing.
+        error_at_longest: its error, with its final weights, at the longest length that was requested, where it was not
+            trained at that length; None where it was, or cannot read that length.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Result:
 
     @property
     def solved(self) -> bool:
-        """Say whether it solved every length."""
+        """Return whether it solved every length."""
         return self.ended == "solved"
 
     @property
@@ -68,20 +68,20 @@ class Result:
 
     @property
     def seconds(self) -> float:
-        """Add up its time at all lengths."""
+        """Sum its time at all lengths."""
         return sum(rung.seconds for rung in self.rungs)
 
 
 @dataclass
 class Exam:
-    """Hold a whole examination.
+    """A whole examination.
 
     Attributes:
-        problem: what was asked.
-        lengths: those that were to be solved, growing.
-        settings: how networks were trained.
+        problem: the problem.
+        lengths: the lengths to solve, ascending.
+        settings: the settings of the training.
         results: one for each network, in the order of the examination; fewer if it was interrupted.
-        interrupted: whether somebody pressed Ctrl-C.
+        interrupted: whether the user pressed Ctrl-C.
     """
 
     problem: Problem

@@ -1,6 +1,6 @@
-"""Build the networks that `probe` examines: a recurrent one, and one that sees the whole window at once.
+"""The networks that `probe` examines: a recurrent one, and one that reads the whole window at once.
 
-Letters as in `memory_problems`: N examples, K answers, I inputs.
+Letters as in `problems`: N examples, K answers, I inputs.
 
 >>> import elman
 >>> from elman.tasks.probe.problems import PROBLEMS
@@ -25,18 +25,18 @@ from elman.training.start import refuse_giants, start
 
 
 class CellReader(nn.Module):
-    """Read a sequence with one layer of a cell; the answers are read from its last K outputs.
+    """A network with one recurrent layer; the answers are read from its last K outputs.
 
-    Side inputs are 1 at every step, since steps come one after the other.
+    Side inputs are 1 at every step, which is a constant time between steps.
 
     Args:
         cell: the equations.
-        problem: what is asked.
-        settings: how many units, and how they start.
+        problem: the problem to solve.
+        settings: the number of units, and their initialisation.
         sizes: sizes that the equations leave open, by name; those not given are the number of units.
 
     Raises:
-        ConfigError: the cell cannot start as the settings say.
+        ConfigError: the cell does not support the initialisation.
         ShapeError: the sizes do not fit the equations.
     """
 
@@ -58,12 +58,12 @@ class CellReader(nn.Module):
 
 
 class WindowReader(nn.Module):
-    """Read all steps of a sequence at once with one hidden layer, and without recurrence.
+    """A feed-forward network with one hidden layer that reads all steps of a sequence at once.
 
-    Its weights are for one length alone, and their number grows with it.
+    Its weights are for one length alone, and their number grows with the length.
 
     Args:
-        problem: what is asked.
+        problem: the problem to solve.
         length: T.
         hidden: units of the hidden layer.
 
@@ -88,7 +88,7 @@ class WindowReader(nn.Module):
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Count the numbers that a network learns.
+    """Count the parameters of a network.
 
     >>> count_parameters(nn.Linear(3, 2))
     8
@@ -97,5 +97,5 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def manual_seed(seed: int, length: int, purpose: int) -> torch.Generator:
-    """Make a source of chance for a length and a purpose, such as training or testing; no two are alike."""
+    """Make a random generator for a length and a purpose, such as training or testing; all are different."""
     return torch.Generator().manual_seed((seed * 8 + purpose) * 1_000_003 + length)

@@ -1,6 +1,6 @@
-"""Draw an examination: how far each network got, and what each length has cost it.
+"""Draw an examination: the error of each network at each length, and its number of updates.
 
-Colours are Okabe and Ito's, which the colour-blind tell apart, and every line has a marker of its own.
+Colours are those of Okabe and Ito, which the colour-blind can distinguish, and every line has a marker of its own.
 
 >>> draw_exam(exam, "memories.png")   # doctest: +SKIP
 """
@@ -13,7 +13,7 @@ from elman.tasks.probe.exam import Exam, Result
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_TICKS_APART = 1.3  # a length nearer to the longest would be written into it
+_TICKS_APART = 1.3  # the label of a length nearer to the longest would overlap with its label
 _SMALLEST_ERROR = 1e-4  # that is drawn: 0 has no place on a logarithmic axis
 
 
@@ -37,26 +37,26 @@ def draw_exam(exam: Exam, path: str | PathLike[str]) -> None:
 
 
 def _draw_errors(axes: Any, exam: Exam) -> None:
-    """Draw the error at each length; what was not trained at its length is hollow."""
+    """Draw the error at each length; markers at lengths without training are hollow."""
     for number, result in enumerate(exam.results):
         style = _style(number)
         lengths = [rung.length for rung in result.rungs]
         errors = [max(_SMALLEST_ERROR, rung.error) for rung in result.rungs]
         axes.plot(lengths, errors, label=_label(result), **style)
         if result.error_at_longest is not None:
-            there = (exam.lengths[-1], max(_SMALLEST_ERROR, result.error_at_longest))
-            axes.plot(*zip((lengths[-1], errors[-1]), there, strict=True), color=style["color"], linestyle=":")
-            axes.plot(*there, **{**style, "markerfacecolor": "white"})
-    for height, what in ((exam.problem.goal, "solved below"), (exam.problem.guess, "guessing")):
+            end = (exam.lengths[-1], max(_SMALLEST_ERROR, result.error_at_longest))
+            axes.plot(*zip((lengths[-1], errors[-1]), end, strict=True), color=style["color"], linestyle=":")
+            axes.plot(*end, **{**style, "markerfacecolor": "white"})
+    for height, label in ((exam.problem.goal, "solved below"), (exam.problem.guess, "guessing")):
         axes.axhline(height, color="black", linewidth=1, linestyle="--")
-        axes.text(exam.lengths[-1], height * 1.08, what, fontsize=8, va="bottom", ha="right")
+        axes.text(exam.lengths[-1], height * 1.08, label, fontsize=8, va="bottom", ha="right")
     axes.set(xscale="log", yscale="log", xlabel="length", ylabel=exam.problem.measure)
     axes.set_title(f"error, drawn from {_SMALLEST_ERROR:g} up; hollow: not trained at this length", fontsize=10)
     _tick_lengths(axes, exam)
 
 
 def _draw_updates(axes: Any, exam: Exam) -> None:
-    """Draw the updates that each length took; where it was not solved stands a cross."""
+    """Draw the number of updates at each length; a cross marks a length that was not solved."""
     for number, result in enumerate(exam.results):
         style = _style(number)
         axes.plot([r.length for r in result.rungs], [max(1, r.updates) for r in result.rungs], **style)
@@ -81,7 +81,7 @@ def _style(number: int) -> dict[str, Any]:
 def _label(result: Result) -> str:
     known = f"solved {result.longest:,}" if result.longest is not None else "solved none"
     parameters = f", {result.rungs[-1].parameters:,} parameters" if result.rungs else ""
-    name = result.name.replace("$", r"\$")  # it would begin mathematics
+    name = result.name.replace("$", r"\$")  # $ begins mathematics
     return f"{name}: {known}{parameters}"
 
 

@@ -1,7 +1,7 @@
-"""Draw the examples of problems that only a memory can solve: what is asked at the end was said long before.
+"""Synthetic problems that need memory: the answer at the end depends on inputs from long before.
 
-Each is drawn anew whenever it is needed, so that nothing can be learnt by heart. Letters: T the length, N the examples
-drawn, I the inputs of a time step, K the answers. Whatever the problem, the answers are due at the last K time steps.
+Every example is drawn anew, so that a network cannot overfit. Letters: T the length, N the examples drawn, I the inputs
+of a time step, K the answers. In every problem the answers are due at the last K time steps.
 
 >>> import torch
 >>> examples = PROBLEMS["adding"].draw(100, 3, torch.Generator().manual_seed(1))
@@ -29,11 +29,11 @@ _ORDER_DISTRACTORS = 4  # a, b, c, d
 
 @dataclass(frozen=True)
 class DrawnExamples:
-    """Hold examples of a problem.
+    """N examples of a problem.
 
     Attributes:
         inputs: (steps, N, I).
-        answers: (K, N), what is due at the last K steps: numbers, or classes as integers.
+        answers: (K, N), the right answers at the last K steps: numbers, or classes as integers.
     """
 
     inputs: Tensor
@@ -42,19 +42,19 @@ class DrawnExamples:
 
 @dataclass(frozen=True)
 class Problem:
-    """Say what is asked, and when it counts as solved.
+    """A problem, and the error at which it counts as solved.
 
     Attributes:
         name: as on the command line.
-        text: what is asked, in a line, and who asked it first.
+        text: a description in one line, with its source.
         draw_one: draws examples of a length; use :meth:`draw`.
-        shortest: the smallest length at which there is room for it.
+        shortest: the smallest possible length.
         input_size: I.
         outputs: numbers of one answer: 1, or the classes.
         answers_due: K, answers of one example.
-        extra_steps: time steps beside the length that it counts.
-        guess: the error of one who knows the problem and nothing of the example.
-        goal: the error at which it is solved.
+        extra_steps: time steps in addition to the length.
+        guess: the error of the best constant answer.
+        goal: the error at which the problem is solved.
     """
 
     name: str
@@ -70,16 +70,16 @@ class Problem:
 
     @property
     def measure(self) -> str:
-        """Name the error: the mean squared one of numbers, the share of wrong answers of classes."""
+        """Return the name of the error: of numbers the mean squared error, of classes the share of wrong answers."""
         return "mean squared error" if self.outputs == 1 else "share of wrong answers"
 
     def draw(self, length: int, count: int, generator: Generator) -> DrawnExamples:
         """Draw examples.
 
         Args:
-            length: T; what it counts is said in `text`.
+            length: T, as described in `text`.
             count: N.
-            generator: the source of all chance.
+            generator: the random generator.
 
         Raises:
             ConfigError: the length is below `shortest`.
@@ -89,7 +89,7 @@ class Problem:
         return self.draw_one(length, count, generator)
 
     def loss(self, outputs: Tensor, answers: Tensor) -> Tensor:
-        """Give what is made small in training: the mean squared error, or the cross-entropy in nats.
+        """Return the training loss: the mean squared error, or the cross-entropy in nats.
 
         Args:
             outputs: (K, N, outputs).
@@ -100,16 +100,16 @@ class Problem:
         return F.cross_entropy(outputs.flatten(0, 1), answers.flatten())
 
     def error(self, outputs: Tensor, answers: Tensor) -> float:
-        """Give what decides whether it is solved: the mean squared error, or the share of wrong answers."""
+        """Return the error that is compared with the goal: the mean squared error, or the share of wrong answers."""
         if self.outputs == 1:
             return float(F.mse_loss(outputs.squeeze(2).double(), answers.double()))
         return float((outputs.argmax(2) != answers).double().mean())
 
 
 def draw_adding(length: int, count: int, generator: Generator) -> DrawnExamples:
-    """Draw numbers from U(0, 1), two of them marked; the sum of these is asked (Le et al. 2015, section 4.1).
+    """Draw numbers from U(0, 1), two of them marked; the answer is the sum of these two (Le et al. 2015, section 4.1).
 
-    One stands in each half (Arjovsky et al. 2016, section 5.2). To answer 1 always has the error 1/6.
+    One is in each half (Arjovsky et al. 2016, section 5.2). The constant answer 1 has the error 1/6.
     """
     numbers = torch.rand(length, count, generator=generator)
     first = torch.randint(0, length // 2, (count,), generator=generator)
@@ -122,11 +122,11 @@ def draw_adding(length: int, count: int, generator: Generator) -> DrawnExamples:
 
 
 def draw_copy(length: int, count: int, generator: Generator) -> DrawnExamples:
-    """Draw ten letters of eight; after `length` steps, nearly all blank, they are to be said (Arjovsky et al. 2016).
+    """Draw ten letters of eight; after `length` steps, nearly all blank, they are to be copied (Arjovsky et al. 2016).
 
-    The last of these steps holds the sign to begin, and the answers are due at the ten steps behind it: T + 20 steps in
-    all. The paper averages the loss over every step, where 0 is easily had before the sign: 10 ln 8 / (T + 20) there is
-    ln 8 here.
+    The last of these steps holds the start signal, and the answers are due at the ten steps after it: T + 20 steps in
+    all. The paper averages the loss over all steps, and before the signal a loss of 0 is easy: 10 ln 8 / (T + 20) there
+    is ln 8 here.
     """
     blank, sign = _LETTERS, _LETTERS + 1
     letters = torch.randint(0, _LETTERS, (_COPIED, count), generator=generator)
@@ -137,9 +137,9 @@ def draw_copy(length: int, count: int, generator: Generator) -> DrawnExamples:
 
 
 def draw_order(length: int, count: int, generator: Generator) -> DrawnExamples:
-    """Draw two signs, X or Y, among noise, and ask which came in which order (Hochreiter & Schmidhuber 1997, 6a).
+    """Draw two signs, X or Y, among noise; the answer is both, in order (Hochreiter & Schmidhuber 1997, task 6a).
 
-    Where they stand grows with the length, between 10 and 20 % and between 40 and 50 % of it (Pascanu et al. 2013).
+    Their positions are between 10 and 20 % and between 40 and 50 % of the length (Pascanu et al. 2013).
     """
     everyone = torch.arange(count)
     symbols = torch.randint(2, 2 + _ORDER_DISTRACTORS, (length, count), generator=generator)
@@ -150,13 +150,13 @@ def draw_order(length: int, count: int, generator: Generator) -> DrawnExamples:
 
 
 def draw_recall(length: int, count: int, generator: Generator) -> DrawnExamples:
-    """Draw two keys of four, each with a value behind it, among blanks, and ask for the value of the key shown last.
+    """Draw two keys of four, each followed by a value, among blanks; the answer is the value of the key shown last.
 
     It is the associative retrieval of Ba et al. 2016, section 4.1, spread over a length; keys differ from each other.
     """
     keys = torch.rand(_KEYS, count, generator=generator).argsort(0)[:_PAIRS]
     values = torch.randint(0, _KEYS, (_PAIRS, count), generator=generator)
-    # Places of pairs: so many of the steps but the last, each pair taking two.
+    # Positions of pairs among the steps but the last; each pair takes two steps.
     rooms = (length - 1) - _PAIRS
     places = torch.rand(rooms, count, generator=generator).argsort(0)[:_PAIRS].sort(0).values
     places = places + torch.arange(_PAIRS)[:, None]
@@ -190,7 +190,7 @@ PROBLEMS: dict[str, Problem] = {
             draw_order, 10, 2 + _ORDER_DISTRACTORS, 4, 1, 0, 3 / 4, _WRONG,
         ),
         Problem(
-            "recall", "which value stood behind a key (Ba et al. 2016)",
+            "recall", "which value followed a key (Ba et al. 2016)",
             draw_recall, 2 * _PAIRS + 1, 2 * _KEYS + 1, _KEYS, 1, 0, 1 - 1 / _KEYS, _WRONG,
         ),
     )

@@ -1,12 +1,11 @@
-"""Examine memories: train networks on a problem at growing lengths, and find the longest that each solves.
+"""Measure memories: train networks on a problem at growing lengths, and find the longest length that each solves.
 
-A network starts at a length of 10. Once it solves that (its error on examples made for the test is at most the goal),
-it goes on to 20, 50, 100 and so on, up to the length asked for, with the weights and the learning rate that it has; the
-first length that it does not solve ends its examination. Beside the cells stands a feed-forward network that sees the
-whole window at once.
+A network starts at a length of 10. Once it solves that (its error on test examples is at most the goal), it goes on to
+20, 50, 100 and so on, up to the requested length, with its weights and its current learning rate; the first length that
+it does not solve ends its examination. A feed-forward network that reads the whole window at once is the baseline.
 
-Every update has new examples, so the errors of the last updates say how the network does on examples it has not seen;
-where they look good enough, or the updates are used up, the test decides.
+Every update has new examples, so the mean error of the last updates estimates the error on unseen examples. Once it is
+low enough, or the updates are used up, a test decides.
 
 >>> exam = probe(["gru"], task="order", length=10, hidden=8, quiet=True, seed=3)
 >>> [(result.name, result.longest) for result in exam.results]
@@ -35,12 +34,12 @@ from elman.training.progress import EXAMPLE, Progress, show_progress
 FEED_FORWARD = "feed-forward"
 
 _EVERY = 50  # updates whose errors are averaged
-_CLOSE = 2.0  # times the goal: a running error that calls for the test
+_CLOSE = 2.0  # times the goal: a mean error below this starts the test
 _TESTED = 1000  # examples
 _AT_ONCE = 125
 _LAST_RATE = 0.1
 _BAD_UPDATES_ALLOWED = 10
-_TRAINING, _TESTING, _CONFIRMING = range(3)  # what chance is drawn for
+_TRAINING, _TESTING, _CONFIRMING = range(3)  # purposes of a random generator
 
 
 def probe(
@@ -52,9 +51,9 @@ def probe(
     quiet: bool = False,
     **options: Any,
 ) -> Exam:
-    """Examine cells, and a feed-forward network beside them.
+    """Examine cells, and a feed-forward network as a baseline.
 
-    Ctrl-C ends it; what is known by then is returned.
+    Ctrl-C ends it; the results so far are returned.
 
     Args:
         cells: names of the zoo, or `FILE.py:NAME`.
@@ -109,7 +108,7 @@ def lengths_up_to(longest: int, start: int | None, problem: Problem) -> tuple[in
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Say what is examined: how it is built for a length, and whether its weights go on to the next."""
+    """A network to be examined: how it is built for a length, and whether its weights carry over to the next length."""
 
     name: str
     build: Callable[[int], nn.Module]
@@ -119,7 +118,7 @@ class _Candidate:
 def _build_readers(
     names: Sequence[str], problem: Problem, settings: ProbeSettings, sizes: Mapping[str, int]
 ) -> list[_Candidate]:
-    """Build all readers at once, so that what is wrong with a cell is said before another has trained for minutes."""
+    """Build all networks first, so that an invalid cell is refused before another has trained for minutes."""
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"{name} is named {names.count(name)} times. Name each cell once.")
@@ -140,7 +139,7 @@ def _carry(name: str, reader: nn.Module) -> _Candidate:
 
 
 class _Examination:
-    """Lead one candidate from length to length, and write into the last result of the exam."""
+    """The examination of one candidate at growing lengths; it writes into the last result of the exam."""
 
     def __init__(self, exam: Exam, candidate: _Candidate, clock: ExamClock, progress: Progress) -> None:
         self.problem, self.settings, self.lengths = exam.problem, exam.settings, exam.lengths
@@ -168,7 +167,7 @@ class _Examination:
         self.result.ended = "solved"
 
     def _climb(self, module: nn.Module, optimizer: torch.optim.Optimizer, length: int) -> tuple[Rung, str]:
-        """Train at one length; return how it went, and what would be the reason to end here."""
+        """Train at one length; return the result, and the reason for the end if it is not solved."""
         start, done, ended = time.perf_counter(), 0, "not solved"
         error = math.inf
         for done, running in self._train(module, optimizer, length):
@@ -179,7 +178,7 @@ class _Examination:
                 over, ended = True, "time budget"
             if over or running <= _CLOSE * self.problem.goal:
                 error = self._test(module, length, _TESTING)
-                # The first test is tried until it succeeds; a second one keeps luck out of the result.
+                # The first test is repeated until it succeeds, perhaps by luck; so a second test must confirm it.
                 error = self._test(module, length, _CONFIRMING) if error <= self.problem.goal else error
             if over or error <= self.problem.goal:
                 break
@@ -187,9 +186,9 @@ class _Examination:
         return Rung(length, error, solved, done, time.perf_counter() - start, count_parameters(module)), ended
 
     def _train(self, module: nn.Module, optimizer: torch.optim.Optimizer, length: int) -> Iterator[tuple[int, float]]:
-        """Update for ever; yield every so often how many updates were done, and the mean error of those since.
+        """Update without end; yield the number of updates, and the mean error of the latest, every 50 updates.
 
-        It yields NaN when gradients were not finite too many times in a row, and at once when the time is over.
+        It yields NaN after too many non-finite gradients in a row, and at once when the time is over.
         """
         problem, settings = self.problem, self.settings
         drawn, bad, errors = manual_seed(settings.seed, length, _TRAINING), 0, []
@@ -216,7 +215,7 @@ class _Examination:
 
     @torch.no_grad()
     def _test(self, module: nn.Module, length: int, purpose: int) -> float:
-        """Give the error on examples that are drawn for this alone, the same for every network."""
+        """Return the error on test examples, the same for every network."""
         drawn, total = manual_seed(self.settings.seed, length, purpose), 0.0
         for _ in range(_TESTED // _AT_ONCE):
             examples = self.problem.draw(length, _AT_ONCE, drawn)

@@ -1,4 +1,4 @@
-"""Keep the options of `elman probe`. This file needs nothing but the standard library, for the sake of its `--help`.
+"""The options of `elman probe`. This file imports the standard library alone, so that `--help` is fast.
 
 >>> ProbeSettings(batch=0)
 Traceback (most recent call last):
@@ -17,7 +17,7 @@ DEFAULT_CELLS = ("elman", "lstm", "gru", "lem")
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSettings(StartSettings):
-    """Say how a memory is examined.
+    """The options of an examination.
 
     Raises:
         ConfigError: a value of the wrong type or outside its range.
@@ -26,7 +26,7 @@ class ProbeSettings(StartSettings):
     hidden: int = option(32, "units of every network", group="Model", least=1)
 
     start: int | None = option(
-        None, "the first length [dim](default: 10, or the shortest that the task has room for)[/]",
+        None, "the first length [dim](default: 10, or the shortest possible length of the task)[/]",
         group="Training", least=1,
     )  # fmt: skip
     updates: int = option(5000, "most updates at each length", group="Training", least=1)
@@ -36,13 +36,13 @@ class ProbeSettings(StartSettings):
     batch: int = option(32, "examples of one update, always new ones", group="Training", least=1)
     learning_rate: float = option(
         0.004,
-        "that of Adam at first; it falls to a tenth, as updates of a length are used up",
+        "initial learning rate of Adam; it falls linearly to a tenth over the updates of a length",
         group="Training",
         above=0,
         most=1000,
     )
     clip_norm: float = option(1.0, "largest gradient norm of an update", group="Training", above=0)
-    seed: int = option(1, "the source of all chance", group="Training", least=0, below=2**32)
+    seed: int = option(1, "seed of all random numbers", group="Training", least=0, below=2**32)
 
     def __post_init__(self) -> None:
         super().__post_init__()

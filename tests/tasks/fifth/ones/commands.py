@@ -1,4 +1,4 @@
-"""Do what the commands ask of a model that counts."""
+"""The commands for a model that counts ones."""
 
 from collections.abc import Iterator
 
@@ -9,26 +9,26 @@ from elman.tasks.contract import Evaluated, Request
 
 
 def summarise(model) -> list[tuple[str, str]]:
-    """Say how good its counts are."""
+    """Return how good its counts are."""
     return [("validation", model.metrics["verdict"])]
 
 
 def next_command(model, path, data) -> str:
-    """Say how to let it count."""
+    """Return the command that counts."""
     return f"elman predict {path} {data[0]}"
 
 
 def evaluate(request: Request) -> Evaluated:
-    """Say how many counts are right."""
+    """Return the share of right counts."""
     lines = read_lines(request.data)
-    found = load(request.model).predict(lines)
-    right = [abs(count - line.count("1")) <= request.options.within for count, line in zip(found, lines, strict=True)]
+    counts = load(request.model).predict(lines)
+    right = [abs(count - line.count("1")) <= request.options.within for count, line in zip(counts, lines, strict=True)]
     share = sum(right) / len(right)
     return Evaluated({"right": share}, [[("right", f"{share:.1%}")]])
 
 
 def predict(request: Request) -> Iterator[str]:
-    """Give each line and its count."""
+    """Yield each line with its count."""
     lines = read_lines(request.data)
     for line, count in zip(lines, load(request.model).predict(lines), strict=True):
         yield f"{line},{count}\n"

@@ -1,4 +1,4 @@
-"""Be a model that counts ones, in memory and in a file."""
+"""A trained model that counts ones, and its file."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from elman.models.trained import Trained, load_trained, restore_module
 
 @dataclass(kw_only=True)
 class TrainedCounter(Trained):
-    """Hold a module that counts."""
+    """A trained model that counts ones."""
 
     task: ClassVar[str] = "ones"
     part_names: ClassVar[tuple[str, ...]] = ("reading",)
@@ -23,7 +23,7 @@ class TrainedCounter(Trained):
     reading: dict[str, Any]
 
     def parts(self) -> dict[str, dict[str, Any]]:
-        """Return what its file holds besides."""
+        """Return its own parts of the model file."""
         return {"reading": self.reading}
 
     def predict(self, lines: list[str]) -> list[int]:

@@ -7,7 +7,7 @@ from elman.models.layers import Layers
 
 
 class Counter(nn.Module):
-    """Read B sequences and say how many ones each has."""
+    """A recurrent network that counts the ones of a sequence."""
 
     def __init__(self, cell: Cell, layers: Layers) -> None:
         super().__init__()

@@ -12,21 +12,21 @@ from elman.errors import DataError
 
 @dataclass(frozen=True)
 class Parts:
-    """Hold the sequences to learn from and those held out, (T, N, 1) padded with zeros, with their counts (N,)."""
+    """The sequences of training and validation, (T, N, 1) padded with zeros, with their counts (N,)."""
 
     training: tuple[Tensor, Tensor]
     held_out: tuple[Tensor, Tensor]
 
 
 def read_lines(paths: Sequence[str]) -> list[str]:
-    """Read the lines of files, or raise a `DataError` that names the one that is none of 0 and 1."""
-    found = []
+    """Read the lines of files, or raise a `DataError` that names the first with other digits than 0 and 1."""
+    lines = []
     for path in paths:
         for number, line in enumerate(Path(path).read_text().split(), 1):
             if set(line) - {"0", "1"}:
                 raise DataError(f"{path} line {number} has other digits than 0 and 1. Take them out.")
-            found.append(line)
-    return found
+            lines.append(line)
+    return lines
 
 
 def encode(lines: Sequence[str]) -> tuple[Tensor, Tensor]:

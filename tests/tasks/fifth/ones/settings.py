@@ -1,4 +1,4 @@
-"""Keep the options of `ones`, and what the commands say of it."""
+"""The options of `ones`, and the texts of its commands."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from elman.training.settings import LayerSettings, TrainingSettings
 
 @dataclass(frozen=True, kw_only=True)
 class OnesSettings(LayerSettings, TrainingSettings):
-    """Say what a model that counts ones looks like."""
+    """The options of a training."""
 
     hidden: int = option(16, "size of the hidden state", group="Model", least=1)
-    dropout: float = option(0.0, "share dropped between layers", group="Regularising", least=0, below=1)
+    dropout: float = option(0.0, "dropout between layers", group="Regularising", least=0, below=1)
     held_out: int = option(20, "lines at the end to validate on", group="Training", least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(OptionTable):
-    """Say how a model that counts is measured."""
+    """The options of `elman evaluate`."""
 
     within: int = option(0, "ones: how far off still counts as right", group="Model", least=0, metavar="N")
 

@@ -1,4 +1,4 @@
-"""Show a model that counts some sequences."""
+"""Prepare a model that counts, with some sequences, for `elman inspect`."""
 
 import copy
 
@@ -9,7 +9,7 @@ from elman.models.view import View
 
 
 def view(model, data):
-    """Show the first sequences."""
+    """Prepare a model and the first sequences."""
     module = copy.deepcopy(model.module).double().eval()
     steps, counts = (part.double() for part in encode(read_lines(data)[:8]))
     return View(

@@ -19,12 +19,12 @@ from elman.encoders.batches import EncodedSet
 
 @dataclass(frozen=True)
 class Bags:
-    """Hold N bags, one behind the other.
+    """N bags, one after the other.
 
     Attributes:
         units: (M,) int64, the columns of a weight that are summed.
-        weights: (M,) float32, what each counts.
-        starts: (N,) int64, where each bag begins.
+        weights: (M,) float32, the weight of each unit.
+        starts: (N,) int64, the index at which each bag begins.
     """
 
     units: Tensor
@@ -40,11 +40,11 @@ class Bags:
 
 
 class BagReader:
-    """Make bags of examples.
+    """A vectoriser that turns examples into bags.
 
     Args:
         known: (V,) ascending numbers of the units that are counted.
-        rarity: (V,) what one of each weighs.
+        rarity: (V,) the weight of one of each.
     """
 
     def __init__(self, known: NDArray[np.int64], rarity: NDArray[np.float64]) -> None:
@@ -52,15 +52,15 @@ class BagReader:
 
     @classmethod
     def learn(cls, examples: EncodedSet, indices: Sequence[int], most: int) -> Self:
-        """Learn which units there are, at most so many and the most frequent, and how rare each is."""
-        having: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        """Learn the most frequent units, at most so many, and how rare each is."""
+        counts: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # of the examples with each unit
         for index in indices:
-            there = np.unique(_units(examples, index))
-            if there[-1] >= len(having):
-                having = np.concatenate([having, np.zeros(there[-1] + 1, dtype=np.int64)])
-            having[there] += 1
-        known = np.sort((-having).argsort(kind="stable")[: min(most, int((having > 0).sum()))])
-        return cls(known, 1 + np.log((1 + len(indices)) / (1 + having[known])))
+            units = np.unique(_units(examples, index))
+            if units[-1] >= len(counts):
+                counts = np.concatenate([counts, np.zeros(units[-1] + 1, dtype=np.int64)])
+            counts[units] += 1
+        known = np.sort((-counts).argsort(kind="stable")[: min(most, int((counts > 0).sum()))])
+        return cls(known, 1 + np.log((1 + len(indices)) / (1 + counts[known])))
 
     def __len__(self) -> int:
         return len(self._known)
@@ -69,9 +69,9 @@ class BagReader:
         """Make the bags of some examples."""
         units, weights, starts, total = [], [], [], 0
         for index in indices:
-            there, counts = np.unique(_units(examples, index), return_counts=True)
-            places = np.minimum(np.searchsorted(self._known, there), len(self._known) - 1)
-            kept = self._known[places] == there
+            distinct, counts = np.unique(_units(examples, index), return_counts=True)
+            places = np.minimum(np.searchsorted(self._known, distinct), len(self._known) - 1)
+            kept = self._known[places] == distinct
             columns = places[kept]
             weight = (1 + np.log(counts[kept])) * self._rarity[columns]
             starts.append(total)
@@ -84,11 +84,11 @@ class BagReader:
 
 
 class LinearOnBags(nn.Module):
-    """Read bags, in a layer that has a weight for each unit and output, and a bias for each output.
+    """A linear layer on bags: a weight for each unit and output, and a bias for each output.
 
     Args:
         units: V.
-        outputs: how many numbers it gives.
+        outputs: numbers of an answer.
     """
 
     def __init__(self, units: int, outputs: int) -> None:
@@ -97,13 +97,13 @@ class LinearOnBags(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, bags: Bags, turned: Bags | None = None) -> Tensor:
-        """Return (N, outputs); for gradients, `turned` is needed."""
+        """Return (N, outputs); gradients need `turned`."""
         total: Tensor = _sum(bags, self.weight) if turned is None else _Sum.apply(self.weight, bags, turned)
         return total + self.bias
 
 
 class _Sum(torch.autograd.Function):
-    """Sum the weights of each bag; the gradient sums over the turned bags, ten times faster than torch's own."""
+    """The sum of the weights of each bag; its gradient sums over the turned bags, ten times faster than torch's own."""
 
     @staticmethod
     def forward(context: Any, weight: Tensor, bags: Bags, turned: Bags) -> Tensor:
@@ -120,5 +120,5 @@ def _sum(bags: Bags, rows: Tensor) -> Tensor:
 
 
 def _units(examples: EncodedSet, index: int) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = examples.steps(index)[:, 0].numpy()
-    return found
+    units: NDArray[np.int64] = examples.steps(index)[:, 0].numpy()
+    return units

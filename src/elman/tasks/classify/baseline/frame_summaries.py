@@ -1,7 +1,7 @@
-"""Give frames to a network without recurrence: all at once, or as numbers that forget their order.
+"""Turn frames into one vector for a non-recurrent network: all steps at once, or summary statistics.
 
-Where every example has the same few steps, a step is where it is, and all of them are one long vector. Otherwise a
-sequence is described by its mean, deviation, least, most, and its two ends.
+Where every example has the same small number of steps, all steps together are one long vector. Otherwise a sequence is
+described by its mean, deviation, minimum, maximum, and its two ends.
 
 >>> summarise(torch.tensor([[1.0], [3.0], [5.0]])).tolist()
 [3.0, 1.632993221282959, 1.0, 5.0, 1.0, 5.0]
@@ -24,10 +24,10 @@ _LEAST_DEVIATION = 1e-6
 
 @dataclass(frozen=True)
 class SummaryReader:
-    """Make vectors of examples, each number scaled to mean 0 and deviation 1.
+    """A vectoriser that turns examples into vectors, each number scaled to mean 0 and deviation 1.
 
     Attributes:
-        steps: how many every example has, which is then read whole; None where examples are summarised.
+        steps: the number of steps of every example, if all steps are read at once; None where they are summarised.
         mean: (F,) of each number over the training examples.
         deviation: (F,).
     """
@@ -38,22 +38,22 @@ class SummaryReader:
 
     @classmethod
     def learn(cls, examples: EncodedSet, indices: Sequence[int]) -> Self:
-        """Learn the scale; a number that never varies is left at 0."""
+        """Learn the scale; a number that never varies becomes 0."""
         steps = steps_of_all(examples)
-        found = _describe(examples, indices, steps)
-        deviation = found.std(0, correction=0)
-        return cls(steps, found.mean(0), deviation.where(deviation > _LEAST_DEVIATION, torch.inf))
+        vectors = _describe(examples, indices, steps)
+        deviation = vectors.std(0, correction=0)
+        return cls(steps, vectors.mean(0), deviation.where(deviation > _LEAST_DEVIATION, torch.inf))
 
     def __len__(self) -> int:
         return len(self.mean)
 
     def read(self, examples: EncodedSet, indices: Sequence[int]) -> Tensor:
-        """Return (N, F). Of an example that is longer than all that were learnt from, the start is read."""
+        """Return (N, F). Of an example that is longer than all training examples, the start is read."""
         return (_describe(examples, indices, self.steps) - self.mean) / self.deviation
 
 
 def steps_of_all(examples: EncodedSet) -> int | None:
-    """Return how many steps every example has, if all have as many and these can be read at once."""
+    """Return the number of steps of every example, if it is the same for all and they can be read at once."""
     first = examples.steps(0)
     same = bool((examples.lengths == len(first)).all())
     return len(first) if same and first.numel() <= _MOST_AT_ONCE else None
@@ -66,7 +66,7 @@ def summarise(steps: Tensor) -> Tensor:
 
 
 def _describe(examples: EncodedSet, indices: Sequence[int], steps: int | None) -> Tensor:
-    read = map(examples.steps, indices)
+    sequences = map(examples.steps, indices)
     if steps is None:
-        return torch.stack([summarise(one) for one in read])
-    return torch.stack([F.pad(one[:steps], (0, 0, 0, max(0, steps - len(one)))).flatten() for one in read])
+        return torch.stack([summarise(sequence) for sequence in sequences])
+    return torch.stack([F.pad(s[:steps], (0, 0, 0, max(0, steps - len(s)))).flatten() for s in sequences])

@@ -1,9 +1,9 @@
-"""Train a model without recurrence on the same features, in seconds: what a recurrent model must beat.
+"""Train a non-recurrent baseline on the same features, in seconds: a recurrent model must beat it.
 
 Units (words, characters, k-mers) become a bag, see `bags`, and a linear layer reads it. Frames are read by a network
-with one hidden layer: all at once where every example has as many, else as their mean, deviation, extremes and ends,
-see `frame_summaries`. Loss and answers are those of the recurrent model. How strongly weights are
-held back, and when to stop, is chosen on the validation examples.
+with one hidden layer: all at once where every example has the same number of steps, else as their mean, deviation,
+extremes and ends, see `frame_summaries`. Loss and answers are those of the recurrent model. The strength of weight
+decay, and the update to stop at, are chosen on the validation examples.
 
 >>> from elman.tasks.classify.scoring import score_outputs
 >>> baseline = train_baseline(training, validation, targets, units="words")        # doctest: +SKIP
@@ -30,10 +30,10 @@ from elman.training.allowance import Allowance
 _MOST_STEPS = 2**24  # of units that are put into bags: a hundred thousand texts of 160 words
 _MOST_NUMBERS = 2**26  # that summaries of frames have
 _MOST_WEIGHTS = 2**23
-# Of squared weights, to be divided by the number of examples; the usual one first, should there be time for no other.
+# Of squared weights, to be divided by the number of examples; the usual one first, as time may end before the others.
 _PENALTIES = (1.0, 0.3, 0.1, 0.03, 3.0, 10.0)
-_ROUNDS = 10  # of L-BFGS, for each penalty; what is left is looked at between them
-_COST_OF_A_UNIT = 15  # in a bag, forward and back, in multiplications: it is looked up
+_ROUNDS = 10  # of L-BFGS, for each penalty; the time left is checked between them
+_COST_OF_A_UNIT = 15  # in a bag, forward and back, in multiplications: a look-up is slow
 _PASSES = 3  # over the weights in an update: forward, and two products on the way back
 _STEPS_OF_A_ROUND = 10
 _SETTLED = 1e-5  # a round that lowers the loss by less is the last
@@ -52,13 +52,13 @@ class _FeatureReader(Protocol):
 
 @dataclass
 class Baseline:
-    """Hold a trained model without recurrence.
+    """A trained non-recurrent baseline.
 
     Attributes:
-        what: what it is, such as `a bag of words`; with `(cut short)` where it is not finished.
-        parameters: how many numbers it has learnt.
-        examples: how many examples it learnt from: all, unless they are more than fit in memory.
-        seconds: how long that took.
+        what: its name, such as `a bag of words`; with `(cut short)` where its training is not finished.
+        parameters: its number of parameters.
+        examples: its number of training examples: all, unless they do not fit in memory.
+        seconds: the duration of its training.
         finished: whether it was trained to its end; False where that would have taken too long.
     """
 
@@ -71,7 +71,7 @@ class Baseline:
     _reader: _FeatureReader = field(repr=False)
 
     def outputs(self, examples: EncodedSet) -> Tensor:
-        """Return what it says to each example, (N, outputs), as a recurrent model does."""
+        """Return its outputs for each example, (N, outputs), like those of a recurrent model."""
         parts = torch.arange(len(examples)).split(_READ_AT_ONCE)
         with torch.no_grad():
             return torch.cat([self._module(self._reader.read(examples, part.tolist())) for part in parts])
@@ -86,17 +86,17 @@ def train_baseline(
     seed: int = 1,
     seconds: float = 20.0,
 ) -> Baseline:
-    """Train the model without recurrence that suits the examples.
+    """Train the non-recurrent baseline that suits the examples.
 
     The same seed gives the same model.
 
     Args:
-        training: the examples to learn from.
-        validation: those by which the best is chosen.
-        targets: what is to be predicted.
-        units: what the units are called, such as `words`; None where examples are frames.
-        seed: of the first weights, and of the order of examples.
-        seconds: stop after the work of about so many; the examples are read in any case.
+        training: the training examples.
+        validation: the examples that choose the best weights.
+        targets: the possible answers.
+        units: the name of the units, such as `words`; None where examples are frames.
+        seed: of the initial weights, and of the order of examples.
+        seconds: stop after about this much work; the examples are read in any case.
     """
     start = time.monotonic()
     drawn = torch.Generator().manual_seed(seed)
@@ -133,7 +133,7 @@ def _read_as(steps: int | None) -> str:
 
 @dataclass(frozen=True)
 class _Aims:
-    """What is right of some examples, and what each counts; None where all count alike."""
+    """The true targets of some examples, and their sample weights; None where all are equal."""
 
     targets: Tensor
     weights: Tensor | None
@@ -151,7 +151,7 @@ class _Aims:
 
 @dataclass
 class _Best:
-    """Validates, remembers the best weights so far, and whether the work that is allowed was too little."""
+    """The best weights so far by validation, and whether the allowed work was too little."""
 
     inputs: Any
     aims: _Aims
@@ -163,13 +163,13 @@ class _Best:
 
     def offer(self, module: nn.Module) -> Measured:
         with torch.no_grad():
-            found = self.targets.measure(module(self.inputs), self.aims.targets, self.aims.weights)
-        if found.better_than(self.measured):
-            self.measured, self.weights = found, copy.deepcopy(module.state_dict())
-        return found
+            measured = self.targets.measure(module(self.inputs), self.aims.targets, self.aims.weights)
+        if measured.better_than(self.measured):
+            self.measured, self.weights = measured, copy.deepcopy(module.state_dict())
+        return measured
 
     def put_into(self, module: nn.Module) -> nn.Module:
-        if self.weights:  # none are better than nothing where every loss was NaN
+        if self.weights:  # empty where every loss was NaN
             module.load_state_dict(self.weights)
         return module
 
@@ -211,7 +211,7 @@ def _train_linear(module: LinearOnBags, inputs: Bags, aims: _Aims, best: _Best) 
 
 def _train_network(inputs: Tensor, aims: _Aims, best: _Best, drawn: torch.Generator) -> nn.Module:
     """Train with each weight decay for its share of the allowance; keep the best of all."""
-    # Made without memory, and so without chance: `_initialise` draws from a generator of its own.
+    # Built on the meta device, which draws no random numbers: `_initialise` draws from a generator of its own.
     with torch.device("meta"):
         layers = nn.Linear(inputs.shape[1], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, best.targets.outputs)
     module = nn.Sequential(*layers).to_empty(device="cpu")
@@ -243,9 +243,9 @@ def _train_once(
             best.allowance.spend(_PASSES * len(rows) * weights, updates=1)
             if best.allowance.left <= until:
                 break
-        found = best.offer(module)
-        waited = 0 if found.better_than(own) else waited + 1
-        own = found if waited == 0 else own
+        measured = best.offer(module)
+        waited = 0 if measured.better_than(own) else waited + 1
+        own = measured if waited == 0 else own
         if waited > _PATIENCE:
             return
         if best.allowance.left <= until:
@@ -263,7 +263,7 @@ def _initialise(module: nn.Sequential, drawn: torch.Generator) -> None:
 
 
 def _choose(sizes: Tensor, most: int, drawn: torch.Generator) -> list[int]:
-    """Choose the examples to learn from: all, or as many drawn ones as are not too large together."""
+    """Choose the training examples: all, or a random part that fits in memory."""
     if int(sizes.sum()) <= most:
         return list(range(len(sizes)))
     order = torch.randperm(len(sizes), generator=drawn)
