@@ -80,7 +80,7 @@ def test_several_labels_at_once_come_back_as_columns():
     [
         ([[0, 2]] * 24 + [[1, 1]] * 24, "other values than 0 and 1"),
         ([[0, 1]] * 24 + [[0, 0]] * 24, "Column 0 of y is 0 for every example"),
-        ([[[0]]] * 48, "an array \\(48, 1, 1\\), and one answer"),
+        ([[[0]]] * 48, "an array \\(48, 1, 1\\), and each example"),
     ],
 )
 def test_labels_that_are_no_columns_of_0_and_1_are_refused(y, said):
