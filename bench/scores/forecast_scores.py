@@ -68,5 +68,5 @@ def _measure(
         origins = part.test_steps - model.horizon + 1
         found = backtest(model, open_series(part.test, like=model.columns), latest=origins)
         row["test"] = found.ours.to_dict()
-        row["baselines"] = {one: scores.to_dict() for one, scores in found.beside.items()}
+        row["baselines"] = {one: scores.to_dict() for one, scores in found.baselines.items()}
     return row

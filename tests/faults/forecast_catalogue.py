@@ -22,7 +22,7 @@ FORECAST_FAULTS = (
         "at + torch.arange(-self.reading.lookback, 0)",
         "at + torch.arange(-self.reading.lookback + 1, 1)",
         tests=FORECAST,
-        only="nothing_behind_an_origin",
+        only="no_value_after_an_origin",
     ),
     Fault(
         "what is missing before a series is read from the one before",
@@ -43,8 +43,8 @@ FORECAST_FAULTS = (
     Fault(
         "segments ahead start from the states of other windows",
         "tasks/forecast/module.py",
-        "one.repeat(1, places, 1)",
-        "one.repeat_interleave(places, 1)",
+        "state.repeat(1, segments, 1)",
+        "state.repeat_interleave(segments, 1)",
         tests=FORECASTER,
         only="torch_window_by_window and segment",
     ),
@@ -59,7 +59,7 @@ FORECAST_FAULTS = (
     Fault(
         "a missing value counts in the loss as 0",
         "tasks/forecast/module.py",
-        " * there[:, :, None]",
+        " * known[:, :, None]",
         "",
         tests=FORECASTER,
         only="leaves_out_what_is_missing",

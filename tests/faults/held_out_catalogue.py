@@ -48,8 +48,8 @@ HELD_OUT_FAULTS = (
     Fault(
         "the spread of a series is measured on held-out values",
         "tasks/forecast/reading.py",
-        "learnt = {one.name: one.values[:end] for",
-        "learnt = {one.name: one.values for",
+        "training = {one.name: one.values[:end] for",
+        "training = {one.name: one.values for",
         HELD_OUT,
         "forecaster",
     ),
@@ -72,7 +72,7 @@ HELD_OUT_FAULTS = (
     Fault(
         "the linear forecast learns from held-out values",
         "tasks/forecast/recipe.py",
-        "[known[:end] for known, end in zip(values, parts.ends, strict=True)],",
+        "[series[:end] for series, end in zip(values, parts.ends, strict=True)],",
         "list(values),",
         HELD_OUT,
         "forecaster",

@@ -31,7 +31,7 @@ SERIES_FAULTS = (
         "known[begin : end + ahead]",
         "known[begin:end]",
         tests=TABLES,
-        only="go_on_behind",
+        only="go_on_beyond",
     ),
     Fault(
         "a series that begins late is dated to the first row",

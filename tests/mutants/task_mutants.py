@@ -32,8 +32,8 @@ TASK_MUTANTS = (
     Mutant(
         "one covariate is enough to know a step ahead",
         "data/series/opening.py",
-        "np.isnan(beyond).any(axis=1)",
-        "np.isnan(beyond).all(axis=1)",
+        "np.isnan(ahead).any(axis=1)",
+        "np.isnan(ahead).all(axis=1)",
     ),
     Mutant(
         "a class one beyond the names",
@@ -44,8 +44,8 @@ TASK_MUTANTS = (
     Mutant(
         "a gap of hours is put on a grid of other steps",
         "data/series/regularity.py",
-        "np.nonzero(found < 0)",
-        "np.nonzero(found < -1)",
+        "np.nonzero(steps < 0)",
+        "np.nonzero(steps < -1)",
     ),
     Mutant("a thousand examples are few", "training/splits.py", "if examples < _FEW", "if examples <= _FEW"),
     Mutant(
@@ -119,8 +119,8 @@ TASK_MUTANTS = (
     Mutant(
         "a missing value is taken from another phase of the season",
         "tasks/forecast/baseline/naive.py",
-        "history[(len(history) + place) % season :: season]",
-        "history[place % season :: season]",
+        "history[(len(history) + at) % season :: season]",
+        "history[at % season :: season]",
     ),
     Mutant(
         "windows are thinned from the start",

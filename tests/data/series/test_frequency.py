@@ -1,4 +1,4 @@
-"""Steps on the calendar, against Python's own; and the steps that times follow, with all that may be wrong."""
+"""Steps on the calendar, against Python's own; and the inference of steps from times, with what may be wrong."""
 
 import calendar
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ def times(*texts: str) -> np.ndarray:
 
 
 def by_the_calendar(frequency: Frequency, count: int) -> list[datetime]:
-    """Walk step by step, with nothing but Python's own calendar."""
+    """Compute the steps one by one with Python's own calendar."""
     found, now = [], START
     months = {"month": 1, "quarter": 3, "year": 12}.get(frequency.unit, 0) * frequency.count
     for step in range(count):
@@ -102,7 +102,7 @@ def test_a_frequency_has_words_and_a_season(frequency, text, season):
     assert usual_season(*frequency) == season
 
 
-def test_the_steps_of_several_series_are_found_together_and_one_row_has_none():
+def test_the_step_of_several_series_is_found_together_and_one_row_has_none():
     found = infer_frequency([times("2024-01-01", "2024-01-02"), times("2020-05-01"), times("2021-01-01", "2021-01-02")])
     assert found.step == ("day", 1)
     assert infer_frequency([times("2024-01-01"), times("2024-01-02")]) is None

@@ -1,4 +1,4 @@
-"""Seasons that are found in values: those that were put in, and none in what has none."""
+"""Seasons are found in values that have one, and only there."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from elman.data.series.seasonality import find_season
 
 @pytest.mark.parametrize("season", [2, 3, 7, 12, 24, 52])
 @pytest.mark.parametrize("noise", [0.0, 0.2])
-def test_a_season_that_was_put_in_is_found(season, noise):
+def test_a_known_season_is_found(season, noise):
     drawn = np.random.default_rng(season)
     steps = np.arange(13 * season + 5)
     course = drawn.normal(size=season)
@@ -23,7 +23,7 @@ def test_a_smooth_season_is_not_mistaken_for_its_double():
     assert find_season([np.sin(steps / 24 * 2 * np.pi), 5 + np.cos(steps / 24 * 2 * np.pi)]) == 24
 
 
-def test_nothing_is_found_where_there_is_nothing():
+def test_no_season_is_found_in_values_without_one():
     drawn = np.random.default_rng(0)
     assert [find_season([drawn.normal(size=n).cumsum()]) for n in (5, 40, 200, 600)] == [1, 1, 1, 1]
     assert [find_season([drawn.normal(size=n)]) for n in (5, 40, 200, 600)] == [1, 1, 1, 1]

@@ -1,4 +1,4 @@
-"""Series from tables: wide and long, with covariates, gaps and ends of their own; every mistake with file and line."""
+"""Series from tables: wide and long, with covariates, gaps and different ends; every error names file and line."""
 
 import json
 
@@ -48,7 +48,7 @@ def test_a_series_that_begins_late_begins_at_its_first_value(write):
     assert found.frequency.timestamps(found.series[1].start, 3)[-1] == np.datetime64("2024-05-31")
 
 
-def test_known_covariates_go_on_behind_the_values_and_past_ones_do_not(write):
+def test_known_covariates_go_on_beyond_the_values_and_past_ones_do_not(write):
     table = "date,sales,visits,promo,price\n2024-01-01,5,9,0,2\n2024-01-02,7,,1,2\n2024-01-03,,,1,3\n2024-01-04,,,0,\n"
     found = open_series(write(table), target="sales", known="promo,price", past=["visits"])
     [sales] = found.series
@@ -83,7 +83,7 @@ def test_the_rows_of_a_long_table_may_be_mixed_and_series_may_differ_in_length(w
     assert any("same store form one series" in note for note in found.notes)
 
 
-def test_series_may_be_told_apart_by_two_columns_and_have_static_covariates(write):
+def test_two_columns_may_identify_series_and_series_may_have_static_covariates(write):
     rows = [
         f"{day},{store},{item},{area},{n}"
         for n, (day, store, item, area) in enumerate(
@@ -100,7 +100,7 @@ def test_series_may_be_told_apart_by_two_columns_and_have_static_covariates(writ
     assert [dict(one.static) for one in found.series] == [{"area": 15.0}] * 2 + [{"area": 5.0}] * 2
 
 
-def test_two_columns_that_tell_series_apart_are_found(write):
+def test_two_columns_that_identify_series_are_inferred(write):
     rows = [f"2024-01-0{d},{s},{i},{d * d + n}" for d in (1, 2, 3) for s in "XY" for n, i in enumerate(("tea", "rice"))]
     found = open_series(write("date,store,item,value\n" + "\n".join(rows)))
     assert found.columns.id == ("store", "item")
@@ -114,14 +114,14 @@ def test_without_times_rows_are_counted_and_a_season_is_found_in_the_values(writ
     assert open_series(write("load\n1\n2\n1\n3\n"), season=3).frequency.season == 3
 
 
-def test_a_calendar_season_that_does_not_come_twice_is_dropped_and_said(write):
+def test_a_calendar_season_that_does_not_fit_twice_is_dropped_with_a_note(write):
     found = open_series(write("date,y\n" + days(13, range(13))))
     assert found.frequency.season == 1
-    assert any("season of 7 steps does not come twice" in note for note in found.notes)
+    assert any("season of 7 steps does not fit twice" in note for note in found.notes)
     assert open_series(write("date,y\n" + days(14, range(14)))).frequency.season == 7
 
 
-def test_gaps_become_missing_values_where_that_is_asked_for(write):
+def test_gaps_become_missing_values_where_requested(write):
     path = write("date,y,x\n2024-01-01,1,1\n2024-01-02,2,1\n2024-01-03,3,1\n2024-01-06,4,2\n2024-01-07,,3\n")
     with pytest.raises(DataError, match=r"sales.csv line 5, column date: 2024-01-06 follows 2024-01-03.*--fill-gaps"):
         open_series(path)
@@ -184,7 +184,7 @@ BAD = {
     "no value": ("date,y\n2024-01-01,\n2024-01-02,\n", {"target": "y"}, "line 2, column y: the column has no number"),
     "no column": (TWO, {"target": "z"}, "has no column z"),
     "wrong time": ("date,y\n2024-01-01,a\n", {"time": "y"}, "line 2, column y: 'a' is no time that is understood"),
-    "two parts": (TWO, {"past": "y", "target": "y"}, "column y was named for two parts"),
+    "two roles": (TWO, {"past": "y", "target": "y"}, "column y has two roles"),
     "static and wide": (TWO, {"static": "date"}, "wide table"),
     "no id": ("date,id,y\n2024-01-01,a,1\n2024-01-02,,2\n", {"id": "id"}, "line 3: id is empty"),
     "static that changes": (
@@ -210,7 +210,7 @@ def test_bad_tables_are_refused_in_one_line_with_file_and_line(write, table, opt
     assert "\n" not in str(caught.value)
 
 
-def test_a_constant_column_nobody_asked_for_is_left_out_and_a_resting_series_of_many_is_said(write):
+def test_a_constant_column_that_was_not_requested_is_left_out_and_a_constant_series_is_noted(write):
     found = open_series(write("date,y,x\n" + days(5, range(5), [2] * 5)))
     assert found.columns.targets == ("y",)
     assert "Left out, because its value never changes: x." in found.notes
@@ -222,13 +222,13 @@ def test_a_constant_column_nobody_asked_for_is_left_out_and_a_resting_series_of_
     ("write_day", "unit"),
     [(lambda k: f"{k % 12 + 1}/1/{2020 + k // 12}", "month"), (lambda k: f"1/{k % 12 + 1}/{2020 + k // 12}", "month")],
 )
-def test_days_and_months_are_told_apart_by_what_makes_even_steps(write, write_day, unit):
+def test_even_steps_decide_which_number_is_the_month(write, write_day, unit):
     found = open_series(write("when,y\n" + "".join(f"{write_day(k)},{k % 5}\n" for k in range(40))))
     assert found.frequency.step == (unit, 1)
     assert found.series[0].start == np.datetime64("2020-01-01")
 
 
-def test_times_of_day_beside_a_date_are_not_taken_for_series(write):
+def test_clock_times_next_to_a_date_do_not_identify_series(write):
     rows = "".join(f"2024-01-0{day},{hour:02d}:00,{day + hour}\n" for day in (1, 2) for hour in range(24))
     with pytest.raises(DataError, match=r"line 3, column date.*write the whole time in one column"):
         open_series(write("date,hour,y\n" + rows))
@@ -264,7 +264,7 @@ def test_what_is_no_table_is_refused(write, tmp_path):
         open_series(tmp_path / "none.csv")
     with pytest.raises(DataError, match="no table"):
         open_series(write("x", "series.xlsx"))
-    with pytest.raises(ConfigError, match="season of 0"):
+    with pytest.raises(ConfigError, match="season cannot have 0"):
         open_series(write(SALES), season=0)
 
 
@@ -276,7 +276,7 @@ def test_what_is_no_table_is_refused(write, tmp_path):
         ("sales", 1e-310, "column sales: all numbers are within 1e-100"),
     ],
 )
-def test_numbers_whose_squares_run_over_or_vanish_are_refused(tmp_path, column, factor, message):
+def test_numbers_whose_squares_overflow_or_underflow_are_refused(tmp_path, column, factor, message):
     rows = [{"sales": day % 3, "promo": day % 2} for day in range(1, 20)]
     lines = [
         f"2024-01-{day:02},{row['sales'] * (factor if column == 'sales' else 1)},"

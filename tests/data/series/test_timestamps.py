@@ -1,4 +1,4 @@
-"""Times as people write them: every form beside what it means, and what is no time."""
+"""Times as people write them: every form with its meaning, and what is no time."""
 
 from datetime import date, datetime, timedelta
 
@@ -55,7 +55,7 @@ def test_a_form_is_recognised_and_means_what_is_written(cell, expected):
         (["-3", "0", "12"], [-3, 0, 12]),
     ],
 )
-def test_numbers_are_times_where_a_column_is_called_so_and_only_there(cells, expected):
+def test_numbers_are_times_only_in_a_column_with_a_name_for_times(cells, expected):
     assert guess_form(cells, named=False) is None
     assert read(*cells, named=True)[0].tolist() == expected
 
@@ -71,7 +71,7 @@ def test_every_day_of_forty_years_is_read_as_the_calendar_has_it():
     ("cells", "form"),
     [(["01/02/2024", "13/02/2024"], "day first"), (["01/02/2024", "02/13/2024"], "month first")],
 )
-def test_what_cannot_be_a_month_tells_days_from_months(cells, form):
+def test_a_number_above_twelve_decides_which_is_the_month(cells, form):
     assert guess_form(cells, named=False) == form
     assert not is_ambiguous(cells)
     assert is_ambiguous(cells[:1])
@@ -88,7 +88,7 @@ def test_words_and_measured_numbers_are_no_times(cells):
     assert guess_form(cells, named=False) is None
 
 
-def test_one_zone_keeps_the_clock_on_the_wall_and_several_become_utc():
+def test_one_offset_keeps_local_time_and_several_become_utc():
     times, zones = read("2024-03-30T12:00+01:00", "2024-03-31T12:00+02:00")
     settled, universal = settle_zones(times, zones)  # The same time of every day.
     assert (settled.tolist(), universal) == (times.tolist(), False)

@@ -4,7 +4,15 @@ import numpy as np
 import torch
 
 from elman.tasks.forecast.baseline import linear
-from elman.tasks.forecast.baseline.baselines import LINEAR, NAIVE, NAIVE2, SEASONAL, Window, fit_baselines, usual_change
+from elman.tasks.forecast.baseline.baselines import (
+    LINEAR,
+    NAIVE,
+    NAIVE2,
+    SEASONAL,
+    ValidationWindow,
+    fit_baselines,
+    usual_change,
+)
 from elman.tasks.forecast.baseline.linear import LinearForecast
 
 NAN = np.nan
@@ -19,7 +27,9 @@ def autoregressive(count, seed, level=50.0):
 
 
 def windows(values, first, horizon, every=1):
-    return [Window(values[:k], values[k : k + horizon]) for k in range(first, len(values) - horizon + 1, every)]
+    return [
+        ValidationWindow(values[:k], values[k : k + horizon]) for k in range(first, len(values) - horizon + 1, every)
+    ]
 
 
 def test_the_linear_forecast_is_ridge_regression_on_windows_without_level_and_size():
@@ -130,7 +140,7 @@ def test_few_errors_are_taken_together_and_without_any_there_is_no_interval():
     assert len(set(naive.reach[80])) == 1
     [naive, *_] = fit_baselines([values[:40]], [], horizon=3, lookback=5, season=1)
     assert naive.reach == {}
-    unknown = [Window(values[:40], np.full(3, NAN)), Window(values[:41], np.array([1.0, NAN, NAN]))]
+    unknown = [ValidationWindow(values[:40], np.full(3, NAN)), ValidationWindow(values[:41], np.array([1.0, NAN, NAN]))]
     [naive, *_] = fit_baselines([values[:40]], unknown, horizon=3, lookback=5, season=1)
     assert np.isfinite(naive.reach[80]).all()
 

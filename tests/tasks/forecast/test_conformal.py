@@ -1,4 +1,4 @@
-"""Calibrated intervals hold what they promise; the margin is the quantile that the theorem asks for."""
+"""Calibrated intervals contain the promised share; the margin is the quantile of the theorem."""
 
 import math
 
@@ -32,7 +32,7 @@ def test_intervals_that_were_far_too_narrow_or_too_wide_cover_new_values(percent
         assert inside.tolist() == pytest.approx([percent / 100] * H, abs=4 * math.sqrt(2 * 0.25 / 4000))
 
 
-def test_missing_values_count_for_nothing_and_few_are_taken_together():
+def test_missing_values_are_left_out_and_few_distances_are_pooled():
     right = torch.arange(1.0, 41.0).reshape(20, 2)
     zero = torch.zeros(20, 2)
     together = margins(zero, zero, right, 80)
@@ -44,5 +44,5 @@ def test_missing_values_count_for_nothing_and_few_are_taken_together():
     assert margins(zero, zero, right, 80)[1] == sorted([*range(2, 41, 2), *[7] * 60])[math.ceil(81 * 0.8) - 1]
 
 
-def test_without_a_value_nothing_is_moved():
+def test_without_a_value_the_margin_is_zero():
     assert margins(torch.zeros(2, 1), torch.ones(2, 1), torch.full((2, 1), math.nan), 80).tolist() == [0.0]

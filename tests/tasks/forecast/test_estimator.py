@@ -1,4 +1,4 @@
-"""The forecaster keeps scikit-learn's conventions, and reads series in the forms that people have them in."""
+"""The forecaster follows scikit-learn's conventions, and reads series in the usual containers."""
 
 import pickle
 
@@ -87,7 +87,7 @@ def test_a_forecaster_is_pickled_and_saved(learnt, tmp_path):
     assert forecast.load(tmp_path / "m").horizon == H
 
 
-def test_what_is_wrong_is_said(learnt):
+def test_wrong_input_is_refused(learnt):
     with pytest.raises(ConfigError, match="has learnt nothing yet"):
         Forecaster().predict()
     with pytest.raises(ConfigError, match="y is given"):

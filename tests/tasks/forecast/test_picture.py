@@ -1,4 +1,4 @@
-"""Pictures of forecasts: what is drawn where, and files that are the same every time."""
+"""Pictures of forecasts: the position of every line, and reproducible files."""
 
 from types import SimpleNamespace
 
@@ -44,7 +44,7 @@ def drawn(monkeypatch, tmp_path):
     return draw
 
 
-def test_history_forecast_and_intervals_are_where_they_belong(drawn):
+def test_history_forecast_and_intervals_are_drawn_in_place(drawn):
     one = forecast()
     [panel] = drawn([one], lookback=24, came=[np.array([1.0, np.nan, 2, 3, 4])])
     lines = {line.get_label(): line for line in panel.get_lines()}
@@ -59,7 +59,7 @@ def test_history_forecast_and_intervals_are_where_they_belong(drawn):
     assert panel.get_title() == "sales"
 
 
-def test_counted_steps_are_drawn_by_their_number_and_lonely_values_are_marked(drawn):
+def test_counted_steps_are_drawn_by_their_number_and_isolated_values_are_marked(drawn):
     [panel] = drawn([forecast(start=100)], lookback=47)
     history, alone, *_ = panel.get_lines()
     np.testing.assert_allclose(history.get_xdata(), np.arange(100, 147))

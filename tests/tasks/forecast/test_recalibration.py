@@ -1,4 +1,4 @@
-"""Margins follow the recent errors of a series, and know nothing of what lies behind an origin."""
+"""Margins follow the recent errors of a series, and use no value after an origin."""
 
 import numpy as np
 import pytest
@@ -47,21 +47,21 @@ def test_margins_are_those_of_the_latest_windows_that_are_known():
     assert found[0, 0].tolist() == pytest.approx(margins(ahead[:, :, 0], ahead[:, :, 2], right, 80).tolist())
 
 
-def test_what_lies_behind_an_origin_changes_nothing():
+def test_values_after_an_origin_change_nothing():
     errors = errors_of(STEPS)
     before = recalibrate(reader(errors), at(900, 2300), [0], STORED, [80])
     errors[2300:] = 1e9
     torch.testing.assert_close(recalibrate(reader(errors), at(900, 2300), [0], STORED, [80]), before)
 
 
-def test_an_origin_has_the_same_margins_whatever_else_is_asked_for():
+def test_the_margins_of_an_origin_do_not_depend_on_other_origins():
     read = reader(errors_of(STEPS))
     together = recalibrate(read, at(60, 700, 701, 2600, 3999), [0], STORED, [80])
     alone = [recalibrate(read, at(step), [0], STORED, [80])[0] for step in (60, 700, 701, 2600, 3999)]
     torch.testing.assert_close(together, torch.stack(alone))
 
 
-def test_a_short_past_leaves_what_was_stored():
+def test_a_short_past_keeps_the_stored_margins():
     read = reader(errors_of(STEPS))
     # From step 300 on nothing was learnt from: 49 windows are known at 351, 50 at 352.
     found = recalibrate(read, at(351, 352), [300], STORED, [80])
@@ -83,7 +83,7 @@ def test_each_series_has_margins_of_its_own():
     assert found[2] > 50
 
 
-def test_a_model_is_calibrated_by_what_it_did_not_learn_from():
+def test_a_model_is_recalibrated_by_windows_after_its_training_part():
     values = draw_values(400)
     settings = {"horizon": 4, "lookback": 11, "hidden": 13, "epochs": 3, "validation": 100, "quiet": True}
     model = forecast.train(make_set(make_series(values)), compare=False, **settings)

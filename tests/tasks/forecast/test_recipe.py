@@ -1,4 +1,4 @@
-"""The recipe: what is learnt beats repeating, looks at nothing behind an origin, and comes back from its file."""
+"""The recipe: a model beats naive forecasts, uses no value after an origin, and is the same when loaded."""
 
 import dataclasses
 import json
@@ -37,7 +37,7 @@ def trained():
     return forecast.train(two_series(), **{**SMALL, "epochs": 50})
 
 
-def test_a_model_beats_repeating_and_says_so(trained):
+def test_a_model_beats_naive_forecasts_and_the_verdict_says_so(trained):
     metrics = trained.metrics
     assert list(metrics["baselines"]) == ["naive", "seasonal naive", "Naive2", "linear"]
     assert (
@@ -75,7 +75,7 @@ def test_a_forecast_does_not_depend_on_training_mode_and_keeps_it(trained):
         trained.module.eval()
 
 
-def test_nothing_behind_an_origin_is_looked_at(trained):
+def test_no_value_after_an_origin_is_used(trained):
     data = two_series()
     changed = [dataclasses.replace(one, values=one.values.copy()) for one in data.series]
     for one in changed:
@@ -86,7 +86,7 @@ def test_nothing_behind_an_origin_is_looked_at(trained):
     np.testing.assert_array_equal(ours[1][80], theirs[1][80])
 
 
-def test_a_backtest_scores_every_origin_that_is_asked_for(trained):
+def test_a_backtest_scores_every_requested_origin(trained):
     data = two_series()
     found = backtest(trained, data, every=3, latest=2)
     errors, relative = [], []
@@ -100,11 +100,11 @@ def test_a_backtest_scores_every_origin_that_is_asked_for(trained):
     assert found.ours.forecasts == 4
     assert found.ours.mase == pytest.approx(np.mean(errors), rel=1e-5)
     assert found.ours.smape == pytest.approx(np.mean(relative), rel=1e-5)
-    assert list(found.beside) == ["naive", "seasonal naive", "Naive2", "linear"]
+    assert list(found.baselines) == ["naive", "seasonal naive", "Naive2", "linear"]
     assert backtest(trained, data, latest=None).ours.forecasts == 90 - L - H + 1 + 83 - L - H + 1
 
 
-def test_a_model_comes_back_from_its_file_with_what_stands_beside_it(trained, tmp_path):
+def test_a_model_and_its_baselines_are_the_same_when_loaded(trained, tmp_path):
     trained.save(tmp_path / "m")
     loaded = forecast.load(tmp_path / "m")
     data = two_series()
@@ -113,10 +113,20 @@ def test_a_model_comes_back_from_its_file_with_what_stands_beside_it(trained, tm
         np.testing.assert_array_equal(ours.intervals[80], theirs.intervals[80])
     ours, theirs = backtest(trained, data), backtest(loaded, data)
     assert ours.ours == theirs.ours
-    for name, scores in ours.beside.items():
-        assert theirs.beside[name].mase == pytest.approx(scores.mase, rel=1e-5), name
-        assert theirs.beside[name].width[80] == pytest.approx(scores.width[80], rel=1e-5), name
+    for name, scores in ours.baselines.items():
+        assert theirs.baselines[name].mase == pytest.approx(scores.mase, rel=1e-5), name
+        assert theirs.baselines[name].width[80] == pytest.approx(scores.width[80], rel=1e-5), name
     assert loaded.metrics == json.loads(json.dumps(trained.metrics))
+
+
+def test_old_names_of_the_baselines_warn_and_work(trained):
+    with pytest.warns(DeprecationWarning, match=r"TrainedForecaster\.beside is now `baselines`"):
+        assert trained.beside is trained.baselines
+    with pytest.warns(DeprecationWarning, match=r"FittedBaselines\.baselines is now `forecasters`"):
+        assert trained.baselines.baselines is trained.baselines.forecasters
+    scores = backtest(trained, two_series(), latest=1)
+    with pytest.warns(DeprecationWarning, match=r"Backtest\.beside is now `baselines`"):
+        assert scores.beside is scores.baselines
 
 
 def test_the_same_seed_gives_the_same_file(tmp_path):
@@ -137,7 +147,7 @@ def test_without_a_comparison_there_is_none():
     model = forecast.train(two_series(), compare=False, **{**SMALL, "epochs": 1})
     assert model.metrics["baselines"] == {}
     assert model.metrics["verdict"] == f"MASE {model.metrics['validation']['mase']:.3f}."
-    assert list(backtest(model, two_series()).beside) == []
+    assert list(backtest(model, two_series()).baselines) == []
 
 
 def test_a_covariate_that_is_known_ahead_is_used():
@@ -167,7 +177,7 @@ def test_missing_values_are_learnt_from_and_forecast_over():
     assert model.metrics["validation"]["mase"] < model.metrics["baselines"]["naive"]["mase"]
 
 
-def test_a_new_series_is_forecast_by_what_others_taught(trained):
+def test_a_series_that_was_not_in_training_is_forecast(trained):
     new = make_series(draw_values(40, 9, -3e5), "new")
     [ahead] = trained.forecast(make_set(new))
     truth = draw_values(40 + H, 9, -3e5)[-H:]
@@ -182,7 +192,7 @@ def test_a_search_keeps_the_best(tmp_path):
     assert forecast.load(tmp_path / "m").metrics["search"] == json.loads(json.dumps(model.metrics["search"]))
 
 
-def test_a_table_is_read_as_asked(tmp_path):
+def test_a_table_is_read_as_requested(tmp_path):
     path = write_sales(tmp_path / "t.csv", columns=2)
     model = forecast.train(path, target="sales", calendar=True, **{**SMALL, "epochs": 1})
     assert list(model.reading.spreads) == ["sales"]
@@ -196,7 +206,7 @@ def test_a_table_is_read_as_asked(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"values": np.full(90, 3.0)}, r"t\.csv, column sales: the series is always 3 in the part that is learnt from"),
+        ({"values": np.full(90, 3.0)}, r"t\.csv, column sales: the series is always 3 in its training part"),
         (
             {"values": draw_values(34)},
             "a look-back of 11 and a horizon of 4, to learn and to validate on apart, needs 35",
@@ -218,7 +228,7 @@ def shops(*lengths: int):
 BRIEF = {"hidden": 7, "epochs": 1, "dropout": 0.0}
 
 
-def test_one_short_series_is_left_out_and_spoils_nothing(capsys):
+def test_one_short_series_is_left_out_and_changes_no_size(capsys):
     data = shops(300, 300, 9, 300)
     model = forecast.train(data, **BRIEF)
     assert (model.horizon, model.lookback) == (10, 40)  # as without it
@@ -232,7 +242,7 @@ def test_one_short_series_is_left_out_and_spoils_nothing(capsys):
     assert [one.series.name for one in model.forecast(left)] == list(model.reading.spreads)
 
 
-def test_a_series_shorter_than_the_look_back_is_filled_up(tmp_path):
+def test_a_series_shorter_than_the_look_back_is_padded(tmp_path):
     data = shops(120, 120, 33)
     settings = {**SMALL, "horizon": 4, "lookback": 30, "validation": 8, "epochs": 60}
     model = forecast.train(data, output=tmp_path / "m", **settings)
@@ -305,14 +315,14 @@ def test_a_damaged_file_is_refused(trained, tmp_path):
 
 def test_the_verdict_names_the_best_without_recurrence(trained):
     found = backtest(trained, two_series())
-    better = {name: dataclasses.replace(one, mase=found.ours.mase / 2) for name, one in found.beside.items()}
-    assert "does better" in judge_forecasts(dataclasses.replace(found, beside=better))
+    better = {name: dataclasses.replace(one, mase=found.ours.mase / 2) for name, one in found.baselines.items()}
+    assert "does better" in judge_forecasts(dataclasses.replace(found, baselines=better))
     alike = {"naive": dataclasses.replace(found.ours, mase=found.ours.mase * 1.001)}
     assert "naive, which does without recurrence, does as well" in judge_forecasts(
-        dataclasses.replace(found, beside=alike)
+        dataclasses.replace(found, baselines=alike)
     )
     undefined = dataclasses.replace(found.ours, mase=None)
-    assert judge_forecasts(dataclasses.replace(found, ours=undefined, beside={})).startswith("scaled MAE ")
+    assert judge_forecasts(dataclasses.replace(found, ours=undefined, baselines={})).startswith("scaled MAE ")
 
 
 def test_double_precision_is_kept(tmp_path):

@@ -1,4 +1,4 @@
-"""The report on series: what there is, and what looks wrong, in a line each."""
+"""The report on series: a description, and what looks wrong, a line each."""
 
 import json
 
@@ -52,19 +52,19 @@ def test_likely_mistakes_in_the_data_are_reported(report):
     assert "never changing: b" in said
 
 
-def test_covariates_and_zeros_are_said(report):
+def test_covariates_and_zeros_are_reported(report):
     rows = daily([f"{k % 2},{k},{k % 3},x" for k in range(30)]) + daily([",1,2,y"] * 4, "2024-01-31")
     found = report("date,sales,price,visits,sky\n" + rows, target="sales", known="price,sky", past="visits")
     lines = found.lines()
-    assert "known in advance: price, sky=x, sky=y, 4 steps beyond the values" in lines
-    assert "known up to now: visits" in lines
-    assert "50% of the values are 0: sMAPE says little about such series" in lines
+    assert "covariates known ahead: price, sky=x, sky=y, 4 steps beyond the values" in lines
+    assert "covariates known up to the last value: visits" in lines
+    assert "50% of the values are 0: sMAPE means little for such series" in lines
 
 
-def test_a_season_that_series_do_not_show_is_said(report):
+def test_a_season_that_series_do_not_show_is_reported(report):
     noise = np.random.default_rng(2).normal(size=70).round(3)
     course = np.tile([0, 5, 1, 7, 2, 2, 9], 10)
     stamps = np.datetime64("2024-01-01") + np.arange(70)
     both = "".join(f"{day},{one},{other}\n" for day, one, other in zip(stamps, noise, course, strict=True))
     assert report("date,a,b\n" + both).lines()[0].endswith("a season of 7 that 1 of them show")
-    assert report("date,a\n" + daily(noise)).lines()[0].endswith("a season of 7 that is not seen")
+    assert report("date,a\n" + daily(noise)).lines()[0].endswith("a season of 7 that no series shows")

@@ -1,10 +1,10 @@
-"""What nobody asked for follows from the data; what somebody asked for stays."""
+"""Sizes that were not requested follow from the data; requested ones stay."""
 
 import pytest
 
 from elman.errors import ConfigError
 from elman.tasks.forecast.settings import ForecastSettings
-from elman.tasks.forecast.sizes import Asked, Sizes, choose_sizes
+from elman.tasks.forecast.sizes import RequestedSizes, Sizes, choose_sizes
 
 
 @pytest.mark.parametrize(
@@ -20,38 +20,41 @@ from elman.tasks.forecast.sizes import Asked, Sizes, choose_sizes
     ],
 )
 def test_sizes_follow_from_season_and_length(season, lengths, horizon, lookback, segment):
-    found = choose_sizes(Asked(), season=season, lengths=lengths)
+    found = choose_sizes(RequestedSizes(), season=season, lengths=lengths)
     assert (found.horizon, found.lookback, found.segment) == (horizon, lookback, segment)
     assert all(steps <= length for steps, length in zip(found.fewest(found.past), lengths, strict=True))
     assert found.fewest(found.lookback)[lengths.index(max(lengths))] <= max(lengths)
 
 
-def test_one_short_series_does_not_spoil_the_sizes_of_all():
-    usual = choose_sizes(Asked(), season=7, lengths=[300] * 9)
+def test_one_short_series_does_not_change_the_sizes():
+    usual = choose_sizes(RequestedSizes(), season=7, lengths=[300] * 9)
     assert (usual.horizon, usual.lookback) == (14, 56)
     for short in (9, 60):
-        found = choose_sizes(Asked(), season=7, lengths=[300] * 4 + [short] + [300] * 5)
+        found = choose_sizes(RequestedSizes(), season=7, lengths=[300] * 4 + [short] + [300] * 5)
         assert (found.horizon, found.lookback, found.segment) == (14, 56, 14)
     # As in M4 Weekly: the shortest has 80 weeks, most have several hundred.
-    weekly = choose_sizes(Asked(horizon=13), season=52, lengths=[80, 93, *range(300, 2500, 20)])
+    weekly = choose_sizes(RequestedSizes(horizon=13), season=52, lengths=[80, 93, *range(300, 2500, 20)])
     assert weekly.lookback == 104
 
 
-def test_sizes_fit_the_series_that_an_asked_horizon_leaves():
-    assert choose_sizes(Asked(horizon=30), season=1, lengths=[40] * 6 + [400] * 3).lookback == 120
+def test_sizes_fit_the_series_that_a_requested_horizon_leaves():
+    assert choose_sizes(RequestedSizes(horizon=30), season=1, lengths=[40] * 6 + [400] * 3).lookback == 120
 
 
-def test_what_is_asked_for_stays():
-    assert choose_sizes(Asked(9, 31, 4, 20), season=7, lengths=[100, 200]) == Sizes(9, 31, 4, (20, 20))
+def test_requested_sizes_stay():
+    assert choose_sizes(RequestedSizes(9, 31, 4, 20), season=7, lengths=[100, 200]) == Sizes(9, 31, 4, (20, 20))
 
 
 def test_many_series_hold_out_their_last_horizon_alone():
-    assert choose_sizes(Asked(horizon=13), season=1, lengths=[93] * 99).held_out == (18,) * 99
-    assert choose_sizes(Asked(horizon=13), season=1, lengths=[93] * 100).held_out == (13,) * 100
+    assert choose_sizes(RequestedSizes(horizon=13), season=1, lengths=[93] * 99).held_out == (18,) * 99
+    assert choose_sizes(RequestedSizes(horizon=13), season=1, lengths=[93] * 100).held_out == (13,) * 100
 
 
 def test_a_segment_is_an_even_part_of_the_horizon():
-    found = [choose_sizes(Asked(horizon, 720), season=24, lengths=[9000]).segment for horizon in (48, 49, 96, 100, 720)]
+    found = [
+        choose_sizes(RequestedSizes(horizon, 720), season=24, lengths=[9000]).segment
+        for horizon in (48, 49, 96, 100, 720)
+    ]
     assert found == [48, 25, 48, 34, 48]
 
 

@@ -1,4 +1,4 @@
-"""Windows of series hold what stands at their steps, and covariates are numbers of the training."""
+"""Windows hold the values of their steps, and covariates are scaled by the training part."""
 
 import dataclasses
 import math
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from elman.data.series.frequency import Frequency
-from elman.tasks.forecast.calendar import cycles_of, place
+from elman.tasks.forecast.calendar import cycles_of, encode_cycles
 from elman.tasks.forecast.covariates import Covariates
 from elman.tasks.forecast.windows import Reading, SeriesTable, measure_scale, measure_spread
 from forecastable import DAILY, SEASON, START, draw_values, make_series
@@ -37,7 +37,7 @@ def some_table(until=None):
     return series, learnt, SeriesTable(series, DAILY, reading, until)
 
 
-def test_a_window_holds_its_steps():
+def test_a_window_holds_the_values_of_its_steps():
     series, _, table = some_table()
     origins = np.array([[1, 9], [0, 20], [2, 11]])
     windows, ahead = table.windows(origins)
@@ -50,7 +50,7 @@ def test_a_window_holds_its_steps():
             one.known[at - L : at + H, 0] - np.concatenate([series[0].known[:19], series[1].known[:13]]).mean()
         ) / (np.concatenate([series[0].known[:19], series[1].known[:13]]).std())
         np.testing.assert_allclose(windows.known[row, :, 0], known, rtol=1e-5)
-        turns = place(DAILY, START, at + H, ("week",))[at - L :]
+        turns = encode_cycles(DAILY, START, at + H, ("week",))[at - L :]
         np.testing.assert_allclose(windows.calendar[row], turns)
     assert windows.series.tolist() == [2, 1, 0]
     assert windows.usual.tolist()[:2] == [3.0, 1.0]
@@ -58,7 +58,7 @@ def test_a_window_holds_its_steps():
     assert windows.static.tolist()[2][1:] == [0.0, 0.0]
 
 
-def test_past_covariates_are_scaled_by_what_was_learnt_from():
+def test_past_covariates_are_scaled_by_the_training_part():
     series, learnt, table = some_table()
     seen = np.concatenate([series[0].past[:19], series[1].past[:13]])
     windows, _ = table.windows(np.array([[0, 12]]))
@@ -74,7 +74,7 @@ def test_origins_are_all_steps_whose_look_back_and_horizon_are_there():
     assert table.ends().tolist() == [[0, 23], [1, 17], [2, 11]]
 
 
-def test_a_window_of_which_nothing_is_known_is_left_out():
+def test_a_window_without_known_values_is_left_out():
     values = draw_values(20)
     values[8:12] = np.nan
     table = SeriesTable([make_series(values)], DAILY, Reading(3, 2, {"sales": 1.0}, {"sales": 1.0}))
@@ -100,7 +100,7 @@ def test_what_lies_before_a_series_is_missing():
         np.testing.assert_array_equal(ours[2], theirs[2])
 
 
-def test_an_unknown_series_is_measured_up_to_where_it_may_be_seen():
+def test_a_series_not_in_training_is_measured_up_to_the_given_step():
     series, _, table = some_table(until=[10, 10, 9])
     assert table.spreads.tolist() == [2.0, 5.0, series[2].values[:9].std()]
     assert table.windows(np.array([[2, 8]]))[0].usual[0] == measure_scale(series[2].values[:9], L)
@@ -115,7 +115,7 @@ def test_the_usual_movement_is_the_mean_variance_of_all_windows(level):
     assert measure_spread(values) == pytest.approx(np.nanstd(values))
 
 
-def test_what_was_not_learnt_from_is_found_by_its_time():
+def test_the_end_of_the_training_part_is_found_by_its_time():
     series, _, table = some_table()
     assert table.unlearnt == [9, L, L]  # 27 February to 7 March 2024; the others are new
     later = dataclasses.replace(series[0], start=np.datetime64("2024-03-09", "us"))
@@ -124,7 +124,7 @@ def test_what_was_not_learnt_from_is_found_by_its_time():
     assert moved.unlearnt == [L, 23]
 
 
-def test_steps_without_times_were_learnt_from_where_they_are_the_same():
+def test_counted_steps_belong_to_the_training_part_where_values_are_the_same():
     values, steps = draw_values(30), Frequency("step", 1, SEASON)
     counted = dataclasses.replace(make_series(values), start=0)
     reading = Reading(3, 2, {"sales": measure_spread(values[:20])}, {"sales": 1.0}, {"sales": "20"})
@@ -159,12 +159,12 @@ def test_a_reading_comes_back_from_plain_data():
         (Frequency("step", 1, 7), 1000, ()),
     ],
 )
-def test_a_cycle_is_read_where_it_is_seen_twice(frequency, steps, cycles):
+def test_a_cycle_is_read_where_the_data_hold_two(frequency, steps, cycles):
     assert cycles_of(frequency, steps) == cycles
 
 
-def test_a_cycle_begins_where_the_calendar_has_it():
+def test_a_cycle_begins_as_on_the_calendar():
     monday, noon = np.datetime64("2024-03-04", "us"), np.datetime64("2023-12-31T12:00", "us")
-    np.testing.assert_allclose(place(DAILY, monday, 8, ("week",))[[0, 7]], [[0, 1], [0, 1]], atol=1e-6)
-    np.testing.assert_allclose(place(Frequency("hour", 12, 2), noon, 2, ("day",)), [[0, -1], [0, 1]], atol=1e-6)
-    np.testing.assert_allclose(place(Frequency("hour", 12, 2), noon, 1, ("year",))[0, 1], 1.0, atol=1e-4)
+    np.testing.assert_allclose(encode_cycles(DAILY, monday, 8, ("week",))[[0, 7]], [[0, 1], [0, 1]], atol=1e-6)
+    np.testing.assert_allclose(encode_cycles(Frequency("hour", 12, 2), noon, 2, ("day",)), [[0, -1], [0, 1]], atol=1e-6)
+    np.testing.assert_allclose(encode_cycles(Frequency("hour", 12, 2), noon, 1, ("year",))[0, 1], 1.0, atol=1e-4)

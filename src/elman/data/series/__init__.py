@@ -1,8 +1,8 @@
 """Read series over time: their values, the times of their steps, and what repeats in them.
 
-`opening` reads tables, with `choosing` saying which column is what; `series` holds the result. `timestamps` reads
-times, `regularity` brings them to equal steps, `frequency` says how long a step is, and `seasonality` what length a
-season has.
+`opening` reads tables into what `series` declares, and `choosing` infers the role of each column. `timestamps` reads
+times, `regularity` finds their equal steps, `frequency` describes one step, and `seasonality` estimates the length of a
+season.
 
 >>> from elman.data.series.frequency import Frequency
 >>> Frequency("month", 1, season=12).describe()

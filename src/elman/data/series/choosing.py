@@ -1,6 +1,6 @@
-"""Choose the columns of a table of series: times, what tells series apart, what is forecast, what is known beside.
+"""Choose the columns of a table of series: times, identifiers of series, targets and covariates.
 
-What was inferred is said in notes, one sentence each.
+Every inference is reported in a note of one sentence.
 """
 
 import re
@@ -59,12 +59,12 @@ _THOUSANDS = re.compile(r"\s*[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?\s*")
 _CLOCK_ALONE = re.compile(r"\s*[0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?\s*([AaPp]\.?[Mm]\.?)?\s*")
 _SAMPLE = 500
 _ROWS_COMPARED = 500
-_COMES_AGAIN = 1.5  # rows at each time above which a table is long
+_ROWS_PER_TIME = 1.5  # above it a table is long
 
 
 @dataclass(frozen=True)
-class SeriesAsked:
-    """Hold what the caller asked for; see :func:`elman.data.series.opening.open_series`."""
+class RequestedColumns:
+    """The columns that the caller requested; see :func:`elman.data.series.opening.open_series`."""
 
     targets: tuple[str, ...] = ()
     time: str | None = None
@@ -74,73 +74,73 @@ class SeriesAsked:
     static: tuple[str, ...] = ()
 
     def check(self, index: RowIndex, name: str) -> None:
-        """Check that every column is there, and has one part.
+        """Check that every column exists and has one role.
 
         Raises:
-            DataError: as said.
+            DataError: a column does not exist, or has two roles.
         """
-        parts = (*self.targets, self.time or "", *(self.id or ()), *self.past, *self.known, *self.static)
-        for column, times in Counter(filter(None, parts)).items():
+        columns = (*self.targets, self.time or "", *(self.id or ()), *self.past, *self.known, *self.static)
+        for column, roles in Counter(filter(None, columns)).items():
             find_column(column, index.summaries, name)
-            if times > 1:
-                raise DataError(f"{name}: column {column} was named for two parts. Name it for one.")
+            if roles > 1:
+                raise DataError(f"{name}: column {column} has two roles. Name it in one option.")
 
 
-def split_names(asked: str | Sequence[str] | None, columns: Sequence[str]) -> tuple[str, ...]:
-    """Split `a,b` into the names of columns, unless one is called so.
+def split_names(requested: str | Sequence[str] | None, columns: Sequence[str]) -> tuple[str, ...]:
+    """Split `a,b` into the names of columns, unless a column has that name.
 
     >>> split_names("a, b", ["a", "b"]), split_names("a, b", ["a, b"])
     (('a', 'b'), ('a, b',))
     """
-    if asked is None:
+    if requested is None:
         return ()
-    parts = [asked] if isinstance(asked, str) else asked
+    parts = [requested] if isinstance(requested, str) else requested
     names = [[part] if part in columns else part.split(",") for part in parts]
     return tuple(name.strip() for own in names for name in own if name.strip())
 
 
-def choose_time(index: RowIndex, asked: str | None) -> tuple[str | None, str]:
+def choose_time(index: RowIndex, requested: str | None) -> tuple[str | None, str]:
     """Return the column of times and its form; None where rows are counted.
 
     Raises:
-        DataError: the column that was asked for holds no times, or days cannot be told from months.
+        DataError: the requested column holds no times, or its dates have two readings.
     """
-    if asked == "":
+    if requested == "":
         return None, ""
-    found: dict[str, str] = {}
-    for column in [asked] if asked else index.names:
+    forms: dict[str, str] = {}
+    for column in [requested] if requested else index.names:
         sample = _sample(index.summaries[column])
-        form = guess_form(sample, named=asked is not None or _may_be_time(column)) if sample else None
-        if form and (asked or _is_plausible(index.summaries[column], form)):
-            found[column] = form
-    if not found:
-        if asked is None:
+        form = guess_form(sample, named=requested is not None or _may_be_time(column)) if sample else None
+        if form and (requested or _is_plausible(index.summaries[column], form)):
+            forms[column] = form
+    if not forms:
+        if requested is None:
             return None, ""
         raise DataError(
-            f"{index.where(0)}, column {asked}: {_first(index, asked)[:40]!r} is no time that is understood. Write "
-            "times such as 2024-01-31 or 2024-01-31 13:00."
+            f"{index.where(0)}, column {requested}: {_first(index, requested)[:40]!r} is no time that is understood. "
+            "Write times such as 2024-01-31 or 2024-01-31 13:00."
         )
     # Written dates before numbers.
-    column = min(found, key=lambda column: found[column] in NUMERIC)
-    form = found[column]
+    column = min(forms, key=lambda column: forms[column] in NUMERIC)
+    form = forms[column]
     if form in ("day first", "month first") and is_ambiguous(_sample(index.summaries[column])):
         form = _choose_order(index, column)
     return column, form
 
 
 def choose_id(
-    index: RowIndex, times: Moments | None, columns: Mapping[str, Sequence[str]], asked: SeriesAsked
+    index: RowIndex, times: Moments | None, columns: Mapping[str, Sequence[str]], requested: RequestedColumns
 ) -> tuple[tuple[str, ...], str]:
-    """Return the columns that tell series apart, and a note of how they were found; none for a wide table.
+    """Return the columns that identify series, and a note on how they were inferred; none for a wide table.
 
     Args:
         index: of the table.
         times: of each row; None where rows are counted.
-        columns: the cells of the columns of `candidates`.
-        asked: what the caller asked for.
+        columns: the cells of the columns of :func:`list_id_candidates`.
+        requested: the columns that the caller named.
     """
-    if asked.id is not None:
-        return asked.id, ""
+    if requested.id is not None:
+        return requested.id, ""
     if times is None:
         named = next((name for name in columns if name.lower() in ID_NAMES and index.summaries[name].repeats), None)
         return ((named,), f"Rows with the same {named} form one series.") if named else ((), "")
@@ -149,69 +149,69 @@ def choose_id(
         return (), ""
     ordered = sorted(columns, key=lambda name: name.lower() not in ID_NAMES)
     named_ones = [name for name in ordered if name.lower() in ID_NAMES]
-    long = len(times) >= _COMES_AGAIN * different
-    for found in [(name,) for name in (ordered if long else named_ones)] + (
+    long = len(times) >= _ROWS_PER_TIME * different
+    for names in [(name,) for name in (ordered if long else named_ones)] + (
         list(combinations(ordered, 2)) if long else []
     ):
-        groups = group_rows([columns[name] for name in found])[1]
+        groups = group_rows([columns[name] for name in names])[1]
         pairs = np.unique(np.stack([groups, times.astype(np.int64)]), axis=1).shape[1]
         if pairs == len(times) and 2 * (groups.max() + 1) <= len(times):
-            return found, f"Rows with the same {' and '.join(found)} form one series, because times come again."
+            return names, f"Rows with the same {' and '.join(names)} form one series, because times repeat."
     return (), ""
 
 
-def candidates(index: RowIndex, time: str | None, asked: SeriesAsked) -> list[str]:
-    """Name the columns that may tell series apart: texts, and numbers that are called so."""
-    if asked.id is not None:
-        return list(asked.id)
-    taken = {time, *asked.targets, *asked.past, *asked.known, *asked.static}
+def list_id_candidates(index: RowIndex, time: str | None, requested: RequestedColumns) -> list[str]:
+    """List the columns that may identify series: texts, and numbers in a column with a usual name."""
+    if requested.id is not None:
+        return list(requested.id)
+    taken = {time, *requested.targets, *requested.past, *requested.known, *requested.static}
     kinds = ("category", "text", "letters")
     return [
         name
-        for name, seen in index.summaries.items()
+        for name, summary in index.summaries.items()
         if name not in taken
-        and seen.repeats
-        and (seen.kind() in kinds or name.lower() in ID_NAMES)
-        and not all(map(_CLOCK_ALONE.fullmatch, _sample(seen)))
+        and summary.repeats
+        and (summary.kind() in kinds or name.lower() in ID_NAMES)
+        and not all(map(_CLOCK_ALONE.fullmatch, _sample(summary)))
     ]
 
 
 def choose_targets(
-    index: RowIndex, asked: SeriesAsked, time: str | None, id: Sequence[str], name: str
+    index: RowIndex, requested: RequestedColumns, time: str | None, id: Sequence[str], name: str
 ) -> tuple[tuple[str, ...], str]:
     """Return the columns to forecast, and a note.
 
     Args:
         index: of the table.
-        asked: what the caller asked for.
+        requested: the columns that the caller named.
         time: the column of times.
-        id: the columns that tell series apart; none for a wide table.
+        id: the columns that identify series; none for a wide table.
         name: of the table.
 
     Raises:
         DataError: there is none, or several of a long table.
     """
-    if asked.targets:
-        return asked.targets, ""
-    taken = {time, *id, *asked.past, *asked.known, *asked.static}
+    if requested.targets:
+        return requested.targets, ""
+    taken = {time, *id, *requested.past, *requested.known, *requested.static}
     numbers = [
         column
-        for column, seen in index.summaries.items()
-        if column not in taken and seen.kind() == "number" and not seen.counts_up()
+        for column, summary in index.summaries.items()
+        if column not in taken and summary.kind() == "number" and not summary.counts_up()
     ]
     if not numbers:
-        for column, seen in index.summaries.items():
-            if column not in taken and seen.first_odd and _has_comma(seen.first_odd[1]):
-                check_numbers(seen, index.where)
+        for column, summary in index.summaries.items():
+            if column not in taken and summary.first_odd and _has_comma(summary.first_odd[1]):
+                check_numbers(summary, index.where)
         raise DataError(
             f"{name} has no column of numbers to forecast: {name_some(index.names)}. Add one, or name it with --target."
         )
     if id:
         lower = {column.lower(): column for column in reversed(numbers)}
-        found = next((lower[usual] for usual in VALUE_NAMES if usual in lower), numbers[0])
-        if len(numbers) > 1 and found.lower() not in VALUE_NAMES:
+        target = next((lower[usual] for usual in VALUE_NAMES if usual in lower), numbers[0])
+        if len(numbers) > 1 and target.lower() not in VALUE_NAMES:
             raise DataError(f"{name} has several columns of numbers: {name_some(numbers)}. Name one with --target.")
-        numbers = [found]
+        numbers = [target]
     constant = [column for column in numbers if _is_constant(index.summaries[column])]
     left_out = frozenset(constant)
     varying = [column for column in numbers if column not in left_out]
@@ -227,41 +227,41 @@ def choose_levels(index: RowIndex, columns: Sequence[str], name: str) -> dict[st
     """
     levels = {}
     for column in columns:
-        seen = index.summaries[column]
-        if seen.kind() in ("number", "empty"):
+        summary = index.summaries[column]
+        if summary.kind() in ("number", "empty"):
             continue
-        if seen.kind() in ("series", "labels", "object"):
+        if summary.kind() in ("series", "labels", "object"):
             raise DataError(f"{name}: column {column} holds lists or objects. Write numbers or short texts.")
-        found = sorted({text.strip() for text in seen.distinct} - {""})
-        if seen.many or len(found) > MOST_LEVELS:
+        texts = sorted({text.strip() for text in summary.distinct} - {""})
+        if summary.many or len(texts) > MOST_LEVELS:
             raise DataError(
                 f"{name}: the covariate {column} has more than {MOST_LEVELS} different texts. Write numbers, or fewer "
                 "kinds."
             )
-        levels[column] = tuple(found)
+        levels[column] = tuple(texts)
     return levels
 
 
-def check_numbers(seen: ColumnSummary, where: Callable[[int], str]) -> None:
+def check_numbers(summary: ColumnSummary, where: Callable[[int], str]) -> None:
     """Check that a column holds numbers.
 
     Raises:
         DataError: a cell is text, or all are empty; the message names the first.
     """
-    if seen.first_odd:
-        row, cell = seen.first_odd
-        place = f"{where(row)}, column {seen.name}:"
+    if summary.first_odd:
+        row, cell = summary.first_odd
+        position = f"{where(row)}, column {summary.name}:"
         if _THOUSANDS.fullmatch(str(cell)):
-            raise DataError(f"{place} {cell} has commas. Write {str(cell).strip().replace(',', '')} without them.")
+            raise DataError(f"{position} {cell} has commas. Write {str(cell).strip().replace(',', '')} without them.")
         if _DECIMAL_COMMA.fullmatch(str(cell)):
-            raise DataError(f"{place} {cell} has a decimal comma. Write {str(cell).strip().replace(',', '.')}.")
-        raise DataError(describe_odd_number(cell, place))
-    if seen.missing == seen.rows:
-        raise DataError(f"{where(0)}, column {seen.name}: the column has no number. Name another one.")
+            raise DataError(f"{position} {cell} has a decimal comma. Write {str(cell).strip().replace(',', '.')}.")
+        raise DataError(describe_odd_number(cell, position))
+    if summary.missing == summary.rows:
+        raise DataError(f"{where(0)}, column {summary.name}: the column has no number. Name another one.")
 
 
 def group_rows(columns: Sequence[Sequence[str]]) -> tuple[list[tuple[str, ...]], NDArray[np.int64]]:
-    """Number rows by what stands in some columns.
+    """Number rows by their values in some columns.
 
     Returns:
         The groups in the order of their first rows, and the number of each row.
@@ -271,8 +271,8 @@ def group_rows(columns: Sequence[Sequence[str]]) -> tuple[list[tuple[str, ...]],
     return list(numbers), np.array(codes, np.int64)
 
 
-def _sample(seen: ColumnSummary) -> list[str]:
-    cells = sorted(cell for cell in seen.distinct if cell.strip())
+def _sample(summary: ColumnSummary) -> list[str]:
+    cells = sorted(cell for cell in summary.distinct if cell.strip())
     return cells[:: max(1, len(cells) // _SAMPLE)]
 
 
@@ -284,15 +284,15 @@ def _may_be_time(column: str) -> bool:
     return column.lower() in TIME_NAMES | _CLOCK_NAMES
 
 
-def _is_plausible(seen: ColumnSummary, form: str) -> bool:
-    """Say whether a column that nobody named holds the times of rows, and not a part of them, such as the hour."""
-    if seen.kind() == "number" and form not in NUMERIC:
+def _is_plausible(summary: ColumnSummary, form: str) -> bool:
+    """Tell whether a column that nobody named holds whole times, and not a part of them, such as the hour."""
+    if summary.kind() == "number" and form not in NUMERIC:
         return False
-    return form != "count" or seen.name.lower() in TIME_NAMES or seen.counts_up()
+    return form != "count" or summary.name.lower() in TIME_NAMES or summary.counts_up()
 
 
 def _choose_order(index: RowIndex, column: str) -> str:
-    """Choose between 1/2 as a day of February and of January by what makes even steps."""
+    """Choose between reading 1/2 as a day of February and of January by which gives even steps."""
     rows = range(min(len(index), _ROWS_COMPARED))
     cells = [str(row[column]) for row in index.read(rows)]
     uneven = {}
@@ -308,7 +308,7 @@ def _choose_order(index: RowIndex, column: str) -> str:
 
 
 def _count_uneven(times: Moments) -> int:
-    """Count the steps that are missing between times, and the times that are on no step."""
+    """Count the missing steps between times, and the times that are off the grid of steps."""
     frequency = infer_frequency([times])
     if frequency is None:
         return 0
@@ -320,5 +320,5 @@ def _has_comma(cell: object) -> bool:
     return any(pattern.fullmatch(str(cell)) for pattern in (_DECIMAL_COMMA, _THOUSANDS))
 
 
-def _is_constant(seen: ColumnSummary) -> bool:
-    return not seen.many and len({float(cell) for cell in seen.distinct if is_number(cell)}) < 2
+def _is_constant(summary: ColumnSummary) -> bool:
+    return not summary.many and len({float(cell) for cell in summary.distinct if is_number(cell)}) < 2

@@ -1,6 +1,6 @@
-"""Say how far the steps of a series are apart, on the calendar: seconds to weeks, business days, months to years.
+"""Describe the distance between the steps of a series: seconds to weeks, business days, months to years.
 
-A month is no number of days, so that time is counted in steps: `timestamps` names the steps behind a start.
+A month has no fixed number of days, so time is counted in steps: `timestamps` returns the times of steps from a start.
 
 >>> monthly = Frequency("month", 1, season=12, day=31)
 >>> monthly.timestamps(np.datetime64("2024-01-31", "us"), 3).astype("datetime64[D]").tolist()[1:]
@@ -36,7 +36,7 @@ MICROSECONDS = {
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 UNITS = ("step", *MICROSECONDS, "business day", *MONTHS)
 WITHOUT_CALENDAR = ("step", "microsecond", "millisecond", "second")
-"""Units of which the calendar names no season."""
+"""Units for which the calendar has no season."""
 
 _NAMES = {
     "hour": "hourly",
@@ -52,7 +52,7 @@ _MOST = 10**9  # units of a step, and steps of a season
 
 @dataclass(frozen=True)
 class Frequency:
-    """Hold what one step is.
+    """The distance between two steps.
 
     Attributes:
         unit: one of `UNITS`; `step` where there are no times.
@@ -77,7 +77,7 @@ class Frequency:
         return self.unit, self.count
 
     def describe(self) -> str:
-        """Say it in a word or three: `hourly`, `every 15 minutes`, `business days`."""
+        """Return one to three words: `hourly`, `every 15 minutes`, `business days`."""
         if self.count == 1:
             return {"step": "steps without times", "business day": "business days"}.get(
                 self.unit, _NAMES.get(self.unit, f"every {self.unit}")
@@ -85,7 +85,7 @@ class Frequency:
         return f"every {self.count:,} {self.unit}s"
 
     def timestamps(self, start: Moment, count: int) -> Moments:
-        """Name the steps from `start` on.
+        """Return the times of the steps from `start` on.
 
         Args:
             start: of the first.
@@ -108,20 +108,20 @@ class Frequency:
         return self._days(first.astype("datetime64[M]") + steps * MONTHS[self.unit]) + of_day
 
     def positions(self, times: Moments, start: Moment) -> NDArray[np.int64]:
-        """Count the steps from `start` to each time; −1 where a time is no step.
+        """Count the steps from `start` to each time; −1 where a time is between steps.
 
         Args:
             times: (N,) as `timestamps` gives them.
             start: of step 0.
         """
         if self.unit == "step":
-            found, rest = np.divmod(times.astype(np.int64) - int(start), self.count)
-            return np.where(rest == 0, found, -1)
+            steps, rest = np.divmod(times.astype(np.int64) - int(start), self.count)
+            return np.where(rest == 0, steps, -1)
         first: Any = start
         if self.unit in MICROSECONDS:
             apart = (times - first).astype(np.int64)
-            found, rest = np.divmod(apart, self.count * MICROSECONDS[self.unit])
-            return np.where(rest == 0, found, -1)
+            steps, rest = np.divmod(apart, self.count * MICROSECONDS[self.unit])
+            return np.where(rest == 0, steps, -1)
         days, of_day = times.astype("datetime64[D]"), first - first.astype("datetime64[D]")
         if self.unit == "business day":
             units = np.busday_count(first.astype("datetime64[D]"), days)
@@ -133,8 +133,8 @@ class Frequency:
                 (months - first.astype("datetime64[M]")).astype(np.int64) % MONTHS[self.unit] == 0, units, -1
             )
             fitting = (self._days(months) == days) | (self.day == 0)
-        found, rest = np.divmod(units, self.count)
-        return np.where((rest == 0) & fitting & (times - days == of_day) & (units >= 0), found, -1)
+        steps, rest = np.divmod(units, self.count)
+        return np.where((rest == 0) & fitting & (times - days == of_day) & (units >= 0), steps, -1)
 
     def say(self, moment: Moment) -> str:
         """Write a time as short as the frequency allows: `2024-01-31`, `2024-01-31 13:00:00`, `17`."""

@@ -1,15 +1,15 @@
 r"""Read series from tables with a column of times.
 
-A table is wide, where every series has a column of its own, or long, where the rows with the same id are the steps of
-one. Rows stand in the order of time. An empty cell is a missing value; rows behind the last value carry on what is
-known of the future.
+In a wide table every series has a column of its own; in a long one the rows with the same id are the steps of one
+series. Rows are in the order of time. An empty cell is a missing value; rows after the last value hold
+covariates that are known ahead.
 
 >>> from tempfile import TemporaryDirectory
 >>> with TemporaryDirectory() as folder:
 ...     file = Path(folder, "sales.csv")
 ...     _ = file.write_text("date,sales,promo\n2024-01-01,5,0\n2024-01-02,,1\n2024-01-03,7,0\n2024-01-04,,1\n")
-...     found = open_series(file, target="sales", known=["promo"])
-...     found.frequency.describe(), found.series[0].values, found.series[0].known.ravel()
+...     data = open_series(file, target="sales", known=["promo"])
+...     data.frequency.describe(), data.series[0].values, data.series[0].known.ravel()
 ('daily', array([ 5., nan,  7.]), array([0., 1., 0., 1.]))
 """
 
@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 
 from elman.data.examples.opening import check_paths
 from elman.data.series.choosing import (
-    SeriesAsked,
-    candidates,
+    RequestedColumns,
     check_numbers,
     choose_id,
     choose_levels,
     choose_targets,
     choose_time,
     group_rows,
+    list_id_candidates,
     split_names,
 )
 from elman.data.series.frequency import WITHOUT_CALENDAR, Frequency, Moments
@@ -67,69 +67,72 @@ def open_series(
         paths: `.csv`, `.tsv` or `.jsonl`, all with the same columns.
         target: the columns to forecast, one or several, `a,b`; by default all numbers of a wide table, and the one
             column of numbers, or the one with a usual name, of a long one.
-        time: the column of times; by default the first that holds some. Empty if rows are to be counted.
-        id: the columns that tell series apart; inferred where times come twice. Empty for none.
+        time: the column of times; by default the first that holds some. Empty to count rows instead.
+        id: the columns that identify series; inferred where times repeat. Empty for none.
         known: covariates known beyond the last value, in rows whose target is empty.
         past: covariates that end with the values.
         static: covariates of a whole series, in a long table.
-        season: how many steps make a season, where the calendar's is not meant.
-        held_out: steps at the end of each series in which no season is sought, since a training holds them out; None
-            for a fifth.
-        fill_gaps: whether missing times become missing values; a model that learned so reads so.
-        like: the columns of a model. Nothing is inferred then, and of the others only `target` may be given.
+        season: steps of a season, instead of the calendar's.
+        held_out: steps at the end of each series that are not used to find a season, since a training holds them
+            out; None for a fifth.
+        fill_gaps: whether missing times become missing values; always so if the model of `like` was trained so.
+        like: the columns of a model. Nothing is inferred then, and of the other arguments only `target` counts.
 
     Raises:
         ConfigError: `season` is below 1.
-        DataError: the tables cannot be read, or are not what was asked for.
+        DataError: the tables cannot be read, or do not hold what was requested.
     """
-    found = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
-    check_paths(found)
-    for path in found:
+    files = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    check_paths(files)
+    for path in files:
         if path.suffix.lower() not in DELIMITERS:
             raise DataError(f"{path} is no table: series are read from .csv, .tsv and .jsonl. Convert it.")
     if season is not None and season < 1:
-        raise ConfigError(f"A season of {season} steps is none. Give 1 for no season, or more.")
-    index = RowIndex(found)
-    name = str(paths) if isinstance(paths, str | PathLike) else ", ".join(map(str, found[:3]))
+        raise ConfigError(f"A season cannot have {season} steps. Give 1 for no season, or more.")
+    index = RowIndex(files)
+    name = str(paths) if isinstance(paths, str | PathLike) else ", ".join(map(str, files[:3]))
     targets = split_names(target, index.names)
     if like:
-        asked = SeriesAsked(targets or like.targets, like.time or "", like.id, like.past, like.known, like.static)
+        requested = RequestedColumns(
+            targets or like.targets, like.time or "", like.id, like.past, like.known, like.static
+        )
     else:
-        parts = [split_names(part, index.names) for part in (past, known, static)]
-        asked = SeriesAsked(targets, time, None if id is None else split_names(id, index.names), *parts)
-    asked.check(index, name)
-    return _Reader(index, name, asked, season, held_out, fill_gaps, like).read()
+        covariates = [split_names(names, index.names) for names in (past, known, static)]
+        ids = None if id is None else split_names(id, index.names)
+        requested = RequestedColumns(targets, time, ids, *covariates)
+    requested.check(index, name)
+    return _SeriesReader(index, name, requested, season, held_out, fill_gaps, like).read()
 
 
-class _Reader:
-    """Read one table, from its times to its series."""
+class _SeriesReader:
+    """Reader of the series of one set of tables."""
 
     def __init__(
         self,
         index: RowIndex,
         name: str,
-        asked: SeriesAsked,
+        requested: RequestedColumns,
         season: int | None,
         held_out: int | None,
         fill_gaps: bool,
         like: SeriesColumns | None,
     ):
-        self._index, self._name, self._asked = index, name, asked
+        self._index, self._name, self._requested = index, name, requested
         self._held_out = held_out
         self._season, self._fill_gaps, self._like = season, fill_gaps or (like is not None and like.fill_gaps), like
         self.notes = list(index.notes)
 
     def read(self) -> SeriesSet:
-        index, asked = self._index, self._asked
-        time, form = choose_time(index, asked.time)
-        names = candidates(index, time, asked)
-        texts = self._read_texts(dict.fromkeys([*([time] if time else []), *names, *asked.static]))
+        index, requested = self._index, self._requested
+        time, form = choose_time(index, requested.time)
+        names = list_id_candidates(index, time, requested)
+        texts = self._read_texts(dict.fromkeys([*([time] if time else []), *names, *requested.static]))
         times = self._read_times(texts[time], time, form) if time else None
-        ids, why = choose_id(index, times, {name: texts[name] for name in names}, asked)
-        targets, left_out = choose_targets(index, asked, time, ids, self._name)
+        ids, why = choose_id(index, times, {name: texts[name] for name in names}, requested)
+        targets, left_out = choose_targets(index, requested, time, ids, self._name)
         for column in targets:
             check_numbers(index.summaries[column], self._where)
-        if asked.static and not ids:
+        if requested.static and not ids:
             raise DataError(f"{self._name} is a wide table, which has no static covariates. Name them in a long one.")
         self.notes += [note for note in (why, left_out) if note]
         groups, codes = group_rows([texts[name] for name in ids]) if ids else ([()], np.zeros(len(index), np.int64))
@@ -186,8 +189,9 @@ class _Reader:
         if self._like:
             if times is not None and (times.dtype.kind == "i") != (self._like.frequency.unit == "step"):
                 raise DataError(
-                    f"{self._where(0)}, column {time}: the model learned {self._like.frequency.describe()}, and these "
-                    "are not of that form. Write them as in the data it learned from."
+                    f"{self._where(0)}, column {time}: the model was trained on steps that are "
+                    f"{self._like.frequency.describe()}, and these are of another kind. Write them as in its training "
+                    "data."
                 )
             return replace(self._like, targets=targets)
         if times is None:
@@ -195,18 +199,18 @@ class _Reader:
         else:
             frequency = infer_frequency([times[own] for own in rows], self._season)
         if frequency is None:
-            raise DataError(f"{self._where(0)}: every series of {self._name} has one row. Add more of their past.")
-        asked = self._asked
-        levels = choose_levels(self._index, [*asked.past, *asked.known], self._name)
-        parts = (asked.past, asked.known, asked.static, levels, self._fill_gaps)
-        return SeriesColumns(targets, frequency, time, ids, *parts)
+            raise DataError(f"{self._where(0)}: every series of {self._name} has one row. Add earlier rows.")
+        requested = self._requested
+        levels = choose_levels(self._index, [*requested.past, *requested.known], self._name)
+        rest = (requested.past, requested.known, requested.static, levels, self._fill_gaps)
+        return SeriesColumns(targets, frequency, time, ids, *rest)
 
     def _read_texts(self, names: Iterable[str]) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {name: [] for name in names}
-        for columns in self._index.columns(list(found)) if found else ():
-            for column, cells in zip(found.values(), columns, strict=True):
+        texts: dict[str, list[str]] = {name: [] for name in names}
+        for columns in self._index.columns(list(texts)) if texts else ():
+            for column, cells in zip(texts.values(), columns, strict=True):
                 column += [str(cell).strip() for cell in cells]
-        return found
+        return texts
 
     def _read_numbers(self, columns: SeriesColumns) -> tuple[Numbers, Numbers, Numbers]:
         """Return targets, known and past covariates, each (N rows, columns)."""
@@ -249,19 +253,20 @@ class _Reader:
     def _read_static(
         self, texts: dict[str, list[str]], rows: NDArray[np.int64], group: Sequence[str]
     ) -> dict[str, str | float]:
-        found: dict[str, str | float] = {}
-        for column in self._asked.static:
+        values: dict[str, str | float] = {}
+        for column in self._requested.static:
             cells = texts[column]
             other = next((row for row in rows if cells[row] != cells[rows[0]]), None)
             if other is not None:
                 raise DataError(
                     f"{self._where(int(other))}: the static covariate {column} of {' '.join(group)} is "
-                    f"{cells[other][:40]!r}, and {cells[rows[0]][:40]!r} before. Give a series one, or name it --past."
+                    f"{cells[other][:40]!r}, and {cells[rows[0]][:40]!r} before. Give each series one value, or "
+                    "name the column in --past."
                 )
             cell = cells[rows[0]]
             is_number = self._index.summaries[column].kind() == "number"
-            found[column] = float(_to_numbers([cell])[0, 0]) if is_number else cell
-        return found
+            values[column] = float(_to_numbers([cell])[0, 0]) if is_number else cell
+        return values
 
     def _place(self, times: Moments | None, rows: NDArray[np.int64], columns: SeriesColumns) -> NDArray[np.int64]:
         if times is None:
@@ -279,21 +284,21 @@ class _Reader:
         parts: Sequence[Numbers],
         static: dict[str, str | float],
     ) -> list[Series]:
-        """Cut each target of one group from its first value to its last, with what is known beyond."""
+        """Cut each target of one group to its first and last values, with the covariates known ahead."""
         targets, known, past = parts
-        found = []
+        series = []
         for at, column in enumerate(columns.targets):
             name = " ".join([*group, *([column] if not group or len(columns.targets) > 1 else [])])
             where = f"{self._name}, " + (f"{' '.join(columns.id)} {name}" if group else f"column {column}")
-            [there] = np.nonzero(~np.isnan(targets[:, at]))
-            if not len(there):
+            [known_steps] = np.nonzero(~np.isnan(targets[:, at]))
+            if not len(known_steps):
                 self.notes.append(f"{name} has no value, and is left out.")
                 continue
-            begin, end = int(there[0]), int(there[-1]) + 1
+            begin, end = int(known_steps[0]), int(known_steps[-1]) + 1
             ahead = _count_known(known[end:]) if columns.known else 0
             last = rows[np.searchsorted(steps, end + ahead - 1, "right") - 1]
             start: Any = begin if times is None else columns.frequency.timestamps(times[rows[0]], begin + 1)[-1]
-            found.append(
+            series.append(
                 Series(
                     name,
                     targets[begin:end, at].copy(),
@@ -305,7 +310,7 @@ class _Reader:
                     self._where(int(last)),
                 )
             )
-        return found
+        return series
 
     def _finish(self, columns: SeriesColumns, series: list[Series]) -> SeriesSet:
         if not series:
@@ -319,11 +324,11 @@ class _Reader:
     def _refuse_constant(self, series: Sequence[Series], ids: Sequence[str]) -> None:
         varying = [one for one in series if np.nanmin(one.values) < np.nanmax(one.values)]
         constant = [one for one in series if np.nanmin(one.values) == np.nanmax(one.values)]
-        if not varying or (constant and self._asked.targets and not ids):
-            one = constant[0]
+        if not varying or (constant and self._requested.targets and not ids):
+            first = constant[0]
             raise DataError(
-                f"{one.last}: {one.name} is {one.values[-1]:g} in all of its {len(one):,} steps, so that there is "
-                "nothing to learn. Leave it out, or give more of its past."
+                f"{first.last}: {first.name} is {first.values[-1]:g} in all of its {len(first):,} steps, so there is "
+                "nothing to learn. Leave it out, or add earlier rows."
             )
         if constant:
             self.notes.append(f"The value never changes: {name_some([one.name for one in constant])}.")
@@ -335,11 +340,11 @@ class _Reader:
         if columns.frequency.unit in WITHOUT_CALENDAR:
             season = find_season_to_learn([one.values for one in series], self._held_out)
             if season > 1:
-                self.notes.append(f"Values repeat themselves every {season:,} steps, which is taken for the season.")
+                self.notes.append(f"Values repeat every {season:,} steps, which is taken for the season.")
             return replace(columns, frequency=replace(columns.frequency, season=season))
         if longest >= 2 * season:
             return columns
-        self.notes.append(f"A season of {season:,} steps does not come twice in {longest:,}, so that none is assumed.")
+        self.notes.append(f"A season of {season:,} steps does not fit twice into {longest:,}, so none is assumed.")
         return replace(columns, frequency=replace(columns.frequency, season=1))
 
     def _note_columns(self, columns: SeriesColumns) -> list[str]:
@@ -349,9 +354,13 @@ class _Reader:
         notes = [times if columns.time else f"There is no column of times: rows are counted{season}."]
         notes.append(f"Forecast: {name_some(columns.targets)}.")
         used = {columns.time, *columns.targets, *columns.id, *columns.past, *columns.known, *columns.static}
-        left = [name for name, seen in self._index.summaries.items() if name not in used and seen.kind() != "empty"]
+        left = [
+            name for name, summary in self._index.summaries.items() if name not in used and summary.kind() != "empty"
+        ]
         if left:
-            notes.append(f"Not read: {name_some(left)}. --past reads a column, --known one that is known in advance.")
+            notes.append(
+                f"Not read: {name_some(left)}. --past reads a column as a covariate, --known one that is known ahead."
+            )
         return notes
 
 
@@ -367,7 +376,7 @@ def _on_grid(steps: NDArray[np.int64], values: Numbers) -> Numbers:
     return made
 
 
-def _count_known(beyond: Numbers) -> int:
-    """Count the steps behind the values in which all covariates are known."""
-    unknown = np.isnan(beyond).any(axis=1)
-    return int(unknown.argmax()) if unknown.any() else len(beyond)
+def _count_known(ahead: Numbers) -> int:
+    """Count the steps after the last value in which all covariates are known."""
+    unknown = np.isnan(ahead).any(axis=1)
+    return int(unknown.argmax()) if unknown.any() else len(ahead)

@@ -1,7 +1,7 @@
-"""Find the steps that times follow, and say where they do not: out of order, twice, missing, off the grid.
+"""Find the steps that times follow, and refuse times that are out of order, duplicate, missing or off the grid.
 
-The step is the most frequent distance between neighbours, or a rule of the calendar that explains all of them:
-Monday to Friday; one day of each month, quarter or year, such as the last.
+The step is the most frequent distance between neighbours, or a rule of the calendar that fits all of them: Monday to
+Friday; the same day of each month, quarter or year, such as the last.
 
 >>> days = np.array(["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09"], "datetime64[us]")
 >>> infer_frequency([days]).describe()
@@ -23,13 +23,13 @@ _SEASONS = {"week": 52, "business day": 5, "day": 7, "hour": 24, "minute": 1440,
 
 _SHORTEST_MONTH = 27.5  # days; a month of 28 may lose an hour to daylight saving time
 _SATURDAY = 5
-_SPARSE = 0.5  # share of steps that are missing above which another way to read is advised
-_MOST_FILLED = 100  # missing steps a row; a year that is mistyped would fill the memory
+_SPARSE = 0.5  # share of missing steps above which another way to read is advised
+_MOST_FILLED = 100  # missing steps per row; a mistyped year would fill the memory
 _THURSDAY = 3  # 1970 began on one
 
 
 def infer_frequency(series: Sequence[Moments], season: int | None = None) -> Frequency | None:
-    """Find the steps of some series, all together.
+    """Find the one step of some series.
 
     Args:
         series: the times of each, ascending.
@@ -43,13 +43,12 @@ def infer_frequency(series: Sequence[Moments], season: int | None = None) -> Fre
         return None
     if series[0].dtype.kind == "i":
         return Frequency("step", _mode(apart), season or 1)
-    found = _infer_months(series, apart) or _infer_business_days(series, apart) or _infer_fixed(_mode(apart))
-    unit, count, day = found
+    unit, count, day = _infer_months(series, apart) or _infer_business_days(series, apart) or _infer_fixed(_mode(apart))
     return Frequency(unit, count, season or usual_season(unit, count), day)
 
 
 def usual_season(unit: str, count: int) -> int:
-    """Return how many steps the calendar's season has; 1 where there is none that is a number of steps.
+    """Return how many steps the calendar's season has; 1 where it is no whole number of steps.
 
     >>> usual_season("minute", 15), usual_season("day", 2)
     (96, 1)
@@ -65,7 +64,7 @@ def check_order(times: Moments, where: Callable[[int], str], say: Callable[[Mome
         times: (N,) of one series, in the order of its rows.
         where: names a row by its place among them.
         say: writes a time.
-        advice: what else may be meant where a time comes twice.
+        advice: a further explanation of a duplicate time, added to the message.
 
     Raises:
         DataError: one does not come after the one before.
@@ -74,17 +73,17 @@ def check_order(times: Moments, where: Callable[[int], str], say: Callable[[Mome
     if not len(wrong):
         return
     at = int(wrong[0]) + 1
-    here, before = say(times[at]), say(times[at - 1])
+    this, before = say(times[at]), say(times[at - 1])
     if times[at] == times[at - 1]:
         raise DataError(
-            f"{where(at)}: the time {here} was there before, in {where(at - 1)}. Remove one of them{advice}."
+            f"{where(at)}: the time {this} was there before, in {where(at - 1)}. Remove one of them{advice}."
         )
     earlier = np.flatnonzero(times[:at] == times[at])
     if len(earlier):
         raise DataError(
-            f"{where(at)}: the time {here} was there before, in {where(int(earlier[0]))}. Remove one of them{advice}."
+            f"{where(at)}: the time {this} was there before, in {where(int(earlier[0]))}. Remove one of them{advice}."
         )
-    raise DataError(f"{where(at)}: {here} comes after {before}, so that times are out of order. Sort the rows by time.")
+    raise DataError(f"{where(at)}: {this} comes after {before}, so that times are out of order. Sort the rows by time.")
 
 
 def place_on_grid(
@@ -99,31 +98,31 @@ def place_on_grid(
         fill_gaps: whether times may be missing.
 
     Raises:
-        DataError: a time is on no step, or times are missing and may not be.
+        DataError: a time is off the grid, or times are missing and may not be.
     """
-    found = frequency.positions(times, times[0])
-    [off] = np.nonzero(found < 0)
+    steps = frequency.positions(times, times[0])
+    [off] = np.nonzero(steps < 0)
     if len(off):
         at = max(1, int(off[0]))
         raise DataError(
             f"{where(at)}: {frequency.say(times[at])} follows {frequency.say(times[at - 1])}, and the steps are "
             f"{frequency.describe()}. Correct it; if times are irregular, --time '' counts rows instead."
         )
-    gaps = np.diff(found) - 1
+    gaps = np.diff(steps) - 1
     if gaps.any() and not (fill_gaps and gaps.sum() <= _MOST_FILLED * len(times)):
         _refuse_gap(times, gaps, frequency, where)
-    return found
+    return steps
 
 
 def _refuse_gap(times: Moments, gaps: NDArray[np.int64], frequency: Frequency, where: Callable[[int], str]) -> NoReturn:
     at = int(np.flatnonzero(gaps)[0]) + 1
-    here, total = int(gaps[at - 1]), int(gaps.sum())
+    first, total = int(gaps[at - 1]), int(gaps.sum())
     advice = "Add the rows, or --fill-gaps puts missing values there"
     if total > _MOST_FILLED * len(times):
         advice = "Correct the time, or count rows instead with --time ''"
     elif total > _SPARSE * (len(times) + total):
         advice += "; since most are missing, --time '' may suit better: it counts rows"
-    number = f"{here:,} {'step is' if here == 1 else 'steps are'} missing" + (f", {total:,} in all" * (total > here))
+    number = f"{first:,} {'step is' if first == 1 else 'steps are'} missing" + (f", {total:,} in all" * (total > first))
     raise DataError(
         f"{where(at)}: {frequency.say(times[at])} follows {frequency.say(times[at - 1])}, and the steps are "
         f"{frequency.describe()}: {number}. {advice}."
@@ -150,7 +149,7 @@ def _infer_months(series: Sequence[Moments], apart: NDArray[np.int64]) -> tuple[
         day = 0
     count = _mode(steps)
     unit = max((unit for unit in MONTHS if count % MONTHS[unit] == 0), key=lambda unit: MONTHS[unit])
-    # On any day of a quarter or a year there is no telling which month begins it.
+    # Where the day varies, it is unknown which month begins a quarter or a year.
     return (unit, count // MONTHS[unit], day) if day else ("month", count, 0)
 
 
@@ -174,7 +173,7 @@ def _same_clock(times: Moments) -> bool:
 
 
 def _mode(apart: NDArray[np.int64]) -> int:
-    """Return the most frequent distance, the smallest of several; of few that all differ, what divides all."""
+    """Return the most frequent distance, the smallest of several; where all differ, their greatest common divisor."""
     values, counts = np.unique(apart, return_counts=True)
     if counts.max() == 1 and len(values) > 1:
         return gcd(*values.tolist())

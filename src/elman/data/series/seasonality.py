@@ -1,9 +1,9 @@
-"""Find a season where no calendar names one, by how series repeat themselves.
+"""Find a season from the values of series, where the calendar has none.
 
-Lags at which values, or their changes, resemble themselves are tried. A season is worth the share of the variance about
-the trend that its mean course explains, corrected for the number of its steps; the shortest that is nearly as good as
-the best is taken, since twice a season is a season as well. A random walk has waves, too, so that the changes from step
-to step must follow the season more than chance would have it.
+The candidates are the lags with the highest autocorrelation of values or of their changes. Each is scored by the share
+of the variance about the trend that its mean course explains, corrected for the number of its steps; the shortest that
+is nearly as good as the best is taken, since twice a season is a season as well. A random walk has waves, too, so the
+changes from step to step must follow the season more closely than by chance.
 
 >>> find_season([np.tile([0.0, 1.0, 5.0, 2.0, 1.0], 20)])
 5
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_HELD_OUT = 5  # a fifth of each series, unless it is said how much
+_HELD_OUT = 5  # a fifth of each series, unless given
 _MOST_SERIES = 50
 _MOST_STEPS = 5_000
 _FEWEST_STEPS = 12
@@ -24,12 +24,12 @@ _FEWEST_SEASONS = 4  # with 3, one random walk in thirty seems to have one
 _MOST_TRIED = 20
 _LOWEST = 0.3  # share of the variance
 _NEARLY = 0.9
-_SURPRISE = 7.0  # nats: chance has to be less likely than exp(−7)
+_SURPRISE = 7.0  # nats: a probability by chance below exp(−7)
 _STEADY = 1e-6  # deviation, in units of the largest value, below which nothing is left to explain
 
 
 def find_season_to_learn(series: Sequence[NDArray[np.float64]], held_out: int | None = None) -> int:
-    """Find the season without a look at the end of each series, which a training holds out; as :func:`find_season`.
+    """Find the season from all but the end of each series, which a training holds out; as :func:`find_season`.
 
     Args:
         series: (T,) each.
@@ -43,7 +43,7 @@ def find_season(series: Sequence[NDArray[np.float64]]) -> int:
     """Return the steps of the season that series share; 1 where there is none.
 
     Args:
-        series: (T,) each, NaN where missing; 50 of them are looked at, evenly spread.
+        series: (T,) each, NaN where missing; at most 50 are used, evenly spread.
     """
     chosen = [_fill(values[-_MOST_STEPS:]) for values in series[:: -(-len(series) // _MOST_SERIES)]]
     chosen = [values for values in chosen if len(values) >= _FEWEST_STEPS]
@@ -59,14 +59,14 @@ def find_season(series: Sequence[NDArray[np.float64]]) -> int:
 
 def _candidates(series: Sequence[NDArray[np.float64]], most: int) -> list[int]:
     """Return the lags with the highest peaks of the autocorrelation, of values without their line and of changes."""
-    found: set[int] = set()
+    lags: set[int] = set()
     for prepare in (_without_line, lambda values: np.diff(values) - np.diff(values).mean()):
         correlations = np.mean([_correlate(prepare(values), most + 1) for values in series], axis=0)
         inner = correlations[1:-1]
         peaks = np.flatnonzero((inner > correlations[:-2]) & (inner >= correlations[2:]) & (inner > 0)) + 1
         peaks = peaks[(peaks >= 2) & (peaks <= most)]
-        found.update(peaks[np.argsort(-correlations[peaks])][:_MOST_TRIED].tolist())
-    return sorted(found)
+        lags.update(peaks[np.argsort(-correlations[peaks])][:_MOST_TRIED].tolist())
+    return sorted(lags)
 
 
 def _explained(values: NDArray[np.float64], season: int) -> float:
@@ -83,7 +83,7 @@ def _explained(values: NDArray[np.float64], season: int) -> float:
 
 
 def _beats_chance(series: Sequence[NDArray[np.float64]], season: int) -> bool:
-    """Say whether changes follow the season: by F, and a bound on the tail of chi-squared (Laurent & Massart 2000)."""
+    """Test whether changes follow the season, by F and a bound on the tail of chi-squared (Laurent & Massart 2000)."""
     ratios = []
     for values in series:
         changes = np.diff(values)
@@ -106,8 +106,8 @@ def _squares(values: NDArray[np.float64], season: int) -> tuple[float, float]:
 def _correlate(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
     """Return the autocorrelation at the lags from 0 to `most`; 0 where values are constant."""
     size = 2 ** int(2 * len(values) - 1).bit_length()
-    found = np.fft.irfft(np.abs(np.fft.rfft(values, size)) ** 2, size)[: most + 1]
-    return found / found[0] if found[0] > 0 else np.zeros(most + 1)
+    products = np.fft.irfft(np.abs(np.fft.rfft(values, size)) ** 2, size)[: most + 1]
+    return products / products[0] if products[0] > 0 else np.zeros(most + 1)
 
 
 def _without_line(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -116,6 +116,6 @@ def _without_line(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fill(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Put a line through missing values."""
+    """Interpolate missing values linearly."""
     known = np.flatnonzero(~np.isnan(values))
     return np.interp(np.arange(len(values)), known, values[known]) if len(known) else np.empty(0)

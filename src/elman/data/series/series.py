@@ -1,4 +1,4 @@
-"""Say what a reader of time tables gives: series with their covariates, on the steps of one frequency.
+"""Declare what is read from tables of series: values with their covariates, on the steps of one frequency.
 
 >>> daily = Frequency("day", 1, season=7)
 >>> columns = SeriesColumns(targets=("sales",), frequency=daily, time="date")
@@ -20,12 +20,12 @@ from elman.errors import DataError
 Numbers = NDArray[np.float64]
 
 LARGEST = 1e100
-"""Beyond it, and below one over it, the squares of errors run over or vanish."""
+"""Beyond it, and below one over it, the squares of errors overflow or underflow."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """Hold one series of T steps, and what is known F steps beyond.
+    """One series of T steps, with covariates that are known F steps beyond.
 
     Attributes:
         name: the value of the id column, or the name of the column in a wide table.
@@ -52,11 +52,11 @@ class Series:
             large = numbers[np.abs(numbers) > LARGEST]
             if large.size:
                 raise DataError(
-                    f"{self.where}: the number {large.flat[0]:g} is beyond {LARGEST:g}, and its square is none. "
+                    f"{self.where}: the number {large.flat[0]:g} is beyond {LARGEST:g}, and its square overflows. "
                     "Write the numbers in a larger unit."
                 )
-        there = self.values[~np.isnan(self.values)]
-        if there.size and 0 < there.max() - there.min() < 1 / LARGEST:
+        known = self.values[~np.isnan(self.values)]
+        if known.size and 0 < known.max() - known.min() < 1 / LARGEST:
             raise DataError(f"{self.where}: all numbers are within {1 / LARGEST:g}. Write them in a smaller unit.")
 
     def __len__(self) -> int:
@@ -65,17 +65,17 @@ class Series:
 
 @dataclass(frozen=True)
 class SeriesColumns:
-    """Say which columns are read; a model keeps it, so that new files are read in the same way.
+    """The roles of columns; a model stores them, so that new files are read in the same way.
 
     Attributes:
         targets: the columns to forecast.
         frequency: of the steps.
         time: the column of times; None where rows are counted.
-        id: the columns whose values tell the series of a long table apart; empty for a wide table.
+        id: the columns whose values identify the series of a long table; empty for a wide table.
         past: covariates that end with the values.
         known: covariates that are known beyond.
         static: covariates of a whole series.
-        levels: by covariate that is text, its values; it becomes a 0 or 1 for each of them.
+        levels: the values of each covariate that is text; it becomes a 0 or 1 for each of them.
         fill_gaps: whether missing times become missing values.
     """
 
@@ -90,7 +90,7 @@ class SeriesColumns:
     fill_gaps: bool = False
 
     def names(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Name the numbers that covariates become, such as `price`, `holiday=Easter`."""
+        """Return the names of the numbers that covariates become, such as `price`, `holiday=Easter`."""
         return tuple(
             f"{column}={level}" if level else column for column in columns for level in self.levels.get(column, ("",))
         )
@@ -113,13 +113,13 @@ class SeriesColumns:
 
 @dataclass(frozen=True)
 class SeriesSet:
-    """Hold all series of some files.
+    """All series of some files.
 
     Attributes:
-        name: what messages call it.
+        name: used in messages.
         series: in the order in which they first appear.
-        columns: what was read.
-        notes: what was inferred, in sentences for the user.
+        columns: the roles of the columns.
+        notes: every inference, in sentences for the user.
     """
 
     name: str
@@ -140,7 +140,7 @@ class SeriesSet:
 
         Args:
             steps: the fewest.
-            why: what needs them, such as `a look-back of 14 and a horizon of 7`.
+            why: the reason, such as `a look-back of 14 and a horizon of 7`.
 
         Raises:
             DataError: one is shorter.
@@ -153,16 +153,16 @@ class SeriesSet:
                 )
 
     def leave_out_short(self, fewest: Sequence[int], why: str) -> "SeriesSet":
-        """Return the series that have enough steps, and a note that counts the others and names the first.
+        """Return the series that have enough steps, with a note that counts the others and names the first.
 
         Args:
             fewest: steps that each must have.
-            why: what needs them, as for :meth:`require_steps`.
+            why: the reason, as for :meth:`require_steps`.
 
         Raises:
             DataError: none has enough.
         """
-        short = [(one, steps) for one, steps in zip(self.series, fewest, strict=True) if len(one) < steps]
+        short = [(series, steps) for series, steps in zip(self.series, fewest, strict=True) if len(series) < steps]
         if not short:
             return self
         if len(short) == len(self):
@@ -172,8 +172,8 @@ class SeriesSet:
             f"Left out as too short: {len(short):,} of {len(self):,} series. The first, {first.name}, has "
             f"{_say_steps(len(first))}, and {why} needs {steps:,}."
         )
-        without = {id(one) for one, _ in short}
-        kept = [one for one in self.series if id(one) not in without]
+        left_out = {id(series) for series, _ in short}
+        kept = [series for series in self.series if id(series) not in left_out]
         return replace(self, series=kept, notes=[*self.notes, note])
 
     def require_known(self, horizon: int) -> None:
@@ -183,7 +183,7 @@ class SeriesSet:
             horizon: how many steps.
 
         Raises:
-            DataError: they end before.
+            DataError: they end earlier.
         """
         for series in self.series if self.columns.known else ():
             ahead = len(series.known) - len(series)

@@ -1,4 +1,4 @@
-"""Read times as people write them, in one form for a whole column.
+"""Read times as people write them, all of a column in one form.
 
 ==============  =======================================================================================================
 `iso`           2024-01-31, 2024/1/31, 2024-01, 2024-01-31T13:00:00.5+01:00, 2024-01-31 1:00 PM
@@ -13,7 +13,7 @@
 `count`         whole numbers: steps are counted
 ==============  =======================================================================================================
 
-The last four are numbers, and are times only in a column that is called so, or that was named.
+The last four are numbers, and are times only in a column with a usual name for times, or that was requested.
 
 >>> guess_form(["31/01/2024 13:00", "01/02/2024 13:00"], named=False)
 'day first'
@@ -53,7 +53,7 @@ FORMS = {
     "unix": [r"\d{10}(?:\d{3})?(?:\.\d+)?"],
     "count": [r"[+-]?\d{1,18}(?:\.0*)?"],
 }
-"""Patterns by name; the first that fits all of a column is taken."""
+"""Patterns by name."""
 
 NUMERIC = ("year", "compact", "unix", "count")
 
@@ -64,15 +64,15 @@ _MONTHS = (
     "december",
 )  # fmt: skip
 _MICROSECONDS_OF_A_MINUTE = 60_000_000
-_CENTURY_TURNS = 69  # of years with two digits, as POSIX has it
+_CENTURY_TURNS = 69  # two-digit years from here on are 19.., as in POSIX
 
 
 def guess_form(cells: Sequence[str], *, named: bool) -> str | None:
-    """Return the form that most of some different cells have; None where they are no times.
+    """Return the form of most of some different cells; None where they are no times.
 
     Args:
         cells: a sample, in any order, none empty.
-        named: whether the column was named, or is called as columns of times are, so that numbers may be meant.
+        named: whether the column was requested or has a usual name for times, so that numbers may be times.
     """
     cells = [cell.strip() for cell in cells]
     fitting = {
@@ -81,14 +81,14 @@ def guess_form(cells: Sequence[str], *, named: bool) -> str | None:
         if named or name not in NUMERIC
     }
     for name in ("day first", "month first"):
-        # What cannot be a month decides which of the two it is.
+        # A number above 12 cannot be a month, which decides between the two.
         fitting[name] = sum(_fits(cell, name) for cell in cells) if fitting[name] else 0
     best = max(fitting, key=lambda name: fitting[name])
     return best if fitting[best] * 2 > len(cells) else None
 
 
 def is_ambiguous(cells: Sequence[str]) -> bool:
-    """Say whether days and months of all cells may be exchanged."""
+    """Tell whether day and month could be exchanged in every cell."""
     return all(_fits(cell.strip(), "day first") and _fits(cell.strip(), "month first") for cell in cells)
 
 
@@ -103,17 +103,17 @@ def read_times(
         where: names the row of a cell in messages, by its index.
 
     Returns:
-        (N,) datetime64[us] as the clock on the wall showed them, or int64 for `count`; and, where any has a time zone,
-        (N,) minutes that it is ahead of UTC.
+        (N,) datetime64[us] in local time, or int64 for `count`; and, where any cell has a UTC offset, (N,) offsets in
+        minutes ahead of UTC.
 
     Raises:
-        DataError: a cell is no such time.
+        DataError: a cell is no time of that form.
     """
     if form == "iso" and _PLAIN.fullmatch("\n".join(cells) + "\n"):
         try:
             return np.array(cells, "datetime64[us]"), None
         except ValueError:
-            pass  # A day that does not exist is found below.
+            pass  # The loop below names the row of a day that does not exist.
     if form in ("count", "unix"):
         return _read_numbers(cells, form, where), None
     times = np.empty(len(cells), "datetime64[us]")
@@ -130,10 +130,10 @@ def read_times(
 
 
 def settle_zones(times: Moments, offsets: NDArray[np.int64]) -> tuple[Moments, bool]:
-    """Choose the clock to go by: that on the wall where it never changes, or where days start by it; else UTC.
+    """Choose between local time, if its offset is constant or all times of day are equal, and UTC.
 
     Args:
-        times: (N,) as the clock on the wall showed them.
+        times: (N,) in local time.
         offsets: (N,) minutes ahead of UTC.
 
     Returns:
@@ -154,7 +154,7 @@ def _fits(cell: str, form: str) -> bool:
 
 
 def _read_time(cell: str, form: str) -> tuple[datetime, int | None]:
-    """Return the time, and its minutes ahead of UTC; `ValueError` where there is none."""
+    """Return the time, and its minutes ahead of UTC; raise `ValueError` where the cell is no time."""
     match = next(filter(None, (pattern.fullmatch(cell) for pattern in _PATTERNS[form])), None)
     if match is None:
         raise ValueError(cell)
@@ -169,8 +169,8 @@ def _read_time(cell: str, form: str) -> tuple[datetime, int | None]:
         month = 3 * int(parts["q"]) - 2
     if name := parts.get("n"):
         month = [full.startswith(name.lower().removesuffix("t")) for full in _MONTHS].index(True) + 1
-    found = datetime(year, month, int(parts.get("d") or 1)) + _clock(parts)
-    return found, _offset(parts.get("z"))
+    time = datetime(year, month, int(parts.get("d") or 1)) + _clock(parts)
+    return time, _offset(parts.get("z"))
 
 
 def _clock(parts: dict[str, str | None]) -> timedelta:
@@ -212,5 +212,5 @@ def _say_odd_time(cell: str, form: str, where: str) -> str:
     shown = cell.strip()[:40]
     if not shown:
         return f"{where} is empty, and a time is expected. Write it, or remove the row."
-    what = {"count": "a whole number", "unix": "seconds since 1970"}.get(form, f"a time ({form})")
-    return f"{where} is {shown!r}, and {what} is expected, as in the rows around it. Correct it."
+    expected = {"count": "a whole number", "unix": "seconds since 1970"}.get(form, f"a time ({form})")
+    return f"{where} is {shown!r}, and {expected} is expected, as in the rows around it. Correct it."

@@ -1,10 +1,11 @@
-"""Say what follows a series, and how sure that is.
+"""Forecast time series, with calibrated intervals.
 
-`recipe` trains, and `settings` holds its options. `windows` cuts series that `elman.data.series.opening` reads
-(`covariates`, `calendar`), `sizes` says how long; `module` holds the layers, and `intervals` are made to hold as often
-as they say. `model` offers what they can do, `view` shows them at work, and `commands` does what the command line asks.
-`backtest` and `scores` measure them beside the `baseline`; `report`, `tables` and `picture` show it. `space` says which
-settings a search tries, and `estimator` offers all of it as scikit-learn does, as `Forecaster`.
+`recipe` trains, and `settings` declares its options. `windows` cuts the series that `elman.data.series.opening` reads,
+with their `covariates` and `calendar`; `sizes` chooses the sizes of windows. `module` is the network, and `intervals`
+calibrates its intervals. `model` is the trained model, `view` shows it to the inspector, and `commands` serves the
+command line. `backtest` and `scores` compare the model with the baselines of `baseline`; `report`, `tables` and
+`picture` show data and results. `space` declares what a search may choose, and `estimator` is `Forecaster`, in the
+manner of scikit-learn.
 
 >>> import numpy as np
 >>> from elman.tasks.forecast.baseline.naive import forecast_naive

@@ -1,7 +1,7 @@
-"""Forecast from many origins of the past, and compare with what came: the model, and what does without recurrence.
+"""Forecast from many origins in the past, and score the model and its baselines against the actual values.
 
-An origin is a step at which a forecast begins. From each the model sees what lies before it and nothing else; so do the
-baselines (:mod:`elman.tasks.forecast.baseline.baselines`), which are fitted on what the model learnt from.
+An origin is a step at which a forecast begins. The model sees only the steps before it; so do the baselines
+(:mod:`elman.tasks.forecast.baseline.baselines`), which are fitted on the training part.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,40 +14,46 @@ from numpy.typing import NDArray
 from elman.data.series.series import SeriesSet
 from elman.encoders.batches import OnProgress
 from elman.flow.places import spread
-from elman.renamed import renamed_arguments
+from elman.renamed import renamed_arguments, warn_of_renamed
 from elman.tasks.forecast.baseline.baselines import NAIVE2, ForecastBaseline
 from elman.tasks.forecast.model import TrainedForecaster
 from elman.tasks.forecast.scores import ForecastScores, ForecastTally, Intervals, Numbers, mase_scale
 from elman.tasks.forecast.windows import SeriesTable
 
 Ahead = Callable[[NDArray[np.int64]], tuple[Numbers, Intervals]]
-"""Forecast from origins: points, and intervals by level."""
+"""Forecasts from origins: points, and intervals by level."""
 
 _AT_ONCE = 2048  # windows
-_ALIKE = 0.03  # windows overlap, so that errors differ by so much from one stretch of a series to the next
+_ALIKE = 0.03  # windows overlap, so errors of equal models differ by so much from one part of a series to the next
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """Hold the scores of a model and of what stands beside it, on the same windows.
+    """The scores of a model and of its baselines on the same windows.
 
     Attributes:
-        ours: the model's.
-        beside: those of each baseline, by name.
-        learnt: how many of the windows reach into the steps that the model learnt from.
+        ours: those of the model.
+        baselines: those of each baseline, by name.
+        learnt: how many of the windows overlap the training part.
     """
 
     ours: ForecastScores
-    beside: dict[str, ForecastScores]
+    baselines: dict[str, ForecastScores]
     learnt: int = 0
+
+    @property
+    def beside(self) -> dict[str, ForecastScores]:
+        """Return `baselines` under its old name."""
+        warn_of_renamed("Backtest.beside", "`baselines`")
+        return self.baselines
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        return {**self.ours.to_dict(), "learnt_from": self.learnt, **self.to_dict_beside()}
+        return {**self.ours.to_dict(), "learnt_from": self.learnt, **self.baselines_to_dict()}
 
-    def to_dict_beside(self) -> dict[str, Any]:
-        """Write what stands beside it as plain data."""
-        return {"baselines": {name: scores.to_dict() for name, scores in self.beside.items()}}
+    def baselines_to_dict(self) -> dict[str, Any]:
+        """Write the scores of the baselines as plain data."""
+        return {"baselines": {name: scores.to_dict() for name, scores in self.baselines.items()}}
 
 
 @renamed_arguments(told="on_progress")
@@ -60,16 +66,16 @@ def backtest(
     baselines: Sequence[ForecastBaseline] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Backtest:
-    """Forecast from every origin that has a look-back before it and a horizon behind it.
+    """Forecast from every origin that has a look-back before it and a horizon after it.
 
-    Where the model learnt to do with a part of the look-back, so do series that are shorter than that.
+    A model that was trained on padded look-backs pads those of shorter series too.
 
     Args:
-        model: what forecasts.
-        data: series; of windows that it has learnt from it is counted how many they are.
+        model: the model.
+        data: series; windows that overlap the training part are counted.
         every: steps from one origin to the next, counted back from the last.
-        latest: so many origins of each series, the latest; all by default.
-        baselines: what else forecasts; by default what was fitted beside the model.
+        latest: the number of origins of each series, the latest ones; all by default.
+        baselines: what to compare with; by default the baselines of the model.
         on_progress: called with (windows done, all of them).
 
     Raises:
@@ -85,17 +91,17 @@ def backtest(
     table = model.table(data, first)
     origins = table.origins(list(zip(first, lengths, strict=True)), every)
     ours = score(lambda part: model.ahead(table, part), table, first, origins, on_progress)
-    beside = model.beside.baselines if baselines is None else baselines
-    found = compare(ours, score_beside(beside, table, first, origins))
-    return replace(found, learnt=int((origins[:, 1] < np.array(table.unlearnt)[origins[:, 0]]).sum()))
+    chosen = model.baselines.forecasters if baselines is None else baselines
+    scores = compare(ours, score_baselines(chosen, table, first, origins))
+    return replace(scores, learnt=int((origins[:, 1] < np.array(table.unlearnt)[origins[:, 0]]).sum()))
 
 
-def compare(ours: ForecastScores, beside: Mapping[str, ForecastScores]) -> Backtest:
-    """Put scores beside each other, all of them against Naive2."""
-    naive = beside.get(NAIVE2)
+def compare(ours: ForecastScores, baselines: Mapping[str, ForecastScores]) -> Backtest:
+    """Collect the scores of a model and its baselines, with OWA where Naive2 is among them."""
+    naive = baselines.get(NAIVE2)
     if naive is None:
-        return Backtest(ours, dict(beside))
-    return Backtest(ours.against(naive), {name: one.against(naive) for name, one in beside.items()})
+        return Backtest(ours, dict(baselines))
+    return Backtest(ours.against(naive), {name: scores.against(naive) for name, scores in baselines.items()})
 
 
 def score(
@@ -110,12 +116,12 @@ def score(
     Args:
         ahead: forecasts from some of them: points (N, H), and intervals.
         table: the series.
-        first: for each series a step behind which nothing is looked at to say how large its errors may be.
+        first: for each series the step up to which the scale of its errors is measured.
         origins: (N, 2), see :meth:`SeriesTable.origins`.
         on_progress: called with (windows done, all of them).
 
     Raises:
-        DataError: there is nothing to compare with.
+        DataError: no actual value is known.
     """
     season = table.frequency.season
     scales = np.array([mase_scale(one.values[:end], season) for one, end in zip(table.series, first, strict=True)])
@@ -130,11 +136,11 @@ def score(
     return tally.scores()
 
 
-def score_beside(
+def score_baselines(
     baselines: Sequence[ForecastBaseline], table: SeriesTable, first: Sequence[int], origins: NDArray[np.int64]
 ) -> dict[str, ForecastScores]:
-    """Score what does without recurrence, by name; as for :func:`score`."""
-    return {one.name: score(_ahead_of(one, table), table, first, origins) for one in baselines}
+    """Score baselines, by name; arguments as for :func:`score`."""
+    return {baseline.name: score(_ahead_of(baseline, table), table, first, origins) for baseline in baselines}
 
 
 def _ahead_of(baseline: ForecastBaseline, table: SeriesTable) -> Ahead:
@@ -147,22 +153,22 @@ def _ahead_of(baseline: ForecastBaseline, table: SeriesTable) -> Ahead:
 
 
 def thin(origins: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return windows at equal distances, at most so many."""
+    """Return at most so many windows, evenly spread."""
     return origins[spread(len(origins), most)]
 
 
 def say_error(scores: ForecastScores) -> str:
-    """Write what forecasts are compared by: MASE, or where it is not defined the error in units of a series."""
+    """Write the score that forecasts are compared by: MASE, or where it is not defined the scaled MAE."""
     return f"scaled MAE {scores.scaled_mae:.3f}" if scores.mase is None else f"MASE {scores.mase:.3f}"
 
 
-def judge_forecasts(found: Backtest) -> str:
-    """Write what a score is worth, in a sentence: beside the best that does without recurrence."""
-    said, ours = say_error(found.ours), _error(found.ours)
-    if not found.beside:
+def judge_forecasts(scores: Backtest) -> str:
+    """Compare a model with its best baseline, in a sentence."""
+    said, ours = say_error(scores.ours), _error(scores.ours)
+    if not scores.baselines:
         return f"{said}."
-    best = min(found.beside, key=lambda name: _error(found.beside[name]))
-    other = _error(found.beside[best])
+    best = min(scores.baselines, key=lambda name: _error(scores.baselines[name]))
+    other = _error(scores.baselines[best])
     if abs(ours - other) <= _ALIKE * other:
         return f"{said}: {best}, which does without recurrence, does as well ({other:.3f})."
     if ours < other:
@@ -170,13 +176,13 @@ def judge_forecasts(found: Backtest) -> str:
     return f"{said}: {best}, which does without recurrence, does better ({other:.3f}). Use it."
 
 
-def say_learnt(found: Backtest) -> str | None:
-    """Say that windows were learnt from, which flatters the scores; None where none was."""
-    if not found.learnt:
+def say_learnt(scores: Backtest) -> str | None:
+    """Warn of windows that overlap the training part, whose scores are too good; None where there are none."""
+    if not scores.learnt:
         return None
     return (
-        f"{found.learnt:,} of these {found.ours.forecasts:,} forecasts are of steps that the model learnt from. "
-        "Give later data, or fewer --origins."
+        f"{scores.learnt:,} of these {scores.ours.forecasts:,} forecasts overlap the training data, so the scores are "
+        "too good. Give later data, or fewer --origins."
     )
 
 

@@ -1,12 +1,12 @@
-"""Say where in the day, the week and the year the steps of a series are, as numbers that a network reads.
+"""Encode the time of the day, the week and the year of each step as numbers that a network reads.
 
-A cycle is two numbers, sine and cosine of the share of it that is over, so that its end lies beside its start. Only
-what the data repeat can be learnt from them: a cycle is read where the training holds it twice.
+A cycle becomes two numbers, sine and cosine of its phase, so that its end is next to its start. A cycle is read only
+where the training data hold it twice, since nothing else can be learnt from it.
 
 >>> hourly = Frequency("hour", 1, season=24)
 >>> cycles_of(hourly, steps=24 * 20)
 ('day', 'week')
->>> place(hourly, np.datetime64("2024-01-01T06:00", "us"), 1, ("day",)).round(3).tolist()
+>>> encode_cycles(hourly, np.datetime64("2024-01-01T06:00", "us"), 1, ("day",)).round(3).tolist()
 [[1.0, 0.0]]
 """
 
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from elman.data.series.frequency import MICROSECONDS, MONTHS, Frequency, Moment
 
 CYCLES = {"day": 86_400.0, "week": 604_800.0, "year": 365.2425 * 86_400.0}
-_FEWEST_STEPS = 2  # of a cycle: half a turn says nothing
-_SEEN = 2.0  # how often the training holds a cycle
+_FEWEST_STEPS = 2  # of a cycle: fewer have no phase
+_SEEN = 2.0  # cycles in the training data
 
 
 def cycles_of(frequency: Frequency, steps: int) -> tuple[str, ...]:
-    """Choose the cycles that the steps of a training tell something of.
+    """Choose the cycles that the training data hold often enough.
 
     Args:
         frequency: of the steps.
@@ -37,24 +37,24 @@ def cycles_of(frequency: Frequency, steps: int) -> tuple[str, ...]:
     )
 
 
-def place(frequency: Frequency, start: Moment, steps: int, cycles: Sequence[str]) -> NDArray[np.float32]:
+def encode_cycles(frequency: Frequency, start: Moment, steps: int, cycles: Sequence[str]) -> NDArray[np.float32]:
     """Return sine and cosine of each cycle at each step, (steps, 2 · cycles).
 
     Args:
         frequency: of the steps.
         start: of the first.
         steps: how many.
-        cycles: which, see :func:`cycles_of`.
+        cycles: their names, see :func:`cycles_of`.
     """
     if not cycles:
         return np.zeros((steps, 0), dtype=np.float32)
     times = frequency.timestamps(start, steps).astype("datetime64[us]")
-    turns = [_turned(times, name) * 2 * np.pi for name in cycles]
-    return np.stack([of(turn) for turn in turns for of in (np.sin, np.cos)], axis=1).astype(np.float32)
+    phases = [_phases(times, name) * 2 * np.pi for name in cycles]
+    return np.stack([function(phase) for phase in phases for function in (np.sin, np.cos)], axis=1).astype(np.float32)
 
 
-def _turned(times: NDArray[np.datetime64], cycle: str) -> NDArray[np.float64]:
-    """Return the share of a cycle that is over at each time."""
+def _phases(times: NDArray[np.datetime64], cycle: str) -> NDArray[np.float64]:
+    """Return the phase of a cycle at each time, from 0 to 1."""
     if cycle == "year":
         year = times.astype("datetime64[Y]")
         first, following = year.astype("datetime64[us]"), (year + 1).astype("datetime64[us]")
@@ -66,7 +66,7 @@ def _turned(times: NDArray[np.datetime64], cycle: str) -> NDArray[np.float64]:
 
 
 def _seconds(frequency: Frequency) -> float:
-    """Return how long a step is; of months and years on average, of business days as days of a week."""
+    """Return the seconds of a step; those of months, years and business days are means."""
     if frequency.unit in MONTHS:
         return frequency.count * MONTHS[frequency.unit] * CYCLES["year"] / 12
     if frequency.unit == "business day":

@@ -1,4 +1,4 @@
-"""Do what the commands ask of a forecasting model: say what a training has made of it, measure it, forecast."""
+"""Serve the commands for a forecasting model: summary of a training, `evaluate` and `predict`."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ _DIGITS = 7
 
 
 def summarise(model: TrainedForecaster) -> Rows:
-    """Say how far it forecasts, how good the forecasts of the steps held out are, and what that is worth."""
+    """Summarise a model: horizon, scores on the held-out part, comparison with the baselines."""
     measured = model.metrics["validation"]
     return [
         ("forecasts", f"{model.horizon:,} steps from {model.lookback:,}"),
@@ -30,52 +30,52 @@ def summarise(model: TrainedForecaster) -> Rows:
 
 
 def _say_coverage(coverage: dict[str, float]) -> str:
-    """Say what share of the values lies in each interval."""
+    """Write the share of the values in each interval."""
     inside = [f"{100 * share:.0f} % {{}}in the {level} % interval" for level, share in coverage.items()]
-    said = ", ".join(part.format("" if number else "of the values lie ") for number, part in enumerate(inside))
+    shares = ", ".join(part.format("" if number else "of the values lie ") for number, part in enumerate(inside))
     which = ", which is" if len(inside) == 1 else "; the intervals are"
-    return f"{said}{which} calibrated on these same forecasts"
+    return f"{shares}{which} calibrated on these same forecasts"
 
 
 def next_command(model: TrainedForecaster, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe
-    """Say how to let it forecast."""
+    """Write the command that forecasts with it."""
     return f"elman predict {path} {' '.join(map(shlex.quote, data))} --picture forecast.png"
 
 
 def evaluate(request: Request) -> Evaluated:
-    """Forecast from many origins of the past, and score that beside what does without recurrence."""
+    """Forecast from many origins in the past, and score the model and its baselines."""
     trained, options = load(request.model), request.options
     opened = _open(trained, request, to_compare=True)
     with show_bar("forecasting", request.quiet) as on_progress:
-        found = backtest(trained, opened, every=options.every, latest=options.origins, on_progress=on_progress)
-    learnt = say_learnt(found)
+        scores = backtest(trained, opened, every=options.every, latest=options.origins, on_progress=on_progress)
+    warning = say_learnt(scores)
     rows = [
-        ("forecasts", f"{found.ours.forecasts:,} of {trained.horizon:,} steps"),
-        ("", judge_forecasts(found)),
-        *([("", learnt)] if learnt else []),
+        ("forecasts", f"{scores.ours.forecasts:,} of {trained.horizon:,} steps"),
+        ("", judge_forecasts(scores)),
+        *([("", warning)] if warning else []),
     ]
-    return Evaluated(found.to_dict(), [*(part for table in score_tables(found) for part in (table, "")), rows])
+    return Evaluated(scores.to_dict(), [*(part for table in score_tables(scores) for part in (table, "")), rows])
 
 
 def predict(request: Request) -> Iterator[str]:
-    """Give what follows each series, a row a step: time, series, forecast, and the ends of each interval."""
+    """Forecast each series, a row for each step: time, series, forecast, and the ends of each interval."""
     trained, picture = load(request.model), request.options.picture
     if picture is not None:
         check_format(picture)
     opened = _open(trained, request, to_compare=False)
-    found = trained.forecast(opened)
+    forecasts = trained.forecast(opened)
     if picture is not None:
         from elman.tasks.forecast.picture import draw_forecasts
 
-        draw_forecasts(found, picture, lookback=trained.lookback)
+        draw_forecasts(forecasts, picture, lookback=trained.lookback)
     time = trained.columns.time or "step"
-    return write_answers((_rows(opened, one, time) for one in found), None if request.json else ",")
+    return write_answers((_rows(opened, one, time) for one in forecasts), None if request.json else ",")
 
 
 def _open(trained: TrainedForecaster, request: Request, to_compare: bool) -> SeriesSet:
-    """Read series, leave out what is too short, and say so."""
+    """Read series, and leave out those that are too short, with a note."""
     if "-" in request.data:
-        raise ConfigError(f"- is standard input, and {request.model} forecasts from whole tables. Save them in a file.")
+        raise ConfigError(f"- is standard input, and {request.model} needs whole tables. Save them in a file.")
     opened = open_series(request.data, like=trained.columns)
     left = trained.leave_out_short(opened, to_compare=to_compare)
     for note in left.notes[len(opened.notes) :]:
@@ -87,9 +87,9 @@ def _rows(data: SeriesSet, one: Forecast, time: str) -> list[dict[str, Any]]:
     rows = []
     for step, moment in enumerate(one.times):
         ends = {
-            f"{side}_{level}": pair[place][step]
+            f"{side}_{level}": pair[end][step]
             for level, pair in one.intervals.items()
-            for place, side in enumerate(("low", "high"))
+            for end, side in enumerate(("low", "high"))
         }
         numbers = {"forecast": one.point[step], **ends}
         rows.append(

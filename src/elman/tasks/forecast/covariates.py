@@ -1,6 +1,6 @@
-"""Turn what is read beside a series into numbers around 0: past and known covariates, and what describes a series.
+"""Scale the covariates of series: past, known and static ones.
 
-Means and deviations are those of the training. What is missing becomes 0, which is the mean.
+Means and deviations are those of the training part. A missing value becomes 0, which is the mean.
 
 >>> from elman.data.series.series import Series
 >>> def shop(price, town):
@@ -28,7 +28,7 @@ from elman.errors import DataError
 
 @dataclass(frozen=True)
 class Covariates:
-    """Hold how covariates are scaled.
+    """The scales of covariates.
 
     Attributes:
         past_center, past_spread: of each past covariate.
@@ -52,7 +52,7 @@ class Covariates:
 
     @classmethod
     def learn(cls, series: Sequence[Series], ends: Sequence[int]) -> "Covariates":
-        """Measure covariates up to the end of the training of each series."""
+        """Measure covariates up to the end of the training part of each series."""
         past = _measure([one.past[:end] for one, end in zip(series, ends, strict=True)])
         known = _measure([one.known[:end] for one, end in zip(series, ends, strict=True)])
         columns = list(series[0].static)
@@ -83,15 +83,15 @@ class Covariates:
         return len(self.numbers) + sum(map(len, self.levels.values()))
 
     def scale_past(self, series: Series, room: int) -> NDArray[np.float32]:
-        """Return (T + room, P); what lies behind the end is 0."""
+        """Return (T + room, P); steps after the end are 0."""
         return _scale(series.past, self.past_center, self.past_spread, len(series) + room)
 
     def scale_known(self, series: Series, room: int) -> NDArray[np.float32]:
-        """Return (T + room, K); 0 where nothing is known so far ahead."""
+        """Return (T + room, K); 0 where values are not known."""
         return _scale(series.known, self.known_center, self.known_spread, len(series) + room)
 
     def describe(self, series: Series) -> NDArray[np.float32]:
-        """Return (V,): static numbers, then a 1 at the value of each static text; a new one has none."""
+        """Return (V,): static numbers, then static texts one-hot; a text that was not in training has no 1."""
         scaled = [(float(series.static[name]) - center) / spread for name, (center, spread) in self.numbers.items()]
         chosen = [float(str(series.static[name]) == level) for name, known in self.levels.items() for level in known]
         return np.array(np.nan_to_num([*scaled, *chosen]), dtype=np.float32).reshape(-1)
@@ -111,16 +111,16 @@ class Covariates:
 
 
 def _measure(parts: Sequence[NDArray[np.float64]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    found = [_measure_one(column) for column in np.concatenate(parts).T]
-    return tuple(center for center, _ in found), tuple(spread for _, spread in found)
+    measured = [_measure_one(column) for column in np.concatenate(parts).T]
+    return tuple(center for center, _ in measured), tuple(spread for _, spread in measured)
 
 
 def _measure_one(values: NDArray[np.float64]) -> tuple[float, float]:
-    there = values[~np.isnan(values)]
-    if not len(there):
+    known = values[~np.isnan(values)]
+    if not len(known):
         return 0.0, 1.0
-    spread = float(there.std())
-    return float(there.mean()), spread if spread > 0 and math.isfinite(spread) else 1.0
+    spread = float(known.std())
+    return float(known.mean()), spread if spread > 0 and math.isfinite(spread) else 1.0
 
 
 def _scale(

@@ -1,4 +1,4 @@
-"""Forecast as scikit-learn's estimators predict, without scikit-learn: `fit`, `predict`, `score`.
+"""Offer forecasting as an estimator in the manner of scikit-learn, without scikit-learn: `fit`, `predict`, `score`.
 
 >>> from elman.tasks import Forecaster
 >>> days = np.arange(120)
@@ -27,7 +27,7 @@ from elman.tasks.forecast.baseline.baselines import NAIVE, assemble
 from elman.tasks.forecast.model import Forecast, TrainedForecaster
 from elman.tasks.forecast.settings import ForecastSettings
 
-# They name columns, and here there are none.
+# They name columns of files.
 _OF_FILES = {"target", "time", "id", "known", "past", "static", "fill_gaps", "calendar"}
 _OPTIONS = {row.name: row.default for row in dataclasses.fields(ForecastSettings) if row.name not in _OF_FILES}
 
@@ -35,25 +35,25 @@ Given = NDArray[Any] | Sequence[Any] | Mapping[str, Any]
 
 
 class Forecaster(Estimator):
-    """Forecast one series, or many with one model.
+    """An estimator that forecasts one series, or many with one model.
 
     Series are given as an array (T,), one series; an array (T, N), a series a column; a list of arrays of any length;
     or such arrays by name, as a data frame has them. A missing value is NaN.
 
-    scikit-learn's tools divide X by its first axis: by time where it is an array, so that `TimeSeriesSplit` is the
-    split that leaves no hole, and by series where it is a list, with any split. Steps have no `sample_weight`.
+    scikit-learn's tools divide X by its first axis: by time where it is an array, so that only `TimeSeriesSplit` leaves
+    no gap, and by series where it is a list, so that any split does. Steps have no `sample_weight`.
 
     Args:
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open.
-        search: try so many settings, see :func:`elman.tasks.forecast.train`.
+        search: the number of settings to try, see :func:`elman.tasks.forecast.train`.
         quiet: show no progress on standard error.
         **parameters: the options of `ForecastSettings` that do not name columns.
 
     Attributes:
         model_: the trained model.
-        series_: what was learnt from.
-        single_: whether that was one array (T,).
+        series_: the training series.
+        single_: whether they were one array (T,).
     """
 
     _parameters: ClassVar[Mapping[str, Any]] = {
@@ -72,11 +72,11 @@ class Forecaster(Estimator):
     single_: bool
 
     def fit(self, X: Given, y: Any = None) -> Self:
-        """Learn from series; the end of each is held out to choose the best weights and to calibrate intervals.
+        """Train on series; the end of each is held out to choose the best weights and to calibrate intervals.
 
         Args:
             X: the series.
-            y: nothing; scikit-learn gives it.
+            y: None, as scikit-learn passes it.
 
         Raises:
             ConfigError: a parameter is outside its range, or `y` is given.
@@ -85,27 +85,27 @@ class Forecaster(Estimator):
             ElmanError: the gradient stayed non-finite.
         """
         if y is not None:
-            raise ConfigError("y is given, and a forecaster learns from series alone. Give them as X.")
+            raise ConfigError("y is given, and a forecaster is trained on series alone. Give them as X.")
         series = _recognise(X)
-        asked = self.get_params()
-        season = asked["season"] or find_season_to_learn([one.values for one in series], asked["validation"])
+        parameters = self.get_params()
+        season = parameters["season"] or find_season_to_learn([one.values for one in series], parameters["validation"])
         columns = SeriesColumns(tuple(one.name for one in series), Frequency("step", 1, season))
         self.series_, self.single_ = series, _is_single(X)
         self.model_ = forecast.train(SeriesSet("X", series, columns, ()), **self._options())
         return self
 
     def predict(self, X: Given | None = None) -> Numbers:
-        """Return what follows each series, (H,) for one given as (T,), else (N, H).
+        """Forecast the next steps of each series, (H,) for one given as (T,), else (N, H).
 
         Args:
-            X: series to go on from; by default those that were learnt.
+            X: series to forecast; by default those of the training.
 
         Raises:
-            NotFittedError: nothing is learnt yet.
+            NotFittedError: the estimator is not fitted.
             DataError: a series is shorter than the look-back.
         """
-        found, single = self._forecast(X)
-        point = np.stack([one.point for one in found])
+        forecasts, single = self._forecast(X)
+        point = np.stack([one.point for one in forecasts])
         return point[0] if single else point
 
     def predict_interval(self, X: Given | None = None, level: int | None = None) -> Numbers:
@@ -116,37 +116,37 @@ class Forecaster(Estimator):
             level: in percent, one of `levels`; the lowest by default.
 
         Raises:
-            NotFittedError: nothing is learnt yet.
+            NotFittedError: the estimator is not fitted.
             ConfigError: there is no such level.
             DataError: as for :meth:`predict`.
         """
         known = self._learnt().percents
         chosen = known[0] if level is None else level
         if chosen not in known:
-            raise ConfigError(f"level is {level}, and intervals of {known} percent were learnt. Name one of them.")
-        found, single = self._forecast(X)
-        ends = np.stack([np.stack(one.intervals[chosen], axis=1) for one in found])
+            raise ConfigError(f"level is {level}, and the model has intervals of {known} percent. Name one of them.")
+        forecasts, single = self._forecast(X)
+        ends = np.stack([np.stack(one.intervals[chosen], axis=1) for one in forecasts])
         return ends[0] if single else ends
 
     def score(self, X: Given, y: Any = None) -> float:
-        """Return the skill: 1 − the absolute errors in relation to those of repeating the last value.
+        """Return the skill: 1 − the ratio of the absolute errors to those of repeating the last value.
 
-        Forecasts begin at every step of X that has a look-back before it and a horizon behind it.
+        Forecasts begin at every step of X that has a look-back before it and a horizon after it.
 
         Args:
             X: series, with at least one look-back and one horizon.
-            y: nothing; scikit-learn gives it.
+            y: None, as scikit-learn passes it.
 
         Raises:
-            NotFittedError: nothing is learnt yet.
+            NotFittedError: the estimator is not fitted.
             DataError: a series is too short.
         """
         del y
         model = self._learnt()
         data = self._set(_recognise(X))
         naive = assemble(None, horizon=model.horizon, lookback=model.lookback, season=data.frequency.season)[:1]
-        found = backtest(model, data, baselines=naive)
-        return 1 - found.ours.scaled_mae / found.beside[NAIVE].scaled_mae
+        scores = backtest(model, data, baselines=naive)
+        return 1 - scores.ours.scaled_mae / scores.baselines[NAIVE].scaled_mae
 
     def _forecast(self, X: Given | None) -> tuple[list[Forecast], bool]:
         model = self._learnt()
@@ -163,7 +163,7 @@ def _is_single(given: Given) -> bool:
 
 
 def _recognise(given: Given) -> list[Series]:
-    """Make series of what somebody gave; those without a name get a number."""
+    """Convert X into series; those without a name get a number."""
     names = feature_names(given)
     if names is not None:
         rows = dict(zip(names.tolist(), np.asarray(given).T, strict=True))

@@ -1,4 +1,4 @@
-"""Hold a model that forecasts: forecast, measure over rolling origins, keep it in a file, read it back.
+"""Define the trained model that forecasts: forecast, save to a file, load again.
 
 >>> from elman.tasks import forecast
 >>> model = forecast.load("sales.elman.safetensors")             # doctest: +SKIP
@@ -29,8 +29,8 @@ from elman.models.finite import require_finite_output
 from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
-from elman.renamed import renamed_arguments
-from elman.tasks.forecast.baseline.beside import PREFIX, Beside
+from elman.renamed import renamed_arguments, warn_of_renamed
+from elman.tasks.forecast.baseline.fitted import PREFIX, FittedBaselines
 from elman.tasks.forecast.intervals.recalibration import recalibrate
 from elman.tasks.forecast.module import SegmentForecaster
 from elman.tasks.forecast.scores import Intervals
@@ -41,10 +41,10 @@ _AT_ONCE = 512  # windows
 
 @dataclass(frozen=True)
 class Forecast:
-    """Hold what is forecast for one series.
+    """The forecast of one series.
 
     Attributes:
-        series: what it goes on from.
+        series: its past.
         times: (H,) of the steps ahead.
         point: (H,) the median.
         intervals: by level in percent, low and high, each (H,).
@@ -58,12 +58,12 @@ class Forecast:
 
 @dataclass(kw_only=True)
 class TrainedForecaster(Trained):
-    """Hold a trained model and all that is needed to use it.
+    """A trained model that forecasts.
 
     Attributes:
-        columns: what it reads and forecasts.
+        columns: the roles of the columns that it reads and forecasts.
         reading: how series become numbers.
-        beside: what forecasts without recurrence, to compare with.
+        baselines: the fitted baselines to compare with.
     """
 
     task: ClassVar[str] = "forecast"
@@ -72,21 +72,27 @@ class TrainedForecaster(Trained):
     module: SegmentForecaster
     columns: SeriesColumns
     reading: Reading
-    beside: Beside = field(default_factory=Beside)
+    baselines: FittedBaselines = field(default_factory=FittedBaselines)
+
+    @property
+    def beside(self) -> FittedBaselines:
+        """Return `baselines` under its old name."""
+        warn_of_renamed("TrainedForecaster.beside", "`baselines`")
+        return self.baselines
 
     @property
     def horizon(self) -> int:
-        """Return how many steps it forecasts."""
+        """Return H, the number of steps that it forecasts."""
         return self.reading.horizon
 
     @property
     def lookback(self) -> int:
-        """Return how many steps it reads."""
+        """Return L, the number of steps that it reads."""
         return self.reading.lookback
 
     @property
     def fewest(self) -> int:
-        """Return how many steps a series must have: the look-back, or fewer if the model learnt to do with them."""
+        """Return the fewest steps of a series: the look-back, or less if the model was trained on padded look-backs."""
         return self.reading.fewest
 
     @property
@@ -96,7 +102,7 @@ class TrainedForecaster(Trained):
         return tuple(round(100 * (1 - 2 * share)) for share in reversed(low))
 
     def forecast(self, data: SeriesSet) -> list[Forecast]:
-        """Forecast what follows each series.
+        """Forecast the next steps of each series.
 
         Raises:
             DataError: a series is shorter than `fewest`, ends with a look-back of missing values, or a covariate
@@ -121,7 +127,7 @@ class TrainedForecaster(Trained):
 
         Args:
             data: the series.
-            to_compare: whether a horizon must stand behind the look-back.
+            to_compare: whether a horizon of actual values must follow the look-back.
 
         Raises:
             DataError: none is long enough.
@@ -141,7 +147,7 @@ class TrainedForecaster(Trained):
 
         Args:
             data: the series.
-            until: the step of each up to which it may be looked at before anything is forecast; its end by default.
+            until: for each series the step up to which its scale is measured; its end by default.
 
         Raises:
             DataError: the frequency is not that of the training.
@@ -159,12 +165,13 @@ class TrainedForecaster(Trained):
     ) -> tuple[Numbers, Intervals]:
         """Forecast from given origins.
 
+        Intervals are calibrated with the latest forecasts of each series whose actual values are known, where there are
+        enough.
+
         Args:
             table: the series.
             origins: (N, 2), see :meth:`SeriesTable.origins`.
-            on_progress: called with (how many are done, how many there are).
-
-        Intervals are calibrated by the latest forecasts of each series whose outcome is known, where there are enough.
+            on_progress: called with (windows done, all of them).
 
         Returns:
             The median, (N, H), and the intervals by level, in the units of the series.
@@ -172,45 +179,45 @@ class TrainedForecaster(Trained):
         Raises:
             ElmanError: they are not finite.
         """
-        found: list[Numbers] = []
+        parts: list[Numbers] = []
         device = self.module.embed.weight.device
         stored, levels = self.module.margins.cpu(), self.percents[::-1]
         moved = recalibrate(lambda past: self.scaled(table, past), origins, table.unlearnt, stored, levels)
         with evaluating(self.module), torch.no_grad():
             for windows, _ in table.batches(origins, _AT_ONCE):
-                margins = moved[sum(map(len, found)) :][: len(windows.history)].to(device)
-                found.append(self.module.forecast(windows.on(device), margins).cpu().double().numpy())
+                margins = moved[sum(map(len, parts)) :][: len(windows.history)].to(device)
+                parts.append(self.module.forecast(windows.on(device), margins).cpu().double().numpy())
                 if on_progress is not None:
-                    on_progress(sum(map(len, found)), len(origins))
+                    on_progress(sum(map(len, parts)), len(origins))
         quantiles = len(self.module.quantiles)
-        ahead = np.concatenate(found) if found else np.zeros((0, self.horizon, quantiles))
+        ahead = np.concatenate(parts) if parts else np.zeros((0, self.horizon, quantiles))
         require_finite_output(bool(np.isfinite(ahead).all()))
         middle = quantiles // 2
         intervals = {
-            percent: (ahead[:, :, middle - away], ahead[:, :, middle + away])
-            for away, percent in enumerate(self.percents, 1)
+            percent: (ahead[:, :, middle - distance], ahead[:, :, middle + distance])
+            for distance, percent in enumerate(self.percents, 1)
         }
         return ahead[:, :, middle], intervals
 
     def scaled(self, table: SeriesTable, origins: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Forecast from given origins as calibration wants it.
+        """Forecast from given origins in scaled units, to calibrate intervals.
 
         Returns:
-            Quantiles (N, H, Q) in order, and what came, (N, H), in the scaled units of the windows; NaN where that is
-            not known.
+            Quantiles (N, H, Q) in order, and the actual values, (N, H); NaN where missing.
         """
-        found, came = [], []
+        quantiles, actual = [], []
         device = self.module.embed.weight.device
         with evaluating(self.module), torch.no_grad():
             for windows, ahead in table.batches(origins, _AT_ONCE):
                 forecast, scaling = self.module(windows.on(device))
-                found.append(forecast.cpu().sort(dim=2).values)
-                came.append(scaling.apply(ahead.to(device)).cpu().to(forecast.dtype))
-        return torch.cat(found), torch.cat(came)
+                quantiles.append(forecast.cpu().sort(dim=2).values)
+                actual.append(scaling.apply(ahead.to(device)).cpu().to(forecast.dtype))
+        return torch.cat(quantiles), torch.cat(actual)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the tensors of the module, and those of what stands beside it."""
-        return {**self.module.state_dict(), **{name: one.to(self.dtype) for name, one in self.beside.tensors().items()}}
+        """Return the tensors of the module and of the baselines."""
+        fitted = {name: tensor.to(self.dtype) for name, tensor in self.baselines.tensors().items()}
+        return {**self.module.state_dict(), **fitted}
 
     @property
     def dtype(self) -> torch.dtype:
@@ -236,10 +243,10 @@ def build_module(cell: Cell, reading: Reading, configuration: Mapping[str, Any])
 
 
 def load(path: str | PathLike[str]) -> TrainedForecaster:
-    """Read a model file. Nothing that the file contains is executed.
+    """Read a model file. Nothing in it is executed.
 
     Raises:
-        DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
+        DataError: there is no such file, it is not a model, it is damaged, or its parts are inconsistent.
     """
     return load_trained(path, TrainedForecaster, _read)
 
@@ -248,8 +255,8 @@ def _read(file: ModelFile) -> TrainedForecaster:
     columns, reading = SeriesColumns.from_dict(file.parts["columns"]), Reading.from_dict(file.parts["reading"])
     _require_fit(columns, reading, file.configuration["quantiles"])
     cell = Cell.from_dict(file.cell)
-    own = {name: one for name, one in file.weights.items() if not name.startswith(PREFIX)}
-    rest = {name: one for name, one in file.weights.items() if name.startswith(PREFIX)}
+    own = {name: tensor for name, tensor in file.weights.items() if not name.startswith(PREFIX)}
+    of_baselines = {name: tensor for name, tensor in file.weights.items() if name.startswith(PREFIX)}
     module = restore_module(
         dataclasses.replace(file, weights=own),
         SegmentForecaster,
@@ -257,8 +264,8 @@ def _read(file: ModelFile) -> TrainedForecaster:
         lambda: build_module(cell, reading, file.configuration),
     )
     model = TrainedForecaster.of_file(file, module, columns=columns, reading=reading)
-    model.beside = Beside.from_tensors(
-        rest,
+    model.baselines = FittedBaselines.from_tensors(
+        of_baselines,
         horizon=reading.horizon,
         lookback=reading.lookback,
         season=columns.frequency.season,
@@ -268,10 +275,10 @@ def _read(file: ModelFile) -> TrainedForecaster:
 
 
 def _require_fit(columns: SeriesColumns, reading: Reading, quantiles: Any) -> None:
-    """Check that what is read of a table is what becomes numbers, and that intervals lie around a median.
+    """Check that the columns are consistent with the reading, and that the quantiles lie around a median.
 
     Raises:
-        DataError: it does not fit.
+        DataError: they are not.
     """
     covariates = reading.covariates
     counts = [len(columns.names(names)) for names in (columns.past, columns.known)]

@@ -1,4 +1,4 @@
-"""Hold the module that reads the last steps of a series and forecasts the next: one recurrent step a segment.
+"""Define the network that reads the last steps of a series and forecasts the next: one recurrent step per segment.
 
 look-back → scaling → segments → embedding → stacked recurrent layers → decoding → dropout → readout → quantiles
 
@@ -6,13 +6,13 @@ A look-back of L steps is cut into segments of W steps, and the recurrent layers
 are unrolled over L/W steps and not over L (Lin et al. 2023, SegRNN, section 3.2). What is ahead is decoded in one of
 three ways:
 
-* `segment`: all segments of the horizon at once. Each starts from the state behind the look-back and takes one step,
-  whose input says which segment it is and what is known of it (ibid., section 3.3).
-* `direct`: the state behind the look-back is read out as the whole horizon.
-* `recursive`: segment by segment; the next reads the median of the last.
+* `segment`: all segments of the horizon at once. Each starts from the final state of the look-back and takes one
+  step, whose input encodes the segment and the covariates known for it (ibid., section 3.3).
+* `direct`: the final state of the look-back is read out as the whole horizon.
+* `recursive`: segment by segment; each reads the median of the one before.
 
-Scaling belongs to the module and is undone with its result: every window is measured from its last value, in units of
-how much its series usually moves. Whatever is learnt then holds for a series of another level and size as well.
+WindowScaling is part of the module and undone on its result: every window is measured from its last value, in units of
+the usual movement of its series. What is learnt then holds for series of other levels and sizes as well.
 
 >>> from elman import cells
 >>> module = SegmentForecaster(cells.gru, Layers(hidden=4), lookback=6, horizon=5, segment=3, quantiles=[0.1, 0.5, 0.9])
@@ -35,22 +35,20 @@ from elman.models.layers import Layers
 from elman.nn.states import States, of_each
 from elman.tasks.forecast.settings import DECODINGS
 
-_OF_UNUSUAL = (
-    0.5  # a window that moves more than twice as much as usual is made as large as one that moves twice as much
-)
+_OF_UNUSUAL = 0.5  # a window that moves more than twice as much as usual is scaled by half of its own deviation
 
 
 class Windows(NamedTuple):
-    """Hold B windows of series: L steps of look-back, and what is known of the H steps ahead.
+    """B windows of series: L steps of look-back, and the covariates of the H steps ahead.
 
     Attributes:
         history: (B, L) values in their own units, float64; NaN where missing.
-        usual: (B,) how much the series that each window is from usually moves within a look-back, float64.
+        usual: (B,) the usual movement within a look-back of the series of each window, float64.
         past: (B, L, P) covariates that end with the look-back.
         known: (B, L + H, K) covariates that are known ahead as well.
-        calendar: (B, L + H, C) where in the day, the week and the year a step is.
-        static: (B, V) what is known of a series as a whole.
-        series: (B,) number of the series; 0 is one that was not learnt.
+        calendar: (B, L + H, C) cycles of the calendar.
+        static: (B, V) covariates of a whole series.
+        series: (B,) number of the series; 0 for one that was not in training.
     """
 
     history: Tensor
@@ -66,12 +64,12 @@ class Windows(NamedTuple):
         return Windows(*(None if part is None else part.to(device) for part in self))  # type: ignore[arg-type]
 
 
-class Scaling(NamedTuple):
-    """Hold how windows were scaled.
+class WindowScaling(NamedTuple):
+    """The scaling of B windows.
 
     Attributes:
-        center: (B,) what became 0: the last value of a look-back.
-        scale: (B,) what became 1.
+        center: (B,) the last value of a look-back, which becomes 0.
+        scale: (B,) the distance that becomes 1.
     """
 
     center: Tensor
@@ -83,28 +81,28 @@ class Scaling(NamedTuple):
         return (values - self.center[more]) / self.scale[more]
 
     def undo(self, values: Tensor) -> Tensor:
-        """Bring scaled numbers (B, …) back to the units of the series."""
+        """Return scaled numbers (B, …) in the units of the series."""
         more = (...,) + (None,) * (values.dim() - 1)
         return values.to(self.scale.dtype) * self.scale[more] + self.center[more]
 
 
 class SegmentForecaster(nn.Module):
-    """Forecast quantiles of the next steps of B series at once.
+    """A network that forecasts quantiles of the next steps of B series at once.
 
     Args:
         cell: the equations of the recurrent layers.
-        layers: how many there are, and what they look like; a segment is embedded in as many numbers as the state has.
+        layers: their number and options; the embedding of a segment has the size of the state.
         lookback: L, steps that are read.
         horizon: H, steps that are forecast.
         segment: W, steps of a segment.
-        quantiles: which; the middle one is the point forecast.
+        quantiles: Q of them, ascending; the middle one is the point forecast.
         decode: `segment`, `direct` or `recursive`, see above.
         past: P, covariates that end with the look-back.
         known: K, covariates that are known ahead.
-        calendar: C, numbers that place a step in the calendar; a segment reads those of its first step.
-        static: V, numbers that describe a series as a whole.
-        series: how many series have a vector of their own; what is not learnt shares one.
-        missing: read which values are missing.
+        calendar: C, numbers of the cycles of the calendar; a segment reads those of its first step.
+        static: V, numbers of the static covariates.
+        series: how many series have an embedding of their own; those that were not in training share one.
+        missing: read a flag for each missing value.
 
     Raises:
         ConfigError: the cell reads more than its input, a segment is longer than the look-back, or there is no such
@@ -145,8 +143,8 @@ class SegmentForecaster(nn.Module):
         self.place = nn.Parameter(torch.randn(places, hidden))
         self.own = nn.Embedding(series + 1, hidden) if series else None
         self.describe = nn.Linear(static, hidden, bias=False) if static else None
-        beside = segment * known + calendar if decode != "recursive" else 0
-        self.expect = nn.Linear(beside, hidden, bias=False) if beside else None
+        expected = segment * known + calendar if decode != "recursive" else 0
+        self.expect = nn.Linear(expected, hidden, bias=False) if expected else None
         self.effect = nn.Linear(known, 1, bias=False) if known else None
         if self.effect is not None:
             nn.init.zeros_(self.effect.weight)
@@ -157,11 +155,11 @@ class SegmentForecaster(nn.Module):
         self.margins: Tensor
         self.register_buffer("margins", torch.zeros(len(self.quantiles) // 2, horizon))
 
-    def forward(self, windows: Windows) -> tuple[Tensor, Scaling]:
+    def forward(self, windows: Windows) -> tuple[Tensor, WindowScaling]:
         """Forecast.
 
         Returns:
-            Scaled quantiles (B, H, Q), which `Scaling.undo` brings back to the units of the series, and the scaling.
+            Scaled quantiles (B, H, Q), and the scaling, whose `undo` returns them in the units of the series.
         """
         scaling, x = self.scale(windows)
         x, effects = x.to(self.embed.weight.dtype), self._effects(windows)
@@ -175,10 +173,10 @@ class SegmentForecaster(nn.Module):
         return (ahead if effects is None else ahead + effects[:, self.lookback :, None]), scaling
 
     def _effects(self, windows: Windows) -> Tensor | None:
-        """Return what covariates that are known ahead add to each step, (B, L + H); None where there are none.
+        """Return what known covariates add to each step, (B, L + H); None where there are none.
 
-        It is the same at every step, taken out of the look-back and put back ahead, so that it need not be learnt for
-        each place in a segment.
+        Their weights are shared by all steps. The effect is subtracted from the look-back and added to the forecast, so
+        it need not be learnt for each position in a segment.
         """
         if self.effect is None or windows.known is None:
             return None
@@ -200,37 +198,37 @@ class SegmentForecaster(nn.Module):
         high = (ahead[:, :, pairs + 1 :] + by.flip(-1)).maximum(middle)
         return scaling.undo(torch.cat([low, middle, high], dim=2).sort(dim=2).values)
 
-    def scale(self, windows: Windows) -> tuple[Scaling, Tensor]:
-        """Measure every window from its last value, in units of its series; 0 is what is missing."""
+    def scale(self, windows: Windows) -> tuple[WindowScaling, Tensor]:
+        """Scale every window from its last value, in units of its series; missing values become 0."""
         history = windows.history
-        there = ~history.isnan()
+        known = ~history.isnan()
         steps = torch.arange(history.shape[1], device=history.device)
-        last = torch.where(there, steps, -1).amax(dim=1)
+        last = torch.where(known, steps, -1).amax(dim=1)
         center = history.gather(1, last.clamp(min=0)[:, None])[:, 0].nan_to_num()
-        moved = torch.where(there, history - center[:, None], 0.0)
-        count = there.sum(dim=1).clamp(min=1)
+        moved = torch.where(known, history - center[:, None], 0.0)
+        count = known.sum(dim=1).clamp(min=1)
         mean = moved.sum(dim=1) / count
-        square = (torch.where(there, moved - mean[:, None], 0.0) ** 2).sum(dim=1) / count
+        square = (torch.where(known, moved - mean[:, None], 0.0) ** 2).sum(dim=1) / count
         scale = torch.maximum(_OF_UNUSUAL * square.sqrt(), windows.usual)
-        return Scaling(center, scale), moved / scale[:, None]
+        return WindowScaling(center, scale), moved / scale[:, None]
 
     def _cut(self, x: Tensor, windows: Windows) -> Tensor:
-        """Return the segments of the look-backs, (L/W, B, numbers); the first is filled up with its first step."""
+        """Return the segments of the look-backs, (L/W, B, numbers); the first is padded with its first step."""
         rows = [x[:, :, None]]
         if self.missing:
             rows.append(windows.history.isnan().to(x.dtype)[:, :, None])
-        beside = [part for part in (windows.past, windows.known) if part is not None]
-        rows += [part[:, : self.lookback].to(x.dtype) for part in beside]
+        covariates = [part for part in (windows.past, windows.known) if part is not None]
+        rows += [part[:, : self.lookback].to(x.dtype) for part in covariates]
         lacking = self.read * self.segment - self.lookback
         steps = _fill_in_front(torch.cat(rows, dim=2), lacking)
         tokens = steps.reshape(len(x), self.read, -1).transpose(0, 1)
         if windows.calendar is None:
             return tokens
-        places = _fill_in_front(windows.calendar[:, : self.lookback], lacking)[:, :: self.segment].to(x.dtype)
-        return torch.cat([tokens, places.transpose(0, 1)], dim=2)
+        cycles = _fill_in_front(windows.calendar[:, : self.lookback], lacking)[:, :: self.segment].to(x.dtype)
+        return torch.cat([tokens, cycles.transpose(0, 1)], dim=2)
 
     def _expected(self, windows: Windows) -> Tensor | None:
-        """Return what is known of the segments ahead, (H/W, B, numbers); None where nothing is."""
+        """Return the covariates known for the segments ahead, (H/W, B, numbers); None where there are none."""
         lacking = self.ahead * self.segment - self.horizon
         rows, kind = [], self.embed.weight.dtype
         if windows.known is not None:
@@ -240,49 +238,49 @@ class SegmentForecaster(nn.Module):
             rows.append(windows.calendar[:, self.lookback :: self.segment].to(kind))
         return torch.cat(rows, dim=2).transpose(0, 1) if rows else None
 
-    def _ask(self, windows: Windows, expected: Tensor | None) -> Tensor:
-        """Return the input of each step of decoding, (places, B, hidden): where it is, and what is known of it."""
-        asked = self.place[:, None].expand(-1, len(windows.history), -1)
+    def _decoder_inputs(self, windows: Windows, expected: Tensor | None) -> Tensor:
+        """Return the input of each step of decoding, (segments, B, hidden): its position and its covariates."""
+        inputs = self.place[:, None].expand(-1, len(windows.history), -1)
         if self.own is not None:
             numbers = windows.series
-            asked = asked + self.own(
-                torch.zeros_like(asked[0, :, 0], dtype=torch.int64) if numbers is None else numbers
+            inputs = inputs + self.own(
+                torch.zeros_like(inputs[0, :, 0], dtype=torch.int64) if numbers is None else numbers
             )
         if self.describe is not None and windows.static is not None:
-            asked = asked + self.describe(windows.static.to(asked.dtype))
+            inputs = inputs + self.describe(windows.static.to(inputs.dtype))
         if self.expect is not None and expected is not None:
-            asked = asked + self.expect(expected)
-        return asked
+            inputs = inputs + self.expect(expected)
+        return inputs
 
     def _decode_segments(self, _: Tensor, state: States, windows: Windows) -> Tensor:
-        asked = self._ask(windows, self._expected(windows))
-        places, batch, hidden = asked.shape
-        many = of_each(state, lambda one: one.repeat(1, places, 1))
-        output, _ = self.recurrent(asked.reshape(1, places * batch, hidden), many)
-        ahead = self.readout(self.dropout(output[0])).view(places, batch, self.segment, -1)
+        inputs = self._decoder_inputs(windows, self._expected(windows))
+        segments, batch, hidden = inputs.shape
+        many = of_each(state, lambda state: state.repeat(1, segments, 1))
+        output, _ = self.recurrent(inputs.reshape(1, segments * batch, hidden), many)
+        ahead = self.readout(self.dropout(output[0])).view(segments, batch, self.segment, -1)
         return ahead.transpose(0, 1).flatten(1, 2)
 
     def _decode_whole(self, _: Tensor, state: States, windows: Windows) -> Tensor:
         expected = self._expected(windows)
-        asked = self._ask(windows, None if expected is None else expected.mean(dim=0, keepdim=True))
-        output, _ = self.recurrent(asked, state)
-        return self.readout(self.dropout(output[0])).view(asked.shape[1], self.ahead * self.segment, -1)
+        inputs = self._decoder_inputs(windows, None if expected is None else expected.mean(dim=0, keepdim=True))
+        output, _ = self.recurrent(inputs, state)
+        return self.readout(self.dropout(output[0])).view(inputs.shape[1], self.ahead * self.segment, -1)
 
     def _decode_in_turn(self, output: Tensor, state: States, windows: Windows) -> Tensor:
-        expected, asked = self._expected(windows), self._ask(windows, None)[0]
-        middle, found = len(self.quantiles) // 2, []
+        expected, inputs = self._expected(windows), self._decoder_inputs(windows, None)[0]
+        middle, parts = len(self.quantiles) // 2, []
         for number in range(self.ahead):
             part = self.readout(self.dropout(output)).view(len(output), self.segment, -1)
-            found.append(part)
+            parts.append(part)
             if number + 1 == self.ahead:
                 break
             token = self._read_back(part[:, :, middle], None if expected is None else expected[number], windows)
-            following, state = self.recurrent((torch.relu(self.embed(token)) + asked)[None], state)
+            following, state = self.recurrent((torch.relu(self.embed(token)) + inputs)[None], state)
             output = following[0]
-        return torch.cat(found, dim=1)
+        return torch.cat(parts, dim=1)
 
     def _read_back(self, values: Tensor, expected: Tensor | None, windows: Windows) -> Tensor:
-        """Make of a forecast segment what a segment of the look-back is: nothing is missing, past covariates are 0."""
+        """Convert a forecast segment into the input of the next: no value is missing, past covariates are 0."""
         batch, steps = values.shape
         unread = self.missing + (0 if windows.past is None else windows.past.shape[2])
         known = 0 if windows.known is None else windows.known.shape[2]
@@ -298,17 +296,17 @@ def pinball(ahead: Tensor, right: Tensor, quantiles: Sequence[float]) -> Tensor:
 
     Args:
         ahead: (B, H, Q) forecast.
-        right: (B, H) what came; NaN where that is missing, which counts for nothing.
+        right: (B, H) actual values; NaN where missing, which is left out.
         quantiles: Q shares.
 
     Returns:
         The mean.
     """
     levels = ahead.new_tensor(list(quantiles))
-    there = ~right.isnan()
-    error = torch.where(there, right, 0.0)[:, :, None] - ahead
-    loss = 2 * torch.maximum(levels * error, (levels - 1) * error) * there[:, :, None]
-    return loss.sum() / (there.sum().clamp(min=1) * len(levels))
+    known = ~right.isnan()
+    error = torch.where(known, right, 0.0)[:, :, None] - ahead
+    loss = 2 * torch.maximum(levels * error, (levels - 1) * error) * known[:, :, None]
+    return loss.sum() / (known.sum().clamp(min=1) * len(levels))
 
 
 def _fill_in_front(steps: Tensor, count: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Read the series of a training: windows to learn from, and those whose horizon is held out."""
+"""Read the series of a training, and divide their windows into training and validation."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ from elman.errors import DataError
 from elman.tasks.forecast.calendar import cycles_of
 from elman.tasks.forecast.covariates import Covariates
 from elman.tasks.forecast.settings import ForecastSettings
-from elman.tasks.forecast.sizes import Asked, Sizes, choose_sizes
+from elman.tasks.forecast.sizes import RequestedSizes, Sizes, choose_sizes
 from elman.tasks.forecast.windows import Reading, SeriesTable, measure_scale, measure_spread
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Hold the data as the training sees them.
+    """The data of a training.
 
     Attributes:
         data: the series that are long enough.
         sizes: of the windows.
         table: the series as numbers.
-        learn: (N, 2) the windows that are learnt from.
-        hold: (M, 2) the windows whose horizon lies in the held-out part.
-        ends: for each series the first step that is held out.
+        learn: (N, 2) the training windows.
+        hold: (M, 2) the validation windows, whose horizon lies in the held-out part.
+        ends: the first held-out step of each series.
     """
 
     data: SeriesSet
@@ -40,12 +40,12 @@ class Parts:
 
     @property
     def missing(self) -> bool:
-        """Say whether any value is missing, within a series or before it."""
+        """Tell whether any value is missing, within a series or before it."""
         return self.table.reading.padded > 0 or any(bool(np.isnan(one.values).any()) for one in self.data.series)
 
 
 def read_series(data: Source | Sequence[Source] | SeriesSet, settings: ForecastSettings) -> SeriesSet:
-    """Read series from tables, unless they are read already.
+    """Read series from tables, unless they have been read.
 
     Raises:
         DataError: they cannot be read.
@@ -67,7 +67,7 @@ def read_series(data: Source | Sequence[Source] | SeriesSet, settings: ForecastS
 
 
 def encode_series(data: SeriesSet, settings: ForecastSettings) -> Parts:
-    """Choose the sizes of windows, and learn from what is not held out how values become numbers.
+    """Choose the sizes of windows, and measure scales on what is not held out.
 
     Raises:
         DataError: a series is too short or constant, or no window is whole.
@@ -77,12 +77,12 @@ def encode_series(data: SeriesSet, settings: ForecastSettings) -> Parts:
     ends = [length - held for length, held in zip(lengths, sizes.held_out, strict=True)]
     for one, end in zip(data.series, ends, strict=True):
         _refuse_constant(one.values[:end], one.where)
-    learnt = {one.name: one.values[:end] for one, end in zip(data.series, ends, strict=True)}
+    training = {one.name: one.values[:end] for one, end in zip(data.series, ends, strict=True)}
     reading = Reading(
         sizes.lookback,
         sizes.horizon,
-        {name: measure_spread(part) for name, part in learnt.items()},
-        {name: measure_scale(part, sizes.lookback) for name, part in learnt.items()},
+        {name: measure_spread(values) for name, values in training.items()},
+        {name: measure_scale(values, sizes.lookback) for name, values in training.items()},
         {
             one.name: str(data.frequency.timestamps(one.start, end + 1)[-1])
             for one, end in zip(data.series, ends, strict=True)
@@ -95,16 +95,16 @@ def encode_series(data: SeriesSet, settings: ForecastSettings) -> Parts:
     learn = table.origins([(0, end) for end in ends])
     hold = table.origins(list(zip(ends, lengths, strict=True)))
     if not len(learn) or not len(hold):
-        part = "to learn from" if not len(learn) else "to validate on"
+        part = "to train on" if not len(learn) else "to validate on"
         raise DataError(f"{data.name} has no window {part}: too many values are missing. Give more of them.")
     return Parts(data, sizes, table, learn, hold, ends)
 
 
 def _choose_sizes(data: SeriesSet, settings: ForecastSettings) -> tuple[SeriesSet, Sizes]:
-    """Choose sizes, and leave out the series that are too short for them; the longest must have a whole look-back."""
+    """Choose sizes, and leave out series that are too short for them; the longest must have a whole look-back."""
     lengths = [len(one) for one in data.series]
-    asked = Asked(settings.horizon, settings.lookback, settings.segment, settings.validation)
-    sizes = choose_sizes(asked, season=data.frequency.season, lengths=lengths)
+    requested = RequestedSizes(settings.horizon, settings.lookback, settings.segment, settings.validation)
+    sizes = choose_sizes(requested, season=data.frequency.season, lengths=lengths)
     apart = "to learn and to validate on apart,"
     longest = lengths.index(max(lengths))
     dataclasses.replace(data, series=[data.series[longest]]).require_steps(
@@ -118,9 +118,9 @@ def _choose_sizes(data: SeriesSet, settings: ForecastSettings) -> tuple[SeriesSe
 
 
 def _refuse_constant(values: NDArray[np.float64], where: str) -> None:
-    there = values[~np.isnan(values)]
-    if not len(there) or (there == there[0]).all():
-        what = f"always {there[0]:g}" if len(there) else "nowhere known"
+    known = values[~np.isnan(values)]
+    if not len(known) or (known == known[0]).all():
+        content = f"always {known[0]:g}" if len(known) else "always missing"
         raise DataError(
-            f"{where}: the series is {what} in the part that is learnt from, so nothing can be learnt. Leave it out."
+            f"{where}: the series is {content} in its training part, so there is nothing to learn. Leave it out."
         )

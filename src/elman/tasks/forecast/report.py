@@ -1,4 +1,4 @@
-"""Say what there is to forecast, before anything is learnt: how many series, how long, how even, and what looks wrong.
+"""Describe series before a training: their number, lengths, values, season, and what looks wrong.
 
 >>> import numpy as np
 >>> from elman.data.series.frequency import Frequency
@@ -8,7 +8,7 @@
 >>> columns = SeriesColumns(("sales",), Frequency("step", 1, 2))
 >>> for line in report_series(SeriesSet("sales.csv", [one], columns, ())).lines():
 ...     print(line)
-1 series of 4 steps: steps without times, a season of 2 that is not seen
+1 series of 4 steps: steps without times, a season of 2 that no series shows
 steps 0 to 3
 values from 1 to 2, mean 1.333, standard deviation 0.4714
 missing values: sales 1 (25%)
@@ -25,33 +25,33 @@ from elman.phrases import format_share, name_some
 from elman.tasks.forecast.baseline.naive import is_seasonal
 
 _MOST_NAMED = 5
-_ZEROS = 0.3  # share of zeros above which they are worth a word
-_FAR = 10.0  # times the middle half of all values that a value lies outside of it
-_WIDE = 1000.0  # largest mean size of a series, in units of the smallest, above which it is said
+_ZEROS = 0.3  # share of zeros above which they are reported
+_FAR = 10.0  # interquartile ranges outside of the quartiles
+_WIDE = 1000.0  # ratio of the mean sizes of series above which it is reported
 
 
 @dataclass(frozen=True)
 class SeriesReport:
-    """Hold what there is to forecast.
+    """A description of series.
 
     Attributes:
-        series: how many there are.
+        series: their number.
         shortest: steps of the shortest.
-        median: half of the series have at most so many.
+        median: median of their steps, the lower one of two.
         longest: steps of the longest.
         frequency: in words.
-        season: steps of one; 1 for none.
-        seasonal: how many series repeat themselves every season, at 90 % confidence; None without a season.
+        season: steps of a season; 1 for none.
+        seasonal: the number of series with a significant season, at 90 % confidence; None without a season.
         first: the first time of all.
         last: the last time of all with a value.
-        numbers: least, mean, most and standard deviation of all values.
+        numbers: minimum, mean, maximum and standard deviation of all values.
         sizes: the smallest and the largest mean size of a series.
         missing: by series, how many values are missing between its first and its last.
         constant: the series whose value never changes.
         zeros: the share of values that are 0.
-        far: where values lie far from all others of their series.
+        far: outliers, in words.
         past: names of the covariates that end with the values.
-        known: names of those that are known beyond.
+        known: names of those that are known ahead.
         static: names of those that do not change.
         ahead: how many steps covariates are known beyond the values, for the series where it is fewest.
     """
@@ -77,7 +77,7 @@ class SeriesReport:
     ahead: int
 
     def lines(self) -> list[str]:
-        """Write it for a terminal: what there is, then what looks wrong."""
+        """Write it for a terminal: the description, then what looks wrong."""
         least, mean, most, deviation = self.numbers
         amount = f"{self.series:,} series of {_span(self.shortest, self.median, self.longest)}: {self.frequency}"
         return [
@@ -95,46 +95,46 @@ class SeriesReport:
     def _seasonal(self) -> str:
         if self.seasonal is None or self.seasonal == self.series:
             return ""
-        return " that is not seen" if not self.seasonal else f" that {self.seasonal:,} of them show"
+        return " that no series shows" if not self.seasonal else f" that {self.seasonal:,} of them show"
 
     def _covariates(self) -> list[str]:
         ahead = f", {self.ahead:,} steps beyond the values"
         parts = (
-            ("known in advance", self.known, ahead),
-            ("known up to now", self.past, ""),
-            ("fixed", self.static, ""),
+            ("known ahead", self.known, ahead),
+            ("known up to the last value", self.past, ""),
+            ("constant in a series", self.static, ""),
         )
-        return [f"{what}: {name_some(names, _MOST_NAMED)}{more}" for what, names, more in parts if names]
+        return [f"covariates {kind}: {name_some(names, _MOST_NAMED)}{more}" for kind, names, more in parts if names]
 
     def _warnings(self) -> list[str]:
-        said = []
+        lines = []
         if self.missing:
             total = self.longest if self.series == 1 else 0
             counts = [
                 f"{name} {n:,}" + (f" ({format_share(n / total)})" if total else "") for name, n in self.missing.items()
             ]
-            said.append(f"missing values: {name_some(counts, _MOST_NAMED)}")
+            lines.append(f"missing values: {name_some(counts, _MOST_NAMED)}")
         if self.constant:
-            said.append(f"never changing: {name_some(self.constant, _MOST_NAMED)}")
+            lines.append(f"never changing: {name_some(self.constant, _MOST_NAMED)}")
         if self.zeros >= _ZEROS:
-            said.append(f"{self.zeros:.0%} of the values are 0: sMAPE says little about such series")
+            lines.append(f"{self.zeros:.0%} of the values are 0: sMAPE means little for such series")
         if self.far:
-            said.append(f"far from all others: {name_some(self.far, _MOST_NAMED)}")
+            lines.append(f"far from all others: {name_some(self.far, _MOST_NAMED)}")
         small, large = self.sizes
         if small and large > _WIDE * small:
-            said.append(f"mean sizes of the series go from {small:.3g} to {large:.3g}: MSE is that of the largest")
-        return said
+            lines.append(f"mean sizes of the series go from {small:.3g} to {large:.3g}: the largest dominate MSE")
+        return lines
 
 
-def report_series(found: SeriesSet) -> SeriesReport:
-    """Look at all series."""
-    frequency, series = found.frequency, found.series
+def report_series(data: SeriesSet) -> SeriesReport:
+    """Describe all series."""
+    frequency, series = data.frequency, data.series
     lengths = sorted(map(len, series))
     values = np.concatenate([one.values[~np.isnan(one.values)] for one in series])
     sizes = [float(np.nanmean(np.abs(one.values))) for one in series]
     ends = [frequency.timestamps(one.start, len(one))[-1] for one in series]
     missing = {one.name: int(np.isnan(one.values).sum()) for one in series}
-    columns = found.columns
+    columns = data.columns
     return SeriesReport(
         series=len(series),
         shortest=lengths[0],
@@ -150,7 +150,7 @@ def report_series(found: SeriesSet) -> SeriesReport:
         missing={name: count for name, count in missing.items() if count},
         constant=tuple(one.name for one in series if np.nanmin(one.values) == np.nanmax(one.values)),
         zeros=float((values == 0).mean()),
-        far=tuple(said for one in series for said in _far_values(one, found)),
+        far=tuple(outlier for one in series for outlier in _far_values(one, data)),
         past=columns.names(columns.past),
         known=columns.names(columns.known),
         static=columns.static,
@@ -158,14 +158,14 @@ def report_series(found: SeriesSet) -> SeriesReport:
     )
 
 
-def _far_values(series: Series, found: SeriesSet) -> list[str]:
-    """Name the value that lies farthest from the middle half of a series, if it does so by ten times that half."""
+def _far_values(series: Series, data: SeriesSet) -> list[str]:
+    """Name the worst outlier of a series, if it is ten interquartile ranges outside of the quartiles."""
     low, high = np.nanpercentile(series.values, (25, 75))
     beyond = np.fmax(low - series.values, series.values - high)
     at = int(np.nanargmax(beyond))
     if high == low or beyond[at] <= _FAR * (high - low):
         return []
-    when = found.frequency.say(found.frequency.timestamps(series.start, at + 1)[-1])
+    when = data.frequency.say(data.frequency.timestamps(series.start, at + 1)[-1])
     return [f"{series.name} {series.values[at]:.4g} at {when}"]
 
 

@@ -1,9 +1,9 @@
-"""Score forecasts: how far off they are, against what a naive forecast would be, and how honest their intervals.
+"""Score forecasts: errors, errors relative to naive forecasts, and the coverage and width of intervals.
 
 With e the error at each of H steps, y the value, f the forecast and s the scale of :func:`mase_scale`:
 
 =============  ========================================================================================================
-MSE, MAE       mean of e² and of |e|, over all values that are known
+MSE, MAE       mean of e² and of |e|, over all known values
 sMAPE          mean of 200 |e| / (|y| + |f|), percent; 0 where both are 0 (Makridakis et al. 2020)
 MASE           mean of |e| / s (Hyndman & Koehler 2006)
 OWA            mean of sMAPE and MASE, each divided by that of Naive2 (Makridakis et al. 2020)
@@ -33,12 +33,12 @@ from elman.errors import DataError, ShapeError
 
 Numbers = NDArray[np.float64]
 Intervals = Mapping[int, tuple[Numbers, Numbers]]
-"""By level in percent: low and high, each (N, H)."""
+"""Low and high ends by level in percent, each (N, H)."""
 
 
 @dataclass(frozen=True)
 class ForecastScores:
-    """Hold how good forecasts are.
+    """The scores of some forecasts.
 
     Attributes:
         forecasts: how many were scored; those without a known value are not counted.
@@ -47,8 +47,8 @@ class ForecastScores:
         scaled_mse: the same where each series is divided by its own unit, such as its deviation in training.
         scaled_mae: mean absolute error of the same.
         smape: percent, 0 to 200.
-        mase: None where no series has a scale, or one in which errors are no number.
-        owa: None where the scores of Naive2 are not known, or are 0.
+        mase: None where no series has a scale, or the scales are so small that errors overflow.
+        owa: None where the scores of Naive2 are unknown or 0.
         coverage: by level in percent, the share of values within the interval.
         width: by level in percent, the mean width of the interval, in units of each series.
     """
@@ -68,20 +68,20 @@ class ForecastScores:
         """Return the same scores with OWA.
 
         Args:
-            naive2: what Naive2 scores on the same forecasts.
+            naive2: the scores of Naive2 on the same windows.
         """
         if self.mase is None or not naive2.mase or not naive2.smape:
             return self
         return replace(self, owa=(self.smape / naive2.smape + self.mase / naive2.mase) / 2)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write as plain data; levels are text, as JSON has it."""
+        """Write as plain data; levels become text, as JSON needs."""
         named = {"coverage": self.coverage, "width": self.width}
         return {**asdict(self), **{key: {str(level): x for level, x in by.items()} for key, by in named.items()}}
 
 
 class ForecastTally:
-    """Add forecasts, batch by batch, and score them all; what is kept does not grow.
+    """Running sums of the scores of forecasts, batch by batch, in constant memory.
 
     Example:
         ``tally.add(actual, point, scale=scale, unit=unit, intervals={80: (low, high)})``, then ``tally.scores()``.
@@ -105,9 +105,9 @@ class ForecastTally:
         """Add N forecasts of H steps.
 
         Args:
-            actual: (N, H) what came; NaN where it is not known, and nothing is counted there.
-            point: (N, H) what was forecast.
-            scale: (N,) see :func:`mase_scale`; forecasts without one have no part in MASE.
+            actual: (N, H) actual values; NaN where missing, which is left out.
+            point: (N, H) point forecasts.
+            scale: (N,) see :func:`mase_scale`; forecasts without one are left out of MASE.
             unit: (N,) by which errors of a series are divided for the scaled scores, above 0.
             intervals: by level; the same levels each time.
 
@@ -149,7 +149,7 @@ class ForecastTally:
             DataError: no value was known.
         """
         if not self._values:
-            raise DataError("There is no known value to score forecasts on. Give data that go on behind the origin.")
+            raise DataError("There is no known value to score forecasts on. Give data that continue after the origin.")
         by_value = {name: total / self._values for name, total in self._sums.items()}
         return ForecastScores(
             forecasts=self._forecasts,
@@ -169,7 +169,7 @@ def mase_scale(history: Numbers, season: int) -> float:
     """Return the mean absolute error of seasonal naive, one step ahead, within a history.
 
     Args:
-        history: (T,) what is known before the forecast; pairs with a NaN are left out.
+        history: (T,) values before the forecast; pairs with a NaN are left out.
         season: steps of a season; 1 compares with the value before.
 
     Returns:
@@ -188,6 +188,6 @@ def _check_shapes(actual: Numbers, point: Numbers, scale: Numbers, unit: Numbers
     shapes = {point.shape, *(edge.shape for pair in intervals.values() for edge in pair)}
     if actual.ndim != 2 or shapes != {actual.shape} or {scale.shape, unit.shape} != {actual.shape[:1]}:
         raise ShapeError(
-            f"Values are {actual.shape}, forecasts and intervals {sorted(shapes)}, scales {scale.shape} and units "
-            f"{unit.shape}. Give (N, H), the same, (N,) and (N,)."
+            f"Actual values are {actual.shape}, forecasts and intervals {sorted(shapes)}, scales {scale.shape} and "
+            f"units {unit.shape}. Give (N, H), the same, (N,) and (N,)."
         )

@@ -1,4 +1,4 @@
-"""Keep the options of `forecast`: which columns are read, what the model looks like, how it is trained and validated.
+"""Declare the options of `forecast`: columns to read, layers of the model, training and validation.
 
 >>> ForecastSettings(levels="80,95").percents()
 (80, 95)
@@ -20,7 +20,7 @@ MOST_LEVELS = 9
 
 @dataclass(frozen=True, kw_only=True)
 class ForecastSettings(LayerSettings, TrainingSettings):
-    """Say what is forecast, how far, from what, and how."""
+    """The options of a training that forecasts."""
 
     target: str | None = option(
         None,
@@ -28,27 +28,29 @@ class ForecastSettings(LayerSettings, TrainingSettings):
         group="Input",
         metavar="COLUMN,…",
     )
-    time: str | None = option(
-        None, "the column of times [dim](default: as it looks)[/]", group="Input", metavar="COLUMN"
-    )
+    time: str | None = option(None, "the column of times [dim](default: inferred)[/]", group="Input", metavar="COLUMN")
     id: str | None = option(
         None,
-        "the columns whose values tell series apart [dim](default: as it looks)[/]",
+        "the columns whose values identify a series [dim](default: inferred)[/]",
         group="Input",
         metavar="COLUMN,…",
     )
     known: str | None = option(
-        None, "columns that are known ahead, such as holidays or prices", group="Input", metavar="COLUMN,…"
+        None, "covariates that are known ahead, such as holidays or prices", group="Input", metavar="COLUMN,…"
     )
-    past: str | None = option(None, "columns to read that end with the target", group="Input", metavar="COLUMN,…")
-    static: str | None = option(None, "columns that describe a series as a whole", group="Input", metavar="COLUMN,…")
+    past: str | None = option(
+        None, "covariates that are known up to the last value of the target", group="Input", metavar="COLUMN,…"
+    )
+    static: str | None = option(None, "covariates that are constant in each series", group="Input", metavar="COLUMN,…")
     season: int | None = option(
         None, "steps of a season [dim](default: that of the calendar)[/]", group="Input", least=1
     )
-    fill_gaps: bool = option(False, "let times that are missing be missing values", group="Input")
-    # Off, since it helped neither on ETTh1 nor on sales a day: what repeats stands in the look-back already.
+    fill_gaps: bool = option(False, "read missing times as missing values", group="Input")
+    # Off, since it helped neither on ETTh1 nor on daily sales: the look-back shows what repeats.
     calendar: bool = option(
-        False, "read where in the day, the week and the year a step is, as far as the data repeat it", group="Input"
+        False,
+        "read the time of the day, the week and the year of each step, where the data hold two of them",
+        group="Input",
     )
 
     horizon: int | None = option(
@@ -73,7 +75,7 @@ class ForecastSettings(LayerSettings, TrainingSettings):
     )
     decode: str = option(
         "segment",
-        "forecast all segments at once, the horizon as one, or a segment from the last",
+        "forecast all segments at once, the whole horizon at once, or each segment from the one before",
         group="Model",
         choices=DECODINGS,
     )
@@ -83,13 +85,16 @@ class ForecastSettings(LayerSettings, TrainingSettings):
     hidden: int = option(256, "size of the hidden state", group="Model", least=1)
 
     epochs: int | None = option(
-        None, "passes over the windows [dim](default: as many as make about 1000 updates)[/]", group="Training", least=1
+        None, "passes over the windows [dim](default: as many as give about 1000 updates)[/]", group="Training", least=1
     )
     learning_rate: float | None = option(
         None, "peak of the schedule [dim](default: 0.002; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
     )
     batch: int | None = option(
-        None, "windows of one update [dim](default: 256, down to 16 of few windows)[/]", group="Training", least=1
+        None,
+        "windows of one update [dim](default: 256, fewer for few windows, at least 16)[/]",
+        group="Training",
+        least=1,
     )
     validation: int | None = option(
         None,
@@ -100,7 +105,7 @@ class ForecastSettings(LayerSettings, TrainingSettings):
     )
 
     dropout: float = option(
-        0.3, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
+        0.3, "dropout between layers and before the readout", group="Regularising", least=0, below=1
     )
 
     def __post_init__(self) -> None:
@@ -127,7 +132,7 @@ class ForecastSettings(LayerSettings, TrainingSettings):
         return tuple(sorted({int(word) for word in words}))
 
     def quantiles(self) -> tuple[float, ...]:
-        """Return the shares that are forecast: both ends of each interval, and the median in the middle.
+        """Return the quantiles to forecast: both ends of each interval, and the median in the middle.
 
         >>> ForecastSettings(levels="50,80").quantiles()
         (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -138,7 +143,7 @@ class ForecastSettings(LayerSettings, TrainingSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(OptionTable):
-    """Say from where it is forecast."""
+    """The options of an evaluation."""
 
     every: int = option(1, "series: steps from one origin to the next", least=1, metavar="N")
     origins: int | None = option(
@@ -148,7 +153,7 @@ class EvaluateOptions(OptionTable):
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(OptionTable):
-    """Say what is made of forecasts."""
+    """The options of a prediction."""
 
     picture: str | None = option(
         None,
@@ -160,9 +165,9 @@ class PredictOptions(OptionTable):
 
 COMMANDS = Commands(
     settings=ForecastSettings,
-    data="a table (CSV, TSV, JSONL) with a row a time: a series a column, or a column that names the series",
+    data="a table (CSV, TSV, JSONL) with a row for each time: a column for each series, or one that names the series",
     trains="Train a model that forecasts one or many series, with intervals.",
-    reads="The end of each series is held out, and says which weights are best and how wide intervals must be.",
+    reads="The end of each series is held out, to choose the best weights and the width of intervals.",
     cell="gru",
     trials_by="forecasts",
     answers="forecasts series",

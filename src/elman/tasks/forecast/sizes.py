@@ -1,8 +1,8 @@
-"""Choose what nobody asked for: how far to forecast, how much to read, how much to hold out.
+"""Choose the sizes that were not requested: horizon, look-back, segment and held-out part.
 
->>> choose_sizes(Asked(), season=7, lengths=[730])
+>>> choose_sizes(RequestedSizes(), season=7, lengths=[730])
 Sizes(horizon=14, lookback=56, segment=14, held_out=(146,))
->>> choose_sizes(Asked(horizon=96, lookback=96), season=24, lengths=[11520] * 7).segment
+>>> choose_sizes(RequestedSizes(horizon=96, lookback=96), season=24, lengths=[11520] * 7).segment
 48
 """
 
@@ -15,7 +15,7 @@ from elman.errors import ConfigError
 
 _SEASONS = ((12, 2), (96, 1))  # up to so many steps a season, so many seasons ahead
 _HORIZON_WITHOUT_SEASON = 8
-_OF_LENGTH = 8  # a horizon is at most this part of a series of median length
+_OF_LENGTH = 8  # a horizon is at most an eighth of a series of median length
 _LOOKBACK_IN_HORIZONS = 4
 _LOOKBACK_IN_SEASONS = 2
 _LONGEST_LOOKBACK = 512
@@ -25,8 +25,8 @@ _MANY_SERIES = 100
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Hold what somebody asked for; None for the rest."""
+class RequestedSizes:
+    """The sizes that the caller requested; None for the others."""
 
     horizon: int | None = None
     lookback: int | None = None
@@ -36,13 +36,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Hold what was chosen.
+    """The sizes of windows and of the held-out part.
 
     Attributes:
         horizon: H, steps to forecast.
         lookback: L, steps to read.
         segment: W, steps of a segment.
-        held_out: for each series, steps at its end that are not learnt from.
+        held_out: for each series, steps at its end that are held out.
     """
 
     horizon: int
@@ -52,11 +52,11 @@ class Sizes:
 
     @property
     def past(self) -> int:
-        """Return the fewest steps that a window may have before its forecast; the rest of a look-back is missing."""
+        """Return the fewest steps of a look-back that must exist; the others are missing values."""
         return min(self.lookback, self.horizon)
 
     def fewest(self, past: int) -> list[int]:
-        """Return the steps that each series must have: a window to learn from, and what is held out.
+        """Return the fewest steps of each series: one training window, and the held-out part.
 
         Args:
             past: steps that the window has before its forecast.
@@ -64,7 +64,7 @@ class Sizes:
         return [past + self.horizon + max(self.horizon, held) for held in self.held_out]
 
 
-def choose_sizes(asked: Asked, *, season: int, lengths: Sequence[int]) -> Sizes:
+def choose_sizes(requested: RequestedSizes, *, season: int, lengths: Sequence[int]) -> Sizes:
     """Choose sizes.
 
     The horizon is two seasons of up to 12 steps, one of up to 96, and 8 steps without a season; never more than an
@@ -75,22 +75,22 @@ def choose_sizes(asked: Asked, *, season: int, lengths: Sequence[int]) -> Sizes:
     series or more the last horizon of each.
 
     Args:
-        asked: what is not to be chosen.
+        requested: sizes that stay as they are.
         season: steps of a season; 1 where there is none.
         lengths: steps of each series.
 
     Raises:
-        ConfigError: a segment that is asked for is longer than the look-back.
+        ConfigError: the requested segment is longer than the look-back.
     """
-    horizon = asked.horizon or max(1, min(_horizon(season), median_high(lengths) // _OF_LENGTH))
-    held_out = tuple(_hold_out(length, horizon, asked.held_out, len(lengths)) for length in lengths)
-    lookback = asked.lookback
+    horizon = requested.horizon or max(1, min(_horizon(season), median_high(lengths) // _OF_LENGTH))
+    held_out = tuple(_hold_out(length, horizon, requested.held_out, len(lengths)) for length in lengths)
+    lookback = requested.lookback
     if lookback is None:
         learnt = [length - held for length, held in zip(lengths, held_out, strict=True)]
         room = median_high([steps for steps in learnt if steps >= 2 * horizon] or learnt) - horizon
         wanted = max(_LOOKBACK_IN_HORIZONS * horizon, _LOOKBACK_IN_SEASONS * season if season > 1 else 1)
         lookback = max(1, min(wanted, max(_LONGEST_LOOKBACK, horizon), room))
-    segment = asked.segment or min(_part(horizon), max(1, math.ceil(lookback / 2)))
+    segment = requested.segment or min(_part(horizon), max(1, math.ceil(lookback / 2)))
     if segment > lookback:
         raise ConfigError(
             f"segment is {segment}, and the look-back has {lookback:,} steps. Give a segment of 1 to {lookback:,}."
@@ -107,9 +107,9 @@ def _horizon(season: int) -> int:
     return _SEASONS[-1][0]
 
 
-def _hold_out(length: int, horizon: int, asked: int | None, series: int) -> int:
-    if asked is not None:
-        return asked
+def _hold_out(length: int, horizon: int, requested: int | None, series: int) -> int:
+    if requested is not None:
+        return requested
     return horizon if series >= _MANY_SERIES else max(horizon, length // _HELD_OUT)
 
 

@@ -1,4 +1,4 @@
-"""Say which options of `forecast` a search may choose, and from where to where; what was given is not among them.
+"""Declare the options of `forecast` that a search may choose, with their ranges; options that were given are left out.
 
 >>> sorted(search_space({"hidden": 64}, ForecastSettings(hidden=64), rate=1e-3, batch=64))
 ['batch', 'decode', 'dropout', 'layers', 'learning_rate', 'recurrent_dropout']
@@ -12,11 +12,11 @@ from elman.training.search import Between, Choice, Space
 
 
 def search_space(given: Mapping[str, Any], settings: ForecastSettings, rate: float, batch: int) -> Space:
-    """Return what a search may choose. How much is read is not among it: errors are measured in units of what is read.
+    """Return the search space. It has no look-back, since losses are scaled by it and would not be comparable.
 
     Args:
-        given: the options that somebody chose; they stay as they are.
-        settings: the same as settings.
+        given: the options that were set; they stay as they are.
+        settings: all options.
         rate: the learning rate where none is given.
         batch: windows of one update with the default settings.
     """

@@ -1,4 +1,4 @@
-"""Show the scores of forecasts as tables of at most 80 columns: the model first, then what does without recurrence."""
+"""Show the scores of forecasts as tables of at most 80 columns: the model first, then its baselines."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from elman.tasks.forecast.scores import ForecastScores
 
 _ERRORS = ("MSE", "MAE", "scaled\nMSE", "scaled\nMAE", "sMAPE", "MASE", "OWA")
 _LEVELS_ABREAST = 3
-_LONGEST = 8  # characters of a number: seven of them stand beside the longest name
+_LONGEST = 8  # characters of a number: seven numbers fit next to the longest name
 
 
-def score_tables(found: Backtest) -> list[Table]:
-    """Lay out scores, a row a forecaster: errors, then intervals; scaled errors and widths are in units of each series.
+def score_tables(scores: Backtest) -> list[Table]:
+    """Lay out scores, a row for each forecaster: errors, then intervals.
 
-    A unit is the deviation of a series in training.
+    Scaled errors and widths are in units of each series, which is its standard deviation in training.
     """
-    rows = {"this model": found.ours, **found.beside}
-    levels = list(found.ours.coverage)
+    rows = {"this model": scores.ours, **scores.baselines}
+    levels = list(scores.ours.coverage)
     tables = [_lay_out(_ERRORS, {name: _write_errors(one) for name, one in rows.items()})]
     for first in range(0, len(levels), _LEVELS_ABREAST):
         part = levels[first : first + _LEVELS_ABREAST]
@@ -61,7 +61,7 @@ def _write_intervals(scores: ForecastScores, levels: Sequence[int]) -> list[str]
 
 
 def _write(number: float | None) -> str:
-    """Write four digits, or three where these would be too long."""
+    """Write four significant digits, or three where these would be too long."""
     if number is None:
         return "–"
     written = f"{number:.4g}"

@@ -1,6 +1,6 @@
-"""Show a forecasting model some windows of series, so that its layers can be looked at while it works.
+"""Prepare a forecasting model and some windows of series for the inspector.
 
-A step of its recurrent layers is a segment of the look-back, and the loss reaches them through the state behind it.
+A step of its recurrent layers is a segment of the look-back, and the loss reaches them through the final state.
 """
 
 import copy
@@ -21,26 +21,26 @@ from elman.tasks.forecast.model import TrainedForecaster
 from elman.tasks.forecast.module import SegmentForecaster, Windows, pinball
 from elman.tasks.forecast.windows import SeriesTable
 
-_BESIDE = "a look-back that stands still at its last value"
+_REFERENCE = "a look-back that is constant at its last value"
 
 
 def view(model: TrainedForecaster, data: Sequence[str]) -> View:
-    """Show a forecasting model windows of series whose outcome is known.
+    """Return a model with windows of series whose actual values are known.
 
     Raises:
-        DataError: the series cannot be read, or are shorter than a look-back and what is forecast from it.
+        DataError: the series cannot be read, or are shorter than a look-back and a horizon.
     """
     series = open_series(list(data), like=model.columns)
     table = model.table(series)
     origins = table.origins([(0, len(one)) for one in series.series])
     if not len(origins):
         raise DataError(
-            f"{series.name} has no look-back of {model.lookback:,} steps with {model.horizon:,} behind it. "
+            f"{series.name} has no look-back of {model.lookback:,} steps with {model.horizon:,} after it. "
             "Give longer series."
         )
     module = copy.deepcopy(model.module).double().eval()
-    few, came = table.windows(thin(origins, EXAMPLES))
-    many, behind = table.windows(thin(origins, OF_LAST))
+    few, actual_of_few = table.windows(thin(origins, EXAMPLES))
+    many, actual_of_many = table.windows(thin(origins, OF_LAST))
     read = module.read
 
     def of_last(n: int) -> float:
@@ -49,27 +49,29 @@ def view(model: TrainedForecaster, data: Sequence[str]) -> View:
         else:
             shorter, windows = module, many
         with torch.no_grad():
-            return float(_loss(shorter, windows, behind))
+            return float(_loss(shorter, windows, actual_of_many))
 
-    what = f"{len(came)} windows of {model.lookback} values, read as {read} segments of {module.segment}"
+    description = (
+        f"{len(actual_of_few)} windows of {model.lookback} values, read as {read} segments of {module.segment}"
+    )
     return View(
         module,
         module.recurrent,
-        lambda: _loss(module, few, came) * len(came),
+        lambda: _loss(module, few, actual_of_few) * len(actual_of_few),
         of_last,
         lambda: _explain(module, table, thin(origins, EXPLAINED)),
-        what,
+        description,
         model.metrics,
     )
 
 
-def _loss(module: SegmentForecaster, windows: Windows, came: Tensor) -> Tensor:
+def _loss(module: SegmentForecaster, windows: Windows, actual: Tensor) -> Tensor:
     ahead, scaling = module(windows)
-    return pinball(ahead, scaling.apply(came), module.quantiles)
+    return pinball(ahead, scaling.apply(actual), module.quantiles)
 
 
 def _shorten(module: SegmentForecaster, windows: Windows, steps: int) -> tuple[SegmentForecaster, Windows]:
-    """Return a module that reads so few steps, and windows with the last of them."""
+    """Return a module that reads fewer steps, and windows with the last of them."""
     shorter, left_out = copy.copy(module), windows.history.shape[1] - steps
     shorter.lookback, shorter.read = steps, steps // module.segment
     past, known, calendar = (
@@ -79,12 +81,12 @@ def _shorten(module: SegmentForecaster, windows: Windows, steps: int) -> tuple[S
 
 
 def _explain(module: SegmentForecaster, table: SeriesTable, origins: NDArray[np.int64]) -> list[Mattered]:
-    """Explain the next step, beside a series that stood still at the last value of its look-back."""
+    """Explain the forecast of the next step, relative to a look-back that is constant at its last value."""
     explained = []
     if module.lookback > LONGEST_EXPLAINED:
         return []
     for origin in origins:
-        windows, came = table.windows(origin[None])
+        windows, actual = table.windows(origin[None])
         (last,) = module.scale(windows)[0].center.tolist()
         missing = windows.history.isnan()
 
@@ -94,11 +96,13 @@ def _explain(module: SegmentForecaster, table: SeriesTable, origins: NDArray[np.
             return scaling.undo(ahead)[:, 0, len(module.quantiles) // 2]
 
         moved = torch.where(missing, 0.0, windows.history - last).T[..., None]
-        found = attribute(score, moved, points=POINTS)
+        attribution = attribute(score, moved, points=POINTS)
         series = table.series[int(origin[0])]
-        real = float(came[0, 0])
-        answer = f"{series.name} is forecast to be {float(found.score[0]):.4g} at the step behind its step {origin[1]}"
+        real = float(actual[0, 0])
+        answer = (
+            f"{series.name} is forecast to be {float(attribution.score[0]):.4g} at the step after its step {origin[1]}"
+        )
         known = "" if real != real else f" (it was {real:.4g})"
-        shown = {"series": windows.history[0, :, None].numpy(), "beside": _BESIDE}
-        explained.append(mattered(found, 0, len(moved), answer + known, **shown))
+        shown = {"series": windows.history[0, :, None].numpy(), "beside": _REFERENCE}
+        explained.append(mattered(attribution, 0, len(moved), answer + known, **shown))
     return explained

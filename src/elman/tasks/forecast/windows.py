@@ -1,7 +1,7 @@
-"""Cut series into windows, a look-back and what comes behind it, and hand them to the module in batches.
+"""Cut series into windows, a look-back and a horizon, and yield them in batches.
 
-All series stand behind each other in a few flat arrays, so that a batch is a lookup; a window is nothing but the number
-of its series and the step at which its forecast begins.
+All series are concatenated into a few flat arrays, so that a batch is a lookup; a window is the number of its series
+and the step at which its forecast begins, its origin.
 
 >>> from elman.data.series.frequency import Frequency
 >>> from elman.data.series.series import Series
@@ -29,7 +29,7 @@ from elman.data.plain import read_plain
 from elman.data.series.frequency import Frequency
 from elman.data.series.series import Series
 from elman.errors import DataError
-from elman.tasks.forecast.calendar import CYCLES, place
+from elman.tasks.forecast.calendar import CYCLES, encode_cycles
 from elman.tasks.forecast.covariates import Covariates
 from elman.tasks.forecast.module import Windows
 
@@ -39,17 +39,17 @@ MOST_STEPS = 1_000_000
 
 @dataclass(frozen=True)
 class Reading:
-    """Say how series become numbers; a model keeps it.
+    """How series become numbers; a part of the model.
 
     Attributes:
         lookback: L, steps that are read.
         horizon: H, steps that are forecast.
-        spreads: the deviation of each series that was learnt, by its name; its place is its number, from 1.
-        scales: how much each of them usually moves within a look-back, see :func:`measure_scale`.
-        unlearnt: the time of the first step of each of them that was not learnt from, as text.
+        spreads: the standard deviation of each series in training, by name; their order numbers the series, from 1.
+        scales: the usual movement of each of them within a look-back, see :func:`measure_scale`.
+        unlearnt: the time of the first step after the training part of each of them, as text.
         cycles: of the calendar, see :mod:`elman.tasks.forecast.calendar`.
-        covariates: what is read besides.
-        padded: how many steps of a look-back may lie before the first of a series, where all is missing.
+        covariates: the scales of covariates.
+        padded: how many steps of a look-back may lie before the first of a series, as missing values.
     """
 
     lookback: int
@@ -68,13 +68,13 @@ class Reading:
         above = all(size > 0 for size in (*self.spreads.values(), *self.scales.values()))
         if not steps or not above or any(cycle not in CYCLES for cycle in self.cycles):
             raise DataError(
-                f"A model reads and forecasts 1 to {MOST_STEPS:,} steps of series whose scales are above 0, and this "
-                "one does not. Train it again."
+                f"A model reads and forecasts 1 to {MOST_STEPS:,} steps of series whose scales are above 0; this one "
+                "has other values. Train it again."
             )
 
     @property
     def fewest(self) -> int:
-        """Return how many steps a series must have before a forecast."""
+        """Return the fewest steps of a series before a forecast."""
         return self.lookback - self.padded
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,20 +96,28 @@ class Reading:
         """Read what :meth:`to_dict` wrote.
 
         Raises:
-            DataError: a field is missing or of another kind, or is nothing that series are read by.
+            DataError: a field is missing, of another kind, or out of range.
         """
-        found = read_plain(_Written, data, "reading")
-        if len(set(found.names)) != len(found.names):
+        written = read_plain(_Written, data, "reading")
+        if len(set(written.names)) != len(written.names):
             raise DataError("Two series of this model have one name. Train the model again.")
-        spreads = dict(zip(found.names, found.spreads, strict=True))
-        scales = dict(zip(found.names, found.scales, strict=True))
-        covariates, padded = found.covariates, found.padded
-        return cls(found.lookback, found.horizon, spreads, scales, found.unlearnt, found.cycles, covariates, padded)
+        spreads = dict(zip(written.names, written.spreads, strict=True))
+        scales = dict(zip(written.names, written.scales, strict=True))
+        return cls(
+            written.lookback,
+            written.horizon,
+            spreads,
+            scales,
+            written.unlearnt,
+            written.cycles,
+            written.covariates,
+            written.padded,
+        )
 
 
 @dataclass(frozen=True)
 class _Written:
-    """What `Reading.to_dict` writes; one list of names stands for both spreads and scales."""
+    """The fields that `Reading.to_dict` writes; one list of names serves both spreads and scales."""
 
     lookback: int
     horizon: int
@@ -123,19 +131,19 @@ class _Written:
 
 
 class SeriesTable:
-    """Hold series as the module reads them, with room for one horizon behind their ends.
+    """Series as the module reads them, with room for one horizon after their ends.
 
-    Where the reading has it, missing values stand before them, so that a look-back may be longer than what is there.
+    Where the reading is padded, missing values precede them, so that a look-back may be longer than a series.
 
     Args:
         series: what to read.
         frequency: of their steps.
-        reading: how.
-        until: for a series that was not learnt, the step up to which its scale is measured; its end by default.
+        reading: how they become numbers.
+        until: for a series that was not in training, the step up to which its scale is measured; its end by default.
 
     Attributes:
-        spreads: (series,) the deviation of each.
-        unlearnt: for each series the first origin whose window was not learnt from.
+        spreads: (series,) the standard deviation of each.
+        unlearnt: for each series the first origin after the training part.
     """
 
     def __init__(
@@ -152,8 +160,10 @@ class SeriesTable:
         self._past = _join(covariates.past, [covariates.scale_past(one, horizon) for one in series], padded)
         self._known = _join(covariates.known, [covariates.scale_known(one, horizon) for one in series], padded)
         self._static = torch.from_numpy(np.stack([covariates.describe(one) for one in series]))
-        placed = [place(frequency, one.start, size, reading.cycles) for one, size in zip(series, sizes, strict=True)]
-        self._calendar = _join(len(reading.cycles), placed, padded)
+        cycles = [
+            encode_cycles(frequency, one.start, size, reading.cycles) for one, size in zip(series, sizes, strict=True)
+        ]
+        self._calendar = _join(len(reading.cycles), cycles, padded)
         numbers = {name: number for number, name in enumerate(reading.spreads, 1)}
         self._numbers = torch.tensor([numbers.get(one.name, 0) for one in series])
         ends = self._lengths if until is None else until
@@ -169,55 +179,55 @@ class SeriesTable:
         self.unlearnt = [max(reading.fewest, self._find_unlearnt(one)) for one in series]
 
     def _find_unlearnt(self, series: Series) -> int:
-        """Return the first step that was not learnt from; 0 in a new series, the end where it cannot be told."""
-        said = self.reading.unlearnt.get(series.name)
-        if said is None:
+        """Return the first step after the training part; 0 in a new series, the end where it is unknown."""
+        end_of_training = self.reading.unlearnt.get(series.name)
+        if end_of_training is None:
             return 0
         if self.frequency.unit == "step":
-            end = max(0, (int(said) - int(series.start)) // self.frequency.count)
-            return end if self._is_known(series, end) else 0
-        time = np.datetime64(said, "us")
+            end = max(0, (int(end_of_training) - int(series.start)) // self.frequency.count)
+            return end if self._was_in_training(series, end) else 0
+        time = np.datetime64(end_of_training, "us")
         if time <= series.start:
             return 0
-        found = int(self.frequency.positions(np.array([time]), series.start)[0])
-        return len(series) if found < 0 else found
+        step = int(self.frequency.positions(np.array([time]), series.start)[0])
+        return len(series) if step < 0 else step
 
-    def _is_known(self, series: Series, end: int) -> bool:
-        """Say whether a series counted from 0 is the one of that name that was learnt: others are counted so too."""
+    def _was_in_training(self, series: Series, end: int) -> bool:
+        """Tell whether a series counted from 0 is that of the same name in training: every series is counted so."""
         spread = self.reading.spreads[series.name]
         return int(series.start) != 0 or math.isclose(measure_spread(series.values[:end]), spread, rel_tol=1e-9)
 
     def origins(self, ranges: Sequence[tuple[int, int]], every: int = 1) -> NDArray[np.int64]:
-        """List windows whose whole horizon lies in a range of steps of their series, and that have enough before it.
+        """List the windows whose whole horizon lies in a range of steps of their series, with enough steps before it.
 
         Args:
-            ranges: for each series the first step that may be forecast, and the step behind the last.
+            ranges: for each series the first step that may be forecast, and the step after the last.
             every: steps from one window to the next; the last of a range is always among them.
 
         Returns:
-            (N, 2) the number of a series in this table, and the first step ahead. A window of which nothing is known
-            ahead, or nothing of the look-back, is left out.
+            (N, 2) the number of a series in this table, and the first step ahead. A window is left out if all values
+            of its horizon or of its look-back are missing.
         """
-        found = []
+        windows = []
         for number, (low, high) in enumerate(ranges):
             first, last = max(low, self.reading.fewest), high - self.reading.horizon
             steps = np.arange(last, first - 1, -every)[::-1]
-            found.append(np.stack([np.full(len(steps), number), steps], axis=1))
-        origins = np.concatenate(found).astype(np.int64)
-        return origins[self._there(origins)] if len(origins) else origins
+            windows.append(np.stack([np.full(len(steps), number), steps], axis=1))
+        origins = np.concatenate(windows).astype(np.int64)
+        return origins[self._has_values(origins)] if len(origins) else origins
 
-    def _there(self, origins: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _has_values(self, origins: NDArray[np.int64]) -> NDArray[np.bool_]:
         known = np.concatenate([[0], np.cumsum(~np.isnan(self._values.numpy()))])
         at = self._starts[origins[:, 0]] + origins[:, 1]
         before = known[at] - known[at - self.reading.lookback]
         return (before > 0) & (known[at + self.reading.horizon] > known[at])
 
     def ends(self) -> NDArray[np.int64]:
-        """Return the windows behind the last value of each series, (N, 2)."""
+        """Return the windows after the last value of each series, (N, 2)."""
         return np.stack([np.arange(len(self.series)), np.array(self._lengths)], axis=1).astype(np.int64)
 
     def windows(self, origins: NDArray[np.int64]) -> tuple[Windows, Tensor]:
-        """Return windows, and what came behind them, (B, H), in the units of the series; NaN where it is not known."""
+        """Return windows, and their actual values ahead, (B, H), in the units of the series; NaN where missing."""
         numbers = torch.from_numpy(origins[:, 0])
         at = torch.from_numpy(self._starts[origins[:, 0]] + origins[:, 1])[:, None]
         behind = at + torch.arange(-self.reading.lookback, 0)
@@ -243,26 +253,26 @@ class SeriesTable:
 
 
 def measure_spread(values: NDArray[np.float64]) -> float:
-    """Return the standard deviation of what is known of a series; 1 where it does not vary.
+    """Return the standard deviation of the known values of a series; 1 where it is constant.
 
     >>> measure_spread(np.array([1.0, np.nan, 3.0])), measure_spread(np.array([5.0, 5.0]))
     (1.0, 1.0)
     """
-    there = values[~np.isnan(values)]
-    spread = float(there.std()) if len(there) else 0.0
+    known = values[~np.isnan(values)]
+    spread = float(known.std()) if len(known) else 0.0
     return spread if spread > 0 else 1.0
 
 
 def measure_scale(values: NDArray[np.float64], lookback: int) -> float:
-    """Return how much a series usually moves within a look-back: the root mean variance of its windows of L steps.
+    """Return the usual movement of a series within a look-back: the root mean variance of its windows of L steps.
 
     >>> round(measure_scale(np.arange(100.0), 3), 6), round(measure_spread(np.arange(3.0)), 6)
     (0.816497, 0.816497)
     """
-    there = ~np.isnan(values)
+    known = ~np.isnan(values)
     spread = measure_spread(values)
-    moved = np.where(there, (values - np.nanmean(values)) / spread, 0.0) if there.any() else np.zeros(len(values))
-    sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in (there, moved, moved**2)]
+    moved = np.where(known, (values - np.nanmean(values)) / spread, 0.0) if known.any() else np.zeros(len(values))
+    sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in (known, moved, moved**2)]
     steps = min(lookback, len(values))
     count, total, squares = (one[steps:] - one[:-steps] for one in sums)
     full = count > 1

@@ -1,7 +1,7 @@
-"""Forecast without recurrence: what a recurrent model has to beat.
+"""Forecast without recurrence: the baselines that a recurrent model must beat.
 
-`naive` repeats what was, `linear` draws lines from what was to what follows; `baselines` fits and measures them with
-their own intervals, and `beside` keeps in a model what is needed to forecast with them later.
+`naive` repeats past values, `linear` is a linear regression on the look-back; `baselines` fits all of them, with
+intervals of their own, and `fitted` stores them in a model, so that they can be scored later.
 
 >>> import numpy as np
 >>> from elman.tasks.forecast.baseline.naive import forecast_naive

@@ -1,11 +1,11 @@
-"""Forecast without a network, so that there is something to be better than: naive, seasonal naive, Naive2, linear.
+"""Fit the baselines of forecasting: naive, seasonal naive, Naive2, linear.
 
 Each has intervals by its own errors on the validation windows (split conformal prediction, Lei et al. 2018): errors are
-divided by how much a series usually changes from step to step, and the interval at a step of the forecast is as wide as
-the share of them that the level asks for.
+divided by the usual change of a series from step to step, and the half-width of the interval at a step of the forecast
+is their quantile at the level.
 
 >>> series = [np.arange(50.0) + np.tile([0.0, 3.0], 25)]
->>> windows = [Window(series[0][:k], series[0][k : k + 2]) for k in range(30, 48)]
+>>> windows = [ValidationWindow(series[0][:k], series[0][k : k + 2]) for k in range(30, 48)]
 >>> fitted = fit_baselines([series[0][:30]], windows, horizon=2, lookback=6, season=2)
 >>> [baseline.name for baseline in fitted], fitted[0].point([series[0]])
 (['naive', 'seasonal naive', 'Naive2', 'linear'], array([[52., 52.]]))
@@ -24,16 +24,16 @@ from elman.tasks.forecast.scores import Intervals, Numbers
 NAIVE, SEASONAL, NAIVE2, LINEAR = "naive", "seasonal naive", "Naive2", "linear"
 
 _FEWEST_ERRORS = 30
-"""At a step; where there are fewer, the errors of all steps are taken together."""
+"""At a step; where there are fewer, the errors of all steps are pooled."""
 
 
 @dataclass(frozen=True)
-class Window:
-    """Hold where a forecast begins.
+class ValidationWindow:
+    """One window of the held-out part.
 
     Attributes:
         history: (T,) of any length, NaN where missing.
-        future: (H,) what came, NaN where unknown.
+        future: (H,) actual values, NaN where missing.
     """
 
     history: Numbers
@@ -42,12 +42,13 @@ class Window:
 
 @dataclass(frozen=True)
 class ForecastBaseline:
-    """Forecast from histories.
+    """A baseline that forecasts from histories.
 
     Attributes:
-        name: what tables call it.
-        reach: by level in percent, (H,) how far an interval reaches to each side, in steps of a usual change.
-        recent: how many steps of a history say what a usual change is.
+        name: as in tables of scores.
+        recent: how many steps of a history give its usual change.
+        forecast: maps histories to (N, H).
+        reach: by level in percent, (H,) half-widths of intervals, in units of the usual change.
     """
 
     name: str
@@ -76,7 +77,7 @@ class ForecastBaseline:
 
 def fit_baselines(
     training: Sequence[Numbers],
-    validation: Sequence[Window],
+    validation: Sequence[ValidationWindow],
     *,
     horizon: int,
     lookback: int,
@@ -90,7 +91,7 @@ def fit_baselines(
         validation: windows whose errors give the intervals; without any there are none.
         horizon: H.
         lookback: how many steps the linear one reads.
-        season: how many steps make one; 1 for none.
+        season: steps of a season; 1 for none.
         levels: of the intervals, in percent.
     """
     pairs = [(window.history, window.future) for window in validation]
@@ -107,27 +108,31 @@ def assemble(
     season: int,
     reach: Mapping[str, Mapping[int, Numbers]] | None = None,
 ) -> list[ForecastBaseline]:
-    """Put all baselines together, in the order in which they are shown.
+    """Assemble all baselines, in the order of tables.
 
     Args:
-        linear: the one that was fitted; None where there is none.
+        linear: the fitted one; None where there is none.
         horizon: H.
         lookback: how many steps a model reads.
-        season: how many steps make one; 1 for none.
+        season: steps of a season; 1 for none.
         reach: of the intervals of each baseline, by its name.
     """
-    made: dict[str, Callable[[Sequence[Numbers]], Numbers]] = {NAIVE: lambda given: forecast_naive(given, horizon)}
+    forecasts: dict[str, Callable[[Sequence[Numbers]], Numbers]] = {
+        NAIVE: lambda histories: forecast_naive(histories, horizon)
+    }
     if season > 1:
-        made[SEASONAL] = lambda given: forecast_seasonal_naive(given, horizon, season=season)
-    made[NAIVE2] = lambda given: forecast_naive2(given, horizon, season=season)
+        forecasts[SEASONAL] = lambda histories: forecast_seasonal_naive(histories, horizon, season=season)
+    forecasts[NAIVE2] = lambda histories: forecast_naive2(histories, horizon, season=season)
     if linear:
-        made[LINEAR] = linear.forecast
+        forecasts[LINEAR] = linear.forecast
     recent = max(lookback, 2 * season)
-    return [ForecastBaseline(name, recent, forecast, (reach or {}).get(name, {})) for name, forecast in made.items()]
+    return [
+        ForecastBaseline(name, recent, forecast, (reach or {}).get(name, {})) for name, forecast in forecasts.items()
+    ]
 
 
 def usual_change(history: Numbers, recent: int) -> float:
-    """Return the mean absolute change from step to step of the last steps; of all where these do not change."""
+    """Return the mean absolute change from step to step of the last steps; of all steps where these are constant."""
     for steps in (history[-recent:], history):
         change = float(np.abs(np.diff(fill_forward(steps))).mean()) if len(steps) > 1 else 0.0
         if change > 0:
@@ -136,7 +141,10 @@ def usual_change(history: Numbers, recent: int) -> float:
 
 
 def _find_reach(
-    forecast: Callable[[Sequence[Numbers]], Numbers], validation: Sequence[Window], recent: int, levels: Sequence[int]
+    forecast: Callable[[Sequence[Numbers]], Numbers],
+    validation: Sequence[ValidationWindow],
+    recent: int,
+    levels: Sequence[int],
 ) -> dict[int, Numbers]:
     change = np.array([usual_change(window.history, recent) for window in validation])
     windows = [window for window, size in zip(validation, change, strict=True) if size > 0]
@@ -148,11 +156,16 @@ def _find_reach(
 
 
 def _quantiles(errors: Numbers, level: int) -> Numbers:
-    """Return for each step the error that holds a level, in percent."""
+    """Return the quantile of the errors at each step.
+
+    Args:
+        errors: (N, H) absolute, NaN where unknown.
+        level: in percent.
+    """
     known = (~np.isnan(errors)).sum(axis=0)
     columns = errors.T if known.min() >= _FEWEST_ERRORS else [errors.ravel()] * errors.shape[1]
-    found = []
+    quantiles = []
     for column in columns:
         ordered = np.sort(column[~np.isnan(column)])
-        found.append(ordered[rank(len(ordered), level) - 1] if len(ordered) else np.nan)
-    return np.array(found)
+        quantiles.append(ordered[rank(len(ordered), level) - 1] if len(ordered) else np.nan)
+    return np.array(quantiles)

@@ -1,8 +1,8 @@
 r"""Forecast every step as a weighted sum of the look-back, the weights found in closed form.
 
-One matrix serves all series and all origins, as in DLinear and NLinear (Zeng et al. 2023), whose gradient descent ends
-where ridge regression begins (Toner & Darlow 2024). A window is made free of level and size first: its mean or its
-last value, whichever does better on the validation windows, is subtracted, and it is divided by its own deviation.
+All series and origins share one matrix, as in DLinear and NLinear (Zeng et al. 2023), whose gradient descent converges
+to ridge regression (Toner & Darlow 2024). Level and size of a window are removed first: its mean or its last value,
+whichever does better on the validation windows, is subtracted, and it is divided by its own deviation.
 
 >>> wave = np.sin(np.arange(200) * 0.3)
 >>> model = LinearForecast.fit([wave[:150]], [(wave[:150], wave[150:155])], lookback=20, horizon=5)
@@ -30,12 +30,12 @@ _SMALLEST = 1e-6  # deviation, in units of the largest value of a window, below 
 
 @dataclass(frozen=True)
 class LinearForecast:
-    """Hold the weights.
+    """A linear forecast.
 
     Attributes:
         weights: (L + 1, H), the last row for a constant.
         by_mean: whether the mean is subtracted, else the last value.
-        penalty: what was chosen.
+        penalty: of the ridge regression.
     """
 
     weights: Numbers
@@ -54,9 +54,9 @@ class LinearForecast:
         """Fit by all windows of the training series, or 40,000 that are evenly spread over them.
 
         Args:
-            training: (T,) each; windows whose future has a missing value are left out.
-            validation: histories and what came, (H,); they choose level and penalty. Without any, the last value and
-                the smallest penalty are taken.
+            training: (T,) each; windows with a missing value are left out.
+            validation: histories and actual values, (H,); they choose level and penalty. Without any, the last value
+                and the smallest penalty are taken.
             lookback: L, lowered where no series is as long as L + H.
             horizon: H.
 
@@ -66,7 +66,7 @@ class LinearForecast:
         lookback = min(lookback, max(map(len, training), default=0) - horizon)
         if lookback < _FEWEST_STEPS:
             return None
-        found: list[tuple[float, Self]] = []
+        candidates: list[tuple[float, Self]] = []
         for by_mean in (False, True):
             inputs, products = _multiply(training, lookback, horizon, by_mean)
             if not inputs.any():
@@ -76,22 +76,22 @@ class LinearForecast:
             for penalty in _PENALTIES:
                 damped = np.maximum(values, 0) + penalty * float(np.diagonal(inputs).mean())
                 model = cls(vectors @ (turned / damped[:, None]), by_mean, penalty)
-                found.append((model._error(validation), model))
-        return min(found, key=lambda one: one[0])[1]
+                candidates.append((model._error(validation), model))
+        return min(candidates, key=lambda candidate: candidate[0])[1]
 
     def forecast(self, histories: Sequence[Numbers]) -> Numbers:
-        """Forecast from histories of any length, (N, H); a short one is preceded by its first value."""
+        """Forecast from histories of any length, (N, H); a short one is padded with its first value."""
         lookback = len(self.weights) - 1
-        made = np.empty((len(histories), self.weights.shape[1]))
+        forecasts = np.empty((len(histories), self.weights.shape[1]))
         for first in range(0, len(histories), _WINDOWS_AT_ONCE):
             rows = [_take_last(history, lookback) for history in histories[first : first + _WINDOWS_AT_ONCE]]
             windows = np.stack(rows)
             level, size = _level_and_size(windows, self.by_mean)
-            made[first : first + len(rows)] = _with_one((windows - level) / size) @ self.weights * size + level
-        return made
+            forecasts[first : first + len(rows)] = _with_one((windows - level) / size) @ self.weights * size + level
+        return forecasts
 
     def _error(self, validation: Sequence[tuple[Numbers, Numbers]]) -> float:
-        """Return the mean squared error, each window in units of its own."""
+        """Return the mean squared error, each window in units of its own deviation."""
         if not validation:
             return 0.0
         error = self.forecast([history for history, _ in validation]) - np.stack([future for _, future in validation])

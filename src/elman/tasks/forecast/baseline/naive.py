@@ -1,7 +1,7 @@
 """Forecast by repeating: the last value, the last season, or the last value with its season put back (Naive2).
 
-Naive2 is the yardstick of the M4 competition (Makridakis et al. 2020): if a series has a season at 90 %
-confidence, it is divided by its seasonal figure, the last value is repeated, and the season is put back.
+Naive2 is the reference of the M4 competition (Makridakis et al. 2020): if a series has a season at 90 %
+confidence, it is divided by its seasonal figure, the last value is repeated, and the season is multiplied back.
 
 >>> forecast_seasonal_naive([np.array([1.0, 2.0, 3.0, 4.0])], 3, season=2)
 array([[3., 4., 3.]])
@@ -16,7 +16,7 @@ from elman.tasks.forecast.scores import Numbers
 _CONFIDENT = 1.645  # the 95 % quantile of the normal distribution: a test at 90 %, as M4 has it
 _SEASONS_TO_TEST = 3
 _MOST_SEASONS = 50
-"""Naive2 looks no further back; no series of M4 has more seasons."""
+"""Naive2 uses no more; no series of M4 has more seasons."""
 
 
 def forecast_naive(histories: Sequence[Numbers], horizon: int) -> Numbers:
@@ -30,10 +30,10 @@ def forecast_seasonal_naive(histories: Sequence[Numbers], horizon: int, *, seaso
     A missing value is taken from the season before; a history without it, or one shorter than a season, from the last
     known value.
     """
-    made = np.empty((len(histories), horizon))
+    forecasts = np.empty((len(histories), horizon))
     for row, history in enumerate(histories):
-        made[row] = np.resize(_last_season(history, season), horizon)
-    return made
+        forecasts[row] = np.resize(_last_season(history, season), horizon)
+    return forecasts
 
 
 def forecast_naive2(histories: Sequence[Numbers], horizon: int, *, season: int) -> Numbers:
@@ -41,25 +41,25 @@ def forecast_naive2(histories: Sequence[Numbers], horizon: int, *, season: int) 
 
     The season is a factor, as in M4; where values are not all above 0, and it cannot be one, it is added.
     """
-    made = np.empty((len(histories), horizon))
+    forecasts = np.empty((len(histories), horizon))
     for row, history in enumerate(histories):
         recent = history[-_MOST_SEASONS * season :]
         if not is_seasonal(recent, season):
-            made[row] = last_known(recent)
+            forecasts[row] = last_known(recent)
             continue
         factors = bool(np.nanmin(recent) > 0)
         figure = seasonal_figure(recent, season, factors=factors)
         known = int(np.flatnonzero(~np.isnan(recent))[-1])
         phases = (len(recent) + np.arange(horizon)) % season
         if factors:
-            made[row] = recent[known] / figure[known % season] * figure[phases]
+            forecasts[row] = recent[known] / figure[known % season] * figure[phases]
         else:
-            made[row] = recent[known] - figure[known % season] + figure[phases]
-    return made
+            forecasts[row] = recent[known] - figure[known % season] + figure[phases]
+    return forecasts
 
 
 def is_seasonal(history: Numbers, season: int) -> bool:
-    """Say whether the autocorrelation at one season is larger than chance would have it, at 90 % confidence.
+    """Test whether the autocorrelation at one season is significant, at 90 % confidence.
 
     The limit grows with the autocorrelations before (Bartlett 1946). Three seasons are needed. Missing values are
     taken from the step before.
@@ -77,10 +77,10 @@ def is_seasonal(history: Numbers, season: int) -> bool:
 
 
 def seasonal_figure(history: Numbers, season: int, *, factors: bool) -> Numbers:
-    """Return what the season does at each of its steps, by classical decomposition, (season,).
+    """Return the seasonal figure, by classical decomposition, (season,).
 
-    The trend is a centred moving average over one season (for an even one the two at its ends count half); what is
-    left is averaged over the seasons. Factors have a mean of 1, summands one of 0.
+    The trend is a centred moving average over one season (for an even one the two at its ends count half); the
+    remainder is averaged over the seasons. Factors have a mean of 1, summands one of 0.
 
     Args:
         history: (T,) of two seasons or more, NaN where missing; its first step is step 0 of the season.
@@ -98,7 +98,7 @@ def seasonal_figure(history: Numbers, season: int, *, factors: bool) -> Numbers:
     known = ~np.isnan(apart)
     sums = np.bincount(phases[known], apart[known], minlength=season)
     counts = np.bincount(phases[known], minlength=season)
-    # A step of the season that is never known is left as the trend has it.
+    # A step of the season that is always missing follows the trend.
     figure = np.where(counts > 0, sums / np.maximum(counts, 1), float(factors))
     return figure / figure.mean() if factors else figure - figure.mean()
 
@@ -110,7 +110,7 @@ def last_known(history: Numbers) -> float:
 
 
 def fill_forward(history: Numbers) -> Numbers:
-    """Take a missing value from the step before, and at the start from the first known one.
+    """Fill a missing value with the one before, at the start with the first known one.
 
     >>> fill_forward(np.array([np.nan, 2.0, np.nan, 3.0]))
     array([2., 2., 2., 3.])
@@ -123,7 +123,7 @@ def fill_forward(history: Numbers) -> Numbers:
 
 
 def _fill_seasonal(history: Numbers, season: int) -> Numbers:
-    """Take a missing value from the season before, or the one behind; where all miss it, from the step before."""
+    """Fill a missing value from the season before, or the one after; if it is missing in all, from the step before."""
     if not np.isnan(history).any():
         return history
     filled = history.copy()
@@ -138,7 +138,7 @@ def _last_season(history: Numbers, season: int) -> Numbers:
     if len(history) < season:
         return np.array([last_known(history)])
     last = history[-season:].copy()
-    for place in np.flatnonzero(np.isnan(last)):
-        same = history[(len(history) + place) % season :: season]
-        last[place] = last_known(history if np.isnan(same).all() else same)
+    for at in np.flatnonzero(np.isnan(last)):
+        same = history[(len(history) + at) % season :: season]
+        last[at] = last_known(history if np.isnan(same).all() else same)
     return last

@@ -1,7 +1,7 @@
-"""Say how sure a forecast is, in intervals that hold as often as they say.
+"""Calibrate the intervals of forecasts, so that they contain the promised share of actual values.
 
-`conformal` widens intervals by the errors on a part that was not learnt from; `recalibration` goes on doing so while
-times change.
+`conformal` widens intervals by the errors on held-out data; `recalibration` does so again with the latest errors of
+each series.
 
 >>> import numpy as np
 >>> from elman.tasks.forecast.intervals import conformal

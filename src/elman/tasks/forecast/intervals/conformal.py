@@ -1,9 +1,9 @@
-"""Widen or narrow forecast intervals until they hold what they promise on data that were held out.
+"""Widen or narrow forecast intervals until they contain the promised share of the values of held-out data.
 
-Quantiles of a network are often too close to each other, since it knows what it learnt from. Conformalised quantile
+Quantiles of a network are often too close to each other, since it is overconfident on new data. Conformalised quantile
 regression (Romano et al. 2019, section 4) measures on other data how far each value lies outside its interval, a
-negative distance if inside, and moves both ends outwards by the quantile of these distances that the level asks for.
-Here this is done for each step of the horizon, in the scaled units of the window.
+negative distance if inside, and moves both ends outwards by the quantile of these distances at the level. This is done
+for each step of the horizon, in the scaled units of the window.
 
 >>> low, high = torch.full((99, 1), -1.0), torch.full((99, 1), 1.0)
 >>> right = torch.linspace(-4.9, 4.9, 99)[:, None]
@@ -16,17 +16,17 @@ import math
 import torch
 from torch import Tensor
 
-_FEWEST = 50  # distances of one step of the horizon; of fewer, those of all steps decide
+_FEWEST = 50  # distances of one step of the horizon; where there are fewer, those of all steps are pooled
 
 
 def margins(low: Tensor, high: Tensor, right: Tensor, percent: int) -> Tensor:
-    """Return by how much the ends of intervals are to be moved outwards at each step of the horizon, (H,).
+    """Return how far the ends of intervals move outwards at each step of the horizon, (H,).
 
     Args:
         low: (N, H) ends of the intervals.
         high: (N, H).
-        right: (N, H) what came; NaN where that is missing.
-        percent: of the values that the intervals are to hold.
+        right: (N, H) actual values; NaN where missing.
+        percent: share of the values that the intervals must contain.
     """
     distances = torch.maximum(low - right, right - high)
     together = _quantile(distances.flatten(), percent)
@@ -35,7 +35,7 @@ def margins(low: Tensor, high: Tensor, right: Tensor, percent: int) -> Tensor:
 
 
 def _quantile(distances: Tensor, percent: int, fewest: int = 0) -> Tensor | None:
-    """Return the quantile that makes the promise hold for one more value; the largest where there are too few."""
+    """Return the quantile that holds for one more value; the largest distance where there are too few."""
     known = distances[~distances.isnan()]
     if len(known) < fewest:
         return None
@@ -45,7 +45,7 @@ def _quantile(distances: Tensor, percent: int, fewest: int = 0) -> Tensor | None
 
 
 def rank(count: int, percent: int) -> int:
-    """Say which of `count` errors, from 1, this share of one error more does not exceed; the largest where none does.
+    """Return the rank, from 1, of the conformal quantile among `count` errors; the last where the level needs more.
 
     (Lei et al. 2018, algorithm 2.)
 

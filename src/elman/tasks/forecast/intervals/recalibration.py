@@ -1,9 +1,9 @@
-"""Calibrate intervals anew by the forecasts of the recent past, as times change.
+"""Recalibrate intervals with the latest forecasts of each series, as its errors change.
 
-The margins of :mod:`elman.tasks.forecast.intervals.conformal` are right while errors stay what they were on the
-held-out part. A series may become calmer or wilder. So wherever it has enough windows that were not learnt from and
-whose outcome is known at an origin, the margins of that origin are those of its latest windows; elsewhere they stay
-what they were. Nothing behind an origin is looked at. (Gibbs & Candès 2021 adapt the level instead, with the same aim.)
+The margins of :mod:`elman.tasks.forecast.intervals.conformal` are right while errors are as on the held-out part. They
+may become smaller or larger later. So where a series has enough windows after the training part whose actual values
+are known at an origin, the margins of that origin are measured on the latest of them; elsewhere the stored margins are
+used. No value after an origin is used. (Gibbs & Candès 2021 adapt the level instead, with the same aim.)
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from elman.tasks.forecast.intervals.conformal import margins
 
 _RECENT = 1000  # windows
 _FEWEST = 50
-_PARTS = 8  # of a horizon: so often margins are measured anew
+_PARTS = 8  # of a horizon; margins are measured once for each
 
 Read = Callable[[NDArray[np.int64]], tuple[Tensor, Tensor]]
 
@@ -32,18 +32,18 @@ def recalibrate(
     """Return the margins of each origin, (N, levels, H).
 
     Args:
-        read: forecasts from origins: sorted scaled quantiles (M, H, Q), and what came, (M, H), scaled;
+        read: returns for origins the sorted scaled quantiles (M, H, Q), and the scaled actual values (M, H);
             NaN where missing.
         origins: (N, 2) number of a series, first step ahead.
-        first: for each series the first origin whose window was not learnt from.
-        stored: (levels, H) margins where the recent past is too short, of the outermost interval first.
+        first: for each series the first origin after the training part.
+        stored: (levels, H) margins where there are too few windows, of the outermost interval first.
         percents: the levels in this order.
     """
     levels, horizon = stored.shape
-    found = stored.expand(len(origins), levels, horizon).clone()
+    moved = stored.expand(len(origins), levels, horizon).clone()
     for number in np.unique(origins[:, 0]):
         rows = np.flatnonzero(origins[:, 0] == number)
-        # Rounded down, so that margins do not depend on which other origins are asked for.
+        # Rounded down, so that margins do not depend on the other origins of the call.
         anchors = _round_down(origins[rows, 1], max(1, horizon // _PARTS))
         low, high = int(anchors.min()) - horizon - _RECENT + 1, int(anchors.max()) - horizon + 1
         past = np.arange(max(first[number], low), high)
@@ -55,8 +55,8 @@ def recalibrate(
             begin = max(0, end - _RECENT)
             if end - begin >= _FEWEST:
                 measured = _measure(ahead[begin:end], right[begin:end], percents)
-                found[rows[anchors == anchor]] = measured.to(found.dtype)
-    return found
+                moved[rows[anchors == anchor]] = measured.to(moved.dtype)
+    return moved
 
 
 def _measure(ahead: Tensor, right: Tensor, percents: Sequence[int]) -> Tensor:
