@@ -90,12 +90,14 @@ def test_an_evaluation_stands_beside_what_does_without_recurrence(elman, model, 
 def test_an_evaluation_says_what_was_learnt_from(elman, model, tmp_path):
     write_sales(tmp_path / "t.csv", columns=2)
     # Of 120 days the last fifth, 24, is held out: a forecast may begin at day 11 to 116, and below 96 it was learnt.
-    said = "170 of these 212 forecasts are of steps that the model learnt from"
+    said = "170 of these 212 forecasts overlap the training data"
     done = elman("evaluate", model, "t.csv", "-q")
     assert [line for line in done.out.splitlines() if said in line], done.out
     assert json.loads(elman("evaluate", model, "t.csv", "-q", "--json").out)["learnt_from"] == 2 * 85
     for count, learnt in ((21, 0), (22, 2)):
-        assert ("learnt from" in elman("evaluate", model, "t.csv", "-q", "--origins", count).out) == (learnt > 0)
+        assert ("overlap the training data" in elman("evaluate", model, "t.csv", "-q", "--origins", count).out) == (
+            learnt > 0
+        )
 
 
 def test_a_series_that_is_too_short_is_left_out_everywhere(elman, tmp_path):
@@ -116,7 +118,7 @@ def test_a_series_that_is_too_short_is_left_out_everywhere(elman, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("predict", "m", "-"), "forecasts from whole tables"),
+        (("predict", "m", "-"), "needs whole tables"),
         (("predict", "m", "t.csv", "--picture", "x.txt"), "x.txt names no format"),
         (("predict", "m", "t.csv", "--probabilities"), "--probabilities are those of classes"),
         (("evaluate", "m", "t.csv", "--worst", "3"), "--worst has no meaning"),

@@ -63,7 +63,7 @@ _ROWS_PER_TIME = 1.5  # above it a table is long
 
 
 @dataclass(frozen=True)
-class RequestedColumns:
+class RequestedRoles:
     """The columns that the caller requested; see :func:`elman.data.series.opening.open_series`."""
 
     targets: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ def choose_time(index: RowIndex, requested: str | None) -> tuple[str | None, str
 
 
 def choose_id(
-    index: RowIndex, times: Moments | None, columns: Mapping[str, Sequence[str]], requested: RequestedColumns
+    index: RowIndex, times: Moments | None, columns: Mapping[str, Sequence[str]], requested: RequestedRoles
 ) -> tuple[tuple[str, ...], str]:
     """Return the columns that identify series, and a note on how they were inferred; none for a wide table.
 
@@ -160,7 +160,7 @@ def choose_id(
     return (), ""
 
 
-def list_id_candidates(index: RowIndex, time: str | None, requested: RequestedColumns) -> list[str]:
+def list_id_candidates(index: RowIndex, time: str | None, requested: RequestedRoles) -> list[str]:
     """List the columns that may identify series: texts, and numbers in a column with a usual name."""
     if requested.id is not None:
         return list(requested.id)
@@ -177,7 +177,7 @@ def list_id_candidates(index: RowIndex, time: str | None, requested: RequestedCo
 
 
 def choose_targets(
-    index: RowIndex, requested: RequestedColumns, time: str | None, id: Sequence[str], name: str
+    index: RowIndex, requested: RequestedRoles, time: str | None, id: Sequence[str], name: str
 ) -> tuple[tuple[str, ...], str]:
     """Return the columns to forecast, and a note.
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from elman.data.examples.opening import check_paths
 from elman.data.series.choosing import (
-    RequestedColumns,
+    RequestedRoles,
     check_numbers,
     choose_id,
     choose_levels,
@@ -93,13 +93,13 @@ def open_series(
     name = str(paths) if isinstance(paths, str | PathLike) else ", ".join(map(str, files[:3]))
     targets = split_names(target, index.names)
     if like:
-        requested = RequestedColumns(
+        requested = RequestedRoles(
             targets or like.targets, like.time or "", like.id, like.past, like.known, like.static
         )
     else:
         covariates = [split_names(names, index.names) for names in (past, known, static)]
         ids = None if id is None else split_names(id, index.names)
-        requested = RequestedColumns(targets, time, ids, *covariates)
+        requested = RequestedRoles(targets, time, ids, *covariates)
     requested.check(index, name)
     return _SeriesReader(index, name, requested, season, held_out, fill_gaps, like).read()
 
@@ -111,7 +111,7 @@ class _SeriesReader:
         self,
         index: RowIndex,
         name: str,
-        requested: RequestedColumns,
+        requested: RequestedRoles,
         season: int | None,
         held_out: int | None,
         fill_gaps: bool,
@@ -354,9 +354,7 @@ class _SeriesReader:
         notes = [times if columns.time else f"There is no column of times: rows are counted{season}."]
         notes.append(f"Forecast: {name_some(columns.targets)}.")
         used = {columns.time, *columns.targets, *columns.id, *columns.past, *columns.known, *columns.static}
-        left = [
-            name for name, summary in self._index.summaries.items() if name not in used and summary.kind() != "empty"
-        ]
+        left = [name for name, column in self._index.summaries.items() if name not in used and column.kind() != "empty"]
         if left:
             notes.append(
                 f"Not read: {name_some(left)}. --past reads a column as a covariate, --known one that is known ahead."
