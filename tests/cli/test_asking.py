@@ -95,7 +95,7 @@ def test_its_options_are_refused_for_models_of_others(counting, tmp_path, task):
 def test_options_of_others_are_refused_for_its_models_each_in_its_own_words(counting):
     with pytest.raises(ConfigError, match=r"--worst has no meaning for .*, a model for 'counting'"):
         evaluate(counting, worst=3)
-    with pytest.raises(ConfigError, match=r"--probabilities are those of classes, and .* gives none"):
+    with pytest.raises(ConfigError, match=r"--probabilities is for classes, and .* gives none"):
         predict(counting, probabilities=True)
     with pytest.raises(ConfigError, match=r"--picture draws forecasts, and .* makes none"):
         predict(counting, picture="a.png")

@@ -120,7 +120,7 @@ def test_a_series_that_is_too_short_is_left_out_everywhere(elman, tmp_path):
     [
         (("predict", "m", "-"), "needs whole tables"),
         (("predict", "m", "t.csv", "--picture", "x.txt"), "x.txt names no format"),
-        (("predict", "m", "t.csv", "--probabilities"), "--probabilities are those of classes"),
+        (("predict", "m", "t.csv", "--probabilities"), "--probabilities is for classes"),
         (("evaluate", "m", "t.csv", "--worst", "3"), "--worst has no meaning"),
         (("evaluate", "m", "short.csv"), "a look-back of 11 and a horizon of 4 to compare with needs 15"),
         (("predict", "m", "short.csv"), "a look-back of 11 needs 11"),

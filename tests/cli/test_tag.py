@@ -98,7 +98,7 @@ def test_a_stream_is_tagged_in_its_form(elman, models):
     plain = elman("predict", models / "conllu", "-", stdin=" ".join(words).encode())
     assert plain.out == " ".join(tags) + "\n"
     refused(elman("predict", models / "conllu", "-"), "standard input is empty")
-    refused(elman("predict", models / "conllu", "-", "a.conllu"), "- is given beside other data")
+    refused(elman("predict", models / "conllu", "-", "a.conllu"), "- is given with other data")
 
 
 def test_a_model_is_measured(elman, models, tmp_path):

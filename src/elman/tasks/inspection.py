@@ -1,8 +1,8 @@
-"""Look inside a trained model, or a cell that is not trained yet: the work behind `elman inspect`.
+"""Look inside a trained model, or a cell that is not trained yet: the work of `elman inspect`.
 
 >>> from elman import cells
->>> found = inspect_cell(cells.elman, input_size=3, hidden=5, length=61)
->>> found.flow.verdict, found.subject.name
+>>> inspected = inspect_cell(cells.elman, input_size=3, hidden=5, length=61)
+>>> inspected.flow.verdict, inspected.subject.name
 ('VANISHING', 'elman, untrained')
 """
 
@@ -33,20 +33,20 @@ from elman.tasks.registry import find
 _BATCH = 4
 _MAP_WORK = 1e11  # multiplications for the map, some seconds on one core
 _JACOBIAN_WORK = 4e10
-_LEARNT = 0.9  # of the loss with one step, which the loss with all must be below
-_FAR = 50  # steps; the verdict speaks of the same lag
+_LEARNT = 0.9  # of the loss with one step; the loss with all steps must be lower
+_FAR = 50  # steps; the lag that the verdict reports
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """Hold what was found.
+    """The result of a look inside a model or a cell.
 
     Attributes:
         flow: the figures and the verdict.
-        subject: what was looked at.
-        training: how it was trained; None if it was not, or its file does not say.
-        mattered: what some predictions rest on.
-        truncation: what the window of its training cuts off; None where there is no window.
+        subject: the name and facts of the model or cell.
+        training: the record of its training; None if it was not trained, or its file has no record.
+        mattered: attributions of some predictions.
+        truncation: the gradient that the window of its training cuts off; None where there is no window.
     """
 
     flow: Flow
@@ -56,16 +56,16 @@ class Inspected:
     truncation: Truncation | None = None
 
     def report(self) -> str:
-        """Write it as one page of HTML."""
+        """Return it as one page of HTML."""
         return write_report(self.flow, self.subject, self.training, self.mattered, self.truncation)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as lists, strings and numbers."""
+        """Return it as plain data."""
         facts = {"name": self.subject.name, "parameters": self.subject.parameters, "facts": list(self.subject.facts)}
         return {**facts, **self.flow.to_dict(), "truncation": plain(self.truncation)}
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Write the figures that fit in a table: a name, then a value for each layer and direction."""
+        """Return the rows of a table of figures: a name, then a value for each layer and direction."""
         flow, endings = self.flow, list(self.flow.gradient_norms)
         if not endings:
             return []
@@ -130,8 +130,8 @@ def inspect_model(
     Args:
         path: of its file.
         data: like those of its training.
-        length: time steps that are looked at, of a text.
-        explain: say what a few predictions rest on as well, which takes some seconds.
+        length: time steps of a text to look at.
+        explain: compute attributions of a few predictions as well, which takes some seconds.
 
     Raises:
         DataError: the model or the data cannot be read, or do not fit each other.
@@ -162,7 +162,7 @@ def inspect_model(
 
 
 def _view(path: str | PathLike[str], data: Sequence[str], length: int | None) -> View:
-    """Show a model some data."""
+    """Prepare a model and some data for a look inside."""
     task = task_of(path)
     recipe = find(task)
     usual = recipe and recipe.commands.length
@@ -176,7 +176,7 @@ def _view(path: str | PathLike[str], data: Sequence[str], length: int | None) ->
 
 
 def _cut(seen: Mapping[str, Any], window: int | None) -> Truncation | None:
-    """Measure what the window cuts off, with the last steps that were looked at, twice as many as it has."""
+    """Measure the gradient that the window cuts off, on the last steps: twice the length of the window."""
     if window is None:
         return None
     window = min(window, len(seen["x"]) // 2)
@@ -185,7 +185,7 @@ def _cut(seen: Mapping[str, Any], window: int | None) -> Truncation | None:
 
 
 def choose_limits(layer: Recurrent, length: int) -> Limits:
-    """Say how much is looked at, so that memory and time stay bounded however long the sequences are.
+    """Choose how much is looked at, so that memory and time are bounded for sequences of any length.
 
     >>> from elman import cells
     >>> choose_limits(Recurrent(cells.lstm, 64, 128), 10_000)
@@ -199,9 +199,9 @@ def choose_limits(layer: Recurrent, length: int) -> Limits:
 
 
 def _does_longer_help(view: View, longest: int) -> bool | None:
-    """Say whether the model's loss still falls when it is shown more than half of the steps.
+    """Return whether the model's loss still falls when it reads more than half of the steps.
 
-    A model that has learnt nothing from the steps before the last cannot tell whether there was anything to learn.
+    None for a model that has learnt nothing from the steps before the last: whether they matter is then unknown.
     """
     whole, one = view.loss_of_last(longest), view.loss_of_last(1)
     if not (math.isfinite(whole) and whole < one - (1 - _LEARNT) * abs(one)):
