@@ -47,10 +47,10 @@ __all__ = ["RECIPE", "load", "train"]
 
 _OWN = ("pooling", "embedding", "input_dropout", "word_dropout")
 
-Beside = tuple[Baseline, Scores]
+Compared = tuple[Baseline, Scores]
 
 
-class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClassifier]):
+class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedClassifier]):
     """The recipe of models that answer a sequence with a class, labels or a number."""
 
     settings = ClassifySettings
@@ -80,10 +80,10 @@ class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClass
             missing=parts.missing,
         ).lines()
 
-    def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress) -> Beside:
-        """Train a model without recurrence on the same features."""
+    def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress) -> Compared:
+        """Train the non-recurrent baseline on the same features, and score it on the held-out part."""
         units = parts.encoder.describe().partition(",")[0] if parts.encoder.units else None
-        found = train_baseline(
+        baseline = train_baseline(
             parts.training,
             parts.held_out,
             parts.targets,
@@ -91,9 +91,9 @@ class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClass
             seed=settings.seed,
             seconds=baseline_seconds(settings.seconds()),
         )
-        score = _score(parts, found.outputs(parts.held_out))
-        progress.note(f"without recurrence, {found.what}: validation {score.measure} {score.said()}")
-        return found, score
+        score = _score(parts, baseline.outputs(parts.held_out))
+        progress.note(f"without recurrence, {baseline.what}: validation {score.measure} {score.said()}")
+        return baseline, score
 
     def space(self, given: Mapping[str, Any], parts: Parts, settings: ClassifySettings) -> Space:
         """Return the search space for this kind of input."""
@@ -107,7 +107,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClass
         sizes: Mapping[str, int] | None,
         parts: Parts,
         settings: ClassifySettings,
-        beside: Beside | None,
+        baseline: Compared | None,
     ) -> TrainedClassifier:
         """Build the layers behind the front that the encoder needs."""
         encoder, columns = parts.encoder, parts.columns
@@ -168,20 +168,20 @@ class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClass
         return {"validation_examples": len(parts.held_out), "training_examples": len(parts.training)}
 
     def judge(
-        self, model: TrainedClassifier, parts: Parts, settings: ClassifySettings, beside: Beside | None
+        self, model: TrainedClassifier, parts: Parts, settings: ClassifySettings, baseline: Compared | None
     ) -> dict[str, Any]:
-        """Score the model, and what stands beside it: no recurrence, and its own answers to steps in random order."""
+        """Score the model, and compare it with the baseline and with its own answers to steps in random order."""
         ours = _score(parts, answer(model.module, parts.held_out))
-        found = {"validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()}}
-        if beside is None:
-            return found
-        baseline, other = beside
+        metrics = {"validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()}}
+        if baseline is None:
+            return metrics
+        other_model, other = baseline
         shuffled = []
         if parts.longest > 1:
             shuffled = score_shuffled(model.module, parts.held_out, parts.targets, seed=settings.seed)
-        facts = {"what": baseline.what, "parameters": baseline.parameters, "finished": baseline.finished}
+        facts = {"what": other_model.what, "parameters": other_model.parameters, "finished": other_model.finished}
         return {
-            **found,
+            **metrics,
             "baseline": {**facts, **other.to_dict()},
             "shuffled": [one.to_dict() for one in shuffled],
             "verdict": judge(
@@ -189,8 +189,8 @@ class ClassifyRecipe(Recipe[Split, Parts, Beside, ClassifySettings, TrainedClass
                 model.parameters,
                 shuffled=shuffled,
                 other=other,
-                what=baseline.what,
-                other_parameters=baseline.parameters,
+                what=other_model.what,
+                other_parameters=other_model.parameters,
             ),
         }
 

@@ -29,7 +29,7 @@ BATCH = 8
 
 
 class OnesRecipe(Recipe[list[str], Parts, float, OnesSettings, TrainedCounter]):
-    """Train a model that counts."""
+    """The recipe of models that count."""
 
     settings = OnesSettings
     cell = "gru"
