@@ -24,8 +24,8 @@ HELD_OUT_FAULTS = (
     Fault(
         "words are counted in held-out sentences",
         "tasks/tag/reading.py",
-        "(one.words for one in split.learn), letters",
-        "(one.words for one in [*split.learn, *split.hold]), letters",
+        "(sentence.words for sentence in split.learn), letters",
+        "(sentence.words for sentence in [*split.learn, *split.hold]), letters",
         HELD_OUT,
         "tagger",
     ),
@@ -40,8 +40,8 @@ HELD_OUT_FAULTS = (
     Fault(
         "the most frequent tags are those of all sentences",
         "tasks/tag/recipe.py",
-        "found = train_tag_baseline(learn, ",
-        "found = train_tag_baseline([*learn, *hold], ",
+        "baseline = train_tag_baseline(learn, ",
+        "baseline = train_tag_baseline([*learn, *hold], ",
         HELD_OUT,
         "tagger",
     ),

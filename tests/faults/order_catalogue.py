@@ -31,8 +31,8 @@ ORDER_FAULTS = (
     Fault(
         "the best path comes from the padding",
         "decoding/crf.py",
-        "came.append(torch.where(real[t].unsqueeze(1), where, stay))",
-        "came.append(where)",
+        "backpointers.append(torch.where(real[t].unsqueeze(1), where, stay))",
+        "backpointers.append(where)",
         CRF,
         "padding",
     ),
@@ -86,8 +86,8 @@ ORDER_FAULTS = (
     Fault(
         "tags of shuffled words are shuffled a second time",
         "tasks/tag/batches.py",
-        "torch.empty_like(found).index_copy_(0, few.orders[column], found)",
-        "found[few.orders[column]]",
+        "torch.empty_like(numbers).index_copy_(0, few.orders[column], numbers)",
+        "numbers[few.orders[column]]",
         "tests/tasks/tag/test_recipe.py",
         "shuffled_answers",
     ),

@@ -135,7 +135,7 @@ TASK_FAULTS = (
         only="penalty_is_of_the_dropped",
     ),
     Fault(
-        "an order is not told to end",
+        "an order has no end",
         "tasks/generate/model.py",
         "end=words.end,",
         "end=words.unknown,",

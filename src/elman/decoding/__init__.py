@@ -1,7 +1,7 @@
 """Turn the outputs of a network into sequences.
 
-`sampling` turns logits into one unit at a time; `crf` chooses all tags of a sentence together, by the scores of each
-word and of each pair of neighbours.
+`sampling` draws one unit from logits; `crf` chooses all tags of a sentence together, by a score for each word and for
+each pair of neighbouring tags.
 
 >>> import torch
 >>> from elman.decoding.crf import LinearChain

@@ -24,7 +24,7 @@ _BOUND = 0.1
 
 
 class LinearChain(nn.Module):
-    """Hold what one tag thinks of the next.
+    """A linear-chain conditional random field: scores of pairs of neighbouring tags, and of the first and last tag.
 
     Args:
         tags: K.
@@ -46,7 +46,7 @@ class LinearChain(nn.Module):
 
         Args:
             emissions: (T, B, K).
-            tags: (T, B) int64, from 0 to K − 1; what stands behind the end of a sequence is not read.
+            tags: (T, B) int64, from 0 to K − 1; values after the end of a sequence are ignored.
             lengths: (B,) int64, from 1 to T.
         """
         return self.score(emissions, tags, lengths) - self.log_partition(emissions, lengths)
@@ -63,8 +63,8 @@ class LinearChain(nn.Module):
     def log_partition(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """Return log Z, (B,); see :meth:`log_probability`.
 
-        The sum over the tag before is a product of matrices of exponentials. In float64 these hold logarithms that
-        differ by 700, which is more than weights that are learnt ever do.
+        The sum over the previous tag is a product of matrices of exponentials. In float64 the logarithms may differ by
+        700, which learnt weights never do.
         """
         scores, ends = emissions.double(), self.end.double()
         highest = self.transitions.detach().amax(0).double()
@@ -79,23 +79,23 @@ class LinearChain(nn.Module):
 
     @torch.no_grad()
     def best(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """Return the likeliest sequences of tags, (T, B) int64; zeros behind the end of each."""
+        """Return the likeliest sequences of tags, (T, B) int64; zeros after the end of each."""
         real = _real(emissions, lengths)
         alpha = self.start + emissions[0]
         stay = torch.arange(alpha.shape[1], device=alpha.device).expand_as(alpha)
-        came = []
+        backpointers = []
         for t in range(1, len(emissions)):
             highest, where = (alpha.unsqueeze(2) + self.transitions).max(1)
             alpha = torch.where(real[t].unsqueeze(1), highest + emissions[t], alpha)
-            came.append(torch.where(real[t].unsqueeze(1), where, stay))
+            backpointers.append(torch.where(real[t].unsqueeze(1), where, stay))
         tag = (alpha + self.end).argmax(1)
         path = [tag]
-        for where in reversed(came):
+        for where in reversed(backpointers):
             tag = where.gather(1, tag.unsqueeze(1)).squeeze(1)
             path.append(tag)
         return torch.stack(path[::-1]).where(real, 0)
 
 
 def _real(emissions: Tensor, lengths: Tensor) -> Tensor:
-    """Say which steps are real, (T, B)."""
+    """Return which steps are not padding, (T, B)."""
     return step_mask(lengths.to(emissions.device), len(emissions))

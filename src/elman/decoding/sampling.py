@@ -1,8 +1,8 @@
 """Turn the logits of one step into the next character.
 
-Temperature, top-k and nucleus (top-p) are applied in this order, each to what the one before has left:
+Temperature, top-k and nucleus (top-p) are applied in this order, each to the result of the one before:
 
-* temperature τ divides the logits: below 1 the likely becomes likelier, 0 is greedy (the most likely always);
+* temperature τ divides the logits: below 1 the likely becomes likelier, 0 is greedy (always the most likely);
 * top-k keeps the k most likely (Fan et al. 2018, section 5.3);
 * the nucleus is the smallest set of the most likely whose probabilities reach p (Holtzman et al. 2020, section 3.1).
 
@@ -22,7 +22,7 @@ from elman.errors import ConfigError, ElmanError
 
 @dataclass(frozen=True)
 class Sampling:
-    """Say how a character is drawn.
+    """The options of sampling.
 
     Attributes:
         temperature: 0 or more; 1 leaves the model's distribution as it is.

@@ -1,7 +1,8 @@
 """Number the units of a text: characters, words, subwords, k-mers.
 
-`vocabulary` is what the three kinds that can be written back have in common: `characters`, `words` and `subwords`.
-`tally` counts units and numbers those that are known, for encoders that only read.
+`vocabulary` is the interface of `characters`, `words` and `subwords`, whose numbers can be turned back into text.
+`tally` counts units and numbers those that are known, for encoders that only read; `pieces` counts the words of many
+texts fast.
 
 >>> from elman.vocabulary.words import Words
 >>> Words.of("please stay at home").encode("stay at home").tolist()

@@ -1,8 +1,8 @@
 """Number the characters of a text, and say which ones are missing.
 
 The characters are the sorted set of the Unicode characters of their text, so that the same text always gives the same
-numbers. There is no "unknown" number: a character that the model has never seen has no row in its embedding, and a
-sentence that says so is worth more than a guess.
+numbers. There is no "unknown" number: a character that the model has never seen has no row in its embedding, and is an
+error.
 
 >>> vocabulary = Characters.of("abba")
 >>> vocabulary.encode("ab").tolist(), vocabulary.decode([1, 0])
@@ -26,7 +26,7 @@ from elman.phrases import name_some
 
 @dataclass(frozen=True)
 class Characters:
-    """Hold the characters a model knows; the index of a character is its number.
+    """The characters that a model knows; the index of a character is its number.
 
     Attributes:
         characters: V characters, sorted by code point, each once.
@@ -52,7 +52,7 @@ class Characters:
 
     @property
     def ends_lines(self) -> bool:
-        """Say whether a line end is among the characters."""
+        """Whether a line end is among the characters."""
         return "\n" in self.characters
 
     def encode(self, text: str) -> Tensor:
@@ -71,7 +71,7 @@ class Characters:
         return numbers
 
     def encode_prompt(self, text: str) -> Tensor:
-        """Turn what is to be continued into numbers; nothing is a text that starts as after a line end.
+        """Turn a prompt into numbers; an empty prompt becomes a line end, or the first character.
 
         Raises:
             DataError: a character is not in the vocabulary.
@@ -84,22 +84,22 @@ class Characters:
         return "".join(self.characters[number] for number in numbers)
 
     def speller(self, _prompt: str) -> Callable[[int], str]:
-        """Give the function that writes one character after the other."""
+        """Return the function that writes one character after the other."""
         return self.characters.__getitem__
 
     def show(self, number: int) -> str:
-        """Write one character so that it is seen in a list."""
+        """Write one character so that it is visible in a list."""
         character = self.characters[number]
         if character == " ":
             return "␣"
         return character if character.isprintable() else repr(character)[1:-1]
 
     def length_of_first(self, _text: str) -> int:
-        """Count the characters of a text's first unit."""
+        """Return the length of the first unit of a text, in characters."""
         return 1
 
     def count_unknown(self, _numbers: Tensor) -> int:
-        """Count what stands for anything unknown: no character does."""
+        """Return 0: no character stands for an unknown one."""
         return 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Characters:
 
 
 def _code_points(text: str) -> Tensor:
-    # A command line that is not UTF-8 arrives as lone surrogates; they too must reach the message above.
+    # A command line that is not UTF-8 arrives as lone surrogates; the message above must be able to name them.
     raw = bytearray(text.encode("utf-32-le", "surrogatepass"))
     return torch.frombuffer(raw, dtype=torch.int32).to(torch.int64)
 

@@ -1,4 +1,4 @@
-"""Take texts apart into words or characters fast: what stands between two spaces comes again and again.
+"""Split texts into words or characters fast: pieces between spaces repeat, so each is split once.
 
 >>> counts = TextCounts()
 >>> counts.add("so good, so bad"), counts.add("So!")
@@ -20,11 +20,11 @@ from elman.vocabulary.tally import MOST_COUNTED, Tally
 from elman.vocabulary.words import END, split_words
 
 _AT_ONCE = 2**16
-_MOST_PIECES, _LONGEST_PIECE = 2**17, 40  # that are held at once
+_MOST_PIECES, _LONGEST_PIECE = 2**17, 40  # of the cache
 
 
 def split_units(text: str, unit: str) -> list[str]:
-    """Take a text apart into its words, without line ends, or its characters.
+    """Split a text into its words, without line ends, or its characters.
 
     >>> split_units("so good!", "word")
     ['so', 'good', '!']
@@ -32,32 +32,32 @@ def split_units(text: str, unit: str) -> list[str]:
     return list(text) if unit == "character" else [word for word in split_words(text) if word != END]
 
 
-def fold(one: str, unit: str) -> str:
+def fold(text: str, unit: str) -> str:
     """Return a word without its capitals, a character as it is."""
-    return one if unit == "character" else one.lower()
+    return text if unit == "character" else text.lower()
 
 
 class Pieces(dict[str, tuple[Any, ...]]):
-    """What stands between two spaces, and what becomes of it; a text has few that were not there before."""
+    """A cache of pieces between spaces and what they are split into; few pieces of a text are new."""
 
-    def __init__(self, take_apart: Callable[[str], tuple[Any, ...]]) -> None:
+    def __init__(self, split: Callable[[str], tuple[Any, ...]]) -> None:
         super().__init__()
-        self._take_apart = take_apart
+        self._split = split
 
     def __missing__(self, piece: str) -> tuple[Any, ...]:
-        found = self._take_apart(piece)
+        parts = self._split(piece)
         if len(self) >= _MOST_PIECES:
             self.clear()
         if len(piece) <= _LONGEST_PIECE:
-            self[piece] = found
-        return found
+            self[piece] = parts
+        return parts
 
 
 class TextCounts:
-    """Count the words and the characters of texts.
+    """Counts of the words and characters of texts.
 
-    Texts come in the same pieces between spaces again and again, so that pieces are counted first, and their words now
-    and then. The counts are those of a :class:`Tally` that is given text by text, even where it lets words go.
+    The same pieces between spaces repeat, so pieces are counted first, and split into words later, many at once. The
+    counts equal those of a :class:`Tally` that counts text by text, also where it drops rare words.
     """
 
     def __init__(self) -> None:
@@ -76,16 +76,16 @@ class TextCounts:
         self._letters += len(text)
         if self._letters > MOST_COUNTED // 8 or len(self.words) > MOST_COUNTED // 2:
             self._count_characters()
-            # Each word has a letter: those that wait are too few for the words to become more than are held.
+            # Each word has at least one letter, so the waiting pieces have too few words to exceed what a tally holds.
             if sum(map(len, self._waiting)) > MOST_COUNTED // 4 or len(self.words) > MOST_COUNTED // 2:
                 self._count_words()
         return sum(map(len, map(self._pieces.__getitem__, pieces)))
 
     def add_texts(self, texts: Texts, indices: Sequence[int]) -> NDArray[np.int64] | None:
-        """Count some texts at once; None, and nothing is counted, if one after the other would let words go.
+        """Count some texts at once; return None, and count nothing, if a tally would drop words of them.
 
         Args:
-            texts: of which pieces are known.
+            texts: split into pieces.
             indices: which, ascending.
 
         Returns:
@@ -96,17 +96,17 @@ class TextCounts:
         for part in in_parts(indices):
             counts += np.bincount(texts.numbers_of(part)[0], minlength=len(pieces))
         there = counts.nonzero()[0]
-        found, width = Counter[str](), 0
+        folded, width = Counter[str](), 0
         for place, count in zip(there.tolist(), counts[there].tolist(), strict=True):
             words = split_units(pieces[place], "word")
             sizes[place] = len(words)
             for word in words:
-                found[fold(word, "word")] += count
+                folded[fold(word, "word")] += count
                 width = max(width, len(word))
-        if len(found) > MOST_COUNTED:
+        if len(folded) > MOST_COUNTED:
             return None
         self.width = max(self.width, width)
-        self.words.add_counts(found)
+        self.words.add_counts(folded)
         for part in in_parts(there):
             some = [pieces[place] for place in part]
             self._add_characters(some, np.repeat(counts[part], list(map(len, some))))
@@ -114,17 +114,17 @@ class TextCounts:
         return np.concatenate([count_each(*texts.numbers_of(part), sizes) for part in in_parts(indices)])
 
     def finish(self) -> None:
-        """Count what waits for it."""
+        """Count the waiting pieces and texts."""
         self._count_characters()
         self._count_words()
 
     def _count_words(self) -> None:
-        found = Counter[str]()
+        folded = Counter[str]()
         for piece, count in self._waiting.items():
             for word in self._pieces[piece]:
-                found[fold(word, "word")] += count
+                folded[fold(word, "word")] += count
                 self.width = max(self.width, len(word))
-        self.words.add_counts(found)
+        self.words.add_counts(folded)
         self._waiting.clear()
 
     def _count_characters(self) -> None:
@@ -141,17 +141,17 @@ class TextCounts:
 
 
 def in_parts(indices: Sequence[int] | NDArray[np.int64]) -> Iterator[Any]:
-    """Cut indices into parts whose texts are looked at together, which takes memory."""
+    """Cut indices into parts that are processed together, which bounds memory."""
     return (indices[first : first + _AT_ONCE] for first in range(0, len(indices), _AT_ONCE))
 
 
 def count_each(numbers: NDArray[np.int32], counts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sum what the pieces of each text count.
+    """Sum the sizes of the pieces of each text.
 
     Args:
-        numbers: of the pieces of some texts, one behind the other.
+        numbers: of the pieces of some texts, concatenated.
         counts: how many pieces each text has, at least one.
-        sizes: what each piece counts, by its number.
+        sizes: of each piece, by its number.
     """
     summed: NDArray[np.int64] = np.add.reduceat(sizes[numbers], np.cumsum(counts) - counts)
     return summed

@@ -1,7 +1,7 @@
-"""Number the subwords of a text: byte pair encoding, learnt from it (Sennrich et al. 2016, section 3.2).
+"""Number the subwords of a text: byte pair encoding, learnt from the text (Sennrich et al. 2016, section 3.2).
 
 The encoding starts from bytes, so that every text can be written and nothing is unknown. Learning and encoding are
-those of the library `tokenizers`; what it has learnt is a JSON text, and travels in the model file.
+those of the library `tokenizers`; the learnt encoding is a JSON text in the model file.
 
 >>> subwords = Subwords.of("stay at home, stay at home, stay at home", size=261)
 >>> subwords.decode(subwords.encode("at home").tolist())
@@ -23,12 +23,12 @@ from elman.errors import ConfigError, DataError
 _SIZE = 4096
 _BYTES = 256
 _LINES_AT_ONCE = 1000
-_FIRST = 1000  # characters in which the first subword ends, if it is not a very long one
+_FIRST = 1000  # characters in which the first subword is searched
 
 
 @dataclass(frozen=True)
 class Subwords:
-    """Hold the subwords a model knows.
+    """The subwords that a model knows.
 
     Attributes:
         learnt: the merges and numbers, as the library `tokenizers` writes them (JSON).
@@ -74,7 +74,7 @@ class Subwords:
 
     @property
     def ends_lines(self) -> bool:
-        """Say that a line end can be written: every byte can."""
+        """Return True: every byte can be written, a line end among them."""
         return True
 
     def __len__(self) -> int:
@@ -82,11 +82,11 @@ class Subwords:
 
     def encode(self, text: str) -> Tensor:
         """Turn a text into the numbers (N,) of its subwords, int64."""
-        found = self._tokenizer.encode_batch(_pieces(text))
-        return torch.tensor([number for piece in found for number in piece.ids], dtype=torch.int64)
+        pieces = self._tokenizer.encode_batch(_pieces(text))
+        return torch.tensor([number for piece in pieces for number in piece.ids], dtype=torch.int64)
 
     def encode_prompt(self, text: str) -> Tensor:
-        """Turn what is to be continued into numbers (N,); nothing is a text that starts as after a line end.
+        """Turn a prompt into numbers (N,); an empty prompt becomes a line end.
 
         Raises:
             DataError: the text has lone surrogates.
@@ -105,21 +105,21 @@ class Subwords:
         return str(self._tokenizer.decode(list(numbers), skip_special_tokens=False))
 
     def speller(self, _prompt: str) -> Callable[[int], str]:
-        """Give a function that is told one number after the other and says what each adds; bytes wait for the rest."""
+        """Return a function that maps each next number to the text that it adds, once its characters are complete."""
         stream = decoders.DecodeStream(skip_special_tokens=False)
         return lambda number: stream.step(self._tokenizer, number) or ""
 
     def show(self, number: int) -> str:
-        """Write one subword so that its spaces are seen."""
+        """Write one subword so that its spaces are visible."""
         return self.decode([number]).replace(" ", "␣").replace("\n", "\\n")
 
     def length_of_first(self, text: str) -> int:
-        """Count the characters up to the end of a text's first subword; one that it ends within is not counted."""
+        """Return how many whole characters the first subword of a text has."""
         offsets = self._tokenizer.encode(text[:_FIRST]).offsets
         return min((int(offsets[0][1]), *(int(start) for start, _ in offsets[1:2]))) if offsets else 0
 
     def count_unknown(self, _numbers: Tensor) -> int:
-        """Count what stands for anything unknown: no subword does."""
+        """Return 0: no subword stands for an unknown one."""
         return 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,20 +135,20 @@ def _blank() -> Tokenizer:
 
 
 def _require_learnt(text: str) -> None:
-    """Refuse what `Subwords.of` cannot have written: the library knows much else, some of which never ends.
+    """Refuse an encoding that `Subwords.of` cannot have written; some that the library accepts never terminate.
 
     Raises:
-        DataError: it is not byte pair encoding of bytes, or its numbers are not those from 0.
+        DataError: it is not byte pair encoding of bytes, or its numbers are not 0 to V − 1.
     """
     try:
-        found, blank = json.loads(text), json.loads(_blank().to_str())
-        model, plain = found.pop("model"), blank.pop("model")
+        learnt, blank = json.loads(text), json.loads(_blank().to_str())
+        model, plain = learnt.pop("model"), blank.pop("model")
         numbers, _ = model.pop("vocab"), model.pop("merges")
-        # Another version of the library may write fewer names, or more that are off.
+        # Another version of the library may write fewer options, or more that are switched off.
         same = all(
             value in (known.get(name), None, False)
-            for one, known in ((found, blank), (model, plain))
-            for name, value in one.items()
+            for options, known in ((learnt, blank), (model, plain))
+            for name, value in options.items()
         )
         whole = same and sorted(numbers.values()) == list(range(len(numbers)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -158,6 +158,6 @@ def _require_learnt(text: str) -> None:
 
 
 def _pieces(text: str) -> list[str]:
-    """Cut a text behind line ends, so that it is never held in memory as one piece of work."""
+    """Cut a text after line ends, so that the library never processes all of it at once."""
     lines = text.splitlines(keepends=True)
     return ["".join(lines[start : start + _LINES_AT_ONCE]) for start in range(0, len(lines), _LINES_AT_ONCE)]

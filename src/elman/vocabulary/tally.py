@@ -1,7 +1,7 @@
 """Number the units of sequences: words, characters, k-mers.
 
-The first numbers are special: 0 is nothing (padding), 1 a unit that was not in the training data, 2 stands between two
-columns and for an empty one. The units follow, most frequent first.
+The first numbers are special: 0 is padding, 1 an unknown unit, 2 separates two columns and stands for an empty one. The
+units follow, most frequent first.
 
 >>> tally = Tally()
 >>> tally.add(["b", "a", "b"])
@@ -18,17 +18,17 @@ from elman.errors import DataError
 
 UNKNOWN, BETWEEN, FIRST = 1, 2, 3
 
-# What of units is dropped in training unless something else is asked for. A sentence has more words than it needs,
-# k-mers overlap (promoters of E. coli, 300 updates: correlation 0.72 without, 0.78 so), but in a name every character
-# counts (names by language, 2000 updates: 0.83 correct without, 0.81 so).
+# The default dropout of units. Sentences are redundant, k-mers overlap (promoters of E. coli, 300 updates: correlation
+# 0.72 without, 0.78 with it), but in a name every character counts (names by language, 2000 updates: 0.83 correct
+# without, 0.81 with it).
 DROPPED = 0.3
 
-# A few hundred MB of different units; text of any length has more, nearly all of them seen once.
+# Different units; they take a few hundred MB. A longer text has more, nearly all of which occur once.
 MOST_COUNTED = 2_000_000
 
 
 class Tally:
-    """Count units in bounded memory: when too many are held, those that were seen once so far are let go."""
+    """Counts of units in bounded memory: when there are too many units, those counted once are dropped."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -38,15 +38,15 @@ class Tally:
         return len(self._counts)
 
     def items(self) -> Iterable[tuple[str, int]]:
-        """Return the units that are held, and how often each came."""
+        """Return the units and their counts."""
         return self._counts.items()
 
     def add(self, units: Sequence[str]) -> None:
-        """Count some units more."""
+        """Count more units."""
         self._count(units, len(units))
 
     def add_counts(self, counts: Mapping[str, int]) -> None:
-        """Count units that have been counted."""
+        """Add counts of units."""
         self._count(counts, sum(counts.values()))
 
     def _count(self, units: Sequence[str] | Mapping[str, int], total: int) -> None:
@@ -56,7 +56,7 @@ class Tally:
             self._counts = Counter({unit: n for unit, n in self._counts.items() if n > 1})
 
     def most(self, size: int, least: int) -> tuple[str, ...]:
-        """List at most so many units that occur at least so often, most frequent first."""
+        """List the `size` most frequent units that occur at least `least` times, most frequent first."""
         ranked = sorted(((unit, n) for unit, n in self._counts.items() if n >= least), key=lambda u: (-u[1], u[0]))
         return tuple(unit for unit, _ in ranked[: max(0, size)])
 
@@ -76,7 +76,7 @@ def number_letters(letters: str, numbers: Mapping[str, int], width: int) -> list
 
 
 def join(parts: Iterable[Sequence[str]]) -> list[str | None]:
-    """Join the units of several columns, None between two; nothing at all becomes one None.
+    """Join the units of several columns, None between two; no units at all become one None.
 
     >>> join([["a"], ["b", "c"]]), join([[]])
     (['a', None, 'b', 'c'], [None])
@@ -88,10 +88,10 @@ def join(parts: Iterable[Sequence[str]]) -> list[str | None]:
 
 
 def require_different(units: Sequence[str], name: str) -> None:
-    """Check that no unit stands twice.
+    """Check that no unit is there twice.
 
     Raises:
-        DataError: one does.
+        DataError: one is.
     """
     if len(set(units)) != len(units):
         raise DataError(f"The {name} of a model are different texts, and here they are not. Train the model again.")

@@ -1,8 +1,7 @@
 """Turn a text into numbers and back, in the unit that a model reads: characters, words or subwords.
 
-The three kinds are alike from outside (:class:`Vocabulary`), so that everything behind them, from the windows of
-training to beam search, handles numbers alone. `learn_vocabulary` makes one from a text, `read_vocabulary` takes it
-from a model file.
+The three kinds have one interface (:class:`Vocabulary`), so that training, sampling and beam search handle numbers
+alone. `learn_vocabulary` makes one from a text, `read_vocabulary` reads it from a model file.
 
 >>> vocabulary = learn_vocabulary("please stay at home", "word")
 >>> vocabulary.encode("stay home").tolist(), len(vocabulary)
@@ -26,7 +25,7 @@ _KINDS: dict[str, Any] = {kind.unit: kind for kind in (Characters, Words, Subwor
 
 
 class Vocabulary(Protocol):
-    """Number the units of a text.
+    """A numbering of the units of a text.
 
     Attributes:
         unit: `character`, `word` or `subword`.
@@ -36,11 +35,11 @@ class Vocabulary(Protocol):
 
     @property
     def unknown(self) -> int | None:
-        """Number what stands for anything unknown; None where nothing does."""
+        """The number of the unknown unit; None where there is none."""
 
     @property
     def ends_lines(self) -> bool:
-        """Say whether a model of these units may write a line end."""
+        """Whether a model of these units may write a line end."""
 
     def __len__(self) -> int: ...
 
@@ -48,22 +47,22 @@ class Vocabulary(Protocol):
         """Turn a text into the numbers (N,) of its units, int64; an unknown word becomes `<unk>`."""
 
     def encode_prompt(self, text: str, /) -> Tensor:
-        """Turn what is to be continued into numbers (N,), N ≥ 1; what is unknown is a DataError."""
+        """Turn a prompt into numbers (N,), N ≥ 1; an unknown unit raises DataError."""
 
     def decode(self, numbers: Iterable[int], /) -> str:
         """Turn numbers back into a text."""
 
     def speller(self, prompt: str, /) -> Callable[[int], str]:
-        """Give a function that is told one number after the other and says what each adds to the prompt."""
+        """Return a function that maps each next number to the text that it adds to the prompt."""
 
     def show(self, number: int, /) -> str:
-        """Write one unit so that it can be told apart in a list."""
+        """Write one unit so that it is visible in a list."""
 
     def length_of_first(self, text: str, /) -> int:
-        """Count the characters up to the end of a text's first unit."""
+        """Return the length of the first unit of a text, in characters."""
 
     def count_unknown(self, numbers: Tensor, /) -> int:
-        """Count the units that stand for anything unknown."""
+        """Count the unknown units."""
 
     def to_dict(self) -> dict[str, Any]:
         """Write the vocabulary as plain data."""
@@ -77,9 +76,9 @@ def learn_vocabulary(
     Args:
         text: what the model is trained on.
         unit: `character`, `word` or `subword`.
-        size: most units to know; for characters it has no meaning.
+        size: most units to know; ignored for characters.
         min_count: how often a word must occur to be known.
-        tokenized: take what stands between spaces as a word.
+        tokenized: a word is what lies between spaces.
     """
     if unit == Words.unit:
         return Words.of(text, size=size, min_count=min_count, tokenized=tokenized)
@@ -92,7 +91,7 @@ def read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
     """Read what `to_dict` wrote.
 
     Raises:
-        DataError: the data is no vocabulary.
+        DataError: the data are no vocabulary.
     """
     unit = data.get("unit")
     if not isinstance(unit, str) or unit not in _KINDS:

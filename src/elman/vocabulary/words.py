@@ -1,8 +1,7 @@
 r"""Number the words of a text: the frequent ones by count, the others as `<unk>`, and each line end as `<eos>`.
 
-A text as people write it is taken apart into words and punctuation marks, and put together again with the usual
-spaces. A text that is tokenised already (the Penn Treebank, say) is taken as it stands: what lies between spaces is a
-word.
+A text is split into words and punctuation marks, and joined again with the usual spaces. In a text that is tokenised
+already (such as the Penn Treebank) a word is what lies between spaces.
 
 >>> words = Words.of("Stay at home!\nPlease stay at home.\\n")
 >>> words.split("Stay at home!\n")
@@ -29,9 +28,9 @@ END, UNKNOWN = "<eos>", "<unk>"
 
 _SPECIAL = (END, UNKNOWN)
 MOST_WORDS = 50_000
-# Below this many words a word that occurs once is most likely one that the user will ask for.
+# In a text of fewer words, a word that occurs once is kept: a prompt is likely to use it.
 RARE_IN_LONG_TEXTS = 10_000
-# A word keeps its inner apostrophes, hyphens and points (don't, well-known, 3.5); any other mark stands alone.
+# A word keeps its inner apostrophes, hyphens and points (don't, well-known, 3.5); any other mark is a word of its own.
 _PATTERN = re.compile(r"<unk>|<eos>|\w+(?:['’.,\-]\w+)*|[^\w\s]|\n")
 _TOKENS = re.compile(r"[^\s]+|\n")
 _NO_SPACE_BEFORE = frozenset(".,;:!?)]}%’”»…")
@@ -40,12 +39,12 @@ _NO_SPACE_AFTER = frozenset("([{“‘«$£€#")
 
 @dataclass(frozen=True)
 class Words:
-    """Hold the words a model knows, most frequent first; the index of a word is its number.
+    """The words that a model knows, most frequent first; the index of a word is its number.
 
     Attributes:
         words: V words, `<eos>` and `<unk>` first.
-        counts: how often each occurs in the text that they were learnt from.
-        tokenized: whether words are what stands between spaces.
+        counts: how often each occurs in the training text.
+        tokenized: whether a word is what lies between spaces.
     """
 
     words: tuple[str, ...]
@@ -70,10 +69,10 @@ class Words:
             text: the text.
             size: most words to know, `<eos>` and `<unk>` included; by default 50,000.
             min_count: how often a word must occur; by default once in a text below 10,000 words, else twice.
-            tokenized: take what stands between spaces as a word.
+            tokenized: a word is what lies between spaces.
 
         Raises:
-            DataError: no word is left to know.
+            DataError: no word occurs often enough.
         """
         count = Counter(split_words(text, tokenized))
         total = sum(count.values())
@@ -84,7 +83,7 @@ class Words:
         kept = dict(ranked[: max(0, room)])
         if not kept:
             raise DataError(
-                f"No word occurs {least} times, so there is none to know. Lower min_count."
+                f"No word occurs {least} times, so none is known. Lower min_count."
                 if count
                 else "The text to learn from has no words, only spaces and line ends. Give a text with words."
             )
@@ -97,7 +96,7 @@ class Words:
 
     @property
     def ends_lines(self) -> bool:
-        """Say whether the words were learnt from a text with line ends."""
+        """Whether the training text had line ends."""
         return self.counts[self.end] > 0
 
     @cached_property
@@ -105,11 +104,11 @@ class Words:
         return {word: number for number, word in enumerate(self.words)}
 
     def split(self, text: str) -> list[str]:
-        """Take a text apart into words, each line end `<eos>`."""
+        """Split a text into words, each line end `<eos>`."""
         return split_words(text, self.tokenized)
 
     def split_last(self, text: str) -> tuple[str, str]:
-        """Divide a line into what is written and the word that is begun at its end, empty behind a space.
+        """Divide a line into its start and the unfinished word at its end, which is empty after a space.
 
         >>> Words.of("a").split_last("please sta"), Words.of("a").split_last("please ")
         (('please ', 'sta'), ('please ', ''))
@@ -125,7 +124,7 @@ class Words:
         return torch.tensor([known.get(word, unknown) for word in self.split(text)], dtype=torch.int64)
 
     def encode_prompt(self, text: str) -> Tensor:
-        """Turn what is to be continued into numbers (N,); it stands at the start of a line.
+        """Turn a prompt into numbers (N,); it is at the start of a line.
 
         Raises:
             DataError: a word is not in the vocabulary; the message names each such word.
@@ -142,7 +141,7 @@ class Words:
         return "".join(write(number) for number in numbers)
 
     def speller(self, prompt: str) -> Callable[[int], str]:
-        """Give a function that is told one number after the other and says what each adds to the prompt."""
+        """Return a function that maps each next number to the text that it adds to the prompt."""
         before = prompt
         quotes = prompt.rpartition("\n")[2].count('"')
 
@@ -164,20 +163,20 @@ class Words:
         return write
 
     def show(self, number: int) -> str:
-        """Write one word so that it can be told apart in a list."""
+        """Return one word."""
         return self.words[number]
 
     def length_of_first(self, text: str) -> int:
-        """Count the characters up to the end of a text's first word."""
-        found = (_TOKENS if self.tokenized else _PATTERN).search(text)
-        return 0 if found is None else found.end()
+        """Return where the first word of a text ends, in characters."""
+        match = (_TOKENS if self.tokenized else _PATTERN).search(text)
+        return 0 if match is None else match.end()
 
     def count_unknown(self, numbers: Tensor) -> int:
-        """Count the words that stand for anything unknown."""
+        """Count the unknown words."""
         return int((numbers == self.unknown).sum())
 
     def log_frequencies(self) -> Tensor:
-        """Give log P(word) by count alone, (V,) float64; a word that was never counted counts as half of one."""
+        """Return log P(word) by count alone, (V,) float64; a count of 0 is taken as one half."""
         counts = torch.tensor(self.counts, dtype=torch.float64).clamp_(min=0.5)
         return (counts / counts.sum()).log()
 
@@ -201,11 +200,11 @@ class Words:
 
 
 def split_words(text: str, tokenized: bool = False) -> list[str]:
-    """Take a text apart into words and marks, each line end `<eos>`.
+    """Split a text into words and marks, each line end `<eos>`.
 
     Args:
         text: the text.
-        tokenized: take what stands between spaces as a word.
+        tokenized: a word is what lies between spaces.
     """
-    found = (_TOKENS if tokenized else _PATTERN).findall(text)
-    return [END if word == "\n" else word for word in found]
+    words = (_TOKENS if tokenized else _PATTERN).findall(text)
+    return [END if word == "\n" else word for word in words]

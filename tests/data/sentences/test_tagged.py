@@ -6,7 +6,7 @@ import io
 import pytest
 
 from elman.data.sentences.opening import open_tagged, stream_tagged
-from elman.data.sentences.sentence import Layout
+from elman.data.sentences.sentence import SentenceLayout
 from elman.errors import DataError
 from taggable import make_chunks, make_sentences, write_columns, write_conllu, write_folder
 
@@ -103,10 +103,10 @@ def test_a_stream_gives_each_sentence_as_soon_as_it_is_whole():
             return self.lines[self.taken - 1] if self.taken <= len(self.lines) else b""
 
     pipe = Pipe(b"the\ndog\n\nso\n\n")
-    found = stream_tagged(pipe, "standard input", Layout("columns"))
+    found = stream_tagged(pipe, "standard input", SentenceLayout("columns"))
     assert next(found)[1].words == ("the", "dog")
     assert pipe.taken == 3
-    plain = list(stream_tagged(Pipe(b"the dog sees it\nso good\n"), "standard input", Layout("conllu", 1, 3)))
+    plain = list(stream_tagged(Pipe(b"the dog sees it\nso good\n"), "standard input", SentenceLayout("conllu", 1, 3)))
     assert [(layout.form, one.words) for layout, one in plain] == [
         ("parallel", ("the", "dog", "sees", "it")), ("parallel", ("so", "good")),
     ]  # fmt: skip
@@ -124,9 +124,9 @@ def test_a_stream_gives_each_sentence_as_soon_as_it_is_whole():
         ("a.conll", "so RB\n\n\ngood JJ\n", "line 3: an empty sentence"),
         ("a.conll", "so\tRB\ngood\t\n", "line 2 has an empty column"),
         ("a.conll", "so\ngood\n\nno\n", "has 1 column, and a word and its tag need two"),
-        ("a.conll", "\n\n", "has no words"),
+        ("a.conll", "\n\n", "has only blank lines"),
         ("a.conll", "", "a.conll is empty"),
-        ("a.csv", "text,tag\n", "holds no tagged sentences"),
+        ("a.csv", "text,tag\n", "is of a form from which no tagged sentences"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused_with_its_line(tmp_path, name, text, words):
@@ -154,7 +154,7 @@ def test_files_that_are_not_parallel_are_refused(tmp_path, words, tags, labels, 
     assert said in str(error.value)
 
 
-def test_an_empty_sentence_in_parallel_files_is_told_as_such(tmp_path):
+def test_an_empty_sentence_in_parallel_files_is_reported_as_such(tmp_path):
     folder = write_folder(tmp_path / "trips", 20)
     lines = (folder / "seq.in").read_text().splitlines()
     lines[6] = ""
@@ -186,7 +186,7 @@ def test_a_column_that_is_not_there_is_refused(tmp_path, options, said):
     assert said in str(error.value)
 
 
-def test_a_label_that_is_missing_in_one_sentence_is_told(tmp_path):
+def test_a_label_that_is_missing_in_one_sentence_is_reported(tmp_path):
     (tmp_path / "a.conllu").write_text("# mood = x\n" + ROW + "\n" + ROW)
     with pytest.raises(DataError, match=r"line 4: the sentence has no comment `# mood = …`"):
         open_tagged([tmp_path / "a.conllu"], label="mood")

@@ -312,7 +312,7 @@ def test_classes_without_names_are_refused(tmp_path, changes):
     model = some_model(classes=["x", "y"])
     model.configuration.update(changes)
     model.save(tmp_path / "m")
-    with pytest.raises(DataError, match="the names of the classes are no names"):
+    with pytest.raises(DataError, match="the names of the classes are not texts"):
         load(tmp_path / "m")
 
 

@@ -112,7 +112,7 @@ def test_other_classes_to_validate_on_are_refused(names, book, tmp_path):
             other.mkdir()
             (other / "x.txt").write_text("a\n")
             (other / "y.txt").write_text("a\n")
-        with pytest.raises(DataError, match="other classes than what is trained on"):
+        with pytest.raises(DataError, match="other classes than the training data"):
             generate.train(names, validation_data=str(other), **SMALL)
 
 

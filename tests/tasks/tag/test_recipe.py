@@ -185,7 +185,7 @@ def test_shuffled_answers_come_back_in_their_order(parts_of_speech):
     model, _ = parts_of_speech
     words = [["the", "Fish", "sees", "a", "dog"]] * 3
     found = answer_sentences(model.module, model.encode(as_sentences(words)), shuffled=torch.Generator().manual_seed(4))
-    # Verbs and nouns are told by the words alone, wherever they stand.
+    # Verbs are recognised by the word alone, wherever it is.
     assert all(tags[2] == "VERB" for tags in found.tags)
 
 
@@ -238,10 +238,10 @@ def test_the_baseline_sees_a_word_and_its_letters_and_nothing_else():
     ("words", "tags", "said"),
     [
         ([["a", "b"]] * 4, [["O", "B-x"], ["O", "Q-x"]] * 2, "the tag 'Q-x' is outside the scheme iob2"),
-        ([["a"]] * 4, [["O"]] * 4, "has the tag 'O', so there is nothing to tell apart"),
+        ([["a"]] * 4, [["O"]] * 4, "have only the tag 'O', so there is nothing to learn"),
         ([["a"]], [["O", "O"]], "sentence 1 has 1 words and 2 tags"),
         ([[]], [[]], "sentence 1 has no words"),
-        (["words"], [["O"]], "sentence 1 is no list of words"),
+        (["words"], [["O"]], "sentence 1 is not a list of words"),
     ],
 )
 def test_sentences_that_cannot_be_learnt_from_are_refused(words, tags, said):

@@ -11,5 +11,5 @@ def test_rare_and_unseen_tags_are_named_and_the_rest_counted():
     report = TagReport(3, 2, 7, "words", Lengths(1, 2, 3, 3), few, {}, None, few, 1, 7, 0, None, 0)
     assert report.lines()[3:] == [
         f"few words to learn from: {FIVE} and 2 more",
-        f"there to validate on, and not to learn from: {FIVE} and 2 more; no model gets them right",
+        f"in the validation sentences alone: {FIVE} and 2 more; no model can predict them",
     ]

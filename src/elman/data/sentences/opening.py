@@ -1,10 +1,10 @@
-"""Open sentences whose words have tags: choose the form, and say what was inferred.
+"""Open files of tagged sentences: infer the form, and note what was inferred.
 
 ==============================================  ======================================================================
 path                                            sentences
 ==============================================  ======================================================================
 `.conllu`, also packed as `.conllu.gz`          blocks of lines of ten columns; the tag is UPOS, or another column
-any other text with a word a line, `.gz` too    blocks of lines; the word stands first, the tag last
+any other text with a word a line, `.gz` too    blocks of lines; the word is the first column, the tag the last
 a folder with `seq.in`, `seq.out`, `label`      a sentence a line; `label` may be missing
 two files, or three                             the same: words, tags, labels
 ==============================================  ======================================================================
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from elman.data.files import name_files, open_unpacked
-from elman.data.sentences.sentence import CONLLU, Layout, Sentence, read_blocks, read_parallel
+from elman.data.sentences.sentence import CONLLU, Sentence, SentenceLayout, read_blocks, read_parallel
 from elman.data.tables.records import TextLine, read_lines
 from elman.errors import DataError
 
@@ -36,18 +36,18 @@ _OTHER_FORMS = {".csv", ".jsonl", ".json", ".npz", ".xml"}
 
 @dataclass(frozen=True)
 class TaggedSet:
-    """Hold sentences.
+    """Sentences from one source.
 
     Attributes:
-        name: what messages call the data.
+        name: of the data, in messages.
         sentences: in their order.
-        layout: how they stand in their files.
-        notes: what was inferred, in sentences for the user.
+        layout: the form of their files.
+        notes: what was inferred, for the user.
     """
 
     name: str
     sentences: Sequence[Sentence]
-    layout: Layout
+    layout: SentenceLayout
     notes: Sequence[str] = ()
 
     def __len__(self) -> int:
@@ -60,56 +60,55 @@ def open_tagged(
     words: str | None = None,
     tags: str | None = None,
     label: str | None = None,
-    like: Layout | None = None,
+    like: SentenceLayout | None = None,
     tagged: bool = True,
 ) -> TaggedSet:
     """Read sentences.
 
     Args:
         paths: see the table above; several files of blocks are read one after the other.
-        words: the column of the words, by its number from 1, or by its name in CoNLL-U.
+        words: the column of the words: its number from 1, or its name in CoNLL-U.
         tags: the column of the tags.
         label: the name of the comment that holds the label of a sentence, such as `intent` for `# intent = flight`.
-        like: the layout that a model was trained with; it says which columns are read where the form is the same.
-        tagged: whether tags, and labels if the layout has some, must be there.
+        like: the layout of a model's training data; where the form is the same, its columns are read.
+        tagged: whether tags are required, and labels if the layout has some.
 
     Raises:
-        DataError: a file cannot be read, is of no such form, or a sentence in it is not whole.
+        DataError: a file cannot be read, has none of these forms, or a sentence in it is incomplete.
     """
-    found = [Path(path) for path in paths]
-    if not found:
+    files = [Path(path) for path in paths]
+    if not files:
         raise DataError("No data: the list of files is empty. Name a file, or a folder with seq.in and seq.out.")
-    if found[0].is_dir() or (len(found) > 1 and all(_form(path) == "parallel" for path in found)):
+    if files[0].is_dir() or (len(files) > 1 and all(_form(path) == "parallel" for path in files)):
         if words or tags:
-            raise DataError(f"{found[0]} has a sentence a line and no columns, so none can be named. Drop the option.")
-        return _open_parallel(found, label, like, tagged)
-    if not tagged and like is not None and _form(found[0]) == "parallel" and not _fits(found[0], like):
-        sentences = [one for path in found for one in _read_plain(path)]
-        return TaggedSet(name_files(found), sentences, replace(like, form="parallel"))
-    layout, notes = _infer(found[0], words, tags, label, like, tagged)
+            raise DataError(f"{files[0]} has a sentence a line and no columns, so none can be named. Drop the option.")
+        return _open_parallel(files, label, like, tagged)
+    if not tagged and like is not None and _form(files[0]) == "parallel" and not _fits(files[0], like):
+        sentences = [sentence for path in files for sentence in _read_plain(path)]
+        return TaggedSet(name_files(files), sentences, replace(like, form="parallel"))
+    layout, notes = _infer(files[0], words, tags, label, like, tagged)
     sentences = []
-    for path in found:
+    for path in files:
         with open_lines(path) as lines:
             sentences += read_blocks(lines, str(path), layout, tagged=tagged)
     if not sentences:
-        raise DataError(f"{name_files(found)} has no sentences. Give a file with some.")
-    return TaggedSet(name_files(found), sentences, layout, notes)
+        raise DataError(f"{name_files(files)} has no sentences. Give a file with some.")
+    return TaggedSet(name_files(files), sentences, layout, notes)
 
 
-def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Layout, Sentence]]:
-    """Read sentences without tags as they arrive; none waits for the next.
+def stream_tagged(file: BinaryIO, name: str, like: SentenceLayout) -> Iterator[tuple[SentenceLayout, Sentence]]:
+    """Read sentences without tags as they arrive, each as soon as it is complete.
 
-    A model that learnt from files with a word a line is asked in that form, or in lines of words with spaces between
-    them. The first line tells which: it is of the latter form if it has no tab, is no comment, and has more words than
-    the files had columns.
+    A model trained on files with a word a line reads that form, or lines of words with spaces between them. The first
+    line decides: it is a line of words if it has no tab, is no comment, and has more words than the files had columns.
 
     Args:
         file: need not be seekable.
-        name: what messages call it.
-        like: the layout that the model was trained with.
+        name: of the file, in messages.
+        like: the layout of the model's training data.
 
     Raises:
-        DataError: what arrives is no sentence; the message names the line.
+        DataError: a sentence is malformed; the message names the line.
     """
     lines = read_lines(file, name)
     first = next((line for line in lines if line.text.strip()), None)
@@ -118,14 +117,14 @@ def stream_tagged(file: BinaryIO, name: str, like: Layout) -> Iterator[tuple[Lay
     arriving = itertools.chain([first], lines)
     tabbed = "\t" in first.text or first.text.startswith("# ")
     if like.form == "conllu" and tabbed:
-        found = read_blocks(arriving, name, like, tagged=False)
+        sentences = read_blocks(arriving, name, like, tagged=False)
     elif like.form == "columns" and (tabbed or len(first.text.split()) <= like.width):
         like = replace(like, tabs=tabbed or (like.tabs and len(first.text.split()) == 1))
-        found = read_blocks(arriving, name, like, tagged=False)
+        sentences = read_blocks(arriving, name, like, tagged=False)
     else:
         like = replace(like, form="parallel")
-        found = _read_lines(arriving, name)
-    yield from ((like, one) for one in found)
+        sentences = _read_lines(arriving, name)
+    yield from ((like, sentence) for sentence in sentences)
 
 
 def _read_lines(lines: Iterable[TextLine], name: str) -> Iterator[Sentence]:
@@ -140,19 +139,21 @@ def _read_lines(lines: Iterable[TextLine], name: str) -> Iterator[Sentence]:
 
 @contextlib.contextmanager
 def open_lines(path: Path) -> Iterator[Iterator[TextLine]]:
-    """Give the lines of a file, which may be packed with gzip.
+    """Open the lines of a file, which may be packed with gzip.
 
     Raises:
-        DataError: it cannot be read, or is no UTF-8.
+        DataError: the file cannot be read, or is not UTF-8.
     """
     if path.suffix.lower() in _OTHER_FORMS:
-        raise DataError(f"{path} holds no tagged sentences that are read. Write a word a line, or a sentence a line.")
+        raise DataError(
+            f"{path} is of a form from which no tagged sentences are read. Write a word a line, or a sentence a line."
+        )
     with open_unpacked(path) as file:
         yield read_lines(file, str(path))
 
 
 def _form(path: Path) -> str:
-    """Say what a file looks like: `conllu`, `columns`, or `parallel` for a sentence a line."""
+    """Infer the form of a file: `conllu`, `columns`, or `parallel` for a sentence a line."""
     suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     if suffix == ".conllu":
         return "conllu"
@@ -168,35 +169,35 @@ def _form(path: Path) -> str:
     return "columns" if blank and max(widths.values()) > _ALIKE * widths.total() else "parallel"
 
 
-def _fits(path: Path, like: Layout) -> bool:
-    """Say whether a file without a blank line can be one sentence with a word a line."""
+def _fits(path: Path, like: SentenceLayout) -> bool:
+    """Return whether a file without a blank line can be one sentence with a word a line."""
     return like.form == "columns" and all(len(row.split()) in (like.width - 1, like.width) for row in _head(path))
 
 
 def _head(path: Path) -> list[str]:
-    """Return the first lines, without the blank ones at their end."""
+    """Return the first lines, without blank ones at the end."""
     with open_lines(path) as lines:
         rows = [line.text for line in itertools.islice(lines, _LOOKED_AT)]
     while rows and not rows[-1].strip():
         rows.pop()
     if not rows:
-        raise DataError(f"{path} has no words, only blank lines. Give a file with sentences.")
+        raise DataError(f"{path} has only blank lines. Give a file with sentences.")
     return rows
 
 
 def _infer(
-    path: Path, words: str | None, tags: str | None, label: str | None, like: Layout | None, tagged: bool
-) -> tuple[Layout, list[str]]:
+    path: Path, words: str | None, tags: str | None, label: str | None, like: SentenceLayout | None, tagged: bool
+) -> tuple[SentenceLayout, list[str]]:
     form = _form(path)
     if form == "conllu":
         if like is not None and like.form == form:
             return like, []
         tag = _named(tags or "upos", path)
-        layout = Layout(form, _named(words or "form", path), tag, label=label or (like.label if like else None))
+        layout = SentenceLayout(form, _named(words or "form", path), tag, label=label or (like.label if like else None))
         return layout, [f"{path} is CoNLL-U; the tag of a word is its {CONLLU[tag]}."]
     rows = [row for row in _head(path) if row.strip() and not row.startswith(("-DOCSTART-", "# "))]
     if not rows:
-        raise DataError(f"{path} has comments and no words. Give a file with sentences.")
+        raise DataError(f"{path} has only comments. Give a file with sentences.")
     tabs = "\t" in rows[0]
     width = len(rows[0].split("\t") if tabs else rows[0].split())
     if like is not None and like.form == "columns":
@@ -205,18 +206,18 @@ def _infer(
     word = _numbered(words, width, path, 1 if counted else 0)
     tag = _numbered(tags, width, path, width - 1)
     if not tagged and width == 1:
-        return Layout("columns", 0, 1, 2, tabs, label), []
+        return SentenceLayout("columns", 0, 1, 2, tabs, label), []
     if width < 2 or word == tag:
         raise DataError(
             f"{path} has {width} column{'s' * (width != 1)}, and a word and its tag need two. "
             "Put a tag behind each word, or give a second file with the tags."
         )
     note = f"{path} has {width} columns; the word is column {word + 1}, the tag column {tag + 1}."
-    return Layout("columns", word, tag, width, tabs, label), [note]
+    return SentenceLayout("columns", word, tag, width, tabs, label), [note]
 
 
 def _is_counted(rows: Sequence[str], tabs: bool) -> bool:
-    """Say whether the first column counts the words of each sentence."""
+    """Return whether the first column numbers the words of each sentence."""
     numbers = [row.split("\t" if tabs else None)[0] for row in rows]
     return len(numbers) > 1 and numbers[0] == "1" and all(re.fullmatch(r"\d+([-.]\d+)?", cell) for cell in numbers)
 
@@ -238,7 +239,7 @@ def _numbered(column: str | None, width: int, path: Path, usual: int) -> int:
     return int(column) - 1
 
 
-def _open_parallel(paths: Sequence[Path], label: str | None, like: Layout | None, tagged: bool) -> TaggedSet:
+def _open_parallel(paths: Sequence[Path], label: str | None, like: SentenceLayout | None, tagged: bool) -> TaggedSet:
     name = name_files(paths)
     if paths[0].is_dir():
         if len(paths) > 1:
@@ -260,8 +261,8 @@ def _open_parallel(paths: Sequence[Path], label: str | None, like: Layout | None
         sentences = list(read_parallel(files[0], str(paths[0]), tags=files[1], labels=files[2], others=others))
     if not sentences:
         raise DataError(f"{paths[0]} has no sentences. Give a file with some.")
-    called = (label or (like.label if like else None) or LABEL) if files[2] is not None else None
-    return TaggedSet(name, sentences, Layout("parallel", label=called), [])
+    label_name = (label or (like.label if like else None) or LABEL) if files[2] is not None else None
+    return TaggedSet(name, sentences, SentenceLayout("parallel", label=label_name), [])
 
 
 def _read_plain(path: Path) -> list[Sentence]:

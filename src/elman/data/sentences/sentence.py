@@ -1,7 +1,7 @@
 r"""Read sentences whose words have tags: CoNLL-U, files with a word a line, and parallel files with a sentence a line.
 
 >>> import io
->>> layout = Layout("columns", words=0, tags=1, width=2)
+>>> layout = SentenceLayout("columns", words=0, tags=1, width=2)
 >>> lines = read_lines(io.BytesIO(b"so RB\ngood JJ\n\nno UH\n"), "a.conll")
 >>> [(one.words, one.tags, one.where) for one in read_blocks(lines, "a.conll", layout)]
 [(('so', 'good'), ('RB', 'JJ'), 'a.conll line 1'), (('no',), ('UH',), 'a.conll line 4')]
@@ -17,31 +17,31 @@ from elman.data.plain import read_plain
 from elman.data.tables.records import TextLine, read_lines
 from elman.errors import DataError
 
-__all__ = ["FORMS", "Layout", "Sentence", "read_blocks", "read_lines", "read_parallel"]
+__all__ = ["FORMS", "Sentence", "SentenceLayout", "read_blocks", "read_lines", "read_parallel"]
 
 FORMS = ("conllu", "columns", "parallel")
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The columns of CoNLL-U (universaldependencies.org/format.html)."""
 
-_NOTHING = "_"
+_EMPTY = "_"
 _MOST_BLANK = 1000
-_NEVER_NOTHING = {"upos", "xpos"}
-_BESIDE = re.compile(r"[0-9]+(-[0-9]+|\.[0-9]+)")  # a range of words, an empty node
+_NEVER_EMPTY = {"upos", "xpos"}
+_NOT_A_WORD = re.compile(r"[0-9]+(-[0-9]+|\.[0-9]+)")  # a range of words, an empty node
 _DOCUMENT = "-DOCSTART-"
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Say where words and tags stand; a model keeps it, so that new files are read and written in the same way.
+class SentenceLayout:
+    """The form of tagged files, and their columns; a model keeps it, to read and write new files in the same way.
 
     Attributes:
-        form: `conllu`, `columns` (a word a line, a blank line behind a sentence), `parallel` (a sentence a line).
+        form: `conllu`, `columns` (a word a line, a blank line after a sentence), `parallel` (a sentence a line).
         words: index of the column of the words.
         tags: index of the column of the tags.
         width: how many columns there are; of `columns` alone.
-        tabs: whether a tab stands between columns, and not any space; of `columns` alone.
-        label: what the label of a sentence is called; None if there is none. But for `parallel`, a comment gives it:
-            `# NAME = LABEL`.
+        tabs: whether columns are separated by tabs, not by any space; of `columns` alone.
+        label: the name of the label of a sentence; None if there is none. Except in `parallel`, a comment gives the
+            label: `# NAME = LABEL`.
     """
 
     form: str
@@ -71,7 +71,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Sentence:
-    """Hold one sentence as it was read.
+    """One sentence, with its lines as they were read.
 
     Attributes:
         words: T of them.
@@ -79,7 +79,7 @@ class Sentence:
         label: of the whole sentence; None where it is not known.
         name: of the file.
         first: the number of its first line.
-        lines: these lines as they were written; empty where the words stand in one line.
+        lines: its lines, unchanged; empty where the whole sentence is one line.
         places: (T,) the index in `lines` of each word.
     """
 
@@ -93,21 +93,21 @@ class Sentence:
 
     @property
     def where(self) -> str:
-        """Name it in messages, by the line of its first word."""
+        """The file and line of the first word, for messages."""
         return f"{self.name} line {self.first + (self.places[0] if self.places else 0)}"
 
     def where_is(self, index: int) -> str:
-        """Name a word in messages."""
+        """Return the file and line of a word, for messages."""
         if self.places:
             return f"{self.name} line {self.first + self.places[index]}"
         return f"{self.where}, word {index + 1}"
 
-    def write(self, layout: Layout, tags: Sequence[str], label: str | None) -> str:
-        """Write it in its form again, with tags and a label in the place of those that it has.
+    def write(self, layout: SentenceLayout, tags: Sequence[str], label: str | None) -> str:
+        """Write the sentence in its form again, with these tags and this label.
 
         Args:
-            layout: where they stand. In the form `parallel`, and where words stood in one line, the tags are written
-                in a line, and behind a tab the label.
+            layout: the columns of words and tags. A sentence of one line gives one line: the tags, and after a tab the
+                label.
             tags: T of them.
             label: None for none.
         """
@@ -122,17 +122,19 @@ class Sentence:
                 cells[layout.tags] = tag
             lines[place] = ("\t" if layout.form == "conllu" or layout.tabs else " ").join(cells)
         if label is not None and layout.label is not None:
-            told = [line for line in lines if _label_in(line, layout.label) is None]
-            lines = [f"# {layout.label} = {label}", *told]
+            others = [line for line in lines if _label_in(line, layout.label) is None]
+            lines = [f"# {layout.label} = {label}", *others]
         return "\n".join(lines) + "\n\n"
 
 
-def read_blocks(lines: Iterable[TextLine], name: str, layout: Layout, *, tagged: bool = True) -> Iterator[Sentence]:
+def read_blocks(
+    lines: Iterable[TextLine], name: str, layout: SentenceLayout, *, tagged: bool = True
+) -> Iterator[Sentence]:
     """Read sentences with a word a line, as they arrive; a blank line ends one.
 
     Args:
         lines: of one file.
-        name: what messages call it.
+        name: of the file, in messages.
         layout: of the form `conllu` or `columns`.
         tagged: whether every word must have a tag, and every sentence the label that the layout names.
 
@@ -141,7 +143,7 @@ def read_blocks(lines: Iterable[TextLine], name: str, layout: Layout, *, tagged:
             the line.
     """
     block: list[TextLine] = []
-    ended, second = False, 0  # whether a sentence has, and the second blank line behind it
+    ended, second = False, 0  # whether a sentence has ended; the number of the second blank line after it
     blank = 0  # lines in a row
     for line in lines:
         blank = 0 if line.text.strip() else blank + 1
@@ -155,7 +157,7 @@ def read_blocks(lines: Iterable[TextLine], name: str, layout: Layout, *, tagged:
             block.append(line)
         elif block:
             yield from _read_block(block, name, layout, tagged)
-            # Blank lines behind the mark of a document are no sentences.
+            # Blank lines after the mark of a document are no sentences.
             ended, second, block = not _is_mark(block[-1].text), 0, []
         elif ended and not second:
             second = line.number
@@ -171,24 +173,24 @@ def read_parallel(
     labels: Iterable[TextLine] | None,
     others: str = "",
 ) -> Iterator[Sentence]:
-    """Read sentences that stand in a line each, their tags and labels in the same lines of other files.
+    """Read sentences of a line each; the same lines of other files hold their tags and labels.
 
     Args:
         words: lines of words, with spaces between them.
-        name: what messages call that file.
+        name: of that file, in messages.
         tags: lines of as many tags; None where they are not known.
         labels: lines of one label; None where there are none.
-        others: what messages call the file of tags.
+        others: the name of the file of tags, in messages.
 
     Raises:
         DataError: files end at different lines, a line has fewer tags than words or more, or no words.
     """
     rows, tagged, named = _whole(words), _whole(tags), _whole(labels)
-    for found, what in ((tagged, "tags"), (named, "labels")):
-        if found is not None and rows is not None and len(found) != len(rows):
+    for other, what in ((tagged, "tags"), (named, "labels")):
+        if other is not None and rows is not None and len(other) != len(rows):
             raise DataError(
-                f"{name} has {len(rows)} lines, and there are {len(found)} lines of {what}. "
-                f"Line {min(len(found), len(rows)) + 1} is missing on one side; make them parallel."
+                f"{name} has {len(rows)} lines, and there are {len(other)} lines of {what}. "
+                f"TextLine {min(len(other), len(rows)) + 1} is missing on one side; make them parallel."
             )
     for index, line in enumerate(rows or []):
         split = tuple(line.text.split())
@@ -207,16 +209,16 @@ def read_parallel(
 
 
 def _whole(lines: Iterable[TextLine] | None) -> list[TextLine] | None:
-    """Read all lines but the blank ones at the end."""
+    """Return all lines except the blank ones at the end."""
     if lines is None:
         return None
-    found = list(lines)
-    while found and not found[-1].text.strip():
-        found.pop()
-    return found
+    rows = list(lines)
+    while rows and not rows[-1].text.strip():
+        rows.pop()
+    return rows
 
 
-def _read_block(block: list[TextLine], name: str, layout: Layout, tagged: bool) -> Iterator[Sentence]:
+def _read_block(block: list[TextLine], name: str, layout: SentenceLayout, tagged: bool) -> Iterator[Sentence]:
     read = _read_conllu if layout.form == "conllu" else _read_columns
     words: list[str] = []
     tags: list[str | None] = []
@@ -225,11 +227,11 @@ def _read_block(block: list[TextLine], name: str, layout: Layout, tagged: bool) 
     for place, line in enumerate(block):
         if layout.label is not None:
             label = label or _label_in(line.text, layout.label)
-        found = read(line, name, layout, tagged, len(words))
-        if found is not None:
-            # Words and tags come again and again: each is kept once.
-            words.append(sys.intern(found[0]))
-            tags.append(None if found[1] is None else sys.intern(found[1]))
+        pair = read(line, name, layout, tagged, len(words))
+        if pair is not None:
+            # Words and tags repeat: each distinct text is kept in memory once.
+            words.append(sys.intern(pair[0]))
+            tags.append(None if pair[1] is None else sys.intern(pair[1]))
             places.append(place)
     if not words:
         if all(_is_mark(line.text) for line in block):
@@ -249,7 +251,9 @@ def _read_block(block: list[TextLine], name: str, layout: Layout, tagged: bool) 
     yield sentence
 
 
-def _read_conllu(line: TextLine, name: str, layout: Layout, tagged: bool, before: int) -> tuple[str, str | None] | None:
+def _read_conllu(
+    line: TextLine, name: str, layout: SentenceLayout, tagged: bool, before: int
+) -> tuple[str, str | None] | None:
     """Return a word and its tag; None for a comment, a range of words or an empty node."""
     if line.text.startswith("#"):
         return None
@@ -259,7 +263,7 @@ def _read_conllu(line: TextLine, name: str, layout: Layout, tagged: bool, before
             f"{_at(line, name)} has {len(cells)} columns, and CoNLL-U has {len(CONLLU)} with a tab between two. "
             "Put `_` where there is nothing."
         )
-    if _BESIDE.fullmatch(cells[0]):
+    if _NOT_A_WORD.fullmatch(cells[0]):
         return None
     if cells[0].lstrip("0") != str(before + 1):
         raise DataError(
@@ -267,7 +271,7 @@ def _read_conllu(line: TextLine, name: str, layout: Layout, tagged: bool, before
             "A blank line ends a sentence."
         )
     tag, column = cells[layout.tags], CONLLU[layout.tags]
-    missing = not tag or (tag == _NOTHING and column in _NEVER_NOTHING)
+    missing = not tag or (tag == _EMPTY and column in _NEVER_EMPTY)
     if not cells[layout.words] or (missing and tagged):
         raise DataError(
             f"{_at(line, name)} has no {column if cells[layout.words] else CONLLU[layout.words]}. Give it one."
@@ -278,9 +282,9 @@ def _read_conllu(line: TextLine, name: str, layout: Layout, tagged: bool, before
 def _read_columns(
     line: TextLine,
     name: str,
-    layout: Layout,
+    layout: SentenceLayout,
     tagged: bool,
-    before: int,  # noqa: ARG001
+    before: int,  # noqa: ARG001 - as _read_conllu
 ) -> tuple[str, str | None] | None:
     """Return a word and its tag; None for a comment or the mark of a document."""
     cells = _split(line.text, layout)
@@ -301,7 +305,7 @@ def _at(line: TextLine, name: str) -> str:
     return f"{name} line {line.number}"
 
 
-def _split(text: str, layout: Layout) -> list[str]:
+def _split(text: str, layout: SentenceLayout) -> list[str]:
     if layout.form == "conllu" or layout.tabs:
         return [cell.strip() for cell in text.split("\t")]
     return text.split()
@@ -317,5 +321,5 @@ def _label_in(text: str, name: str) -> str | None:
     >>> _label_in("# intent = flight", "intent"), _label_in("# intent: flight", "intent"), _label_in("# a = b", "c")
     ('flight', 'flight', None)
     """
-    found = re.match(rf"#\s*{re.escape(name)}\s*[=:](.*)", text)
-    return found[1].strip() or None if found else None
+    match = re.match(rf"#\s*{re.escape(name)}\s*[=:](.*)", text)
+    return match[1].strip() or None if match else None

@@ -1,10 +1,10 @@
-"""Read and write text.
+"""Language models.
 
-`recipe` trains, and `settings` holds its options. `corpus` reads a folder with a class each, `reading` turns text into
-numbers and holds a part of it out. `module` holds the layers, `scores` measures them, `ngrams` counts what `baseline`
-sets beside them, and `space` says what a search may choose. `reader` reads and completes,
-`reorder` puts jumbled words in order, `interactive` helps while one types. `model` offers all of it, `view` shows it at
-work, and `commands` does what the command line asks.
+`recipe` trains, and `settings` holds its options. `corpus` reads a text or a folder of classes, `reading` encodes the
+text and holds a part of it out. `module` holds the layers, `scores` computes the loss and perplexity, `baseline` is
+the n-gram model of `ngrams`, and `space` lists the settings that a search tries. `reader` reads unit by unit,
+`reorder` puts jumbled words in order, `interactive` completes a line while it is typed. `model` is the trained model,
+`view` inspects its layers, and `commands` runs the commands of the command line.
 
 >>> from elman.tasks.generate.settings import Settings
 >>> Settings(unit="word").unit

@@ -1,8 +1,8 @@
-"""Set a language model beside the n-gram model of the same units: what it must beat, and whether it does.
+"""The baseline of a language model: an n-gram model of the same units.
 
-The n-gram model (:mod:`elman.tasks.generate.ngrams`) is counted on what the network is trained on, and its order is the
-one that predicts the held-out part best. Both predict the same places of it, in the same units: `<unk>` is a unit to
-both, and is spelt by neither. Where there are classes, the n-gram model knows nothing of them.
+The n-gram model (:mod:`elman.tasks.generate.ngrams`) is counted on the training text, and its order is the one with the
+lowest loss on the held-out part. Both models predict the same positions in the same units, `<unk>` among them. The
+n-gram model ignores classes.
 
 >>> judge_text(4.71, TextBaseline(order=5, loss=4.995, counts=2_540_738, unit="word"))
 'Perplexity 111.1; a 5-gram model, which does without recurrence, reaches 147.7.'
@@ -22,20 +22,20 @@ from elman.tasks.generate.scores import perplexity
 _MOST_ORDER = {"character": 8, "word": 5, "subword": 5}
 _SECONDS_A_UNIT = 3e-7  # and order, on a slow core
 _MOST_UNITS = 10_000_000  # they take at most 1 GB
-_ALIKE = 0.01  # nats: perplexities within 1 %, as far as two seeds are apart
+_ALIKE = 0.01  # nats: perplexities within 1 %, the spread of two seeds
 
 
 @dataclass(frozen=True)
 class TextBaseline:
-    """Hold how well the n-gram model predicts what is held out.
+    """The score of the n-gram model on the held-out part.
 
     Attributes:
         order: n.
         loss: mean over the predicted units, in nats.
-        counts: how many counts of n-grams it keeps.
-        unit: what it predicts.
-        learnt: how many units were counted, the last ones; None for all of them.
-        classes: whether there are classes, which it ignores.
+        counts: how many n-gram counts it keeps.
+        unit: `character`, `word` or `subword`.
+        learnt: how many units at the end of the training text were counted; None for all.
+        classes: whether the data have classes, which it ignores.
     """
 
     order: int
@@ -47,13 +47,13 @@ class TextBaseline:
 
     @property
     def what(self) -> str:
-        """Say what it is."""
+        """A description of the model."""
         most = "" if self.learnt is None else f" of the last {self.learnt:,} {self.unit}s"
         return f"{'an' if self.order == 8 else 'a'} {self.order}-gram model{most}{' without classes' * self.classes}"
 
     @property
     def said(self) -> str:
-        """Say how well it predicts."""
+        """The loss in words."""
         return say_loss(self.loss, self.unit)
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,43 +76,43 @@ def train_text_baseline(
     """Count n-grams, and choose their order.
 
     Args:
-        learnt: (M,) the units that are trained on.
-        held_out: (N,) the units that are held out.
+        learnt: (M,) the training units.
+        held_out: (N,) the held-out units.
         size: V, how many different units there are.
         unit: `character`, `word` or `subword`.
-        predicted: how many of the held-out units behind the first are predicted.
+        predicted: how many of the held-out units after the first are predicted.
         classes: whether there are classes.
-        seconds: count no more than about so many allow, the end of what is trained on.
+        seconds: the time allowed; a longer text is counted at its end alone.
     """
     orders = _MOST_ORDER[unit]
     most = max(1, min(_MOST_UNITS, int(seconds / (_SECONDS_A_UNIT * orders))))
     counted, text = learnt[-most:].numpy(), held_out[: predicted + 1].numpy()
     scored = [
-        (float(-np.log(one.probabilities[1:]).mean()), one.order, one.counts)
-        for one in score_orders(counted, text, size, orders)
+        (float(-np.log(model.probabilities[1:]).mean()), model.order, model.counts)
+        for model in score_orders(counted, text, size, orders)
     ]
     loss, order, counts = min(scored)
     return TextBaseline(order, loss, counts, unit, most if most < len(learnt) else None, classes)
 
 
 def judge_text(loss: float, baseline: TextBaseline) -> str:
-    """Write what a loss is worth, in a sentence.
+    """Compare a loss with the baseline, in a sentence.
 
     Args:
         loss: of the recurrent model, in nats a unit.
-        baseline: what does without recurrence, on the same units.
+        baseline: on the same units.
     """
-    said = say_loss(loss, baseline.unit)
+    ours = say_loss(loss, baseline.unit)
     other, theirs = f"{baseline.what}, which does without recurrence,", _write(baseline.loss, baseline.unit)
     if abs(loss - baseline.loss) <= _ALIKE:
-        return f"{said[:1].upper()}{said[1:]}: {other} does as well ({theirs})."
+        return f"{ours[:1].upper()}{ours[1:]}: {other} does as well ({theirs})."
     if loss < baseline.loss:
-        return f"{said[:1].upper()}{said[1:]}; {other} reaches {theirs}."
-    return f"Worse than counting: {said}; {other} reaches {theirs}. Train longer, or search for other settings."
+        return f"{ours[:1].upper()}{ours[1:]}; {other} reaches {theirs}."
+    return f"Worse than counting: {ours}; {other} reaches {theirs}. Train longer, or search for other settings."
 
 
 def say_loss(loss: float, unit: str) -> str:
-    """Write a loss as is usual for a unit.
+    """Write a loss in the usual measure of a unit.
 
     >>> say_loss(1.5165, "character"), say_loss(4.9954, "word")
     ('1.516 nats per character', 'perplexity 147.7')

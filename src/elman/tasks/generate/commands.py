@@ -1,4 +1,4 @@
-"""Do what the commands ask of a language model: say what a training has made of it, and measure it."""
+"""The commands of a language model: summarise a training, and evaluate."""
 
 import math
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from elman.training.progress import show_bar
 
 
 def summarise(model: TrainedModel) -> Rows:
-    """Say how well the text that was held out is predicted, and what that is worth."""
+    """Return the loss on the held-out text, and the verdict."""
     metrics = model.metrics
     loss = metrics["validation_loss"]
-    measured = "none held out or not reached yet"
+    measured = "nothing is held out, or no validation was reached"
     if loss is not None:
         usual = "perplexity " + ("above 1e300" if metrics["perplexity"] is None else f"{metrics['perplexity']:.2f}")
         if "bits_per_character" in metrics:
@@ -25,33 +25,33 @@ def summarise(model: TrainedModel) -> Rows:
 
 
 def next_command(model: TrainedModel, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe
-    """Say how to let it write."""
+    """Return the command that generates text."""
     given = f" --given {model.configuration['given']}={model.classes[0]}" if model.classes else ""
     return f"elman generate {path}{given}"
 
 
 def evaluate(request: Request) -> Evaluated:
-    """Measure how well a text is predicted."""
+    """Compute the loss and perplexity on a text."""
     trained = load(request.model)
     corpus = read_corpus(request.data)
     with show_bar("reading", request.quiet) as on_progress:
-        found = trained.evaluate(corpus, dynamic=request.options.dynamic, on_progress=on_progress)
+        scores = trained.evaluate(corpus, dynamic=request.options.dynamic, on_progress=on_progress)
     unit = trained.vocabulary.unit
     facts = {
-        "loss": found.loss,
-        "perplexity": found.perplexity if math.isfinite(found.perplexity) else None,
-        "bits_per_character": found.bits_per_character,
-        "bits_per_byte": found.bits_per_byte,
-        f"{unit}s": found.units,
-        **({"unknown": found.unknown} if unit == "word" else {}),
+        "loss": scores.loss,
+        "perplexity": scores.perplexity if math.isfinite(scores.perplexity) else None,
+        "bits_per_character": scores.bits_per_character,
+        "bits_per_byte": scores.bits_per_byte,
+        f"{unit}s": scores.units,
+        **({"unknown": scores.unknown} if unit == "word" else {}),
     }
-    unknown = f", {found.unknown:,} of them <unk>" if found.unknown else ""
-    flattered = " (flattered: <unk> is not spelt)" if found.unknown else ""
+    unknown = f", {scores.unknown:,} of them <unk>" if scores.unknown else ""
+    flattered = " (flattered: <unk> is not spelt)" if scores.unknown else ""
     rows = [
-        ("loss", f"{found.loss:.4f} nats per {unit}"),
-        ("perplexity", f"{found.perplexity:.3f}"),
-        ("bits per character", f"{found.bits_per_character:.4f}{flattered}"),
-        ("bits per byte", f"{found.bits_per_byte:.4f}{flattered}"),
-        (f"{unit}s", f"{found.units:,}{unknown}"),
+        ("loss", f"{scores.loss:.4f} nats per {unit}"),
+        ("perplexity", f"{scores.perplexity:.3f}"),
+        ("bits per character", f"{scores.bits_per_character:.4f}{flattered}"),
+        ("bits per byte", f"{scores.bits_per_byte:.4f}{flattered}"),
+        (f"{unit}s", f"{scores.units:,}{unknown}"),
     ]
     return Evaluated(facts, [rows])

@@ -1,7 +1,7 @@
-r"""Read what a language model is trained on: a text, or a folder with a class each.
+r"""Read the data of a language model: a text, or a folder of classes.
 
 A text becomes one sequence of units. A folder of classes becomes one too: its examples in an order drawn from the seed,
-each unit with the class of its example beside it. In a folder of files a file is a class and each of its lines an
+and a class for each unit. In a folder of files a file is a class and each of its lines an
 example; in a folder of folders a folder is a class and each of its files an example.
 
 >>> corpus = Corpus("aab\nb\n", ("vowel", "other"), torch.tensor([0, 0, 0, 0, 1, 1]))
@@ -27,10 +27,10 @@ _LEAST_CLASSES = 2
 
 @dataclass(frozen=True)
 class Corpus:
-    """Hold a text, and which class each character belongs to.
+    """A text, with the class of each character.
 
     Attributes:
-        text: all examples, one behind the other, each ended by a line end.
+        text: all examples, one after the other, each with a line end.
         classes: the names of the classes, in alphabetical order; none for a plain text.
         given: (characters,) the class of each character; None for a plain text.
     """
@@ -40,7 +40,7 @@ class Corpus:
     given: Tensor | None = None
 
     def part(self, start: int, stop: int) -> "Corpus":
-        """Cut out some of the characters."""
+        """Return a part of the characters."""
         return Corpus(self.text[start:stop], self.classes, None if self.given is None else self.given[start:stop])
 
     def encode(self, vocabulary: Vocabulary) -> tuple[Tensor, Tensor | None]:
@@ -62,7 +62,7 @@ def read_corpus(sources: Source | Sequence[Source], *, seed: int = 1) -> Corpus:
     """Read a text from files or standard input, or a folder of classes.
 
     Args:
-        sources: paths; one folder stands for its classes.
+        sources: paths; one folder is read as classes.
         seed: of the order of a folder's examples.
 
     Raises:
@@ -83,17 +83,17 @@ def _read_folder(folder: Path, seed: int) -> Corpus:
             f"{folder} holds folders ({folders[0].name}, …) and text files ({files[0].name}, …). "
             "A class is one or the other: keep the files of each class in a folder of its own, or no folders."
         )
-    found = {entry.name: _documents(entry) for entry in folders} or {entry.stem: _lines(entry) for entry in files}
-    if len(found) < _LEAST_CLASSES:
+    classes = {entry.name: _documents(entry) for entry in folders} or {entry.stem: _lines(entry) for entry in files}
+    if len(classes) < _LEAST_CLASSES:
         raise DataError(
-            f"{folder} is a folder with {len(found)} class{'es' if not found else ''}. Give one with a .txt file for "
-            f"each class (a line an example), or a folder for each (a file an example); or name the files: "
+            f"{folder} is a folder with {len(classes)} class{'es' if not classes else ''}. Give one with a .txt file "
+            f"for each class (a line an example), or a folder for each (a file an example); or name the files: "
             f"{folder / '*.txt'}"
         )
-    examples = [(number, text) for number, texts in enumerate(found.values()) for text in texts]
+    examples = [(number, text) for number, texts in enumerate(classes.values()) for text in texts]
     random.Random(seed).shuffle(examples)  # noqa: S311 - the same order must come back
     given = torch.cat([torch.full((len(text),), number) for number, text in examples])
-    return Corpus("".join(text for _, text in examples), tuple(found), given)
+    return Corpus("".join(text for _, text in examples), tuple(classes), given)
 
 
 def _lines(file: Path) -> list[str]:

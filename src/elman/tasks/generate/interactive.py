@@ -1,8 +1,8 @@
-"""Write a text together with a model: while one types, its most likely continuations stand below the line.
+"""Complete a line while it is typed: the most likely continuations are listed below it.
 
 Tab takes the first of them, the arrow keys choose another, Enter ends the line and prints it, Ctrl-D and Ctrl-C leave.
-Each line is a text of its own. The editing goes to the terminal, through prompt_toolkit, and the lines to standard
-output, so that they can be kept in a file. This module is loaded only by those who want it.
+Each line is a text of its own. Editing uses the terminal, through prompt_toolkit; finished lines go to standard output,
+so that they can be redirected to a file. This module is imported only when it is used.
 
 >>> from elman.tasks import generate                          # doctest: +SKIP
 >>> model = generate.load("book.elman.safetensors")           # doctest: +SKIP
@@ -34,11 +34,11 @@ _VISIBLE = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥"})
 def run_interactive(
     continue_text: ContinueText, *, terminal_input: Input | None = None, terminal_output: Output | None = None
 ) -> None:
-    """Let somebody type lines and see how a model would continue them, until Ctrl-D or Ctrl-C.
+    """Read lines from the terminal and show continuations, until Ctrl-D or Ctrl-C.
 
     Args:
-        continue_text: takes the line so far; returns what may follow it and with which probability, the likeliest
-            first. A `DataError` that it raises is shown below the line, and the typing goes on. It is called from
+        continue_text: takes the line so far; returns continuations with their probabilities, the likeliest first. A
+            `DataError` that it raises is shown below the line, and editing goes on. It is called from
             another thread, one call at a time.
         terminal_input: where keys come from; None is the terminal.
         terminal_output: where the editing is shown; None is the terminal.
@@ -56,7 +56,7 @@ def run_interactive(
         complete_in_thread=True,
         key_bindings=_bind_keys(continuations),
         bottom_toolbar=lambda: continuations.problem(session.default_buffer.text) or _KEYS,
-        # The line is printed instead: once, and also where standard output is a file.
+        # The line is printed to standard output instead, which may be a file.
         erase_when_done=True,
         input=terminal_input,
         output=terminal_output or create_output(always_prefer_tty=True),
@@ -71,7 +71,7 @@ def run_interactive(
 
 
 class _Continuations(Completer):
-    """Ask the model, once for each text, and keep its last answer or what it could not read."""
+    """The continuations of the last text, or the error; the model runs once for each text."""
 
     def __init__(self, continue_text: ContinueText) -> None:
         self._continue_text = continue_text
@@ -81,7 +81,7 @@ class _Continuations(Completer):
         self._problem = ""
 
     def find(self, text: str) -> list[tuple[str, float]]:
-        with self._lock:  # the completions are made in a thread, and Tab may not wait for the next of them
+        with self._lock:  # completions are computed in another thread; Tab uses the last ones
             if text != self._text:
                 try:
                     self._answer, self._problem = self._continue_text(text), ""
@@ -114,13 +114,13 @@ def _bind_keys(continuations: _Continuations) -> KeyBindings:
 
 
 def _take(buffer: Buffer, continuations: _Continuations) -> None:
-    """Take the continuation that the arrow keys chose, or the first, and ask for the next ones."""
+    """Accept the continuation that the arrow keys chose, or the first, and request the next ones."""
     if buffer.complete_state is not None and buffer.complete_state.current_completion is not None:
-        # The chosen one is in the line already.
+        # The chosen one is already in the line.
         buffer.complete_state = None
         buffer.start_completion()
         return
-    found = continuations.find(buffer.document.text_before_cursor)
+    listed = continuations.find(buffer.document.text_before_cursor)
     buffer.cancel_completion()
-    if found:
-        buffer.insert_text(found[0][0])
+    if listed:
+        buffer.insert_text(listed[0][0])

@@ -1,4 +1,4 @@
-"""Hold a trained language model and all that it can do: measure, write, complete, put in order, be kept in a file."""
+"""A trained language model: evaluate, generate, complete, reorder, save to a file and load."""
 
 import math
 import secrets
@@ -26,17 +26,18 @@ from elman.tasks.generate.scores import Evaluation, OnProgress, dynamic_loss, me
 from elman.vocabulary.vocabulary import Vocabulary, read_vocabulary
 from elman.vocabulary.words import Words
 
-_FIRST_WORD = 2  # behind <eos> and <unk>
+_FIRST_WORD = 2  # after <eos> and <unk>
 _LENGTHS = {"character": 500, "word": 100, "subword": 200}
 
 
 @dataclass(kw_only=True)
 class TrainedModel(Trained):
-    """Hold a trained language model and all that is needed to use it.
+    """A trained language model with its vocabulary.
 
     Attributes:
-        vocabulary: the units it knows.
-        configuration: what builds the module; `classes` are the names of its classes, `given` what they are called.
+        vocabulary: the units that it knows.
+        configuration: the options of the module; `classes` are the names of the classes, `given` is the name of what
+            they are.
     """
 
     task: ClassVar[str] = "generate"
@@ -46,18 +47,18 @@ class TrainedModel(Trained):
 
     @property
     def classes(self) -> list[str]:
-        """Return the names of the classes; none for a model of a plain text."""
+        """The names of the classes; empty for a model of plain text."""
         return list(self.configuration["classes"])
 
     @renamed_arguments(told="on_progress")
     def evaluate(
         self, text: str | Corpus, *, dynamic: float | None = None, on_progress: OnProgress | None = None
     ) -> Evaluation:
-        """Measure how well the model predicts a text, with the state carried over the whole of it.
+        """Compute the loss on a text, with the state carried from its start to its end.
 
         Args:
-            text: what is predicted, all but its first unit; for a model with classes a corpus of the same classes.
-            dynamic: go on learning with this rate while reading, see
+            text: all its units except the first are predicted; for a model with classes a corpus of the same classes.
+            dynamic: the learning rate of dynamic evaluation, see
                 :func:`elman.tasks.generate.scores.dynamic_loss`.
             on_progress: called with (steps done, all of them).
 
@@ -109,21 +110,21 @@ class TrainedModel(Trained):
         """Write text, one unit at a time.
 
         Args:
-            prompt: what the text continues; it is not repeated. Without one, the text starts as after a line end.
+            prompt: the text to continue; it is not repeated. Without one, the text starts as after a line end.
             length: how many units; by default 500 characters, 100 words or 200 subwords, or no limit with `lines`.
-            lines: end with the so-many-th line end.
-            temperature: 1 draws from the model's distribution, below 1 is more careful, 0 greedy.
+            lines: stop after this number of line ends.
+            temperature: 1 draws from the model's distribution, below 1 prefers likely units, 0 is greedy.
             top_k: draw from the k most likely units only.
             top_p: draw from the nucleus of this probability only.
             seed: the same seed gives the same text; None gives another each time.
-            given: the class to write like, where the model has classes.
+            given: the class to condition on, where the model has classes.
 
         Returns:
-            An iterator of pieces of text; each is made when it is asked for. `<unk>` is never drawn.
+            An iterator of pieces of text, each computed when it is requested. `<unk>` is never drawn.
 
         Raises:
             ConfigError: an option is outside its range.
-            DataError: the prompt has something that the model has never seen.
+            DataError: the prompt has a unit that the model does not know.
         """
         if length is not None and length < 0:
             raise ConfigError(f"The length is {length}. Use the number of {self.vocabulary.unit}s wanted, 0 or more.")
@@ -146,24 +147,24 @@ class TrainedModel(Trained):
         """Return the likeliest next units and their probabilities, the likeliest first.
 
         Args:
-            prompt: what is continued.
+            prompt: the text to continue.
             top: how many.
             given: the class, where the model has classes.
 
         Raises:
             ConfigError: `top` is below 1, or the class is unknown.
-            DataError: the prompt has something that the model has never seen.
+            DataError: the prompt has a unit that the model does not know.
         """
         if top < 1:
-            raise ConfigError(f"top is {top}. Ask for 1 or more.")
-        found = likeliest(self._read(prompt, given).probabilities(), top)
-        return [(self.vocabulary.show(number), probability) for number, probability in found]
+            raise ConfigError(f"top is {top}. Use 1 or more.")
+        pairs = likeliest(self._read(prompt, given).probabilities(), top)
+        return [(self.vocabulary.show(number), probability) for number, probability in pairs]
 
     def complete(self, text: str, *, top: int = 5, given: str | None = None) -> list[tuple[str, float]]:
-        """Return the likeliest continuations of a text that somebody is typing, and their probabilities.
+        """Return the likeliest continuations of an unfinished line, and their probabilities.
 
-        A model of words completes the last word, or proposes the next one behind a space. Any other proposes its
-        likeliest next units, each followed to the end of a word.
+        A model of words completes the last word, or proposes the next one after a space. Any other model proposes its
+        likeliest next units, each extended to the end of a word.
 
         Args:
             text: one line, perhaps in the middle of a word.
@@ -196,9 +197,9 @@ class TrainedModel(Trained):
 
         Args:
             sentences: words in any order, at most 100 each.
-            beam: how many beginnings are kept, 1 to 512; more find likelier orders and take longer.
-            future_cost: rank beginnings by the frequency of the words that are still to come, too (Schmaltz et al.
-                2016, section 3).
+            beam: the beam width, 1 to 512; a wider beam finds likelier orders and takes longer.
+            future_cost: add the log frequency of the words not placed yet to a score (Schmaltz et al. 2016, section
+                3).
             given: the class, where the model has classes.
             on_progress: called with (words placed, all of them).
 
@@ -218,7 +219,7 @@ class TrainedModel(Trained):
         bags = [
             self._bag(words, sentence, f"line {i}: " * (len(sentences) > 1)) for i, sentence in enumerate(sentences, 1)
         ]
-        found = order_words(
+        orderings = order_words(
             _Conditioned(self.module, self._class_number(given)),
             bags,
             end=words.end,
@@ -227,7 +228,7 @@ class TrainedModel(Trained):
             device=self._device,
             on_progress=on_progress,
         )
-        return [(words.decode(one.words), one.log_probability) for one in found]
+        return [(words.decode(ordering.words), ordering.log_probability) for ordering in orderings]
 
     @property
     def _device(self) -> torch.device:
@@ -265,7 +266,7 @@ class TrainedModel(Trained):
         written = ended = 0
         unknown = self.vocabulary.unknown
         while (length is None or written < length) and (lines is None or ended < lines):
-            number = sampling.draw(without(reader.logits(), unknown), randomness)
+            number = sampling.draw(exclude(reader.logits(), unknown), randomness)
             written += 1
             piece = spell(number)
             ended += piece.count("\n")
@@ -273,7 +274,7 @@ class TrainedModel(Trained):
             reader.step(number)
 
     def _class_number(self, given: str | None) -> int | None:
-        """Find a class by its name, written as `NAME` or as `WHAT=NAME`."""
+        """Return the number of a class by its name, written as `NAME` or as `WHAT=NAME`."""
         if not self.classes:
             if given is not None:
                 raise ConfigError(f"given is {given!r}, and this model has no classes. Drop it.")
@@ -291,7 +292,7 @@ class TrainedModel(Trained):
 
 
 class _Conditioned(nn.Module):
-    """Read as one class."""
+    """A language model conditioned on one class."""
 
     def __init__(self, module: LanguageModel, given: int | None) -> None:
         super().__init__()
@@ -303,13 +304,13 @@ class _Conditioned(nn.Module):
         return self._module(numbers, state, given=given)
 
 
-def without(logits: Tensor, number: int | None) -> Tensor:
-    """Make one unit impossible."""
+def exclude(logits: Tensor, number: int | None) -> Tensor:
+    """Set the probability of one unit to 0."""
     if number is None or len(logits) == 1:
         return logits
-    left = logits.clone()
-    left[number] = torch.finfo(logits.dtype).min
-    return left
+    kept = logits.clone()
+    kept[number] = torch.finfo(logits.dtype).min
+    return kept
 
 
 def build_module(cell: Cell, units: int, configuration: dict[str, Any]) -> LanguageModel:
@@ -347,4 +348,4 @@ def _read(file: ModelFile) -> TrainedModel:
 def _check_names(configuration: dict[str, Any]) -> None:
     classes = configuration["classes"]
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in [*classes, configuration["given"]]):
-        raise ValueError("the names of the classes are no names")
+        raise ValueError("the names of the classes are not texts")

@@ -1,8 +1,8 @@
-"""Hold the language model: its layers, and how they read.
+"""The layers of a language model.
 
 units → embedding (+ that of a class) → stacked recurrent layers → dropout → readout → softmax over the V units
 
-A readout can be *tied* to the embedding (Press & Wolf 2017): the row that reads a word also predicts it.
+A readout can be *tied* to the embedding (Press & Wolf 2017): the embedding of a unit is also its row of the readout.
 """
 
 from typing import Any
@@ -17,22 +17,22 @@ from elman.models.layers import Layers
 from elman.nn import LockedDropout
 from elman.nn.states import States
 
-# A row is a target of the softmax as well; of unit variance it would start far from uniform.
+# A row is also a weight of the softmax; with unit variance, the initial distribution would be far from uniform.
 _TIED_BOUND = 0.1
 
 
 class LanguageModel(nn.Module):
-    """Predict the next unit of B streams at once.
+    """A network that predicts the next unit of B streams.
 
     Args:
         cell: the equations of the recurrent layers.
         units: V, the size of the vocabulary.
-        layers: how many there are, and what they look like; what they drop is dropped before the readout too.
+        layers: the recurrent layers; their dropout is also applied before the readout.
         embedding: size of a unit's embedding.
         tied: read out with the embedding; its size must be that of the output.
-        classes: number of classes that a text may be conditioned on; each adds a vector to every embedding.
-        input_dropout: share dropped of the embedded units, in training, as is what follows.
-        embedding_dropout: share of the vocabulary whose embedding is dropped whole (ibid., section 4.2).
+        classes: number of classes to condition on; each adds a vector to every embedding.
+        input_dropout: dropout on the embedded units.
+        embedding_dropout: share of the vocabulary whose whole embedding is dropped (Merity et al. 2018, section 4.2).
 
     Raises:
         ConfigError: the cell reads more than its input, or `tied` and the sizes do not fit.
@@ -83,8 +83,8 @@ class LanguageModel(nn.Module):
             state: the initial state; None is zero.
             lengths: B time steps that count; None counts all T.
             given: (T, B) the class of the unit that is predicted; needed if and only if the model has classes.
-            with_output: return two values more, the output (T, B, n) as the readout sees it, dropped out, and whole:
-                the penalties on activations are of these.
+            with_output: also return the output (T, B, n) after dropout, as the readout sees it, and before dropout; the
+                penalties on activations need both.
         """
         embedded = self.input_dropout(self.embed(numbers, given, self._draw_kept_units()))
         output, final_state = self.recurrent(embedded, state, lengths)
@@ -98,7 +98,7 @@ class LanguageModel(nn.Module):
         Args:
             numbers: units, int64.
             given: their classes.
-            kept: (V, 1) what the embedding of each unit is multiplied by.
+            kept: (V, 1) the factor of each unit's embedding.
         """
         embedded: Tensor = self.embedding(numbers)
         if kept is not None:
@@ -106,7 +106,7 @@ class LanguageModel(nn.Module):
         return embedded if self.given is None else embedded + self.given(given)
 
     def _draw_kept_units(self) -> Tensor | None:
-        """Choose the units that are dropped wherever they stand in a window; None where none is."""
+        """Draw the factors of embedding dropout, one for each unit of the vocabulary; None without dropout."""
         if not self.training or self.embedding_dropout == 0:
             return None
         return F.dropout(torch.ones_like(self.embedding.weight[:, :1]), self.embedding_dropout)

@@ -1,4 +1,4 @@
-"""Read a text unit by unit with a trained language model, and look at what may come next.
+"""Read a text unit by unit with a trained language model, and list the likeliest next units.
 
 >>> from elman.models.layers import Layers
 >>> import torch
@@ -19,15 +19,15 @@ from elman.errors import ElmanError
 from elman.nn.states import States
 from elman.tasks.generate.module import LanguageModel
 
-_LONGEST = 20  # units of a continuation that is shown while somebody types
+_LONGEST = 20  # units of a continuation
 
 
 class Reader:
-    """Hold the state of a model between units, and its logits of the next one.
+    """The state of a language model between units, and its logits of the next one.
 
     Args:
-        module: the layers; nothing is dropped, whatever their mode.
-        given: the number of the class to read as; None where there are none.
+        module: the layers; dropout is not applied, even in training mode.
+        given: the number of the class to condition on; None where there are none.
     """
 
     def __init__(self, module: LanguageModel, given: int | None = None) -> None:
@@ -61,32 +61,32 @@ class Reader:
         return torch.softmax(logits.double(), 0)
 
     def mark(self) -> tuple[States, Tensor | None]:
-        """Return what :meth:`back_to` needs to continue from here again."""
+        """Return the current state, for :meth:`back_to`."""
         return self._stream.state, self._output
 
     def back_to(self, mark: tuple[States, Tensor | None]) -> None:
-        """Forget what was read since a mark."""
+        """Restore the state of a mark."""
         self._stream.state, self._output = mark
 
 
 def likeliest(probabilities: Tensor, top: int) -> list[tuple[int, float]]:
     """Return the numbers of the likeliest units and their probabilities; of equals, the lower number first."""
-    found = probabilities.sort(descending=True, stable=True)
-    return list(zip(found.indices[:top].tolist(), found.values[:top].tolist(), strict=True))
+    ranked = probabilities.sort(descending=True, stable=True)
+    return list(zip(ranked.indices[:top].tolist(), ranked.values[:top].tolist(), strict=True))
 
 
 def extend(reader: Reader, spell: Callable[[list[int]], str], top: int) -> list[tuple[str, float]]:
-    """Follow each of the likeliest next units to the end of its word, always taking the likeliest.
+    """Extend each of the likeliest next units greedily to the end of its word.
 
     Args:
-        reader: stands behind the text; it is there again afterwards.
+        reader: has read the text; its state is restored afterwards.
         spell: turns numbers into a text.
-        top: how many to follow.
+        top: how many to extend.
 
     Returns:
         Continuations and their probabilities, the likeliest first.
     """
-    here, found = reader.mark(), dict[str, float]()
+    start, chances = reader.mark(), dict[str, float]()
     for number, probability in likeliest(reader.probabilities(), top):
         numbers, chance = [number], probability
         while len(numbers) < _LONGEST and not _ends_a_word(spell(numbers)):
@@ -96,9 +96,9 @@ def extend(reader: Reader, spell: Callable[[list[int]], str], top: int) -> list[
                 break
             numbers.append(following)
             chance *= share
-        found.setdefault(spell(numbers), chance)
-        reader.back_to(here)
-    return sorted(found.items(), key=lambda pair: -pair[1])
+        chances.setdefault(spell(numbers), chance)
+        reader.back_to(start)
+    return sorted(chances.items(), key=lambda pair: -pair[1])
 
 
 def _ends_a_word(text: str) -> bool:

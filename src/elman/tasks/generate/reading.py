@@ -1,4 +1,4 @@
-r"""Turn data into what a language model is trained on and what it is validated on: numbers, and their vocabulary.
+r"""Read the data of a training, hold a part out, and encode both parts with their vocabulary.
 
 >>> from elman.tasks.generate.settings import Settings
 >>> training, held_out = split(Corpus("please stay at home\n" * 10), Settings(validation=0.25))
@@ -26,8 +26,8 @@ _LEAST_STEP_BACK = 100  # characters: a line
 
 
 @dataclass(frozen=True)
-class Part:
-    """Hold one part of the data.
+class EncodedText:
+    """One encoded part of the data.
 
     Attributes:
         numbers: (N,) the units.
@@ -40,21 +40,21 @@ class Part:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def on(self, fabric: Fabric) -> "Part":
+    def on(self, fabric: Fabric) -> "EncodedText":
         """Move both to the device that is trained on."""
         given = None if self.given is None else fabric.to_device(self.given)
-        return Part(fabric.to_device(self.numbers), given)
+        return EncodedText(fabric.to_device(self.numbers), given)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Hold a text, divided into what is learnt from and what is held out.
+    """A text, divided into a training part and a held-out part.
 
     Attributes:
-        training: what is learnt from.
-        held_out: what is validated on; empty where nothing is.
+        training: the training part.
+        held_out: the validation part; may be empty.
         name: of the folder or file.
-        cut: whether `held_out` was cut off the text, else it is one of its own.
+        cut: whether `held_out` was cut off the end of the text; else it is a separate text.
     """
 
     training: Corpus
@@ -65,25 +65,25 @@ class Split:
 
 @dataclass(frozen=True)
 class Parts:
-    """Hold the data as the training sees them.
+    """The encoded data of a training.
 
     Attributes:
-        split: the texts before they are encoded.
+        split: the texts.
         vocabulary: the units.
-        training: what is trained on.
-        held_out: what is validated on; empty where nothing is.
+        training: the training part.
+        held_out: the validation part; may be empty.
         window: most time steps that a gradient may cross.
     """
 
     split: Split
     vocabulary: Vocabulary
-    training: Part
-    held_out: Part
+    training: EncodedText
+    held_out: EncodedText
     window: int
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Return the names of the classes; none for a plain text."""
+        """The names of the classes; empty for a plain text."""
         return self.split.training.classes
 
 
@@ -91,8 +91,8 @@ def read_texts(data: Source | Sequence[Source], settings: Settings) -> Split:
     """Read a text or a folder of classes, and hold a part out.
 
     Raises:
-        DataError: the data cannot be read, or are validated on other classes.
-        ConfigError: options contradict what there is.
+        DataError: the data cannot be read, or the validation data have other classes.
+        ConfigError: options contradict the data.
     """
     corpus, cut = read_corpus(data, seed=settings.seed), settings.validation_data is None
     if settings.validation_data is None:
@@ -101,25 +101,25 @@ def read_texts(data: Source | Sequence[Source], settings: Settings) -> Split:
         training, held_out = corpus, read_corpus(settings.validation_data, seed=settings.seed)
         if held_out.classes != training.classes:
             raise DataError(
-                f"{settings.validation_data} has other classes than what is trained on "
+                f"{settings.validation_data} has other classes than the training data "
                 f"({', '.join(held_out.classes) or 'none'}). Give one with the same."
             )
     if settings.given is not None and not corpus.classes:
         raise ConfigError(
-            f"given is {settings.given!r}, the name of what classes are, and a text has none. "
+            f"given is {settings.given!r}, a name for classes, and the text has no classes. "
             "Train on a folder with a class each, or drop it."
         )
     return Split(training, held_out, Path(as_sources(data)[0]).resolve().name, cut)
 
 
 def encode_texts(split: Split, settings: Settings) -> Parts:
-    """Make the vocabulary, and turn what is trained on and what is held out into numbers.
+    """Build the vocabulary, and encode both parts.
 
-    Characters are those of both parts, so that none is missing; words and subwords are learnt from the first alone.
+    The characters are those of both parts, so that none is missing; words and subwords are those of the training part.
 
     Raises:
         DataError: the text is too short for a window.
-        ConfigError: there is no unit for each stream.
+        ConfigError: there are more streams than units.
     """
     vocabulary = learn_vocabulary(
         split.training.text + (split.held_out.text if settings.unit == "character" else ""),
@@ -128,19 +128,21 @@ def encode_texts(split: Split, settings: Settings) -> Parts:
         min_count=settings.min_count,
         tokenized=settings.tokenized,
     )
-    training, held_out = Part(*split.training.encode(vocabulary)), Part(*split.held_out.encode(vocabulary))
+    training, held_out = (
+        EncodedText(*split.training.encode(vocabulary)),
+        EncodedText(*split.held_out.encode(vocabulary)),
+    )
     _require_room(vocabulary, len(training), len(held_out), settings)
     return Parts(split, vocabulary, training, held_out, settings.window)
 
 
 def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:
-    """Cut a text into what is trained on and the end that is held out.
+    """Cut a text into the training part and the held-out end.
 
     Args:
         corpus: N characters.
-        settings: `validation` is the share held out; by default a tenth, and no more than 200,000 characters. Words and
-            subwords are not cut through: the cut is behind a line end there, if one is near, or a space. So it is where
-            there are classes.
+        settings: `validation` is the share held out; by default a tenth, and no more than 200,000 characters. With
+            words, subwords or classes, the cut is after a line end, if one is near, or a space.
     """
     count = len(corpus.text)
     if settings.validation is None:
@@ -154,7 +156,7 @@ def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:
 
 
 def _step_back(text: str, cut: int, held: int) -> int:
-    """Move a cut back behind a line end if one is near, else behind a space, else leave it."""
+    """Move a cut back to after a line end if one is near, else to after a space, else leave it."""
     lowest = max(0, cut - max(held, _LEAST_STEP_BACK))
     line = text.rfind("\n", lowest, cut)
     if line >= 0:

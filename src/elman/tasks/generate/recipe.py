@@ -1,9 +1,9 @@
-"""Train a language model on a text, and let it write: the recipe behind `elman train generate`.
+"""Train a language model on a text: the recipe behind `elman train generate`.
 
 The text is cut into B parallel streams, the streams into windows of T steps. Each window is one update: the gradient
-of truncated BPTT stops at its left edge, the state is carried across. The end of the text is held out, or a text of its
-own is given; the weights that predict it best are the ones that stay. A folder with a class each is read in the same
-way, the class of each unit beside it.
+of truncated BPTT stops at its left edge, the state is carried across. The end of the text is held out, or
+validation data are given; the weights with the lowest validation loss are kept. A folder of classes is read in the same
+way, with the class of each unit.
 
 >>> from elman.tasks import generate
 >>> model = generate.train("book.txt", hidden=256, time_budget="10m", output="book.elman.safetensors")  # doctest: +SKIP
@@ -55,7 +55,7 @@ _SAMPLE_LENGTHS = {"character": 240, "word": 50, "subword": 80}
 
 
 class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel]):
-    """Train a language model."""
+    """The recipe of language models."""
 
     settings = Settings
     encoded_by = ENCODED_BY
@@ -65,15 +65,15 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         return read_texts(data, settings)
 
     def encode(self, split: Split, settings: Settings, quiet: bool) -> Parts:
-        """Learn the vocabulary, and number the text."""
+        """Build the vocabulary, and encode the text."""
         return encode_texts(split, settings)
 
     def unit(self, parts: Parts) -> str:
-        """Count characters, words or subwords."""
+        """Return the unit: character, word or subword."""
         return parts.vocabulary.unit
 
     def report(self, parts: Parts) -> Iterator[str]:
-        """Say what there is to learn from."""
+        """Describe the data."""
         vocabulary, training, held_out = parts.vocabulary, parts.training, parts.held_out
         units = f"{vocabulary.unit}s"
         apart = f"the last {len(held_out):,}" if parts.split.cut else f"{len(held_out):,} more"
@@ -88,12 +88,12 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
             yield f"{unknown / len(training):.1%} of the words to train on are <unk>"
 
     def compare(self, parts: Parts, settings: Settings, progress: Progress) -> TextBaseline | None:
-        """Count n-grams, and predict with them what is held out."""
+        """Train the n-gram model, and score it on the held-out part."""
         held = parts.held_out.numbers
         if not len(held):
             return None
         batch = _validation_batch(len(held))
-        found = train_text_baseline(
+        baseline = train_text_baseline(
             parts.training.numbers,
             held,
             size=len(parts.vocabulary),
@@ -102,11 +102,11 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
             classes=bool(parts.classes),
             seconds=baseline_seconds(settings.seconds()),
         )
-        progress.note(f"without recurrence, {found.what}: validation {found.said}")
-        return found
+        progress.note(f"without recurrence, {baseline.what}: validation {baseline.said}")
+        return baseline
 
     def space(self, given: Mapping[str, Any], parts: Parts, settings: Settings) -> Space:
-        """Say what a search may choose.
+        """Return the settings that a search may choose.
 
         Raises:
             ConfigError: nothing is held out.
@@ -140,7 +140,7 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
     def fit(
         self, model: TrainedModel, parts: Parts, settings: Settings, progress: Progress, validated: Validated
     ) -> Outcome:
-        """Train by truncated BPTT on windows of parallel streams, and show samples on the way."""
+        """Train by truncated BPTT on windows of parallel streams, and show samples during the training."""
         trainer = Trainer(model.module, settings, progress)
         read, held = parts.training.on(trainer.fabric), parts.held_out.on(trainer.fabric)
         streams = Streams(read.numbers, _choose_batch(len(read), settings), read.given)
@@ -170,12 +170,12 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         return trainer.fit(losses, updates, validate if len(held) else None, show, validation_cost=cost)
 
     def count(self, model: TrainedModel, parts: Parts) -> dict[str, Any]:
-        """Return how many units there were."""
+        """Return the numbers of units."""
         units = f"{model.vocabulary.unit}s"
         return {f"validation_{units}": len(parts.held_out), f"training_{units}": len(parts.training)}
 
     def describe(self, model: TrainedModel, parts: Parts, outcome: Outcome) -> dict[str, Any]:
-        """Return what a model keeps of its training, the perplexity and the bits of a character among it."""
+        """Return the metrics of the training, with the perplexity and the bits per character."""
         measured = outcome.best_loss if math.isfinite(outcome.best_loss) else None
         in_bits = model.vocabulary.unit == "character" and measured is not None
         return {
@@ -194,7 +194,7 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         settings: Settings,
         baseline: TextBaseline | None,
     ) -> dict[str, Any]:
-        """Say what the loss is worth beside that of the n-gram model."""
+        """Compare the loss with that of the n-gram model."""
         if baseline is None:
             return {}
         loss = model.metrics["validation_loss"]
@@ -203,7 +203,7 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
 
 
 def _configure(cell: Cell, sizes: Mapping[str, int] | None, parts: Parts, settings: Settings) -> dict[str, Any]:
-    """Say what builds the module; what is left open follows from the unit and the cell."""
+    """Return the options of the module; open ones depend on the unit and the cell."""
     characters = settings.unit == "character"
     tied = not characters if settings.tied is None else settings.tied
     embedding = settings.embedding
@@ -222,7 +222,7 @@ def _configure(cell: Cell, sizes: Mapping[str, int] | None, parts: Parts, settin
 
 
 def feed_windows(streams: Streams, settings: Settings) -> "Feed[random.Random, range]":
-    """Cut streams into windows anew in every epoch; `shift_windows` draws how long the first one is."""
+    """Cut streams into windows anew in every epoch; `shift_windows` draws the length of the first one."""
 
     def draw(chance: random.Random) -> list[range]:
         first = chance.choice(first_windows(streams.steps, settings.window)) if settings.shift_windows else None
@@ -234,16 +234,16 @@ def feed_windows(streams: Streams, settings: Settings) -> "Feed[random.Random, r
 def window_losses(
     module: nn.Module, streams: Streams, settings: Settings, feed: "Feed[random.Random, range] | None" = None
 ) -> Iterator[tuple[Tensor, int]]:
-    """Read all streams once: yield what each window's update lowers, and how many units it is a mean of.
+    """Read all streams once: yield the training loss of each window, and the number of units of which it is the mean.
 
-    The first window starts from zero; each later one from the state in which the one before has ended, whose gradient
-    is cut. What is lowered is the mean loss in nats, with smoothed labels and the penalties on activations if asked for
-    (AR and TAR of Merity et al. 2017).
+    The first window starts from the zero state; each later one from the final state of the window before, detached. The
+    loss is the mean cross entropy in nats, with label smoothing and the penalties on activations of the settings (AR
+    and TAR of Merity et al. 2017).
 
     Args:
         module: a `LanguageModel`, or one that a training library has wrapped.
-        streams: what is read.
-        settings: the window, and what is added to the loss.
+        streams: of the training part.
+        settings: the window, and the terms of the loss.
         feed: cuts the windows, and carries the state.
     """
     feed = feed_windows(streams, settings) if feed is None else feed
@@ -260,25 +260,25 @@ def window_losses(
 
 
 def _count_updates(streams: Streams, settings: Settings) -> int:
-    """Return the number of updates of an epoch, which is the same wherever shifted windows are cut."""
+    """Return the number of updates of an epoch; shifted windows do not change it."""
     first = first_windows(streams.steps, settings.window)[0] if settings.shift_windows else None
     return settings.count_updates(len(truncation_windows(streams.steps, settings.window, first)))
 
 
 def _validation_batch(held: int) -> int:
-    """Return how many streams the held-out units are read in."""
+    """Return the number of streams of the held-out units."""
     return max(1, (held - 1) // _VALIDATION_STEPS_PER_STREAM)
 
 
 def _choose_batch(units: int, settings: Settings) -> int:
-    """Return B: as asked, or 32 unless the streams of a short text would then be shorter than four windows."""
+    """Return B: the setting, or 32, or fewer where the streams of a short text would be shorter than four windows."""
     if settings.batch is None:
         return max(1, min(_BATCH, (units - 1) // (settings.window * _WINDOWS_PER_STREAM)))
     return settings.batch
 
 
 class _Samples:
-    """Say after which validations a sample is shown: every n-th, or at each fifth of the run."""
+    """The choice of validations after which a sample is shown: every n-th, or at each fifth of the run."""
 
     def __init__(self, settings: Settings) -> None:
         self._every = settings.sample_every

@@ -2,15 +2,15 @@
 
 A sentence starts after `<eos>` and ends with it. Its words are placed from left to right; of all beginnings of one
 length the most likely few are kept, the beam, and each is continued by every word that it has not used yet. Equal words
-of a bag are one candidate, so no beginning is there twice. (Schmaltz, Rush & Shieber 2016, section 3)
+of a bag are one candidate, so that no beginning occurs twice. (Schmaltz, Rush & Shieber 2016, section 3)
 
 >>> from elman.models.layers import Layers
 >>> from elman import cells
 >>> from elman.tasks.generate.module import LanguageModel
 >>> _ = torch.manual_seed(1)
 >>> model = LanguageModel(cells.gru, 7, Layers(hidden=5), embedding=3)
->>> [found] = order_words(model, [[4, 2, 4]], end=0, beam=3)
->>> sorted(found.words), found.log_probability < 0
+>>> [ordering] = order_words(model, [[4, 2, 4]], end=0, beam=3)
+>>> sorted(ordering.words), ordering.log_probability < 0
 ([2, 4, 4], True)
 """
 
@@ -29,19 +29,19 @@ from elman.nn.states import States, join, select
 MOST_WORDS = 100
 WIDEST_BEAM = 512
 
-# Logits that exist at one time, 8 MiB of float32: they are still in the cache when they are summed, and their memory is
-# given out again instead of being fetched from the system, which costs as much as the product that fills it.
+# Logits in memory at one time, 8 MiB of float32: they are still in the cache when they are summed, and the allocator
+# reuses their memory; getting new memory from the system costs as much as the product that fills it.
 _MOST_LOGITS = 2**21
 _MOST_ROWS = 2**12
 
 
 @dataclass(frozen=True)
 class Ordering:
-    """Hold one order of a bag of words.
+    """One order of a bag of words.
 
     Attributes:
         words: their numbers, in that order.
-        log_probability: the sum of ln P(word | what is before it) over the words and the `<eos>` behind them.
+        log_probability: the sum of ln P(word | what is before it) over the words and the final `<eos>`.
     """
 
     words: list[int]
@@ -61,8 +61,8 @@ def order_words(
 ) -> list[Ordering]:
     """Find a likely order of each bag of words; the most likely one if the beam is wide enough.
 
-    Of equally likely beginnings the one with the better beginning is kept, then the one whose last word has the lower
-    number.
+    Of equally likely beginnings, the one that continues the better beginning is kept, then the one whose last word has
+    the lower number.
 
     Args:
         module: takes numbers (T, B) and a state or None; returns logits (T, B, V) and the state, (L, B, n) or a tuple
@@ -71,9 +71,9 @@ def order_words(
         end: the number of `<eos>`.
         beam: how many beginnings are kept, 1 to 512.
         future: (V,) ln P of each word alone. With it a beginning is ranked by its own probability times that of the
-            words it has not placed yet, so that those with rare words left are not ahead for that reason.
-        device: where the module is; None asks its parameters.
-        where: what a message calls a bag, before its number from 1, such as `words.txt line`.
+            words not placed yet, so that leaving rare words for the end is no advantage.
+        device: of the module; None takes that of its parameters.
+        where: the name of a bag in messages, before its number from 1, such as `words.txt line`.
         on_progress: called with (words placed, all of them).
 
     Returns:
@@ -91,23 +91,23 @@ def order_words(
                 f"{where} {number} has {len(bag)} words; at most {MOST_WORDS} are put in order. Split the sentence."
             )
     with evaluating(module), torch.no_grad():
-        reader = _Reader(module, end, device)
-        search = _Search(reader, beam, _future(future, reader), _Count(sum(map(len, bags)), on_progress))
-        found: dict[int, Ordering] = {}
+        reader = _WordReader(module, end, device)
+        search = _BeamSearch(reader, beam, _future(future, reader), _Count(sum(map(len, bags)), on_progress))
+        orderings: dict[int, Ordering] = {}
         for indices in _batches(bags, max(1, _MOST_ROWS // beam)):
-            found.update(zip(indices, search.run([bags[index] for index in indices]), strict=True))
-    return [found[index] for index in range(len(bags))]
+            orderings.update(zip(indices, search.run([bags[index] for index in indices]), strict=True))
+    return [orderings[index] for index in range(len(bags))]
 
 
 def _batches(bags: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
-    """Yield the indices of bags of one length, at most so many at a time: then no step is spent on one that is done."""
+    """Yield the indices of bags of equal length, at most `most` at a time, so that all of them end at the same step."""
     order = sorted(range(len(bags)), key=lambda index: len(bags[index]))
     for _, equal in itertools.groupby(order, key=lambda index: len(bags[index])):
         while batch := list(itertools.islice(equal, most)):
             yield batch
 
 
-def _future(future: Tensor | None, reader: "_Reader") -> Tensor:
+def _future(future: Tensor | None, reader: "_WordReader") -> Tensor:
     if future is None:
         return torch.zeros(reader.vocabulary, dtype=torch.float64, device=reader.device)
     if future.shape != (reader.vocabulary,) or not future.isfinite().all():
@@ -130,13 +130,13 @@ class _Count:
             self._on_progress(self._done, self._total)
 
 
-class _Search:
-    """Search the orders of bags of one length, all at once: S sentences, K beginnings of each, D different words.
+class _BeamSearch:
+    """A beam search over bags of equal length, all at once: S sentences, K beginnings of each, D different words.
 
-    Rows of a sentence that has fewer than K beginnings have the score -inf, and stand behind the others.
+    Where a sentence has fewer than K beginnings, its remaining rows have the score -inf and come last.
     """
 
-    def __init__(self, reader: "_Reader", beam: int, future: Tensor, count: _Count) -> None:
+    def __init__(self, reader: "_WordReader", beam: int, future: Tensor, count: _Count) -> None:
         self._reader, self._beam, self._future, self._count = reader, beam, future, count
 
     def run(self, bags: list[Sequence[int]]) -> list[Ordering]:
@@ -157,20 +157,20 @@ class _Search:
             self._count.add(len(bags))
         ended = score + chances[..., -1]
         best = _descending(ended)[1][:, 0]
-        return [Ordering(placed[at, one].tolist(), float(ended[at, one])) for at, one in enumerate(best.tolist())]
+        return [Ordering(placed[s, k].tolist(), float(ended[s, k])) for s, k in enumerate(best.tolist())]
 
     def _keep(self, score: Tensor, chances: Tensor, remaining: Tensor, future: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Choose the beginnings that are kept.
+        """Choose the beginnings to keep.
 
         Args:
             score: (S, K) ln P of each beginning.
-            chances: (S, K, D + 1) ln P of each word, and of `<eos>`, behind it.
+            chances: (S, K, D + 1) ln P of each word, and of `<eos>`, after it.
             remaining: (S, K, D) how often each word can still be placed.
-            future: (S, D) what each word that is not placed yet counts.
+            future: (S, D) the score of each word that is not placed yet.
 
         Returns:
-            Of each new beginning the one that it continues and the place of its last word among the D, and its score;
-            (S, new K) each, the best first.
+            For each new beginning the index of the one that it continues, the index of its last word among the D, and
+            its score; (S, new K) each, the best first.
         """
         different = remaining.shape[2]
         new = (score[..., None] + chances[..., :-1]).masked_fill(remaining == 0, -torch.inf)
@@ -181,14 +181,14 @@ class _Search:
         return order // different, order % different, new.flatten(1).gather(1, order)
 
 
-class _Reader:
-    """Let the model read the next word of many beginnings, some rows at a time, and say what may follow."""
+class _WordReader:
+    """A language model that reads the next word of many beginnings, some rows at a time."""
 
     def __init__(self, module: nn.Module, end: int, device: torch.device | str | None) -> None:
         self.device = next(module.parameters()).device if device is None else torch.device(device)
         self.end = end
         self._module = module
-        # Every sentence begins in the state behind one <eos>, so it is read only once.
+        # Every sentence begins in the state after one <eos>, which is read only once.
         self._start, self._state = module(torch.tensor([[end]], device=self.device), None)
         self.vocabulary = self._start.shape[-1]
         self._most_rows = max(1, _MOST_LOGITS // self.vocabulary)
@@ -199,7 +199,7 @@ class _Reader:
         return _chances(self._start[0, start], columns)[:, None], select(self._state, start)
 
     def read(self, numbers: Tensor, state: States, columns: Tensor) -> tuple[Tensor, States]:
-        """Return ln P of the words in `columns`, (S, C), behind each of `numbers`, (S, K), and the new states."""
+        """Return ln P of the words in `columns`, (S, C), after each of `numbers`, (S, K), and the new states."""
         wanted = columns[:, None].expand(-1, numbers.shape[1], -1).flatten(0, 1)
         chances, states = [], []
         for first in range(0, numbers.numel(), self._most_rows):
@@ -213,7 +213,7 @@ class _Reader:
 def _count_words(bags: list[Sequence[int]]) -> tuple[Tensor, Tensor]:
     """Return the different words of each bag in ascending order, (S, D), and how often each is there, (S, 1, D).
 
-    What a bag with fewer words lacks is filled with the word 0, which is there 0 times.
+    A bag with fewer different words is padded with the word 0, whose count is 0.
     """
     counts = [sorted(Counter(bag).items()) for bag in bags]
     different = max(map(len, counts))
@@ -228,5 +228,5 @@ def _chances(logits: Tensor, columns: Tensor) -> Tensor:
 
 
 def _descending(values: Tensor) -> tuple[Tensor, Tensor]:
-    # Stable, which topk is not: of equal values the first stays first.
+    # A stable sort, which topk is not: of equal values the first stays first.
     return values.sort(dim=1, descending=True, stable=True)

@@ -1,10 +1,10 @@
-"""Measure how well a language model predicts a text, so that models of different units compare.
+"""The loss, perplexity and bits per character of a language model.
 
-The loss is a mean over units: characters, words or subwords. Units are of different length, so that their losses do
-not compare; the bits that a model needs for a byte of the same text do.
+The loss is a mean over units: characters, words or subwords. Losses over different units are not comparable; the bits
+per byte of the same text are.
 
->>> found = Evaluation(loss=2.772589, units=100, characters=400, bytes=500)
->>> round(found.perplexity, 3), round(found.bits_per_character, 3), round(found.bits_per_byte, 3)
+>>> scores = Evaluation(loss=2.772589, units=100, characters=400, bytes=500)
+>>> round(scores.perplexity, 3), round(scores.bits_per_character, 3), round(scores.bits_per_byte, 3)
 (16.0, 1.0, 0.8)
 """
 
@@ -32,15 +32,15 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Hold how well a model predicts a text.
+    """The scores of a language model on a text.
 
     Attributes:
         loss: mean over the predicted units, in nats.
         units: how many were predicted: all but the first.
         characters: how many characters these are in the text.
         bytes: how many bytes of UTF-8.
-        unknown: how many of the units were `<unk>`. A model is not asked to spell these, so that bits per character and
-            per byte flatter it where there are many.
+        unknown: how many of the units were `<unk>`. Their spelling costs nothing, so bits per character and per byte
+            are too low where there are many.
     """
 
     loss: float
@@ -51,17 +51,17 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """Return exp(loss): among how many equally likely units the model is left to choose."""
+        """exp(loss): the number of equally likely units that would give this loss."""
         return perplexity(self.loss)
 
     @property
     def bits_per_character(self) -> float:
-        """Return the bits that the whole text costs, over its characters."""
+        """The bits of the whole text, divided by its characters."""
         return bits(self.loss * self.units / self.characters)
 
     @property
     def bits_per_byte(self) -> float:
-        """Return the bits that the whole text costs, over its bytes."""
+        """The bits of the whole text, divided by its bytes."""
         return bits(self.loss * self.units / self.bytes)
 
 
@@ -77,10 +77,10 @@ def mean_loss(
     given: Tensor | None = None,
     on_progress: OnProgress | None = None,
 ) -> float:
-    """Measure the loss over a text, in nats a unit, with the state carried from its start to its end.
+    """Compute the loss on a text, in nats a unit, with the state carried from its start to its end.
 
-    With one stream this is exact. With more it is faster and nearly so: each stream starts from the state that the last
-    200 units before it leave behind.
+    With one stream this is exact. With more it is faster and nearly exact: each stream starts from the state after
+    reading the 200 units before it.
 
     Args:
         module: a `LanguageModel`, or one that a training library has wrapped.
@@ -109,10 +109,10 @@ def mean_loss(
 def dynamic_loss(
     module: nn.Module, numbers: Tensor, rate: float, given: Tensor | None = None, on_progress: OnProgress | None = None
 ) -> float:
-    """Measure the loss of a model that goes on learning while it reads (Mikolov et al. 2010, section 2).
+    """Compute the loss with dynamic evaluation (Mikolov et al. 2010, section 2).
 
-    Every 20 units are predicted first and then learnt from, by one step of plain gradient descent on a copy of the
-    model; nothing is learnt from a unit before it was predicted.
+    After every 20 predicted units, a copy of the model is trained on them by one step of gradient descent; no unit is
+    learnt from before it is predicted.
 
     Args:
         module: a `LanguageModel`.
@@ -151,7 +151,7 @@ def _longest_window(module: nn.Module, batch: int) -> int:
 
 
 def _warm_state(module: nn.Module, streams: Streams) -> States:
-    # What comes before stream b is the end of stream b-1. Nothing comes before stream 0: its length here is 0.
+    # Stream b continues stream b-1. Stream 0 continues nothing: its length is 0.
     steps = min(_WARM_UP, streams.steps)
     state: Any = None
     lengths = [0] + [1] * (streams.batch - 1)

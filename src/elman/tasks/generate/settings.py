@@ -1,4 +1,4 @@
-"""Keep the options of `generate`: what a language model looks like, how it reads its text and is trained, and presets.
+"""The options of `generate`: the layers, the text and the training of a language model, and presets.
 
 >>> Settings(unit="syllable")
 Traceback (most recent call last):
@@ -40,16 +40,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     }
 }
 
-# What is given beside a preset takes these of its values with it: a learning rate is one for its optimiser.
+# An option that overrides a preset also removes these values of the preset: a learning rate belongs to its optimiser.
 _REPLACES = {"optimizer": ("learning_rate", "weight_decay"), "clip_value": ("clip_norm",)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(LayerSettings, TrainingSettings):
-    """Say what a language model looks like and how it reads its text."""
+    """The options of a training of a language model."""
 
     preset: str | None = option(
-        None, "a published recipe; what is given beside it counts more", group="Model", choices=tuple(PRESETS)
+        None, "a published recipe; other options override its values", group="Model", choices=tuple(PRESETS)
     )
     hidden: int = option(256, "size of the hidden state", group="Model", least=1)
     embedding: int | None = option(
@@ -78,7 +78,7 @@ class Settings(LayerSettings, TrainingSettings):
     tokenized: bool = option(False, "words are what stands between spaces", group="Text")
     given: str | None = option(
         None,
-        "what the classes of a folder are called [dim](default: the folder's name)[/]",
+        "a name for the classes of a folder [dim](default: the folder's name)[/]",
         group="Text",
         metavar="NAME",
     )
@@ -89,33 +89,31 @@ class Settings(LayerSettings, TrainingSettings):
     )
     validation: float | None = option(
         None,
-        "share of the text's end held out [dim](default: 0.1, at most 200,000 characters)[/]",
+        "share of the text that is held out, at its end [dim](default: 0.1, at most 200,000 characters)[/]",
         group="Text",
         least=0,
         below=1,
     )
-    validation_data: str | None = option(None, "a text of its own to validate on", group="Text", metavar="FILE")
+    validation_data: str | None = option(None, "validation data", group="Text", metavar="FILE")
     sample_every: int | None = option(
         None, "validations between two samples, 0 for none [dim](default: five samples a run)[/]", group="Text", least=0
     )
 
     dropout: float = option(
-        0.0, "share dropped between layers and before the softmax", group="Regularising", least=0, below=1
+        0.0, "dropout between layers and before the softmax", group="Regularising", least=0, below=1
     )
-    locked: bool = option(False, "drop the same at every time step of a window", group="Regularising")
-    input_dropout: float = option(0.0, "share of the embedded text dropped", group="Regularising", least=0, below=1)
+    locked: bool = option(False, "use the same dropout mask at every time step of a window", group="Regularising")
+    input_dropout: float = option(0.0, "dropout on the embedded text", group="Regularising", least=0, below=1)
     embedding_dropout: float = option(
-        0.0, "share of the vocabulary dropped from a window", group="Regularising", least=0, below=1
+        0.0, "share of the vocabulary whose embedding is dropped in a window", group="Regularising", least=0, below=1
     )
-    weight_dropout: float = option(
-        0.0, "share of hidden-to-hidden weights dropped", group="Regularising", least=0, below=1
-    )
+    weight_dropout: float = option(0.0, "dropout on hidden-to-hidden weights", group="Regularising", least=0, below=1)
     activation_penalty: float = option(0.0, "weight of the mean square of outputs", group="Regularising", least=0)
     temporal_penalty: float = option(
         0.0, "weight of the mean square of the change of outputs", group="Regularising", least=0
     )
     label_smoothing: float = option(
-        0.0, "probability spread over all units in training", group="Regularising", least=0, below=1
+        0.0, "label smoothing: probability spread over all units in training", group="Regularising", least=0, below=1
     )
 
     def __post_init__(self) -> None:
@@ -130,12 +128,12 @@ class Settings(LayerSettings, TrainingSettings):
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """Build settings from options by name, those of a preset beneath them."""
+        """Build settings from options by name; they override those of a preset."""
         return super().of({**preset_beneath(options), **options})
 
 
 def preset_beneath(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a preset gives, where one is among the options."""
+    """Return the values of the preset among the options that no option overrides."""
     preset = PRESETS.get(str(options.get("preset")), {})
     replaced = {
         old for new, olds in _REPLACES.items() if options.get(new) not in (None, preset.get(new)) for old in olds
@@ -151,9 +149,9 @@ def _refuse(why: str, applies: bool, **options: Any) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(OptionTable):
-    """Say how a language model is measured."""
+    """The options of an evaluation."""
 
-    dynamic: float | None = option(None, "language model: go on learning while reading, with this rate", metavar="RATE")
+    dynamic: float | None = option(None, "language model: dynamic evaluation, with this learning rate", metavar="RATE")
 
 
 COMMANDS = Commands(

@@ -1,6 +1,6 @@
-"""Say which options of `generate` a search may choose, and from where to where; what was given is not among them.
+"""The options of `generate` that a search may choose, with their ranges; given options are not among them.
 
-What a preset gives stays as well: it is a recipe whose values belong together.
+The values of a preset are not searched either: they belong together.
 
 >>> sorted(search_space({"layers": 2}, Settings(layers=2), units=90_000, batch=32))
 ['batch', 'dropout', 'hidden', 'learning_rate', 'recurrent_dropout', 'tied', 'window']
@@ -14,16 +14,16 @@ from elman.training.optimizers import peak_rate
 from elman.training.search import Between, Choice, Space
 
 ENCODED_BY = frozenset({"window"})
-"""The options of a search that change how a text is laid out."""
+"""The options of a search that change the encoded text."""
 
 
 def search_space(given: Mapping[str, Any], settings: Settings, units: int, batch: int) -> Space:
-    """Return what a search may choose.
+    """Return the options that a search may choose.
 
     Args:
-        given: the options that somebody chose; they stay as they are.
+        given: the options that the user chose; they stay fixed.
         settings: the same as settings.
-        units: how many there are to train on.
+        units: how many training units there are.
         batch: streams with the default settings.
     """
     rate = peak_rate(settings)
@@ -41,10 +41,10 @@ def search_space(given: Mapping[str, Any], settings: Settings, units: int, batch
         space["input_dropout"] = Between(settings.input_dropout, 0.0, 0.6)
     if settings.embedding is None:
         space["tied"] = Choice(not characters, (False, True))
-    stays = {*given, *preset_beneath(given)}
-    return {name: row for name, row in space.items() if name not in stays}
+    fixed = {*given, *preset_beneath(given)}
+    return {name: row for name, row in space.items() if name not in fixed}
 
 
 def _near(default: int, units: int) -> Choice:
-    """Let a size be half or twice what it is, where the text is long enough for it."""
+    """Return a choice of half, once or twice a size, where the text is long enough."""
     return Choice(default, tuple(size for size in (default // 2, default, 2 * default) if 0 < size < units))

@@ -1,4 +1,4 @@
-"""Show a language model some of its text, so that its layers can be looked at while it reads.
+"""Run a language model on some text to inspect its layers.
 
 >>> from elman.tasks import generate
 >>> seen = view(generate.load("book.elman.safetensors"), ["book.txt"], length=200)   # doctest: +SKIP
@@ -26,10 +26,10 @@ _EXPLAINED_STEPS = 100
 
 
 def view(model: TrainedModel, data: Sequence[str], length: int) -> View:
-    """Show a language model some of its text.
+    """Inspect a language model on some text.
 
     Args:
-        model: what is looked at.
+        model: the trained model.
         data: like those of its training.
         length: how many time steps.
 
@@ -57,7 +57,7 @@ def view(model: TrainedModel, data: Sequence[str], length: int) -> View:
         logits, _ = module(inputs, given=classes)
         return cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum") / targets.shape[1]
 
-    @cache  # that with all steps is asked for more than once, and takes the longest
+    @cache  # the longest computation, that of all steps, is requested more than once
     def loss_of_last(n: int) -> float:
         inputs, targets, classes = many
         with torch.no_grad():
@@ -83,18 +83,20 @@ def _explain_text(
 
     with torch.no_grad():
         shares = last().exp()
-    said = shares.argmax(-1)
-    found = attribute_in_model(module.recurrent, lambda: last().gather(-1, said[:, None]).squeeze(-1), points=POINTS)
+    best = shares.argmax(-1)
+    attribution = attribute_in_model(
+        module.recurrent, lambda: last().gather(-1, best[:, None]).squeeze(-1), points=POINTS
+    )
     show, space = model.vocabulary.show, "" if model.vocabulary.unit == "character" else " "
     explained = []
     for b in range(inputs.shape[1]):
         words = [_read(show(n)) + space for n in inputs[:, b].tolist()]
-        answer = f"“{show(int(said[b]))}” comes next with {float(shares[b, said[b]]):.0%}"
+        answer = f"“{show(int(best[b]))}” comes next with {float(shares[b, best[b]]):.0%}"
         right = show(int(targets[-1, b]))
-        explained.append(mattered(found, b, len(words), f"{answer} (it was “{right}”)", words=words))
+        explained.append(mattered(attribution, b, len(words), f"{answer} (it was “{right}”)", words=words))
     return explained
 
 
 def _read(unit: str) -> str:
-    """Write a unit so that a text made of them reads like one."""
+    """Write a unit as it reads within a text."""
     return {"␣": " ", "\\n": "↵\n"}.get(unit, unit)

@@ -1,10 +1,11 @@
-"""Give every word a tag, and every sentence an answer.
+"""Sequence tagging: a tag for every word, and optionally a label for the sentence.
 
-`recipe` trains, and `settings` holds its options. `encoder`, `targets` and `batches` make numbers of sentences that
-`elman.data.sentences.opening` reads. `module` holds the layers, `chunks` finds what tags mark; `model` offers what they
-can do, `view` shows them at work, and `commands` does what the command line asks. `scores` counts, `baseline` does
-without the sentence, `report`, `verdict` and `tables` say what came of it. `space` says which settings a search tries,
-and `estimator` offers all of it as scikit-learn does, as `Tagger`.
+`recipe` trains, and `settings` holds its options. `elman.data.sentences.opening` reads sentences; `encoder`, `targets`
+and `batches` turn them into tensors. `module` holds the layers, `chunks` finds the chunks that tags mark. `model` is
+the trained model, `view` inspects its layers, and `commands` runs the commands of the command line. `scores` computes
+scores, `baseline` tags each word without its sentence, `report` describes the data, `verdict` compares the scores, and
+`tables` prints them. `space` lists the settings that a search tries, and `estimator` is `Tagger`, with scikit-learn's
+interface.
 
 >>> from elman.tasks.tag.chunks import chunks
 >>> chunks(["O", "B-fromloc", "O", "B-toloc", "I-toloc"])

@@ -1,15 +1,15 @@
-"""Tag words without their sentence, in seconds: what a recurrent model must beat.
+"""Baselines that tag each word without its sentence, trained in seconds; a recurrent model must beat them.
 
-Two models look at one word at a time. One gives it the tag that it had most often. The other is a feed-forward network
-on the word, its beginnings and endings, and its capitals and digits, each hashed to one of many embeddings; their sum
-is the hidden layer. For a label of the sentence there is the most frequent one.
+Two models read one word at a time. One predicts the word's most frequent tag. The other is a feed-forward network on
+the word, its prefixes and suffixes, and its capitals and digits, each hashed to one of many embeddings; their sum is
+the hidden layer. The label of a sentence is predicted as the most frequent one.
 
 >>> from elman.tasks.tag.model import as_sentences
 >>> training = as_sentences([["so", "good"], ["so", "bad"]], [["RB", "JJ"], ["RB", "JJ"]])
->>> found = train_tag_baseline(training, TagTargets(("JJ", "RB")), seed=1)
->>> found.usual_tags(("so", "kind"))
+>>> baseline = train_tag_baseline(training, TagTargets(("JJ", "RB")), seed=1)
+>>> baseline.usual_tags(("so", "kind"))
 ('RB', 'JJ')
->>> found.tags(("so", "good"))
+>>> baseline.tags(("so", "good"))
 ('RB', 'JJ')
 """
 
@@ -28,22 +28,22 @@ from elman.tasks.tag.targets import TagTargets
 from elman.training.allowance import Allowance
 
 _MOST_BUCKETS = 2**15
-_LONGEST_ENDING = 4  # letters, and so of a beginning
+_LONGEST_ENDING = 4  # letters; also of a prefix
 _HIDDEN = 64
 _RATE = 0.01
 _BATCH = 256  # pairs of a word and a tag
-_EPOCHS, _UPDATES = 10, 300  # at least so many of both
+_EPOCHS, _UPDATES = 10, 300  # at least
 _COST_OF_A_FEATURE = 400 * _HIDDEN  # in multiplications
-_MOST_ASKED = 4096  # words at once
+_MOST_AT_ONCE = 4096  # words
 
 
 @dataclass
 class TagBaseline:
-    """Hold what tags words without their sentence.
+    """Two baselines that tag words without their sentence.
 
     Attributes:
-        parameters: how many numbers the network has learnt.
-        finished: whether it was trained to its end; False where that would have taken too long.
+        parameters: how many the network has.
+        finished: whether its training was completed; False where that would have taken too long.
         label: the most frequent label; None where there are none.
     """
 
@@ -57,7 +57,7 @@ class TagBaseline:
 
     @property
     def what(self) -> str:
-        """Say what the network is."""
+        """A description of the network."""
         return "a feed-forward network on each word and its letters" + ("" if self.finished else " (cut short)")
 
     def usual_tags(self, words: Sequence[str]) -> tuple[str, ...]:
@@ -65,19 +65,19 @@ class TagBaseline:
         return tuple(self._usual.get(word.lower(), self._commonest) for word in words)
 
     def tags(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Return what the network says to each word."""
+        """Return the network's tag of each word."""
         return self.all_tags([words])[0]
 
     @torch.no_grad()
     def all_tags(self, sentences: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-        """Return what the network says to each word of many sentences; every distinct word is looked at once."""
+        """Return the network's tag of each word of many sentences; every distinct word is computed once."""
         distinct = sorted({word for words in sentences for word in words})
-        found: dict[str, str] = {}
-        for start in range(0, len(distinct), _MOST_ASKED):
-            some = distinct[start : start + _MOST_ASKED]
-            numbers = self._module.say([_features(word) for word in some]).argmax(1).tolist()
-            found.update(zip(some, (self._names[number] for number in numbers), strict=True))
-        return [tuple(found[word] for word in words) for words in sentences]
+        predicted: dict[str, str] = {}
+        for start in range(0, len(distinct), _MOST_AT_ONCE):
+            some = distinct[start : start + _MOST_AT_ONCE]
+            numbers = self._module([_features(word) for word in some]).argmax(1).tolist()
+            predicted.update(zip(some, (self._names[number] for number in numbers), strict=True))
+        return [tuple(predicted[word] for word in words) for words in sentences]
 
 
 class _Network(nn.Module):
@@ -87,43 +87,43 @@ class _Network(nn.Module):
         nn.init.normal_(self.hidden.weight, std=0.1)
         self.readout = nn.Linear(_HIDDEN, tags)
 
-    def say(self, words: Sequence[list[int]]) -> Tensor:
-        """Return (N, tags) for the features of N words."""
+    def forward(self, words: Sequence[list[int]]) -> Tensor:
+        """Return logits (N, tags) for the features of N words."""
         joined: list[int] = []
         offsets = []
         for features in words:
             offsets.append(len(joined))
             joined += [feature % self.hidden.num_embeddings for feature in features]
-        said: Tensor = self.readout(F.relu(self.hidden(torch.tensor(joined), torch.tensor(offsets))))
-        return said
+        logits: Tensor = self.readout(F.relu(self.hidden(torch.tensor(joined), torch.tensor(offsets))))
+        return logits
 
 
 def train_tag_baseline(
     sentences: Sequence[Sentence], targets: TagTargets, *, seed: int = 1, seconds: float = 20.0
 ) -> TagBaseline:
-    """Learn from sentences.
+    """Train both baselines on sentences.
 
     The same seed gives the same network.
 
     Args:
         sentences: with tags.
-        targets: the tags there are.
-        seed: of the first weights, and of the order.
-        seconds: stop after the work of about so many.
+        targets: the tags.
+        seed: of the initial weights, and of the order.
+        seconds: stop after the work of about this many.
     """
-    pairs = Counter((word, tag) for one in sentences for word, tag in zip(one.words, one.tags or (), strict=True))
-    labels = Counter(one.label for one in sentences if one.label is not None)
+    pairs = Counter(pair for sentence in sentences for pair in zip(sentence.words, sentence.tags or (), strict=True))
+    labels = Counter(sentence.label for sentence in sentences if sentence.label is not None)
     words = sorted({word for word, _ in pairs})
-    place = {word: index for index, word in enumerate(words)}
+    index_of = {word: index for index, word in enumerate(words)}
     features = [_features(word) for word in words]
-    which = torch.tensor([place[word] for word, _ in pairs])
-    aims = torch.tensor(targets.encode([tag for _, tag in pairs]))
+    which = torch.tensor([index_of[word] for word, _ in pairs])
+    answers = torch.tensor(targets.encode([tag for _, tag in pairs]))
     weights = torch.tensor([float(count) for count in pairs.values()])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        distinct = len({feature for one in features for feature in one})
+        distinct = len({feature for own in features for feature in own})
         module = _Network(min(_MOST_BUCKETS, 2 * distinct), len(targets.tags))
-        finished = _fit(module, features, which, aims, weights, Allowance(seconds))
+        finished = _fit(module, features, which, answers, weights, Allowance(seconds))
     parameters = sum(p.numel() for p in module.parameters())
     usual, commonest = _count_usual(pairs)
     label = min(labels, key=lambda name: (-labels[name], name)) if labels else None
@@ -131,10 +131,10 @@ def train_tag_baseline(
 
 
 def _fit(
-    module: _Network, features: list[list[int]], which: Tensor, aims: Tensor, weights: Tensor, allowance: Allowance
+    module: _Network, features: list[list[int]], which: Tensor, answers: Tensor, weights: Tensor, allowance: Allowance
 ) -> bool:
-    """Train on pairs of a word and a tag, each counting as often as it occurs; say whether the allowance was enough."""
-    # Of the embeddings, those of the words at hand alone are moved.
+    """Train on pairs of a word and a tag, weighted by their counts; return whether the allowance was enough."""
+    # Only the embeddings of the words of a batch are updated.
     optimizers: list[torch.optim.Optimizer] = [
         torch.optim.SparseAdam(list(module.hidden.parameters()), lr=_RATE),
         torch.optim.Adam(module.readout.parameters(), lr=_RATE),
@@ -150,8 +150,7 @@ def _fit(
             batch = [features[index] for index in which[chosen].tolist()]
             # A feature costs what a look-up and the moments of its row do, much more than its multiplications.
             allowance.spend(_COST_OF_A_FEATURE * sum(map(len, batch)), updates=len(optimizers))
-            said = module.say(batch)
-            losses = F.cross_entropy(said, aims[chosen], reduction="none")
+            losses = F.cross_entropy(module(batch), answers[chosen], reduction="none")
             module.zero_grad()
             ((losses * weights[chosen]).mean() / mean).backward()
             for optimizer in optimizers:
@@ -160,13 +159,13 @@ def _fit(
 
 
 def _features(word: str) -> list[int]:
-    """Return numbers of what is seen of a word; they are spread over as many embeddings as there are."""
+    """Return hashes of the features of a word."""
     low = word.lower()
     shape = (word[0].isupper(), word.isupper(), any(map(str.isdigit, word)), word.isalpha(), "-" in word)
     seen = [f"w {low}", f"s {shape}"]
     for length in range(1, min(_LONGEST_ENDING, len(low)) + 1):
         seen += [f"b {low[:length]}", f"e {low[-length:]}"]
-    return [zlib.crc32(one.encode("utf-8", "surrogatepass")) for one in seen]
+    return [zlib.crc32(feature.encode("utf-8", "surrogatepass")) for feature in seen]
 
 
 def _count_usual(pairs: Counter[tuple[str, str]]) -> tuple[dict[str, str], str]:

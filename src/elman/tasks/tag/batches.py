@@ -1,4 +1,4 @@
-"""Encode sentences with their tags, put them into batches of similar lengths, and ask a model for its answers."""
+"""Encode sentences with their tags, put them into batches of similar lengths, and compute a model's answers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ _ANSWERED_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class SentenceBatch:
-    """Hold some sentences.
+    """A batch of sentences.
 
     Attributes:
-        steps: (T, B, 1 + W) int64, as :class:`~elman.tasks.tag.encoder.TagEncoder` gives them; 0 behind the end.
+        steps: (T, B, 1 + W) int64, as :class:`~elman.tasks.tag.encoder.TagEncoder` encodes them; 0 after the end.
         lengths: (B,) int64, at least 1.
-        tags: (T, B) int64; `NO_TAG` behind the end and where a tag is not known.
+        tags: (T, B) int64; `NO_TAG` after the end and where a tag is not known.
         labels: (B,) int64; `NO_TAG` where a label is not known.
-        indices: (B,) int64, which sentences they are.
-        orders: the order that the words of each were put in; None for their own.
+        indices: (B,) int64, of the sentences.
+        orders: the order into which the words of each were put; None for their own.
     """
 
     steps: Tensor
@@ -40,7 +40,7 @@ class SentenceBatch:
 
 
 class EncodedSentences:
-    """Hold sentences, encoded.
+    """Encoded sentences.
 
     Args:
         sentences: with or without tags.
@@ -54,18 +54,18 @@ class EncodedSentences:
 
     def __init__(self, sentences: Sequence[Sentence], encoder: TagEncoder, targets: TagTargets) -> None:
         self.sentences = sentences
-        self.lengths = torch.tensor([len(one.words) for one in sentences], dtype=torch.int64)
+        self.lengths = torch.tensor([len(sentence.words) for sentence in sentences], dtype=torch.int64)
         self.targets = targets
         lengths = self.lengths.tolist()
-        # Each word is spelled once, in a row of the table; row 0 is padding.
+        # Each distinct word is encoded once, in a row of the table; row 0 is padding.
         rows: dict[str, int] = {}
-        steps = [rows.setdefault(word, len(rows) + 1) for one in sentences for word in one.words]
-        nothing = [0] * len(encoder.spell(""))
-        self._table = torch.tensor([nothing, *map(encoder.spell, rows)], dtype=torch.int32)
+        steps = [rows.setdefault(word, len(rows) + 1) for sentence in sentences for word in sentence.words]
+        padding = [0] * len(encoder.spell(""))
+        self._table = torch.tensor([padding, *map(encoder.spell, rows)], dtype=torch.int32)
         self._steps = torch.tensor(steps, dtype=torch.int32).split(lengths)
-        known = (targets.encode(one.tags) if one.tags else [NO_TAG] * len(one.words) for one in sentences)
+        known = (targets.encode(own.tags) if own.tags else [NO_TAG] * len(own.words) for own in sentences)
         self._tags = torch.tensor(list(chain.from_iterable(known)), dtype=torch.int64).split(lengths)
-        self._labels = torch.tensor([targets.encode_label(one.label) for one in sentences], dtype=torch.int64)
+        self._labels = torch.tensor([targets.encode_label(sentence.label) for sentence in sentences], dtype=torch.int64)
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -106,13 +106,13 @@ class EncodedSentences:
 
 @dataclass(frozen=True)
 class Answers:
-    """Hold what a model says to sentences.
+    """A model's answers to sentences.
 
     Attributes:
         tags: of each sentence, in the order of its words.
         labels: of each; None where the model has none.
         loss: the mean loss a word, in nats, over words whose tags are known; NaN where none is.
-        is_finite: whether all that the model put out is.
+        is_finite: whether all outputs of the model are finite.
     """
 
     tags: list[tuple[str, ...]]
@@ -129,12 +129,12 @@ def answer_sentences(
     shuffled: torch.Generator | None = None,
     on_progress: OnProgress | None = None,
 ) -> Answers:
-    """Ask a module for the tags of sentences.
+    """Compute the tags and labels of sentences.
 
     Args:
-        module: is asked without dropout.
-        examples: what it reads.
-        shuffled: puts the words of each sentence in random order before; the answers are put back.
+        module: evaluated without dropout.
+        examples: the sentences.
+        shuffled: puts the words of each sentence in random order first; the answers are put back into the own order.
         on_progress: called with (how many are answered, how many there are).
     """
     targets, device = examples.targets, next(module.parameters()).device
@@ -144,20 +144,20 @@ def answer_sentences(
     with evaluating(module):
         for few in examples.batches(_ANSWERED_AT_ONCE, shuffled=shuffled):
             lengths = few.lengths.to(device)
-            said = module(few.steps.to(device), lengths)
-            is_finite &= all(bool(put.isfinite().all()) for put in said if put is not None)
-            best = module.best(said.emissions, lengths).cpu()
+            output = module(few.steps.to(device), lengths)
+            is_finite &= all(bool(part.isfinite().all()) for part in output if part is not None)
+            best = module.best(output.emissions, lengths).cpu()
             right = few.tags.to(device)
             if count := module.count(right, lengths):
-                total += float(module.tag_loss(said.emissions, right, lengths)) * count
+                total += float(module.tag_loss(output.emissions, right, lengths)) * count
                 known += count
-            kinds = None if said.labels is None else said.labels.argmax(1).tolist()
+            best_labels = None if output.labels is None else output.labels.argmax(1).tolist()
             for column, index in enumerate(few.indices.tolist()):
-                found = best[: int(few.lengths[column]), column]
+                numbers = best[: int(few.lengths[column]), column]
                 if few.orders is not None:
-                    found = torch.empty_like(found).index_copy_(0, few.orders[column], found)
-                tags[index] = tuple(targets.tags[number] for number in found.tolist())
-                labels[index] = None if kinds is None else targets.labels[kinds[column]]
+                    numbers = torch.empty_like(numbers).index_copy_(0, few.orders[column], numbers)
+                tags[index] = tuple(targets.tags[number] for number in numbers.tolist())
+                labels[index] = None if best_labels is None else targets.labels[best_labels[column]]
             done += len(few.indices)
             if on_progress is not None:
                 on_progress(done, len(examples))

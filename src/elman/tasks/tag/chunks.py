@@ -1,14 +1,14 @@
 """Find the chunks that tags mark, as conlleval does, and score them (Tjong Kim Sang & Buchholz 2000, section 3).
 
-A tag of a chunk has a prefix that says where in the chunk a word stands, and a type: `B-LOC`. Three schemes are known:
+A tag of a chunk has a prefix, the position of the word in the chunk, and a type: `B-LOC`. Three schemes are known:
 
 =======  ============================================================================================
-`iob1`   I within a chunk, B at the start of one that stands right behind another of its type
+`iob1`   I within a chunk, B at the start of one that directly follows another of its type
 `iob2`   B at the start of every chunk, I within
 `iobes`  the same, E at the end of a chunk, S for one of a single word (also written L and U)
 =======  ============================================================================================
 
-conlleval reads all of them alike, and makes the best of sequences that follow none. A chunk is right when its first
+conlleval reads all of them alike, also sequences that violate the scheme. A chunk is right when its first
 word, its last word and its type are.
 
 >>> chunks(["B-a", "I-a", "O", "B-b", "I-c"])
@@ -33,13 +33,13 @@ _SHARE_OF_CHUNKS = 0.5
 
 @dataclass(frozen=True)
 class ChunkScores:
-    """Hold how well chunks are found.
+    """Precision, recall and F1 of chunks.
 
     Attributes:
         per_type: precision, recall and F1 of each type of chunk.
-        right: how many chunks are found that are there.
-        found: how many are found.
-        there: how many are there.
+        right: how many predicted chunks are right.
+        found: how many are predicted.
+        there: how many there are in the data.
     """
 
     per_type: tuple[ClassScore, ...]
@@ -49,23 +49,23 @@ class ChunkScores:
 
     @property
     def precision(self) -> float:
-        """Return the share of the chunks found that are there; 0 where none is found."""
+        """The share of the predicted chunks that are right; 0 where none is predicted."""
         return self.right / self.found if self.found else 0.0
 
     @property
     def recall(self) -> float:
-        """Return the share of the chunks there that are found; 0 where there is none."""
+        """The share of the chunks in the data that are predicted; 0 where there is none."""
         return self.right / self.there if self.there else 0.0
 
     @property
     def f1(self) -> float:
-        """Return the harmonic mean of the two, over all types together."""
+        """The harmonic mean of the two, over all types together."""
         return 2 * self.right / (self.found + self.there) if self.right else 0.0
 
 
 def chunks(tags: Sequence[str]) -> list[tuple[int, int, str]]:
-    """List the chunks of a sentence: the index of the first word, that behind the last, and the type."""
-    found: list[tuple[int, int, str]] = []
+    """List the chunks of a sentence: the index of the first word, the index after the last word, and the type."""
+    spans: list[tuple[int, int, str]] = []
     start: int | None = None
     before, type_before = _OUTSIDE, ""
     for index, tag in enumerate([*tags, _OUTSIDE]):
@@ -74,12 +74,12 @@ def chunks(tags: Sequence[str]) -> list[tuple[int, int, str]]:
             prefix in "BSUO" or before in _LAST + _SINGLE or (prefix != _OUTSIDE and type_ != type_before)
         )
         if start is not None and ends:
-            found.append((start, index, type_before))
+            spans.append((start, index, type_before))
             start = None
         if prefix != _OUTSIDE and (ends or before == _OUTSIDE):
             start = index
         before, type_before = prefix, type_
-    return found
+    return spans
 
 
 def split_tag(tag: str) -> tuple[str, str]:
@@ -119,9 +119,9 @@ def score_chunks(right: Iterable[Sequence[str]], predicted: Iterable[Sequence[st
 
 
 def find_scheme(sentences: Iterable[Sequence[str]]) -> str | None:
-    """Say which scheme tags follow; None where they mark no chunks.
+    """Infer the scheme of tags; None where they mark no chunks.
 
-    They do where O is among them, and of the others at least half look like `B-LOC`.
+    Tags mark chunks if O or a prefix B is among them, and at least half of the others look like `B-LOC`.
     """
     prefixes: set[str] = set()
     others = chunked = 0
@@ -145,7 +145,7 @@ def find_scheme(sentences: Iterable[Sequence[str]]) -> str | None:
 
 
 def fits(tag: str, scheme: str) -> bool:
-    """Say whether a tag is one of a scheme.
+    """Return whether a tag belongs to a scheme.
 
     >>> fits("B-LOC", "iob2"), fits("E-LOC", "iob2"), fits("LOC", "iob2"), fits("O", "iob2")
     (True, False, False, True)

@@ -1,6 +1,6 @@
-"""Turn the words of a sentence into numbers: each word, without regard to capitals, and its letters, with them.
+"""Turn the words of a sentence into numbers: each word in lower case, and its letters as they are.
 
-Of a long word the first and the last letters are read: endings tell more than the middle.
+Of a long word the first and the last letters are read: endings are more informative than the middle.
 
 >>> encoder = learn_tag_encoder([("So", "good"), ("so", "bad")], letters=True, min_count=1)
 >>> encoder.known, encoder.encode(["so", "What"]).tolist()
@@ -28,13 +28,13 @@ _WIDTH = 24  # letters
 
 @dataclass(frozen=True)
 class TagEncoder:
-    """Read words.
+    """The numbers of known words and letters.
 
     Attributes:
         known: the words that have a number, in lower case, most frequent first.
-        counts: how often each occurred in what was learnt from.
-        letters: the letters that have one; none if words are read without.
-        width: letters of a word that are read, at most.
+        counts: how often each occurs in the training sentences.
+        letters: the letters that have a number; none if letters are not read.
+        width: most letters of a word that are read.
     """
 
     known: tuple[str, ...]
@@ -46,11 +46,11 @@ class TagEncoder:
         require_different(self.known, "known")
         require_different(self.letters, "letters")
         if not self.known or len(self.counts) != len(self.known) or not bool(self.letters) <= self.width <= _WIDTH:
-            raise DataError("The encoder of words in this model is not whole. Train it again.")
+            raise DataError("The encoder of words in this model is damaged. Train it again.")
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Return how many numbers words may have, and how many letters; 0 where they are not read."""
+        """The number of word numbers, and of letter numbers; 0 where letters are not read."""
         return len(self.known) + FIRST, len(self.letters) + FIRST if self.letters else 0
 
     @cached_property
@@ -62,7 +62,7 @@ class TagEncoder:
         return number(self.letters)
 
     def knows(self, word: str) -> bool:
-        """Say whether a word has a number."""
+        """Return whether a word has a number."""
         return word.lower() in self._numbers
 
     def encode(self, words: Sequence[str]) -> Tensor:
@@ -70,7 +70,7 @@ class TagEncoder:
         return torch.tensor([self.spell(word) for word in words], dtype=torch.int64)
 
     def spell(self, word: str) -> list[int]:
-        """Return the numbers of a word and of its letters, as many for every word."""
+        """Return the numbers of a word and of its letters, 1 + width for every word."""
         own = self._numbers.get(word.lower(), UNKNOWN)
         if not self.letters:
             return [own]
@@ -79,7 +79,7 @@ class TagEncoder:
         return [own, *number_letters(shown, self._letter_numbers, self.width)]
 
     def describe(self) -> str:
-        """Say in one line what is read."""
+        """Return a line that describes the input."""
         return f"words, {len(self.known):,} known" + ("; letters beside them" if self.letters else "")
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,13 +96,13 @@ class TagEncoder:
         """Read what :meth:`to_dict` wrote.
 
         Raises:
-            DataError: the words or letters are none.
+            DataError: the words or letters are invalid.
         """
         return read_plain(cls, data, "encoder")
 
 
 def learn_tag_encoder(sentences: Iterable[Sequence[str]], *, letters: bool, min_count: int) -> TagEncoder:
-    """Count the words and letters of the sentences to learn from.
+    """Count the words and letters of the training sentences.
 
     Args:
         sentences: the words of each.
@@ -121,10 +121,10 @@ def learn_tag_encoder(sentences: Iterable[Sequence[str]], *, letters: bool, min_
         width = max(width, len(word))
     alphabet = Tally()
     alphabet.add_counts(spelt)
-    ranked = sorted(words.items(), key=lambda found: (-found[1], found[0]))[:_MOST_WORDS]
+    ranked = sorted(words.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_WORDS]
     known = [(word, count) for word, count in ranked if count >= min_count]
     if not known:
-        raise DataError(f"No word to learn from occurs {min_count} times. Lower min_count.")
+        raise DataError(f"No word of the training sentences occurs {min_count} times. Lower min_count.")
     return TagEncoder(
         tuple(word for word, _ in known),
         tuple(count for _, count in known),

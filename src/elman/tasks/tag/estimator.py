@@ -1,4 +1,4 @@
-"""Tag words as scikit-learn's estimators predict, without scikit-learn: `fit`, `predict`, `score`.
+"""A tagger with the interface of scikit-learn's estimators: `fit`, `predict`, `score`; scikit-learn is not needed.
 
 >>> from elman.tasks import Tagger
 >>> sentences, tags = [["so", "good"], ["so", "bad"]] * 20, [["RB", "JJ"], ["RB", "JJ"]] * 20
@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from elman.data.sentences.opening import LABEL, TaggedSet
-from elman.data.sentences.sentence import Layout
+from elman.data.sentences.sentence import SentenceLayout
 from elman.errors import DataError
 from elman.models.estimator import Estimator
 from elman.tasks import tag
 from elman.tasks.tag.model import TrainedTagger, as_sentences
 from elman.tasks.tag.settings import TagSettings
 
-# They name columns and files, and here there are none.
+# These options name columns and files, which an estimator does not read.
 _OF_FILES = {"words", "tags", "label", "validation_data"}
 _OPTIONS = {row.name: row.default for row in dataclasses.fields(TagSettings) if row.name not in _OF_FILES}
 
@@ -27,14 +27,14 @@ Words = Sequence[Sequence[str]]
 
 
 class Tagger(Estimator):
-    """Give every word of a sentence a tag.
+    """A tagger of the words of sentences.
 
-    Every word counts the same: there is no `sample_weight`.
+    There is no `sample_weight`: all words have the same weight.
 
     Args:
         cell: the name of a cell, `FILE.py:NAME`, or a cell.
         sizes: sizes that the cell leaves open.
-        search: try so many settings, see :func:`elman.tasks.tag.train`.
+        search: the number of settings to try, see :func:`elman.tasks.tag.train`.
         quiet: show no progress on standard error.
         **parameters: the options of `TagSettings` that do not name columns or files.
 
@@ -57,12 +57,12 @@ class Tagger(Estimator):
     classes_: list[str]
 
     def fit(self, X: Words, y: Words, labels: Sequence[str] | None = None) -> Self:
-        """Learn from sentences; a part of them is held out, and the weights that tag it best stay.
+        """Train on sentences; a part of them is held out, and the weights that tag it best are kept.
 
         Args:
             X: the words of N sentences.
             y: as many tags for each.
-            labels: of each sentence, to be learnt beside the tags.
+            labels: of each sentence, learnt together with the tags.
 
         Raises:
             ConfigError: a parameter is outside its range, or parameters contradict each other.
@@ -73,7 +73,7 @@ class Tagger(Estimator):
         sentences = as_sentences(X, y, labels)
         if not sentences:
             raise DataError("There are no sentences. Give some.")
-        data = TaggedSet("X", sentences, Layout("parallel", label=None if labels is None else LABEL))
+        data = TaggedSet("X", sentences, SentenceLayout("parallel", label=None if labels is None else LABEL))
         self.model_ = tag.train(data, **self._options())
         self.classes_ = list(self.model_.targets.tags)
         return self
@@ -82,27 +82,27 @@ class Tagger(Estimator):
         """Return the tags of sentences.
 
         Raises:
-            NotFittedError: nothing is learnt yet.
+            NotFittedError: the estimator is not fitted yet.
             DataError: a sentence has no words.
         """
-        found: list[list[str]] = self._learnt().predict(X)
-        return found
+        tags: list[list[str]] = self._learnt().predict(X)
+        return tags
 
     def predict_labels(self, X: Words) -> list[str | None]:
         """Return the label of each sentence; None where none was learnt.
 
         Raises:
-            NotFittedError: nothing is learnt yet.
+            NotFittedError: the estimator is not fitted yet.
             DataError: a sentence has no words.
         """
-        found: list[str | None] = self._learnt().predict_labels(X)
-        return found
+        labels: list[str | None] = self._learnt().predict_labels(X)
+        return labels
 
     def score(self, X: Words, y: Words) -> float:
         """Return the share of the words whose tag is right, or F1 where tags mark chunks.
 
         Raises:
-            NotFittedError: nothing is learnt yet.
+            NotFittedError: the estimator is not fitted yet.
             DataError: words and tags differ in number.
         """
         return float(self._learnt().evaluate(as_sentences(X, y)).quality)

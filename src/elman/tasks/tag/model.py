@@ -1,4 +1,4 @@
-"""Hold a model that gives every word a tag: predict, measure, keep it in a file, read it back.
+"""A trained tagger: predict, evaluate, save to a file and load.
 
 >>> from elman.tasks import tag
 >>> model = tag.load("english.elman.safetensors")           # doctest: +SKIP
@@ -12,7 +12,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 from elman.data.sentences.opening import TaggedSet
-from elman.data.sentences.sentence import Layout, Sentence
+from elman.data.sentences.sentence import Sentence, SentenceLayout
 from elman.encoders.batches import OnProgress
 from elman.errors import DataError
 from elman.expr import Cell
@@ -30,18 +30,18 @@ from elman.tasks.tag.targets import TagTargets
 
 @dataclass(kw_only=True)
 class TrainedTagger(Trained):
-    """Hold a trained model and all that is needed to use it.
+    """A trained tagger with its encoder, targets and layout.
 
     Attributes:
-        layout: how its sentences stood in their files.
+        layout: the form of its training files.
         encoder: numbers words and their letters.
-        targets: what it may answer.
+        targets: the tags and labels that it may predict.
     """
 
     task: ClassVar[str] = "tag"
     part_names: ClassVar[tuple[str, ...]] = ("layout", "encoder", "targets")
     module: SequenceTagger
-    layout: Layout
+    layout: SentenceLayout
     encoder: TagEncoder
     targets: TagTargets
 
@@ -52,7 +52,7 @@ class TrainedTagger(Trained):
             sentences: the words of each.
 
         Raises:
-            DataError: a sentence is no list of words, or has none.
+            DataError: a sentence is not a list of words, or is empty.
         """
         return [list(tags) for tags in self.answer(as_sentences(sentences)).tags]
 
@@ -69,11 +69,11 @@ class TrainedTagger(Trained):
         """Return tags and labels of sentences, and the loss where their tags are known.
 
         Raises:
-            ElmanError: what the module puts out is not finite.
+            ElmanError: the output of the module is not finite.
         """
-        found = answer_sentences(self.module, self.encode(sentences), on_progress=on_progress)
-        require_finite_output(found.is_finite)
-        return found
+        answers = answer_sentences(self.module, self.encode(sentences), on_progress=on_progress)
+        require_finite_output(answers.is_finite)
+        return answers
 
     def encode(self, sentences: Sequence[Sentence]) -> EncodedSentences:
         """Encode sentences."""
@@ -81,7 +81,7 @@ class TrainedTagger(Trained):
 
     @renamed_arguments(told="on_progress")
     def evaluate(self, data: TaggedSet | Sequence[Sentence], on_progress: OnProgress | None = None) -> TagScores:
-        """Score the answers to sentences that have tags.
+        """Score the model on sentences that have tags.
 
         Tags and labels that the model has never seen count as wrong answers.
 
@@ -96,13 +96,13 @@ class TrainedTagger(Trained):
 def score_answers(
     answers: Answers, sentences: Sequence[Sentence], encoder: TagEncoder, targets: TagTargets
 ) -> TagScores:
-    """Score what a model says to sentences that have tags."""
+    """Score answers to sentences that have tags."""
     return score_tags(
-        [one.tags or () for one in sentences],
+        [sentence.tags or () for sentence in sentences],
         answers.tags,
         scheme=targets.scheme,
-        known=[[encoder.knows(word) for word in one.words] for one in sentences],
-        labels=[one.label for one in sentences] if targets.labels else (),
+        known=[[encoder.knows(word) for word in sentence.words] for sentence in sentences],
+        labels=[sentence.label for sentence in sentences] if targets.labels else (),
         predicted_labels=answers.labels if targets.labels else (),
     )
 
@@ -112,7 +112,7 @@ def as_sentences(
     tags: Sequence[Sequence[str]] | None = None,
     labels: Sequence[str] | None = None,
 ) -> list[Sentence]:
-    """Make sentences of lists of words.
+    """Make sentences from lists of words.
 
     Args:
         words: of each sentence.
@@ -129,7 +129,7 @@ def as_sentences(
     for index, sentence in enumerate(words):
         where = f"sentence {index + 1}"
         if isinstance(sentence, str) or not all(isinstance(word, str) and word for word in sentence):
-            raise DataError(f"{where} is no list of words. Give words, such as ['so', 'good'].")
+            raise DataError(f"{where} is not a list of words. Give words, such as ['so', 'good'].")
         if not len(sentence):
             raise DataError(f"{where} has no words. Leave it out.")
         own = None if tags is None else tuple(str(tag) for tag in tags[index])
@@ -160,7 +160,7 @@ def load(path: str | PathLike[str]) -> TrainedTagger:
 
 
 def _read(file: ModelFile) -> TrainedTagger:
-    layout = Layout.from_dict(file.parts["layout"])
+    layout = SentenceLayout.from_dict(file.parts["layout"])
     encoder = TagEncoder.from_dict(file.parts["encoder"])
     targets = TagTargets.from_dict(file.parts["targets"])
     cell = Cell.from_dict(file.cell)

@@ -1,4 +1,4 @@
-"""Hold the layers that give every word a tag, and perhaps the sentence a label.
+"""The layers of a tagger: a tag for every word, and optionally a label for the sentence.
 
     word → embedding ─┐
                       ├→ recurrent layers over the sentence ─┬→ linear → softmax or CRF: a tag a word
@@ -28,20 +28,20 @@ from elman.nn.states import listed
 from elman.vocabulary.tally import FIRST, UNKNOWN
 
 NO_TAG = -1
-"""Stands where a word has no tag that the model knows, and behind the end of a sentence."""
+"""The number of an unknown tag, and of padding after the end of a sentence."""
 
-# The embedding of a rare word stays near where it began: noise beside the letters, which should be faint.
+# The embedding of a rare word stays near its initial value, which is noise next to the letters and should be small.
 _SMALL = 0.1
 _LABEL_WEIGHT = 0.5
-_IMPOSSIBLE = -500.0  # a finite score, whose exponential is a number of float64 still
+_IMPOSSIBLE = -500.0  # a finite score, whose exponential is still above 0 in float64
 
 
-class Said(NamedTuple):
-    """Hold what the layers say of B sentences.
+class TaggerOutput(NamedTuple):
+    """The output of the layers for B sentences.
 
     Attributes:
-        emissions: (T, B, K) for each tag.
-        labels: (B, M) for each label; None where none is learnt.
+        emissions: (T, B, K), a score for each tag.
+        labels: (B, M), logits of the labels; None where there are none.
     """
 
     emissions: Tensor
@@ -49,19 +49,19 @@ class Said(NamedTuple):
 
 
 class SequenceTagger(nn.Module):
-    """Give every word of B sentences a tag.
+    """A network that tags every word of B sentences.
 
     Args:
         cell: the equations of the recurrent layers, those over letters as well.
-        words: how many numbers words may have.
-        letters: how many letters may have; 0 where they are not read.
+        words: how many word numbers there are.
+        letters: how many letter numbers there are; 0 where letters are not read.
         tags: K.
         labels: M, of the whole sentence; 0 for none.
         embedding: size of a word's embedding.
         letter_embedding: size of a letter's.
         letter_hidden: H of the layer over letters.
         crf: choose the tags of a sentence together.
-        input_dropout: share dropped of what the recurrent layers read.
+        input_dropout: dropout on the input of the recurrent layers.
 
     Raises:
         ConfigError: the cell reads more than its input.
@@ -98,14 +98,14 @@ class SequenceTagger(nn.Module):
 
     @property
     def layers_that_recur(self) -> list[Recurrent]:
-        """Return the recurrent layers: over words, and over letters."""
+        """The recurrent layers: over words, and over letters."""
         return [self.recurrent, *([self.speller.recurrent] if self.speller is not None else [])]
 
-    def forward(self, steps: Tensor, lengths: Tensor) -> Said:
-        """Say how well each tag fits each word.
+    def forward(self, steps: Tensor, lengths: Tensor) -> TaggerOutput:
+        """Compute a score for each tag of each word.
 
         Args:
-            steps: (T, B, 1 + W) int64, the number of a word and those of its letters; 0 behind the end.
+            steps: (T, B, 1 + W) int64, the number of a word and those of its letters; 0 after the end.
             lengths: (B,) int64, the words of each sentence.
         """
         x = self.embedding(steps[..., 0])
@@ -114,15 +114,15 @@ class SequenceTagger(nn.Module):
         output, _ = self.recurrent(self.input_dropout(x), None, lengths)
         output = self.dropout(output)
         labels = None if self.label is None else self.label(_highest(output, lengths))
-        return Said(self.readout(output), labels)
+        return TaggerOutput(self.readout(output), labels)
 
     def tag_loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
         """Return the mean of −log P over words, in nats.
 
         Args:
             emissions: (T, B, K).
-            tags: (T, B), `NO_TAG` where there is none that is known. Of such words the loss is none; a CRF
-                leaves out the whole sentence, since it knows of whole sentences alone.
+            tags: (T, B), `NO_TAG` where the tag is not known. Such words are ignored; a CRF ignores the whole
+                sentence, since its probability is one of whole sentences.
             lengths: (B,).
         """
         if self.chain is None:
@@ -131,29 +131,29 @@ class SequenceTagger(nn.Module):
         log_p = self.chain.log_probability(emissions[:, whole], tags[:, whole], lengths[whole])
         return -log_p.sum() / lengths[whole].sum().clamp(min=1)
 
-    def loss(self, said: Said, tags: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
-        """Return what is learnt from: :meth:`tag_loss`, and with labels half their loss.
+    def loss(self, output: TaggerOutput, tags: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
+        """Return the training loss: :meth:`tag_loss`, plus half the loss of the labels if there are some.
 
         Args:
-            said: of the sentences.
+            output: of the sentences.
             tags: (T, B), see :meth:`tag_loss`.
-            labels: (B,), `NO_TAG` where there is none that is known.
+            labels: (B,), `NO_TAG` where the label is not known.
             lengths: (B,).
         """
-        loss = self.tag_loss(said.emissions, tags, lengths)
-        if said.labels is None:
+        loss = self.tag_loss(output.emissions, tags, lengths)
+        if output.labels is None:
             return loss
-        missed = F.cross_entropy(said.labels, labels, ignore_index=NO_TAG, reduction="sum")
+        missed = F.cross_entropy(output.labels, labels, ignore_index=NO_TAG, reduction="sum")
         return loss + _LABEL_WEIGHT * missed / (labels != NO_TAG).sum().clamp(min=1)
 
     def log_share(self, emissions: Tensor, lengths: Tensor, places: Tensor, tags: Tensor) -> Tensor:
-        """Return log P of the tag of one word of each sentence, whatever the tags of the others, (B,).
+        """Return the marginal log P of the tag of one word of each sentence, (B,).
 
         Args:
             emissions: (T, B, K).
             lengths: (B,).
-            places: (B,) int64, which word.
-            tags: (B,) int64, which tag.
+            places: (B,) int64, the index of the word.
+            tags: (B,) int64, the number of the tag.
         """
         each = torch.arange(len(places), device=emissions.device)
         if self.chain is None:
@@ -164,7 +164,7 @@ class SequenceTagger(nn.Module):
         return self.chain.log_partition(emissions + only, lengths) - self.chain.log_partition(emissions, lengths)
 
     def count(self, tags: Tensor, lengths: Tensor) -> int:
-        """Return over how many words :meth:`tag_loss` is a mean."""
+        """Return the number of words of which :meth:`tag_loss` is the mean."""
         return int((tags != NO_TAG).sum() if self.chain is None else lengths[_whole(tags, lengths)].sum())
 
     def best(self, emissions: Tensor, lengths: Tensor) -> Tensor:
@@ -173,11 +173,11 @@ class SequenceTagger(nn.Module):
 
 
 class Speller(nn.Module):
-    """Read the letters of words with a recurrent layer from both ends, every distinct word of a batch once.
+    """A bidirectional recurrent layer over the letters of words, which reads every distinct word of a batch once.
 
     Args:
         cell: the equations.
-        letters: how many numbers letters may have.
+        letters: how many letter numbers there are.
         embedding: size of a letter's embedding.
         hidden: H.
         sizes: sizes that the cell leaves open.
@@ -195,7 +195,7 @@ class Speller(nn.Module):
         self.size = self.recurrent.output_size
 
     def forward(self, letters: Tensor) -> Tensor:
-        """Turn the letters of words (T, B, W), zeros behind the end of each, into vectors (T, B, size)."""
+        """Turn the letters of words (T, B, W), zeros after the end of each, into vectors (T, B, size)."""
         distinct, which = torch.unique(letters.flatten(0, 1), dim=0, return_inverse=True)
         lengths = (distinct != 0).sum(1)
         _, final_state = self.recurrent(self.embedding(distinct[:, : int(lengths.max())].T), None, lengths)
@@ -204,15 +204,15 @@ class Speller(nn.Module):
 
 
 def drop_words(steps: Tensor, counts: Tensor, chance: float, randomness: torch.Generator) -> Tensor:
-    """Read some words as unknown ones, rare words more often: with the chance a / (a + count).
+    """Replace some words by the unknown word, rare words more often: with probability a / (a + count).
 
-    (Kiperwasser & Goldberg 2016, section 4.) So the model learns what to do with a word that it does not know.
+    (Kiperwasser & Goldberg 2016, section 4.) So the model learns to tag unknown words.
 
     Args:
         steps: (T, B, 1 + W); a new tensor is returned.
-        counts: (words,) how often each number occurred; those of no word are not read.
-        chance: of a word seen once.
-        randomness: draws.
+        counts: (words,) how often each number occurs; special numbers are ignored.
+        chance: the probability for a word that occurs once.
+        randomness: the random generator.
     """
     if not chance:
         return steps
@@ -225,10 +225,10 @@ def drop_words(steps: Tensor, counts: Tensor, chance: float, randomness: torch.G
 
 
 def _whole(tags: Tensor, lengths: Tensor) -> Tensor:
-    """Say in which sentences every tag is known, (B,)."""
+    """Return in which sentences every tag is known, (B,)."""
     return ((tags != NO_TAG) | ~step_mask(lengths, len(tags))).all(0)
 
 
 def _highest(output: Tensor, lengths: Tensor) -> Tensor:
-    """Return the maximum over the real steps of outputs (T, B, n), (B, n)."""
+    """Return the maximum over time of outputs (T, B, n), without padding, (B, n)."""
     return output.masked_fill(~step_mask(lengths, len(output)).unsqueeze(2), -torch.inf).amax(0)

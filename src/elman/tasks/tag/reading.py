@@ -1,4 +1,4 @@
-"""Read the sentences of a training: what is learnt from and what is held out, and both as numbers."""
+"""Read the sentences of a training, hold some out, and encode both parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from elman.training.splits import default_share, split
 
 @dataclass(frozen=True)
 class Split:
-    """Hold the sentences, divided into those to learn from and those held out."""
+    """Sentences, divided into those to learn from and those held out."""
 
     data: TaggedSet
     learn: list[Sentence]
@@ -26,7 +26,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Parts:
-    """Hold the sentences as the training sees them."""
+    """The encoded sentences of a training."""
 
     split: Split
     encoder: TagEncoder
@@ -35,7 +35,7 @@ class Parts:
 
     @property
     def targets(self) -> TagTargets:
-        """Return what may be answered."""
+        """The tags and labels that may be predicted."""
         return self.split.targets
 
 
@@ -43,7 +43,7 @@ def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSet
     """Read sentences, and divide them into those to learn from and those held out.
 
     Raises:
-        DataError: a sentence cannot be read, or there are too few; or those held out lack what the others have.
+        DataError: a sentence cannot be read, there are too few, or those held out have no labels and the others have.
     """
     if not isinstance(data, TaggedSet):
         data = open_tagged(as_sources(data), words=settings.words, tags=settings.tags, label=settings.label)
@@ -56,7 +56,7 @@ def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSet
         chosen = split([None] * len(sentences), share=share, seed=settings.seed)
         learn, hold = ([sentences[index] for index in part] for part in chosen)
     labelled = data.layout.label is not None
-    if labelled and any(one.label is None for one in hold):
+    if labelled and any(sentence.label is None for sentence in hold):
         raise DataError(f"{settings.validation_data} has no labels, and {data.name} has. Give it some.")
     targets = TagTargets.learn(learn, labelled=labelled, scheme=settings.scheme)
     targets.check_scheme(hold)
@@ -64,9 +64,9 @@ def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSet
 
 
 def encode_sentences(split: Split, settings: TagSettings) -> Parts:
-    """Learn words and letters from the sentences to learn from, and encode all of them."""
+    """Build the encoder from the sentences to learn from, and encode all of them."""
     encoder = learn_tag_encoder(
-        (one.words for one in split.learn), letters=settings.letters, min_count=settings.min_count
+        (sentence.words for sentence in split.learn), letters=settings.letters, min_count=settings.min_count
     )
     training, held_out = (EncodedSentences(part, encoder, split.targets) for part in (split.learn, split.hold))
     return Parts(split, encoder, training, held_out)

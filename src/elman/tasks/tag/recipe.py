@@ -1,9 +1,9 @@
 """Train a model that gives every word of a sentence a tag: the recipe behind `elman train tag`.
 
-Parts of speech, names, slots: whatever stands beside each word of a file. Where tags mark chunks (`B-LOC`, `I-LOC`,
-`O`), they are chosen together by a CRF and scored as conlleval does; a label of the whole sentence, such as what
-somebody wants who asks, is learnt beside them. Words and letters to know are learnt from the sentences that are not
-held out, and the weights that tag the held-out ones best are the ones that stay.
+Tags are parts of speech, names or slots: any column of a file. Where tags mark chunks (`B-LOC`, `I-LOC`, `O`), they are
+chosen together by a CRF and scored as conlleval does; a label of the whole sentence, such as an intent, is learnt
+together with them. The vocabularies of words and letters are those of the training sentences, and the weights that tag
+the held-out sentences best are kept.
 
 >>> from elman.tasks import tag
 >>> model = tag.train("english.conllu", output="english.elman.safetensors")     # doctest: +SKIP
@@ -48,11 +48,11 @@ __all__ = ["RECIPE", "load", "train"]
 _UPDATES = 5000
 _OWN = ("embedding", "letter_embedding", "letter_hidden", "input_dropout")
 
-Beside = tuple[TagBaseline, TagScores, TagScores]
+Baselines = tuple[TagBaseline, TagScores, TagScores]
 
 
-class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
-    """Train a model that gives every word a tag."""
+class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
+    """The recipe of taggers."""
 
     settings = TagSettings
     encoded_by = ENCODED_BY
@@ -62,30 +62,30 @@ class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
         return read_sentences(data, settings)
 
     def encode(self, split: Split, settings: TagSettings, quiet: bool) -> Parts:
-        """Learn words and letters, and encode all sentences."""
+        """Build the encoder, and encode all sentences."""
         return encode_sentences(split, settings)
 
     def unit(self, parts: Parts) -> str:
-        """Count sentences."""
+        """Return the unit of progress, a sentence."""
         return SENTENCE
 
     def report(self, parts: Parts) -> Iterator[str]:
-        """Say what there is to learn from."""
+        """Describe the data."""
         yield from parts.split.data.notes
         yield from report_tags(parts.training, parts.held_out, parts.encoder, parts.targets).lines()
 
-    def compare(self, parts: Parts, settings: TagSettings, progress: Progress) -> Beside:
+    def compare(self, parts: Parts, settings: TagSettings, progress: Progress) -> Baselines:
         """Train a network that sees one word at a time, and count the most frequent tag of each word."""
         learn, hold, targets = parts.split.learn, parts.split.hold, parts.targets
         seconds = baseline_seconds(settings.seconds())
-        found = train_tag_baseline(learn, targets, seed=settings.seed, seconds=seconds)
-        network, usual = score_baseline(found, hold, targets)
-        progress.note(f"without recurrence, {found.what}: validation {network.measure} {network.said()}")
+        baseline = train_tag_baseline(learn, targets, seed=settings.seed, seconds=seconds)
+        network, usual = score_baseline(baseline, hold, targets)
+        progress.note(f"without recurrence, {baseline.what}: validation {network.measure} {network.said()}")
         progress.note(f"the most frequent tag of each word: {usual.said()}")
-        return found, network, usual
+        return baseline, network, usual
 
     def space(self, given: Mapping[str, Any], parts: Parts, settings: TagSettings) -> Space:
-        """Say what a search may choose."""
+        """Return the settings that a search may choose."""
         return tag_space(given, choose_batch(len(parts.training), settings.batch))
 
     def build(
@@ -94,7 +94,7 @@ class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
         sizes: Mapping[str, int] | None,
         parts: Parts,
         settings: TagSettings,
-        baseline: Beside | None,
+        baseline: Baselines | None,
     ) -> TrainedTagger:
         """Build the layers, with a CRF where tags mark chunks."""
         configuration = {
@@ -118,7 +118,7 @@ class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
     def fit(
         self, model: TrainedTagger, parts: Parts, settings: TagSettings, progress: Progress, validated: Validated
     ) -> Outcome:
-        """Train on padded batches of sentences of about one length."""
+        """Train on padded batches of sentences of similar length."""
         training, held_out = parts.training, parts.held_out
         batch = choose_batch(len(training), settings.batch)
         updates = settings.count_updates(math.ceil(len(training) / batch))
@@ -139,9 +139,9 @@ class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
             for chosen in feed.epoch():
                 few = training.batch(chosen)
                 steps = drop_words(few.steps, counts, settings.word_dropout, feed.chance)
-                said = trainer.module(to_device(steps), to_device(few.lengths))
+                output = trainer.module(to_device(steps), to_device(few.lengths))
                 tags, labels, lengths = (to_device(part) for part in (few.tags, few.labels, few.lengths))
-                yield model.module.loss(said, tags, labels, lengths), len(chosen)
+                yield model.module.loss(output, tags, labels, lengths), len(chosen)
 
         def validate() -> Measured:
             answers = answer_sentences(model.module, held_out)
@@ -152,22 +152,22 @@ class TagRecipe(Recipe[Split, Parts, Beside, TagSettings, TrainedTagger]):
         return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
 
     def count(self, model: TrainedTagger, parts: Parts) -> dict[str, Any]:
-        """Return how many sentences there were."""
+        """Return the numbers of sentences."""
         return {"validation_sentences": len(parts.held_out), "training_sentences": len(parts.training)}
 
     def judge(
-        self, model: TrainedTagger, parts: Parts, settings: TagSettings, baseline: Beside | None
+        self, model: TrainedTagger, parts: Parts, settings: TagSettings, baseline: Baselines | None
     ) -> dict[str, Any]:
-        """Score the model, and what stands beside it."""
+        """Score the model, and compare it with the baselines."""
         return compare_with(model, parts.held_out, baseline, settings.seed)
 
 
 def _measure(scores: TagScores, loss: float) -> Measured:
-    """Return what the best weights are chosen by: the score of the tags, with labels the mean of both."""
-    said = f"{scores.measure} {scores.quality:.2%}"
+    """Return the measure by which the best weights are chosen: the score of tags, or the mean with that of labels."""
+    written = f"{scores.measure} {scores.quality:.2%}"
     if scores.label_accuracy is None:
-        return Measured(loss, scores.quality, said)
-    return Measured(loss, (scores.quality + scores.label_accuracy) / 2, f"{said}, label {scores.label_accuracy:.1%}")
+        return Measured(loss, scores.quality, written)
+    return Measured(loss, (scores.quality + scores.label_accuracy) / 2, f"{written}, label {scores.label_accuracy:.1%}")
 
 
 RECIPE = TagRecipe()

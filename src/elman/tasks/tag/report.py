@@ -1,4 +1,4 @@
-"""Say what sentences there are to learn from, before anything is learnt: how many, which tags, and what looks wrong."""
+"""Describe the sentences before the training: how many, which tags, and what looks wrong."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,22 +19,22 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class TagReport:
-    """Hold what there is to learn from.
+    """A description of the data of a training.
 
     Attributes:
         training: how many sentences to learn from.
         validation: how many to validate on.
-        words: how many words the former have.
-        inputs: what is read, in one line.
+        words: how many words the sentences to learn from have.
+        inputs: a line that describes the input.
         lengths: of the sentences to learn from.
         tags: by name, how many words of each there are to learn from, the most frequent first.
         labels: by name, how many sentences of each.
         scheme: how tags mark chunks; None where they mark none.
-        unseen: tags, and labels, that are there to validate on alone: by name, how often.
+        unseen: tags and labels of the validation sentences that no training sentence has: by name, how often.
         unknown: how many words to validate on are not known.
-        asked: how many words there are to validate on.
+        validation_words: how many words there are to validate on.
         in_both: how many sentences to validate on are also among those to learn from.
-        pair: one of these: where the one is, and where the other; None if there is none.
+        pair: the places of one such pair; None if there is none.
         contradicting: how many sentences, of both parts together, equal one with other tags.
     """
 
@@ -48,26 +48,26 @@ class TagReport:
     scheme: str | None
     unseen: Mapping[str, int]
     unknown: int
-    asked: int
+    validation_words: int
     in_both: int
     pair: tuple[str, str] | None
     contradicting: int
 
     @property
     def rare(self) -> list[str]:
-        """Return the tags of fewer than 10 words to learn from, the rarest first."""
-        return sorted((name for name, count in self.tags.items() if count < _RARE), key=lambda one: self.tags[one])
+        """The tags of fewer than 10 words to learn from, the rarest first."""
+        return sorted((name for name, count in self.tags.items() if count < _RARE), key=lambda name: self.tags[name])
 
     def lines(self) -> list[str]:
-        """Write it for a terminal: what there is, then what looks wrong."""
-        found = self.lengths
-        share = self.unknown / self.asked
+        """Return lines for a terminal: the data, then what looks wrong."""
+        of_words = self.lengths
+        share = self.unknown / self.validation_words
         amount = (
             f"{self.training:,} sentences with {self.words:,} words to learn from, {self.validation:,} to validate on"
         )
         lengths = (
-            f"{found.least:,} to {found.most:,} words, half at most {found.median:,}, 95 % at most "
-            f"{found.most_of_95:,}; {share:.1%} of the words to validate on are unknown"
+            f"{of_words.least:,} to {of_words.most:,} words, half at most {of_words.median:,}, 95 % at most "
+            f"{of_words.most_of_95:,}; {share:.1%} of the words to validate on are unknown"
         )
         return [
             f"{amount}: {self.inputs}",
@@ -92,28 +92,30 @@ class TagReport:
         return f"{len(self.tags):,} tags that mark chunks ({self.scheme}) of {len(types):,} types: {_listed(types)}"
 
     def _warnings(self) -> list[str]:
-        said = []
+        warnings = []
         if self.rare:
             named = name_some([f"{name} ({self.tags[name]})" for name in self.rare], _MOST_NAMED)
-            said.append(f"few words to learn from: {named}")
+            warnings.append(f"few words to learn from: {named}")
         if self.unseen:
             named = name_some([f"{name} ({count})" for name, count in self.unseen.items()], _MOST_NAMED)
-            said.append(f"there to validate on, and not to learn from: {named}; no model gets them right")
+            warnings.append(f"in the validation sentences alone: {named}; no model can predict them")
         if self.pair is not None:
             one, other = self.pair
-            said.append(
+            warnings.append(
                 f"{self.in_both:,} of the {self.validation:,} sentences to validate on are also among those to learn "
                 f"from ({one} equals {other}): the score may be too good"
             )
         if self.contradicting:
-            said.append(f"{self.contradicting:,} sentences equal one with other tags: no model gets all of them right")
-        return said
+            warnings.append(
+                f"{self.contradicting:,} sentences equal one with other tags: no model gets all of them right"
+            )
+        return warnings
 
 
 def report_tags(
     training: EncodedSentences, held_out: EncodedSentences, encoder: TagEncoder, targets: TagTargets
 ) -> TagReport:
-    """Look at the sentences of both parts."""
+    """Describe the sentences of both parts."""
     learn, hold = training.sentences, held_out.sentences
     tags = Counter(tag for one in learn for tag in one.tags or ())
     known = {*targets.tags, *targets.labels}
@@ -132,8 +134,8 @@ def report_tags(
         labels=dict(Counter(str(one.label) for one in learn).most_common()) if targets.labels else {},
         scheme=targets.scheme,
         unseen={str(name): count for name, count in named.items() if name not in known},
-        unknown=sum(not encoder.knows(word) for one in hold for word in one.words),
-        asked=sum(len(one.words) for one in hold),
+        unknown=sum(not encoder.knows(word) for sentence in hold for word in sentence.words),
+        validation_words=sum(len(sentence.words) for sentence in hold),
         in_both=len(both),
         pair=(both[0].where, first[both[0].words].where) if both else None,
         contradicting=_count_contradicting([*learn, *hold]),

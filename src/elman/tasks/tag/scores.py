@@ -1,4 +1,4 @@
-"""Score tags: how many are right, and where they mark chunks, precision, recall and F1 as conlleval counts them.
+"""Score tags: accuracy, and where tags mark chunks, precision, recall and F1 as conlleval counts them.
 
 >>> scores = score_tags([("O", "B-a")], [("O", "O")], scheme="iob2")
 >>> scores.accuracy, scores.f1, scores.said()
@@ -17,7 +17,7 @@ from elman.tasks.tag.chunks import ChunkScores, score_chunks
 
 @dataclass(frozen=True)
 class TagScores(Share):
-    """Hold how well words are tagged.
+    """The scores of tags.
 
     Attributes:
         sentences: how many there are.
@@ -28,7 +28,7 @@ class TagScores(Share):
         unknown_right: how many of these have the right tag.
         per_tag: precision, recall and F1 of each tag.
         confused: pairs (right tag, predicted tag, how often), the most frequent first.
-        chunks: where the tags mark chunks.
+        chunks: scores of chunks, where the tags mark some.
         labelled: how many sentences have a label; 0 where none is learnt.
         label_right: how many of these labels are right.
     """
@@ -47,42 +47,42 @@ class TagScores(Share):
 
     @property
     def measure(self) -> str:
-        """Return what models are compared by: `accuracy`, or `F1` where tags mark chunks."""
+        """The name of the quality: `accuracy`, or `F1` where tags mark chunks."""
         return "accuracy" if self.chunks is None else "F1"
 
     @property
     def accuracy(self) -> float:
-        """Return the share of the words whose tag is right."""
+        """The share of the words whose tag is right."""
         return self.right / self.words
 
     @property
     def f1(self) -> float | None:
-        """Return F1 of chunks; None where tags mark none."""
+        """F1 of chunks; None where tags mark none."""
         return None if self.chunks is None else self.chunks.f1
 
     @property
     def label_accuracy(self) -> float | None:
-        """Return the share of the sentences whose label is right; None where none is learnt."""
+        """The share of the sentences whose label is right; None where there are no labels."""
         return self.label_right / self.labelled if self.labelled else None
 
     @property
     def quality(self) -> float:
-        """Return the score that models are compared by; the higher the better."""
+        """The score by which models are compared; higher is better."""
         return self.accuracy if self.chunks is None else self.chunks.f1
 
     @property
     def count(self) -> int:
-        """Return of how many answers the quality is: words, or chunks."""
+        """The number of answers behind the quality: words, or chunks."""
         return self.words if self.chunks is None else max(1, self.chunks.there)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Return where the accuracy on endless such words lies, with 95 % confidence (Wilson 1927)."""
+        """The 95 % confidence interval of the accuracy (Wilson 1927)."""
         return wilson_interval(self.accuracy, self.words)
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        found = {
+        data = {
             "count": self.words,
             "sentences": self.sentences,
             "accuracy": self.accuracy,
@@ -94,11 +94,11 @@ class TagScores(Share):
         }
         if self.chunks is not None:
             chunks = self.chunks
-            found |= {"f1": chunks.f1, "precision": chunks.precision, "recall": chunks.recall, "chunks": chunks.there}
-            found["types"] = [asdict(score) for score in chunks.per_type]
+            data |= {"f1": chunks.f1, "precision": chunks.precision, "recall": chunks.recall, "chunks": chunks.there}
+            data["types"] = [asdict(score) for score in chunks.per_type]
         if self.labelled:
-            found |= {"label_accuracy": self.label_accuracy, "labelled": self.labelled}
-        return found
+            data |= {"label_accuracy": self.label_accuracy, "labelled": self.labelled}
+        return data
 
 
 def score_tags(
@@ -110,14 +110,14 @@ def score_tags(
     labels: Sequence[str | None] = (),
     predicted_labels: Sequence[str | None] = (),
 ) -> TagScores:
-    """Compare tags with those that were predicted.
+    """Compare true tags with predicted ones.
 
     Args:
         right: the tags of each sentence.
         predicted: as many of each.
         scheme: how tags mark chunks; None where they mark none.
-        known: of each word whether the model knew it; None for all.
-        labels: of each sentence; none where none is learnt.
+        known: of each word whether the model knows it; None for all.
+        labels: of each sentence; empty where there are none.
         predicted_labels: as many.
     """
     pairs = Counter[tuple[str, str]]()
@@ -128,8 +128,8 @@ def score_tags(
         if known is not None:
             missed = [tag == other for tag, other, seen in zip(tags, others, known[index], strict=True) if not seen]
             unknown, unknown_right = unknown + len(missed), unknown_right + sum(missed)
-    asked = [(label, other) for label, other in zip(labels, predicted_labels, strict=True) if label is not None]
-    wrong = sorted(((tag, other, n) for (tag, other), n in pairs.items() if tag != other), key=lambda one: -one[2])
+    labelled = [(label, other) for label, other in zip(labels, predicted_labels, strict=True) if label is not None]
+    wrong = sorted(((tag, other, n) for (tag, other), n in pairs.items() if tag != other), key=lambda pair: -pair[2])
     return TagScores(
         sentences=len(right),
         words=pairs.total(),
@@ -140,23 +140,23 @@ def score_tags(
         per_tag=_per_tag(pairs),
         confused=tuple(wrong),
         chunks=None if scheme is None else score_chunks(right, predicted),
-        labelled=len(asked),
-        label_right=sum(label == other for label, other in asked),
+        labelled=len(labelled),
+        label_right=sum(label == other for label, other in labelled),
     )
 
 
 def _per_tag(pairs: Counter[tuple[str, str]]) -> tuple[ClassScore, ...]:
-    there, found = Counter[str](), Counter[str]()
+    there, predicted = Counter[str](), Counter[str]()
     for (tag, other), count in pairs.items():
         there[tag] += count
-        found[other] += count
+        predicted[other] += count
     return tuple(
         ClassScore(
             name,
-            precision=pairs[name, name] / found[name] if found[name] else None,
+            precision=pairs[name, name] / predicted[name] if predicted[name] else None,
             recall=pairs[name, name] / there[name] if there[name] else None,
-            f1=2 * pairs[name, name] / (found[name] + there[name]),
+            f1=2 * pairs[name, name] / (predicted[name] + there[name]),
             support=there[name],
         )
-        for name in sorted(there | found)
+        for name in sorted(there | predicted)
     )

@@ -1,4 +1,4 @@
-"""Keep the options of `tag`: what is read, what the model looks like, how it is trained and validated.
+"""The options of `tag`: its input, its layers, its training and validation.
 
 >>> TagSettings(scheme="bio")
 Traceback (most recent call last):
@@ -19,7 +19,7 @@ TAG_SCHEMES = (NO_SCHEME, "iob1", "iob2", "iobes")
 
 @dataclass(frozen=True, kw_only=True)
 class TagSettings(LayerSettings, TrainingSettings):
-    """Say what a model that gives every word of a sentence a tag looks like."""
+    """The options of a training of a tagger."""
 
     words: str | None = option(
         None,
@@ -40,9 +40,9 @@ class TagSettings(LayerSettings, TrainingSettings):
         metavar="NAME",
     )
     scheme: str | None = option(
-        None, "how tags mark chunks [dim](default: as it looks)[/]", group="Input", choices=TAG_SCHEMES
+        None, "how tags mark chunks [dim](default: inferred)[/]", group="Input", choices=TAG_SCHEMES
     )
-    letters: bool = option(True, "read the letters of a word beside the word", group="Input")
+    letters: bool = option(True, "read the letters of a word too", group="Input")
     min_count: int = option(1, "how often a word must occur to be known", group="Input", least=1)
 
     hidden: int = option(200, "size of the hidden state of a direction", group="Model", least=1)
@@ -72,18 +72,18 @@ class TagSettings(LayerSettings, TrainingSettings):
     )
     validation_data: str | None = option(
         None,
-        "data of its own to validate on; a comma stands between parallel files",
+        "validation data; parallel files are separated by a comma",
         group="Training",
         metavar="FILE",
     )
 
     dropout: float = option(
-        0.5, "share dropped between layers and before the readout", group="Regularising", least=0, below=1
+        0.5, "dropout between layers and before the readout", group="Regularising", least=0, below=1
     )
-    input_dropout: float = option(0.5, "share dropped of what is read", group="Regularising", least=0, below=1)
+    input_dropout: float = option(0.5, "dropout on the input", group="Regularising", least=0, below=1)
     word_dropout: float = option(
         0.3,
-        "chance for a word seen once to be read as an unknown one; of frequent words it is less",
+        "probability that a word which occurs once is read as unknown; lower for frequent words",
         group="Regularising",
         least=0,
         below=1,
@@ -96,7 +96,7 @@ class TagSettings(LayerSettings, TrainingSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(OptionTable):
-    """Say what is shown of a measurement."""
+    """The options of an evaluation."""
 
     worst: int = worst_option()
 

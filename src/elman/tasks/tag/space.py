@@ -1,4 +1,4 @@
-"""Say which options of `tag` a search may choose, and from where to where; what was given is not among them.
+"""The options of `tag` that a search may choose, with their ranges; given options are not among them.
 
 >>> sorted(tag_space({"hidden": 64}, batch=32))[:3]
 ['batch', 'crf', 'dropout']
@@ -16,10 +16,10 @@ ENCODED_BY: frozenset[str] = frozenset({"min_count"})
 
 
 def tag_space(given: Mapping[str, Any], batch: int) -> Space:
-    """Return what a search may choose.
+    """Return the options that a search may choose.
 
     Args:
-        given: the options that somebody chose; they stay as they are.
+        given: the options that the user chose; they stay fixed.
         batch: sentences of one update with the default settings.
     """
     plain = TagSettings.of(given)

@@ -1,4 +1,4 @@
-"""Show the scores of tags on a terminal: lines that say the most, then tables.
+"""Show the scores of tags on a terminal: summary lines, then tables.
 
 >>> from elman.tasks.tag.scores import score_tags
 >>> for part in tag_tables(score_tags([("DET", "NOUN")], [("DET", "DET")]))[:1]:
@@ -23,14 +23,14 @@ _MOST_PAIRS = 10
 
 
 class WrongWord(NamedTuple):
-    """Hold a word that is often tagged wrongly.
+    """A word that is often tagged wrongly.
 
     Attributes:
-        word: as it stands there.
-        right: its tag.
-        predicted: the tag that it was given.
+        word: as in the data.
+        right: its true tag.
+        predicted: the predicted tag.
         times: how often.
-        where: the first of them.
+        where: the place of the first.
     """
 
     word: str
@@ -45,8 +45,8 @@ def wrong_words(sentences: Sequence[Sentence], predicted: Sequence[Sequence[str]
 
     Args:
         sentences: with tags.
-        predicted: the tags that were given.
-        most: list at most so many.
+        predicted: the predicted tags.
+        most: how many words to list at most.
     """
     counts = Counter[tuple[str, str, str]]()
     where: dict[tuple[str, str, str], str] = {}
@@ -59,7 +59,7 @@ def wrong_words(sentences: Sequence[Sentence], predicted: Sequence[Sequence[str]
 
 
 def tag_tables(scores: TagScores, wrong: Sequence[WrongWord] = ()) -> list[RenderableType]:
-    """Return what is printed of scores, one below the other."""
+    """Return the printed parts, one below the other."""
     parts: list[RenderableType] = [Text(line) for line in _lines(scores)]
     if scores.chunks is None:
         parts.append(per_class_table(scores.per_tag, "tag"))

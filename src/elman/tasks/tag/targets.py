@@ -1,4 +1,4 @@
-"""Hold what a tagger may answer: tags, the scheme by which they mark chunks, and labels of whole sentences.
+"""The targets of a tagger: tags, the scheme by which they mark chunks, and labels of whole sentences.
 
 >>> targets = TagTargets.learn([sentence], labelled=False, scheme=None)     # doctest: +SKIP
 >>> targets.tags, targets.scheme                                            # doctest: +SKIP
@@ -21,11 +21,11 @@ from elman.tasks.tag.settings import NO_SCHEME
 
 @dataclass(frozen=True)
 class TagTargets:
-    """Hold what a model may answer.
+    """The tags and labels that a model may predict.
 
     Attributes:
-        tags: their names, in the order of the alphabet.
-        labels: those of whole sentences; none where none is learnt.
+        tags: their names, in alphabetical order.
+        labels: those of whole sentences; empty where there are none.
         scheme: how tags mark chunks, see :mod:`elman.tasks.tag.chunks`; None where they mark none.
     """
 
@@ -35,7 +35,7 @@ class TagTargets:
 
     @classmethod
     def learn(cls, sentences: Sequence[Sentence], *, labelled: bool, scheme: str | None) -> Self:
-        """Learn the names from the sentences to learn from.
+        """Collect the names from the training sentences.
 
         Args:
             sentences: with tags.
@@ -47,16 +47,15 @@ class TagTargets:
         """
         if scheme is None:
             scheme = find_scheme(one.tags or () for one in sentences)
-        found = None if scheme == NO_SCHEME else scheme
         tags = {tag for one in sentences for tag in one.tags or ()}
         labels = {str(one.label) for one in sentences} if labelled else set()
         for names, what in ((tags, "tag"), (labels, "label")):
             if len(names) == 1:
                 raise DataError(
-                    f"All there is to learn from has the {what} {next(iter(names))!r}, so there is nothing to tell "
-                    f"apart. Give sentences with two {what}s or more."
+                    f"All training sentences have only the {what} {next(iter(names))!r}, so there is nothing to learn. "
+                    f"Give sentences with two {what}s or more."
                 )
-        targets = cls(sort_classes(tags), sort_classes(labels), found)
+        targets = cls(sort_classes(tags), sort_classes(labels), None if scheme == NO_SCHEME else scheme)
         targets.check_scheme(sentences)
         return targets
 
@@ -74,7 +73,7 @@ class TagTargets:
                 if tag not in known and not fits(tag, self.scheme):
                     raise DataError(
                         f"{sentence.where_is(index)}: the tag {tag!r} is outside the scheme {self.scheme}, in which "
-                        "tags are O or like B-NAME. Correct it, or say another --scheme; none if tags mark no chunks."
+                        "tags are O or like B-NAME. Correct it, or give another --scheme; none if tags mark no chunks."
                     )
 
     @cached_property
@@ -86,11 +85,11 @@ class TagTargets:
         return {name: number for number, name in enumerate(self.labels)}
 
     def encode(self, tags: Sequence[str]) -> list[int]:
-        """Number tags; one that is not known becomes `NO_TAG`."""
+        """Number tags; an unknown one becomes `NO_TAG`."""
         return [self._tag_numbers.get(tag, NO_TAG) for tag in tags]
 
     def encode_label(self, label: str | None) -> int:
-        """Number a label; one that is not known becomes `NO_TAG`."""
+        """Number a label; an unknown one becomes `NO_TAG`."""
         return NO_TAG if label is None else self._label_numbers.get(label, NO_TAG)
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,12 +101,12 @@ class TagTargets:
         """Read what :meth:`to_dict` wrote.
 
         Raises:
-            DataError: names are no names, or the scheme is unknown.
+            DataError: a name is invalid, or the scheme is unknown.
         """
-        found = read_plain(cls, data, "targets")
-        distinct = all(len(set(names)) == len(names) for names in (found.tags, found.labels))
-        if not distinct or not found.tags or found.scheme not in (None, *SCHEMES):
+        targets = read_plain(cls, data, "targets")
+        distinct = all(len(set(names)) == len(names) for names in (targets.tags, targets.labels))
+        if not distinct or not targets.tags or targets.scheme not in (None, *SCHEMES):
             raise DataError(
-                f"{len(found.tags)} tags of the scheme {found.scheme!r} are nothing that this program can predict."
+                f"{len(targets.tags)} tags of the scheme {targets.scheme!r} cannot be predicted. Train the model again."
             )
-        return found
+        return targets

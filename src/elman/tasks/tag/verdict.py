@@ -1,4 +1,4 @@
-"""Set the score of a tagger beside simpler models, and beside its own answers to words in random order."""
+"""Compare the score of a tagger with baselines, and with its own score on words in random order."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,14 +24,14 @@ def score_baseline(
     Args:
         baseline: both of them.
         sentences: with tags.
-        targets: what may be answered.
+        targets: the tags and labels.
     """
-    right, words = [one.tags or () for one in sentences], [one.words for one in sentences]
-    labels = [one.label for one in sentences] if targets.labels else []
-    said = [baseline.label] * len(labels)
+    right, words = [sentence.tags or () for sentence in sentences], [sentence.words for sentence in sentences]
+    labels = [sentence.label for sentence in sentences] if targets.labels else []
+    usual_labels = [baseline.label] * len(labels)
     network, usual = (
-        score_tags(right, predicted, scheme=targets.scheme, labels=labels, predicted_labels=said)
-        for predicted in (baseline.all_tags(words), [baseline.usual_tags(one) for one in words])
+        score_tags(right, predicted, scheme=targets.scheme, labels=labels, predicted_labels=usual_labels)
+        for predicted in (baseline.all_tags(words), [baseline.usual_tags(own) for own in words])
     )
     return network, usual
 
@@ -39,23 +39,23 @@ def score_baseline(
 def compare(
     model: TrainedTagger,
     held_out: EncodedSentences,
-    beside: tuple[TagBaseline, TagScores, TagScores] | None,
+    baselines: tuple[TagBaseline, TagScores, TagScores] | None,
     seed: int,
 ) -> dict[str, Any]:
-    """Score the model, and say what the score is worth.
+    """Score the model, and compare the score with the baselines.
 
     Args:
         model: the trained one.
         held_out: the sentences to validate on.
-        beside: what does without the sentence, with the scores of its network and of the most frequent tags; None
-            where it was not tried.
+        baselines: those without the sentence, with the scores of the network and of the most frequent tags; None
+            where they were not trained.
         seed: of the orders of shuffled words.
     """
     ours = _score(model, held_out, None)
-    found = {"validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()}}
-    if beside is None:
-        return found
-    baseline, other, usual = beside
+    validation = {"validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()}}
+    if baselines is None:
+        return validation
+    baseline, other, usual = baselines
     shuffled = []
     if int(held_out.lengths.max()) > 1:
         drawn = torch.Generator().manual_seed(seed)
@@ -76,10 +76,10 @@ def compare(
         )
     facts = {"what": baseline.what, "parameters": baseline.parameters, "finished": baseline.finished}
     return {
-        **found,
+        **validation,
         "baseline": {**facts, **other.to_dict()},
         "most_frequent": usual.to_dict(),
-        "shuffled": [one.to_dict() for one in shuffled],
+        "shuffled": [scores.to_dict() for scores in shuffled],
         "verdict": " ".join([verdict, *last]),
     }
 

@@ -1,7 +1,7 @@
-"""Show a model of tags some sentences, so that its layers can be looked at while it works.
+"""Run a tagger on some sentences to inspect its layers.
 
-What a word needs is asked by showing the words around it alone: the n − 1 before it, and in a model that reads from
-both ends as many behind it.
+How much context a tag needs is measured by reading only the words around it: the n − 1 before it, and in a
+bidirectional model as many after it.
 """
 
 import copy
@@ -22,11 +22,11 @@ from elman.tasks.tag.batches import EncodedSentences, SentenceBatch
 from elman.tasks.tag.model import TrainedTagger
 from elman.tasks.tag.module import NO_TAG, SequenceTagger
 
-_WORDS_ASKED = 256
+_PROBED_WORDS = 256
 
 
-class _Asked(NamedTuple):
-    """Hold a word with a tag that is known: its sentence, its place there, and the tag's number."""
+class _ProbedWord(NamedTuple):
+    """A word with a known tag: its sentence, its index there, and the tag's number."""
 
     steps: Tensor
     place: int
@@ -34,10 +34,10 @@ class _Asked(NamedTuple):
 
 
 def view(model: TrainedTagger, data: Sequence[str]) -> View:
-    """Show a model of tags sentences that have tags.
+    """Inspect a tagger on sentences that have tags.
 
     Raises:
-        DataError: they cannot be read, a tag is outside the scheme of the model, or it knows none of their tags.
+        DataError: a file cannot be read, a tag is outside the scheme of the model, or it knows none of the tags.
     """
     sentences = open_tagged(list(data), like=model.layout).sentences
     model.targets.check_scheme(sentences)
@@ -50,8 +50,8 @@ def view(model: TrainedTagger, data: Sequence[str]) -> View:
         raise DataError("The model knows too few of the tags of these sentences. Give data like those of its training.")
 
     def loss() -> Tensor:
-        said = module(few.steps, few.lengths)
-        return module.loss(said, few.tags, few.labels, few.lengths) * len(few.lengths)
+        output = module(few.steps, few.lengths)
+        return module.loss(output, few.tags, few.labels, few.lengths) * len(few.lengths)
 
     what = f"{len(few.lengths)} sentences of up to {int(few.lengths.max())} words"
     return View(
@@ -70,18 +70,18 @@ def _encode(model: TrainedTagger, sentences: Sequence[Sentence]) -> SentenceBatc
     return batch
 
 
-def _choose_words(many: SentenceBatch) -> list[_Asked]:
-    found = (many.tags.T != NO_TAG).nonzero().tolist()
-    chosen = [found[i] for i in choose_examples(len(found), _WORDS_ASKED)]
-    return [_Asked(many.steps[: int(many.lengths[b]), b], t, int(many.tags[t, b])) for b, t in chosen]
+def _choose_words(many: SentenceBatch) -> list[_ProbedWord]:
+    known = (many.tags.T != NO_TAG).nonzero().tolist()
+    chosen = [known[i] for i in choose_examples(len(known), _PROBED_WORDS)]
+    return [_ProbedWord(many.steps[: int(many.lengths[b]), b], t, int(many.tags[t, b])) for b, t in chosen]
 
 
-def _loss_with(module: SequenceTagger, words: Sequence[_Asked], n: int) -> float:
-    """Return the mean −log P of the tags of words of which n − 1 words before are shown."""
-    behind = n if module.recurrent.bidirectional else 1
-    rows = [one.steps[max(0, one.place - n + 1) : one.place + behind] for one in words]
-    places = torch.tensor([min(one.place, n - 1) for one in words])
-    lengths, tags = torch.tensor([len(row) for row in rows]), torch.tensor([one.tag for one in words])
+def _loss_with(module: SequenceTagger, words: Sequence[_ProbedWord], n: int) -> float:
+    """Return the mean −log P of the tags of words of which n − 1 words before are read."""
+    after = n if module.recurrent.bidirectional else 1
+    rows = [word.steps[max(0, word.place - n + 1) : word.place + after] for word in words]
+    places = torch.tensor([min(word.place, n - 1) for word in words])
+    lengths, tags = torch.tensor([len(row) for row in rows]), torch.tensor([word.tag for word in words])
     with torch.no_grad():
         emissions = module(pad_sequence(rows), lengths).emissions
         return -float(module.log_share(emissions, lengths, places, tags).mean())
@@ -90,7 +90,7 @@ def _loss_with(module: SequenceTagger, words: Sequence[_Asked], n: int) -> float
 def _explain(
     model: TrainedTagger, module: SequenceTagger, few: SentenceBatch, sentences: Sequence[Sequence[str]]
 ) -> list[Mattered]:
-    """Explain the tag of the word that the model is least sure of, sentence by sentence."""
+    """Explain the least certain tag of each sentence."""
     explained = []
     for b in choose_examples(len(few.lengths), EXPLAINED):
         length = int(few.lengths[b])
@@ -99,17 +99,18 @@ def _explain(
         steps, real = few.steps[:length, b : b + 1], few.lengths[b : b + 1]
         with torch.no_grad():
             emissions = module(steps, real).emissions
-            said = module.best(emissions, real)[:, 0]
+            best = module.best(emissions, real)[:, 0]
             many, places = real.expand(length), torch.arange(length)
-            shares = module.log_share(emissions.expand(-1, length, -1), many, places, said).exp()
+            shares = module.log_share(emissions.expand(-1, length, -1), many, places, best).exp()
         t = int(shares.argmin())
 
-        def score(t: int = t, tag: Tensor = said[t : t + 1], steps: Tensor = steps, real: Tensor = real) -> Tensor:
+        def score(t: int = t, tag: Tensor = best[t : t + 1], steps: Tensor = steps, real: Tensor = real) -> Tensor:
             return module.log_share(module(steps, real).emissions, real, torch.tensor([t]), tag)
 
-        found = attribute_in_model(module.recurrent, score, points=POINTS)
+        attribution = attribute_in_model(module.recurrent, score, points=POINTS)
         words = sentences[b]
         right = model.targets.tags[few.tags[t, b]] if few.tags[t, b] != NO_TAG else "unknown"
-        answer = f"“{words[t]}” at step {t} is {model.targets.tags[said[t]]} with {float(shares[t]):.0%}"
-        explained.append(mattered(found, 0, length, f"{answer} (it is {right})", words=[f"{word} " for word in words]))
+        answer = f"“{words[t]}” at step {t} is {model.targets.tags[best[t]]} with {float(shares[t]):.0%}"
+        shown = [f"{word} " for word in words]
+        explained.append(mattered(attribution, 0, length, f"{answer} (it is {right})", words=shown))
     return explained
