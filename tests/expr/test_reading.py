@@ -73,17 +73,17 @@ SPOILT = {
     "a forward reference": (set_node("tanh", args=[10_000]), "does not come before it"),
     "a value that reads itself": (lambda d: node(d, "tanh").update(args=[at_node("tanh")(d)]), "does not come before"),
     "a negative index": (set_node("tanh", args=[-1]), "not the form"),
-    "an index with a fraction": (set_node("tanh", args=[1.5]), "a float stands where a whole number belongs"),
-    "an index that is a truth value": (set_node("tanh", args=[True]), "a bool stands where a whole number belongs"),
-    "an index that is text": (set_node("tanh", args=["1"]), "a str stands where a whole number belongs"),
-    "arguments that are text": (set_node("tanh", args="1"), "a str stands where a list belongs"),
+    "an index with a fraction": (set_node("tanh", args=[1.5]), "a float is in the place of a whole number"),
+    "an index that is a truth value": (set_node("tanh", args=[True]), "a bool is in the place of a whole number"),
+    "an index that is text": (set_node("tanh", args=["1"]), "a str is in the place of a whole number"),
+    "arguments that are text": (set_node("tanh", args="1"), "a str is in the place of a list"),
     "two arguments too many": (set_node("tanh", args=[0, 1, 2]), "it has 3 arguments"),
     "an operation that is unknown": (set_node("tanh", op="x" * 100_000), "the operation is unknown"),
-    "an operation that is a list": (set_node("tanh", op=nest(5000)), "a list stands where text belongs"),
+    "an operation that is a list": (set_node("tanh", op=nest(5000)), "a list is in the place of text"),
     "an operation that is missing": (lambda d: node(d, "tanh").pop("op"), "not the form"),
-    "a field that does not exist": (set_node("tanh", shpe=["hidden"]), "not described by the fields"),
-    "a mask that is text": (set_node("less", is_mask="false"), "a str stands where true or false belongs"),
-    "a value that is text": (set_node("constant", value="1e9"), "a str stands where a number belongs"),
+    "a field that does not exist": (set_node("tanh", shpe=["hidden"]), "has not the fields of a node"),
+    "a mask that is text": (set_node("less", is_mask="false"), "a str is in the place of true or false"),
+    "a value that is text": (set_node("constant", value="1e9"), "a str is in the place of a number"),
     "a line of five thousand digits": (set_node("tanh", line=10**5000), "not the form"),
     "a value of five thousand digits": (set_node("constant", value=10**5000), "not the form"),
     "a name that is no identifier": (lambda d: rename_state(d, "h; import os"), "identifiers"),
@@ -96,23 +96,23 @@ SPOILT = {
         lambda d: node(d, "layer_norm").update(args=[at_node("constant")(d)], shape=[]), "it normalises a vector"),
     "a side input that is normalised": (
         lambda d: node(d, "layer_norm").update(args=[at_node("side")(d)], shape=["1"]), "it normalises a vector"),
-    "nodes that are text": (lambda d: d["graph"].update(nodes="input"), "a str stands where a list belongs"),
-    "a node that is a list": (lambda d: d["graph"]["nodes"].__setitem__(0, []), "not described by the fields"),
+    "nodes that are text": (lambda d: d["graph"].update(nodes="input"), "a str is in the place of a list"),
+    "a node that is a list": (lambda d: d["graph"]["nodes"].__setitem__(0, []), "has not the fields of a node"),
     "a graph that is a list": (lambda d: d.update(graph=[]), "not the form"),
     "a graph of a million values": (lambda d: d["graph"].update(nodes=d["graph"]["nodes"] * 100_000), "at most 12,000"),
     "an output that is nowhere": (lambda d: d["graph"]["outputs"].__setitem__(0, ["h", 10_000]), "points outside"),
     "an output with three parts": (lambda d: d["graph"]["outputs"].__setitem__(0, ["h", 1, 2]), "not the form"),
-    "a label that is nowhere": (lambda d: d["labels"].append(["late", 10_000]), "no name of its own"),
-    "a label that is there": (lambda d: d["labels"].append(d["labels"][0]), "no name of its own"),
-    "a label that is a state's": (lambda d: d["labels"].append(["h", 1]), "no name of its own"),
-    "a label that is no identifier": (lambda d: d["labels"].append(["a\nb", 1]), "no name of its own"),
+    "a label that is nowhere": (lambda d: d["labels"].append(["late", 10_000]), "not a unique name"),
+    "a label that is there": (lambda d: d["labels"].append(d["labels"][0]), "not a unique name"),
+    "a label that is a state's": (lambda d: d["labels"].append(["h", 1]), "not a unique name"),
+    "a label that is no identifier": (lambda d: d["labels"].append(["a\nb", 1]), "not a unique name"),
     "a tie of sizes that are not there": (lambda d: d["ties"].append(["m", "n", 1]), "size of its input"),
     "a tie that no equation asks for": (lambda d: d["ties"].append(["input", "hidden", 1]), "size of its input"),
-    "a start of no family": (lambda d: d.update(starts=[["v", 0.0, 1.0]]), "no range of a family"),
-    "a start of NaN": (lambda d: d.update(starts=[["rate", "nan", 1.0]]), "no range of a family"),
-    "a name of two lines": (lambda d: d.update(name="a\nb"), "no line"),
+    "a start of no family": (lambda d: d.update(starts=[["v", 0.0, 1.0]]), "not the range of a family"),
+    "a start of NaN": (lambda d: d.update(starts=[["rate", "nan", 1.0]]), "not the range of a family"),
+    "a name of two lines": (lambda d: d.update(name="a\nb"), "not one line"),
     "a name that cannot be written": (lambda d: d.update(name="\ud800"), "not the form"),
-    "a very long name of the cell": (lambda d: d.update(name="a" * 10_000), "no line"),
+    "a very long name of the cell": (lambda d: d.update(name="a" * 10_000), "not one line"),
     "a docstring that cannot be written": (lambda d: d.update(doc="\ud800"), "not the form"),
 }  # fmt: skip
 
@@ -137,7 +137,7 @@ def test_an_input_that_is_as_long_as_a_state_needs_the_tie_that_says_so():
     data = tied.to_dict()
     assert Cell.from_dict(data).ties == tied.ties
     data["ties"] = []
-    with pytest.raises(CellError, match="the size of its input is not as its ties say"):
+    with pytest.raises(CellError, match="the size of its input contradicts its ties"):
         Cell.from_dict(data)
 
 

@@ -257,7 +257,7 @@ def test_every_wrong_use_of_a_value_says_what_to_write_instead():
         (unused, "`U` is never used", "drop `U`"),
         (dead, "`W.i` reaches no new state", "delete it"),
         (missing, "1 values are returned, and there are 2 states (h, c)", "return h, c"),
-        (as_number, "asks for the number", "elman.tanh"),
+        (as_number, "as a number", "elman.tanh"),
         (with_torch, "torch's `tanh`", "elman.tanh"),
         (with_numpy, "numpy was given", "elman.tanh"),
         (with_an_array, "numpy was given", "parameters"),

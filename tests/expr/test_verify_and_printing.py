@@ -37,7 +37,7 @@ def at(target):
         ("tanh", {"shape": ("input",)}, "is not what its arguments give"),
         ("tanh", {"is_mask": True}, "only a comparison is a mask"),
         ("state", {"args": (0,)}, "reads nothing"),
-        ("state", {"name": "c"}, "a leaf stands once"),
+        ("state", {"name": "c"}, "a leaf occurs once"),
         ("product", {"args": (0, 0)}, "the matrix of a product is a parameter"),
         ("select", {"args": (1, 1, 1)}, "a condition is a comparison"),
         ("power", {"args": (1, 1)}, "is a constant"),
@@ -77,9 +77,9 @@ def reshape(name, *shape):
         (rename("v", "h"), "a name of its own"),
         (rename("v", "W"), "two parameters would have one name"),
         (rename("v", "W_a"), "two parameters would have one name"),
-        (reshape("dt", "hidden"), "has not the shape"),
+        (reshape("dt", "hidden"), "cannot have the shape"),
         (lambda d: next(n for n in d["graph"]["nodes"] if n["op"] == "constant").update(args=[0]), "a constant is one"),
-        (lambda d: d["graph"]["nodes"].append({"op": "adjoint", "name": "d_h", "shape": ["hidden"]}), "passes alone"),
+        (lambda d: d["graph"]["nodes"].append({"op": "adjoint", "name": "d_h", "shape": ["hidden"]}), "only passes"),
     ],
 )
 def test_a_saved_graph_that_no_equations_leave_is_refused(spoil, rule):

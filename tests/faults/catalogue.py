@@ -256,7 +256,7 @@ FAULTS = (
         "a matrix that waits for a reset state is not taken for hidden-to-hidden",
         "expr/roles.py",
         """        elif node.op == "mul":
-            found.append(found[node.args[0]] | found[node.args[1]])
+            factors.append(factors[node.args[0]] | factors[node.args[1]])
 """,
         "",
         tests=ROLES,

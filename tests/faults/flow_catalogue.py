@@ -51,8 +51,8 @@ FLOW_FAULTS = (
     Fault(
         "a Jacobian stands transposed",
         "flow/adjoints.py",
-        "found.append(torch.cat(before, -1).view(len(times), size, size))",
-        "found.append(torch.cat(before, -1).view(len(times), size, size).mT)",
+        "matrices.append(torch.cat(before, -1).view(len(times), size, size))",
+        "matrices.append(torch.cat(before, -1).view(len(times), size, size).mT)",
         IDENTITIES,
         "jacobian_is_that_of_autograd",
     ),

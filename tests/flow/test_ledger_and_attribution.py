@@ -179,7 +179,7 @@ def test_a_large_batch_is_sampled_and_what_was_taken_is_said() -> None:
     assert sampling is not None
     assert (sampling.examples, sampling.of_examples, sampling.rows, sampling.jacobian_steps) == ((0, 4), 5, 7, 20)
     assert sampling.sentence == (
-        "Looked at: 2 of 5 examples; the losses of 7 of 41 steps in the map and the lag shares; "
+        "Examined: 2 of 5 examples; the losses of 7 of 41 steps in the map and the lag shares; "
         "Jacobians of 20 of 82 steps."
     )
     assert seen.influence["l0"].rows.tolist() == [0, 7, 13, 20, 27, 33, 40]
@@ -200,7 +200,7 @@ def test_ten_thousand_steps_are_looked_at_and_what_was_sampled_is_said() -> None
     seen = flow.examine(layer, torch.randn(10_000, 1, 2), limits=flow.Limits(rows=16))
     assert seen.sampling is not None
     assert seen.sampling.sentence == (
-        "Looked at: the losses of 16 of 10000 steps in the map and the lag shares; Jacobians of 256 of 10000 steps."
+        "Examined: the losses of 16 of 10000 steps in the map and the lag shares; Jacobians of 256 of 10000 steps."
     )
     assert seen.influence["l0"].map.shape == (16, 10_000)
     assert max(seen.checks["l0"].columns, seen.checks["l0"].shares) < 1e-12

@@ -279,3 +279,10 @@ def test_a_bound_is_given_only_where_the_state_goes_through_the_matrix_alone() -
     sigmoid_cell = built(elman.cells.elman_sigmoid, 3.9 * eye(3))
     (bound,) = flow.examine(sigmoid_cell, noise(11)).bounds["l0"]
     assert (bound.gamma, bound.guarantee) == (0.25, "vanishing")
+
+
+@pytest.mark.parametrize(("old", "new"), [("Gate", "GateUsage"), ("Part", "GradientPart"), ("Sampling", "BatchSample")])
+def test_the_old_name_of_a_class_works_and_warns(old: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"elman.flow.{old} is now elman.flow.{new}; the old name goes away"):
+        assert getattr(flow, old) is getattr(flow, new)
+    assert not hasattr(flow, "Missing")

@@ -19,8 +19,8 @@ LAYER_MUTANTS = (
     Mutant(
         "every gate of a product weighs its term alone",
         "expr/retention.py",
-        "found |= alone[index] if len(alone[index]) == 1 else set()",
-        "found |= alone[index]",
+        "gates |= alone[index] if len(alone[index]) == 1 else set()",
+        "gates |= alone[index]",
     ),
     Mutant(
         "a hard sigmoid passes a gradient at its corner",

@@ -70,9 +70,9 @@ def test_what_is_right_stands_out():
 def test_of_many_classes_the_worst_and_the_most_confused_are_shown():
     scores = some_scores(tuple(f"name {k}" for k in range(47)), 2003)
     text = printed(score_tables(scores))
-    assert "The 10 of 47 that are found worst:" in text
+    assert "The 10 of 47 with the lowest F1:" in text
     worst = min(scores.per_class, key=lambda score: score.f1)
-    assert text.split("worst:\n")[1].splitlines()[1].startswith(worst.name)
+    assert text.split("lowest F1:\n")[1].splitlines()[1].startswith(worst.name)
     true, predicted, times = scores.most_confused(1)[0]
     assert re.search(rf"predicted +times +of\n{true} +{predicted} +{times} ", text)
 

@@ -1,6 +1,6 @@
-"""Keep the zoo: each cell is its equations and their source, and nothing else.
+"""The zoo: each cell is its equations and their source.
 
-A new cell is a function of a few lines under :func:`elman.cell`; it needs no registration to be trained:
+A new cell is a function of a few lines under :func:`elman.cell`, and needs no registration:
 
 >>> import elman
 >>> elman.cells.find("gru").states
@@ -10,7 +10,7 @@ f  = sigmoid(W.f @ x + U.f @ h + b.f)
 n  = tanh(W.n @ x + U.n @ (f * h) + b.n)
 h' = (1 - f) * h + f * n
 
-A cell in a file of one's own is found as ``FILE.py:NAME``.
+A cell in your own file is called ``FILE.py:NAME``.
 """
 
 from elman.cells.continuous import cfc
@@ -66,6 +66,6 @@ def find(name: str) -> Cell:
         name: of a cell in the zoo, or ``FILE.py:NAME`` for a cell in a Python file, which is executed.
 
     Raises:
-        CellError: there is no such cell; the message says what there is.
+        CellError: there is no such cell; the message lists the cells.
     """
     return find_in(ZOO, name)

@@ -1,4 +1,4 @@
-"""Write cells that know how much time has passed: a side input holds the gap since the last time step."""
+"""Continuous-time cells: a side input is the time since the last step."""
 
 from elman.expr import cell, sigmoid, tanh
 

@@ -1,4 +1,4 @@
-"""Write gated recurrent units: fewer gates than an LSTM, one state."""
+"""Gated recurrent units: fewer gates than an LSTM, one state."""
 
 from elman.expr import cell, sigmoid, tanh
 

@@ -1,4 +1,4 @@
-"""Write the network whose units do not see each other: each carries its own past alone."""
+"""The independently recurrent network: each unit reads only its own state."""
 
 from elman.expr import cell, relu
 

@@ -1,10 +1,10 @@
-"""Write the unit whose memory is linear: damped rotations that never fade by themselves, and one look at them.
+"""The linear recurrent unit: damped rotations, and an output with relu.
 
-Nothing between two steps bends the state, so a gradient that goes back through a thousand of them is turned and damped,
-and no more. The paper's complex state is written as its two parts p and q. Its units start as different memories: of
-90 to 3000 steps (a rate of exp(ν/10)), at angles from 0 to nearly 2 (2 arctan(θ/10), whose sine and cosine are
-rational). Both are scaled so that an update of Adam changes them by little beside these ranges: over a thousand steps
-the change of an angle is multiplied a thousand times. The paper gives them a smaller learning rate.
+The recurrence is linear, so a gradient that goes back through a thousand steps is rotated and damped, and nothing else.
+The real and imaginary parts of the paper's complex state are p and q. Its units are initialised with memories of 90 to
+3000 steps (a rate of exp(ν/10)) and angles from 0 to nearly 2 (2 arctan(θ/10), whose sine and cosine are rational).
+Both are scaled so that an update of Adam is small against these ranges: over a thousand steps the change of an angle is
+multiplied a thousand times. The paper uses a smaller learning rate for them instead.
 """
 
 from elman.expr import cell, exp, relu, sqrt, tanh

@@ -1,4 +1,4 @@
-"""Write long expressive memory: two states, each with time steps of its own that it learns."""
+"""Long expressive memory: two states, each with learned step sizes."""
 
 from elman.expr import cell, sigmoid, tanh
 

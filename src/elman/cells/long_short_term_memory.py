@@ -1,4 +1,4 @@
-"""Write long short-term memory and its variants."""
+"""Long short-term memory and its variants."""
 
 from elman.expr import cell, layer_norm, sigmoid, tanh
 

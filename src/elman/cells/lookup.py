@@ -1,4 +1,4 @@
-"""Find a cell by its name, in the zoo or in a Python file."""
+"""Look up a cell by its name, in the zoo or in a Python file."""
 
 import contextlib
 import difflib
@@ -24,7 +24,7 @@ def find_in(zoo: Mapping[str, Cell], name: str) -> Cell:
     if colon and file.endswith(".py"):
         return _find_in_file(Path(file), member)
     if name.endswith(".py"):
-        raise CellError(f"cell {name!r}: a file holds many names. Say which one is the cell: {name}:NAME.")
+        raise CellError(f"cell {name!r}: a file may define several cells. Give the name of one: {name}:NAME.")
     if name in zoo:
         return zoo[name]
     raise CellError(f"cell {name!r} is unknown.{_suggest(name, zoo)} There are: {', '.join(zoo)}; or FILE.py:NAME.")
@@ -36,17 +36,17 @@ def _find_in_file(path: Path, name: str) -> Cell:
             f"cell {path}:{name}: there is no file {path}. Give the path of a Python file that defines {name}."
         )
     defined = _execute(path)
-    found = defined.get(name)
-    if isinstance(found, Cell):
-        return found
-    if found is None:
+    value = defined.get(name)
+    if isinstance(value, Cell):
+        return value
+    if value is None:
         cells = {key: value for key, value in defined.items() if isinstance(value, Cell)}
         raise CellError(
             f"cell {path}:{name}: the file does not define {name}.{_suggest(name, cells)} "
             f"Its cells are: {', '.join(cells) or 'none'}."
         )
     raise CellError(
-        f"cell {path}:{name}: {name} is a {type(found).__name__}, not a cell. Write @cell above its definition."
+        f"cell {path}:{name}: {name} is a {type(value).__name__}, not a cell. Write @cell above its definition."
     )
 
 
@@ -61,12 +61,12 @@ def _execute(path: Path) -> dict[str, Any]:
     except (
         Exception,
         SystemExit,
-    ) as reason:  # the user's file may fail in any way; say where, as a message and not a traceback
+    ) as reason:  # the user's file may fail in any way; the message says where
         frames = [f for f in traceback.extract_tb(reason.__traceback__) if f.filename == str(path)]
         line = reason.lineno if isinstance(reason, SyntaxError) else (frames[-1].lineno if frames else None)
         raise CellError(
             f"cell file {path}{f', line {line}' if line else ''}: {type(reason).__name__}: {reason}. "
-            "Mend the file; it must run on its own."
+            "Correct the file; it must run on its own."
         ) from reason
     finally:
         os.chdir(here)

@@ -1,7 +1,7 @@
-"""Write the gated units that are cut down until no gate sees the state.
+"""Minimal gated units, whose gates do not read the state.
 
-What is left is linear in the state, so the paper runs it as a scan over time. Its plain form is written here, that of
-sections 3.1 and 3.2: the candidate is not squashed, and nothing is computed in the log-space of its appendix.
+They are linear in the state, so the paper computes them as a scan over time. These are the plain forms of sections 3.1
+and 3.2: the candidate has no activation, and nothing is computed in the log-space of the appendix.
 """
 
 from elman.expr import cell, sigmoid

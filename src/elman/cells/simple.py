@@ -1,4 +1,4 @@
-"""Write the simple recurrent networks of Elman, with each of the three classic activations, and of Jordan."""
+"""The simple recurrent networks of Elman, with each of the three classic activations, and of Jordan."""
 
 from elman.expr import cell, relu, sigmoid, tanh
 

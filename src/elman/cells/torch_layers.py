@@ -1,4 +1,4 @@
-"""Write the equations of torch.nn's recurrent layers, with both of their biases and under their names.
+"""The equations of torch.nn's recurrent layers, with both of their biases and under their names.
 
 Source: the documentation of `torch.nn.RNN`, `torch.nn.LSTM` and `torch.nn.GRU`, version 2.13. The families of other
 cells are called W, U, b; here they carry torch's names, and the drop-ins of :mod:`elman.nn` read torch's parameters

@@ -1,12 +1,12 @@
-"""Say what a cell is: its equations, traced once into a graph.
+"""The language of cells: the equations of one time step, traced once into a graph.
 
-This is where a cell begins. A function writes one time step; :func:`elman.cell` runs it once, on symbols, and what the
-operators and functions leave behind is a :class:`Graph` of :class:`Node` values (`graph`, `builder`). How each value is
-shaped follows from how it is used (`shapes`). Every primitive is a row of one table (`primitives`). The rules that all
-later layers rely on are checked after every pass (`verify`), derived primitives are rewritten in base ones (`lower`),
-and the equations print back as text (`printing`) and as LaTeX (`latex`). What part a parameter plays in the recurrence
-is read off them (`roles`, `retention`). How large equations may be stands in `limits`; a graph that comes from a file
-is read field by field (`reading`). Nothing here knows torch.
+A function writes one time step; :func:`elman.cell` runs it once, on symbols, and its operators and functions build a
+:class:`Graph` of :class:`Node` values (`graph`, `builder`). The shape of a value follows from its use (`shapes`). Every
+primitive is a row of one table (`primitives`). The rules that all later layers rely on are checked after every pass
+(`verify`), derived primitives are rewritten in base ones (`lower`), and the equations are printed as text (`printing`),
+LaTeX (`latex`) and HTML (`html`). The role of a parameter in the recurrence follows from the equations (`roles`,
+`retention`). `limits` says how large equations may be; a graph from a file is read field by field (`reading`). Nothing
+here imports torch.
 
 >>> from elman import cell, sigmoid, tanh
 >>> @cell

@@ -1,7 +1,7 @@
-"""Grow a graph node by node, through values that behave like numbers in an equation.
+"""Build a graph node by node, with values that behave like numbers in an equation.
 
-A :class:`Builder` interns: asking twice for the same operation on the same nodes gives the same node. An :class:`Expr`
-is a handle on one node; its operators add nodes. Tracing and every pass over a graph write their equations with it.
+A :class:`Builder` interns: the same operation on the same nodes is one node. An :class:`Expr` is a handle on one node;
+its operators add nodes. Tracing and every pass over a graph write their equations with it.
 """
 
 import linecache
@@ -16,7 +16,7 @@ COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum", "equal"})
 
 
 class Builder:
-    """Collect nodes; never twice the same.
+    """A graph under construction, in which every node is unique.
 
     Args:
         source: file of the cell's equations, for error messages.
@@ -33,7 +33,7 @@ class Builder:
         self._known: dict[tuple[object, ...], int] = {}
 
     def add(self, op: str, *args: int, name: str = "", value: float = 0.0, shape: tuple[str, ...] | None = None) -> int:
-        """Add one node and return its index, or that of an equal node which is there already."""
+        """Add one node and return its index, or that of an equal node if there is one."""
         node = Node(op, args, (), name, value, self.locate(), op in MASKS)
         key = (op, tuple(sorted(args)), name) if op in COMMUTATIVE else node.key
         if key not in self._known:
@@ -43,13 +43,13 @@ class Builder:
                     "Expanding and differentiating so many would take minutes.",
                     "Repeat something less often, or make it a matrix product.",
                 )
-            found = self.shape(op, args) if shape is None else shape
+            known_shape = self.shape(op, args) if shape is None else shape
             self._known[key] = len(self.nodes)
-            self.nodes.append(Node(op, args, found, name, value, node.line, node.is_mask))
+            self.nodes.append(Node(op, args, known_shape, name, value, node.line, node.is_mask))
         return self._known[key]
 
     def locate(self) -> int:
-        """Say which line of the source the next node belongs to."""
+        """Return the line of the source that the next node belongs to."""
         return self.line
 
     def shape(self, op: str, args: tuple[int, ...]) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Builder:
         return self.expr(self.add(op, *(self.index(a, op) for a in args)))
 
     def index(self, value: Any, op: str) -> int:
-        """Find the node behind a value, or add the number that it is."""
+        """Return the node of a value; a number is added."""
         if isinstance(value, Expr):
             if value._builder is not self:
                 self.fail(
@@ -106,12 +106,12 @@ class Builder:
         raise CellError(f"{self.cell}{where}: {what}.{quote}\n  {why}\n  {remedy}")
 
     def graph(self, outputs: dict[str, int]) -> Graph:
-        """Freeze what was built, keeping only what the outputs read, and the inputs and states."""
+        """Make the graph, with only the nodes that the outputs need, and the inputs and states."""
         return prune(Graph(tuple(self.nodes), tuple(outputs.items())))
 
 
 def prune(graph: Graph) -> Graph:
-    """Drop every node that no output reads, except the leaves that callers look up by name."""
+    """Drop every node that no output needs, except the leaves that callers look up by name."""
     kept = graph.ancestors(index for _, index in graph.outputs)
     kept |= {i for i, node in enumerate(graph.nodes) if node.op in {"input", "side", "state", "adjoint"}}
     place = {old: new for new, old in enumerate(sorted(kept))}
@@ -159,9 +159,9 @@ def _transposed_fit(shapes: list[tuple[str, ...]], columns: str) -> bool:
 
 
 class Expr:
-    """Stand for one value of the equations; operators on it add nodes.
+    """One value of the equations; operators on it add nodes.
 
-    It has no public attributes, so that a family of parameters may name its members freely.
+    It has no public attributes, so that a family of parameters may have members of any name.
     """
 
     __slots__ = ("_builder", "_id")
@@ -277,14 +277,14 @@ class Expr:
 
     def __bool__(self) -> bool:
         self._builder.fail(
-            f"`if`, `and`, `or` or `not` asks whether {describe(self)} is true",
+            f"`if`, `and`, `or` or `not` needs to know whether {describe(self)} is true",
             "A cell is traced once for all inputs, so Python cannot branch on it.",
             "Write where(z > 0.5, a, b).",
         )
 
     def __float__(self) -> float:
         self._builder.fail(
-            f"a function of Python's or another library's asks for the number in {describe(self)}",
+            f"a function of Python or another library needs {describe(self)} as a number",
             "A cell is traced once for all inputs; its values are not numbers yet.",
             "Use elman's functions: elman.tanh, elman.exp, …",
         )
@@ -325,7 +325,7 @@ class Expr:
 
     def __len__(self) -> int:
         self._builder.fail(
-            f"the length of {describe(self)} is asked for",
+            f"`len` was called on {describe(self)}",
             "Sizes are known at construction.",
             "Leave sizes to the layer.",
         )
@@ -345,7 +345,7 @@ def describe(value: Expr) -> str:
 
 
 def number(value: Expr | float) -> float | None:
-    """Read the number of a constant, None for anything else."""
+    """Return the number of a constant, None for anything else."""
     if not isinstance(value, Expr):
         return float(value)
     node = value._builder.nodes[value._id]
@@ -353,7 +353,7 @@ def number(value: Expr | float) -> float | None:
 
 
 def axis(value: Expr) -> Expr:
-    """Give the length of a vector's axis, as a number known once sizes are."""
+    """Return the length of a vector's axis as a value of the equations."""
     builder = value._builder
     (dimension,) = builder.nodes[value._id].shape
     return builder.expr(builder.add("size", name=dimension, shape=()))

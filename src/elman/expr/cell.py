@@ -1,6 +1,6 @@
-"""Hold a cell: its verified equations, and what follows from them alone (families, sizes, gates, text).
+"""A cell: its verified equations, and what follows from them alone (families, sizes, gates, text).
 
-A cell is data. It can be written to a file and read back without running anything that the file contains.
+A cell is data. It can be written to a file and read back without executing anything in the file.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from elman.expr.verify import verify_step
 
 @dataclass(frozen=True)
 class Parameter:
-    """Describe one tensor of a layer: a family, its members stacked along axis 0.
+    """One tensor of a layer: a family, its members stacked along axis 0.
 
     Attributes:
         name: ``W`` for a family, ``W_i`` for a member whose shape differs from that of the family's first.
@@ -38,7 +38,7 @@ class Parameter:
     role: str
 
     def full_shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """Give the shape of the stacked tensor.
+        """Compute the shape of the stacked tensor.
 
         >>> Parameter("W", ("W.i", "W.f"), ("hidden", "input"), "matrix").full_shape({"hidden": 5, "input": 3})
         (10, 3)
@@ -49,16 +49,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Cell:
-    """Hold the equations of one time step.
+    """Equations of one time step.
 
     Attributes:
         name: what the cell is called.
-        doc: what it is; the first line stands in lists.
-        source: the file that its equations came from.
+        doc: its docstring; lists show the first line.
+        source: the file of its equations.
         graph: the verified equations.
         labels: names of intermediate values, as the equations call them.
         ties: sizes that the equations force to be equal.
-        starts: families that start anywhere between two numbers, with these; where the others start, the layer says.
+        starts: families with an initial range of their own, and this range; the layer initialises the others.
     """
 
     name: str
@@ -74,26 +74,26 @@ class Cell:
 
     @cached_property
     def _hash(self) -> int:
-        """Walk the whole graph once: programs are looked up by their cell, at every call of a layer."""
+        """Hash the whole graph once: every call of a layer looks its program up by the cell."""
         return hash((self.name, self.graph))
 
     @property
     def states(self) -> tuple[str, ...]:
-        """Name the states in order; the first is the layer's output."""
+        """List the states in order; the first is the layer's output."""
         return self.graph.states
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """Name the side inputs in order: what a step reads beside its input, one number each."""
+        """List the side inputs in order: further inputs of a step, one number each."""
         return self.graph.sides
 
     def state_size(self, state: str) -> str:
-        """Name the size of a state."""
+        """Return the symbolic size of a state."""
         return self.graph.nodes[self.graph.leaves["state", state]].shape[0]
 
     @cached_property
     def open_sizes(self) -> tuple[str, ...]:
-        """Name the sizes that do not follow from those of the input and the first matrix."""
+        """List the sizes that do not follow from those of the input and the first matrix."""
         return tuple(sorted({size for node in self.graph.nodes for size in node.shape} - {"input", "hidden", ROW}))
 
     @cached_property
@@ -108,7 +108,7 @@ class Cell:
         return tuple(Parameter(g, tuple(m), *kinds[m[0]]) for g, m in groups.items())
 
     def role(self, parameter: str) -> str:
-        """Say what a parameter is for: ``matrix``, ``bias``, ``gain`` or ``vector``."""
+        """Return the role of a parameter: ``matrix``, ``bias``, ``gain`` or ``vector``."""
         nodes = self.graph.nodes
         index = self.graph.leaves["parameter", parameter]
         readers = [nodes[i] for i in self.graph.read_by[index]]
@@ -122,12 +122,12 @@ class Cell:
         return "gain" if normalised and len(normalised) == len(readers) and all(normalised) else "vector"
 
     def gates(self) -> tuple[str, ...]:
-        """Name the gates: the values that are a sigmoid (or its hard form) of something."""
+        """List the gates: the values that are a sigmoid (or its hard form)."""
         gates = {i for i, n in enumerate(self.graph.nodes) if n.op in {"sigmoid", "hard_sigmoid"}}
         return tuple(label for label, index in self.labels if index in gates)
 
     def sizes(self, input_size: int, hidden_size: int, named: Mapping[str, int] | None = None) -> dict[str, int]:
-        """Give every symbolic size its number.
+        """Compute a number for every symbolic size.
 
         Args:
             input_size: length of the input vector.
@@ -145,8 +145,8 @@ class Cell:
         free = self.open_sizes
         for size in sorted(set(given) - wanted):
             raise ShapeError(
-                f"{self.name}: sizes names `{size}`, which the equations do not have.\n"
-                f"  They leave open: {', '.join(free) or 'nothing'}.\n  Drop it from sizes."
+                f"{self.name}: sizes has `{size}`, which is no size of the equations.\n"
+                f"  Sizes to give: {', '.join(free) or 'none'}.\n  Remove it from sizes."
             )
         missing = [size for size in free if size not in given]
         if missing:
@@ -167,7 +167,7 @@ class Cell:
                 raise ShapeError(
                     f"{self.name}, {self.source} line {tie.line}: {tie.size}_size is {given[tie.size]} and "
                     f"{tie.other}_size {given[tie.other]}.\n"
-                    "  The equation there uses the two elementwise, so they must be equal.\n"
+                    "  That equation uses both elementwise, so they must be equal.\n"
                     "  Give equal sizes, or multiply by a matrix: W @ x."
                 )
         return {size: given[size].__index__() for size in wanted}
@@ -221,13 +221,13 @@ class Cell:
         except (KeyError, TypeError, ValueError, OverflowError) as reason:
             raise CellError(f"cell: not the form of a saved cell ({reason!r}). Save the model again.") from None
         if not name.isprintable() or len(name) > MOST_LETTERS:
-            raise CellError(f"cell: its name is no line of at most {MOST_LETTERS} letters. Save the model again.")
+            raise CellError(f"cell: its name is not one line of at most {MOST_LETTERS} letters. Save the model again.")
         cell = Cell(name, doc, f"saved cell {name}", verify_step(graph), labels, ties, starts)
         cell._verify_names()
         return cell
 
     def _verify_names(self) -> None:
-        """Check what a file says beside the graph: labels, sizes that are tied, and where families start.
+        """Check the other fields of a file against the graph: labels, tied sizes, and initial ranges.
 
         Raises:
             CellError: it contradicts the graph.
@@ -236,16 +236,16 @@ class Cell:
         taken = {node.name.split(".")[0] for node in nodes if node.name}
         names = {label for label, index in self.labels if index < len(nodes) and label.isidentifier()} - taken
         if len(names) < len(self.labels) or any(len(name) > MOST_LETTERS for name in names):
-            raise CellError(f"{self.name}: a label is no name of its own for a value. Save the model again.")
-        # A layer makes sizes equal that a tie names; without it an input of another length would be read past its end.
+            raise CellError(f"{self.name}: a label is not a unique name of a value. Save the model again.")
+        # A layer checks that tied sizes are equal; without the tie a shorter input would be read past its end.
         entry = nodes[self.graph.input].shape
         if entry not in {("input",), ("hidden",)} or [(tie.size, tie.other) for tie in self.ties] != (
             [("input", "hidden")] if entry == ("hidden",) else []
         ):
-            raise CellError(f"{self.name}: the size of its input is not as its ties say. Save the model again.")
+            raise CellError(f"{self.name}: the size of its input contradicts its ties. Save the model again.")
         families = {node.name.split(".")[0] for node in nodes if node.op == "parameter"}
         if any(family not in families or not is_range((low, high)) for family, low, high in self.starts):
-            raise CellError(f"{self.name}: a start is no range of a family. Save the model again.")
+            raise CellError(f"{self.name}: a start is not the range of a family. Save the model again.")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore, (self.to_dict(), self.source))
@@ -262,7 +262,7 @@ def _restore(data: Mapping[str, Any], source: str) -> Cell:
 
 
 def is_range(given: Any) -> bool:
-    """Say whether something is two finite numbers, the lower one first.
+    """Check whether a value is two finite numbers, the lower one first.
 
     >>> is_range((-1, 1)), is_range((1.0, -1.0)), is_range(0.5)
     (True, False, False)

@@ -1,6 +1,6 @@
-"""Offer the functions that equations are written with.
+"""The functions for writing equations.
 
-Each takes a value of the equations; on plain numbers it computes a number.
+Each takes a value of the equations; applied to plain numbers it returns a number.
 """
 
 from typing import Any, cast

@@ -1,18 +1,18 @@
-"""Hold the equations of one time step as a graph: nodes in topological order, and named outputs.
+"""The equations of one time step as a graph: nodes in topological order, and named outputs.
 
-A :class:`Node` names its operation, the nodes it reads and the symbolic shape of its value, for one example. Leaves are
+A :class:`Node` has an operation, the nodes it reads and the symbolic shape of its value, for one example. Leaves are
 
 ========== =============================================== =====================
 operation  value                                           shape
 ========== =============================================== =====================
 input      x_t, the input of the time step                 ``("input",)``
-side       one more value a step, by name; it has no       ``("1",)``; a mask is
+side       a further input of the step, by name, without   ``("1",)``; a mask is
            gradient: a time gap, a mask                    as long as its state
 state      a state before the time step, by name           ``("hidden",)``
 parameter  one member of a family, ``W.i`` or bare ``W``   matrix or vector
 adjoint    dL/ds_t of a new state, ``d_h`` (mirror only)   that of the state
 constant   a number                                        ``()``
-size       the length of an axis, ``name`` says which      ``()``
+size       the length of the axis ``name``                 ``()``
 ========== =============================================== =====================
 
 and the structural operations are
@@ -42,12 +42,12 @@ from elman.expr.reading import decimal, items, text, whole, yes_or_no
 LEAVES = frozenset({"input", "side", "state", "parameter", "adjoint", "constant", "size"})
 STRUCTURAL = frozenset({"product", "product_t", "outer", "total", "spread", "sum"})
 MASKS = frozenset({"less", "less_equal", "equal"})
-ROW = "1"  # the axis of a value that has one number for each example
+ROW = "1"  # the axis of a value with one number for each example
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Describe one value of a time step.
+    """One value of a time step.
 
     Attributes:
         op: a leaf, a structural operation, or the name of a primitive.
@@ -55,8 +55,8 @@ class Node:
         shape: symbolic axis lengths of the value for one example; ``()`` is the same number everywhere.
         name: the name of a leaf (state, ``family.member``, axis).
         value: the number of a constant.
-        line: line of the cell's source file that asked for it, 0 if none did.
-        is_mask: whether it is a comparison's answer.
+        line: line of the cell's source file that it comes from, 0 if there is none.
+        is_mask: whether it is the result of a comparison.
     """
 
     op: str
@@ -69,16 +69,16 @@ class Node:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Identify the value: two nodes with equal keys compute the same."""
+        """Return an identifier of the value: nodes with equal keys compute the same."""
         return (self.op, self.args, self.name, math.copysign(1.0, self.value), repr(self.value))
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Hold nodes in topological order and the outputs among them by name.
+    """Nodes in topological order, and the outputs among them by name.
 
-    The graph of a cell has one output a state, in the order of the states; the joint graph of a program has
-    ``d_…`` outputs beside them.
+    The graph of a cell has one output for each state, in the order of the states; the joint graph of a program also
+    has the ``d_…`` outputs.
 
     Attributes:
         nodes: every node reads earlier ones.
@@ -90,7 +90,7 @@ class Graph:
 
     nodes: tuple[Node, ...]
     outputs: tuple[tuple[str, int], ...]
-    # Plain fields, found once: a layer asks for them at every call, and torch.compile would guard every node.
+    # Plain fields, computed once: a layer reads them at every call, and torch.compile would guard every node.
     sides: tuple[str, ...] = field(init=False, repr=False, compare=False)
     states: tuple[str, ...] = field(init=False, repr=False, compare=False)
     parameters: tuple[str, ...] = field(init=False, repr=False, compare=False)
@@ -115,7 +115,7 @@ class Graph:
         return next(i for i, node in enumerate(self.nodes) if node.op == "input")
 
     def ancestors(self, roots: Iterable[int], stop: Iterable[int] = ()) -> set[int]:
-        """Collect every node that the roots read, the roots included; do not look behind `stop`."""
+        """Collect the roots and every node that they depend on; do not follow the arguments of nodes in `stop`."""
         barrier = set(stop)
         seen: set[int] = set()
         waiting = list(roots)
@@ -130,19 +130,19 @@ class Graph:
     @cached_property
     def read_by(self) -> list[list[int]]:
         """List for each node the nodes that read it, in order, each once."""
-        found: list[list[int]] = [[] for _ in self.nodes]
+        readers: list[list[int]] = [[] for _ in self.nodes]
         for index, node in enumerate(self.nodes):
             for arg in dict.fromkeys(node.args):
-                found[arg].append(index)
-        return found
+                readers[arg].append(index)
+        return readers
 
     @cached_property
     def moves(self) -> list[bool]:
-        """Tell of each node whether it follows the input, a side input or a state, not parameters and numbers alone."""
-        found: list[bool] = []
+        """List for each node whether it depends on the input, a side input or a state."""
+        moving: list[bool] = []
         for node in self.nodes:
-            found.append(node.op in {"input", "side", "state"} or any(found[a] for a in node.args))
-        return found
+            moving.append(node.op in {"input", "side", "state"} or any(moving[a] for a in node.args))
+        return moving
 
     def readers(self) -> list[int]:
         """Count how often each node is read, by nodes or as an output."""
@@ -181,7 +181,7 @@ class Graph:
 
 def _read_node(row: Any) -> Node:
     if not isinstance(row, Mapping) or not row.keys() <= _READERS.keys():
-        raise TypeError("a value is not described by the fields that it has")
+        raise TypeError("a value has not the fields of a node")
     return Node(op=text(row["op"]), **{field: _READERS[field](row[field]) for field in row if field != "op"})
 
 

@@ -1,7 +1,7 @@
 """Write equations as HTML, in the notation of papers.
 
-It is that of the LaTeX of :mod:`elman.expr.latex`: t−1 stands below a state before the step, ⊙ between two vectors.
-Nothing but italics and subscripts is used, which look the same with any font.
+The notation is that of :mod:`elman.expr.latex`: a state before the step has the subscript t−1, and ⊙ is between two
+vectors. It uses italics and subscripts alone, which look the same with any font.
 
 >>> from elman import cells
 >>> print(write_html(cells.elman).replace("<i>", "").replace("</i>", "").replace("<td>", "").replace("</td>", " "))
@@ -42,7 +42,7 @@ def write_html(cell: Cell) -> str:
 
 
 class _Html:
-    """Write equations in the notation of papers."""
+    """Notation of papers, as HTML."""
 
     def name(self, name: str) -> str:
         return _symbol(name.removesuffix("'"), "t")
@@ -78,7 +78,7 @@ def _times(left: Node, right: Node) -> Form:
 
 
 def _symbol(name: str, *below: str) -> str:
-    """Write a Python name: Greek letters as such, what follows an underscore as a subscript."""
+    """Write a Python name: Greek letters as such, the part after an underscore as a subscript."""
     words = name.split("_")
     base, *own = words if all(words) and name not in _GREEK else [name]
     lower = ", ".join([*map(_word, own), *("".join(map(_word, word.split("_"))) for word in below)])

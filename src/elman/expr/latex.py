@@ -1,7 +1,7 @@
 r"""Print a graph as LaTeX, in the notation of papers.
 
-A value of this time step carries the subscript t, a state before it t−1; ⊙ is the elementwise product of two vectors,
-and a matrix stands before its vector. The block needs the package amsmath.
+A value of this time step has the subscript t, a state before it t−1; ⊙ is the elementwise product of two vectors, and a
+matrix comes before its vector. The block needs the package amsmath.
 
 >>> from elman.expr import cell, sigmoid, tanh
 >>> @cell
@@ -27,7 +27,7 @@ LETTERS = (
 )
 GREEK = {letter: f"\\{letter}" for letter in LETTERS.split()} | {"lambda_": r"\lambda"}  # a keyword of Python's
 
-# How tightly they bind; a comparison stands without brackets behind "if" alone.
+# How tightly they bind; a comparison has no brackets only after "if".
 COMPARISON, CASES, SUM, PRODUCT, JUXTAPOSED, POWER, CALL, ATOM = -1, 0, 2, 3, 4, 5, 9, 10
 FORMS = {
     "add": Form("{} + {}".format, SUM, (SUM, SUM + 1)),
@@ -70,7 +70,7 @@ def print_latex(graph: Graph, labels: Sequence[tuple[str, int]]) -> str:
 
 
 class Latex:
-    """Write equations in the notation of papers."""
+    """Notation of papers, as LaTeX."""
 
     def name(self, name: str) -> str:
         """Write a value of this time step."""
@@ -87,7 +87,7 @@ class Latex:
         return symbol(node.name, "t-1" if node.op == "state" else "t")
 
     def form(self, graph: Graph, node: Node) -> Form:
-        """Say how an operation is written."""
+        """Return the form of an operation."""
         if node.op == "mul":
             return _form_of_mul(*(graph.nodes[a] for a in node.args))
         if node.op in FORMS:
@@ -102,7 +102,7 @@ class Latex:
 
 
 def _form_of_mul(left: Node, right: Node) -> Form:
-    """Write a number, also one of each example, before its vector, and ⊙ between two vectors."""
+    """Write a number, also one for each example, before its vector, and ⊙ between two vectors."""
     if _is_vector(left) and _is_vector(right):
         return Form(r"{} \odot {}".format, PRODUCT, (PRODUCT, PRODUCT + 1))
     if _is_vector(right):
@@ -115,11 +115,11 @@ def _is_vector(node: Node) -> bool:
 
 
 def symbol(name: str, *subscripts: str) -> str:
-    r"""Write a Python name: Greek letters as such, what follows an underscore as a subscript, words upright.
+    r"""Write a Python name: Greek letters as such, the part after an underscore as a subscript, words upright.
 
     Args:
         name: of a value or a family.
-        subscripts: LaTeX to stand below it, behind its own subscripts.
+        subscripts: LaTeX of further subscripts, after its own.
 
     >>> symbol("h", "t-1"), symbol("delta_z", "t"), symbol("candidate", "t"), symbol("W", "i")
     ('h_{t-1}', '\\delta_{z,t}', '\\mathrm{candidate}_t', 'W_i')

@@ -1,4 +1,4 @@
-"""Rewrite derived primitives into base ones, the only ones that a backend knows."""
+"""Rewrite derived primitives into base ones, the only ones that a backend implements."""
 
 from elman.expr.builder import Builder, Expr
 from elman.expr.graph import Graph
@@ -10,8 +10,8 @@ def expand_into(builder: Builder, graph: Graph, *, keep_derivatives: bool) -> li
     """Copy a graph into a builder, expanding derived primitives.
 
     Args:
-        builder: takes the copies.
-        graph: what to copy.
+        builder: gets the copies.
+        graph: to copy.
         keep_derivatives: keep a derived primitive that has a derivative of its own.
 
     Returns:
@@ -31,9 +31,10 @@ def expand_into(builder: Builder, graph: Graph, *, keep_derivatives: bool) -> li
 
 
 def _expand(builder: Builder, value: Expr, keep_derivatives: bool, known: int, place: dict[int, int]) -> int:
-    """Follow an expansion until none of its new nodes can be expanded further, each once; `place` says what became.
+    """Expand the new nodes of an expansion until only base primitives are left, each once.
 
-    Nodes below `known` already are. The calls nest as deep as a row's own equations, which no cell can lengthen.
+    `place` maps each new node to its expansion; nodes below `known` are expanded already. The calls nest as deep as a
+    row's own equations, which no cell can lengthen.
     """
     index = builder.index(value, "expansion")
     node = builder.nodes[index]
@@ -51,7 +52,7 @@ def _expand(builder: Builder, value: Expr, keep_derivatives: bool, known: int, p
 
 
 def lower(graph: Graph, builder: Builder) -> Graph:
-    """Write a graph in base primitives alone.
+    """Rewrite a graph in base primitives.
 
     Args:
         graph: a verified graph.

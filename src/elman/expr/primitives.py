@@ -1,9 +1,9 @@
-"""List every primitive: its value, its derivative, its domain and its cost side by side.
+"""The table of primitives: value, derivative, domain and cost of each.
 
-A row with `expand` is *derived*: it is written in other rows, and no backend ever sees it. A row without is *base*:
-every backend implements it, and a completeness test holds them to it. The derivative is the vector-Jacobian product:
-from the adjoint ``d`` of the value ``y`` and the arguments it makes the adjoints of the arguments (None: no gradient
-flows). At a tie (relu at 0, maximum of equals) it is the one that torch takes.
+A row with `expand` is *derived*: it is written in other rows, and no backend implements it. A row without is *base*:
+every backend implements it, which a test checks. The derivative is the vector-Jacobian product: it computes the
+adjoints of the arguments from the adjoint ``d`` of the value ``y`` and the arguments (None: no gradient flows). At a
+tie (relu at 0, maximum of equals) it is that of torch.
 
 >>> sorted(name for name, row in PRIMITIVES.items() if row.expand is None)  # doctest: +NORMALIZE_WHITESPACE
 ['add', 'div', 'equal', 'exp', 'less', 'less_equal', 'log', 'log1p', 'maximum', 'mul', 'neg', 'select', 'sigmoid',
@@ -23,16 +23,16 @@ LAYER_NORM_EPSILON = 1e-5  # that of torch.nn.LayerNorm
 
 @dataclass(frozen=True)
 class Primitive:
-    """Hold one row of the table.
+    """One row of the table.
 
     Attributes:
         value: the function on Python floats; None where it is not elementwise.
         derivative: ``(d, y, *args)`` to the adjoint of every argument; None: that of its expansion.
         expand: the same value written in other primitives; None for a base primitive.
-        domain: where the first argument may lie.
+        domain: interval of the first argument.
         kinks: points of the first argument at which no derivative exists.
         cost: floating-point operations for one element, roughly, as a vector unit sees it.
-        notation: how equations print, ``{0}`` the first argument.
+        notation: how equations print it, ``{0}`` the first argument.
         binds: how tightly the notation binds: 1 comparison, 2 sum, 3 product, 4 sign, 5 power, 9 a call.
     """
 
@@ -76,12 +76,12 @@ def _maximum(a: float, b: float) -> float:
 
 def _power(x: float, p: float) -> float:
     try:
-        found = x**p
+        power = x**p
     except ZeroDivisionError:
         return math.inf
     except OverflowError:
         return math.inf
-    return math.nan if isinstance(found, complex) else found
+    return math.nan if isinstance(power, complex) else power
 
 
 def _expand_power(x: Expr, p: Expr | float) -> Expr:

@@ -1,8 +1,8 @@
-"""Print a graph back as equations.
+"""Print a graph as equations.
 
-What is the same in every notation is here: which values get a line and a name, and where brackets stand. A
-:class:`Notation` says how leaves, names and operations look; the text of :meth:`elman.expr.Cell.equations` is one,
-LaTeX is another (`latex`).
+This file has what is the same in every notation: which values get a line and a name, and where brackets are needed. A
+:class:`Notation` writes leaves, names and operations; the text of :meth:`elman.expr.Cell.equations` is one, LaTeX is
+another (`latex`).
 
 >>> from elman.expr import cell, tanh
 >>> @cell
@@ -23,18 +23,18 @@ from elman.expr.primitives import PRIMITIVES
 
 CALL = 9  # how tightly a call binds; its arguments need no brackets
 PRODUCT_BINDS = 3  # as in Python, @ binds like *
-LONGEST_REPEAT = 12  # characters that may stand twice instead of getting a name
-DEEPEST = 40  # operations within each other in one line: nobody counts more brackets, and Python reads at most 200
+LONGEST_REPEAT = 12  # characters; a shorter value is repeated instead of getting a name
+DEEPEST = 40  # nested operations in one line: more are unreadable, and Python reads at most 200
 
 
 @dataclass(frozen=True)
 class Form:
-    """Say how an operation is written.
+    """How an operation is written.
 
     Attributes:
-        write: puts the written arguments together.
+        write: joins the written arguments.
         binds: how tightly the whole binds, see :class:`elman.expr.primitives.Primitive`.
-        needs: how tightly each argument must bind to stand without brackets.
+        needs: how tightly each argument must bind to need no brackets.
     """
 
     write: Callable[..., str]
@@ -43,7 +43,7 @@ class Form:
 
 
 class Notation(Protocol):
-    """Say how the parts of an equation look."""
+    """How the parts of an equation are written."""
 
     def name(self, name: str) -> str:
         """Write the name of a value; that of a new state ends with a prime."""
@@ -52,7 +52,7 @@ class Notation(Protocol):
         """Write an input, a state, a parameter or a number."""
 
     def form(self, graph: Graph, node: Node) -> Form:
-        """Say how an operation is written."""
+        """Return the form of an operation."""
 
     def bracket(self, text: str) -> str:
         """Put brackets around a text."""
@@ -74,7 +74,7 @@ def print_equations(graph: Graph, labels: Sequence[tuple[str, int]]) -> str:
 
 
 def write_equations(graph: Graph, labels: Sequence[tuple[str, int]], notation: Notation) -> list[tuple[str, str]]:
-    """Write both sides of every equation; names are the same in every notation."""
+    """Write both sides of every equation; the names are the same in every notation."""
     names = _name_values(graph, labels)
     states = {index: f"{state}'" for state, index in graph.outputs}
     lines = [(names[index], index, True) for index in sorted(names.keys() | states.keys()) if graph.nodes[index].args]
@@ -104,7 +104,7 @@ def _name_values(graph: Graph, labels: Sequence[tuple[str, int]]) -> dict[int, s
 def _write(
     graph: Graph, index: int, names: dict[int, str], notation: Notation, *, top: bool = False, tight: int = 0
 ) -> str:
-    """Write a value; the calls nest as deep as a line, which :data:`DEEPEST` bounds."""
+    """Write a value; recursion is as deep as a line, which :data:`DEEPEST` bounds."""
     node = graph.nodes[index]
     if index in names and not top:
         return notation.name(names[index])
@@ -118,7 +118,7 @@ def _write(
 
 
 class Text:
-    """Write equations as Python reads them."""
+    """Notation of Python."""
 
     def name(self, name: str) -> str:
         """Write a name as it is."""
@@ -133,7 +133,7 @@ class Text:
         return repr(int(node.value)) if node.value == int(node.value) else repr(node.value)
 
     def form(self, _graph: Graph, node: Node) -> Form:
-        """Read the notation from the table of primitives."""
+        """Return the form that the table of primitives has."""
         if node.op == "product":
             template, binds = "{0} @ {1}", PRODUCT_BINDS
         else:

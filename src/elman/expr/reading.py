@@ -1,12 +1,12 @@
-"""Read a field of plain data that somebody else may have written: the type that is wanted, and nothing near it.
+"""Read fields of plain data from a file of unknown origin: the exact type, without conversion.
 
-``int("5")``, ``int(1.7)`` and ``bool("false")`` would answer too, and a damaged file would become another cell.
+``int("5")``, ``int(1.7)`` and ``bool("false")`` would succeed too, and a damaged file would become another cell.
 
 >>> whole(5), decimal("-inf"), text("h")
 (5, -inf, 'h')
 >>> whole(5.0)
 Traceback (most recent call last):
-TypeError: a float stands where a whole number belongs
+TypeError: a float is in the place of a whole number
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ NOT_FINITE = frozenset({"inf", "-inf", "nan"})  # JSON has no such numbers, so t
 
 
 def text(value: Any) -> str:
-    """Read a text that can be written in UTF-8."""
+    """Read a text that UTF-8 can encode."""
     if not isinstance(value, str):
         _refuse(value, "text")
     value.encode()
@@ -56,4 +56,4 @@ def items(value: Any) -> Sequence[Any]:
 
 
 def _refuse(value: object, wanted: str) -> NoReturn:
-    raise TypeError(f"a {type(value).__name__} stands where {wanted} belongs")
+    raise TypeError(f"a {type(value).__name__} is in the place of {wanted}")

@@ -1,7 +1,7 @@
-"""Find, in the equations of any cell, the gates that decide how long a state is remembered.
+"""Find the forget gates in the equations of any cell: those that decide how long a state is kept.
 
-A new state is read as a sum. Where the old state stands in it with the weight ``f``, the gate f *keeps*; where its
-weight is ``1 - z``, the gate z *overwrites*. It does not matter how that is written:
+A new state is read as a sum. If the old state has the weight ``f`` in it, the gate f *keeps*; if its weight is
+``1 - z``, the gate z *overwrites*. It does not matter how that is written:
 
 >>> from elman.expr import cell, sigmoid, tanh
 >>> @cell
@@ -19,8 +19,8 @@ from elman.expr.graph import Graph
 
 GATES = frozenset({"sigmoid", "hard_sigmoid"})
 SIGNS = {"add": (1.0, 1.0), "sub": (1.0, -1.0), "neg": (-1.0,)}  # of the terms of a sum
-ONE = -1  # stands for the number 1 where a weight is written as a sum of gates and a number
-# A weight of more gates is not taken further: it is none of the forms looked for, and a wide sum would hold each anew.
+ONE = -1  # key of the number in a weight that is a sum of gates and a number
+# A weight of more gates is not followed: it is no form that is searched for, and a wide sum would copy all of them.
 MOST_GATES = 32
 
 Weight = dict[int, float] | None
@@ -29,13 +29,13 @@ Weight = dict[int, float] | None
 
 @dataclass(frozen=True)
 class Gate:
-    """Describe a sigmoid by what is constant in its pre-activation.
+    """A sigmoid, and the constant part of its pre-activation.
 
     Attributes:
-        node: its place in the graph.
-        biases: members that are added in its pre-activation and read nowhere else, from left to right; none where
-            something else that is constant is added to it too.
-        offset: the number that is added beside them.
+        node: its index in the graph.
+        biases: members that are added in its pre-activation and used nowhere else, from left to right; empty where
+            another constant term is added too.
+        offset: the number that is added too.
     """
 
     node: int
@@ -45,13 +45,13 @@ class Gate:
 
 @dataclass(frozen=True)
 class Retention:
-    """Say which gate weighs an old state in the sum that makes the new one.
+    """Gate that weighs an old state in the sum that is the new one.
 
     Attributes:
         state: name of the state.
         gate: the gate.
         sign: +1 where the weight is the gate, which keeps; −1 where it is 1 minus the gate, which overwrites.
-        others: gates of their own that weigh the other terms of the sum, such as the input gate.
+        others: gates that weigh the other terms of the sum, such as the input gate.
     """
 
     state: str
@@ -63,16 +63,16 @@ class Retention:
 def retention_gates(graph: Graph) -> tuple[Retention, ...]:
     """Find the gate of every state that is weighed by exactly one.
 
-    A weight that is a quotient or a product of gates, as in minLSTM, is not understood, and its state is left out.
+    A weight that is a quotient or a product of gates, as in minLSTM, is not recognised, and its state is left out.
 
     Args:
         graph: the equations of one time step.
 
     Returns:
-        What was found, in the order of the states.
+        In the order of the states.
     """
     forms, alone, readers = _gate_forms(graph), _gates_alone(graph), graph.readers()
-    found = []
+    retentions = []
     for state in graph.states:
         weights = _weights(graph, graph.leaves["state", state], forms)
         weight = weights[graph.output[state]] or {}
@@ -80,7 +80,7 @@ def retention_gates(graph: Graph) -> tuple[Retention, ...]:
         if gate is None or weight not in ({gate: 1.0}, {ONE: 1.0, gate: -1.0}):
             continue
         others = _weighing_gates(graph, graph.output[state], weights, alone) - {gate}
-        found.append(
+        retentions.append(
             Retention(
                 state,
                 _describe(graph, gate, readers),
@@ -88,7 +88,7 @@ def retention_gates(graph: Graph) -> tuple[Retention, ...]:
                 tuple(_describe(graph, other, readers) for other in sorted(others)),
             )
         )
-    return tuple(found)
+    return tuple(retentions)
 
 
 def _gate_forms(graph: Graph) -> list[Weight]:
@@ -110,7 +110,7 @@ def _gate_forms(graph: Graph) -> list[Weight]:
 
 
 def _weights(graph: Graph, state: int, forms: list[Weight]) -> list[Weight]:
-    """Find the factor of a state in every value, as far as sums and products reach."""
+    """Compute the factor of a state in every value, through sums and products."""
     weights: list[Weight] = []
     for index, node in enumerate(graph.nodes):
         args = [weights[a] for a in node.args]
@@ -135,8 +135,8 @@ def _sum(op: str, args: list[Weight]) -> Weight:
             return None
         for index, factor in weight.items():
             total[index] = total.get(index, 0.0) + sign * factor
-    found = {index: factor for index, factor in total.items() if factor}
-    return found if len(found) <= MOST_GATES else None
+    nonzero = {index: factor for index, factor in total.items() if factor}
+    return nonzero if len(nonzero) <= MOST_GATES else None
 
 
 def _times(a: Weight, b: Weight) -> Weight:
@@ -151,19 +151,19 @@ def _times(a: Weight, b: Weight) -> Weight:
 
 
 def _gates_alone(graph: Graph) -> list[set[int]]:
-    """Find the gates that are factors of every value; of more than one any two stand for all."""
-    found: list[set[int]] = []
+    """Find the gates that are factors of every value; of more than two, any two are listed."""
+    factors: list[set[int]] = []
     for index, node in enumerate(graph.nodes):
         if node.op == "mul":
-            found.append(set(sorted(found[node.args[0]] | found[node.args[1]])[:2]))
+            factors.append(set(sorted(factors[node.args[0]] | factors[node.args[1]])[:2]))
         else:
-            found.append({index} if node.op in GATES else set())
-    return found
+            factors.append({index} if node.op in GATES else set())
+    return factors
 
 
 def _weighing_gates(graph: Graph, new: int, weights: list[Weight], alone: list[set[int]]) -> set[int]:
-    """Collect the gates that weigh, each alone, a term of a sum in which the old state does not stand."""
-    found: set[int] = set()
+    """Collect the gates that weigh, each alone, a term of the sum without the old state."""
+    gates: set[int] = set()
     waiting, seen = [new], set()
     while waiting:
         index = waiting.pop()
@@ -174,14 +174,14 @@ def _weighing_gates(graph: Graph, new: int, weights: list[Weight], alone: list[s
         if node.op in SIGNS:
             waiting.extend(node.args)
         elif node.op == "mul" and weights[index] == {}:
-            found |= alone[index] if len(alone[index]) == 1 else set()
-    return found
+            gates |= alone[index] if len(alone[index]) == 1 else set()
+    return gates
 
 
 def _describe(graph: Graph, gate: int, readers: list[int]) -> Gate:
-    """Read what is constant in the sum in front of a gate, from left to right.
+    """Read the constant terms of a gate's pre-activation, from left to right.
 
-    A bias is the gate's own where it is added once, and nothing but this sum reads it or a sum that it stands in.
+    A bias belongs to the gate if it is added once, and neither it nor a partial sum with it is used elsewhere.
     """
     top = graph.nodes[gate].args[0]
     shares = _shares(graph, top)

@@ -1,6 +1,6 @@
-"""Read from the equations what part a parameter plays in the recurrence.
+"""Find the role of a parameter in the recurrence, from the equations.
 
-Initialisers and regularisers ask this, so that they hold for any cell and know no gate by its name.
+Initialisers and regularisers use it, so that they work for any cell, whatever its parameters are called.
 
 >>> from elman.expr import cell, sigmoid, tanh
 >>> @cell
@@ -15,9 +15,9 @@ from elman.expr.graph import Graph
 
 
 def hidden_to_hidden(graph: Graph) -> tuple[str, ...]:
-    """Name the matrices that a state passes through on its way to the next step.
+    """List the hidden-to-hidden matrices: those that a state passes through on its way to the next step.
 
-    These multiply a state before the step (``U.i @ h``), a new state (``U.y @ z`` where z was made in this step), or an
+    These multiply a state before the step (``U.i @ h``), a new state (``U.y @ z`` where z is of this step), or an
     elementwise product with one of them as a factor (``U.n @ (r * h)``). A projection ``R @ (o * tanh(c))`` and
     Jordan's ``V @ h``, whose h is no state, are not among them.
 
@@ -28,19 +28,19 @@ def hidden_to_hidden(graph: Graph) -> tuple[str, ...]:
         Members (``U.i``, or ``U`` for a bare family), in the order in which the equations first name them.
     """
     carried = carried_factors(graph)
-    found = {n.args[0] for n in graph.nodes if n.op == "product" and carried[n.args[1]]}
-    return tuple(graph.nodes[index].name for index in sorted(found))
+    matrices = {n.args[0] for n in graph.nodes if n.op == "product" and carried[n.args[1]]}
+    return tuple(graph.nodes[index].name for index in sorted(matrices))
 
 
 def multiplied_states(graph: Graph) -> tuple[str, ...]:
-    """Name the states that those matrices multiply, alone or as a factor, in the order of the states."""
+    """List the states that those matrices multiply, alone or as a factor, in the order of the states."""
     carried = carried_factors(graph)
-    found = {s for n in graph.nodes if n.op == "product" for s in carried[n.args[1]]}
-    return tuple(state for state in graph.states if state in found)
+    multiplied = {s for n in graph.nodes if n.op == "product" for s in carried[n.args[1]]}
+    return tuple(state for state in graph.states if state in multiplied)
 
 
 def carried_factors(graph: Graph) -> list[frozenset[str]]:
-    """Name the states, before the step or new, that are factors of a value; a new state is not taken apart.
+    """List the states, before the step or new, that are factors of each value; do not follow those of a new state.
 
     Args:
         graph: the equations of one time step.
@@ -48,15 +48,15 @@ def carried_factors(graph: Graph) -> list[frozenset[str]]:
     Returns:
         For each node the states.
     """
-    # a state that becomes the input itself, or a parameter, makes no state of these
+    # if the new state is the input itself, or a parameter, that leaf does not count as a state
     new = {index: state for state, index in reversed(graph.outputs) if graph.nodes[index].args}
     whole = new | {graph.leaves["state", s]: s for s in graph.states}
-    found: list[frozenset[str]] = []
+    factors: list[frozenset[str]] = []
     for index, node in enumerate(graph.nodes):
         if index in whole:
-            found.append(frozenset({whole[index]}))
+            factors.append(frozenset({whole[index]}))
         elif node.op == "mul":
-            found.append(found[node.args[0]] | found[node.args[1]])
+            factors.append(factors[node.args[0]] | factors[node.args[1]])
         else:
-            found.append(frozenset())
-    return found
+            factors.append(frozenset())
+    return factors

@@ -1,8 +1,8 @@
-"""Infer what every value is: number, vector or matrix, and of which size, from how it is used.
+"""Infer the shape of every value (number, vector or matrix) and its sizes from its use.
 
-A size is a class of axes that the equations force to be equal (union-find). Afterwards the classes get names: ``input``
-is the class of the input, ``hidden`` that of the rows of the first matrix in the text (of the first state where there
-is no matrix), and any other is called after the state or the parameter that has it. A side input is one number for each
+A size is a class of axes that the equations force to be equal (union-find). Then the classes get names: ``input`` is
+the class of the input, ``hidden`` that of the rows of the first matrix in the text (of the first state where there is
+no matrix), and any other has the name of the state or parameter that has it. A side input is one number for each
 example and fits every vector.
 """
 
@@ -12,12 +12,12 @@ from typing import NoReturn
 from elman.expr.builder import Builder, describe
 from elman.expr.graph import MASKS, ROW, Node
 
-_ROW = -1  # stands for the axis of a value that is one number for each example; it is never united with another
+_ROW = -1  # axis of a value that is one number for each example; it is never united with another
 
 
 @dataclass(frozen=True)
 class Tie:
-    """Record that one equation made the sizes of two named axes equal."""
+    """Two named axes whose sizes one equation makes equal."""
 
     size: str
     other: str
@@ -25,7 +25,7 @@ class Tie:
 
 
 class _Classes:
-    """Union-find over axes, which remembers the line of every union."""
+    """Union-find over axes, with the line of every union."""
 
     def __init__(self) -> None:
         self.parent: list[int] = []
@@ -48,7 +48,7 @@ class _Classes:
             self.parent[max(a, b)] = min(a, b)
 
     def tied_at(self, a: int, b: int) -> int:
-        """Replay the unions and give the line at which two axes became one."""
+        """Replay the unions and return the line at which two axes became one."""
         replay = _Classes()
         replay.parent = list(range(len(self.parent)))
         for left, right, line in self.unions:
@@ -59,10 +59,10 @@ class _Classes:
 
 
 def infer_shapes(builder: Builder, outputs: dict[str, int]) -> tuple[list[Node], list[Tie]]:
-    """Give every node its symbolic shape.
+    """Infer the symbolic shape of every node.
 
     Args:
-        builder: what tracing left; every shape in it is unknown.
+        builder: result of tracing; every shape in it is unknown.
         outputs: the new states.
 
     Returns:
@@ -157,7 +157,7 @@ def _elementwise(builder: Builder, node: Node, classes: _Classes, axes: list[tup
                 builder,
                 node,
                 f"a comparison is used as a number by `{node.op}`",
-                "A comparison answers yes or no.",
+                "The result of a comparison is true or false.",
                 "Write where(z > 0.5, a, b); nest two of them for `and`.",
             )
         if condition and not arg.is_mask:
@@ -199,7 +199,7 @@ def _name(nodes: list[Node], classes: _Classes, axes: list[tuple[int, ...]]) -> 
 
 
 def _unused(name: str, taken: set[str]) -> str:
-    """Give a size a name of its own, also where a state is called `hidden` or both axes of a matrix are open."""
+    """Make the name of a size unique, also where a state is called `hidden` or both axes of a matrix are open."""
     while name in taken:
         name += "_"
     taken.add(name)

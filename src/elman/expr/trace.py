@@ -34,7 +34,7 @@ __all__ = ["Family", "cell", "sigmoid", "tanh", "trace"]
 
 
 class _Tracer(Builder):
-    """Build a graph whose shapes are not known yet, and whose lines are the user's."""
+    """A builder for tracing: shapes are unknown, and lines are those of the user's file."""
 
     def shape(self, _op: str, _args: tuple[int, ...]) -> tuple[str, ...]:
         return ()
@@ -51,7 +51,7 @@ class _Tracer(Builder):
 
 
 class Family(Expr):
-    """Stand for a family of parameters: ``W.i`` is its member i, ``W`` alone its only member."""
+    """A family of parameters: ``W.i`` is its member i, ``W`` alone its only member."""
 
     __slots__ = ("_alone", "_first", "_name")
 
@@ -77,8 +77,8 @@ class Family(Expr):
         if not member.isidentifier() or len(member) > MOST_LETTERS:
             self._builder.fail(
                 f"a member of `{self._name}` is called {member[:40]!r}",
-                f"Its name stands in the names of a layer's tensors: an identifier of at most {MOST_LETTERS} letters.",
-                f"Write it behind a dot, like {self._name}.i.",
+                f"It becomes part of the names of a layer's tensors: an identifier of at most {MOST_LETTERS} letters.",
+                f"Write it after a dot, like {self._name}.i.",
             )
         if self._alone:
             self._builder.fail(
@@ -94,10 +94,10 @@ def cell(function: Callable[..., Any]) -> Cell:
     """Make a cell of a function that writes one time step.
 
     The first argument is the input, the other positional ones are the states; keyword-only arguments are families of
-    parameters. A family whose default is a pair of numbers starts anywhere between them; where the others start,
-    :func:`elman.nn.init.uniform_` says. Where a ``/`` stands, everything before it is input: x, and *side inputs* of
-    one number a step, such as the time since the last one. No gradient flows to a side input. The function returns the
-    new states in the order of the arguments; the first is the layer's output.
+    parameters. A family whose default is a pair of numbers is initialised uniformly between them; the others as in
+    :func:`elman.nn.init.uniform_`. With a ``/``, everything before it is input: x, and *side inputs* of one number a
+    step, such as the time since the last one. No gradient flows to a side input. The function returns the new states
+    in the order of the arguments; the first is the layer's output.
 
     Args:
         function: the equations; called once, here.
@@ -183,13 +183,13 @@ def trace(
     Args:
         function: called with the input, the side inputs and the states in order, and the families by keyword.
         name: the cell's name.
-        input_name: what the equations call the input.
-        states: what they call the states, in order.
-        families: what they call the families.
-        sides: what they call the side inputs, in order.
-        doc: what the cell is, its first line for lists.
-        source: the file that the equations stand in.
-        starts: between which numbers some families start.
+        input_name: name of the input in the equations.
+        states: names of the states, in order.
+        families: names of the families.
+        sides: names of the side inputs, in order.
+        doc: docstring of the cell; lists show its first line.
+        source: the file of the equations.
+        starts: initial ranges of some families.
 
     Raises:
         CellError: as for :func:`cell`.
@@ -197,9 +197,9 @@ def trace(
     tracer = _Tracer(name, source)
     tracer.line = _line_of(function)
     x = tracer.expr(tracer.add("input", name=input_name))
-    beside = [tracer.expr(tracer.add("side", name=s)) for s in sides]
+    side_inputs = [tracer.expr(tracer.add("side", name=s)) for s in sides]
     before = [tracer.expr(tracer.add("state", name=s)) for s in states]
-    returned, variables = _run(function, [x, *beside, *before], {f: Family(tracer, f) for f in families})
+    returned, variables = _run(function, [x, *side_inputs, *before], {f: Family(tracer, f) for f in families})
     tracer.done = True
     new = returned if isinstance(returned, tuple) else (returned,)
     if len(new) != len(states):
@@ -214,7 +214,7 @@ def trace(
     nodes, ties = infer_shapes(tracer, outputs)
     labels = {label: v._id for label, v in variables.items() if isinstance(v, Expr) and not isinstance(v, Family)}
     graph = Graph(tuple(nodes), tuple(outputs.items()))
-    # a variable that reuses the name of an argument would read like that argument
+    # a variable with the name of an argument would be mistaken for that argument
     kept = graph.ancestors(outputs.values()) - set(outputs.values())
     taken = {input_name, *sides, *states, *families, *(row.notation.split("(")[0] for row in PRIMITIVES.values())}
     labels = {label: i for label, i in labels.items() if i in kept and nodes[i].args and label not in taken}
@@ -223,7 +223,7 @@ def trace(
 
 
 def _line_of(function: Callable[..., Any]) -> int:
-    """Find the line of a function's `def`, behind its decorators."""
+    """Find the line of a function's `def`, after its decorators."""
     code = getattr(function, "__code__", None)
     if code is None:
         return 0
@@ -234,7 +234,7 @@ def _line_of(function: Callable[..., Any]) -> int:
 
 
 def _run(function: Callable[..., Any], values: list[Expr], families: dict[str, Family]) -> tuple[Any, dict[str, Any]]:
-    """Call the function and catch its local variables, whose names the printed equations use."""
+    """Call the function and record its local variables, whose names the printed equations use."""
     variables: dict[str, Any] = {}
     code = getattr(function, "__code__", None)
 
@@ -243,7 +243,7 @@ def _run(function: Callable[..., Any], values: list[Expr], families: dict[str, F
             variables.update(frame.f_locals)
 
     outer: Any = sys.getprofile()
-    if outer is not None and not callable(outer):  # a profiler written in C, which could not be put back
+    if outer is not None and not callable(outer):  # a profiler written in C, which could not be restored
         return function(*values, **families), variables
     sys.setprofile(keep)
     try:
@@ -281,15 +281,15 @@ def _require_use(tracer: _Tracer, families: list[str], outputs: dict[str, int]) 
         if node.op == "parameter" and index not in reached:
             tracer.fail(
                 f"parameter `{node.name}` reaches no new state",
-                "What is computed from it is not used, so it would never learn.",
+                "Its value is never used, so it would never be trained.",
                 "Use that value, or delete it.",
                 line=node.line,
             )
         if node.op == "side" and index not in reached:
             tracer.fail(
                 f"side input `{node.name}` reaches no new state",
-                "Whoever runs the cell would have to give numbers that nothing reads.",
-                f"Use it, or drop `{node.name}`; a state stands behind the `/`.",
+                "Callers would have to give numbers that are never used.",
+                f"Use it, or drop `{node.name}`; states come after the `/`.",
             )
 
 

@@ -1,12 +1,12 @@
-"""Hold a graph to its rules; run after every pass and on every graph that comes from a file.
+"""Check a graph against its rules, after every pass and on every graph from a file.
 
-The rules, which are all that a pass or a backend may rely on:
+A pass or a backend may rely on these rules and no others:
 
-1. Every argument comes before its reader, and every operation is known and has the right number of arguments.
+1. Every argument comes before the node that reads it; every operation is known and has the right number of arguments.
 2. Shapes are those that :func:`elman.expr.builder.result_shape` derives; the first argument of a product is a
 parameter. 3. A comparison is read by ``where`` (as its condition) and by nothing else, and a condition is a comparison.
 4. The exponent of a power and the slope of a leaky relu are constants, and a layer normalisation reads a vector.
-5. A leaf stands once; there is one input; every state has an output of its name and shape (or a number, of all examples
+5. A leaf occurs once; there is one input; every state has an output of its name and shape (or a number, of all examples
 or of each). 6. A side input has one axis; no input, state or parameter is one number for each example.
 """
 
@@ -47,7 +47,7 @@ def verify(graph: Graph) -> Graph:
                 _break(index, node, "a constant is one number and reads nothing")
         elif node.op in LEAVES:
             if (node.op, node.name) in seen or node.args:
-                _break(index, node, "a leaf stands once and reads nothing")
+                _break(index, node, "a leaf occurs once and reads nothing")
             seen.add((node.op, node.name))
             if (node.op == "side" and len(node.shape) != 1) or (node.op != "side" and ROW in node.shape):
                 _break(index, node, "one number for each example is a side input, which has one axis")
@@ -60,9 +60,9 @@ def verify(graph: Graph) -> Graph:
 
 
 def verify_step(graph: Graph) -> Graph:
-    """Check the rules above, and those that tracing keeps and a file may break.
+    """Check the rules above, and those that tracing guarantees and a file may break.
 
-    7. The outputs are the states, and every parameter reaches one. 8. No operation that passes alone add. 9. An input
+    7. The outputs are the states, and every parameter reaches one. 8. No operation that only passes add. 9. An input
     and a state are vectors, a side input is one number for each example, a parameter is a vector or a matrix; all have
     different names, as the tensors of a layer must have: identifiers. 10. Nodes, states, names and exponents are within
     the limits of :mod:`elman.expr.limits`.
@@ -94,17 +94,17 @@ def _verify_leaves(graph: Graph) -> None:
     reached, names = graph.ancestors(graph.output.values()), set[str]()
     for index, node in enumerate(graph.nodes):
         if node.op in STRUCTURAL - {"product"} | {"adjoint", "size"}:
-            _break(index, node, "passes alone add this operation")
+            _break(index, node, "only passes add this operation")
         if node.op == "power" and not is_exponent(graph.nodes[node.args[1]].value):
             _break(index, node, f"an exponent is not 0, and from -{LARGEST_EXPONENT:,.0f} to {LARGEST_EXPONENT:,.0f}")
         if node.op not in LEAVES - {"constant"}:
             continue
         if not node.name or node.name in names:
-            _break(index, node, "what a step reads has a name of its own")
+            _break(index, node, "every leaf of a step has a name of its own")
         names.add(node.name)
         _verify_names(index, node)
         if (node.op == "side") != (node.shape == (ROW,)) or len(node.shape) not in {1, 1 + (node.op == "parameter")}:
-            _break(index, node, f"it has not the shape {node.shape}")
+            _break(index, node, f"it cannot have the shape {node.shape}")
         if node.op == "parameter" and index not in reached:
             _break(index, node, "a parameter reaches a new state")
 

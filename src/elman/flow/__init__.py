@@ -1,14 +1,13 @@
 """Look inside a recurrent layer: where its gradient goes, how far back it reaches, and what is wrong with it.
 
 Everything is exact. A step's Jacobian is never estimated: it is the derived adjoint of one step
-(:mod:`elman.autodiff`), run on many rows at once, in float64. A layer and a batch are brought into one form
-(`network`); one forward run keeps what every step starts from (`trajectory`), and then gradients are carried back, all
-rows side by side (`adjoints`). From them come the map of who hears whom and the shares of dL/dW by lag (`lags`), the
-growth of differences (`growth`), and the reach (`reach`); from the weights `bounds`, from the values `gates`. A model's
-prediction is explained by `attribution`, a training by the `ledger`; a `glance` is what costs little. What is
-seen is plain data (`figures`), each figure with its definition and source; `verdict` says it in a word. `diagram` and
-`unfolded` draw the network from its equations, and `report` puts everything on one page, with a sentence for each of
-the `pictures`.
+(:mod:`elman.autodiff`), run on many rows at once, in float64. `network` brings a layer and a batch into one form;
+`trajectory` runs forward once and saves the state before every step; `adjoints` carries many gradients back side by
+side. `lags` makes of them the map of influence and the shares of dL/dW by lag, `growth` the singular values and the
+Lyapunov spectrum, `reach` the effective memory; `bounds` reads the weights and `gates` the values of the gates.
+`attribution` explains a prediction, `ledger` records a training, and `glance` is a cheap look during it. The results
+are plain data (`figures`), each figure with its definition and source; `verdict` sums them up. `diagram` and `unfolded`
+draw the network from its equations, and `report` writes one page with a sentence for each of the `pictures`.
 
 >>> import elman, torch
 >>> _ = torch.manual_seed(2)
@@ -18,20 +17,22 @@ the `pictures`.
 ('VANISHING', 'U')
 """
 
+from typing import Any
+
 from elman.flow.attribution import Attribution, attribute, attribute_in_model
 from elman.flow.figures import (
+    BatchSample,
     Bound,
     Checks,
     Flow,
-    Gate,
     Gates,
+    GateUsage,
     GradientNorms,
+    GradientPart,
     Influence,
     LagShares,
     Lyapunov,
     Memory,
-    Part,
-    Sampling,
     SingularValues,
     TransportGain,
 )
@@ -44,18 +45,21 @@ from elman.flow.page.report import Subject, write_report
 from elman.flow.page.unfolded import draw_unfolded
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
 from elman.flow.verdict import VERDICTS
+from elman.renamed import warn_of_renamed
 
 __all__ = [
     "VERDICTS",
     "Attribution",
+    "BatchSample",
     "Bound",
     "Checks",
     "Clipping",
     "Flow",
-    "Gate",
+    "GateUsage",
     "Gates",
     "Glance",
     "GradientNorms",
+    "GradientPart",
     "GradientVerdict",
     "Influence",
     "LagShares",
@@ -63,8 +67,6 @@ __all__ = [
     "Limits",
     "Lyapunov",
     "Memory",
-    "Part",
-    "Sampling",
     "SingularValues",
     "Subject",
     "TransportGain",
@@ -82,3 +84,13 @@ __all__ = [
     "observe",
     "write_report",
 ]
+
+_RENAMED = {"Gate": GateUsage, "Part": GradientPart, "Sampling": BatchSample}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a class under its old name."""
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warn_of_renamed(f"elman.flow.{name}", f"elman.flow.{_RENAMED[name].__name__}")
+    return _RENAMED[name]

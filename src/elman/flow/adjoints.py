@@ -10,28 +10,28 @@ import torch
 from torch import Tensor
 
 from elman.backends import reference
-from elman.flow.network import Examples
+from elman.flow.network import LayerBatch
 from elman.flow.trajectory import CHUNK, Rows, Track
 
 Visit = Callable[[str, Track, int, Tensor, Tensor], None]
-"""Takes a track's ending, the track, k, D at k and D J_k, both (R, B, S), all states joined."""
+"""Called with a track's ending, the track, k, D at k and D J_k, both (R, B, S), all states joined."""
 
 FADED = 1e-250
-"""A gradient under it counts as 0 from there on: a little further down processors compute a hundred times slower."""
+"""Gradients smaller than this become 0: processors are a hundred times slower with denormal numbers."""
 
 MOST_NUMBERS = 2**25
-"""How many numbers of what passes between layers are held at once: 256 MiB."""
+"""Most numbers that pass between layers at once: 256 MiB."""
 
 
-def arrivals(tracks: Sequence[Sequence[Track]], endings: Sequence[str], examples: Examples) -> dict[str, Tensor]:
-    """Say what the loss sends to each state directly: through the output to the top layer, and as a final state.
+def arrivals(tracks: Sequence[Sequence[Track]], endings: Sequence[str], examples: LayerBatch) -> dict[str, Tensor]:
+    """Compute the gradient that each state gets from the loss directly: through the output, and as a final state.
 
-    A final state belongs to the last real step that its direction reads.
+    A final state is that of the last real step that its direction reads.
 
     Returns:
-        By the ending, (T, B, S).
+        (T, B, S) for each ending.
     """
-    found = {}
+    arriving = {}
     flat = [track for layer in tracks for track in layer]
     outputs = examples.d_output.chunk(len(tracks[-1]), -1)
     for row, (ending, track) in enumerate(zip(endings, flat, strict=True)):
@@ -43,8 +43,8 @@ def arrivals(tracks: Sequence[Sequence[Track]], endings: Sequence[str], examples
         last = torch.zeros_like(read) if track.reverse else examples.lengths[read] - 1
         for arrived, d in zip(own, examples.d_final, strict=True):
             arrived[last, read] += d[row, read]
-        found[ending] = torch.cat(own, -1)
-    return found
+        arriving[ending] = torch.cat(own, -1)
+    return arriving
 
 
 def carry_back(
@@ -59,9 +59,9 @@ def carry_back(
     Args:
         tracks: of each layer, from the input upwards.
         endings: the name of each track, in that order.
-        arriving: what the loss sends to each track directly, see :func:`arrivals`.
+        arriving: the gradient that each track gets directly, see :func:`arrivals`.
         rows: (R, T), 1 where the loss of a step belongs to a row, else 0.
-        visit: is called for every track at every step.
+        visit: called for every track at every step.
     """
     names = iter(reversed(endings))
     above: Sequence[Tensor | None] = [None] * len(tracks[-1])
@@ -86,10 +86,10 @@ def _carry_through(
         arrived = carried + rows[:, k, None, None] * arriving[k]
         if above is not None:
             arrived[..., : sizes[0]] += above[:, k]
-        # What a reverse direction carries past an example's first step belongs to its initial state.
+        # In a reverse direction, the gradient that passes an example's first step is that of its initial state.
         real = torch.where(valid, arrived, arrived.new_zeros(()))
         pulled = torch.zeros_like(real)
-        # A row that has not begun yet, or has faded, is 0 before the step too.
+        # A row that has not begun yet, or has faded, is also 0 before the step.
         moving = (real.abs().amax((1, 2)) > FADED).nonzero().flatten()
         if len(moving):
             examples = torch.arange(batch).repeat(len(moving))
@@ -104,17 +104,17 @@ def _carry_through(
 
 
 def chunks_of_rows(tracks: Sequence[Sequence[Track]], rows: Tensor) -> Sequence[Tensor]:
-    """Cut the rows of the map into parts for which what passes between layers fits into memory."""
+    """Split the rows of the map so that the gradients between layers fit into memory."""
     widest = max([t.x.numel() for layer in tracks[1:] for t in layer], default=0)
     return rows.split(max(1, MOST_NUMBERS // widest) if widest else len(rows))
 
 
 def weight_gradients(track: Track, d_states: Tensor) -> list[Tensor]:
-    """Sum what the steps' own states give to the gradients of the parameters: Σ_k D_k ∂⁺s_k/∂W.
+    """Sum the contributions of the steps' own states to the gradients of the parameters: Σ_k D_k ∂⁺s_k/∂W.
 
     Args:
         track: the layer and direction.
-        d_states: (T, B, S), all states joined, 0 where a step is not to count.
+        d_states: (T, B, S), all states joined, 0 for a step that is not counted.
 
     Returns:
         For each parameter a tensor of its shape.
@@ -127,29 +127,29 @@ def weight_gradients(track: Track, d_states: Tensor) -> list[Tensor]:
 
 
 def tangents(track: Track, directions: Sequence[Tensor]) -> list[Tensor]:
-    """Give the change of every step's own state along a direction of each parameter: v_k = ∂⁺s_k/∂W · direction.
+    """Compute the change of every step's own state along a direction of each parameter: v_k = ∂⁺s_k/∂W · direction.
 
-    ⟨D ∂⁺s_k/∂W, direction⟩ is linear in D, so its derivative by D, which autograd takes of the mirror, is v_k.
+    ⟨D ∂⁺s_k/∂W, direction⟩ is linear in D, so v_k is its derivative by D, which autograd computes from the mirror.
 
     Args:
         track: the layer and direction.
-        directions: for each parameter, of its shape.
+        directions: for each parameter, in its shape.
 
     Returns:
         For each parameter (T, B, S), 0 where a step is not real.
     """
     steps, batch = track.valid.shape[:2]
     zero = torch.zeros(steps, batch, sum(track.sizes), dtype=torch.float64)
-    found: list[list[Tensor]] = [[] for _ in directions]
+    changes: list[list[Tensor]] = [[] for _ in directions]
     for part, d in _parts(zero):
         with torch.enable_grad():
             gradients = _mirror(track, part, d.requires_grad_().split(track.sizes, -1))
             products = [(g * direction).sum() for g, direction in zip(gradients, directions, strict=True)]
-        for columns, product in zip(found, products, strict=True):
-            followed = product.requires_grad  # a parameter may have a gradient that is 0, whatever D is
-            share = torch.autograd.grad(product, d, retain_graph=True, allow_unused=True)[0] if followed else None
+        for columns, product in zip(changes, products, strict=True):
+            depends = product.requires_grad  # the gradient of a parameter may be 0, whatever D is
+            share = torch.autograd.grad(product, d, retain_graph=True, allow_unused=True)[0] if depends else None
             columns.append(torch.zeros_like(d) if share is None else share)
-    joined = [torch.cat(columns).detach().view_as(zero) for columns in found]
+    joined = [torch.cat(columns).detach().view_as(zero) for columns in changes]
     return [torch.where(track.valid, one, one.new_zeros(())) for one in joined]
 
 
@@ -161,7 +161,7 @@ def _parts(d_states: Tensor) -> Iterator[tuple[slice, Tensor]]:
 
 
 def _mirror(track: Track, part: slice, d_states: Sequence[Tensor]) -> list[Tensor]:
-    """Run the mirror over single steps as one batch, gradients of the parameters included."""
+    """Run the mirror over single steps as one batch, with the gradients of the parameters."""
     inputs = track.flat(part)
     saved = [s.flatten(0, 1)[None, part] for s in track.saved]
     output = inputs.x.new_zeros((1, *d_states[0].shape))
@@ -169,7 +169,7 @@ def _mirror(track: Track, part: slice, d_states: Sequence[Tensor]) -> list[Tenso
 
 
 def jacobians(track: Track, rows: Rows) -> Tensor:
-    """Form J_t of some steps, every unit vector a row of its own.
+    """Compute J_t of some steps, one row for each unit vector.
 
     Returns:
         (N, S, S), row i the gradient of the i-th number of the state after the step.
@@ -177,11 +177,11 @@ def jacobians(track: Track, rows: Rows) -> Tensor:
     sizes = track.sizes
     size = sum(sizes)
     unit = torch.eye(size, dtype=torch.float64)
-    found = []
+    matrices = []
     for start in range(0, len(rows.times), max(1, CHUNK // size)):
         part = slice(start, start + max(1, CHUNK // size))
         times, examples = rows.times[part], rows.examples[part]
         each = Rows(times.repeat_interleave(size), examples.repeat_interleave(size))
         _, before = track.pull(each, unit.repeat(len(times), 1).split(sizes, -1))
-        found.append(torch.cat(before, -1).view(len(times), size, size))
-    return torch.cat(found)
+        matrices.append(torch.cat(before, -1).view(len(times), size, size))
+    return torch.cat(matrices)

@@ -1,14 +1,14 @@
-"""Ask which input steps a prediction rests on (figure 10).
+"""Attribute a prediction to the input steps (figure 10).
 
 Integrated gradients (Sundararajan et al. 2017, section 3): the path from a baseline to the input is straight, and
 
     share_t = ⟨x_t − x⁰_t, ∫₀¹ ∂score/∂x_t (x⁰ + a (x − x⁰)) da⟩,      Σ_t share_t = score(x) − score(x⁰).
 
-The integral is a Gauss-Legendre sum; what it misses of the sum on the right is the completeness residual. Beside it
-stands what the score loses where one step is put back to its baseline (leave-one-out).
+The integral is a Gauss-Legendre sum; its difference from the right-hand side is the completeness residual. Also
+computed is leave-one-out: the score less the score with one step at its baseline.
 
->>> found = attribute(lambda x: (x[0] * x[1]).sum(-1), torch.tensor([[[2.0]], [[3.0]]]))
->>> found.contributions[:, 0].round(6).tolist(), found.leave_one_out[:, 0].tolist()
+>>> attribution = attribute(lambda x: (x[0] * x[1]).sum(-1), torch.tensor([[[2.0]], [[3.0]]]))
+>>> attribution.contributions[:, 0].round(6).tolist(), attribution.leave_one_out[:, 0].tolist()
 ([3.0, 3.0], [6.0, 6.0])
 """
 
@@ -26,17 +26,17 @@ from elman.flow.figures import Array
 
 @dataclass(frozen=True)
 class Attribution:
-    """Say what each input step gave to a score.
+    """Contributions of the input steps to a score.
 
     Attributes:
-        contributions: (T, B), signed, in units of the score.
+        contributions: (T, B), signed, in the unit of the score.
         shares: (T, B), |contribution| as a share of the sum of all steps.
-        residual: (B,), |Σ contributions − (score − score of the baseline)|, as a share of the latter's size; absolute
+        residual: (B,), |Σ contributions − (score − baseline score)| / |score − baseline score|; without the divisor
             where that is 0.
         leave_one_out: (T, B), score − score with this step at its baseline.
         score: (B,), of the input.
         baseline_score: (B,).
-        points: of the sum that stands for the integral.
+        points: how many points the sum for the integral has.
     """
 
     contributions: Array
@@ -54,11 +54,11 @@ def attribute(
     """Attribute a score to the steps of an input.
 
     Args:
-        score: takes x (T, B, I) and gives (B,): the prediction of each example that is to be explained. It may be any
-            function that autograd follows; in float64 residuals are smallest.
+        score: takes x (T, B, I) and returns (B,), the prediction of each example to be explained. It may be any
+            function that autograd can differentiate; residuals are smallest in float64.
         x: (T, B, I), floating point. For symbols, their embeddings.
-        baseline: what means "nothing", in the shape of x or of one step; 0 if it is None.
-        points: of the integral; cost is as many forward and backward runs, and T forward runs.
+        baseline: an input that means "nothing", in the shape of x or of one step; 0 if it is None.
+        points: of the integral; each costs a forward and a backward run. Leave-one-out costs T forward runs.
 
     Raises:
         ShapeError: the score is not one number an example.
@@ -75,8 +75,8 @@ def attribute(
     total = torch.zeros(x.shape, dtype=torch.float64)
     for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
         with torch.enable_grad():
-            here = (nothing + place * (x - nothing)).detach().requires_grad_()
-            total += weight * torch.autograd.grad(score(here).sum(), here)[0].double()
+            point = (nothing + place * (x - nothing)).detach().requires_grad_()
+            total += weight * torch.autograd.grad(score(point).sum(), point)[0].double()
     contributions = (total * (x - nothing).double()).sum(-1)
     gap, size = contributions.sum(0) - (scores - baselines), (scores - baselines).abs()
     strength = contributions.abs()
@@ -93,13 +93,13 @@ def attribute(
 
 
 def _leave_one_out(score: Callable[[Tensor], Tensor], x: Tensor, nothing: Tensor, scores: Tensor) -> Tensor:
-    found = []
+    differences = []
     with torch.no_grad():
         for t in range(len(x)):
             without = x.clone()
             without[t] = nothing[t]
-            found.append(scores - score(without).double())
-    return torch.stack(found)
+            differences.append(scores - score(without).double())
+    return torch.stack(differences)
 
 
 def attribute_in_model(
@@ -109,8 +109,8 @@ def attribute_in_model(
 
     Args:
         layer: part of the model; it is called once, with a tensor.
-        score: runs the model on its input and gives (B,), see :func:`attribute`.
-        baseline: in the shape of what the layer reads, time-major, or of one step; 0 if it is None.
+        score: runs the model on its input and returns (B,), see :func:`attribute`.
+        baseline: in the shape of the layer's input, time-major, or of one step; 0 if it is None.
         points: of the integral.
 
     Raises:
@@ -140,7 +140,7 @@ def attribute_in_model(
         if len(seen) != 1 or not isinstance(seen[0], Tensor) or seen[0].dim() != 3:
             raise ConfigError(
                 f"flow: {type(layer).__name__} was called {len(seen)} times, or not with a batch as a tensor.\n"
-                "  What it reads is changed on its way in.\n  Give a layer that the score calls once, with (T, B, I)."
+                "  Attribution replaces the layer's input.\n  Give a layer that the score calls once, with (T, B, I)."
             )
         x = seen[0].detach()
         return attribute(run, x.transpose(0, 1) if flip else x, baseline, points)

@@ -1,7 +1,7 @@
-"""Say what the weights alone guarantee: the radius and the largest singular value of hidden-to-hidden matrices.
+"""Bound the gradient by the weights alone: radius and largest singular value of hidden-to-hidden matrices.
 
 Figure 7; Pascanu et al. 2013, section 2.1. With h' = f(U h + …), ‖J‖ ≤ σ₁(U) γ where γ bounds |f'|: below 1, gradients
-vanish, whatever the data. That a radius above 1 is not enough for them to explode shows every saturated tanh.
+vanish, whatever the data. A radius above 1 does not make them explode: a saturated tanh is the counterexample.
 
 >>> import elman
 >>> import torch
@@ -41,7 +41,7 @@ def find_bounds(program: Program, parameters: Sequence[Tensor]) -> tuple[Bound, 
         for parameter, whole in zip(program.parameters, parameters, strict=True)
         for name, part in zip(parameter.members, whole.chunk(len(parameter.members)), strict=True)
     }
-    found = []
+    bounds = []
     for name in members:
         matrix = parts[name]
         square = matrix.shape[0] == matrix.shape[1]
@@ -51,8 +51,8 @@ def find_bounds(program: Program, parameters: Sequence[Tensor]) -> tuple[Bound, 
         gamma = max((STEEPEST.get(op, math.nan) for op in behind), key=lambda g: (math.isnan(g), g))
         only = len(members) == 1 and program.noise == NONE and _is_only_way(graph, name)
         guarantee = _guarantee(radius, sigma * gamma, linear=behind == {""}) if only else ""
-        found.append(Bound(name, radius, sigma, gamma, guarantee))
-    return tuple(found)
+        bounds.append(Bound(name, radius, sigma, gamma, guarantee))
+    return tuple(bounds)
 
 
 def _guarantee(radius: float, steepest: float, linear: bool) -> str:
@@ -62,25 +62,25 @@ def _guarantee(radius: float, steepest: float, linear: bool) -> str:
 
 
 def _functions_behind(graph: Graph, member: str) -> set[str]:
-    """Name the functions behind sums with a product of a matrix; the empty name where such a sum is a new state."""
+    """Name the functions applied to sums that hold a product of the matrix; "" where such a sum is a new state."""
     matrix = graph.leaves["parameter", member]
     waiting = [i for i, n in enumerate(graph.nodes) if n.op == "product" and n.args[0] == matrix]
-    found, seen, new = set[str](), set[int](), set(graph.output.values())
+    functions, seen, new = set[str](), set[int](), set(graph.output.values())
     while waiting:
         index = waiting.pop()
         if index in seen:
             continue
         seen.add(index)
         if index in new:
-            found.add("")
+            functions.add("")
         readers = graph.read_by[index]
         waiting += [i for i in readers if graph.nodes[i].op in SUMS]
-        found |= {graph.nodes[i].op for i in readers} - SUMS
-    return found
+        functions |= {graph.nodes[i].op for i in readers} - SUMS
+    return functions
 
 
 def _is_only_way(graph: Graph, member: str) -> bool:
-    """Tell whether the new state is f(U h + …) of its only state h, which goes no other way."""
+    """Check whether the new state is f(U h + …) of the only state h, and h is used nowhere else."""
     if len(graph.states) != 1:
         return False
     state, matrix = graph.leaves["state", graph.states[0]], graph.leaves["parameter", member]

@@ -1,10 +1,10 @@
-"""Hold what was seen inside a layer: one dataclass a figure, plain numbers and arrays, and its definition.
+"""What can be seen inside a layer: a dataclass for each figure, with its definition; plain numbers and arrays.
 
 Letters: T time, B batch, s the whole state of one layer in one direction, all states of the cell joined, S its length;
 L = Σ_t L_t the loss, L_t what passes through the layer's output at step t; D[t, k] = dL_t/ds_k and δ_k = dL/ds_k, total
-derivatives; J_t = ds_t/ds_{t−1}. Times count from 0. Arrays are of float64 unless they count.
+derivatives; J_t = ds_t/ds_{t−1}. Times count from 0. Arrays are float64, but for counts.
 
-Figures that belong to one layer in one direction stand in a dict by the ending of its parameters' names: ``l0``,
+Figures of one layer in one direction are in a dict, whose keys are the endings of its parameters' names: ``l0``,
 ``l0_reverse``, ``l1``, … from the input upwards.
 """
 
@@ -22,16 +22,16 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class GradientNorms:
-    """Say how strong the gradient is at every time step: g_k = ‖dL/dh_k‖₂ (figure 1).
+    """Norm of the gradient at every time step: g_k = ‖dL/dh_k‖₂ (figure 1).
 
     Attributes:
         states: the cell's states.
-        norms: (states, T, B), ‖dL/ds_k‖₂ of each state by itself; NaN past an example's end.
+        norms: (states, T, B), ‖dL/ds_k‖₂ of each state alone; NaN past an example's end.
         median: (T,), of the first state over the batch.
         lower: (T,), its lower quartile.
         upper: (T,), its upper quartile.
-        slope: of ln(median), a straight line through all steps where it is above 0, in nats for each step that the
-            gradient travels; below 0 where it vanishes. NaN of fewer than two such steps.
+        slope: of a straight line through ln(median), over all steps where the median is above 0, in nats for each step
+            that the gradient travels; below 0 where it vanishes. NaN where there are fewer than two such steps.
         half_life: ln 2 / |slope|, in steps.
     """
 
@@ -46,19 +46,19 @@ class GradientNorms:
 
 @dataclass(frozen=True)
 class Influence:
-    """Say who hears whom: A[t, k] = ‖D[t, k]‖, the norm over all states and the whole batch (figure 2).
+    """Influence of step k on the loss of step t: A[t, k] = ‖D[t, k]‖, over all states and the whole batch (figure 2).
 
     The columns sum, as vectors, to δ_k. A layer that reads forward has A[t, k] = 0 for k > t.
-    What has faded under 1e-250 is 0 from there on.
+    Where it falls under 1e-250 it is 0 from there on.
 
     Attributes:
         rows: (R,), the steps t of the rows: all, or a sample.
         map: (R, T).
         curve: (lags,), the median over the rows of A[t, t − lag] / A[t, t], for lag 0, 1, …; a reverse direction
-            counts k − t. Where less than a row reaches so far back, the curve ends.
+            counts k − t. The curve ends at the largest lag that any row reaches.
         slope: of ln(curve) in nats a lag, as that of :class:`GradientNorms`.
         factor_50: the curve at lag 50; where it is shorter, exp(50 · slope).
-        extrapolated: whether it is.
+        extrapolated: whether `factor_50` comes from the slope.
     """
 
     rows: Counts
@@ -71,15 +71,15 @@ class Influence:
 
 @dataclass(frozen=True)
 class LagShares:
-    """Say from how far back dL/dW comes (figure 3; Pascanu et al. 2013, eqs 3–5).
+    """Shares of dL/dW by lag: from how far back it comes (figure 3; Pascanu et al. 2013, eqs 3–5).
 
-    C[t, k] = D[t, k] ∂⁺s_k/∂W, and P(lag) = ⟨Σ_{t−k=lag} C[t, k], g/‖g‖⟩, where g = dL/dW; shares are signed and sum to
-    ‖g‖, of all parameters together and of each.
+    C[t, k] = D[t, k] ∂⁺s_k/∂W, and P(lag) = ⟨Σ_{t−k=lag} C[t, k], g/‖g‖⟩, where g = dL/dW. Shares are signed and sum
+    to ‖g‖, for all parameters together and for each of them.
 
     Attributes:
-        lags: t − k; in a reverse direction k − t. Below 0 too where bidirectional layers are stacked.
+        lags: t − k; in a reverse direction k − t. Negative ones too where bidirectional layers are stacked.
         shares: (lags,), of all parameters of this layer and direction together.
-        norm: ‖g‖ of the rows that were taken.
+        norm: ‖g‖ of the rows that were sampled.
         by_parameter: the shares of each parameter by its name.
         lag90: the smallest lag whose cumulated share reaches 90 %.
     """
@@ -92,11 +92,11 @@ class LagShares:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Hold a part of dL/dW: `explicit` (k = t) or `implicit` (k ≠ t); their sum is dL/dW of the rows that were taken.
+class GradientPart:
+    """The explicit (k = t) or the implicit (k ≠ t) part of dL/dW; their sum is dL/dW of the rows that were sampled.
 
     Attributes:
-        gradients: by the parameter's name, each of its shape. `to_dict` leaves them out.
+        gradients: by the parameter's name, each in the parameter's shape. `to_dict` leaves them out.
         norms: their Frobenius norms.
         share: ⟨part, g⟩ / ‖g‖², of all parameters together; the two shares sum to 1.
     """
@@ -108,7 +108,7 @@ class Part:
 
 @dataclass(frozen=True)
 class TransportGain:
-    """Say what one step back does to the gradient: q_k = ‖δ_{k+1} J_{k+1}‖ / ‖δ_{k+1}‖ (figure 4).
+    """Factor by which one step back changes the gradient's norm: q_k = ‖δ_{k+1} J_{k+1}‖ / ‖δ_{k+1}‖ (figure 4).
 
     Attributes:
         gain: (T − 1, B); NaN where δ is 0 and past an example's end. A reverse direction steps from k to k + 1.
@@ -121,12 +121,12 @@ class TransportGain:
 
 @dataclass(frozen=True)
 class SingularValues:
-    """Say how far a state's change can be stretched over some lags (figure 5).
+    """Singular values of products of Jacobians: how far a change of the state can be stretched (figure 5).
 
     Attributes:
         lags: (n,), numbers of steps.
         logarithms: (n, S), natural logarithms of the singular values of J_t ⋯ J_{t−lag+1}, largest first, the median
-            over the sampled steps and examples. −inf is 0. Below −30 under the largest they are not resolved.
+            over the sampled steps and examples. −inf stands for 0. Values over 30 below the largest are not resolved.
         largest: (n,), the largest of all samples, as a number.
         samples: (n,), how many products there were.
     """
@@ -139,13 +139,13 @@ class SingularValues:
 
 @dataclass(frozen=True)
 class Lyapunov:
-    """Say at what rate differences of states grow in the long run (figure 6; Benettin et al. 1980).
+    """Lyapunov spectrum: long-run rates at which differences of states grow (figure 6; Benettin et al. 1980).
 
     Q_{t+1} R_{t+1} = J_t Q_t with Q = I at first; λ_i = (1/T) Σ ln |R_ii(t)|, the mean over the sampled examples.
 
     Attributes:
         exponents: (S,), nats a step, largest first; −inf where J is singular.
-        late: the first exponent over the second half of the steps, where a passing growth is over.
+        late: the first exponent over the second half of the steps, when temporary growth is over.
         mean_log_det: (1/T) Σ ln |det J_t|, which is Σ λ_i.
         memory_time: −1/λ₁ in steps; inf where λ₁ is not below 0.
         steps: how many steps were taken.
@@ -160,15 +160,15 @@ class Lyapunov:
 
 @dataclass(frozen=True)
 class Bound:
-    """Say what a hidden-to-hidden matrix alone guarantees (figure 7; Pascanu et al. 2013, section 2.1).
+    """Bound that follows from a hidden-to-hidden matrix alone (figure 7; Pascanu et al. 2013, section 2.1).
 
     Attributes:
         member: of the cell, ``U.f``.
         radius: ρ, the largest |eigenvalue|; NaN where the matrix is not square.
         sigma: σ₁, the largest singular value.
-        gamma: the steepest slope of the function behind the product: 1 for tanh, ¼ for sigmoid; NaN if unknown.
+        gamma: the steepest slope of the activation after the product: 1 for tanh, ¼ for sigmoid; NaN if unknown.
         guarantee: ``vanishing`` where σ₁ γ < 1, of a linear cell where ρ < 1; ``exploding`` of a linear cell where
-            ρ > 1; empty where nothing follows, as where a state has another way into the next step.
+            ρ > 1; empty where nothing follows, such as where a state also reaches the next step by another path.
     """
 
     member: str
@@ -179,17 +179,17 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Gate:
-    """Say how a gate is used (figure 8). A gate is a sigmoid, or its hard form, of the cell's equations.
+class GateUsage:
+    """Values that one gate takes (figure 8). A gate is a sigmoid, or its hard form, in the cell's equations.
 
     Attributes:
-        name: as the equations call it; else ``sigmoid 1``, …
+        name: in the equations; ``sigmoid 1``, … where it has none there.
         mean: of its values over units, steps and examples.
         below: share of the values under 0.1.
         above: share over 0.9.
-        keeps: the state that it weighs, empty for none: a forget gate.
-        half_life: (units,), ln 0.5 / ln f of each unit's mean, in steps, f the weight of the old state: the gate, or
-            1 minus it where it overwrites; None where it keeps nothing.
+        keeps: the state that it weighs, if it is a forget gate; else empty.
+        half_life: (units,), ln 0.5 / ln f in steps, where f is the unit's mean weight of the old state: the gate, or
+            1 minus the gate where it overwrites; None where it is no forget gate.
     """
 
     name: str
@@ -202,18 +202,18 @@ class Gate:
 
 @dataclass(frozen=True)
 class Gates:
-    """Say how gates and units are used (figure 8).
+    """Values that the gates and units of a layer take (figure 8).
 
     Attributes:
         gates: in the order of the equations.
-        saturated: share of the units' gates that are stuck: under 0.1 at 95 % of all steps and examples, or over 0.9,
-            but for a forget gate that always keeps its state: that is what it is for. NaN where there are no gates.
+        saturated: share of the units' gates that are stuck: under 0.1, or over 0.9, at 95 % of all steps and examples.
+            A forget gate that always keeps its state is not counted: that is its purpose. NaN where there are no gates.
         saturated_tanh: share of the units' tanh that are beyond ±0.99 at 95 % of all steps and examples; NaN where
-            there are none.
-        dead: share of the units of all relus that are 0 at every step of every example; NaN where there are none.
+            there is no tanh.
+        dead: share of the relu units that are 0 at every step of every example; NaN where there is no relu.
     """
 
-    gates: tuple[Gate, ...]
+    gates: tuple[GateUsage, ...]
     saturated: float
     saturated_tanh: float
     dead: float
@@ -221,13 +221,13 @@ class Gates:
 
 @dataclass(frozen=True)
 class Memory:
-    """Say how far back the layer reaches (figure 9), in steps.
+    """Effective memory: how far back the layer reaches (figure 9), in steps.
 
     Attributes:
         lag10: the first lag where the curve of :class:`Influence` is under 10 %; None where it never is.
         lag90: that of :class:`LagShares`.
-        behavioural: the fewest last steps with which the loss is within 1 % of that with all; None if no loss was
-            given.
+        behavioural: the smallest number of last steps with which the loss is within 1 % of the loss with all steps;
+            None if no loss was given.
     """
 
     lag10: int | None
@@ -236,17 +236,17 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """Say what was taken of a batch that is large.
+class BatchSample:
+    """Part of a large batch that was examined.
 
     Attributes:
-        examples: their places in the batch.
+        examples: their indices in the batch.
         of_examples: B.
-        rows: how many rows of the map were taken.
+        rows: how many rows of the map were computed.
         of_rows: how many steps have a loss.
-        jacobian_steps: at how many steps of the examples Jacobians were formed.
+        jacobian_steps: for how many steps Jacobians were computed.
         of_steps: how many real steps these examples have.
-        sentence: the same in words; empty where all was taken.
+        sentence: the same in words; empty where the whole batch was examined.
     """
 
     examples: tuple[int, ...]
@@ -260,7 +260,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Checks:
-    """Say how well the figures agree with each other; each is a relative error, near 1e-15.
+    """Checks of the figures against each other; each is a relative error, near 1e-15.
 
     Attributes:
         columns: of Σ_t D[t, k] against δ_k; NaN where rows were sampled.
@@ -275,27 +275,27 @@ class Checks:
 
 @dataclass(frozen=True)
 class Flow:
-    """Hold everything that :func:`elman.flow.examine` sees.
+    """Result of :func:`elman.flow.examine`: every figure, and a verdict.
 
-    Dicts are by layer and direction, ``l0``, ``l0_reverse``, and so on. Where a state or a gradient is not finite,
-    `finite` says where, and the dicts are empty.
+    Keys of the dicts are layers and directions, ``l0``, ``l0_reverse``, and so on. Where a state or a gradient is not
+    finite, `finite` says where, and the dicts are empty.
 
     Attributes:
         verdict: NON-FINITE, DEAD, EXPLODING, SATURATED, VANISHING, MEMORY SHORTER THAN THE DATA NEEDS or HEALTHY.
         line: the verdict's reason in one line, with its numbers.
-        advice: what to try, the first first; empty where it is healthy.
+        advice: what to try, most promising first; empty where it is healthy.
         finite: empty, or what is not finite and where.
         half_life: ln 2 / |slope of the influence's curve|, in steps.
-        sampling: what was taken of the batch.
+        sampling: which part of the batch was examined.
         checks: how well the figures agree.
-        gradient_norms: figure 1, and so on; see there.
+        gradient_norms: figure 1; the other dicts hold the figure that their class describes.
     """
 
     cell: str
     gradient_norms: dict[str, GradientNorms] = field(default_factory=dict)
     influence: dict[str, Influence] = field(default_factory=dict)
-    explicit: dict[str, Part] = field(default_factory=dict)
-    implicit: dict[str, Part] = field(default_factory=dict)
+    explicit: dict[str, GradientPart] = field(default_factory=dict)
+    implicit: dict[str, GradientPart] = field(default_factory=dict)
     lag_shares: dict[str, LagShares] = field(default_factory=dict)
     lag90: dict[str, int] = field(default_factory=dict)
     transport_gain: dict[str, TransportGain] = field(default_factory=dict)
@@ -309,7 +309,7 @@ class Flow:
     line: str = ""
     advice: tuple[str, ...] = ()
     finite: str = ""
-    sampling: Sampling | None = None
+    sampling: BatchSample | None = None
     checks: dict[str, Checks] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -324,7 +324,7 @@ def plain(value: Any) -> Any:
     >>> plain(Memory(lag10=None, lag90=3)), plain(math.inf)
     ({'lag10': None, 'lag90': 3, 'behavioural': None}, 'inf')
     """
-    if isinstance(value, Part):
+    if isinstance(value, GradientPart):
         return {"norms": plain(value.norms), "share": plain(value.share)}
     if dataclasses.is_dataclass(value):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}

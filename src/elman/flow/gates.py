@@ -1,6 +1,6 @@
-"""Look at gates and units: how much of the time they are shut, open, saturated or dead (figure 8).
+"""Measure gates and units: for how much of the time they are shut, open, saturated or dead (figure 8).
 
-The equations are computed once more, on every real step by itself, so that each value of them can be looked at.
+The equations are computed again, for every real step alone, so that each of their values can be read.
 """
 
 import math
@@ -16,17 +16,17 @@ from elman.expr.builder import Builder
 from elman.expr.graph import Graph
 from elman.expr.lower import expand_into
 from elman.expr.retention import GATES, Retention, retention_gates
-from elman.flow.figures import Gate, Gates
+from elman.flow.figures import Gates, GateUsage
 from elman.flow.trajectory import CHUNK, Track
 
 SHUT, OPEN, SATURATED = 0.1, 0.9, 0.99
 STUCK = 0.95
-"""A gate of a unit is stuck if so large a share of its values lies at the same end: one that opens for some steps and
-shuts for others works, however far it goes. A tanh is stuck if so large a share lies at either end."""
+"""A unit's gate is stuck if this share of its values lies at the same end: a gate that opens for some steps and shuts
+for others works, however far it goes. A tanh is stuck if this share of its values lies at either end."""
 
 
 def look_at_gates(track: Track) -> Gates:
-    """Collect how the gates and units of a layer in one direction are used, over all its real steps."""
+    """Measure the gates and units of a layer in one direction, over all its real steps."""
     graph = track.program.cell.graph
     kinds = {op: [i for i, n in enumerate(graph.nodes) if n.op == op] for op in ("tanh", "relu")}
     gates = [i for i, n in enumerate(graph.nodes) if n.op in GATES]
@@ -41,10 +41,10 @@ def look_at_gates(track: Track) -> Gates:
     kept = {r.gate.node: r for r in retention_gates(graph)}
     labels = {node: label for label, node in reversed(track.program.cell.labels)}
     names = [labels.get(i, f"sigmoid {number}") for number, i in enumerate(gates, start=1)]
-    found = tuple(_gate(name, joined[i], kept.get(i)) for name, i in zip(names, gates, strict=True))
+    usages = tuple(_gate(name, joined[i], kept.get(i)) for name, i in zip(names, gates, strict=True))
     signs = {i: r.sign for i, r in kept.items()}
     return Gates(
-        found,
+        usages,
         _mean([_stuck(joined[i], signs.get(i, 0)) for i in gates]),
         _mean([float(share) for share in tanh]),
         _mean(dead),
@@ -58,21 +58,21 @@ def _summary(value: Tensor) -> Tensor:
 
 
 def _stuck(counts: Tensor, sign: int) -> float:
-    """Give the share of units whose gate is stuck; one that keeps its state does what it is for."""
+    """Compute the share of units whose gate is stuck; a forget gate that keeps its state is not."""
     rows, below, above = (counts[:, i].sum(0) for i in (0, 2, 3))
     shut = below >= STUCK * rows if sign >= 0 else torch.zeros_like(rows, dtype=torch.bool)
     wide = above >= STUCK * rows if sign <= 0 else torch.zeros_like(rows, dtype=torch.bool)
     return float((shut | wide).double().mean())
 
 
-def _gate(name: str, counts: Tensor, kept: Retention | None) -> Gate:
+def _gate(name: str, counts: Tensor, kept: Retention | None) -> GateUsage:
     rows, total, below, above = (counts[:, i].sum(0) for i in range(4))
     lives = None
     if kept is not None:
         weight = total / rows if kept.sign > 0 else 1 - total / rows
         lives = (math.log(0.5) / weight.log()).numpy()
     mean, shut, wide = (float(part.sum() / rows.sum()) for part in (total, below, above))
-    return Gate(name, mean, shut, wide, "" if kept is None else kept.state, lives)
+    return GateUsage(name, mean, shut, wide, "" if kept is None else kept.state, lives)
 
 
 def _mean(shares: list[float]) -> float:
@@ -91,18 +91,18 @@ def _values(track: Track, watched: list[int]) -> Iterator[dict[int, Tensor]]:
         leaves = {("input", graph.nodes[graph.input].name): track.x.flatten(0, 1)[rows]}
         for op, names, tensors in (("state", graph.states, track.before), ("side", graph.sides, track.sides)):
             leaves |= {(op, n): t.flatten(0, 1)[rows] for n, t in zip(names, tensors, strict=True)}
-        found = _compute(lowered, leaves | fixed, track)
-        values = {index: found[lowered.output[str(index)]] for index in watched}
-        # What follows parameters alone is one value for all rows; a number is one for all units too.
+        computed = _compute(lowered, leaves | fixed, track)
+        values = {index: computed[lowered.output[str(index)]] for index in watched}
+        # A value that depends on parameters alone is the same for all rows; a number is the same for all units too.
         yield {index: v.expand(len(rows), v.shape[-1] if v.dim() else 1) for index, v in values.items()}
 
 
 def _parameters(track: Track) -> dict[tuple[str, str], Tensor]:
-    found = {}
+    tensors = {}
     for parameter, whole in zip(track.program.parameters, track.parameters, strict=True):
         for name, part in zip(parameter.members, whole.chunk(len(parameter.members)), strict=True):
-            found["parameter", name] = part
-    return found
+            tensors["parameter", name] = part
+    return tensors
 
 
 def _compute(graph: Graph, leaves: dict[tuple[str, str], Tensor], track: Track) -> list[Tensor]:

@@ -1,11 +1,11 @@
-"""Glance at a layer while it is trained: how strong the gradient is at every step, which step supplied most, and gates.
+"""Measure a layer during its training, at low cost: the gradient at every step, each step's share of it, and the gates.
 
-This is the part of :func:`elman.flow.examine` that costs little: one run forward and one back, on a few examples, with
-no map and no Jacobian.
+This is the cheap part of :func:`elman.flow.examine`: one forward and one backward run on a few examples, without the
+map and the Jacobians.
 
 >>> import elman
->>> seen = glance(elman.nn.GRU(3, 5), torch.ones(7, 2, 3))
->>> seen["l0"].gradient_norms.median.shape, round(float(seen["l0"].shares.sum()), 6)
+>>> glances = glance(elman.nn.GRU(3, 5), torch.ones(7, 2, 3))
+>>> glances["l0"].gradient_norms.median.shape, round(float(glances["l0"].shares.sum()), 6)
 ((7,), 1.0)
 """
 
@@ -26,13 +26,13 @@ from elman.flow.trajectory import run_network
 
 @dataclass(frozen=True)
 class Glance:
-    """Hold what is seen of a layer in one direction at a glance.
+    """Cheap figures of one layer in one direction.
 
     Attributes:
         gradient_norms: figure 1, g_k = ‖dL/dh_k‖₂.
         gates: figure 8.
-        shares: (T,), what the state of each step supplied to g = dL/dW of all parameters of this layer and direction:
-            ⟨δ_k ∂⁺s_k/∂W, g⟩ / ‖g‖²; they sum to 1, or are all 0 where g is.
+        shares: (T,), contribution of each step's state to g = dL/dW of all parameters of this layer and direction:
+            ⟨δ_k ∂⁺s_k/∂W, g⟩ / ‖g‖²; they sum to 1, or are all 0 where g is 0.
         norm: ‖g‖.
     """
 
@@ -43,7 +43,7 @@ class Glance:
 
     @property
     def step(self) -> int:
-        """Name the time step whose state supplied most."""
+        """Return the time step whose state contributed most."""
         return int(self.shares.argmax())
 
 
@@ -59,23 +59,23 @@ def glance(
     sides: Mapping[str, Tensor] | None = None,
     examples: int = 4,
 ) -> dict[str, Glance]:
-    """Glance at a layer on a batch. Everything is computed in float64, as the layer is in evaluation.
+    """Compute cheap figures of a layer on a batch, in float64, with the layer in evaluation mode.
 
     Args:
-        layer: as :func:`elman.flow.examine` takes it, and so all that follows.
+        layer: all arguments are as for :func:`elman.flow.examine`.
         x: the input.
         grad_output: dL/d output.
         lengths: real time steps of each example.
         initial_state: as the layer takes it.
         grad_final: dL/d final state.
         sides: the cell's side inputs by name.
-        examples: how many are looked at, evenly spaced over the batch.
+        examples: how many are used, evenly spaced over the batch.
 
     Returns:
-        By the ending of the parameters' names, `l0`, `l0_reverse`, …
+        A glance for each ending of the parameters' names, `l0`, `l0_reverse`, …
 
     Raises:
-        ConfigError: the layer is none that can be examined.
+        ConfigError: the layer cannot be examined.
         ShapeError: something does not fit.
     """
     network = read_layer(layer)

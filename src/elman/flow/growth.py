@@ -1,6 +1,6 @@
-"""Find how differences of states grow: singular values of products of Jacobians, and the Lyapunov spectrum.
+"""Measure how differences of states grow: singular values of products of Jacobians, and the Lyapunov spectrum.
 
-Figures 5 and 6. A product over many steps soon leaves the range of numbers, so its scale is kept as a logarithm.
+Figures 5 and 6. A product over many steps soon overflows, so its scale is kept as a logarithm.
 """
 
 import math
@@ -14,21 +14,21 @@ from elman.flow.places import spread
 
 LAGS = (1, 2, 5, 10, 20, 50, 100)
 PRODUCTS = 4
-"""How many products a lag is sampled with in one sequence of Jacobians."""
+"""How many products are sampled for each lag in one sequence of Jacobians."""
 
 
 def singular_values(sequences: Sequence[Tensor]) -> SingularValues:
-    """Find the singular values of J_t ⋯ J_{t−lag+1} over growing lags.
+    """Compute the singular values of J_t ⋯ J_{t−lag+1} over growing lags.
 
     Args:
         sequences: for each example (n, S, S), the Jacobians of successive steps in the order of the layer.
     """
-    found: dict[int, list[Tensor]] = {}
+    by_lag: dict[int, list[Tensor]] = {}
     for matrices in sequences:
         for lag, logarithms in _of_products(matrices).items():
-            found.setdefault(lag, []).append(logarithms)
-    lags = sorted(found)
-    joined = [torch.cat(found[lag]) for lag in lags]
+            by_lag.setdefault(lag, []).append(logarithms)
+    lags = sorted(by_lag)
+    joined = [torch.cat(by_lag[lag]) for lag in lags]
     medians = torch.stack([_median(one) for one in joined])
     largest = torch.tensor([float(one.max()) for one in joined], dtype=torch.float64).exp()
     samples = torch.tensor([len(one) for one in joined])
@@ -36,13 +36,13 @@ def singular_values(sequences: Sequence[Tensor]) -> SingularValues:
 
 
 def _of_products(matrices: Tensor) -> dict[int, Tensor]:
-    """Multiply backwards from some last steps, evenly spaced; every lag of LAGS that fits is looked at."""
+    """Multiply backwards from some last steps, evenly spaced, and take the singular values at every lag that fits."""
     count = len(matrices)
     longest = max(lag for lag in LAGS if lag <= count)
     ends = longest - 1 + torch.tensor(spread(count - longest + 1, PRODUCTS, math.floor))
     product = matrices[ends]
     scale = product.new_zeros(len(ends))
-    found = {}
+    logarithms = {}
     for lag in range(1, longest + 1):
         if lag > 1:
             product = product @ matrices[ends - lag + 1]
@@ -50,8 +50,8 @@ def _of_products(matrices: Tensor) -> dict[int, Tensor]:
         size = torch.where(size > 0, size, torch.ones_like(size))
         product, scale = product / size[:, None, None], scale + size.log()
         if lag in LAGS:
-            found[lag] = torch.linalg.svdvals(product).log() + scale[:, None]
-    return found
+            logarithms[lag] = torch.linalg.svdvals(product).log() + scale[:, None]
+    return logarithms
 
 
 def _median(values: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def _median(values: Tensor) -> Tensor:
 
 
 def lyapunov(sequences: Sequence[Tensor]) -> Lyapunov:
-    """Find the Lyapunov exponents by repeated QR, Q_{t+1} R_{t+1} = J_t Q_t (Benettin et al. 1980).
+    """Compute the Lyapunov exponents by repeated QR, Q_{t+1} R_{t+1} = J_t Q_t (Benettin et al. 1980).
 
     Args:
         sequences: for each example (n, S, S), the Jacobians of successive steps in the order of the layer.
@@ -86,14 +86,14 @@ def lyapunov(sequences: Sequence[Tensor]) -> Lyapunov:
 
 
 def _rates(matrices: Tensor) -> Tensor:
-    """Give ln |R_ii| of every step: (E, n, S, S) → (E, n, S)."""
+    """Compute ln |R_ii| of every step: (E, n, S, S) → (E, n, S)."""
     size = matrices.shape[-1]
     q = torch.eye(size, dtype=matrices.dtype)
     rates = []
     for matrix in matrices.unbind(1):
         q, r = torch.linalg.qr(matrix @ q)
         diagonal = r.diagonal(dim1=-2, dim2=-1).abs()
-        # What is left of a direction that the step maps to 0 is rounding.
+        # A direction that the step maps to 0 leaves rounding errors alone.
         floor = size * torch.finfo(r.dtype).eps * r.abs().amax((-2, -1))[:, None]
         rates.append(torch.where(diagonal > floor, diagonal, diagonal.new_zeros(())).log())
     return torch.stack(rates, 1)

@@ -1,4 +1,4 @@
-"""Examine a layer: every figure, for one batch."""
+"""Compute every figure of a layer for one batch."""
 
 import dataclasses
 import math
@@ -14,11 +14,11 @@ from elman.errors import ConfigError
 from elman.flow import lags
 from elman.flow.adjoints import MOST_NUMBERS, arrivals, jacobians
 from elman.flow.bounds import find_bounds
-from elman.flow.figures import Checks, Flow, Lyapunov, Sampling
+from elman.flow.figures import BatchSample, Checks, Flow, Lyapunov
 from elman.flow.gates import look_at_gates
 from elman.flow.growth import lyapunov, singular_values
 from elman.flow.ledger import Clipping
-from elman.flow.network import Examples, Sequences, States, read_batch, read_layer
+from elman.flow.network import LayerBatch, Sequences, States, read_batch, read_layer
 from elman.flow.places import spread
 from elman.flow.reach import behavioural_memory, effective_memory
 from elman.flow.trajectory import Rows, Track, run_network
@@ -27,17 +27,17 @@ from elman.flow.verdict import Known, find_non_finite, judge
 
 @dataclass(frozen=True)
 class Limits:
-    """Say how much of a large batch is looked at; what is left out, `Flow.sampling` says.
+    """Limits on the part of a large batch that is examined; `Flow.sampling` says what is left out.
 
     Letters: S length of a layer's whole state, R rows, B examples, T steps. Memory is about 8 · B · T · (20 S + R)
-    bytes and 500 MB beside. Time goes as R · B · T · S² for the map, S³ for each Jacobian. With these limits a layer of
+    bytes plus 500 MB. Time grows as R · B · T · S² for the map, S³ for each Jacobian. With these limits a layer of
     128 units on 8 examples of 101 steps takes 0.7 s (RNN) to 3 s (LSTM) on one core.
 
     Attributes:
         rows: of the map, evenly spaced over the steps that have a loss.
         examples: evenly spaced over the batch.
-        jacobians: steps whose Jacobian is formed: the last ones of the longest examples. Fewer where S is so large that
-            they would take more than 256 MiB.
+        jacobians: steps whose Jacobian is computed: the last ones of the longest examples. Fewer where S is so large
+            that they would take more than 256 MiB.
     """
 
     rows: int = 128
@@ -66,26 +66,26 @@ def examine(
     longer_helps: bool | None = None,
     ledger: Clipping | None = None,
 ) -> Flow:
-    """Look inside a recurrent layer on a batch. Everything is computed in float64, as the layer is in evaluation.
+    """Compute the figures of a recurrent layer on a batch, in float64, with the layer in evaluation mode.
 
     Args:
-        layer: `elman.nn.Recurrent` of any cell, a drop-in, or torch.nn's RNN, LSTM or GRU, which is read by its
-            weights. What a model gives to its layer :func:`elman.flow.observe` finds.
+        layer: `elman.nn.Recurrent` of any cell, a drop-in, or torch.nn's RNN, LSTM or GRU. For a layer inside a model,
+            :func:`elman.flow.observe` returns these arguments.
         x: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed.
-        grad_output: dL/d output in the form of the output: at step t that of L_t, what passes through the output
-            there. If it is None, L_t is the output at t along one direction, drawn once and for all.
+        grad_output: dL/d output in the form of the output; its row t is dL_t/d output, L_t the part of the loss that
+            passes through the output at t. If it is None, L_t is the output at t along one fixed random direction.
         lengths: real time steps of each example.
         initial_state: as the layer takes it.
-        grad_final: dL/d final state in the form of the final state; it counts to the L_t of the last real step.
+        grad_final: dL/d final state in the form of the final state; it belongs to the L_t of the last real step.
         sides: the cell's side inputs by name.
-        limits: how much of a large batch is looked at.
-        loss: the loss of the model when it is shown the last n steps alone; for the behavioural memory.
-        needs: how many steps back lies what the data ask for.
+        limits: how much of a large batch is examined.
+        loss: returns the loss of the model on the last n steps alone; for the behavioural memory.
+        needs: how many steps back the information lies that the data need.
         longer_helps: whether longer context would lower the loss; if it would not, short memory is no fault.
         ledger: the clipping in the training, for the verdict; see :meth:`elman.flow.Ledger.sum_up`.
 
     Raises:
-        ConfigError: the layer is none that can be examined.
+        ConfigError: the layer cannot be examined.
         ShapeError: something does not fit.
 
     Example:
@@ -98,7 +98,7 @@ def examine(
     network = read_layer(layer)
     whole = read_batch(network, x, grad_output, lengths, initial_state, sides or {}, grad_final)
     chosen = spread(whole.x.shape[1], limits.examples)
-    if not int(whole.lengths[chosen].max()):  # those have no step
+    if not int(whole.lengths[chosen].max()):  # none of the chosen examples has a step
         chosen = [int(whole.lengths.argmax())]
     examples = whole.take(chosen)
     steps = int(whole.lengths.max())
@@ -109,7 +109,7 @@ def examine(
         behavioural = None if loss is None else behavioural_memory(loss, steps)
         flow = _look(flow, network.endings, tracks, examples, limits, behavioural)
     if flow.sampling is not None:
-        flow = dataclasses.replace(flow, sampling=_say_sampling(flow.sampling, chosen, whole.x.shape[1]))
+        flow = dataclasses.replace(flow, sampling=_describe_sample(flow.sampling, chosen, whole.x.shape[1]))
     verdict, line, advice = judge(flow, known)
     return dataclasses.replace(flow, verdict=verdict, line=line, advice=advice)
 
@@ -118,11 +118,11 @@ def _look(
     flow: Flow,
     endings: Sequence[str],
     tracks: Sequence[Sequence[Track]],
-    examples: Examples,
+    examples: LayerBatch,
     limits: Limits,
     behavioural: int | None,
 ) -> Flow:
-    """Fill in the figures, or say which gradient is not finite."""
+    """Compute the figures, or find which gradient is not finite."""
     arriving = arrivals(tracks, endings, examples)
     with_loss = torch.stack([d.abs().amax((1, 2)) for d in arriving.values()]).any(0).nonzero().flatten()
     rows = with_loss[spread(len(with_loss), limits.rows)]
@@ -130,9 +130,9 @@ def _look(
     losses = torch.stack([torch.ones_like(taken), taken]).double()[: 1 + (len(rows) < len(with_loss))]
     totals, *sampled = lags.carry_totals(tracks, endings, arriving, losses)
     share = sampled[0] if sampled else totals
-    found = find_non_finite({f"dL/ds of {ending}": one.deltas.numpy() for ending, one in totals.items()})
-    if found:
-        return dataclasses.replace(flow, finite=found)
+    fault = find_non_finite({f"dL/ds of {ending}": one.deltas.numpy() for ending, one in totals.items()})
+    if fault:
+        return dataclasses.replace(flow, finite=fault)
     maps = lags.carry_rows(tracks, endings, arriving, rows, share)
     flat = dict(zip(endings, (track for layer in tracks for track in layer), strict=True))
     for ending, one in maps.items():
@@ -149,7 +149,7 @@ def _look(
         flow.lyapunov[ending] = lyapunov(sequences)
         flow.checks[ending] = _check(maps[ending], share[ending], flow, ending)
     formed = next(iter(flow.lyapunov.values())).steps
-    sampling = Sampling((), 0, len(rows), len(with_loss), formed, int(examples.lengths.sum()), "")
+    sampling = BatchSample((), 0, len(rows), len(with_loss), formed, int(examples.lengths.sum()), "")
     return dataclasses.replace(flow, sampling=sampling)
 
 
@@ -163,7 +163,7 @@ def _look_at_gradient(flow: Flow, ending: str, track: Track, total: lags.Total, 
     flow.explicit[ending], flow.implicit[ending] = lags.split_gradient(track, one)
 
 
-def _to_check(endings: Sequence[str], tracks: Sequence[Sequence[Track]], examples: Examples) -> dict[str, np.ndarray]:
+def _to_check(endings: Sequence[str], tracks: Sequence[Sequence[Track]], examples: LayerBatch) -> dict[str, np.ndarray]:
     named = {"x": examples.x.numpy(), "grad_output": examples.d_output.numpy()}
     for ending, track in zip(endings, (t for layer in tracks for t in layer), strict=True):
         named |= {f"the output of {ending}": track.output.numpy()}
@@ -172,7 +172,7 @@ def _to_check(endings: Sequence[str], tracks: Sequence[Sequence[Track]], example
 
 
 def _last_steps(track: Track, most: int) -> list[Rows]:
-    """Choose the steps whose Jacobians are formed: of the longest examples, each in the order of the layer."""
+    """Choose the steps whose Jacobians are computed: of the longest examples, each in the order of the layer."""
     real = track.valid[..., 0].sum(0)
     left, chosen = min(most, max(2, MOST_NUMBERS // sum(track.sizes) ** 2)), list[Rows]()
     for example in real.argsort(descending=True, stable=True).tolist():
@@ -199,13 +199,13 @@ def _spectrum_error(spectrum: Lyapunov) -> float:
     return abs(total - expected) / max(1.0, abs(expected))
 
 
-def _say_sampling(taken: Sampling, chosen: Sequence[int], batch: int) -> Sampling:
-    said = []
+def _describe_sample(taken: BatchSample, chosen: Sequence[int], batch: int) -> BatchSample:
+    parts = []
     if len(chosen) < batch:
-        said.append(f"{len(chosen)} of {batch} examples")
+        parts.append(f"{len(chosen)} of {batch} examples")
     if taken.rows < taken.of_rows:
-        said.append(f"the losses of {taken.rows} of {taken.of_rows} steps in the map and the lag shares")
+        parts.append(f"the losses of {taken.rows} of {taken.of_rows} steps in the map and the lag shares")
     if taken.jacobian_steps < taken.of_steps:
-        said.append(f"Jacobians of {taken.jacobian_steps} of {taken.of_steps} steps")
-    sentence = f"Looked at: {'; '.join(said)}." if said else ""
+        parts.append(f"Jacobians of {taken.jacobian_steps} of {taken.of_steps} steps")
+    sentence = f"Examined: {'; '.join(parts)}." if parts else ""
     return dataclasses.replace(taken, examples=tuple(chosen), of_examples=batch, sentence=sentence)

@@ -1,8 +1,8 @@
-"""Find who hears whom, and from how far back dL/dW comes (figures 1 to 4).
+"""Compute the map of influence, and the shares of dL/dW by lag (figures 1 to 4).
 
-One pass carries the whole loss back; it gives δ_k, g = dL/dW and the transport gain. Then the rows of the map go back.
-Of each D[t, k] two things stay, its norm and its share of g: ⟨D[t, k] ∂⁺s_k/∂W, g/‖g‖⟩ = D[t, k] · v_k with
-v_k = ∂⁺s_k/∂W · g/‖g‖, so that nothing of the size of W is ever held for a pair of steps.
+One pass carries the whole loss back; it gives δ_k, g = dL/dW and the transport gain. Then the rows of the map are
+carried back. Of each D[t, k] two numbers are saved, its norm and its share of g: ⟨D[t, k] ∂⁺s_k/∂W, g/‖g‖⟩ =
+D[t, k] · v_k with v_k = ∂⁺s_k/∂W · g/‖g‖, so that no pair of steps needs an array of the size of W.
 """
 
 import math
@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from elman.flow.adjoints import carry_back, chunks_of_rows, tangents, weight_gradients
-from elman.flow.figures import Array, GradientNorms, Influence, LagShares, Part, TransportGain
+from elman.flow.figures import Array, GradientNorms, GradientPart, Influence, LagShares, TransportGain
 from elman.flow.trajectory import Track
 
 
 @dataclass
 class Total:
-    """Hold what the whole loss sends back to one layer in one direction.
+    """Gradient of the whole loss in one layer and direction.
 
     Attributes:
         deltas: (T, B, S), δ_k.
@@ -33,7 +33,7 @@ class Total:
 
 @dataclass
 class Map:
-    """Hold what is kept of all D[t, k] of one layer in one direction.
+    """What is saved of all D[t, k] of one layer in one direction.
 
     Attributes:
         rows: (R,), the steps t.
@@ -53,25 +53,25 @@ class Map:
 
     @property
     def norm(self) -> float:
-        """Give ‖g‖ of all parameters together."""
+        """Return ‖g‖ of all parameters together."""
         return math.hypot(*(float(safe_norm(g)) for g in self.gradients))
 
 
 def carry_totals(
     tracks: Sequence[Sequence[Track]], endings: Sequence[str], arriving: Mapping[str, Tensor], losses: Tensor
 ) -> list[dict[str, Total]]:
-    """Carry losses back side by side, each the sum of those of some steps; (R, T) says of which."""
-    found: list[dict[str, Total]] = [{} for _ in losses]
+    """Carry losses back side by side, each the sum over some steps; `losses` (R, T) is 1 for these."""
+    totals: list[dict[str, Total]] = [{} for _ in losses]
 
     def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:  # noqa: ARG001
         shape = arriving[ending].shape
-        for one, delta, before in zip(found, real, pulled, strict=True):
+        for one, delta, before in zip(totals, real, pulled, strict=True):
             if ending not in one:
                 one[ending] = Total(delta.new_zeros(shape), delta.new_zeros(shape))
             one[ending].deltas[k], one[ending].pulled[k] = delta, before
 
     carry_back(tracks, endings, arriving, losses, visit)
-    return found
+    return totals
 
 
 def carry_rows(
@@ -81,39 +81,39 @@ def carry_rows(
     rows: Tensor,
     totals: Mapping[str, Total],
 ) -> dict[str, Map]:
-    """Carry the losses of single steps back, and keep of them what a :class:`Map` holds.
+    """Carry the losses of single steps back, and save the fields of a :class:`Map`.
 
     Args:
         tracks: of each layer.
         endings: their names.
-        arriving: what the whole loss sends to each directly.
+        arriving: the gradient of the whole loss that each gets directly.
         rows: (R,), steps.
-        totals: what the losses of these rows together send back.
+        totals: gradients of the sum of the losses of these rows.
     """
-    found, directions = {}, {}
+    maps, directions = {}, {}
     for ending, track in zip(endings, (t for layer in tracks for t in layer), strict=True):
         deltas = totals[ending].deltas
         gradients = weight_gradients(track, deltas)
         directions[ending] = tangents(track, [g / (safe_norm(g) or 1.0) for g in gradients])
         blank = deltas.new_zeros((len(rows), len(deltas)))
         shares = [blank.clone() for _ in gradients]
-        found[ending] = Map(rows, blank, shares, torch.zeros_like(deltas), torch.zeros_like(deltas), gradients)
+        maps[ending] = Map(rows, blank, shares, torch.zeros_like(deltas), torch.zeros_like(deltas), gradients)
 
     start = 0
     part = rows
 
     def visit(ending: str, track: Track, k: int, real: Tensor, pulled: Tensor) -> None:  # noqa: ARG001
-        one, here = found[ending], slice(start, start + len(part))
-        one.norms[here, k] = safe_norm(real, (1, 2))
+        one, part_rows = maps[ending], slice(start, start + len(part))
+        one.norms[part_rows, k] = safe_norm(real, (1, 2))
         for share, v in zip(one.shares, directions[ending], strict=True):
-            share[here, k] = (real * v[k]).sum((1, 2))
+            share[part_rows, k] = (real * v[k]).sum((1, 2))
         one.columns[k] += real.sum(0)
         one.diagonal[k] += real[part == k].sum(0)
 
     for part in chunks_of_rows(tracks, rows):
         carry_back(tracks, endings, arriving, one_hot(part, len(tracks[0][0].x)).double(), visit)
         start += len(part)
-    return found
+    return maps
 
 
 def gradient_norms(track: Track, total: Total) -> GradientNorms:
@@ -129,16 +129,16 @@ def gradient_norms(track: Track, total: Total) -> GradientNorms:
 
 
 def transport_gain(track: Track, total: Total) -> TransportGain:
-    """Measure what one step back does to the gradient (figure 4)."""
+    """Measure by what factor one step back changes the gradient (figure 4)."""
     gain = safe_norm(total.pulled, -1) / safe_norm(total.deltas, -1)
-    # The step that comes first in the layer's order hands its gradient to the initial state, which is no step.
+    # The first step in the layer's order passes its gradient to the initial state, which is no step.
     inner = gain[:-1] if track.reverse else gain[1:]
     squares = torch.where(inner.isfinite(), (inner - 1).square(), inner.new_zeros(()))
     return TransportGain(_array(inner), float(squares.sum(0).mean()))
 
 
 def influence(track: Track, one: Map) -> Influence:
-    """Follow how influence falls with the lag (figure 2)."""
+    """Compute how influence falls with the lag (figure 2)."""
     heard, steps = one.norms, one.norms.shape[1]
     curve = []
     own = heard[torch.arange(len(one.rows)), one.rows]
@@ -179,8 +179,8 @@ def _lag90(lags: Tensor, shares: Tensor, norm: float) -> int:
     return int(reached[0]) if len(reached) else len(cumulated) - 1
 
 
-def split_gradient(track: Track, one: Map) -> tuple[Part, Part]:
-    """Divide dL/dW into its explicit and its implicit part (figure 3)."""
+def split_gradient(track: Track, one: Map) -> tuple[GradientPart, GradientPart]:
+    """Split dL/dW into its explicit and its implicit part (figure 3)."""
     explicit = weight_gradients(track, one.diagonal)
     implicit = [g - e for g, e in zip(one.gradients, explicit, strict=True)]
     norm = one.norm or 1.0
@@ -189,12 +189,12 @@ def split_gradient(track: Track, one: Map) -> tuple[Part, Part]:
         along = sum(float((p / norm * (g / norm)).sum()) for p, g in zip(tensors, one.gradients, strict=True))
         gradients = {name: _array(p) for name, p in zip(track.names, tensors, strict=True)}
         norms = {name: float(safe_norm(p)) for name, p in zip(track.names, tensors, strict=True)}
-        parts.append(Part(gradients, norms, along))
+        parts.append(GradientPart(gradients, norms, along))
     return parts[0], parts[1]
 
 
 def safe_norm(values: Tensor, axes: int | tuple[int, ...] | None = None) -> Tensor:
-    """Give Euclidean norms, also of values whose squares are no numbers any more.
+    """Compute Euclidean norms, also of values whose squares overflow.
 
     >>> safe_norm(torch.tensor([3e200, 4e200], dtype=torch.float64))
     tensor(5.0000e+200, dtype=torch.float64)
@@ -219,7 +219,7 @@ def fit_slope(values: Tensor) -> float:
 
 
 def half_life(slope: float) -> float:
-    """Give the steps in which something halves, or doubles, that changes by `slope` nats a step: ln 2 / |slope|."""
+    """Return the steps in which a value that changes by `slope` nats a step halves or doubles: ln 2 / |slope|."""
     return math.log(2) / abs(slope) if slope else math.inf
 
 

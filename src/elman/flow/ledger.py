@@ -1,9 +1,9 @@
-"""Keep the books of a training's gradient: how long it was at every update, and what clipping left of it (figure 11).
+"""Record the norm of the gradient at every update of a training, and how far it was clipped (figure 11).
 
-A training of any length fits in a few hundred lines: when there are too many, each two that follow each other become
-one. What is counted is exact; of the updates behind a line the mean loss, the mean norm, the largest norm and the
-smallest factor are kept. A norm that is not finite is flagged and never clipped: ``torch.nn.utils.clip_grad_norm_``
-turns [1, inf, 2] into [0, nan, 0].
+A training of any length fits in a few hundred lines: when there are too many, neighbouring lines are joined in pairs.
+Counts are exact; for the updates of a line the mean loss, the mean norm, the largest norm and the smallest factor are
+saved. A norm that is not finite is flagged and never clipped: ``torch.nn.utils.clip_grad_norm_`` turns [1, inf, 2]
+into [0, nan, 0].
 
 >>> ledger = Ledger(("W", "b"))
 >>> for norm in (0.3, 0.4, 50.0):
@@ -23,11 +23,12 @@ from torch import nn
 
 MOST_LINES = 256
 HARD = 0.1
-"""What clipping leaves less than this of is clipped hard; where more than this share of the updates is, it explodes."""
+"""A gradient is clipped hard where clipping multiplies it by less than this; where more than this share of the updates
+is clipped hard, the gradient explodes."""
 
 _STEPS_OF_AN_OCTAVE = 8
-_SUGGESTED = 0.9  # share of updates that the suggested threshold leaves alone
-_MOST_MEDIANS = 10  # half to ten times the usual norm works (Pascanu et al. 2013, section 3.2)
+_SUGGESTED = 0.9  # share of updates that the suggested threshold does not clip
+_MOST_MEDIANS = 10  # half to ten times the average norm works (Pascanu et al. 2013, section 3.2)
 
 _ENTERED = ("updates", "clipped", "tenfold", "left_out", "last_norm")
 
@@ -38,10 +39,10 @@ _FIRST_LOSSES = 10
 
 @dataclass(frozen=True)
 class GradientVerdict:
-    """Say how the gradient of a training behaved.
+    """Verdict on the gradient of a training.
 
     Attributes:
-        name: NON-FINITE, EXPLODING or HEALTHY; by what glances see of gates, DEAD or SATURATED.
+        name: NON-FINITE, EXPLODING or HEALTHY; from glances at the gates, DEAD or SATURATED.
         line: the reason, with its numbers.
         advice: what to try; empty where it is healthy.
     """
@@ -51,17 +52,17 @@ class GradientVerdict:
     advice: str = ""
 
     def __str__(self) -> str:
-        """Write it in one line."""
+        """Write the verdict, its reason and the advice in one line."""
         return f"{self.name}: {self.line}" + (f". {self.advice}" if self.advice else "")
 
 
 @dataclass(frozen=True)
 class Clipping:
-    """Sum up the clipping of a training, for the verdict on its model.
+    """Summary of the clipping in a training, for the verdict on its model.
 
     Attributes:
         hard: share of the updates that were clipped by more than tenfold.
-        left_out: the first update whose gradient was not finite; None where all were.
+        left_out: the first update that was skipped, since its gradient was not finite; None if there was none.
         suggested: a threshold, see :meth:`Ledger.suggested`; None where none is known.
     """
 
@@ -72,18 +73,19 @@ class Clipping:
 
 @dataclass
 class Line:
-    """Hold some updates that follow each other.
+    """Some successive updates, summed up.
 
     Attributes:
         update: the last of them, from 1.
         updates: how many.
         loss: their mean training loss; NaN if one was not finite.
-        norm: the mean of their gradients' Euclidean norms before clipping, of those that are finite; NaN of none.
+        norm: the mean Euclidean norm of their gradients before clipping, over the finite ones; NaN if there is none.
         largest: the largest of these norms.
-        factor: the smallest number that clipping multiplied a gradient by; 0 where one was left out.
-        parameter: the place of the parameter that supplied most of the largest gradient, or was not finite.
-        left_out: how many of them were not finite.
-        step: the time step that supplied most of a gradient, of the last update of which it is known.
+        factor: the smallest number that clipping multiplied a gradient by; 0 where an update was skipped.
+        parameter: index of the parameter with the largest part of the largest gradient, or whose gradient was not
+            finite.
+        left_out: how many of them were skipped, since their gradient was not finite.
+        step: the time step that contributed most to the gradient, at the last update for which it is known.
     """
 
     update: int
@@ -97,7 +99,7 @@ class Line:
     step: int | None = None
 
     def joined(self, other: "Line") -> "Line":
-        """Return both as one."""
+        """Join two successive lines."""
         mine, its = self.updates - self.left_out, other.updates - other.left_out
         norms = [(line.norm, n) for line, n in ((self, mine), (other, its)) if n]
         most = max((self, other), key=lambda line: (line.left_out, line.largest if line.norm == line.norm else 0.0))
@@ -115,7 +117,7 @@ class Line:
 
 
 def clip_factor(norm: float, limit: float | None) -> float:
-    """Give min(1, limit / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_` has it; NaN if the norm is not finite.
+    """Compute min(1, limit / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_` has it; NaN if the norm is not finite.
 
     >>> clip_factor(3.0, None), clip_factor(math.inf, 1.0)
     (1.0, nan)
@@ -126,19 +128,19 @@ def clip_factor(norm: float, limit: float | None) -> float:
 
 
 class Ledger:
-    """Enter every update of a training.
+    """Record of every update of a training.
 
     Args:
         names: of the parameters.
-        limit: the norm above which gradients are clipped; None where it is not the norm that clips.
+        limit: the norm above which gradients are clipped; None where gradients are not clipped by their norm.
 
     Attributes:
         lines: at most `MOST_LINES`.
         updates: how many were entered.
-        clipped: how many gradients were made shorter.
+        clipped: how many gradients were clipped.
         tenfold: how many of them more than tenfold.
-        left_out: how many updates were not done, since their gradient was not finite.
-        suppliers: how often each parameter supplied most of the gradient, by its place.
+        left_out: how many updates were skipped, since their gradient was not finite.
+        suppliers: how often each parameter had the largest part of the gradient, by its index.
         last_norm: the last norm that was finite; NaN before one was.
     """
 
@@ -161,7 +163,7 @@ class Ledger:
             loss: of its batches.
             norms: of the gradient of each parameter before clipping, in the order of the names.
             factor: what clipping multiplied the gradient by, see :func:`clip_factor`.
-            step: the time step that supplied most of the gradient, where it is known; see :func:`elman.flow.glance`.
+            step: the time step that contributed most to the gradient, where known; see :func:`elman.flow.glance`.
         """
         norm = math.hypot(*norms)
         self.updates += 1
@@ -198,15 +200,15 @@ class Ledger:
         self._high = self._high + 1 if loss > limit else 0
 
     def diverged(self) -> bool:
-        """Say whether the loss has been over a hundred times that of the start, and over 100, for 50 updates."""
+        """Check whether the loss has been over a hundred times that of the start, and over 100, for 50 updates."""
         return self._high >= DIVERGED_AFTER
 
     def supplier(self) -> str:
-        """Name the parameter that most often supplied most of the gradient; empty before the first update."""
+        """Return the parameter that most often had the largest part of the gradient; empty before the first update."""
         return self.names[self.suppliers.most_common(1)[0][0]] if self.suppliers and self.names else ""
 
     def quantile(self, share: float) -> float:
-        """Return the norm that so large a share of the gradients stay below, to a tenth of itself; NaN before any."""
+        """Return the norm that this share of the gradients stay below, with an error of up to 10 %; NaN before any."""
         wanted, seen = share * self._octaves.total(), 0
         for octave in sorted(self._octaves):
             seen += self._octaves[octave]
@@ -215,14 +217,14 @@ class Ledger:
         return math.nan
 
     def suggested(self) -> float:
-        """Return a clipping threshold: what nine of ten gradients stay below, at most ten times the usual norm.
+        """Return a clipping threshold: the norm of which 90 % of the gradients stay below, up to ten medians.
 
-        Half to ten times the usual norm works (Pascanu et al. 2013, section 3.2).
+        Half to ten times the average norm works (Pascanu et al. 2013, section 3.2).
         """
         return min(self.quantile(_SUGGESTED), _MOST_MEDIANS * self.quantile(0.5))
 
     def sum_up(self) -> Clipping:
-        """Give what a verdict on the model asks for."""
+        """Sum up the clipping for the verdict on the model."""
         first, suggested = self._first_left_out, self.suggested()
         return Clipping(
             self.tenfold / (self.updates or 1),
@@ -255,11 +257,11 @@ class Ledger:
         return GradientVerdict("HEALTHY", f"{median}, {self.clipped / self.updates:.0%} of updates clipped{share}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that was entered as plain data; names and limit belong to what is trained, and are not in it."""
+        """Return the record as plain data, without names and limit, which come from the model and its settings."""
         return {
             **{name: getattr(self, name) for name in _ENTERED},
             "lines": [asdict(line) for line in self.lines],
-            "suppliers": [list(pair) for pair in self.suppliers.items()],  # in this order, which decides between equals
+            "suppliers": [list(pair) for pair in self.suppliers.items()],  # the order decides between equals
             "octaves": [list(pair) for pair in self._octaves.items()],
             "first_left_out": None if self._first_left_out is None else list(self._first_left_out),
             "span": self._span,
@@ -268,7 +270,7 @@ class Ledger:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where a state was taken."""
+        """Continue from a saved state."""
         for name in _ENTERED:
             setattr(self, name, state[name])
         self.lines = [Line(**line) for line in state["lines"]]
@@ -280,7 +282,7 @@ class Ledger:
         self._first_losses = list(state["first_losses"])
 
     def to_dict(self) -> dict[str, Any]:
-        """Write what is known of the whole training as lists, strings and numbers; numbers have four digits."""
+        """Write a summary of the whole training as lists, strings and numbers; numbers have four digits."""
         return {
             "updates": self.updates,
             "clipped": self.clipped,
@@ -318,13 +320,13 @@ def gradient_norms(module: nn.Module) -> list[float]:
     """
     gradients = [p.grad for p in module.parameters()]
     there = [torch.linalg.vector_norm(grad) for grad in gradients if grad is not None]
-    # One transfer for all of them: a device would be waited for at each.
+    # One transfer for all of them: each would wait for the device.
     norms = iter(torch.stack(there).tolist() if there else [])
     return [0.0 if grad is None else next(norms) for grad in gradients]
 
 
 def short(value: float, digits: int = 4) -> float | None:
-    """Round to so many digits; None where the value is not finite.
+    """Round to this many digits; None where the value is not finite.
 
     >>> short(1.23456), short(math.inf)
     (1.235, None)

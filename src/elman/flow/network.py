@@ -1,6 +1,6 @@
-"""Read a layer and a batch, in whatever forms they come, into one form: float64, time-major, parameters by name.
+"""Bring a layer and a batch of any accepted form into one form: float64, time-major, parameters by name.
 
-A layer of torch.nn is read by its weights, which the drop-in of the same name takes as they are.
+Of a torch.nn layer the weights are loaded into the drop-in of the same name, unchanged.
 
 >>> import torch
 >>> network = read_layer(torch.nn.GRU(3, 5, bidirectional=True))
@@ -30,14 +30,14 @@ States = Tensor | Sequence[Tensor]
 
 @dataclass(frozen=True)
 class Network:
-    """Hold what a recurrent layer computes.
+    """Equations and weights of a recurrent layer.
 
     Attributes:
         cell: its equations.
         layers: from the input upwards, each with its directions; parameters in float64.
         names: of those parameters in the layer, by the ending of their direction.
         state_sizes: length of each state.
-        batch_first: the form of its input.
+        batch_first: whether its input is (B, T, I).
     """
 
     cell: Cell
@@ -48,13 +48,13 @@ class Network:
 
     @property
     def endings(self) -> tuple[str, ...]:
-        """Name the directions of all layers, ``l0``, ``l0_reverse``, …, in the order of their states."""
+        """List the directions of all layers, ``l0``, ``l0_reverse``, …, in the order of their states."""
         return tuple(self.names)
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Hold a batch in float64.
+class LayerBatch:
+    """One batch for a layer, in float64.
 
     Attributes:
         x: (T, B, I), 0 past an example's end.
@@ -72,18 +72,18 @@ class Examples:
     d_output: Tensor
     d_final: list[Tensor]
 
-    def take(self, places: Sequence[int]) -> "Examples":
-        """Take some of the examples."""
+    def take(self, places: Sequence[int]) -> "LayerBatch":
+        """Select some of the examples."""
         p = torch.as_tensor(places)
         states, sides, d_final = ([t[:, p] for t in some] for some in (self.states, self.sides, self.d_final))
-        return Examples(self.x[:, p], self.lengths[p], states, sides, self.d_output[:, p], d_final)
+        return LayerBatch(self.x[:, p], self.lengths[p], states, sides, self.d_output[:, p], d_final)
 
 
 def read_layer(layer: nn.Module) -> Network:
     """Read a recurrent layer, as it is in evaluation.
 
     Raises:
-        ConfigError: it is none that is known here.
+        ConfigError: it is not one of those that can be examined.
     """
     refresh(layer)
     if isinstance(layer, nn.RNN | nn.LSTM | nn.GRU):
@@ -108,7 +108,7 @@ def read_layer(layer: nn.Module) -> Network:
 
 
 def _load(layer: nn.RNNBase) -> TorchLayer:
-    """Give the weights of a layer of torch.nn to the drop-in of its name."""
+    """Load the weights of a torch.nn layer into the drop-in of the same name."""
     options = ("num_layers", "bias", "batch_first", "bidirectional")
     given = {name: getattr(layer, name) for name in options}
     own: TorchLayer
@@ -130,11 +130,11 @@ def read_batch(
     initial_state: States | None,
     sides: Mapping[str, Tensor],
     d_final: States | None = None,
-) -> Examples:
-    """Read a batch in the forms that the layer's `forward` takes.
+) -> LayerBatch:
+    """Read a batch in any form that the layer's `forward` takes.
 
     Args:
-        network: what will run on it.
+        network: the layer that will run on it.
         x: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed.
         d_output: dL/d output in the form of the output; if it is None, that of :func:`_any_direction`.
         lengths: real time steps of each example.
@@ -145,10 +145,10 @@ def read_batch(
     Raises:
         ShapeError: something does not fit.
     """
-    beside = check_sides(network.cell, sides, x) if isinstance(x, Tensor) else []
+    side_inputs = check_sides(network.cell, sides, x) if isinstance(x, Tensor) else []
     flip = network.batch_first and isinstance(x, Tensor) and x.dim() == 3
-    given, found = _time_major(x, flip)
-    real = found if lengths is None else check_lengths(lengths, given).cpu()
+    given, whole = _time_major(x, flip)
+    real = whole if lengths is None else check_lengths(lengths, given).cpu()
     steps, batch = given.shape[:2]
     if batch == 0 or int(real.max()) == 0:
         raise ShapeError(
@@ -173,8 +173,8 @@ def read_batch(
             f"  Give {outputs}, or with batch_first (B, T, D · H)."
         )
     zero = given.new_zeros(())
-    listed = [torch.where(valid, _time_major(s, flip)[0], zero) for s in beside]
-    return Examples(torch.where(valid, given, zero), real, states, listed, torch.where(valid, upstream, zero), last)
+    listed = [torch.where(valid, _time_major(s, flip)[0], zero) for s in side_inputs]
+    return LayerBatch(torch.where(valid, given, zero), real, states, listed, torch.where(valid, upstream, zero), last)
 
 
 def _any_direction(shape: tuple[int, ...]) -> Tensor:

@@ -1,11 +1,11 @@
-"""Find what a model gives to its recurrent layers, and what gradient its loss sends back to them.
+"""Record the inputs of a model's recurrent layers, and the gradients that its loss sends back to them.
 
 >>> import elman
 >>> from elman.flow import examine
 >>> layer, head = elman.nn.GRU(3, 5), torch.nn.Linear(5, 1)
 >>> model = torch.nn.ModuleList([layer, head])
->>> [seen] = observe(model, lambda: head(layer(torch.ones(7, 2, 3))[0]).square().mean())
->>> flow = examine(**seen)
+>>> [arguments] = observe(model, lambda: head(layer(torch.ones(7, 2, 3))[0]).square().mean())
+>>> flow = examine(**arguments)
 >>> flow.influence["l0"].map.shape
 (7, 7)
 """
@@ -23,15 +23,16 @@ from elman.nn.recurrent import Recurrent
 from elman.nn.states import listed
 
 SAME = {"input": "x", "hx": "initial_state"}
-"""What torch's layers call the arguments of ours."""
+"""Our names of the arguments of torch's layers."""
 
 
 def observe(model: nn.Module, loss: Callable[[], Tensor]) -> list[dict[str, Any]]:
-    """Run a loss once and keep what passes through each recurrent layer.
+    """Run a loss once and record what passes through each recurrent layer.
 
     Args:
-        model: holds the layers.
-        loss: runs the model and gives a number. The model should be in evaluation, since dropout is not seen.
+        model: contains the layers.
+        loss: runs the model and returns its loss. The model should be in evaluation mode, since the figures know no
+            dropout.
 
     Returns:
         For each call of a layer, in order, the arguments of :func:`elman.flow.examine`.
@@ -57,7 +58,7 @@ def observe(model: nn.Module, loss: Callable[[], Tensor]) -> list[dict[str, Any]
             f"flow: no recurrent layer of {type(model).__name__} ran.\n  The loss must run the model it belongs to.\n"
             "  Give a function that runs the model and returns its loss."
         )
-    found = []
+    arguments = []
     for given, (output, final) in calls:
         data = output.data if isinstance(output, PackedSequence) else output
         states = listed(final)
@@ -66,12 +67,12 @@ def observe(model: nn.Module, loss: Callable[[], Tensor]) -> list[dict[str, Any]
             torch.zeros_like(t) if g is None else g for t, g in zip([data, *states], gradients, strict=True)
         )
         upstream = output._replace(data=d_data) if isinstance(output, PackedSequence) else d_data
-        found.append({**given, "grad_output": upstream, "grad_final": d_states})
-    return found
+        arguments.append({**given, "grad_output": upstream, "grad_final": d_states})
+    return arguments
 
 
 def arguments_of(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Name what a layer was called with as :func:`elman.flow.examine` does."""
+    """Return the arguments of a layer's call under the names of :func:`elman.flow.examine`."""
     bound = inspect.signature(layer.forward).bind(*args, **kwargs).arguments
     given = {SAME.get(name, name): value for name, value in bound.items() if name != "sides"}
     return {"layer": layer, **given, "sides": bound.get("sides")}

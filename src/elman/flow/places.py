@@ -1,4 +1,4 @@
-"""Choose places that are evenly spaced over many.
+"""Choose evenly spaced indices.
 
 >>> import math
 >>> spread(7, 3), spread(2, 3), spread(8, 3), spread(8, 3, math.floor)
@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 
 def spread(count: int, most: int, rounding: Callable[[float], int] = round) -> list[int]:
-    """Choose some of the places from 0 to `count` − 1, the last among them.
+    """Choose evenly spaced indices from 0 to `count` − 1, the last among them.
 
     Args:
-        count: how many places there are.
-        most: how many are chosen, 1 or more; all where there are no more.
-        rounding: makes a place of what lies between two.
+        count: how many indices there are.
+        most: how many are chosen, at least 1; all of them where `count` is no larger.
+        rounding: makes an index of a number.
     """
     if count <= most or most == 1:
         return list(range(count)[-most:])

@@ -1,4 +1,4 @@
-"""Measure how far back a layer reaches, and what a window of truncated BPTT cuts off (figures 9 and 12)."""
+"""Measure how far back a layer reaches, and how much of the gradient truncated BPTT cuts off (figures 9 and 12)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ def effective_memory(influence: Influence, shares: LagShares, behavioural: int |
 
 
 def behavioural_memory(loss: Callable[[int], float], steps: int) -> int:
-    """Find how many of the last steps a model needs for its loss (figure 9).
+    """Search for how many of the last steps a model needs for its loss (figure 9).
 
     Args:
-        loss: gives the loss of a model that is shown the last n steps alone, for n from 1 to `steps`.
-        steps: of the whole sequences.
+        loss: returns the loss of a model on the last n steps alone, for n from 1 to `steps`.
+        steps: length of the whole sequences.
 
     Returns:
-        The smallest n with loss(n) − loss(steps) under 1 % of loss(steps). The loss is taken to fall with n; it is
-        asked for about 2 log₂(steps) times.
+        The smallest n with loss(n) − loss(steps) under 1 % of loss(steps). The loss is assumed to fall with n; it is
+        computed about 2 log₂(steps) times.
 
     >>> behavioural_memory(lambda n: 1.0 + 2.0 ** -n, 40)
     7
@@ -50,15 +50,14 @@ def behavioural_memory(loss: Callable[[int], float], steps: int) -> int:
 
 @dataclass(frozen=True)
 class Truncation:
-    """Say what of the gradient a window of truncated BPTT cuts off (figure 12).
+    """Part of the gradient that a window of truncated BPTT cuts off (figure 12).
 
-    The loss is that of the second half of twice the window; what is lost are the terms C[t, k] whose k lies in the
-    first half.
+    The loss is that of the second half of twice the window; the terms C[t, k] with k in the first half are lost.
 
     Attributes:
         window: in steps.
-        lost: ‖Σ lost terms‖ / ‖g‖, of each layer together with all.
-        share: 1 − ⟨what is kept, g⟩ / ‖g‖², the signed share of ‖g‖ that is lost.
+        lost: ‖Σ lost terms‖ / ‖g‖ of each layer.
+        share: 1 − ⟨remaining gradient, g⟩ / ‖g‖², the signed share of ‖g‖ that is lost, over all layers.
     """
 
     window: int
@@ -74,13 +73,13 @@ def cut_by_truncation(
     initial_state: States | None = None,
     sides: Mapping[str, Tensor] | None = None,
 ) -> Truncation:
-    """Measure what truncated BPTT over a window would cut off, with twice the window.
+    """Measure how much truncated BPTT over a window would cut off, with sequences of twice the window.
 
     Args:
         layer: as for :func:`elman.flow.examine`; it reads forward.
         x: a batch of exactly 2 · window steps.
         window: in steps.
-        grad_output: dL/d output, as for :func:`elman.flow.examine`. What it holds in the first half is not used.
+        grad_output: dL/d output, as for :func:`elman.flow.examine`. Its first half is not used.
         initial_state: as the layer takes it.
         sides: the cell's side inputs.
 
@@ -92,7 +91,7 @@ def cut_by_truncation(
     if len(network.layers[0]) == 2 or len(examples.x) != 2 * window:
         raise ConfigError(
             f"flow: a window of {window} steps, {len(examples.x)} steps, {len(network.layers[0])} directions.\n"
-            "  What a window cuts off is measured with twice the window, in a layer that reads forward.\n"
+            "  The loss of gradient is measured on twice the window, in a layer that reads forward.\n"
             f"  Give x of {2 * window} steps to a layer that is not bidirectional."
         )
     tracks = run_network(network, examples)

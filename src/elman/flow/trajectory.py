@@ -1,7 +1,7 @@
-"""Run a network once and keep what every time step starts from; then each step can be asked about by itself.
+"""Run a network once and save the state before every time step, so that each step can be computed alone.
 
-Where states are known at every step, a step needs no other step: what one adjoint of J_t costs, a thousand of them
-cost together in one run over a batch of rows, whatever steps and examples they belong to.
+Where the states are known at every step, no step depends on another: a thousand adjoints of J_t run together as one
+batch of rows, whatever steps and examples they belong to, and cost little more than one.
 """
 
 import dataclasses
@@ -15,20 +15,20 @@ from torch import Tensor
 from elman.autodiff.program import Program, schedule
 from elman.backends import reference
 from elman.backends.inputs import Inputs, step_mask
-from elman.flow.network import Examples, Network
+from elman.flow.network import LayerBatch, Network
 
 CHUNK = 4096
-"""How many rows run side by side where their number is free; it bounds the memory."""
+"""How many rows run together; it bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """Hold one layer in one direction on a batch, every time step by itself.
+    """One layer in one direction on a batch, with what each time step needs to be computed alone.
 
     Attributes:
         program: of the layer.
         parameters: its tensors, in the program's order.
-        names: of these in the layer.
+        names: of these tensors in the layer.
         reverse: whether it reads from the last step to the first.
         x: (T, B, I).
         sides: each (T, B, 1).
@@ -51,17 +51,17 @@ class Track:
 
     @property
     def sizes(self) -> list[int]:
-        """Give the length of each state."""
+        """Return the length of each state."""
         return [state.shape[-1] for state in self.before]
 
     @property
     def order(self) -> range:
-        """Give the time steps in the order in which the layer reads them."""
+        """Return the time steps in the order in which the layer reads them."""
         steps = len(self.x)
         return range(steps - 1, -1, -1) if self.reverse else range(steps)
 
     def flat(self, part: slice) -> Inputs:
-        """Give single steps as a batch: rows t · B + b in one time step."""
+        """Return single steps as a batch: rows t · B + b in one time step."""
         sides = [side.flatten(0, 1)[None, part] for side in self.sides]
         before = [state.flatten(0, 1)[part] for state in self.before]
         return Inputs(self.x.flatten(0, 1)[None, part], before, self.parameters, sides=sides)
@@ -83,18 +83,18 @@ class Track:
 
 @dataclass(frozen=True)
 class Rows:
-    """Name single steps: N pairs of a time and an example."""
+    """Single steps: N pairs of a time and an example."""
 
     times: Tensor
     examples: Tensor
 
     def of(self, values: Tensor) -> Tensor:
-        """Take these steps of values (T, B, n)."""
+        """Select these steps from values (T, B, n)."""
         return values[self.times, self.examples]
 
 
-def run_network(network: Network, examples: Examples) -> list[list[Track]]:
-    """Run a network over a batch and keep every step.
+def run_network(network: Network, examples: LayerBatch) -> list[list[Track]]:
+    """Run a network over a batch and save every step.
 
     Returns:
         The tracks of each layer, from the input upwards.
@@ -117,8 +117,10 @@ def _run_direction(program: Program, inputs: Inputs, names: list[str]) -> Track:
     sides, parameters = list(inputs.sides), inputs.parameters
     track = Track(program, parameters, names, inputs.reverse, inputs.x, sides, valid, before, output, [])
     steps, batch = inputs.x.shape[:2]
-    found = [reference.run_forward(program, track.flat(slice(i, i + CHUNK)))[2] for i in range(0, steps * batch, CHUNK)]
-    saved = [torch.cat(parts, 1)[0].unflatten(0, (steps, batch)) for parts in zip(*found, strict=True)]
+    chunks = [
+        reference.run_forward(program, track.flat(slice(i, i + CHUNK)))[2] for i in range(0, steps * batch, CHUNK)
+    ]
+    saved = [torch.cat(parts, 1)[0].unflatten(0, (steps, batch)) for parts in zip(*chunks, strict=True)]
     return dataclasses.replace(track, saved=saved)
 
 

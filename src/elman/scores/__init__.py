@@ -1,7 +1,7 @@
-"""Count how good answers are, and say what that is worth.
+"""Scores of predictions, and what they are worth beside simpler models.
 
-`classes` scores classes, labels and numbers, `share` says how sure a share is; `verdict` compares a score with those of
-simpler models; `measured` is what one validation found. `tables` and `picture_files` show scores.
+`classes` scores classes, labels and numbers, `share` has confidence intervals; `verdict` compares a score with those of
+simpler models; `measured` is the result of one validation. `tables` and `picture_files` show scores.
 
 >>> from elman.scores.share import wilson_interval
 >>> [round(bound, 3) for bound in wilson_interval(0.9, 100)]

@@ -1,13 +1,12 @@
 """Score predictions: classes, several labels at once, or numbers.
 
-All scores of classes follow from one table of counts, the confusion matrix, so that they are computed here in a few
-sums: loading a library for them would take longer than most evaluations.
+All scores of classes follow from the confusion matrix, so they are a few sums: importing a library for them would take
+longer than most evaluations.
 
-Where examples have weights, every sum counts an example by its weight. They are scaled so that all together are as many
-examples of one weight as would say no more, (Σw)² / Σw² (Kish 1965): counts are then no whole numbers, and intervals as
-wide as they should be.
+Where examples have weights, every sum counts an example by its weight. Weights are scaled to sum to the effective
+sample size, (Σw)² / Σw² (Kish 1965): then counts are not whole numbers, and intervals have the right width.
 
-A class that is neither a target nor predicted has no score and no part in a mean. What cannot be known, such as the
+A class that is neither a target nor predicted has no score and is left out of means. An undefined score, such as the
 precision of a class that was never predicted, is None.
 
 >>> scores = score_classes(torch.tensor([0, 1, 1]), torch.tensor([[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]]), ("no", "yes"))
@@ -32,12 +31,12 @@ from elman.scores.share import Share, wilson_interval
 
 @dataclass(frozen=True)
 class ClassScore:
-    """Hold how well one class, or one label, is found.
+    """Scores of one class, or one label.
 
     Attributes:
         name: of the class.
-        precision: share of the examples predicted to be of this class that are; None where there are none.
-        recall: share of the examples of this class that are found; None where there are none.
+        precision: share of the examples predicted as this class that are of it; None where there are none.
+        recall: share of the examples of this class that are predicted as it; None where there are none.
         f1: harmonic mean of the two; None where the class is neither a target nor predicted.
         support: how many examples are of this class.
     """
@@ -51,12 +50,12 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class ClassScores(Share):
-    """Hold how well classes are predicted, one class an example.
+    """Scores of predictions of one class for each example.
 
     Attributes:
         classes: K names.
         confusion: K rows of K counts: row the true class, column the predicted one.
-        log_loss: mean of −log(probability of the true class), nats; a probability below 1.2e-38 counts as that.
+        log_loss: mean of −log(probability of the true class), in nats; a probability below 1.2e-38 counts as 1.2e-38.
     """
 
     classes: tuple[str, ...]
@@ -76,7 +75,7 @@ class ClassScores(Share):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Return where the accuracy on endless such data lies, with 95 % confidence (Wilson 1927)."""
+        """Return the 95 % confidence interval of the accuracy (Wilson 1927)."""
         return wilson_interval(self.accuracy, self.count)
 
     @cached_property
@@ -90,7 +89,7 @@ class ClassScores(Share):
 
     @property
     def macro_f1(self) -> float:
-        """Return the mean F1 of the classes, each counting the same."""
+        """Return the mean F1 of the classes, with equal weights."""
         return _mean_f1(self.per_class)
 
     @property
@@ -107,7 +106,7 @@ class ClassScores(Share):
     def correlation(self) -> float | None:
         """Return, for two classes, the correlation coefficient of Matthews (1975); None for more.
 
-        1 where all is right, 0 for a guess. It is 0 where one class alone is a target, or predicted.
+        1 where all predictions are right, 0 for guesses. It is 0 where only one class is a target, or predicted.
         """
         if len(self.classes) != 2:
             return None
@@ -121,7 +120,7 @@ class ClassScores(Share):
         return self.accuracy
 
     def constant(self) -> str:
-        """Say how often the most frequent answer is right, where the model is no better than that."""
+        """Write the accuracy of always answering the most frequent class where the model is no better; else nothing."""
         commonest = max(self.per_class, key=lambda score: score.support)
         share = commonest.support / self.count
         if self.accuracy > share and self.differs(share):
@@ -136,7 +135,7 @@ class ClassScores(Share):
             for column, count in enumerate(counts)
             if row != column and count
         ]
-        wrong.sort(key=lambda found: (-found[0], *found[1:]))
+        wrong.sort(key=lambda pair: (-pair[0], *pair[1:]))
         return [(self.classes[row], self.classes[column], count) for count, row, column in wrong[:most]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -156,13 +155,13 @@ class ClassScores(Share):
 
 @dataclass(frozen=True)
 class LabelScores(Share):
-    """Hold how well labels are predicted, any number of them an example.
+    """Scores of predictions of any number of labels for each example.
 
     Attributes:
         count: how many examples were scored.
         exact_match: share of the examples whose labels are all right.
-        micro_f1: F1 of all decisions together; None where there is no label, neither true nor predicted.
-        macro_f1: mean F1 of the labels, each counting the same.
+        micro_f1: F1 of all decisions together; None where no label is true or predicted.
+        macro_f1: mean F1 of the labels, with equal weights.
         per_class: the scores of each label.
     """
 
@@ -187,7 +186,7 @@ class LabelScores(Share):
 
 @dataclass(frozen=True)
 class NumberScores:
-    """Hold how well numbers are predicted, in their own unit.
+    """Scores of predictions of numbers, in the unit of the numbers.
 
     Attributes:
         count: how many examples were scored.
@@ -212,12 +211,12 @@ class NumberScores:
         return f"{-quality:.4g}"
 
     def differs(self, quality: float) -> bool:
-        """Say whether a quality lies outside the 95 % interval of this one."""
-        # The deviation of an RMSE over n errors that are normal is about RMSE / √(2n).
+        """Check whether a quality lies outside the 95 % interval of this one."""
+        # The standard error of an RMSE over n normal errors is about RMSE / √(2n).
         return abs(self.quality - quality) > 1.96 * self.rmse / math.sqrt(2 * self.count)
 
     def constant(self) -> str:
-        """Say so where the model is no better than the mean of the targets."""
+        """Write a sentence where the model is no better than the mean of the targets; else nothing."""
         return "Always answering the mean does as well." if self.r2 is not None and self.r2 <= 0 else ""
 
     def said(self) -> str:
@@ -243,7 +242,7 @@ def score_classes(
         targets: (N,) int64, the number of the true class.
         probabilities: (N, K), each row sums to 1.
         classes: K names.
-        weights: (N,) what each example counts beside the others; None where all count alike.
+        weights: (N,), of the examples; None where all have the same.
 
     Raises:
         DataError: there are no examples.
@@ -268,7 +267,7 @@ def score_labels(
         targets: (N, L), 1 where the example has the label, else 0.
         probabilities: (N, L), each within 0 and 1.
         classes: L names.
-        weights: (N,) what each example counts beside the others; None where all count alike.
+        weights: (N,), of the examples; None where all have the same.
 
     Raises:
         DataError: there are no examples.
@@ -276,12 +275,12 @@ def score_labels(
     """
     _check(targets, probabilities, (len(targets), len(classes)))
     _check(targets, targets, (len(targets), len(classes)))
-    true, found = targets.detach().cpu() > 0.5, probabilities.detach().cpu() > 0.5
+    true, predicted = targets.detach().cpu() > 0.5, probabilities.detach().cpu() > 0.5
     weights = _scale(weights)
-    hits, support, predicted = (_count(marks, weights) for marks in (true & found, true, found))
-    scores = tuple(_score_one(*each) for each in zip(classes, hits, support, predicted, strict=True))
-    together = _score_one("all", sum(hits), sum(support), sum(predicted))
-    exact = _mean((true == found).all(1).double(), weights)
+    hits, support, predictions = (_count(marks, weights) for marks in (true & predicted, true, predicted))
+    scores = tuple(_score_one(*each) for each in zip(classes, hits, support, predictions, strict=True))
+    together = _score_one("all", sum(hits), sum(support), sum(predictions))
+    exact = _mean((true == predicted).all(1).double(), weights)
     count = len(targets) if weights is None else float(weights.sum())
     return LabelScores(count, exact, together.f1, _mean_f1(scores), scores)
 
@@ -292,7 +291,7 @@ def score_numbers(targets: Tensor, predictions: Tensor, weights: Tensor | None =
     Args:
         targets: (N,) in the unit of the data.
         predictions: (N,) in the same.
-        weights: (N,) what each example counts beside the others; None where all count alike.
+        weights: (N,), of the examples; None where all have the same.
 
     Raises:
         DataError: there are no examples.
@@ -310,7 +309,7 @@ def score_numbers(targets: Tensor, predictions: Tensor, weights: Tensor | None =
 
 
 def write_count(count: float) -> str:
-    """Write how many examples: of weighted ones with a decimal.
+    """Write a number of examples; of weighted ones with a decimal.
 
     >>> write_count(1200), write_count(2.31)
     ('1,200', '2.3')
@@ -319,7 +318,7 @@ def write_count(count: float) -> str:
 
 
 def _scale(weights: Tensor | None) -> Tensor | None:
-    """Scale weights so that their sum is how many examples of one weight they are worth (Kish 1965)."""
+    """Scale weights so that they sum to the effective sample size (Kish 1965)."""
     if weights is None:
         return None
     weights = weights.detach().cpu().double()
@@ -331,8 +330,8 @@ def _mean(values: Tensor, weights: Tensor | None) -> float:
 
 
 def _count(marks: Tensor, weights: Tensor | None) -> list[float]:
-    found: list[float] = (marks.sum(0) if weights is None else weights @ marks.double()).tolist()
-    return found
+    counts: list[float] = (marks.sum(0) if weights is None else weights @ marks.double()).tolist()
+    return counts
 
 
 def _score_one(name: str, hits: float, support: float, predicted: float) -> ClassScore:

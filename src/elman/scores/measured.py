@@ -1,4 +1,4 @@
-"""Hold what one validation measured.
+"""The result of one validation.
 
 >>> Measured(0.4, score=0.8).better_than(Measured(0.5, score=0.9))
 False
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measured:
-    """Hold what one validation measured.
+    """Loss and score of one validation.
 
     Attributes:
         loss: the mean loss; the lower the better.
-        score: what the best weights are chosen by, the higher the better, the loss where two are equal; None where the
-            loss alone decides.
+        score: the best weights have the highest score, and of equal scores the lowest loss; None where the loss alone
+            decides.
         said: how the score is shown, such as `accuracy 87.5%`.
     """
 
@@ -24,7 +24,7 @@ class Measured:
     said: str = ""
 
     def better_than(self, other: "Measured | None") -> bool:
-        """Say whether these weights are to be kept instead; a loss that is not finite is never better.
+        """Check whether this result is better; one with a loss that is not finite never is.
 
         >>> Measured(0.5, score=0.9).better_than(Measured(0.4, score=0.8))
         True

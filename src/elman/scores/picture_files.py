@@ -1,4 +1,4 @@
-"""Make files of pictures, the same on every machine: no date in them, none of the caller's settings of matplotlib.
+"""Write pictures to files, equal on every machine: without a date, and without the user's settings of matplotlib.
 
 >>> with figure_file("points.png", (3, 2)) as figure:   # doctest: +SKIP
 ...     figure.add_subplot().plot([1, 2])
@@ -20,7 +20,7 @@ from elman.writing import write_whole
 _UNDATED: dict[str, dict[str, None]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 FORMATS = tuple(_UNDATED)
 
-_FONTS = (  # tried for each character in turn, those of them that are there
+_FONTS = (  # tried in this order for each character, if installed
     "DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Noto Sans Devanagari",
     "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Hiragino Sans", "Apple SD Gothic Neo", "PingFang SC", "Yu Gothic",
     "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS",
@@ -28,10 +28,10 @@ _FONTS = (  # tried for each character in turn, those of them that are there
 
 
 def check_format(path: str | PathLike[str]) -> Path:
-    """Check that a path names a picture.
+    """Check that a path has the ending of a picture.
 
     Raises:
-        ConfigError: it ends in none of `FORMATS`.
+        ConfigError: it has none of the endings in `FORMATS`.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
@@ -41,21 +41,21 @@ def check_format(path: str | PathLike[str]) -> Path:
 
 @contextmanager
 def figure_file(path: str | PathLike[str], inches: tuple[float, float]) -> Iterator[Any]:
-    """Give a figure to draw in, and write it; an existing file is replaced.
+    """Open a figure for drawing, and write it at the end; an existing file is replaced.
 
     Args:
         path: ends in .png, .svg or .pdf.
         inches: width and height.
 
     Raises:
-        ConfigError: `path` ends otherwise.
+        ConfigError: `path` has another ending.
         ElmanError: the file cannot be written.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     path = check_format(path)
-    # The caller's own settings of matplotlib, from a file of his, do not change the picture.
+    # The user's own settings of matplotlib do not change the picture.
     with mpl.rc_context({**mpl.rcParamsDefault, "font.family": installed_fonts(), "svg.hashsalt": "elman"}):
         figure = Figure(figsize=inches, layout="constrained")
         yield figure
@@ -68,7 +68,7 @@ def figure_file(path: str | PathLike[str], inches: tuple[float, float]) -> Itera
 
 
 def installed_fonts() -> list[str]:
-    """List the fonts that pictures are written in."""
+    """List the installed fonts of pictures."""
     from matplotlib.font_manager import fontManager
 
     there = {font.name for font in fontManager.ttflist}
@@ -76,7 +76,7 @@ def installed_fonts() -> list[str]:
 
 
 def drawable_name(name: str, fonts: Sequence[str], otherwise: str) -> str:
-    """Return a name as matplotlib draws it, or another if it has a character that is in none of the fonts."""
+    """Return a name that matplotlib can draw; `otherwise` if a character is in none of the fonts."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     # A dollar sign would begin mathematics.

@@ -1,4 +1,4 @@
-"""Say how sure a share is that was measured on so many examples, and whether another differs from it.
+"""Confidence intervals of shares.
 
 >>> [round(edge, 3) for edge in wilson_interval(0.9, 100)]
 [0.826, 0.945]
@@ -18,7 +18,7 @@ class _Measured(Protocol):
 
 
 class Share:
-    """Be scores whose `quality` is a share of `count` answers: those that are right, or an F1."""
+    """Base of scores whose `quality` is a share of `count` predictions: those that are right, or an F1."""
 
     def said(self: _Measured) -> str:
         """Write the score that models are compared by."""
@@ -29,12 +29,12 @@ class Share:
         return f"{quality:.1%}"
 
     def differs(self: _Measured, quality: float) -> bool:
-        """Say whether a quality lies outside the 95 % interval of this one."""
+        """Check whether a quality lies outside the 95 % interval of this one."""
         low, high = wilson_interval(self.quality, self.count)
         return not low <= quality <= high
 
     def constant(self) -> str:
-        """Say nothing of one answer to everything."""
+        """Write nothing: there is no constant prediction to compare with."""
         return ""
 
 
@@ -44,5 +44,5 @@ def wilson_interval(share: float, count: float) -> tuple[float, float]:
     centre = share + squared / (2 * count)
     reach = _NORMAL_QUANTILE * math.sqrt(share * (1 - share) / count + squared / (4 * count**2))
     scale = 1 + squared / count
-    # The share lies within, however the ends are rounded: at 0 and 1 it is an end.
+    # Rounding must not move an end past the share, which is an end itself at 0 and 1.
     return max(0.0, min(share, (centre - reach) / scale)), min(1.0, max(share, (centre + reach) / scale))

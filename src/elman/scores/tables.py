@@ -1,4 +1,4 @@
-"""Show scores on a terminal: one line that says the most, then tables.
+"""Show scores on a terminal: one line with the main scores, then tables.
 
 >>> from rich.console import Console
 >>> import torch
@@ -21,11 +21,11 @@ from elman.scores.classes import ClassScore, ClassScores, LabelScores, NumberSco
 _MOST_ROWS = 20
 _MOST_PAIRS = 10
 _LONGEST_NAME = 24
-_GAPS = (2, 1)  # between columns: what is tried
+_GAPS = (2, 1)  # widths between columns, tried in this order
 
 
 def score_tables(scores: Scores) -> list[RenderableType]:
-    """Return what is printed of scores, one below the other."""
+    """Return the parts to print of scores, from top to bottom."""
     match scores:
         case ClassScores():
             return [Text(_class_line(scores)), per_class_table(scores.per_class), ConfusionTable(scores)]
@@ -37,12 +37,12 @@ def score_tables(scores: Scores) -> list[RenderableType]:
 
 
 def per_class_table(scores: Sequence[ClassScore], what: str = "class") -> RenderableType:
-    """Make the table of precision, recall and F1; of many classes the ones that are found worst."""
+    """Make the table of precision, recall and F1; of many classes those with the lowest F1."""
     shown, title = list(scores), ""
     if len(scores) > _MOST_ROWS:
         known = [score for score in scores if score.f1 is not None]
         shown = sorted(known, key=lambda score: score.f1 or 0.0)[: _MOST_ROWS // 2]
-        title = f"The {len(shown)} of {len(scores)} that are found worst:"
+        title = f"The {len(shown)} of {len(scores)} with the lowest F1:"
     table = plain_table(what)
     for name in ("precision", "recall", "F1", "examples"):
         table.add_column(name, justify="right")
@@ -53,7 +53,7 @@ def per_class_table(scores: Sequence[ClassScore], what: str = "class") -> Render
 
 
 class ConfusionTable:
-    """Show the confusion matrix: names over its columns if they fit, else numbers, else the most confused pairs.
+    """The confusion matrix: names over its columns if they fit, else numbers, else the most confused pairs.
 
     Args:
         scores: of classes.
@@ -63,7 +63,7 @@ class ConfusionTable:
         self._scores = scores
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose the form for the width there is."""
+        """Choose the form that fits the width."""
         yield from self._choose(options.max_width)
 
     def _choose(self, width: int) -> Iterator[RenderableType]:
@@ -92,7 +92,7 @@ class ConfusionTable:
             table.add_column(Text(name), justify="right", no_wrap=True)
         for row, (name, counts) in enumerate(zip(rows, self._scores.confusion, strict=True)):
             table.add_row(Text(name), *(_cell(count, column == row) for column, count in enumerate(counts)))
-        return titled("What is (rows), and what was predicted (columns):", table)
+        return titled("True classes (rows) and predicted classes (columns):", table)
 
     def _pairs(self, pairs: list[tuple[str, str, float]]) -> RenderableType:
         table = plain_table("true", "predicted")
@@ -128,7 +128,7 @@ def _label_line(scores: LabelScores) -> str:
 
 
 def plain_table(*names: str, gap: int = _GAPS[0]) -> Table:
-    """Make a table without lines, whose first columns have these names."""
+    """Make a table without lines; these are the names of its first columns."""
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
     for name in names:
         table.add_column(name, no_wrap=True)
@@ -147,17 +147,17 @@ def _cell(count: float, right: bool) -> Text:
 
 
 def show_share(value: float | None) -> str:
-    """Write a share in per cent, and one that is not known as a dash."""
+    """Write a share in per cent; an undefined one as a dash."""
     return "–" if value is None else f"{value:.1%}"
 
 
 def show_name(name: str) -> Text:
-    """Write a name so that it fits a column."""
+    """Write a name, shortened to fit a column."""
     return Text(shorten(printable(name)))
 
 
 def shorten(name: str) -> str:
-    """Leave out the middle of a long name: names that belong together often differ at the end."""
+    """Leave out the middle of a long name: related names often differ at the end."""
     if cell_len(name) <= _LONGEST_NAME:
         return name
     room = (_LONGEST_NAME - 1) // 2

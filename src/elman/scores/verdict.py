@@ -1,7 +1,7 @@
-"""Say what a score is worth: beside a model without recurrence, and beside itself with the steps in random order.
+"""Judge a score: against a non-recurrent baseline, and against the same model on shuffled steps.
 
-A model that scores as well on shuffled steps does not read their order, and something simpler will do. Two scores are
-called different where one lies outside the 95 % interval of the other.
+A model that scores as well on shuffled steps does not use their order, and a simpler model will do. Two scores are
+different where one lies outside the 95 % interval of the other.
 
 >>> import torch
 >>> from elman.scores.classes import score_classes
@@ -17,28 +17,28 @@ called different where one lies outside the 95 % interval of the other.
 from collections.abc import Sequence
 from typing import Protocol
 
-_ALIKE = 1.5  # counts of parameters within this factor are the same in words
+_ALIKE = 1.5  # counts of parameters within this factor are called about equal
 
 
 class Judged(Protocol):
-    """Be scores of any task."""
+    """Scores of any task."""
 
     @property
     def measure(self) -> str:
-        """What models are compared by."""
+        """Name of the score that models are compared by."""
 
     @property
     def quality(self) -> float:
-        """That score; the higher the better."""
+        """The score; the higher the better."""
 
     def write(self, quality: float) -> str:
         """Write a quality of this kind."""
 
     def differs(self, quality: float) -> bool:
-        """Say whether a quality lies outside the 95 % interval of this one."""
+        """Check whether a quality lies outside the 95 % interval of this one."""
 
     def constant(self) -> str:
-        """Say so where always giving one answer is about as good; else nothing."""
+        """Write a sentence where a constant prediction is about as good; else nothing."""
 
 
 def judge(
@@ -51,16 +51,16 @@ def judge(
     other_parameters: int = 0,
     steps: str = "steps",
 ) -> str:
-    """Write what a score is worth, in one or two sentences.
+    """Write the judgement in one or two sentences.
 
     Args:
         ours: the scores of the recurrent model.
         parameters: how many it has.
-        shuffled: its scores with the steps shuffled; none where examples have one step, or it was not tried.
-        other: the scores of the model without recurrence on the same examples; None where there is none.
-        what: what that is, such as `a bag of words`.
+        shuffled: its scores with the steps shuffled; empty where examples have one step, or it was not tried.
+        other: the scores of the non-recurrent baseline on the same examples; None where there is none.
+        what: name of the baseline, such as `a bag of words`.
         other_parameters: how many it has.
-        steps: what the steps are called.
+        steps: word for the steps.
     """
     said = f"{ours.measure} {ours.write(ours.quality)}"
     sentences = []

@@ -22,7 +22,7 @@ from elman.flow.figures import plain
 from elman.flow.page.mattered import Mattered
 from elman.flow.page.report import Subject, write_report
 from elman.flow.page.training_pictures import Training
-from elman.flow.page.wording import percent, place, say, steps
+from elman.flow.page.wording import name_layer, write_number, write_share, write_steps
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
 from elman.models.file import task_of
 from elman.models.training_record import read_record
@@ -70,16 +70,17 @@ class Inspected:
         if not endings:
             return []
         lag = min(_FAR, *(len(flow.influence[e].curve) - 1 for e in endings))
+        left = [float(flow.influence[e].curve[lag]) for e in endings]
         return [
-            ("", *map(place, endings)),
-            (f"left of the gradient at lag {lag}", *(say(float(flow.influence[e].curve[lag])) for e in endings)),
-            ("half-life of the gradient", *(steps(flow.half_life[e]) for e in endings)),
-            ("90 % of dL/dW within a lag of", *(steps(flow.lag90[e]) for e in endings)),
-            ("explicit part of dL/dW", *(percent(flow.explicit[e].share) for e in endings)),
-            ("Lyapunov exponent λ₁", *(say(float(flow.lyapunov[e].exponents[0])) for e in endings)),
-            ("memory time −1/λ₁", *(steps(flow.lyapunov[e].memory_time) for e in endings)),
-            ("gates stuck shut or open", *(percent(flow.gates[e].saturated) for e in endings)),
-            ("tanh stuck beyond ±0.99", *(percent(flow.gates[e].saturated_tanh) for e in endings)),
+            ("", *map(name_layer, endings)),
+            (f"left of the gradient at lag {lag}", *map(write_number, left)),
+            ("half-life of the gradient", *(write_steps(flow.half_life[e]) for e in endings)),
+            ("90 % of dL/dW within a lag of", *(write_steps(flow.lag90[e]) for e in endings)),
+            ("explicit part of dL/dW", *(write_share(flow.explicit[e].share) for e in endings)),
+            ("Lyapunov exponent λ₁", *(write_number(float(flow.lyapunov[e].exponents[0])) for e in endings)),
+            ("memory time −1/λ₁", *(write_steps(flow.lyapunov[e].memory_time) for e in endings)),
+            ("gates stuck shut or open", *(write_share(flow.gates[e].saturated) for e in endings)),
+            ("tanh stuck beyond ±0.99", *(write_share(flow.gates[e].saturated_tanh) for e in endings)),
         ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
-from elman.flow.figures import Gate, Gates, GradientNorms
+from elman.flow.figures import Gates, GateUsage, GradientNorms
 from elman.flow.glance import Glance, glance
 from elman.flow.ledger import GradientVerdict, short
 from elman.flow.observation import arguments_of
@@ -192,7 +192,7 @@ def _unpack(packed: Mapping[str, Any]) -> Glance:
     norms, gates = packed["gradient_norms"], packed["gates"]
     return Glance(
         GradientNorms(**{**_with_arrays(norms), "states": tuple(norms["states"])}),
-        Gates(**{**gates, "gates": tuple(Gate(**_with_arrays(gate)) for gate in gates["gates"])}),
+        Gates(**{**gates, "gates": tuple(GateUsage(**_with_arrays(gate)) for gate in gates["gates"])}),
         packed["shares"].numpy(),
         packed["norm"],
     )

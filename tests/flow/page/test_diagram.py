@@ -9,7 +9,7 @@ from elman import CellError, cell, cells, exp, tanh
 from elman.flow import examine
 from elman.flow.page.dataflow import read_dataflow
 from elman.flow.page.diagram import draw_folded
-from elman.flow.page.layering import place
+from elman.flow.page.layering import place_boxes
 from elman.flow.page.report import Subject, write_report
 from elman.flow.page.unfolded import draw_unfolded
 from elman.nn import Recurrent
@@ -84,7 +84,7 @@ def test_any_cell_can_be_drawn_and_its_boxes_do_not_overlap(seed):
     assert members == {m for p in one.parameters for m in p.members}
     ET.fromstring(draw_folded(one))
     sizes = {box.key: (50.0 + box.key % 7, 30.0 + box.key % 5) for box in boxes}
-    found = place(sizes, [(a.source, box.key) for box in boxes for a in box.arrows])
+    found = place_boxes(sizes, [(a.source, box.key) for box in boxes for a in box.arrows])
     rows = [(*found.centres[key], *sizes[key]) for key in sizes]
     for i, (x, y, w, h) in enumerate(rows):
         for u, v, a, b in rows[:i]:
@@ -123,7 +123,7 @@ def test_equations_too_long_for_a_drawing_are_refused_and_their_page_says_so():
         draw_folded(long)
     layer = Recurrent(long, 3, 5)
     page = write_report(examine(layer, torch.randn(7, 2, 3)), Subject.of(layer, "long", []))
-    assert "too large to be drawn; its equations stand below" in page
+    assert "too large to be drawn; its equations are below" in page
     assert page.count("<svg") > 1
 
 

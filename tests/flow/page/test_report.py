@@ -103,9 +103,10 @@ def test_every_colour_stands_out_from_its_paper(theme):
 def test_a_page_has_every_figure_and_a_sentence_for_each(page, flow):
     titles = re.findall(r"<h2>([^<]*)</h2>", page)
     assert titles == [
-        "The network", "Loss in training", "Clipping ledger", "Gradient through time", "Who hears whom",
-        "Where dL/dW comes from", "Transport gain", "What a change of the state becomes", "Lyapunov spectrum",
-        "Bounds from the weights", "Gates and units", "Effective memory", "What mattered",
+        "The network", "Loss in training", "Clipping ledger", "Gradient through time",
+        "Influence of each step on each loss", "Where dL/dW comes from", "Transport gain",
+        "Singular values of the Jacobians", "Lyapunov spectrum", "Bounds from the weights", "Gates and units",
+        "Effective memory", "What mattered",
     ]  # fmt: skip
     sentences = re.findall(r"<p class=says>([^<]*)</p>", page)
     assert len(sentences) == len(titles)
@@ -159,10 +160,13 @@ def test_the_sentence_on_a_linear_layer_names_its_known_half_life():
         layer.W_l0.copy_(0.9 * torch.eye(3))
     x = torch.randn(101, 1, 3, dtype=torch.float64)
     sections = {section.title: section.says for section in draw_figures(examine(layer, x))}
-    assert "shrinks to 0.9 of itself with each step back, and halves every 6.6 steps" in sections["Who hears whom"]
-    assert "0.00515 of it is left" in sections["Who hears whom"]
+    assert (
+        "shrinks to 0.9 of itself with each step back, and halves every 6.6 steps"
+        in sections["Influence of each step on each loss"]
+    )
+    assert "0.00515 of it is left" in sections["Influence of each step on each loss"]
     assert "λ₁ = −0.105" in sections["Lyapunov spectrum"]
-    assert "multiplies the gradient's length by 0.9" in sections["Transport gain"]
+    assert "multiplies the gradient's norm by 0.9" in sections["Transport gain"]
     assert "guarantees vanishing" in sections["Bounds from the weights"]
 
 

@@ -1,4 +1,4 @@
-"""Draw curves, maps and bars as SVG that a page can hold as it is.
+"""Draw curves, maps and bars as SVG, ready for a page.
 
 >>> drawing = draw_curves([Curve(np.arange(3.0), np.array([1.0, 0.1, 0.01]), "falls")], ("step", "norm"), log=True)
 >>> drawing.startswith("<svg"), "10⁻¹" in drawing
@@ -23,7 +23,7 @@ _MOST_POINTS = 500
 _MOST_PIXELS = 320
 _DECADES = 10  # of a logarithmic axis or scale
 _DASHES = ("", " dashed")
-# The colours of cividis (Nuñez et al. 2018), which look alike to all eyes, from little to much.
+# The colours of cividis (Nuñez et al. 2018), which colour-blind people see alike, from small to large.
 _SCALE = (
     (0, 34, 78), (18, 53, 112), (59, 73, 108), (87, 93, 109), (112, 113, 115),
     (138, 134, 120), (165, 156, 116), (195, 179, 105), (225, 204, 85), (254, 232, 56),
@@ -32,17 +32,17 @@ _SCALE = (
 
 @dataclass(frozen=True)
 class Curve:
-    """Hold one curve.
+    """One curve of a chart.
 
     Attributes:
-        x: places.
+        x: horizontal positions.
         y: values; NaN is left out.
-        label: what it is.
-        hue: of its line; empty for the next that is free.
-        lower: lower edge of a band around it, if there is one.
-        upper: its upper edge.
-        dashed: how its line is drawn.
-        stems: draw a line from 0 to each point instead of one through all.
+        label: of the curve.
+        hue: of its line; empty for the next free one.
+        lower: lower edge of a band around it, if it has one.
+        upper: upper edge of the band.
+        dashed: whether its line is dashed.
+        stems: whether each point is drawn as a line from 0, instead of one line through all points.
     """
 
     x: Array
@@ -57,7 +57,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Mark:
-    """Draw a straight line across a chart, and say what it is: at a height, or with `upright` at a place."""
+    """A labelled straight line across a chart: horizontal, or vertical with `upright`."""
 
     at: float
     label: str
@@ -65,7 +65,7 @@ class Mark:
 
 
 class _Axis:
-    """Turn values into pixels, and choose where ticks stand."""
+    """One axis: turns values into pixels, and chooses the ticks."""
 
     def __init__(self, low: float, high: float, start: float, end: float, log: bool = False) -> None:
         self.log = log
@@ -83,7 +83,7 @@ class _Axis:
         return self.start + share * (self.end - self.start)
 
     def holds(self, value: float) -> bool:
-        """Say whether a value is not below the axis; on a logarithmic one that is all but nothing, and is left out."""
+        """Check that a value is not below the axis; a logarithmic axis leaves out smaller values."""
         return not self.log or (value > 0 and math.log10(value) >= self.low - 1e-9)
 
     def ticks(self, most: int = 6) -> list[tuple[float, str]]:
@@ -119,13 +119,13 @@ def draw_curves(
     """Draw curves over one axis.
 
     Args:
-        curves: what is drawn; their labels stand in a legend where there are several.
-        axes: what is on them, the horizontal one first.
-        log: draw the values on a logarithmic axis; what is not above 0 is left out.
+        curves: to be drawn; a legend has their labels where there are several.
+        axes: labels of the axes, the horizontal one first.
+        log: whether the vertical axis is logarithmic; values that are not above 0 are left out.
         marks: lines across.
-        low: smallest value of the vertical axis; None is that of the values.
-        high: largest.
-        title: what is to be seen.
+        low: smallest value of the vertical axis; None: that of the values.
+        high: largest value of the vertical axis; None: that of the values.
+        title: what it shows.
         width: in pixels.
     """
     curves = [_thin(curve, log) for curve in curves]
@@ -187,7 +187,7 @@ def _mark(mark: Mark, across: _Axis, up: _Axis) -> str:
 
 
 def _thin(curve: Curve, log: bool) -> Curve:
-    """Keep every n-th point of a long curve, of stems the largest of each n."""
+    """Keep every n-th point of a long curve; of stems the largest of each n."""
     x, y = np.asarray(curve.x, dtype=float), np.asarray(curve.y, dtype=float)
     y = np.where(y > 0, y, np.nan) if log else y
     bands = [None if b is None else np.asarray(b, dtype=float) for b in (curve.lower, curve.upper)]
@@ -208,7 +208,7 @@ def _line(x: Array, y: Array, across: _Axis, up: _Axis) -> str:
         if seen:
             data.append(f"{'L' if drawing else 'M'}{number(across(a))} {number(up(b))}")
         drawing = seen
-    # A single point is a line of no length; with a round end it would be seen, so it gets a little.
+    # A line through a single point has no length and would be invisible.
     return "".join(data) + ("h.1" if data else "")
 
 
@@ -231,14 +231,14 @@ def _band(curve: Curve, across: _Axis, up: _Axis, hue: str) -> str:
 
 
 def draw_map(values: Array, rows: Array, axes: tuple[str, str], title: str = "", caption: str = "") -> str:
-    """Draw a map (R, T) of values from 0, darker blue for little and yellow for much, by powers of ten.
+    """Draw a map (R, T) of values from 0 on a logarithmic scale: dark blue for small values, yellow for large ones.
 
     Args:
         values: 0 and NaN stay empty.
-        rows: (R,) which steps the rows are.
-        axes: what is on them, the horizontal one first.
-        title: what is to be seen.
-        caption: what stands above it.
+        rows: (R,), the steps of the rows.
+        axes: labels of the axes, the horizontal one first.
+        title: what it shows.
+        caption: text above the map.
     """
     shown = _shrink(np.nan_to_num(np.asarray(values, dtype=float)))
     positive = shown[shown > 0]
@@ -277,7 +277,7 @@ def _draw_strip(pixels: Array, length: int, axes: tuple[str, str], title: str) -
 
 
 def _shrink(values: Array) -> Array:
-    """Make a large map smaller; of what becomes one pixel, the largest value is kept."""
+    """Make a large map smaller; a pixel has the largest of its values."""
     for axis in (0, 1):
         length = values.shape[axis]
         if length > _MOST_PIXELS:
@@ -287,7 +287,7 @@ def _shrink(values: Array) -> Array:
 
 
 def _paint(values: Array, low: float, high: float) -> Array:
-    """Give each value its colour, (rows, columns, 4); 0 is transparent."""
+    """Compute the colour of each value, (rows, columns, 4); 0 is transparent."""
     with np.errstate(divide="ignore"):
         share = np.clip((np.log10(values) - low) / (high - low if high > low else 1.0), 0, 1)
     places = np.linspace(0, 1, len(_SCALE))
@@ -303,7 +303,7 @@ def _image(pixels: Array, x: float, y: float, width: float, height: float) -> st
 
 
 def _png(pixels: Array) -> bytes:
-    """Write pixels (rows, columns, 4) as a picture (PNG specification, third edition)."""
+    """Encode pixels (rows, columns, 4) as PNG (PNG specification, third edition)."""
     rows, columns = pixels.shape[:2]
     raw = b"".join(b"\0" + row.tobytes() for row in pixels)
 
@@ -317,7 +317,7 @@ def _png(pixels: Array) -> bytes:
 
 @dataclass(frozen=True)
 class Bar:
-    """Hold one bar: its label, the lengths of its parts, and what stands behind it."""
+    """One bar: its label, the lengths of its parts, and a note at its end."""
 
     label: str
     parts: tuple[float, ...]
@@ -331,14 +331,14 @@ def draw_bars(
     most: float | None = None,
     title: str = "",
 ) -> str:
-    """Draw bars that lie below each other, each in one or more parts.
+    """Draw horizontal bars, each of one or more parts.
 
     Args:
-        bars: from the top.
-        legend: what the parts are.
+        bars: from top to bottom.
+        legend: names of the parts.
         hues: of the parts.
-        most: the length of a whole line; None is the longest bar.
-        title: what is to be seen.
+        most: value of the full width; None: that of the longest bar.
+        title: what it shows.
     """
     left = 12 + 6.6 * max((len(bar.label) for bar in bars), default=0)
     room = _WIDTH - left - 14 - 6.2 * max((len(bar.note) for bar in bars), default=0)

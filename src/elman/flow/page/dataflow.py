@@ -1,7 +1,7 @@
-"""Read the equations of a cell as the boxes and arrows of a drawing.
+"""Turn the equations of a cell into the boxes and arrows of a drawing.
 
-What belongs together is one box: an activation and the sum of products in front of it, `sigmoid(W.i @ x + U.i @ h +
-b.i)`. What stays are sums and products of such values, element by element; they are small circles.
+An activation and the sum of products in it are one box: `sigmoid(W.i @ x + U.i @ h + b.i)`. The remaining elementwise
+operations, such as sums and products of gates and states, are small circles.
 
 >>> from elman import cells
 >>> [(box.title, box.members) for box in read_dataflow(cells.mgu) if box.members]
@@ -21,16 +21,16 @@ GLYPHS = {
     "less": "<", "less_equal": "≤", "equal": "=", "power": "power",
 }  # fmt: skip
 ENTRIES = {"input", "side", "state"}
-MOST_OPERATIONS = 400  # in a drawing: a screen shows a tenth, and placing takes time that grows with their square
-DEEPEST = 3  # calls within each other in the title of a box
+MOST_OPERATIONS = 400  # in a drawing: a screen shows a tenth of it, and the time for placing grows with the square
+DEEPEST = 3  # nested calls in the title of a box
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """Lead a value into a box.
+    """An arrow into a box.
 
     Attributes:
-        source: the key of the box that it comes from.
+        source: the key of the box that it starts at.
         mark: `−` where it is subtracted, else empty.
     """
 
@@ -40,15 +40,15 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Box:
-    """Draw one value.
+    """One value of the drawing.
 
     Attributes:
-        key: tells it from the others; `arrows` name it.
+        key: unique number, used by `arrows`.
         kind: `input`, `state`, `gate`, `activation`, `linear`, `point` (element by element) or `output`.
-        title: what stands in it.
-        name: what the equations call the value; for states and inputs their name; else empty.
+        title: text in the box.
+        name: of the value in the equations; empty if it has none.
         members: the parameters in it, in the order of the equations.
-        arrows: what it reads.
+        arrows: from the values that it reads.
         size: the symbolic length of its value.
     """
 
@@ -62,7 +62,7 @@ class Box:
 
 
 def read_dataflow(cell: Cell) -> list[Box]:
-    """Give the boxes of a cell: inputs and states first, each box behind those it reads, new states last.
+    """List the boxes of a cell: inputs and states first, each box after those it reads, new states last.
 
     Raises:
         CellError: there are too many operations for a drawing.
@@ -73,7 +73,7 @@ def read_dataflow(cell: Cell) -> list[Box]:
             f"  Its equations have {len(cell.graph.nodes):,} values, and a drawing shows at most {MOST_OPERATIONS}.\n"
             "  Read them as text: print(cell.equations())."
         )
-    reader = _Reader(cell)
+    reader = _BoxCollector(cell)
     nodes = cell.graph.nodes
     for index in [i for i, n in enumerate(nodes) if n.op in ENTRIES]:
         reader.entry(index)
@@ -82,19 +82,19 @@ def read_dataflow(cell: Cell) -> list[Box]:
     boxes = list(reader.boxes.values())
     for place, (state, index) in enumerate(cell.graph.outputs):
         size = cell.state_size(state)
-        # A new state that follows parameters alone is drawn as an output that nothing leads to.
+        # A new state that depends on parameters alone is drawn as an output without an arrow.
         arrows = (Arrow(index),) if index in reader.boxes else ()
         boxes.append(Box(-1 - place, "output", f"{state}′", state, (), arrows, size))
     return boxes
 
 
 def is_drawable(cell: Cell) -> bool:
-    """Tell whether a cell is small enough to be drawn."""
+    """Check whether a cell is small enough to be drawn."""
     return len(cell.graph.nodes) <= MOST_OPERATIONS
 
 
-class _Reader:
-    """Collect boxes by the node whose value they hold."""
+class _BoxCollector:
+    """Boxes of a cell by the node of their value."""
 
     def __init__(self, cell: Cell) -> None:
         self.graph: Graph = cell.graph
@@ -113,7 +113,7 @@ class _Reader:
         self.boxes[index] = Box(index, kind, node.name, node.name, (), (), size)
 
     def draw(self, index: int) -> None:
-        """Draw a value and everything that it reads; what a box reads is drawn before it, from left to right."""
+        """Add the box of a value and of everything that it reads; what a box reads comes before it."""
         begun: dict[int, tuple[str, str, tuple[Arrow, ...]]] = {}
         waiting = [index]
         while waiting:
@@ -127,7 +127,7 @@ class _Reader:
                 waiting += [arrow.source for arrow in reversed(begun[current][-1])]
 
     def _begin(self, index: int) -> tuple[str, str, tuple[Arrow, ...]]:
-        """Say what a value is drawn as, what stands in it, and what leads into it."""
+        """Choose the kind of a value's box, its title and its arrows."""
         node = self.graph.nodes[index]
         kind, title, body = self._describe(index)
         terms = list(self._terms(body, body)) if body is not None else [(a, "") for a in node.args]
@@ -144,11 +144,11 @@ class _Reader:
         return kind, title, tuple(arrows)
 
     def _box(self, index: int, kind: str, title: str, arrows: tuple[Arrow, ...]) -> None:
-        """Add the box of a value, when all that it reads is drawn."""
+        """Add the box of a value whose arguments all have boxes."""
         node = self.graph.nodes[index]
         read = [term for term, _ in self._terms(index, index)] if node.op in ("add", "sub") else node.args
         fixed = [a for a in read if self._fixed[a]] if kind == "point" else [index]
-        # What two boxes read is counted in the first.
+        # A parameter that two boxes use is counted in the first.
         members = tuple(name for name in self._members(fixed) if name not in self._counted)
         self._counted.update(members)
         own = self._names.get(index, "")
@@ -157,7 +157,7 @@ class _Reader:
         self.boxes[index] = Box(index, kind, text, own, members, arrows, size)
 
     def _describe(self, index: int) -> tuple[str, str, int | None]:
-        """Say what a value is drawn as, what stands in it, and which sum belongs to it."""
+        """Choose the kind of a value's box, its title and the sum that is drawn inside it."""
         node = self.graph.nodes[index]
         if node.op not in GLYPHS and node.op != "product":
             inner = node.args[0]
@@ -185,7 +185,7 @@ class _Reader:
         return " ".join([glyph, *fixed])
 
     def _terms(self, index: int, root: int, sign: str = "") -> Iterator[tuple[int, str]]:
-        """Take a sum apart, as far as nothing in it is read elsewhere."""
+        """Split a sum into terms, as far as no partial sum is used elsewhere."""
         waiting = [(index, sign)]
         while waiting:
             index, sign = waiting.pop()
@@ -197,21 +197,21 @@ class _Reader:
                 yield index, sign
 
     def _folds(self, index: int) -> bool:
-        """Say whether a value may disappear in the box of its only reader."""
+        """Check whether a value is drawn inside the box of its only reader."""
         return self._readers[index] == 1 and index not in self._outputs and index not in self._names
 
     def _weighted(self, index: int) -> bool:
-        """Say whether a term is one value behind parameters: a product, or scaled or normalised by itself."""
+        """Check whether a term is one value with parameters applied: a product, scaled, or normalised alone."""
         return self._source[index] is not None and self.graph.nodes[index].op not in ENTRIES
 
     def _multiplied(self, index: int) -> bool:
-        """Say whether a term is one value behind a matrix."""
+        """Check whether a term is one value multiplied by a matrix."""
         source = self._source[index]
         inside = set() if source is None else self.graph.ancestors([index], stop=[source])
         return any(self.graph.nodes[i].op == "product" for i in inside - {source})
 
     def _find_sources(self) -> None:
-        """Find for each value the one that it is made of, behind parameters; None if it is made of several."""
+        """Find for each value the one value that parameters are applied to in it; None if there are several."""
         nodes, has_parameter, behind = self.graph.nodes, list[bool](), list[int]()
         self._source: list[int | None] = []
         for index, node in enumerate(nodes):
@@ -225,7 +225,7 @@ class _Reader:
             elif node.op == "mul" and len(moving) == 1 and any(has_parameter[a] for a in fixed):
                 source = behind[moving[0]]
             self._source.append(source)
-            # through a normalisation and a product that nothing else reads
+            # through a normalisation and a product that is used nowhere else
             through = source if source is not None else behind[node.args[0]] if node.op == "layer_norm" else index
             behind.append(through if self._folds(index) else index)
 
@@ -233,12 +233,12 @@ class _Reader:
         return self.graph.ancestors([index], stop=self.boxes)
 
     def _members(self, roots: list[int]) -> tuple[str, ...]:
-        """Name the parameters between a value and the boxes that it reads."""
+        """List the parameters between a value and the boxes that it reads."""
         inside = self.graph.ancestors(roots, stop=self.boxes.keys() - set(roots))
         return tuple(self.graph.nodes[i].name for i in sorted(inside) if self.graph.nodes[i].op == "parameter")
 
     def _write(self, index: int, depth: int = DEEPEST) -> str:
-        """Write a value that follows parameters and numbers alone, as deep as a title can hold it."""
+        """Write a value that depends on parameters and numbers alone, up to the depth that fits a title."""
         node = self.graph.nodes[index]
         if node.op == "constant":
             return f"{node.value:g}"

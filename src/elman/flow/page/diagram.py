@@ -1,6 +1,6 @@
-"""Draw a network from its equations: folded, one time step and the loop that carries the state; and unfolded in time.
+"""Draw one time step of a cell from its equations, with a loop for each state.
 
-Both drawings are SVG. They hold for any cell: nothing here knows an LSTM.
+The drawing is SVG, and works for any cell.
 
 >>> from elman import cells
 >>> drawing = draw_folded(cells.gru, {"input": 64, "hidden": 128})
@@ -13,10 +13,10 @@ from collections.abc import Mapping
 
 from elman.expr import Cell
 from elman.flow.page.dataflow import Box, read_dataflow
-from elman.flow.page.layering import Placement, Point, place
+from elman.flow.page.layering import Placement, Point, place_boxes
 from elman.flow.page.style import number, path, rect, svg, text
 
-_LETTER, _SMALL_LETTER = 7.6, 6.5  # pixels that a letter takes
+_LETTER, _SMALL_LETTER = 7.6, 6.5  # width of a letter in pixels
 _MARGIN, _LANE, _HEADROOM = 14.0, 24.0, 30.0
 _MOST_LETTERS = 18  # of parameters in one line of a box
 _INPUT_HUES, _STATE_HUES = ("green", "sky"), ("blue", "red", "purple", "orange")
@@ -24,23 +24,23 @@ _HUE = {"gate": "orange", "activation": "purple"}
 
 
 def draw_folded(cell: Cell, sizes: Mapping[str, int] | None = None, alone: bool = False) -> str:
-    """Draw one time step, and the loop by which each state comes back in the next.
+    """Draw one time step, and the loop that passes each state to the next one.
 
     Args:
         cell: the equations.
-        sizes: a number for each symbolic size, see :meth:`elman.expr.Cell.sizes`; without them sizes have their names.
+        sizes: a number for each symbolic size, see :meth:`elman.expr.Cell.sizes`; without it their names are drawn.
         alone: for a file of its own.
     """
     boxes = {box.key: box for box in read_dataflow(cell)}
     labels = {key: _Label(box, _count(cell, box, sizes), _length(box, sizes)) for key, box in boxes.items()}
     arrows = [(arrow.source, box.key) for box in boxes.values() for arrow in box.arrows]
     ends = [key for key, box in boxes.items() if box.kind == "output"]
-    found = place({key: label.size for key, label in labels.items()}, arrows, ends)
+    placement = place_boxes({key: label.size for key, label in labels.items()}, arrows, ends)
     hues = _entry_hues(boxes)
     lanes = len(ends)
     left, top = _MARGIN + _LANE * lanes, _MARGIN + _HEADROOM
-    parts = [_frame(cell.name, boxes, labels, found)]
-    for (source, target), points in found.routes.items():
+    parts = [_frame(cell.name, boxes, labels, placement)]
+    for (source, target), points in placement.routes.items():
         parts += _arrow(points, hues.get(source, ""))
         parts += [
             text(points[-1][0] - 12, points[-1][1] - 4, arrow.mark, "bold end")
@@ -48,18 +48,18 @@ def draw_folded(cell: Cell, sizes: Mapping[str, int] | None = None, alone: bool 
             if arrow.source == source and arrow.mark
         ]
     for key, box in boxes.items():
-        parts += labels[key].draw(found.centres[key], hues.get(key, _HUE.get(box.kind, "")))
+        parts += labels[key].draw(placement.centres[key], hues.get(key, _HUE.get(box.kind, "")))
     # The lowest takes the inner lane, so that loops do not cross.
-    for lane, key in enumerate(sorted(ends, key=lambda k: -found.centres[k][1])):
-        parts += _loop(lane, boxes, labels, found, key, hues)
+    for lane, key in enumerate(sorted(ends, key=lambda k: -placement.centres[k][1])):
+        parts += _loop(lane, boxes, labels, placement, key, hues)
     body = f'<g transform="translate({number(left)} {number(top)})">{"".join(parts)}</g>'
-    width = left + found.width + _MARGIN + _LANE * lanes
-    height = top + found.height + 26 + _LANE * lanes + _MARGIN
+    width = left + placement.width + _MARGIN + _LANE * lanes
+    height = top + placement.height + 26 + _LANE * lanes + _MARGIN
     return svg(width, height, f"One time step of {cell.name}, with its loop", [body], alone)
 
 
 class _Label:
-    """Hold what stands in a box, and how large it is."""
+    """Text of a box, and the size of the box."""
 
     def __init__(self, box: Box, count: str, length: str) -> None:
         self.box = box
@@ -107,7 +107,7 @@ def _in_time(box: Box) -> str:
 
 
 def _count(cell: Cell, box: Box, sizes: Mapping[str, int] | None) -> str:
-    """Say how many numbers the parameters of a box are."""
+    """Write how many numbers the parameters of a box have."""
     if sizes is None or not box.members:
         return ""
     shapes = {node.name: node.shape for node in cell.graph.nodes if node.op == "parameter"}
@@ -119,7 +119,7 @@ def _length(box: Box, sizes: Mapping[str, int] | None) -> str:
 
 
 def _entry_hues(boxes: Mapping[int, Box]) -> dict[int, str]:
-    """Give each input and state a hue; an output has that of its state."""
+    """Choose a hue for each input and state; an output has that of its state."""
     named: dict[str, str] = {}
     for kind, hues in (("input", _INPUT_HUES), ("state", _STATE_HUES)):
         of_kind = [box.name for box in boxes.values() if box.kind == kind]
@@ -127,20 +127,20 @@ def _entry_hues(boxes: Mapping[int, Box]) -> dict[int, str]:
     return {key: named[box.name] for key, box in boxes.items() if box.kind in ("state", "input", "output")}
 
 
-def _frame(name: str, boxes: Mapping[int, Box], labels: Mapping[int, _Label], found: Placement) -> str:
+def _frame(name: str, boxes: Mapping[int, Box], labels: Mapping[int, _Label], placement: Placement) -> str:
     inner = [key for key, box in boxes.items() if box.kind not in ("input", "state", "output")]
     if not inner:
         return ""
-    left = min(found.centres[key][0] - labels[key].size[0] / 2 for key in inner) - 26
-    right = max(found.centres[key][0] + labels[key].size[0] / 2 for key in inner) + 16
-    frame = rect(left, -_HEADROOM + 4, right - left, found.height + _HEADROOM + 8, "frame", 12)
+    left = min(placement.centres[key][0] - labels[key].size[0] / 2 for key in inner) - 26
+    right = max(placement.centres[key][0] + labels[key].size[0] / 2 for key in inner) + 16
+    frame = rect(left, -_HEADROOM + 4, right - left, placement.height + _HEADROOM + 8, "frame", 12)
     words = f"{name}, one time step"
     title = words if len(words) * _SMALL_LETTER < right - left - 20 else name
     return frame + text(left + 12, -_HEADROOM + 20, title, "small soft")
 
 
 def _arrow(points: list[Point], hue: str) -> list[str]:
-    """Draw a smooth line through points, with a head at its end."""
+    """Draw a smooth line through points, with an arrow head at its end."""
     (x, y), tip = points[0], points[-1]
     data = f"M{number(x)} {number(y)}"
     stops = [*points[1:-1], (tip[0] - 6, tip[1])]
@@ -157,22 +157,22 @@ def _loop(
     lane: int,
     boxes: Mapping[int, Box],
     labels: Mapping[int, _Label],
-    found: Placement,
+    placement: Placement,
     key: int,
     hues: Mapping[int, str],
 ) -> list[str]:
-    """Lead a new state around the step, back to where it is read in the next."""
+    """Draw the loop of a new state around the step, back to where the next step reads it."""
     name = boxes[key].name
     start = next(k for k, box in boxes.items() if box.kind == "state" and box.name == name)
-    right, left = found.centres[key], found.centres[start]
+    right, left = placement.centres[key], placement.centres[start]
     out, back = right[0] + labels[key].size[0] / 2, left[0] - labels[start].size[0] / 2
-    far, near = found.width + _LANE * (lane + 0.5), -_LANE * (lane + 0.5)
-    low = found.height + 28 + _LANE * lane
+    far, near = placement.width + _LANE * (lane + 0.5), -_LANE * (lane + 0.5)
+    low = placement.height + 28 + _LANE * lane
     data = (
         f"M{number(out)} {number(right[1])}H{number(far - 6)}q6 0 6 6V{number(low - 6)}q0 6 -6 6"
         f"H{number(near + 6)}q-6 0 -6 -6V{number(left[1] + 6)}q0 -6 6 -6H{number(back - 6)}"
     )
-    middle, hue = found.width / 2, hues[key]
+    middle, hue = placement.width / 2, hues[key]
     words = f"{name}: one step later"
     half = len(words) * _SMALL_LETTER / 2 + 6
     return [

@@ -1,11 +1,11 @@
-"""Place boxes in columns, so that every arrow leads to the right and few of them cross.
+"""Place boxes in columns, so that every arrow points to the right and few arrows cross.
 
-A box stands one column behind the last of those it reads; an arrow that passes a column has a place of its own there
-(Sugiyama et al. 1981). Within a column the order follows the neighbours' middles, and heights the means of theirs, as
-near as the gaps between boxes allow.
+A box is one column to the right of the last box that it reads; an arrow that passes a column has a position of its own
+there (Sugiyama et al. 1981). The order within a column, and the heights, follow the mean height of the neighbours, as
+far as the gaps between boxes allow.
 
->>> found = place({0: (20, 10), 1: (20, 10), 2: (20, 10)}, [(0, 1), (1, 2), (0, 2)])
->>> sorted(round(found.centres[key][0]) for key in (0, 1, 2)), len(found.routes[0, 2])
+>>> placement = place_boxes({0: (20, 10), 1: (20, 10), 2: (20, 10)}, [(0, 1), (1, 2), (0, 2)])
+>>> sorted(round(placement.centres[key][0]) for key in (0, 1, 2)), len(placement.routes[0, 2])
 ([10, 86, 162], 4)
 """
 
@@ -24,11 +24,11 @@ _SWEEPS = 24
 
 @dataclass(frozen=True)
 class Placement:
-    """Say where everything stands.
+    """Positions of boxes and arrows.
 
     Attributes:
         centres: of the boxes, by key.
-        routes: for each arrow the points that it passes, its ends on the edges of the boxes.
+        routes: for each arrow the points that it passes; its ends are on the edges of the boxes.
         width: of the whole.
         height: of the whole.
     """
@@ -39,13 +39,13 @@ class Placement:
     height: float
 
 
-def place(sizes: Mapping[int, Point], arrows: Sequence[Arrow], last: Collection[int] = ()) -> Placement:
-    """Place boxes.
+def place_boxes(sizes: Mapping[int, Point], arrows: Sequence[Arrow], last: Collection[int] = ()) -> Placement:
+    """Place boxes and route arrows.
 
     Args:
-        sizes: width and height of each box by its key, in an order in which every box stands behind those it reads.
+        sizes: width and height of each box by its key; every box comes after those it reads.
         arrows: from box to box.
-        last: boxes that stand in the last column.
+        last: boxes of the last column.
     """
     columns = _columns(sizes, arrows, last)
     paths = {arrow: _pass(arrow, columns) for arrow in dict.fromkeys(arrows)}
@@ -88,14 +88,14 @@ def _pass(arrow: Arrow, columns: Mapping[int, int]) -> list[_Spot]:
 def _heights(
     members: list[list[_Spot]], neighbours: Mapping[_Spot, list[_Spot]], heights: Mapping[_Spot, float]
 ) -> dict[_Spot, float]:
-    """Sweep over the columns, forth and back: order by the neighbours' mean, then come as near to it as gaps allow."""
+    """Sweep over the columns in both directions: sort by the neighbours' mean height, then move near to it."""
     middles: dict[_Spot, float] = {}
     for column in members:
         _spread(column, heights, {spot: float(i) * 40 for i, spot in enumerate(column)}, middles)
     side = {spot: i for i, column in enumerate(members) for spot in column}
     for sweep in range(_SWEEPS):
         forth = sweep % 2 == 0
-        both = sweep >= _SWEEPS - 4  # at last, both sides count
+        both = sweep >= _SWEEPS - 4  # in the last sweeps both sides count
         for column in members if forth else members[::-1]:
             wanted = {}
             for spot in column:
@@ -110,22 +110,22 @@ def _heights(
 def _spread(
     column: Sequence[_Spot], heights: Mapping[_Spot, float], wanted: Mapping[_Spot, float], out: dict[_Spot, float]
 ) -> None:
-    """Give each spot of a column its height: least squares from what is wanted, with the gaps kept."""
+    """Compute the height of each spot of a column: least squares from the wanted heights, with gaps kept."""
     offsets, at = [], 0.0
     for i, spot in enumerate(column):
         if i:
             gap = _BETWEEN_BOXES if len(spot) == len(column[i - 1]) == 1 else _BETWEEN_ARROWS
             at += (heights[column[i - 1]] + heights[spot]) / 2 + gap
         offsets.append(at)
-    # With the gaps taken out the heights must not fall: neighbours that would are pooled at their mean.
+    # Without the gaps, heights must not decrease: neighbours that would are pooled at their mean.
     blocks: list[tuple[float, int]] = []
     for spot, offset in zip(column, offsets, strict=True):
         blocks.append((wanted[spot] - offset, 1))
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
             (a, m), (b, n) = blocks[-2:]
             blocks[-2:] = [((a * m + b * n) / (m + n), m + n)]
-    found = [value for value, count in blocks for _ in range(count)]
-    for spot, value, offset in zip(column, found, offsets, strict=True):
+    pooled = [value for value, count in blocks for _ in range(count)]
+    for spot, value, offset in zip(column, pooled, offsets, strict=True):
         out[spot] = value + offset
 
 
@@ -163,7 +163,7 @@ def _route(
 
 
 def _land_apart(sizes: Mapping[int, Point], routes: dict[Arrow, list[Point]]) -> None:
-    """Let the arrows into one box end beside each other, in the order in which they come."""
+    """Spread the ends of the arrows into one box, in the order of their heights."""
     for target in {arrow[1] for arrow in routes}:
         coming = sorted((a for a in routes if a[1] == target), key=lambda a: routes[a][-2][1])
         room = min(0.6 * sizes[target][1], 12.0 * (len(coming) - 1))

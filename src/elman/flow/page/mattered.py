@@ -1,4 +1,4 @@
-"""Draw what a prediction rests on, over the text or the series itself.
+"""Draw the attribution of a prediction over the text or the series that was read.
 
 >>> one = Mattered("it says so", np.array([0.1, -0.4]), np.array([0.0, -0.3]), words=("a", "<b>"))
 >>> "&lt;b&gt;" in draw_mattered([one])
@@ -13,7 +13,7 @@ import numpy as np
 
 from elman.flow.figures import Array
 from elman.flow.page.charts import Curve, draw_curves
-from elman.flow.page.wording import percent, say
+from elman.flow.page.wording import write_number, write_share
 
 _STRONGEST = 0.75  # how opaque the largest contribution is
 _MOST_NAMED = 3
@@ -21,16 +21,17 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Mattered:
-    """Hold what each step of one input gave to a score of the model.
+    """Attribution of one prediction to the steps of its input.
 
     Attributes:
-        answer: what the model said, and what of it is explained.
+        answer: the prediction, and which part of it is explained.
         contributions: (T,), signed, by integrated gradients.
-        leave_one_out: (T,), what the score loses without the step.
-        residual: how far the contributions miss what they add up to, as a share of all of them, for and against.
-        words: (T,), the units that were read, where there are such.
-        series: (T, channels), the numbers that were read, where there are such.
-        beside: the input that this one is compared with, which tells the model nothing.
+        leave_one_out: (T,), how much lower the score is without the step.
+        residual: difference between the sum of the contributions and the score's difference from the baseline, as a
+            share of the sum of their absolute values.
+        words: (T,), the units that were read, where the input is a text.
+        series: (T, channels), the numbers that were read, where the input is a series.
+        baseline: the input that this one is compared with, in words.
     """
 
     answer: str
@@ -39,17 +40,17 @@ class Mattered:
     residual: float = 0.0
     words: Sequence[str] = ()
     series: Array | None = None
-    beside: str = "an input of zeros"
+    baseline: str = "an input of zeros"
 
 
 def draw_mattered(mattered: Sequence[Mattered]) -> str:
     """Make the section, as HTML."""
     parts = [_text(one) if one.words else _series(one) for one in mattered]
     how = (
-        "Blue speaks for the answer, red and dashed below against it; the stronger the colour, the more. Shares are "
-        f"integrated gradients (Sundararajan et al. 2017), from {mattered[0].beside} to this one; they add up "
-        "to the score's difference, but for the residual that is named. Leave-one-out is what the score loses when one "
-        "step alone is as it is there: where the two disagree, the model joins steps."
+        "Blue steps speak for the answer, red ones with a dashed line against it; the stronger the colour, the more. "
+        f"Shares are integrated gradients (Sundararajan et al. 2017), from {mattered[0].baseline} to this input; they "
+        "add up to the difference of the score, apart from the residual. Leave-one-out is how much lower the score is "
+        "when one step alone is replaced by that of the baseline: where the two disagree, the model combines steps."
     )
     return f"<section><h2>What mattered</h2>{''.join(parts)}<p class=how>{how}</p></section>"
 
@@ -61,8 +62,8 @@ def _text(one: Mattered) -> str:
         hue, strength = ("blue" if value > 0 else "red"), abs(value) / most * _STRONGEST
         below = "" if value >= 0 or strength < 0.1 else "border-bottom:2px dashed var(--red);"
         colour = f"background:color-mix(in srgb,var(--{hue}) {100 * strength:.0f}%,transparent)"
-        told = escape(f"{say(value)}; without it {say(-alone)}", quote=True)
-        spans.append(f'<span style="{below}{colour}" title="{told}">{escape(word)}</span>')
+        hint = escape(f"{write_number(value)}; without it {write_number(-alone)}", quote=True)
+        spans.append(f'<span style="{below}{colour}" title="{hint}">{escape(word)}</span>')
     return f"<p class=says>{escape(_say(one))}</p><p class=text>{''.join(spans)}</p>"
 
 
@@ -92,8 +93,8 @@ def _say(one: Mattered) -> str:
     strength = np.abs(one.contributions)
     total = float(strength.sum()) or 1.0
     first = np.argsort(-strength, kind="stable")[:_MOST_NAMED]
-    named = [f"{_name(one, int(i))} ({percent(float(strength[i]) / total)})" for i in first]
-    return f"{one.answer}: most of it rests on {', '.join(named)}; the residual is {percent(one.residual)}."
+    named = [f"{_name(one, int(i))} ({write_share(float(strength[i]) / total)})" for i in first]
+    return f"{one.answer}: most of it rests on {', '.join(named)}; the residual is {write_share(one.residual)}."
 
 
 def _name(one: Mattered, step: int) -> str:

@@ -1,7 +1,7 @@
-"""Write one page on a recurrent layer: what it is, how it was trained, and what can be seen inside it.
+"""Write one page on a recurrent layer: its network, its training, and every figure.
 
-The page is one HTML file. It asks the network for nothing, needs no script, is light or dark as the reader's system is,
-and says with every picture, in one sentence, what it means for this model.
+The page is one HTML file. It loads nothing from the network, needs no script, follows the reader's light or dark theme,
+and explains every picture in one sentence on this model.
 
 >>> import elman, torch
 >>> layer = elman.nn.GRU(3, 5)
@@ -29,7 +29,7 @@ from elman.flow.page.pictures import Section, count_steps, draw_figures, draw_tr
 from elman.flow.page.style import colours, page, rules
 from elman.flow.page.training_pictures import Training, draw_training
 from elman.flow.page.unfolded import draw_unfolded
-from elman.flow.page.wording import say
+from elman.flow.page.wording import write_number
 from elman.flow.reach import Truncation
 
 _GOOD = {"HEALTHY": "green"}
@@ -38,7 +38,7 @@ _MARKS = {"HEALTHY": "✓"}
 
 @dataclass(frozen=True)
 class Subject:
-    """Say what a page is about.
+    """The layer that a page is about.
 
     Attributes:
         name: of the model.
@@ -46,8 +46,8 @@ class Subject:
         sizes: a number for each symbolic size of the first layer.
         layers: L.
         bidirectional: whether each layer has two directions.
-        parameters: numbers in the layer, all its layers and directions together.
-        facts: what else is to be said at the top, such as what it was examined on.
+        parameters: how many numbers all its layers and directions have.
+        facts: other facts for the top of the page, such as the data it was examined on.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Subject:
         """Describe a layer.
 
         Raises:
-            ConfigError: it is no recurrent layer.
+            ConfigError: it is not a recurrent layer.
         """
         network = read_layer(layer)
         directions = network.layers[0]
@@ -91,10 +91,10 @@ def write_report(
     """Write the page.
 
     Args:
-        flow: what was seen.
-        subject: what it was seen in.
-        training: how it was trained, if it was.
-        mattered: what chosen predictions rest on.
+        flow: the figures.
+        subject: the layer.
+        training: its training, if it was trained.
+        mattered: attributions of some predictions.
         truncation: what the window of its training cuts off.
     """
     sections: list[Section] = []
@@ -119,7 +119,7 @@ def write_report(
 def _head(flow: Flow, subject: Subject) -> str:
     hue = _GOOD.get(flow.verdict, "red")
     advice = "".join(f"<li>{escape(one)}</li>" for one in flow.advice)
-    advice = f"<p>What to try, the first first:</p><ol>{advice}</ol>" if advice else ""
+    advice = f"<p>What to try, most promising first:</p><ol>{advice}</ol>" if advice else ""
     sampled = flow.sampling.sentence if flow.sampling is not None else ""
     facts = [*subject.facts, f"{subject.parameters:,} parameters in the recurrent layers", sampled]
     facts = [escape(fact) for fact in facts if fact]
@@ -149,20 +149,20 @@ def _network(subject: Subject, flow: Flow) -> Section:
     rows.append(("one layer, one direction", "", "", "", f"{first:,}"))
     states = ", ".join(f"{s} of {subject.sizes[cell.state_size(s)]}" for s in cell.states)
     copies = subject.layers * (2 if subject.bidirectional else 1)
-    times = "" if copies == 1 else f", in {copies} copies (layers times directions) with weights of their own"
+    times = "" if copies == 1 else f"; each of the {copies} layers and directions has its own weights"
     says = (
-        f"A step of {cell.name} reads {subject.sizes['input']} numbers and carries {states} to the next; "
-        f"the same {first:,} weights serve every step{times}."
+        f"A step of {cell.name} reads {subject.sizes['input']} numbers and passes the states {states} numbers to the "
+        f"next step; every step uses the same {first:,} weights{times}."
     )
     how = (
-        "Above: one time step, folded, with the loop that brings each state back. Rounded boxes hold an activation and "
-        "the weighted sum in front of it, with the parameters in it and how many numbers they are; circles work "
-        "element by element. Below: the same step unfolded in time. The gradient of a loss runs against the arrows."
+        "Above: one time step, with a loop that passes each state to the next step. A rounded box is an activation and "
+        "the weighted sum before it, with its parameters and how many numbers they have; circles are elementwise "
+        "operations. Below: the same step, unrolled over time. The gradient of a loss runs against the arrows."
     )
     if not folded:
         how = (
-            f"One step has {len(cell.graph.nodes):,} values and is too large to be drawn; its equations stand below. "
-            "Drawn is the step unfolded in time. The gradient of a loss runs against the arrows."
+            f"One step has {len(cell.graph.nodes):,} values and is too large to be drawn; its equations are below. "
+            "The drawing shows the step unrolled over time. The gradient of a loss runs against the arrows."
         )
     return Section("The network", says, tuple(filter(None, (folded, unfolded))), how, tuple(rows))
 
@@ -190,11 +190,11 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 def _foot(flow: Flow) -> str:
     errors = [v for one in flow.checks.values() for v in (one.columns, one.shares, one.lyapunov) if not math.isnan(v)]
     worst = (
-        f" The figures were checked against each other: the largest relative error is {say(max(errors))}."
+        f" The figures were checked against each other: the largest relative error is {write_number(max(errors))}."
         if errors
         else ""
     )
     return (
-        "<footer><p>Every number is exact: it follows from the derived adjoint of one step, in float64; nothing is "
-        f"estimated from finite differences.{worst}</p></footer>"
+        "<footer><p>Every number is computed in float64 from the derived adjoint of one step, not estimated from "
+        f"finite differences.{worst}</p></footer>"
     )

@@ -1,8 +1,7 @@
-"""Keep the colours of drawings and pages, for light and dark rooms, and the parts that every drawing is made of.
+"""The colours of drawings and pages, in a light and a dark theme, and the elements of every drawing.
 
-The hues are those of Okabe and Ito (2008), which people who see colours differently tell apart; what matters is said
-in words or shape as well. A drawing names a colour by its class; the page, or the drawing itself where it stands alone,
-says which colour that is.
+The hues are those of Okabe and Ito (2008), which colour-blind people can tell apart; no information is in the colour
+alone. A drawing names a colour by its class; the page, or a drawing in its own file, defines it.
 
 >>> text(3, 4, "a < b", "small")
 '<text x="3" y="4" class="small">a &lt; b</text>'
@@ -26,7 +25,7 @@ _MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace
 
 
 def colours() -> str:
-    """Write the rules that give the colours their values, dark ones where the reader prefers them."""
+    """Write the rules that give the colours their values, dark ones where the reader's system is dark."""
     light, dark = ("".join(f"--{name}:{value};" for name, value in of.items()) for of in (LIGHT, DARK))
     return f":root{{color-scheme:light dark;{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
 
@@ -56,9 +55,9 @@ def svg(width: float, height: float, title: str, parts: Iterable[str], alone: bo
     Args:
         width: in pixels; on a narrow page it shrinks.
         height: in pixels.
-        title: what is to be seen, for those who have it read out.
+        title: what it shows, for screen readers.
         parts: elements.
-        alone: let it bring its colours along, as a file of its own needs.
+        alone: whether it includes its colours, as a file of its own needs.
     """
     style = f"<style>{colours()}{rules()}svg{{background:var(--paper)}}</style>" if alone else ""
     return (
@@ -81,7 +80,7 @@ def rect(x: float, y: float, width: float, height: float, kind: str, round_by: f
 
 
 def path(data: str, kind: str) -> str:
-    """Draw a path; `line` is a stroke, `fill` a surface, and a hue beside it gives the colour."""
+    """Draw a path; `line` is a stroke, `fill` a surface, and a hue gives the colour."""
     return f'<path d="{data}" class="{kind}"/>'
 
 

@@ -1,4 +1,4 @@
-"""Draw how a training went: its losses, the norm of its gradient, and what clipping left of it.
+"""Draw a training: its losses, the norm of its gradient, and how far it was clipped.
 
 >>> rows = [[1, 2.0, 3.0, 3.0, 0.33, "W", 0], [2, 1.0, 0.5, 0.5, 1.0, "W", 0]]
 >>> [section.title for section in draw_training(Training(rows=rows, line="fine"))]
@@ -14,25 +14,25 @@ import numpy as np
 
 from elman.flow.page.charts import Bar, Curve, Mark, draw_bars, draw_curves
 from elman.flow.page.pictures import Section
-from elman.flow.page.wording import percent, say
+from elman.flow.page.wording import write_number, write_share
 
 _MOST_PARAMETERS = 8
 
 
 @dataclass(frozen=True)
 class Training:
-    """Hold what is known of a training.
+    """Record of a training, for the pictures of a page.
 
     Attributes:
         rows: of the ledger: the last update of a line, its loss, mean norm, largest norm, smallest factor, the
-            parameter that supplied most, how many updates were left out, and the time step that supplied most where it
-            is known; None where a number is not finite.
+            parameter with the largest part of the gradient, how many updates were skipped, and the time step with the
+            largest part where it is known; None where a number is not finite.
         history: of each validation the update, the training loss and the validation loss.
-        supplied: how often each parameter supplied most of the gradient.
+        supplied: how often each parameter had the largest part of the gradient.
         line: the ledger's verdict in words.
         limit: the clipping threshold, if one is known.
-        glances: of some updates, each `update` and `layers`; of each layer and direction by its name `at` (time steps)
-            and `norms` (of the gradient at them), `step` (the one that supplied most), and the shares of gates, tanh
+        glances: at some updates, each with `update` and `layers`; for each layer and direction by its name `at` (time
+            steps) and `norms` (of the gradient at them), `step` (with the largest part), and the shares of gates, tanh
             and units that are stuck: `saturated`, `saturated_tanh`, `dead`.
     """
 
@@ -45,7 +45,7 @@ class Training:
 
 
 def draw_training(training: Training) -> list[Section]:
-    """Make the sections on a training; those of which nothing is known are left out."""
+    """Make the sections on a training, without those that have no data."""
     return [*_losses(training), *_ledger(training), *_glances(training)]
 
 
@@ -63,8 +63,8 @@ def _losses(training: Training) -> list[Section]:
     says = "No loss was finite."
     if len(known):
         what, best = ("validation" if training.history else "training"), int(np.nanargmin(curves[-1].y))
-        says = f"The {what} loss was lowest, {say(float(known.min()))}, at update {int(curves[-1].x[best]):,}."
-    how = "The mean loss over updates, in the unit that the model lowers. Where the two lines part, it learns by heart."
+        says = f"The {what} loss was lowest, {write_number(float(known.min()))}, at update {int(curves[-1].x[best]):,}."
+    how = "The mean loss over updates. Where the validation loss rises and the training loss falls, the model overfits."
     return [Section("Loss in training", says, (draw_curves(curves, ("update", "loss")),), how)]
 
 
@@ -82,7 +82,9 @@ def _ledger(training: Training) -> list[Section]:
     kept = Curve(at, factor, "factor", "purple")
     drawings.append(draw_curves([kept], ("update", "smallest factor"), low=0.0, high=1.0, title="What clipping left"))
     total = sum(count for _, count in training.supplied) or 1
-    bars = [Bar(name, (count / total,), percent(count / total)) for name, count in training.supplied[:_MOST_PARAMETERS]]
+    bars = [
+        Bar(name, (count / total,), write_share(count / total)) for name, count in training.supplied[:_MOST_PARAMETERS]
+    ]
     drawings += [draw_bars(bars, title="Which parameter supplied most")] if bars else []
     out = sum(int(row[6]) for row in rows)
     left_out = f" {out:,} updates were left out, since their gradient was not finite." if out else ""
@@ -124,7 +126,7 @@ def _glances(training: Training) -> list[Section]:
     if most is not None:
         says += (
             f" At update {seen[-1]['update']:,} the state of time step {last[most]['step']} supplied "
-            f"{percent(last[most]['share'])} of the gradient of {most}."
+            f"{write_share(last[most]['share'])} of the gradient of {most}."
         )
     how = (
         "What the loss sends back to the state of every time step (the median of a few examples), early, half-way and "

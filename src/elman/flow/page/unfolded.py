@@ -1,4 +1,4 @@
-"""Draw a network unfolded in time: the same step again and again, its state handed on to the right.
+"""Draw a network unrolled over time: the same step repeated, and the state passed on to the right.
 
 >>> drawing = draw_unfolded("lstm", ("h", "c"), layers=2, bidirectional=True, steps=200)
 >>> drawing.count("lstm") > 8, "t = 200" in drawing
@@ -13,13 +13,13 @@ from elman.flow.page.style import number, path, rect, svg, text
 
 _COLUMN, _ROW = 132.0, 62.0
 _WIDTH, _HEIGHT = 74.0, 32.0
-_ASIDE = 20.0  # how far the two directions stand from the middle of their column
+_ASIDE = 20.0  # distance of the two directions from the middle of their column
 _LEFT, _TOP = 110.0, 24.0
 
 
 @dataclass(frozen=True)
 class _Row:
-    """Hold one layer in one direction: its height, how far it stands beside the middle, and which way it reads."""
+    """One layer in one direction: its height, its shift from the middle, and which way it reads."""
 
     name: str
     middle: float
@@ -46,7 +46,7 @@ def draw_unfolded(
         layers: from the input upwards.
         bidirectional: whether each layer has a second direction, from the last step to the first.
         steps: T, if it is known.
-        alone: for a file of its own.
+        alone: whether the drawing is a file of its own.
     """
     last = "T" if steps is None else str(steps)
     times = [str(t) for t in range(1, 4)] if steps is None or steps > 3 else [str(t) for t in range(1, steps)]
@@ -76,7 +76,7 @@ def _rows(layers: int, bidirectional: bool) -> list[_Row]:
     rows = []
     for layer in range(layers):
         for direction in range(directions):
-            # The last layer stands on top; of each, the direction that reads forward.
+            # The last layer is on top; in each layer, the direction that reads forward.
             place = (layers - 1 - layer) * (directions + 0.35 * bidirectional) + direction
             name = f"layer {layer + 1}" + (", reverse" if direction else "")
             shift = (_ASIDE if direction else -_ASIDE) if bidirectional else 0.0
@@ -85,7 +85,7 @@ def _rows(layers: int, bidirectional: bool) -> list[_Row]:
 
 
 def _column(middle: float, rows: Sequence[_Row], bottom: float, bidirectional: bool) -> str:
-    """Draw what leads upwards at one time step."""
+    """Draw the arrows upwards at one time step."""
     if not bidirectional:
         stops = [bottom - 2, *(row.middle for row in rows)]
         lines = [_up(middle, a - (_HEIGHT / 2 if i else 0), b + _HEIGHT / 2) for i, (a, b) in enumerate(_pairs(stops))]
@@ -94,10 +94,10 @@ def _column(middle: float, rows: Sequence[_Row], bottom: float, bidirectional: b
     for forward, back in zip(rows[::2], rows[1::2], strict=True):
         (top, low), half = (forward.middle, back.middle), _HEIGHT / 2
         joint, join = low + half + 10, top - half - 8
-        aside, beside = middle - _ASIDE - 24, middle + _ASIDE + 24
+        aside, other_side = middle - _ASIDE - 24, middle + _ASIDE + 24
         parts.append(_line(f"M{number(middle)} {number(at)}V{number(joint)}H{number(aside)}"))
         parts += [_up(aside, joint, top + half), _up(middle, joint, low + half)]
-        parts.append(_line(f"M{number(beside)} {number(low - half)}V{number(join)}H{number(middle)}"))
+        parts.append(_line(f"M{number(other_side)} {number(low - half)}V{number(join)}H{number(middle)}"))
         parts.append(_line(f"M{number(middle - 10)} {number(top - half)}V{number(join)}H{number(middle)}"))
         at = join
     return "".join([*parts, _up(middle, at, _TOP)])
@@ -144,6 +144,6 @@ def _along(start: float, end: float, y: float, hue: str, dashed: bool = False) -
 
 
 def _below(name: str, time: str) -> str:
-    """Write a value at a time step: digits stand below the line."""
+    """Write a value at a time step, with digits as subscripts."""
     digits = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
     return f"{name}{time.translate(digits)}" if time.isdigit() else f"{name}({time})"

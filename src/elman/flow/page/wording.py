@@ -1,17 +1,17 @@
-"""Say numbers and what they mean in plain words.
+"""Write numbers, and what they mean, in plain words.
 
->>> say(0.00515377), say(1234.5), say(8.66e13), per_step(-0.10536)
+>>> write_number(0.00515377), write_number(1234.5), write_number(8.66e13), describe_slope(-0.10536)
 ('0.00515', '1,230', '8.7·10¹³', 'shrinks to 0.9 of itself with each step back, and halves every 6.6 steps')
 """
 
 import math
 from collections.abc import Iterable
 
-_STEADY = 1e-4  # nats a step under which nothing is said to change
+_STEADY = 1e-4  # nats a step below which a gradient counts as unchanged
 
 
-def say(value: float) -> str:
-    """Write a number with two or three digits that count."""
+def write_number(value: float) -> str:
+    """Write a number with two or three significant digits."""
     if math.isnan(value):
         return "unknown"
     if math.isinf(value):
@@ -27,10 +27,10 @@ def say(value: float) -> str:
     return f"{sign}{mantissa.removesuffix('.0')}·10{raised}"
 
 
-def percent(share: float) -> str:
-    r"""Write a share, so that little is not taken for nothing.
+def write_share(share: float) -> str:
+    r"""Write a share in per cent; a small one is never written as 0.
 
-    >>> [percent(share).replace("\u00a0", " ") for share in (0.123, 0.0004, 0.9999, 0.0)]
+    >>> [write_share(share).replace("\u00a0", " ") for share in (0.123, 0.0004, 0.9999, 0.0)]
     ['12 %', 'under 0.1 %', 'over 99.9 %', '0 %']
     """
     if math.isnan(share):
@@ -46,51 +46,53 @@ def percent(share: float) -> str:
     )
 
 
-def steps(count: float) -> str:
+def write_steps(count: float) -> str:
     """Write a number of steps.
 
-    >>> steps(1), steps(12.34), steps(math.inf)
-    ('1 step', '12.3 steps', 'endlessly many steps')
+    >>> write_steps(1), write_steps(12.34), write_steps(math.inf)
+    ('1 step', '12.3 steps', 'infinitely many steps')
     """
     if math.isinf(count):
-        return "endlessly many steps"
+        return "infinitely many steps"
     if count == 1:
         return "1 step"
-    return f"{count:.1f} steps" if count < 100 and count != round(count) else f"{say(count)} steps"
+    return f"{count:.1f} steps" if count < 100 and count != round(count) else f"{write_number(count)} steps"
 
 
-def per_step(slope: float) -> str:
-    """Say what a slope in nats a step does to a gradient on its way back."""
+def describe_slope(slope: float) -> str:
+    """Describe in words a gradient that changes by `slope` nats with each step back."""
     if math.isnan(slope):
         return "is too short to have a slope"
     if abs(slope) < _STEADY:
-        return "keeps its length with each step back"
+        return "keeps its norm with each step back"
     factor, half = math.exp(slope), math.log(2) / abs(slope)
     if slope < 0:
-        return f"shrinks to {say(factor)} of itself with each step back, and halves every {steps(half)}"
-    return f"grows to {say(factor)} times its length with each step back, and doubles every {steps(half)}"
+        return f"shrinks to {write_number(factor)} of itself with each step back, and halves every {write_steps(half)}"
+    return f"grows to {write_number(factor)} times itself with each step back, and doubles every {write_steps(half)}"
 
 
-def place(ending: str) -> str:
-    """Call a layer and direction by name.
+def name_layer(ending: str) -> str:
+    """Name a layer and direction.
 
-    >>> place("l0"), place("l1_reverse")
+    >>> name_layer("l0"), name_layer("l1_reverse")
     ('layer 1', 'layer 2, reverse')
     """
     number, _, direction = ending.removeprefix("l").partition("_")
     return f"layer {int(number) + 1}" + (", reverse" if direction else "")
 
 
-def each(sentences: Iterable[tuple[str, str]], one: str) -> str:
-    """Say the same of every layer: of a single one under another name.
+def write_each(sentences: Iterable[tuple[str, str]], one: str) -> str:
+    """Write one sentence on all layers.
 
     Args:
-        sentences: the ending of each layer and direction, and what it does.
-        one: what the only one is called.
+        sentences: the ending of each layer and direction, and what is true of it.
+        one: the subject of the sentence.
 
-    >>> each([("l0", "shrinks")], "The gradient"), each([("l0", "shrinks"), ("l1", "grows")], "The gradient")
-    ('The gradient shrinks.', 'The gradient: in layer 1 it shrinks; in layer 2 it grows.')
-    >>> each([("l0", "shrinks"), ("l0_reverse", "shrinks")], "The gradient")
+    >>> write_each([("l0", "shrinks")], "The gradient")
+    'The gradient shrinks.'
+    >>> write_each([("l0", "shrinks"), ("l1", "grows")], "The gradient")
+    'The gradient: in layer 1 it shrinks; in layer 2 it grows.'
+    >>> write_each([("l0", "shrinks"), ("l0_reverse", "shrinks")], "The gradient")
     'The gradient, in every layer, shrinks.'
     """
     known = list(sentences)
@@ -98,4 +100,4 @@ def each(sentences: Iterable[tuple[str, str]], one: str) -> str:
         return f"{one} {known[0][1]}."
     if len({what for _, what in known}) == 1:
         return f"{one}, in every layer, {known[0][1]}."
-    return f"{one}: " + "; ".join(f"in {place(ending)} it {what}" for ending, what in known) + "."
+    return f"{one}: " + "; ".join(f"in {name_layer(ending)} it {what}" for ending, what in known) + "."

@@ -103,6 +103,6 @@ def _explain(module: SegmentForecaster, table: SeriesTable, origins: NDArray[np.
             f"{series.name} is forecast to be {float(attribution.score[0]):.4g} at the step after its step {origin[1]}"
         )
         known = "" if real != real else f" (it was {real:.4g})"
-        shown = {"series": windows.history[0, :, None].numpy(), "beside": _REFERENCE}
+        shown = {"series": windows.history[0, :, None].numpy(), "baseline": _REFERENCE}
         explained.append(mattered(attribution, 0, len(moved), answer + known, **shown))
     return explained
