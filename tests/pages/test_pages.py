@@ -21,7 +21,8 @@ def scratch(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_runs_and_prints_what_the_page_shows(page, scratch):
-    assert "\n".join(map(str, differences(page))) == ""
+    found = "\n".join(map(str, differences(page)))
+    assert not found, found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
