@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from elman.cli import main
 
@@ -33,6 +34,7 @@ RUN = ("python", "pycon", "console", "sh")
 
 _BLOCK = re.compile(r"^(?:<!-- not run: (.+?) -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PARTS = re.compile(r"(…|\b\d+(?::\d\d)+\b|\d+(?:\.\d+)? (?:min|m?s|µs)\b|-?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?)")
+_PLACE = re.compile(r"<doctest .*?>")  # stands for the file of a cell
 _SHELL = set("|<>;&$`*")
 
 
@@ -71,11 +73,17 @@ class Difference:
         return f"line {self.line + 1} shows\n{self.shown}and this was printed:\n{self.printed}"
 
 
-def prepare(folder: Path) -> Path:
-    """Make a folder like the one in which a reader of the pages works, and return it."""
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[None]:
+    """Work in a folder like that of a reader of the pages, and undo what a page changes for all of torch."""
     (folder / "examples").symlink_to(ROOT / "examples")
-    os.environ["COLUMNS"] = "110"
-    return folder
+    dtype = torch.get_default_dtype()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", "110")
+        yield
+    torch.set_default_dtype(dtype)
+    torch.set_printoptions(profile="default")
 
 
 def blocks(text: str) -> list[Block]:
@@ -166,7 +174,7 @@ class _Runner(doctest.DocTestRunner):
 
     def report_failure(self, out: Any, test: doctest.DocTest, example: doctest.Example, got: str) -> None:
         line = (test.lineno or 0) + example.lineno + example.source.count("\n")
-        self.differences.append(Difference(line, example.want, got))
+        self.differences.append(Difference(line, example.want, _PLACE.sub("…", got)))
 
     def report_unexpected_exception(self, out: Any, test: Any, example: Any, exc_info: Any) -> None:
         raise exc_info[1]

@@ -1,29 +1,47 @@
 """Write into a page what its code prints now: `.venv/bin/python tests/pages/renew.py docs/cells.md …`.
 
-Only output that differs from the page is replaced. Read what has changed before you keep it, and cut what is long.
+Only output that differs from the page is replaced, and what was cut there (`…` alone on a line) stays cut. Read what
+has changed before you keep it.
 """
 
-import os
+import difflib
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pages.blocks import differences, prepare
+from pages.blocks import differences, matches, scratch
+
+CUT = "…"
 
 
 def renew(page: Path) -> int:
     """Replace the output that differs, and return how many were."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(prepare(Path(folder)))
+    with tempfile.TemporaryDirectory() as folder, scratch(Path(folder)):
         changed = list(differences(page))
-        os.chdir("/")
     lines = page.read_text("utf-8").splitlines(keepends=True)
     for one in reversed(changed):
-        lines[one.line : one.line + one.shown.count("\n")] = [one.printed]
+        lines[one.line : one.line + one.shown.count("\n")] = [keep_cuts(one.shown, one.printed)]
     page.write_text("".join(lines), encoding="utf-8")
     return len(changed)
+
+
+def keep_cuts(shown: str, printed: str) -> str:
+    """Cut printed lines where shown ones were cut: each line that was kept is found again by its likeness."""
+    lines, kept, at, cut = printed.splitlines(), [], 0, False
+    for line in shown.splitlines():
+        if line == CUT:
+            cut = True
+            continue
+        alike = [difflib.SequenceMatcher(None, line, other).ratio() for other in lines[at:]]
+        if max(alike, default=0.0) < 0.5:
+            continue
+        found = at + alike.index(max(alike))
+        kept += [CUT] if cut else lines[at:found]
+        kept.append(line if matches(line, lines[found], roughly=True) else lines[found])
+        at, cut = found + 1, False
+    return "".join(f"{line}\n" for line in [*kept, *([CUT] if cut else lines[at:])])
 
 
 if __name__ == "__main__":

@@ -1,26 +1,23 @@
 """Every block of code of the README and of `docs/` runs, and prints what the page shows."""
 
 import pytest
-import torch
 
-from pages.blocks import PAGES, ROOT, RUN, blocks, differences, matches, prepare
+from pages.blocks import PAGES, ROOT, RUN, blocks, differences, matches, scratch
+from pages.renew import keep_cuts
 
 SHOWN = ("text",)  # what is no code
 
 
 @pytest.fixture
-def scratch(tmp_path, monkeypatch):
-    """Work in an empty folder, and undo what a page changes for all of torch."""
-    monkeypatch.setenv("COLUMNS", "110")
-    monkeypatch.chdir(prepare(tmp_path))
-    dtype = torch.get_default_dtype()
-    yield tmp_path
-    torch.set_default_dtype(dtype)
-    torch.set_printoptions(profile="default")
+def folder(tmp_path):
+    """Work in a folder like that of a reader."""
+    with scratch(tmp_path):
+        yield tmp_path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_runs_and_prints_what_the_page_shows(page, scratch):
+@pytest.mark.usefixtures("folder")
+def test_every_block_runs_and_prints_what_the_page_shows(page):
     found = "\n".join(map(str, differences(page)))
     assert not found, found
 
@@ -33,8 +30,8 @@ def test_every_block_has_a_language_that_runs_or_is_plain_text(page):
     assert [(b.line, b.language) for b in found if b.language not in (*RUN, *SHOWN)] == []
 
 
-def test_wrong_output_is_noticed_with_its_line(scratch):
-    page = scratch / "page.md"
+def test_wrong_output_is_noticed_with_its_line(folder):
+    page = folder / "page.md"
     page.write_text("text\n```pycon\n>>> 1 + 1\n3\n```\n```console\n$ echo 7\n7\n$ echo a; echo b\na\n```\n")
     assert [(one.line, one.shown, one.printed) for one in differences(page)] == [
         (3, "3\n", "2\n"),
@@ -42,14 +39,14 @@ def test_wrong_output_is_noticed_with_its_line(scratch):
     ]
 
 
-def test_a_block_sees_the_names_and_the_files_of_those_above(scratch):
-    page = scratch / "page.md"
+def test_a_block_sees_the_names_and_the_files_of_those_above(folder):
+    page = folder / "page.md"
     page.write_text("```python\n# two.py\ntwo = 2\n```\n```pycon\n>>> two + two\n4\n```\n```sh\npython two.py\n```\n")
     assert list(differences(page)) == []
 
 
-def test_a_command_that_fails_is_noticed_though_nothing_is_shown(scratch):
-    page = scratch / "page.md"
+def test_a_command_that_fails_is_noticed_though_nothing_is_shown(folder):
+    page = folder / "page.md"
     page.write_text("```sh\nelman cells nonsense\n```\n")
     with pytest.raises(AssertionError, match="nonsense"):
         list(differences(page))
@@ -74,3 +71,9 @@ def test_a_command_that_fails_is_noticed_though_nothing_is_shown(scratch):
 )
 def test_output_is_compared_by_its_words_and_its_numbers(shown, printed, roughly, equal):
     assert matches(shown, printed, roughly=roughly) is equal
+
+
+def test_output_that_is_renewed_stays_cut_where_it_was():
+    shown = "read 10 rows\nupdate 50 loss 0.7\n…\nmodel a.bin\n…\n"
+    printed = "learnt from 10 rows\nupdate 50 loss 0.9\nupdate 99 loss 0.1\nmodel b.bin\nnext run\n"
+    assert keep_cuts(shown, printed) == "learnt from 10 rows\nupdate 50 loss 0.9\n…\nmodel b.bin\n…\n"
