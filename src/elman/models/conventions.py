@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.examples.given import GIVE
+from elman.data.examples.intake import as_array, as_examples, column_names
 from elman.errors import DataError, NotFittedError
 
 _MOST_NAMES = 5  # that a message lists
@@ -60,7 +62,7 @@ def as_weights(sample_weight: Any) -> NDArray[np.float64] | None:
     if sample_weight is None:
         return None
     try:
-        found = np.asarray(sample_weight)
+        found = as_array(sample_weight, "sample_weight")
         if np.iscomplexobj(found):
             raise TypeError("they are complex")
         weights = found.astype(np.float64)
@@ -102,8 +104,32 @@ def feature_names(X: Any) -> NDArray[np.object_] | None:
     >>> feature_names(np.zeros((3, 2))) is None
     True
     """
-    names = list(getattr(X, "columns", ()))
-    return np.array(names, dtype=object) if names and all(isinstance(name, str) for name in names) else None
+    names = column_names(X)
+    return np.array(names, dtype=object) if names else None
+
+
+def as_features(X: Any) -> Any:
+    """Return the examples of an estimator: a list, or an array; a data frame becomes an array (N, F).
+
+    Raises:
+        DataError: they are no sequence of examples.
+
+    >>> as_features("so good")
+    Traceback (most recent call last):
+    elman.errors.DataError: X is one text, 'so good'. Give a list of texts, of arrays (T, D), or of uint8 images, or one
+    array (N, T, D) or (N, D).
+    """
+    return np.asarray(X) if column_names(X) else as_examples(X, "X", GIVE)
+
+
+def as_targets(y: Any) -> NDArray[Any]:
+    """Return the targets of an estimator as an array; a data frame becomes an array (N, F).
+
+    Raises:
+        DataError: they are no sequence, or some are masked.
+    """
+    given = np.asarray(y) if column_names(y) else as_examples(y, "y", "the target of each example, (N,)")
+    return np.asarray(given)
 
 
 def check_feature_names(found: NDArray[np.object_] | None, learnt: NDArray[np.object_] | None, who: str) -> None:

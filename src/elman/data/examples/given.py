@@ -24,27 +24,27 @@ from typing import Any
 import numpy as np
 
 from elman.data.dataset import Columns, Sound
+from elman.data.examples.intake import as_array, as_examples
 from elman.errors import DataError
 
 _NUMBERS = "biuf"  # the kinds of numpy's types
-_GIVE = "Give texts, arrays (T, D), one array (N, T, D) or (N, D), or uint8 images"
+_CHANNELS = (1, 3, 4)  # of an image
+GIVE = "a list of texts, of arrays (T, D), or of uint8 images, or one array (N, T, D) or (N, D)"
+"""What to give, for messages."""
 
 
 def recognise(values: Any) -> Columns:
     """Return the columns of values, without a target.
 
     Args:
-        values: see the table above.
+        values: see the table above; a list, or an array.
 
     Raises:
         DataError: there are none, or they are of no kind in the table.
     """
-    if hasattr(values, "toarray"):
-        raise DataError("A sparse matrix has no steps that could be read. Give X.toarray().")
-    if not isinstance(values, (list, tuple)):
-        values = np.asarray(values)
-        if values.ndim > 1:
-            return _recognise_array(values)
+    values = as_examples(values, form=GIVE)
+    if isinstance(values, np.ndarray) and values.ndim > 1:
+        return _recognise_array(values)
     if not len(values):
         raise DataError("There are no examples. Give some.")
     first = values[0]
@@ -54,13 +54,13 @@ def recognise(values: Any) -> Columns:
         return Columns({"sound": "sound"})
     if isinstance(first, (list, tuple)) and first and not isinstance(first[0], (list, tuple, str, np.ndarray)):
         return _recognise_array(_as_table(values))
-    array = np.asarray(first)
+    array = as_array(first, "The first example")
     if array.dtype == np.uint8 and array.ndim in (2, 3):
         return Columns({"image": "image"})
     if array.dtype.kind in _NUMBERS and array.ndim in (1, 2):
         return Columns({"x": "series"})
     what = f"an array {array.shape}" if array.ndim else f"of type {type(first).__name__}"
-    raise DataError(f"The first example is {what}, which cannot be read. {_GIVE}.")
+    raise DataError(f"The first example is {what}, which cannot be read. Give {GIVE}.")
 
 
 def _recognise_array(array: Any) -> Columns:
@@ -77,7 +77,7 @@ def _recognise_array(array: Any) -> Columns:
         array = _as_table(array)
     images = array.dtype == np.uint8 and array.ndim in (3, 4)
     if array.dtype.kind not in _NUMBERS or (array.ndim > 3 and not images):
-        raise DataError(f"An array {array.shape} of {array.dtype} cannot be read. {_GIVE}.")
+        raise DataError(f"An array {array.shape} of {array.dtype} cannot be read. Give {GIVE}.")
     if not array.size:
         raise DataError(f"An array {array.shape} has no examples. Give some.")
     if array.ndim == 2:
@@ -94,9 +94,11 @@ def as_values(values: Any, columns: Columns, who: str) -> list[Any]:
         who: the reader, for messages.
 
     Raises:
-        DataError: the rows and the columns differ in number.
+        DataError: the rows and the columns differ in number; or an array may be one example instead of many.
     """
     names = list(columns.inputs)
+    values = as_examples(values, form=GIVE)
+    refuse_single(values, columns)
     if "number" not in columns.inputs.values():
         return list(values)
     table = _as_table(values)
@@ -113,13 +115,37 @@ def as_values(values: Any, columns: Columns, who: str) -> list[Any]:
     return [dict(zip(names, row, strict=True)) for row in table.tolist()]
 
 
+def refuse_single(values: Any, columns: Columns) -> None:
+    """Refuse an array that may be one image in colour, or one series, where examples are images or series.
+
+    Raises:
+        DataError: it is an array (H, W, C) of uint8, or (T, 1).
+    """
+    kinds = set(columns.inputs.values())
+    shape: tuple[int, ...] = getattr(values, "shape", ())
+    if kinds == {"image"} and len(shape) == 3 and shape[2] in _CHANNELS:
+        raise DataError(
+            f"X is an array {shape}: one image, or {shape[0]} images of {shape[1]} × {shape[2]} pixels? "
+            "Give X[None] for one image, X[..., None] for several."
+        )
+    if kinds == {"series"} and len(shape) == 2 and shape[1] == 1 < shape[0]:
+        raise DataError(
+            f"X is an array {shape}: one series of {shape[0]} steps, or {shape[0]} series of one step? "
+            "Give X[None] for one series, X[..., None] for several."
+        )
+
+
 def _as_table(values: Any) -> Any:
     if isinstance(values, Sequence) and not len(values):
         return np.zeros((0, 0))
+    if isinstance(values, list) and hasattr(values[0], "detach"):
+        values = [as_array(row, "X") for row in values]
     try:
         table = np.asarray(values)
         if table.dtype.kind == "c":
             raise TypeError("complex data not supported")
+        if table.dtype.kind in "mM":
+            raise TypeError("they are times")
         if table.dtype.kind in "US" or (
             table.dtype.kind == "O" and any(isinstance(value, str) for value in table.flat)
         ):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.dataset import Columns, Dataset, Example, Sound
+from elman.data.examples.intake import as_array, as_examples
 from elman.errors import DataError
 
 
@@ -24,8 +25,8 @@ def open_values(
     """Return a dataset of values.
 
     Args:
-        values: one an example: the value itself for one input column, else a mapping by column. A series may be an
-            array (T, D) or (T,), an image (H, W, C) or (H, W).
+        values: examples, see :mod:`elman.data.examples.intake`: the value itself for one input column, else a mapping
+            by column. A series may be an array (T, D) or (T,), an image (H, W, C) or (H, W).
         columns: of the values.
         targets: one an example; None where they are not known.
         groups: of each example; None for none.
@@ -35,8 +36,13 @@ def open_values(
         DataError: the number of targets, groups or weights differs from that of the values; on access, a value does not
             fit its column.
     """
-    require_one_each(values, target=targets, group=groups, weight=weights)
-    return _Values(values, columns, targets, groups, weights)
+    values = as_examples(values, "values")
+    others = [
+        None if given is None else as_examples(given, name, f"one {name} an example")
+        for name, given in (("target", targets), ("group", groups), ("weight", weights))
+    ]
+    require_one_each(values, target=others[0], group=others[1], weight=others[2])
+    return _Values(values, columns, *others)
 
 
 def require_one_each(values: Sized, **others: Sized | None) -> None:
@@ -107,15 +113,15 @@ def _convert(value: Any, kind: str, where: str) -> Any:
             if not isinstance(value, str):
                 raise TypeError(f"{type(value).__name__} is no text")
             return value.upper() if kind == "letters" else value
-        if np.iscomplexobj(value):
+        if _is_complex(value):
             raise TypeError("its numbers are complex")
         if kind == "number":
             return float(value)
         if kind == "series":
-            series = np.asarray(value, dtype=np.float32)
+            series = as_array(value, where).astype(np.float32)
             return _of_rank(series[:, None] if series.ndim == 1 else series, 2)
         if kind == "image":
-            image = np.asarray(value)
+            image = as_array(value, where)
             if image.dtype != np.uint8:
                 raise TypeError(f"its numbers are {image.dtype}, not uint8")
             return _of_rank(image[..., None] if image.ndim == 2 else image, 3)
@@ -124,6 +130,11 @@ def _convert(value: Any, kind: str, where: str) -> Any:
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: this is no {kind} ({error}). Give what the model was trained on.") from None
     return value
+
+
+def _is_complex(value: Any) -> bool:
+    dtype = getattr(value, "dtype", None)
+    return "complex" in str(dtype) if dtype is not None else bool(np.iscomplexobj(value))
 
 
 def _of_rank(array: Any, rank: int) -> Any:

@@ -14,16 +14,24 @@ array([1, 0])
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.examples.given import as_values, recognise
+from elman.data.examples.intake import as_examples
 from elman.data.examples.values import open_values, require_one_each
 from elman.errors import DataError
-from elman.models.conventions import as_weights, check_feature_names, feature_names, flatten_column
+from elman.models.conventions import (
+    as_features,
+    as_targets,
+    as_weights,
+    check_feature_names,
+    feature_names,
+    flatten_column,
+)
 from elman.models.estimator import Estimator
 from elman.tasks import classify
 from elman.tasks.classify.model import TrainedClassifier
@@ -58,9 +66,11 @@ class _ExampleEstimator(Estimator):
             CellError: the cell is unknown.
             ElmanError: the gradient stayed non-finite.
         """
-        name = type(self).__name__
-        names, columns = feature_names(X), recognise(X)
-        values, right, weights = as_values(X, columns, name), self._read_targets(y), as_weights(sample_weight)
+        names, given = feature_names(X), as_features(X)
+        columns = recognise(given)
+        values = as_values(given, columns, type(self).__name__)
+        right, weights = self._read_targets(y), as_weights(sample_weight)
+        groups = None if groups is None else list(as_examples(groups, "groups", "one group an example"))
         require_one_each(values, target=right, group=groups, weight=weights)
         kept = range(len(values)) if weights is None else np.flatnonzero(weights).tolist()
         if len(kept) < 2:
@@ -85,15 +95,12 @@ class _ExampleEstimator(Estimator):
     def _values(self, X: Any) -> list[Any]:
         model, name = self._learnt(), type(self).__name__
         check_feature_names(feature_names(X), vars(self).get("feature_names_in_"), name)
-        return as_values(X, model.columns, name)
+        return as_values(as_features(X), model.columns, name)
 
     def _read_targets(self, y: Any) -> NDArray[Any]:
         if y is None:
             raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None. Give (N,).")
-        right = np.asarray(y)
-        if not right.ndim:
-            raise DataError(f"y is a single value, {right}. Give what is right of each example, (N,).")
-        return flatten_column(right)
+        return flatten_column(as_targets(y))
 
     def _learn_targets(self, y: NDArray[Any]) -> tuple[str, list[Any], dict[str, Any]]:
         """Return the kind of the targets, the target of each example, and the attributes to set."""
@@ -240,9 +247,8 @@ class Regressor(_ExampleEstimator):
         return 1 - errors / spread if len(right) > 1 else math.nan
 
 
-def _take(given: Iterable[Any] | None, kept: Sequence[int]) -> list[Any] | None:
-    listed = None if given is None else list(given)
-    return None if listed is None else [listed[index] for index in kept]
+def _take(given: Sequence[Any] | NDArray[Any] | None, kept: Sequence[int]) -> list[Any] | None:
+    return None if given is None else [given[index] for index in kept]
 
 
 def _as_numbers(y: NDArray[Any]) -> NDArray[np.float64]:

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Dataset, read_examples
+from elman.data.examples.given import refuse_single
+from elman.data.examples.intake import as_examples
 from elman.data.examples.values import open_values
 from elman.encoders.batches import EncodedSet, OnProgress, answer
 from elman.encoders.encoder import Encoder, read_encoder, require_columns
 from elman.encoders.targets import Targets
 from elman.errors import DataError
 from elman.expr import Cell
+from elman.models.conventions import flatten_column
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
 from elman.models.layers import Layers
@@ -57,8 +61,8 @@ class TrainedClassifier(Trained):
         """Return the answer to each example: a class, a tuple of labels, or a number.
 
         Args:
-            data: a dataset, or raw values: texts, arrays, or mappings by column, see
-                :func:`elman.data.examples.values.open_values`.
+            data: a dataset, or examples in memory: texts, arrays, mappings by column, or a data frame with the columns
+                of the model in any order; see :mod:`elman.data.examples.intake`. One text or one path is refused.
 
         Raises:
             DataError: an example cannot be read, or is not what the model was trained on.
@@ -81,12 +85,11 @@ class TrainedClassifier(Trained):
             DataError: as for :meth:`predict`.
             ElmanError: they are not finite.
         """
-        examples = open_values(data, self.columns) if isinstance(data, (list, tuple)) else data
+        examples = self._open(data)
         if not len(examples):
             return torch.zeros(0, self.targets.outputs)
         unknown = torch.zeros(len(examples))
-        encoded = EncodedSet(examples, range(len(examples)), self.encoder, unknown)  # type: ignore[arg-type]
-        return self.answer(encoded, on_progress)
+        return self.answer(EncodedSet(examples, range(len(examples)), self.encoder, unknown), on_progress)
 
     @renamed_arguments(told="on_progress")
     def answer(self, examples: EncodedSet, on_progress: OnProgress | None = None) -> Tensor:
@@ -103,15 +106,29 @@ class TrainedClassifier(Trained):
         """Score the answers to examples that have targets.
 
         Args:
-            data: a dataset, or raw values as for :meth:`predict`.
-            targets: the true answers, one an example, where `data` are raw values.
+            data: a dataset, or examples in memory, as for :meth:`predict`.
+            targets: the true answers, one an example, where `data` are examples in memory.
 
         Raises:
-            DataError: as for :meth:`encode`.
+            DataError: as for :meth:`encode`; or a dataset and targets are given.
         """
-        raw = isinstance(data, (list, tuple))
-        encoded = self.encode(open_values(data, self.columns, targets) if raw else data)  # type: ignore[arg-type]
+        encoded = self.encode(self._open(data, targets))
         return score_outputs(self.targets, self.answer(encoded), encoded.targets, encoded.weights)
+
+    def _open(self, data: Any, targets: Any = None) -> Dataset:
+        """Return a dataset as it is, and examples in memory as one."""
+        if isinstance(getattr(data, "columns", None), Columns):
+            if targets is not None:
+                raise DataError("targets are given with a dataset, which has its own. Drop one of the two.")
+            dataset: Dataset = data
+            return dataset
+        kinds = ", ".join(f"{name} ({kind})" for name, kind in self.columns.inputs.items())
+        values = as_examples(data, "data", f"a list of examples of {kinds}, or a dataset of elman.data.open_dataset")
+        refuse_single(values, self.columns)
+        if targets is not None:
+            given = as_examples(targets, "targets", "a list with one answer an example")
+            targets = flatten_column(given) if isinstance(given, np.ndarray) else given
+        return open_values(values, self.columns, targets)
 
     @renamed_arguments(told="on_progress")
     def encode(self, dataset: Dataset, on_progress: OnProgress | None = None) -> EncodedSet:
