@@ -1,22 +1,22 @@
-"""Measure how fast the package is, always beside something else and in one run.
+"""Benchmarks: how fast the package is, always compared with something else in the same run.
 
-A claim of speed in this repository has a script here. The candidates of a case take turns, round after round, so that
-what the machine does meanwhile falls on all of them alike. What is printed are medians, ratios of medians and, as their
-spread, the quarter and three quarters of the rounds; `bench/results/NAME.json` keeps them with machine and versions,
-and `NAME.png` and `NAME.svg` beside it draw them.
+Every claim of speed in this repository has a script here. The candidates of a case take turns, round after round, so
+that other work of the machine affects all of them alike. A script prints medians, ratios of medians and, as their
+spread, quartiles over the rounds; `bench/results/NAME.json` holds them with machine and versions, and `NAME.png` and
+`NAME.svg` in the same folder draw them.
 
     make bench                            everything, in less than 25 minutes
     .venv/bin/python -m bench training    one script
-    .venv/bin/python -m bench --quick     everything, few rounds: to see that it runs
-    .venv/bin/python -m bench --draw      draw again what was measured last
+    .venv/bin/python -m bench --quick     everything, with few rounds, as a test
+    .venv/bin/python -m bench --draw      draw the last results again
 
 **Threads.** Our figure is always that of two threads (`torch.set_num_threads(2)`). The peer is measured with one and
-with two, and its better median counts, for torch's small layers are often slower with two. What ours takes with one
-thread stands in the JSON file. **Gradients.** An update is `zero_grad`, forward and backward; the input needs no
-gradient. **Ratios** say how many times as fast as the peer ours is: above 1 is faster. **Targets** are what we want to
-reach; each script says which are met.
+with two, and its better median counts, because torch's small layers are often slower with two. Our time with one
+thread is in the JSON file. **Gradients.** An update is `zero_grad`, forward and backward; the input needs no
+gradient. **Ratios** say how many times as fast as the peer ours is: above 1 is faster. **Targets** are goals; each
+script says which are met.
 
-| script | what is measured | beside |
+| script | what is measured | compared with |
 |---|---|---|
 | `training` | an update of LSTM, GRU and RNN | torch.nn |
 | `inference` | the same sizes without gradients | torch.nn |
@@ -29,8 +29,8 @@ reach; each script says which are met.
 | `reading` | files of up to 2,000,000 rows, until the first update | one pass with Python's csv module |
 
 A script is a file of `speed` with two functions: `run` measures and returns a :class:`bench.speed.report.Result`,
-`draw` makes a figure of its rows. What models are worth on data that others have scored is measured in `scores`, whose
-scripts are programs of their own; `equal_files` tells whether a change has changed what is trained.
+`draw` makes a figure of its rows. Scores on public data sets are measured in `scores`, whose scripts are
+programs of their own; `equal_files` shows whether a change of the code has changed trained models.
 """
 
 SCRIPTS = (

@@ -21,19 +21,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(SCRIPTS)}")
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that it runs, not to quote")
     parser.add_argument("--draw", action="store_true", help="draw the last results again, without measuring")
-    asked = parser.parse_args(arguments)
-    unknown = [name for name in asked.names if name not in SCRIPTS]
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in SCRIPTS]
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}. There are: {', '.join(SCRIPTS)}.")
-    for name in asked.names or SCRIPTS:
+    for name in options.names or SCRIPTS:
         script = importlib.import_module(f"bench.speed.{name}")
-        if asked.draw:
+        if options.draw:
             rows = read_rows(RESULTS / f"{name}.json")
         else:
             others = Others()
             torch.manual_seed(1)
-            result = script.run(QUICK if asked.quick else FULL)
-            report(name, result, RESULTS, others=others.cores(), quick=asked.quick)
+            result = script.run(QUICK if options.quick else FULL)
+            report(name, result, RESULTS, others=others.cores(), quick=options.quick)
             rows = result.rows
         print(f"  {save(script.draw, rows, RESULTS / name)}\n", flush=True)
     return 0

@@ -34,8 +34,8 @@ def main(names: list[str]) -> None:
         _write_data()
         for name in names or RECIPES:
             for seed in SEEDS:
-                for what, found in RECIPES[name](seed):
-                    print(f"{hashlib.sha256(found).hexdigest()[:16]}  {name}, seed {seed}: {what}", flush=True)
+                for what, content in RECIPES[name](seed):
+                    print(f"{hashlib.sha256(content).hexdigest()[:16]}  {name}, seed {seed}: {what}", flush=True)
 
 
 def _classify(seed: int) -> Iterator[tuple[str, bytes]]:
@@ -83,12 +83,12 @@ RECIPES = {"classify": _classify, "tag": _tag, "forecast": _forecast, "generate"
 
 def _train(recipe: str, data: str, seed: int, *options: str) -> Iterator[tuple[str, bytes]]:
     shape = ["--hidden", "13", "--epochs", "3", "--seed", str(seed), "-o", "model", "--force", "--json"]
-    out, told = _run("train", recipe, data, *shape, *options)
+    out, notes = _run("train", recipe, data, *shape, *options)
     said = {name: value for name, value in json.loads(out).items() if name != "seconds"}
     what = " ".join((data, *options))
     yield f"{what}: model", Path("model").read_bytes()
     yield f"{what}: result", json.dumps(said).encode()
-    yield f"{what}: notes", SECONDS.sub("", told).encode()
+    yield f"{what}: notes", SECONDS.sub("", notes).encode()
 
 
 def _say(data: str, command: str, *rest: str) -> Iterator[tuple[str, bytes]]:
@@ -102,10 +102,10 @@ def _say(data: str, command: str, *rest: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _run(*arguments: str) -> tuple[str, str]:
-    out, told = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(told):
+    out, notes = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(notes):
         app(list(arguments), standalone_mode=False)
-    return out.getvalue(), told.getvalue()
+    return out.getvalue(), notes.getvalue()
 
 
 def _write_data() -> None:

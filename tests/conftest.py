@@ -1,10 +1,10 @@
-"""Make every test start from the same place: one thread, one seed, no state left by the test before."""
+"""Start every test in the same state: one thread, one seed, nothing left by the test before."""
 
 import os
 from collections.abc import Iterator
 
-# Two processes share two cores (`pytest -n 2`). More threads would wait for each other, busily: with both cores taken,
-# an update on two threads was seen to take twelve times as long as on one. Programs that a test starts inherit this.
+# Two processes share two cores (`pytest -n 2`). More threads would busy-wait for each other: with both cores taken, an
+# update on two threads took twelve times as long as on one. Programs that a test starts inherit this.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import hypothesis
@@ -19,13 +19,13 @@ hypothesis.settings.load_profile("elman")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say which faults are planted where not all are."""
+    """List the faults that are planted, where not all are."""
     return describe_sample() if config.getoption("markexpr") == "not slow" else None
 
 
 @pytest.fixture(autouse=True)
 def fixed_seed() -> Iterator[None]:
-    """Seed torch, and give the default dtype back as it was."""
+    """Seed torch, and restore the default dtype."""
     dtype = torch.get_default_dtype()
     torch.manual_seed(20)
     yield

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from forged import Parts, assemble, seal, take_apart
 
 SECONDS = 5.0
-ROOM = 2 << 30  # bytes of memory beside what the process has
+ROOM = 2 << 30  # bytes of memory in addition to those of the process
 _PATIENCE = 60.0  # of real time: other processes may take the processor
 _VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 10**9, 2**62, 10**30, 1.5, -0.5, 1e308, 1e-308, "", "x", "7", "\n", [], {}, [[]],
@@ -45,7 +45,7 @@ class Mutant(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """A model whose file is changed, and the commands that it is then asked with; `MODEL` stands for the file."""
+    """A model whose file is changed, and the commands that then read it; `MODEL` stands for the file."""
 
     name: str
     path: Path
@@ -115,7 +115,7 @@ def _edits(entry: dict[str, Any], randomness: random.Random) -> Iterator[tuple[s
 
 
 def _places(value: Any, way: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Give the way to every value; of a long list the first, the last and one more stand for all."""
+    """Yield the path to every value; of a long list only to the first, the last and one more."""
     if isinstance(value, list):
         keys: Any = sorted({0, len(value) // 2, len(value) - 1}) if value else ()
     else:

@@ -176,7 +176,7 @@ def _forward(
 
 
 def assert_same_packing(ours: Any, given: PackedSequence) -> None:
-    """Hold the output to the packing of the input, as torch does."""
+    """Require that the output has the packing of the input, as torch does."""
     if not isinstance(ours, PackedSequence):
         raise AssertionError(f"a packed input gave {type(ours).__name__}")
     for name in ("batch_sizes", "sorted_indices", "unsorted_indices"):

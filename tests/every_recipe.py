@@ -63,12 +63,12 @@ def _others(folder: Path) -> list[Subject]:
     forecast.train(
         sales, output=folder / "sales.model", horizon=4, lookback=8, batch=16, calendar=True, validation=15, **_SMALL
     )
-    asked = (("words", words), ("chunks", parts), ("sales", sales))
+    cases = (("words", words), ("chunks", parts), ("sales", sales))
     return [
         Subject(
             name,
             folder / f"{name}.model",
             (["evaluate", "MODEL", str(data), "--json"], ["predict", "MODEL", str(data)]),
         )
-        for name, data in asked
+        for name, data in cases
     ]

@@ -16,7 +16,7 @@ from elman.encoders.targets import Targets
 
 @dataclass
 class Listed:
-    """Be a dataset of examples in memory."""
+    """A dataset of examples in memory."""
 
     values: Sequence[Any]
     targets: Sequence[Any]
@@ -34,7 +34,7 @@ class Listed:
 
 
 class Frame:
-    """A data frame as far as one is asked for: its columns have names."""
+    """The part of a data frame that is used: named columns."""
 
     def __init__(self, rows: NDArray[Any], columns: Sequence[str]) -> None:
         self.rows, self.columns = rows, columns

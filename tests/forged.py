@@ -1,4 +1,4 @@
-"""Take model files apart and put them together again with whatever is wanted in them, and with the sum that fits it.
+"""Take model files apart and write them again with other contents, and with the checksum of these.
 
 What is written here says nothing of the writer under test: it knows the format alone.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class Parts(NamedTuple):
-    """What a model file is made of: its entry without the sum, the rows of its tensors, and their bytes."""
+    """The contents of a model file: its entry without the checksum, the rows of its tensors, and their bytes."""
 
     entry: dict[str, Any]
     rows: dict[str, Any]
@@ -33,13 +33,13 @@ def take_apart(path: Path) -> Parts:
 
 
 def seal(parts: Parts) -> bytes:
-    """Make a file whose sum fits."""
+    """Write a file with a right checksum."""
     plain = json.dumps({"elman": parts.entry, "tensors": parts.rows}, sort_keys=True).encode()
     return assemble({**parts.entry, "sha256": hashlib.sha256(parts.data + plain).hexdigest()}, parts.rows, parts.data)
 
 
 def assemble(entry: Any, rows: dict[str, Any], data: bytes) -> bytes:
-    """Make a file as it is, whatever its sum."""
+    """Write a file without changing its checksum."""
     text = entry if isinstance(entry, str) else json.dumps(entry, sort_keys=True)
     header = json.dumps({"__metadata__": {"elman": text}, **rows}).encode()
     header += b" " * (-len(header) % 8)
@@ -54,7 +54,7 @@ def forge(path: Path, change: Callable[[dict[str, Any], dict[str, Tensor]], obje
 
 
 def seal_weights(entry: dict[str, Any], weights: dict[str, Tensor]) -> bytes:
-    """Make a file of weights whose sum fits."""
+    """Write a file of weights with a right checksum."""
     raw = save(weights)
     start = 8 + struct.unpack("<Q", raw[:8])[0]
     return seal(Parts(entry, json.loads(raw[8:start]), raw[start:]))

@@ -29,7 +29,7 @@ def build(chosen: Cell, entry: int, hidden: int, *args: int, dtype: torch.dtype,
 
 @dataclass(frozen=True)
 class Given:
-    """Hold what a layer is called with.
+    """The inputs of a layer.
 
     Attributes:
         x: in the layer's form.
@@ -69,14 +69,14 @@ def only(given: Given, examples: Sequence[int]) -> Given:
 
 
 def forward(layer: Recurrent, given: Given, x: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
-    """Give the output and the final states."""
+    """Return the output and the final states."""
     initial = None if not states else states[0] if len(states) == 1 else tuple(states)
     output, final = layer(x, initial, given.lengths, **given.sides)
     return [output, *([final] if isinstance(final, Tensor) else final)]
 
 
 def evaluate(layer: Recurrent, given: Given, backend: str = "llvm") -> dict[str, Tensor]:
-    """Give the output and the final states by name; no gradient is recorded."""
+    """Return the output and the final states by name; no gradient is recorded."""
     torch.manual_seed(given.seed)
     with elman.backend(backend), torch.no_grad():
         values = forward(layer, given, given.x, given.states)
@@ -84,7 +84,7 @@ def evaluate(layer: Recurrent, given: Given, backend: str = "llvm") -> dict[str,
 
 
 def step_through(layer: Recurrent, given: Given) -> dict[str, Tensor]:
-    """Give what `evaluate` gives, read step by step."""
+    """Return what `evaluate` returns, computed step by step."""
     stream = layer.stream(given.x.shape[1])
     stream.state = given.states[0] if len(given.states) == 1 else tuple(given.states)
     outputs = [stream.step(x, **{n: s[t] for n, s in given.sides.items()}) for t, x in enumerate(given.x)]
@@ -95,7 +95,7 @@ def step_through(layer: Recurrent, given: Given) -> dict[str, Tensor]:
 
 
 def compute(layer: Recurrent, given: Given, backend: str = "llvm", *, input_gradient: bool = True) -> dict[str, Tensor]:
-    """Give the output, the final states and every gradient by name, for random upstream gradients of all of them."""
+    """Return the output, the final states and every gradient by name, for random upstream gradients of all of them."""
     torch.manual_seed(given.seed)
     x = given.x.detach().requires_grad_(input_gradient)
     states = [s.detach().requires_grad_() for s in given.states]

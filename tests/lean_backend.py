@@ -1,4 +1,4 @@
-"""A backend to test with: it saves nothing, runs forward again on the way back, and counts what it is asked."""
+"""A backend to test with: it saves nothing, runs forward again on the way back, and counts its calls."""
 
 import torch
 

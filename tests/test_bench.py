@@ -1,4 +1,4 @@
-"""Hold the benchmarks to what they say they measure. How long anything takes is not tested."""
+"""The benchmarks measure what they claim. How long anything takes is not tested."""
 
 import doctest
 import io

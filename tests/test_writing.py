@@ -121,7 +121,7 @@ def test_a_new_file_follows_the_umask_and_a_replaced_one_keeps_its_mode(tmp_path
 
 @posix
 @pytest.mark.parametrize(
-    ("allowed", "asked", "mode"),
+    ("allowed", "requested", "mode"),
     [
         pytest.param((42, -1), [(42, 43)], 0o664, id="both"),
         pytest.param((-1,), [(42, 43), (-1, 43)], 0o664, id="the group alone"),
@@ -129,7 +129,7 @@ def test_a_new_file_follows_the_umask_and_a_replaced_one_keeps_its_mode(tmp_path
     ],
 )
 def test_a_replaced_file_keeps_its_owner_as_far_as_the_user_may_set_it(
-    tmp_path: Path, allowed: tuple[int, ...], asked: list, mode: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, allowed: tuple[int, ...], requested: list, mode: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
 
@@ -145,7 +145,7 @@ def test_a_replaced_file_keeps_its_owner_as_far_as_the_user_may_set_it(
     monkeypatch.setattr("elman.writing._status", lambda path: os.stat_result(old))
     monkeypatch.setattr("os.fchown", chown)
     write_whole(tmp_path / "m", NEW)
-    assert calls == asked
+    assert calls == requested
     assert stat.S_IMODE((tmp_path / "m").stat().st_mode) == mode
 
 

@@ -1,4 +1,4 @@
-"""Say how far two computations of the same quantity may lie apart, and measure it: one table, keyed by dtype.
+"""How far two computations of the same quantity may differ: one table, keyed by dtype, and the comparisons that use it.
 
 A distance is that of whole tensors, ‖a − b‖ / ‖b‖: an element that happens to be near zero has no relative accuracy to
 defend. Where b is zero the distance is ‖a‖, absolutely. A comparison raises, with the tensor's name, or returns None.
@@ -43,7 +43,7 @@ def distance(ours: Tensor, other: Tensor) -> float:
 
 
 def assert_same_form(name: str, ours: Tensor | None, other: Tensor | None) -> None:
-    """Hold two tensors to one shape and dtype; None, a gradient that does not exist, equals only None."""
+    """Require one shape and dtype of two tensors; None, a gradient that does not exist, equals only None."""
     if ours is None or other is None:
         if ours is not other:
             raise AssertionError(f"{name}: {'ours' if ours is None else 'the other'} is None")
@@ -66,7 +66,7 @@ def assert_close(name: str, ours: Tensor | None, other: Tensor | None, *, allowe
 
 
 def assert_close_to_truth(name: str, ours: Tensor | None, torchs: Tensor | None, truth: Tensor | None) -> None:
-    """Hold our rounding error to twice torch's own, plus four units in the last place.
+    """Require a rounding error of at most twice torch's own, plus four units in the last place.
 
     Both are measured against `truth`, torch's result in float64. The factor leaves room for another order of summation,
     not for a less accurate formula; the four units are for tensors that torch happens to hit exactly.

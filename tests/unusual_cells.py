@@ -1,4 +1,4 @@
-"""List equations that nobody should need and that the language allows.
+"""Equations that nobody should need and that the language allows.
 
 >>> UNUSUAL["no memory"].states
 ('h',)

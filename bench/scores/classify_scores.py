@@ -28,7 +28,7 @@ ROWS: dict[str, Row] = {name: functools.partial(_measure, name) for name in SETS
 
 
 def describe(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Write what was measured on the test part, on the validation part, and beside it."""
+    """Write what was measured on the test part, on the validation part, and of the baselines."""
     tested = [
         f"{words} {_with_deviation(row, key)}"
         for key, words in (("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("correlation", "CC"))

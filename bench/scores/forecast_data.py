@@ -24,7 +24,7 @@ WEEKLY_HORIZON = 13
 
 @dataclass(frozen=True)
 class SeriesPart:
-    """Hold one set, divided.
+    """One set, divided.
 
     Attributes:
         training: what `elman train forecast` is given.

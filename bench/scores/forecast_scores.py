@@ -36,7 +36,7 @@ ROWS: dict[str, Row] = {
 
 
 def describe(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Write what was measured on the test part, on the validation part, and beside it."""
+    """Write what was measured on the test part, on the validation part, and of the baselines."""
     others = row.get("baselines") or row["validation_baselines"]
     beside = "; ".join(f"{name}: {_describe(found)}" for name, found in others.items())
     return _describe(row["test"]) if "test" in row else "", _describe(row["validation"]), beside

@@ -23,18 +23,20 @@ def main() -> None:
     parser.add_argument("--languages", nargs="+", default=["Italian", "Russian", "Japanese"])
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for file in asked.folder.glob("*.txt"):
+        for file in options.folder.glob("*.txt"):
             if file.name != "SOURCE.txt":
                 shutil.copy(file, folder)
-        model = generate.train(folder, given="language", seed=asked.seed, **OPTIONS)
-    print(f"options     {', '.join(f'{name}={value}' for name, value in OPTIONS.items())}, seed={asked.seed}")
+        model = generate.train(folder, given="language", seed=options.seed, **OPTIONS)
+    print(f"options     {', '.join(f'{name}={value}' for name, value in OPTIONS.items())}, seed={options.seed}")
     print(f"training    {model.parameters:,} parameters, {model.metrics['updates']} updates in {model.seconds:.0f} s")
     print(f"validation  {model.metrics['bits_per_character']:.3f} bits per character")
-    for language in asked.languages:
-        known = set((asked.folder / f"{language}.txt").read_text(encoding="utf-8").split("\n"))
-        written = "".join(model.generate(lines=asked.count, given=f"language={language}", seed=asked.seed)).splitlines()
+    for language in options.languages:
+        known = set((options.folder / f"{language}.txt").read_text(encoding="utf-8").split("\n"))
+        written = "".join(
+            model.generate(lines=options.count, given=f"language={language}", seed=options.seed)
+        ).splitlines()
         print(f"{language:<11} {', '.join(written)}  ({sum(name in known for name in written)} in the data)")
 
 

@@ -28,7 +28,7 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Part:
-    """Hold one division of a set.
+    """One division of a set.
 
     Attributes:
         training, test: what `elman train` and `elman evaluate` are given.

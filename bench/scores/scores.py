@@ -1,6 +1,6 @@
 """Train on a public data set with the defaults, measure its test part once, and print a row of the table of scores.
 
-A row: name; scores on the test part; scores on the validation part; what stands beside them there; parameters; time
+A row: name; scores on the test part; scores on the validation part; scores of baselines there; parameters; time
 of training and measuring; seed; command.
 
     python -m bench.scores.scores NAME… --data FOLDER [--seed 1] [--no-test] [--OPTION VALUE …]
@@ -33,14 +33,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the sets")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-test", action="store_true", help="stop before the test part is read")
-    asked, rest = parser.parse_known_args()
+    options, rest = parser.parse_known_args()
     given = _parse(rest)
-    for name in asked.names:
+    for name in options.names:
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as scratch:
-            row = ROWS[name].ROWS[name](asked.data, Path(scratch), asked.seed, given, not asked.no_test)
+            row = ROWS[name].ROWS[name](options.data, Path(scratch), options.seed, given, not options.no_test)
         row["total_seconds"] = time.perf_counter() - start
-        row["command"] = " ".join(["python -m bench.scores.scores", name, *_without(sys.argv[1:], asked.names)])
+        row["command"] = " ".join(["python -m bench.scores.scores", name, *_without(sys.argv[1:], options.names)])
         print(_line(row), flush=True)
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"score_{name}.json").write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")

@@ -33,7 +33,7 @@ ROWS: dict[str, Row] = {"ud_english_ewt": ud_english_ewt, "atis": atis}
 
 
 def describe(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Write what was measured on the test part, on the validation part, and beside it."""
+    """Write what was measured on the test part, on the validation part, and of the baselines."""
     tested, validated = (
         ", ".join(f"{name} {row[key]:.4f}" for name in ("f1", "accuracy", "intent") if (key := f"{part}_{name}") in row)
         for part in ("test", "validation")

@@ -28,7 +28,7 @@ _SETTLED = 0.02
 
 @dataclass(frozen=True)
 class Pace:
-    """Say how long measurements take.
+    """How long measurements take.
 
     Attributes:
         seconds: what each candidate may spend in a case.
@@ -49,7 +49,7 @@ QUICK = Pace(0.02, 2, 5, 1)
 
 @dataclass(frozen=True)
 class Timing:
-    """Hold what a call of one candidate took, in milliseconds, over all rounds.
+    """The times of a call of one candidate, in milliseconds, over all rounds.
 
     Attributes:
         median: half of the rounds took less.

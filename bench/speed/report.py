@@ -40,7 +40,7 @@ class Target:
 
     @property
     def met(self) -> bool | None:
-        """Say whether it is met; None if it was not measured."""
+        """Return whether it is met; None if it was not measured."""
         if self.reached is None:
             return None
         return self.reached <= self.wanted if self.at_most else self.reached >= self.wanted
@@ -53,7 +53,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """Hold what a script found: the rows of its table, its targets, and what else it has to say."""
+    """The result of a script: the rows of its table, its targets, and notes."""
 
     rows: list[Row]
     targets: list[Target] = field(default_factory=list)

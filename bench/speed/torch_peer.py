@@ -1,4 +1,4 @@
-"""Set our LSTM, GRU and RNN beside torch's: the sizes, the layers, what is called, and the row that comes of it."""
+"""Compare our LSTM, GRU and RNN with torch's: the sizes, the layers, the calls, and the row of results."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ OURS = "elman, 2 threads"
 
 @dataclass(frozen=True)
 class Size:
-    """Hold the sizes of a batch and a layer, written T·B·I·H."""
+    """The sizes of a batch and a layer, written T·B·I·H."""
 
     steps: int
     batch: int

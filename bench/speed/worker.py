@@ -1,4 +1,4 @@
-"""Let a process of its own be a candidate: it is told how often to call, and answers with the seconds that it took."""
+"""A candidate in a process of its own: it receives a number of calls, and answers with the seconds that they took."""
 
 import os
 import subprocess

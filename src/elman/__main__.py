@@ -1,8 +1,8 @@
 """Run the command line, as `elman` and as `python -m elman`.
 
-Ctrl-C raises KeyboardInterrupt, and a command says what it leaves. Two times are no command's: while a module is
-imported, which may swallow the exception, or answer it with a traceback; and when all is done. Then the signal ends the
-process at once, as it ends a program that has no handler.
+Ctrl-C raises KeyboardInterrupt, and the command prints which files it leaves. At two times no command can do that:
+while a module is imported, which may catch the exception or print a traceback, and after the command has ended. Then
+the signal ends the process at once, as it ends a program without a handler.
 """
 
 import os
@@ -16,7 +16,7 @@ _SHOW_CURSOR = b"\x1b[?25h"  # a live line hides it
 
 def run() -> None:
     """Run the command line and exit with its code."""
-    # A shell that starts the command in the background has Ctrl-C ignored, which stays so.
+    # Where the shell ignores Ctrl-C for a command in the background, it stays ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     try:

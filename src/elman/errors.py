@@ -1,53 +1,53 @@
-"""Name what can go wrong, so that a caller catches one class and reads one sentence.
+"""The errors of this package: a caller catches one class and reads one sentence.
 
 The tree::
 
     ElmanError
-    ├── CellError            the equations of a cell do not hold together
+    ├── CellError            the equations of a cell are wrong or do not fit each other
     ├── ShapeError           tensors or sizes do not fit each other
     │   └── TensorError      a tensor has another dtype, device or layout than it must
     ├── ConfigError          an option has a value that cannot work
-    │   └── NotFittedError   an estimator is asked before it has learnt
-    ├── BackendError         a backend is unknown or cannot run here
+    │   └── NotFittedError   an estimator is used before `fit`
+    ├── BackendError         a backend is unknown or cannot run on this machine
     └── DataError            a file or text is not what was expected
 
-But for BackendError, which blames the machine, all are ValueErrors, too.
+All are ValueErrors as well, except BackendError: its cause is the machine, not a value.
 
 Every message has three parts: what is wrong, where, and what to do about it.
 """
 
 
 class ElmanError(Exception):
-    """Be the base of every error that this package raises on purpose."""
+    """The base of every error that this package raises on purpose."""
 
 
 class CellError(ElmanError, ValueError):
-    """Say that the equations of a cell do not hold together."""
+    """The equations of a cell are wrong or do not fit each other."""
 
 
 class ShapeError(ElmanError, ValueError):
-    """Say that tensors or sizes do not fit each other."""
+    """Tensors or sizes do not fit each other."""
 
 
 class TensorError(ShapeError, RuntimeError):
-    """Report a tensor whose dtype, device or layout does not fit; where torch itself checks, it raises RuntimeError."""
+    """A tensor has a wrong dtype, device or layout; also a RuntimeError, which torch raises where it checks itself."""
 
 
 class ConfigError(ElmanError, ValueError):
-    """Say that an option has a value that cannot work."""
+    """An option has a value that cannot work."""
 
 
 class NotFittedError(ConfigError, AttributeError):
-    """An estimator was asked before it has learnt; where scikit-learn is loaded, its own error of this name as well."""
+    """An estimator is used before `fit`; where scikit-learn is loaded, also its own error of this name."""
 
 
 class BackendError(ElmanError):
-    """Say that a backend is unknown or cannot run a program here."""
+    """A backend is unknown, or cannot run a program on this machine."""
 
 
 class DataError(ElmanError, ValueError):
-    """Say that a file or a text is not what was expected."""
+    """A file or a text is not what was expected."""
 
 
 class SlowWarning(UserWarning):
-    """Warn that something runs right but much slower than its user would expect."""
+    """A warning: the result is right, but computing it takes much longer than its user would expect."""

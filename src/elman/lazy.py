@@ -1,4 +1,4 @@
-"""Load a part of a package when it is first asked for (PEP 562), so that `elman --help` never waits for torch.
+"""Load a part of a package when it is first used (PEP 562), so that `elman --help` never waits for torch.
 
 >>> offer("json", {"JSONDecoder": "decoder"})("JSONDecoder").__name__
 'JSONDecoder'

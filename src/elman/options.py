@@ -1,7 +1,7 @@
-"""Keep every option of a recipe in one row: its name, its default, its range, and the sentence that explains it.
+"""Tables of options: a row holds the name, the default, the range and the sentence that explains an option.
 
-The Python interface takes these names as keywords and the command line turns each row into an option, so that the two
-cannot drift apart. This file needs nothing but the standard library: `elman train generate --help` reads it.
+The Python interface takes these names as keywords and the command line turns each row into an option, so that both
+always agree. This file needs the standard library alone, because `elman train generate --help` reads it.
 
 >>> @dataclass(frozen=True, kw_only=True)
 ... class Layers(OptionTable):
@@ -38,7 +38,7 @@ def option(
 ) -> Any:
     """Make one row of a table of settings: its default, the sentence that explains it, its range.
 
-    `foreign` is said to whom gives it for a model that it is not for, see :mod:`elman.cli.asking`.
+    `foreign` is the message for an option that has no meaning for a model, see :mod:`elman.cli.dispatch`.
     """
     ranges = {"least": least, "most": most, "above": above, "below": below, "choices": choices, "metavar": metavar}
     return field(default=default, metadata={"text": text, "group": group, "foreign": foreign, **ranges})
@@ -46,12 +46,14 @@ def option(
 
 def seed_option() -> Any:
     """Make the row of the seed, which every table that draws something has."""
-    return option(1, "the source of all chance: same seed, same model", group="Training", least=0, below=2**32)
+    return option(
+        1, "seed of all random numbers: the same seed gives the same model", group="Training", least=0, below=2**32
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptionTable:
-    """Check that every value has the type and the range of its row.
+    """A table of options, whose values are checked against the type and the range of their rows.
 
     Raises:
         ConfigError: a value of the wrong type or outside its range.

@@ -1,4 +1,4 @@
-"""Write numbers, names and durations as people do, and read durations back.
+"""Format numbers, names and durations for people, and parse durations.
 
 >>> parse_duration("1h30m"), format_duration(5400)
 (5400.0, '1:30:00')
@@ -15,7 +15,7 @@ _PATTERN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d
 
 
 def parse_duration(text: str) -> float:
-    """Read hours, minutes and seconds; return seconds.
+    """Parse hours, minutes and seconds; return seconds.
 
     Args:
         text: such as `90`, `90s`, `10m`, `1h30m`.
@@ -26,8 +26,8 @@ def parse_duration(text: str) -> float:
     >>> parse_duration("10m")
     600.0
     """
-    found = _PATTERN.fullmatch(text.strip().lower())
-    numbers = found.groups() if found else ()
+    match = _PATTERN.fullmatch(text.strip().lower())
+    numbers = match.groups() if match else ()
     seconds = sum(float(number) * unit for number, unit in zip(numbers, _SECONDS.values(), strict=False) if number)
     if not seconds > 0:
         raise ConfigError(f"{text!r} is not a duration above 0. Write it as 90s, 10m or 1h30m.")
@@ -46,7 +46,7 @@ def format_duration(seconds: float) -> str:
 
 
 def bits(nats: float) -> float:
-    """Turn nats into bits.
+    """Convert nats to bits.
 
     >>> round(bits(math.log(8)), 12)
     3.0
@@ -66,7 +66,7 @@ def format_count(number: float) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Replace what would steer a terminal (escape, backspace, …) by a middle dot.
+    r"""Replace control characters (escape, backspace, …) by a middle dot, so that a text cannot control the terminal.
 
     >>> printable("a\x1b[2Jb")
     'a·[2Jb'
@@ -94,7 +94,7 @@ def format_share(share: float) -> str:
 
 
 def name_shares(counts: Mapping[str, int], total: int, most: int = 4) -> str:
-    """Name the largest with their shares of a total, and the smallest.
+    """List the largest counts with their shares of a total, and the smallest.
 
     >>> name_shares({"a": 1, "b": 7, "c": 1, "d": 3, "e": 4, "f": 4}, 20)
     'b 35%, e 20%, f 20%, … c 5%'

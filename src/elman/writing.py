@@ -1,8 +1,8 @@
-"""Write a file whole or not at all, whoever else writes to the same folder at the same time.
+"""Write a file whole or not at all, also when several processes write to the same folder.
 
-The bytes go to a file of a random name beside the target, which is then renamed onto it: a reader sees the old file or
-the new one. The writer holds a lock on its unfinished file. One that is older than an hour and that nobody holds was
-left behind by a process that died; the next writer in the folder removes it.
+The bytes go to a file with a random name in the same folder, which is then renamed to the target: a reader sees the old
+file or the new one. The writer locks its unfinished file. An unfinished file that is older than an hour and not locked
+was left by a process that died; the next writer in the folder removes it.
 
 >>> import tempfile
 >>> with tempfile.TemporaryDirectory() as folder:
@@ -39,7 +39,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes, mode: int | None =
 
     Raises:
         OSError: the disk is full, or the folder is gone or cannot be written to. What stood there is as it was, and
-            nothing is left beside it.
+            no other file is left.
     """
     old = _status(path)
     if old is not None and not stat.S_ISREG(old.st_mode):

@@ -16,7 +16,7 @@ BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 20
 
 @dataclass(frozen=True)
 class Finished:
-    """Hold what a command left: its exit code and what it printed."""
+    """The exit code of a command and what it printed."""
 
     code: int
     out: str

@@ -223,9 +223,9 @@ def test_the_readme_shows_what_the_commands_say(elman):
     text = (root / "examples" / "sentences.txt").read_text(encoding="utf-8")
     assert "please stay at" not in text
     assert "I am reading an article" not in text
-    told = re.findall(r"^\$ elman ([^\n]*)\n((?:(?!\$)[^\n]*\n)*)", block, re.MULTILINE)
-    assert [command.split()[0] for command, _ in told] == ["train", "next", "reorder"]
-    for command, expected in told:
+    examples = re.findall(r"^\$ elman ([^\n]*)\n((?:(?!\$)[^\n]*\n)*)", block, re.MULTILINE)
+    assert [command.split()[0] for command, _ in examples] == ["train", "next", "reorder"]
+    for command, expected in examples:
         done = elman(*(root / part if part.startswith("examples/") else part for part in shlex.split(command)))
         assert done.code == 0
         words = [line.split()[-1] for line in expected.splitlines()]
@@ -241,7 +241,7 @@ def test_a_search_prints_what_its_best_model_is_worth_and_how_to_train_it_again(
     assert "without recurrence, a " in done.err
     assert "trial 2 of 2: loss" in done.err
     rows = dict(line.split(maxsplit=1) for line in done.out.splitlines() if line[0] != " ")
-    assert rows["search"].startswith("best of 2 trials by these same lines")
+    assert rows["search"].startswith("best of 2 trials on the validation text; expect slightly worse results")
     assert rows["again"].startswith("elman train generate lines.txt --cell lstm --hidden 5 --unit word --window 11")
     again = elman(*shlex.split(rows["again"])[1:], "-o", "again")
     verdict = generate.load(tmp_path / "m").metrics["verdict"]

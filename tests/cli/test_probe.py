@@ -24,10 +24,10 @@ def test_a_table_says_how_far_each_network_got_and_how_large_it_is(elman):
 
 def test_json_goes_to_standard_output_and_a_picture_to_its_file(elman, tmp_path):
     done = elman("probe", "gru", *QUICK, "--json", "--quiet", "--plot", "exam.png")
-    told = json.loads(done.out)
+    result = json.loads(done.out)
     assert (done.code, done.err) == (0, "")
-    assert told["results"][0]["longest"] == 20
-    assert told["settings"]["hidden"] == 7
+    assert result["results"][0]["longest"] == 20
+    assert result["settings"]["hidden"] == 7
     assert (tmp_path / "exam.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -80,7 +80,7 @@ def test_ctrl_c_prints_what_is_known(tmp_path):
     out, err = interrupt(process, "gru at 10: solved")
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert err.splitlines()[-1] == "elman: interrupted; what is known is printed"
+    assert err.splitlines()[-1] == "elman: interrupted; the results so far are printed"
     gru = out.splitlines()[-1].split()
     assert gru[0] == "gru"
     assert int(gru[1]) >= 10

@@ -1,4 +1,4 @@
-"""List faults to plant in the language, the reference and the layers; there are more in the files beside this one.
+"""Faults to plant in the language, the reference and the layers; there are more in the other files of this folder.
 
 Each is a mistake that somebody has made, or that a suite is known to overlook: PyTorch's own stays green when the
 output of its recurrent layers is doubled.

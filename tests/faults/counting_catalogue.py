@@ -1,4 +1,4 @@
-"""List faults to plant in the n-gram model that stands beside a language model."""
+"""Faults to plant in the n-gram model, the baseline of a language model."""
 
 from faults.fault import Fault
 

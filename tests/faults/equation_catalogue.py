@@ -1,4 +1,4 @@
-"""List faults to plant in passes over equations of any length, and in what reads equations from data."""
+"""Faults to plant in passes over equations of any length, and in what reads equations from data."""
 
 from faults.fault import Fault
 

@@ -1,4 +1,4 @@
-"""Describe a change to plant: in which file, which text becomes which, and which tests must notice.
+"""A change to plant: in which file, which text is replaced by which, and which tests must notice.
 
 The text must occur exactly once, so that a change cannot quietly stop being planted.
 """
@@ -10,13 +10,13 @@ AGAINST_TORCH = "tests/nn/test_against_torch.py"
 
 @dataclass(frozen=True)
 class Change:
-    """One mistake.
+    """A mistake to plant.
 
     Attributes:
-        name: what is wrong with the package once it is planted.
-        file: below `src/elman`.
-        text: stands there exactly once.
-        instead: what takes its place.
+        name: what is wrong with the package then.
+        file: its path below `src/elman`.
+        text: a text that occurs there exactly once.
+        instead: the text that replaces it.
     """
 
     name: str
@@ -27,11 +27,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Fault(Change):
-    """A mistake of which it is known which tests notice it.
+    """A mistake with the tests that notice it.
 
     Attributes:
         tests: a test file.
-        only: pytest's `-k` expression; of these tests at least one must fail.
+        only: pytest's `-k` expression; at least one of these tests must fail.
     """
 
     tests: str = AGAINST_TORCH

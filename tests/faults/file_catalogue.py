@@ -1,4 +1,4 @@
-"""List faults to plant in how files are written, and how model files are read."""
+"""Faults to plant in writing files and in reading model files."""
 
 from faults.fault import Fault
 
@@ -68,8 +68,8 @@ FILE_FAULTS = (
     Fault(
         "the sum is not looked at",
         "models/file.py",
-        "there != sum_of(header, data)",
-        "there == 7",
+        "written != sum_of(header, data)",
+        "written == 7",
         tests=MODEL_FILE,
         only="no_bit or change_names",
     ),
@@ -84,8 +84,8 @@ FILE_FAULTS = (
     Fault(
         "a file of format 3 needs no sum",
         "models/file.py",
-        "    elif there is None:",
-        "    elif there is None and not header.rows:",
+        "    elif written is None:",
+        "    elif written is None and not header.rows:",
         tests=MODEL_FILE,
         only="without_a_sum",
     ),
@@ -100,16 +100,16 @@ FILE_FAULTS = (
     Fault(
         "weights that are infinite are kept",
         "models/bytes.py",
-        "not one.isfinite().all()",
-        "one.isnan().any()",
+        "not value.isfinite().all()",
+        "value.isnan().any()",
         tests=MODEL_FILE,
         only="not_finite",
     ),
     Fault(
         "of a name that stands twice the last counts",
         "models/bytes.py",
-        "if len(found) < len(pairs):",
-        "if len(found) > len(pairs):",
+        "if len(unique) < len(pairs):",
+        "if len(unique) > len(pairs):",
         tests=MODEL_FILE,
         only="forged_json",
     ),
@@ -148,8 +148,8 @@ FILE_FAULTS = (
     Fault(
         "a name that is taken is written over",
         "training/keeping.py",
-        "found.touch(exist_ok=False)",
-        "found.touch()",
+        "free.touch(exist_ok=False)",
+        "free.touch()",
         tests=KEEPING,
         only="trained_to_its_end",
     ),

@@ -1,4 +1,4 @@
-"""List faults to plant in what looks inside a layer."""
+"""Faults to plant in what looks inside a layer."""
 
 from faults.fault import Fault
 

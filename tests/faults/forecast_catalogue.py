@@ -1,4 +1,4 @@
-"""List faults to plant in forecasting."""
+"""Faults to plant in forecasting."""
 
 from faults.fault import Fault
 

@@ -1,4 +1,4 @@
-"""List faults by which what is held out is learnt from."""
+"""Faults by which what is held out is learnt from."""
 
 from faults.fault import Fault
 

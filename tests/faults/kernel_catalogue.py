@@ -1,4 +1,4 @@
-"""List faults to plant in the compiled backend: in its plan, its tiles, its walk over time, and what surrounds them."""
+"""Faults to plant in the compiled backend: in its plan, its tiles, its walk over time, and what surrounds them."""
 
 from faults.fault import Fault
 

@@ -1,4 +1,4 @@
-"""List faults to plant in what guards a kernel: the check of every tensor, hooks of weights, batches of gradients."""
+"""Faults to plant in what guards a kernel: the check of every tensor, hooks of weights, batches of gradients."""
 
 from faults.fault import Fault
 

@@ -1,4 +1,4 @@
-"""List faults that tests overlook whose cases have a symmetry: in orders, paddings, ends, values that are equal."""
+"""Faults that tests overlook whose cases have a symmetry: in orders, paddings, ends, values that are equal."""
 
 from faults.fault import Fault
 

@@ -1,4 +1,4 @@
-"""List faults to plant in the ledger of a training, in the drawings and in the report."""
+"""Faults to plant in the ledger of a training, in the drawings and in the report."""
 
 from faults.fault import Fault
 

@@ -1,4 +1,4 @@
-"""List faults to plant in the reading of series, and in the yardsticks of forecasting."""
+"""Faults to plant in the reading of series, and in the yardsticks of forecasting."""
 
 from faults.fault import Fault
 

@@ -1,4 +1,4 @@
-"""List faults to plant in the tasks."""
+"""Faults to plant in the tasks."""
 
 from faults.fault import Fault
 

@@ -1,4 +1,4 @@
-"""One file: what goes in comes out, and what is not a model is told apart."""
+"""A model file: what is written is read back, and other files are refused."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What a training measured is read from a model file that may say anything."""
+"""What was measured in a training is read from a model file, and checked."""
 
 import copy
 

@@ -51,7 +51,7 @@ def main(words: Sequence[str]) -> int:
 
 
 class _Run:
-    """What tries mutants, and remembers which tests fail without one, or do not fail alone."""
+    """A run of mutants, which remembers the tests that fail without one, or do not fail alone."""
 
     def __init__(self, tester: Tester, folder: Path) -> None:
         self._tester, self._folder = tester, folder
@@ -95,7 +95,7 @@ class _Run:
 
 
 def _in(package: Path, tests: Sequence[str]) -> list[str]:
-    """Point to the copy where the examples of a file are meant."""
+    """Replace the file of a doctest by that of the copy."""
     return [str(package / test) if test.startswith("elman/") else test for test in tests]
 
 

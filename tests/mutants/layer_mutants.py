@@ -1,4 +1,4 @@
-"""List mutants of what a layer is made of: language, gradient, backends, operators, layers, and what looks inside."""
+"""Mutants of what a layer is made of: language, gradient, backends, operators, layers, and what looks inside."""
 
 from mutants.mutant import Mutant
 

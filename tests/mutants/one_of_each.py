@@ -1,4 +1,4 @@
-"""Let pytest run the first case of every test before the others: where time is short, that finds more."""
+"""Make pytest run the first case of every test before the others, which finds more in a short time."""
 
 import pytest
 

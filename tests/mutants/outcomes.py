@@ -1,4 +1,4 @@
-"""Keep what came of each mutant in a table beside this file."""
+"""The table of the outcomes of all mutants, in the same folder."""
 
 import csv
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _COLUMNS = ("mutant", "file", "came", "by", "seconds")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one mutant.
+    """The outcome of one mutant.
 
     Attributes:
         came: `noticed` or `survived`; `ended with code …` where the tests could not be run.

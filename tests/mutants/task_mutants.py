@@ -1,4 +1,4 @@
-"""List mutants of what learns from data: files, recipes, commands."""
+"""Mutants of what learns from data: files, recipes, commands."""
 
 from mutants.mutant import Mutant
 
@@ -149,8 +149,8 @@ TASK_MUTANTS = (
     Mutant(
         "the defaults of a search may be given up",
         "training/search.py",
-        "if share < 1 and self.number and self._asked.should_prune():",
-        "if share < 1 and self._asked.should_prune():",
+        "if share < 1 and self.number and self._suggestion.should_prune():",
+        "if share < 1 and self._suggestion.should_prune():",
         alike="the pruner gives nothing up before four trials are finished, and the defaults are the first",
     ),
     Mutant(
@@ -195,7 +195,7 @@ TASK_MUTANTS = (
     ),
     Mutant(
         "options of another task are taken without a word",
-        "cli/asking.py",
+        "cli/dispatch.py",
         "if row.name in given and row.name not in meant:",
         "if False:",
     ),

@@ -1,4 +1,4 @@
-"""Hold the table of mutants to the sources, so that none quietly stops being planted."""
+"""The table of mutants fits the sources, so that every mutant is planted."""
 
 from collections import Counter
 

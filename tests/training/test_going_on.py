@@ -42,7 +42,7 @@ def test_a_recipe_that_goes_on_ends_with_the_same_file(name, tmp_path, monkeypat
         recipe.train(data, output=tmp_path / output, **{**SMALL, **options})
         return (tmp_path / output).read_bytes()
 
-    feeds, make, next_loss = [], Feed.__init__, Trainer._next_loss
+    feeds, make, first_loss = [], Feed.__init__, Trainer._first_loss
 
     def make_and_remember(feed, *args):
         make(feed, *args)
@@ -52,7 +52,7 @@ def test_a_recipe_that_goes_on_ends_with_the_same_file(name, tmp_path, monkeypat
         if run.outcome.updates == cut and not kept:
             states = (one.state_dict() for one in (feeds[-1], trainer.module, trainer.optimizer, run))
             kept.extend(copy.deepcopy(list(states)))
-        return next_loss(trainer, epoch, run)
+        return first_loss(trainer, epoch, run)
 
     def fit_the_rest(trainer, losses, updates, validate=None, validated=None, validation_cost=0.0):
         run = trainer.begin(updates, validation_cost)
@@ -65,7 +65,7 @@ def test_a_recipe_that_goes_on_ends_with_the_same_file(name, tmp_path, monkeypat
         return trainer.go_on(run, losses, validate, validated)
 
     monkeypatch.setattr(Feed, "__init__", make_and_remember)
-    monkeypatch.setattr(Trainer, "_next_loss", keep_and_go_on)
+    monkeypatch.setattr(Trainer, "_first_loss", keep_and_go_on)
     whole = train("whole.model")
     monkeypatch.setattr(Trainer, "fit", fit_the_rest)
     assert train("rest.model") == whole

@@ -93,9 +93,9 @@ def look_often(monkeypatch):
 class Watched(Trainer):
     """Calls a function after each update and its validation."""
 
-    def _next_loss(self, epoch, run):
+    def _first_loss(self, epoch, run):
         self.between_updates()
-        return super()._next_loss(epoch, run)
+        return super()._first_loss(epoch, run)
 
 
 class Training:

@@ -26,13 +26,13 @@ OTHERS = UnitsFront(50)
 
 
 def reach(options):
-    """Say what some options reach: the best is a rate of 0.03 in two layers."""
+    """Return the validation of some options: the best are a rate of 0.03 and two layers."""
     options = {"layers": 1, "rate": 0.01, "hidden": 20, **options}
     return Measured(abs(np.log(options["rate"] / 0.03)) + (options["layers"] == 1))
 
 
 class Listening(QuietProgress):
-    """Keep what is shown."""
+    """A progress that records its events."""
 
     def __init__(self):
         self.notes, self.moments = [], []
@@ -46,7 +46,7 @@ class Listening(QuietProgress):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Put a clock in the place of time that goes on only when it is told to."""
+    """Replace the time by a clock that only the test moves."""
     found = SimpleNamespace(now=100.0)
     monkeypatch.setattr(search_file, "time", SimpleNamespace(perf_counter=lambda: found.now))
     return found

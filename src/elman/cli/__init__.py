@@ -1,12 +1,12 @@
-"""Be the command line: train, generate, next, reorder, predict, evaluate, inspect, cells and probe.
+"""The command line: train, generate, next, reorder, predict, evaluate, inspect, cells and probe.
 
 Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 failed while running, 2 the
-command or its input is wrong, 3 a verdict that `--fail-on` names, 130 interrupted. What a user did wrong is said in the
-words of the error, without a traceback. Nothing here imports torch before a command that needs it has begun.
+command or its input is wrong, 3 a verdict that `--fail-on` names, 130 interrupted. An error of the user is one line
+without a traceback. Torch is imported only by a command that needs it, after its arguments were parsed.
 
-The commands stand in `train`, `predict`, `evaluate`, `language`, `inspect`, `zoo` and `probe`. The first three know
-no recipe by name: all in the registry are trained, and `asking` lets the recipe of a model answer. `options` makes
-options of settings, `show` prints results.
+The commands are in `train`, `predict`, `evaluate`, `language`, `inspect`, `zoo` and `probe`. The first three name no
+recipe: each recipe of the registry has a `train` command, and `dispatch` calls the recipe of a model. `options` turns
+settings into options, `show` prints results.
 
 >>> import subprocess, sys
 >>> print(subprocess.run([sys.executable, "-m", "elman", "--version"], capture_output=True, text=True).stdout, end="")
@@ -43,7 +43,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_InOrderOfUse,
-    help="Recurrent neural networks from their equations: train one on your data, and let it write or answer.",
+    help="Train recurrent neural networks on your data, use them, and look inside them.",
     epilog="Start with: [bold]elman train generate book.txt[/] or [bold]elman train classify reviews.csv[/]",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -74,13 +74,13 @@ def _start(
 def main() -> None:
     """Run the command line and exit with its code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a character of the text shows a question mark, rather than ending the program.
+        # A terminal that cannot show a character shows a question mark instead.
         sys.stdout.reconfigure(errors="replace")
     try:
         try:
             app(prog_name="elman")
         finally:
-            sys.stdout.flush()  # here, where a failure can still be told
+            sys.stdout.flush()  # here, where a failure can still be reported
     except (CellError, ShapeError, ConfigError, DataError) as error:
         _fail(error, WRONG_INPUT)
     except (BackendError, ElmanError) as error:
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def _lacks_memory(error: BaseException) -> bool:
-    """Tell whether memory could not be had: by Python, by the system, or by torch, which has no error of its own."""
+    """Return whether memory could not be allocated: by Python, the system, or torch, which has no error of its own."""
     return (
         isinstance(error, MemoryError)
         or getattr(error, "errno", None) == errno.ENOMEM
@@ -106,7 +106,7 @@ def _lacks_memory(error: BaseException) -> bool:
 
 
 def _fail_as(error: BaseException, text: str) -> NoReturn:
-    """End as with an error of ours of this text, which keeps the notes of the one that it stands for."""
+    """Exit with an `ElmanError` of this text and the notes of another error."""
     ours = ElmanError(text)
     for note in getattr(error, "__notes__", []):
         ours.add_note(note)
@@ -114,8 +114,8 @@ def _fail_as(error: BaseException, text: str) -> NoReturn:
 
 
 def _fail(error: ElmanError, code: int) -> NoReturn:
-    # What is wrong with equations is shown with the line that holds them; anything else fits in one.
-    told = "\n".join([str(error), *getattr(error, "__notes__", [])])
-    text = told if isinstance(error, CellError) else " ".join(line.strip() for line in told.splitlines())
+    # An error in equations is shown with their line; any other is one line.
+    message = "\n".join([str(error), *getattr(error, "__notes__", [])])
+    text = message if isinstance(error, CellError) else " ".join(line.strip() for line in message.splitlines())
     sys.stderr.write(f"elman: {text}\n")
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""`elman evaluate`: measure a model of any task on data of its own."""
+"""`elman evaluate`: measure a model of any task on other data."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from elman.cli.asking import ask, rows_of_all
+from elman.cli.dispatch import call_recipe, rows_of_all
 from elman.cli.options import Json, Model, Quiet, with_options
 from elman.cli.show import print_json, print_rows
 
@@ -26,13 +26,13 @@ def evaluate(
     json: Json = False,
     **options: Any,
 ) -> None:
-    """Measure a model on data that it has not seen: how well it predicts a text, or how often its answers are right."""
-    found = ask("evaluate", model, data, options, quiet=quiet, json=json)
+    """Measure how good a model is on data that it was not trained on."""
+    evaluated = call_recipe("evaluate", model, data, options, quiet=quiet, json=json)
     if json:
-        print_json({"model": str(model), **found.facts})
+        print_json({"model": str(model), **evaluated.facts})
         return
     console = Console(highlight=False)
-    for part in found.shown:
+    for part in evaluated.shown:
         if isinstance(part, list):
             print_rows(*part)
         else:

@@ -1,4 +1,4 @@
-"""`elman inspect`: look inside a model or a cell, and say what is wrong with its gradient."""
+"""`elman inspect`: show the gradient flow inside a model or a cell, with a verdict."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,7 +31,7 @@ def inspect(
     ] = None,
     cell: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE.py:NAME", help="look at an untrained cell instead", show_default=False),
+        typer.Option(metavar="NAME|FILE.py:NAME", help="inspect an untrained cell instead", show_default=False),
     ] = None,
     hidden: Annotated[int, typer.Option(help="cell: size of the hidden state", min=1)] = 128,
     layers: Annotated[int, typer.Option(help="cell: number of layers", min=1)] = 1,
@@ -39,26 +39,28 @@ def inspect(
         int | None, typer.Option("--input", help="cell: size of the input [dim](default: 64)[/]", show_default=False)
     ] = None,
     size: Size = None,
-    seed: Annotated[int, typer.Option(help="cell: the source of its weights", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="cell: seed of its weights", min=0)] = 1,
     length: Annotated[
         int | None,
-        typer.Option(help="time steps that are looked at [dim](default: 200)[/]", min=1, show_default=False),
+        typer.Option(help="number of time steps [dim](default: 200)[/]", min=1, show_default=False),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", "-o", metavar="FILE", help="write a report, one page with pictures", show_default=False),
+        typer.Option("--html", "-o", metavar="FILE", help="write an HTML page with pictures", show_default=False),
     ] = None,
     fail_on: Annotated[
         str | None,
         typer.Option(
-            metavar="VERDICT,...", help="exit with 3 for these, such as VANISHING,EXPLODING", show_default=False
+            metavar="VERDICT,...",
+            help="exit with code 3 for these verdicts, such as VANISHING,EXPLODING",
+            show_default=False,
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Look inside: how the gradient travels through time, how far back it reaches, and what to try.
+    """Look inside a model: how the gradient flows through time, how far back it reaches, and what to try.
 
-    Give a model and data like those of its training, or --cell for a cell that is not trained.
+    Give a model and data like those of its training, or --cell for an untrained cell.
     """
     from elman import cells
     from elman.tasks.inspection import inspect_cell, inspect_model
@@ -66,7 +68,7 @@ def inspect(
     wanted = _read_verdicts(fail_on)
     if cell is not None:
         if model is not None:
-            raise ConfigError("A model and --cell are both given; one is looked at. Drop the other.")
+            raise ConfigError("A model and --cell are both given. Drop one of the two.")
         found = inspect_cell(
             cells.find(cell),
             input_size=input_size,

@@ -1,4 +1,4 @@
-"""`elman generate`, `next` and `reorder`: what a trained language model can do."""
+"""`elman generate`, `next` and `reorder`: the commands of a language model."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,29 +14,31 @@ from elman.errors import ConfigError
 def generate(
     context: typer.Context,
     model: Model,
-    prompt: Annotated[str, typer.Option(help="what the text continues", show_default=False)] = "",
+    prompt: Annotated[
+        str, typer.Option(help="the beginning of the text, which the model continues", show_default=False)
+    ] = "",
     given: Given = None,
     length: Annotated[
         int | None,
         typer.Option(
-            help="how many units to write [dim](default: 500 characters, 200 subwords, 100 words)[/]",
+            help="number of units to write [dim](default: 500 characters, 200 subwords, 100 words)[/]",
             show_default=False,
         ),
     ] = None,
-    lines: Annotated[int | None, typer.Option(help="end after so many lines", show_default=False)] = None,
+    lines: Annotated[int | None, typer.Option(help="end after N lines", show_default=False)] = None,
     temperature: Annotated[
-        float, typer.Option(help="below 1 more careful, above 1 bolder, 0 always the likeliest")
+        float, typer.Option(help="below 1 more predictable, above 1 more varied; 0 takes always the likeliest")
     ] = 0.8,
-    top_k: Annotated[int | None, typer.Option(help="draw from the K likeliest only")] = None,
+    top_k: Annotated[int | None, typer.Option(help="sample from the K likeliest only")] = None,
     top_p: Annotated[
-        float | None, typer.Option(help="draw from the likeliest that together have probability P")
+        float | None, typer.Option(help="sample from the likeliest whose probabilities sum to P (nucleus sampling)")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="same seed, same text")] = None,
     interactive: Annotated[
         bool, typer.Option("--interactive", "-i", help="show the likeliest continuations while you type")
     ] = False,
 ) -> None:
-    """Let a model write; the text appears as it is made."""
+    """Generate text with a language model; it is printed as it is sampled."""
     from elman.tasks import generate as recipe
 
     trained = recipe.load(model)
@@ -44,7 +46,7 @@ def generate(
         from elman.tasks.generate.interactive import run_interactive
 
         _refuse_beside_interactive(context)
-        trained.complete("", given=given)  # a class that is missing is told here, not below the line
+        trained.complete("", given=given)  # a missing class is refused here, before the line is shown
         run_interactive(lambda text: trained.complete(text, given=given))
         return
     pieces = trained.generate(
@@ -61,7 +63,7 @@ def generate(
 
 
 def _finish_line(prompt: str, pieces: Iterable[str], always: bool) -> Iterator[str]:
-    """Give a prompt and what continues it, and end the line; behind what has ended its line only if `always`."""
+    """Yield a prompt and its continuation, and a newline: always, or only where the text does not end with one."""
     yield prompt
     ended = True
     for piece in pieces:
@@ -82,21 +84,21 @@ def _refuse_beside_interactive(context: typer.Context) -> None:
 
 def next_units(
     model: Model,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="what is continued", show_default=False)],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="the text to continue", show_default=False)],
     given: Given = None,
-    top: Annotated[int, typer.Option(help="how many to show")] = 10,
+    top: Annotated[int, typer.Option(help="number of continuations to show")] = 10,
     json: Json = False,
 ) -> None:
-    """Show the likeliest next words of a text and their probabilities (or characters, or subwords)."""
+    """Show the likeliest next words (or characters, or subwords) of a text, with their probabilities."""
     from elman.tasks import generate as recipe
 
     trained = recipe.load(model)
-    found = trained.next(text, top=top, given=given)
+    continuations = trained.next(text, top=top, given=given)
     if json:
-        likeliest = [{trained.vocabulary.unit: unit, "probability": share} for unit, share in found]
+        likeliest = [{trained.vocabulary.unit: unit, "probability": share} for unit, share in continuations]
         print_json({"model": str(model), "text": text, "next": likeliest})
         return
-    print_rows(*((f"{share:7.2%}", unit) for unit, share in found))
+    print_rows(*((f"{share:7.2%}", unit) for unit, share in continuations))
 
 
 def reorder(
@@ -105,17 +107,20 @@ def reorder(
         list[str] | None, typer.Argument(metavar="[WORDS]...", help="words in any order", show_default=False)
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(help="a file of sentences, a line each; - is standard input", show_default=False)
+        Path | None, typer.Option(help="a file with one sentence per line; - is standard input", show_default=False)
     ] = None,
     given: Given = None,
-    beam: Annotated[int, typer.Option(help="beginnings that are kept, 1 to 512")] = 64,
+    beam: Annotated[int, typer.Option(help="beam width, 1 to 512")] = 64,
     future_cost: Annotated[
-        bool, typer.Option("--future-cost", help="weigh how frequent the words are that are still to come")
+        bool,
+        typer.Option(
+            "--future-cost", help="estimate the cost of the words that are not placed yet from their frequency"
+        ),
     ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Put jumbled words into their likeliest order, by beam search under a model of words."""
+    """Put jumbled words into their likeliest order, by beam search with a language model of words."""
     from elman.data.text import read_text
     from elman.tasks import generate as recipe
     from elman.training.progress import show_bar
@@ -125,8 +130,8 @@ def reorder(
     sentences = [" ".join(words or [])] if file is None else read_text(str(file)).removesuffix("\n").split("\n")
     trained = recipe.load(model)
     with show_bar("sentences", quiet or file is None) as on_progress:
-        found = trained.reorder(sentences, beam=beam, future_cost=future_cost, given=given, on_progress=on_progress)
-    for sentence, (ordered, score) in zip(sentences, found, strict=True):
+        orders = trained.reorder(sentences, beam=beam, future_cost=future_cost, given=given, on_progress=on_progress)
+    for sentence, (ordered, score) in zip(sentences, orders, strict=True):
         if json:
             result = {"words": sentence, "order": ordered, "log_probability": score}
             print_json(result)

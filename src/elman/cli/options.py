@@ -1,4 +1,4 @@
-"""Turn the rows of a table into options of a command, so that none is written twice."""
+"""Turn the rows of a table of options into options of a command."""
 
 import dataclasses
 import functools
@@ -20,43 +20,44 @@ Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")]
 Size = Annotated[
     list[str] | None,
-    typer.Option("--size", metavar="NAME=N", help="a size that the cell leaves open, such as h=64 for lstm_projected"),
+    typer.Option("--size", metavar="NAME=N", help="a size that the cell does not fix, such as h=64 for lstm_projected"),
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="a file that elman train wrote", show_default=False)]
 CellName = Annotated[
-    str, typer.Option("--cell", metavar="NAME|FILE.py:NAME", help="a cell of elman cells, or your own")
+    str, typer.Option("--cell", metavar="NAME|FILE.py:NAME", help="a cell of `elman cells`, or your own")
 ]
 Output = Annotated[
     Path | None,
     typer.Option(
         "--output",
         "-o",
-        help="where to keep the model [dim](default: ./DATA.elman.safetensors)[/]",
+        help="the file of the model [dim](default: ./DATA.elman.safetensors)[/]",
         show_default=False,
     ),
 ]
 Report = Annotated[
     Path | None,
     typer.Option(
-        "--report", metavar="FILE", help="look inside the model at the end, and write a page", show_default=False
+        "--report",
+        metavar="FILE",
+        help="at the end, write an HTML page that shows the inside of the model",
+        show_default=False,
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="replace a model that is there, once the new one is trained")]
+Force = Annotated[bool, typer.Option("--force", help="replace an existing model, once the new one is trained")]
 Search = Annotated[
     int | None,
     typer.Option(
         "--search",
         metavar="N",
         min=1,
-        help="try N settings within the time budget and keep the best; what you give stays as it is",
+        help="try N settings within the time budget and keep the best; options that you give are not changed",
         show_default=False,
     ),
 ]
 Given = Annotated[
     str | None,
-    typer.Option(
-        metavar="CLASS|NAME=CLASS", help="the class to write like, if the model has classes", show_default=False
-    ),
+    typer.Option(metavar="CLASS|NAME=CLASS", help="the class to write, if the model has classes", show_default=False),
 ]
 
 
@@ -64,7 +65,7 @@ _SUFFIX = ".elman.safetensors"
 
 
 def default_target(source: str) -> Path:
-    """Name the model after its data.
+    """Return the name of a model, after its data.
 
     >>> str(default_target("data/reviews.csv"))
     'reviews.elman.safetensors'
@@ -76,12 +77,12 @@ def default_target(source: str) -> Path:
 
 
 def with_options(rows: Sequence[inspect.Parameter]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let a command's `**options` be the rows of a table; it gets those that were given.
+    """Replace the `**options` of a command by the rows of a table; the command receives those that were given.
 
-    Options that nobody gave are left out, so that a preset can tell them from those that somebody chose.
+    Options that were not given are left out, so that a preset does not replace those that were.
 
     Args:
-        rows: what :func:`training_rows` or :func:`own_rows` made.
+        rows: from :func:`training_rows` or :func:`own_rows`.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -103,13 +104,13 @@ def with_options(rows: Sequence[inspect.Parameter]) -> Callable[[Callable[..., N
 
 
 def was_given(context: typer.Context, name: str) -> bool:
-    """Say whether somebody chose an option, be it its default."""
+    """Return whether an option was given, also with its default value."""
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
 
 
 def training_rows(settings: type[OptionTable]) -> list[inspect.Parameter]:
-    """Turn each row of a settings table into an option of the same name, in groups; the table refuses wrong values."""
+    """Turn each row of a table of settings into an option, in groups; the table refuses wrong values."""
     rows = sorted(dataclasses.fields(settings), key=lambda row: _GROUPS.index(row.metadata["group"]))
     return [
         _as_parameter(row, rich_help_panel=row.metadata["group"], show_default=row.default not in (None, False))
@@ -118,7 +119,7 @@ def training_rows(settings: type[OptionTable]) -> list[inspect.Parameter]:
 
 
 def own_rows(rows: Sequence["dataclasses.Field[Any]"]) -> list[inspect.Parameter]:
-    """Turn rows into options of a command, which refuses wrong values; a flag has no opposite."""
+    """Turn rows into options of a command, which refuses wrong values; flags have no `--no-` form."""
     return [
         _as_parameter(
             row,
@@ -141,7 +142,7 @@ def _as_parameter(row: "dataclasses.Field[Any]", *flags: str, **shown: Any) -> i
 
 
 def command_again(task: str, data: list[str], cell: str, size: list[str] | None) -> list[str]:
-    """Write the command that trains on the same data, without its options.
+    """Return the command that trains on the same data, without its options.
 
     >>> command_again("tag", ["my files"], "gru", None)
     ['elman', 'train', 'tag', "'my files'", '--cell', 'gru']
@@ -151,7 +152,7 @@ def command_again(task: str, data: list[str], cell: str, size: list[str] | None)
 
 
 def parse_sizes(pairs: list[str] | None) -> dict[str, int]:
-    """Read the values of --size.
+    """Parse the values of --size.
 
     Raises:
         ConfigError: one is not of the form NAME=N.

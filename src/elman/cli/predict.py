@@ -1,10 +1,10 @@
-"""`elman predict`: let a model answer every row of a table, every file, or every line that arrives."""
+"""`elman predict`: the answers of a model for the rows of a table, for files, or for lines as they arrive."""
 
 from typing import Annotated, Any
 
 import typer
 
-from elman.cli.asking import ask, rows_of_all
+from elman.cli.dispatch import call_recipe, rows_of_all
 from elman.cli.options import Model, with_options
 from elman.cli.show import write_pieces
 
@@ -16,16 +16,16 @@ def predict(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="data like those of the training, with or without the target; - answers each line as it arrives",
+            help="data like those of the training, with or without the target; - reads standard input line by line",
             show_default=False,
         ),
     ],
-    json: Annotated[bool, typer.Option("--json", help="write a JSON object a line, whatever is read")] = False,
+    json: Annotated[bool, typer.Option("--json", help="write JSON lines, whatever the form of the data")] = False,
     **options: Any,
 ) -> None:
-    """Answer every row of a table, or every sentence: the same rows come out, with a column `prediction`.
+    """Predict: print the rows of a table with a column `prediction`, for classes also `probability`.
 
-    For a class there is the column `probability` as well. What is no table, such as files of sound, gives a row each,
-    with its name. A model of tags gives sentences back in their form, with tags.
+    Files that are not tables, such as sound or images, get one row each with the name of the file. A tagger prints the
+    sentences with tags, in the format of the file. A forecaster prints the values that follow each series.
     """
-    write_pieces(ask("predict", model, data, options, quiet=True, json=json))
+    write_pieces(call_recipe("predict", model, data, options, quiet=True, json=json))

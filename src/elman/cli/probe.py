@@ -1,4 +1,4 @@
-"""`elman probe`: examine how long cells can be taught to remember."""
+"""`elman probe`: measure how long the memory of cells can become."""
 
 import sys
 from pathlib import Path
@@ -20,7 +20,7 @@ _ENDED = {
     "solved": "all lengths solved",
     "not solved": "not solved",
     "not finite": "gradients were not finite",
-    "time budget": "the time was over",
+    "time budget": "the time budget ended",
     "interrupted": "interrupted",
 }
 
@@ -39,22 +39,23 @@ def probe(
         str,
         typer.Option(
             metavar="|".join(TASKS),
-            help="to remember two marked numbers, ten letters, which signs came first, or what stood behind a key",
+            help="what to remember: two marked numbers, ten letters, the order of signs, or the value of a key",
         ),
     ] = "adding",
-    length: Annotated[int, typer.Option(metavar="T", help="the longest length to be solved", min=1)] = 200,
+    length: Annotated[int, typer.Option(metavar="T", help="the longest sequence, in time steps", min=1)] = 200,
     size: Size = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="PICTURE", help="draw the comparison, as .png, .svg or .pdf", show_default=False),
+        typer.Option(metavar="PICTURE", help="draw the comparison into a .png, .svg or .pdf file", show_default=False),
     ] = None,
     quiet: Quiet = False,
     json: Json = False,
     **options: Any,
 ) -> None:
-    """Examine memories: train cells on a problem at growing lengths, and report the longest that each solves.
+    """Measure memory: train cells on a problem with growing lengths, and report the longest that each solves.
 
-    A feed-forward network that sees the whole window stands beside them. Ctrl-C ends it; what is known is printed.
+    They are compared with a feed-forward network on the whole window. Ctrl-C ends the command and prints the results so
+    far.
     """
     from elman.scores.picture_files import check_format
     from elman.tasks.probe import probe as examine
@@ -70,7 +71,7 @@ def probe(
     if plot is not None:
         draw_exam(exam, plot)
     if exam.interrupted:
-        sys.stderr.write("elman: interrupted; what is known is printed\n")
+        sys.stderr.write("elman: interrupted; the results so far are printed\n")
         raise typer.Exit(INTERRUPTED)
 
 
@@ -82,10 +83,10 @@ def _print_exam(exam: "Exam") -> None:
     rows = [("", "solved", "parameters", "updates", "time", "")]
     rows += [_row(exam, result) for result in exam.results]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    for name, *numbers, told in rows:
+    for name, *numbers, ending in rows:
         right = "   ".join(f"{number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
         console.print(
-            Text(f"{name:<{widths[0]}}   ", style="bold").append(f"{right}   {told}".rstrip(), style="not bold")
+            Text(f"{name:<{widths[0]}}   ", style="bold").append(f"{right}   {ending}".rstrip(), style="not bold")
         )
 
 
@@ -104,9 +105,9 @@ def _describe_end(exam: "Exam", result: "Result") -> str:
     if not result.rungs:
         return _ENDED[result.ended]
     last, longest = result.rungs[-1], exam.lengths[-1]
-    said = _ENDED[result.ended]
+    reason = _ENDED[result.ended]
     if result.ended == "interrupted":
-        return f"{said}; {last.error:.3g} at {last.length:,}"
-    told = said if result.solved else f"{said} at {last.length:,}"
+        return f"{reason}; {last.error:.3g} at {last.length:,}"
+    ending = reason if result.solved else f"{reason} at {last.length:,}"
     at_longest = "" if result.error_at_longest is None else f"; {result.error_at_longest:.3g} at {longest:,}"
-    return f"{told}: {last.error:.3g}{at_longest}"
+    return f"{ending}: {last.error:.3g}{at_longest}"

@@ -1,4 +1,4 @@
-"""Print results: rows of a label and a value, what a training has made, and how it was ended."""
+"""Print results: rows of a label and a value, the result of a training, and how it ended."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ _ENDED = {
 
 
 class TrainingResult(Protocol):
-    """Be a model that has just been trained, whatever it does."""
+    """A model that has just been trained, for any task."""
 
     metrics: dict[str, Any]
     stopped: str | None
@@ -45,7 +45,7 @@ def print_rows(*rows: Row) -> None:
 
 
 def write_pieces(pieces: Iterable[str]) -> None:
-    """Write text piece by piece, each as soon as it is there, until whoever reads it, such as `head`, has enough."""
+    """Write text piece by piece, each as soon as it is known, until the reader, such as `head`, closes the pipe."""
     try:
         for piece in pieces:
             sys.stdout.write(piece)
@@ -55,56 +55,58 @@ def write_pieces(pieces: Iterable[str]) -> None:
 
 
 def drop_output() -> None:
-    """Send what is left of the output nowhere: flushing it at exit would fail a second time."""
+    """Discard the rest of the output: flushing it at exit would fail a second time."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def describe_file(model: TrainingResult, target: Path) -> str:
-    """Say where a model is, and how large."""
+    """Describe where a model is, and how large."""
     return f"{target}  ({target.stat().st_size / 1e6:.1f} MB, {model.parameters:,} parameters)"
 
 
 def describe_training(model: TrainingResult) -> str:
-    """Say how long a training took, and what ended it."""
+    """Describe how long a training took, and why it ended."""
     return f"{model.metrics['updates']} updates in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"
 
 
 def describe_gradient(model: TrainingResult) -> str:
-    """Say how the gradient behaved in the training, and what to try where it did not behave."""
-    found = model.metrics["gradient"]
-    return f"{found['verdict']}: {found['line']}" + (f". {found['advice']}." if found["advice"] else "")
+    """Describe the gradient of a training, with advice where something is wrong."""
+    gradient = model.metrics["gradient"]
+    return f"{gradient['verdict']}: {gradient['line']}" + (f". {gradient['advice']}." if gradient["advice"] else "")
 
 
 def describe_search(
     model: TrainingResult, again: Sequence[str], options: Mapping[str, Any], examples: str
 ) -> list[Row]:
-    """Say what was tried, what that means for the score, and how to train the same model again.
+    """Describe a search, what it means for the score, and the command that trains the same model again.
 
     Args:
-        model: the best of the search; without one there are no rows.
+        model: a trained model; without a search there are no rows.
         again: the command without its options.
-        options: those that were given; what the search chose comes to them.
-        examples: what the trials were judged by, such as `sentences`.
+        options: those that were given; those that the search chose are added.
+        examples: what the trials were validated on, such as `sentences`.
     """
     if "search" not in model.metrics:
         return []
     from elman.training.search import as_arguments
 
-    found = model.metrics["search"]
-    told = f"best of {found['trials']} trials by these same {examples}, so expect a little less on others"
-    return [("search", told), ("again", " ".join([*again, *as_arguments({**options, **found["chosen"]})]))]
+    search = model.metrics["search"]
+    line = (
+        f"best of {search['trials']} trials on the validation {examples}; expect slightly worse results on other data"
+    )
+    return [("search", line), ("again", " ".join([*again, *as_arguments({**options, **search["chosen"]})]))]
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """Print a line of JSON; what is not finite, which JSON has no word for, is null, as in a model file."""
+    """Print a line of JSON; numbers that are not finite, which JSON does not have, are null, as in a model file."""
     from elman.models.finite import as_json
 
     typer.echo(as_json(data))
 
 
 def print_training_as_json(model: TrainingResult, target: Path) -> None:
-    """Print what was measured in training, and how it ended."""
+    """Print what was measured in a training, and how it ended."""
     facts = {name: value for name, value in model.metrics.items() if name not in ("history", "ledger", "glances")}
     result = {"model": str(target), "stopped": model.stopped, "seconds": round(model.seconds, 3)}
     print_json({**result, "parameters": model.parameters, **facts})
@@ -112,9 +114,9 @@ def print_training_as_json(model: TrainingResult, target: Path) -> None:
 
 @contextlib.contextmanager
 def keep_the_best(target: Path) -> Iterator[Callable[[TrainingResult], Path]]:
-    """Say what an interrupted training leaves behind.
+    """Print which files an interrupted training leaves.
 
-    The function that is given is called with the model that was trained, and returns where it is kept.
+    Yields a function: it is called with the trained model, and returns the path of its file.
     """
     ended: list[TrainingResult] = []
 

@@ -1,4 +1,4 @@
-"""`elman train NAME`: train a model; a command for each recipe of the registry, made of what its settings say."""
+"""`elman train NAME`: train a model; there is a command for each recipe of the registry, made from its settings."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -32,13 +32,13 @@ from elman.cli.show import (
 )
 from elman.tasks.registry import RECIPES, Entry
 
-_KEPT = "The best weights so far are kept in the model file all along; Ctrl-C ends the training and loses nothing."
+_KEPT = "The model file always holds the best weights so far. Ctrl-C ends the training and keeps them."
 
 train = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
 
 
 def train_command(recipe: Entry) -> Callable[..., None]:
-    """Make the command that trains a model of a recipe."""
+    """Return the command that trains a model of a recipe."""
     says = recipe.commands
 
     @with_options(training_rows(says.settings))

@@ -1,4 +1,4 @@
-"""`elman cells`: list the zoo, or show one cell."""
+"""`elman cells`: list the cells, or show one."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,7 @@ def show_cells(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME|FILE.py:NAME", help="show one cell", show_default=False)
     ] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="print its equations for a paper, and nothing else")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="print its equations as LaTeX, and nothing else")] = False,
     input_size: Annotated[
         int | None, typer.Option("--input", help="size of the input [dim](default: 64)[/]", show_default=False)
     ] = None,
@@ -33,19 +33,19 @@ def show_cells(
     if name is None:
         if latex:
             raise ConfigError("--latex prints the equations of one cell. Name it: elman cells lstm --latex")
-        print_rows(*((one, _first_line(cells.find(one))) for one in cells.names()))
+        print_rows(*((known, _first_line(cells.find(known))) for known in cells.names()))
         return
-    found = cells.find(name)
+    cell = cells.find(name)
     if latex:
-        typer.echo(found.latex())
+        typer.echo(cell.latex())
         return
     if input_size is None:
-        input_size = hidden if found.ties else 64
-    _show(found, _count(found, input_size, hidden, layers, parse_sizes(size)))
+        input_size = hidden if cell.ties else 64
+    _show(cell, _count(cell, input_size, hidden, layers, parse_sizes(size)))
 
 
 def _count(cell: "Cell", input_size: int, hidden: int, layers: int, named: dict[str, int]) -> str:
-    """Say how many parameters a stack of the cell has, or what is missing to say it."""
+    """Describe the number of parameters of a stack of the cell, or which sizes are missing to compute it."""
     missing = [size for size in cell.open_sizes if size not in named]
     if missing:
         return f"depends on {', '.join(missing)}: add {' '.join(f'--size {size}=N' for size in missing)}"
@@ -66,7 +66,7 @@ def _show(cell: "Cell", count: str) -> None:
         shape = f"({rows}{' × '.join(parameter.shape)})"
         parameters.add_row(parameter.name, shape, f"{parameter.role}: {', '.join(parameter.members)}")
     starts = [("starts", "; ".join(f"{f} between {low:g} and {high:g}" for f, low, high in cell.starts))]
-    sides = [("beside x", f"{', '.join(cell.sides)}, one number a step")] if cell.sides else []
+    sides = [("side inputs", f"{', '.join(cell.sides)}, one number per time step")] if cell.sides else []
     print_rows(
         *sides,
         ("states", ", ".join(cell.states)),

@@ -1,9 +1,9 @@
-"""Hold what a trained model is, whatever its task.
+"""Trained models of any task.
 
-`trained` says what every model can do; `file` writes it to one file that executes nothing when it is read, whose bytes
-(`bytes`) have a sum, and that holds no number that is not finite (`finite`). `estimator` offers a model as scikit-learn
-does, whose words `conventions` holds; `view` is a model at work, as it is looked at from inside, beside what its
-training `measured`.
+`trained` is what every model can do; `file` writes it to one file, from which nothing is executed: its `bytes` have a
+checksum, and every number in it is `finite`. `estimator` is the base of classes in the style of
+scikit-learn, with its `conventions`; `layers` configures recurrent layers; `answers` writes predictions; `view` is a
+model as `elman inspect` runs it, and `training_record` what was measured in its training.
 
 >>> from elman.models.finite import without_infinite
 >>> without_infinite({"loss": float("nan")})

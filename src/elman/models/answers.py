@@ -1,4 +1,4 @@
-r"""Write the answers of a model: as a table, or as a JSON object a line.
+r"""Write the answers of a model as a table, or as JSON lines.
 
 >>> print(*write_answers([[{"text": "so bad", "prediction": "neg"}]], delimiter=","), end="")
 text,prediction
@@ -16,11 +16,11 @@ from elman.models.finite import as_json
 
 
 def write_answers(chunks: Iterable[Sequence[Mapping[str, Any]]], delimiter: str | None) -> Iterator[str]:
-    """Write rows as text, a piece a chunk, as soon as the chunk is there.
+    """Write rows as text, one piece for each chunk, as soon as the chunk is known.
 
     Args:
-        chunks: rows, all of the same columns; none is empty.
-        delimiter: what stands between two cells; None for JSON.
+        chunks: rows with the same columns; no chunk is empty.
+        delimiter: the character between two cells; None for JSON.
     """
     begun = False
     for rows in chunks:

@@ -1,12 +1,12 @@
-"""Read and write the bytes of a model file: a safetensors header, the tensors behind it, and a sum over both.
+"""Read and write the bytes of a model file: a safetensors header, the tensors, and a checksum of both.
 
 The header is JSON: a row for each tensor (dtype, shape, offsets), and one metadata entry, `elman`, itself a JSON text
-that says what the model is. In that entry stands `sha256`, over the tensors' bytes and then the header's JSON: keys
-sorted, the entry as an object in it, the sum itself left out:
+that describes the model. Its field `sha256` is the checksum of the tensors' bytes followed by the header's JSON: keys
+sorted, the entry as an object in it, the checksum itself left out:
 
     {"elman": {"cell": {…}, …}, "tensors": {"readout.bias": {"data_offsets": [0, 28], "dtype": "F32", "shape": [7]}, …}}
 
-A file that a stranger made is read as well: everything has a bound, and sizes are checked before memory is asked for.
+A file may come from a stranger: every size has a limit, and sizes are checked before memory is allocated.
 """
 
 import contextlib
@@ -28,23 +28,23 @@ SUM = "sha256"
 MOST_HEADER = 32 << 20
 """Bytes of a header."""
 MOST_VALUES = 1_000_000
-"""Values in a header, counted by their commas and brackets; a forecaster of 200,000 series has fewer."""
+"""Values in a header, counted as its commas and brackets; a forecaster of 200,000 series has fewer."""
 MOST_BYTES = 4 << 30
 """Bytes of all tensors: a billion parameters in float32."""
 MOST_TENSORS = 4096
 
 _ENTRY, _METADATA = "elman", "__metadata__"
-_LENGTH = 8  # bytes that say how long the header is
+_LENGTH = 8  # bytes in front of the header that hold its length
 _DIGITS = 19  # of the largest int64
 _DEEPEST = 64
 _SHOWN = 120  # characters of a reason
 
 
 class Header(NamedTuple):
-    """What stands in front of the tensors.
+    """The header of a model file.
 
     Attributes:
-        entry: what the model is, its sum included where it has one.
+        entry: the description of the model, with the checksum where it has one.
         rows: dtype, shape and offsets of each tensor, by its name.
     """
 
@@ -53,14 +53,14 @@ class Header(NamedTuple):
 
 
 def pack(entry: Mapping[str, Any], weights: Mapping[str, Tensor]) -> bytes:
-    """Make the bytes of a model file; the same model gives the same bytes.
+    """Return the bytes of a model file; the same model gives the same bytes.
 
     Args:
-        entry: what the model is, plain data without a sum.
+        entry: the description of the model, plain data without a checksum.
         weights: the tensors, by name.
 
     Raises:
-        ElmanError: a number is not finite, or there is more than would be read back.
+        ElmanError: a number is not finite, or the model is too large to be read again.
     """
     kept = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     wrong = _first_not_finite(kept)
@@ -84,7 +84,7 @@ def pack(entry: Mapping[str, Any], weights: Mapping[str, Tensor]) -> bytes:
 
 
 def read_header(path: Path) -> Header:
-    """Read the header alone. It says what a file claims to be, not that the rest of the file is whole.
+    """Read the header alone, without checking that the rest of the file is complete.
 
     Raises:
         DataError: there is no such file, or its header is not that of a model.
@@ -94,7 +94,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_whole(path: Path) -> tuple[Header, bytes]:
-    """Read a whole file once, after its sizes were checked.
+    """Read a whole file once, after checking its sizes.
 
     Returns:
         The header, and all bytes of the file.
@@ -115,14 +115,14 @@ def read_whole(path: Path) -> tuple[Header, bytes]:
 
 
 def unpack(path: Path, raw: bytes) -> dict[str, Tensor]:
-    """Make tensors of all bytes of a file; they have memory of their own.
+    """Return the tensors in all bytes of a file; they have their own memory.
 
     Raises:
         DataError: the header does not fit the bytes, or a weight is not finite.
     """
     try:
         weights: dict[str, Tensor] = load(raw)
-    except Exception as error:  # noqa: BLE001 - whatever a forged row makes the library raise
+    except Exception as error:  # noqa: BLE001 - a forged row makes the library raise anything
         raise _no_model(path, str(error).splitlines()[0][:_SHOWN]) from None
     wrong = _first_not_finite(weights)
     if wrong is not None:
@@ -131,12 +131,12 @@ def unpack(path: Path, raw: bytes) -> dict[str, Tensor]:
 
 
 def data_of(raw: bytes | memoryview) -> memoryview:
-    """Return what stands behind the header in all bytes of a file."""
+    """Return the bytes of a file that follow its header."""
     return memoryview(raw)[_LENGTH + int.from_bytes(raw[:_LENGTH], "little") :]
 
 
 def sum_of(header: Header, data: memoryview) -> str:
-    """Return the sum of a model, as hexadecimal digits."""
+    """Return the checksum of a model, as hexadecimal digits."""
     entry = {name: value for name, value in header.entry.items() if name != SUM}
     total = hashlib.sha256(data)
     total.update(json.dumps({_ENTRY: entry, "tensors": header.rows}, sort_keys=True).encode())
@@ -144,11 +144,11 @@ def sum_of(header: Header, data: memoryview) -> str:
 
 
 def _first_not_finite(weights: Mapping[str, Tensor]) -> str | None:
-    return next((f"the weight {name[:60]!r}" for name, one in weights.items() if not one.isfinite().all()), None)
+    return next((f"the weight {name[:60]!r}" for name, value in weights.items() if not value.isfinite().all()), None)
 
 
 def _too_large(header: bytes, tensors: int, size: int) -> str | None:
-    """Say what is above its bound; None where nothing is."""
+    """Describe what is above its limit; None where nothing is."""
     if len(header) > MOST_HEADER:
         return f"a header of more than {MOST_HEADER >> 20} MiB"
     if sum(header.count(mark) for mark in (b",", b"[", b"{")) > MOST_VALUES:
@@ -181,7 +181,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _read_front(path: Path, file: BinaryIO) -> bytes:
-    """Read the header with its length in front."""
+    """Read the header and its length in front of it."""
     front = file.read(_LENGTH)
     length = int.from_bytes(front, "little")
     if len(front) < _LENGTH or length > os.fstat(file.fileno()).st_size - _LENGTH:
@@ -205,12 +205,12 @@ def _parse_header(path: Path, text: bytes) -> Header:
     if not isinstance(entry, dict) or entry.keys() != {_ENTRY} or not isinstance(entry[_ENTRY], str):
         raise _foreign(path)
     try:
-        found = _parse(entry[_ENTRY])
+        description = _parse(entry[_ENTRY])
     except (ValueError, RecursionError) as error:
         raise _foreign(path, str(error)) from None
-    if not isinstance(found, dict):
+    if not isinstance(description, dict):
         raise _foreign(path)
-    return Header(found, rows)
+    return Header(description, rows)
 
 
 def _foreign(path: Path, why: str = "no entry `elman`") -> DataError:
@@ -220,28 +220,28 @@ def _foreign(path: Path, why: str = "no entry `elman`") -> DataError:
 
 
 def _parse(text: bytes | str) -> Any:
-    """Read JSON strictly: keys differ, and whole numbers fit int64; what is not finite is not known."""
-    found = json.loads(
+    """Parse JSON strictly: keys are unique, integers fit int64, and numbers that are not finite become None."""
+    value = json.loads(
         text if isinstance(text, str) else text.decode(),
         object_pairs_hook=_object,
         parse_int=_whole,
         parse_float=_finite,
         parse_constant=_finite,
     )
-    level, depth = [found], 0
-    while level:  # so that whatever follows may recurse
+    level, depth = [value], 0
+    while level:  # a bounded depth, so that other code may recurse
         if depth > _DEEPEST:
             raise ValueError(f"nested more than {_DEEPEST} deep")
-        inside = [one.values() if isinstance(one, dict) else one for one in level]
-        level, depth = [one for each in inside for one in each if isinstance(one, dict | list)], depth + 1
-    return found
+        inside = [part.values() if isinstance(part, dict) else part for part in level]
+        level, depth = [part for parts in inside for part in parts if isinstance(part, dict | list)], depth + 1
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         raise ValueError("a name stands twice")
-    return found
+    return unique
 
 
 def _whole(text: str) -> int:
@@ -256,7 +256,7 @@ def _finite(text: str) -> float | None:
 
 
 def _end(row: Any) -> int:
-    """Return where a tensor ends, -1 where its row does not say so."""
+    """Return the offset of the end of a tensor, -1 where its row has none."""
     match row:
         case {"data_offsets": [int(), int(end)]}:
             return end

@@ -1,7 +1,7 @@
-"""Speak scikit-learn's language where somebody has loaded it; it is never loaded here.
+"""The conventions of scikit-learn, for programs that have loaded it; it is never imported here.
 
-Its tools want classes of its own, of errors, warnings and tags. An object of these classes can only be asked for by a
-program that has loaded the library, so it is looked up among the loaded modules.
+Its tools expect its own classes of errors, warnings and tags. Only a program that has loaded the library needs them, so
+they are looked up among the loaded modules.
 
 >>> isinstance(not_fitted("This Classifier has learnt nothing yet. Call fit first."), NotFittedError)
 True
@@ -23,20 +23,20 @@ _MOST_NAMES = 5  # that a message lists
 
 
 def not_fitted(message: str) -> NotFittedError:
-    """Make the error of an estimator that was asked before it has learnt; scikit-learn's too where that is loaded."""
+    """Return the error of an estimator that is used before `fit`; scikit-learn's as well where that is loaded."""
     library = sys.modules.get("sklearn.exceptions")
     return (NotFittedError if library is None else _join(library.NotFittedError))(message)
 
 
 @functools.cache
 def _join(theirs: type) -> type[NotFittedError]:
-    # Workers send errors to each other as pickles, and the class is made anew on the other side.
+    # Worker processes pickle errors, and the class is made again in the other process.
     content = {"__module__": __name__, "__doc__": theirs.__doc__, "__reduce__": lambda self: (not_fitted, self.args)}
     return type("NotFittedError", (NotFittedError, theirs), content)
 
 
 def flatten_column(y: NDArray[Any]) -> NDArray[Any]:
-    """Read one column as (N,), and warn of it, as scikit-learn's own estimators do.
+    """Turn one column into (N,) with a warning, as scikit-learn's own estimators do.
 
     >>> flatten_column(np.array([3, 5]))
     array([3, 5])
@@ -45,27 +45,27 @@ def flatten_column(y: NDArray[Any]) -> NDArray[Any]:
         return y
     library = sys.modules.get("sklearn.exceptions")
     category = UserWarning if library is None else library.DataConversionWarning
-    said = "A column-vector y was passed when a 1d array was expected. It is read as (N,); give y.ravel()."
-    warnings.warn(said, category, stacklevel=3)
+    message = "A column-vector y was passed when a 1d array was expected. It is read as (N,); give y.ravel()."
+    warnings.warn(message, category, stacklevel=3)
     return y[:, 0]
 
 
 def as_weights(sample_weight: Any) -> NDArray[np.float64] | None:
-    """Read what examples count, (N,); None where all count alike.
+    """Read the weights of examples, (N,); None where all weigh the same.
 
     >>> as_weights([0, 2])
     array([0., 2.])
 
     Raises:
-        DataError: these are no weights.
+        DataError: a weight is negative or no finite number, or all are 0.
     """
     if sample_weight is None:
         return None
     try:
-        found = as_array(sample_weight, "sample_weight")
-        if np.iscomplexobj(found):
+        array = as_array(sample_weight, "sample_weight")
+        if np.iscomplexobj(array):
             raise TypeError("they are complex")
-        weights = found.astype(np.float64)
+        weights = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"sample_weight is not all numbers ({error}). Give a number for each example.") from None
     if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
@@ -79,15 +79,15 @@ def as_weights(sample_weight: Any) -> NDArray[np.float64] | None:
 
 
 def make_tags(kind: str | None, target: dict[str, bool], given: dict[str, bool], deterministic: bool) -> Any:
-    """Make scikit-learn's tags of an estimator.
+    """Return scikit-learn's tags of an estimator.
 
     Args:
         kind: `classifier`, `regressor` or None.
-        target: what its `TargetTags` say of y.
-        given: what its `InputTags` say of X.
+        target: the fields of its `TargetTags`, for y.
+        given: the fields of its `InputTags`, for X.
         deterministic: whether the same seed gives the same model.
     """
-    library = sys.modules["sklearn.utils"]  # which alone asks
+    library = sys.modules["sklearn.utils"]  # the only caller
     return library.Tags(
         estimator_type=kind,
         target_tags=library.TargetTags(**target),
@@ -99,7 +99,7 @@ def make_tags(kind: str | None, target: dict[str, bool], given: dict[str, bool],
 
 
 def feature_names(X: Any) -> NDArray[np.object_] | None:
-    """Return the names of the columns of a data frame; None where X is none, or a name is no text.
+    """Return the column names of a data frame; None where X is not one, or a name is not a string.
 
     >>> feature_names(np.zeros((3, 2))) is None
     True
@@ -132,25 +132,25 @@ def as_targets(y: Any) -> NDArray[Any]:
     return np.asarray(given)
 
 
-def check_feature_names(found: NDArray[np.object_] | None, learnt: NDArray[np.object_] | None, who: str) -> None:
-    """Refuse columns that are not those of the table that was learnt; warn where one of the two has no names.
+def check_feature_names(given: NDArray[np.object_] | None, learnt: NDArray[np.object_] | None, who: str) -> None:
+    """Refuse columns that are not those of `fit`; warn where one of the two tables has no names.
 
     Args:
-        found: of the table that is to be answered.
-        learnt: of the table that was learnt.
-        who: reads it.
+        given: names in the table to predict.
+        learnt: names in the table of `fit`.
+        who: the name of the estimator.
 
     Raises:
         DataError: names or their order differ.
     """
-    if found is None and learnt is None:
+    if given is None and learnt is None:
         return
     if learnt is None:
         warnings.warn(f"X has feature names, but {who} was fitted without feature names", stacklevel=4)
-    elif found is None:
+    elif given is None:
         warnings.warn(f"X does not have valid feature names, but {who} was fitted with feature names", stacklevel=4)
-    elif list(found) != list(learnt):
-        unseen, missing = sorted(set(found) - set(learnt)), sorted(set(learnt) - set(found))
+    elif list(given) != list(learnt):
+        unseen, missing = sorted(set(given) - set(learnt)), sorted(set(learnt) - set(given))
         lines = ["The feature names should match those that were passed during fit."]
         lines += _list("Feature names unseen at fit time:", unseen)
         lines += _list("Feature names seen at fit time, yet now missing:", missing)

@@ -1,4 +1,4 @@
-"""Keep parameters as scikit-learn's estimators do, without scikit-learn: what all estimators of this package share.
+"""The base of all estimators of this package: parameters as scikit-learn's estimators have them, without scikit-learn.
 
 >>> class Doubler(Estimator):
 ...     _parameters = {"times": 2}
@@ -19,10 +19,10 @@ from elman.models.trained import Trained
 
 
 class Estimator:
-    """An estimator: parameters by name, and what was learnt in `model_`.
+    """An estimator: parameters by name, and the trained model in `model_`.
 
-    A class of its own says in `_parameters` which there are and what they are by default, and in `_given` and `_target`
-    what X and y are, in the words of scikit-learn's tags.
+    A subclass lists its parameters with their defaults in `_parameters`, and describes X and y in `_given` and
+    `_target`, with the fields of scikit-learn's tags.
     """
 
     _parameters: ClassVar[Mapping[str, Any]] = {}
@@ -42,7 +42,7 @@ class Estimator:
         )
 
     def __init__(self, **parameters: Any) -> None:
-        # As scikit-learn wants it, values are looked at when `fit` is called.
+        # As scikit-learn requires, values are checked when `fit` is called.
         bound = type(self).__signature__.bind(**parameters)
         bound.apply_defaults()
         vars(self).update(bound.arguments)
@@ -61,22 +61,22 @@ class Estimator:
         return {name: value for name, value in self.get_params().items() if value != defaults[name]}
 
     def _options(self) -> dict[str, Any]:
-        """Return what a recipe is called with; numpy's numbers are what a grid is often made of."""
+        """Return the options for a recipe; numpy's numbers, of which grids are often made, become Python's."""
         changed = {
             name: value.item() if isinstance(value, np.generic) else value for name, value in self._changed().items()
         }
         return {"quiet": True, "compare": False, **changed}
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 - none has parameters of its own
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 - no parameter has parameters
         """Return the parameters by name.
 
         Args:
-            deep: makes no difference.
+            deep: has no effect.
         """
         return {name: getattr(self, name) for name in self._defaults()}
 
     def set_params(self, **parameters: Any) -> Self:
-        """Change parameters; what is learnt stays until `fit` is called.
+        """Change parameters; the trained model stays until `fit` is called.
 
         Raises:
             ConfigError: there is no such parameter.
@@ -89,10 +89,10 @@ class Estimator:
         return self
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the model to one file, which the command line reads, and `load` of the recipe.
+        """Write the model to one file, for the command line and `elman.load`.
 
         Raises:
-            NotFittedError: there is nothing to write yet.
+            NotFittedError: `fit` was not called yet.
             ElmanError: the file cannot be written.
         """
         self._learnt().save(path)
@@ -103,5 +103,5 @@ class Estimator:
         return self.model_
 
     def __sklearn_tags__(self) -> Any:
-        timed = self.get_params().get("time_budget") is not None  # what is learnt until then depends on the machine
+        timed = self.get_params().get("time_budget") is not None  # the result depends on the speed of the machine
         return make_tags(self._kind, dict(self._target), dict(self._given), deterministic=not timed)

@@ -1,13 +1,13 @@
-"""Keep a trained model in one file, and read it back without running anything.
+"""A trained model as one file, which is read without executing anything.
 
-The file is safetensors, see :mod:`elman.models.bytes`. Its metadata entry says what the model is:
+The file is safetensors, see :mod:`elman.models.bytes`. Its metadata entry describes the model:
 
     {"format": 3, "task": "generate", "cell": {…}, "configuration": {…}, "metrics": {…}, "versions": {…},
      "vocabulary": {…}, "sha256": "…"}
 
-What stands in the place of `vocabulary` is the task's own, as its class of a trained model says: what turns data into
-numbers, and numbers into answers. The cell travels as its graph, which is data, and is verified before use. Neither
-times nor paths are written, so that the same data, options and seed give the same bytes. Format 2 had no sum.
+In place of `vocabulary` each task has parts of its own, as its class of a trained model says: they turn data into
+numbers and numbers into answers. The cell is stored as its graph, which is data, and is verified before use. Times and
+paths are not written, so that the same data, options and seed give the same bytes. Format 2 had no checksum.
 """
 
 import logging
@@ -32,16 +32,16 @@ _KINDS = {"task": str, "cell": dict, "configuration": dict, "metrics": dict, "ve
 
 @dataclass(frozen=True)
 class ModelFile:
-    """Hold what a model file holds.
+    """The contents of a model file.
 
     Attributes:
         task: the recipe that wrote it, such as `generate`.
         cell: `Cell.to_dict()`.
-        configuration: the sizes that build the module.
+        configuration: the options that build the module.
         metrics: what was measured in training.
-        versions: what it was trained with.
+        versions: of the programs that it was trained with.
         weights: the tensors, by name.
-        parts: what the task needs besides, each a dictionary, by name.
+        parts: the parts of the task, each a dictionary, by name.
     """
 
     task: str
@@ -71,8 +71,8 @@ class ModelFile:
 
         Args:
             path: the file.
-            task: the task that the caller wants it for.
-            parts: the names of what such a file holds besides.
+            task: the task of the model.
+            parts: the names of the parts of this task.
 
         Raises:
             DataError: there is no such file, it is not a model, it is damaged, of another format, or for another task.
@@ -97,7 +97,7 @@ class ModelFile:
 
 
 def task_of(path: str | os.PathLike[str]) -> str:
-    """Say which recipe a file claims to be of, by its header alone, so that a command can serve several.
+    """Return the task that the header of a file names; the rest of the file may be damaged.
 
     Raises:
         DataError: there is no such file, or it is not a model.
@@ -106,7 +106,7 @@ def task_of(path: str | os.PathLike[str]) -> str:
 
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file claims to be a model of this package, in whatever format; it may be damaged."""
+    """Return whether the header of a file is that of a model of this package, in any format; it may be damaged."""
     try:
         read_header(Path(path))
     except DataError:
@@ -115,10 +115,10 @@ def is_model_file(path: str | os.PathLike[str]) -> bool:
 
 
 def check_target(path: str | os.PathLike[str], force: bool) -> None:
-    """Make sure, before any work, that a model may be written to a path.
+    """Check, before any work, that a model may be written to a path.
 
-    A model that took an hour to train is not lost to a command typed twice: an existing model is replaced only by
-    `force`, and a file that is not a model never.
+    A command that is typed twice does not destroy a model: an existing model is replaced only by `force`, and a file
+    that is not a model never.
 
     Raises:
         DataError: the path is taken, or its folder does not exist or cannot be written to.
@@ -145,14 +145,14 @@ def check_target(path: str | os.PathLike[str], force: bool) -> None:
 
 
 def _check_sum(path: Path, header: Header, data: memoryview) -> None:
-    """Refuse a file of another format, and one that is not as it was written."""
+    """Refuse a file of another format, and one that was changed after it was written."""
     version = header.entry.get("format")
     if version not in (FORMAT, WITHOUT_SUM) or isinstance(version, bool | float):
         raise DataError(
             f"{path} has model format {repr(version)[:20]}; this program reads formats {WITHOUT_SUM} and {FORMAT}. "
             "Use the version of elman that wrote it, or train it again."
         )
-    there = header.entry.get(SUM)
+    written = header.entry.get(SUM)
     if version == WITHOUT_SUM:
         if SUM in header.entry:
             raise DataError(f"{path} is damaged: it says format {version}, which has no {SUM}. Train it again.")
@@ -161,9 +161,9 @@ def _check_sum(path: Path, header: Header, data: memoryview) -> None:
             path,
             version,
         )
-    elif there is None:
+    elif written is None:
         raise DataError(f"{path} is damaged: it has no {SUM}, the sum over all that it holds. Train it again.")
-    elif there != sum_of(header, data):
+    elif written != sum_of(header, data):
         raise DataError(
             f"{path} is damaged: it is not as it was written, says its {SUM}. Copy it again, or train it again."
         )

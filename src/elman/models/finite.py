@@ -1,4 +1,4 @@
-"""Leave what is not finite out of what is written, for JSON has no word for it, and refuse it as an answer.
+"""Numbers that are not finite: null where they are written, because JSON has none, and refused as an answer.
 
 >>> without_infinite({"mase": float("inf"), "history": [[1, 0.5], [2, float("nan")]]})
 {'mase': None, 'history': [[1, 0.5], [2, None]]}
@@ -23,7 +23,7 @@ def without_infinite(data: Any) -> Any:
 
 
 def as_json(data: Any) -> str:
-    """Write plain data as a line of JSON; what is not finite is null.
+    """Return plain data as a line of JSON; numbers that are not finite become null.
 
     >>> as_json({"loss": float("inf"), "word": "été"})
     '{"loss": null, "word": "été"}'
@@ -32,10 +32,10 @@ def as_json(data: Any) -> str:
 
 
 def require_finite_output(is_finite: bool) -> None:
-    """Refuse to answer where what a model put out is not finite.
+    """Refuse an answer where the output of a model is not finite.
 
     Raises:
-        ElmanError: it is not.
+        ElmanError: it is not finite.
     """
     if not is_finite:
         raise ElmanError(

@@ -1,4 +1,4 @@
-"""Say what the recurrent layers of a model look like; every model's configuration has these, beside its own.
+"""The configuration of recurrent layers, which is a part of the configuration of every model.
 
 >>> from elman import cells
 >>> layers, own = Layers.take({"hidden": 5, "layers": 2, "pooling": "max"})
@@ -19,17 +19,17 @@ from elman.nn import Recurrent
 
 @dataclass(frozen=True, kw_only=True)
 class Layers:
-    """Hold what builds recurrent layers, whatever stands before and behind them.
+    """The options that build recurrent layers.
 
     Attributes:
         hidden: H.
         layers: L.
-        bidirectional: read from both ends.
-        dropout: share dropped between layers, in training, as are all that follow.
-        locked: drop the same at every time step.
-        recurrent_dropout: see :class:`elman.nn.Recurrent`, as for those that follow.
-        weight_dropout: share of the hidden-to-hidden weights dropped.
-        zoneout: chance for a state to stay what it was.
+        bidirectional: whether layers run in both directions.
+        dropout: dropout between layers; as all that follow, in training alone.
+        locked: use the same dropout mask at every time step.
+        recurrent_dropout: see :class:`elman.nn.Recurrent`, also for the following.
+        weight_dropout: dropout on the hidden-to-hidden weights.
+        zoneout: probability that a unit keeps its previous state.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for a projection.
     """
 
@@ -45,30 +45,30 @@ class Layers:
 
     @classmethod
     def take(cls, configuration: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
-        """Read them from the configuration of a model, and return what is left of it.
+        """Read them from the configuration of a model, and return the rest of it.
 
         Raises:
             DataError: one is missing, or of another kind.
         """
         names = {field.name for field in dataclasses.fields(cls)}
-        found = {name: value for name, value in configuration.items() if name in names}
+        shared = {name: value for name, value in configuration.items() if name in names}
         own = {name: value for name, value in configuration.items() if name not in names}
-        return read_plain(cls, found, "configuration"), own
+        return read_plain(cls, shared, "configuration"), own
 
     def build(self, cell: Cell, input_size: int, what: str) -> Recurrent:
         """Build the layers.
 
         Args:
             cell: their equations.
-            input_size: of what they read.
-            what: they read, in words, such as `a text`.
+            input_size: I.
+            what: the input in words, such as `a text`.
 
         Raises:
             ConfigError: the cell reads more than its input.
         """
         if cell.sides:
             raise ConfigError(
-                f"cell {cell.name} reads {', '.join(cell.sides)} at every step beside its input, and {what} has no "
+                f"cell {cell.name} reads {', '.join(cell.sides)} at every step besides its input, and {what} has no "
                 "such numbers. Choose another cell."
             )
         return Recurrent(

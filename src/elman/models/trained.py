@@ -1,4 +1,4 @@
-"""Do what every trained model can do, whatever its task: count its parameters, be kept in a file, be read back."""
+"""A trained model of any task: its parameters, its file, and reading that file."""
 
 import platform
 from collections.abc import Callable, Mapping
@@ -24,26 +24,26 @@ _FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 
 
 def current_versions() -> dict[str, str]:
-    """Return what a model is trained with now."""
+    """Return the versions of the programs that are running."""
     return {"elman": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
 
 
 @dataclass(kw_only=True)
 class Trained:
-    """Be a model that was trained, or read from a file.
+    """A model that was trained, or read from a file.
 
-    A task's own class has these attributes, and whatever turns its data into numbers.
+    The class of a task has these attributes, and those that turn its data into numbers.
 
     Attributes:
         task: the recipe, as the model file names it.
-        part_names: what its file holds besides, by name.
-        module: the layers, of which `recurrent` holds the cell.
-        configuration: what builds the module.
+        part_names: the names of the parts of its task in its file.
+        module: the layers; its attribute `recurrent` has the cell.
+        configuration: the options that build the module.
         metrics: what was measured in training.
-        versions: what it was trained with.
+        versions: of the programs that it was trained with.
         stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
         seconds: how long the training took; 0 for a loaded model.
-        kept: the file that the training wrote it to; None for none, and for a loaded model.
+        kept: the file that the training wrote; None where it wrote none, and for a loaded model.
     """
 
     task: ClassVar[str]
@@ -58,20 +58,20 @@ class Trained:
 
     @classmethod
     def of_file(cls, file: ModelFile, module: nn.Module, **own: Any) -> Self:
-        """Make the model that a file holds, of its module and of what is the task's own."""
+        """Return the model of a file, from its module and the attributes of its task."""
         return cls(module=module, configuration=file.configuration, metrics=file.metrics, versions=file.versions, **own)
 
     @property
     def parameters(self) -> int:
-        """Return how many numbers the model has learnt."""
+        """The number of trained parameters."""
         return sum(p.numel() for p in self.module.parameters())
 
     def parts(self) -> dict[str, dict[str, Any]]:
-        """Return what the file of the task holds besides, by the names in `part_names`."""
+        """Return the parts of the task that its file holds, by the names in `part_names`."""
         return {name: getattr(self, name).to_dict() for name in self.part_names}
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the tensors that its file holds, by name."""
+        """Return the tensors of its file, by name."""
         return dict(self.module.state_dict())
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -83,7 +83,7 @@ class Trained:
         self.as_file().write(path)
 
     def as_file(self) -> ModelFile:
-        """Return what its file holds."""
+        """Return the contents of its file."""
         return ModelFile(
             task=self.task,
             cell=self.module.recurrent.cell.to_dict(),
@@ -103,8 +103,8 @@ def load_trained(path: str | PathLike[str], kind: type[T], read: Callable[[Model
 
     Args:
         path: the file.
-        kind: the class of the models that the caller wants.
-        read: makes a model of what the file holds; whatever it raises says that the file is damaged.
+        kind: the class of the model.
+        read: makes a model from the contents of a file; any exception of it means that the file is damaged.
 
     Raises:
         DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
@@ -112,7 +112,7 @@ def load_trained(path: str | PathLike[str], kind: type[T], read: Callable[[Model
     file = ModelFile.read(path, kind.task, kind.part_names)
     try:
         return read(file)
-    except Exception as error:  # noqa: BLE001 - what a forged file makes any library raise is a fault of the file
+    except Exception as error:  # noqa: BLE001 - a forged file makes libraries raise anything
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(
             f"{path} is damaged: its parts do not fit each other ({printable(reason[:_LONGEST])}). Train it again."
@@ -123,25 +123,25 @@ def restore_module(file: ModelFile, kind: type[nn.Module], options: Mapping[str,
     """Build a module and give it the weights of a file.
 
     Args:
-        file: whose weights.
-        kind: the class of the module, whose annotations say what its options are.
-        options: those of the file.
-        build: makes the module that they describe.
+        file: the contents of a model file.
+        kind: the class of the module; its annotations declare its options.
+        options: the configuration of the file.
+        build: builds the module from the options.
 
     Raises:
         DataError: an option is unknown, or of another kind than the module declares.
-        ValueError: the options ask for what would fail only later, or never end.
+        ValueError: the options describe a module that would take too long to build, or fail later.
         RuntimeError: weights and module do not fit each other.
     """
     shape, own = Layers.take(options)
     read_options(kind.__init__, own, "configuration")
     layers = shape.layers
-    if layers > len(file.weights):  # each has some; a forged number would build them until memory ends
+    if layers > len(file.weights):  # each layer has weights; a forged number of layers would fill the memory
         raise ValueError(f"{layers} layers, and {len(file.weights)} weights")
     kinds = {weight.dtype for weight in file.weights.values()}
     if len(kinds) != 1 or not kinds <= _FLOATS:
         raise ValueError(f"weights of {', '.join(sorted(map(str, kinds)))}")
-    # On the meta device a module has shapes and no memory, so that a forged size cannot ask for terabytes.
+    # On the meta device a module has shapes and no memory, so that a forged size cannot allocate terabytes.
     with torch.device("meta"):
         module = build()
     module.load_state_dict(dict(file.weights), assign=True)

@@ -1,4 +1,4 @@
-"""Read what a training measured out of the metrics of a model, whose file may say anything.
+"""What was measured in a training, read and checked from the metrics of a model file.
 
 >>> read_record({"updates": 7}).training is None
 True
@@ -20,7 +20,7 @@ _Line = tuple[int, _Number, _Number, _Number, _Number, str | None, int, int | No
 
 @dataclass(frozen=True)
 class _Gradient:
-    """What the ledger says of a whole training."""
+    """The figures of the ledger for a whole training."""
 
     updates: int
     clipped_tenfold: int
@@ -35,7 +35,7 @@ class _Gradient:
 
 @dataclass(frozen=True)
 class _Layer:
-    """What was seen of one layer and direction at a glance."""
+    """The figures of one layer and direction in a glance."""
 
     at: tuple[int, ...]
     norms: tuple[_Number, ...]
@@ -49,7 +49,7 @@ class _Layer:
 
 @dataclass(frozen=True)
 class _Glance:
-    """What was seen at one update."""
+    """A glance at one update."""
 
     update: int
     layers: Mapping[str, _Layer]
@@ -57,7 +57,7 @@ class _Glance:
 
 @dataclass(frozen=True)
 class _Metrics:
-    """What is read of the metrics."""
+    """The metrics that are read."""
 
     gradient: _Gradient
     ledger: tuple[_Line, ...]
@@ -68,11 +68,11 @@ class _Metrics:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What a training measured.
+    """What was measured in a training.
 
     Attributes:
-        training: its course; None where the metrics do not say.
-        clipping: how much of it was clipped; None where no update was made.
+        training: losses and gradient over its updates; None where the metrics have none.
+        clipping: how often the gradient was clipped; None where no update was made.
         window: of truncated BPTT; None where there was none.
     """
 
@@ -89,18 +89,18 @@ def read_record(metrics: Mapping[str, Any]) -> TrainingRecord:
     """
     if not metrics.get("gradient"):
         return TrainingRecord(window=read_plain(_Window, _pick(_Window, metrics), "metrics").window)
-    found = read_plain(
+    figures = read_plain(
         _Metrics, {**_pick(_Metrics, metrics), "gradient": _pick(_Gradient, metrics["gradient"])}, "metrics"
     )
-    gradient = found.gradient
-    layers = [layer for glance in found.glances for layer in glance.layers.values()]
+    gradient = figures.gradient
+    layers = [layer for glance in figures.glances for layer in glance.layers.values()]
     counts = [gradient.updates, gradient.clipped_tenfold, *gradient.supplied_most]
     paired = len(gradient.parameters) == len(gradient.supplied_most)
     if not paired or min(counts) < 0 or any(len(layer.at) != len(layer.norms) for layer in layers):
         raise DataError("The metrics of this model do not fit each other. Train the model again.")
     training = Training(
-        rows=found.ledger,
-        history=found.history,
+        rows=figures.ledger,
+        history=figures.history,
         supplied=list(zip(gradient.parameters, gradient.supplied_most, strict=True)),
         line=f"{gradient.verdict}: {gradient.line}",
         limit=gradient.clip_norm,
@@ -110,17 +110,17 @@ def read_record(metrics: Mapping[str, Any]) -> TrainingRecord:
     if gradient.updates:
         share = gradient.clipped_tenfold / gradient.updates
         clipping = Clipping(share, gradient.first_left_out, gradient.suggested_clip_norm)
-    return TrainingRecord(training, clipping, found.window)
+    return TrainingRecord(training, clipping, figures.window)
 
 
 @dataclass(frozen=True)
 class _Window:
-    """What is read where no gradient was measured."""
+    """The only metric that is read where no gradient was measured."""
 
     window: int | None = None
 
 
 def _pick(kind: type, data: Any) -> Any:
-    """Return what a class declares; what else there is, is not read."""
+    """Return the entries that a class declares; others are not read."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in data.items() if name in names} if isinstance(data, Mapping) else data

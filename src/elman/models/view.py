@@ -1,4 +1,4 @@
-"""Hold a trained model at work: a :class:`View` is what `elman inspect` asks of a model, whatever its task."""
+"""A :class:`View` of a trained model: what `elman inspect` needs of a model of any task."""
 
 import math
 from collections.abc import Callable
@@ -14,25 +14,25 @@ from elman.nn import Recurrent
 
 EXAMPLES, OF_LAST = 8, 64
 MOST_STEPS, MOST_OF_LAST = 20_000, 160_000
-"""How many examples at most, and how many of their steps together, are looked at; and are run for the loss with the
-last steps alone."""
+"""The most examples that are inspected, and the most of their steps together; and the same for the loss of the last
+steps alone."""
 
 EXPLAINED = 3
 POINTS = 128
 LONGEST_EXPLAINED = 1200
-"""In steps: leaving each out of more would take minutes."""
+"""Steps of the longest example that is explained: leaving out each step of a longer one would take minutes."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Hold a model at work.
+    """A trained model with examples to run it on.
 
     Attributes:
-        module: a copy of it in float64, in evaluation.
+        module: a copy of the model in float64, in evaluation mode.
         layer: its recurrent layers.
-        loss: runs it on the examples that are looked at.
-        loss_of_last: its loss when it is shown the last n steps of more examples alone.
-        explain: says what a few predictions rest on.
+        loss: runs it on the inspected examples and returns the loss.
+        loss_of_last: the loss where the model is given the last n steps of each example alone.
+        explain: explains a few predictions.
         what: the examples, in words.
         metrics: what was measured in training.
     """
@@ -47,10 +47,10 @@ class View:
 
 
 def how_many(longest: int) -> tuple[int, int]:
-    """Say how many examples are looked at, and how many the loss with the last steps alone is the mean of.
+    """Return how many examples are inspected, and how many are used for the loss of the last steps alone.
 
     Args:
-        longest: steps of the longest example.
+        longest: number of steps of the longest example.
 
     >>> how_many(100), how_many(10_000)
     ((8, 64), (2, 16))
@@ -60,7 +60,7 @@ def how_many(longest: int) -> tuple[int, int]:
 
 
 def choose_examples(count: int, most: int) -> list[int]:
-    """Choose examples that are evenly spaced, of two the first; a single one is the first of all.
+    """Choose evenly spaced examples, the first one included.
 
     >>> choose_examples(7, 3), choose_examples(2, 3), choose_examples(9, 1)
     ([0, 3, 6], [0, 1], [0])
@@ -68,17 +68,17 @@ def choose_examples(count: int, most: int) -> list[int]:
     return spread(count, most, math.floor) if most > 1 else list(range(count)[:1])
 
 
-def mattered(found: Attribution, b: int, steps: int, answer: str, **shown: Any) -> Mattered:
-    """Say what an answer rests on.
+def mattered(attribution: Attribution, b: int, steps: int, answer: str, **shown: Any) -> Mattered:
+    """Return which steps of the input an answer depends on.
 
     Args:
-        found: of a batch.
-        b: the example in it.
-        steps: how many it has.
+        attribution: of a batch.
+        b: the index of the example.
+        steps: its number of steps.
         answer: in words.
-        shown: what was read, as :class:`~elman.flow.page.mattered.Mattered` takes it.
+        shown: the input, as arguments of :class:`~elman.flow.page.mattered.Mattered`.
     """
-    given, alone = found.contributions[:steps, b], found.leave_one_out[:steps, b]
-    # As a share of all that was given, for and against: their sum may be next to nothing.
-    missed = abs(float(given.sum() - found.score[b] + found.baseline_score[b]))
+    given, alone = attribution.contributions[:steps, b], attribution.leave_one_out[:steps, b]
+    # As a share of the contributions' absolute values: their sum may be close to 0.
+    missed = abs(float(given.sum() - attribution.score[b] + attribution.baseline_score[b]))
     return Mattered(answer, given, alone, missed / (float(abs(given).sum()) or 1.0), **shown)

@@ -1,12 +1,12 @@
-"""Train a module, whatever it is for: the loop that all recipes share, and what surrounds it.
+"""Train a module for any task: the loop that all recipes share, and what it needs.
 
-* `settings` holds the options of every training; `splits` holds examples out, `windows` cuts texts for truncated BPTT;
-* `start` gives recurrent layers their first weights; `loop` follows the gradient: updates, clipping, validations; `run`
-  is what was done so far, with the best weights, and says what comes next: learning rate (`schedule`, of what
-  `optimizers` builds), validation, early stopping; `averaging` takes the mean of the weights;
-* `outcome` is what a training measured; `glances` looks at its gradient now and then, `progress` shows it;
-* `attempt` is one training of several, `search` tries settings and keeps the best, `keeping` keeps the best model in
-  its file while the training goes on, `allowance` bounds the work of what is trained beside it.
+* `settings` has the options of every training; `splits` holds examples out; `windows` cuts texts for truncated BPTT;
+* `start` initialises recurrent layers; `feed` yields the batches; `loop` makes the updates, clips gradients and
+  validates; `run` is the state of a training with its best weights, and decides what comes next: the learning rate
+  (`schedule`, for what `optimizers` builds), validation, early stopping; `averaging` averages the weights;
+* `outcome` is what a training measured; `glances` samples its gradient now and then; `progress` shows it;
+* `recipe` is what every task shares; `attempt` trains one model, alone or as a trial; `search` tries settings and keeps
+  the best; `keeping` writes the best model to its file during the training; `allowance` limits the work of baselines.
 
 >>> from elman.training.settings import TrainingSettings
 >>> TrainingSettings(accumulate=4).count_updates(10)

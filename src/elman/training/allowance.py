@@ -1,4 +1,4 @@
-"""An allowance of work, counted and not timed, so that a training that is limited by it is the same on every machine.
+"""A budget of work that is counted and not timed, so that what it limits ends at the same point on every machine.
 
 >>> allowance = Allowance(seconds=2.0)
 >>> allowance.spend(MULTIPLICATIONS_A_SECOND)
@@ -9,19 +9,19 @@ False
 True
 """
 
-MULTIPLICATIONS_A_SECOND = 1e10  # of one slow core, in small products, with what is done around them
-SECONDS_AN_UPDATE = 3e-4  # besides, of an optimizer and of Python
+MULTIPLICATIONS_A_SECOND = 1e10  # of one slow core, in small products, overhead included
+SECONDS_AN_UPDATE = 3e-4  # the overhead of an update: optimiser and Python
 _MOST_SECONDS = 20.0
 _OF_BUDGET = 0.1
 
 
 def seconds_of(multiplications: float, updates: int = 0) -> float:
-    """Give the seconds that some work takes on a slow core."""
+    """Return the seconds that some work takes on a slow core."""
     return multiplications / MULTIPLICATIONS_A_SECOND + updates * SECONDS_AN_UPDATE
 
 
 def baseline_seconds(budget: float | None) -> float:
-    """Give the seconds that a model without recurrence may cost, of the time budget if there is one.
+    """Return the seconds that a non-recurrent baseline may take; a tenth of the time budget if there is one.
 
     >>> baseline_seconds(None), baseline_seconds(60.0)
     (20.0, 6.0)
@@ -30,10 +30,10 @@ def baseline_seconds(budget: float | None) -> float:
 
 
 class Allowance:
-    """What a training may still cost.
+    """The work that a training may still do.
 
     Args:
-        seconds: of a slow core.
+        seconds: all of it, in seconds of a slow core.
 
     Attributes:
         left: the seconds that are left of it.
@@ -43,7 +43,7 @@ class Allowance:
         self.left = seconds
 
     def spend(self, multiplications: float, updates: int = 0) -> None:
-        """Take off what some work takes."""
+        """Subtract some work."""
         self.left -= seconds_of(multiplications, updates)
 
     @property

@@ -1,8 +1,8 @@
-"""Train one model of a recipe, or several with other settings, and keep the best on disk all along.
+"""Train one model of a recipe, or several with other settings, and keep the best on disk during the training.
 
-A recipe builds a model for its data and fits it. What is the same for all of them stands here: the seed, what is
-written whenever a validation was the best so far, how much of the time budget a trial has, and that data are encoded
-once for all trials that read them alike.
+A recipe builds a model for its data and fits it. This file does what is the same for all recipes: it sets the seed,
+writes the model whenever a validation was the best so far, divides the time budget among trials, and encodes the data
+once for all trials that encode them in the same way.
 """
 
 import dataclasses
@@ -33,13 +33,13 @@ _FEWEST_BATCHES = 32
 
 @dataclasses.dataclass(frozen=True)
 class Attempt(Generic[P, S, M]):
-    """Hold how a recipe trains one model.
+    """How a recipe trains one model.
 
     Attributes:
-        build: makes a model for encoded data.
+        build: builds a model for encoded data.
         fit: trains it; see :meth:`elman.training.recipe.Recipe.fit`.
-        describe: what a model keeps of an outcome as its metrics.
-        keeper: keeps the best so far.
+        describe: returns what a model keeps of an outcome as its metrics.
+        keeper: writes the best model so far.
     """
 
     build: Callable[[P, S], M]
@@ -84,17 +84,17 @@ class Attempt(Generic[P, S, M]):
         encoded_by: Collection[str],
         progress: Progress,
     ) -> tuple[M, Outcome, P]:
-        """Train with several settings, and return what answers the held-out examples best.
+        """Train with several settings, and return the model that is best on the held-out examples.
 
         Args:
             space: what may be chosen.
             encode: encodes the data as settings say.
             parts: the data as the given settings encode them.
             trials: how many.
-            given: the options that somebody chose.
-            settings: the same as settings.
+            given: the options that the caller chose.
+            settings: the settings that these make.
             encoded_by: the options that change how data are encoded.
-            progress: is shown all of it.
+            progress: shows it.
 
         Raises:
             ConfigError, ElmanError, KeyboardInterrupt: as for :func:`elman.training.search.search_settings`.
@@ -114,32 +114,32 @@ class Attempt(Generic[P, S, M]):
             trial.interrupted = outcome.stopped == "interrupted"
             return (model, outcome, encoded[key], budget), outcome.best
 
-        found = search_settings(
+        best = search_settings(
             train_with, space, trials=trials, seconds=settings.seconds(), seed=settings.seed, progress=progress
         )
-        model, outcome, parts, budget = found.result
-        outcome.stopped = "interrupted" if found.interrupted else outcome.stopped
-        told = {**found.options, **({} if budget is None else {"time_budget": budget})}
-        model.metrics = {"search": {"trials": len(found.tried), "chosen": told, "tried": found.described()}}
+        model, outcome, parts, budget = best.result
+        outcome.stopped = "interrupted" if best.interrupted else outcome.stopped
+        chosen = {**best.options, **({} if budget is None else {"time_budget": budget})}
+        model.metrics = {"search": {"trials": len(best.tried), "chosen": chosen, "tried": best.described()}}
         return model, outcome, parts
 
 
-def choose_batch(examples: int, asked: int | None) -> int:
-    """Return how many examples an update has: as asked, or 32 unless an epoch would then have fewer than 32 updates.
+def choose_batch(examples: int, requested: int | None) -> int:
+    """Return the batch size: as requested, or 32 unless an epoch would then have fewer than 32 updates.
 
     >>> choose_batch(10_000, None), choose_batch(400, None), choose_batch(400, 50)
     (32, 12, 50)
     """
-    if asked is not None:
-        return asked
+    if requested is not None:
+        return requested
     return min(_BATCH, max(_SMALLEST_BATCH, examples // _FEWEST_BATCHES))
 
 
 def choose_epochs(settings: S, updates_per_epoch: int, *, updates: int = _UPDATES, fewest: int = FEWEST_EPOCHS) -> S:
-    """Say how many epochs: as asked; else about 2000 updates, but each example is seen 5 to 60 times.
+    """Choose the number of epochs: as requested; else about 2000 updates, but each example is seen 5 to 60 times.
 
     Args:
-        settings: without `epochs` and `time_budget`, they are chosen here.
+        settings: where they have neither `epochs` nor `time_budget`, epochs are chosen.
         updates_per_epoch: as :meth:`TrainingSettings.count_updates` counts them.
         updates: how many there should be in all.
         fewest: how often each example is seen at least.

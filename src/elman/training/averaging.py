@@ -2,7 +2,7 @@
 
 Where plain gradient descent no longer gets better it wanders around a minimum, and the mean of where it has been lies
 nearer to that minimum than any one place (Polyak & Juditsky 1992; for language models Merity et al. 2018, section 3).
-The training goes on from the weights themselves; the mean only watches, and takes their place to be judged or kept.
+The training goes on from the weights themselves; the mean takes their place for validation and in the model file.
 
 >>> line = nn.Linear(1, 1, bias=False)
 >>> _ = nn.init.constant_(line.weight, 1.0)
@@ -28,7 +28,7 @@ NON_MONOTONE = 5  # n of Merity et al. 2018, algorithm 1
 
 
 def is_worse_than_long_ago(losses: Sequence[float]) -> bool:
-    """Say whether the last validation is worse than the best of those more than n before it.
+    """Return whether the last validation is worse than the best of those more than n before it.
 
     This starts the averaging of Merity et al. 2018, algorithm 1.
 
@@ -43,7 +43,7 @@ def is_worse_than_long_ago(losses: Sequence[float]) -> bool:
 
 
 class WeightAverage:
-    """Hold the mean of a module's parameters; the first of which it is the mean are the present ones.
+    """The running mean of a module's parameters, which begins with the present ones.
 
     Buffers are not averaged: a count or a mask has no mean.
 
@@ -58,14 +58,14 @@ class WeightAverage:
 
     @torch.no_grad()
     def add(self) -> None:
-        """Take the present parameters into the mean."""
+        """Add the present parameters to the mean."""
         self._count += 1
         for mean, parameter in zip(self._means, self._parameters, strict=True):
             mean.lerp_(parameter, 1 / self._count)
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Put the mean into the module, and what was there back at the end, whatever ends it."""
+        """Put the mean into the module, and restore its own parameters at the end, also after an error."""
         present = [parameter.detach().clone() for parameter in self._parameters]
         try:
             self._fill(self._means)
@@ -74,12 +74,12 @@ class WeightAverage:
             self._fill(present)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the means, in the order of the parameters, and of how many weights they are; they are not copied."""
+        """Return the means, in the order of the parameters, and how many updates they average; nothing is copied."""
         return {"means": list(self._means), "count": self._count}
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where a state was taken."""
+        """Restore a state."""
         self._count = state["count"]
         for mean, kept in zip(self._means, state["means"], strict=True):
             mean.copy_(kept)

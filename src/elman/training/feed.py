@@ -1,8 +1,8 @@
-"""Feed a training with batches: the order of an epoch, the place in it, and the generator that both come from.
+"""The batches of a training: the order of an epoch, the position in it, and the random generator that draws the order.
 
 A feed owns its generator; nothing else draws from it. Its state is plain data: the generator as it was when the order
-of this epoch was drawn, how many batches of it were given, the generator as it is now, and what is carried from one
-batch to the next. From that the same batches come again.
+of this epoch was drawn, how many batches were yielded since, the generator as it is now, and the hidden state that is
+carried from one batch to the next. A feed that is restored from it yields the same batches.
 
 >>> def shuffle(chance):
 ...     return torch.randperm(7, generator=chance).tolist()
@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 class Feed(Generic[C, T]):
-    """Give what is read in one update after the other, epoch by epoch.
+    """A source of batches, epoch by epoch.
 
     Args:
         draw: the order of an epoch, drawn from a generator: one entry a batch.
-        chance: the generator; what varies a batch may draw from it as well.
+        chance: the generator; data augmentation may draw from it as well.
 
     Attributes:
-        chance: the same.
+        chance: the generator.
         carried: the hidden state that the next batch starts from, without a gradient; None for zeros.
     """
 
@@ -48,7 +48,7 @@ class Feed(Generic[C, T]):
         self._given = 0
 
     def epoch(self) -> Iterator[T]:
-        """Give the entries of an epoch: of a new one, or what is left of the one that a loaded state is in."""
+        """Yield the entries of a new epoch, or after loading a state those that are left of its epoch."""
         if self._order is None:
             self._before = _state_of(self.chance)
             self._order, self._given, self.carried = self._draw(self.chance), 0, None
@@ -67,7 +67,7 @@ class Feed(Generic[C, T]):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where a state was taken; what is fed must be the same."""
+        """Restore a state of a feed with the same data."""
         self._order, self._before, self._given = None, state["before"], state["given"]
         if self._before is not None:
             _restore(self.chance, self._before)

@@ -1,9 +1,9 @@
-"""Glance at the recurrent layers of a module while it is trained, seldom enough to cost a fiftieth of the time.
+"""Sample the gradient inside recurrent layers during a training, for at most a fiftieth of its time.
 
-Before the updates that are looked at, hooks are hung on the layers; they keep what passes through, and what the loss
-sends back. After the update :func:`elman.flow.glance` makes figures of it. The next glance comes when the training is
-half as old again, and at least fifty times as much work was done as this one costs. Work is estimated from sizes and
-counted in updates, never timed: the same training is looked at in the same updates on every machine.
+A sample is called a glance. Before its update, hooks are registered on the layers; they keep inputs, outputs and the
+gradient of the outputs. After the update :func:`elman.flow.glance` computes figures from them. The next glance comes
+when half as many updates again have been done, and at least fifty times the work of a glance. Work is estimated from
+sizes and counted in updates, never timed: the same training is sampled at the same updates on every machine.
 
 >>> from elman import cells
 >>> layer = Recurrent(cells.gru, 3, 5)
@@ -36,10 +36,10 @@ from elman.nn.recurrent import Recurrent
 from elman.nn.states import listed
 
 _SHARE = 0.02  # of the training's work
-_AGE = 1.5  # how much older the training is at the next glance
-_SECONDS = 0.06  # what a glance takes on a slow core, and beside that
+_AGE = 1.5  # the next glance comes after so many times as many updates
+_SECONDS = 0.06  # of a glance on a slow core, to which the time of its steps is added
 _SECONDS_A_STEP = 2.5e-3  # of one layer in one direction
-# What an update takes on a fast machine at least. A slower one looks as often, and so for a smaller share of its time.
+# The least time of an update on a fast machine. On a slower one glances are as frequent and take a smaller share.
 _UPDATE_SECONDS = 3e-4
 _MULTIPLICATIONS_A_SECOND = 4e10
 _POINTS = 40  # of the norms of a layer, in a file
@@ -47,7 +47,7 @@ _POINTS = 40  # of the norms of a layer, in a file
 
 @dataclass(frozen=True)
 class Seen:
-    """Hold a glance at one update.
+    """A glance at one update.
 
     Attributes:
         update: its number.
@@ -59,21 +59,21 @@ class Seen:
 
     @property
     def step(self) -> int | None:
-        """Name the time step that supplied most, in the layer and direction with the largest gradient."""
+        """The time step that supplied most of the gradient, in the layer and direction where it is largest."""
         largest = max(self.layers.values(), key=lambda one: one.norm)
         return largest.step if largest.norm > 0 else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Write as plain data; of long sequences some steps, evenly spaced."""
+        """Return plain data; of long sequences some steps, evenly spaced."""
         return {"update": self.update, "layers": {name: _write(one) for name, one in self.layers.items()}}
 
 
 @dataclass
 class Glances:
-    """Keep what was seen in a training.
+    """The glances of a training.
 
     Args:
-        module: whose recurrent layers are looked at.
+        module: the one that is trained; its recurrent layers are sampled.
 
     Attributes:
         seen: the glances so far.
@@ -84,15 +84,15 @@ class Glances:
 
     def __post_init__(self) -> None:
         self._layers = {name: m for name, m in self.module.named_modules() if isinstance(m, Recurrent)}
-        self._next = 0.0  # the first update is kept for its sizes
+        self._next = 0.0  # the first update tells the sizes
         self._calls: dict[str, dict[str, Any]] = {}
         self._hooks: list[RemovableHandle] = []
 
     def prepare(self, done: int) -> None:
-        """Keep what passes in the next update, if it is time for a glance.
+        """Register hooks for the next update, if a glance is due.
 
         Args:
-            done: how many updates were done.
+            done: number of updates done.
         """
         if self._hooks or not self._layers or done + 1 < self._next:
             return
@@ -108,7 +108,7 @@ class Glances:
             result, final = output
             data = result.data if isinstance(result, PackedSequence) else result
             tensors = [data, *listed(final)]
-            # What nothing follows on gets no gradient: it stays 0.
+            # What the loss does not depend on gets no gradient: it stays 0.
             gradients = [torch.zeros_like(tensor).detach() for tensor in tensors]
             for tensor, gradient in zip(tensors, gradients, strict=True):
                 if tensor.requires_grad:
@@ -119,20 +119,20 @@ class Glances:
         return hook
 
     def take(self, update: int, *, fine: bool = True) -> int | None:
-        """Make figures of what was kept, if anything was.
+        """Compute the figures of a glance, if one was prepared.
 
         Args:
             update: its number.
-            fine: whether its gradient is finite; of one that is not there is nothing to see.
+            fine: whether its gradient is finite; otherwise there is no glance.
 
         Returns:
-            The time step that supplied most, where it is known.
+            The time step that supplied most of the gradient, where it is known.
         """
         calls = self._calls
         self.close()
         if not calls or not fine:
             return None
-        # So many updates are worth a glance at these sizes; a long sequence may have to wait until they are done.
+        # A glance is due after so many updates of these sizes; with long sequences also the first one waits for them.
         worth = _seconds_of_glance(calls) / _SHARE / _seconds_of_update(calls)
         if not self.seen and update < worth:
             self._next = worth
@@ -145,13 +145,13 @@ class Glances:
         return self.seen[-1].step
 
     def close(self) -> None:
-        """Take the hooks off."""
+        """Remove the hooks."""
         for hook in self._hooks:
             hook.remove()
         self._hooks, self._calls = [], {}
 
     def verdict(self) -> GradientVerdict | None:
-        """Judge what was seen last; None where nothing was, or nothing is wrong."""
+        """Judge the last glance; None where there is none, or nothing is wrong."""
         if not self.seen:
             return None
         last = self.seen[-1]
@@ -165,12 +165,12 @@ class Glances:
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return when the next glance is due and what was seen, as plain data; between two updates that is all."""
+        """Return when the next glance is due and the glances so far, as plain data; valid between two updates."""
         seen = [{"update": one.update, "layers": {n: _pack(g) for n, g in one.layers.items()}} for one in self.seen]
         return {"next": self._next, "seen": seen}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where a state was taken."""
+        """Restore a state."""
         self.close()
         self._next = state["next"]
         self.seen = [
@@ -180,7 +180,7 @@ class Glances:
 
 
 def _pack(value: Any) -> Any:
-    """Write a glance, or a part of it, as dicts, lists, numbers and tensors."""
+    """Turn a glance, or a part of it, into dicts, lists, numbers and tensors."""
     if dataclasses.is_dataclass(value):
         return {name: _pack(one) for name, one in vars(value).items()}
     if isinstance(value, tuple):
@@ -208,7 +208,7 @@ def _copy(into: Tensor, gradient: Tensor | None) -> None:
 
 
 def _seconds_of_glance(calls: Mapping[str, dict[str, Any]]) -> float:
-    """Estimate what it takes to look at some calls: it goes step by step through all layers and directions."""
+    """Estimate the time of a glance, which goes step by step through all layers and directions."""
     steps = 0
     for call in calls.values():
         layer: Recurrent = call["layer"]
@@ -217,7 +217,7 @@ def _seconds_of_glance(calls: Mapping[str, dict[str, Any]]) -> float:
 
 
 def _seconds_of_update(calls: Mapping[str, dict[str, Any]]) -> float:
-    """Estimate what an update takes at least: forward, and two products on the way back, of its recurrent layers."""
+    """Estimate the least time of an update: one product forward and two backward for its recurrent layers."""
     work = sum(3 * _count(call)[1] * sum(p.numel() for p in call["layer"].parameters()) for call in calls.values())
     return _UPDATE_SECONDS + work / _MULTIPLICATIONS_A_SECOND
 

@@ -1,9 +1,9 @@
-"""Keep the best model of a training in a file, whatever becomes of the training or of the file.
+"""Keep the best model of a training in a file, also when the training fails or the file cannot be written.
 
-Where the name is free, the best model so far is written to it after each validation. Where a model stands there that is
-to be replaced, it stays until the new training has ended: until then the best is kept beside it, in
-`NAME.interrupted.elman.safetensors`, and there it stays if the training is interrupted. What cannot be written is held
-in memory and tried again at each validation; at the end another folder will do.
+Where the name is free, the best model so far is written to it after each validation. A model that is to be replaced
+stays until the new training has ended; until then the best is written to `NAME.interrupted.elman.safetensors` in the
+same folder, where it remains if the training is interrupted. A model that cannot be written is held in memory and
+written at a later validation; at the end, it is written to another folder if necessary.
 
 >>> with Keeper(None, force=False) as keeper:
 ...     keeper.target is None
@@ -27,16 +27,16 @@ from elman.training.progress import Progress
 
 
 class Keeper:
-    """The place of a model while it is trained, and at the end. Used as a context manager around the training.
+    """The file of a model during its training and at the end; a context manager around the training.
 
-    An exception that ends the training gets a note that says where the best model so far is.
+    An exception that ends the training gets a note with the path of the best model so far.
 
     Args:
-        output: where the model shall be at the end; None for nowhere.
-        force: whether a model that is there may be replaced.
+        output: the path of the model at the end; None to write nothing.
+        force: whether an existing model may be replaced.
 
     Attributes:
-        target: the same as output.
+        target: the output as a `Path`.
 
     Raises:
         DataError: see :func:`elman.models.file.check_target`.
@@ -49,7 +49,7 @@ class Keeper:
         self._replaces = self.target is not None and self.target.exists()
         self._path: Path | None = None  # of the best so far
         self._waiting: ModelFile | None = None  # the best so far, until it is written
-        self._failed = False  # whether the last try was in vain
+        self._failed = False  # whether the last attempt failed
 
     def __enter__(self) -> Self:
         return self
@@ -65,17 +65,17 @@ class Keeper:
             error.add_note(f"The best model so far is kept in {self._path}.")
 
     def keep(self, model: Trained, progress: Progress) -> None:
-        """Write the best model so far, or hold it until it can be written."""
+        """Write the best model so far, or hold it in memory until it can be written."""
         if self.target is None:
             return
         self._waiting = model.as_file()
         self.try_again(progress)
-        if self._waiting is not None:  # the training goes on with the weights themselves
+        if self._waiting is not None:  # the training changes the weights in place
             copies = {name: value.detach().clone() for name, value in self._waiting.weights.items()}
             self._waiting = dataclasses.replace(self._waiting, weights=copies)
 
     def try_again(self, progress: Progress) -> None:
-        """Write what is still to be written, if there is something."""
+        """Write the model that is held in memory, if there is one."""
         if self._waiting is None:
             return
         try:
@@ -94,10 +94,10 @@ class Keeper:
         self._path, self._waiting, self._failed = path, None, False
 
     def finish(self, model: Trained) -> None:
-        """Write the model at the end of its training, and say in `model.kept` where it is.
+        """Write the model at the end of its training, and set `model.kept` to its path.
 
         Raises:
-            ElmanError: it could not be written there; the message says where it is instead.
+            ElmanError: it cannot be written there; the message says where it is instead.
         """
         if self.target is None:
             return
@@ -114,7 +114,7 @@ class Keeper:
         self._path, self._waiting = model.kept, None
 
     def _write(self, file: ModelFile, before: Path | None, interrupted: bool) -> Path:
-        """Write to the target, or as long as that is not to be replaced, beside it."""
+        """Write to the target, or to another name in its folder while the target must stay."""
         assert self.target is not None
         if self._replaces and not interrupted:
             file.write(self.target)
@@ -123,12 +123,12 @@ class Keeper:
             file.write(before)
             return before
         if not self._replaces:
-            return _write_new(file, self.target)  # the name may have been taken since the training began
+            return _write_new(file, self.target)  # another process may have taken the name since the training began
         stem = self.target.name.removesuffix(SUFFIX)
         return _write_new(file, self.target.with_name(f"{stem}.interrupted{SUFFIX}"))
 
     def _write_anywhere(self, file: ModelFile, interrupted: bool) -> Path | None:
-        """Write where it is possible; return None if it is nowhere."""
+        """Write to the first folder that allows it; return None if none does."""
         assert self.target is not None
         name = self.target.name
         places: list[Callable[[], Path]] = [
@@ -151,20 +151,20 @@ def _write_new(file: ModelFile, path: Path) -> Path:
     stem = path.name.removesuffix(SUFFIX)
     suffix = path.name[len(stem) :]
     for number in itertools.count(1):
-        found = path.with_name(f"{stem}-{number}{suffix}") if number > 1 else path
+        free = path.with_name(f"{stem}-{number}{suffix}") if number > 1 else path
         try:
-            found.touch(exist_ok=False)  # from here on it is nobody else's
+            free.touch(exist_ok=False)  # from here on the name is taken
         except FileExistsError:
             continue
         except OSError as error:
-            raise ElmanError(f"{found} cannot be written: {error.strerror}. Choose another place with -o.") from None
+            raise ElmanError(f"{free} cannot be written: {error.strerror}. Choose another place with -o.") from None
         try:
-            file.write(found)
+            file.write(free)
         except BaseException:
-            found.unlink(missing_ok=True)
+            free.unlink(missing_ok=True)
             raise
-        return found
-    raise AssertionError("there is always a number more")
+        return free
+    raise AssertionError("numbers do not end")
 
 
 def _reason(error: ElmanError) -> str:

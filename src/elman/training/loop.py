@@ -1,9 +1,8 @@
 """Train a module: the loop that all recipes share.
 
-A recipe yields losses, one or a few an update; this loop does what is the same for everyone. It follows the gradient
-(backward, clipping, optimiser, schedule), looks at the validation loss every so often, keeps the best weights, and
-stops after the last epoch, when patience or the time budget runs out, or when somebody presses Ctrl-C. In each case the
-best weights are the ones that stay.
+A recipe yields losses, one or a few per update; this loop does the rest. It makes the updates (backward, clipping,
+optimiser, schedule), validates now and then, keeps the best weights, and stops after the last epoch, when patience or
+the time budget runs out, or at Ctrl-C. At the end the module always has the best weights.
 
 >>> import torch
 >>> from elman.training.progress import QuietProgress
@@ -41,17 +40,17 @@ _ADVICE = "Try a lower --learning-rate, or a lower --clip-norm."
 
 
 class Trainer:
-    """Hold a module on its device in its precision, and train it.
+    """A module on its device in its precision, with its optimiser.
 
     Args:
-        module: what is trained, in place.
-        settings: how.
-        progress: what the user sees of it.
+        module: the module to train, in place.
+        settings: of the training.
+        progress: receives training events.
 
     Attributes:
-        module: the same, to be called; it puts what it is given in the right precision.
-        optimizer: what changes its weights.
-        fabric: where it runs.
+        module: the module to call; it converts its inputs to the right precision.
+        optimizer: updates its weights.
+        fabric: the device and precision.
 
     Raises:
         ConfigError: the device or the precision does not exist here.
@@ -90,10 +89,10 @@ class Trainer:
             updates_per_epoch: `settings.count_updates` of how many it yields.
             validate: returns the validation loss in nats, or with it the score that chooses the best weights; None
                 keeps the last weights.
-            validated: is called after each validation with the outcome so far, how far the run is, and whether it
-                was the best. The module then holds the weights that were validated.
-            validation_cost: how many updates predict as many units as one validation does. Ten times as many are
-                done between two validations, or as many as an epoch has.
+            validated: called after each validation with the outcome so far, the present moment, and whether it was
+                the best. The module then has the weights that were validated.
+            validation_cost: how many updates predict as many units as one validation does. At least ten times as
+                many updates, or those of an epoch, are made between two validations.
 
         Raises:
             ConfigError: the schedule or the optimiser needs validations, and there are none.
@@ -102,7 +101,7 @@ class Trainer:
         return self.go_on(self.begin(updates_per_epoch, validation_cost), losses, validate, validated)
 
     def begin(self, updates_per_epoch: int, validation_cost: float = 0.0) -> Run:
-        """Return a run of which nothing is done yet; it may be loaded with the state of an earlier one.
+        """Return a new run; the state of an earlier one may be loaded into it.
 
         Args:
             updates_per_epoch: as for :meth:`fit`.
@@ -117,10 +116,10 @@ class Trainer:
         validate: Callable[[], float | Measured] | None = None,
         validated: Callable[[Outcome, Moment, bool], None] | None = None,
     ) -> Outcome:
-        """Train from where a run is until something ends it, as :meth:`fit` does.
+        """Continue a run until something ends it, as :meth:`fit` does.
 
         Args:
-            run: one that :meth:`begin` gave. If it was loaded, module and optimizer have been as well.
+            run: from :meth:`begin`. If its state was loaded, those of module and optimizer were as well.
             losses: as for :meth:`fit`; the first call yields what is left of the present epoch, maybe nothing.
             validate: as for :meth:`fit`.
             validated: as for :meth:`fit`.
@@ -129,9 +128,9 @@ class Trainer:
             ConfigError, ElmanError: as for :meth:`fit`.
         """
         if validate is None:
-            self._check_that_none_is_missed()
+            self._check_no_validation_is_needed()
         try:
-            for group in self._endless(losses, run):
+            for group in self._updates(losses, run):
                 self._update(group, run)
                 if validate is not None and run.wants_validation():
                     self._validate(validate, run, validated)
@@ -146,34 +145,34 @@ class Trainer:
         run.outcome.seconds = run.elapsed()
         return run.outcome
 
-    def _check_that_none_is_missed(self) -> None:
+    def _check_no_validation_is_needed(self) -> None:
         if self.settings.optimizer == "asgd" or self.settings.schedule == "plateau":
             name = "optimiser asgd" if self.settings.optimizer == "asgd" else "schedule plateau"
             raise ConfigError(
                 f"The {name} waits for validations, and nothing is held out for them. Hold out some data."
             )
 
-    def _endless(
+    def _updates(
         self, losses: Callable[[], Iterator[tuple[Tensor, int]]], run: Run
     ) -> Iterator[Iterator[tuple[Tensor, int]]]:
-        """Yield the losses of each update. They are made when asked for: one graph lives at a time."""
+        """Yield the losses of each update, one at a time, so that only one graph is in memory."""
         while not run.over():
             if run.counts.epoch_read:
                 run.outcome.epoch, run.counts.epoch_read = run.outcome.epoch + 1, False
             self.module.train()
             epoch = self._read(losses, run)
-            while (first := self._next_loss(epoch, run)) is not None:
+            while (first := self._first_loss(epoch, run)) is not None:
                 yield itertools.chain([first], itertools.islice(epoch, self.settings.accumulate - 1))
                 if run.over():
                     return
 
     def _read(self, losses: Callable[[], Iterator[tuple[Tensor, int]]], run: Run) -> Iterator[tuple[Tensor, int]]:
-        """Yield the losses of an epoch, and note its end: an update with fewer than `accumulate` comes upon it."""
+        """Yield the losses of an epoch, and record its end, which an update with fewer than `accumulate` reaches."""
         yield from losses()
         run.counts.epoch_read = True
 
-    def _next_loss(self, epoch: Iterator[tuple[Tensor, int]], run: Run) -> tuple[Tensor, int] | None:
-        """Run forward for the next update, and keep what passes if it is to be looked at."""
+    def _first_loss(self, epoch: Iterator[tuple[Tensor, int]], run: Run) -> tuple[Tensor, int] | None:
+        """Compute the first loss of the next update, after preparing a glance if one is due."""
         run.outcome.glances.prepare(run.outcome.updates)
         return next(epoch, None)
 
@@ -204,9 +203,9 @@ class Trainer:
         self.progress.update(run.moment())
 
     def _backward(self, group: Iterator[tuple[Tensor, int]]) -> tuple[float, int]:
-        """Leave the gradient of the mean loss of a group; return that mean, and of how many units it is.
+        """Compute the gradient of the mean loss of a group; return that mean and its number of units.
 
-        The weights are relative to the first loss, since the sum of the counts is not known before the last.
+        Losses are weighted relative to the first one, since the sum of the counts is not known before the last.
         """
         total, count, first = 0.0, 0, 0
         for loss, units in group:
@@ -221,7 +220,7 @@ class Trainer:
         return total / count, count
 
     def _clip(self, norm: float) -> float:
-        """Return what is left of the gradient's length, as a share."""
+        """Clip the gradient; return its norm after clipping as a share of the norm before."""
         if self.settings.clip_value is not None:
             self.fabric.clip_gradients(self.module, self.optimizer, clip_val=self.settings.clip_value)
             return gradient_norm(self._raw) / norm if norm else 1.0
@@ -252,7 +251,7 @@ class Trainer:
         self.progress.note(f"update {at} left out: {where} is not finite")
 
     def _find_broken(self) -> str | None:
-        """Name the first parameter that is not finite."""
+        """Return the name of the first parameter that is not finite."""
         return next((name for name, p in self._raw.named_parameters() if not p.isfinite().all()), None)
 
     def _validate(
@@ -264,8 +263,8 @@ class Trainer:
         outcome, start = run.outcome, run.elapsed()
         with run.average.applied() if run.average is not None else contextlib.nullcontext():
             self.module.eval()
-            found = validate()
-            measured = found if isinstance(found, Measured) else Measured(found)
+            result = validate()
+            measured = result if isinstance(result, Measured) else Measured(result)
             self.module.train()
             improved = measured.better_than(outcome.best)
             if improved and (broken := self._find_broken()) is not None:
@@ -298,7 +297,7 @@ class Trainer:
 
 
 def gradient_norm(module: nn.Module) -> float:
-    """Return the Euclidean norm of all gradients of a module together; not finite if one entry is not.
+    """Return the Euclidean norm of all gradients of a module; not finite if one entry is not.
 
     >>> import torch
     >>> layer = nn.Linear(1, 1)

@@ -1,4 +1,4 @@
-"""Hold what a training measured on its way, and how it ended.
+"""What a training measured, and how it ended.
 
 >>> outcome = Outcome(best=Measured(0.5, score=0.9))
 >>> Measured(0.4, score=0.8).better_than(outcome.best), outcome.best_loss
@@ -21,7 +21,7 @@ from elman.training.glances import Glances
 
 @dataclass(frozen=True)
 class Validation:
-    """Hold what was known after one validation: losses in nats a unit, and the score if there is one."""
+    """The result of one validation: losses in nats a unit, and the score if there is one."""
 
     epoch: int
     update: int
@@ -35,7 +35,7 @@ _PLAIN = ("stopped", "epoch", "updates", "best_update", "training_loss", "skippe
 
 @dataclass
 class Outcome:
-    """Say how a run went.
+    """The results of a training.
 
     Attributes:
         stopped: `epochs`, `patience`, `time budget` or `interrupted`.
@@ -47,8 +47,8 @@ class Outcome:
         seconds: wall time.
         best: what the validation of that update measured; None before the first.
         history: every validation, in order.
-        ledger: what is known of the gradient of every update.
-        glances: what was seen of it in some of them, step by step.
+        ledger: figures of the gradient of every update.
+        glances: figures of it in some updates, step by step.
     """
 
     stopped: str = "epochs"
@@ -65,16 +65,16 @@ class Outcome:
 
     @property
     def best_loss(self) -> float:
-        """Return the validation loss of the weights that were kept, infinity before the first."""
+        """The validation loss of the weights that were kept; infinity before the first validation."""
         return math.inf if self.best is None else self.best.loss
 
     def judge_gradient(self) -> GradientVerdict:
-        """Judge the gradient by the ledger of all updates and by what was seen in some; the worse verdict counts."""
+        """Judge the gradient by the ledger and by the glances; return the worse verdict."""
         kept, seen = self.ledger.verdict(), self.glances.verdict()
         return kept if seen is None or VERDICTS.index(kept.name) <= VERDICTS.index(seen.name) else seen
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all of it as plain data."""
+        """Return the state as plain data."""
         return {
             **{name: getattr(self, name) for name in _PLAIN},
             "best": None if self.best is None else asdict(self.best),
@@ -84,7 +84,7 @@ class Outcome:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Become what a state was taken of; ledger and glances keep what they are of."""
+        """Restore a state; ledger and glances stay those of the same module."""
         for name in _PLAIN:
             setattr(self, name, state[name])
         self.best = None if state["best"] is None else Measured(**state["best"])
@@ -94,10 +94,10 @@ class Outcome:
 
 
 def require_result(module: nn.Module, outcome: Outcome) -> None:
-    """Refuse to call untrained or broken weights a model.
+    """Refuse weights that are untrained or not finite.
 
     Raises:
-        KeyboardInterrupt: nothing was learnt before the training was interrupted.
+        KeyboardInterrupt: the training was interrupted before its first update.
         ElmanError: a weight is not finite.
     """
     if outcome.stopped == "interrupted" and outcome.updates == 0:
@@ -110,7 +110,7 @@ def require_result(module: nn.Module, outcome: Outcome) -> None:
 
 
 def describe_outcome(outcome: Outcome) -> dict[str, Any]:
-    """Return what a model file keeps about its training; neither times nor paths."""
+    """Return what a model file keeps of its training, without times and paths."""
     return {
         "training_loss": without_infinite(outcome.training_loss),
         "epoch": outcome.epoch,

@@ -1,8 +1,8 @@
-"""Show how training goes, on standard error.
+"""Show the progress of a training on standard error.
 
-On a terminal there is one live line, and what is worth keeping (validations, samples, notes) scrolls away above it.
-Elsewhere, in a log file or a pipe, the same things come as plain lines, and now and then the line itself. Quiet shows
-nothing. Standard output belongs to results and is never touched.
+On a terminal there is one live line, and lines that stay (validations, samples, notes) scroll above it. In a log file
+or a pipe the same things are plain lines, and a progress line is added every half minute. Quiet progress shows nothing.
+Standard output is for results and is never used.
 """
 
 import contextlib
@@ -24,10 +24,10 @@ from rich.text import Text
 from elman.phrases import bits, format_count, format_duration, printable
 
 EXAMPLE = "example"
-"""The unit of a loss that has no usual measure: that of one answer to a whole sequence."""
+"""The unit of a loss without a usual measure: one answer to a whole sequence."""
 
 SENTENCE = "sentence"
-"""The same of the answers to the words of one."""
+"""The unit of a loss of the tags of a whole sentence."""
 
 _SECONDS_BETWEEN_PLAIN_LINES = 30.0
 _NARROWEST_BAR = 5
@@ -35,22 +35,22 @@ _WIDEST_BAR = 40
 _SAMPLE_EDGE = "    │ "
 _REFRESH_PER_SECOND = 8
 _SHORT = {"character": "char", EXAMPLE: "examples", SENTENCE: "sentences"}
-_ROOM_FOR_CTRL_C = 3  # a terminal echoes ^C; on a full line it would start another, which is then never cleared
+_ROOM_FOR_CTRL_C = 3  # a terminal echoes ^C; on a full line that would start a second one, which is never cleared
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Hold what is known after an update.
+    """The state of a training after an update, as it is shown.
 
     Attributes:
         epoch: the epoch, from 1.
         update: how many updates have been done.
         share: how much of the run is done, 0 to 1.
-        seconds_left: an estimate; None at the very start.
+        seconds_left: an estimate; None before the first update.
         loss: running mean of the training loss, nats a unit.
         units_per_second: since the start, validations and samples included.
         gradient_norm: Euclidean norm over all parameters, before clipping.
-        part: which part of a longer run this is, such as `trial 3 of 20`; empty if it is all.
+        part: the part of a longer run, such as `trial 3 of 20`; empty if the run has one part.
     """
 
     epoch: int
@@ -63,7 +63,7 @@ class Moment:
     part: str = ""
 
     def pieces(self, unit: str = "character") -> list[str]:
-        """Return what the live line says beside its bar, the most important first."""
+        """Return the pieces of text of the live line, the most important first."""
         left = "" if self.seconds_left is None else f"{format_duration(self.seconds_left)} left"
         pieces = [
             f"{self.share:4.0%} {left}",
@@ -78,7 +78,7 @@ class Moment:
 
 
 class Progress(Protocol):
-    """Be told what happens during training. Used as a context manager around the run."""
+    """Receives training events; a context manager around the run."""
 
     def __enter__(self) -> Self: ...
 
@@ -87,20 +87,20 @@ class Progress(Protocol):
     ) -> None: ...
 
     def update(self, moment: Moment) -> None:
-        """Hear of one update."""
+        """Receive one update."""
 
     def validation(self, moment: Moment, loss: float, improved: bool, said: str = "") -> None:
-        """Hear of a validation loss in nats, and what to say of it instead of what is usual for its unit."""
+        """Receive a validation loss in nats, with a text that replaces the usual measure of its unit."""
 
     def sample(self, write: Callable[[], str]) -> None:
-        """Show what the model writes at present; where nothing is shown, it is not asked to write."""
+        """Show a sample of what the model writes; `write` is called only where it is shown."""
 
     def note(self, text: str) -> None:
-        """Hear something that the user should know."""
+        """Receive a line that the user should read."""
 
 
 class QuietProgress:
-    """Show nothing."""
+    """A progress that shows nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -124,10 +124,10 @@ class QuietProgress:
 
 
 class ConsoleProgress:
-    """Show a live line on a terminal, plain lines elsewhere.
+    """A progress with a live line on a terminal, and plain lines elsewhere.
 
     Args:
-        console: where; it knows whether it is a terminal.
+        console: where to write; it knows whether it is a terminal.
         unit: what a loss is the mean of.
     """
 
@@ -172,7 +172,7 @@ class ConsoleProgress:
         self._print(line)
 
     def sample(self, write: Callable[[], str]) -> None:
-        """Print what the model writes, set off by a bar at the left."""
+        """Print what the model writes, with a bar at the left."""
         room = max(1, self._console.width - len(_SAMPLE_EDGE))
         for line in write().strip("\n").split("\n"):
             for start in range(0, max(1, len(line)), room):
@@ -204,30 +204,30 @@ class ConsoleProgress:
 
 
 def show_progress(quiet: bool, unit: str = "character") -> Progress:
-    """Return the progress for a training: on standard error, or none at all."""
+    """Return the progress for a training: on standard error, or a quiet one."""
     return QuietProgress() if quiet else ConsoleProgress(Console(stderr=True, highlight=False), unit)
 
 
 @contextlib.contextmanager
 def show_bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar with the time left on a terminal; give the function that is told how much is done, and of how much.
+    """Show a bar with the time left on a terminal; yield a function to call with (done, total).
 
-    Elsewhere nothing is shown: what is waited for is a result, not a history.
+    Off a terminal nothing is shown, since only the result matters there.
     """
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Bars(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
         task, shown = bars.add_task(what, total=None), 0.0
 
-        def tell(done: int, total: int) -> None:
+        def on_progress(done: int, total: int) -> None:
             nonlocal shown
-            # Millions of examples are told one by one, and an update of the bar takes longer than to read one.
+            # It is called for each of millions of examples, and an update of the bar takes longer than to read one.
             now = 0.0 if bars.disable else time.monotonic()
             if now and (done == total or now > shown + 1 / _REFRESH_PER_SECOND):
                 shown = now
                 bars.update(task, completed=done, total=total)
 
-        yield tell
+        yield on_progress
 
 
 def describe_loss(loss: float, unit: str) -> str:

@@ -1,9 +1,9 @@
-"""Be a recipe: what is particular to a task, in ten methods; :meth:`Recipe.train` is the same for all tasks.
+"""The base class of recipes: a task has ten methods of its own; :meth:`Recipe.train` is the same for all tasks.
 
-A training reads its data once, encodes them as the settings say, says what there is to learn from, trains what stands
-beside the recurrent model, then builds and fits that (once, or with several settings in a search), and judges it. What
-a recipe's methods pass to each other is theirs: `Split` is the data, divided and not yet encoded, `Parts` the data as
-the training sees them, `Baseline` what does without recurrence, with its scores.
+A training reads its data once, encodes them as the settings say, reports what it learns from, trains the non-recurrent
+baseline, builds and fits the recurrent model (once, or with several settings in a search), and scores it. Three types
+are the recipe's own: `Split` is the data, divided and not yet encoded; `Parts` is the encoded data; `Baseline` is the
+non-recurrent baseline with its scores.
 
 A recipe stands in `elman.tasks.NAME.recipe` and has a row in `elman.tasks.registry`.
 """
@@ -33,11 +33,11 @@ M = TypeVar("M", bound=Trained)
 
 
 class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
-    """Train models for one task.
+    """A recipe: how models for one task are trained.
 
     Attributes:
         settings: the class of its settings.
-        cell: the one that is trained where none is named.
+        cell: the default cell.
         encoded_by: the options of a search that change how data are encoded.
     """
 
@@ -63,24 +63,24 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         Ctrl-C ends the training and returns the best model so far, with `stopped` set to `interrupted`.
 
         Args:
-            data: one or many paths, or what the task's reader gives; see the chapter of the task.
-            cell: the name of a cell, `FILE.py:NAME`, or a cell; None for the one that the recipe chooses.
+            data: one or many paths, or examples in Python; see the chapter of the task.
+            cell: the name of a cell, `FILE.py:NAME`, or a cell; None for the default of the recipe.
             sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
-            output: where to keep the model; it is written whenever a validation was the best so far, and at the end.
-            force: replace `output` if it is a model. That stays until the training has ended; if it is interrupted, the
-                new one is beside it, as `NAME.interrupted.elman.safetensors`.
+            output: the file of the model, written whenever a validation was the best so far, and at the end.
+            force: replace `output` if it is a model. The old model stays until the training has ended; if that is
+                interrupted, the new one is in the same folder as `NAME.interrupted.elman.safetensors`.
             quiet: show no progress on standard error.
-            search: try so many settings, the given ones first, and keep the model that does best on what is held out.
-                What is given stays as it is; a time budget is for all of them together. Needs optuna.
-            compare: train what does without recurrence as well, to say what the model is worth.
-            **options: the rows of the task's settings, whose names and defaults they are.
+            search: try so many settings, first the defaults, and keep the model that is best on the held-out data.
+                Options that are given are not changed; a time budget is for all trials together. Needs optuna.
+            compare: also train the non-recurrent baseline, and compare the model with it.
+            **options: the options of the task, see its settings for names and defaults.
 
         Raises:
             ConfigError: an option is unknown or outside its range, or options contradict each other or the cell.
             DataError: the data cannot be read, or are too few; `output` is taken or cannot be written.
-            CellError: the cell is unknown, or its equations do not hold together.
-            ElmanError: the gradient stayed non-finite; or the model could not be written to `output`, and the message
-                says where it is instead.
+            CellError: the cell is unknown, or its equations are wrong.
+            ElmanError: the gradient stayed non-finite; or the model cannot be written to `output`, and the message says
+                where it is instead.
         """
         settings = self.settings.of(options)
         if search is not None:
@@ -91,7 +91,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         with keeper, torch.random.fork_rng(devices=[]):
             split = self.read(data, settings, quiet)
             parts = self.encode(split, settings, quiet)
-            # What does not fit each other is told before anything is shown, or trained beside the model.
+            # Options that contradict each other are refused before anything is shown or trained.
             self.build(chosen, sizes, parts, settings, None)
             with show_progress(quiet, self.unit(parts)) as progress:
                 for line in self.report(parts):
@@ -105,7 +105,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
                     keeper,
                 )
                 if search is None:
-                    del split  # nothing is encoded again, and what is kept for that takes memory
+                    del split  # nothing is encoded again, and the data take memory
                     model, outcome = attempt.once(parts, settings, progress)
                 else:
                     model, outcome, parts = attempt.search(
@@ -127,7 +127,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
 
     @abstractmethod
     def read(self, data: Any, settings: S, quiet: bool) -> Split:
-        """Read the data once, and divide them into what is learnt from and what is held out.
+        """Read the data once, and divide them into training and held-out data.
 
         Raises:
             DataError: they cannot be read, or are too few.
@@ -135,7 +135,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
 
     @abstractmethod
     def encode(self, split: Split, settings: S, quiet: bool) -> Parts:
-        """Turn the data into numbers; what that takes is learnt from the part to learn from alone.
+        """Turn the data into numbers; vocabularies and scales come from the training part alone.
 
         Raises:
             DataError: an example cannot be encoded.
@@ -143,25 +143,25 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
 
     @abstractmethod
     def unit(self, parts: Parts) -> str:
-        """Say what is counted while the training goes on, see :mod:`elman.training.progress`."""
+        """Return the unit of the loss, see :mod:`elman.training.progress`."""
 
     @abstractmethod
     def report(self, parts: Parts) -> Iterable[str]:
-        """Say what there is to learn from, a line each."""
+        """Describe the data to learn from, in lines."""
 
     @abstractmethod
     def compare(self, parts: Parts, settings: S, progress: Progress) -> Baseline | None:
-        """Train what does without recurrence, and score it on what is held out; None where nothing can be compared."""
+        """Train the non-recurrent baseline and score it on the held-out data; None where there is none."""
 
     @abstractmethod
     def space(self, given: Mapping[str, Any], parts: Parts, settings: S) -> Space:
-        """Say which options a search may choose; those that somebody gave are not among them."""
+        """Return the options that a search may choose, without those that are given."""
 
     @abstractmethod
     def build(
         self, cell: Cell, sizes: Mapping[str, int] | None, parts: Parts, settings: S, baseline: Baseline | None
     ) -> M:
-        """Build a model with its first weights.
+        """Build a model with its initial weights.
 
         Raises:
             ConfigError: settings and cell do not fit each other, or the model does not fit in memory.
@@ -172,20 +172,23 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         """Train a model.
 
         Args:
-            model: what :meth:`build` made.
+            model: from :meth:`build`.
             parts: the data.
-            settings: how.
-            progress: what the user sees of it.
-            validated: to be given to :meth:`elman.training.loop.Trainer.fit`.
+            settings: of the training.
+            progress: receives training events.
+            validated: passed to :meth:`elman.training.loop.Trainer.fit`.
         """
 
     @abstractmethod
     def count(self, model: M, parts: Parts) -> dict[str, Any]:
-        """Return what a model keeps about how much it was trained on."""
+        """Return the sizes of the data that a model was trained on, as a model keeps them."""
 
     @abstractmethod
     def judge(self, model: M, parts: Parts, settings: S, baseline: Baseline | None) -> dict[str, Any]:
-        """Score a trained model on what is held out, and say what that is worth; it knows its :meth:`describe`."""
+        """Score a trained model on the held-out data, and compare it with the baseline.
+
+        The metrics of the model already hold what :meth:`describe` returns.
+        """
 
     def describe(self, model: M, parts: Parts, outcome: Outcome) -> dict[str, Any]:
         """Return what a model keeps of its training."""

@@ -1,8 +1,8 @@
-"""Hold what a training has done so far, and say from that what comes next.
+"""The state of a training, from which it follows what comes next.
 
-A run counts updates, units and seconds, keeps the best weights, and knows when to validate and when it is over. All
-that it goes by is in its state, as plain data: with the states of the module, the optimizer and what feeds them, a run
-that is made anew goes on from the end of an update as if it had never stopped.
+A run counts updates, units and seconds, keeps the best weights, and decides when to validate and when to end. All of it
+is in its state dict, as plain data: with the states of the module, the optimiser and the feed, a new run continues from
+the end of an update as if the training had never stopped.
 
 >>> run = Run(nn.Linear(1, 1), TrainingSettings(epochs=2), updates_per_epoch=100)
 >>> for _ in range(150):
@@ -32,27 +32,27 @@ from elman.training.settings import TrainingSettings
 _DEFAULT_UPDATES = 3000
 _VALIDATE_AT_LEAST_EVERY = 250
 _VALIDATE_AT_MOST_EVERY = 50
-_TRAINING_PER_VALIDATION = 10  # how many times a validation's work is done in training before the next
+_TRAINING_PER_VALIDATION = 10  # the work between two validations, as a multiple of that of a validation
 _LOSS_MEMORY = 0.98  # of the running mean that is shown
 
 
 @dataclass
 class Counts:
-    """The numbers that a run goes by, beside those of its outcome.
+    """The counts of a run that are not part of its outcome.
 
     Attributes:
-        over: whether it has ended.
-        epoch_read: whether nothing is left of the epoch, as far as was asked: a full last update does not ask.
-        bad_in_a_row: updates left out, one after the other, since their gradient was not finite.
-        worse_in_a_row: validations since the best one, or since averaging has begun.
+        over: whether the run has ended.
+        epoch_read: whether the end of the epoch was reached; a full last update leaves that open.
+        bad_in_a_row: consecutive updates that were skipped because their gradient was not finite.
+        worse_in_a_row: validations since the best one, or since averaging began.
         decays: validations that were not the best.
-        tenths: of the time budget, passed at the last validation.
+        tenths: tenths of the time budget that had passed at the last validation.
         validated: the update of the last validation.
         validation_seconds: how long that took; None before the first.
         units: how many were read.
-        weight: of the losses in their running mean; it nears 1.
-        mean: the losses so weighted.
-        norm: of the last gradient, before clipping.
+        weight: sum of the weights in the running mean of the loss; it approaches 1.
+        mean: weighted sum of the losses in that mean.
+        norm: norm of the last gradient, before clipping.
     """
 
     over: bool = False
@@ -70,10 +70,10 @@ class Counts:
 
 
 class Stopwatch:
-    """Counts the seconds of a run.
+    """A stopwatch for the seconds of a run.
 
     Args:
-        before: what earlier parts of it took.
+        before: the seconds of earlier parts of the run.
     """
 
     def __init__(self, before: float = 0.0) -> None:
@@ -85,21 +85,21 @@ class Stopwatch:
 
 
 class Run:
-    """What a training has done, and what comes next.
+    """A training that may be saved and continued.
 
     Args:
-        module: what is trained.
-        settings: how.
-        updates_per_epoch: how many updates an epoch has.
+        module: the module that is trained.
+        settings: of the training.
+        updates_per_epoch: number of updates in an epoch.
         validation_cost: how many updates predict as many units as one validation does.
-        limit: the norm above which gradients are clipped; None where it is not the norm that clips.
+        limit: the norm above which gradients are clipped; None where they are not clipped by norm.
 
     Attributes:
         outcome: what was measured so far.
         best: the weights of the best validation so far; None before the first.
-        average: the mean of the weights, once it is taken.
-        counts: the other numbers.
-        updates: how many there shall be; None where time alone ends the run.
+        average: the mean of the weights, once averaging has begun.
+        counts: the other counts.
+        updates: number of updates at the end; None where time alone ends the run.
     """
 
     def __init__(
@@ -128,9 +128,9 @@ class Run:
         self._stopwatch = Stopwatch()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the run goes by: numbers, strings, lists, dicts with names, tensors.
+        """Return the state as numbers, strings, lists, dicts with names, and tensors.
 
-        Part of it are torch's default generators, which dropout draws from. As in torch, tensors are not copied.
+        It includes torch's default generators, which dropout draws from. As in torch, tensors are not copied.
         """
         return {
             "outcome": self.outcome.state_dict(),
@@ -142,7 +142,7 @@ class Run:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where a state was taken; the clock starts, and torch's default generators are set.
+        """Restore a state; the stopwatch starts, and torch's default generators are set.
 
         Args:
             state: of a run with equal arguments.
@@ -159,7 +159,7 @@ class Run:
         self._stopwatch = Stopwatch(state["seconds"])
 
     def _generators(self) -> dict[str, Any]:
-        """Give what holds torch's default generators: of the CPU, and of the module's device if it is another."""
+        """Return the modules of torch with its default generators: for the CPU and the module's device."""
         others = {p.device.type for p in self._module.parameters()} - {"cpu"}
         return {"cpu": torch, **{name: getattr(torch, name) for name in sorted(others)}}
 
@@ -168,31 +168,31 @@ class Run:
         return self._stopwatch.seconds()
 
     def share(self) -> float:
-        """Return how much of the run is done, by updates or by time, whichever is further."""
+        """Return how much of the run is done, by updates or by time, whichever is more."""
         by_updates = 0.0 if self.updates is None else self.outcome.updates / self.updates
         by_time = 0.0 if self._budget is None else self.elapsed() / (self._budget - self._reserve())
         return min(1.0, max(by_updates, by_time))
 
     def over(self) -> bool:
-        """Say whether something has ended the run."""
+        """Return whether the run has ended."""
         return self.counts.over
 
     def end(self, reason: str) -> None:
-        """End the run; what ended it first counts."""
+        """End the run; the first reason is kept."""
         if not self.counts.over:
             self.outcome.stopped, self.counts.over = reason, True
 
     def _check_end(self) -> None:
-        # Once an update and once a validation: a clock asked twice could end a run whose end is not validated.
+        # Read the time once per update and once per validation: a second reading could end a run without a validation.
         if self.updates is not None and self.outcome.updates >= self.updates:
             self.end("epochs")
         elif self._budget is not None and self.elapsed() >= self._budget - self._reserve():
             self.end("time budget")
 
     def _reserve(self) -> float:
-        """Return the seconds of the budget that are kept for the validation at the end, at most half of it.
+        """Return the seconds of the budget that are reserved for the last validation, at most half of it.
 
-        The last one says how long it takes; before the first it is a forward pass, a third of the work of an update.
+        The estimate is the time of the previous one; before the first, a third of an update, which is a forward pass.
         """
         assert self._budget is not None
         seconds = self.counts.validation_seconds
@@ -208,7 +208,7 @@ class Run:
         )
 
     def count(self, loss: float, norm: float, units: int) -> None:
-        """Count an update: its loss, the norm of its gradient before clipping, and of how many units it is."""
+        """Count an update: its loss, the norm of its gradient before clipping, and its number of units."""
         counts = self.counts
         self.outcome.updates += 1
         counts.units += units
@@ -222,17 +222,17 @@ class Run:
         self._check_end()
 
     def count_validation(self, improved: bool, seconds: float) -> None:
-        """Count a validation that was, or was not, the best so far, and remember how long it took."""
+        """Count a validation, whether it was the best so far, and how long it took."""
         self.counts.validation_seconds = seconds
         self._check_end()
         self.counts.worse_in_a_row = 0 if improved else self.counts.worse_in_a_row + 1
         self.counts.decays += not improved
 
     def wants_validation(self) -> bool:
-        """Say whether it is time.
+        """Return whether a validation is due.
 
-        Where validations steer the training that is after each epoch, elsewhere after so many updates and at each tenth
-        of a time budget; and always at the end.
+        Where validations control the training, one is due after each epoch; elsewhere after a number of updates and at
+        each tenth of a time budget; and always at the end.
         """
         counts, done = self.counts, self.outcome.updates
         if self._settings.optimizer == "asgd" or self._settings.chosen_schedule() in ("step", "plateau"):
@@ -245,7 +245,7 @@ class Run:
         return due
 
     def moment(self) -> Moment:
-        """Give what is shown of the run."""
+        """Return the moment that progress shows."""
         share, elapsed = self.share(), self.elapsed()
         return Moment(
             epoch=self.outcome.epoch,

@@ -1,4 +1,4 @@
-"""Say how high the learning rate is in an update, as a share of its peak: a function of where a run is.
+"""The learning rate of an update as a share of its peak: a function of the progress of a run.
 
 >>> halved = TrainingSettings(schedule="step", decay_from=2, epochs=5)
 >>> [share_of_peak(halved, updates=0, epoch=epoch, share=0.0, decays=0) for epoch in (1, 2, 3, 4)]
@@ -18,11 +18,11 @@ def share_of_peak(settings: TrainingSettings, *, updates: int, epoch: int, share
     """Return the learning rate of the next update as a share of its peak.
 
     Args:
-        settings: the schedule and its numbers.
-        updates: how many updates were done.
-        epoch: the present one, from 1.
+        settings: the schedule and its options.
+        updates: number of updates done.
+        epoch: the present epoch, from 1.
         share: how much of the run is done, 0 to 1.
-        decays: how many validations were not the best so far.
+        decays: number of validations that were not the best so far.
     """
     name, decay = settings.chosen_schedule(), settings.decay or _DECAY
     if name == "step":  # Zaremba et al. 2014, section 4.1

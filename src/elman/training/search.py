@@ -1,16 +1,16 @@
-"""Try settings, and keep what did best on the validation examples.
+"""Hyperparameter search: try settings, and keep those that are best on the validation examples.
 
-A recipe says what may be chosen (`Choice`, `Between`) and gives a function that trains with some choices and tells what
-they reached. The first trial has the recipe's own defaults, so that a search never loses to them on the examples that
-it judges by. The others are proposed by optuna's tree-structured Parzen estimator (Bergstra et al. 2011), and a trial
-that is worse than half of those before it were at the same share of their run is given up (the median rule).
+A recipe gives the search space (`Choice`, `Between`) and a function that trains with some settings and returns their
+validation. The first trial has the recipe's own defaults, so that on the validation examples a search is never worse
+than they are. The others are proposed by optuna's tree-structured Parzen estimator (Bergstra et al. 2011), and a trial
+that is worse than half of those before it at the same share of their run is stopped (median pruning).
 
 >>> space = {"layers": Choice(1, (1, 2, 3)), "dropout": Between(0.3, 0.0, 0.6)}
 >>> def train(trial):
 ...     options = {"layers": 1, "dropout": 0.3, **trial.options}
 ...     return "a model", Measured(loss=abs(options["dropout"] - 0.5) + options["layers"] / 10)
->>> found = search_settings(train, space, trials=12, seed=1)
->>> found.result, found.tried[0].options, found.measured.loss <= found.tried[0].measured.loss
+>>> best = search_settings(train, space, trials=12, seed=1)
+>>> best.result, best.tried[0].options, best.measured.loss <= best.tried[0].measured.loss
 ('a model', {}, True)
 """
 
@@ -29,19 +29,19 @@ from elman.training.progress import Moment, Progress, QuietProgress
 
 T = TypeVar("T")
 
-_TENTHS = 10  # of a run: so often trials are compared
-_FIRST_COMPARED = 3  # tenths: learning rates still rise before
+_TENTHS = 10  # trials are compared after each tenth of a run
+_FIRST_COMPARED = 3  # tenths; the learning rate is still rising before
 _FEWEST_TO_COMPARE = 4
-_DRAWN_AT_RANDOM = (3, 10)  # trials before any is proposed: a third of all, within these bounds
-_SHORTEST_SHARE = 0.05  # a trial that would get less of its share of the time is not begun
+_DRAWN_AT_RANDOM = (3, 10)  # trials at random before any is proposed: a third of all, within these bounds
+_SHORTEST_SHARE = 0.05  # a trial that would get less than this of its share of the time is not begun
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Let an option be one of several values.
+    """An option with several possible values.
 
     Attributes:
-        default: what it is where nothing is given.
+        default: the value of the first trial.
         values: all of them, the default included.
     """
 
@@ -49,19 +49,19 @@ class Choice:
     values: Sequence[Any]
 
     def draw(self, name: str, trial: Any) -> Any:
-        """Ask optuna for a value."""
+        """Draw a value from a trial of optuna."""
         return trial.suggest_categorical(name, list(self.values))
 
 
 @dataclass(frozen=True)
 class Between:
-    """Let an option be a number within bounds; a whole number where the default is one.
+    """An option that is a number within bounds; an integer where the default is one.
 
     Attributes:
-        default: what it is where nothing is given.
+        default: the value of the first trial.
         low: the lowest.
         high: the highest.
-        log: whether its logarithm is what is spread evenly.
+        log: whether it is drawn evenly on a logarithmic scale.
     """
 
     default: float
@@ -70,7 +70,7 @@ class Between:
     log: bool = False
 
     def draw(self, name: str, trial: Any) -> float:
-        """Ask optuna for a number; it is rounded to three digits, so that it can be written down."""
+        """Draw a number from a trial of optuna, rounded to three digits so that it is short to write."""
         if isinstance(self.default, int):
             return trial.suggest_int(name, self.low, self.high, log=self.log)
         return float(f"{trial.suggest_float(name, self.low, self.high, log=self.log):.3g}")
@@ -81,10 +81,10 @@ Space = Mapping[str, Choice | Between]
 
 @dataclass(frozen=True)
 class Tried:
-    """Say what one trial reached.
+    """The result of one trial.
 
     Attributes:
-        options: what was chosen; nothing for the defaults.
+        options: the chosen ones; empty for the defaults.
         measured: its best validation; None where there was none.
         ended: `finished`, `given up`, `interrupted`, or the message of the error that ended it.
     """
@@ -96,14 +96,14 @@ class Tried:
 
 @dataclass(frozen=True)
 class SearchResult(Generic[T]):
-    """Hold what a search has found.
+    """The result of a search.
 
     Attributes:
-        result: what the best trial gave.
-        options: what was chosen in it; nothing where the defaults were best.
+        result: what the best trial returned.
+        options: the chosen ones of that trial; empty where the defaults were best.
         measured: its validation.
         tried: every trial, in order.
-        interrupted: whether somebody pressed Ctrl-C.
+        interrupted: whether Ctrl-C ended the search.
     """
 
     result: T
@@ -126,17 +126,17 @@ class SearchResult(Generic[T]):
 
 
 class GivenUp(Exception):  # noqa: N818 - nothing went wrong
-    """End a trial that does worse than others did."""
+    """A trial is worse than others were at the same point, and ends."""
 
 
 class Trial:
-    """Be one attempt, as the function that trains sees it.
+    """One trial of a search, as the function that trains sees it.
 
     Attributes:
         number: from 0.
-        options: what was chosen; nothing in the first trial.
-        best: the best validation of the trials before; None if there is none.
-        progress: shows how far this trial, and with it the search, is.
+        options: the chosen ones; empty in the first trial.
+        best: the best validation of earlier trials; None if there is none.
+        progress: shows the progress of the search.
         measured: the best validation of this trial; None before the first.
         interrupted: whether Ctrl-C ended it.
     """
@@ -148,13 +148,13 @@ class Trial:
         best: Measured | None,
         progress: Progress,
         *,
-        asked: Any,
+        suggestion: Any,
         ends: float | None,
     ) -> None:
         self.number, self.options, self.best, self.progress = number, options, best, progress
         self.measured: Measured | None = None
         self.interrupted = False
-        self._asked, self._ends = asked, ends
+        self._suggestion, self._ends = suggestion, ends
         self._tenths = 0
 
     def seconds_left(self) -> float | None:
@@ -162,21 +162,21 @@ class Trial:
         return None if self._ends is None else max(0.1, self._ends - time.perf_counter())
 
     def hear(self, share: float, measured: Measured) -> None:
-        """Be told of a validation.
+        """Receive a validation.
 
         Args:
             share: how much of the run is done.
-            measured: what the best weights of this trial so far reached.
+            measured: the best validation of this trial so far.
 
         Raises:
-            GivenUp: others were better at this point; let it pass.
+            GivenUp: earlier trials were better at this point; do not catch it.
         """
         self.measured = measured
         reached = math.floor(_TENTHS * share)
         for tenth in range(self._tenths + 1, reached + 1):
-            self._asked.report(_quality(measured), tenth)
+            self._suggestion.report(_quality(measured), tenth)
         self._tenths = max(self._tenths, reached)
-        if share < 1 and self.number and self._asked.should_prune():
+        if share < 1 and self.number and self._suggestion.should_prune():
             raise GivenUp
 
 
@@ -192,19 +192,19 @@ def search_settings(
     """Try settings one after the other.
 
     Args:
-        train: trains with `trial.options` in at most `trial.seconds_left()`, tells `trial.hear` of every validation,
-            sets `trial.interrupted` where Ctrl-C ended it, and returns a result and the validation that it is judged
-            by, None if there was none.
-        space: what may be chosen.
+        train: trains with `trial.options` in at most `trial.seconds_left()`, calls `trial.hear` after every validation,
+            sets `trial.interrupted` where Ctrl-C ended it, and returns a result and its best validation, None if there
+            was none.
+        space: the options that may be chosen.
         trials: how many, the defaults included.
-        seconds: how long all may take. What is left is shared equally among those that are left.
-        seed: the source of all chance.
-        progress: is shown the trial, the time left, and a line about each trial.
+        seconds: the time for all trials; what is left is divided equally among those that are left.
+        seed: of all random numbers.
+        progress: shows the trial, the time left, and a line about each trial.
 
     Raises:
         ConfigError: optuna is not installed, or there is nothing to choose or to try.
-        ElmanError: the first trial failed, which had nothing but what was asked for.
-        KeyboardInterrupt: Ctrl-C was pressed before anything was found.
+        ElmanError: the first trial failed, whose options are those of the caller.
+        KeyboardInterrupt: Ctrl-C was pressed before the first validation.
     """
     if trials < 1 or not space:
         what = f"search is {trials}; it must be at least 1" if space else "Every option that could be searched is given"
@@ -254,14 +254,14 @@ class _Search(Generic[T]):
         return SearchResult(*self._best, self._tried, interrupted)
 
     def _try(self, number: int) -> bool:
-        """Run one trial; say whether it was interrupted."""
-        asked = self._study.ask()
-        drawn = {name: row.draw(name, asked) for name, row in self._space.items()}
+        """Run one trial; return whether it was interrupted."""
+        suggestion = self._study.ask()
+        drawn = {name: row.draw(name, suggestion) for name, row in self._space.items()}
         best = None if self._best is None else self._best[2]
         shown = _TrialProgress(self._progress, number, self._trials, self._start, self._ends)
         now = time.perf_counter()
         ends = None if self._ends is None else now + (self._ends - now) / (self._trials - number)
-        trial = Trial(number, drawn if number else {}, best, shown, asked=asked, ends=ends)
+        trial = Trial(number, drawn if number else {}, best, shown, suggestion=suggestion, ends=ends)
         ended = "finished"
         try:
             result, trial.measured = self._train(trial)
@@ -273,20 +273,20 @@ class _Search(Generic[T]):
             if number == 0:
                 raise
             trial.measured, ended = None, str(error)
-        self._tell(asked, trial, "interrupted" if trial.interrupted else ended)
+        self._record(suggestion, trial, "interrupted" if trial.interrupted else ended)
         return trial.interrupted
 
-    def _tell(self, asked: Any, trial: Trial, ended: str) -> None:
-        """Keep what came of a trial, for optuna and for the user."""
+    def _record(self, suggestion: Any, trial: Trial, ended: str) -> None:
+        """Record the result of a trial for optuna and for the user."""
         from optuna.trial import TrialState
 
         measured = trial.measured
         if measured is None or math.isnan(measured.loss):
-            self._study.tell(asked, state=TrialState.FAIL)
+            self._study.tell(suggestion, state=TrialState.FAIL)
         elif ended == "given up":
-            self._study.tell(asked, state=TrialState.PRUNED)
+            self._study.tell(suggestion, state=TrialState.PRUNED)
         else:
-            self._study.tell(asked, _quality(measured))
+            self._study.tell(suggestion, _quality(measured))
         self._tried.append(Tried(trial.options, measured, ended))
         said = "no validation" if measured is None else measured.said or f"loss {measured.loss:.4g}"
         how = "" if ended == "finished" else f", {ended}"
@@ -296,7 +296,7 @@ class _Search(Generic[T]):
 
 
 def as_arguments(options: Mapping[str, Any]) -> list[str]:
-    """Write options as arguments of a command line.
+    """Return options as arguments of a command line.
 
     >>> as_arguments({"learning_rate": 0.01, "letters": False, "augment": True, "forget_bias": None})
     ['--learning-rate', '0.01', '--no-letters', '--augment']
@@ -312,14 +312,14 @@ def as_arguments(options: Mapping[str, Any]) -> list[str]:
 
 
 class _TrialProgress(QuietProgress):
-    """Show one trial as a part of the search: validations of a trial are not lines of their own."""
+    """The progress of one trial, shown as a part of the search; its validations are not shown."""
 
     def __init__(self, progress: Progress, number: int, trials: int, start: float, ends: float | None) -> None:
         self._progress, self._number, self._trials = progress, number, trials
         self._start, self._ends = start, ends
 
     def update(self, moment: Moment) -> None:
-        """Show how far the search is."""
+        """Show the progress of the search."""
         now = time.perf_counter()
         share = (self._number + moment.share) / self._trials
         if self._ends is not None:
@@ -331,7 +331,7 @@ class _TrialProgress(QuietProgress):
 
 
 def _quality(measured: Measured) -> float:
-    """Return the number that optuna raises: the score, or where there is none the loss, turned round."""
+    """Return the number that optuna maximises: the score, or where there is none the negative loss."""
     return -measured.loss if measured.score is None else measured.score
 
 
@@ -345,7 +345,7 @@ def _make_study(optuna: Any, trials: int, seed: int) -> Any:
 
 
 def require_optuna() -> Any:
-    """Give optuna. A recipe asks before it reads anything, so that nobody waits for an error.
+    """Import optuna; a recipe does so before it reads anything, so that an error comes at once.
 
     Raises:
         ConfigError: it is not installed.
@@ -361,7 +361,7 @@ def require_optuna() -> Any:
 
 @contextlib.contextmanager
 def _quiet_optuna() -> Iterator[Any]:
-    """Give optuna, which writes nothing in the meantime."""
+    """Import optuna, and silence its log in the meantime."""
     optuna = require_optuna()
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

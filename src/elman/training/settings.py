@@ -1,7 +1,7 @@
-"""Keep every option of a recipe in one row: its name, its default, its range, and the sentence that explains it.
+"""Options that all recipes share: a row holds the name, the default, the range and the sentence that explains one.
 
-The Python interface takes these names as keywords and the command line turns each row into an option, so that the two
-cannot drift apart. This file needs nothing but the standard library: `elman train generate --help` reads it.
+The Python interface takes these names as keywords and the command line turns each row into an option, so that both
+always agree. This file needs the standard library alone, because `elman train generate --help` reads it.
 
 >>> LayerSettings(hidden=0)
 Traceback (most recent call last):
@@ -26,18 +26,18 @@ INITIALISERS = ("uniform", "xavier", "orthogonal", "identity")
 
 @dataclass(frozen=True, kw_only=True)
 class StartSettings(OptionTable):
-    """Say how many units there are, and how they start.
+    """Options for the size of recurrent layers and their initial weights.
 
     Raises:
         ConfigError: a value of the wrong type or outside its range, or two values that contradict each other.
     """
 
     hidden: int = option(128, "size of the hidden state", group="Model", least=1)
-    init: str = option("uniform", "how the recurrent layers start", group="Model", choices=INITIALISERS)
-    forget_bias: float | None = option(
-        None, "start with forget gates at the sigmoid of this", group="Model", least=-100, most=100
+    init: str = option("uniform", "initialisation of the recurrent layers", group="Model", choices=INITIALISERS)
+    forget_bias: float | None = option(None, "initial bias of the forget gates", group="Model", least=-100, most=100)
+    chrono: int | None = option(
+        None, "chrono initialisation: initial memories of up to N steps", group="Model", least=3
     )
-    chrono: int | None = option(None, "start with memories of up to so many steps", group="Model", least=3)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,16 +47,18 @@ class StartSettings(OptionTable):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSettings(StartSettings):
-    """Say what recurrent layers look like, and how they are regularised."""
+    """Options of recurrent layers and their regularisation."""
 
     layers: int = option(1, "number of recurrent layers", group="Model", least=1)
     recurrent_dropout: float = option(
-        0.0, "share of the state dropped on its way to the next step", group="Regularising", least=0, below=1
+        0.0, "dropout on the state between two time steps", group="Regularising", least=0, below=1
     )
-    zoneout: float = option(0.0, "chance for a state to stay as it was", group="Regularising", least=0, below=1)
+    zoneout: float = option(
+        0.0, "probability that a unit keeps its previous state", group="Regularising", least=0, below=1
+    )
 
     def layers_of(self, sizes: Mapping[str, int] | None) -> dict[str, Any]:
-        """Return what these settings say of :class:`elman.models.layers.Layers`, in plain data.
+        """Return the configuration of :class:`elman.models.layers.Layers`, as plain data.
 
         Args:
             sizes: sizes that the cell leaves open.
@@ -67,25 +69,25 @@ class LayerSettings(StartSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(OptionTable):
-    """Say how a model is trained; the same for every recipe.
+    """Options of a training, the same for every recipe.
 
     Raises:
         ConfigError: a value of the wrong type or outside its range, or two values that contradict each other.
     """
 
     epochs: int | None = option(
-        None, "passes over the text [dim](default: as many as make about 3000 updates)[/]", group="Training", least=1
+        None, "passes over the data [dim](default: as many as make about 3000 updates)[/]", group="Training", least=1
     )
     time_budget: str | None = option(
         None, "stop after this time, such as 90s, 10m, 1h30m", group="Training", metavar="TIME"
     )
     optimizer: str = option("adamw", "the optimiser; asgd averages its weights", group="Training", choices=OPTIMIZERS)
     learning_rate: float | None = option(
-        None, "peak of the schedule [dim](default: 0.004; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
+        None, "peak learning rate [dim](default: 0.004; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
     )
     schedule: str | None = option(
         None,
-        "course of the learning rate [dim](default: cosine; asgd: constant)[/]",
+        "how the learning rate changes [dim](default: cosine; asgd: constant)[/]",
         group="Training",
         choices=SCHEDULES,
     )
@@ -106,10 +108,10 @@ class TrainingSettings(OptionTable):
         above=0,
     )
     clip_value: float | None = option(None, "largest entry of a gradient", group="Training", above=0)
-    patience: int = option(10, "stop after so many validations without a better one", group="Training", least=1)
+    patience: int = option(10, "stop after N validations without a better one", group="Training", least=1)
     seed: int = seed_option()
-    precision: str = option("32", "bits of a number; bf16 is mixed", group="Training", choices=PRECISIONS)
-    device: str = option("cpu", "what to train on", group="Training", choices=DEVICES)
+    precision: str = option("32", "bits of a number; bf16 is mixed precision", group="Training", choices=PRECISIONS)
+    device: str = option("cpu", "device to train on", group="Training", choices=DEVICES)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -142,11 +144,11 @@ class TrainingSettings(OptionTable):
             )
 
     def chosen_schedule(self) -> str:
-        """Return the course of the learning rate: as asked, or the one that belongs to the optimiser."""
+        """Return the schedule of the learning rate: as requested, or the default of the optimiser."""
         return self.schedule or ("constant" if self.optimizer == "asgd" else "cosine")
 
     def count_updates(self, losses: int) -> int:
-        """Return how many updates an epoch of so many losses makes.
+        """Return the number of updates in an epoch of some losses.
 
         >>> TrainingSettings(accumulate=4).count_updates(10)
         3

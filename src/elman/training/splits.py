@@ -1,8 +1,7 @@
-"""Hold examples out to validate on: of each class its share, and a group never on both sides.
+"""Hold examples out for validation: a share of each class, and a group never on both sides (a stratified group split).
 
-A group is what examples have in common that a model could learn by heart, such as the speaker of recordings. Where
-there are groups, they are drawn whole, and of several draws the one whose classes come nearest to their shares is
-taken.
+A group is what examples have in common that a model could overfit, such as the speaker of recordings. Groups are drawn
+as a whole, and of several draws the one is taken whose classes come nearest to their shares.
 
 >>> training, validation = split(["a"] * 8 + ["b"] * 2, share=0.25, seed=1)
 >>> len(training), sorted(validation)[-1] >= 8
@@ -18,13 +17,13 @@ from elman.errors import DataError
 
 _SHARE, _SHARE_OF_FEW = 0.1, 0.2
 _FEW = 1000
-_MOST_HELD_OUT = 10_000  # unless a share is asked for: more take longer to measure and say no more
+_MOST_HELD_OUT = 10_000  # unless a share is requested: more take longer to measure and add little precision
 _DRAWS = 50
 _MOST_NAMES = 5  # that a message lists
 
 
 def default_share(examples: int) -> float:
-    """Return the share that is held out of so many examples: a tenth, of few a fifth, and never more than 10,000.
+    """Return the share of examples to hold out: a tenth, a fifth of few, and at most 10,000 examples.
 
     >>> default_share(200), default_share(5_000), default_share(1_000_000)
     (0.2, 0.1, 0.01)
@@ -35,16 +34,16 @@ def default_share(examples: int) -> float:
 def split(
     targets: Sequence[Any], *, share: float, seed: int, groups: Sequence[str | None] | None = None
 ) -> tuple[list[int], list[int]]:
-    """Divide examples into those to learn from and those to validate on.
+    """Divide examples into training and validation examples.
 
     Args:
-        targets: the class of each example; where they are no strings, examples are drawn without regard to them.
-        share: of each class, at least one example of it, and never all.
+        targets: the class of each example; other targets than strings are ignored.
+        share: of each class; at least one example of it, and never all.
         seed: the same seed gives the same split.
-        groups: the group of each example; None where it has none of its own.
+        groups: the group of each example; None where it has none.
 
     Returns:
-        The indices of both parts, ascending.
+        The indices of the training and of the validation examples, ascending.
 
     Raises:
         DataError: there are fewer than two examples or groups, or a class has a single one.
@@ -99,7 +98,7 @@ def _are_numbers(names: Sequence[str]) -> bool:
 def _draw_groups(
     classes: Sequence[str], groups: Sequence[str | None], share: float, randomness: random.Random
 ) -> list[int]:
-    """Draw whole groups, an example without one being its own, until a class has its share; the best of many draws."""
+    """Draw whole groups until each class has its share, the best of many draws; an example without one is a group."""
     members: dict[Any, list[int]] = defaultdict(list)
     for index, group in enumerate(groups):
         members[index if group is None else group].append(index)
@@ -130,7 +129,7 @@ def _draw_once(
     wanted: dict[str, int],
     randomness: random.Random,
 ) -> tuple[float, list[int]] | None:
-    """Take groups in random order, each if the classes come nearer to what is wanted; say how far off they are."""
+    """Take groups in random order, each if it brings the classes nearer to their shares; return the distance left."""
     randomness.shuffle(members)
     have: Counter[str] = Counter()
     taken: list[int] = []
@@ -139,7 +138,7 @@ def _draw_once(
         nearer = sum(
             abs(wanted[name] - have[name]) - abs(wanted[name] - have[name] - count) for name, count in adds.items()
         )
-        # A first one is taken even if it is more than is wanted: something must be held out.
+        # The first group is taken even if it is too large: something must be held out.
         if (nearer > 0 or not taken) and all(have[name] + count < counts[name] for name, count in adds.items()):
             have += adds
             taken += indices

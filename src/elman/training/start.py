@@ -1,4 +1,4 @@
-"""Let recurrent layers start as the settings say.
+"""Initialise recurrent layers as the settings say.
 
 >>> import torch
 >>> from elman import cells
@@ -16,7 +16,7 @@ from elman.nn import Recurrent, init
 
 
 def start(layer: Recurrent, how: str, forget_bias: float | None, chrono: int | None) -> None:
-    """Give recurrent layers the weights that they start with, in place; see the settings of these names."""
+    """Initialise the weights of recurrent layers in place; see the settings of these names."""
     if how != "uniform":
         {"xavier": init.xavier_, "orthogonal": init.orthogonal_, "identity": init.identity_}[how](layer)
     if forget_bias is not None:
@@ -27,10 +27,10 @@ def start(layer: Recurrent, how: str, forget_bias: float | None, chrono: int | N
 
 @contextlib.contextmanager
 def refuse_giants(hidden: int) -> Iterator[None]:
-    """Say what to do where a module of some hidden size does not fit in memory.
+    """Refuse a module that does not fit in memory.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: the module of this hidden size does not fit in memory.
     """
     try:
         yield

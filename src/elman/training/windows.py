@@ -1,8 +1,8 @@
 """Cut one long text into the windows of truncated BPTT.
 
-The text is laid out as B parallel streams, each a contiguous piece, and read from left to right in windows of T time
-steps: the state of stream b at the end of a window is its state at the start of the next, so that the model reads far
-more context than its gradient crosses.
+The text is divided into B parallel streams, each a contiguous piece, and read from left to right in windows of T time
+steps. The state of stream b at the end of a window is its state at the start of the next, so the model has much more
+context than its gradient crosses.
 
 >>> import torch
 >>> window = Streams(torch.arange(8), batch=2).window(0, 2)
@@ -20,10 +20,10 @@ from elman.errors import ConfigError, DataError
 
 
 class Window(NamedTuple):
-    """Hold what one window holds, each (T, B).
+    """The tensors of one window, each (T, B).
 
     Attributes:
-        inputs: the units that are read.
+        inputs: the units that the model reads.
         targets: the units that follow them.
         given: the class that each target belongs to; None where there are no classes.
     """
@@ -41,7 +41,7 @@ def truncation_windows(steps: int, window: int, first: int | None = None) -> lis
     Args:
         steps: number of time steps T of the sequence.
         window: most time steps a gradient may cross.
-        first: time steps of the first window, where they are to be others.
+        first: time steps of the first window, if it is to have another length.
 
     Raises:
         ConfigError: `window` is below 1.
@@ -58,9 +58,9 @@ def truncation_windows(steps: int, window: int, first: int | None = None) -> lis
 
 
 def first_windows(steps: int, window: int) -> range:
-    """Say how long the first window may be, so that every epoch has the same number of windows.
+    """Return the possible lengths of the first window, for which every epoch has the same number of windows.
 
-    The last window is short as well; the two share what is left over when all others are full.
+    The last window is short as well; the two share the steps that are left when all others are full.
 
     Args:
         steps: number of time steps T of the sequence.
@@ -74,14 +74,14 @@ def first_windows(steps: int, window: int) -> range:
 
 
 class Streams:
-    """Lay out N units as B parallel streams of (N-1)//B time steps.
+    """N units as B parallel streams of (N-1)//B time steps.
 
-    The target of a step is the unit after it, so N units make N-1 steps; up to B-1 of them at the very end are left
-    out, so that all streams have one length.
+    The target of a step is the unit after it, so N units make N-1 steps; up to B-1 of them at the end are left out, so
+    that all streams have the same length.
 
     Args:
         numbers: (N,) the numbers of the units, int64.
-        batch: B, how many streams are read at once.
+        batch: B, the number of streams.
         given: (N,) the class that each unit belongs to, where there are classes.
 
     Raises:

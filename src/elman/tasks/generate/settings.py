@@ -158,7 +158,7 @@ COMMANDS = Commands(
     settings=Settings,
     data="UTF-8 text files, - for standard input, or one folder with a class each",
     trains="Train a language model that writes like your text: by characters, words or subwords.",
-    trials_by="lines",
+    trials_by="text",
     evaluate=EvaluateOptions,
     length=200,
 )

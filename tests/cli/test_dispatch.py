@@ -1,4 +1,4 @@
-"""Ask models of a recipe that is made up here: its options are its own, and the options of others are refused."""
+"""A recipe that is made up here: it gets its own options, and the options of others are refused."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import elman.tasks
-from elman.cli import asking
-from elman.cli.asking import ask, rows_of_all
+from elman.cli import dispatch
+from elman.cli.dispatch import call_recipe, rows_of_all
 from elman.errors import ConfigError, DataError
 from elman.models.file import ModelFile
 from elman.tasks.registry import RECIPES, Entry
@@ -23,7 +23,7 @@ from elman.tasks.contract import Commands
 
 @dataclass(frozen=True, kw_only=True)
 class CountOptions(OptionTable):
-    """Say how it counts."""
+    """Options of counting."""
 
     from_end: bool = option(False, "count from the end")
     most: int = option(9, "count up to N", least=1, metavar="N")
@@ -39,7 +39,7 @@ COMMANDS = Commands(
 )
 '''
 COMMANDS = '''
-"""Say what was asked."""
+"""Return the request."""
 
 
 def evaluate(request):
@@ -59,7 +59,7 @@ def counting(tmp_path, monkeypatch) -> Path:
     for name, text in (("__init__", '"""Count."""'), ("settings", SETTINGS), ("commands", COMMANDS)):
         (folder / f"{name}.py").write_text(text)
     monkeypatch.setattr(elman.tasks, "__path__", [*elman.tasks.__path__, str(folder.parent)])
-    monkeypatch.setattr(asking, "RECIPES", (*RECIPES, Entry("counting")))
+    monkeypatch.setattr(dispatch, "RECIPES", (*RECIPES, Entry("counting")))
     return write_model(tmp_path / "counting.model", "counting")
 
 
@@ -69,14 +69,14 @@ def write_model(path: Path, task: str) -> Path:
 
 
 def evaluate(model, **given):
-    return ask("evaluate", model, ["ones.txt"], given, quiet=True, json=False)
+    return call_recipe("evaluate", model, ["ones.txt"], given, quiet=True, json=False)
 
 
 def predict(model, **given):
-    return ask("predict", model, ["ones.txt"], given, quiet=True, json=False)
+    return call_recipe("predict", model, ["ones.txt"], given, quiet=True, json=False)
 
 
-def test_a_recipe_gets_what_was_asked_and_its_own_options(counting):
+def test_a_recipe_gets_the_request_and_its_own_options(counting):
     request = evaluate(counting, most=3)
     assert (request.model, request.data, request.quiet, request.json) == (counting, ["ones.txt"], True, False)
     assert (request.options.most, request.options.from_end) == (3, False)
@@ -87,8 +87,8 @@ def test_a_recipe_gets_what_was_asked_and_its_own_options(counting):
 @pytest.mark.parametrize("task", ["generate", "classify", "tag", "forecast"])
 def test_its_options_are_refused_for_models_of_others(counting, tmp_path, task):
     model = write_model(tmp_path / "other.model", task)
-    told = f"--from-end has no meaning for {model}, a model for '{task}'. Drop it."
-    with pytest.raises(ConfigError, match=re.escape(told)):
+    message = f"--from-end has no meaning for {model}, a model for '{task}'. Drop it."
+    with pytest.raises(ConfigError, match=re.escape(message)):
         evaluate(model, from_end=True)
 
 

@@ -1,4 +1,4 @@
-"""Ask a model of any task: find its recipe, and refuse options that have no meaning for it."""
+"""Call the recipe of a model, and refuse options that have no meaning for it."""
 
 import dataclasses
 import inspect
@@ -13,34 +13,36 @@ from elman.options import OptionTable
 from elman.tasks.contract import Request
 from elman.tasks.registry import RECIPES, Entry
 
-Asked = Literal["evaluate", "predict"]
+Command = Literal["evaluate", "predict"]
 _NO_MEANING = "--{name} has no meaning for {model}, a model for {task!r}. Drop it."
 
 
-def rows_of_all(command: Asked) -> list[inspect.Parameter]:
-    """Make an option of each row that a recipe has for a command; what several have is one."""
+def rows_of_all(command: Command) -> list[inspect.Parameter]:
+    """Return the options that all recipes have for a command, each once."""
     return own_rows(list({row.name: row for recipe in _able(command) for row in _rows(recipe, command)}.values()))
 
 
-def ask(command: Asked, model: Path, data: list[str], given: Mapping[str, Any], *, quiet: bool, json: bool) -> Any:
-    """Let the recipe of a model do what a command asks.
+def call_recipe(
+    command: Command, model: Path, data: list[str], given: Mapping[str, Any], *, quiet: bool, json: bool
+) -> Any:
+    """Run a command for a model by its recipe.
 
     Args:
-        command: what is asked.
-        model: its file.
-        data: the paths that were given.
-        given: the options that were given, of those of all recipes.
+        command: the name of the command.
+        model: the file of the model.
+        data: the paths of the data.
+        given: the options that were given, of all recipes.
         quiet: show no progress.
-        json: give JSON.
+        json: return JSON.
 
     Raises:
         ConfigError: an option has no meaning for this model.
-        DataError: the file is no model, or one of a task without this command.
+        DataError: the file is not a model, or its task does not have this command.
     """
     from elman.models.file import task_of
 
     task, able = task_of(model), _able(command)
-    # A model of no recipe is read by the first, which says what is wrong with it.
+    # A model of an unknown task is read by the first recipe, whose error describes it.
     recipe = next((one for one in able if one.name == task), able[0])
     meant = {row.name for row in _rows(recipe, command)}
     for row in (row for other in able for row in _rows(other, command)):
@@ -51,11 +53,11 @@ def ask(command: Asked, model: Path, data: list[str], given: Mapping[str, Any], 
     return recipe.part("commands", command)(Request(model, data, options, quiet, json, _note))
 
 
-def _able(command: Asked) -> list[Entry]:
+def _able(command: Command) -> list[Entry]:
     return [recipe for recipe in RECIPES if getattr(recipe.commands, command) is not None]
 
 
-def _rows(recipe: Entry, command: Asked) -> tuple["dataclasses.Field[Any]", ...]:
+def _rows(recipe: Entry, command: Command) -> tuple["dataclasses.Field[Any]", ...]:
     table: type[OptionTable] = getattr(recipe.commands, command)
     return dataclasses.fields(table)
 
