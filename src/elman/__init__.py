@@ -6,8 +6,18 @@
 ...     return elman.tanh(W @ x + U @ h + b)
 >>> layer = elman.nn.Recurrent(elman_1990, input_size=3, hidden_size=5)
 
-`import elman` loads next to nothing, and what stands in it loads on first use: the language with the standard library
-alone, `elman.nn`, `elman.cells`, `elman.flow`, `elman.testing` and `elman.tasks` with what they need.
+`import elman` loads almost nothing; its parts load on first use. The cell language needs the standard library alone.
+`elman.nn` has layers, `elman.cells` known cells, `elman.flow` looks inside, `elman.testing` checks gradients, and
+`elman.tasks` trains models on data. `load` reads a trained model of any task:
+
+>>> import tempfile
+>>> from elman.tasks import Classifier
+>>> with tempfile.TemporaryDirectory() as folder:
+...     classifier = Classifier(hidden=5, epochs=1).fit(["good film", "bad film"] * 9, ["pos", "neg"] * 9)
+...     classifier.save(f"{folder}/reviews.elman.safetensors")
+...     model = elman.load(f"{folder}/reviews.elman.safetensors")
+>>> model.task, model.classes
+('classify', ['neg', 'pos'])
 """
 
 from __future__ import annotations
@@ -16,11 +26,24 @@ from elman.version import __version__ as __version__
 
 TYPE_CHECKING = False  # typing takes longer to load than all of this
 if TYPE_CHECKING:
+    from os import PathLike
     from typing import Any
 
+    from elman import autodiff as autodiff
+    from elman import backends as backends
+    from elman import cells as cells
+    from elman import errors as errors
+    from elman import expr as expr
+    from elman import flow as flow
+    from elman import nn as nn
+    from elman import tasks as tasks
+    from elman import testing as testing
+    from elman.backends import backend as backend
     from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, NotFittedError, ShapeError
     from elman.expr import (
         Cell,
+        Expr,
+        Family,
         cell,
         exp,
         hard_sigmoid,
@@ -44,6 +67,8 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ElmanError",
+    "Expr",
+    "Family",
     "NotFittedError",
     "ShapeError",
     "cell",
@@ -51,6 +76,7 @@ __all__ = [
     "hard_sigmoid",
     "layer_norm",
     "leaky_relu",
+    "load",
     "log",
     "maximum",
     "minimum",
@@ -65,16 +91,39 @@ __all__ = [
 _LAZY = {"autodiff", "backends", "cells", "errors", "expr", "flow", "nn", "tasks", "testing"}
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+def load(path: str | PathLike[str]) -> Any:
+    """Read the file of a trained model, whatever its task. Nothing that the file contains is executed.
 
-    if name in _LAZY:
-        return import_module(f"elman.{name}")
-    if name == "backend":
-        return import_module("elman.backends").backend
-    if name in __all__:
-        return getattr(import_module("elman.errors" if name.endswith("Error") else "elman.expr"), name)
-    raise AttributeError(f"module 'elman' has no attribute {name!r}")
+    Args:
+        path: a file that `elman train` or a recipe of `elman.tasks` wrote.
+
+    Returns:
+        The model, as `elman.tasks.NAME.load` returns it; its attribute `task` is the name of its recipe.
+
+    Raises:
+        DataError: there is no such file, it is not a model, it is damaged, or another version of elman wrote it.
+
+    >>> load("missing.elman.safetensors")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    elman.errors.DataError: missing.elman.safetensors does not exist. Check the path; the current folder is ...
+    """
+    from elman.tasks.registry import load_model
+
+    return load_model(path)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name in _LAZY:
+            return import_module(f"elman.{name}")
+        if name == "backend":
+            return import_module("elman.backends").backend
+        if name in __all__:
+            return getattr(import_module("elman.errors" if name.endswith("Error") else "elman.expr"), name)
+        raise AttributeError(f"module 'elman' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -22,6 +22,7 @@ h' = (1 - z) * n + z * h
 90
 """
 
+from elman.expr.builder import Expr
 from elman.expr.cell import Cell, Parameter
 from elman.expr.functions import (
     exp,
@@ -39,11 +40,13 @@ from elman.expr.functions import (
     where,
 )
 from elman.expr.graph import Graph, Node
-from elman.expr.trace import cell, trace
+from elman.expr.trace import Family, cell, trace
 from elman.expr.verify import verify
 
 __all__ = [
     "Cell",
+    "Expr",
+    "Family",
     "Graph",
     "Node",
     "Parameter",

@@ -17,9 +17,16 @@ The recipes are `generate`, the language model, `classify`, `tag` and `forecast`
 """
 
 import os
+from typing import TYPE_CHECKING
 
 from elman.lazy import offer
 from elman.tasks.registry import RECIPES
+
+if TYPE_CHECKING:
+    from elman.tasks.classify.estimator import Classifier as Classifier
+    from elman.tasks.classify.estimator import Regressor as Regressor
+    from elman.tasks.forecast.estimator import Forecaster as Forecaster
+    from elman.tasks.tag.estimator import Tagger as Tagger
 
 # Torch's CPU threads wait for each other by spinning. An update here is many small products, and when another program
 # wants a core as well, spinning made it ten times slower. Torch has no switch for it and reads this when it is loaded.

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
+from elman.errors import DataError
 from elman.tasks.contract import Commands
 
 
@@ -64,6 +65,30 @@ RECIPES = (
     Entry("tag", estimators=("Tagger",)),
     Entry("forecast", estimators=("Forecaster",)),
 )
+
+
+def load_model(path: str | PathLike[str]) -> Any:
+    """Read the file of a model of any recipe, see :func:`elman.load`."""
+    return recipe_of(path).load(path)
+
+
+def recipe_of(path: str | PathLike[str]) -> Entry:
+    """Return the recipe of a model file, by the task in its header.
+
+    Raises:
+        DataError: there is no such file, it is not a model, or there is no recipe for its task.
+    """
+    from elman.models.file import task_of
+
+    task = task_of(path)
+    recipe = find(task)
+    if recipe is None:
+        known = ", ".join(recipe.name for recipe in RECIPES)
+        raise DataError(
+            f"{path} is a model for {task[:20]!r}, and this version of elman has recipes for {known}. "
+            "Use the version of elman that wrote it, or train it again."
+        )
+    return recipe
 
 
 def find(task: str) -> Entry | None:
