@@ -84,12 +84,24 @@ def decode(raw: bytes | bytearray, name: str) -> str:
 def as_sources(sources: Source | Sequence[Source]) -> list[str]:
     """Return one or several paths as a list of strings.
 
+    Raises:
+        DataError: they are no paths.
+
     >>> as_sources("book.txt")
     ['book.txt']
     """
-    if isinstance(sources, (str, PathLike)):
-        return [fspath(sources)]
-    return [fspath(source) for source in sources]
+    listed = [sources] if isinstance(sources, (str, PathLike)) else sources
+    if not isinstance(listed, Sequence) or not all(isinstance(source, (str, PathLike)) for source in listed):
+        raise DataError(f"The data are {_describe(sources)}, and files are read. Give one path, or a list of paths.")
+    return [fspath(source) for source in listed]
+
+
+def _describe(given: object) -> str:
+    """Name what was given in place of paths: its type, and that of an item that is no path."""
+    wrong = (
+        [item for item in given if not isinstance(item, (str, PathLike))] if isinstance(given, (list, tuple)) else []
+    )
+    return f"of type {type(given).__name__}" + (f" with items of type {type(wrong[0]).__name__}" if wrong else "")
 
 
 def name_of(source: str) -> str:

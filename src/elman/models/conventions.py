@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.examples.given import GIVE
-from elman.data.examples.intake import as_array, as_examples, column_names
+from elman.data.examples.given import as_inputs
+from elman.data.examples.intake import as_examples, column_names, frame_as_array
 from elman.errors import DataError, NotFittedError
 
 _MOST_NAMES = 5  # that a message lists
@@ -61,11 +61,11 @@ def as_weights(sample_weight: Any) -> NDArray[np.float64] | None:
     """
     if sample_weight is None:
         return None
+    given = as_examples(sample_weight, "sample_weight", "a number for each example")
     try:
-        array = as_array(sample_weight, "sample_weight")
-        if np.iscomplexobj(array):
+        if np.iscomplexobj(given):
             raise TypeError("they are complex")
-        weights = array.astype(np.float64)
+        weights = np.asarray(given).astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"sample_weight is not all numbers ({error}). Give a number for each example.") from None
     if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
@@ -117,9 +117,9 @@ def as_features(X: Any) -> Any:
     >>> as_features("so good")
     Traceback (most recent call last):
     elman.errors.DataError: X is one text, 'so good'. Give a list of texts, of arrays (T, D), or of uint8 images, or one
-    array (N, T, D) or (N, D).
+    array (N, T, D) or (N, D); one example is [X].
     """
-    return np.asarray(X) if column_names(X) else as_examples(X, "X", GIVE)
+    return as_inputs(frame_as_array(X) if column_names(X) else X)
 
 
 def as_targets(y: Any) -> NDArray[Any]:
@@ -128,8 +128,10 @@ def as_targets(y: Any) -> NDArray[Any]:
     Raises:
         DataError: they are no sequence, or some are masked.
     """
-    given = np.asarray(y) if column_names(y) else as_examples(y, "y", "the target of each example, (N,)")
-    return np.asarray(given)
+    targets = np.asarray(frame_as_array(y) if column_names(y) else as_examples(y, "y", "the target of each example"))
+    if targets.dtype.kind == "c":
+        raise DataError(f"Complex data not supported: y is an array {targets.shape} of {targets.dtype}. Give numbers.")
+    return targets
 
 
 def check_feature_names(given: NDArray[np.object_] | None, learnt: NDArray[np.object_] | None, who: str) -> None:

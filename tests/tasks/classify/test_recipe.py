@@ -305,7 +305,7 @@ def test_forged_files_are_refused(reviews, tmp_path, change):
 def test_values_that_do_not_fit_are_refused(reviews):
     with pytest.raises(DataError, match=r"example 2, text: this is no text \(int is no text\)"):
         reviews.predict(["so good", 7])
-    with pytest.raises(DataError, match="example 1 has no text"):
+    with pytest.raises(DataError, match="example 1 has no column text"):
         reviews.predict([{"txt": "so good"}])
     assert reviews.predict([]) == []
 

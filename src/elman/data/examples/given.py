@@ -42,7 +42,7 @@ def recognise(values: Any) -> Columns:
     Raises:
         DataError: there are none, or they are of no kind in the table.
     """
-    values = as_examples(values, form=GIVE)
+    values = as_inputs(values)
     if isinstance(values, np.ndarray) and values.ndim > 1:
         return _recognise_array(values)
     if not len(values):
@@ -61,6 +61,23 @@ def recognise(values: Any) -> Columns:
         return Columns({"x": "series"})
     what = f"an array {array.shape}" if array.ndim else f"of type {type(first).__name__}"
     raise DataError(f"The first example is {what}, which cannot be read. Give {GIVE}.")
+
+
+def as_inputs(values: Any, name: str = "X", form: str = GIVE) -> Any:
+    """Return the inputs of examples as a list or an array; one column of texts, (N, 1), becomes (N,).
+
+    Args:
+        values: see :mod:`elman.data.examples.intake`.
+        name: of the argument, for messages.
+        form: what to give, for messages.
+
+    Raises:
+        DataError: they are no sequence of examples.
+    """
+    given = as_examples(values, name, f"{form}; one example is [{name}]")
+    if isinstance(given, np.ndarray) and given.ndim == 2 and given.shape[1] == 1 and given.dtype.kind in "UO":
+        return given[:, 0] if all(isinstance(text, str) for text in given[:, 0]) else given
+    return given
 
 
 def _recognise_array(array: Any) -> Columns:
@@ -97,7 +114,7 @@ def as_values(values: Any, columns: Columns, who: str) -> list[Any]:
         DataError: the rows and the columns differ in number; or an array may be one example instead of many.
     """
     names = list(columns.inputs)
-    values = as_examples(values, form=GIVE)
+    values = as_inputs(values)
     refuse_single(values, columns)
     if "number" not in columns.inputs.values():
         return list(values)

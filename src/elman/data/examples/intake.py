@@ -80,6 +80,13 @@ def as_array(given: Any, name: str) -> NDArray[Any]:
     return np.ma.filled(given.astype(np.float64), np.nan)
 
 
+def frame_as_array(frame: Any) -> NDArray[Any]:
+    """Return the columns of a data frame as an array (N, F)."""
+    if hasattr(frame, "__array__"):
+        return np.asarray(frame)
+    return np.stack([as_array(frame[column], column) for column in column_names(frame)], axis=1)
+
+
 def column_names(given: Any) -> list[str]:
     """Return the names of the columns of a data frame; empty where it is none, or its columns have no names.
 
@@ -102,13 +109,13 @@ def column_names(given: Any) -> list[str]:
 def _find_fault(given: Any) -> str | None:
     """Return what is given, if it is no sequence of examples."""
     if isinstance(given, str):
-        return f"one text, {_shorten(given)}"
+        return f"one text, {_shorten(str(given))}"
     if isinstance(given, (bytes, bytearray, memoryview)):
-        return "bytes, and not a sequence of examples"
+        return "bytes, which are not decoded here"
     if isinstance(given, PathLike):
         return f"the path {fspath(given)!r}, and no file is read here"
     if isinstance(given, Mapping):
-        return f"a mapping with the keys {name_some([str(key) for key in given], _MOST_NAMES)}"
+        return f"a mapping with the keys {name_some([str(key) for key in given], _MOST_NAMES) or '(none)'}"
     if isinstance(given, (set, frozenset)):
         return "a set, which has no order"
     if hasattr(given, "readline"):

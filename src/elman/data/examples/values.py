@@ -11,8 +11,12 @@ from typing import Any
 import numpy as np
 
 from elman.data.dataset import Columns, Dataset, Example, Sound
+from elman.data.examples.choosing import suggest_nearest
 from elman.data.examples.intake import as_array, as_examples
 from elman.errors import DataError
+from elman.phrases import name_some
+
+_MOST_NAMES = 5  # that a message lists
 
 
 def open_values(
@@ -100,7 +104,11 @@ class _Values:
             raise DataError(f"{where} is no mapping. Give one with the columns {', '.join(inputs)}.")
         missing = [name for name in inputs if name not in given]
         if missing:
-            raise DataError(f"{where} has no {', '.join(missing)}. The model reads {', '.join(inputs)}; give them all.")
+            has = list(map(str, given))
+            raise DataError(
+                f"{where} has no column {name_some(missing, _MOST_NAMES)}. {suggest_nearest(missing[0], has)}"
+                f"It has: {name_some(has, _MOST_NAMES) or 'none'}. Give all that the model reads."
+            )
         values = {name: _convert(given[name], kind, f"{where}, {name}") for name, kind in inputs.items()}
         group = None if self._groups is None else str(self._groups[index])
         weight = 1.0 if self._weights is None else self._weights[index]

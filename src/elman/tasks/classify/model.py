@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Dataset, read_examples
-from elman.data.examples.given import refuse_single
+from elman.data.examples.given import as_inputs, refuse_single
 from elman.data.examples.intake import as_examples
 from elman.data.examples.values import open_values
 from elman.encoders.batches import EncodedSet, OnProgress, answer
@@ -123,7 +123,7 @@ class TrainedClassifier(Trained):
             dataset: Dataset = data
             return dataset
         kinds = ", ".join(f"{name} ({kind})" for name, kind in self.columns.inputs.items())
-        values = as_examples(data, "data", f"a list of examples of {kinds}, or a dataset of elman.data.open_dataset")
+        values = as_inputs(data, "data", f"a list of examples of {kinds}, or a dataset of elman.data.open_dataset")
         refuse_single(values, self.columns)
         if targets is not None:
             given = as_examples(targets, "targets", "a list with one answer an example")

@@ -5,7 +5,6 @@ A file is read once: its values are kept until they are encoded, as far as they 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 
 from torch import Tensor
 
@@ -143,10 +142,11 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
 
 
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
-    if not isinstance(data, (str, PathLike, Sequence)):
-        return data
+    if isinstance(getattr(data, "columns", None), Columns):
+        dataset: Dataset = data  # type: ignore[assignment]
+        return dataset
     return open_dataset(
-        as_sources(data),
+        as_sources(data),  # type: ignore[arg-type]
         inputs=settings.columns(),
         target=settings.target,
         target_kind=settings.target_kind,
