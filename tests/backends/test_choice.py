@@ -25,7 +25,7 @@ def fast(monkeypatch):
     module.refuses = lambda program, dtype, device: None if dtype == torch.float32 else f"there is no {dtype}"
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(backends, "BACKENDS", {"fast": module.__name__, "reference": reference.__name__})
-    monkeypatch.setattr(backends, "_said", set())
+    monkeypatch.setattr(backends, "_warned", set())
     return module
 
 
@@ -61,7 +61,7 @@ def test_a_backend_that_was_named_and_refuses_is_an_error(fast):
         backends.select("fast", program, torch.float64, CPU)
     with elman.backend("fast"), pytest.raises(BackendError, match="there is no"):
         elman.nn.GRU(7, 11, dtype=torch.float64)(x(torch.float64))
-    with pytest.raises(BackendError, match=r"'slow' is unknown\.\n  There are: auto, fast, reference"):
+    with pytest.raises(BackendError, match=r"'slow' is unknown\.\n  The backends are auto, fast, reference"):
         backends.require("slow")
 
 

@@ -74,8 +74,8 @@ LAYER_MUTANTS = (
     Mutant(
         "a layer's backend is stronger than the block around it",
         "backends/__init__.py",
-        'return wish if chosen == "auto" else chosen',
-        'return chosen if wish == "auto" else wish',
+        'return name if chosen == "auto" else chosen',
+        'return chosen if name == "auto" else name',
     ),
     Mutant(
         "one example of full length ends the padding of all",
@@ -127,7 +127,7 @@ LAYER_MUTANTS = (
         "s.clone(memory_format=torch.contiguous_format) for s in",
         "s.contiguous() for s in",
     ),
-    Mutant("lengths that are truth values are counted", "nn/sequences.py", " or found.dtype == torch.bool:", ":"),
+    Mutant("lengths that are truth values are counted", "nn/sequences.py", " or tensor.dtype == torch.bool:", ":"),
     Mutant(
         "weights are dropped of every matrix",
         "nn/masks.py",
@@ -155,8 +155,8 @@ LAYER_MUTANTS = (
     Mutant(
         "no random cell has side inputs",
         "testing/random_cells.py",
-        "beside.choice([0, 0, 0, 1, 2])",
-        "beside.choice([0, 0, 0, 0, 0])",
+        "side_draw.choice([0, 0, 0, 1, 2])",
+        "side_draw.choice([0, 0, 0, 0, 0])",
     ),
     Mutant("a window cuts one step too few", "flow/reach.py", "early[window:] = 0", "early[window + 1 :] = 0"),
     Mutant(

@@ -135,7 +135,7 @@ def test_a_stream_in_half_precision_carries_its_state_in_float32(dtype):
 def test_what_falls_to_the_reference_warns_once(monkeypatch):
     from elman import backends
 
-    monkeypatch.setattr(backends, "_said", set())
+    monkeypatch.setattr(backends, "_warned", set())
     layer, x = elman.nn.GRU(I, H), torch.randn(T, B, I, requires_grad=True)
     values = []
     for _ in range(2):

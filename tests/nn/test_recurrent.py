@@ -332,7 +332,7 @@ def test_backends_are_chosen_by_name():
         Recurrent(cells.gru, I, H, backend="reference")(torch.randn(T, B, I))
     with pytest.raises(BackendError, match="'cuda' is unknown"):
         Recurrent(cells.gru, I, H, backend="cuda")
-    with pytest.raises(BackendError, match="There are: auto, llvm, reference"), elman.backend("fast"):
+    with pytest.raises(BackendError, match="The backends are auto, llvm, reference"), elman.backend("fast"):
         pass
 
 
@@ -375,7 +375,7 @@ def test_dropout_with_one_layer_warns():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (lambda x: (x[..., :2],), "Here I is 7"),
+        (lambda x: (x[..., :2],), "Give I = 7"),
         (lambda x: (x[None],), "x has shape"),
         (lambda x: (x.float(),), r"x\.to\(torch\.float64\)"),
         (lambda x: (x, x.new_zeros(1, B, H)), r"a tuple \(h, c\)"),
@@ -389,11 +389,11 @@ def test_dropout_with_one_layer_warns():
         (lambda x: (x, None, [5, 5]), r"lengths have shape \(2,\)"),
         (lambda x: (x, None, [5, 6, 1]), r"lengths\[1\] is 6"),
         (lambda x: (x, None, [5, 1, -1]), r"lengths\[2\] is -1"),
-        (lambda x: (x, None, [5.0, 1.0, 1.0]), "whole numbers"),
+        (lambda x: (x, None, [5.0, 1.0, 1.0]), "Give integers"),
         (lambda x: (x, None, [True, False, True]), r"lengths are of type torch\.bool"),
         (lambda x: (x, None, [5j, 1j, 1j]), r"lengths are of type torch\.complex64"),
         (lambda x: (x[:, 0], None, [5]), "unbatched"),
-        (lambda x: (pack_padded_sequence(x, [5, 4, 1]), None, [5, 4, 1]), "beside a packed sequence"),
+        (lambda x: (pack_padded_sequence(x, [5, 4, 1]), None, [5, 4, 1]), "given with a packed sequence"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(arguments, message):

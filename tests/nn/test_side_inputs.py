@@ -251,7 +251,7 @@ def test_side_inputs_where_none_can_be_are_refused():
         build(cells.gru)(x, dt=dt)
     packed = pack_padded_sequence(x, [5, 4, 1])
     for layer, sides in ((build(cells.cfc), {"dt": dt}), (build(cells.cfc), {}), (build(cells.gru), {"dt": dt})):
-        with pytest.raises(ShapeError, match=r"side inputs \(dt\) beside a packed sequence[\s\S]*lengths="):
+        with pytest.raises(ShapeError, match=r"side inputs \(dt\) are given with a packed sequence[\s\S]*lengths="):
             layer(packed, **sides)
     stream = build(cells.cfc).stream(B)
     with pytest.raises(ShapeError, match=r"Give dt=…, of shape \(3,\)"):

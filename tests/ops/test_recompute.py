@@ -166,6 +166,6 @@ def test_evaluation_runs_whole(lean):
 
 def test_the_option_is_checked_and_shown():
     for wrong in (0, -1, 2.5, True, "3"):
-        with pytest.raises(ConfigError, match=r"recompute_every is .*\n  It counts time steps"):
+        with pytest.raises(ConfigError, match=r"recompute_every is .*\n  It is a number of time steps"):
             Recurrent(cells.gru, I, H, recompute_every=wrong)
     assert repr(Recurrent(cells.gru, 3, 5, recompute_every=8)) == "Recurrent(gru, 3, 5, recompute_every=8)"

@@ -109,7 +109,7 @@ def test_for_a_parameter_the_worst_time_step_is_named(monkeypatch, without_memor
     with pytest.raises(GradientError) as caught:
         check_gradients(elman.cells.gru)
     assert re.search(r"the gradient of U\.[rzn] is off by 9\.\d+e-04", str(caught.value))
-    assert re.search(r"The share of time step \d is off most", str(caught.value))
+    assert re.search(r"The part of time step \d has the largest error", str(caught.value))
 
 
 def test_a_sum_over_time_that_misses_a_step_is_told_from_a_wrong_step(monkeypatch):
@@ -123,7 +123,7 @@ def test_a_sum_over_time_that_misses_a_step_is_told_from_a_wrong_step(monkeypatc
         return d_x, d_states, [g * f for g, f in zip(gradients, factors, strict=True)]
 
     monkeypatch.setattr(reference, "run_mirror", forgetful)
-    with pytest.raises(GradientError, match="Each time step's share is right; their sum over time is not"):
+    with pytest.raises(GradientError, match="The part of each time step is right; their sum over time is not"):
         check_gradients(elman.cells.elman)
 
 

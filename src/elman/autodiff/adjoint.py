@@ -1,13 +1,13 @@
 """Differentiate one time step: from the adjoints of the new states, the adjoints of everything that the step reads.
 
-This is reverse mode over the graph of a step, written as more nodes of the same graph. The rules for primitives stand
-in their table; the rules for products are
+This is reverse mode over the graph of a step, written as more nodes of the same graph. The rules for primitives are in
+their table; the rules for products are
 
     y = M v      ⇒   d_v += Mᵀ d_y,   d_M += Σ_t Σ_batch d_y vᵀ        (`product_t`, `outer`)
     s = Σᵢ vᵢ    ⇒   d_v += (d_s, …, d_s)                              (`spread`)
 
-and a value that is the same at all time steps and for all examples collects its adjoint over both (`total`). Side
-inputs, and what follows them alone, have no adjoint.
+and the adjoint of a value that is the same at all time steps and for all examples is summed over both (`total`). Side
+inputs, and values that depend on them alone, have no adjoint.
 """
 
 from elman.autodiff.simplify import STATIC, Simplifier, expand, ranks
@@ -24,7 +24,7 @@ def adjoint(step: Graph) -> Graph:
         step: the verified graph of a cell.
 
     Returns:
-        The joint graph. Beside the new states it has one leaf ``d_h`` for the adjoint of each new state h, and as
+        The joint graph. In addition to the step it has one leaf ``d_h`` for the adjoint of each new state h, and as
         outputs ``d_h`` for the adjoint of each state before the step, ``d_x`` for the input and ``d_W.i`` for each
         parameter.
     """
@@ -32,7 +32,7 @@ def adjoint(step: Graph) -> Graph:
 
 
 class _Adjoint:
-    """Collect adjoints, from the last node of a step to its first."""
+    """The adjoints of a step, collected from its last node to its first."""
 
     def __init__(self, step: Graph, parameters: tuple[str, ...]) -> None:
         self.step = step
@@ -65,12 +65,12 @@ class _Adjoint:
                 d = self.collect(index)
                 if d is not None:
                     self.pass_on(index, d)
-        for name in self.parameters:  # one that simplification has removed is followed by nothing
+        for name in self.parameters:  # nothing depends on one that simplification has removed
             outputs.setdefault(f"d_{name}", builder.index(0.0, "adjoint"))
         return verify(builder.graph(outputs))
 
     def collect(self, index: int) -> Expr | None:
-        """Sum what was deposited for a node; transposed products of one family become a single one."""
+        """Sum the terms of a node's adjoint; transposed products of one family become a single one."""
         families: dict[str, list[tuple[int, int]]] = {}
         total: Expr | None = None
         for term in self.terms.get(index, ()):
@@ -87,7 +87,7 @@ class _Adjoint:
         return total
 
     def pass_on(self, index: int, d: Expr) -> None:
-        """Deposit with every argument of a node its share of the node's adjoint."""
+        """Add a node's adjoint, by its rule, to the adjoint of each of its arguments."""
         node, builder = self.step.nodes[index], self.builder
         args = [builder.expr(self.place[a]) for a in node.args]
         if node.op == "product":
@@ -118,7 +118,7 @@ class _Adjoint:
         self.terms.setdefault(index, []).append(d)
 
     def _varies(self, d: Expr) -> bool:
-        """Tell whether an adjoint differs from time step to time step: not once it was summed over them."""
+        """Test whether an adjoint differs between time steps: it does not after a sum over them."""
         for node in self.builder.nodes[len(self.varying) :]:
             summed = node.op in {"total", "outer"}
             leaf = node.op in {"input", "side", "state", "adjoint"}
@@ -127,9 +127,9 @@ class _Adjoint:
 
 
 def _followed(step: Graph) -> set[int]:
-    """Find the values that a gradient is wanted of, or through: those that follow the input, a state or a parameter."""
-    found: set[int] = set()
+    """Find the values that need an adjoint: those that depend on the input, a state or a parameter."""
+    followed: set[int] = set()
     for index, node in enumerate(step.nodes):
-        if node.op in {"input", "state", "parameter"} or any(a in found for a in node.args):
-            found.add(index)
-    return found
+        if node.op in {"input", "state", "parameter"} or any(a in followed for a in node.args):
+            followed.add(index)
+    return followed

@@ -1,13 +1,13 @@
-"""Write a regularising noise into the equations of a step: masks, as side inputs that are drawn before the time loop.
+"""Insert regularising noise into the equations of a step: masks, as side inputs that are drawn before the time loop.
 
-What is differentiated, simplified and planned afterwards is the rewritten step, so backpropagation is exact for it.
+The rewritten step is then differentiated, simplified and planned, so backpropagation is exact for it.
 
 *Recurrent dropout* (Gal & Ghahramani 2016, section 4): a state is multiplied by its mask wherever it enters a
 hidden-to-hidden product, and nowhere else. One mask serves all time steps.
 
 *Zoneout* (Krueger et al. 2017, section 3): a unit keeps its old value with probability p at every time step. In
-training that is a choice by a mask; in evaluation the step takes the expectation, p s_old + (1 − p) s_new. Values that
-a step computes from a new state read it before the choice, as in the paper's LSTM.
+training a mask chooses; in evaluation the step computes the expectation, p s_old + (1 − p) s_new. Values that a step
+computes from a new state read it before the choice, as in the paper's LSTM.
 
 >>> import elman
 >>> from elman.expr.printing import print_equations
@@ -31,12 +31,12 @@ Rates = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True)
 class Noise:
-    """Say which states are disturbed, and how often.
+    """The states with recurrent dropout or zoneout, and the rates.
 
     Attributes:
-        recurrent_dropout: pairs of a state and the chance of one of its elements to be hidden from the products.
-        zoneout: pairs of a state and the chance of one of its elements to keep its old value.
-        drawn: whether the choices of zoneout are drawn; otherwise the step takes their expectation.
+        recurrent_dropout: pairs of a state and the probability that one of its elements is 0 in the products.
+        zoneout: pairs of a state and the probability that one of its elements keeps its old value.
+        drawn: whether the choices of zoneout are drawn; otherwise the step computes their expectation.
     """
 
     recurrent_dropout: Rates = ()
@@ -44,7 +44,7 @@ class Noise:
     drawn: bool = True
 
     def expected(self) -> "Noise":
-        """Give what is left of it in evaluation: no mask, and the expectation of zoneout.
+        """Return the noise of evaluation: no mask, and the expectation of zoneout.
 
         >>> Noise(recurrent_dropout=(("h", 0.3),)).expected() == NONE
         True
@@ -56,30 +56,30 @@ NONE = Noise()
 
 
 def dropout_mask(state: str) -> str:
-    """Name the side input that holds a state's mask of recurrent dropout: 0, or 1 / (1 − p)."""
+    """Name the side input of a state's mask of recurrent dropout: 0, or 1 / (1 − p)."""
     return f"dropout.{state}"
 
 
 def zoneout_mask(state: str) -> str:
-    """Name the side input that says which elements of a state keep their old value: 1 for those, otherwise 0."""
+    """Name the side input of a state's mask of zoneout: 1 for elements that keep their old value, otherwise 0."""
     return f"zoneout.{state}"
 
 
 def add_noise(step: Graph, noise: Noise) -> Graph:
-    """Write masks into the equations of a step.
+    """Insert masks into the equations of a step.
 
-    A mask multiplies a product's vector once, however often its state is a factor there, so that the vector's
-    expectation stays what it is.
+    A mask multiplies a product's vector once, even if its state is a factor there several times, so that the vector's
+    expectation does not change.
 
     Args:
         step: the verified graph of a cell.
-        noise: what to add.
+        noise: the noise to add.
 
     Returns:
         The graph, with one side input as long as its state for each mask.
 
     Raises:
-        ConfigError: a state that the cell does not have, or one to be hidden from products that it enters none of.
+        ConfigError: the cell has no such state, or recurrent dropout is given for a state that no matrix multiplies.
     """
     _check(step, noise)
     builder = Simplifier()
@@ -119,12 +119,12 @@ def _check(step: Graph, noise: Noise) -> None:
                 )
             if not 0 <= rate <= 1:
                 raise ConfigError(
-                    f"{kind}: the rate of {state} is {rate!r}.\n  It is a chance.\n  Give a number from 0 to 1."
+                    f"{kind}: the rate of {state} is {rate!r}.\n  It is a probability.\n  Give a number from 0 to 1."
                 )
     multiplied = multiplied_states(step)
     for state, _ in noise.recurrent_dropout:
         if state not in multiplied:
             raise ConfigError(
-                f"recurrent_dropout: no matrix multiplies state {state}.\n  The mask hides a state from "
+                f"recurrent_dropout: no matrix multiplies state {state}.\n  The mask acts on a state in "
                 "hidden-to-hidden products.\n  Use zoneout, which acts on the state itself."
             )

@@ -1,18 +1,18 @@
-"""Plan how a cell runs over time, forward and back: what leaves the time loop, in what stages it runs, what is saved.
+"""Plan how a cell runs over time, forward and backward: what is computed outside the time loop, and what is saved.
 
 A :class:`Program` is one joint graph and two :class:`Schedule` of its nodes. Every backend interprets the same program.
 
 ============ ==================================================== =======================================
-part         holds what follows                                   and runs
+part         contains what depends on                             and runs
 ============ ==================================================== =======================================
 ``once``     parameters alone                                     once
 ``before``   the inputs (in the mirror: saved values)             for all time steps together, first
-``stages``   the carried values, and is needed to carry them on   step by step
+``stages``   the carried values, and is needed to update them     step by step
 ``after``    the carried values, and is not                       for all time steps together, last
 ``end``      sums over time and batch                             once, at the very end
 ============ ==================================================== =======================================
 
-A stage is its reductions, which read whole vectors that are ready (products; sums over an axis), and then pointwise
+A stage is its reductions (products; sums over an axis), which read whole vectors of earlier stages, and then pointwise
 work.
 """
 
@@ -33,16 +33,16 @@ from elman.expr.graph import Graph
 from elman.expr.lower import lower
 
 REDUCTIONS = frozenset({"product", "product_t", "sum"})
-# Cheaper to compute again from values at hand than to write and read once for every time step.
+# Recomputing these from other values is cheaper than writing and reading them once for every time step.
 CHEAP = frozenset({"add", "sub", "mul", "neg", "select", "less", "less_equal", "equal", "maximum"})
 
-# Programs by their texts: where two cells say the same, or one is read again, the program that is there serves.
+# Programs by their texts: two cells with the same equations, or one that is read again, share a program.
 _written: WeakValueDictionary[str, "Program"] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Hold one stage of the time loop: reductions, then pointwise work behind them."""
+    """One stage of the time loop: reductions, followed by pointwise work."""
 
     reductions: tuple[int, ...]
     pointwise: tuple[int, ...]
@@ -50,13 +50,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Hold one direction of a program: nodes by the part in which they run, each in topological order.
+    """One direction of a program: nodes by the part in which they run, each in topological order.
 
     Attributes:
-        carries: for each state in order, the leaf that holds its carried value in the loop.
-        results: for each state in order, the value to be carried on.
-        given: leaves with one value a time step (the input, side inputs, saved values).
-        kept: values of the loop that are read behind it, or saved.
+        carries: for each state in order, the leaf of its carried value in the loop.
+        results: for each state in order, the carried value of the next step.
+        given: leaves with one value for each time step (the input, side inputs, saved values).
+        kept: values of the loop that are read after it, or saved.
     """
 
     once: tuple[int, ...]
@@ -72,14 +72,14 @@ class Schedule:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Hold everything that a backend must know to run a cell over time, forward and back.
+    """Everything that a backend needs to run a cell over time, forward and backward.
 
-    There is one program for a cell, so programs are compared by identity, and a copy of one is the same one.
+    There is one program for a cell, so programs are compared by identity, and a copy is the same object.
 
     Attributes:
-        cell: what it was derived from.
+        cell: the cell from which it is derived.
         bias: whether the cell's biases are kept.
-        noise: which masks were written into the equations.
+        noise: the masks in the equations.
         graph: base primitives and structural operations only.
         parameters: the tensors that the program reads, members stacked.
         forward: from the states before a step to those after it.
@@ -100,18 +100,18 @@ class Program:
 
     @cached_property
     def text(self) -> str:
-        """The equations as text, from which :func:`read_program` derives the program again."""
+        """The equations as text, which :func:`read_program` reads."""
         noise = dataclasses.asdict(self.noise)
         return json.dumps({"cell": self.cell.to_dict(), "bias": self.bias, "noise": noise}, sort_keys=True)
 
     @property
     def states(self) -> tuple[str, ...]:
-        """Name the states in order."""
+        """The names of the states in order."""
         return self.graph.states
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """Name what a run reads beside its input, in order: the cell's side inputs, then masks."""
+        """The names of the side inputs in order: the cell's own, then masks."""
         return self.graph.sides
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -201,7 +201,7 @@ def plan(cell: Cell, bias: bool, noise: Noise, joint: Graph, parameters: tuple[P
 
 
 def _choose_saved(graph: Graph, given: tuple[int, ...], new: tuple[int, ...], mirror: list[int]) -> tuple[int, ...]:
-    """Choose which values of the forward pass are saved; the mirror is given the inputs and computes the rest again."""
+    """Choose the values of the forward pass that are saved; the mirror recomputes the others from them."""
     forward = graph.ancestors(new) | {i for i, n in enumerate(graph.nodes) if n.op == "state"}
     static = _static(graph)
     backward = graph.ancestors(mirror)
@@ -216,23 +216,23 @@ def _choose_saved(graph: Graph, given: tuple[int, ...], new: tuple[int, ...], mi
 
 
 def _static(graph: Graph) -> set[int]:
-    found: set[int] = set()
+    static: set[int] = set()
     for index, node in enumerate(graph.nodes):
-        if node.op in {"parameter", "constant", "size"} or (node.args and all(a in found for a in node.args)):
-            found.add(index)
-    return found
+        if node.op in {"parameter", "constant", "size"} or (node.args and all(a in static for a in node.args)):
+            static.add(index)
+    return static
 
 
 def schedule(
     graph: Graph, *, carries: tuple[int, ...], results: tuple[int, ...], given: tuple[int, ...], wanted: tuple[int, ...]
 ) -> Schedule:
-    """Sort the nodes that some values need into the parts of a schedule.
+    """Divide the nodes that some values depend on into the parts of a schedule.
 
     Args:
-        graph: holds the nodes.
-        carries: leaves that hold carried values.
-        results: what they become in one step.
-        given: values known for all time steps beforehand.
+        graph: contains the nodes.
+        carries: leaves of carried values.
+        results: the carried values of the next step.
+        given: values that are known for all time steps before the run.
         wanted: further values to compute.
     """
     once_, before_, carried_, end_ = range(4)
@@ -269,7 +269,7 @@ def schedule(
 
 
 def _stages(graph: Graph, loop: list[int]) -> tuple[Stage, ...]:
-    """Cut the loop into stages: a reduction waits for the stage that its vector comes from."""
+    """Divide the loop into stages: a reduction belongs to the stage after that of its vector."""
     level: dict[int, int] = {}
     for index in loop:
         node = graph.nodes[index]

@@ -1,7 +1,7 @@
-"""Simplify while building: constants fold, and operations that change nothing are not added.
+"""Simplify a graph while building it: fold constants, and add no operation that changes nothing.
 
-Only rewrites that keep every value, infinities and NaN included, are here (0 · x stays as it is), and one more: the
-order of long sums and products, see :func:`reorder`.
+All rewrites keep every value, infinities and NaN included (0 · x is not simplified), except one: long sums and products
+are reordered, see :func:`reorder`.
 """
 
 from elman.expr.builder import Builder
@@ -14,7 +14,7 @@ STATIC, TIMED, RECURRENT, ADJOINT = range(4)
 
 
 class Simplifier(Builder):
-    """Build a graph without operations that change nothing.
+    """A builder of graphs that adds no operation which changes nothing.
 
     >>> from elman.expr.graph import Graph
     >>> s = Simplifier()
@@ -24,7 +24,7 @@ class Simplifier(Builder):
     """
 
     def add(self, op: str, *args: int, name: str = "", value: float = 0.0, shape: tuple[str, ...] | None = None) -> int:
-        """Add a node, or find a simpler one that has the same value."""
+        """Add a node, or find a simpler one with the same value."""
         same = self._same(op, args)
         if same is not None:
             return same
@@ -38,7 +38,7 @@ class Simplifier(Builder):
         return node.value if node.op == "constant" else None
 
     def _same(self, op: str, args: tuple[int, ...]) -> int | None:
-        """Find an existing node, or a number, that the operation would only repeat."""
+        """Find an existing node, or a constant, with the value of the operation."""
         if op == "spread":
             return args[0] if self.nodes[args[0]].shape == self.nodes[args[1]].shape else None
         if op not in PRIMITIVES or op in MASKS:
@@ -50,7 +50,7 @@ class Simplifier(Builder):
         return self._operand(op, args, known)
 
     def _operand(self, op: str, args: tuple[int, ...], known: list[float | None]) -> int | None:
-        """Find the argument that the operation only hands on."""
+        """Find the argument that the operation returns unchanged."""
         match op, args, known:
             case "add", (a, b), (ka, kb):
                 if kb == 0 or ka == 0:
@@ -99,20 +99,20 @@ def without(graph: Graph, parameters: set[str]) -> Graph:
 
 
 def ranks(graph: Graph) -> list[int]:
-    """Say of every node what it follows: parameters alone, the input, the states, or the adjoints."""
+    """Classify every node by what it depends on: parameters alone, the input, the states, or the adjoints."""
     lowest = {"input": TIMED, "side": TIMED, "state": RECURRENT, "adjoint": ADJOINT}
-    found: list[int] = []
+    ranks: list[int] = []
     for node in graph.nodes:
-        found.append(lowest.get(node.op, max((found[a] for a in node.args), default=STATIC)))
-    return found
+        ranks.append(lowest.get(node.op, max((ranks[a] for a in node.args), default=STATIC)))
+    return ranks
 
 
 def reorder(graph: Graph) -> Graph:
-    """Order every sum and every product by what its terms follow: parameters, input, states, adjoints.
+    """Order every sum and every product by what its terms depend on: parameters, input, states, adjoints.
 
-    What follows parameters alone is then computed once (two biases become one), what follows the input or saved values
-    is computed for all time steps at once, and the time loop keeps the least. A pre-activation is always the chain
-    bias, input products, state products.
+    Then terms of parameters alone are computed once (two biases become one), terms of the input or of saved values for
+    all time steps at once, and the time loop has the least work. A pre-activation is always the chain bias, input
+    products, state products.
     """
     rank, builder = ranks(graph), Simplifier()
     chains = _chains(graph, rank)
@@ -128,13 +128,13 @@ def reorder(graph: Graph) -> Graph:
 
 
 class _Chain:
-    """One sum or product of several terms, in their new order, built as far as its terms are there.
+    """One sum or product of several terms, in their new order, built as far as its terms are known.
 
     Attributes:
         op: `add` or `mul`.
         terms: in the old order.
-        order: places among the terms, in the new order.
-        spans: for each operation of the chain, the terms that it joins: from, to.
+        order: positions among the terms, in the new order.
+        spans: for each operation of the chain, the range of the terms that it joins.
     """
 
     def __init__(self, graph: Graph, top: int, readers: list[int], rank: list[int]) -> None:
@@ -150,15 +150,15 @@ class _Chain:
             elif index == top or (node.op == self.op and readers[index] == 1):
                 begins[index] = len(self.terms)
                 waiting += [index, *reversed(node.args)]
-            else:  # a value that others read as well stays whole
+            else:  # a value that other nodes read as well is one term
                 self.terms.append(index)
         self.order = sorted(range(len(self.terms)), key=lambda at: rank[self.terms[at]])
         self.built, self.done = -1, 0
 
     def extend(self, builder: Builder, index: int, place: list[int]) -> int:
-        """Add what can be added to the new sum when the terms of one of its operations are there.
+        """Add terms to the new chain, as far as possible when the terms of one of its operations are known.
 
-        Each term is added once. An operation inside the chain only leads to its top, so what it gives is not read.
+        Each term is added once. Only the chain reads the result of an operation inside of it, so that may be partial.
         """
         first, stop = self.spans[index]
         while self.done < len(self.order) and first <= self.order[self.done] < stop:
@@ -169,7 +169,7 @@ class _Chain:
 
 
 def _chains(graph: Graph, rank: list[int]) -> dict[int, _Chain]:
-    """Find for each sum and product of vectors and numbers the chain that it belongs to."""
+    """Find the chain of each sum and product of vectors and numbers."""
     readers, chains = graph.readers(), dict[int, _Chain]()
     for index in reversed(range(len(graph.nodes))):
         node = graph.nodes[index]

@@ -1,29 +1,29 @@
-"""Say how a program runs. `reference` is a plain loop in torch and defines what a program means.
+"""Choose the backend that runs a program. `reference` is a plain loop in torch and defines what a program means.
 
 A backend is a module with
 
 ============================================================ =========================================================
-`NAME`                                                       what it is called
-`run_forward(program, inputs, save)`                         output, final states, and what the mirror will read
+`NAME`                                                       its name
+`run_forward(program, inputs, save)`                         output, final states, and the values that the mirror reads
 `run_mirror(program, inputs, output, saved, d_output, …)`    dL/dx, dL/d initial states, dL/d parameters
 `run_step(program, inputs)`                                  one time step: the states after it
-`saved_shapes(program, inputs)`                              the shapes of what `run_forward` will save
-`refuses(program, dtype, device)`                            why it cannot run a program, or None
+`saved_shapes(program, inputs)`                              the shapes of the tensors that `run_forward` saves
+`refuses(program, dtype, device)`                            the reason why it cannot run a program, or None
 `computes_in(dtype)`                                         the dtype to which tensors of a dtype are converted for it
 ============================================================ =========================================================
 
-whose signatures are those of :mod:`elman.backends.reference`. It may have `open_stream` as well, which makes stacked
-layers ready for single steps, as that of :mod:`elman.backends.llvm` does. Each is asked before every run whether it
-refuses, so its answer must be quick. Results are contiguous tensors of the type of x, which share no memory with each
-other or with what was given; what was saved is read, perhaps twice, and never changed. A backend has no autograd of its
-own: the operators of :mod:`elman.ops` derive it, and call with at least one real step. Which one runs is chosen by a
+whose signatures are those of :mod:`elman.backends.reference`. It may also have `open_stream`, which prepares stacked
+layers for single steps, as that of :mod:`elman.backends.llvm` does. `refuses` is called before every run, so it must be
+fast. Results are contiguous tensors with the dtype of x, which share no memory with each other or with the inputs;
+saved tensors are read, perhaps twice, and never changed. A backend has no autograd of its own: the operators of
+:mod:`elman.ops` supply it, and call a backend only if there is at least one real step. The backend is chosen by the
 layer's `backend` argument or, inside a `with` block, by
 
 >>> import elman
 >>> with elman.backend("reference"):
 ...     layer = elman.nn.LSTM(3, 5)
 
-Otherwise, with ``auto``, the first one runs that does not refuse.
+Otherwise, with ``auto``, the first one that does not refuse runs.
 """
 
 import warnings
@@ -37,19 +37,19 @@ from types import ModuleType
 import torch
 
 from elman.autodiff.program import Program
-from elman.backends import forked  # noqa: F401 - whoever runs a program may be forked afterwards
+from elman.backends import forked  # noqa: F401 - a process that runs programs may be forked later
 from elman.errors import BackendError, SlowWarning
 
-# In order of preference. A module is imported when it is first asked; the last one refuses no device.
+# In order of preference. A module is imported at its first use; the last one refuses no device.
 BACKENDS: dict[str, str] = {"llvm": "elman.backends.llvm", "reference": "elman.backends.reference"}
 
 _chosen: ContextVar[str] = ContextVar("backend", default="auto")
-_said: set[tuple[str, str]] = set()
+_warned: set[tuple[str, str]] = set()
 
 
 @contextmanager
 def backend(name: str) -> Iterator[None]:
-    """Run everything inside the block on one backend, whatever the layers say.
+    """Run everything inside the block on one backend, whatever the `backend` arguments of the layers are.
 
     Args:
         name: ``auto`` or the name of a backend.
@@ -73,39 +73,39 @@ def require(name: str) -> str:
     """
     if name != "auto" and name not in BACKENDS:
         raise BackendError(
-            f"backend {name!r} is unknown.\n  There are: auto, {', '.join(BACKENDS)}.\n  Choose one of these."
+            f"backend {name!r} is unknown.\n  The backends are auto, {', '.join(BACKENDS)}.\n  Choose one of these."
         )
     return name
 
 
-def wanted(wish: str) -> str:
-    """Say which backend is asked for, ``auto`` or a name, for a layer whose `backend` argument is `wish`."""
+def requested(name: str) -> str:
+    """Return the requested backend, ``auto`` or a name, of a layer whose `backend` argument is `name`."""
     chosen = _chosen.get()
-    return wish if chosen == "auto" else chosen
+    return name if chosen == "auto" else chosen
 
 
-def select(wish: str, program: Program, dtype: torch.dtype, device: torch.device) -> ModuleType:
+def select(name: str, program: Program, dtype: torch.dtype, device: torch.device) -> ModuleType:
     """Find the backend that runs a program on tensors of a dtype and device.
 
-    Where a faster backend cannot run it, a warning says why, once.
+    Where a faster backend cannot run it, a warning gives the reason, once.
 
     Args:
-        wish: the `backend` argument of the layer.
-        program: what is run.
+        name: the `backend` argument of the layer.
+        program: the program to run.
         dtype: of all tensors.
         device: of all tensors.
 
     Raises:
-        BackendError: the backend that was named cannot run it.
+        BackendError: the requested backend cannot run it.
     """
-    named = wanted(wish)
-    if named != "auto":
-        chosen = load(named)
+    name = requested(name)
+    if name != "auto":
+        chosen = load(name)
         reason = chosen.refuses(program, dtype, device)
         if reason is not None:
             raise BackendError(
-                f"{program.cell.name}: backend {named} cannot run it.\n  {reason}\n"
-                "  Take backend='auto', which finds one that can."
+                f"{program.cell.name}: backend {name} cannot run it.\n  {reason}\n"
+                "  Use backend='auto', which chooses one that can."
             )
         return chosen
     reasons = []
@@ -115,19 +115,19 @@ def select(wish: str, program: Program, dtype: torch.dtype, device: torch.device
         if reason is None:
             return chosen
         if device.type != "meta":  # there only shapes are computed
-            say_once(program, f"does not run on backend {name}: {reason}")
+            warn_once(program, f"does not run on backend {name}: {reason}")
         reasons.append(f"{name}: {reason}")
     raise BackendError(
         f"{program.cell.name}: no backend can run it.\n  {' '.join(reasons)}\n"
-        "  Convert the layer and x to a dtype that one of them takes."
+        "  Convert the layer and x to a dtype that one of them supports."
     )
 
 
-def say_once(program: Program, what: str) -> None:
-    """Warn of what slows down a program's runs, the first time that it is said of a cell of this name."""
-    if (program.cell.name, what) not in _said:
-        _said.add((program.cell.name, what))
-        warnings.warn(f"{program.cell.name} {what}", SlowWarning, stacklevel=2)
+def warn_once(program: Program, reason: str) -> None:
+    """Warn that a program runs slowly and why, once for each reason and cell name."""
+    if (program.cell.name, reason) not in _warned:
+        _warned.add((program.cell.name, reason))
+        warnings.warn(f"{program.cell.name} {reason}", SlowWarning, stacklevel=2)
 
 
 def load(name: str) -> ModuleType:

@@ -1,9 +1,9 @@
-"""Keep a forked process from hanging: torch, and the kernels with it, run there on one thread.
+"""Prevent deadlocks in forked processes: torch and the kernels run on one thread there.
 
-A child that is forked has one thread, but GNU OpenMP's record of its pool still names the parent's, and the first
-operator that divides its work, an embedding or a long sum, would wait for them for ever. Whether torch used its pool
-before the fork cannot be seen, so every child of a process that has loaded this module gets one thread, as torch's own
-`DataLoader` gives its workers. Nothing that is computed depends on it.
+A forked child has one thread, but GNU OpenMP's record of its pool still lists the parent's threads. The first operator
+that divides its work (an embedding, a long sum) would wait for them forever. Whether torch used its pool before the
+fork cannot be known, so every forked child of a process that has loaded this module uses one thread, as the workers
+of torch's own `DataLoader` do. No result depends on it.
 """
 
 import os
@@ -11,14 +11,14 @@ import os
 import torch
 
 parent_threads = 0
-"""How many threads torch used where this process was forked; 0 in one that was not."""
+"""The number of threads that torch used when this process was forked; 0 in a process that was not forked."""
 
 
-def _stay_alone() -> None:
+def _use_one_thread() -> None:
     global parent_threads  # noqa: PLW0603 - set once, in a process that has one thread
     parent_threads = max(parent_threads, torch.get_num_threads())
     torch.set_num_threads(1)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_stay_alone)
+    os.register_at_fork(after_in_child=_use_one_thread)

@@ -1,4 +1,4 @@
-"""Hold what a program reads when it runs."""
+"""The tensors that a program reads in one run, and the sizes of their axes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from elman.expr.graph import ROW
 
 @dataclass(frozen=True)
 class Inputs:
-    """Hold the tensors of one run, and how it goes over them. Any of them may have any strides.
+    """The tensors of one run, its lengths and its direction. Any of the tensors may have any strides.
 
     Attributes:
         x: (T, B, I), T and B ≥ 1; for a single step (B, I).
         states: the initial states, in order, each (B, its size).
         parameters: the stacked tensors, in the order of the program's parameters.
-        lengths: (B,) of int64, the real steps of each example, each from 0 to T and not all 0; None if all are real. A
-            step that is not changes no state and outputs 0; what stands there, NaN included, reaches no result.
+        lengths: (B,) of int64, the number of real steps of each example, from 0 to T and not all 0; None if all are
+            real. A padded step changes no state and outputs 0; its input, even NaN, affects no result.
         reverse: run from the last time step to the first.
-        sides: what is read beside x, in the order of the program's side inputs, each (T, B, n) with n the size of a
-            state or 1; for a single step (B, n). A mask that is held over time is one (B, n), expanded. Padding is
-            in those of the cell alone, which are the first.
+        sides: the side inputs, in the program's order, each (T, B, n) with n the size of a state or 1; for a single
+            step (B, n). A mask that is the same at all time steps is an expanded (B, n). Only the cell's own side
+            inputs, which come first, have padding.
     """
 
     x: Tensor
@@ -37,19 +37,19 @@ class Inputs:
 
     @cached_property
     def valid(self) -> Tensor | None:
-        """Tell which steps are real, see :func:`real_steps`."""
+        """The mask of real steps, see :func:`real_steps`."""
         return None if self.lengths is None else real_steps(self.lengths, self.x.shape[0])
 
 
 def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
-    """Tell which steps of a padded batch are real.
+    """Compute the mask of real steps of a padded batch.
 
     Args:
-        lengths: (B,), one an example, each from 0 to `steps`.
+        lengths: (B,), one for each example, from 0 to `steps`.
         steps: T.
 
     Returns:
-        (T, B, 1) of booleans; None where every step is real.
+        (T, B, 1) of booleans; None if every step is real.
 
     >>> real_steps(torch.tensor([2, 0, 1]), 2)[..., 0]
     tensor([[ True, False,  True],
@@ -61,7 +61,7 @@ def real_steps(lengths: Tensor, steps: int) -> Tensor | None:
 
 
 def step_mask(lengths: Tensor, steps: int) -> Tensor:
-    """Tell which steps of a padded batch are real, also where all are: (T, B) of booleans.
+    """Compute the mask of real steps as (T, B) of booleans, also if every step is real.
 
     >>> step_mask(torch.tensor([2, 0]), 2)
     tensor([[ True, False],
@@ -71,7 +71,7 @@ def step_mask(lengths: Tensor, steps: int) -> Tensor:
 
 
 def sizes_of(program: Program, inputs: Inputs) -> dict[str, int]:
-    """Find the number of every symbolic size in the shapes of what a run reads."""
+    """Find the value of every symbolic size from the shapes of the tensors of a run."""
     states, parameters = ([t.shape for t in tensors] for tensors in (inputs.states, inputs.parameters))
     return find_sizes(program, inputs.x.shape, states, parameters)
 
@@ -79,7 +79,7 @@ def sizes_of(program: Program, inputs: Inputs) -> dict[str, int]:
 def find_sizes(
     program: Program, x: Sequence[int], states: Sequence[Sequence[int]], parameters: Sequence[Sequence[int]]
 ) -> dict[str, int]:
-    """Find the number of every symbolic size in shapes: of x, of the initial states, of the stacked parameters.
+    """Find the value of every symbolic size from the shapes of x, the initial states and the stacked parameters.
 
     Raises:
         ShapeError: they contradict each other.

@@ -1,7 +1,7 @@
 """Check every tensor of a run before a kernel is given its address.
 
-A kernel reads bytes as elements of one dtype, on the CPU, at the places that the strides say, and knows nothing of
-what torch does lazily. What it could read wrongly is refused here, or brought into plain memory:
+A kernel reads bytes as elements of one dtype, on the CPU, at the addresses that the strides give, and knows nothing of
+operations that torch delays. A tensor that it would read wrongly is refused here, or copied into plain memory:
 
 >>> import torch
 >>> lazy = torch.complex(torch.zeros(2), torch.ones(2)).conj().imag
@@ -24,14 +24,14 @@ _WRAPPED = torch._C._functorch.is_functorch_wrapped_tensor
 
 
 def check_inputs(program: Program, inputs: Inputs) -> Inputs:
-    """Check what a run reads.
+    """Check the tensors of a run.
 
     Args:
-        program: what is run; names the tensors in messages.
+        program: the program to run; it names the tensors in messages.
         inputs: all must have the dtype and the device of x.
 
     Returns:
-        The same, with lazy operations done.
+        The same, with delayed operations carried out.
 
     Raises:
         TensorError: a tensor has another dtype, device or layout, or no memory.
@@ -56,14 +56,14 @@ def check_parameters(program: Program, parameters: Sequence[Tensor], x: Tensor) 
 
 
 def check_others(program: Program, tensors: Sequence[Tensor], x: Tensor) -> Sequence[Tensor]:
-    """Check what a mirror reads beside its inputs: what was kept, and adjoints; as :func:`check_inputs`."""
+    """Check the other tensors that a mirror reads: saved values and adjoints; as :func:`check_inputs`."""
     if are_plain_memory(tensors, x.dtype):
         return tensors
-    return [as_memory(f"{program.cell.name}: a tensor of the way back", t, x) for t in tensors]
+    return [as_memory(f"{program.cell.name}: a tensor of the backward pass", t, x) for t in tensors]
 
 
 def are_plain_memory(tensors: Sequence[Tensor], dtype: torch.dtype) -> bool:
-    """Tell whether all tensors have a dtype, lie whole in memory of the CPU, and mean what stands there."""
+    """Test whether all tensors have this dtype and whether their values are stored, whole, in memory of the CPU."""
     item = dtype.itemsize
     try:
         for t in tensors:
@@ -75,31 +75,31 @@ def are_plain_memory(tensors: Sequence[Tensor], dtype: torch.dtype) -> bool:
                 or t.is_neg()
             ):
                 return False
-            # Of a contiguous tensor the end is known without its strides, which take the longest to ask for.
+            # The end of a contiguous tensor is known without its strides, which are the slowest to read.
             end = t.storage_offset() + t.numel() if t.is_contiguous() else _end(t)
             storage = t.untyped_storage()
             if storage.nbytes() < end * item or not storage.data_ptr():
                 return False
-    except RuntimeError:  # a zero tensor, or one that torch.func wraps, has no storage to look at
+    except RuntimeError:  # a zero tensor, or one that torch.func wraps, has no storage
         return False
     return True
 
 
 def _end(t: Tensor) -> int:
-    """Count the elements of a storage up to the last that a tensor reads."""
+    """Count the elements of a storage up to the last one that a tensor reads."""
     if t.numel() == 0:
         return 0
     return int(t.storage_offset()) + 1 + sum((n - 1) * stride for n, stride in zip(t.shape, t.stride(), strict=True))
 
 
 def as_memory(name: str, t: Tensor, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """Bring a tensor into plain memory, or refuse it.
+    """Return a tensor with the same values in plain memory, or refuse it.
 
     Args:
-        name: what it is, for the message.
+        name: name of the tensor, for messages.
         t: any tensor.
-        x: has the device that it must have, and the dtype unless one is given.
-        dtype: that it must have.
+        x: has the required device, and the required dtype unless one is given.
+        dtype: the required dtype.
 
     Raises:
         TensorError: it has another dtype, device or layout, or no memory.
@@ -107,8 +107,8 @@ def as_memory(name: str, t: Tensor, x: Tensor, dtype: torch.dtype | None = None)
     if t.dtype != (dtype or x.dtype) or t.device != x.device:
         raise TensorError(
             f"{name} has dtype {t.dtype} on {t.device}, and must have {dtype or x.dtype} on {x.device}.\n"
-            "  Only autocast brings float32, bfloat16 and float16 together.\n"
-            "  Convert the layer with layer.to(x), or what is given with to(…)."
+            "  Only autocast mixes float32, bfloat16 and float16.\n"
+            "  Convert the layer with layer.to(x), or the tensor with to(…)."
         )
     if t.layout is not torch.strided:
         raise TensorError(
@@ -116,8 +116,8 @@ def as_memory(name: str, t: Tensor, x: Tensor, dtype: torch.dtype | None = None)
         )
     if type(t).__torch_dispatch__ is not Tensor.__torch_dispatch__:
         raise TensorError(
-            f"{name} is a {type(t).__name__}, which looks into operations.\n  A layer reads memory.\n"
-            "  Give the tensor that it stands for."
+            f"{name} is a {type(t).__name__}, which intercepts operations.\n  A layer reads memory.\n"
+            "  Give a plain tensor with its values."
         )
     if _WRAPPED(t):  # torch.func transforms the reference, which takes no addresses
         return t
@@ -129,6 +129,6 @@ def as_memory(name: str, t: Tensor, x: Tensor, dtype: torch.dtype | None = None)
     if t.device.type == "cpu" and t.untyped_storage().nbytes() < _end(t) * t.dtype.itemsize:
         raise TensorError(
             f"{name} has shape {tuple(t.shape)} and {t.untyped_storage().nbytes()} bytes of memory.\n"
-            "  Its memory was freed or cut.\n  Load the parameters, or give a tensor that has its elements."
+            "  Its memory was freed or resized.\n  Load the parameters, or give a tensor that has its elements."
         )
     return t

@@ -1,7 +1,7 @@
 """Translate a schedule into the calls that the reference backend makes.
 
-A call reads slots and fills slots. Slots below the number of nodes are the nodes of the program's graph; those above
-hold slices of stacked parameters and concatenations, so that products which share a vector run as one product.
+A call reads slots and fills slots. Slots below the number of nodes are the nodes of the program's graph; the slots
+above them contain slices of stacked parameters, and concatenations: products that share a vector run as one product.
 """
 
 import operator
@@ -41,7 +41,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
 
 @dataclass(frozen=True)
 class Call:
-    """Hold one function call: which slots it reads, and which it fills."""
+    """One function call, with the slots that it reads and those that it fills."""
 
     function: Callable[..., Any]
     reads: tuple[int, ...]
@@ -50,7 +50,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Slice:
-    """Say which members of a stacked parameter a slot holds."""
+    """A slot that contains some members of a stacked parameter, from `first` to `last`, which is excluded."""
 
     slot: int
     parameter: int
@@ -61,12 +61,12 @@ class Slice:
 
 @dataclass(frozen=True)
 class Calls:
-    """Hold a schedule as calls.
+    """A schedule as calls.
 
     Attributes:
-        stepwise: slots with one value a time step, known before the loop and read in it.
-        kept: slots of the loop that are read behind it, or saved.
-        slots: how many slots there are.
+        stepwise: slots with one value for each time step, computed before the loop and read in it.
+        kept: slots of the loop that are read after it, or saved.
+        slots: the number of slots.
     """
 
     once: tuple[Call, ...]
@@ -88,10 +88,17 @@ def translate(program: Program, direction: str) -> Calls:
 
 @dataclass
 class _Translator:
+    """The translation of one schedule, as far as it is done.
+
+    Attributes:
+        joined: for vectors that one product reads, the slot of their concatenation.
+        joins: for each vector, the concatenations that contain it.
+    """
+
     program: Program
     slices: list[Slice] = field(default_factory=list)
     joined: dict[tuple[int, ...], int] = field(default_factory=dict)
-    joins: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)  # those that a vector is joined in
+    joins: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)
     slots: int = 0
 
     def translate(self, schedule: Schedule) -> Calls:
@@ -122,7 +129,7 @@ class _Translator:
         nodes = self.program.graph.nodes
         calls: list[Call] = []
         done: set[int] = set()
-        # what is multiplied by one vector: products by their matrix, sums over time and batch by what they sum
+        # what one vector is multiplied with: products by their matrix, sums over time and batch by their summand
         alike: dict[tuple[object, ...], dict[Any, int]] = {}
         for index in indices:
             node = nodes[index]
@@ -145,7 +152,7 @@ class _Translator:
         return tuple(calls)
 
     def _product(self, index: int, alike: dict[tuple[int, int], int]) -> Call:
-        """Multiply one vector by as many neighbouring members of a family as the schedule asks for at this point."""
+        """Multiply one vector by all neighbouring members of a family that the schedule multiplies at this point."""
         nodes = self.program.graph.nodes
         parameter, member = self.place[nodes[nodes[index].args[0]].name]
         first = last = member
@@ -177,7 +184,7 @@ class _Translator:
         return [*calls, Call(torch.matmul, (self.joined[vectors], matrix), (index,))]
 
     def _sums(self, index: int, alike: dict[int, int]) -> list[Call]:
-        """Sum over time and batch; adjoints that were joined for a product already are summed joined."""
+        """Sum over time and batch; adjoints that are already concatenated for a product are summed together."""
         nodes = self.program.graph.nodes
         behind = nodes[index].args[1:]
         function = _outer if behind else _total

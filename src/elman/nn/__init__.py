@@ -1,9 +1,9 @@
 """Build recurrent layers: :class:`Recurrent` for any cell, and drop-ins for torch.nn's RNN, LSTM and GRU.
 
-A layer binds a cell to sizes and holds its parameters (`recurrent`, `torch_layers`). Whatever form a batch comes in, it
-is made time-major first (`sequences`); then the stack runs, layer by layer and direction by direction (`stack`). The
-same layer reads step by step (`stream`). What its parameters start from, when torch's usual choice will not do: `init`.
-What regularises it is drawn before the time loop (`masks`), or added to the loss (`penalties`).
+A layer gives a cell sizes and parameters (`recurrent`, `torch_layers`). A batch in any form is made time-major first
+(`sequences`); then the stack runs, layer by layer and direction by direction (`stack`). The same layer also runs step
+by step (`stream`). `init` has initialisers other than torch's. Masks that regularise are drawn before the time loop
+(`masks`); penalties are added to the loss (`penalties`).
 
 >>> import torch, elman
 >>> layer = elman.nn.GRU(3, 5, num_layers=2, bidirectional=True)

@@ -1,4 +1,4 @@
-"""Ask a module without dropout, and leave it in the mode in which it was.
+"""Run a module without dropout, and restore its mode afterwards.
 
 >>> module = nn.Dropout()
 >>> with evaluating(module):
@@ -16,7 +16,7 @@ from torch import nn
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Hold a module in evaluation inside the block, whatever ends it."""
+    """Set a module to evaluation inside the block, and restore its mode however the block ends."""
     training = module.training
     module.eval()
     try:

@@ -1,14 +1,14 @@
-"""Initialise recurrent layers, of any cell: which parameters an initialiser means follows from the equations.
+"""Initialise recurrent layers of any cell; the equations determine which parameters an initialiser changes.
 
-Each function works in place, on a :class:`~elman.nn.Recurrent` or one of the drop-ins, and draws from torch's
-generator. Several may follow each other, the broad one first:
+Each function works in place, on a :class:`~elman.nn.Recurrent` or one of the drop-ins, with torch's generator. They can
+be combined, the general one first:
 
 >>> import elman, torch
 >>> layer = elman.nn.GRU(3, 5)
 >>> elman.nn.init.xavier_(layer)
 >>> elman.nn.init.orthogonal_(layer)
 >>> elman.nn.init.forget_bias_(layer, 1.0)
->>> layer.bias_ih_l0[5:10] + layer.bias_hh_l0[5:10]  # that of z, which keeps
+>>> layer.bias_ih_l0[5:10] + layer.bias_hh_l0[5:10]  # of gate z, which keeps the state
 tensor([1., 1., 1., 1., 1.], grad_fn=<AddBackward0>)
 """
 
@@ -25,12 +25,12 @@ from elman.errors import ConfigError
 from elman.expr.retention import Gate, Retention, retention_gates
 from elman.expr.roles import hidden_to_hidden
 
-IRNN_DEVIATION = 0.001  # Le et al. 2015: that of every matrix that is not hidden-to-hidden
+IRNN_DEVIATION = 0.001  # Le et al. 2015, for every matrix that is not hidden-to-hidden
 
 
 @runtime_checkable
 class RecurrentLayer(Protocol):
-    """Describe what an initialiser asks of a layer; `Recurrent` and the drop-ins have it."""
+    """The attributes of a layer that initialisers use; `Recurrent` and the drop-ins have them."""
 
     hidden_size: int
     num_layers: int
@@ -38,7 +38,7 @@ class RecurrentLayer(Protocol):
 
     @property
     def program(self) -> Program:
-        """Give the program of the layer's equations."""
+        """The program of the layer's equations."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """List the parameters in the order of their registration."""
@@ -48,7 +48,7 @@ class RecurrentLayer(Protocol):
 def uniform_(layer: RecurrentLayer) -> None:
     """Draw everything from U(−1/√H, 1/√H), as torch.nn does, in the order of registration; gains become 1.
 
-    A family to which the cell gives a range of its own is drawn from that, after all others.
+    A family with a range of its own in the cell is drawn from that range, after all others.
 
     Raises:
         ConfigError: `layer` is not a recurrent layer.
@@ -70,9 +70,9 @@ def uniform_(layer: RecurrentLayer) -> None:
 
 @torch.no_grad()
 def xavier_(layer: RecurrentLayer) -> None:
-    """Draw each matrix from U(±√(6 / (fan_in + fan_out))), its own fans (Glorot & Bengio 2010, eq. 16).
+    """Draw each matrix from U(±√(6 / (fan_in + fan_out))), with its own fans (Glorot & Bengio 2010, eq. 16).
 
-    Biases become 0 and gains 1; other vectors stay as they are.
+    Biases become 0 and gains 1; other vectors do not change.
 
     Raises:
         ConfigError: `layer` is not a recurrent layer.
@@ -90,11 +90,12 @@ def xavier_(layer: RecurrentLayer) -> None:
 def orthogonal_(layer: RecurrentLayer, gain: float = 1.0) -> None:
     """Make each hidden-to-hidden matrix a random orthogonal one (Saxe et al. 2014).
 
-    Where it is not square, its shorter side is orthonormal. Each gate's matrix is one of its own. Nothing else changes.
+    If it is not square, its shorter side is orthonormal. The matrix of each gate is drawn separately. Nothing else
+    changes.
 
     Args:
-        layer: what to initialise.
-        gain: what all singular values become.
+        layer: the layer to initialise.
+        gain: the value of all singular values.
 
     Raises:
         ConfigError: the cell has no hidden-to-hidden matrix, `gain` is no number, or `layer` is not a recurrent layer.
@@ -109,14 +110,14 @@ def orthogonal_(layer: RecurrentLayer, gain: float = 1.0) -> None:
 
 @torch.no_grad()
 def identity_(layer: RecurrentLayer, scale: float = 1.0) -> None:
-    """Start from a memory that copies: hidden-to-hidden matrices scale · I (Le et al. 2015).
+    """Set hidden-to-hidden matrices to scale · I, so that the layer first copies its state (Le et al. 2015).
 
-    Biases become 0 and the other matrices normal with deviation 0.001; other vectors stay as they are. Where a
-    hidden-to-hidden matrix is not square, `scale` stands on its main diagonal.
+    Biases become 0 and the other matrices normal with deviation 0.001; other vectors do not change. A hidden-to-hidden
+    matrix that is not square has `scale` on its main diagonal.
 
     Args:
-        layer: what to initialise.
-        scale: 1 to copy; below, to forget.
+        layer: the layer to initialise.
+        scale: 1 to copy the state; less to forget it.
 
     Raises:
         ConfigError: the cell has no hidden-to-hidden matrix, `scale` is no number, or `layer` is not a recurrent layer.
@@ -135,13 +136,13 @@ def identity_(layer: RecurrentLayer, scale: float = 1.0) -> None:
 
 @torch.no_grad()
 def forget_bias_(layer: RecurrentLayer, value: float = 1.0) -> None:
-    """Let the gates remember at first: σ(value) of each state is kept (Gers et al. 2000; Jozefowicz et al. 2015).
+    """Set the forget biases: the gates first keep σ(value) of a state (Gers et al. 2000; Jozefowicz et al. 2015).
 
-    The bias of a gate that keeps the old state becomes `value`, that of a gate that overwrites it −`value`. A number
-    that the equations add is taken into account. Where a gate has two biases, the second becomes 0.
+    The bias of a gate that keeps the old state becomes `value`, that of a gate that overwrites it −`value`. A constant
+    in the equations is subtracted. If a gate has two biases, the second becomes 0.
 
     Args:
-        layer: what to initialise.
+        layer: the layer to initialise.
         value: 0 keeps half; 1 keeps 73 %.
 
     Raises:
@@ -157,14 +158,14 @@ def forget_bias_(layer: RecurrentLayer, value: float = 1.0) -> None:
 
 @torch.no_grad()
 def chrono_(layer: RecurrentLayer, longest: float) -> None:
-    """Spread the memory of the units over all durations up to the longest (Tallec & Ollivier 2018).
+    """Set the biases of gates so that units remember for all durations up to the longest (Tallec & Ollivier 2018).
 
-    The bias that keeps a state becomes log u, u ~ U(1, longest − 1), one draw a unit, so that the state fades within
-    1 + u steps; a gate of its own that weighs the other term, the input gate, gets −log u. A gate that weighs both, as
-    in a GRU, is set by itself. Where a gate is a hard sigmoid, its bias is the one at which it keeps as much.
+    The bias of a gate that keeps a state becomes log u, u ~ U(1, longest − 1), drawn for each unit, so that the state
+    fades within 1 + u steps; a separate gate for the other term, the input gate, gets −log u. A gate that weighs both
+    terms, as in a GRU, has only the first. The bias of a hard sigmoid is the one at which it keeps as much.
 
     Args:
-        layer: what to initialise.
+        layer: the layer to initialise.
         longest: time steps of the longest dependence, from 2.
 
     Raises:
@@ -185,7 +186,7 @@ def chrono_(layer: RecurrentLayer, longest: float) -> None:
 
 
 def remembers(layer: RecurrentLayer) -> bool:
-    """Say whether a layer has gates that :func:`chrono_` can set.
+    """Test whether a layer has gates that :func:`chrono_` can set.
 
     >>> from elman.nn import GRU, RNN
     >>> remembers(GRU(3, 5)), remembers(RNN(3, 5)), remembers(GRU(3, 5, bias=False))
@@ -201,14 +202,14 @@ def remembers(layer: RecurrentLayer) -> bool:
 
 @dataclass(frozen=True)
 class _Direction:
-    """Hold one layer in one direction: its parameters by name, the members that they are stacked from, and roles."""
+    """One layer in one direction: its parameters by name, and their members and roles."""
 
     program: Program
     tensors: dict[str, Tensor]
 
     @property
     def members(self) -> dict[str, Tensor]:
-        """Cut the parameters into members, each a view."""
+        """The members of the parameters, as views."""
         return {
             name: part
             for p in self.program.parameters
@@ -217,12 +218,12 @@ class _Direction:
 
     @property
     def roles(self) -> dict[str, str]:
-        """Say of each member what it is for."""
+        """The role of each member."""
         return {name: p.role for p in self.program.parameters for name in p.members}
 
 
 def _directions(layer: RecurrentLayer) -> list[_Direction]:
-    """List all directions of all layers, and refuse what is not a layer whose parameters can be set."""
+    """List all directions of all layers, and refuse a layer whose parameters cannot be set."""
     if not isinstance(layer, RecurrentLayer):
         raise ConfigError(
             f"init: {type(layer).__module__}.{type(layer).__name__} is no recurrent layer of elman.nn.\n"
@@ -231,60 +232,60 @@ def _directions(layer: RecurrentLayer) -> list[_Direction]:
         )
     ends = ("", "_reverse") if layer.bidirectional else ("",)
     names = [p.name for p in layer.program.parameters]
-    found = [
+    directions = [
         _Direction(layer.program, {name: getattr(layer, f"{name}_l{k}{end}") for name in names})
         for k in range(layer.num_layers)
         for end in ends
     ]
     own = {id(tensor) for tensor in layer.parameters()}
-    if any(id(tensor) not in own for direction in found for tensor in direction.tensors.values()):
+    if any(id(tensor) not in own for direction in directions for tensor in direction.tensors.values()):
         raise ConfigError(
-            "init: a tensor of the layer is computed from others.\n  What is set in it would be lost.\n"
+            "init: a tensor of the layer is computed from others.\n  Values that are set in it would be lost.\n"
             "  Initialise before torch.nn.utils.parametrize or a similar tool."
         )
-    return found
+    return directions
 
 
 def _recurrent(caller: str, direction: _Direction) -> tuple[str, ...]:
-    found = hidden_to_hidden(direction.program.cell.graph)
-    if not found:
+    matrices = hidden_to_hidden(direction.program.cell.graph)
+    if not matrices:
         raise ConfigError(
             f"{caller}: {direction.program.cell.name} has no hidden-to-hidden matrix.\n"
             "  No state of its equations is multiplied by one.\n  Use xavier_ or uniform_."
         )
-    return found
+    return matrices
 
 
 def _retentions(caller: str, direction: _Direction) -> list[Retention]:
-    """List the gates to set, each once, and refuse a cell in which they are not plain."""
+    """List the gates to set, each once, and refuse a cell whose gates are not understood."""
     cell = direction.program.cell
-    found: dict[int, Retention] = {}
+    retentions: dict[int, Retention] = {}
     for retention in retention_gates(cell.graph):
         _require_bias(caller, direction, retention.gate)
-        first = found.setdefault(retention.gate.node, retention)
+        first = retentions.setdefault(retention.gate.node, retention)
         if first.sign != retention.sign:
             raise ConfigError(
                 f"{caller}: one gate of {cell.name} keeps {first.state if first.sign > 0 else retention.state} and "
                 f"overwrites {first.state if first.sign < 0 else retention.state}.\n"
                 "  No bias makes it remember both.\n  Set its bias by hand."
             )
-    if not found:
+    if not retentions:
         raise ConfigError(
             f"{caller}: no gate of {cell.name} weighs an old state.\n"
             "  A gate is a sigmoid, and the old state times it, or times 1 minus it, is a term of the new state; "
             "a quotient of gates is not understood.\n  Set the biases by hand."
         )
-    return list(found.values())
+    return list(retentions.values())
 
 
 def _with_others(caller: str, direction: _Direction) -> list[tuple[Retention, list[Gate]]]:
-    """List the gates to set, each with those that weigh the other terms of its sum and are not listed themselves."""
+    """List the gates to set, each with the gates of the other terms of its sum that are not in the list themselves."""
     retentions = _retentions(caller, direction)
     known = {retention.gate.node for retention in retentions}
-    found = [(retention, [o for o in retention.others if o.node not in known]) for retention in retentions]
-    for other in (o for _, others in found for o in others):
+    pairs = [(retention, [o for o in retention.others if o.node not in known]) for retention in retentions]
+    for other in (o for _, others in pairs for o in others):
         _require_bias(caller, direction, other)
-    return found
+    return pairs
 
 
 def _require_bias(caller: str, direction: _Direction, gate: Gate) -> None:
@@ -307,13 +308,13 @@ def _set(direction: _Direction, gate: Gate, value: Tensor) -> None:
 
 
 def _keeping(direction: _Direction, gate: Gate, fade: Tensor) -> Tensor:
-    """Give the pre-activation at which a gate is u / (1 + u)."""
+    """Compute the pre-activation at which a gate is u / (1 + u)."""
     hard = direction.program.cell.graph.nodes[gate.node].op == "hard_sigmoid"
     return 3 * (fade - 1) / (fade + 1) if hard else fade.log()
 
 
 def _wide(tensor: Tensor) -> torch.dtype:
-    """Give the type to draw in: half precision has too few numbers."""
+    """Return the dtype to draw in: half precision has too few numbers."""
     return torch.promote_types(tensor.dtype, torch.float32)
 
 

@@ -1,7 +1,7 @@
-"""Draw every mask of a recurrent layer: all of its chance is here, before the time loop, from torch's generator.
+"""Draw the masks of a recurrent layer before the time loop, with torch's generator.
 
-A program says which masks it reads (:mod:`elman.autodiff.noise`); backends are given the masks and draw nothing, so the
-same seed gives the same masks on all of them. In evaluation nothing is drawn.
+A program lists the masks that it reads (:mod:`elman.autodiff.noise`); backends receive the masks and draw nothing, so
+the same seed gives the same masks on all of them. In evaluation nothing is drawn.
 
 >>> import torch
 >>> x = torch.ones(4, 2, 3)
@@ -27,13 +27,13 @@ def draw_masks(program: Program, x: Tensor, states: Sequence[Tensor]) -> list[Te
     """Draw the masks that a program reads, for one layer in one direction.
 
     Args:
-        program: says which, and at what rates.
-        x: (T, B, I), gives the extent, type and device.
+        program: has the masks and their rates.
+        x: (T, B, I), has the shape, dtype and device.
         states: initial states, each (B, its size).
 
     Returns:
-        In the order of the program's side inputs behind the cell's own, each (T, B, size of its state). A mask of
-        recurrent dropout is 0, or 1 / (1 − p), and the same at all time steps; one of zoneout is 1 with chance p.
+        In the order of the program's side inputs after the cell's own, each (T, B, size of its state). A mask of
+        recurrent dropout is 0, or 1 / (1 − p), and the same at all time steps; one of zoneout is 1 with probability p.
     """
     if len(program.sides) == len(program.cell.sides):
         return []
@@ -52,14 +52,14 @@ def draw_masks(program: Program, x: Tensor, states: Sequence[Tensor]) -> list[Te
 def drop_weights(program: Program, tensors: Sequence[Tensor], members: Collection[str], rate: float) -> list[Tensor]:
     """Drop single weights: DropConnect (Wan et al. 2013).
 
-    On hidden-to-hidden matrices, once for all time steps, as Merity et al. 2018 (section 2) have it. What stays is
+    On hidden-to-hidden matrices, once for all time steps, as in Merity et al. 2018 (section 2). The other weights are
     scaled by 1 / (1 − rate), so that a product keeps its expectation.
 
     Args:
-        program: says how members are stacked.
+        program: knows how members are stacked.
         tensors: the stacked tensors, in the program's order.
         members: the matrices of which elements are dropped.
-        rate: chance for an element to become 0.
+        rate: probability for an element to become 0.
     """
 
     def drop(parameter: Parameter, whole: Tensor) -> Tensor:
@@ -72,18 +72,20 @@ def drop_weights(program: Program, tensors: Sequence[Tensor], members: Collectio
 
 
 def drop_locked(x: Tensor, rate: float) -> Tensor:
-    """Drop the same elements of x (T, B, n) at all time steps, others for each example."""
+    """Drop the same elements of x (T, B, n) at all time steps, different ones for each example."""
     return x * F.dropout(x.new_ones(1, *x.shape[1:]), rate)
 
 
 class LockedDropout(nn.Module):
-    """Drop the same elements at all time steps (Gal & Ghahramani 2016, section 4; Merity et al. 2018, section 4.2).
+    """Variational dropout, which drops the same elements at all time steps.
+
+    Gal & Ghahramani 2016, section 4; Merity et al. 2018, section 4.2.
 
     Args:
-        p: chance for an element to be zeroed in training; what stays is scaled by 1 / (1 − p).
+        p: probability for an element to be 0 in training; the others are scaled by 1 / (1 − p).
 
     Raises:
-        ConfigError: p is not a chance.
+        ConfigError: p is not a probability.
     """
 
     def __init__(self, p: float = 0.5) -> None:
@@ -91,10 +93,10 @@ class LockedDropout(nn.Module):
         self.p = check_chance("LockedDropout", "p", p)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop from x (T, B, n); in evaluation x is given back.
+        """Apply dropout to x (T, B, n); in evaluation return x.
 
         Raises:
-            ShapeError: x is no tensor, or has not three axes.
+            ShapeError: x is no tensor, or does not have three axes.
         """
         if not isinstance(x, Tensor):
             raise ShapeError(
@@ -109,20 +111,20 @@ class LockedDropout(nn.Module):
         return drop_locked(x, self.p) if self.training and self.p > 0 else x
 
     def extra_repr(self) -> str:
-        """Show the chance."""
+        """Show the probability."""
         return f"p={self.p}"
 
 
 def choose_noise(cell: Cell, recurrent_dropout: float, zoneout: float | Mapping[str, float]) -> Noise:
-    """Bring the options of a layer into the form of a program's noise.
+    """Convert the options of a layer into a program's noise.
 
     Args:
         cell: has the states.
-        recurrent_dropout: chance, of every state that a hidden-to-hidden matrix multiplies.
-        zoneout: of every state, or by name.
+        recurrent_dropout: rate of every state that a hidden-to-hidden matrix multiplies.
+        zoneout: rate of every state, or rates by name.
 
     Raises:
-        ConfigError: zoneout names what is no state, or gives what is no chance.
+        ConfigError: zoneout names no state, or gives no probability.
     """
     rates = zoneout if isinstance(zoneout, Mapping) else dict.fromkeys(cell.states, zoneout)
     for state, rate in rates.items():
@@ -140,11 +142,11 @@ def choose_noise(cell: Cell, recurrent_dropout: float, zoneout: float | Mapping[
 
 
 def check_chance(where: str, name: str, value: float) -> float:
-    """Check that an option is a chance, and give it as a float.
+    """Check that an option is a probability, and return it as a float.
 
     Raises:
         ConfigError: it is no number from 0 to 1.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ConfigError(f"{where}: {name} is {value!r}.\n  It is a chance.\n  Give a number from 0 to 1.")
+        raise ConfigError(f"{where}: {name} is {value!r}.\n  It is a probability.\n  Give a number from 0 to 1.")
     return float(value)

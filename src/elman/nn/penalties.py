@@ -1,7 +1,7 @@
-"""Penalise what a recurrent layer does: large outputs, and outputs that jump from step to step.
+"""Penalise the outputs of a recurrent layer: large ones, and large differences between consecutive steps.
 
 Both are added to a loss with a small factor (Merity, McCann & Socher 2017: AR and TAR). The paper writes an L2 norm;
-these are means of squares over elements, which is what its authors' code adds.
+these are means of squares over elements, as in its authors' code.
 
 >>> import torch
 >>> output = torch.tensor([1.0, 3.0, 0.0]).view(3, 1, 1)
@@ -20,33 +20,33 @@ from elman.nn.sequences import check_lengths
 
 
 def activation_penalty(output: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
-    """Give the mean square of an output over its real steps.
+    """Compute the mean square of an output over its real steps.
 
     Args:
         output: (T, B, n), in the paper after dropout.
-        lengths: real time steps of each example; None if all are.
+        lengths: number of real time steps of each example; None if all are real.
 
     Returns:
-        A number; 0 where there is no real step.
+        A number; 0 if there is no real step.
 
     Raises:
-        ShapeError: the output has not three axes, or the lengths do not fit.
+        ShapeError: the output does not have three axes, or the lengths do not fit.
     """
     return _mean_square(output, _valid(output, lengths))
 
 
 def temporal_activation_penalty(output: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
-    """Give the mean square of the differences between an output's consecutive real steps.
+    """Compute the mean square of the differences between an output's consecutive real steps.
 
     Args:
         output: (T, B, n), in the paper before dropout.
-        lengths: real time steps of each example; None if all are.
+        lengths: number of real time steps of each example; None if all are real.
 
     Returns:
-        A number; 0 where no example has two real steps.
+        A number; 0 if no example has two real steps.
 
     Raises:
-        ShapeError: the output has not three axes, or the lengths do not fit.
+        ShapeError: the output does not have three axes, or the lengths do not fit.
     """
     valid = _valid(output, lengths)
     return _mean_square(output[1:] - output[:-1], None if valid is None else valid[1:])
@@ -56,7 +56,7 @@ def _valid(output: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor | N
     if not isinstance(output, Tensor):
         raise ShapeError(
             f"penalty: the output is a {type(output).__name__}.\n  It is a tensor (T, B, n).\n"
-            "  Unpack a packed one with torch.nn.utils.rnn.pad_packed_sequence, which gives the lengths too."
+            "  Unpack a packed one with torch.nn.utils.rnn.pad_packed_sequence, which returns the lengths too."
         )
     if output.dim() != 3:
         raise ShapeError(
@@ -67,7 +67,7 @@ def _valid(output: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor | N
 
 
 def _mean_square(values: Tensor, valid: Tensor | None) -> Tensor:
-    # float16 ends at 65504, which a sum of squares soon passes where their mean is small
+    # float16 ends at 65504, which a sum of squares soon exceeds although their mean is small
     wide = values.to(torch.promote_types(values.dtype, torch.float32))
     if valid is None:
         return (wide.square().sum() / max(wide.numel(), 1)).to(values.dtype)

@@ -22,7 +22,7 @@ from elman.ops import under_autocast
 
 
 class Recurrent(nn.Module):
-    """Apply the equations of a cell at every time step of a sequence.
+    """A recurrent layer of any cell: its equations, applied at every time step of a sequence.
 
     Letters: T time, B batch, I input, H size of the cell's first state, L layers, D directions.
 
@@ -33,29 +33,29 @@ class Recurrent(nn.Module):
         num_layers: L; every further layer reads the output of the one below.
         bias: keep the cell's biases (vectors that are only ever added).
         batch_first: input and output are (B, T, …); states never are.
-        dropout: chance for an element of an output to be zeroed on its way to the next layer, in training.
-        bidirectional: run a second set of parameters from the last step to the first; outputs are joined.
-        backend: what runs the layer, see :mod:`elman.backends`.
-        locked: let `dropout` zero the same elements at all time steps (Gal & Ghahramani 2016).
-        recurrent_dropout: chance for an element of a state to be hidden from the hidden-to-hidden products at all time
+        dropout: probability for an element of the output of a layer to be 0 in the input of the next, in training.
+        bidirectional: run a second set of parameters from the last step to the first; outputs are concatenated.
+        backend: the backend that runs the layer, see :mod:`elman.backends`.
+        locked: let `dropout` drop the same elements at all time steps (variational dropout, Gal & Ghahramani 2016).
+        recurrent_dropout: probability for an element of a state to be 0 in the hidden-to-hidden products at all time
             steps of one call of `forward`, in training (Gal & Ghahramani 2016).
-        weight_dropout: chance for a weight of the hidden-to-hidden matrices to be 0 during one call of `forward`, in
-            training (DropConnect: Wan et al. 2013; Merity et al. 2018).
-        zoneout: chance for an element of a state to keep its old value at a time step (Krueger et al. 2017): one for
-            all states, or by name, ``{"h": 0.05, "c": 0.5}``. Evaluation and streams take the expectation.
-        recompute_every: in training, keep the states before every so many time steps and nothing else, and compute the
-            rest again on the way back: less memory, for the time of one more forward run. None to keep everything.
+        weight_dropout: probability for a weight of the hidden-to-hidden matrices to be 0 during one call of `forward`,
+            in training (DropConnect: Wan et al. 2013; Merity et al. 2018).
+        zoneout: probability for an element of a state to keep its old value at a time step (Krueger et al. 2017): one
+            for all states, or by name, ``{"h": 0.05, "c": 0.5}``. Evaluation and streams use the expectation.
+        recompute_every: in training, save only the states before every so many time steps, and recompute the other
+            values in the backward pass: less memory, for the time of one more forward run. None to save everything.
         sizes: sizes that the equations do not bind to `input_size` and `hidden_size`, by name.
         device: of the parameters.
         dtype: of the parameters.
 
     Each family of the cell is one parameter, ``{family}_l{k}[_reverse]``, its members stacked along axis 0 in the order
     in which the equations first name them; a member of another shape or role is ``{family}_{member}_l{k}[_reverse]``.
-    Gains of layer normalisations start at 1, a family to which the cell gives a range there, everything else at
-    U(±1/√hidden_size).
+    Gains of layer normalisations are initialised to 1, families with a range of their own in the cell from that range,
+    all others from U(±1/√hidden_size).
 
     Raises:
-        ConfigError: an option has a value that cannot work.
+        ConfigError: an option has an invalid value.
         ShapeError: sizes do not fit the equations.
         CellError: a size is missing.
 
@@ -100,7 +100,7 @@ class Recurrent(nn.Module):
         self.sizes = dict(sizes or {})
         self.locked, self.weight_dropout = locked, weight_dropout
         self.recompute_every = recompute_every
-        # What the programs are made with is fixed: a rate that is set later would change nothing.
+        # The programs contain these rates: setting another one later would have no effect.
         self._recurrent_dropout = recurrent_dropout
         self._zoneout = dict(zoneout) if isinstance(zoneout, Mapping) else zoneout
         noise = choose_noise(cell, recurrent_dropout, zoneout)
@@ -125,41 +125,41 @@ class Recurrent(nn.Module):
 
     def _require_equal_states(self, k: int, sizes: Mapping[str, int]) -> None:
         for state, expected in zip(self.cell.states, self.state_sizes, strict=True):
-            found = sizes[self.cell.state_size(state)]
-            if found != expected:
+            size = sizes[self.cell.state_size(state)]
+            if size != expected:
                 raise ShapeError(
                     f"Recurrent: state {state} of {self.cell.name} is as long as its input, {expected} in layer 0 and "
-                    f"{found} in layer {k}.\n  The states of all layers are stacked, so they must be equal.\n"
-                    f"  Give an input_size of {found}, or stack separate layers."
+                    f"{size} in layer {k}.\n  The states of all layers are stacked, so they must be equal.\n"
+                    f"  Give an input_size of {size}, or stack separate layers."
                 )
 
     @property
     def recurrent_dropout(self) -> float:
-        """Chance for an element of a state to be hidden from products; part of the equations, so it is fixed."""
+        """The rate of recurrent dropout; part of the equations, so it is fixed."""
         return self._recurrent_dropout
 
     @property
     def zoneout(self) -> float | dict[str, float]:
-        """Chance for an element of a state to keep its old value; part of the equations, so it is fixed."""
+        """The rate of zoneout, or the rates by state; part of the equations, so they are fixed."""
         return dict(self._zoneout) if isinstance(self._zoneout, dict) else self._zoneout
 
     @property
     def output_size(self) -> int:
-        """Length of an output vector: D times the size of the first state."""
+        """The length of an output vector: D times the size of the first state."""
         return self.state_sizes[0] * (2 if self.bidirectional else 1)
 
     def _suffixes(self, k: int) -> list[str]:
         return [f"_l{k}", f"_l{k}_reverse"] if self.bidirectional else [f"_l{k}"]
 
     def reset_parameters(self) -> None:
-        """Draw all parameters anew, in the order of their registration."""
+        """Initialise all parameters again, in the order of their registration."""
         init.uniform_(self)
 
     def layers(self, noisy: bool = False) -> list[list[Direction]]:
         """List the layers from the input upwards, each with its directions and their present parameters.
 
         Args:
-            noisy: as in training, with equations that read masks, and weights dropped anew.
+            noisy: as in training: equations that read masks, and freshly dropped weights.
         """
         program = self.noisy_program if noisy else self.program
         return [[Direction(program, self._present(names, noisy)) for names in directions] for directions in self._names]
@@ -177,41 +177,41 @@ class Recurrent(nn.Module):
         lengths: Tensor | Sequence[int] | None = None,
         **sides: Tensor,
     ) -> tuple[Tensor | PackedSequence, States]:
-        """Run over a batch of sequences.
+        """Run the layer over a batch of sequences.
 
         Args:
             x: (T, B, I), with `batch_first` (B, T, I), unbatched (T, I), or packed.
-            initial_state: (L·D, B, its size), or (L·D, its size) where x is unbatched; a tuple where there are several
+            initial_state: (L·D, B, its size), or (L·D, its size) if x is unbatched; a tuple if there are several
                 states. Zeros if it is None.
-            lengths: real time steps of each example, in any order, 0 allowed. Steps past the end change nothing, their
-                outputs are 0, the final state is that of the last real step, and the reverse direction starts there.
+            lengths: number of real time steps of each example, in any order, 0 allowed. Padded steps change nothing,
+                their outputs are 0, the final state is that of the last real step, where the reverse direction starts.
             **sides: the cell's side inputs by name, each in the form of x without its last axis: (T, B), (B, T) or
-                (T,). Every layer and direction reads the same. No gradient flows to them.
+                (T,). All layers and directions read the same. They receive no gradient.
 
         Returns:
             The output in the form of x with D · H for I, and the final state in the form of `initial_state`.
 
         Raises:
-            ShapeError: shapes, types or lengths do not fit; a side input is missing or not the cell's.
+            ShapeError: shapes, dtypes or lengths do not fit; a side input is missing or unknown.
         """
         if isinstance(x, PackedSequence):
             return self._forward_packed(x, initial_state, lengths, sides)
         if not isinstance(x, Tensor):
             raise ShapeError(f"Recurrent: x is a {type(x).__name__}.\n  It is a tensor.\n  Give torch.as_tensor(x).")
         self._check_input(x, 2 if x.dim() == 2 else 3)
-        beside = check_sides(self.cell, sides, x)
+        own_sides = check_sides(self.cell, sides, x)
         if x.dim() == 2:
             if lengths is not None:
                 raise ShapeError(
-                    "Recurrent: lengths beside an unbatched input.\n  It has one length, T.\n  Cut it instead."
+                    "Recurrent: lengths are given with an unbatched input.\n  Its length is T.\n  Shorten x instead."
                 )
-            x, beside = x.unsqueeze(1), [side.unsqueeze(1) for side in beside]
-            output, final = self._run(Batch(x, sides=beside), self._start(initial_state, x, 2))
+            x, own_sides = x.unsqueeze(1), [side.unsqueeze(1) for side in own_sides]
+            output, final = self._run(Batch(x, sides=own_sides), self._start(initial_state, x, 2))
             return output.squeeze(1), as_states([s.squeeze(1) for s in final])
         if self.batch_first:
-            x, beside = x.transpose(0, 1), [side.transpose(0, 1) for side in beside]
+            x, own_sides = x.transpose(0, 1), [side.transpose(0, 1) for side in own_sides]
         lengths = None if lengths is None else check_lengths(lengths, x)
-        output, final = self._run(Batch(x, lengths, sides=beside), self._start(initial_state, x, 3))
+        output, final = self._run(Batch(x, lengths, sides=own_sides), self._start(initial_state, x, 3))
         return output.transpose(0, 1) if self.batch_first else output, as_states(final)
 
     def _forward_packed(
@@ -222,11 +222,13 @@ class Recurrent(nn.Module):
         sides: Mapping[str, Tensor],
     ) -> tuple[PackedSequence, States]:
         if lengths is not None:
-            raise ShapeError("Recurrent: lengths beside a packed sequence.\n  It knows its lengths.\n  Drop them.")
+            raise ShapeError(
+                "Recurrent: lengths are given with a packed sequence.\n  It has its own.\n  Drop lengths=…."
+            )
         if self.cell.sides or sides:
             names = ", ".join(self.cell.sides or sides)
             raise ShapeError(
-                f"Recurrent: side inputs ({names}) beside a packed sequence.\n  It has no place for them.\n"
+                f"Recurrent: side inputs ({names}) are given with a packed sequence.\n  It cannot contain them.\n"
                 "  Give the padded batch with lengths=…."
             )
         self._check_input(x.data, 2)
@@ -236,7 +238,7 @@ class Recurrent(nn.Module):
         return pack(output, batch), as_states(permute(final, x.unsorted_indices))
 
     def stream(self, batch_size: int = 1) -> Stream:
-        """Start reading step by step, from a zero state.
+        """Start a stream, which runs step by step, from a zero state.
 
         Raises:
             ConfigError: the layer is bidirectional.
@@ -251,14 +253,14 @@ class Recurrent(nn.Module):
 
     def _check_input(self, x: Tensor, dimensions: int) -> None:
         own: Tensor | None = next(iter(self._parameters.values()), None)
-        if own is None:  # all are computed anew from others, or are plain tensors
+        if own is None:  # all are computed from others, or are plain tensors
             own = next(self.parameters(), None)
         if own is None:
             (own,) = present(self, self._names[0][0][:1])
         if x.dim() != dimensions or x.shape[-1] != self.input_size:
             raise ShapeError(
                 f"Recurrent: x has shape {tuple(x.shape)}.\n  It is (T, B, I), with batch_first (B, T, I), "
-                f"or unbatched (T, I).\n  Here I is {self.input_size}."
+                f"or unbatched (T, I).\n  Give I = {self.input_size}."
             )
         if x.device != own.device:
             raise ShapeError(
@@ -272,7 +274,7 @@ class Recurrent(nn.Module):
             )
 
     def _start(self, given: States | None, x: Tensor, dimensions: int) -> list[Tensor]:
-        """Bring the initial state into one form, a list of (L·D, B, its size)."""
+        """Return the initial state as a list of (L·D, B, its size)."""
         rows = self.num_layers * (2 if self.bidirectional else 1)
         shapes = [(rows, x.shape[1], size) for size in self.state_sizes]
         if given is None:
@@ -289,15 +291,15 @@ class Recurrent(nn.Module):
             if not fits or (state.dtype != x.dtype and not under_autocast(x)):
                 kind = f"{state.dtype} on {state.device}" if isinstance(state, Tensor) else f"a {type(state).__name__}"
                 raise ShapeError(
-                    f"Recurrent: the initial {name} is {kind}.\n  A state is a tensor of the type and device of x.\n"
+                    f"Recurrent: the initial {name} is {kind}.\n  A state is a tensor with the dtype and device of x.\n"
                     f"  Give {x.dtype} on {x.device}."
                 )
-        wanted = [shape if dimensions == 3 else (shape[0], shape[2]) for shape in shapes]
-        found = [tuple(s.shape) for s in states]
-        if found != wanted:
+        expected = [shape if dimensions == 3 else (shape[0], shape[2]) for shape in shapes]
+        actual = [tuple(s.shape) for s in states]
+        if actual != expected:
             raise ShapeError(
-                f"Recurrent: the initial state has the shapes {found}.\n  They are (layers · directions, B, size) "
-                f"for the states {', '.join(self.cell.states)}, never batch-first.\n  Give {wanted}."
+                f"Recurrent: the initial state has the shapes {actual}.\n  They are (layers · directions, B, size) "
+                f"for the states {', '.join(self.cell.states)}, never batch-first.\n  Give {expected}."
             )
         return states if dimensions == 3 else [s.unsqueeze(1) for s in states]
 
@@ -326,31 +328,31 @@ class Recurrent(nn.Module):
 def _check_options(cell: Cell, num_layers: int, dropout: float, locked: bool) -> None:
     if not isinstance(cell, Cell):
         raise ConfigError(
-            f"Recurrent: the cell is a {type(cell).__name__}.\n  It is the equations of one time step.\n"
-            "  Write @elman.cell above a function, or take one of elman.cells."
+            f"Recurrent: the cell is a {type(cell).__name__}.\n  A cell is the equations of one time step.\n"
+            "  Write @elman.cell above a function, or choose one of elman.cells."
         )
     _check_count("num_layers", num_layers, "layers")
     for name in {"self", "x", "initial_state", "lengths"} & set(cell.sides):
         raise ConfigError(
             f"Recurrent: a side input of {cell.name} is called {name}.\n"
-            "  They are given by name, beside the layer's own arguments.\n  Give it another name."
+            "  Side inputs are keyword arguments, and the layer has one of that name.\n  Rename it."
         )
     if not isinstance(locked, bool):
         raise ConfigError(
-            f"Recurrent: locked is {locked!r}.\n  It says how dropout acts.\n  Give dropout=… the chance, and True."
+            f"Recurrent: locked is {locked!r}.\n  It is True or False.\n  Give the probability as dropout=…."
         )
     check_chance("Recurrent", "dropout", dropout)
     if dropout > 0 and num_layers == 1:
-        warnings.warn(f"dropout={dropout} acts between layers, and there is one layer: it does nothing", stacklevel=3)
+        warnings.warn(f"dropout={dropout} acts between layers, and there is one layer: it has no effect", stacklevel=3)
 
 
-def _check_count(name: str, value: int, what: str) -> None:
+def _check_count(name: str, value: int, counted: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"Recurrent: {name} is {value!r}.\n  It counts {what}.\n  Give a whole number from 1.")
+        raise ConfigError(f"Recurrent: {name} is {value!r}.\n  It is a number of {counted}.\n  Give an integer from 1.")
 
 
 def _check_products(cell: Cell, **rates: float) -> None:
-    """Refuse what acts on hidden-to-hidden matrices where there are none."""
+    """Refuse options that act on hidden-to-hidden matrices if the cell has none."""
     for name, rate in rates.items():
         if check_chance("Recurrent", name, rate) > 0 and not hidden_to_hidden(cell.graph):
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Bring batches of sequences into one form: time-major, padded, with their lengths."""
+"""Convert batches of sequences into one form: time-major, padded, with lengths."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from elman.ops import under_autocast
 
 
 class Batch(NamedTuple):
-    """Hold a batch of sequences and the form in which its results go back.
+    """A batch of sequences, with the packed form in which it was given.
 
     Attributes:
         x: (T, B, I).
-        lengths: (B,), the real steps of each example; None if all are.
-        packed: what the batch came as, where it came packed; its examples are then in the packed order.
-        rows: the places in (T · B) of the rows of a packed batch, in packed order.
+        lengths: (B,), the number of real steps of each example; None if all are real.
+        packed: the packed batch, if it was given as one; the examples are then in its order.
+        rows: the positions in (T · B) of the rows of a packed batch, in packed order.
         sides: the cell's side inputs, in its order, each (T, B, 1).
     """
 
@@ -32,7 +32,7 @@ class Batch(NamedTuple):
 
 
 def unpack(packed: PackedSequence) -> Batch:
-    """Pad a packed batch, its examples staying in the packed order."""
+    """Pad a packed batch, with its examples in the packed order."""
     data, batch_sizes, _, _ = packed
     x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes))
     lengths = lengths.to(x.device)
@@ -40,7 +40,7 @@ def unpack(packed: PackedSequence) -> Batch:
 
 
 def pack(output: Tensor, batch: Batch) -> PackedSequence:
-    """Pack an output (T, B, H) in the way in which its batch came packed."""
+    """Pack an output (T, B, H) like its batch."""
     assert batch.packed is not None
     assert batch.rows is not None
     _, batch_sizes, sorted_indices, unsorted_indices = batch.packed
@@ -48,56 +48,56 @@ def pack(output: Tensor, batch: Batch) -> PackedSequence:
 
 
 def check_lengths(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
-    """Bring lengths into a tensor of int64 on the device of x.
+    """Convert lengths into a tensor of int64 on the device of x.
 
     Args:
-        lengths: one whole number an example, from 0 to T, in any order.
+        lengths: one integer for each example, from 0 to T, in any order.
         x: (T, B, I).
 
     Raises:
         ShapeError: there is not one length for each example, or one is out of range.
     """
     steps, batch = x.shape[:2]
-    found = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
-    if found.numel() == 0:  # an empty list has no type of its own
-        found = found.long()
-    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
-        raise ShapeError(f"lengths are of type {found.dtype}.\n  A length counts time steps.\n  Give whole numbers.")
-    if found.shape != (batch,):
+    tensor = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
+    if tensor.numel() == 0:  # an empty list has no dtype of its own
+        tensor = tensor.long()
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise ShapeError(f"lengths are of type {tensor.dtype}.\n  A length counts time steps.\n  Give integers.")
+    if tensor.shape != (batch,):
         raise ShapeError(
-            f"lengths have shape {tuple(found.shape)}, the batch has {batch} examples.\n"
+            f"lengths have shape {tuple(tensor.shape)}, the batch has {batch} examples.\n"
             f"  Every example has one length.\n  Give shape ({batch},)."
         )
-    # What torch compiles has no values yet; the operator looks at them when it runs.
+    # While torch compiles there are no values; the operator checks them when it runs.
     compiling = torch.compiler.is_compiling()
-    wrong = [] if compiling else ((found < 0) | (found > steps)).nonzero().flatten().tolist()
+    wrong = [] if compiling else ((tensor < 0) | (tensor > steps)).nonzero().flatten().tolist()
     if wrong:
         raise ShapeError(
-            f"lengths[{wrong[0]}] is {int(found[wrong[0]])}, the input has {steps} time steps.\n"
-            f"  A length is from 0 to {steps}.\n  Mend it, or pad the input."
+            f"lengths[{wrong[0]}] is {int(tensor[wrong[0]])}, the input has {steps} time steps.\n"
+            f"  A length is from 0 to {steps}.\n  Correct it, or pad the input."
         )
-    return found.to(x.device, torch.int64)
+    return tensor.to(x.device, torch.int64)
 
 
 def check_sides(cell: Cell, given: Mapping[str, Tensor], x: Tensor) -> list[Tensor]:
-    """Bring side inputs into the order of their cell.
+    """Return the side inputs in the order of their cell.
 
     Args:
-        cell: names them.
-        given: for each a tensor of the shape of x without its last axis: one number a step and example.
+        cell: has their names.
+        given: for each a tensor with the shape of x without its last axis: one number for each step and example.
         x: the input, in any form.
 
     Returns:
         Each with a last axis of length 1.
 
     Raises:
-        ShapeError: one is missing, is not the cell's, or does not fit.
+        ShapeError: one is missing, unknown, or does not fit.
     """
-    takes = f"takes {', '.join(cell.sides)}" if cell.sides else "takes none"
+    takes = f"reads {', '.join(cell.sides)}" if cell.sides else "reads none"
     for name in given:
         if name not in cell.sides:
             raise ShapeError(f"{cell.name}: there is no side input {name}.\n  The cell {takes}.\n  Drop {name}=….")
-    found = []
+    sides = []
     for name in cell.sides:
         shape = tuple(x.shape[:-1])
         if name not in given:
@@ -117,10 +117,10 @@ def check_sides(cell: Cell, given: Mapping[str, Tensor], x: Tensor) -> list[Tens
                 f"{cell.name}: side input {name} is {side.dtype} on {side.device}, x is {x.dtype} on {x.device}.\n"
                 f"  They must agree.\n  Give {name}.to(x)."
             )
-        found.append(side.to(x.dtype).unsqueeze(-1))
-    return found
+        sides.append(side.to(x.dtype).unsqueeze(-1))
+    return sides
 
 
 def permute(states: Sequence[Tensor], order: Tensor | None) -> list[Tensor]:
-    """Bring the examples of states (L·D, B, n) into another order."""
+    """Reorder the examples of states (L·D, B, n)."""
     return list(states) if order is None else [state.index_select(1, order) for state in states]

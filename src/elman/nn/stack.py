@@ -14,7 +14,7 @@ from elman.nn.sequences import Batch
 
 
 class Direction(NamedTuple):
-    """Hold one layer in one direction: its program and the tensors that the program reads, in its order."""
+    """One layer in one direction: its program and the tensors that the program reads, in its order."""
 
     program: Program
     parameters: Sequence[Tensor]
@@ -27,16 +27,16 @@ def parameter_names(program: Program, num_layers: int, bidirectional: bool) -> l
 
 
 def present(module: nn.Module, names: Sequence[str]) -> list[Tensor]:
-    """Find the tensors that a module has under these names at present."""
+    """Look up the tensors that a module has under these names at present."""
     own = module._parameters
-    # What torch computes anew, or puts beside the parameters, is an attribute.
+    # A tensor that torch computes, or that replaces a parameter, is an attribute.
     return [own.get(name) if name in own else getattr(module, name) for name in names]  # type: ignore[misc]
 
 
 def refresh(module: nn.Module) -> None:
-    """Let the hooks that compute a module's weights do so, as each call of the module does first.
+    """Run the hooks that compute a module's weights, as each call of the module does first.
 
-    They are those of `torch.nn.utils.weight_norm`, `spectral_norm` and `prune`; what `parametrize` computes needs none.
+    They are those of `torch.nn.utils.weight_norm`, `spectral_norm` and `prune`; `parametrize` has no hooks.
     """
     for hook in module._forward_pre_hooks.values():
         if computes_weights(hook):
@@ -44,7 +44,7 @@ def refresh(module: nn.Module) -> None:
 
 
 def computes_weights(hook: object) -> bool:
-    """Tell whether a hook computes a weight and does nothing else."""
+    """Test whether a hook computes a weight and does nothing else."""
     kinds = {"torch.nn.utils.weight_norm": "WeightNorm", "torch.nn.utils.spectral_norm": "SpectralNorm"}
     kinds["torch.nn.utils.prune"] = "BasePruningMethod"
     return any(kinds.get(of.__module__) == of.__name__ for of in type(hook).__mro__)
@@ -64,12 +64,12 @@ def run_stack(
 
     Args:
         layers: from the input upwards; a second direction runs from the last time step to the first.
-        batch: time-major input, and side inputs, which every layer and direction reads.
-        states: for each state (L·D, B, its size), index layer · D + direction; or its size alone, for one of zeros.
-        dropout: chance for each element of an output to be zeroed on its way to the next layer.
+        batch: time-major input, and side inputs, which all layers and directions read.
+        states: for each state (L·D, B, its size), index layer · D + direction; or only its size, for a state of zeros.
+        dropout: probability for an element of the output of a layer to be 0 in the input of the next.
         training: whether dropout applies.
-        backend: what the layer asks for.
-        locked: whether that dropout zeroes the same elements at all time steps.
+        backend: the layer's `backend` argument.
+        locked: whether that dropout drops the same elements at all time steps.
         recompute_every: see :func:`elman.ops.run`.
 
     Returns:
@@ -106,7 +106,7 @@ def run_stack(
 
 
 def _drop(x: Tensor, rows: Tensor | None, dropout: float) -> Tensor:
-    """Drop out elements, in the order in which torch.nn does: of a packed batch, only its real rows are drawn for."""
+    """Apply dropout in torch.nn's order of random numbers: for a packed batch, none are drawn for padding."""
     if rows is None:
         return F.dropout(x, dropout)
     flat = x.flatten(0, 1)

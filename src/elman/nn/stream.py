@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as module_code
 
-from elman.backends import select, wanted
+from elman.backends import requested, select
 from elman.backends.inputs import Inputs
 from elman.backends.memory_check import are_plain_memory, as_memory, check_inputs, check_parameters
 from elman.errors import ConfigError, ShapeError, TensorError
@@ -22,15 +22,15 @@ _ADDRESS, _KIND, _IS_CONTIGUOUS, _IS_NEG = (
     Tensor.is_contiguous,
     Tensor.is_neg,
 )
-_FORWARD = ("elman.nn.recurrent", "elman.nn.torch_layers")  # whose forward a step computes
+_FORWARD = ("elman.nn.recurrent", "elman.nn.torch_layers")  # the modules whose `forward` a step computes
 _TRACES, _TRANSFORMS = torch._C._get_tracing_state, torch._C._are_functorch_transforms_active
 
 
 class Stream:
-    """Keep the state of a recurrent layer between single time steps. No gradient is recorded, nothing is dropped.
+    """A recurrent layer that runs step by step, with its state. No gradient is recorded, and there is no dropout.
 
     Args:
-        layer: has `program`, `backend`, `input_size`, and `layers()`, which gives its parameters as in evaluation.
+        layer: has `program`, `backend`, `input_size`, and `layers()`, which returns its parameters as in evaluation.
         shapes: for each state, its shape (L, B, its size).
         names: for each layer and direction, the names of its parameters.
 
@@ -62,14 +62,14 @@ class Stream:
             )
         if isinstance(shapes[0][1], bool) or not isinstance(shapes[0][1], int) or shapes[0][1] < 0:
             raise ConfigError(
-                f"stream: batch_size is {shapes[0][1]!r}.\n  It counts examples.\n  Give a whole number from 0."
+                f"stream: batch_size is {shapes[0][1]!r}.\n  It is a number of examples.\n  Give an integer from 0."
             )
         self._hooks = _hooks_of(layer)
         check_hooks(layer)
         if layer.forward.__module__ not in _FORWARD:
             raise ConfigError(
-                f"stream: {type(layer).__name__} has a forward of its own.\n  A step does not call it, and would "
-                "compute something else.\n  Put what it does into a module around the layer, and stream the layer."
+                f"stream: {type(layer).__name__} overrides forward.\n  A step does not call it, and would "
+                "compute something else.\n  Move its code into a module around the layer, and stream the layer."
             )
         self.reset()
 
@@ -82,9 +82,9 @@ class Stream:
     def state(self) -> States:
         """The state, in the form of a layer's final state: (L, B, its size), or a tuple.
 
-        That of a layer in half precision is in float32, in which it is computed; it may be set in either.
+        The state of a layer in half precision is in float32, in which it is computed; it may be set in either.
         """
-        self._is_stale = True  # whoever is given it may keep it, or change it in place
+        self._is_stale = True  # the caller may keep it, or change it in place
         return as_states(self._states)
 
     @state.setter
@@ -96,10 +96,12 @@ class Stream:
     def _check_shapes(self, given: Sequence[Tensor]) -> None:
         shapes = [tuple(s.shape) for s in given]
         if shapes != self._shapes:
-            raise ShapeError(f"stream: the state has shapes {shapes}.\n  It is set whole.\n  Give {self._shapes}.")
+            raise ShapeError(
+                f"stream: the state has shapes {shapes}.\n  All states are set at once.\n  Give {self._shapes}."
+            )
 
     def _hold(self, states: list[Tensor], like: Tensor) -> None:
-        """Go on from other states; `like` is a parameter of the layer."""
+        """Continue from other states; `like` is a parameter of the layer."""
         self._dtype, self._device = like.dtype, like.device
         runner = select(self._layer.backend, self._layer.program, self._dtype, self._device)
         self._computed = runner.computes_in(self._dtype)
@@ -113,7 +115,7 @@ class Stream:
         self._states, self._is_stale = [s.to(self._computed, copy=True) for s in own], True
 
     def step(self, x: Tensor, **sides: Tensor) -> Tensor:
-        """Read one time step.
+        """Run one time step.
 
         Args:
             x: (B, I).
@@ -125,7 +127,7 @@ class Stream:
         Raises:
             ShapeError: x or a side input has another shape, or one is missing.
             TensorError: x or a parameter has another dtype, device or layout than the state.
-            ConfigError: the layer has hooks that only a call of it would run.
+            ConfigError: the layer has hooks that only a call of the layer would run.
         """
         if type(x) is not Tensor or _TRACES() is not None or _TRANSFORMS():
             x = _as_plain(x)
@@ -136,14 +138,14 @@ class Stream:
             )
         if any(self._hooks):
             check_hooks(self._layer)
-        beside = check_sides(self._cell, sides, x) if sides or self._has_sides else ()
-        if not are_plain_memory((x, *beside), self._dtype):
-            x, *beside = self._as_memory(x, *beside)
+        own_sides = check_sides(self._cell, sides, x) if sides or self._has_sides else ()
+        if not are_plain_memory((x, *own_sides), self._dtype):
+            x, *own_sides = self._as_memory(x, *own_sides)
         if self._steps is None or self._is_stale or self._find_key() != self._key:
             self._prepare()
         if self._steps is None:
-            return self._step_plainly(x, beside)
-        output: Tensor = self._steps.step(x, beside)
+            return self._step_plainly(x, own_sides)
+        output: Tensor = self._steps.step(x, own_sides)
         return output
 
     def _as_memory(self, x: Tensor, *sides: Tensor) -> list[Tensor]:
@@ -156,25 +158,25 @@ class Stream:
         return [as_memory("stream.step: x or a side input", t, x) for t in (x, *sides)]
 
     def _fresh_layers(self) -> list[list[Direction]]:
-        """List the layers with their parameters, those that hooks compute computed anew."""
+        """List the layers with their parameters, after recomputing those that hooks compute."""
         refresh(self._layer)
         layers: list[list[Direction]] = self._layer.layers()
         return layers
 
     def _find_key(self) -> list[Any] | None:
-        """Say what was prepared for: the backend, and how the parameters lie; None if they are computed anew."""
+        """Return the backend, and the addresses and layouts of the parameters; None if some are computed."""
         layer = self._layer
         own = layer._parameters
         try:
             present = [own[name] for name in self._names]
         except KeyError:
             return None
-        lie = *map(_ADDRESS, present), *map(_KIND, present), *map(_IS_CONTIGUOUS, present), *map(_IS_NEG, present)
-        return [wanted(layer.backend), *lie]
+        layout = *map(_ADDRESS, present), *map(_KIND, present), *map(_IS_CONTIGUOUS, present), *map(_IS_NEG, present)
+        return [requested(layer.backend), *layout]
 
     @torch.no_grad()
     def _prepare(self) -> None:
-        """Bring states into memory of the stream's own, and let the backend prepare for them if it can."""
+        """Copy states into memory of the stream, and prepare the backend for them if it supports that."""
         self._check_shapes(self._states)
         self._states = [s.clone(memory_format=torch.contiguous_format) for s in self._states]
         self._is_stale = False
@@ -191,21 +193,22 @@ class Stream:
             self._steps = opens(program, layers, self._states, self._layer.input_size)
 
     @torch.no_grad()
-    def _step_plainly(self, x: Tensor, beside: Sequence[Tensor]) -> Tensor:
+    def _step_plainly(self, x: Tensor, sides: Sequence[Tensor]) -> Tensor:
+        """Run one time step by the backend's `run_step`."""
         new: list[list[Tensor]] = []
         program, computed = self._layer.program, self._computed
         runner = select(self._layer.backend, program, self._dtype, self._device)
-        value, beside = x.to(computed), [side.to(computed) for side in beside]
+        value, sides = x.to(computed), [side.to(computed) for side in sides]
         for k, (direction,) in enumerate(self._fresh_layers()):
             parameters = [p.to(computed) for p in check_parameters(program, direction.parameters, x)]
-            inputs = Inputs(value, [s[k] for s in self._states], parameters, sides=beside)
+            inputs = Inputs(value, [s[k] for s in self._states], parameters, sides=sides)
             new.append(runner.run_step(program, check_inputs(program, inputs)))
             value = new[-1][0]
         self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]
         return value.to(self._dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_steps": None, "_hooks": ()}  # what is prepared holds addresses
+        return {**self.__dict__, "_steps": None, "_hooks": ()}  # prepared steps contain addresses
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -213,10 +216,10 @@ class Stream:
 
 
 def check_hooks(layer: nn.Module) -> None:
-    """Refuse hooks that a step would pass by: it computes what a call of the layer would, and does not call it.
+    """Refuse hooks that a step would not run: it computes the same as a call of the layer, without the call.
 
     Raises:
-        ConfigError: the layer has a hook that does not just compute a weight.
+        ConfigError: the layer has a hook that does more than compute a weight.
     """
     for hooks in _hooks_of(layer):
         for hook in hooks.values():
@@ -229,22 +232,20 @@ def check_hooks(layer: nn.Module) -> None:
 
 
 def _hooks_of(layer: nn.Module) -> tuple[Mapping[int, object], ...]:
-    """List the hooks that would run in a call of a layer: its own, and those of all modules."""
+    """List the hooks that a call of a layer runs: its own, and those of all modules."""
     everywhere = (module_code._global_forward_pre_hooks, module_code._global_forward_hooks)
     return layer._forward_pre_hooks, layer._forward_hooks, *everywhere
 
 
 def _as_plain(x: Any) -> Tensor:
-    """Bring x into a plain tensor, or refuse it."""
+    """Return x as a plain tensor, or refuse it."""
     if not isinstance(x, Tensor):
         raise ShapeError(f"stream.step: x is a {type(x).__name__}.\n  It is a tensor.\n  Give torch.as_tensor(x).")
     dispatches = type(x).__torch_dispatch__ is not Tensor.__torch_dispatch__
     if dispatches or _TRACES() is not None or _TRANSFORMS():
-        what = (
-            f"x is a {type(x).__name__}, which looks into operations" if dispatches else "torch looks into operations"
-        )
+        reason = f"x is a {type(x).__name__}, which intercepts operations" if dispatches else "torch traces operations"
         raise ConfigError(
-            f"stream.step: {what}.\n  A step is compiled code, which can be neither traced nor transformed.\n"
+            f"stream.step: {reason}.\n  A step is compiled code, which can be neither traced nor transformed.\n"
             "  Call the layer itself, with a sequence of one step and its state."
         )
     return x.as_subclass(Tensor)

@@ -1,7 +1,6 @@
 """Replace torch.nn.RNN, torch.nn.LSTM and torch.nn.GRU: same signature, names, initialisation, errors and state_dict.
 
-They derive from `torch.nn.RNNBase`, which brings names, checks and initialisation; what runs is a program, as for any
-cell.
+They derive from `torch.nn.RNNBase`, which provides names, checks and initialisation; they run programs, as any cell.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from elman.ops import under_autocast
 
 
 class TorchLayer(nn.RNNBase):
-    """Run torch's recurrent layers on programs; the base of :class:`RNN`, :class:`LSTM` and :class:`GRU`.
+    """The base of :class:`RNN`, :class:`LSTM` and :class:`GRU`: torch's recurrent layers, run by programs.
 
     Attributes:
         program: the program of the layer's equations.
@@ -49,28 +48,28 @@ class TorchLayer(nn.RNNBase):
     def forward(  # type: ignore[override]
         self, input: Tensor | PackedSequence, hx: States | None = None, *, lengths: Tensor | Sequence[int] | None = None
     ) -> tuple[Tensor | PackedSequence, States]:
-        """Run over a batch of sequences, as torch's layer does.
+        """Run the layer over a batch of sequences, as torch's layer does.
 
         Args:
             input: (T, B, I), with `batch_first` (B, T, I), unbatched (T, I), or packed.
             hx: the initial state, (L·D, B, H) or (L·D, H); for the LSTM a pair. Zeros if it is None.
-            lengths: real time steps of each example of a padded batch, see :meth:`elman.nn.Recurrent.forward`.
+            lengths: number of real time steps of each example, see :meth:`elman.nn.Recurrent.forward`.
 
         Returns:
             The output and the final state, in torch's forms.
 
         Raises:
-            RuntimeError, ValueError: torch's own, with its text.
+            RuntimeError, ValueError: the same as torch's layer, with its text.
             ShapeError: `lengths` do not fit.
         """
-        if not torch.compiler.is_compiling():  # what it keeps for cuDNN is never read here, and cannot be exported
+        if not torch.compiler.is_compiling():  # these lists are for cuDNN, and cannot be exported
             held = map(self._parameters.get, self._flat_weights_names)
             if not all(map(is_, held, self._flat_weights)):
                 self._update_flat_weights()
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ShapeError(
-                    f"{self.mode}: lengths beside a packed sequence.\n  It knows its lengths.\n  Drop them."
+                    f"{self.mode}: lengths are given with a packed sequence.\n  It has its own.\n  Drop lengths=…."
                 )
             given = self._zeros(int(input.batch_sizes[0]), input.data) if hx is None else listed(hx)
             self.check_forward_args(input.data, as_states(given), input.batch_sizes)  # type: ignore[arg-type]
@@ -102,7 +101,7 @@ class TorchLayer(nn.RNNBase):
         return output.transpose(0, 1) if self.batch_first else output, as_states(final)
 
     def stream(self, batch_size: int = 1) -> Stream:
-        """Start reading step by step, from a zero state.
+        """Start a stream, which runs step by step, from a zero state.
 
         Raises:
             ConfigError: the layer is bidirectional.
@@ -114,7 +113,7 @@ class TorchLayer(nn.RNNBase):
         return run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
 
     def _run_in_float32(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]] | None:
-        """Run without autocast where it is on, and everything is in float32; None elsewhere."""
+        """Run without autocast if it is on and all tensors are in float32; return None otherwise."""
         read = [batch.x, *(s for s in states if isinstance(s, Tensor)), *self.parameters()]
         if not under_autocast(batch.x) or any(t.dtype != torch.float32 for t in read):
             return None
@@ -126,13 +125,13 @@ class TorchLayer(nn.RNNBase):
         return [like.new_zeros((rows, batch_size, n)) for n in self._state_sizes]
 
     def _batched(self, states: list[Tensor], batched: bool) -> list[Tensor]:
-        """Check the dimensions of given states with torch's messages, and add a batch axis where it lacks."""
+        """Check the dimensions of given states, with torch's messages, and add a batch axis if there is none."""
         expected = 3 if batched else 2
         if any(s.dim() != expected for s in states):
             kind = f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, "
             if self.mode == "LSTM":
-                found = ", ".join(f"{s.dim()}-D" for s in states)
-                raise RuntimeError(f"{kind}hx and cx should also be {expected}-D but got ({found}) tensors")
+                dimensions = ", ".join(f"{s.dim()}-D" for s in states)
+                raise RuntimeError(f"{kind}hx and cx should also be {expected}-D but got ({dimensions}) tensors")
             raise RuntimeError(f"{kind}hx should also be {expected}-D but got {states[0].dim()}-D tensor")
         return states if batched else [s.unsqueeze(1) for s in states]
 
@@ -154,7 +153,7 @@ class TorchLayer(nn.RNNBase):
 
 
 class RNN(TorchLayer):
-    """Replace `torch.nn.RNN`: h_t = f(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh), f tanh or relu.
+    """A drop-in for `torch.nn.RNN`: h_t = f(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh), f tanh or relu.
 
     Args:
         *args: as for `torch.nn.RNN`; the fourth is `nonlinearity`.
@@ -177,7 +176,7 @@ class RNN(TorchLayer):
 
 
 class LSTM(TorchLayer):
-    """Replace `torch.nn.LSTM`, projections included.
+    """A drop-in for `torch.nn.LSTM`, projections included.
 
     Args:
         *args: as for `torch.nn.LSTM`.
@@ -199,15 +198,15 @@ class LSTM(TorchLayer):
         self._follow(cells.torch_lstm_projected if self.proj_size else cells.torch_lstm)
 
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
-        # Under autocast oneDNN's LSTM gives everything in the lower precision. Where torch takes its own, for
-        # projections and packed sequences of unequal lengths, c stays float32, and so does h without a projection.
+        # Under autocast oneDNN's LSTM returns everything in the lower precision. For projections and for packed
+        # sequences of unequal lengths torch runs its own, in which c stays float32, and so does h without a projection.
         sizes = None if batch.packed is None else batch.packed.batch_sizes
         if not self.proj_size and (sizes is None or bool(sizes[0] == sizes[-1])):
             return super()._run(batch, states)
-        found = self._run_in_float32(batch, states)
-        if found is None or not self.proj_size:
-            return found or super()._run(batch, states)
-        dtype, (output, (h, c)) = torch.get_autocast_dtype(batch.x.device.type), found
+        results = self._run_in_float32(batch, states)
+        if results is None or not self.proj_size:
+            return results or super()._run(batch, states)
+        dtype, (output, (h, c)) = torch.get_autocast_dtype(batch.x.device.type), results
         return output.to(dtype), [h.to(dtype), c]
 
     @property
@@ -216,7 +215,7 @@ class LSTM(TorchLayer):
 
 
 class GRU(TorchLayer):
-    """Replace `torch.nn.GRU` (reset-after).
+    """A drop-in for `torch.nn.GRU` (reset-after).
 
     Args:
         *args: as for `torch.nn.GRU`.
@@ -234,7 +233,7 @@ class GRU(TorchLayer):
         self._follow(cells.torch_gru)
 
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
-        # In torch's GRU the new state is a mean of the old one and another, so under autocast float32 stays float32.
+        # In torch's GRU the new state is a mean of the old state and another, so float32 stays float32 under autocast.
         return self._run_in_float32(batch, states) or super()._run(batch, states)
 
 

@@ -1,9 +1,8 @@
 """Run a program on tensors as one differentiable operation: lengths, directions, autograd.
 
 Two operators of torch do all the work, `elman::forward` and `elman::mirror` (:mod:`elman.ops.operators`). Their
-program is an argument, as text, so a graph of torch that holds them can be compiled, exported, saved and run elsewhere.
-The gradient of the first is the second. Derivatives of the second are had by running both on the reference with
-autograd recording.
+program is an argument, as text, so a torch graph that contains them can be compiled, exported, saved and run elsewhere.
+The gradient of the first is the second. To differentiate the second, both run on the reference while autograd records.
 
 >>> import elman, torch
 >>> layer = elman.nn.GRU(3, 5)
@@ -22,14 +21,14 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from elman.autodiff.program import Program, read_program
-from elman.backends import load, say_once, select
+from elman.backends import load, select, warn_once
 from elman.backends.inputs import Inputs
 from elman.backends.memory_check import check_inputs
 from elman.errors import ShapeError
 from elman.ops import operators
 from elman.ops.execute import execute_forward
 
-# What torch's autocast converts.
+# The dtypes that torch's autocast converts.
 _CONVERTED = frozenset({torch.float32, torch.bfloat16, torch.float16})
 
 Given = tuple[Tensor, Sequence[Tensor], Sequence[Tensor], Sequence[Tensor], Tensor | None]
@@ -49,29 +48,29 @@ def run(
     """Run one layer in one direction.
 
     Args:
-        program: what to run.
-        backend: what the layer asks for, ``auto`` or a name.
+        program: the program to run.
+        backend: the layer's `backend` argument, ``auto`` or a name.
         x: (T, B, I).
         states: initial states, each (B, its size).
         parameters: stacked tensors in the order of ``program.parameters``.
-        lengths: (B,) of int64, the real steps of each example, each from 0 to T; None if all are.
-        reverse: from the last time step to the first.
+        lengths: (B,) of int64, the number of real steps of each example, from 0 to T; None if all are real.
+        reverse: run from the last time step to the first.
         sides: in the order of ``program.sides``, each (T, B, n), n the size of a state or 1.
-        recompute_every: keep the states before every so many time steps alone, and compute the rest again on the way
-            back; 0 to keep everything.
+        recompute_every: save only the states before every so many time steps, and recompute the other values in the
+            backward pass; 0 to save everything.
 
     Returns:
         The output (T, B, size of the first state) and the final states, in the dtype of x, or of autocast.
 
     Raises:
-        ShapeError: a side input asks for a gradient.
-        TensorError: outside autocast, a tensor has another dtype than x; or another device or layout.
+        ShapeError: a side input requires a gradient.
+        TensorError: a tensor has another device or layout than x or, outside autocast, another dtype.
         BackendError: the backend cannot run the program.
     """
     for name, side in zip(program.sides, sides, strict=True):
         if side.requires_grad:
             raise ShapeError(
-                f"{program.cell.name}: side input {name} asks for a gradient.\n  No gradient flows to it.\n"
+                f"{program.cell.name}: side input {name} requires a gradient.\n  Side inputs receive none.\n"
                 f"  Give {name}.detach(), or make it a part of x."
             )
     autocast = under_autocast(x)
@@ -82,7 +81,7 @@ def run(
         return _run(program, name, given, reverse, recompute_every)
     read = [x, *states, *parameters, *sides]
     if not autocast and (operators.are_plain(read) or any(t.dtype != dtype for t in read)):
-        # What is converted below must agree before. Where torch traces or compiles, there is no memory to look at.
+        # The dtypes must agree before they are converted below. While torch traces or compiles there is no memory.
         check_inputs(program, Inputs(x, states, parameters, lengths, reverse, sides))
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
         states, parameters, sides = (_convert(tensors, computed) for tensors in (states, parameters, sides))
@@ -92,7 +91,7 @@ def run(
 
 
 def under_autocast(x: Tensor) -> bool:
-    """Tell whether operations on a tensor run in another precision; torch leaves float64 as it is."""
+    """Test whether autocast converts operations on a tensor; it does not convert float64."""
     if not torch._C._is_any_autocast_enabled():
         return False
     device = x.device.type
@@ -113,7 +112,7 @@ def _choose(backend: str, program: Program, dtype: torch.dtype, device: torch.de
 
 @torch.compiler.assume_constant_result
 def _choose_constant(backend: str, text: str, dtype: torch.dtype, device: torch.device) -> tuple[str, torch.dtype]:
-    """Choose while torch compiles; what it compiles keeps this backend."""
+    """Choose while torch compiles; the compiled graph keeps this backend."""
     runner = select(backend, read_program(text), dtype, device)
     return runner.NAME, runner.computes_in(dtype)
 
@@ -140,10 +139,10 @@ def _run(
 
 
 def _run_transformed(program: Program, backend: str, given: Given, reverse: bool) -> tuple[Tensor, list[Tensor]]:
-    """Run where torch.func or forward-mode differentiation look into operations: on the reference's loop itself."""
+    """Run under torch.func or forward-mode differentiation, which transform the loop of the reference."""
     reference = load("reference")
     if backend != reference.NAME:
-        say_once(program, "runs on the reference where torch.func or forward-mode differentiation transforms it")
+        warn_once(program, "runs on the reference where torch.func or forward-mode differentiation transforms it")
     x, states, parameters, sides, lengths = given
     inputs = check_inputs(program, Inputs(x, states, parameters, lengths, reverse, sides))
     output, final, _ = execute_forward(reference, program, inputs, save=False)

@@ -1,8 +1,8 @@
-"""Run an operator on a batch of arguments that torch has vectorised: once for each member.
+"""Run an operator on arguments that torch has vectorised: once for each member of the batch.
 
-Torch has two ways to vectorise. `torch.vmap` asks an operator for a rule (:func:`vectorised`). The older one, behind
-`torch.autograd.grad(…, is_grads_batched=True)` and `torch.autograd.functional.jacobian(…, vectorize=True)`, gives a
-derivative tensors with a hidden axis (:func:`run_each`).
+Torch has two ways to vectorise. `torch.vmap` uses a rule of the operator (:func:`vectorised`). The older one, used by
+`torch.autograd.grad(…, is_grads_batched=True)` and `torch.autograd.functional.jacobian(…, vectorize=True)`, calls a
+derivative with tensors that have a hidden axis (:func:`run_each`).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Results = tuple[Tensor, list[Tensor], list[Tensor]]
 
 
 def vectorised(operator: Callable[..., Results]) -> Callable[..., tuple[Any, Any]]:
-    """Make the rule by which `torch.vmap` vectorises an operator.
+    """Return the rule by which `torch.vmap` vectorises an operator.
 
     Args:
         operator: returns a tensor and two lists of tensors.
@@ -31,13 +31,13 @@ def vectorised(operator: Callable[..., Results]) -> Callable[..., tuple[Any, Any
 
 
 def are_batched(tensors: Sequence[Tensor]) -> bool:
-    """Tell whether any of some tensors has a hidden axis."""
+    """Test whether any of the tensors has a hidden axis."""
     return not torch.compiler.is_compiling() and any(map(_IS_BATCHED, tensors))
 
 
 def run_each(operator: Callable[[Tensor, list[Tensor]], Results], first: Tensor, others: Sequence[Tensor]) -> Results:
-    """Run an operator for each member of the hidden axis of its arguments, and give the results that axis."""
-    # The level of the innermost vectorisation can only be had by opening one more.
+    """Run an operator for each member of the hidden axis of its arguments; the results have that axis too."""
+    # Only opening one more level gives the level of the innermost vectorisation.
     level = torch._C._vmapmode_increment_nesting() - 1
     torch._C._vmapmode_decrement_nesting()
     bare = [
@@ -60,7 +60,7 @@ def _stack(runs: Sequence[Results]) -> Results:
 
 
 def _member(value: Any, dim: Any, i: int) -> Any:
-    """Take one member of the batch out of arguments, which may be nested; `dim` is nested as they are."""
+    """Select one member of the batch from arguments, which may be nested; `dim` is nested in the same way."""
     if dim is None:
         return value
     if isinstance(value, Tensor):

@@ -1,10 +1,10 @@
-"""Run a program forward and back on a backend, whatever the lengths are: what the operators compute.
+"""Run a program forward and backward on a backend, for any lengths: the computation of the operators.
 
-**Recomputing.** Backpropagation reads values of every time step. Kept from the forward run, they are most of what a
-layer holds on to in training. With `every` = k only the states before every k-th step are kept; on the way back each
-segment of k steps is run again from them, its values live as long as its own mirror, and the adjoints go on to the
-segment before (Chen et al. 2016, "Training deep nets with sublinear memory cost", section 4.1; Gruslys et al. 2016 for
-BPTT). That is one more forward run, and T / k + k values instead of T.
+**Recomputing.** Backpropagation reads values of every time step. Saved by the forward run, they are most of the memory
+of a layer in training. With `every` = k only the states before every k-th step are saved; in the backward pass each
+segment of k steps is run again from them, its values are freed after its own mirror, and the adjoints continue to the
+previous segment (Chen et al. 2016, "Training deep nets with sublinear memory cost", section 4.1; Gruslys et al. 2016
+for BPTT). That costs one more forward run, and saves T / k + k values instead of T.
 """
 
 import dataclasses
@@ -23,17 +23,17 @@ Mirror = tuple[Tensor | None, list[Tensor], list[Tensor]]
 
 
 def execute_forward(backend: ModuleType, program: Program, inputs: Inputs, save: bool, every: int = 0) -> Forward:
-    """Run a program over time, also where there is no step, or none that is real: outputs are 0 then.
+    """Run a program over time; if there is no step, or no real one, the outputs are 0.
 
     Args:
-        backend: what runs it.
-        program: what to run.
-        inputs: what it reads.
-        save: keep what the mirror reads.
-        every: keep the states before every so many steps, and nothing else; 0 to keep all that the backend saves.
+        backend: the backend that runs it.
+        program: the program to run.
+        inputs: the tensors that it reads.
+        save: save the values that the mirror reads.
+        every: save only the states before every so many steps; 0 to save all values that the backend saves.
 
     Returns:
-        The output, the final states, and what was saved.
+        The output, the final states, and the saved tensors.
 
     Raises:
         ShapeError: a length is out of range.
@@ -61,13 +61,13 @@ def execute_mirror(
     needs_input: bool,
     every: int = 0,
 ) -> Mirror:
-    """Run the mirror of a program, also where there is no step, or none that is real: gradients are 0 then.
+    """Run the mirror of a program; if there is no step, or no real one, the gradients are 0.
 
     Args:
-        backend: what ran the program.
-        program: what was run.
-        inputs: what it read.
-        kept: the output, and what was saved.
+        backend: the backend that ran the program.
+        program: the program that was run.
+        inputs: the tensors that it read.
+        kept: the output, and the saved tensors.
         adjoints: dL/d output, and dL/d final state for each.
         needs_input: compute dL/dx.
         every: as in the forward run.
@@ -87,7 +87,7 @@ def execute_mirror(
 
 
 def saved_shapes(backend: ModuleType, program: Program, inputs: Inputs, every: int) -> list[tuple[int, ...]]:
-    """Give the shapes of what a forward run will save. Only shapes are read, and they may be symbolic."""
+    """Return the shapes of the tensors that a forward run saves. Only shapes are read, and they may be symbolic."""
     if every == 0:
         shapes: list[tuple[int, ...]] = backend.saved_shapes(program, inputs)
         return shapes
@@ -96,7 +96,7 @@ def saved_shapes(backend: ModuleType, program: Program, inputs: Inputs, every: i
 
 
 def has_steps(inputs: Inputs) -> bool:
-    """Tell whether any step is real.
+    """Test whether any step is real.
 
     Raises:
         ShapeError: a length is out of range.
@@ -108,13 +108,13 @@ def has_steps(inputs: Inputs) -> bool:
     if least < 0 or most > steps:
         raise ShapeError(
             f"lengths go from {least} to {most}, the input has {steps} time steps.\n"
-            f"  A length is from 0 to {steps}.\n  Mend it, or pad the input."
+            f"  A length is from 0 to {steps}.\n  Correct it, or pad the input."
         )
     return most > 0
 
 
 def _segments(inputs: Inputs, every: int) -> list[slice]:
-    """Cut the time axis, in the order in which the run goes over it."""
+    """Divide the time axis into segments, in the order of the run."""
     steps = len(inputs.x)
     cuts = [slice(start, min(start + every, steps)) for start in range(0, steps, every)]
     return cuts[::-1] if inputs.reverse else cuts

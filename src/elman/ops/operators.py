@@ -1,8 +1,8 @@
 """Define the operators `elman::forward` and `elman::mirror`, and their derivatives.
 
-What an operator is to torch stands here: its schema, the shapes of its results, its autograd. They are written with
-`torch.library.Library` and not with `custom_op`, which takes 0.2 ms more for a forward and backward run. Where nothing
-but a run is wanted (:func:`are_plain`), the same functions are called without the dispatcher.
+This file contains what torch needs of an operator: its schema, the shapes of its results, its autograd. They are
+defined with `torch.library.Library` and not with `custom_op`, which takes 0.2 ms more for a forward and backward run.
+If nothing traces or transforms a run (:func:`are_plain`), the same functions are called without the dispatcher.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 
 from elman.autodiff.program import Program, read_program
-from elman.backends import load, say_once
+from elman.backends import load, warn_once
 from elman.backends.inputs import Inputs
 from elman.backends.memory_check import PLAIN, check_inputs, check_others
 from elman.errors import BackendError, ShapeError
@@ -35,14 +35,14 @@ Mirror = tuple[Tensor, list[Tensor], list[Tensor]]
 
 
 class How(NamedTuple):
-    """Hold how a run goes, beside its tensors.
+    """The arguments of a run that are no tensors.
 
     Attributes:
         program: its text.
         backend: its name.
-        reverse: from the last time step to the first.
-        recompute_every: 0, or how many time steps are computed again at once.
-        counts: how many states, parameters and side inputs there are.
+        reverse: run from the last time step to the first.
+        recompute_every: 0, or the number of time steps that are recomputed at once.
+        counts: the numbers of states, parameters and side inputs.
         padded: whether there are lengths.
     """
 
@@ -55,17 +55,17 @@ class How(NamedTuple):
 
     @property
     def options(self) -> tuple[str, str, bool, int]:
-        """Give the operators' arguments that are no tensors."""
+        """The arguments of the operators that are no tensors."""
         return self.program, self.backend, self.reverse, self.recompute_every
 
     @property
     def width(self) -> int:
-        """Count the tensors that a run reads."""
+        """The number of tensors that a run reads."""
         states, parameters, sides = self.counts
         return 1 + states + parameters + sides + self.padded
 
     def unflatten(self, tensors: Sequence[Tensor]) -> list[Any]:
-        """Sort the tensors that a run reads into the operators' arguments."""
+        """Group the tensors of a run into the operators' arguments."""
         states, parameters, sides = self.counts
         a, b, c = 1 + states, 1 + states + parameters, 1 + states + parameters + sides
         lengths = tensors[c] if self.padded else None
@@ -73,14 +73,14 @@ class How(NamedTuple):
 
 
 def _flatten(arguments: Sequence[Any], options: tuple[str, str, bool, int]) -> tuple[How, list[Tensor]]:
-    """Put the tensors that a run reads into one list, as autograd wants them."""
+    """Put the tensors of a run into one list, as autograd requires."""
     x, states, parameters, sides, lengths = arguments
     how = How(*options, (len(states), len(parameters), len(sides)), lengths is not None)
     return how, [x, *states, *parameters, *sides, *([] if lengths is None else [lengths])]
 
 
 def are_plain(tensors: Sequence[Tensor]) -> bool:
-    """Tell whether a run on these tensors is nothing else: torch neither traces, fakes, compiles, nor transforms it."""
+    """Test whether torch neither traces, fakes, compiles nor transforms a run on these tensors."""
     return (
         not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
@@ -102,12 +102,12 @@ def forward(
     recompute_every: int,
     save: bool,
 ) -> Forward:
-    """Run a program over time, with a derivative; as :func:`elman.ops.run`, whose backend is chosen.
+    """Run a program over time, with a derivative; like :func:`elman.ops.run`, on a named backend.
 
-    Where autograd follows, it keeps what the mirror reads by itself; `save` hands it out as well.
+    If autograd records the run, it saves the values that the mirror reads; `save` returns them as well.
 
     Returns:
-        The output, the final states, and with `save` what the mirror reads.
+        The output, the final states, and with `save` the values that the mirror reads.
     """
     how, tensors = _flatten((x, states, parameters, sides, lengths), (program, backend, reverse, recompute_every))
     if has_tangents(tensors):
@@ -143,8 +143,8 @@ def mirror(
     how, tensors = _flatten((x, states, parameters, sides, lengths), (program, backend, reverse, recompute_every))
     if has_tangents([*tensors, d_output, *d_final]):
         raise BackendError(
-            "elman::mirror has no forward-mode derivative.\n  It was called inside of torch.autograd.forward_ad.\n"
-            "  Call the layer, or elman::forward, there: what they run then has one."
+            "elman::mirror has no forward-mode derivative.\n  It was called under torch.autograd.forward_ad.\n"
+            "  Call the layer, or elman::forward, there: the operations that they run have one."
         )
     return _mirror_above(how, tensors, [output, *saved], [d_output, *d_final], needs_input)
 
@@ -160,24 +160,24 @@ def _mirror_above(
 
 
 def is_followed(tensors: Sequence[Tensor]) -> bool:
-    """Tell whether autograd follows what is done with some tensors."""
+    """Test whether autograd records operations on these tensors."""
     return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
 
 def has_tangents(tensors: Sequence[Tensor]) -> bool:
-    """Tell whether any of some tensors carries a derivative of forward mode."""
+    """Test whether any of the tensors has a tangent of forward-mode differentiation."""
     if forward_ad._current_level < 0:
         return False
     return any(forward_ad.unpack_dual(t).tangent is not None for t in tensors)
 
 
 def _forward_below(how: How, tensors: Sequence[Tensor], save: bool) -> Forward:
-    """Run forward without a derivative: here, or where tensors are not plain, wherever torch sends it."""
+    """Run forward without a derivative: directly or, if the tensors are not plain, through torch's dispatcher."""
     if are_plain(tensors):
         return _forward(*how.unflatten(tensors), *how.options, save)
     with torch._C._AutoDispatchBelowAutograd():
-        found: Forward = torch.ops.elman.forward(*how.unflatten(tensors), *how.options, save)
-        return found
+        results: Forward = torch.ops.elman.forward(*how.unflatten(tensors), *how.options, save)
+        return results
 
 
 def _mirror_below(
@@ -187,17 +187,19 @@ def _mirror_below(
     if are_plain([*tensors, *kept, *adjoints]):
         return _mirror(*arguments, *how.options, needs_input)
     with torch._C._AutoDispatchBelowAutograd():
-        found: Mirror = torch.ops.elman.mirror(*arguments, *how.options, needs_input)
-        return found
+        results: Mirror = torch.ops.elman.mirror(*arguments, *how.options, needs_input)
+        return results
 
 
 class _Forward(Function):
+    """The forward operator in autograd's graph."""
+
     @staticmethod
     def forward(ctx: Any, how: How, saved: list[Tensor], *tensors: Tensor) -> tuple[Tensor, ...]:
-        output, final, found = _forward_below(how, tensors, save=True)
-        saved.extend(found)
+        output, final, kept = _forward_below(how, tensors, save=True)
+        saved.extend(kept)
         ctx.how = how
-        ctx.save_for_backward(*tensors, output, *found)
+        ctx.save_for_backward(*tensors, output, *kept)
         return (output, *final)
 
     @staticmethod
@@ -211,20 +213,22 @@ class _Forward(Function):
         if are_batched(adjoints):
 
             def run_one(d_output: Tensor, d_final: list[Tensor]) -> Mirror:
-                found: Mirror = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
-                return found
+                one: Mirror = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
+                return one
 
-            found = run_each(run_one, d_output, d_final)
+            gradients = run_each(run_one, d_output, d_final)
         elif are_plain([*kept, *adjoints]):
-            found = _mirror_above(how, kept[:width], kept[width:], adjoints, needs_input)
+            gradients = _mirror_above(how, kept[:width], kept[width:], adjoints, needs_input)
         else:
-            found = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
-        d_x, d_states, d_parameters = found
+            gradients = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
+        d_x, d_states, d_parameters = gradients
         rest = width - 1 - len(d_states) - len(d_parameters)
         return (None, None, d_x if needs_input else None, *d_states, *d_parameters, *[None] * rest)
 
 
 class _Mirror(Function):
+    """The mirror operator in autograd's graph."""
+
     @staticmethod
     def forward(ctx: Any, how: How, needs_input: bool, kept: list[Tensor], *tensors: Tensor) -> tuple[Tensor, ...]:
         d_x, d_states, d_parameters = _mirror_below(how, tensors[: how.width], kept, tensors[how.width :], needs_input)
@@ -234,34 +238,34 @@ class _Mirror(Function):
 
     @staticmethod
     def backward(ctx: Any, *adjoints: Tensor) -> tuple[Tensor | None, ...]:
-        asked = ctx.needs_input_grad[3:]
-        return (None, None, None, *_differentiate(ctx.how, ctx.saved_tensors, asked, adjoints, ctx.needs_input))
+        requested = ctx.needs_input_grad[3:]
+        return (None, None, None, *_differentiate(ctx.how, ctx.saved_tensors, requested, adjoints, ctx.needs_input))
 
 
 def _differentiate(
-    how: How, tensors: Sequence[Tensor], asked: Sequence[bool], adjoints: Sequence[Tensor], needs_input: bool
+    how: How, tensors: Sequence[Tensor], requested: Sequence[bool], adjoints: Sequence[Tensor], needs_input: bool
 ) -> list[Tensor | None]:
-    """Differentiate the mirror's gradients: run forward and mirror on the reference with autograd recording.
+    """Differentiate the mirror's gradients: run forward and mirror on the reference while autograd records.
 
     Args:
-        how: how the run went.
-        tensors: what it read, and the adjoints of its results.
-        asked: which of them a derivative is asked of.
+        how: the arguments of the run that are no tensors.
+        tensors: the tensors that it read, and the adjoints of its results.
+        requested: for each of them, whether its derivative is requested.
         adjoints: of the gradients.
-        needs_input: whether dL/dx is one of them.
+        needs_input: whether dL/dx is one of the gradients.
 
     Returns:
         A derivative, or None, for each of the tensors.
     """
     program, reference = read_program(how.program), load("reference")
     if how.backend != reference.NAME:
-        say_once(program, "runs on the reference where a gradient is differentiated")
+        warn_once(program, "runs on the reference where a gradient is differentiated")
     again = torch.is_grad_enabled()
     with torch.enable_grad():
-        # Each in a view of its own, so that a tensor that is given twice has two derivatives.
+        # Each as a separate view, so that a tensor that occurs twice has two derivatives.
         own = [
-            t.view_as(t) if again and t.requires_grad else t.detach().requires_grad_(wanted)
-            for t, wanted in zip(tensors, asked, strict=True)
+            t.view_as(t) if again and t.requires_grad else t.detach().requires_grad_(is_requested)
+            for t, is_requested in zip(tensors, requested, strict=True)
         ]
         inputs = _inputs(how.unflatten(own), how.reverse)
         output, _, saved = execute_forward(reference, program, inputs, save=True)
@@ -270,23 +274,23 @@ def _differentiate(
         )
     pairs = zip((d_x, *d_states, *d_parameters), adjoints, strict=True)
     followed = [(gradient, d) for gradient, d in pairs if gradient is not None and gradient.requires_grad]
-    wanted = [t for t, is_asked in zip(own, asked, strict=True) if is_asked]
-    if not followed or not wanted:
+    variables = [t for t, is_requested in zip(own, requested, strict=True) if is_requested]
+    if not followed or not variables:
         return [None] * len(own)
     gradients, upstream = zip(*followed, strict=True)
-    found = iter(torch.autograd.grad(gradients, wanted, upstream, create_graph=again, allow_unused=True))
-    return [next(found) if is_asked else None for is_asked in asked]
+    second = iter(torch.autograd.grad(gradients, variables, upstream, create_graph=again, allow_unused=True))
+    return [next(second) if is_requested else None for is_requested in requested]
 
 
 def _forward(*given: Any) -> Forward:
-    """Do what :func:`forward` says: the operator without its derivative."""
+    """Run :func:`forward` without a derivative."""
     *tensors, text, backend, reverse, every, save = given
     program = read_program(text)
     return execute_forward(load(backend), program, check_inputs(program, _inputs(tensors, reverse)), save, every)
 
 
 def _mirror(*given: Any) -> Mirror:
-    """Do what :func:`mirror` says: the operator without its derivative."""
+    """Run :func:`mirror` without a derivative."""
     *tensors, output, saved, d_output, d_final, text, backend, reverse, every, needs_input = given
     program = read_program(text)
     inputs = check_inputs(program, _inputs(tensors, reverse))
@@ -300,12 +304,12 @@ def _mirror(*given: Any) -> Mirror:
 
 
 def _check_shapes(program: Program, inputs: Inputs, output: Tensor, adjoints: Sequence[Tensor]) -> None:
-    """Refuse an output or adjoints of other shapes than the run's: whoever calls the operator may give any."""
+    """Refuse an output or adjoints whose shapes differ from the run's: callers of the operator may give any."""
     expected = [(*inputs.x.shape[:2], inputs.states[0].shape[-1]), *(s.shape for s in inputs.states)]
-    found = [output.shape, *(a.shape for a in adjoints)]
-    if found != [expected[0], *expected]:
+    shapes = [output.shape, *(a.shape for a in adjoints)]
+    if shapes != [expected[0], *expected]:
         raise ShapeError(
-            f"{program.cell.name}: the output and the adjoints of a run have the shapes {[tuple(s) for s in found]}.\n"
+            f"{program.cell.name}: the output and the adjoints of a run have the shapes {[tuple(s) for s in shapes]}.\n"
             f"  The adjoints are those of the output and of each final state.\n  Give {[tuple(s) for s in expected]}."
         )
 

@@ -1,7 +1,7 @@
-"""Check cells: does backpropagation through time give the gradient that small changes of every number show?
+"""Check cells: compare backpropagation through time with central differences.
 
 :func:`check_gradients` is for anyone who writes a cell, or a backend. :func:`random_cell` draws cells from the grammar
-of the language, for tests that must hold for cells which nobody has written yet.
+of the language, for tests of properties that every cell must have.
 
 >>> import elman
 >>> report = elman.testing.check_gradients(elman.cells.gru)

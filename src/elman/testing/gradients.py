@@ -15,25 +15,25 @@ from elman.errors import ElmanError
 from elman.expr import Cell, Graph, Node
 from elman.nn.masks import draw_masks
 
-# With this step, central differences are off by 1e-10 from the third derivative, and by ROUNDING · |L| from rounding.
+# With this step, central differences have an error of 1e-10 from the third derivative and ROUNDING · |L| from rounding.
 DIFFERENCE = 1e-5
 ROUNDING = 20 * torch.finfo(torch.float64).eps / DIFFERENCE
-# How many perturbed copies run side by side; bounds the memory.
+# The number of perturbed copies in one batch; limits the memory.
 CHUNK = 512
 
 
 class GradientError(ElmanError, AssertionError):
-    """Say that a gradient is wrong: of which tensor, from which time step, by how much."""
+    """A wrong gradient: its tensor, the time step that causes it, and the error."""
 
 
 @dataclass(frozen=True)
 class GradientReport:
-    """Hold what a gradient check found.
+    """The result of a gradient check.
 
     Attributes:
-        errors: for each tensor the worst ‖mirror − differences‖ / ‖differences‖.
-        checked: how many numbers were perturbed.
-        skipped: how many lay within a step of a kink, where no derivative exists.
+        errors: for each tensor the largest ‖mirror − differences‖ / ‖differences‖.
+        checked: the number of numbers that were perturbed.
+        skipped: the number of those within a step of a kink, where no derivative exists.
     """
 
     errors: dict[str, float]
@@ -42,13 +42,13 @@ class GradientReport:
 
     @property
     def worst(self) -> float:
-        """Give the largest error."""
+        """The largest error."""
         return max(self.errors.values())
 
 
 @dataclass(frozen=True)
 class _Case:
-    """Hold one random setting: shapes, values, lengths, direction and the upstream gradients."""
+    """One random setting: shapes, values, lengths, direction and the upstream gradients."""
 
     program: Program
     tensors: dict[str, Tensor]
@@ -72,14 +72,14 @@ def check_gradients(cell: Cell, *, noise: Noise = NONE, seed: int = 0, tolerance
     changes the outcome of a comparison in the equations is skipped.
 
     Args:
-        cell: what to check.
+        cell: the cell to check.
         noise: check the equations with these masks in them, see :mod:`elman.autodiff.noise`.
-        seed: of everything random.
-        tolerance: largest ‖mirror − differences‖ / ‖differences‖ of a tensor; what rounding may do to the differences
-            of a tensor with a tiny gradient is allowed for.
+        seed: of all random numbers.
+        tolerance: largest ‖mirror − differences‖ / ‖differences‖ of a tensor, in addition to the rounding error of the
+            differences, which matters for tiny gradients.
 
     Returns:
-        What was found, if all is well.
+        The largest errors, if all gradients are right.
 
     Raises:
         GradientError: a gradient is wrong, or a value is not finite.
@@ -95,13 +95,13 @@ def check_gradients(cell: Cell, *, noise: Noise = NONE, seed: int = 0, tolerance
         loss = 1 + abs(float(_loss(case, watched, case.tensors)[0]))
         for name in case.tensors:
             differences, smooth = _differences(case, watched, name)
-            found, expected = mirror[name].flatten()[smooth], differences[smooth]
-            if not (found.isfinite().all() and expected.isfinite().all()):
+            ours, expected = mirror[name].flatten()[smooth], differences[smooth]
+            if not (ours.isfinite().all() and expected.isfinite().all()):
                 raise GradientError(
                     f"{cell.name}: the gradient of {name} is not finite.\n  {_place(case)}\n  Bound the equations."
                 )
             floor = ROUNDING * loss * len(expected) ** 0.5 / tolerance
-            error = float((found - expected).norm() / (expected.norm() + floor))
+            error = float((ours - expected).norm() / (expected.norm() + floor))
             errors[name] = max(errors.get(name, 0.0), error)
             checked, skipped = checked + len(expected), skipped + int((~smooth).sum())
             if error > tolerance:
@@ -126,7 +126,7 @@ def _draw(cell: Cell, program: Program, source: random.Random, reverse: bool) ->
     tensors = {program.graph.nodes[program.graph.input].name: normal(steps, batch, entry)}
     shapes = [sizes[cell.state_size(s)] for s in cell.states]
     tensors |= {s: 0.5 * normal(batch, n) for s, n in zip(cell.states, shapes, strict=True)}
-    # a joined name, W_a for W.a, may be that of a state too
+    # a joined name, W_a for W.a, may also be the name of a state
     names = [p.name if p.name not in tensors else f"{p.name} (parameter)" for p in program.parameters]
     shapes_of = [p.full_shape(sizes) for p in program.parameters]
     tensors |= {name: 0.5 * normal(*shape) for name, shape in zip(names, shapes_of, strict=True)}
@@ -141,7 +141,7 @@ def _draw(cell: Cell, program: Program, source: random.Random, reverse: bool) ->
 
 
 def _mirror(case: _Case) -> dict[str, Tensor]:
-    """Run forward and mirror and give the gradient of every tensor."""
+    """Run forward and mirror, and return the gradient of every tensor."""
     inputs = case.inputs(case.tensors)
     output, _, saved = reference.run_forward(case.program, inputs)
     d_x, d_states, d_parameters = reference.run_mirror(case.program, inputs, output, saved, case.d_output, case.d_final)
@@ -150,22 +150,22 @@ def _mirror(case: _Case) -> dict[str, Tensor]:
 
 
 def _watch(program: Program) -> Program:
-    """Save, instead of what the mirror needs, the outcome of every comparison: it changes where a kink is crossed."""
+    """Save the outcome of every comparison instead of the mirror's values: it changes where a kink is crossed."""
     nodes = list(program.graph.nodes)
     forward = program.graph.ancestors(program.graph.output[s] for s in program.states)
-    found = [i for i in forward if nodes[i].is_mask]
+    comparisons = [i for i in forward if nodes[i].is_mask]
     for index in [i for i in forward if nodes[i].op == "maximum"]:
-        found.append(len(nodes))
+        comparisons.append(len(nodes))
         nodes.append(Node("less", nodes[index].args, nodes[index].shape, is_mask=True))
     graph = Graph(tuple(nodes), program.graph.outputs)
     old = program.forward
-    saved = tuple(sorted(found))
+    saved = tuple(sorted(comparisons))
     watched = schedule(graph, carries=old.carries, results=old.results, given=old.given, wanted=saved)
     return dataclasses.replace(program, graph=graph, forward=watched, saved=saved)
 
 
 def _differences(case: _Case, watched: Program, name: str) -> tuple[Tensor, Tensor]:
-    """Give the central difference for every number of one tensor, and which numbers cross no kink."""
+    """Compute the central difference for every number of one tensor, and the mask of numbers that cross no kink."""
     middle = case.tensors[name]
     _, base = _loss(case, watched, case.tensors)
 
@@ -175,15 +175,15 @@ def _differences(case: _Case, watched: Program, name: str) -> tuple[Tensor, Tens
         return loss, torch.stack(crossed).any() if crossed else torch.zeros((), dtype=torch.bool)
 
     run = torch.func.vmap(perturbed)
-    found, smooth = [], []
+    differences, smooth = [], []
     for numbers in torch.arange(middle.numel()).split(CHUNK):
         moves = torch.zeros(len(numbers), middle.numel(), dtype=middle.dtype)
         moves[torch.arange(len(numbers)), numbers] = DIFFERENCE
         moves = moves.view(-1, *middle.shape)
         (up, crossed_up), (down, crossed_down) = run(middle + moves), run(middle - moves)
-        found.append((up - down) / (2 * DIFFERENCE))
+        differences.append((up - down) / (2 * DIFFERENCE))
         smooth.append(~(crossed_up | crossed_down))
-    return torch.cat(found), torch.cat(smooth)
+    return torch.cat(differences), torch.cat(smooth)
 
 
 def _loss(case: _Case, program: Program, tensors: dict[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -195,11 +195,11 @@ def _loss(case: _Case, program: Program, tensors: dict[str, Tensor]) -> tuple[Te
 def _explain(
     case: _Case, name: str, mirror: Tensor, differences: Tensor, smooth: Tensor, error: float, tolerance: float
 ) -> str:
-    """Say where the gradient is wrong: tensor, number, time step."""
+    """Write the message of a wrong gradient: tensor, number, time step."""
     gap = (mirror.flatten() - differences).abs() * smooth
     flat = int(gap.argmax())
     place = [int(i) for i in torch.unravel_index(torch.tensor(flat), mirror.shape)]
-    one = f"{float(mirror.flatten()[flat]):.9g}", f"{float(differences[flat]):.9g}"
+    values = f"{float(mirror.flatten()[flat]):.9g}", f"{float(differences[flat]):.9g}"
     if name == next(iter(case.tensors)):
         step = f"It is the input of time step {place[0]}."
     elif name in case.program.states:
@@ -211,12 +211,12 @@ def _explain(
         name, place[0] = parameter.members[place[0] // rows], place[0] % rows
     return (
         f"{case.program.cell.name}: the gradient of {name} is off by {error:.2e} (tolerance {tolerance:.0e}).\n"
-        f"  Worst at {name}{place}: {one[0]} from the mirror, {one[1]} from differences. {step}\n  {_place(case)}"
+        f"  Worst at {name}{place}: {values[0]} from the mirror, {values[1]} from differences. {step}\n  {_place(case)}"
     )
 
 
 def _number_of(case: _Case, name: str) -> int:
-    """Find a parameter's place among the parameters: behind the input and the states."""
+    """Find the number of a parameter among the parameters, which follow the input and the states."""
     return list(case.tensors).index(name) - 1 - len(case.program.states)
 
 
@@ -226,7 +226,7 @@ def _place(case: _Case) -> str:
 
 
 def _worst_step(case: _Case, name: str, flat: int) -> str:
-    """Find the time step whose share of a parameter's gradient is most off; every step runs alone."""
+    """Find the time step whose part of a parameter's gradient has the largest error; every step runs alone."""
     order = list(range(case.d_output.shape[0]))
     order = order[::-1] if case.reverse else order
     gaps: list[tuple[float, int]] = []
@@ -240,13 +240,13 @@ def _worst_step(case: _Case, name: str, flat: int) -> str:
         gaps.append((abs(float(mirror[t].flatten()[flat]) - (ends[0] - ends[1]) / (2 * DIFFERENCE)), t))
     gap, t = max(gaps)
     if gap < 1e-7:
-        return "Each time step's share is right; their sum over time is not."
-    return f"The share of time step {t} is off most, by {gap:.3g}."
+        return "The part of each time step is right; their sum over time is not."
+    return f"The part of time step {t} has the largest error, {gap:.3g}."
 
 
 @dataclass(frozen=True)
 class _Step:
-    """Hold one time step that was run as a sequence of length 1."""
+    """One time step that was run as a sequence of length 1."""
 
     time: int
     inputs: Inputs

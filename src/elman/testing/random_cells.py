@@ -23,7 +23,7 @@ from elman.expr import (
 )
 from elman.expr.builder import Expr
 
-# Every primitive, guarded so that any vector is in its domain and nothing overflows over a few steps.
+# Every primitive, in a form in which any vector is in its domain and nothing overflows over a few steps.
 UNARY: list[Callable[[Expr], Expr]] = [
     sigmoid,
     tanh,
@@ -52,9 +52,9 @@ BINARY: list[Callable[[Expr, Expr], Expr]] = [
     lambda a, b: where(a <= 0.1, b, a * 0.25),
     lambda a, b: sigmoid(a) * b,
 ]
-# A vector, a side input, and a parameter.
-Beside = Callable[[Expr, Expr, Expr], Expr]
-BESIDE: list[Beside] = [
+# Of a vector, a side input, and a parameter.
+SideUse = Callable[[Expr, Expr, Expr], Expr]
+SIDE_USES: list[SideUse] = [
     lambda a, gap, v: a * sigmoid(v * gap),
     lambda a, gap, v: a + v * tanh(gap),
     lambda a, gap, v: where(gap > 0.5, a, v * a),
@@ -63,7 +63,7 @@ BESIDE: list[Beside] = [
 
 
 def random_cell(seed: int) -> Cell:
-    """Draw a cell: states, some of a size of their own, side inputs, one family of matrices or two, any primitive.
+    """Draw a cell: states, some with a separate size, side inputs, one family of matrices or two, any primitive.
 
     Args:
         seed: the same seed gives the same cell.
@@ -74,37 +74,37 @@ def random_cell(seed: int) -> Cell:
     >>> random_cell(3) == random_cell(3)
     True
     """
-    draw = random.Random(seed)  # noqa: S311 - the same cell must come back
+    draw = random.Random(seed)  # noqa: S311 - the same seed must give the same cell
     states = ["h", "c", "m"][: draw.choice([1, 1, 2, 2, 3])]
-    # sources of their own, so that a cell without side inputs, of one family, is what its seed has always given
-    beside = random.Random(f"{seed} beside")  # noqa: S311 - the same cell must come back
-    sides = ["dt", "age"][: beside.choice([0, 0, 0, 1, 2])]
-    two = random.Random(f"{seed} families").random() < 0.4  # noqa: S311 - the same cell must come back
-    grammar = _Grammar(draw, states, [beside.choice(BESIDE) for _ in sides])
+    # separate generators, so that a seed whose cell has no side inputs and one family always gives the same cell
+    side_draw = random.Random(f"{seed} beside")  # noqa: S311 - the same seed must give the same cell
+    sides = ["dt", "age"][: side_draw.choice([0, 0, 0, 1, 2])]
+    two = random.Random(f"{seed} families").random() < 0.4  # noqa: S311 - the same seed must give the same cell
+    grammar = _Grammar(draw, states, [side_draw.choice(SIDE_USES) for _ in sides])
     families = ["W", "V", "v"] if two else ["W", "v"]
     return trace(grammar, f"random_{seed}", "x", states, families, sides=sides, doc=f"Random cell {seed}.")
 
 
 class _Grammar:
-    """Write one step's equations with random choices."""
+    """The equations of one step, with random choices."""
 
-    def __init__(self, draw: random.Random, states: list[str], beside: list[Beside]) -> None:
+    def __init__(self, draw: random.Random, states: list[str], side_uses: list[SideUse]) -> None:
         self.draw = draw
-        self.own = [s for s in states if draw.random() < 0.3]  # states whose size is their own
+        self.own = [s for s in states if draw.random() < 0.3]  # states with a separate size
         self.states = states
-        self.beside = beside  # what is done with each side input
+        self.side_uses = side_uses  # how each side input is used
         self.count = 0
 
     def __call__(self, x: Expr, *rest: Expr, W: Expr, v: Expr, V: Expr | None = None) -> tuple[Expr, ...]:
-        gaps, before = rest[: len(self.beside)], rest[len(self.beside) :]
+        gaps, before = rest[: len(self.side_uses)], rest[len(self.side_uses) :]
         self.x, self.vectors = x, v
-        self.matrices = itertools.cycle([W] if V is None else [W, V])  # the families take turns
+        self.matrices = itertools.cycle([W] if V is None else [W, V])  # the families alternate
         self.known = [x, *before]
         self.wide = [value for name, value in zip(self.states, before, strict=True) if name not in self.own]
         self.mixed = not self.own and self.draw.random() < 0.1  # uses x elementwise, which ties I to H
         shared = tanh(self.product(x) + self.product(before[-1]) + self.vector())
-        for follow, gap in zip(self.beside, gaps, strict=True):
-            shared = follow(shared, gap, self.vector())
+        for use, gap in zip(self.side_uses, gaps, strict=True):
+            shared = use(shared, gap, self.vector())
         for _ in range(self.draw.randrange(1, 3)):
             self.wide.append(shared)
             shared = self.draw.choice(BINARY)(shared, self.vector_of_depth(self.draw.randrange(1, 4)))
@@ -112,7 +112,7 @@ class _Grammar:
         return tuple(new)
 
     def next_state(self, name: str, old: Expr, shared: Expr) -> Expr:
-        """Write a new state; one whose size is its own is a projection."""
+        """Write a new state; one with a separate size is a projection."""
         value = tanh(shared + self.vector_of_depth(2))
         if name in self.own:
             return self.product(value)
@@ -143,7 +143,7 @@ class _Grammar:
         return self.vector() * layer_norm(self.vector_of_depth(depth - 1)) + self.vector()
 
     def pre_activation(self) -> Expr:
-        """Write a sum of products, later stages included, mostly with a bias."""
+        """Write a sum of products, also of values of later stages, mostly with a bias."""
         total = self.product(self.draw.choice(self.known))
         for _ in range(self.draw.randrange(0, 3)):
             total = total + self.product(self.draw.choice([*self.known, *self.wide]))

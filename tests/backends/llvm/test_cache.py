@@ -24,9 +24,9 @@ NAME, OTHER = digest(["a kernel"]), digest(["another"])
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Send the cache to a folder of the test, which is not made yet, and let every reason be logged anew."""
     monkeypatch.setattr(llvm_cache, "_base", lambda: tmp_path / "cache")
-    llvm_cache._say.cache_clear()
+    llvm_cache._warn.cache_clear()
     yield tmp_path / "cache" / "elman"
-    llvm_cache._say.cache_clear()
+    llvm_cache._warn.cache_clear()
 
 
 def reasons(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -188,7 +188,7 @@ def test_every_column_is_one_members(teams):
         frames.kernel.prepare(frames.arena.address + 8 * llvm_slots.HEADER)
         frames.arena.memory[1].zero_()  # who does not wait reads what nobody wrote
         flat = frames.arena.flat
-        flat[0], flat[llvm_slots.ARRIVALS] = 0, 1 << 40
+        flat[llvm_slots.TICKET], flat[llvm_slots.ARRIVALS] = 0, 1 << 40
         flat[llvm_slots.COUNTING] = ctypes.cast(asked, ctypes.c_void_p).value
         found = []
         for _ in range(frames.layout.parts):

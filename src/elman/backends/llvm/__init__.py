@@ -1,8 +1,8 @@
 """Run a program as compiled code on the CPU, made from its equations at first use.
 
-`plan` says what lives where, `emit` writes the code where none was kept, `run` compiles it, lays out its arguments and
-calls it, and `target` names the processor that it is made for. The sums over time and batch that make weight gradients
-are torch's products, chunk by chunk.
+`plan` decides which values are stored where, `emit` writes the code if it is not in the cache, `run` compiles it, lays
+out its arguments and calls it, and `target` describes the processor. The sums over time and batch that give the
+gradients of weights are torch's products, chunk by chunk.
 
 >>> import torch
 >>> from elman.autodiff import derive
@@ -30,17 +30,17 @@ from elman.errors import ShapeError
 from elman.expr.graph import ROW
 
 NAME = "llvm"
-# LLVM takes 1 to 3 ms a value; above it, as its passes over one long block grow with the square, 17 s for 6,000.
+# LLVM takes 1 to 3 ms a value up to here; its passes over one long block grow with the square: 17 s for 6,000 values.
 MOST_COMPILED = 4_000
 
-# There are no kernels of half precision. Those of float32 are more precise, and faster than a loop.
+# There are no kernels in half precision. Those in float32 are more precise, and faster than the reference's loop.
 HALVES = {torch.bfloat16: torch.float32, torch.float16: torch.float32}
 
 
 def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:
-    """Say why this backend cannot run a program on tensors of a type and device, or None."""
+    """Return the reason why this backend cannot run a program on tensors of a dtype and device, or None."""
     if device.type != "cpu":
-        return f"It makes code for the CPU, and the tensors are on {device.type}."
+        return f"It compiles code for the CPU, and the tensors are on {device.type}."
     if dtype not in DTYPES and dtype not in HALVES:
         return f"It computes in float32 and float64, and the tensors are {dtype}."
     if len(program.graph.nodes) > MOST_COMPILED:
@@ -51,12 +51,12 @@ def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str |
 
 
 def computes_in(dtype: torch.dtype) -> torch.dtype:
-    """Give the dtype to which tensors of a dtype are converted for this backend."""
+    """Return the dtype to which tensors of a dtype are converted for this backend."""
     return HALVES.get(dtype, dtype)
 
 
 def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
-    """Give the shapes of what :func:`run_forward` will save: one tensor that holds everything."""
+    """Return the shapes of the tensors that :func:`run_forward` saves: there is one, of all values."""
     sizes, nodes = sizes_of(program, inputs), program.graph.nodes
     lanes = kernel_target().lanes(DTYPES[inputs.x.dtype])
     steps, batch = inputs.x.shape[:2]
@@ -114,8 +114,8 @@ def run_mirror(
     values = saved[0].contiguous()
     if values.shape != (frames.layout.saved_count,):
         raise ShapeError(
-            f"{program.cell.name}: what was saved has shape {tuple(values.shape)}.\n  Its run saved "
-            f"{frames.layout.saved_count} numbers.\n  Give what the forward run returned."
+            f"{program.cell.name}: the saved tensor has shape {tuple(values.shape)}.\n  The forward run saved "
+            f"{frames.layout.saved_count} numbers.\n  Give the tensor that the forward run returned."
         )
     frames.put_saved(values)
     frames.put_parameters(inputs.parameters)
@@ -138,17 +138,17 @@ def run_mirror(
 def open_stream(
     program: Program, layers: Sequence[Sequence[Tensor]], states: Sequence[Tensor], input_size: int
 ) -> Steps | None:
-    """Make stacked layers ready for single steps, one after the other.
+    """Prepare stacked layers for single steps.
 
     Args:
-        program: that of all layers.
-        layers: the parameters of each.
+        program: the program of all layers.
+        layers: the parameters of each layer.
         states: for each state (L, B, its size), contiguous.
         input_size: length of an input vector.
 
     Returns:
-        What runs a step, see :class:`elman.backends.llvm.run.stream.Steps`. None where :func:`run_step` must: it takes
-        tensors of any strides, and shares the work of large batches among threads.
+        The prepared steps, see :class:`elman.backends.llvm.run.stream.Steps`. None if :func:`run_step` must be used:
+        it accepts tensors of any strides, and divides large batches among threads.
     """
     tensors = [p for parameters in layers for p in parameters]
     dtype, (_, batch, _) = states[0].dtype, states[0].shape
@@ -160,7 +160,7 @@ def open_stream(
 
 
 def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
-    """Run one time step: x (B, I) and the states before it give the states after it."""
+    """Run one time step: from x (B, I) and the states before it, compute the states after it."""
     whole = Inputs(
         inputs.x.unsqueeze(0), inputs.states, inputs.parameters, sides=[s.unsqueeze(0) for s in inputs.sides]
     )
@@ -168,13 +168,13 @@ def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
 
 
 def _make(inputs: Inputs, shape: tuple[int, ...]) -> Tensor:
-    """Make a tensor with one row for each step: steps that are not real are never written, and are 0."""
+    """Make a tensor with one row for each step; kernels never write the rows of padded steps, so these are 0."""
     make = torch.empty if inputs.lengths is None else torch.zeros
     return make(shape, dtype=inputs.x.dtype, device=inputs.x.device)
 
 
 def _first_steps(inputs: Inputs) -> Tensor:
-    """Find the step from which each example of a reverse run starts."""
+    """Find the time step at which each example of a reverse run starts."""
     steps, batch, _ = inputs.x.shape
     if inputs.lengths is None:
         return torch.full((batch,), steps - 1, device=inputs.x.device)

@@ -1,13 +1,13 @@
-"""Say which processor code is made for: how wide its vectors are, how many it holds, and what LLVM may assume of it.
+"""Describe the processor for which code is compiled: its vector width, its registers, its instruction sets.
 
-Code that is emitted for a target must run on it, so nothing is believed of a processor's name. A virtual machine often
-hides what the name promises; such a feature is switched off by name in :attr:`Target.feature_string`.
+Emitted code must run on its target, so a processor's name is not trusted. A virtual machine often hides instruction
+sets that the name promises; each of them is switched off by name in :attr:`Target.feature_string`.
 
 Emitters write vectors of :meth:`Target.lanes` lanes and put :data:`FUNCTION_ATTRIBUTES` on every function. They must
 never write ``"min-legal-vector-width"``: without it LLVM 22 keeps ``<16 x float>`` in one 512-bit register on every
-AVX-512 processor, also where it prefers 256 bits by itself; with ``"min-legal-vector-width"="0"`` it halves them. Where
+AVX-512 processor, also if its default is 256 bits; with ``"min-legal-vector-width"="0"`` it halves them. If
 :attr:`Target.has_fma` is false they write a multiplication and an addition, because ``llvm.fma`` would then be one call
-into libm for each lane. Other intrinsics may be calls there as well: the floor needs SSE4.1.
+of libm for each lane. Other intrinsics may be calls there as well: ``floor`` needs SSE4.1.
 
 >>> target = named("host")
 >>> target.lanes("float32") == 2 * target.lanes("float64")
@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from elman.errors import BackendError
 
 FUNCTION_ATTRIBUTES = ("nounwind",)
-"""What every emitted function must carry; without it LLVM writes tables for unwinding that nothing reads."""
+"""The attributes of every emitted function; without them LLVM writes tables for unwinding that nothing reads."""
 
 _AVX512 = frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl"})
 _AVX2 = frozenset({"avx2", "fma"})
 
-# The levels of the x86-64 psABI, without what concerns the kernel or old integer code alone.
+# The levels of the x86-64 psABI, without the features that only operating systems or old integer code use.
 _BASELINE = ("64bit", "cmov", "cx8", "fxsr", "mmx", "sse", "sse2")
 _LEVEL_3 = (
     *_BASELINE,
@@ -40,12 +40,12 @@ _BYTES = {"float32": 4, "float64": 8}
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """Describe a processor as LLVM sees it. Two are the same if they are one object, which is quick to tell.
+    """A processor as LLVM describes it. Targets are compared by identity, which is fast.
 
     Attributes:
         triple: LLVM's name for machine, system and file format.
-        cpu: LLVM's name of the processor, which decides how instructions are ordered.
-        features: LLVM's names of the instruction sets that are on, sorted.
+        cpu: LLVM's name of the processor, which determines the order of instructions.
+        features: LLVM's names of the enabled instruction sets, sorted.
     """
 
     triple: str
@@ -54,29 +54,29 @@ class Target:
 
     @property
     def feature_string(self) -> str:
-        """Give what LLVM wants to hear: every feature that is on, then every other that it knows, off.
+        """The features in LLVM's notation: all that are enabled, then all others that LLVM knows, disabled.
 
-        The order matters. LLVM reads from left to right; a feature that is on brings those it needs with it, and one
-        that is off takes away all that need it. So what is off stays off, whatever the processor's name implies.
+        The order matters. LLVM reads from left to right; an enabled feature enables those that it needs, and a disabled
+        one disables all that need it. So a disabled feature stays off, whatever the processor's name implies.
         """
         off = sorted(_host_features().keys() - set(self.features))
         return ",".join([f"+{name}" for name in self.features] + [f"-{name}" for name in off])
 
     @property
     def vector_bytes(self) -> int:
-        """Count the bytes of the widest vector that code should use: 64, 32 or 16."""
+        """The bytes of the widest vector that code should use: 64, 32 or 16."""
         if set(self.features) >= _AVX512 | _AVX2:
             return 64
         return 32 if set(self.features) >= _AVX2 else 16
 
     @property
     def registers(self) -> int:
-        """Count the vector registers."""
+        """The number of vector registers."""
         return 32 if self.vector_bytes == 64 or self._is_arm else 16
 
     @property
     def has_fma(self) -> bool:
-        """Say if a multiplication and an addition are one instruction."""
+        """Whether a multiplication and an addition are one instruction."""
         return self._is_arm or "fma" in self.features
 
     def lanes(self, dtype: str) -> int:
@@ -101,18 +101,18 @@ class Target:
 
 @functools.cache
 def host() -> Target:
-    """Describe the processor that runs this process."""
+    """Describe the processor of this machine."""
     from llvmlite import binding
 
     features = tuple(sorted(name for name, on in _host_features().items() if on))
-    # LLVM lists on Arm only what it found, so that what a name implies could not be switched off: the name is not used.
+    # On Arm LLVM lists only the features that it detects, so those that a name implies could not be switched off.
     arm = platform.machine().lower() in ("arm64", "aarch64")
     return Target(binding.get_process_triple(), "generic" if arm else binding.get_host_cpu_name(), features)
 
 
 @functools.cache
 def named(name: str) -> Target:
-    """Describe a processor by name, so that code for a narrower one can be made and run on this one.
+    """Describe a processor by name, to compile code for an older one and run it on this machine.
 
     Args:
         name: ``host``; or on x86-64 ``avx2`` (level x86-64-v3) and ``baseline`` (x86-64).
@@ -125,8 +125,12 @@ def named(name: str) -> Target:
     cpu, features = _X86.get(name, ("", ()))
     missing = set(features) - set(host().features)
     if not cpu or missing:
-        why = f"This processor lacks {', '.join(sorted(missing))}." if cpu else f"There are host, {', '.join(_X86)}."
-        raise BackendError(f"target {name!r} is not for this machine.\n  {why}\n  Choose 'host'.")
+        why = (
+            f"This processor lacks {', '.join(sorted(missing))}."
+            if cpu
+            else f"The targets are host, {', '.join(_X86)}."
+        )
+        raise BackendError(f"target {name!r} cannot run on this machine.\n  {why}\n  Choose 'host'.")
     return Target(host().triple, cpu, tuple(sorted(features)))
 
 

@@ -1,6 +1,6 @@
-"""Run a program as a plain loop over torch tensors: what a program means.
+"""Run a program as a plain loop over torch tensors. This defines what a program means.
 
-Any dtype, any device. The same code runs with autograd recording, which is how derivatives of the mirror are had.
+Any dtype, any device. The same code runs while autograd records it, which gives the derivatives of the mirror.
 Shapes: x (T, B, I), a state (B, its size), the output (T, B, size of the first state).
 
 >>> from elman.autodiff import derive
@@ -27,14 +27,14 @@ NAME = "reference"
 
 
 def refuses(program: Program, dtype: torch.dtype, device: torch.device) -> str | None:  # noqa: ARG001
-    """Say why this backend cannot run a program on tensors of a dtype and device, or None."""
+    """Return the reason why this backend cannot run a program on tensors of a dtype and device, or None."""
     if not dtype.is_floating_point:
         return f"A cell computes with real numbers, and the tensors are {dtype}."
     return None
 
 
 def computes_in(dtype: torch.dtype) -> torch.dtype:
-    """Give the dtype to which tensors of a dtype are converted for this backend: none are."""
+    """Return the dtype to which tensors of a dtype are converted for this backend: the same."""
     return dtype
 
 
@@ -42,9 +42,9 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     """Run a program over time.
 
     Args:
-        program: what to run.
-        inputs: what it reads.
-        save: keep what the mirror reads; without it a run needs far less memory.
+        program: the program to run.
+        inputs: the tensors that it reads.
+        save: keep the values that the mirror reads; without them a run needs far less memory.
 
     Returns:
         The output (T, B, size of the first state), the final states, and for each value that the program saves a tensor
@@ -75,7 +75,7 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
     output = torch.stack(outputs)
     if valid is not None:
         output = torch.where(valid, output, output.new_zeros(()))
-    final = [state.clone() for state in carried]  # one may be an initial state, or a part of something larger
+    final = [state.clone() for state in carried]  # one may be an initial state, or a view of a larger tensor
     if not save:
         return output, final, []
     _set(values, stacks.keys(), stacks.values())
@@ -85,7 +85,7 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
 
 
 def saved_shapes(program: Program, inputs: Inputs) -> list[tuple[int, ...]]:
-    """Give the shapes of what :func:`run_forward` will save, each of the type of x.
+    """Return the shapes of the tensors that :func:`run_forward` saves; their dtype is that of x.
 
     Only shapes are read, and they may be symbolic.
     """
@@ -106,14 +106,14 @@ def run_mirror(
     """Run the mirror of a program: backpropagation through time.
 
     Args:
-        program: what was run.
-        inputs: what it read.
-        output: what the forward run gave; zero in the padding.
-        saved: what the forward run left.
+        program: the program that was run.
+        inputs: the tensors that it read.
+        output: the output of the forward run; zero in the padding.
+        saved: the tensors that the forward run saved.
         d_output: dL/d output, (T, B, size of the first state).
         d_final: dL/d final state, for each.
         needs_input: compute dL/dx.
-        norms: (states, T, B) of zeros, is filled with the norms of dL/ds for every state s that a real step hands on.
+        norms: (states, T, B) of zeros, receives the norm of dL/ds for every state s after every real step.
 
     Returns:
         dL/dx or None, dL/d initial state for each, dL/d parameter for each stacked tensor.
@@ -136,7 +136,7 @@ def run_mirror(
         d_output = torch.where(valid, d_output, zero)
     carried = list(d_final)
     for t in range(length) if reverse else reversed(range(length)):
-        # what reaches a state after step t: from the output there, and from the step that follows
+        # the adjoint of a state after step t: from the output of step t, and from step t + 1
         arrived = [carried[0] + d_output[t], *carried[1:]]
         real = arrived if valid is None else [torch.where(valid[t], d, zero) for d in arrived]
         if norms is not None:
@@ -145,7 +145,7 @@ def run_mirror(
         _set(values, rows.keys(), [row[t] for row in rows.values()])
         _run(calls.loop, values)
         carried = [_fit(values[i], d) for i, d in zip(schedule.results, arrived, strict=True)]
-        if valid is not None:  # past an example's end its state is the one before, so the adjoint passes by
+        if valid is not None:  # in the padding a state is the one before, so its adjoint passes unchanged
             carried = [torch.where(valid[t], value, d) for value, d in zip(carried, arrived, strict=True)]
         for i, column in kept.items():
             column[t] = values[i]
@@ -163,7 +163,7 @@ def run_mirror(
 
 
 def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
-    """Run one time step: x (B, I) and the states before it give the states after it."""
+    """Run one time step: from x (B, I) and the states before it, compute the states after it."""
     calls = translate(program, "forward")
     values = _fill(program, calls, inputs)
     _set(values, program.forward.carries, inputs.states)
@@ -175,12 +175,12 @@ def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
 def run_step_mirror(
     program: Program, inputs: Inputs, saved: Sequence[Tensor], d_states: Sequence[Tensor]
 ) -> tuple[Tensor, list[Tensor]]:
-    """Run the adjoint of one time step, without the gradients of the parameters: every row is a step of its own.
+    """Run the adjoint of one time step, without the gradients of the parameters; every row is a separate step.
 
     Args:
-        program: what was run.
+        program: the program that was run.
         inputs: x (B, I), the states before the step and the parameters.
-        saved: what a forward run over one time step left, without its axis of time: each (B, n).
+        saved: the tensors that a forward run over one time step saved, without the axis of time: each (B, n).
         d_states: dL/ds of each state after the step, (B, its size).
 
     Returns:
@@ -199,12 +199,12 @@ def run_step_mirror(
 
 
 def _fill_padding(program: Program, inputs: Inputs) -> Inputs:
-    """Put a real step's input where there is padding: what stands there, NaN included, must reach no gradient."""
+    """Replace the padding by the input of a real step: padding, even NaN, must not affect any gradient."""
     valid = inputs.valid
     if valid is None:
         return inputs
     first = valid.flatten().nonzero()[0]
-    own = len(program.cell.sides)  # behind the cell's own side inputs stand masks, which have no padding
+    own = len(program.cell.sides)  # the masks that follow the cell's own side inputs have no padding
 
     def fill(v: Tensor) -> Tensor:
         return torch.where(valid, v, v.detach().flatten(0, 1)[first])
@@ -215,15 +215,15 @@ def _fill_padding(program: Program, inputs: Inputs) -> Inputs:
 
 def _run(calls: Sequence[Call], values: list[Any]) -> None:
     for call in calls:
-        found = call.function(*[values[i] for i in call.reads])
+        results = call.function(*[values[i] for i in call.reads])
         if len(call.fills) == 1:
-            values[call.fills[0]] = found
+            values[call.fills[0]] = results
         else:
-            _set(values, call.fills, found)
+            _set(values, call.fills, results)
 
 
-def _set(values: list[Any], slots: Any, found: Any) -> None:
-    for slot, value in zip(slots, found, strict=True):
+def _set(values: list[Any], slots: Any, new: Any) -> None:
+    for slot, value in zip(slots, new, strict=True):
         values[slot] = value
 
 
@@ -243,7 +243,7 @@ def _fill(program: Program, calls: Calls, inputs: Inputs) -> list[Any]:
     sizes = sizes_of(program, inputs)
     for slot, node in enumerate(graph.nodes):
         if node.op == "constant":
-            # what is beyond the range of the type rounds to infinity, and torch would raise here
+            # a number beyond the range of the dtype rounds to infinity, where torch would raise
             is_beyond = abs(node.value) > torch.finfo(x.dtype).max
             values[slot] = x.new_full((), math.copysign(math.inf, node.value) if is_beyond else node.value)
         elif node.op == "size":
@@ -252,16 +252,16 @@ def _fill(program: Program, calls: Calls, inputs: Inputs) -> list[Any]:
 
 
 def _own(value: Tensor, x: Tensor) -> Tensor:
-    """Give a value in a tensor of its own, of the type of x: a result may be part of another, or a comparison's."""
+    """Return a value as a separate tensor with the dtype of x: it may be a view, or the result of a comparison."""
     value = value.to(x.dtype)
     return value.clone(memory_format=torch.contiguous_format) if value._is_view() else value
 
 
 def _fit(value: Tensor, like: Tensor) -> Tensor:
-    """Repeat a number, or a vector that is the same for all examples, to the shape of a whole batch."""
+    """Expand a number, or a vector that is the same for all examples, to the shape of a whole batch."""
     return value if value.shape == like.shape else value.expand_as(like)
 
 
 def _part(gradient: Tensor, whole: Tensor, members: int) -> Tensor:
-    """Give a gradient the shape of one member; that of a parameter which nothing follows smoothly is the number 0."""
+    """Expand a gradient to the shape of one member: if the result does not depend on a parameter it is the number 0."""
     return gradient.expand(whole.shape[0] // members, *whole.shape[1:])

@@ -1,7 +1,16 @@
-"""Write LLVM IR tersely: frames, loops, vectors with a tail.
+"""Write LLVM IR in short form: slots of a frame, loops, vectors with a tail.
 
-A *frame* is an array of 64-bit slots that a kernel reads its arguments from: addresses, strides in bytes, sizes. A slot
-has a name; which number it gets does not matter, since caller and kernel look it up in the same table.
+The pieces from which all emitters build their loops::
+
+    code.slot(name)                    frame[slots[name]]
+    code.loop(start, stop, step)       for (i = start; i < stop; i += step) { … }
+    code.when(condition)               if (condition) { … }
+    code.load_part(at, left)           for (l = 0; l < lanes; l++) v[l] = l < left ? at[l] : 0;
+    code.store_part(v, at, left)       for (l = 0; l < lanes; l++) if (l < left) at[l] = v[l];
+    code.fma(a, x, y)                  for (l = 0; l < lanes; l++) v[l] = a[l] * x[l] + y[l];
+
+A *frame* is an array of 64-bit slots: addresses, strides in bytes, sizes. A slot has a name; its number does not
+matter, since caller and kernel look it up in the same table, see :mod:`elman.backends.llvm.plan.slots`.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +29,7 @@ BYTES = {"float32": 4, "float64": 8}
 
 
 class Module:
-    """Hold what all functions of a kernel share: element type, vector width, the table of slots.
+    """The LLVM module of a kernel: the element type, vector width and table of slots that all functions share.
 
     Attributes:
         lanes: elements in a vector.
@@ -41,26 +50,26 @@ class Module:
         self.functions: dict[str, ir.Function] = {}
 
     def intrinsic(self, name: str, result: ir.Type, *args: ir.Type) -> ir.Function:
-        """Declare a function of LLVM's own."""
+        """Declare an intrinsic function of LLVM."""
         if name not in self.functions:
             self.functions[name] = ir.Function(self.ir, ir.FunctionType(result, args), name)
         return self.functions[name]
 
     def function(self, name: str, args: int, internal: bool = True) -> "Code":
         """Begin a function of a frame and further 64-bit arguments."""
-        found = ir.Function(self.ir, ir.FunctionType(VOID, [POINTER, *[I64] * args]), name)
+        function = ir.Function(self.ir, ir.FunctionType(VOID, [POINTER, *[I64] * args]), name)
         if internal:
-            found.linkage = "internal"
-            found.attributes.add("noinline")
+            function.linkage = "internal"
+            function.attributes.add("noinline")
         for attribute in FUNCTION_ATTRIBUTES:
-            found.attributes.add(attribute)
-        return Code(self, found)
+            function.attributes.add(attribute)
+        return Code(self, function)
 
 
 class Code:
-    """Write one function.
+    """A function of a frame that is being written.
 
-    `b` writes where the code is now; `entry` writes what holds for the whole call, such as slots.
+    `b` writes at the current end of the code; `entry` writes what is computed once for the whole call, such as slots.
     """
 
     def __init__(self, module: Module, function: ir.Function) -> None:
@@ -79,7 +88,7 @@ class Code:
 
     @staticmethod
     def number(value: int) -> ir.Constant:
-        """Give a 64-bit constant."""
+        """Return a 64-bit constant."""
         return ir.Constant(I64, value)
 
     def address(self, base: Any, offset: Any, builder: ir.IRBuilder | None = None) -> Any:
@@ -101,7 +110,7 @@ class Code:
         return self._read[key]
 
     def now(self, name: str) -> Any:
-        """Read a slot as it is now."""
+        """Read the current value of a slot."""
         return self.b.load(self.address(self.frame, self.number(8 * self.module.slots[name])), typ=I64)
 
     def set(self, name: str, value: Any) -> None:
@@ -109,14 +118,14 @@ class Code:
         self.b.store(value, self.address(self.frame, self.number(8 * self.module.slots[name])))
 
     def smaller(self, a: Any, b: Any) -> Any:
-        """Take the smaller of two signed numbers."""
+        """Choose the smaller of two signed numbers."""
         return self.b.select(self.b.icmp_signed("<", a, b), a, b)
 
     # Control.
 
     @contextmanager
     def loop(self, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
-        """Repeat while `start`, grown by `step`, is below `stop`."""
+        """Write a loop: for (i = start; i < stop; i += step)."""
         head = self.function.append_basic_block("loop")
         body = self.function.append_basic_block("do")
         done = self.function.append_basic_block("done")
@@ -134,7 +143,7 @@ class Code:
 
     @contextmanager
     def when(self, condition: Any) -> Iterator[None]:
-        """Do something only if a condition holds."""
+        """Write a branch: if (condition)."""
         body = self.function.append_basic_block("then")
         done = self.function.append_basic_block("join")
         self.b.cbranch(condition, body, done)
@@ -144,7 +153,7 @@ class Code:
         self.b.position_at_end(done)
 
     def variable(self, value: Any) -> Any:
-        """Keep a number that changes: an address for loads and stores."""
+        """Make a variable, and return its address for loads and stores."""
         at = self.entry.alloca(I64)
         self.b.store(value, at)
         return at
@@ -163,7 +172,7 @@ class Code:
         return self.b.call(self.b.inttoptr(self.slot(name), kind.as_pointer()), [self.frame, *args])
 
     def constants(self, name: str, values: list[int]) -> Any:
-        """Keep numbers in the module; give their address as a number."""
+        """Store constants in the module, and return their address as a number."""
         kind = ir.ArrayType(I64, len(values))
         table = ir.GlobalVariable(self.module.ir, kind, name)
         table.global_constant, table.linkage = True, "internal"
@@ -201,12 +210,12 @@ class Code:
         return self.b.call(m.intrinsic(name, m.vector, m.vector, m.vector, m.vector), [a, x, y])
 
     def keep_mask(self, left: Any) -> None:
-        """Say here, once for all that is written behind, which lanes are within `left` elements."""
+        """Compute the mask of the first `left` lanes once, for all code that is written after this."""
         if self.module.masked:
             self._masks[left] = self.lanes_below(left)
 
     def lanes_below(self, left: Any) -> Any:
-        """Say which lanes are within `left` elements."""
+        """Return the mask of the first `left` lanes."""
         if left in self._masks:
             return self._masks[left]
         lanes = self.module.lanes
@@ -276,14 +285,14 @@ class Code:
 
 
 class _Bare:
-    """Write a function without a frame."""
+    """A function without a frame that is being written."""
 
     def __init__(self, module: Module, function: ir.Function) -> None:
         self.module, self.function = module, function
         self.b = ir.IRBuilder(function.append_basic_block("entry"))
 
     def spare(self) -> Any:
-        # llvmlite knows what an `alloca` points to and lets nothing else be stored there, elements included.
+        # llvmlite knows the type behind an `alloca` and rejects stores of any other type, such as single elements.
         return self.b.inttoptr(self.b.ptrtoint(self.b.alloca(self.module.vector), I64), POINTER)
 
     def copy(self, source: Any, target: Any, count: Any) -> None:

@@ -1,15 +1,21 @@
 """Emit elementary functions on SIMD vectors as LLVM IR, free of calls to any library.
 
-Each function reduces its argument, evaluates one polynomial and puts the result together again; no lane branches.
+Each function reduces its argument, evaluates one polynomial and reconstructs the result, without branches. The
+exponential, for every lane::
+
+    n = (x / ln2 + shift) - shift;               // rounded to a whole number, whose bits are in the sum
+    r = x - n * ln2_high - n * ln2_low;
+    p = r + r * r * (e[0] + r * (e[1] + …));     // e^r - 1
+    y = 2^n + 2^n * p;
 
 *The exponential.* x = n ln 2 + r with n whole and |r| ≤ ln 2 / 2, so that e^x = 2^n + 2^n p, where p = e^r − 1. Adding
 a large constant, whose low bits count in whole units, rounds x / ln 2 to n and leaves n in the bits of the sum, from
-where a shift makes 2^n. With e^−2x so written, tanh x = (1 − 2^n − 2^n p)/(1 + 2^n + 2^n p); for n = 0 that is
-−p/(2 + p), which keeps the relative accuracy of p near 0. This quotient and the sigmoid's 1/(1 + e^−x) end with a step
-of Newton's that reads the terms of the denominator and not their rounded sum.
+which a shift makes 2^n. With e^−2x in this form, tanh x = (1 − 2^n − 2^n p)/(1 + 2^n + 2^n p); for n = 0 that is
+−p/(2 + p), which keeps the relative accuracy of p near 0. This quotient and the sigmoid's 1/(1 + e^−x) end with one
+Newton step that reads the terms of the denominator instead of their rounded sum.
 
 *The logarithm* (fdlibm, e_log.c and s_log1p.c, 1993). x = 2^k m with m in [√½, √2), f = m − 1, s = f/(2 + f), and
-log m = f − s(f − R) with R = s² L(s²). For log1p, x is 1 + x rounded, and what that rounding lost is added as lost/x.
+log m = f − s(f − R) with R = s² L(s²). For log1p, x is 1 + x rounded, and the rounding error is added as error/x.
 
 *The polynomials* were fitted for this file with the Remez exchange in 60 digits, and rounded: `expm1` is
 (e^r − 1 − r)/r² on |r| ≤ ln 2 / 2, its error relative to r; `log` is L on s² ≤ 0.0295, its error relative to log m.
@@ -32,13 +38,13 @@ from llvmlite import ir
 
 @dataclass(frozen=True)
 class _Format:
-    """Describe one floating-point format: its layout, and the constants whose value depends on it.
+    """One floating-point format: its layout, and the constants whose value depends on it.
 
     Attributes:
-        name: LLVM's short name, as it ends the names of intrinsics.
+        name: LLVM's short name, the suffix of the names of intrinsics.
         bits: the width.
         mantissa: the number of stored bits of the mantissa.
-        bias: what is added to an exponent to store it.
+        bias: the number that is added to an exponent to store it.
         ln2: ln 2 in two parts. The first has so few bits that its product with any n is exact.
         expm1: the coefficients of (e^r − 1 − r)/r², ascending.
         log: the coefficients of L, ascending.
@@ -102,18 +108,18 @@ _FUSED = {"fma", "avx512f", "neon"}
 
 
 class VectorMath:
-    """Emit functions of one element type and one number of lanes into a module.
+    """Elementary functions for one element type and one number of lanes in a module.
 
-    Every function is defined once per module, as `internal` and `alwaysinline`, when it is first asked for. The tests
-    hold the error to 2 units in the last place wherever the result is a normal number and to the smallest normal number
-    below that, and they hold what ±0, ±∞ and NaN give to IEEE.
+    Every function is defined once per module, as `internal` and `alwaysinline`, at its first use. The tests bound the
+    error by 2 units in the last place where the result is a normal number and by the smallest normal number below that,
+    and require the results of IEEE for ±0, ±∞ and NaN.
 
     Args:
         module: receives the definitions.
         dtype: "float32" or "float64".
         lanes: a power of two.
-        features: LLVM's names of what the processor has, such as "avx512f" or "fma". They choose instructions, so the
-            module has to be compiled for a processor that has them.
+        features: LLVM's names of the processor's features, such as "avx512f" or "fma". They choose instructions, so
+            the module must be compiled for a processor that has them.
 
     Attributes:
         scalar: the type of an element.
@@ -130,7 +136,7 @@ class VectorMath:
         self._integers = ir.VectorType(ir.IntType(self._format.bits), lanes)
         self._fused = not _FUSED.isdisjoint(features)
         width = lanes * self._format.bits
-        # Instructions of AVX-512 that have no generic form are there for whole registers.
+        # Instructions of AVX-512 without a generic form exist for whole registers.
         self._avx512 = "avx512f" in features and (width == 512 or (width in (128, 256) and "avx512vl" in features))
 
     def constant(self, value: float) -> ir.Constant:
@@ -178,7 +184,7 @@ class VectorMath:
 
     def _exp(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         f = self._format
-        # Beyond these bounds the result is 0 or ∞ already, and n would not fit where it has to.
+        # Beyond these bounds the result is 0 or ∞ already, and n would not fit into the bits of an exponent.
         x = self._at_most(
             b, self._at_least(b, x, -(f.bias + f.mantissa + 2) * math.log(2)), (f.bias + 1.5) * math.log(2)
         )
@@ -204,7 +210,7 @@ class VectorMath:
         """Emit 1 / (1 + 2^n − 2^n p) from 2^n and p."""
         one, negative = self.constant(1.0), b.fneg(power)
         if not self._fused:
-            # The smaller of 1 and 2^n goes to 2^n p, so that only the last sum is rounded at the size of the whole.
+            # The smaller of 1 and 2^n is added to 2^n p, so that only the last sum is rounded at full size.
             larger, smaller = (b.select(b.fcmp_ordered(sign, power, one), power, one) for sign in "><")
             return b.fdiv(one, b.fadd(larger, self._multiply_add(b, negative, p, smaller)))
         exponential = self._multiply_add(b, negative, p, power)
@@ -216,7 +222,7 @@ class VectorMath:
     def _tanh(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         # tanh 20 rounds to 1 in both formats.
         size = self._at_most(b, self._intrinsic(b, "llvm.fabs", x), 20.0)
-        # Where n is large e^−2x is small beside 1, so ln 2 in one part is enough; with n = −1 its product is exact.
+        # For large n, e^−2x is small compared with 1, so ln 2 in one part is enough; with n = −1 its product is exact.
         _, bits, p = self._reduce(b, size, -2, self._format.bias + 1, (math.log(2),))
         y = self._fraction(b, self._power(b, bits), p)
         return self._intrinsic(b, "llvm.copysign", y, x)
@@ -224,13 +230,13 @@ class VectorMath:
     def _fraction(self, b: ir.IRBuilder, double: ir.Value, p: ir.Value) -> ir.Value:
         """Emit (1 − 2^n + 2^(n+1) p) / (1 + 2^n − 2^(n+1) p) from 2^(n+1) and p, for a denominator in [1, 2].
 
-        Rounding numerator and denominator would put the result off by up to 2.4 units, so the quotient is corrected by
-        what it leaves of the numbers that were not rounded.
+        Rounding numerator and denominator would cause an error of up to 2.4 units, so the quotient is corrected by its
+        remainder, computed from the terms before rounding.
         """
         one, half = self.constant(1.0), self.constant(0.5)
         above = self._multiply_add(b, double, self.constant(-0.5), one)
         below = self._multiply_add(b, double, half, one)
-        # The product with a power of two is exact, so that these say the same as sums with `rest`, and sooner.
+        # The product with a power of two is exact, so these equal sums with `rest`, and do not wait for it.
         numerator = self._multiply_add(b, double, p, above)
         inverse = self._estimate(b, self._multiply_add(b, b.fneg(double), p, below))
         rest = b.fmul(double, p)
@@ -256,7 +262,7 @@ class VectorMath:
     def _log1p(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         one, zero = self.constant(1.0), self.constant(0.0)
         u = b.fadd(one, x)
-        # What u lost of 1 + x, exactly (Knuth's sum of two numbers, TAOCP 2, 4.2.2).
+        # The rounding error of u = 1 + x, exactly (Knuth's sum of two numbers, TAOCP 2, 4.2.2).
         virtual = b.fsub(u, one)
         lost = b.fadd(b.fsub(one, b.fsub(u, virtual)), b.fsub(x, virtual))
         k, m = self._split(b, u)
@@ -297,7 +303,7 @@ class VectorMath:
         return n, b.bitcast(shifted, self._integers), p
 
     def _power(self, b: ir.IRBuilder, biased: ir.Value) -> ir.Value:
-        """Make 2^n of integers whose low bits are n + bias: what lies above is shifted out."""
+        """Make 2^n from integers whose low bits are n + bias: higher bits are shifted out."""
         return b.bitcast(b.shl(biased, self._integer(self._format.mantissa)), self.vector)
 
     def _split(self, b: ir.IRBuilder, x: ir.Value) -> tuple[ir.Value, ir.Value]:
@@ -305,8 +311,8 @@ class VectorMath:
         f = self._format
         lowest = _bits_of_sqrt_half(f)
         offset = b.sub(b.bitcast(x, self._integers), self._integer(lowest))
-        # Whole numbers below 2^mantissa, put under the exponent of 2^mantissa, are read without a conversion, which
-        # most processors lack for 64 bits. The bias keeps them positive.
+        # A whole number below 2^mantissa in the mantissa of 2^mantissa is a float already; most processors have no
+        # instruction that converts 64 bits. The bias keeps the number positive.
         biased = b.lshr(b.add(offset, self._integer(f.bias << f.mantissa)), self._integer(f.mantissa))
         base = 2.0**f.mantissa
         k = b.bitcast(b.or_(biased, self._integer((f.bias + f.mantissa) << f.mantissa)), self.vector)
@@ -324,10 +330,10 @@ class VectorMath:
         return self._multiply_add(b, k, self.constant(high), b.fsub(f, b.fsub(half_square, small)))
 
     def _at_the_ends(self, b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
-        """Give the logarithm y of x where x is positive and finite, elsewhere what IEEE says."""
+        """Return the logarithm y of x where x is positive and finite, elsewhere the value that IEEE requires."""
         zero, infinity = self.constant(0.0), self.constant(math.inf)
         below = b.select(b.fcmp_ordered("==", x, zero), self.constant(-math.inf), self.constant(math.nan))
-        # Neither comparison holds for NaN, which passes as it is, with ∞.
+        # Neither comparison is true for NaN, which passes unchanged, as ∞ does.
         elsewhere = b.select(b.fcmp_ordered("<=", x, zero), below, x)
         inside = b.and_(b.fcmp_ordered(">", x, zero), b.fcmp_ordered("<", x, infinity))
         return b.select(inside, y, elsewhere)
@@ -339,7 +345,7 @@ class VectorMath:
         return b.fdiv(self.constant(1.0), x)
 
     def _avx512_call(self, b: ir.IRBuilder, name: str, arguments: list[ir.Value]) -> ir.Value:
-        """Call an instruction of AVX-512 with all its lanes switched on."""
+        """Call an instruction of AVX-512 with all lanes enabled."""
         f, width = self._format, self._lanes * self._format.bits
         suffix = {"f32": "ps", "f64": "pd"}[f.name]
         arguments = [*arguments, ir.Constant(ir.IntType(max(self._lanes, 8)), -1)]
@@ -349,7 +355,7 @@ class VectorMath:
         return b.call(self._declare(f"llvm.x86.avx512.{name}.{suffix}.{width}", [a.type for a in arguments]), arguments)
 
     def _polynomial(self, b: ir.IRBuilder, x: ir.Value, square: ir.Value, coefficients: tuple[float, ...]) -> ir.Value:
-        """Emit Horner's scheme in the square over pairs of terms: no more work than in x, and half as long a chain."""
+        """Emit Horner's scheme in the square over pairs of terms: as much work as in x, but half as long a chain."""
         terms = [self.constant(c) for c in coefficients]
         pairs = [self._multiply_add(b, odd, x, even) for even, odd in zip(terms[::2], terms[1::2], strict=False)]
         value, *rest = reversed(pairs + terms[2 * len(pairs) :])
@@ -361,7 +367,7 @@ class VectorMath:
         return self._intrinsic(b, "llvm.fma", x, y, z) if self._fused else b.fadd(b.fmul(x, y), z)
 
     def _at_most(self, b: ir.IRBuilder, x: ir.Value, bound: float) -> ir.Value:
-        # Written so that NaN stays, and that x86 has it in one instruction.
+        # In this form NaN passes, and x86 has one instruction for it.
         limit = self.constant(bound)
         return b.select(b.fcmp_ordered("<", limit, x), limit, x)
 

@@ -1,7 +1,15 @@
 """Emit the packing of weights into the order in which tiles read them.
 
-That is ``[vector of columns][k][g][lane]`` for chains g; columns past the last one are 0. A matrix of a product is read
-by rows (lane l of step k is ``source[l][k]``), that of a transposed product by columns (``source[k][l]``).
+That is ``[vector of columns][k][g][lane]`` for chains g; columns past the last one are 0. A call packs chain g of one
+matrix, of which this part packs the vectors from ``first`` to ``last``::
+
+    for (c = first; c < last; c++)
+      for (k = 0; k < K; k++)
+        for (l = 0; l < lanes; l++)
+          packed[c][k][g][l] = c * lanes + l < columns ? M(c * lanes + l, k) : 0;
+
+with M(column, k) = ``source[column][k]`` for a product (``pack_rows``), and ``source[k][column]`` for a transposed
+product (``pack_columns``).
 """
 
 from collections.abc import Callable
@@ -10,10 +18,11 @@ from typing import Any
 from llvmlite import ir
 
 from elman.backends.llvm.emit.code import I32, I64, POINTER, Code, Module
-from elman.backends.llvm.plan import Group, Plan, Term
+from elman.backends.llvm.plan import Group, Plan, Term, slots
+from elman.backends.llvm.plan.slots import Slot
 from elman.backends.llvm.target import Target
 
-PIECE = 16  # bytes of a row that are moved at once: shuffles within so many cost least
+PIECE = 16  # bytes of a row that are moved at once: shuffles within 16 bytes are the fastest
 
 
 def emit_packing(target: Target, dtype: str) -> str:
@@ -25,7 +34,7 @@ def emit_packing(target: Target, dtype: str) -> str:
 
 
 def write_packing(plan: Plan) -> Callable[[Code], None]:
-    """Give what writes, into a function, the calls that pack one part of all weights of a plan."""
+    """Return a function that writes the calls that pack one part of all weights of a plan."""
 
     def write(code: Code) -> None:
         for group, axis in [(g, p.axis) for p in plan.passes for g in p.groups]:
@@ -39,20 +48,21 @@ def write_packing(plan: Plan) -> Callable[[Code], None]:
 def _write_pack(code: Code, group: Group, axis: str, number: int, g: int, term: Term) -> None:
     """Pack one chain's matrix."""
     chains, step = len(group.chains), code.module.lanes * code.module.size
-    count = code.slot(f"v.{axis}")
-    stop = code.b.mul(code.slot(f"n.{term.axis}"), code.number(len(term.matrices)))
-    base, source = code.pointer(f"w{group.number}.{number}"), code.pointer(f"m{term.matrices[0]}.p")
-    line, columns = code.slot(f"m{term.matrices[0]}.l"), code.slot(f"n.{axis}")
+    count = code.slot(slots.vectors(axis))
+    stop = code.b.mul(code.slot(slots.columns(term.axis)), code.number(len(term.matrices)))
+    matrix = term.matrices[0]
+    base, source = code.pointer(slots.packed(group.number, number)), code.pointer(slots.matrix(matrix))
+    line, columns = code.slot(slots.line_bytes(matrix)), code.slot(slots.columns(axis))
     target, source = (code.b.ptrtoint(p, I64) for p in (code.address(base, code.number(g * step)), source))
-    part, parts = code.slot("part"), code.slot("parts")
+    part, parts = code.slot(Slot.PART), code.slot(Slot.PARTS)
     first, last = (code.b.udiv(code.b.mul(count, n), parts) for n in (part, code.b.add(part, code.number(1))))
-    pack = "pack_columns" if term.transposed else "pack_rows"
+    pack = Slot.PACK_COLUMNS if term.transposed else Slot.PACK_ROWS
     code.call_slot(pack, target, code.number(chains * step), source, line, columns, stop, first, last)
 
 
 def _emit_pack_rows(module: Module) -> ir.Function:
-    """Emit packing of a matrix by rows: whole squares are transposed in registers, edges go one by one."""
-    code = module.function("pack_rows", 8, internal=False)
+    """Emit packing of a matrix by rows: whole squares are transposed in registers, edges element by element."""
+    code = module.function(Slot.PACK_ROWS, 8, internal=False)
     target, jump, source, line, columns, stop, start, end = code.args
     target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
     lanes, size = module.lanes, module.size
@@ -86,21 +96,21 @@ def _emit_pack_rows(module: Module) -> ir.Function:
 def read_columns(code: Code, at: Any, lines: list[Any], count: int) -> list[Any]:
     """Read `count` columns of as many rows as a vector has lanes; rows begin at `lines` bytes from an address.
 
-    Pieces of rows are joined to vectors, in whose pieces squares are transposed.
+    Pieces of rows are joined to vectors; then the squares that lie in a piece of each vector are transposed.
     """
-    size, found = code.module.size, []
+    size, columns = code.module.size, []
     side, pieces = PIECE // size, count * size // PIECE
     at_once = 2 if len(lines) == 4 * side and pieces % 2 == 0 else 1
     for piece in range(0, pieces, at_once):
         corner = code.address(at, code.number(piece * PIECE))
         rows = [[code.address(corner, line) for line in lines[i::side]] for i in range(side)]
         for squares in zip(*(_join(code, places, at_once) for places in rows), strict=True):
-            found += _transpose(code, list(squares))
-    return found
+            columns += _transpose(code, list(squares))
+    return columns
 
 
 def _join(code: Code, places: list[Any], at_once: int) -> list[Any]:
-    """Load a piece of each of some rows, side by side; or two, which are then parted: half as many loads for four."""
+    """Load one piece of each of some rows into vectors; or two at once, with half as many loads, and split them."""
     size, side = code.module.size, at_once * PIECE // code.module.size
     parts = [code.b.load(at, typ=ir.VectorType(code.module.element, side), align=size) for at in places]
     while side < code.module.lanes:
@@ -115,9 +125,9 @@ def _join(code: Code, places: list[Any], at_once: int) -> list[Any]:
 
 
 def _transpose(code: Code, rows: list[Any]) -> list[Any]:
-    """Transpose the squares that stand side by side in a piece of as many vectors.
+    """Transpose the squares in each piece of as many vectors as a square has rows.
 
-    The first half of the vectors is shuffled into the second, like cards, as often as it takes.
+    The two halves of the vectors are interleaved, log2(rows) times.
     """
     lanes, side = code.module.lanes, len(rows)
     kind, half = ir.VectorType(I32, lanes), side // 2
@@ -135,7 +145,7 @@ def _transpose(code: Code, rows: list[Any]) -> list[Any]:
 
 def _emit_pack_columns(module: Module) -> ir.Function:
     """Emit packing of a matrix by columns: its rows are cut into vectors."""
-    code = module.function("pack_columns", 8, internal=False)
+    code = module.function(Slot.PACK_COLUMNS, 8, internal=False)
     target, jump, source, line, columns, stop, start, end = code.args
     target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
     panel = code.b.mul(stop, jump)

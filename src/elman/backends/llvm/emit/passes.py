@@ -1,7 +1,22 @@
 """Emit pointwise work and sums over columns.
 
-A pointwise function goes over rows, and for each over vectors of columns. What it needs is computed on demand, from
-what lies in memory already; what depends on the row alone is computed once a row.
+The pointwise part of a pass, with a root for each value that it stores::
+
+    for (n = 0; n < count; n++) {
+      t = rows[n].time; b = rows[n].example;
+      … what depends on the row alone …
+      for (c = first; c < end; c++)                     // vectors of columns
+        for (each root)
+          root[t][b][c * lanes ..] = f(values at [t][b][c * lanes ..]);
+    }
+
+The values that a root needs are computed on demand from what is stored in memory, each once. Sums over columns::
+
+    for (n = 0; n < count; n++) {
+      for (l = 0; l < lanes; l++) total[l] = 0;
+      for (c = 0; c < columns; c += lanes) total[0..lanes] += value[t][b][c ..];
+      sum[t][b] = total[0] + … ;                        // halves of the vector onto each other
+    }
 """
 
 from typing import Any
@@ -10,7 +25,8 @@ from llvmlite import ir
 
 from elman.backends.llvm.emit.code import Code, Module
 from elman.backends.llvm.emit.tiles import row, row_address
-from elman.backends.llvm.plan import Pass, Place, Plan
+from elman.backends.llvm.plan import Pass, Place, Plan, slots
+from elman.backends.llvm.plan.slots import Slot
 from elman.expr.graph import ROW, Node
 
 UNARY = {"exp", "log", "log1p", "sqrt", "sigmoid", "tanh"}
@@ -23,6 +39,8 @@ def emit_pointwise(module: Module, plan: Plan, this: Pass) -> ir.Function:
 
 
 class _Pointwise:
+    """The pointwise function of a pass, and the values that are computed so far."""
+
     def __init__(self, module: Module, plan: Plan, this: Pass) -> None:
         self.module, self.plan, self.this = module, plan, this
         self.code = module.function(f"pass{this.number}", 4)
@@ -37,7 +55,7 @@ class _Pointwise:
         rows = code.b.inttoptr(rows, ir.PointerType())
         with code.loop(code.number(0), count) as number:
             self.t, self.example = row(code, rows, number)
-            # What depends on the row alone is written here, in front of the loop over columns.
+            # Code that depends on the row alone is written here, before the loop over columns.
             header = code.b.block
             columns = code.function.append_basic_block("row")
             code.b.branch(columns)
@@ -47,7 +65,7 @@ class _Pointwise:
             with code.loop(first, stop) as vector:
                 self.offset = code.b.mul(vector, code.number(self.module.lanes * self.module.size))
                 begin = code.b.mul(vector, code.number(self.module.lanes))
-                self.left = code.b.sub(code.slot(f"n.{self.this.axis}"), begin)
+                self.left = code.b.sub(code.slot(slots.columns(self.this.axis)), begin)
                 code.keep_mask(self.left)
                 for index, place in self.this.roots:
                     self._store(self.value(index), place)
@@ -75,19 +93,19 @@ class _Pointwise:
 
     def _at_row(self, index: int, node: Node) -> Any:
         code = self.code
-        here, code.b = code.b, self.header
-        found = self._make(index, node)
+        current, code.b = code.b, self.header
+        value = self._make(index, node)
         # Loads of one element never open a block, so the header is still one block.
-        code.b = here
-        return found
+        code.b = current
+        return value
 
     def _make(self, index: int, node: Node) -> Any:
+        """Write a value; if it is not loaded, the values that it reads are written already."""
         plan = self.plan
-        """Write a value; where it is not loaded, what it reads is there."""
         if node.op == "constant":
             return self.module.math.constant(node.value)
         if node.op == "size":
-            size = self.code.b.sitofp(self.code.slot(f"n.{node.name}"), self.module.element)
+            size = self.code.b.sitofp(self.code.slot(slots.columns(node.name)), self.module.element)
             return self.code.splat(size)
         if index in plan.home and self._is_there(index):
             return self._load_value(plan.home[index], node)
@@ -110,10 +128,10 @@ class _Pointwise:
         return self.plan.made[index] < self.this.number or self.plan.home[index] in self.made_here
 
     def _arriving(self, node: Node) -> Any:
-        """Give what reaches the first state after a step: from the step that follows, and from the output there."""
+        """Add the two parts of the adjoint of the first state after a step: from the next step, and from the output."""
         axis = node.shape[0]
-        carried = self._load(Place("cur0", axis))
-        return self.code.b.fadd(carried, self._load(Place("d_output", axis, padded=False)))
+        carried = self._load(Place(slots.before(0), axis))
+        return self.code.b.fadd(carried, self._load(Place(slots.D_OUTPUT, axis, padded=False)))
 
     def _load_value(self, place: Place, node: Node) -> Any:
         value = self._load(place)
@@ -130,23 +148,23 @@ class _Pointwise:
         return code.load(at) if place.padded else code.load_part(at, self.left)
 
     def _row(self, place: Place) -> Any:
-        """Find a place's row, once a row."""
+        """Compute the address of a place's row, once a row."""
         if place not in self.addresses:
             code = self.code
-            here, code.b = code.b, self.header
+            current, code.b = code.b, self.header
             if place.first:
                 self.addresses[place] = self._row_before(place)
             else:
                 self.addresses[place] = row_address(code, place, self.t, self.example)
-            code.b = here
+            code.b = current
         return self.addresses[place]
 
     def _row_before(self, place: Place) -> Any:
-        """Find the state before a step: after the step before it, or, at an example's first step, the initial one."""
+        """Compute the address of a state before a step: after the previous step, or, at the first, the initial one."""
         code = self.code
-        earlier = row_address(code, place, code.b.add(self.t, code.slot("back")), self.example)
+        earlier = row_address(code, place, code.b.add(self.t, code.slot(Slot.BACK)), self.example)
         initial = row_address(code, place, self.t, self.example, place.first)
-        at = code.address(code.pointer("firsts"), code.b.mul(self.example, code.number(8)))
+        at = code.address(code.pointer(Slot.FIRSTS), code.b.mul(self.example, code.number(8)))
         is_first = code.b.icmp_signed("==", self.t, code.b.load(at, typ=code.number(0).type))
         return code.b.select(is_first, initial, earlier)
 
@@ -184,11 +202,11 @@ class _Pointwise:
 
 
 def emit_sums(module: Module, this: Pass) -> ir.Function:
-    """Emit sums over columns, in an order that depends on the number of columns alone."""
+    """Emit sums over columns, in an order that depends on nothing but the number of columns."""
     code = module.function(f"pass{this.number}", 4)
     rows, count, first, stop = code.args
     rows = code.b.inttoptr(rows, ir.PointerType())
-    # A sum is one column, which one member of a team makes.
+    # A sum is one column, which one member of a team computes.
     with code.loop(first, stop), code.loop(code.number(0), count) as number:
         t, example = row(code, rows, number)
         for source, target in this.sums:
@@ -198,9 +216,9 @@ def emit_sums(module: Module, this: Pass) -> ir.Function:
 
 
 def emit_norms(module: Module, plan: Plan) -> ir.Function:
-    """Emit the norms of what reaches every state after a step: a function of (rows, count of rows, 0, 1).
+    """Emit the norms of the adjoint of every state after a step: a function of (rows, count of rows, 0, 1).
 
-    They go into a tensor (states, T, B) whose address is in the slot ``norms``.
+    They are stored in a tensor (states, T, B) whose address is in the slot ``NORMS``.
     """
     code = module.function("norms", 4)
     rows, count, first, stop = code.args
@@ -210,12 +228,13 @@ def emit_norms(module: Module, plan: Plan) -> ir.Function:
         t, example = row(code, rows, number)
         for k, leaf in enumerate(plan.schedule.carries):
             axis = plan.axis(leaf)
-            places = [Place(f"cur{k}", axis)] + ([Place("d_output", axis, padded=False)] if k == 0 else [])
+            places = [Place(slots.before(k), axis)]
+            places += [Place(slots.D_OUTPUT, axis, padded=False)] if k == 0 else []
             total = _sum_of_squares(module, code, axis, [row_address(code, p, t, example) for p in places])
-            line = code.b.add(code.b.mul(code.number(k), code.slot("T")), t)
-            offset = code.b.mul(line, code.slot("norms.t"))
+            line = code.b.add(code.b.mul(code.number(k), code.slot(Slot.STEPS)), t)
+            offset = code.b.mul(line, code.slot(Slot.NORMS_STEP))
             offset = code.b.add(offset, code.b.mul(example, code.number(module.size)))
-            code.b.store(code.b.call(square, [total]), code.address(code.pointer("norms"), offset))
+            code.b.store(code.b.call(square, [total]), code.address(code.pointer(Slot.NORMS), offset))
     return code.finish()
 
 
@@ -223,8 +242,8 @@ def _sum_of_squares(module: Module, code: Code, axis: str, terms: list[Any]) -> 
     """Sum the squares of the columns of a sum of rows."""
     total = code.entry.alloca(module.vector)
     code.b.store(module.math.constant(0.0), total)
-    with code.loop(code.number(0), code.slot(f"n.{axis}"), module.lanes) as column:
-        left = code.b.sub(code.slot(f"n.{axis}"), column)
+    with code.loop(code.number(0), code.slot(slots.columns(axis)), module.lanes) as column:
+        left = code.b.sub(code.slot(slots.columns(axis)), column)
         offset = code.b.mul(column, code.number(module.size))
         value, *others = [code.load_part(code.address(at, offset), left) for at in terms]
         for other in others:
@@ -238,7 +257,7 @@ def _sum(module: Module, code: Code, place: Place, at: Any) -> Any:
         return code.b.load(at, typ=module.element)
     head, body, done = (code.function.append_basic_block(n) for n in ("sum", "vector", "across"))
     before, zero = code.b.block, module.math.constant(0.0)
-    columns = code.slot(f"n.{place.axis}")
+    columns = code.slot(slots.columns(place.axis))
     code.b.branch(head)
     code.b.position_at_end(head)
     column, total = code.b.phi(columns.type), code.b.phi(module.vector)
@@ -256,7 +275,7 @@ def _sum(module: Module, code: Code, place: Place, at: Any) -> Any:
 
 
 def _across(module: Module, code: Code, value: Any) -> Any:
-    """Add the lanes of a vector: halves onto each other until one is left."""
+    """Add the lanes of a vector: one half to the other, until one lane is left."""
     lanes, width = module.lanes, module.lanes
     kind = ir.VectorType(ir.IntType(32), lanes)
     while width > 1:

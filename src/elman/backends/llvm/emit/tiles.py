@@ -1,30 +1,29 @@
 """Emit the products: register tiles of rows × chains × columns, the same for all cells.
 
-A tile holds R rows of C vectors of columns of each of q chains in R · C · q registers and walks along the vectors that
-are multiplied:
+A tile computes R rows of C vectors of columns of each of q chains, in R · C · q registers::
 
-    for k:  acc[r, g, c] = fma(v[r, k], w[k, g, c], acc[r, g, c])
+    for (c = first; c + C <= end; c += C)              // for each width C, the widest first
+      for (r = 0; r + R <= rows; r += R) {             // for each height R, the tallest first
+        acc[0..R][0..q][0..C] = start[r..r+R][0..q][c..c+C];
+        for (k = 0; k < K; k++)
+          acc[i][g][j] += v[r+i][k] * w[c+j][k][g];    // for all i < R, g < q, j < C, in registers
+        result[r..r+R][0..q][c..c+C] = acc;
+      }
 
-so that every value is one chain of fused multiply-adds in the order of k, whatever R and C are. Weights are packed
-vector by vector of columns, see `packing`. A tile of few rows is wide, so that there are enough independent sums
-to hide how long an addition takes; that of many rows is narrow, and a block of weights serves all of them.
+Every value is one chain of fused multiply-adds in the order of k, whatever R and C are. Weights are packed vector by
+vector of columns, see `packing`. A tile of few rows is wide, to have so many independent sums that the processor need
+not wait for an addition; a tile of many rows is narrow, and a block of weights is used for all rows.
 
-A kernel calls the function ``tiles`` for its number of chains with a *table*, which says what it works on:
+A kernel calls the function ``tiles`` for its number of chains with a *table* of what it works on::
 
-==============  =====================================================================
-entries         values
-==============  =====================================================================
-0, 1, 2         the three slots of the place of the multiplied vectors
-3               the slot of the address of the packed weights
-4, 5            the slot of the number of columns of a matrix; how many are stacked
-6               the slot of the number of columns of a result
-7 + 9 g, …      the three slots of the place that chain g starts from
-10 + 9 g, …     the three slots of the place of its result
-13 + 9 g        the slot of the number of columns that may be written
-14 + 9 g, …     the slots of the address of its matrix, and of the bytes of a row of it
-==============  =====================================================================
+    ┌─────────┬─────────┬───────┬─────────┬─────────┬───────────────────────────────┬────────────┬───
+    │ VECTORS │ WEIGHTS │ DEPTH │ STACKED │ COLUMNS │ CHAINS: chain 0               │ chain 1    │ …
+    │ 3 slots │         │       │         │         │ START RESULT LIMIT MATRIX     │            │
+    │         │         │       │         │         │ 3     3      1     2          │            │
+    └─────────┴─────────┴───────┴─────────┴─────────┴───────────────────────────────┴────────────┴───
+      0         3         4       5         6         7                               7 + PER_CHAIN
 
-Slots are named by their bytes from the beginning of the frame; entry 5 is a number.
+An entry is a slot, given by its bytes from the beginning of the frame; STACKED is a number.
 """
 
 import itertools
@@ -33,8 +32,23 @@ from typing import Any
 from llvmlite import ir
 
 from elman.backends.llvm.emit.code import I32, POINTER, VOID, Code, Module
-from elman.backends.llvm.plan import MOST_CHAINS, Place
+from elman.backends.llvm.plan import MOST_CHAINS, Group, Place, slots
+from elman.backends.llvm.plan.slots import Slot
 from elman.backends.llvm.target import Target
+
+# Entries of a table, from its beginning …
+VECTORS = 0  # the place of the multiplied vectors
+WEIGHTS = 3  # the address of the packed weights
+DEPTH = 4  # the number of columns of a matrix
+STACKED = 5  # how many matrices are stacked
+COLUMNS = 6  # the number of columns of a result
+CHAINS = 7  # the first chain
+# … and from the beginning of a chain.
+START = 0  # the place of the initial value
+RESULT = 3  # the place of the result
+LIMIT = 6  # the number of columns that may be written
+MATRIX = 7  # the address of the matrix, and the bytes of a row of it
+PER_CHAIN = 9
 
 ANY = 1 << 30
 Shapes = dict[int, tuple[tuple[int, tuple[int, ...], int], ...]]
@@ -52,16 +66,18 @@ SHAPES: dict[int, Shapes] = {
         4: ((2, (1,), 1), (1, (1, 2, 3), ANY)),
     },
 }
-"""For a number of registers and of chains: how many vectors tiles span, from the widest; how many rows they have; and
-how many rows there may be at most for this width to be taken.
+"""For a number of registers and of chains, from the widest tile: its vectors of columns, its possible numbers of rows,
+and the largest number of rows for which this width is used.
 """
 
 
 def row_address(code: Code, place: Place, t: Any, b: Any, name: str = "") -> Any:
-    """Find where a place's row begins, for an example at a time step."""
+    """Compute the address of a place's row, for an example at a time step."""
     name = name or place.name
-    offset = code.b.add(code.b.mul(t, code.slot(f"{name}.t")), code.b.mul(b, code.slot(f"{name}.b")))
-    return code.address(code.pointer(f"{name}.p"), offset)
+    offset = code.b.add(
+        code.b.mul(t, code.slot(slots.step_bytes(name))), code.b.mul(b, code.slot(slots.row_bytes(name)))
+    )
+    return code.address(code.pointer(slots.address(name)), offset)
 
 
 def row(code: Code, rows: Any, number: Any) -> tuple[Any, Any]:
@@ -72,23 +88,25 @@ def row(code: Code, rows: Any, number: Any) -> tuple[Any, Any]:
     return code.b.sext(t, code.number(0).type), code.b.sext(b, code.number(0).type)
 
 
-def tile_table(slots: dict[str, int], group: Any, number: int, axis: str) -> list[int]:
-    """Write the table of one term of a group of chains; a chain's later terms go on from its result."""
-    term = group.chains[0][1][number]
-    names = [*place_slots(term.vector.name), f"w{group.number}.{number}", f"n.{term.axis}"]
-    table = [*(8 * slots[name] for name in names), len(term.matrices), 8 * slots[f"n.{axis}"]]
+def tile_table(numbers: dict[str, int], group: Group, term: int, axis: str) -> list[int]:
+    """Make the table of one term of a group of chains; a chain's later terms start from its result.
+
+    Args:
+        numbers: number of each slot by name.
+        group: the chains.
+        term: number of the term.
+        axis: of the results.
+    """
+    first = group.chains[0][1][term]
+    names = [*slots.place_slots(first.vector.name), slots.packed(group.number, term), slots.columns(first.axis)]
+    table = [*(8 * numbers[name] for name in names), len(first.matrices), 8 * numbers[slots.columns(axis)]]
     for init, terms, result in group.chains:
-        begin = result if number else init
-        names = [*place_slots("zero" if begin is None else begin.name), *place_slots(result.name)]
-        names.append("all" if result.padded else f"n.{axis}")
-        names += [f"m{terms[number].matrices[0]}.{part}" for part in "pl"]
-        table += [8 * slots[name] for name in names]
+        start = result if term else init
+        names = [*slots.place_slots(slots.ZERO if start is None else start.name), *slots.place_slots(result.name)]
+        names.append(Slot.ALL if result.padded else slots.columns(axis))
+        names += [slots.matrix(terms[term].matrices[0]), slots.line_bytes(terms[term].matrices[0])]
+        table += [8 * numbers[name] for name in names]
     return table
-
-
-def place_slots(name: str) -> list[str]:
-    """Name the slots of a place."""
-    return [f"{name}.{part}" for part in "ptb"]
 
 
 def emit_tiles(target: Target, dtype: str, chains: int) -> str:
@@ -101,7 +119,7 @@ def emit_tiles(target: Target, dtype: str, chains: int) -> str:
 
 
 class Tiles:
-    """Emit ``tiles`` for a number of chains, in shapes as in `SHAPES`."""
+    """The function ``tiles`` for a number of chains, in shapes as in `SHAPES`."""
 
     def __init__(self, module: Module, chains: int, shapes: Any) -> None:
         self.module, self.chains, self.shapes = module, chains, shapes
@@ -113,14 +131,15 @@ class Tiles:
         code = self.code
         table, rows, self.count, first, self.stop = code.args
         self.table, self.rows = (code.entry.inttoptr(p, POINTER) for p in (table, rows))
-        self.vector = self._place(0)
-        self.weights = code.entry.inttoptr(self._slot(3), POINTER)
-        self.steps = code.entry.mul(self._slot(4), self._entry(5))
-        self.columns = self._slot(6)
-        self.inits = [self._place(7 + 9 * g) for g in range(self.chains)]
-        self.results = [self._place(10 + 9 * g) for g in range(self.chains)]
-        self.limits = [self._slot(13 + 9 * g) for g in range(self.chains)]
-        self.matrices = [self._matrix(14 + 9 * g) for g in range(self.chains)]
+        self.vector = self._place(VECTORS)
+        self.weights = code.entry.inttoptr(self._slot(WEIGHTS), POINTER)
+        self.steps = code.entry.mul(self._slot(DEPTH), self._entry(STACKED))
+        self.columns = self._slot(COLUMNS)
+        chains = [CHAINS + PER_CHAIN * g for g in range(self.chains)]
+        self.inits = [self._place(chain + START) for chain in chains]
+        self.results = [self._place(chain + RESULT) for chain in chains]
+        self.limits = [self._slot(chain + LIMIT) for chain in chains]
+        self.matrices = [self._matrix(chain + MATRIX) for chain in chains]
         self.at = code.variable(first)
         for width, sizes, most in self.shapes:
             self._emit_width(width, sizes, most)
@@ -131,7 +150,7 @@ class Tiles:
         return code.entry.load(code.address(self.table, code.number(8 * number), code.entry), typ=code.number(0).type)
 
     def _slot(self, number: int) -> Any:
-        """Read the slot of the frame that an entry names."""
+        """Read the slot of the frame to which an entry points."""
         code = self.code
         at = code.address(code.frame, self._entry(number), code.entry)
         return code.entry.load(at, typ=code.number(0).type)
@@ -142,7 +161,7 @@ class Tiles:
         return address, self._slot(number + 1), self._slot(number + 2)
 
     def _matrix(self, number: int) -> tuple[Any, Any]:
-        """Read where a matrix lies: its address, and bytes from row to row."""
+        """Read the address of a matrix, and the bytes from row to row."""
         return self.code.entry.inttoptr(self._slot(number), POINTER), self._slot(number + 1)
 
     def _row(self, place: tuple[Any, Any, Any], t: Any, b: Any) -> Any:
@@ -150,7 +169,7 @@ class Tiles:
         return code.address(place[0], code.b.add(code.b.mul(t, place[1]), code.b.mul(b, place[2])))
 
     def _emit_width(self, width: int, sizes: tuple[int, ...], most: int) -> None:
-        """Go over the columns that tiles of one width cover."""
+        """Cover columns with tiles of one width, as many as fit."""
         code = self.code
         head, body, done = (code.function.append_basic_block(n) for n in ("columns", "tiles", "narrower"))
         code.b.branch(head)
@@ -195,7 +214,7 @@ class Tiles:
         for g, init in enumerate(self.inits):
             for t, b in places:
                 start = code.address(self._row(init, t, b), column)
-                # A later term goes on from the result, whose row may end with the caller's memory.
+                # A later term starts from the result, whose row may end with the caller's memory.
                 accumulators += [
                     code.load_part(code.address(start, code.number(c * self.step)), left[g][c]) for c in range(width)
                 ]
@@ -211,7 +230,8 @@ class Tiles:
     def emit_products(self, width: int, vectors: list[Any], first: Any, top: Any, start: list[Any]) -> list[Any]:
         """Add products to the accumulators: [chain][row][column].
 
-        Each tile of a block of columns fetches its share of the next block's weights, which may come from far.
+        Each tile of a block of columns prefetches its share of the next block's weights, which may be far from the
+        processor.
         """
         code, m = self.code, self.module
         chains, count = self.chains, len(vectors)
@@ -255,7 +275,7 @@ class Tiles:
         return held
 
     def _next_block(self, weights: Any, panel: Any, width: int, count: int, top: Any) -> tuple[Any, Any]:
-        """Say where this tile's share of the next block of weights begins, and how much of it goes with each k."""
+        """Return the address of this tile's share of the next block of weights, and the bytes to fetch for each k."""
         code = self.code
         tiles = code.b.add(code.b.udiv(self.count, code.number(count)), code.number(1))
         share = code.b.udiv(code.number(self.chains * width * self.step), tiles)

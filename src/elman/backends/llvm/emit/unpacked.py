@@ -1,11 +1,20 @@
-"""Emit the products of a step, which read weights where the caller keeps them.
+"""Emit the products of a step, which read weights from the caller's memory, unpacked.
 
-To pack weights costs more than to multiply them with a few rows. So these tiles read a matrix as it lies, row by row,
-and transpose it in registers, see :func:`elman.backends.llvm.emit.packing.read_columns`. What follows is as in `tiles`:
-every value is the same chain of fused multiply-adds in the order of k, and the call and its tables are the same.
+Packing weights takes longer than multiplying them with a few rows. So these tiles read a matrix row by row and
+transpose it in registers, see :func:`elman.backends.llvm.emit.packing.read_columns`. With the words of `tiles`, where
+``M[g]`` is the matrix of chain g::
 
-A cache line of every row is used up before another chain is turned to: many rows whose distance is a power of two would
-else drive each other out of the first cache. Lanes past the last column read the last row of the matrix once more.
+    for (k = 0; k + N <= K; k += N)                      // for N = a cache line, then 16 bytes, then one element
+      for (g = 0; g < q; g++)
+        for (j = 0; j < C; j++)
+          for (n = 0; n < N; n++) {
+            w[l] = M[g][min((c + j) * lanes + l, columns - 1)][k + n];    // for all l < lanes
+            acc[i][g][j] += v[r+i][k + n] * w;                            // for all i < R
+          }
+
+Every value is the same chain of fused multiply-adds in the order of k as in `tiles`; the call and its table are the
+same. All elements of a cache line of a row are used before the next chain: rows whose distance is a power of two would
+otherwise evict each other from the first cache. Lanes past the last column read the last row of the matrix again.
 """
 
 from typing import Any
@@ -27,13 +36,15 @@ LINE = 64  # bytes
 
 
 def emit_unpacked(target: Target, dtype: str, chains: int) -> str:
-    """Emit ``tiles`` for a number of chains: as :func:`~elman.backends.llvm.emit.tiles.emit_tiles`, without packing."""
+    """Emit ``tiles`` for a number of chains, like :func:`~elman.backends.llvm.emit.tiles.emit_tiles`, unpacked."""
     module = Module(target, dtype, {})
-    _Unpacked(module, chains, SHAPES[chains]).emit()
+    UnpackedTiles(module, chains, SHAPES[chains]).emit()
     return str(module.ir)
 
 
-class _Unpacked(Tiles):
+class UnpackedTiles(Tiles):
+    """The function ``tiles`` for a number of chains, without packed weights."""
+
     def emit_products(self, width: int, vectors: list[Any], first: Any, top: Any, start: list[Any]) -> list[Any]:  # noqa: ARG002
         """Add products to the accumulators: [chain][row][column]."""
         lanes = self.module.lanes
@@ -45,7 +56,7 @@ class _Unpacked(Tiles):
         return held
 
     def _find_lines(self, first: Any, count: int) -> list[Any]:
-        """Say where rows of every matrix begin, in bytes: all are as wide. Rows past the last one are the last."""
+        """Compute the offsets of rows, in bytes, equal for all matrices. Rows past the last one are the last."""
         code = self.code
         row, last = code.b.mul(first, code.number(self.module.lanes)), code.b.sub(self.columns, code.number(1))
         rows = [code.smaller(code.b.add(row, code.number(i)), last) for i in range(count)]
@@ -54,7 +65,7 @@ class _Unpacked(Tiles):
     def _emit_span(
         self, count: int, matrices: list[Any], vectors: list[Any], start: list[Any], begin: Any
     ) -> tuple[list[Any], Any]:
-        """Take `count` elements at a time while there are so many; give the accumulators and the first element left."""
+        """Add `count` elements at a time while there are so many; return the sums and the first remaining element."""
         code = self.code
         head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
         before = code.b.block
@@ -69,13 +80,13 @@ class _Unpacked(Tiles):
         code.b.cbranch(code.b.icmp_signed("<=", after, self.steps), body, done)
         code.b.position_at_end(body)
         offset = code.b.mul(k, code.number(self.module.size))
-        here = [code.address(vector, offset) for vector in vectors]
+        starts = [code.address(vector, offset) for vector in vectors]
         new: list[Any] = [None] * len(held)
         width = len(matrices) // self.chains
         for number, (matrix, lines) in enumerate(matrices):
             g, c = divmod(number, width)
             own = slice(g * len(vectors) * width + c, (g + 1) * len(vectors) * width, width)
-            new[own] = self._add(count, code.address(matrix, offset), lines, here, held[own])
+            new[own] = self._add(count, code.address(matrix, offset), lines, starts, held[own])
         for phi, value in zip(held, new, strict=True):
             phi.add_incoming(value, body)
         k.add_incoming(after, body)
@@ -88,7 +99,7 @@ class _Unpacked(Tiles):
         code, size = self.code, self.module.size
         at_once = min(count, 2 * PIECE // size)
         for begin in range(0, count, at_once):
-            # LLVM would load much further ahead than there are registers.
+            # Without it LLVM would load more values in advance than there are registers.
             code.b.fence("acq_rel", "singlethread")
             for j, column in enumerate(self._read(code.address(matrix, code.number(begin * size)), lines, at_once)):
                 offset = code.number((begin + j) * size)

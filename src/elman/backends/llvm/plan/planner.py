@@ -1,6 +1,6 @@
-"""Plan a kernel: find what its passes are, and which values live in memory.
+"""Plan a kernel: choose its passes, and the values that are stored in memory.
 
-the chapter says what a plan holds.
+The chapter of this folder explains what a plan contains.
 """
 
 from collections.abc import Iterable
@@ -20,6 +20,7 @@ from elman.backends.llvm.plan import (
     Plan,
     Term,
     shifted_states,
+    slots,
     stored_saves,
 )
 from elman.expr.graph import ROW
@@ -29,16 +30,16 @@ def make_plan(program: Program, direction: str, save: bool) -> Plan:
     """Plan one direction of a program.
 
     Args:
-        program: what is to run.
-        direction: the attribute's name: forward, mirror, mirror_without_input.
-        save: whether the forward pass keeps what the mirror reads.
+        program: the program to run.
+        direction: name of the program's attribute: forward, mirror, mirror_without_input.
+        save: whether the forward run stores the values that the mirror reads.
     """
     return _Planner(Plan(program, direction, save, getattr(program, direction))).run()
 
 
 @dataclass
 class Chain:
-    """Hold a sum of products that starts from a value (None: from 0)."""
+    """A sum of products that starts from a value (None: from 0)."""
 
     result: int
     init: int | None
@@ -47,7 +48,7 @@ class Chain:
 
 
 class _Planner:
-    """Fill a plan."""
+    """A plan that is being made, with what is known of each node."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.nodes, self.schedule = plan, plan.nodes, plan.schedule
@@ -61,7 +62,7 @@ class _Planner:
         for index in self.rate:
             for arg in dict.fromkeys(self.nodes[index].args):
                 self.read_by.setdefault(arg, []).append(index)
-        # of every member of a parameter: the number of its tensor, and its own in that
+        # for every member of a parameter: the number of its tensor, and its position in that
         self.places = {m: (i, j) for i, p in enumerate(plan.program.parameters) for j, m in enumerate(p.members)}
         self.level: dict[int, int] = {}
         self.chains: dict[int, Chain] = {}
@@ -81,7 +82,7 @@ class _Planner:
         self._make_passes()
         return plan
 
-    # What runs when.
+    # The order of work.
 
     def _find_levels(self) -> None:
         for index in sorted(self.rate):
@@ -90,7 +91,7 @@ class _Planner:
             self.level[index] = ready + 1 if node.op in REDUCTIONS else ready
 
     def _find_chains(self) -> None:
-        """Join products and the sums that they enter, where what they start from is known beforehand."""
+        """Join products with the sums that add them, if the value with which the sum starts is known beforehand."""
         readers: dict[int, list[int]] = {}
         for index in [*sorted(self.rate), *self.end]:
             for arg in self.nodes[index].args:
@@ -123,15 +124,15 @@ class _Planner:
         readers: dict[int, list[int]],
         outside: set[int],
     ) -> bool:
-        """Let a chain end in the sum `index` of its value and another; tell whether that was possible."""
+        """Extend a chain by the sum `index` of its value and another; return whether that was possible."""
         nodes, rate = self.nodes, self.rate[index]
         first = open_ends.get(other)
-        beside = first is not None and self.rate[other] == rate and first.level == chain.level
-        if first is not None and beside and len(readers[other]) == 1 and other not in outside:
+        is_level = first is not None and self.rate[other] == rate and first.level == chain.level
+        if first is not None and is_level and len(readers[other]) == 1 and other not in outside:
             first.products += chain.products
             merged = Chain(index, first.init, chain.level, first.products)
             del open_ends[other]
-        elif beside or nodes[other].shape != nodes[index].shape or self._is_late(other, rate, chain.level):
+        elif is_level or nodes[other].shape != nodes[index].shape or self._is_late(other, rate, chain.level):
             return False
         else:
             merged = Chain(index, other, chain.level, chain.products)
@@ -143,7 +144,7 @@ class _Planner:
         return self.rate.get(index) == rate and self.level[index] >= level
 
     def _wanted(self) -> set[int]:
-        """Collect what is read behind the loop by name: gradients."""
+        """Collect the values that are read by name after the loop: gradients."""
         if not self.plan.is_mirror:
             return set()
         graph = self.plan.program.graph
@@ -151,32 +152,32 @@ class _Planner:
             a for i in self.end for a in self.nodes[i].args
         }
 
-    # What lives where.
+    # Places.
 
     def _place_leaves(self) -> None:
         plan, schedule = self.plan, self.schedule
         for index, node in enumerate(self.nodes):
             if node.op == "parameter" and len(node.shape) == 1:
                 plan.statics.append(index)
-                self._leaf(index, Place(f"static{index}", plan.axis(index)))
+                self._leaf(index, Place(slots.static(index), plan.axis(index)))
             elif index in self.given:
                 self._leaf(index, self._given(index))
         for number, leaf in enumerate(schedule.carries):
             if not (plan.is_mirror and number == 0):
-                self._leaf(leaf, Place(f"cur{number}", plan.axis(leaf)))
+                self._leaf(leaf, Place(slots.before(number), plan.axis(leaf)))
 
     def _given(self, index: int) -> Place:
         plan, axis = self.plan, self.plan.axis(index)
         results = plan.program.forward.results
         if plan.is_mirror and index in plan.shifted:
             number = plan.shifted[index]
-            name = "output" if results[number] == results[0] else f"saved{results[number]}"
-            return Place(name, axis, False, f"initial{number}")
+            name = slots.OUTPUT if results[number] == results[0] else slots.saved(results[number])
+            return Place(name, axis, False, slots.initial(number))
         if index in self.saved and index == results[0]:
-            return Place("output", axis, padded=False)
+            return Place(slots.OUTPUT, axis, padded=False)
         if index in self.saved:
-            return Place(f"saved{index}", axis)
-        return Place(f"given{index}", axis, padded=False)
+            return Place(slots.saved(index), axis)
+        return Place(slots.given(index), axis, padded=False)
 
     def _leaf(self, index: int, place: Place) -> None:
         self.plan.leaves[index] = place
@@ -190,27 +191,27 @@ class _Planner:
         self.extra.setdefault(index, []).append(place)
 
     def _place_results(self) -> None:
-        """Give places to what leaves the kernel: new states, outputs, saved values, gradients."""
+        """Assign places to the results of the kernel: new states, outputs, saved values, gradients."""
         plan, schedule = self.plan, self.schedule
         graph = plan.program.graph
         for number, (index, leaf) in enumerate(zip(schedule.results, schedule.carries, strict=True)):
             axis = plan.axis(leaf)
-            self._also(index, Place(f"next{number}", axis))
+            self._also(index, Place(slots.after(number), axis))
             if number == 0 and not plan.is_mirror:
-                self._also(index, Place("output", axis, padded=False))
+                self._also(index, Place(slots.OUTPUT, axis, padded=False))
         if plan.save:
             for index in stored_saves(plan.program):
-                self._also(index, Place(f"saved{index}", plan.axis(index)))
+                self._also(index, Place(slots.saved(index), plan.axis(index)))
         if plan.is_mirror:
             for index in self._order_kept():
                 plan.kept.append(index)
-                self._also(index, Place(f"kept{index}", plan.axis(index), padded=False))
+                self._also(index, Place(slots.kept(index), plan.axis(index), padded=False))
             if plan.direction == "mirror":
                 d_x = graph.output[f"d_{self.nodes[graph.input].name}"]
-                self._also(d_x, Place("d_x", self.nodes[graph.input].shape[0], padded=False))
+                self._also(d_x, Place(slots.D_INPUT, self.nodes[graph.input].shape[0], padded=False))
 
     def _order_kept(self) -> list[int]:
-        """Order what the sums over time and batch read, so that vectors which one product multiplies are neighbours."""
+        """Order the values that the sums over time and batch read, so that one product can read several of them."""
         read: dict[int, None] = {}
         for index in self.end:
             node = self.nodes[index]
@@ -227,7 +228,7 @@ class _Planner:
         return self.rate.get(index) == ONCE or self.nodes[index].op in {"parameter", "constant", "size"}
 
     def _place_stored(self) -> None:
-        """Give a home to every value that is read from memory."""
+        """Assign a place to every value that is read from memory."""
         plan = self.plan
         results = {*self.chains, *(i for i in self.rate if self.nodes[i].op == "sum")}
         vectors = self._read_whole()
@@ -237,7 +238,7 @@ class _Planner:
             if self.nodes[index].op in {"constant", "size"} or index in self.in_chain:
                 continue
             held = plan.home.get(index)
-            # Carried values are there for one step only.
+            # Carried values are stored for one step only.
             needs = index in results or (held is None and self._read_elsewhere(index))
             needs |= index in vectors and (held is None or bool(held.first))
             needs |= index in inits and (held is None or not held.padded)
@@ -250,20 +251,20 @@ class _Planner:
         offered = [p for p in self.extra.get(index, ()) if p.padded or not must_be_padded]
         rate = self._rate_of(index)
         behind = any(self.rate.get(r) == AFTER for r in self._readers(index))
-        # A state is there for one step only.
-        offered = [p for p in offered if not p.name.startswith("next") or (rate == LOOP and not behind)]
-        offered = [p for p in offered if p.axis == plan.axis(index) and p.name != "output" and rate != ONCE]
+        # A state is stored for one step only.
+        offered = [p for p in offered if not slots.is_after(p.name) or (rate == LOOP and not behind)]
+        offered = [p for p in offered if p.axis == plan.axis(index) and p.name != slots.OUTPUT and rate != ONCE]
         if offered:
             place = offered[0]
             self.extra[index].remove(place)
         elif rate == ONCE:
-            place = Place(f"static{index}", plan.axis(index))
+            place = Place(slots.static(index), plan.axis(index))
             plan.statics.append(index)
         elif rate == LOOP and not behind:
-            place = Place(f"step{index}", plan.axis(index))
+            place = Place(slots.of_step(index), plan.axis(index))
             plan.steps.append(index)
         else:
-            place = Place(f"chunk{index}", plan.axis(index))
+            place = Place(slots.of_chunk(index), plan.axis(index))
             plan.chunks.append(index)
         self._put(index, place, 0)
 
@@ -274,37 +275,37 @@ class _Planner:
         return self.read_by.get(index, [])
 
     def _read_whole(self) -> set[int]:
-        """Collect what products and sums read: whole vectors."""
-        found: set[int] = set()
+        """Collect the values that products and sums read, which need them as whole vectors."""
+        read: set[int] = set()
         for index in self.rate:
             node = self.nodes[index]
             if node.op == "product" or node.op == "product_t":
-                found.update(node.args[1::2] if node.op == "product_t" else node.args[1:])
+                read.update(node.args[1::2] if node.op == "product_t" else node.args[1:])
             elif node.op == "sum":
-                found.add(node.args[0])
-        return found
+                read.add(node.args[0])
+        return read
 
     def _read_elsewhere(self, index: int) -> bool:
-        """Tell whether a computed value is read by another pass; pointwise values before the loop are computed anew."""
+        """Test whether another pass reads a computed value; pointwise values from before the loop are recomputed."""
         if index not in self.rate or self._is_virtual(index):
             return False
         return any(other != self._pass_of(index) for other in self.passes_behind[index])
 
     def _find_passes_behind(self) -> None:
-        """Find the passes in which every value is read in the end, through values that are computed anew.
+        """Find the passes that read each value, directly or through values that are recomputed.
 
-        Of more than two any two stand for all: one of them is not the value's own.
+        Two passes are enough: at least one of them is not the value's own.
         """
         self.passes_behind: dict[int, set[tuple[int, int, str]]] = {}
         for index in sorted(self.rate, reverse=True):
-            found: set[tuple[int, int, str]] = set()
+            passes: set[tuple[int, int, str]] = set()
             for reader in self._readers(index):
                 is_virtual = self._is_virtual(reader)
                 if is_virtual:
-                    found |= self.passes_behind[reader]
+                    passes |= self.passes_behind[reader]
                 if not is_virtual or self.rate[index] != BEFORE:
-                    found.add(self._pass_of(reader))
-            self.passes_behind[index] = set(sorted(found)[:2])
+                    passes.add(self._pass_of(reader))
+            self.passes_behind[index] = set(sorted(passes)[:2])
 
     def _is_virtual(self, index: int) -> bool:
         return self.rate[index] == BEFORE and index not in self.chains and self.nodes[index].op not in REDUCTIONS
@@ -334,10 +335,10 @@ class _Planner:
                 pairs = tuple((plan.home[self.nodes[i].args[0]], plan.home[i]) for i in members)
                 self._add(Pass(len(plan.passes), rate, ROW, sums=pairs), members)
             for axis in sorted(axes.get((rate, level), ()), key=lambda a: (a != ROW, a)):
-                mine, here = roots.get((rate, level, axis), []), chains.get((rate, level, axis), [])
-                done = [c.result for c in here] + [i for i, place in mine if plan.home.get(i) == place]
-                groups = self._group(here)
-                self._add(Pass(len(plan.passes), rate, axis, groups, roots=tuple(mine)), done)
+                stored, products = roots.get((rate, level, axis), []), chains.get((rate, level, axis), [])
+                done = [c.result for c in products] + [i for i, place in stored if plan.home.get(i) == place]
+                groups = self._group(products)
+                self._add(Pass(len(plan.passes), rate, axis, groups, roots=tuple(stored)), done)
 
     def _add(self, new: Pass, makes: Iterable[int]) -> None:
         self.plan.passes.append(new)
@@ -345,7 +346,7 @@ class _Planner:
             self.plan.made[index] = new.number
 
     def _assign_roots(self) -> dict[tuple[int, int, str], list[tuple[int, Place]]]:
-        """Say which pass stores what."""
+        """Assign the values to be stored to the passes that store them."""
         plan = self.plan
         roots: dict[tuple[int, int, str], list[tuple[int, Place]]] = {}
         reductions = {*self.chains, *(i for i in self.rate if self.nodes[i].op == "sum")}
@@ -372,11 +373,11 @@ class _Planner:
         return roots
 
     def _crosses(self, index: int, place: Place) -> bool:
-        """Tell whether a value from before the loop is stored by it: the states are."""
-        return self.rate[index] == BEFORE and (place.name.startswith("next") or place.name == "output")
+        """Test whether the loop stores a value from before the loop: it stores states."""
+        return self.rate[index] == BEFORE and (slots.is_after(place.name) or place.name == slots.OUTPUT)
 
     def _group(self, chains: list[Chain]) -> tuple[Group, ...]:
-        """Put chains side by side that read the same vectors in the same order."""
+        """Group the chains that read the same vectors in the same order."""
         groups: dict[tuple[object, ...], list[tuple[Place | None, tuple[Term, ...], Place]]] = {}
         plan = self.plan
         for chain in chains:
@@ -384,17 +385,17 @@ class _Planner:
             init = None if chain.init is None else plan.home[chain.init]
             row = (init, terms, plan.home[chain.result])
             groups.setdefault(tuple(t.source for t in terms), []).append(row)
-        found = []
+        result = []
         for rows in groups.values():
             parts = -(-len(rows) // MOST_CHAINS)
             size = -(-len(rows) // parts)
             for start in range(0, len(rows), size):
-                found.append(Group(self.count, tuple(rows[start : start + size])))
+                result.append(Group(self.count, tuple(rows[start : start + size])))
                 self.count += 1
-        return tuple(found)
+        return tuple(result)
 
     def _terms(self, product: int) -> list[Term]:
-        """Write a product as terms; neighbouring members that multiply neighbouring vectors are one."""
+        """Write a product as terms; neighbouring members that multiply neighbouring vectors are one term."""
         plan, node = self.plan, self.nodes[product]
         if node.op == "product":
             matrix, vector = node.args
@@ -415,4 +416,4 @@ class _Planner:
         columns = [self.kept.get(v) for v in (self.tail, vector)]
         if parameter != (before[0], before[1] + 1) or columns[0] is None or columns[1] != columns[0] + 1:
             return False
-        return all(plan.home[v].name.startswith("kept") for v in (self.tail, vector))
+        return all(plan.home[v].name == slots.kept(v) for v in (self.tail, vector))

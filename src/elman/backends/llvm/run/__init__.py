@@ -1,9 +1,8 @@
-"""Load compiled code, lay out what it reads, and call it.
+"""Load compiled code, lay out its arguments, and call it.
 
-`engine` compiles what was emitted, or takes it from the `cache` on the disk. `kernel` finds the code of a program's
-direction and lays out its arguments, `frames` fills them for a run, `memory` lends it workspaces, `threads` runs it
-on several cores. `gradients` adds up what the mirror leaves for each weight, `stream` keeps everything ready for
-single steps.
+`engine` compiles the emitted code, or reads it from the `cache` on the disk. `kernel` finds the code of a program's
+direction and lays out its arguments, `frames` fills them for a run, `memory` lends workspaces, `threads` runs the code
+on several cores. `gradients` sums the adjoints that the mirror stores for each weight, `stream` prepares single steps.
 
 >>> import torch
 >>> from elman.autodiff import derive

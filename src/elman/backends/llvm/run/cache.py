@@ -1,8 +1,8 @@
 """Keep compiled code in the user's cache folder: a kernel is compiled once on a machine, not once in every process.
 
-What lies there is run as code. So the folder must be the user's own and closed to others, and an entry must be the
-user's own and carry the hash of its content. No failure here is an error: code is then compiled in every process, and
-one line in the log says why.
+The files there are run as code. So the folder must belong to the user and be closed to others, and an entry must belong
+to the user and contain the hash of its content. No failure here is an error: code is then compiled in every process,
+and one line in the log gives the reason.
 
 >>> name = digest(["a program", "float32"])
 >>> len(name)
@@ -25,7 +25,7 @@ from pathlib import Path
 from elman.writing import write_whole
 
 MOST_BYTES = 256 << 20
-"""The folder is kept below this."""
+"""The limit for the size of the folder."""
 
 _MAGIC = b"elmanLL1"
 _HEADER = len(_MAGIC) + 2 * hashlib.sha256().digest_size
@@ -34,7 +34,7 @@ _DAY = 86400.0
 
 
 def digest(parts: Sequence[str]) -> str:
-    """Name code by all that it depends on: the parts, and the sources of this folder that emit and compile it.
+    """Name code by everything that it depends on: the parts, and the sources that emit and compile it.
 
     >>> digest(["ab", "c"]) == digest(["a", "bc"])
     False
@@ -43,7 +43,7 @@ def digest(parts: Sequence[str]) -> str:
 
 
 def fetch(name: str) -> bytes | None:
-    """Read the code of a digest; None if there is none that can be trusted."""
+    """Read the code of a digest; None if there is no entry that can be trusted."""
     folder = _folder()
     if folder is None:
         return None
@@ -61,7 +61,7 @@ def fetch(name: str) -> bytes | None:
 
 
 def store(name: str, code: bytes) -> None:
-    """Write the code of a digest. Other processes may do the same at the same time, and never see half of it."""
+    """Write the code of a digest. Other processes may do the same at the same time; none reads a partial file."""
     folder = _folder()
     if folder is None:
         return
@@ -69,7 +69,7 @@ def store(name: str, code: bytes) -> None:
         write_whole(folder / f"{name}.o", _header(name, code) + code, mode=0o600)
         _bound(folder)
     except OSError as error:
-        _say(f"{folder} cannot be written: {error.strerror}")
+        _warn(f"{folder} cannot be written: {error.strerror}")
 
 
 def _header(name: str, code: bytes) -> bytes:
@@ -77,21 +77,21 @@ def _header(name: str, code: bytes) -> bytes:
 
 
 def _folder() -> Path | None:
-    """Find the folder, and make it if there is none; None if there can be none or others could write to it."""
+    """Find the folder, and make it if needed; None if that is impossible or if others could write to it."""
     try:
         path = _base() / "elman"
     except RuntimeError:
-        _say("this user has no home folder")
+        _warn("this user has no home folder")
         return None
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = os.lstat(path)
     except OSError as error:
-        _say(f"{path} cannot be made: {error.strerror}")
+        _warn(f"{path} cannot be made: {error.strerror}")
         return None
     fault = "is not a folder" if not stat.S_ISDIR(status.st_mode) else _distrust(status)
     if fault:
-        _say(f"{path} {fault}")
+        _warn(f"{path} {fault}")
     return None if fault else path
 
 
@@ -100,22 +100,22 @@ def _base() -> Path:
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches"
-    wish = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # A relative path is to be ignored, says the XDG specification.
-    return wish if wish.is_absolute() else Path.home() / ".cache"
+    requested = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The XDG specification requires that a relative path is ignored.
+    return requested if requested.is_absolute() else Path.home() / ".cache"
 
 
 def _distrust(status: os.stat_result) -> str | None:
-    """Say why a folder or file may hold what another user put there."""
+    """Return the reason why another user may have written to a folder or file, or None."""
     if sys.platform == "win32":
-        return None  # The folder inherits the rights of the user's own.
+        return None  # the folder inherits the rights of the user's folder
     if status.st_uid != os.geteuid():
         return "belongs to another user"
     return "can be written by others" if status.st_mode & 0o022 else None
 
 
 def _bound(folder: Path) -> None:
-    """Remove the entries that were not used for the longest time."""
+    """Remove the least recently used entries until the folder is within its limit."""
     entries = []
     for entry in os.scandir(folder):
         with contextlib.suppress(OSError):
@@ -139,7 +139,7 @@ def _sources() -> str:
 
 
 @functools.cache
-def _say(reason: str) -> None:
+def _warn(reason: str) -> None:
     logging.getLogger("elman").warning(
         "Compiled kernels are not kept: %s. They are compiled again in every process.", reason
     )

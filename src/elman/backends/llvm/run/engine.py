@@ -1,7 +1,7 @@
-"""Compile what the emitters wrote, and load it into this process.
+"""Compile emitted code, and load it into this process.
 
-Code that was wanted before is in memory, or in the user's cache folder; else it is compiled. MCJIT loads it, because
-LLVM's newer loader is no longer tested by llvmlite.
+Code that was loaded before is in memory, code that was compiled before in the user's cache folder; other code is
+compiled. MCJIT loads it, because llvmlite no longer tests LLVM's newer loader.
 
 >>> from elman.backends.llvm.target import host
 >>> text = "define i32 @answer() nounwind { ret i32 42 }"
@@ -28,19 +28,19 @@ from elman.errors import BackendError
 
 _libraries: dict[tuple[str, Target], "Library"] = {}
 
-# llvmlite lets one thread at a time into LLVM, so that one lock costs nothing. A fork waits until no thread is inside:
-# the child would find llvmlite's own lock taken by a thread that it does not have.
+# llvmlite lets only one thread at a time use LLVM, so one lock costs nothing. A fork waits until no thread holds it:
+# in the child, llvmlite's own lock would be held by a thread that does not exist there.
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class Source(NamedTuple):
-    """Say how code is made.
+    """The source of code: how its text is emitted and optimised.
 
     Attributes:
         emit: writes the text of an LLVM module; called only if there is no compiled code.
-        level: of the passes over it: 1, or 0 if the text is written as it should be.
+        level: optimisation level: 1, or 0 if the text needs no optimisation.
     """
 
     emit: Callable[[], str]
@@ -48,19 +48,19 @@ class Source(NamedTuple):
 
 
 class Library:
-    """Hold loaded code. It is never unloaded: whoever has an address may call it until the process ends."""
+    """Loaded code. It is never unloaded, so its addresses are valid until the process ends."""
 
     def __init__(self, code: bytes, target: Target):
         binding = _llvm()
         self._addresses: dict[str, int] = {}
         self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine(target))
-        # MCJIT asks for the code of the empty module and is given ours. Handing it over by `add_object_file` would
-        # trip the memory manager that llvmlite uses on Arm, which wants to know all sizes in advance.
+        # MCJIT requests the code of the empty module and receives this code. `add_object_file` would fail in the memory
+        # manager that llvmlite uses on Arm, which must know all sizes in advance.
         self._engine.set_object_cache(getbuffer_func=lambda module: code)
         self._engine.finalize_object()
 
     def address(self, name: str) -> int:
-        """Give the address of a function.
+        """Return the address of a function.
 
         Raises:
             BackendError: the code has no function of this name.
@@ -70,71 +70,71 @@ class Library:
                 self._addresses[name] = self._engine.get_function_address(name)
         if not self._addresses[name]:
             raise BackendError(
-                f"kernel {name!r} is not in the compiled code.\n  It was asked for after loading.\n"
+                f"kernel {name!r} is not in the compiled code.\n  It was looked up after loading.\n"
                 "  This is a fault of elman: please report it."
             )
         return self._addresses[name]
 
 
 def load(key: str, emit: Callable[[], str], target: Target) -> Library:
-    """Find compiled code or make it; :func:`load_all` of one."""
+    """Find or compile code; :func:`load_all` for one."""
     return load_all({key: Source(emit)}, target)[0]
 
 
-def load_all(wanted: Mapping[str, Source], target: Target) -> list[Library]:
-    """Find compiled code or make it. Several threads may ask at once: one compiles, the others wait.
+def load_all(sources: Mapping[str, Source], target: Target) -> list[Library]:
+    """Find or compile code. If several threads call this at once, one compiles and the others wait.
 
     Args:
-        wanted: by key, which is all that a text depends on: the program, the dtype, the kind of kernel.
-        target: the processor to compile for, which must be able to stand in for this one.
+        sources: by key, which contains everything that a text depends on: the program, the dtype, the kind of kernel.
+        target: the processor to compile for; this machine must be able to run its code.
 
     Raises:
         BackendError: LLVM refuses a text.
     """
     with _lock:
-        missing = {key: source for key, source in wanted.items() if (key, target) not in _libraries}
+        missing = {key: source for key, source in sources.items() if (key, target) not in _libraries}
         if missing:
             for key, code in _find_or_compile(missing, target).items():
                 _libraries[key, target] = Library(code, target)
-        return [_libraries[key, target] for key in wanted]
+        return [_libraries[key, target] for key in sources]
 
 
 def _find_or_compile(missing: Mapping[str, Source], target: Target) -> dict[str, bytes]:
     versions = [__version__, *_llvm_versions(), target.triple, target.cpu, target.feature_string]
     names = {key: llvm_cache.digest([key, *versions]) for key in missing}
-    found = {key: code for key, name in names.items() if (code := llvm_cache.fetch(name)) is not None}
-    if len(found) < len(missing):
+    codes = {key: code for key, name in names.items() if (code := llvm_cache.fetch(name)) is not None}
+    if len(codes) < len(missing):
         new: dict[str, Future[bytes]] = {}
         try:
             with _no_collection():
-                for key in [key for key in missing if key not in found]:
+                for key in [key for key in missing if key not in codes]:
                     new[key] = _begin_compiling(missing[key].emit(), target, missing[key].level)
         finally:
             wait(new.values())
         for key, future in new.items():
-            found[key] = future.result()
-            llvm_cache.store(names[key], found[key])
-    return found
+            codes[key] = future.result()
+            llvm_cache.store(names[key], codes[key])
+    return codes
 
 
 def _begin_compiling(text: str, target: Target, level: int) -> "Future[bytes]":
-    """Compile in a thread: LLVM runs without the interpreter's lock, so that the next text is written meanwhile."""
+    """Compile in a thread: LLVM runs without the interpreter's lock, so the next text is written at the same time."""
     future: Future[bytes] = Future()
 
     def compile_text() -> None:
         try:
             future.set_result(compile_object(text, target, level))
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is read
             future.set_exception(error)
 
-    # No executor: those take no more work once the main thread has ended, which other threads may outlive.
+    # No executor: it would accept no work after the main thread has ended, and other threads may still run then.
     threading.Thread(target=compile_text).start()
     return future
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Let no garbage be collected: emitters make so many objects that Python would look through all of torch's."""
+    """Switch the garbage collector off: emitters make so many objects that it would traverse all of torch's."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -152,7 +152,7 @@ def compile_object(text: str, target: Target, level: int = 1) -> bytes:
     """
     binding = _llvm()
     machine = _machine(target)
-    # Both are closed here: garbage is collected in any order, and a module must go before its context.
+    # Both are closed explicitly: the garbage collector has no fixed order, and a module must be closed first.
     with binding.create_context() as context:
         try:
             module = binding.parse_assembly(text, context)
@@ -180,8 +180,8 @@ def _refusal(error: RuntimeError, target: Target) -> BackendError:
 
 def _optimise(module: Any, machine: Any, level: int) -> None:
     binding = _llvm()
-    # The kernels are vectorised and unrolled where it pays by those who write them; the vectorisers found nothing more
-    # in them, and unrolled only the loops over what is left at the edges. Level 2 made no quicker code than level 1.
+    # The emitters vectorise and unroll where that is useful; LLVM's vectorisers found nothing to add, and unrolled only
+    # the loops over remainders. Level 2 gave no faster code than level 1.
     options = binding.create_pipeline_tuning_options(speed_level=level)
     options.loop_vectorization = options.slp_vectorization = False
     options.loop_unrolling = options.loop_interleaving = False
@@ -190,19 +190,19 @@ def _optimise(module: Any, machine: Any, level: int) -> None:
 
 
 def _require_callees(module: Any) -> None:
-    """Refuse a call to nowhere, which would end the process when the code is loaded."""
+    """Refuse calls of unknown functions, which would end the process when the code is loaded."""
     for function in module.functions:
         name = function.name
         if function.is_declaration and not name.startswith("llvm.") and not _llvm().address_of_symbol(name):
             raise BackendError(
-                f"a kernel calls {name!r}.\n  No library of this process has it.\n"
+                f"a kernel calls {name!r}.\n  No library of this process has this function.\n"
                 "  This is a fault of elman: please report it."
             )
 
 
 def _machine(target: Target) -> Any:
-    # Data and callees may be anywhere in memory: 'jitdefault' is the large code model. A fixed place is no matter,
-    # because the loader writes the addresses in.
+    # Data and callees may be anywhere in memory: 'jitdefault' is the large code model. Code at a fixed address is fine,
+    # because the loader fills in the addresses.
     reloc = "static" if target.triple.startswith("x86_64") else "default"
     return (
         _llvm()

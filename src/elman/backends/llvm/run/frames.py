@@ -1,4 +1,4 @@
-"""Fill the frames that a kernel reads, and run it.
+"""Fill the frames of a kernel, and run it.
 
 >>> from elman.autodiff import derive
 >>> from elman.backends.llvm.run.kernel import find_kernel
@@ -16,21 +16,21 @@ import torch
 from torch import Tensor
 
 from elman.backends.inputs import Inputs
-from elman.backends.llvm.plan.slots import ARRIVALS, BYTES, COUNTING, HEADER, PARTS
+from elman.backends.llvm.plan.slots import ARRIVALS, BYTES, COUNTING, HEADER, PARTS, TICKET, Slot
 from elman.backends.llvm.run import threads as llvm_threads
 from elman.backends.llvm.run.kernel import LINE, Kernel, Layout, lay_out
 from elman.backends.llvm.run.memory import SMALL, allocate
 
 
 class Frames:
-    """Fill the frames of one run with addresses.
+    """The frames of one run, as far as they are filled.
 
-    What is put goes into the slots of :func:`elman.backends.llvm.plan.slots.filled_slots`, in their order.
+    :meth:`put` and the methods like it set the slots of :func:`elman.backends.llvm.plan.slots.filled_slots`, in order.
 
     Args:
-        kernel: what will read them.
-        inputs: what is run.
-        threads: how many may run it; as many as torch uses unless given.
+        kernel: the kernel that reads them.
+        inputs: the tensors of the run.
+        threads: the largest number of threads; torch's number if it is None.
     """
 
     def __init__(self, kernel: Kernel, inputs: Inputs, threads: int | None = None) -> None:
@@ -46,7 +46,7 @@ class Frames:
     def fill_forward(
         self, inputs: Inputs, output: Tensor, final: Sequence[Tensor], saved: Sequence[Tensor] = ()
     ) -> None:
-        """Set all slots for a forward run; the final states may lie where the initial ones do."""
+        """Set all slots for a forward run; the final states may share the memory of the initial ones."""
         x, reverse = inputs.x, inputs.reverse
         self.put(-1 if reverse else 1, self.place_lengths(inputs.lengths), 0, 0)
         for tensor in (x, *inputs.sides, output):
@@ -59,7 +59,7 @@ class Frames:
         self.move(len(x) - 1 if reverse else 0, len(x), 1, 1)
 
     def place_lengths(self, lengths: Tensor | None) -> int:
-        """Give the address of lengths, 0 if there are none."""
+        """Return the address of lengths, 0 if there are none."""
         if lengths is None:
             return 0
         self.kept.append(lengths.to(torch.int64).contiguous())
@@ -74,7 +74,7 @@ class Frames:
         self.values += [tensor.data_ptr() for tensor in tensors]
 
     def place(self, tensor: Tensor) -> None:
-        """Let a place be a tensor (T, B, n) of any strides."""
+        """Set the slots of a place to a tensor (T, B, n) of any strides."""
         time, row, column = tensor.stride()
         if column != 1 and tensor.shape[2] > 1:
             tensor = tensor.contiguous()
@@ -83,7 +83,7 @@ class Frames:
         self.values += (tensor.data_ptr(), time * self.item, row * self.item)
 
     def place_states(self, tensors: Sequence[Tensor]) -> None:
-        """Let a place for each be a tensor (B, n) of any strides."""
+        """Set the slots of a place for each tensor (B, n), of any strides."""
         for state in tensors:
             tensor = state
             row, column = tensor.stride()
@@ -94,13 +94,13 @@ class Frames:
             self.values += (tensor.data_ptr(), row * self.item)
 
     def put_saved(self, saved: Tensor) -> None:
-        """Let the places of saved values be in one tensor."""
+        """Set the slots of the places of saved values, which are parts of one tensor."""
         base = saved.data_ptr()
         for start, time, row in self.layout.saved_places:
             self.values += (base + start, time, row)
 
     def put_parameters(self, parameters: Sequence[Tensor]) -> None:
-        """Set where the members of parameters lie, the last slots of all, and hand everything to the kernel."""
+        """Set the addresses of the members of parameters, the last slots, and write all slots into the frames."""
         own = [p if p.is_contiguous() else p.contiguous() for p in parameters]
         self.kept += own
         bases = [p.data_ptr() for p in own]
@@ -116,7 +116,7 @@ class Frames:
     def pack(self) -> None:
         """Pack weights."""
         threads = self.layout.parts if self.layout.packed_bytes > SMALL else 1
-        self.arena.flat[0] = 0
+        self.arena.flat[TICKET] = 0
         llvm_threads.run(self.kernel.pack, self.arena.address, threads)
 
     def start(self) -> None:
@@ -131,19 +131,19 @@ class Frames:
     def run(self) -> None:
         """Run all parts."""
         flat, is_team = self.arena.flat, self.layout.is_team
-        flat[0] = flat[ARRIVALS] = 0
+        flat[TICKET] = flat[ARRIVALS] = 0
         if is_team:
             flat[COUNTING] = llvm_threads.counting()
         llvm_threads.run(self.kernel.team if is_team else self.kernel.worker, self.arena.address, self.layout.parts)
 
     def release(self) -> None:
-        """Leave the workspaces to the next run of these shapes, unless they are large."""
+        """Keep the workspaces for the next run with these shapes, unless they are large."""
         if self.arena.size <= SMALL:
             self.layout.spare.append(self.arena)
 
 
 def _lend(layout: Layout, like: Tensor) -> "Arena":
-    try:  # not a look and then a grasp: another thread might come between them
+    try:  # a check before it would not help: another thread may take the last one between the two
         arena: Arena = layout.spare.pop()
     except IndexError:
         return Arena(layout, like)
@@ -151,9 +151,9 @@ def _lend(layout: Layout, like: Tensor) -> "Arena":
 
 
 class Arena:
-    """Hold frames and the workspaces that they point to.
+    """Frames and the workspaces to which they point, for one run at a time.
 
-    A run that has one to itself need only set the addresses of its tensors. Every run sets the same slots.
+    A run has only to set the addresses of its tensors; every run sets the same slots.
     """
 
     def __init__(self, layout: Layout, like: Tensor) -> None:
@@ -174,4 +174,4 @@ class Arena:
         table += layout.in_packed * (-(-packed.data_ptr() // LINE) * LINE)
         table += layout.in_work * (-(-work.data_ptr() // LINE) * LINE)
         table += layout.in_rows * rows.ctypes.data
-        table[:, layout.kernel.slots["arrivals"]] = self.address + 8 * ARRIVALS
+        table[:, layout.kernel.slots[Slot.ARRIVALS]] = self.address + 8 * ARRIVALS

@@ -1,7 +1,7 @@
-"""Make weight gradients from adjoints: sums over time and batch, as large products in torch.
+"""Compute weight gradients from adjoints: sums over time and batch, as large products in torch.
 
-The mirror kernel leaves the adjoints of a window of time steps side by side in one tensor (window, B, all widths).
-Neighbouring members of a parameter whose adjoints are neighbours there are one product.
+The mirror kernel stores the adjoints of a window of time steps side by side in one tensor (window, B, all widths).
+Neighbouring members of a parameter whose adjoints are neighbours in it need one product.
 """
 
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ from elman.expr.graph import Node
 
 @dataclass(frozen=True)
 class Block:
-    """Hold one product: rows of a parameter's gradient from columns of adjoints and a vector.
+    """One product: rows of a parameter's gradient from columns of adjoints and a vector.
 
     Attributes:
-        is_whole: the rows are all of the parameter's.
-        takes_all: the columns are all that there are.
+        is_whole: whether the rows are all rows of the parameter.
+        takes_all: whether the columns are all columns of the adjoints.
     """
 
     parameter: int
@@ -36,16 +36,16 @@ class Block:
 
 
 class Sums:
-    """Say how the sums of a kernel are made, for some sizes.
+    """How the sums of a kernel are computed, for some sizes.
 
     Attributes:
         blocks: the products.
-        vectors: what they multiply.
-        apart: products that are part of a gradient, as where a matrix stands twice: (node, columns, vector).
-        others: for every parameter, members that are no product: (node, rows).
-        copies: for every parameter, the columns of which it is the sums, if they are neighbours and make it up.
+        vectors: the vectors that they read.
+        apart: products that are part of a gradient, as for a matrix that is used twice: (node, columns, vector).
+        others: for every parameter, members whose gradient is no product: (node, rows).
+        copies: for every parameter, the columns whose sums are its gradient, if they are neighbours and complete.
         has_totals: whether columns are summed as well.
-        places: of every member of a parameter, the number of its tensor, and its own in that.
+        places: for every member of a parameter, the number of its tensor, and its position in that.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -63,7 +63,7 @@ class Sums:
         self.has_totals = any(nodes[i].op == "total" and self.is_timed(i) for i in end)
 
     def _divide(self, number: int, members: tuple[str, ...], size: int) -> None:
-        """Join members of a parameter that are neighbours, whose adjoints are, and that multiply one vector."""
+        """Join neighbouring members of a parameter whose adjoints are neighbours too, and that multiply one vector."""
         output, rest = self.plan.program.graph.output, []
         for j, member in enumerate(members):
             index = output[f"d_{member}"]
@@ -92,7 +92,7 @@ class Sums:
         return slice(parts[0].start, parts[-1].stop)
 
     def is_timed(self, index: int) -> bool:
-        """Tell whether a sum is one over time and batch."""
+        """Test whether a sum is one over time and batch."""
         return self.plan.nodes[index].args[0] in self.columns
 
 
@@ -107,13 +107,13 @@ def _find_sums(layout: Layout) -> Sums:
 
 
 class Gradients:
-    """Collect the sums over time and batch, window by window.
+    """The sums over time and batch, of the windows so far.
 
     Args:
         layout: of the mirror's frames.
-        inputs: what was run.
+        inputs: the tensors of the run.
         output: of the forward run.
-        saved: what the forward run left.
+        saved: the values that the forward run saved.
     """
 
     def __init__(self, layout: Layout, inputs: Inputs, output: Tensor, saved: Tensor) -> None:
@@ -132,7 +132,7 @@ class Gradients:
         self.is_new = True
 
     def places(self, low: int) -> list[int]:
-        """Say where every kept value lies, if the tensor of adjoints begins at a time step."""
+        """Return the places of all kept values, for a tensor of adjoints that begins at time step `low`."""
         item, row = self.layout.item, self.layout.width * self.layout.item
         time = self.batch * row
         base = self.adjoints.data_ptr() - low * time
@@ -145,8 +145,8 @@ class Gradients:
         if real is not None:
             adjoints = adjoints[real]
         if self.how.has_totals:
-            found = adjoints.sum(0)
-            self.sums = found if self.sums is None else self.sums.add_(found)
+            sums = adjoints.sum(0)
+            self.sums = sums if self.sums is None else self.sums.add_(sums)
         vectors = {index: self._vector(index, low, count, real) for index in self.how.vectors}
         transposed = adjoints.T
         for block in self.how.blocks:
@@ -163,7 +163,7 @@ class Gradients:
         torch.addmm(total, a, b, beta=0 if self.is_new else 1, out=total)
 
     def _gradient(self, number: int) -> Tensor:
-        """Find the gradient of a parameter; its elements are set piece by piece."""
+        """Find the gradient of a parameter, or make one whose elements are set piece by piece."""
         if number not in self.gradients:
             parameter = self.inputs.parameters[number]
             self.gradients[number] = torch.empty(parameter.shape, dtype=parameter.dtype, device=parameter.device)
@@ -176,7 +176,7 @@ class Gradients:
         return step_mask(lengths - low, count).flatten().nonzero().squeeze(1)
 
     def _vector(self, index: int, low: int, count: int, real: Tensor | None) -> Tensor:
-        """Give a vector of every row of a window: (rows, its size)."""
+        """Return a vector for every row of a window: (rows, its size)."""
         if index in self.columns:
             flat = self.adjoints[: count * self.batch, self.columns[index]]
             return flat if real is None else flat[real]
@@ -187,7 +187,7 @@ class Gradients:
         return flat if real is None else flat[real]
 
     def _cut(self, index: int) -> Tensor:
-        """Give a value of every time step without what pads its rows."""
+        """Return a value of all time steps without the padding of its rows."""
         whole, size = self._timed(index), self.sizes[self.plan.axis(index)]
         return whole if whole.shape[-1] == size else whole[..., :size]
 
@@ -204,7 +204,7 @@ class Gradients:
         return self.inputs.sides[graph.sides.index(self.nodes[index].name)]
 
     def _shifted(self, index: int, low: int, count: int, real: Tensor | None) -> Tensor:
-        """Give a state before every step: that after the step before, and initially the initial one."""
+        """Return a state before every step: the state after the previous step, or the initial state."""
         number = self.plan.shifted[index]
         after = self._cut(self.plan.program.forward.results[number])
         initial, reverse = self.inputs.states[number], self.inputs.reverse
@@ -219,12 +219,12 @@ class Gradients:
             earlier, is_first = times + 1, times == self.inputs.lengths[examples] - 1
         else:
             earlier, is_first = times - 1, times == 0
-        found = after[earlier.clamp(0, len(after) - 1), examples]
-        found[is_first] = initial[examples[is_first]]
-        return found
+        before = after[earlier.clamp(0, len(after) - 1), examples]
+        before[is_first] = initial[examples[is_first]]
+        return before
 
     def finish(self) -> list[Tensor]:
-        """Give the gradient of every parameter."""
+        """Return the gradient of every parameter."""
         for number, (columns, members) in enumerate(zip(self.how.copies, self.how.others, strict=True)):
             if columns is not None:
                 sums = self.sums if columns == slice(0, self.layout.width) else self.sums[columns]
@@ -235,7 +235,7 @@ class Gradients:
         return [self.gradients[number] for number in range(len(self.inputs.parameters))]
 
     def value(self, index: int) -> Any:
-        """Compute what follows the sums, and what it reads that follows parameters alone."""
+        """Compute a value that depends on the sums, and the values that it reads."""
         waiting = [index]
         while waiting:
             current = waiting[-1]
@@ -249,7 +249,7 @@ class Gradients:
         return self.values[index]
 
     def _read(self, index: int) -> tuple[int, ...]:
-        """Say which values a value is made of; a sum over time and batch is there."""
+        """List the values from which a value is computed; a sum over time and batch is known."""
         node = self.nodes[index]
         return () if index in self.values or self._is_summed(index, node) else node.args
 
@@ -274,7 +274,7 @@ class Gradients:
                 return sum(d @ m for m, d in zip(args[::2], args[1::2], strict=True))
             case "outer":
                 return torch.outer(*args)
-        from elman.backends.tensor_calls import FUNCTIONS  # few programs have anything else there
+        from elman.backends.tensor_calls import FUNCTIONS  # few programs have other nodes there
 
         return FUNCTIONS[node.op](*args)
 

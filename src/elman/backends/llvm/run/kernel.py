@@ -1,4 +1,4 @@
-"""Load the kernel of a program's direction, and lay out what it reads and works in."""
+"""Load the kernel of a program's direction, and lay out its arguments and workspaces."""
 
 import ctypes
 import json
@@ -14,9 +14,9 @@ import torch
 
 from elman.autodiff.program import Program
 from elman.backends.inputs import find_sizes
-from elman.backends.llvm.plan import Plan, stored_saves
+from elman.backends.llvm.plan import Plan, slots, stored_saves
 from elman.backends.llvm.plan.planner import make_plan
-from elman.backends.llvm.plan.slots import HEADER, filled_slots, moving_slots, parameter_nodes, slot_numbers
+from elman.backends.llvm.plan.slots import HEADER, Slot, filled_slots, moving_slots, parameter_nodes, slot_numbers
 from elman.backends.llvm.run import threads as llvm_threads
 from elman.backends.llvm.run.engine import Library, Source, load_all
 from elman.backends.llvm.target import Target, host
@@ -24,22 +24,22 @@ from elman.errors import ShapeError
 from elman.expr.graph import ROW
 
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
-CHUNK_BYTES = 1 << 18  # what a part may hold for the rows of a chunk: it should stay in the second cache
+CHUNK_BYTES = 1 << 18  # most bytes of a part's values of a chunk, which should stay in the second cache
 BLOCK_VECTORS = 16
-LEAST_WORK = 5_000_000  # multiplications that are worth a second thread
-LEAST_SHARE = 1 << 20  # bytes of weights that are worth a member of a team: a step then takes ten times a meeting
-LARGE_WEIGHTS = 1 << 22  # bytes; one core reads so many again and again from beyond its own cache
-TEAM_ROWS = 4  # for each thread: of more rows products are limited by arithmetic, not by how fast weights come
-MIRROR_BYTES = 1 << 22  # of adjoints that are held for the products behind the loop: more leave the caches
-LINE = 64  # bytes of a cache line; every workspace begins at one
+LEAST_WORK = 5_000_000  # multiplications for which a second thread saves time
+LEAST_SHARE = 1 << 20  # bytes of weights of a member of a team: a step then takes ten times as long as a barrier
+LARGE_WEIGHTS = 1 << 22  # bytes; more do not fit into the cache of one core
+TEAM_ROWS = 4  # for each thread; with more rows arithmetic limits the products, not the reading of weights
+MIRROR_BYTES = 1 << 22  # of adjoints that are stored for the products after the loop: more leave the caches
+LINE = 64  # bytes of a cache line; every workspace begins with one
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Hold compiled code and what its frames look like.
+    """Compiled code and the numbers of its slots.
 
     Attributes:
-        plan: what it runs.
+        plan: the plan that it runs.
         library: its code.
         slots: number of each slot of a frame by name.
         lanes: elements of a vector.
@@ -56,7 +56,7 @@ class Kernel:
 
     @cached_property
     def prepare(self) -> "ctypes._FuncPointer":
-        """Give the function that computes what follows parameters alone, as a callable of a frame's address."""
+        """The function that computes what depends on parameters alone, as a callable of a frame's address."""
         return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("prepare"))
 
     @cached_property
@@ -66,17 +66,17 @@ class Kernel:
 
     @cached_property
     def pack(self) -> int:
-        """Give the address of the function that packs weights."""
+        """The address of the function that packs weights."""
         return self.library.address("pack")
 
     @cached_property
     def worker(self) -> int:
-        """Give the address of the worker."""
+        """The address of the worker whose parts are rows."""
         return self.library.address("worker")
 
     @cached_property
     def team(self) -> int:
-        """Give the address of the worker of those who divide columns."""
+        """The address of the worker whose parts are columns."""
         return self.library.address("team")
 
 
@@ -86,7 +86,7 @@ def find_kernel(program: Program, direction: str, save: bool, dtype: torch.dtype
 
 
 def target() -> Target:
-    """Give the processor that kernels are made for."""
+    """Return the processor for which kernels are compiled."""
     return host()
 
 
@@ -99,39 +99,39 @@ def _find(program: Program, direction: str, save: bool, dtype: torch.dtype, made
         "parameters": [[p.name, p.members, p.shape] for p in program.parameters],
         "schedules": repr(
             (program.forward, plan.schedule, program.saved)
-        ),  # the plan follows them, not the graph alone
+        ),  # the plan depends on them, not on the graph alone
         "direction": direction,
         "save": save,
         "dtype": name,
     }
     key = json.dumps(identity, sort_keys=True)
     chains = sorted({len(g.chains) for g in plan.groups})
-    wanted = {**shared_code(name, made_for, chains), key: Source(lambda: _emit_kernel(plan, made_for, name))}
-    packing, *tiles, library = load_all(wanted, made_for)
-    shared = {function: packing.address(function) for function in ("pack_rows", "pack_columns")}
-    shared |= {f"tiles{count}": of.address("tiles") for count, of in zip(chains, tiles, strict=True)}
+    sources = {**shared_code(name, made_for, chains), key: Source(lambda: _emit_kernel(plan, made_for, name))}
+    packing, *tiles, library = load_all(sources, made_for)
+    shared: dict[str, int] = {name: packing.address(name) for name in (Slot.PACK_ROWS, Slot.PACK_COLUMNS)}
+    shared |= {slots.tiles(count): of.address("tiles") for count, of in zip(chains, tiles, strict=True)}
     return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name), dtype.itemsize, shared)
 
 
 def shared_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str, Source]:
-    """Give keys and sources of what is the same for all cells: packing, and tiles for numbers of chains."""
+    """Return keys and sources of code that is the same for all cells: packing, and tiles for numbers of chains."""
     tiles = {f"tiles {dtype} {count}": Source(partial(_emit_tiles, made_for, dtype, count), 0) for count in chains}
     return {f"packing {dtype}": Source(partial(_emit_packing, made_for, dtype), 0), **tiles}
 
 
 def find_unpacked(kernel: Kernel, dtype: torch.dtype) -> dict[str, int]:
-    """Find the tiles that read weights where the caller keeps them, by slot."""
+    """Find the tiles that read weights from the caller's memory, by slot."""
     made_for, counts = target(), sorted({len(g.chains) for g in kernel.plan.groups})
-    found = load_all(unpacked_code(DTYPES[dtype], made_for, counts), made_for)
-    return {f"tiles{count}": of.address("tiles") for count, of in zip(counts, found, strict=True)}
+    libraries = load_all(unpacked_code(DTYPES[dtype], made_for, counts), made_for)
+    return {slots.tiles(count): of.address("tiles") for count, of in zip(counts, libraries, strict=True)}
 
 
 def unpacked_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str, Source]:
-    """Give keys and sources of the tiles that read weights where the caller keeps them."""
+    """Return keys and sources of the tiles that read weights from the caller's memory."""
     return {f"unpacked {dtype} {count}": Source(partial(_emit_unpacked, made_for, dtype, count)) for count in chains}
 
 
-# Code that was compiled before needs no emitter, and emitters take longer to import than such code to load.
+# Code in the cache needs no emitter, and importing the emitters takes longer than loading that code.
 
 
 def _emit_kernel(plan: Plan, made_for: Target, dtype: str) -> str:
@@ -159,28 +159,28 @@ def _emit_unpacked(made_for: Target, dtype: str, chains: int) -> str:
 
 
 class Layout:
-    """Hold what the frames of a kernel are for some sizes: everything but addresses.
+    """The content of a kernel's frames for some sizes, except addresses; `plan.slots` has a drawing of it.
 
     Args:
-        kernel: what will read them.
+        kernel: the kernel that reads them.
         sizes: elements of every axis.
         steps, batch: T and B.
-        parts: how many the work is divided into.
-        is_team: whether the parts are columns of all rows, and not rows.
+        parts: the number of parts of the work.
+        is_team: whether a part is columns of all rows, and not rows.
 
     Attributes:
-        spare: frames and workspaces that wait for the next run.
+        spare: frames and workspaces that are free for the next run.
         zeros: the first steps of examples that run forward in time.
         window: most time steps of a call of the kernel.
-        chunk: most time steps in a chunk.
-        columns: of every value that is kept for the sums over time and batch, its columns in the tensor of them all.
+        chunk: most time steps of a chunk.
+        columns: for every value that is kept for the sums over time and batch, its columns in the tensor of all.
         width: the columns of that tensor.
-        saved: of every saved value, elements in front of it and elements of a row.
+        saved: for every saved value, its offset in elements, and the elements of a row.
         saved_count: elements of all saved values.
-        saved_places: of every saved value, bytes in front of it, from time step to time step, and from row to row.
-        members: of every member of a parameter, the number of its tensor and bytes in front of it.
+        saved_places: for every saved value, its offset in bytes, and the bytes of a time step and of a row.
+        members: for every member of a parameter, the number of its tensor and its offset in bytes.
         moving, filled: the slots that a run sets for every window, and once.
-        places: of these two, for each frame, bytes in front of them.
+        places: for each frame, the offsets of these two in bytes.
     """
 
     def __init__(
@@ -204,16 +204,18 @@ class Layout:
         self.frames = np.zeros((parts, size), dtype=np.int64)
         self.in_packed, self.in_work, self.in_rows = (np.zeros((parts, size), dtype=np.int64) for _ in range(3))
         for axis in plan.axes:
-            self._put(f"n.{axis}", sizes[axis])
-            self._put(f"v.{axis}", self.vectors[axis])
-            self._put(f"to.{axis}", self.vectors[axis])
-        for name, value in (("chunk", self.chunk), ("T", steps), ("block", BLOCK_VECTORS), ("members", 1)):
-            self._put(name, value)
+            self._put(slots.columns(axis), sizes[axis])
+            self._put(slots.vectors(axis), self.vectors[axis])
+            self._put(slots.share_end(axis), self.vectors[axis])
+        self._put(Slot.CHUNK, self.chunk)
+        self._put(Slot.STEPS, steps)
+        self._put(Slot.BLOCK, BLOCK_VECTORS)
+        self._put(Slot.MEMBERS, 1)
         for name, address in kernel.shared.items():
             self._put(name, address)
-        self._put("all", 1 << 60)
-        self._put("norms.t", batch * item)
-        self._put("yield", llvm_threads.yielding())
+        self._put(Slot.ALL, 1 << 60)
+        self._put(Slot.NORMS_STEP, batch * item)
+        self._put(Slot.YIELD, llvm_threads.yielding())
         self.packed_bytes = self._lay_packed()
         self.work_bytes = self._lay_work()
         self.row_count = self._lay_rows(parts)
@@ -232,14 +234,14 @@ class Layout:
         self.window = max(1, min(steps, most)) if plan.is_mirror else steps
 
     def padded(self, axis: str) -> int:
-        """Count the elements of a row of a place that is ours."""
+        """Count the elements of a row of a place in a workspace."""
         return 1 if axis == ROW else self.vectors[axis] * self.kernel.lanes
 
     def _lay_tensors(self, steps: int) -> None:
-        """Set how final states lie, and place in one tensor what the forward run leaves."""
+        """Set the strides of final states, and lay out the saved values in one tensor."""
         plan = self.kernel.plan
         for k, leaf in enumerate(plan.schedule.carries):
-            self._put(f"end{k}.b", self.sizes[plan.axis(leaf)] * self.item)
+            self._put(slots.row_bytes(slots.end(k)), self.sizes[plan.axis(leaf)] * self.item)
         self.saved: dict[int, tuple[int, int]] = {}
         self.saved_count = 0
         for index in stored_saves(plan.program):
@@ -258,11 +260,11 @@ class Layout:
             node = plan.nodes[index]
             number, position = places[node.name]
             line = (self.sizes[node.shape[1]] if len(node.shape) == 2 else 1) * self.item
-            self._put(f"m{index}.l", line)
+            self._put(slots.line_bytes(index), line)
             self.members.append((number, position * self.sizes[node.shape[0]] * line))
 
     def _find_slots(self) -> None:
-        """Find where what a run sets is written: a struct for all slots of a frame, bytes in front of it for each."""
+        """Make the structs of the slots that a run sets, and compute their offsets in each frame."""
         moving, filled = len(moving_slots(self.kernel.plan)), len(filled_slots(self.kernel.plan))
         self.moving, self.filled = Struct(f"{moving}q"), Struct(f"{filled}q")
         begins = [8 * (HEADER + part * len(self.kernel.slots)) for part in range(self.parts)]
@@ -274,17 +276,17 @@ class Layout:
             self.frames[part, number] = value
 
     def _lay_packed(self) -> int:
-        """Place parameter vectors, values computed once, and packed weights; return the bytes of all."""
+        """Lay out parameter vectors, values computed once, and packed weights; return the bytes of all."""
         plan, lanes = self.kernel.plan, self.kernel.lanes
-        self._put_packed("zero.p", 0)
+        self._put_packed(slots.address(slots.ZERO), 0)
         self.zero_bytes = total = max(self.vectors.values()) * lanes * self.item
         for index in plan.statics:
-            self._put_packed(f"static{index}.p", total)
+            self._put_packed(slots.address(slots.static(index)), total)
             total += self.vectors[plan.axis(index)] * lanes * self.item
         for this in plan.passes:
             for group in this.groups:
                 for number, term in enumerate(group.chains[0][1]):
-                    self._put_packed(f"w{group.number}.{number}", total)
+                    self._put_packed(slots.packed(group.number, number), total)
                     columns = self.vectors[this.axis] * lanes * len(group.chains)
                     total += columns * self.sizes[term.axis] * len(term.matrices) * self.item
         return total
@@ -294,31 +296,31 @@ class Layout:
         self.in_packed[:, self.kernel.slots[name]] = 1
 
     def _lay_work(self) -> int:
-        """Place states and values of steps and chunks, for every part, or for a team; return the bytes of all."""
+        """Lay out states and values of steps and chunks, for every part, or for a team; return the bytes of all."""
         plan, most, total = self.kernel.plan, self.most_rows, 0
         for part, (first, end) in enumerate(self.bounds):
             total = 0 if self.is_team else total
-            self._put("b0", first, part)
-            self._put("b1", end, part)
-            self._put("part", part, part)
-            self._put("parts", self.parts, part)
+            self._put(Slot.ROWS_BEGIN, first, part)
+            self._put(Slot.ROWS_END, end, part)
+            self._put(Slot.PART, part, part)
+            self._put(Slot.PARTS, self.parts, part)
             for k, leaf in enumerate(plan.schedule.carries):
                 row = self.padded(plan.axis(leaf)) * self.item
-                for name, place in ((f"buffer0{k}", f"cur{k}"), (f"buffer1{k}", f"next{k}")):
-                    self._put_work(name, total - first * row, part)
-                    self._put_work(f"{place}.p", total - first * row, part)
-                    self._put(f"{place}.b", row, part)
+                for number, place in enumerate((slots.before(k), slots.after(k))):
+                    self._put_work(slots.buffer(number, k), total - first * row, part)
+                    self._put_work(slots.address(place), total - first * row, part)
+                    self._put(slots.row_bytes(place), row, part)
                     total += self._lines(most * row)
             for index in plan.steps:
                 row = self.padded(plan.axis(index)) * self.item
-                self._put_work(f"step{index}.p", total - first * row, part)
-                self._put(f"step{index}.b", row, part)
+                self._put_work(slots.address(slots.of_step(index)), total - first * row, part)
+                self._put(slots.row_bytes(slots.of_step(index)), row, part)
                 total += self._lines(most * row)
             for index in plan.chunks:
                 row = self.padded(plan.axis(index)) * self.item
-                self._put_work(f"chunk{index}.o", total - first * row, part)
-                self._put(f"chunk{index}.t", most * row, part)
-                self._put(f"chunk{index}.b", row, part)
+                self._put_work(slots.origin(index), total - first * row, part)
+                self._put(slots.step_bytes(slots.of_chunk(index)), most * row, part)
+                self._put(slots.row_bytes(slots.of_chunk(index)), row, part)
                 total += self._lines(most * row * self.chunk)
         return total
 
@@ -331,14 +333,14 @@ class Layout:
         self.in_work[part, self.kernel.slots[name]] = 1
 
     def _lay_rows(self, parts: int) -> int:
-        """Place the lists of rows; return the number of rows of all."""
+        """Lay out the lists of rows; return the number of rows of all."""
         each = self.most_rows * (self.chunk + 1)
         for part in range(parts):
-            for name, offset in (("rows.step", part * each), ("rows.chunk", part * each + self.most_rows)):
+            for name, offset in ((Slot.STEP_ROWS, part * each), (Slot.CHUNK_ROWS, part * each + self.most_rows)):
                 self._put(name, 8 * offset, part)
                 self.in_rows[part, self.kernel.slots[name]] = 1
-        self._put("row0", 8 * parts * each)
-        self.in_rows[:, self.kernel.slots["row0"]] = 1
+        self._put(Slot.ONE_ROW, 8 * parts * each)
+        self.in_rows[:, self.kernel.slots[Slot.ONE_ROW]] = 1
         return parts * each + 1
 
 
@@ -347,11 +349,11 @@ Shapes = tuple[tuple[int, ...], ...]
 
 @lru_cache(maxsize=64)
 def lay_out(kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shapes, threads: int) -> Layout:
-    """Lay out what a kernel reads in a run with tensors of these shapes.
+    """Lay out the frames of a kernel for a run with tensors of these shapes.
 
-    The rows are divided into parts only where another thread saves more than it costs. Columns are divided instead
-    where they keep more threads busy, and where few rows read large weights: then each thread reads its share of the
-    weights, which its own cache may hold, and not all of them.
+    Rows are divided into parts only if another thread saves more time than it costs. Columns are divided instead if
+    that uses more threads, or if there are few rows and large weights: then each thread reads only its share of the
+    weights, which may fit into its own cache.
     """
     steps, batch, _ = x
     weights = kernel.item * sum(map(math.prod, parameters))

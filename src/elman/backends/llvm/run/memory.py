@@ -1,8 +1,8 @@
-"""Give kernels memory to work in, and take it back for the next run.
+"""Lend workspaces to kernels, and reuse them in later runs.
 
-A training update needs the same large workspaces as the one before it. Fresh from the system every page of them would
-be a fault, which costs as much as filling it, so blocks go round: one that is no longer used waits for the next run.
-No more bytes wait than were ever in use at once.
+A training update needs the same large workspaces as the previous one. In fresh memory every page would cause a page
+fault, which costs as much as filling the page, so a block that is no longer used is kept for the next run. The kept
+blocks are never larger than the memory that was once in use at the same time.
 """
 
 import mmap
@@ -16,27 +16,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MOST_WASTE = 4  # a block may be so many times as large as what it is lent for
-SMALL = 1 << 20  # bytes; below, the system's allocator keeps memory by itself
+MOST_WASTE = 4  # a block may be this many times as large as requested
+SMALL = 1 << 20  # bytes; the system's allocator keeps smaller blocks by itself
 TYPES: dict[torch.dtype, "np.dtype[Any]"] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
 
 class Pool:
-    """Lend blocks of memory.
+    """A pool of blocks of memory that are lent.
 
     Attributes:
+        free: blocks that can be lent.
         used: bytes that are lent.
-        peak: the most that ever were.
+        peak: the largest number of bytes that was ever lent at once.
     """
 
     def __init__(self) -> None:
         self.free: list[mmap.mmap] = []
         self.used = self.peak = 0
-        # Blocks come back while the garbage collector runs, which may be in the thread that is lending one.
+        # The garbage collector returns blocks, and may run in the very thread that is lending one.
         self.lock = threading.RLock()
 
     def lend(self, size: int) -> mmap.mmap:
-        """Give a block of at least `size` bytes, and not much more."""
+        """Return a block of at least `size` bytes, and not many more."""
         with self.lock:
             fits = [b for b in self.free if size <= len(b) <= MOST_WASTE * size]
             block = min(fits, key=len, default=None)
@@ -61,7 +62,7 @@ class Pool:
 
 
 def _map(size: int) -> mmap.mmap:
-    # What Python shares by default, a forked child would write into as well.
+    # By default Python's blocks are shared, and a forked child would write into its parent's memory.
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
     block = mmap.mmap(-1, size, **private)
     if hasattr(mmap, "MADV_HUGEPAGE"):
@@ -70,14 +71,14 @@ def _map(size: int) -> mmap.mmap:
 
 
 _pool = Pool()
-if hasattr(os, "register_at_fork"):  # no thread of the child could let go of a lock that another one held
+if hasattr(os, "register_at_fork"):  # in the child nothing could release a lock that another thread held
     os.register_at_fork(
         before=_pool.lock.acquire, after_in_parent=_pool.lock.release, after_in_child=_pool.lock.release
     )
 
 
 def allocate(shape: Sequence[int], like: Tensor) -> Tensor:
-    """Give a tensor whose elements nobody has set."""
+    """Return an uninitialised tensor."""
     kind = TYPES[like.dtype]
     size = kind.itemsize
     for n in shape:

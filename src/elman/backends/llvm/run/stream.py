@@ -1,7 +1,7 @@
-"""Hold everything ready for single time steps: a step of a layer is one call of compiled code.
+"""Prepare single time steps: a step of a layer is one call of compiled code.
 
-Parameters may change in ways that torch does not count (``p.data.mul_(…)``), so nothing made from them is kept: every
-step reads them where they lie, see `emit.unpacked`, or, where there are many rows, packs them anew.
+Parameters may change in ways that torch does not record (``p.data.mul_(…)``), so nothing computed from them is kept:
+every step reads their memory, see `emit.unpacked`, or, if there are many rows, packs them again.
 """
 
 import ctypes
@@ -12,19 +12,20 @@ from torch import Tensor
 
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs
+from elman.backends.llvm.plan import slots
 from elman.backends.llvm.plan.slots import HEADER
 from elman.backends.llvm.run.frames import Frames
 from elman.backends.llvm.run.kernel import find_kernel, find_unpacked
 
-LONG_STEP = 1 << 18  # bytes of parameters; a step with fewer is over before another Python thread could have begun
-MANY_ROWS = 9  # for so many it costs less to pack weights than to transpose them again and again
+LONG_STEP = 1 << 18  # bytes of parameters; a smaller step ends before another Python thread could start
+MANY_ROWS = 9  # from here on packing weights costs less than transposing them again for every tile
 
 
 class Steps:
-    """Run stacked layers for one time step after the other.
+    """Stacked layers that are prepared for single time steps.
 
     Args:
-        program: that of all layers.
+        program: the program of all layers.
         layers: the parameters of each layer, contiguous.
         states: for each state (L, B, its size), contiguous; they are read and written in place.
         input_size: length of an input vector.
@@ -36,7 +37,7 @@ class Steps:
         first, batch = states[0], states[0].shape[1]
         self.dtype, self.like = first.dtype, first.new_empty(first.shape[1:])
         self.kernel = find_kernel(program, "forward", False, self.dtype)
-        slots, graph = self.kernel.slots, program.graph
+        numbers, graph = self.kernel.slots, program.graph
         sides = [first.new_zeros(1, batch, 1) for _ in program.sides]
         x = first.new_zeros(1, batch, input_size)
         self.frames, self.between = [], [x]
@@ -51,10 +52,12 @@ class Steps:
         self.packs = batch >= MANY_ROWS
         for slot, address in {} if self.packs else find_unpacked(self.kernel, self.dtype).items():
             for arena in self.arenas:
-                arena[HEADER + slots[slot]] = address
-        self.sides = [HEADER + slots[f"given{graph.leaves['side', name]}.p"] for name in graph.sides]
+                arena[HEADER + numbers[slot]] = address
+        sides_read = [slots.given(graph.leaves["side", name]) for name in graph.sides]
+        self.sides = [HEADER + numbers[slots.address(place)] for place in sides_read]
         self.begins, self.ends = (
-            [HEADER + slots[f"{name}{k}.p"] for k in range(len(states))] for name in ("begin", "end")
+            [HEADER + numbers[slots.address(place(k))] for k in range(len(states))]
+            for place in (slots.begin, slots.end)
         )
         *lower, self.last = [frames.arena.address for frames in self.frames]
         self.lower = [(address, after.data_ptr()) for address, after in zip(lower, self.between[1:], strict=False)]
@@ -64,7 +67,7 @@ class Steps:
         self.run = kind(None, *[ctypes.c_void_p] * 3)(self.kernel.library.address("step"))
 
     def bind(self, states: Sequence[Tensor]) -> None:
-        """Go on from other states, which are then read and written in place."""
+        """Continue from other states, which are read and written in place."""
         for begin, end, state in zip(self.begins, self.ends, states, strict=True):
             for arena, own in zip(self.arenas, state, strict=True):
                 arena[begin] = arena[end] = own.data_ptr()

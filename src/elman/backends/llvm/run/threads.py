@@ -1,11 +1,11 @@
 """Run a compiled worker on several threads at once.
 
 A worker is a `void worker(ptr frame)`. All threads run it over one frame, and each draws tickets from an atomic counter
-in it until none is left: what is computed does not depend on how many threads there are. A worker whose threads wait
-for each other must know how many there are, and asks :func:`counting`.
+in it until none is left: the result does not depend on the number of threads. A worker whose threads wait for each
+other must know their number, and calls the function of :func:`counting`.
 
-The threads are those of torch. Where it uses GNU OpenMP, ours are the same pool, which is warm and never competes with
-torch's own. Elsewhere (macOS, Windows) they are a pool of Python threads; a call through ctypes lets go of the GIL.
+The threads are torch's. If it uses GNU OpenMP, workers run in its pool, whose threads exist already and never compete
+with torch's work. Elsewhere (macOS, Windows) they run in a pool of Python threads; a ctypes call releases the GIL.
 """
 
 import ctypes
@@ -22,16 +22,16 @@ _Function = Callable[[int], None]
 
 
 def run(worker: int, frame: int, threads: int) -> None:
-    """Run a worker on up to this many threads, and return when all are done. Several Python threads may do so at once.
+    """Run a worker on some threads, and return when all are done. Several Python threads may do so at once.
 
     Args:
         worker: the address of a compiled `void worker(ptr frame)`.
-        frame: the address of what the worker reads and writes, the ticket counter among it.
-        threads: how many threads at most, the calling one among them; at least 1.
+        frame: the address of the memory that the worker reads and writes, which contains the ticket counter.
+        threads: the largest number of threads, the calling one included; at least 1.
     """
     if forked.parent_threads:
         if max(threads, forked.parent_threads) > 1:
-            _say_forked()
+            _warn_of_fork()
     elif threads > 1:
         parallel = _openmp()
         if parallel is None:
@@ -48,9 +48,9 @@ def _function(worker: int) -> _Function:
 
 
 def counting() -> int:
-    """Give the address of an `int32()` by which a thread that runs a worker counts those that run it at the same time.
+    """Return the address of an `int32()` that counts the threads that run a worker at the same time as the caller.
 
-    It is 0 where there is one thread, or where threads may have to wait for others to end before they begin.
+    It is 0 if there is one thread, or if a thread may start only after others have ended.
     """
     library = None if forked.parent_threads else _library()
     return 0 if library is None else _address(library.omp_get_num_threads)
@@ -58,7 +58,7 @@ def counting() -> int:
 
 @functools.cache
 def yielding() -> int:
-    """Give the address of an `int32()` that lets another thread run; 0 where :func:`counting` is 0 as well."""
+    """Return the address of an `int32()` that yields the processor; 0 where :func:`counting` is 0 as well."""
     library = _library()
     return 0 if library is None else _address(library.sched_yield)
 
@@ -69,7 +69,7 @@ def _address(function: "ctypes._FuncPointer") -> int:
 
 @functools.cache
 def _openmp() -> Callable[[int, int, int, int], None] | None:
-    """Give the `GOMP_parallel` that torch calls; None where torch does not use GNU OpenMP."""
+    """Return the `GOMP_parallel` that torch calls; None if torch does not use GNU OpenMP."""
     library = _library()
     if library is None:
         return None
@@ -81,16 +81,16 @@ def _openmp() -> Callable[[int, int, int, int], None] | None:
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """Find the library through which torch reaches GNU OpenMP."""
-    import torch  # noqa: F401 - its libraries must be there to be found
+    """Find the library through which torch calls GNU OpenMP."""
+    import torch  # noqa: F401 - its libraries must be loaded to be found
 
     maps = Path("/proc/self/maps")
     if not maps.exists():
         return None
     mapped = {line.split(maxsplit=5)[-1] for line in maps.read_text(encoding="utf-8", errors="replace").splitlines()}
-    # In the order in which the linker searched for torch: what the process has in common (torch's own OpenMP, or one
-    # that the user loads before it), then torch and what it depends on. There may be other copies of libgomp, with
-    # pools of their own, so the first file of that name will not do.
+    # In the order in which the linker searched for torch: the global symbols (torch's own OpenMP, or one that the user
+    # has loaded before it), then torch and its dependencies. There may be other copies of libgomp, with pools of their
+    # own, so the first file of that name may be the wrong one.
     for path in (None, *sorted(path for path in mapped if Path(path).name == "libtorch_cpu.so")):
         library = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
         if hasattr(library, "GOMP_parallel"):
@@ -101,7 +101,7 @@ def _library() -> ctypes.CDLL | None:
 def _run_in_python_threads(function: _Function, frame: int, threads: int) -> None:
     others = [_pool().submit(function, frame) for _ in range(threads - 1)]
     function(frame)
-    # No ticket is left; who has not begun would find nothing to do.
+    # No ticket is left; threads that have not started would have nothing to do.
     wait([future for future in others if not future.cancel()])
 
 
@@ -111,7 +111,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 @functools.cache
-def _say_forked() -> None:
+def _warn_of_fork() -> None:
     logging.getLogger("elman").warning(
         "This process was forked, and OpenMP hangs in a forked process: torch and kernels run on one thread. "
         "Start processes by spawning to use more."
