@@ -23,7 +23,7 @@ ZOO = [cells.find(n) for n in cells.names()] + [
 
 
 def draw(chosen, bias=True, dtype=torch.float64):
-    """Draw random tensors for a cell: x, states and parameters, all of which ask for gradients."""
+    """Draw random tensors for a cell: x, states and parameters, all of which require gradients."""
     program = derive(chosen, bias)
     extent = H if chosen.ties else I
     sizes = chosen.sizes(extent, H, dict.fromkeys(chosen.open_sizes, 2))
@@ -36,7 +36,7 @@ def draw(chosen, bias=True, dtype=torch.float64):
 
 
 def both(chosen, *, bias=True, lengths=None, reverse=False):
-    """Give every gradient twice: from the mirror, and from autograd over the forward loop."""
+    """Compute every gradient twice: by the mirror, and by autograd over the forward loop."""
     program, x, states, parameters = draw(chosen, bias)
     lengths = None if lengths is None else torch.tensor(lengths)
     sides = [torch.randn(T, B, 1, dtype=torch.float64) for _ in chosen.sides]

@@ -1,4 +1,4 @@
-"""Noise in the equations: where masks go, what is left untouched, and gradients that are exact for fixed masks."""
+"""Noise in the equations: the places of masks, the values that they leave as they are, gradients for fixed masks."""
 
 import copy
 import pickle

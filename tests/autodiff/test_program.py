@@ -1,4 +1,4 @@
-"""Programs: what leaves the time loop, what is saved, what simplification does and does not do."""
+"""Programs: values computed outside the time loop, saved values, and the rewrites of simplification."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Fixtures for the compiled backend: kernels that are compiled anew, and quickly."""
+"""Fixtures for the compiled backend: kernels that are compiled again, and fast."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ DTYPES = ("float32", "float64")
 
 @pytest.fixture
 def fresh_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Compile every kernel anew, and keep none: for tests that change how they are made."""
+    """Compile every kernel again, and keep none: for tests that change the compilation."""
     monkeypatch.setattr(llvm_cache, "_folder", lambda: None)
     monkeypatch.setattr(llvm_engine, "_libraries", {})
     llvm_kernel._find.cache_clear()
@@ -26,7 +26,7 @@ def fresh_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiles() -> dict[Any, Any]:
-    """Compile what all kernels share, as it always is."""
+    """Compile the code that all kernels share, with optimisation."""
     host = llvm_target.host()
     for dtype in DTYPES:
         chains = range(1, MOST_CHAINS + 1)
@@ -38,7 +38,7 @@ def tiles() -> dict[Any, Any]:
 
 @pytest.fixture
 def quick_kernels(monkeypatch: pytest.MonkeyPatch, tiles: dict[Any, Any], fresh_kernels: None) -> None:
-    """Compile several times as fast, without optimisation, where plans and passes are what is tested."""
+    """Compile several times as fast, without optimisation, for tests of plans and passes."""
     monkeypatch.setattr(llvm_engine, "_libraries", dict(tiles))
     monkeypatch.setattr(llvm_engine, "_optimise", lambda module, machine, level: None)
     monkeypatch.setattr(llvm_engine, "_machine", _unoptimising)

@@ -1,4 +1,4 @@
-"""Choose a backend: by name, by preference, and with a word about one that refuses."""
+"""The choice of a backend: by name, by preference, and with a warning about one that refuses."""
 
 import sys
 from types import ModuleType
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def fast(monkeypatch):
-    """Register a backend that runs float32 alone, as the first."""
+    """Register a first backend, which runs only float32."""
     module = ModuleType("elman_test_fast")
     module.NAME = "fast"
     for name in ("run_forward", "run_mirror", "run_step", "saved_shapes", "computes_in"):
@@ -44,9 +44,9 @@ def test_the_first_that_does_not_refuse_runs(fast):
 
 def test_a_refusal_warns_once_for_each_program_and_reason(fast):
     gru, lstm = derive(cells.gru), derive(cells.lstm)
-    asked = [(gru, torch.float64), (lstm, torch.float64), (gru, torch.bfloat16), (gru, torch.float32)]
+    requested = [(gru, torch.float64), (lstm, torch.float64), (gru, torch.bfloat16), (gru, torch.float32)]
     with pytest.warns(SlowWarning) as said:
-        found = [backends.select("auto", program, dtype, CPU).NAME for program, dtype in 3 * asked]
+        found = [backends.select("auto", program, dtype, CPU).NAME for program, dtype in 3 * requested]
     assert found == 3 * ["reference", "reference", "reference", "fast"]
     assert [str(one.message) for one in said] == [
         "gru does not run on backend fast: there is no torch.float64",

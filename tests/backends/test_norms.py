@@ -1,4 +1,4 @@
-"""The norms of dL/ds at every time step and example, which the way back hands out."""
+"""The norms of dL/ds at every time step and example, which the mirror computes."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def test_norms_are_those_of_what_autograd_finds_at_every_state(chosen, name, len
 
 
 def step_by_step(program, given, d_output, d_final):
-    """Run single steps under autograd, and ask it for the gradient of the states after each."""
+    """Run single steps under autograd, and compute the gradient of the states after each."""
     reference, steps = load("reference"), len(given.x)
     lengths = given.lengths if given.lengths is not None else torch.full((B,), steps)
     found = torch.zeros(len(given.states), steps, B, dtype=torch.float64)
@@ -42,7 +42,7 @@ def step_by_step(program, given, d_output, d_final):
         after, total = {}, torch.zeros((), dtype=torch.float64)
         for t in reversed(order) if given.reverse else order:
             states = reference.run_step(program, Inputs(given.x[t, example : example + 1], states, given.parameters))
-            # A state is what the step hands on: that h was made from c within the step is no part of dL/dc.
+            # A separate tensor for each state: that the step computes h from c must not enter dL/dc.
             states = [s.clone() for s in states]
             after[t] = states
             total = total + (states[0] * d_output[t, example]).sum()

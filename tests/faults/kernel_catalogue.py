@@ -16,8 +16,8 @@ KERNEL_FAULTS = (
     Fault(
         "a chain of products starts from 0, not from its bias",
         "backends/llvm/emit/tiles.py",
-        'slots.ZERO if start is None else start.name',
-        'slots.ZERO if term == 0 else start.name',
+        "slots.ZERO if start is None else start.name",
+        "slots.ZERO if term == 0 else start.name",
         REFERENCE,
         f"{_WHOLE} and gru",
     ),
@@ -112,8 +112,8 @@ KERNEL_FAULTS = (
     Fault(
         "the old state and the new do not change places",
         "backends/llvm/emit/driver.py",
-        'code.set(before, new)',
-        'code.set(before, old)',
+        "code.set(before, new)",
+        "code.set(before, old)",
         REFERENCE,
         f"{_WHOLE} and mgu",
     ),
@@ -160,9 +160,9 @@ KERNEL_FAULTS = (
     Fault(
         "the adjoint of the output is added twice",
         "backends/llvm/emit/passes.py",
-        'carried = self._load(Place(slots.before(0), axis))',
-        'carried = self._load(Place(slots.before(0), axis))\n'
-        '        carried = self.code.b.fadd(carried, self._load(Place(slots.D_OUTPUT, axis, padded=False)))',
+        "carried = self._load(Place(slots.before(0), axis))",
+        "carried = self._load(Place(slots.before(0), axis))\n"
+        "        carried = self.code.b.fadd(carried, self._load(Place(slots.D_OUTPUT, axis, padded=False)))",
         REFERENCE,
         f"{_WHOLE} and mgu",
     ),
@@ -249,8 +249,8 @@ KERNEL_FAULTS = (
     Fault(
         "two members of a team write the same columns",
         "backends/llvm/emit/teams.py",
-        '(slots.share_begin(axis), member)',
-        '(slots.share_begin(axis), ir.Constant(I64, 0))',
+        "(slots.share_begin(axis), member)",
+        "(slots.share_begin(axis), ir.Constant(I64, 0))",
         TEAMS,
         "one_members",
     ),

@@ -1,4 +1,4 @@
-"""Give tensors of odd kinds to every place of a layer and of a stream: equal to torch, or refused.
+"""Use tensors of odd kinds as every argument of a layer and of a stream: the results equal torch, or they are refused.
 
 A *kind* makes of a tensor one that means the same but is another object (other strides, a lazy sign, a subclass), or
 one that no kernel can read (another dtype, device or layout, memory that is gone).
@@ -51,54 +51,54 @@ class Wrapper(Tensor):
 
 
 def negated(t: Tensor) -> Tensor:
-    """Give a view whose sign is to be turned when it is read."""
+    """Return a view whose sign torch changes only when it is read."""
     return torch.complex(torch.zeros_like(t), -t).conj().imag
 
 
 def freed(t: Tensor) -> Tensor:
-    """Give a tensor whose memory is gone."""
+    """Return a tensor whose memory was freed."""
     t = t.clone()
     t.untyped_storage().resize_(0)
     return t
 
 
 def cut(t: Tensor) -> Tensor:
-    """Give a tensor whose memory ends too early."""
+    """Return a tensor whose memory is too small."""
     t = t.clone()
     t.untyped_storage().resize_(max(0, t.untyped_storage().nbytes() // 2))
     return t
 
 
 def strided(t: Tensor) -> Tensor:
-    """Give every second element of a larger tensor along each axis."""
+    """Return every second element of a larger tensor along each axis."""
     large = t.new_full([2 * n + 1 for n in t.shape], 7.0)
     view = large[tuple(slice(1, None, 2) for _ in t.shape)]
     return view.copy_(t)
 
 
 def moved(t: Tensor) -> Tensor:
-    """Give a tensor whose axes lie in memory the other way round."""
+    """Return a tensor whose axes are stored in reverse order."""
     return t.permute(*reversed(range(t.dim()))).contiguous().permute(*reversed(range(t.dim())))
 
 
 def unaligned(t: Tensor) -> Tensor:
-    """Give a tensor that begins at an address that is no multiple of its element."""
+    """Return a tensor whose address is not a multiple of the size of an element."""
     raw = torch.empty(t.numel() * t.element_size() + 1, dtype=torch.uint8)
     return torch.frombuffer(raw.numpy(), dtype=t.dtype, count=t.numel(), offset=1).view(t.shape).copy_(t)
 
 
 def inference(t: Tensor) -> Tensor:
-    """Give a tensor that was made in inference mode."""
+    """Return a tensor that was made in inference mode."""
     with torch.inference_mode():
         return t.clone()
 
 
 def inside_out(t: Tensor) -> Tensor:
-    """Give a tensor that is a part of one which requires a gradient."""
+    """Return a view of a tensor that requires a gradient."""
     return torch.stack([t, t]).requires_grad_()[1]
 
 
-# What means the same as the tensor that it is made from.
+# Kinds with the same values as the tensor from which they are made.
 SAME: dict[str, Callable[[Tensor], Any]] = {
     "as it is": lambda t: t,
     "strided": strided,
@@ -112,7 +112,7 @@ SAME: dict[str, Callable[[Tensor], Any]] = {
     "inside out": inside_out,
 }
 
-# What a layer in float32 cannot read.
+# Kinds that a layer in float32 cannot read.
 OTHER: dict[str, Callable[[Tensor], Any]] = {
     "float64": lambda t: t.double(),
     "bfloat16": lambda t: t.bfloat16(),
@@ -139,7 +139,7 @@ OTHER: dict[str, Callable[[Tensor], Any]] = {
     "None": lambda t: None,
 }
 
-# Where such a tensor may be read as what it says, it is; autograd converts the dtype of a gradient.
+# The values of those that may be read in some arguments; autograd converts the dtype of a gradient.
 MEANING: dict[str, Callable[[Tensor], Any]] = {
     "zero tensor": torch.zeros_like,
     "wrapper": lambda t: t,
@@ -160,7 +160,7 @@ LAYERS = ("RNN", "GRU", "LSTM", "Recurrent")
 
 
 def make(which: str, directions: int) -> tuple[nn.Module, nn.Module]:
-    """Make a layer, and one that says what is right: torch's, or for a cell that torch lacks the reference's."""
+    """Make a layer, and its oracle: torch's layer or, for a cell that torch lacks, one on the reference."""
     if which == "Recurrent":
         options: dict[str, Any] = {"bidirectional": directions == 2}
         pair = [elman.nn.Recurrent(elman.cells.mgu, I, H, backend=b, **options) for b in ("auto", "reference")]

@@ -10,7 +10,7 @@ from drop_ins import FORMS, Configuration, draw, draw_values, run
 from tolerances import assert_close, assert_close_to_truth, assert_identical
 
 CONFIGURATIONS = [draw(number) for number in range(600)]
-"""What a layer computes is compared on each of them."""
+"""The results of a layer are compared on each of them."""
 
 SEEDS = [case for case in CONFIGURATIONS if case.form == "padded"][:60]
 """Initialisation does not depend on the input, so fewer are enough."""

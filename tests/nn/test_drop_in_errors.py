@@ -1,4 +1,4 @@
-"""Make the mistakes that callers make, on torch's class and on ours: the same exception with the same words."""
+"""Mistakes of callers raise the same exception, with the same words, as in torch's class."""
 
 import warnings
 from collections.abc import Callable

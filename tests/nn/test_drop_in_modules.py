@@ -1,4 +1,4 @@
-"""Use our RNN, LSTM and GRU as modules the way torch's are used: state_dict, copies, pickles, dtypes, modes."""
+"""The drop-ins as modules, used like torch's: state_dict, copies, pickles, dtypes, modes."""
 
 import copy
 import io
@@ -31,7 +31,7 @@ def build(classes: Any, which: str, **more: Any) -> Any:
 
 
 def assert_same_output(ours: Any, other: Any, x: Tensor, *, exactly: bool = False) -> None:
-    """Compare what two layers say in evaluation mode, the states included."""
+    """Compare the results of two layers in evaluation mode, the states included."""
     results = []
     for layer in (ours, other):
         layer.eval()
@@ -154,7 +154,7 @@ def test_autocast_takes_float32_weights_with_a_bfloat16_input(which: str) -> Non
     for given in (x, x.bfloat16()):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             output = ours(given)[0]
-        # Torch's own classes disagree about the dtype that comes out, so only the values are compared.
+        # Torch's own classes disagree about the dtype of the results, so only the values are compared.
         assert_close("output", output.float(), expected, allowed=RELATIVE[torch.bfloat16])
 
 

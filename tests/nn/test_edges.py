@@ -1,4 +1,4 @@
-"""Go to the edges of every axis: no batch, one step, one unit, lengths of zero, and padding full of NaN."""
+"""The edges of every axis: no batch, one step, one unit, lengths of zero, and padding full of NaN."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def draw_states(kind: str, *shape: int) -> tuple[Tensor, ...]:
 
 
 def run(layer: Any, x: Tensor, states: tuple[Tensor, ...], **options: Any) -> dict[str, Tensor | None]:
-    """Run forward and back with random gradients from above, drawn in the same order for every layer."""
+    """Run forward and backward with random upstream gradients, drawn in the same order for every layer."""
     x = x.clone().requires_grad_()
     states = tuple(state.clone().requires_grad_() for state in states)
     output, final = layer(x, states if len(states) > 1 else states[0], **options)

@@ -93,7 +93,7 @@ def test_dtypes_of_an_lstm_under_autocast_are_those_of_torch(projection, lengths
 
 
 def test_gradients_under_autocast_are_those_of_float32():
-    """Parameters are not rounded: nothing is gained by it where sums are in float32."""
+    """Parameters are not rounded: that would save nothing if sums are in float32."""
     layer, x = Recurrent(cells.mgu, I, H), torch.randn(T, B, I)
     found = []
     for enabled in (True, False):

@@ -1,4 +1,4 @@
-"""Initialisers: what each promises of the values, and that it finds the right parameters in any cell."""
+"""Initialisers: the values that each sets, and the parameters that it chooses in any cell."""
 
 import math
 
@@ -35,7 +35,7 @@ WITHOUT = {"elman", "elman_relu", "elman_sigmoid", "jordan", "indrnn", "minlstm"
 
 
 def build(name, hidden=H, **options):
-    """Build two layers of both directions, every parameter random and none of them near what an initialiser makes."""
+    """Build two layers of both directions, with random parameters far from the values of any initialiser."""
     options = {"num_layers": 2, "bidirectional": True, "dtype": torch.float64} | options
     if name in DROP_INS:
         if "projection" in name:
@@ -49,7 +49,7 @@ def build(name, hidden=H, **options):
 
 
 def retention(layer, places):
-    """Measure, state by state, what share of it one step keeps when nothing else is seen: every matrix is zero."""
+    """Measure for each state the share that one step keeps, with all matrices zero."""
     with torch.no_grad():
         for name, parameter in layer.named_parameters():
             if not name.startswith(("b_", "bias_", "d_")):

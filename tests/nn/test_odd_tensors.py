@@ -1,4 +1,4 @@
-"""A tensor of any kind, anywhere: a layer and a stream give what torch gives, or refuse; never a signal."""
+"""A tensor of any kind, as any argument: a layer and a stream equal torch, or refuse it; they never crash."""
 
 import copy
 import os

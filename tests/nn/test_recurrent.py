@@ -1,4 +1,4 @@
-"""`Recurrent`: any cell in stacks, directions, lengths, packed and step by step; what it is made of and refuses."""
+"""`Recurrent`: any cell in stacks, directions, with lengths, packed and step by step; its parameters and refusals."""
 
 import copy
 import math
@@ -85,7 +85,7 @@ def test_lengths_equal_running_every_example_alone_gradients_included(chosen, bi
 def test_packed_in_means_packed_out_and_equals_lengths(chosen):
     layer = build(chosen, 2, bidirectional=True)
     x = torch.randn(T, B, I, dtype=torch.float64)
-    # Sorted by length the examples change places in a ring: no order that is its own inverse would do.
+    # Sorting by length permutes the examples in a cycle: an order that is its own inverse would hide mistakes.
     initial, lengths = start(layer), [3, 1, 5]
     output, final = layer(x, initial, lengths=lengths)
     packed, packed_final = layer(pack_padded_sequence(x, lengths, enforce_sorted=False), initial)
@@ -103,7 +103,7 @@ def test_streaming_equals_the_whole(chosen):
     x = torch.randn(T, B, I, dtype=torch.float64)
     initial = start(layer)
     whole, final = layer.eval()(x, initial)
-    layer.train()  # a stream is evaluation whatever the layer's mode
+    layer.train()  # a stream runs in evaluation, also if the layer is in training mode
     stream = layer.stream(batch_size=B)
     stream.state = initial
     for t in range(T):

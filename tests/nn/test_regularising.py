@@ -1,4 +1,4 @@
-"""Regularised layers: masks are what they claim to be, values and gradients those of a loop by hand, and off is off."""
+"""Regularised layers: the statistics of masks, values and gradients of a hand-written loop, and no effect when off."""
 
 import copy
 import pickle
@@ -61,7 +61,7 @@ def dropped(layer, suffix):
 
 
 def by_hand(layer, x, initial, lengths):
-    """Run a layer as a loop in torch, drawing what it draws in the order in which it draws."""
+    """Run a layer as a loop in torch, with its random numbers in the same order."""
     step, states = STEPS[layer.cell.name], layer.cell.states
     rates = dict.fromkeys(states, 0.0)
     rates |= layer.zoneout if isinstance(layer.zoneout, dict) else dict.fromkeys(states, layer.zoneout)
@@ -103,7 +103,7 @@ def listed(states):
 
 
 def compare(layer, lengths):
-    """Compare values and every gradient of a layer with the loop by hand, under one seed."""
+    """Compare values and every gradient of a layer with the hand-written loop, with one seed."""
     rows = layer.num_layers * (2 if layer.bidirectional else 1)
     x = torch.randn(T, B, I, dtype=torch.float64, requires_grad=True)
     initial = [torch.randn(rows, B, n, dtype=torch.float64, requires_grad=True) for n in layer.state_sizes]
@@ -155,7 +155,7 @@ def revealing(x, y, h, *, W, U):
 
 
 def reveal():
-    """Give the masks of recurrent dropout at every time step and for every example."""
+    """Return the masks of recurrent dropout at every time step and for every example."""
     layer = Recurrent(revealing, I, H, recurrent_dropout=0.4, sizes={"h": H})
     torch.nn.init.eye_(layer.U_l0)
     torch.nn.init.zeros_(layer.W_l0)
@@ -188,7 +188,7 @@ def test_the_same_seed_gives_the_same_masks_and_every_call_draws_anew():
 
 
 def within(found, rate, count):
-    """Tell whether a frequency lies within four standard deviations of its rate."""
+    """Test whether a frequency is within four standard deviations of its rate."""
     return abs(found - rate) < 4 * (rate * (1 - rate) / count) ** 0.5
 
 

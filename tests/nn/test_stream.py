@@ -1,4 +1,4 @@
-"""Streams: bit for bit the whole run, whatever happens to the parameters and the state between two steps."""
+"""Streams equal the whole run, bit for bit, also if the parameters or the state change between two steps."""
 
 import copy
 import pickle
@@ -34,7 +34,7 @@ def listed(state):
 
 
 def draw(layer, batch=B):
-    """Give an input, side inputs, and an initial state that is not zero."""
+    """Draw an input, side inputs, and an initial state that is not zero."""
     dtype = next(layer.parameters()).dtype
     sides = layer.program.cell.sides
     state = [torch.randn(s.shape, dtype=dtype) for s in listed(layer.stream(batch).state)]
@@ -47,7 +47,7 @@ def advance(stream, x, sides, steps=range(T)):
 
 
 def assert_goes_on(layer, stream, x, state):
-    """Hold the next step of a stream in some state to that of a layer without a past."""
+    """Compare the next step of a stream with that of a fresh layer that starts from its state."""
     fresh = layer.stream(B)
     fresh.state = state
     assert_identical("step", stream.step(x), fresh.step(x))
@@ -194,7 +194,7 @@ def test_states_are_given_away_and_taken_by_value():
     assert_goes_on(layer, stream, x[2], copies)
     stream.reset()
     assert_goes_on(layer, stream, x[3], (torch.zeros(1, B, H), torch.zeros(1, B, H)))
-    for s in stream.state:  # what is changed in place is the state
+    for s in stream.state:  # changing it in place changes the state
         s.fill_(0.25)
     assert_goes_on(layer, stream, x[4], (torch.full((1, B, H), 0.25), torch.full((1, B, H), 0.25)))
 
@@ -220,7 +220,7 @@ def test_streams_of_one_layer_do_not_meet():
         assert_identical(f"stream {k}", torch.stack([row[k] for row in found]), whole)
 
 
-@pytest.mark.parametrize("limit", [0, 1 << 30])  # with the interpreter's lock let go, and held
+@pytest.mark.parametrize("limit", [0, 1 << 30])  # with the interpreter's lock released, and held
 def test_streams_in_two_threads_do_not_meet(limit, monkeypatch):
     monkeypatch.setattr(llvm_stream, "LONG_STEP", limit)
     layer, x = GRU(I, 64), torch.randn(2, 300, B, I)

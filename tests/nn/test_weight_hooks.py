@@ -1,4 +1,4 @@
-"""What computes weights anew (weight_norm, prune, spectral_norm, parametrize) is heeded by every way to run a layer."""
+"""Computed weights (weight_norm, prune, spectral_norm, parametrize) take effect in every way to run a layer."""
 
 import copy
 import warnings
@@ -41,7 +41,7 @@ WAYS = {
 
 @pytest.fixture(params=WAYS)
 def pair(request):
-    """Give two layers whose weights are computed; the second one's parts are those of the first, loaded."""
+    """Make two layers whose weights are computed; the second loads the parameters of the first."""
     first, second = (WAYS[request.param](elman.nn.LSTM(I, H)) for _ in range(2))
     second(torch.randn(T, B, I))
     second.load_state_dict(first.state_dict())
@@ -69,7 +69,7 @@ def test_a_stream_follows_a_change_between_two_steps(pair):
 
 
 def norms(layer, x):
-    """Give the norm of the gradient at every step, as flow sees it."""
+    """Return the norm of the gradient at every step, as flow measures it."""
     return torch.as_tensor(flow.examine(layer, x, torch.ones(T, B, H)).gradient_norms["l0"].norms)
 
 

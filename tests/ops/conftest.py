@@ -1,4 +1,4 @@
-"""Lend a second backend to the tests of the operators."""
+"""A second backend for the tests of the operators."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from elman import backends
 
 @pytest.fixture
 def lean(monkeypatch):
-    """Register the lean backend as the one that runs; nothing was asked of it, and nothing said of it."""
+    """Register the lean backend as the one that runs, without earlier calls and warnings."""
     monkeypatch.setattr(backends, "BACKENDS", {"lean": "lean_backend", **backends.BACKENDS})
     monkeypatch.setattr(backends, "_warned", set())
     monkeypatch.setattr(lean_backend, "asked", [])

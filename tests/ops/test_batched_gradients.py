@@ -1,4 +1,4 @@
-"""Gradients of many outputs at once: in each of torch's ways, they are those that a loop gives."""
+"""Gradients of many outputs at once, by each method of torch, equal those of a loop."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Compile, export and trace layers: torch's tools find one operator, and give what eager mode gives."""
+"""Compile, export and trace layers: torch's tools see one operator, and the results are those of eager mode."""
 
 import copy
 import io

@@ -1,4 +1,4 @@
-"""The operators keep torch's rules, and give in eager mode what the reference gives, on whatever backend."""
+"""The operators follow torch's rules, and equal the reference in eager mode, on any backend."""
 
 import pytest
 import torch
@@ -59,7 +59,7 @@ def test_mirror_keeps_the_rules_of_an_operator(chosen, lengths, every, needs_inp
     torch.library.opcheck(torch.ops.elman.mirror.default, arguments)
 
 
-# States that are, on a naive way, the very tensors that came in, or parts of one.
+# States that a careless implementation would return as the given tensors, or as views of one.
 SHARING = {
     "a state stays": lambda x, h, c, *, W: (tanh(W @ x) + c, c),
     "states change places": lambda x, h, c, *, W: (c + 0 * (W @ x), h),

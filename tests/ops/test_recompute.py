@@ -1,4 +1,4 @@
-"""Recompute segments of the forward run on the way back: the same values and gradients, less kept between the two."""
+"""Recompute segments of the forward run in the backward pass: the same values and gradients, with less memory."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ T, B, I, H = 7, 3, 5, 11
 
 
 def run(layer, x, start, lengths, **sides):
-    """Run forward and back with random gradients from above; give the results, and the gradients by name."""
+    """Run forward and backward with random upstream gradients; return the results, and the gradients by name."""
     x = x.clone().requires_grad_()
     start = tuple(state.clone().requires_grad_() for state in start)
     output, final = layer(x, start if len(start) > 1 else start[0], lengths, **sides)
@@ -63,7 +63,7 @@ def test_recomputing_changes_no_value_and_no_gradient(every, lengths):
 
 @cell
 def unhoisted(x, h, c, *, U):
-    """Multiply states alone: how many rows a product has does not depend on the number of steps."""
+    """A cell whose products multiply only states: their number of rows does not depend on the number of steps."""
     c = 0.5 * c + tanh(U.c @ h + x)
     return tanh(U.h @ h + c), c
 
@@ -117,7 +117,7 @@ def test_gradients_of_gradients_are_right_where_it_is_recomputed():
 
 
 def kept_bytes(layer, x):
-    """Count the bytes that autograd keeps between forward and back, without the weights and x."""
+    """Count the bytes that autograd saves between forward and backward, without the weights and x."""
     known = {t.untyped_storage().data_ptr() for t in (x, *layer.parameters())}
     storages = {}
 

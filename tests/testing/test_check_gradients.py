@@ -1,4 +1,4 @@
-"""The checker itself: it passes what is right, and names parameter, time step and error of what is wrong."""
+"""The checker: it accepts right gradients, and reports parameter, time step and error of wrong ones."""
 
 import dataclasses
 import re
@@ -14,7 +14,7 @@ from elman.testing import GradientError, check_gradients, gradients, random_cell
 
 
 def forget():
-    """Let every program be derived anew."""
+    """Derive every program again."""
     programs._derive.cache_clear()
     programs._read.cache_clear()
     programs._written.clear()
@@ -29,7 +29,7 @@ def without_memory():
 
 
 def plant(monkeypatch, op, factor):
-    """Put a derivative off by a factor."""
+    """Multiply a derivative by a factor."""
     row = PRIMITIVES[op]
 
     def wrong(d, y, *args):

@@ -1,4 +1,4 @@
-"""Run cells on tensors that end where closed memory begins, or begin where it ends: what reads beyond them dies.
+"""Run cells on tensors directly before or after protected memory: a kernel that reads beyond them is killed.
 
 It is run in a process of its own, which says before each run what is tried.
 """
@@ -21,11 +21,11 @@ from unusual_cells import UNUSUAL
 TYPES = {torch.float32: np.float32, torch.float64: np.float64}
 PAGE = mmap.PAGESIZE
 KEPT = []
-"""Closed memory is never given back."""
+"""Protected memory is never freed."""
 
 
 def fenced(shape, dtype, behind):
-    """Give a tensor that ends at closed memory (`behind`), or begins there."""
+    """Return a tensor that ends where protected memory begins (`behind`), or begins where it ends."""
     kind = np.dtype(TYPES[dtype])
     size = math.prod(shape) * kind.itemsize
     pages = -(-size // PAGE) * PAGE
@@ -41,7 +41,7 @@ def fenced(shape, dtype, behind):
 
 
 def fence(behind):
-    """Let all new memory be fenced."""
+    """Allocate all new memory next to protected memory."""
     for make in ("empty", "zeros"):
         usual = getattr(torch, make)
 
@@ -83,7 +83,7 @@ def main(behind):
             evaluate(layer, given)
             compute(layer, given)
 
-    warm = build(cells.gru, 3, 5, dtype=torch.float64)  # what torch makes at its first backward pass is its own
+    warm = build(cells.gru, 3, 5, dtype=torch.float64)  # torch's own allocations at its first backward pass
     compute(warm, draw(warm, 1, 1))
     fence(behind)
     for name in cells.names():

@@ -1,4 +1,4 @@
-"""The same numbers, bit for bit, whatever runs beside them: batches, threads, padding, streams, training."""
+"""The same numbers, bit for bit, in any batch, on any number of threads, padded, streamed, and in training."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ every_type = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], id
 
 @pytest.fixture
 def threads(monkeypatch) -> Iterator[None]:
-    """Let a test set torch's threads, and let kernels use them however little there is to do."""
+    """Let a test set torch's threads, and let kernels use them also for little work."""
     before = torch.get_num_threads()
     monkeypatch.setattr(llvm_kernel, "LEAST_WORK", 0)
     llvm_kernel.lay_out.cache_clear()

@@ -1,4 +1,4 @@
-"""Check that only our own, whole, fitting code comes back from the disk, and that no fault of the disk is an error."""
+"""The cache returns only complete, matching code of the same user, and no fault of the disk is an error."""
 
 import errno
 import logging
@@ -22,7 +22,7 @@ NAME, OTHER = digest(["a kernel"]), digest(["another"])
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Send the cache to a folder of the test, which is not made yet, and let every reason be logged anew."""
+    """Use a folder of the test as the cache, which does not exist yet, and let every reason be logged again."""
     monkeypatch.setattr(llvm_cache, "_base", lambda: tmp_path / "cache")
     llvm_cache._warn.cache_clear()
     yield tmp_path / "cache" / "elman"

@@ -1,4 +1,4 @@
-"""Check that text becomes code that runs, once, whoever asks and however often."""
+"""Text becomes code that runs, and is compiled once, from any number of threads and processes."""
 
 import ctypes
 import gc
@@ -39,7 +39,7 @@ out:
 
 @pytest.fixture(autouse=True)
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begin with nothing in memory and a folder of the test's own."""
+    """Start with no code in memory and a separate folder for the test."""
     monkeypatch.setattr(llvm_cache, "_base", lambda: tmp_path)
     monkeypatch.setattr(llvm_engine, "_libraries", {})
 
@@ -57,7 +57,7 @@ def never() -> str:
 
 
 def forget() -> None:
-    """Do as a new process would."""
+    """Forget all code in memory, as in a new process."""
     llvm_engine._libraries.clear()
 
 
@@ -256,7 +256,7 @@ def test_what_is_wanted_together_is_given_in_that_order_and_one_failure_spoils_n
     assert [call(library) for library in load_all(wanted, host())] == [3, 5, 7]
     with pytest.raises(BackendError, match="expected"):
         load_all({"d": Source(lambda: "define"), "e": Source(partial(constant, 11))}, host())
-    gc.collect()  # LLVM's objects are given back in an order that LLVM can bear
+    gc.collect()  # LLVM's objects are freed in an order that LLVM accepts
     assert call(load("d", lambda: constant(13), host())) == 13
     assert call(load("e", lambda: constant(11), host())) == 11
 

@@ -1,4 +1,4 @@
-"""No kernel touches what lies behind or in front of a tensor, not even to throw it away: it may be nobody's memory."""
+"""No kernel reads memory before or after a tensor, even if it ignores the value: the address may be invalid."""
 
 import os
 import subprocess

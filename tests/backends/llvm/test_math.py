@@ -1,4 +1,4 @@
-"""Hold the emitted elementary functions to the true values, for every kind of processor that this machine can be.
+"""Compare the emitted elementary functions with the true values, for every kind of processor that this one can run.
 
 For many arguments the truth is numpy's: float64 for float32, and `longdouble` (80 bits on x86) for float64; for some it
 is mpmath's, in 60 digits.
@@ -159,7 +159,7 @@ def usual(dtype: str, count: int, seed: int = 0) -> np.ndarray:
 
 
 def around_thresholds(dtype: str) -> np.ndarray:
-    """List where the functions change their manner, each with 32 neighbours on either side."""
+    """List the arguments at which the functions change their method, each with 32 neighbours on either side."""
     info = np.finfo(dtype)
     ends = [np.log(info.max), np.log(info.tiny), np.log(info.tiny) - info.nmant * np.log(2)]
     points = np.array([*ends, 0.5 * np.log(2), 20, 40, 2**-0.5, 2**0.5, 1, 2 - 2**0.5, 2**0.5 - 1, info.tiny])

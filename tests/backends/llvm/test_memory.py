@@ -1,4 +1,4 @@
-"""What nobody wrote is not read, what is not ours is not written: workspaces full of NaN, guards, padding, the pool."""
+"""Kernels read no uninitialised memory and write no foreign memory: workspaces of NaN, guards, padding, the pool."""
 
 import gc
 import math
@@ -25,7 +25,7 @@ every_type = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], id
 
 @pytest.fixture
 def own_memory(monkeypatch):
-    """Let every run work in memory of its own, all of it from torch."""
+    """Give every run fresh workspaces, allocated by torch."""
     monkeypatch.setattr(llvm_memory, "SMALL", 1 << 60)
     monkeypatch.setattr(llvm_frames, "SMALL", -1)
     llvm_kernel.lay_out.cache_clear()
@@ -33,7 +33,7 @@ def own_memory(monkeypatch):
 
 @pytest.fixture
 def fill(monkeypatch, own_memory):
-    """Give a function that lets new memory hold a value."""
+    """Return a function that sets the value with which new memory is filled."""
     empty = torch.empty
 
     def set_filling(value):
@@ -44,7 +44,7 @@ def fill(monkeypatch, own_memory):
 
 @pytest.fixture
 def guards(monkeypatch, own_memory):
-    """Let new memory lie between sentinels, and give the list of all that was made, sentinels included."""
+    """Allocate new memory between sentinels, and return the list of all allocations, sentinels included."""
     made = []
 
     def guarded(make):
@@ -90,9 +90,7 @@ def test_memory_that_nobody_wrote_changes_nothing(chosen, fill, quick_kernels):
 @pytest.mark.parametrize("hidden", [1, 16, 37, 130])
 @pytest.mark.parametrize("chosen", [cells.lstm_layer_norm, cells.gru_reset_before], ids=lambda c: c.name)
 def test_memory_that_nobody_wrote_changes_nothing_in_tiles_chunks_and_windows(chosen, dtype, hidden, fill, monkeypatch):
-    monkeypatch.setattr(
-        llvm_kernel, "MIRROR_BYTES", 1 << 12
-    )  # so that the first window holds hardly anything but padding
+    monkeypatch.setattr(llvm_kernel, "MIRROR_BYTES", 1 << 12)  # so that the first window is almost only padding
     llvm_kernel.lay_out.cache_clear()
     layer = build(chosen, 7, hidden, dtype=dtype, bidirectional=True)
     given = draw(layer, 50, 9, [0, 45, 3, 1, 0, 2, 4, 9, 1])
@@ -127,7 +125,7 @@ def test_what_lies_around_the_inputs_is_neither_read_nor_changed(chosen, dtype):
     around = []
 
     def embed(tensor):
-        """Put a tensor among NaN: in front of it, behind it, and behind every row."""
+        """Copy a tensor between NaN: before it, after it, and after every row."""
         width = tensor.shape[-1] + 5
         whole = tensor.new_full((2 + tensor[..., 0].numel(), width), math.nan)
         whole[1:-1, :-5] = tensor.detach().reshape(-1, tensor.shape[-1])
@@ -145,7 +143,7 @@ def test_what_lies_around_the_inputs_is_neither_read_nor_changed(chosen, dtype):
 
 @cell
 def delicate(x, dt, /, h, *, W, U):
-    """Let nothing in the padding be harmless."""
+    """A cell whose padding would change every result."""
     return tanh(W @ x / dt + U @ h)
 
 

@@ -1,4 +1,4 @@
-"""Cells from the grammar of the language: the reference's values, whatever runs beside them and lies in memory."""
+"""Cells from the grammar of the language give the reference's values, in any batch and in uninitialised memory."""
 
 import math
 

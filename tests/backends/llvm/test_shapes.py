@@ -16,7 +16,7 @@ EXTENTS = [0, 1, 1, 2, 3, 5, 7, 8, 9, 13, 16, 17, 31, 33]
 
 
 def examine(chosen, source):
-    """Draw a shape and compare with the reference; what is wrong is named by the shape."""
+    """Draw a shape and compare with the reference; an error contains the shape."""
     steps, batch = source.choice(EXTENTS), source.choice(EXTENTS)
     entry, hidden = (source.choice([n for n in (*EXTENTS, 64, 65, 129) if n > 0]) for _ in range(2))
     if chosen is cells.lstm_layer_norm:

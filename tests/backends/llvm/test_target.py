@@ -1,4 +1,4 @@
-"""Check that code is made for what the processor has, and not for what its name promises."""
+"""Code is compiled for the features that the processor has, not for those that its name implies."""
 
 import ctypes
 import dataclasses

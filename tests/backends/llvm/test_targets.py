@@ -1,4 +1,4 @@
-"""Code for narrower processors gives the reference's values too: with AVX2 alone, and with what every x86-64 has."""
+"""Code for older processors gives the reference's values too: with AVX2, and with the baseline of x86-64."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ every_type = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], id
 
 @pytest.fixture(params=["avx2", "baseline"])
 def narrower(request, monkeypatch):
-    """Make kernels for a narrower processor."""
+    """Compile kernels for an older processor."""
     try:
         found = llvm_target.named(request.param)
     except BackendError as error:

@@ -1,7 +1,7 @@
-"""Columns that are divided over threads, and the meetings of those who divide them: the same numbers as on one thread.
+"""Columns divided among the threads of a team, with barriers: the same numbers as on one thread.
 
 There are more threads than processors in some of these tests, and sizes are so small that the members of a team are
-hardly ever at the same place without their meetings.
+hardly ever at the same place without barriers.
 """
 
 import ctypes
@@ -41,7 +41,7 @@ pytestmark = linux
 
 @pytest.fixture
 def teams(monkeypatch) -> Iterator[list[int]]:
-    """Let kernels divide columns however few there are; give the list of members of every new layout."""
+    """Let kernels divide columns, however few there are; return the list of members of every new layout."""
     before, members = torch.get_num_threads(), []
 
     class Watched(llvm_kernel.Layout):
@@ -171,9 +171,9 @@ def test_a_team_finds_the_norms_of_what_arrives_at_states(teams):
 
 
 def test_every_column_is_one_members(teams):
-    """Let members run one after the other, each without waiting, and see what each of them writes."""
+    """Run the members one after the other, each without waiting, and compare what each of them writes."""
     steps, rows, entry = 1, 2, 3
-    asked = ctypes.CFUNCTYPE(ctypes.c_int32)(lambda: 3)
+    counting = ctypes.CFUNCTYPE(ctypes.c_int32)(lambda: 3)
     for hidden in (1, 16, 67, 131):
         weights = [torch.randn(4 * hidden, entry), torch.randn(4 * hidden, hidden), torch.randn(4 * hidden)]
         states = [torch.randn(rows, hidden) for _ in range(2)]
@@ -186,10 +186,10 @@ def test_every_column_is_one_members(teams):
         frames.fill_forward(inputs, output, final)
         frames.pack()
         frames.kernel.prepare(frames.arena.address + 8 * llvm_slots.HEADER)
-        frames.arena.memory[1].zero_()  # who does not wait reads what nobody wrote
+        frames.arena.memory[1].zero_()  # a member that does not wait reads uninitialised memory
         flat = frames.arena.flat
         flat[llvm_slots.TICKET], flat[llvm_slots.ARRIVALS] = 0, 1 << 40
-        flat[llvm_slots.COUNTING] = ctypes.cast(asked, ctypes.c_void_p).value
+        flat[llvm_slots.COUNTING] = ctypes.cast(counting, ctypes.c_void_p).value
         found = []
         for _ in range(frames.layout.parts):
             for tensor in (output, *final):

@@ -1,4 +1,4 @@
-"""Check that a worker's tickets are all drawn once, by however many threads, and that threads run where they may."""
+"""Every ticket of a worker is drawn once, by any number of threads, and threads are used where that is possible."""
 
 import ctypes
 import subprocess
@@ -16,7 +16,7 @@ from elman.backends.llvm.target import host
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="torch uses GNU OpenMP on Linux alone")
 
-# A frame: the next ticket, how many there are, then one place for each, to which its square is added.
+# A frame: the next ticket, the number of tickets, then for each one a number to which its square is added.
 SQUARES = """
 define void @worker(ptr %frame) nounwind {
 entry:
@@ -39,7 +39,7 @@ out:
   ret void
 }"""
 
-# A frame: how many came, how many to wait for, how many saw all of the others. It gives up after half a minute.
+# A frame: the threads that arrived, the number to wait for, the threads that saw all others. It ends after 30 seconds.
 MEETING = """
 define void @worker(ptr %frame) nounwind {
 entry:

@@ -1,4 +1,4 @@
-"""Steps that read weights where they lie: every cell, every remainder of a tile, and workspaces that nobody wrote."""
+"""Steps that read weights from the caller's memory: every cell, every remainder of a tile, uninitialised workspaces."""
 
 import math
 
