@@ -61,7 +61,7 @@ def test_a_backend_that_was_named_and_refuses_is_an_error(fast):
         backends.select("fast", program, torch.float64, CPU)
     with elman.backend("fast"), pytest.raises(BackendError, match="there is no"):
         elman.nn.GRU(7, 11, dtype=torch.float64)(x(torch.float64))
-    with pytest.raises(BackendError, match=r"'slow' is unknown\.\n  The backends are auto, fast, reference"):
+    with pytest.raises(BackendError, match=r"'slow' is unknown\.\n  There are: auto, fast, reference"):
         backends.require("slow")
 
 

@@ -73,7 +73,7 @@ def require(name: str) -> str:
     """
     if name != "auto" and name not in BACKENDS:
         raise BackendError(
-            f"backend {name!r} is unknown.\n  The backends are auto, {', '.join(BACKENDS)}.\n  Choose one of these."
+            f"backend {name!r} is unknown.\n  There are: auto, {', '.join(BACKENDS)}.\n  Choose one of these."
         )
     return name
 
