@@ -1,4 +1,4 @@
-"""Train a character model on English that every Python carries, watch it learn, and let it write: `make demo`.
+"""Train a character model on English text that comes with Python, show its progress, and let it write: `make demo`.
 
 The text is Python's own help (`pydoc_data.topics`). Training takes two minutes, whatever the machine; a faster one
 reads more of the text in that time.
@@ -19,7 +19,7 @@ BAR = 48
 
 
 def main(folder: Path = FOLDER, time_budget: str = TIME_BUDGET) -> None:
-    """Write the text, train on it, and show what came of it."""
+    """Write the text, train on it, and show the results."""
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     text_file = folder / "python_help.txt"
@@ -28,7 +28,7 @@ def main(folder: Path = FOLDER, time_budget: str = TIME_BUDGET) -> None:
     text_file.write_text(text, encoding="utf-8")
 
     heading(f"Training an LSTM on {len(text):,} characters of Python's help, for {time_budget} at most")
-    print("Now and then: the loss, and after the bars what the model writes at that moment.", flush=True)
+    print("From time to time: the loss, and after the bars what the model writes at that moment.", flush=True)
     try:
         model = generate.train(text_file, window=48, time_budget=time_budget, output=model_file, force=True)
     except KeyboardInterrupt:
@@ -54,7 +54,7 @@ def main(folder: Path = FOLDER, time_budget: str = TIME_BUDGET) -> None:
 
 
 def heading(text: str) -> None:
-    """Print a line that stands apart."""
+    """Print a heading."""
     print(f"\n── {text}", flush=True)
 
 
@@ -69,7 +69,7 @@ def draw_losses(history: list[list[float]], characters: int) -> None:
 
 
 def suggest(text_file: Path, model_file: Path) -> None:
-    """Print commands to go on with, spelt so that they work from here."""
+    """Print commands to try next, with paths that work from the current folder."""
     python = from_here(Path(sys.executable))
     script = Path(sys.executable).with_name("elman")
     command = from_here(script) if script.exists() else f"{python} -m elman"
@@ -84,7 +84,7 @@ def suggest(text_file: Path, model_file: Path) -> None:
 
 
 def from_here(path: Path) -> str:
-    """Spell a path relative to the current folder where that is shorter."""
+    """Return a path relative to the current folder if it lies in it."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 

@@ -1,6 +1,6 @@
 """A cell of one's own: a gated recurrent unit without its reset gate.
 
-The equations are all there is to write. Train with them:
+The equations are all that you write. Train with them:
 
     elman train generate book.txt --cell examples/gru_without_reset.py:gru_without_reset
 """
