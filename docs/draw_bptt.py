@@ -1,6 +1,6 @@
-"""Draw the figures of `bptt.md`: `python docs/draw_bptt.py`, or with a folder behind it.
+"""Draw the figures of `bptt.md`: `python docs/draw_bptt.py`, or with a folder as its argument.
 
-What they show is computed here, by the package. The colours are Okabe and Ito's, which the colour-blind tell apart, and
+Everything in them is computed here, by the package. The colours are Okabe and Ito's, which colour-blind readers can tell apart, and
 every line has its name beside it. A reader's dark mode turns the paper dark and the colours lighter.
 """
 
@@ -43,7 +43,7 @@ def draw_all(folder: Path) -> None:
 
 
 def with_dark_mode(figure: Figure) -> str:
-    """Give a figure as SVG text, in which each colour has another for readers in the dark."""
+    """Give a figure as SVG text, in which each colour has another for dark mode."""
     drawn = io.StringIO()
     figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     rules = " ".join(
@@ -161,7 +161,7 @@ def draw_gates() -> Figure:
 
 
 def _untrained(name: str) -> torch.nn.Module:
-    """Build a layer of 32 units that reads 8 numbers a step."""
+    """Build a layer of 32 units with an input of 8 numbers."""
     if name == "tanh":
         return elman.nn.RNN(8, 32).double()
     if name == "GRU":
