@@ -61,7 +61,7 @@ def test_training_as_json(elman, tmp_path):
     assert found["most_frequent"]["f1"] < 1
 
 
-def test_conllu_comes_out_with_its_comments_and_other_columns(elman, models, tmp_path):
+def test_conllu_is_written_with_its_comments_and_other_columns(elman, models, tmp_path):
     path = write_conllu(tmp_path / "new.conllu", 7, seed=11)
     right = path.read_text()
     path.write_text(right.replace("\tDET\t", "\t_\t").replace("\tNOUN\t", "\t_\t"))

@@ -94,4 +94,4 @@ def require_different(units: Sequence[str], name: str) -> None:
         DataError: one is.
     """
     if len(set(units)) != len(units):
-        raise DataError(f"The {name} of a model are different texts, and here they are not. Train the model again.")
+        raise DataError(f"The {name} of a model must all differ, and some are equal. Train the model again.")

@@ -88,7 +88,7 @@ def test_both_are_measured_on_the_same_places(unit, book, tmp_path):
     )
 
 
-def test_what_stands_beside_a_model_changes_none_of_its_weights(book, tmp_path):
+def test_a_baseline_changes_no_weight_of_the_model(book, tmp_path):
     plain, compared = (generate.train(book, compare=compare, **SMALL) for compare in (False, True))
     rest = {name: one for name, one in compared.metrics.items() if name not in ("baseline", "verdict")}
     assert rest == plain.metrics
@@ -105,7 +105,7 @@ def test_without_validation_there_is_nothing_to_compare_or_to_search(book, tmp_p
     assert not (tmp_path / "m").exists()
 
 
-def test_classes_are_ignored_and_that_is_said(tmp_path):
+def test_the_baseline_ignores_classes_and_its_description_says_so(tmp_path):
     for name in ("one", "two"):
         (tmp_path / f"{name}.txt").write_text("".join(f"{name} {word}\n" for word in WORDS * 9))
     found = generate.train(tmp_path, **SMALL).metrics["baseline"]

@@ -133,7 +133,7 @@ def test_leaving_drops_the_line_that_was_not_ended(key, capsys):
     assert capsys.readouterr().out == "one\n"
 
 
-def test_a_text_that_the_model_cannot_read_is_told_below_the_line_and_can_be_mended(capsys):
+def test_a_text_that_the_model_cannot_read_is_reported_below_the_line_and_can_be_corrected(capsys):
     pages = talk("k7", sees("never seen"), TAB, BACKSPACE, TAB, ENTER, CTRL_D)
     assert "The model has never seen '7'. Write without it." in next(filter(sees("never seen"), pages))
     assert capsys.readouterr().out == "kl\n"
@@ -156,7 +156,7 @@ def test_a_slow_model_does_not_hold_up_the_typing():
     assert all(in_time)
 
 
-def test_each_text_is_asked_about_once():
+def test_the_model_runs_once_for_each_text():
     asked = []
 
     def once(text):

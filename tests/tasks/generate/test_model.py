@@ -119,7 +119,7 @@ def test_a_class_is_read_with_every_unit():
 
 
 @pytest.mark.parametrize("given", [None, "Welsh", "colour=Irish", "language="])
-def test_a_class_that_is_missing_or_unknown_is_told_with_what_there_is(given):
+def test_a_missing_or_unknown_class_is_refused_with_the_list_of_classes(given):
     model = some_model("character", classes=["Irish", "Italian"])
     with pytest.raises(ConfigError, match=r"Irish, Italian. Give one, e.g. language=Irish"):
         model.generate(given=given)
@@ -166,7 +166,7 @@ def test_many_sentences_are_ordered_at_once_each_for_itself():
         (["please " * 101], "^101 words are too many to put in order; the most is 100"),
     ],
 )
-def test_what_cannot_be_ordered_is_told(sentences, message):
+def test_what_cannot_be_ordered_is_refused(sentences, message):
     with pytest.raises(DataError, match=message):
         some_model().reorder(sentences)
 
@@ -273,7 +273,7 @@ def test_a_class_may_have_an_equals_sign_in_its_name(given):
 
 
 @pytest.mark.parametrize(("unit", "text"), [("character", "abc"), ("word", "please stay")])
-def test_a_model_that_never_saw_a_line_end_is_not_asked_for_lines_alone(unit, text):
+def test_a_model_without_a_line_end_refuses_lines_without_a_length(unit, text):
     model = some_model(unit, text=text)
     with pytest.raises(ConfigError, match="never seen a line end"):
         model.generate(lines=2)

@@ -209,7 +209,7 @@ def test_a_cell_object_can_be_given(book):
     assert generate.train(book, cell=cells.mgu, epochs=1, **SMALL).module.recurrent.cell is cells.mgu
 
 
-def test_an_unknown_cell_or_option_is_told_before_the_text_is_read(book, tmp_path):
+def test_an_unknown_cell_or_option_is_refused_before_the_text_is_read(book, tmp_path):
     with pytest.raises(CellError, match="Did you mean lstm"):
         generate.train(book, cell="lstn", output=tmp_path / "m")
     with pytest.raises(ConfigError, match="Did you mean hidden"):
@@ -230,7 +230,7 @@ def test_a_short_text_gets_fewer_streams(book):
     assert few == math.ceil((math.floor(text * 0.9) - 1) // batch / 11)
 
 
-def test_samples_are_shown_as_often_as_asked(book, capfd):
+def test_samples_are_shown_as_often_as_the_option_says(book, capfd):
     shown = {}
     for every in (0, 2):
         generate.train(book, sample_every=every, **{**SMALL, "quiet": False, "epochs": 20})

@@ -135,7 +135,7 @@ def test_each_stream_starts_from_what_the_two_hundred_units_before_it_leave_behi
     assert mean_loss(module, numbers, streams, given) == pytest.approx(total / (steps * streams), rel=1e-6)
 
 
-def test_progress_is_told_up_to_the_end():
+def test_progress_is_reported_up_to_the_end():
     told = []
     mean_loss(some_module(), torch.randint(7, (1201,)), on_progress=lambda done, total: told.append((done, total)))
     assert told == [(512, 1200), (1024, 1200), (1200, 1200)]

@@ -62,7 +62,7 @@ def test_characters_of_a_validation_text_are_known(book, tmp_path):
 
 
 @pytest.mark.parametrize("unit", ["word", "subword"])
-def test_words_and_subwords_are_tied_and_as_wide_as_the_output_unless_told_otherwise(book, unit):
+def test_words_and_subwords_are_tied_and_as_wide_as_the_output_by_default(book, unit):
     model = generate.train(book, unit=unit, **SMALL)
     assert (model.configuration["tied"], model.configuration["embedding"]) == (True, 13)
     model = generate.train(book, unit=unit, tied=False, embedding=7, **SMALL)
@@ -231,7 +231,7 @@ def test_a_preset_is_not_blamed_for_sizes_that_do_not_fit(book):
         generate.train(book, preset="awd-lstm", **{**SMALL, "embedding": 7})
 
 
-def test_a_text_is_said_to_have_known_words_and_different_characters(book, capfd):
+def test_the_report_counts_known_words_and_different_characters(book, capfd):
     for options, expected in (({"unit": "word", "vocabulary": 5}, "words, 5 known;"), ({}, "different;")):
         generate.train(book, **{**SMALL, "quiet": False}, **options)
         assert expected in capfd.readouterr().err

@@ -22,7 +22,7 @@ def test_a_tagger_fits_predicts_scores_and_is_saved(tmp_path):
     assert tag.load(tmp_path / "m").predict(words[:3]) == list(tags[:3])
 
 
-def test_labels_are_learnt_beside_and_chunks_are_scored():
+def test_labels_are_learnt_with_tags_and_chunks_are_scored():
     words, tags, labels = zip(*make_chunks(60), strict=True)
     model = Tagger(**SMALL, input_dropout=0.0).fit(words, tags, labels)
     assert model.predict_labels(words[:5]) == list(labels[:5])
@@ -37,7 +37,7 @@ def test_it_is_cloned_with_its_parameters():
     assert copy.set_params(hidden=5).hidden == 5
 
 
-def test_what_cannot_be_learnt_is_told():
+def test_what_cannot_be_learnt_is_refused():
     with pytest.raises(ConfigError, match="has learnt nothing yet"):
         Tagger().predict([["so"]])
     with pytest.raises(DataError, match="sentence 1 has 1 words and 2 tags"):

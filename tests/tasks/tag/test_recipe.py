@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_file(tmp_path):
     assert (tmp_path / "m").read_bytes() == (tmp_path / "n").read_bytes()
 
 
-def test_chunks_are_chosen_by_a_crf_and_labels_are_learnt_beside_them(trips):
+def test_chunks_are_chosen_by_a_crf_and_labels_are_learnt_with_them(trips):
     model, folder = trips
     assert model.module.chain is not None
     assert model.targets.scheme == "iob2"

@@ -5,7 +5,7 @@ from bench.scores.tag_scores import ROWS
 from taggable import write_folder
 
 
-def test_a_row_holds_every_score_and_reads_the_test_part_only_when_asked(tmp_path):
+def test_a_row_has_every_score_and_reads_the_test_part_only_on_request(tmp_path):
     (tmp_path / "atis").mkdir()
     for number, part in enumerate(("train", "valid")):
         write_folder(tmp_path / "atis" / part, 20, seed=number)

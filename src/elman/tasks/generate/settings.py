@@ -75,7 +75,7 @@ class Settings(LayerSettings, TrainingSettings):
         group="Text",
         least=1,
     )
-    tokenized: bool = option(False, "words are what stands between spaces", group="Text")
+    tokenized: bool = option(False, "words are what lies between spaces", group="Text")
     given: str | None = option(
         None,
         "a name for the classes of a folder [dim](default: the folder's name)[/]",
