@@ -109,6 +109,7 @@ def test_evaluate_shows_what_units_share(elman, words):
         "bits_per_byte": pytest.approx(found.loss * 5 / math.log(2) / 18),
         "words": 5,
         "unknown": 1,
+        "learnt_from": 0,
     }
     table = elman("evaluate", words, "-", stdin=b"please stay at the home\n").out
     assert "5, 1 of them <unk>" in table
@@ -256,3 +257,21 @@ def test_a_search_without_held_out_text_is_refused(elman, tmp_path):
     done = elman("train", "generate", "lines.txt", "--validation", 0, "--window", 11, "--search", 2, "--quiet")
     refused(done, "search compares settings by what is held out", "drop search")
     assert {path.name for path in tmp_path.iterdir()} == {"book.txt", "lines.txt"}
+
+
+def test_evaluating_on_text_that_was_learnt_from_is_reported(elman, tmp_path):
+    lines = [f"this is line {number} of the book, and no other line is like it" for number in range(200)]
+    (tmp_path / "book.txt").write_text("\n".join(lines))
+    assert elman("train", "generate", "book.txt", "--hidden", 7, "--epochs", 1, "-q", "-o", "m").code == 0
+    done = elman("evaluate", "m", "book.txt")
+    assert "of these 200 passages of text are in the training data" in " ".join(done.out.split())
+    learnt = json.loads(elman("evaluate", "m", "book.txt", "--json").out)["learnt_from"]
+    assert 175 <= learnt <= 180
+    (tmp_path / "end.txt").write_text("\n".join(lines[185:]))
+    assert "training data" not in elman("evaluate", "m", "end.txt").out
+
+
+def test_held_out_lines_that_are_learnt_from_are_reported_before_the_training(elman, tmp_path):
+    (tmp_path / "names.txt").write_text("anna\nbob\ncarla\ndieter\n" * 60)
+    done = elman("train", "generate", "names.txt", "--hidden", 7, "--epochs", 1, "-o", "m")
+    assert "lines held out are in the text to train on too" in " ".join(done.err.split())

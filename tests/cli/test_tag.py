@@ -5,6 +5,8 @@ import json
 import pytest
 
 from elman.tasks import tag
+from elman.tasks.tag.reading import read_sentences
+from elman.tasks.tag.settings import TagSettings
 from taggable import make_sentences, write_columns, write_conllu, write_folder
 
 SMALL = ("--hidden", 11, "--letter-hidden", 5, "--batch", 8, "--epochs", 16, "--learning-rate", 0.02, "--dropout", 0.1)
@@ -164,3 +166,30 @@ def test_options_of_other_tasks_are_refused(elman, models):
 def test_a_damaged_model_is_refused(elman, models, tmp_path):
     (tmp_path / "m").write_bytes((models / "conllu").read_bytes()[:-5])
     refused(elman("predict", "m", "a.conllu"), "is not a model, or is cut short")
+
+
+def test_evaluating_on_sentences_that_were_learnt_from_is_reported(elman, models, tmp_path):
+    path = write_columns(tmp_path / "a.conll", 80)  # the training data, of which a fifth is held out
+    done = elman("evaluate", models / "columns", path)
+    assert "of these 80 sentences are in the training data, so the scores are too good." in " ".join(done.out.split())
+    facts = json.loads(elman("evaluate", models / "columns", path, "--json").out)
+    learnt = {tuple(words) for words, _ in make_sentences(80)}
+    assert 64 <= facts["learnt_from"] < 80
+    new = write_columns(tmp_path / "new.conll", 80, seed=12)
+    same = sum(tuple(words) in learnt for words, _ in make_sentences(80, 12))
+    facts = json.loads(elman("evaluate", models / "columns", new, "--json").out)
+    assert facts["learnt_from"] <= same
+    path.write_text("of X\nwhich X\n\nnothing X\nis X\n")
+    assert "training data" not in elman("evaluate", models / "columns", path).out
+
+
+def test_sentences_that_occur_again_are_not_held_out(tmp_path):
+    words = [[f"w{number}", "x"] for number in range(60)] + [["same", "x"]] * 40
+    path = tmp_path / "a.conll"
+    path.write_text("".join("".join(f"{word} {word[0]}\n" for word in sentence) + "\n" for sentence in words))
+    data = read_sentences(path, TagSettings(seed=2))
+    learnt = {sentence.words for sentence in data.learn}
+    assert len(data.learn) == 80
+    assert data.left_out > 0
+    assert data.left_out + len(data.hold) == 20
+    assert not any(sentence.words in learnt for sentence in data.hold)

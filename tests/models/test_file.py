@@ -55,6 +55,18 @@ def test_what_is_written_is_read_back(tmp_path):
         assert torch.equal(back.weights[name], value)
 
 
+def test_a_file_with_hashes_of_examples_is_read_back_and_one_without_is_read_too(tmp_path):
+    for learnt in (None, {"limit": 3, "hashes": ""}):
+        some_model(learnt=learnt).write(tmp_path / "m")
+        assert ModelFile.read(tmp_path / "m", "generate", ["vocabulary"]).learnt == learnt
+
+
+def test_hashes_of_examples_that_are_no_object_are_refused(tmp_path):
+    some_model(learnt=[1]).write(tmp_path / "m")
+    with pytest.raises(DataError, match="its learnt is missing or of the wrong kind"):
+        ModelFile.read(tmp_path / "m", "generate", ["vocabulary"])
+
+
 def test_the_same_model_gives_the_same_bytes(tmp_path):
     for name in "mn":
         some_model().write(tmp_path / name)

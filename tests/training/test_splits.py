@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from elman.errors import DataError
-from elman.training.splits import default_share, split
+from elman.training.splits import default_share, leave_out_copies, split
 
 
 def test_each_class_keeps_its_share_and_none_is_lost():
@@ -40,6 +40,26 @@ def test_an_example_without_a_group_is_its_own():
     training, held_out = split(["a", "b"] * 10, share=0.3, seed=1, groups=groups)
     assert len({index < 10 for index in held_out}) == 1 or all(index >= 10 for index in training)
     assert held_out
+
+
+def test_held_out_copies_are_left_out_and_what_is_learnt_from_stays():
+    hashes = [index % 37 if index < 100 else index for index in range(700)]
+    training, held_out = split([1.5] * 700, share=0.2, seed=3, hashes=hashes)
+    plain = split([1.5] * 700, share=0.2, seed=3)
+    assert training == plain[0]
+    assert held_out == [index for index in plain[1] if hashes[index] not in {hashes[at] for at in training}]
+    assert len(plain[1]) > len(held_out) > 100
+
+
+def test_different_examples_are_split_as_without_hashes():
+    targets = ["a", "b", "b"] * 30
+    assert split(targets, share=0.2, seed=3, hashes=range(90)) == split(targets, share=0.2, seed=3)
+
+
+def test_copies_stay_where_too_few_would_remain_or_none_of_a_class():
+    assert leave_out_copies([1, 1, 1, 2], {1}, [""] * 4) == [0, 1, 2, 3]
+    assert leave_out_copies([1] * 50 + list(range(100, 110)), {1}, [""] * 60) == list(range(50, 60))
+    assert leave_out_copies([1, 1, 2, 3, 4, 5], {1}, ["a", "b", "b", "b", "b", "b"]) == [0, 2, 3, 4, 5]
 
 
 def test_no_class_is_held_out_as_a_whole():

@@ -3,11 +3,12 @@
 The file is safetensors, see :mod:`elman.models.bytes`. Its metadata entry describes the model:
 
     {"format": 3, "task": "generate", "cell": {…}, "configuration": {…}, "metrics": {…}, "versions": {…},
-     "vocabulary": {…}, "sha256": "…"}
+     "vocabulary": {…}, "learnt": {…}, "sha256": "…"}
 
 In place of `vocabulary` each task has parts of its own, as its class of a trained model says: they turn data into
 numbers and numbers into answers. The cell is stored as its graph, which is data, and is verified before use. Times and
-paths are not written, so that the same data, options and seed give the same bytes. Format 2 had no checksum.
+paths are not written, so that the same data, options and seed give the same bytes. The entry `learnt`, by which
+training examples are recognised, may be missing. Format 2 had no checksum.
 """
 
 import logging
@@ -26,6 +27,7 @@ from elman.writing import write_whole
 
 FORMAT, WITHOUT_SUM = 3, 2
 SUFFIX = ".elman.safetensors"
+LEARNT = "learnt"
 
 _KINDS = {"task": str, "cell": dict, "configuration": dict, "metrics": dict, "versions": dict}
 
@@ -42,6 +44,7 @@ class ModelFile:
         versions: of the programs that it was trained with.
         weights: the tensors, by name.
         parts: the parts of the task, each a dictionary, by name.
+        learnt: hashes of the training examples, see :mod:`elman.models.learnt`; None where none are kept.
     """
 
     task: str
@@ -51,6 +54,7 @@ class ModelFile:
     versions: dict[str, str]
     weights: Mapping[str, Tensor]
     parts: Mapping[str, dict[str, Any]]
+    learnt: dict[str, Any] | None = None
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the file whole or not at all, see :func:`elman.writing.write_whole`.
@@ -59,6 +63,8 @@ class ModelFile:
             ElmanError: the disk is full, the folder is gone or cannot be written to, or a weight is not finite.
         """
         entry = {"format": FORMAT, **{name: getattr(self, name) for name in _KINDS}, **self.parts}
+        if self.learnt is not None:
+            entry[LEARNT] = self.learnt
         raw = pack({**entry, "metrics": without_infinite(self.metrics)}, self.weights)
         try:
             write_whole(path, raw)
@@ -87,13 +93,16 @@ class ModelFile:
                 f"{path} is a model for {entry['task'][:20]!r}, not for {task!r}. Use the command of its task."
             )
         _require(path, entry, dict.fromkeys(parts, dict))
-        unknown = sorted(entry.keys() - {"format", SUM, *_KINDS, *parts})
+        if LEARNT in entry:
+            _require(path, entry, {LEARNT: dict})
+        unknown = sorted(entry.keys() - {"format", SUM, LEARNT, *_KINDS, *parts})
         if unknown:
             raise DataError(
                 f"{path} is damaged: it has an entry {unknown[0][:20]!r}, which no model has. Train it again."
             )
         known = {name: entry[name] for name in _KINDS}
-        return cls(weights=unpack(path, raw), parts={name: entry[name] for name in parts}, **known)
+        own = {name: entry[name] for name in parts}
+        return cls(weights=unpack(path, raw), parts=own, learnt=entry.get(LEARNT), **known)
 
 
 def task_of(path: str | os.PathLike[str]) -> str:

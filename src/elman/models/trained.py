@@ -14,6 +14,7 @@ from elman.data.plain import read_options
 from elman.errors import DataError
 from elman.models.file import ModelFile
 from elman.models.layers import Layers
+from elman.models.learnt import LearntExamples
 from elman.phrases import printable
 from elman.version import __version__
 
@@ -44,6 +45,7 @@ class Trained:
         stopped: what ended the training (`epochs`, `patience`, `time budget`, `interrupted`); None for a loaded model.
         seconds: how long the training took; 0 for a loaded model.
         kept: the file that the training wrote; None where it wrote none, and for a loaded model.
+        learnt: hashes of the training examples; None where none are kept.
     """
 
     task: ClassVar[str]
@@ -55,11 +57,20 @@ class Trained:
     stopped: str | None = None
     seconds: float = field(default=0.0, compare=False)
     kept: Path | None = field(default=None, compare=False)
+    learnt: LearntExamples | None = field(default=None, compare=False)
 
     @classmethod
     def of_file(cls, file: ModelFile, module: nn.Module, **own: Any) -> Self:
         """Return the model of a file, from its module and the attributes of its task."""
-        return cls(module=module, configuration=file.configuration, metrics=file.metrics, versions=file.versions, **own)
+        learnt = None if file.learnt is None else LearntExamples.from_dict(file.learnt)
+        return cls(
+            module=module,
+            configuration=file.configuration,
+            metrics=file.metrics,
+            versions=file.versions,
+            learnt=learnt,
+            **own,
+        )
 
     @property
     def parameters(self) -> int:
@@ -92,6 +103,7 @@ class Trained:
             versions=self.versions,
             weights=self.weights(),
             parts=self.parts(),
+            learnt=None if self.learnt is None else self.learnt.to_dict(),
         )
 
 

@@ -17,6 +17,7 @@ import torch
 
 from elman import cells
 from elman.expr import Cell
+from elman.models.learnt import LearntExamples
 from elman.models.trained import Trained
 from elman.training.attempt import Attempt, Validated
 from elman.training.keeping import Keeper
@@ -98,8 +99,16 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
                     progress.note(line)
                 baseline = self.compare(parts, settings, progress) if compare else None
 
+                hashes = self.hash_learnt(parts)
+                learnt = None if hashes is None else LearntExamples.of(hashes)
+
+                def build(parts: Parts, settings: S) -> M:
+                    model = self.build(chosen, sizes, parts, settings, baseline)
+                    model.learnt = learnt
+                    return model
+
                 attempt = Attempt(
-                    lambda parts, settings: self.build(chosen, sizes, parts, settings, baseline),
+                    build,
                     self.fit,
                     self.describe,
                     keeper,
@@ -189,6 +198,10 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
 
         The metrics of the model already hold what :meth:`describe` returns.
         """
+
+    def hash_learnt(self, parts: Parts) -> Iterable[int] | None:  # noqa: ARG002 - for those that override it
+        """Return the hashes of the training examples, by which the model recognises them; None to keep none."""
+        return None
 
     def describe(self, model: M, parts: Parts, outcome: Outcome) -> dict[str, Any]:
         """Return what a model keeps of its training."""

@@ -10,7 +10,7 @@ as a whole, and of several draws the one is taken whose classes come nearest to 
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from elman.errors import DataError
@@ -19,6 +19,7 @@ _SHARE, _SHARE_OF_FEW = 0.1, 0.2
 _FEW = 1000
 _MOST_HELD_OUT = 10_000  # unless a share is requested: more take longer to measure and add little precision
 _DRAWS = 50
+_FEW_LEFT = 10
 _MOST_NAMES = 5  # that a message lists
 
 
@@ -32,7 +33,12 @@ def default_share(examples: int) -> float:
 
 
 def split(
-    targets: Sequence[Any], *, share: float, seed: int, groups: Sequence[str | None] | None = None
+    targets: Sequence[Any],
+    *,
+    share: float,
+    seed: int,
+    groups: Sequence[str | None] | None = None,
+    hashes: Sequence[int] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Divide examples into training and validation examples.
 
@@ -41,6 +47,8 @@ def split(
         share: of each class; at least one example of it, and never all.
         seed: the same seed gives the same split.
         groups: the group of each example; None where it has none.
+        hashes: the hash of each example; validation examples that equal a training example are left out, see
+            :func:`leave_out_copies`.
 
     Returns:
         The indices of the training and of the validation examples, ascending.
@@ -58,7 +66,36 @@ def split(
         _refuse_single(classes)
         held_out = _draw_examples(classes, share, randomness)
     apart = set(held_out)
-    return [index for index in range(len(classes)) if index not in apart], sorted(apart)
+    training, held_out = [index for index in range(len(classes)) if index not in apart], sorted(apart)
+    if hashes is not None:
+        learnt = {hashes[index] for index in training}
+        kept = leave_out_copies([hashes[index] for index in held_out], learnt, [classes[index] for index in held_out])
+        held_out = [held_out[place] for place in kept]
+    return training, held_out
+
+
+def leave_out_copies(held_out: Sequence[int], learnt: Collection[int], classes: Sequence[str]) -> list[int]:
+    """Leave out the held-out examples that equal one to learn from: a model would be validated on what it has learnt.
+
+    What is learnt from does not depend on it. Where too few would remain, all stay: fewer than half of the examples
+    and than 10, or none of a class.
+
+    Args:
+        held_out: the hash of each held-out example.
+        learnt: the hashes of the examples to learn from.
+        classes: the class of each held-out example.
+
+    Returns:
+        The indices of the examples that remain.
+
+    >>> leave_out_copies([7, 8, 9], {8}, ["", "", ""])
+    [0, 2]
+    """
+    kept = [index for index, value in enumerate(held_out) if value not in learnt]
+    if len(kept) < min(_FEW_LEFT, len(held_out) / 2):
+        return list(range(len(held_out)))
+    whole = set(classes) - {classes[index] for index in kept}
+    return kept if not whole else sorted({*kept, *(i for i, name in enumerate(classes) if name in whole)})
 
 
 def _draw_examples(classes: Sequence[str], share: float, randomness: random.Random) -> list[int]:

@@ -5,6 +5,8 @@ import torch
 
 from elman.errors import DataError
 from elman.tasks.generate.corpus import Corpus, read_corpus
+from elman.tasks.generate.reading import split
+from elman.tasks.generate.settings import Settings
 from elman.vocabulary.vocabulary import learn_vocabulary
 
 NAMES = {"Italian": ["Abba", "Bella", "Conti"], "Irish": ["Byrne", "Daly"]}
@@ -97,3 +99,20 @@ def test_a_folder_that_holds_no_classes_is_refused(tmp_path, files, message):
         (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(DataError, match=message):
         read_corpus(tmp_path)
+
+
+def test_held_out_examples_of_classes_are_no_copies_of_what_is_trained_on(tmp_path):
+    root = tmp_path / "names"
+    root.mkdir()
+    (root / "one.txt").write_text("".join(f"name {number}\n" for number in range(100)) + "again\n" * 60)
+    (root / "two.txt").write_text("".join(f"other {number}\n" for number in range(60)))
+    corpus = read_corpus(root)
+    training, held_out = split(corpus, Settings(validation=0.3))
+    learnt = set(training.text.splitlines())
+    assert "again" in learnt
+    assert held_out.text
+    assert not learnt & set(held_out.text.splitlines())
+    assert len(held_out.given) == len(held_out.text)
+    assert corpus.text.startswith(training.text)
+    kept = [line for line in corpus.text[len(training.text) :].splitlines() if line != "again"]
+    assert held_out.text.splitlines() == kept

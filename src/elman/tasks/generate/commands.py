@@ -54,4 +54,8 @@ def evaluate(request: Request) -> Evaluated:
         ("bits per byte", f"{scores.bits_per_byte:.4f}{flattered}"),
         (f"{unit}s", f"{scores.units:,}{unknown}"),
     ]
-    return Evaluated(facts, [rows])
+    overlap = scores.overlap
+    if overlap is not None:
+        facts["learnt_from"] = overlap.estimate
+    warning = None if overlap is None else overlap.warn("passages of text", "another text")
+    return Evaluated(facts, [[*rows, *([("", warning)] if warning else [])]])

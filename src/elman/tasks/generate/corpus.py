@@ -11,7 +11,8 @@ example; in a folder of folders a folder is a class and each of its files an exa
 
 import itertools
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,13 @@ from torch import Tensor
 
 from elman.data.text import Source, as_sources, read_text
 from elman.errors import DataError
+from elman.models.learnt import hash_example
 from elman.vocabulary.vocabulary import Vocabulary
 
 _LEAST_CLASSES = 2
+_LONGEST_PASSAGE = 200  # characters
+_LINE = re.compile(r"[^\n]+")
+_SENTENCE_END = re.compile(r"(?<=[.!?]) +")
 
 
 @dataclass(frozen=True)
@@ -33,15 +38,35 @@ class Corpus:
         text: all examples, one after the other, each with a line end.
         classes: the names of the classes, in alphabetical order; none for a plain text.
         given: (characters,) the class of each character; None for a plain text.
+        starts: the start of each example, and the end of the last; none for a plain text.
     """
 
     text: str
     classes: tuple[str, ...] = ()
     given: Tensor | None = None
+    starts: tuple[int, ...] = ()
 
     def part(self, start: int, stop: int) -> "Corpus":
         """Return a part of the characters."""
-        return Corpus(self.text[start:stop], self.classes, None if self.given is None else self.given[start:stop])
+        given = None if self.given is None else self.given[start:stop]
+        starts = (0, *(at - start for at in self.starts if start < at < stop), stop - start) if self.starts else ()
+        return Corpus(self.text[start:stop], self.classes, given, starts)
+
+    def hash_examples(self) -> list[int]:
+        """Hash the examples of the classes, with their class; none for a plain text."""
+        return [
+            hash_example(self.text[start:stop], self.classes[int(self.given[start])])
+            for start, stop in itertools.pairwise(self.starts)
+            if self.given is not None and start < stop
+        ]
+
+    def choose(self, indices: Sequence[int]) -> "Corpus":
+        """Return some of the examples of the classes."""
+        assert self.given is not None
+        spans = [(self.starts[index], self.starts[index + 1]) for index in indices]
+        starts = (0, *itertools.accumulate(stop - start for start, stop in spans))
+        text = "".join(self.text[start:stop] for start, stop in spans)
+        return Corpus(text, self.classes, torch.cat([self.given[start:stop] for start, stop in spans]), starts)
 
     def encode(self, vocabulary: Vocabulary) -> tuple[Tensor, Tensor | None]:
         """Turn the text into numbers (N,), and the classes into those of its units (N,)."""
@@ -56,6 +81,24 @@ class Corpus:
             numbers.append(vocabulary.encode(self.text[start:stop]))
             given.append(torch.full((len(numbers[-1]),), int(self.given[start])))
         return torch.cat(numbers), torch.cat(given)
+
+
+def hash_passages(text: str) -> Iterator[int]:
+    r"""Hash the passages of a text, by which a model recognises what it was trained on: lines, and parts of long lines.
+
+    >>> len(list(hash_passages("Stay at home.\n\nPlease!\n")))
+    2
+    """
+    return map(hash_example, _cut_passages(text))
+
+
+def _cut_passages(text: str) -> Iterator[str]:
+    for match in _LINE.finditer(text):
+        line = match.group().strip()
+        sentences = [line] if len(line) <= _LONGEST_PASSAGE else _SENTENCE_END.split(line)
+        for sentence in sentences:
+            for start in range(0, len(sentence), _LONGEST_PASSAGE):
+                yield sentence[start : start + _LONGEST_PASSAGE]
 
 
 def read_corpus(sources: Source | Sequence[Source], *, seed: int = 1) -> Corpus:
@@ -93,7 +136,8 @@ def _read_folder(folder: Path, seed: int) -> Corpus:
     examples = [(number, text) for number, texts in enumerate(classes.values()) for text in texts]
     random.Random(seed).shuffle(examples)  # noqa: S311 - the same order must come back
     given = torch.cat([torch.full((len(text),), number) for number, text in examples])
-    return Corpus("".join(text for _, text in examples), tuple(classes), given)
+    starts = (0, *itertools.accumulate(len(text) for _, text in examples))
+    return Corpus("".join(text for _, text in examples), tuple(classes), given, starts)
 
 
 def _lines(file: Path) -> list[str]:

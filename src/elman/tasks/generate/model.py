@@ -18,7 +18,7 @@ from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.renamed import renamed_arguments
-from elman.tasks.generate.corpus import Corpus
+from elman.tasks.generate.corpus import Corpus, hash_passages
 from elman.tasks.generate.module import LanguageModel
 from elman.tasks.generate.reader import Reader, extend, likeliest
 from elman.tasks.generate.reorder import MOST_WORDS, order_words
@@ -93,7 +93,8 @@ class TrainedModel(Trained):
             raise ElmanError(f"The loss is not finite, so there is nothing to report. {remedy}")
         predicted = corpus.text[self.vocabulary.length_of_first(corpus.text) :]
         unknown = self.vocabulary.count_unknown(numbers[1:])
-        return Evaluation(loss, len(numbers) - 1, len(predicted), len(predicted.encode()), unknown)
+        overlap = None if self.learnt is None else self.learnt.compare(hash_passages(corpus.text))
+        return Evaluation(loss, len(numbers) - 1, len(predicted), len(predicted.encode()), unknown, overlap)
 
     def generate(
         self,

@@ -18,6 +18,7 @@ from elman.data.text import Source, as_sources
 from elman.errors import ConfigError, DataError
 from elman.tasks.generate.corpus import Corpus, read_corpus
 from elman.tasks.generate.settings import Settings
+from elman.training.splits import leave_out_copies
 from elman.vocabulary.vocabulary import Vocabulary, learn_vocabulary
 
 _VALIDATION_SHARE = 0.1
@@ -142,7 +143,8 @@ def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:
     Args:
         corpus: N characters.
         settings: `validation` is the share held out; by default a tenth, and no more than 200,000 characters. With
-            words, subwords or classes, the cut is after a line end, if one is near, or a space.
+            words, subwords or classes, the cut is after a line end, if one is near, or a space. Of classes, held-out
+            examples that equal one to train on are left out.
     """
     count = len(corpus.text)
     if settings.validation is None:
@@ -152,7 +154,15 @@ def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:
     cut = count - held
     if held and (settings.unit != "character" or corpus.given is not None):
         cut = _step_back(corpus.text, cut, held)
-    return corpus.part(0, cut), corpus.part(cut, count)
+    training, held_out = corpus.part(0, cut), corpus.part(cut, count)
+    return training, _without_copies(held_out, training)
+
+
+def _without_copies(held_out: Corpus, training: Corpus) -> Corpus:
+    """Leave out the held-out examples of classes that equal one to train on; a plain text stays whole."""
+    hashes = held_out.hash_examples()
+    kept = leave_out_copies(hashes, set(training.hash_examples()), [""] * len(hashes))
+    return held_out if len(kept) == len(hashes) else held_out.choose(kept)
 
 
 def _step_back(text: str, cut: int, held: int) -> int:

@@ -23,10 +23,12 @@ from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.expr.roles import hidden_to_hidden
 from elman.models.finite import without_infinite
+from elman.models.learnt import LearntExamples
 from elman.nn import activation_penalty, temporal_activation_penalty
 from elman.nn.states import detach
 from elman.phrases import bits
 from elman.tasks.generate.baseline import TextBaseline, judge_text, train_text_baseline
+from elman.tasks.generate.corpus import hash_passages
 from elman.tasks.generate.model import TrainedModel, build_module, load
 from elman.tasks.generate.reading import Parts, Split, encode_texts, read_texts
 from elman.tasks.generate.scores import mean_loss, perplexity
@@ -49,6 +51,7 @@ _BATCH = 32
 _WINDOWS_PER_STREAM = 4
 _VALIDATION_STEPS_PER_STREAM = 1000
 _SAMPLES_PER_RUN = 5
+_FEW_EQUAL = 0.05  # of the held-out lines, which ordinary text has in its training part too
 _CHARACTER_EMBEDDING = 64
 _OWN = ("locked", "input_dropout", "embedding_dropout", "weight_dropout")
 _SAMPLE_LENGTHS = {"character": 240, "word": 50, "subword": 80}
@@ -86,6 +89,12 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         unknown = vocabulary.count_unknown(training.numbers)
         if unknown:
             yield f"{unknown / len(training):.1%} of the words to train on are <unk>"
+        overlap = LearntExamples.of(self.hash_learnt(parts)).compare(hash_passages(parts.split.held_out.text))
+        if overlap.estimate > _FEW_EQUAL * overlap.count:
+            yield (
+                f"{overlap.estimate:,} of the {overlap.count:,} lines held out are in the text to train on too, so the "
+                "validation loss is lower than on other text"
+            )
 
     def compare(self, parts: Parts, settings: Settings, progress: Progress) -> TextBaseline | None:
         """Train the n-gram model, and score it on the held-out part."""
@@ -173,6 +182,10 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         """Return the numbers of units."""
         units = f"{model.vocabulary.unit}s"
         return {f"validation_{units}": len(parts.held_out), f"training_{units}": len(parts.training)}
+
+    def hash_learnt(self, parts: Parts) -> Iterator[int]:
+        """Hash each passage of the training text."""
+        return hash_passages(parts.split.training.text)
 
     def describe(self, model: TrainedModel, parts: Parts, outcome: Outcome) -> dict[str, Any]:
         """Return the metrics of the training, with the perplexity and the bits per character."""

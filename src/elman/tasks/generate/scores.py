@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from elman.models.learnt import Overlap
 from elman.nn.states import States, detach
 from elman.phrases import bits
 from elman.training.windows import Streams
@@ -41,6 +42,7 @@ class Evaluation:
         bytes: how many bytes of UTF-8.
         unknown: how many of the units were `<unk>`. Their spelling costs nothing, so bits per character and per byte
             are too low where there are many.
+        overlap: of the text's passages with the training text; None where it is not known.
     """
 
     loss: float
@@ -48,6 +50,7 @@ class Evaluation:
     characters: int
     bytes: int
     unknown: int = 0
+    overlap: Overlap | None = None
 
     @property
     def perplexity(self) -> float:

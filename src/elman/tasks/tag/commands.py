@@ -1,6 +1,7 @@
 """The commands of a tagger: summarise a training, evaluate, and tag sentences."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from elman.data.sentences.opening import open_tagged, stream_tagged
@@ -40,6 +41,7 @@ def evaluate(request: Request) -> Evaluated:
     with show_bar("answering", request.quiet) as on_progress:
         answers = trained.answer(data.sentences, on_progress)
     scores = score_answers(answers, data.sentences, trained.encoder, trained.targets)
+    scores = replace(scores, overlap=trained.compare_learnt(data.sentences))
     wrong = wrong_words(data.sentences, answers.tags, worst) if worst else []
     listed = {"worst": [word._asdict() for word in wrong]} if worst else {}
     return Evaluated({**scores.to_dict(), **listed}, tag_tables(scores, wrong))

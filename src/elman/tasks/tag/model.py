@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
 from elman.models.layers import Layers
+from elman.models.learnt import Overlap, hash_example
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.renamed import renamed_arguments
 from elman.tasks.tag.batches import Answers, EncodedSentences, answer_sentences
@@ -90,7 +91,12 @@ class TrainedTagger(Trained):
         """
         sentences = data.sentences if isinstance(data, TaggedSet) else data
         self.targets.check_scheme(sentences)
-        return score_answers(self.answer(sentences, on_progress), sentences, self.encoder, self.targets)
+        scores = score_answers(self.answer(sentences, on_progress), sentences, self.encoder, self.targets)
+        return replace(scores, overlap=self.compare_learnt(sentences))
+
+    def compare_learnt(self, sentences: Sequence[Sentence]) -> Overlap | None:
+        """Count the sentences that the model was trained on; None for a model that keeps no hashes."""
+        return None if self.learnt is None else self.learnt.compare(map(hash_sentence, sentences))
 
 
 def score_answers(
@@ -137,6 +143,11 @@ def as_sentences(
             raise DataError(f"{where} has {len(sentence)} words and {len(own)} tags. Give every word a tag.")
         made.append(Sentence(tuple(sentence), own, None if labels is None else str(labels[index]), where, 1))
     return made
+
+
+def hash_sentence(sentence: Sentence) -> int:
+    """Hash the words of a sentence, whatever its tags."""
+    return hash_example("\n".join(sentence.words))
 
 
 def build_module(

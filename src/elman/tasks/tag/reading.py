@@ -9,6 +9,7 @@ from elman.data.text import Source, as_sources
 from elman.errors import DataError
 from elman.tasks.tag.batches import EncodedSentences
 from elman.tasks.tag.encoder import TagEncoder, learn_tag_encoder
+from elman.tasks.tag.model import hash_sentence
 from elman.tasks.tag.settings import TagSettings
 from elman.tasks.tag.targets import TagTargets
 from elman.training.splits import default_share, split
@@ -16,12 +17,13 @@ from elman.training.splits import default_share, split
 
 @dataclass(frozen=True)
 class Split:
-    """Sentences, divided into those to learn from and those held out."""
+    """Sentences, divided into those to learn from and those held out; copies of the former are left out."""
 
     data: TaggedSet
     learn: list[Sentence]
     hold: list[Sentence]
     targets: TagTargets
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,16 @@ def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSet
         learn, hold = sentences, list(open_tagged(paths, like=data.layout).sentences)
     else:
         share = default_share(len(sentences)) if settings.validation is None else settings.validation
-        chosen = split([None] * len(sentences), share=share, seed=settings.seed)
+        hashes = [hash_sentence(sentence) for sentence in sentences]
+        chosen = split([None] * len(sentences), share=share, seed=settings.seed, hashes=hashes)
         learn, hold = ([sentences[index] for index in part] for part in chosen)
     labelled = data.layout.label is not None
     if labelled and any(sentence.label is None for sentence in hold):
         raise DataError(f"{settings.validation_data} has no labels, and {data.name} has. Give it some.")
     targets = TagTargets.learn(learn, labelled=labelled, scheme=settings.scheme)
     targets.check_scheme(hold)
-    return Split(data, learn, hold, targets)
+    left_out = len(sentences) - len(learn) - len(hold) if settings.validation_data is None else 0
+    return Split(data, learn, hold, targets, left_out)
 
 
 def encode_sentences(split: Split, settings: TagSettings) -> Parts:

@@ -23,7 +23,7 @@ from elman.expr import Cell
 from elman.scores.measured import Measured
 from elman.tasks.tag.baseline import TagBaseline, train_tag_baseline
 from elman.tasks.tag.batches import answer_sentences
-from elman.tasks.tag.model import TrainedTagger, build_module, load, score_answers
+from elman.tasks.tag.model import TrainedTagger, build_module, hash_sentence, load, score_answers
 from elman.tasks.tag.module import drop_words
 from elman.tasks.tag.reading import Parts, Split, encode_sentences, read_sentences
 from elman.tasks.tag.report import report_tags
@@ -72,7 +72,9 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
     def report(self, parts: Parts) -> Iterator[str]:
         """Describe the data."""
         yield from parts.split.data.notes
-        yield from report_tags(parts.training, parts.held_out, parts.encoder, parts.targets).lines()
+        yield from report_tags(
+            parts.training, parts.held_out, parts.encoder, parts.targets, parts.split.left_out
+        ).lines()
 
     def compare(self, parts: Parts, settings: TagSettings, progress: Progress) -> Baselines:
         """Train a network that sees one word at a time, and count the most frequent tag of each word."""
@@ -154,6 +156,10 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
     def count(self, model: TrainedTagger, parts: Parts) -> dict[str, Any]:
         """Return the numbers of sentences."""
         return {"validation_sentences": len(parts.held_out), "training_sentences": len(parts.training)}
+
+    def hash_learnt(self, parts: Parts) -> Iterator[int]:
+        """Hash the words of each training sentence."""
+        return (hash_sentence(sentence) for sentence in parts.training.sentences)
 
     def judge(
         self, model: TrainedTagger, parts: Parts, settings: TagSettings, baseline: Baselines | None

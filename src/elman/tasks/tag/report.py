@@ -33,6 +33,7 @@ class TagReport:
         unseen: tags and labels of the validation sentences that no training sentence has: by name, how often.
         unknown: how many words to validate on are not known.
         validation_words: how many words there are to validate on.
+        left_out: how many held-out sentences were left out, since they equal one to learn from.
         in_both: how many sentences to validate on are also among those to learn from.
         pair: the places of one such pair; None if there is none.
         contradicting: how many sentences, of both parts together, equal one with other tags.
@@ -52,6 +53,7 @@ class TagReport:
     in_both: int
     pair: tuple[str, str] | None
     contradicting: int
+    left_out: int = 0
 
     @property
     def rare(self) -> list[str]:
@@ -105,6 +107,10 @@ class TagReport:
                 f"{self.in_both:,} of the {self.validation:,} sentences to validate on are also among those to learn "
                 f"from ({one} equals {other}): the score may be too good"
             )
+        if self.left_out:
+            warnings.append(
+                f"{self.left_out:,} more sentences were held out that equal sentences to learn from; they are left out"
+            )
         if self.contradicting:
             warnings.append(
                 f"{self.contradicting:,} sentences equal one with other tags: no model gets all of them right"
@@ -113,9 +119,13 @@ class TagReport:
 
 
 def report_tags(
-    training: EncodedSentences, held_out: EncodedSentences, encoder: TagEncoder, targets: TagTargets
+    training: EncodedSentences,
+    held_out: EncodedSentences,
+    encoder: TagEncoder,
+    targets: TagTargets,
+    left_out: int = 0,
 ) -> TagReport:
-    """Describe the sentences of both parts."""
+    """Describe the sentences of both parts, and how many equal ones were left out."""
     learn, hold = training.sentences, held_out.sentences
     tags = Counter(tag for one in learn for tag in one.tags or ())
     known = {*targets.tags, *targets.labels}
@@ -139,6 +149,7 @@ def report_tags(
         in_both=len(both),
         pair=(both[0].where, first[both[0].words].where) if both else None,
         contradicting=_count_contradicting([*learn, *hold]),
+        left_out=left_out,
     )
 
 

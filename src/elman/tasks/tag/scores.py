@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from elman.models.learnt import Overlap
 from elman.scores.classes import ClassScore
 from elman.scores.share import Share, wilson_interval
 from elman.tasks.tag.chunks import ChunkScores, score_chunks
@@ -31,6 +32,7 @@ class TagScores(Share):
         chunks: scores of chunks, where the tags mark some.
         labelled: how many sentences have a label; 0 where none is learnt.
         label_right: how many of these labels are right.
+        overlap: of the sentences with the training data; None where it is not known.
     """
 
     sentences: int
@@ -44,6 +46,7 @@ class TagScores(Share):
     chunks: ChunkScores | None = None
     labelled: int = 0
     label_right: int = 0
+    overlap: Overlap | None = None
 
     @property
     def measure(self) -> str:
@@ -98,7 +101,7 @@ class TagScores(Share):
             data["types"] = [asdict(score) for score in chunks.per_type]
         if self.labelled:
             data |= {"label_accuracy": self.label_accuracy, "labelled": self.labelled}
-        return data
+        return data if self.overlap is None else {**data, "learnt_from": self.overlap.estimate}
 
 
 def score_tags(

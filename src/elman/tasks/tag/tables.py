@@ -67,7 +67,8 @@ def tag_tables(scores: TagScores, wrong: Sequence[WrongWord] = ()) -> list[Rende
         parts.append(per_class_table(scores.chunks.per_type, "chunk"))
     if scores.confused:
         parts.append(_pairs(scores))
-    return [*parts, *([_wrong(wrong)] if wrong else [])]
+    warning = None if scores.overlap is None else scores.overlap.warn("sentences", "other sentences")
+    return [*parts, *([_wrong(wrong)] if wrong else []), *([Text(f"\n{warning}")] if warning else [])]
 
 
 def _lines(scores: TagScores) -> list[str]:
