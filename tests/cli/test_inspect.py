@@ -1,14 +1,17 @@
 """`elman inspect`, and `--report` of the train commands."""
 
 import json
+import random
 import re
 
 import numpy as np
 import pytest
 
+from elman.flow import VERDICTS
 from forecastable import write_sales
 from taggable import write_conllu, write_folder
 
+PLAIN = ("the", "film", "was", "a", "story", "of", "men", "with", "music", "in", "town")
 SMALL = ("--hidden", 7, "--window", 11, "--batch", 3, "--epochs", 1)
 CELL = ("inspect", "--cell", "lstm", "--hidden", 5, "--input", 3, "--length", 61)
 
@@ -69,7 +72,7 @@ def test_a_training_tells_of_its_gradient_and_reports_on_the_model(elman, tmp_pa
     done = elman("train", "generate", "book.txt", *SMALL, "-q", "--report", "page.html")
     assert done.code == 0, done.err
     lines = {line.split("  ")[0]: line for line in done.out.splitlines()}
-    assert "median norm" in lines["gradient"]
+    assert lines["gradient"].split("  ")[-1].startswith("median norm"), "the verdict is that of the report"
     assert "page.html" in lines["report"]
     assert lines["inside"].split()[1].strip(":").isupper()
     assert "<h2>Clipping ledger</h2>" in (tmp_path / "page.html").read_text()
@@ -164,3 +167,48 @@ def test_a_long_text_is_looked_at_in_fewer_stretches_and_it_is_said(elman, train
     for said in ("2 stretches of 301 characters", "the losses of 128 of 301 steps"):
         assert said in done.out
         assert said in page
+
+
+def words_where_one_is_enough(path):
+    """Write texts whose class one word tells, wherever it stands."""
+    drawn = random.Random(1)
+    rows = []
+    for number in range(160):
+        words = drawn.choices(PLAIN, k=drawn.randint(8, 20))
+        words.insert(drawn.randrange(len(words)), drawn.choice(["good", "fine"] if number % 2 else ["bad", "poor"]))
+        rows.append(f"{' '.join(words)},{'yes' if number % 2 else 'no'}\n")
+    path.write_text("text,label\n" + "".join(rows))
+
+
+def test_a_text_classifier_has_one_verdict_which_its_score_does_not_contradict(elman, tmp_path):
+    words_where_one_is_enough(tmp_path / "t.csv")
+    done = elman("train", "classify", "t.csv", "--hidden", 16, "--epochs", 4, "-q", "-o", "m", "--report", "p.html")
+    assert done.code == 0, done.err
+    assert sum(done.out.count(verdict) for verdict in VERDICTS) == 1
+    assert "Order matters" not in done.out
+    assert "do not need it, since the order of the steps does not raise the score" in done.out
+    page = (tmp_path / "p.html").read_text()
+    assert "VANISHING" not in page
+    assert "--chrono" not in page
+    assert "to more steps than the last" not in page
+    inspected = json.loads(elman("inspect", "m", "t.csv", "--json").out)
+    assert (inspected["verdict"], inspected["advice"]) == ("HEALTHY", [])
+
+
+def test_the_verdict_of_a_report_is_the_one_in_json(elman, tmp_path):
+    small = (*SMALL, "--cell", "elman", "-q")
+    facts = json.loads(elman("train", "generate", "book.txt", *small, "--json", "--report", "p.html", "-o", "m").out)
+    inspected = json.loads(elman("inspect", "m", "book.txt", "--json").out)
+    assert (facts["gradient"]["verdict"], facts["gradient"]["line"]) == (inspected["verdict"], inspected["line"])
+
+
+def test_a_text_of_one_letter_is_refused_or_dead_and_never_nan(elman, tmp_path):
+    (tmp_path / "a.txt").write_text("a" * 600)
+    done = elman("train", "generate", "a.txt", "--hidden", 5, "--epochs", 1, "-q", "-o", "m", "--report", "p.html")
+    assert "nan" not in done.out
+    assert "HEALTHY" not in done.out
+    if done.code == 0:
+        assert "DEAD: the loss and its gradient are 0 at each of" in done.out
+        page = (tmp_path / "p.html").read_text()
+        assert "no step changes it" in page
+        assert "NaN" not in page

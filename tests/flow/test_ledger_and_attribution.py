@@ -31,7 +31,9 @@ def test_what_is_not_finite_is_flagged_and_has_no_factor() -> None:
     ledger = flow.Ledger(("W", "U"))
     ledger.enter(1.0, [2.0, 0.0], flow.clip_factor(2.0, 0.1))
     ledger.enter(1.0, [1.0, math.inf], flow.clip_factor(math.inf, 0.1))
-    assert ledger.sum_up() == flow.Clipping(hard=0.5, left_out=2, suggested=pytest.approx(2.0, rel=0.06))
+    training = ledger.sum_up()
+    assert (training.hard, training.left_out, training.suggested) == (0.5, 2, pytest.approx(2.0, rel=0.06))
+    assert (training.updates, training.skipped, training.clipped, training.broken) == (2, 1, 1, "U")
 
 
 def test_a_threshold_is_what_nine_of_ten_updates_stay_under_but_not_an_outlier() -> None:

@@ -94,8 +94,8 @@ TASK_MUTANTS = (
     Mutant(
         "order matters where shuffled steps do better",
         "scores/verdict.py",
-        "if ours.differs(mean) and mean < ours.quality else",
-        "if ours.differs(mean) else",
+        "return ours.differs(mean) and mean < ours.quality",
+        "return ours.differs(mean)",
     ),
     Mutant(
         "the last rows alone say which numbers may be missing",

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from elman import cells
-from elman.flow import GradientVerdict
+from elman.flow import Clipping, Gates
+from elman.flow.verdict import judge_training
 from elman.nn import Recurrent
 from elman.tasks import generate
 from elman.training import glances
@@ -147,8 +148,10 @@ def test_stuck_gates_and_dead_units_are_the_verdict(cell, bias, expected):
             if name.startswith("b"):
                 parameter.fill_(bias)
     seen, _ = look(module, 1_000_000)
-    assert seen.verdict().name == expected
-    assert look(Reader(), 1_000_000)[0].verdict() is None
+    verdict = judge_training(Clipping(), seen.last_gates(), 7)
+    assert verdict.name == expected
+    assert verdict.line.endswith("at update 7")
+    assert judge_training(Clipping(), look(Reader(), 1_000_000)[0].last_gates(), 7).name == "HEALTHY"
 
 
 @pytest.mark.usefixtures("at_once")
@@ -179,8 +182,8 @@ def test_a_model_keeps_what_was_seen_in_few_numbers(tmp_path):
 def test_the_worse_of_both_verdicts_stands_with_the_model(factor, seen, expected, monkeypatch):
     outcome = Outcome()
     outcome.ledger.enter(1.0, [1.0], factor)
-    found = None if seen is None else GradientVerdict(seen, "so it was seen")
-    monkeypatch.setattr(outcome.glances, "verdict", lambda: found)
+    stuck, dead = float(seen == "SATURATED"), float(seen == "DEAD")
+    monkeypatch.setattr(outcome.glances, "last_gates", lambda: {"l0": Gates((), stuck, 0.0, dead)})
     assert outcome.judge_gradient().name == expected
     written = describe_outcome(outcome)["gradient"]
     assert (written["verdict"], written["updates"]) == (expected, 1)

@@ -14,6 +14,7 @@ from elman.errors import ConfigError, ElmanError
 from elman.writing import write_whole
 
 if TYPE_CHECKING:
+    from elman.flow import Flow
     from elman.tasks.inspection import Inspected
 
 CONDITION_MET = 3
@@ -126,15 +127,15 @@ def check_report(path: Path | None, data: list[str]) -> None:
         raise ConfigError("--report reads the data again, and standard input can be read once. Name a file instead.")
 
 
-def write_training_report(model: Path, data: list[str], path: Path | None) -> list[tuple[str, str]]:
-    """Look inside a model that has just been trained; return the rows that say so, none where no report is wanted."""
+def write_training_report(model: Path, data: list[str], path: Path | None) -> "Flow | None":
+    """Inspect a model that has just been trained, and write the report; return its figures, None without a report."""
     if path is None:
-        return []
+        return None
     from elman.tasks.inspection import inspect_model
 
     found = inspect_model(model, data)
     write_page(found, path)
-    return [("inside", f"{found.flow.verdict}: {found.flow.line}"), ("report", str(path))]
+    return found.flow
 
 
 def _read_verdicts(text: str | None) -> set[str]:

@@ -5,13 +5,16 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from elman.phrases import format_duration
+
+if TYPE_CHECKING:
+    from elman.flow import Flow
 
 INTERRUPTED = 130
 Row = tuple[str, str]
@@ -70,10 +73,21 @@ def describe_training(model: TrainingResult) -> str:
     return f"{model.metrics['updates']} updates in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"
 
 
-def describe_gradient(model: TrainingResult) -> str:
-    """Describe the gradient of a training, with advice where something is wrong."""
+def describe_gradient(model: TrainingResult, flow: "Flow | None") -> list[Row]:
+    """Return the rows on the gradient, with one verdict: that of the report if there is one, else of the training.
+
+    Norms alone do not show whether a gradient reaches early steps, so no training is called healthy by them.
+    """
     gradient = model.metrics["gradient"]
-    return f"{gradient['verdict']}: {gradient['line']}" + (f". {gradient['advice']}." if gradient["advice"] else "")
+    if flow is not None:
+        from elman.models.training_record import read_record
+
+        advice = f". Try to {flow.advice[0]}." if flow.advice else ""
+        facts = read_record(model.metrics).training
+        norms = gradient["line"] if facts is None else facts.line
+        return [("gradient", norms), ("inside", f"{flow.verdict}: {flow.line}{advice}")]
+    verdict = "" if gradient["verdict"] == "HEALTHY" else f"{gradient['verdict']}: "
+    return [("gradient", f"{verdict}{gradient['line']}" + (f". {gradient['advice']}." if gradient["advice"] else ""))]
 
 
 def describe_search(
@@ -105,9 +119,12 @@ def print_json(data: Mapping[str, Any]) -> None:
     typer.echo(as_json(data))
 
 
-def print_training_as_json(model: TrainingResult, target: Path) -> None:
-    """Print what was measured in a training, and how it ended."""
+def print_training_as_json(model: TrainingResult, target: Path, flow: "Flow | None") -> None:
+    """Print what was measured in training, and how it ended; the verdict is that of the report if there is one."""
     facts = {name: value for name, value in model.metrics.items() if name not in ("history", "ledger", "glances")}
+    if flow is not None:
+        judged = {"verdict": flow.verdict, "line": flow.line, "advice": "; ".join(flow.advice)}
+        facts["gradient"] = {**facts["gradient"], **judged}
     result = {"model": str(target), "stopped": model.stopped, "seconds": round(model.seconds, 3)}
     print_json({**result, "parameters": model.parameters, **facts})
 

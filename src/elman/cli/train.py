@@ -68,9 +68,9 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                 **options,
             )
             kept = ended(model)
-            inside = write_training_report(kept, data, report)
+            flow = write_training_report(kept, data, report)
             if json:
-                print_training_as_json(model, kept)
+                print_training_as_json(model, kept, flow)
                 return
             again = command_again(recipe.name, data, cell, size)
             print_rows(
@@ -78,8 +78,8 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                 *recipe.part("commands", "summarise")(model),
                 *describe_search(model, again, options, says.trials_by),
                 ("training", describe_training(model)),
-                ("gradient", describe_gradient(model)),
-                *inside,
+                *describe_gradient(model, flow),
+                *([] if report is None else [("report", str(report))]),
                 ("next", recipe.part("commands", "next_command")(model, kept, data)),
             )
 

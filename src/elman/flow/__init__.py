@@ -20,6 +20,7 @@ draw the network from its equations, and `report` writes one page with a sentenc
 from typing import Any
 
 from elman.flow.attribution import Attribution, attribute, attribute_in_model
+from elman.flow.evidence import Clipping, GradientVerdict
 from elman.flow.figures import (
     BatchSample,
     Bound,
@@ -38,7 +39,7 @@ from elman.flow.figures import (
 )
 from elman.flow.glance import Glance, glance
 from elman.flow.inspection import Limits, examine
-from elman.flow.ledger import Clipping, GradientVerdict, Ledger, clip_factor, gradient_norms
+from elman.flow.ledger import Ledger, clip_factor, gradient_norms
 from elman.flow.observation import observe
 from elman.flow.page.diagram import draw_folded
 from elman.flow.page.report import Subject, write_report

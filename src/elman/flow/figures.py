@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
+FAR = 50  # the lag, in steps, at which a verdict looks
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ class Influence:
     slope: float
     factor_50: float
     extrapolated: bool
+
+    @property
+    def far(self) -> tuple[int, float]:
+        """Return lag 50, or the largest lag that was measured, and the curve there."""
+        lag = min(FAR, len(self.curve) - 1)
+        return lag, float(self.curve[lag])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +14,15 @@ from elman.errors import ConfigError
 from elman.flow import lags
 from elman.flow.adjoints import MOST_NUMBERS, arrivals, jacobians
 from elman.flow.bounds import find_bounds
+from elman.flow.evidence import Clipping, Evidence
 from elman.flow.figures import BatchSample, Checks, Flow, Lyapunov
 from elman.flow.gates import look_at_gates
 from elman.flow.growth import lyapunov, singular_values
-from elman.flow.ledger import Clipping
 from elman.flow.network import LayerBatch, Sequences, States, read_batch, read_layer
 from elman.flow.places import spread
 from elman.flow.reach import behavioural_memory, effective_memory
 from elman.flow.trajectory import Rows, Track, run_network
-from elman.flow.verdict import Known, find_non_finite, judge
+from elman.flow.verdict import find_non_finite, judge
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ def examine(
     loss: Callable[[int], float] | None = None,
     needs: int | None = None,
     longer_helps: bool | None = None,
+    order_needed: bool = True,
     ledger: Clipping | None = None,
+    options: Collection[str] | None = None,
 ) -> Flow:
     """Compute the figures of a recurrent layer on a batch, in float64, with the layer in evaluation mode.
 
@@ -82,7 +84,9 @@ def examine(
         loss: returns the loss of the model on the last n steps alone; for the behavioural memory.
         needs: how many steps back the information lies that the data need.
         longer_helps: whether longer context would lower the loss; if it would not, short memory is no fault.
-        ledger: the clipping in the training, for the verdict; see :meth:`elman.flow.Ledger.sum_up`.
+        order_needed: False where a model without memory is known to do as well; then short memory is no fault.
+        ledger: the gradients of the training, for the verdict; see :meth:`elman.flow.Ledger.sum_up`.
+        options: names of the settings that a recipe has, so that others are not advised; None for a layer alone.
 
     Raises:
         ConfigError: the layer cannot be examined.
@@ -102,15 +106,19 @@ def examine(
         chosen = [int(whole.lengths.argmax())]
     examples = whole.take(chosen)
     steps = int(whole.lengths.max())
-    known = Known(steps, needs, longer_helps, ledger)
     tracks = run_network(network, examples)
-    flow = Flow(network.cell.name, finite=find_non_finite(_to_check(network.endings, tracks, examples)))
+    finite = find_non_finite(_to_check(network.endings, tracks, examples)) or _find_bad_weights(tracks)
+    flow = Flow(network.cell.name, finite=finite)
     if not flow.finite:
         behavioural = None if loss is None else behavioural_memory(loss, steps)
         flow = _look(flow, network.endings, tracks, examples, limits, behavioural)
     if flow.sampling is not None:
         flow = dataclasses.replace(flow, sampling=_describe_sample(flow.sampling, chosen, whole.x.shape[1]))
-    verdict, line, advice = judge(flow, known)
+    known = None if options is None else frozenset(options)
+    evidence = Evidence(
+        flow, flow.gates, ledger, steps, needs, longer_helps, order_needed, network.state_sizes[0], known
+    )
+    verdict, line, advice = judge(evidence)
     return dataclasses.replace(flow, verdict=verdict, line=line, advice=advice)
 
 
@@ -169,6 +177,12 @@ def _to_check(endings: Sequence[str], tracks: Sequence[Sequence[Track]], example
         named |= {f"the output of {ending}": track.output.numpy()}
         named |= {f"{s} of {ending}": v.numpy() for s, v in zip(track.program.states, track.before, strict=True)}
     return named
+
+
+def _find_bad_weights(tracks: Sequence[Sequence[Track]]) -> str:
+    """Name the first parameter that is not finite: a saturated gate hides it from every state."""
+    named = [pair for layer in tracks for track in layer for pair in zip(track.names, track.parameters, strict=True)]
+    return next((f"the weights of {name} are not finite" for name, one in named if not one.isfinite().all()), "")
 
 
 def _last_steps(track: Track, most: int) -> list[Rows]:

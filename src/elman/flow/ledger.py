@@ -21,11 +21,10 @@ from typing import Any
 import torch
 from torch import nn
 
-MOST_LINES = 256
-HARD = 0.1
-"""A gradient is clipped hard where clipping multiplies it by less than this; where more than this share of the updates
-is clipped hard, the gradient explodes."""
+from elman.flow.evidence import HARD, Clipping, GradientVerdict
+from elman.flow.verdict import judge_training
 
+MOST_LINES = 256
 _STEPS_OF_AN_OCTAVE = 8
 _SUGGESTED = 0.9  # share of updates that the suggested threshold does not clip
 _MOST_MEDIANS = 10  # half to ten times the average norm works (Pascanu et al. 2013, section 3.2)
@@ -35,40 +34,6 @@ _ENTERED = ("updates", "clipped", "tenfold", "left_out", "last_norm")
 DIVERGED_AFTER = 50
 _DIVERGED_TIMES = 100.0
 _FIRST_LOSSES = 10
-
-
-@dataclass(frozen=True)
-class GradientVerdict:
-    """Verdict on the gradient of a training.
-
-    Attributes:
-        name: NON-FINITE, EXPLODING or HEALTHY; from glances at the gates, DEAD or SATURATED.
-        line: the reason, with its numbers.
-        advice: what to try; empty where it is healthy.
-    """
-
-    name: str
-    line: str
-    advice: str = ""
-
-    def __str__(self) -> str:
-        """Write the verdict, its reason and the advice in one line."""
-        return f"{self.name}: {self.line}" + (f". {self.advice}" if self.advice else "")
-
-
-@dataclass(frozen=True)
-class Clipping:
-    """Summary of the clipping in a training, for the verdict on its model.
-
-    Attributes:
-        hard: share of the updates that were clipped by more than tenfold.
-        left_out: the first update that was skipped, since its gradient was not finite; None if there was none.
-        suggested: a threshold, see :meth:`Ledger.suggested`; None where none is known.
-    """
-
-    hard: float = 0.0
-    left_out: int | None = None
-    suggested: float | None = None
 
 
 @dataclass
@@ -170,11 +135,11 @@ class Ledger:
         fine = math.isfinite(norm)
         if fine:
             parameter = max(range(len(norms)), key=norms.__getitem__) if norms else 0
-            self.suppliers[parameter] += 1
             self.last_norm = norm
             self.clipped += factor < 1
             self.tenfold += factor < HARD
             if norm > 0:
+                self.suppliers[parameter] += 1
                 self._octaves[math.floor(math.log2(norm) * _STEPS_OF_AN_OCTAVE)] += 1
         else:
             parameter = next((i for i, one in enumerate(norms) if not math.isfinite(one)), 0)
@@ -208,8 +173,18 @@ class Ledger:
         return self.names[self.suppliers.most_common(1)[0][0]] if self.suppliers and self.names else ""
 
     def quantile(self, share: float) -> float:
-        """Return the norm that this share of the gradients stay below, with an error of up to 10 %; NaN before any."""
-        wanted, seen = share * self._octaves.total(), 0
+        """Return the norm that this share of the finite gradients stay below, with an error of up to 10 %.
+
+        It is 0 where so many gradients are 0, and NaN where no gradient was finite.
+        """
+        finite = self.updates - self.left_out
+        zeros = finite - self._octaves.total()
+        if zeros > 0 and zeros >= share * finite:
+            return 0.0
+        return self._quantile_above(share * finite - zeros)
+
+    def _quantile_above(self, wanted: float) -> float:
+        seen = 0
         for octave in sorted(self._octaves):
             seen += self._octaves[octave]
             if seen >= wanted:
@@ -219,42 +194,39 @@ class Ledger:
     def suggested(self) -> float:
         """Return a clipping threshold: the norm of which 90 % of the gradients stay below, up to ten medians.
 
-        Half to ten times the average norm works (Pascanu et al. 2013, section 3.2).
+        Half to ten times the average norm works (Pascanu et al. 2013, section 3.2). Gradients that are 0 do not count.
         """
-        return min(self.quantile(_SUGGESTED), _MOST_MEDIANS * self.quantile(0.5))
+        count = self._octaves.total()
+        return min(self._quantile_above(_SUGGESTED * count), _MOST_MEDIANS * self._quantile_above(0.5 * count))
 
-    def sum_up(self) -> Clipping:
-        """Sum up the clipping for the verdict on the model."""
-        first, suggested = self._first_left_out, self.suggested()
+    def sum_up(self, validations: Sequence[tuple[int, float]] = ()) -> Clipping:
+        """Sum up the training for a verdict.
+
+        Args:
+            validations: the update and the loss of each validation.
+        """
+        first, broken = self._first_left_out or (None, None)
+        bad = [line.update for line in self.lines if not line.left_out and not math.isfinite(line.loss)]
+        bad += [update for update, loss in validations if not math.isfinite(loss)]
+        most = self.supplier()
         return Clipping(
-            self.tenfold / (self.updates or 1),
-            None if first is None else first[0],
-            short(suggested),
+            hard=self.tenfold / (self.updates or 1),
+            left_out=first,
+            suggested=short(self.suggested()),
+            updates=self.updates,
+            skipped=self.left_out,
+            clipped=self.clipped,
+            median=short(self.quantile(0.5)),
+            limit=self.limit,
+            broken=self.names[broken] if broken is not None and self.names else "",
+            supplier=(most, self.suppliers.most_common(1)[0][1] / self.updates) if most else None,
+            bad_loss=min(bad, default=None),
+            lost=bool(self.lines) and all(line.loss == 0 for line in self.lines),
         )
 
     def verdict(self) -> GradientVerdict:
         """Judge the gradient of the whole training."""
-        if not self.updates:
-            return GradientVerdict("HEALTHY", "no update was done")
-        if self._first_left_out is not None:
-            update, parameter = self._first_left_out
-            name = f", in {self.names[parameter]}" if self.names else ""
-            return GradientVerdict(
-                "NON-FINITE",
-                f"{self.left_out:,} of {self.updates:,} updates were left out, first update {update:,}{name}",
-                "Try a lower learning rate, or clip at a lower norm",
-            )
-        most = self.supplier()
-        share = f"; {most} supplied most in {self.suppliers.most_common(1)[0][1] / self.updates:.0%}" if most else ""
-        median = f"median norm {self.quantile(0.5):.2g}"
-        if self.tenfold > HARD * self.updates:
-            return GradientVerdict(
-                "EXPLODING",
-                f"{self.tenfold / self.updates:.0%} of updates were clipped more than tenfold, {median}{share}",
-                "Try a lower learning rate, a gated cell or an orthogonal start; "
-                f"to clip at {self.suggested():.2g} would suit these norms",
-            )
-        return GradientVerdict("HEALTHY", f"{median}, {self.clipped / self.updates:.0%} of updates clipped{share}")
+        return judge_training(self.sum_up())
 
     def state_dict(self) -> dict[str, Any]:
         """Return the record as plain data, without names and limit, which come from the model and its settings."""

@@ -30,7 +30,7 @@ def behavioural_memory(loss: Callable[[int], float], steps: int) -> int:
         steps: length of the whole sequences.
 
     Returns:
-        The smallest n with loss(n) − loss(steps) under 1 % of loss(steps). The loss is assumed to fall with n; it is
+        The smallest n with loss(n) − loss(steps) at most 1 % of loss(steps). The loss is assumed to fall with n; it is
         computed about 2 log₂(steps) times.
 
     >>> behavioural_memory(lambda n: 1.0 + 2.0 ** -n, 40)
@@ -39,12 +39,12 @@ def behavioural_memory(loss: Callable[[int], float], steps: int) -> int:
     whole = loss(steps)
     bound = whole + WITHIN * abs(whole)
     low, high = 0, 1
-    while high < steps and not loss(high) < bound:
+    while high < steps and not loss(high) <= bound:
         low, high = high, 2 * high
     high = min(high, steps)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if loss(middle) < bound else (middle, high)
+        low, high = (low, middle) if loss(middle) <= bound else (middle, high)
     return high
 
 

@@ -28,9 +28,11 @@ class _Gradient:
     suggested_clip_norm: float | None
     parameters: tuple[str, ...]
     supplied_most: tuple[int, ...]
-    verdict: str
     line: str
     clip_norm: float | None
+    clipped: int = 0
+    left_out: int = 0
+    median_norm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,19 +100,38 @@ def read_record(metrics: Mapping[str, Any]) -> TrainingRecord:
     paired = len(gradient.parameters) == len(gradient.supplied_most)
     if not paired or min(counts) < 0 or any(len(layer.at) != len(layer.norms) for layer in layers):
         raise DataError("The metrics of this model do not fit each other. Train the model again.")
+    clipping = _sum_up(figures) if gradient.updates else None
     training = Training(
         rows=figures.ledger,
         history=figures.history,
         supplied=list(zip(gradient.parameters, gradient.supplied_most, strict=True)),
-        line=f"{gradient.verdict}: {gradient.line}",
+        line="no update was done" if clipping is None else clipping.describe(),
         limit=gradient.clip_norm,
         glances=metrics.get("glances", ()),
     )
-    clipping = None
-    if gradient.updates:
-        share = gradient.clipped_tenfold / gradient.updates
-        clipping = Clipping(share, gradient.first_left_out, gradient.suggested_clip_norm)
     return TrainingRecord(training, clipping, figures.window)
+
+
+def _sum_up(metrics: _Metrics) -> Clipping:
+    """Sum up the gradients of a training, as :meth:`elman.flow.Ledger.sum_up` does."""
+    gradient, rows = metrics.gradient, metrics.ledger
+    bad = [row[0] for row in rows if row[1] is None and not row[6]]
+    bad += [update for update, _, loss in metrics.history if loss is None]
+    most = zip(gradient.parameters, gradient.supplied_most, strict=True)
+    return Clipping(
+        hard=gradient.clipped_tenfold / gradient.updates,
+        left_out=gradient.first_left_out,
+        suggested=gradient.suggested_clip_norm,
+        updates=gradient.updates,
+        skipped=gradient.left_out,
+        clipped=gradient.clipped,
+        median=gradient.median_norm,
+        limit=gradient.clip_norm,
+        broken=next((row[5] or "" for row in rows if row[6]), ""),
+        supplier=next(((name, count / gradient.updates) for name, count in most if count), None),
+        bad_loss=min(bad, default=None),
+        lost=bool(rows) and all(row[1] == 0 for row in rows),
+    )
 
 
 @dataclass(frozen=True)

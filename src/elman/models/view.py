@@ -31,19 +31,22 @@ class View:
         module: a copy of the model in float64, in evaluation mode.
         layer: its recurrent layers.
         loss: runs it on the inspected examples and returns the loss.
-        loss_of_last: the loss where the model is given the last n steps of each example alone.
+        loss_with_memory: the loss on more examples, where the recurrent layers remember n steps at most.
         explain: explains a few predictions.
         what: the examples, in words.
         metrics: what was measured in training.
+        constant_loss: the loss of the best constant answer, where the loss reaches every step without the recurrence;
+            NaN elsewhere.
     """
 
     module: nn.Module
     layer: Recurrent
     loss: Callable[[], Tensor]
-    loss_of_last: Callable[[int], float]
+    loss_with_memory: Callable[[int], float]
     explain: Callable[[], list[Mattered]]
     what: str
     metrics: dict[str, Any]
+    constant_loss: float = math.nan
 
 
 def how_many(longest: int) -> tuple[int, int]:

@@ -10,6 +10,8 @@ different where one lies outside the 95 % interval of the other.
 >>> theirs = score_classes(targets, right.roll(1, 0).where(torch.arange(100)[:, None] < 20, right), ("no", "yes"))
 >>> judge(ours, 900, shuffled=[theirs])
 'Order matters: accuracy 100.0%, 80.0% with the steps shuffled.'
+>>> needs_order(ours, shuffled=[theirs]), needs_order(ours, shuffled=[theirs], other=ours)
+(True, False)
 >>> judge(ours, 900, other=theirs, what="a bag of words", other_parameters=300)
 'Accuracy 100.0%. A bag of words reaches 80.0% with 1/3 of the parameters.'
 """
@@ -62,20 +64,42 @@ def judge(
         other_parameters: how many it has.
         steps: word for the steps.
     """
-    said = f"{ours.measure} {ours.write(ours.quality)}"
+    score = f"{ours.measure} {ours.write(ours.quality)}"
     sentences = []
     if shuffled:
         mean = sum(one.quality for one in shuffled) / len(shuffled)
-        verdict = "Order matters" if ours.differs(mean) and mean < ours.quality else "Order makes no clear difference"
-        sentences.append(f"{verdict}: {said}, {ours.write(mean)} with the {steps} shuffled.")
+        figures = f"{score}, {ours.write(mean)} with the {steps} shuffled"
+        if needs_order(ours, shuffled=shuffled, other=other):
+            sentences.append(f"Order matters: {figures}.")
+        elif _reads_order(ours, shuffled):
+            sentences.append(f"The model reads the order ({figures}), but that does not pay.")
+        else:
+            sentences.append(f"Order makes no clear difference: {figures}.")
     if other is not None:
         name, with_so_many = what[:1].upper() + what[1:], _compare(other_parameters, parameters)
         verdict = "reaches" if other.quality < ours.quality else "does better:"
         if not ours.differs(other.quality):
             verdict = "does about as well:"
-        start = "" if sentences else f"{said[:1].upper()}{said[1:]}. "
+        start = "" if sentences else f"{score[:1].upper()}{score[1:]}. "
         sentences.append(f"{start}{name} {verdict} {other.write(other.quality)} with {with_so_many}.")
     return " ".join(filter(None, [*sentences, ours.constant()]))
+
+
+def needs_order(ours: Judged, *, shuffled: Sequence[Judged] = (), other: Judged | None = None) -> bool | None:
+    """Check whether the order of the steps raises the score; None where steps were not shuffled.
+
+    It does not where the model scores as well on shuffled steps, or where a model without recurrence, or a constant
+    answer, does as well as this one.
+    """
+    if not shuffled:
+        return None
+    as_good = other is not None and (other.quality >= ours.quality or not ours.differs(other.quality))
+    return _reads_order(ours, shuffled) and not as_good and not ours.constant()
+
+
+def _reads_order(ours: Judged, shuffled: Sequence[Judged]) -> bool:
+    mean = sum(one.quality for one in shuffled) / len(shuffled)
+    return ours.differs(mean) and mean < ours.quality
 
 
 def _compare(theirs: int, ours: int) -> str:

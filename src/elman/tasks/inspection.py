@@ -8,7 +8,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class Inspected:
             return []
         lag = min(_FAR, *(len(flow.influence[e].curve) - 1 for e in endings))
         left = [float(flow.influence[e].curve[lag]) for e in endings]
-        return [
+        rows = [
             ("", *map(name_layer, endings)),
             (f"left of the gradient at lag {lag}", *map(write_number, left)),
             ("half-life of the gradient", *(write_steps(flow.half_life[e]) for e in endings)),
@@ -79,9 +79,16 @@ class Inspected:
             ("explicit part of dL/dW", *(write_share(flow.explicit[e].share) for e in endings)),
             ("Lyapunov exponent λ₁", *(write_number(float(flow.lyapunov[e].exponents[0])) for e in endings)),
             ("memory time −1/λ₁", *(write_steps(flow.lyapunov[e].memory_time) for e in endings)),
-            ("gates stuck shut or open", *(write_share(flow.gates[e].saturated) for e in endings)),
-            ("tanh stuck beyond ±0.99", *(write_share(flow.gates[e].saturated_tanh) for e in endings)),
         ]  # fmt: skip
+        gates = [flow.gates[e] for e in endings]
+        for name, shares in (
+            ("gates stuck shut or open", [one.saturated for one in gates]),
+            ("tanh stuck beyond ±0.99", [one.saturated_tanh for one in gates]),
+            ("relu units that are dead", [one.dead for one in gates]),
+        ):
+            if not all(map(math.isnan, shares)):  # the cell has such values
+                rows.append((name, *map(write_share, shares)))
+        return rows
 
 
 def inspect_cell(
@@ -149,9 +156,11 @@ def inspect_model(
     flow = examine(
         **seen,
         limits=choose_limits(view.layer, longest),
-        loss=view.loss_of_last,
+        loss=view.loss_with_memory,
         longer_helps=_does_longer_help(view, longest),
+        order_needed=view.metrics.get("order_needed") is not False,
         ledger=measured.clipping,
+        options=_options_of(path),
     )
     layer = view.layer
     ways = " in both directions" if layer.bidirectional else ""
@@ -200,11 +209,18 @@ def choose_limits(layer: Recurrent, length: int) -> Limits:
 
 
 def _does_longer_help(view: View, longest: int) -> bool | None:
-    """Return whether the model's loss still falls when it reads more than half of the steps.
+    """Return whether the model's loss still falls when it remembers more than half of the steps.
 
     None for a model that has learnt nothing from the steps before the last: whether they matter is then unknown.
     """
-    whole, one = view.loss_of_last(longest), view.loss_of_last(1)
-    if not (math.isfinite(whole) and whole < one - (1 - _LEARNT) * abs(one)):
+    whole = view.loss_with_memory(longest)
+    least = view.loss_with_memory(1) if math.isnan(view.constant_loss) else view.constant_loss
+    if not (math.isfinite(whole) and whole < least - (1 - _LEARNT) * abs(least)):
         return None
-    return behavioural_memory(view.loss_of_last, longest) > longest // 2
+    return behavioural_memory(view.loss_with_memory, longest) > longest // 2
+
+
+def _options_of(path: str | PathLike[str]) -> list[str]:
+    """List the names of the settings of a model's recipe."""
+    recipe = find(task_of(path))
+    return [] if recipe is None else [field.name for field in fields(recipe.commands.settings)]

@@ -28,10 +28,9 @@ from torch.utils.hooks import RemovableHandle
 
 from elman.flow.figures import Gates, GateUsage, GradientNorms
 from elman.flow.glance import Glance, glance
-from elman.flow.ledger import GradientVerdict, short
+from elman.flow.ledger import short
 from elman.flow.observation import arguments_of
 from elman.flow.places import spread
-from elman.flow.verdict import DEAD, SATURATED, find_dead, find_saturated
 from elman.nn.recurrent import Recurrent
 from elman.nn.states import listed
 
@@ -150,19 +149,9 @@ class Glances:
             hook.remove()
         self._hooks, self._calls = [], {}
 
-    def verdict(self) -> GradientVerdict | None:
-        """Judge the last glance; None where there is none, or nothing is wrong."""
-        if not self.seen:
-            return None
-        last = self.seen[-1]
-        gates = {name: one.gates for name, one in last.layers.items()}
-        for verdict, reason, advice in (
-            (DEAD, find_dead(gates), "Try a lower learning rate, or tanh in place of relu"),
-            (SATURATED, find_saturated(gates), "Try to scale the input, or smaller weights at the start"),
-        ):
-            if reason:
-                return GradientVerdict(verdict, f"{reason}, at update {last.update:,}", advice)
-        return None
+    def last_gates(self) -> dict[str, Gates]:
+        """Return the values of the gates and units at the last glance, by layer and direction."""
+        return {name: one.gates for name, one in self.seen[-1].layers.items()} if self.seen else {}
 
     def state_dict(self) -> dict[str, Any]:
         """Return when the next glance is due and the glances so far, as plain data; valid between two updates."""

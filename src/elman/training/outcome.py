@@ -12,8 +12,9 @@ from typing import Any
 from torch import nn
 
 from elman.errors import ElmanError
-from elman.flow.ledger import GradientVerdict, Ledger
-from elman.flow.verdict import VERDICTS
+from elman.flow.evidence import GradientVerdict
+from elman.flow.ledger import Ledger
+from elman.flow.verdict import judge_training
 from elman.models.finite import without_infinite
 from elman.scores.measured import Measured
 from elman.training.glances import Glances
@@ -69,9 +70,10 @@ class Outcome:
         return math.inf if self.best is None else self.best.loss
 
     def judge_gradient(self) -> GradientVerdict:
-        """Judge the gradient by the ledger and by the glances; return the worse verdict."""
-        kept, seen = self.ledger.verdict(), self.glances.verdict()
-        return kept if seen is None or VERDICTS.index(kept.name) <= VERDICTS.index(seen.name) else seen
+        """Judge the training by the gradients and losses of all updates, and by the gates at the last glance."""
+        validations = [(one.update, one.validation_loss) for one in self.history]
+        update = self.glances.seen[-1].update if self.glances.seen else None
+        return judge_training(self.ledger.sum_up(validations), self.glances.last_gates(), update)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as plain data."""

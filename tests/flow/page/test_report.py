@@ -232,7 +232,9 @@ def test_what_was_left_out_of_a_training_is_said():
     assert losses.says.startswith("The training loss was lowest, 2,")
 
 
-@pytest.mark.parametrize(("stuck", "said"), [(0.0, "no gate, tanh or relu was stuck"), (0.25, "Looked at 4 times. At")])
+@pytest.mark.parametrize(
+    ("stuck", "said"), [(0.0, "Looked at 4 times; no gate was stuck. At"), (0.25, "Looked at 4 times. At")]
+)
 def test_glances_at_a_training_are_drawn_early_half_way_and_late(stuck, said):
     glances = [
         {

@@ -91,7 +91,9 @@ def _below(one: Mattered) -> float:
 
 def _say(one: Mattered) -> str:
     strength = np.abs(one.contributions)
-    total = float(strength.sum()) or 1.0
+    total = float(strength.sum())
+    if not total:
+        return f"{one.answer}: no step changes it."
     first = np.argsort(-strength, kind="stable")[:_MOST_NAMED]
     named = [f"{_name(one, int(i))} ({write_share(float(strength[i]) / total)})" for i in first]
     return f"{one.answer}: most of it rests on {', '.join(named)}; the residual is {write_share(one.residual)}."

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elman.flow.figures import Flow, Gates, GateUsage, GradientNorms, LagShares, SingularValues
+from elman.flow.figures import Flow, Gates, GateUsage, GradientNorms, Influence, LagShares, SingularValues
 from elman.flow.page.charts import Bar, Curve, Mark, draw_bars, draw_curves, draw_map
 from elman.flow.page.style import HUES
 from elman.flow.page.wording import describe_slope, name_layer, write_each, write_number, write_share, write_steps
@@ -58,7 +58,10 @@ def draw_figures(flow: Flow) -> list[Section]:
 
 def draw_truncation(truncation: Truncation) -> Section:
     """Make the section on what the window of a training cuts off."""
-    lost = [(ending, f"loses {write_share(share)} of its length") for ending, share in truncation.lost.items()]
+    lost = [
+        (ending, "is 0" if math.isnan(share) else f"loses {write_share(share)} of its norm")
+        for ending, share in truncation.lost.items()
+    ]
     bars = [Bar(name_layer(ending), (share,), write_share(share)) for ending, share in truncation.lost.items()]
     return Section(
         "Cut by truncation",
@@ -77,7 +80,8 @@ def _gradient(flow: Flow) -> Section:
         at = np.arange(len(one.median), dtype=float)
         band = (None, None) if several else (one.lower, one.upper)
         curves.append(Curve(at, one.median, name_layer(ending), "", *band))
-    says = write_each(((e, _compare_ends(one)) for e, one in flow.gradient_norms.items()), "The gradient of the loss")
+    ends = [(ending, _compare_ends(flow, ending, one)) for ending, one in flow.gradient_norms.items()]
+    says = write_each(ends, "The gradient of the loss")
     return Section(
         "Gradient through time",
         says,
@@ -89,12 +93,18 @@ def _gradient(flow: Flow) -> Section:
     )
 
 
-def _compare_ends(one: GradientNorms) -> str:
+def _compare_ends(flow: Flow, ending: str, one: GradientNorms) -> str:
     known = one.median[np.isfinite(one.median)]
-    if not len(known) or known[-1] == 0:
+    losses = len(flow.influence[ending].rows)
+    if not known.any():
+        return "is 0 at every step"
+    if len(known) == 1:
+        return "is that of a single step"
+    if known[-1] == 0:
         return "does not reach the last step"
-    ratio = float(known[0] / known[-1])
-    return f"is at the first step {write_number(ratio)} times what it is at the last"
+    ratio = write_number(float(known[0] / known[-1]))
+    several = f", with {losses} steps that have a loss of their own" if losses > 1 else ""
+    return f"is at the first step {ratio} times what it is at the last{several}"
 
 
 def _influence(flow: Flow) -> Section:
@@ -109,10 +119,7 @@ def _influence(flow: Flow) -> Section:
         curves.append(Curve(np.arange(len(one.curve), dtype=float), one.curve, name_layer(ending)))
     sentences = []
     for ending, one in flow.influence.items():
-        about = " (extrapolated)" if one.extrapolated else ""
-        sentences.append(
-            (ending, f"{describe_slope(one.slope)}; over 50 steps {write_number(one.factor_50)} of it is left{about}")
-        )
+        sentences.append((ending, _describe_influence(one)))
     return Section(
         "Influence of each step on each loss",
         write_each(sentences, "The influence of a state on a later loss"),
@@ -123,6 +130,20 @@ def _influence(flow: Flow) -> Section:
     )
 
 
+def _describe_influence(one: Influence) -> str:
+    lag, left = one.far
+    if not one.curve.any():
+        return "is 0: no loss depends on this layer"
+    if lag == 0:
+        return "cannot be measured over a single step"
+    if math.isnan(one.slope):
+        return "is 0 from the first step back"
+    over = f"over {write_steps(lag)}"
+    return f"{describe_slope(one.slope)}; {over} " + (
+        f"it grows {write_number(left)}-fold" if left > 1 else f"{write_number(left)} of it is left"
+    )
+
+
 def _lag_shares(flow: Flow) -> Section:
     drawings = []
     for ending, one in list(flow.lag_shares.items())[:_MOST_MAPS]:
@@ -130,10 +151,9 @@ def _lag_shares(flow: Flow) -> Section:
             drawings.append(_draw_shares(ending, one))
     sentences = []
     for ending, one in flow.lag_shares.items():
-        explicit = flow.explicit[ending].share
-        sentences.append(
-            (ending, f"comes to 90 % from lags up to {one.lag90}; {write_share(explicit)} of it is from lag 0")
-        )
+        explicit = write_share(flow.explicit[ending].share)
+        what = f"comes to 90 % from lags up to {one.lag90}; {explicit} of it is from lag 0"
+        sentences.append((ending, what if one.norm > 0 else "is 0"))
     return Section(
         "Where dL/dW comes from",
         write_each(sentences, "The gradient of the weights"),
@@ -169,7 +189,8 @@ def _transport(flow: Flow) -> Section:
             median[fine] = np.nanmedian(one.gain[fine], axis=1)
         curves.append(Curve(np.arange(len(median), dtype=float), median, name_layer(ending)))
         middle = float(np.nanmedian(median)) if fine.any() else math.nan
-        sentences.append((ending, f"multiplies the gradient's norm by {write_number(middle)}"))
+        what = f"multiplies the gradient's norm by {write_number(middle)}"
+        sentences.append((ending, "carries no gradient" if math.isnan(middle) else what))
     omega = ", ".join(write_number(one.omega) for one in flow.transport_gain.values())
     return Section(
         "Transport gain",
@@ -227,11 +248,11 @@ def _lyapunov(flow: Flow) -> Section:
         finite = one.exponents[np.isfinite(one.exponents)]
         curves.append(Curve(np.arange(1.0, len(finite) + 1), finite, name_layer(ending)))
         first = float(one.exponents[0])
-        what = (
-            f"shrinks by a factor of e in {write_steps(one.memory_time)} (λ₁ = {write_number(first)})"
-            if first < 0
-            else f"does not shrink (λ₁ = {write_number(first)})"
-        )
+        what = f"does not shrink (λ₁ = {write_number(first)})"
+        if math.isinf(first):
+            what = "is gone after one step (λ₁ = −infinity)"
+        elif first < 0:
+            what = f"shrinks by a factor of e in {write_steps(one.memory_time)} (λ₁ = {write_number(first)})"
         sentences.append((ending, what))
     return Section(
         "Lyapunov spectrum",
@@ -251,8 +272,9 @@ def _bounds(flow: Flow) -> Section:
             for b in bounds
         ]
         rows += [(name_layer(ending), *row) for row in numbers]
-        known = [f"{one.member} guarantees {one.guarantee}" for one in bounds if one.guarantee]
-        sentences.append((ending, "; ".join(known) or "alone guarantees neither vanishing nor exploding"))
+        known = [f"{one.guarantee} over long lags, by {one.member}" for one in bounds if one.guarantee]
+        what = f"guarantees {'; '.join(known)}" if known else "alone guarantees neither vanishing nor exploding"
+        sentences.append((ending, what))
     return Section(
         "Bounds from the weights",
         write_each(sentences, "The hidden-to-hidden part") if flow.bounds and any(flow.bounds.values())
@@ -317,19 +339,21 @@ def _memory(flow: Flow) -> Section:
         never = "never" if one.lag10 is None else write_steps(one.lag10)
         bars.append(Bar(f"{before}influence under a tenth", (float(reach),), never))
         bars.append(Bar(f"{before}90 % of dL/dW", (float(one.lag90),), write_steps(one.lag90)))
-        falls = (
-            "never falls under a tenth" if one.lag10 is None else f"falls under a tenth after {write_steps(one.lag10)}"
-        )
-        sentences.append((ending, f"{falls} of {total}"))
+        falls = f"never falls under a tenth within {write_steps(total)}"
+        if not flow.influence[ending].curve.any():
+            falls = "is 0: no loss depends on this layer"
+        elif one.lag10 is not None:
+            falls = f"falls under a tenth after {write_steps(one.lag10)} of {total}"
+        sentences.append((ending, falls))
     behavioural = next((one.behavioural for one in flow.memory.values() if one.behavioural is not None), None)
     if behavioural is not None:
         bars.append(Bar("loss within 1 %", (float(behavioural),), write_steps(behavioural)))
-    last = "" if behavioural is None else f" Its loss needs the last {write_steps(behavioural)}."
+    last = "" if behavioural is None else f" With a memory of {write_steps(behavioural)} its loss is within 1 %."
     return Section(
         "Effective memory",
         write_each(sentences, "The influence of a state") + last,
         (draw_bars(bars, most=float(max(total, 1)), title="Memory in steps"),),
         f"Three measures of how far back the layer reaches, of {total} steps: the lag at which the median influence "
         "falls under a tenth; the lag within which 90 % of the weights' gradient lies; and, for a trained model, the "
-        "smallest number of last steps with which the loss is within 1 % of the loss with all steps.",
+        "shortest memory with which the loss is within 1 % of the loss with all steps.",
     )

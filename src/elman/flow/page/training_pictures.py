@@ -122,7 +122,9 @@ def _glances(training: Training) -> list[Section]:
         drawings.append(draw_curves(stuck, ("update", "share"), low=0.0, high=1.0, title=title))
     last = {name: one for name, one in seen[-1]["layers"].items() if one["share"] is not None}
     most = max(last, key=lambda name: last[name]["share"], default=None)
-    says = f"Looked at {len(seen)} times; {'' if stuck else 'no gate, tanh or relu was stuck'}".rstrip("; ") + "."
+    known = {word for key, word, _ in _STUCK for g in seen for one in g["layers"].values() if one[key] is not None}
+    never = f"; no {' and no '.join(word for _, word, _ in _STUCK if word in known)} was stuck" if known else ""
+    says = f"Looked at {len(seen)} times{'' if stuck else never}.".replace("gates was", "gate was")
     if most is not None:
         says += (
             f" At update {seen[-1]['update']:,} the state of time step {last[most]['step']} supplied "

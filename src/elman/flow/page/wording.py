@@ -37,7 +37,7 @@ def write_share(share: float) -> str:
         return "an unknown share"
     if 0 < share < 0.001:
         return "under 0.1\u00a0%"
-    if 0.999 < share < 1:
+    if 0.999 < share < 1 - 1e-9:
         return "over 99.9\u00a0%"
     return (
         f"{100 * share:.0f}\u00a0%"
@@ -52,6 +52,8 @@ def write_steps(count: float) -> str:
     >>> write_steps(1), write_steps(12.34), write_steps(math.inf)
     ('1 step', '12.3 steps', 'infinitely many steps')
     """
+    if math.isnan(count):
+        return "unknown"
     if math.isinf(count):
         return "infinitely many steps"
     if count == 1:

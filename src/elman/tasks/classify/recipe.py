@@ -25,7 +25,7 @@ from elman.expr import Cell
 from elman.nn import Recurrent, init
 from elman.scores.classes import Scores
 from elman.scores.measured import Measured
-from elman.scores.verdict import judge
+from elman.scores.verdict import judge, needs_order
 from elman.tasks.classify.baseline.linear import Baseline, train_baseline
 from elman.tasks.classify.model import TrainedClassifier, build_module, load
 from elman.tasks.classify.reading import Parts, Split, encode_examples, read_examples
@@ -184,6 +184,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             **metrics,
             "baseline": {**facts, **other.to_dict()},
             "shuffled": [one.to_dict() for one in shuffled],
+            "order_needed": needs_order(ours, shuffled=shuffled, other=other),
             "verdict": judge(
                 ours,
                 model.parameters,

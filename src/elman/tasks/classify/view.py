@@ -1,17 +1,20 @@
 """Prepare a model that answers sequences, with some examples, for `elman inspect`."""
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import one_hot, pad
 from torch.nn.utils.rnn import pad_sequence
 
 from elman.data import open_dataset
 from elman.flow import attribute_in_model
 from elman.flow.page.mattered import Mattered
 from elman.models.view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, choose_examples, how_many, mattered
+from elman.nn import Recurrent
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.vocabulary.tally import FIRST
@@ -41,18 +44,75 @@ def view(model: TrainedClassifier, data: Sequence[str]) -> View:
         steps, lengths, targets = few
         return model.targets.training_loss(module(steps, lengths), _float64(targets)) * len(lengths)
 
-    def loss_of_last(n: int) -> float:
+    def loss_with_memory(n: int) -> float:
         steps, lengths, targets = many
-        rows = [steps[max(0, k - n) : k, b] for b, k in enumerate(lengths.tolist())]
         with torch.no_grad():
-            outputs = module(pad_sequence(rows), lengths.clamp(max=n))
+            if module.pooling == "last":
+                rows = [steps[max(0, k - n) : k, b] for b, k in enumerate(lengths.tolist())]
+                outputs = module(pad_sequence(rows), lengths.clamp(max=n))
+            else:
+                outputs = _forget_after(module, n)(steps, lengths)
         return float(model.targets.training_loss(outputs, _float64(targets)))
 
     longest = int(few[1].max())
     what = f"{len(few[1])} examples of up to {longest} steps"
+    constant = math.nan if module.pooling == "last" else _constant_loss(model, _float64(many[2]))
     return View(
-        module, module.recurrent, loss, loss_of_last, lambda: _explain_examples(model, module, few), what, model.metrics
+        module,
+        module.recurrent,
+        loss,
+        loss_with_memory,
+        lambda: _explain_examples(model, module, few),
+        what,
+        model.metrics,
+        constant,
     )
+
+
+class _Blocks(nn.Module):
+    """Recurrent layers that start again from the initial state every n steps.
+
+    Args:
+        layer: the recurrent layers.
+        size: n.
+    """
+
+    def __init__(self, layer: Recurrent, size: int) -> None:
+        super().__init__()
+        self.layer, self.size = layer, size
+        self.bidirectional, self.output_size = layer.bidirectional, layer.output_size
+
+    def forward(self, x: Tensor, state: None, lengths: Tensor) -> tuple[Tensor, None]:
+        """Run each block of (T, B, I) as an example of its own, and put their outputs together again."""
+        steps, batch, size = x.shape
+        count = -(-steps // self.size)
+        blocks = pad(x, (0, 0, 0, 0, 0, count * self.size - steps)).view(count, self.size, batch, size)
+        starts = torch.arange(count)[:, None] * self.size
+        real = (lengths[None] - starts).clamp(0, self.size).flatten()
+        rows = blocks.transpose(0, 1).flatten(1, 2)
+        output = self.layer(rows[:, real > 0], state, real[real > 0])[0]
+        whole = output.new_zeros(self.size, count * batch, output.shape[-1])
+        whole[:, real > 0] = output
+        return whole.view(self.size, count, batch, -1).transpose(0, 1).flatten(0, 1)[:steps], None
+
+
+def _forget_after(module: SequenceClassifier, n: int) -> SequenceClassifier:
+    """Return a module whose recurrent layers remember n steps at most; it shares the weights."""
+    forgetful = copy.copy(module)
+    forgetful._modules = {**module._modules, "recurrent": _Blocks(module.recurrent, n)}
+    return forgetful
+
+
+def _constant_loss(model: TrainedClassifier, targets: Tensor) -> float:
+    """Return the loss of the best constant answer to some examples."""
+    kind, count = model.targets.kind, max(1, len(model.classes))
+    if kind == "number":
+        answer = targets.mean()[None]
+    else:
+        seen = one_hot(targets.long(), count).double() if kind == "category" else targets
+        share = seen.mean(0).clamp(1e-6, 1 - 1e-6)
+        answer = share.log() if kind == "category" else share.logit()
+    return float(model.targets.training_loss(answer.expand(len(targets), -1), targets))
 
 
 def _explain_examples(

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from elman.data.sentences.sentence import Sentence
-from elman.scores.verdict import judge
+from elman.scores.verdict import judge, needs_order
 from elman.tasks.tag.baseline import TagBaseline
 from elman.tasks.tag.batches import EncodedSentences, answer_sentences
 from elman.tasks.tag.model import TrainedTagger, score_answers
@@ -80,6 +80,7 @@ def compare(
         "baseline": {**facts, **other.to_dict()},
         "most_frequent": usual.to_dict(),
         "shuffled": [scores.to_dict() for scores in shuffled],
+        "order_needed": needs_order(ours, shuffled=shuffled, other=other),
         "verdict": " ".join([verdict, *last]),
     }
 
