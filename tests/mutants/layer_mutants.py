@@ -195,8 +195,8 @@ LAYER_MUTANTS = (
     Mutant(
         "memory just as long as needed is too short",
         "flow/verdict.py",
-        "if max(reach) >= known.needs:",
-        "if max(reach) > known.needs:",
+        "if max(reach) >= evidence.needs:",
+        "if max(reach) > evidence.needs:",
     ),
     Mutant("Jacobians are those of the first steps", "flow/inspection.py", "[-left:]", "[:left]"),
 )

@@ -87,9 +87,9 @@ TASK_MUTANTS = (
     ),
     Mutant(
         "the milder verdict on a gradient counts",
-        "training/outcome.py",
-        "VERDICTS.index(kept.name) <= ",
-        "VERDICTS.index(kept.name) >= ",
+        "flow/verdict.py",
+        "for verdict, find in _RULES.items():",
+        "for verdict, find in reversed(_RULES.items()):",
     ),
     Mutant(
         "order matters where shuffled steps do better",
