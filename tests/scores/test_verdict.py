@@ -19,7 +19,7 @@ CLASSES = Targets("category", ("a", "b"))
 
 
 class First(nn.Module):
-    """Answer what the first step is."""
+    """A model whose answer is the first step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class First(nn.Module):
 
 
 class Sum(First):
-    """Answer which there is more of."""
+    """A model whose answer is the most frequent letter."""
 
     def forward(self, steps, lengths):
         return self.scale * torch.stack([(steps[..., 0] == ord(letter)).float().sum(0) for letter in "ab"], dim=1)
