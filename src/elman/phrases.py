@@ -84,6 +84,37 @@ def name_some(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def round_to(number: float, resolution: float) -> float:
+    """Round a number to the decimal place of a resolution, so that no digit is lost and few are noise.
+
+    >>> round_to(2_000_000_012.345678, 3e-3), round_to(0.1234567, 1e-5)
+    (2000000012.346, 0.12346)
+    """
+    return round(float(number), -math.floor(math.log10(resolution)))
+
+
+def format_near(number: float, spread: float) -> str:
+    """Write a number with four digits, or more where its distance to others of that spread needs them.
+
+    >>> format_near(2_000_000_012.345, 70.0), format_near(12.3456, 3.0)
+    ('2000000012.3', '12.35')
+    """
+    if not 0 < spread < math.inf or not 0 < abs(number) < math.inf:
+        return f"{number:.4g}"
+    needed = math.floor(math.log10(abs(number))) - math.floor(math.log10(spread)) + 3
+    return f"{number:.{min(max(4, needed), 17)}g}"
+
+
+def format_score(score: float, decimals: int = 3) -> str:
+    """Write a score with some decimals, or with two digits where all decimals would be 0.
+
+    >>> format_score(0.71234), format_score(0.0), format_score(0.00002345)
+    ('0.712', '0.000', '2.3e-05')
+    """
+    written = f"{score:.{decimals}f}"
+    return f"{score:.2g}" if score and not float(written) else written
+
+
 def format_share(share: float) -> str:
     """Write a share in percent, a small one with a digit more.
 

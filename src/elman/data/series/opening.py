@@ -327,8 +327,8 @@ class _SeriesReader:
         if not varying or (constant and self._requested.targets and not ids):
             first = constant[0]
             raise DataError(
-                f"{first.last}: {first.name} is {first.values[-1]:g} in all of its {len(first):,} steps, so there is "
-                "nothing to learn. Leave it out, or add earlier rows."
+                f"{first.last}: {first.name} is {first.values[-1]:.15g} in all of its {len(first):,} steps, so there "
+                "is nothing to learn. Leave it out, or add earlier rows."
             )
         if constant:
             self.notes.append(f"The value never changes: {name_some([one.name for one in constant])}.")

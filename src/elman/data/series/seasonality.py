@@ -25,7 +25,7 @@ _MOST_TRIED = 20
 _LOWEST = 0.3  # share of the variance
 _NEARLY = 0.9
 _SURPRISE = 7.0  # nats: a probability by chance below exp(−7)
-_STEADY = 1e-6  # deviation, in units of the largest value, below which nothing is left to explain
+_STEADY = 1e-6  # deviation, in units of the largest distance from the mean, below which nothing is left to explain
 
 
 def find_season_to_learn(series: Sequence[NDArray[np.float64]], held_out: int | None = None) -> int:
@@ -45,8 +45,8 @@ def find_season(series: Sequence[NDArray[np.float64]]) -> int:
     Args:
         series: (T,) each, NaN where missing; at most 50 are used, evenly spread.
     """
-    chosen = [_fill(values[-_MOST_STEPS:]) for values in series[:: -(-len(series) // _MOST_SERIES)]]
-    chosen = [values for values in chosen if len(values) >= _FEWEST_STEPS]
+    filled = [_fill(values[-_MOST_STEPS:]) for values in series[:: -(-len(series) // _MOST_SERIES)]]
+    chosen = [values - values.mean() for values in filled if len(values) >= _FEWEST_STEPS]
     if not chosen:
         return 1
     most = int(np.median([len(values) for values in chosen])) // _FEWEST_SEASONS

@@ -19,6 +19,7 @@ from elman.data.examples.values import Listed
 from elman.data.tables.row_index import DELIMITERS
 from elman.errors import ConfigError
 from elman.models.answers import write_answers
+from elman.phrases import round_to
 from elman.scores.tables import score_tables
 from elman.tasks.classify.mistakes import find_mistakes, mistakes_table
 from elman.tasks.classify.model import TrainedClassifier, load
@@ -27,6 +28,7 @@ from elman.tasks.contract import Evaluated, Request, Rows, standard_input
 from elman.training.progress import show_bar
 
 _AT_ONCE = 256
+_PRECISION = 2.0**-23  # of float32, in which outputs are
 
 
 def summarise(model: TrainedClassifier) -> Rows:
@@ -131,7 +133,8 @@ def _answer(trained: TrainedClassifier, rows: list[Row], classes: Sequence[str])
 def _describe(
     trained: TrainedClassifier, answer: Any, shares: Iterable[float], classes: Sequence[str]
 ) -> dict[str, Any]:
-    described = {"prediction": float(f"{answer:.7g}") if isinstance(answer, float) else answer}
+    resolution = trained.targets.deviation * _PRECISION
+    described = {"prediction": round_to(answer, resolution) if isinstance(answer, float) else answer}
     known = dict(zip(trained.classes, (round(share, 6) for share in shares), strict=False))
     if trained.targets.kind == "category":
         described["probability"] = known[answer]

@@ -17,7 +17,7 @@ from rich.text import Text
 from torch import Tensor
 
 from elman.encoders.targets import Targets
-from elman.phrases import printable
+from elman.phrases import format_near, printable
 from elman.scores.tables import plain_table, show_name, show_share, titled
 
 
@@ -55,7 +55,9 @@ def find_mistakes(
         most: the most mistakes to list.
     """
     if targets.kind == "number":
-        true, predicted = (torch.tensor(targets.decode(numbers)) for numbers in (encoded[:, None], outputs))
+        true, predicted = (
+            torch.tensor(targets.decode(numbers), dtype=torch.float64) for numbers in (encoded[:, None], outputs)
+        )
         return mistakes_in_numbers(true, predicted, where, most)
     find = mistakes_in_classes if targets.kind == "category" else mistakes_in_labels
     return find(encoded, targets.probabilities(outputs), targets.classes, where, most)
@@ -117,7 +119,11 @@ def mistakes_in_numbers(
     """
     true, predicted = targets.detach().cpu().double(), predictions.detach().cpu().double()
     worst = (predicted - true).abs().argsort(descending=True, stable=True)[:most].tolist()
-    return [Mistake(where(i), f"{float(true[i]):.4g}", f"{float(predicted[i]):.4g}", None) for i in worst]
+    spread = float(true.std(correction=0))
+    return [
+        Mistake(where(i), format_near(float(true[i]), spread), format_near(float(predicted[i]), spread), None)
+        for i in worst
+    ]
 
 
 def mistakes_table(mistakes: Sequence[Mistake]) -> RenderableType:

@@ -16,7 +16,7 @@ from torch import Tensor
 from elman.encoders.batches import EncodedSet
 from elman.encoders.lengths import Lengths
 from elman.encoders.targets import Targets
-from elman.phrases import format_share, name_shares, name_some
+from elman.phrases import format_near, format_share, name_shares, name_some
 
 Prints = NDArray[np.uint64]
 
@@ -90,8 +90,9 @@ class DataReport:
 
     def _answer_line(self) -> str:
         if self.numbers is not None:
-            least, mean, most, deviation = self.numbers
-            return f"numbers from {least:.4g} to {most:.4g}, mean {mean:.4g}, standard deviation {deviation:.4g}"
+            deviation = self.numbers[3]
+            least, mean, most = (format_near(number, deviation) for number in self.numbers[:3])
+            return f"numbers from {least} to {most}, mean {mean}, standard deviation {deviation:.4g}"
         what = f"{len(self.classes):,} {'labels' if self.several else 'classes'}"
         counts = {name: self._count(name) for name in self.classes}
         shares = {format_share(count / self.training) for count in counts.values()}

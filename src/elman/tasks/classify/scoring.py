@@ -27,7 +27,9 @@ def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor, weights: T
         ShapeError: the shapes do not fit.
     """
     if targets.kind == "number":
-        decoded = [torch.tensor(targets.decode(numbers)) for numbers in (encoded[:, None], outputs)]
+        decoded = [
+            torch.tensor(targets.decode(numbers), dtype=torch.float64) for numbers in (encoded[:, None], outputs)
+        ]
         return score_numbers(decoded[0], decoded[1], weights)
     score = score_classes if targets.kind == "category" else score_labels
     return score(encoded, targets.probabilities(outputs.double()), targets.classes, weights)

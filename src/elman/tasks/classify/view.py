@@ -15,6 +15,7 @@ from elman.flow import attribute_in_model
 from elman.flow.page.mattered import Mattered
 from elman.models.view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, choose_examples, how_many, mattered
 from elman.nn import Recurrent
+from elman.phrases import format_near
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.vocabulary.tally import FIRST
@@ -145,7 +146,7 @@ def _score(model: TrainedClassifier, outputs: Tensor) -> tuple[Callable[[Tensor]
     """Return the score that is explained, as a function of the outputs, and a sentence with the answer."""
     (answer,) = model.targets.decode(outputs.float())
     if model.targets.kind == "number":
-        return lambda out: out[:, 0], f"The answer is {answer:.4g}"
+        return lambda out: out[:, 0], f"The answer is {format_near(answer, model.targets.deviation)}"
     best = int(outputs[0].argmax())
     share = float(model.targets.probabilities(outputs.float())[0, best])
     name = model.classes[best]

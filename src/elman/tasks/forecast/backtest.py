@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from elman.data.series.series import SeriesSet
 from elman.encoders.batches import OnProgress
 from elman.flow.places import spread
+from elman.phrases import format_score
 from elman.renamed import renamed_arguments, warn_of_renamed
 from elman.tasks.forecast.baseline.baselines import NAIVE2, ForecastBaseline
 from elman.tasks.forecast.model import TrainedForecaster
@@ -159,7 +160,7 @@ def thin(origins: NDArray[np.int64], most: int) -> NDArray[np.int64]:
 
 def say_error(scores: ForecastScores) -> str:
     """Write the score that forecasts are compared by: MASE, or where it is not defined the scaled MAE."""
-    return f"scaled MAE {scores.scaled_mae:.3f}" if scores.mase is None else f"MASE {scores.mase:.3f}"
+    return f"{'scaled MAE' if scores.mase is None else 'MASE'} {format_score(_error(scores))}"
 
 
 def judge_forecasts(scores: Backtest) -> str:
@@ -170,10 +171,10 @@ def judge_forecasts(scores: Backtest) -> str:
     best = min(scores.baselines, key=lambda name: _error(scores.baselines[name]))
     other = _error(scores.baselines[best])
     if abs(ours - other) <= _ALIKE * other:
-        return f"{said}: {best}, which does without recurrence, does as well ({other:.3f})."
+        return f"{said}: {best}, which does without recurrence, does as well ({format_score(other)})."
     if ours < other:
-        return f"{said}, {1 - ours / other:.0%} below the best without recurrence, {best} ({other:.3f})."
-    return f"{said}: {best}, which does without recurrence, does better ({other:.3f}). Use it."
+        return f"{said}, {1 - ours / other:.0%} below the best without recurrence, {best} ({format_score(other)})."
+    return f"{said}: {best}, which does without recurrence, does better ({format_score(other)}). Use it."
 
 
 def say_learnt(scores: Backtest) -> str | None:

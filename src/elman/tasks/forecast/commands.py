@@ -9,14 +9,13 @@ from elman.data.series.opening import open_series
 from elman.data.series.series import SeriesSet
 from elman.errors import ConfigError
 from elman.models.answers import write_answers
+from elman.phrases import format_score, round_to
 from elman.scores.picture_files import check_format
 from elman.tasks.contract import Evaluated, Request, Rows
 from elman.tasks.forecast.backtest import backtest, judge_forecasts, say_learnt
 from elman.tasks.forecast.model import Forecast, TrainedForecaster, load
 from elman.tasks.forecast.tables import score_tables
 from elman.training.progress import show_bar
-
-_DIGITS = 7
 
 
 def summarise(model: TrainedForecaster) -> Rows:
@@ -25,7 +24,7 @@ def summarise(model: TrainedForecaster) -> Rows:
     return [
         ("forecasts", f"{model.horizon:,} steps from {model.lookback:,}"),
         ("validation", model.metrics["verdict"]),
-        ("", f"sMAPE {measured['smape']:.2f} %; {_say_coverage(measured['coverage'])}"),
+        ("", f"sMAPE {format_score(measured['smape'], 2)} %; {_say_coverage(measured['coverage'])}"),
     ]
 
 
@@ -94,6 +93,6 @@ def _rows(data: SeriesSet, one: Forecast, time: str) -> list[dict[str, Any]]:
         numbers = {"forecast": one.point[step], **ends}
         rows.append(
             {time: data.frequency.say(moment), "series": one.series.name}
-            | {name: float(f"{value:.{_DIGITS}g}") for name, value in numbers.items()}
+            | {name: round_to(value, one.resolution) for name, value in numbers.items()}
         )
     return rows

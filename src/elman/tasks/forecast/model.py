@@ -48,12 +48,14 @@ class Forecast:
         times: (H,) of the steps ahead.
         point: (H,) the median.
         intervals: by level in percent, low and high, each (H,).
+        resolution: the smallest difference of two numbers that the precision of the model can express.
     """
 
     series: Series
     times: Moments
     point: Numbers
     intervals: Mapping[int, tuple[Numbers, Numbers]]
+    resolution: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -118,6 +120,7 @@ class TrainedForecaster(Trained):
                 data.frequency.timestamps(series.start, len(series) + self.horizon)[len(series) :],
                 point[number],
                 {percent: (low[number], high[number]) for percent, (low, high) in intervals.items()},
+                float(table.scales[number]) * torch.finfo(self.dtype).eps,
             )
             for number, series in enumerate(data.series)
         ]

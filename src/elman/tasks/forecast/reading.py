@@ -120,7 +120,7 @@ def _choose_sizes(data: SeriesSet, settings: ForecastSettings) -> tuple[SeriesSe
 def _refuse_constant(values: NDArray[np.float64], where: str) -> None:
     known = values[~np.isnan(values)]
     if not len(known) or (known == known[0]).all():
-        content = f"always {known[0]:g}" if len(known) else "always missing"
+        content = f"always {known[0]:.15g}" if len(known) else "always missing"
         raise DataError(
             f"{where}: the series is {content} in its training part, so there is nothing to learn. Leave it out."
         )

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.series.series import Series, SeriesSet
-from elman.phrases import format_share, name_some
+from elman.phrases import format_near, format_share, name_some
 from elman.tasks.forecast.baseline.naive import is_seasonal
 
 _MOST_NAMED = 5
@@ -78,12 +78,13 @@ class SeriesReport:
 
     def lines(self) -> list[str]:
         """Write it for a terminal: the description, then what looks wrong."""
-        least, mean, most, deviation = self.numbers
+        deviation = self.numbers[3]
+        least, mean, most = (format_near(number, deviation) for number in self.numbers[:3])
         amount = f"{self.series:,} series of {_span(self.shortest, self.median, self.longest)}: {self.frequency}"
         return [
             amount + (f", a season of {self.season:,}{self._seasonal()}" if self.season > 1 else ""),
             f"{'steps ' if self.first.isdecimal() else ''}{self.first} to {self.last}",
-            f"values from {least:.4g} to {most:.4g}, mean {mean:.4g}, standard deviation {deviation:.4g}",
+            f"values from {least} to {most}, mean {mean}, standard deviation {deviation:.4g}",
             *self._covariates(),
             *self._warnings(),
         ]
@@ -166,7 +167,7 @@ def _far_values(series: Series, data: SeriesSet) -> list[str]:
     if high == low or beyond[at] <= _FAR * (high - low):
         return []
     when = data.frequency.say(data.frequency.timestamps(series.start, at + 1)[-1])
-    return [f"{series.name} {series.values[at]:.4g} at {when}"]
+    return [f"{series.name} {format_near(series.values[at], high - low)} at {when}"]
 
 
 def _span(shortest: int, median: int, longest: int) -> str:

@@ -16,6 +16,7 @@ from elman.errors import DataError
 from elman.flow import attribute
 from elman.flow.page.mattered import Mattered
 from elman.models.view import EXAMPLES, EXPLAINED, LONGEST_EXPLAINED, OF_LAST, POINTS, View, mattered
+from elman.phrases import format_near
 from elman.tasks.forecast.backtest import thin
 from elman.tasks.forecast.model import TrainedForecaster
 from elman.tasks.forecast.module import SegmentForecaster, Windows, pinball
@@ -98,11 +99,11 @@ def _explain(module: SegmentForecaster, table: SeriesTable, origins: NDArray[np.
         moved = torch.where(missing, 0.0, windows.history - last).T[..., None]
         attribution = attribute(score, moved, points=POINTS)
         series = table.series[int(origin[0])]
-        real = float(actual[0, 0])
-        answer = (
-            f"{series.name} is forecast to be {float(attribution.score[0]):.4g} at the step after its step {origin[1]}"
-        )
-        known = "" if real != real else f" (it was {real:.4g})"
+        real, usual = float(actual[0, 0]), float(windows.usual[0])
+        answer = f"{format_near(float(attribution.score[0]), usual)} at the step after its step {origin[1]}"
+        known = "" if real != real else f" (it was {format_near(real, usual)})"
         shown = {"series": windows.history[0, :, None].numpy(), "baseline": _REFERENCE}
-        explained.append(mattered(attribution, 0, len(moved), answer + known, **shown))
+        explained.append(
+            mattered(attribution, 0, len(moved), f"{series.name} is forecast to be {answer}{known}", **shown)
+        )
     return explained

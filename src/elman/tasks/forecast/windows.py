@@ -143,6 +143,7 @@ class SeriesTable:
 
     Attributes:
         spreads: (series,) the standard deviation of each.
+        scales: (series,) the usual movement of each within a look-back.
         unlearnt: for each series the first origin after the training part.
     """
 
@@ -171,11 +172,12 @@ class SeriesTable:
         self.spreads = np.array(
             [reading.spreads.get(one.name) or measure_spread(part) for one, part in zip(series, measured, strict=True)]
         )
-        scales = [
-            reading.scales.get(one.name) or measure_scale(part, reading.lookback)
-            for one, part in zip(series, measured, strict=True)
-        ]
-        self._scales = torch.tensor(scales, dtype=torch.float64)
+        self.scales = np.array(
+            [
+                reading.scales.get(one.name) or measure_scale(part, reading.lookback)
+                for one, part in zip(series, measured, strict=True)
+            ]
+        )
         self.unlearnt = [max(reading.fewest, self._find_unlearnt(one)) for one in series]
 
     def _find_unlearnt(self, series: Series) -> int:
@@ -236,7 +238,7 @@ class SeriesTable:
         return (
             Windows(
                 history=self._values[behind],
-                usual=self._scales[numbers],
+                usual=torch.from_numpy(self.scales)[numbers],
                 past=None if self._past is None else self._past[behind],
                 known=None if self._known is None else self._known[whole],
                 calendar=None if self._calendar is None else self._calendar[whole],

@@ -25,7 +25,7 @@ _PENALTIES = (1e-6, 1e-4, 1e-2, 0.1, 1.0)
 _MOST_WINDOWS = 40_000
 _WINDOWS_AT_ONCE = 4096
 _FEWEST_STEPS = 2
-_SMALLEST = 1e-6  # deviation, in units of the largest value of a window, below which it counts as constant
+_SMALLEST = 1e-12  # deviation, in units of the largest value of a window, that rounding may leave in a constant one
 
 
 @dataclass(frozen=True)
