@@ -228,12 +228,6 @@ def test_even_steps_decide_which_number_is_the_month(write, write_day, unit):
     assert found.series[0].start == np.datetime64("2020-01-01")
 
 
-def test_clock_times_next_to_a_date_do_not_identify_series(write):
-    rows = "".join(f"2024-01-0{day},{hour:02d}:00,{day + hour}\n" for day in (1, 2) for hour in range(24))
-    with pytest.raises(DataError, match=r"line 3, column date.*write the whole time in one column"):
-        open_series(write("date,hour,y\n" + rows))
-
-
 def test_of_several_numbers_of_a_long_table_the_one_with_a_usual_name_is_forecast(write):
     assert open_series(write(f"date,id,u,sales\n{MIXED}")).columns.targets == ("sales",)
 

@@ -88,7 +88,7 @@ def test_words_and_measured_numbers_are_no_times(cells):
     assert guess_form(cells, named=False) is None
 
 
-def test_one_offset_keeps_local_time_and_several_become_utc():
+def test_one_time_of_day_keeps_local_time_and_several_become_utc():
     times, zones = read("2024-03-30T12:00+01:00", "2024-03-31T12:00+02:00")
     settled, universal = settle_zones(times, zones)  # The same time of every day.
     assert (settled.tolist(), universal) == (times.tolist(), False)
@@ -97,7 +97,7 @@ def test_one_offset_keeps_local_time_and_several_become_utc():
     assert universal
     assert [moment.hour for moment in settled.tolist()] == [0, 1, 2]
     times, zones = read("2024-03-31T01:00+05:30", "2024-03-31T02:00+0530")
-    assert (settle_zones(times, zones)[0] == times).all()
+    assert [moment.hour for moment in settle_zones(times, zones)[0].tolist()] == [19, 20]
     times, zones = read("2024-03-31T01:00+05:30", "2024-03-31T02:30+05:45", "2024-03-31T02:00-0330")
     assert [moment.time().isoformat("minutes") for moment in settle_zones(times, zones)[0].tolist()] == [
         "19:30",

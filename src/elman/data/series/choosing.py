@@ -15,16 +15,12 @@ from numpy.typing import NDArray
 from elman.data.examples.choosing import SERIES_NAMES, find_column
 from elman.data.examples.rows import describe_odd_number
 from elman.data.series.frequency import Moments
-from elman.data.series.regularity import infer_frequency
-from elman.data.series.timestamps import NUMERIC, guess_form, is_ambiguous, read_times
 from elman.data.tables.kinds import ColumnSummary
 from elman.data.tables.row_index import RowIndex
 from elman.data.text import is_number
 from elman.errors import DataError
 from elman.phrases import name_some
 
-TIME_NAMES = frozenset(("t", "time", "step", "timestep", "time_step", "ds", "period", "timestamp", "date", "datetime"))
-_CLOCK_NAMES = frozenset(("year", "quarter", "month", "week", "day", "hour", "minute", "second", "frame"))
 VALUE_NAMES = (
     "y",
     "value",
@@ -56,9 +52,6 @@ MOST_LEVELS = 50
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
 _THOUSANDS = re.compile(r"\s*[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?\s*")
-_CLOCK_ALONE = re.compile(r"\s*[0-9]{1,2}:[0-9]{2}(?::[0-9.]+)?\s*([AaPp]\.?[Mm]\.?)?\s*")
-_SAMPLE = 500
-_ROWS_COMPARED = 500
 _ROWS_PER_TIME = 1.5  # above it a table is long
 
 
@@ -67,7 +60,7 @@ class RequestedRoles:
     """The columns that the caller requested; see :func:`elman.data.series.opening.open_series`."""
 
     targets: tuple[str, ...] = ()
-    time: str | None = None
+    time: tuple[str, ...] | None = None
     id: tuple[str, ...] | None = None
     past: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
@@ -79,8 +72,8 @@ class RequestedRoles:
         Raises:
             DataError: a column does not exist, or has two roles.
         """
-        columns = (*self.targets, self.time or "", *(self.id or ()), *self.past, *self.known, *self.static)
-        for column, roles in Counter(filter(None, columns)).items():
+        columns = (*self.targets, *(self.time or ()), *(self.id or ()), *self.past, *self.known, *self.static)
+        for column, roles in Counter(columns).items():
             find_column(column, index.summaries, name)
             if roles > 1:
                 raise DataError(f"{name}: column {column} has two roles. Name it in one option.")
@@ -97,35 +90,6 @@ def split_names(requested: str | Sequence[str] | None, columns: Sequence[str]) -
     parts = [requested] if isinstance(requested, str) else requested
     names = [[part] if part in columns else part.split(",") for part in parts]
     return tuple(name.strip() for own in names for name in own if name.strip())
-
-
-def choose_time(index: RowIndex, requested: str | None) -> tuple[str | None, str]:
-    """Return the column of times and its form; None where rows are counted.
-
-    Raises:
-        DataError: the requested column holds no times, or its dates have two readings.
-    """
-    if requested == "":
-        return None, ""
-    forms: dict[str, str] = {}
-    for column in [requested] if requested else index.names:
-        sample = _sample(index.summaries[column])
-        form = guess_form(sample, named=requested is not None or _may_be_time(column)) if sample else None
-        if form and (requested or _is_plausible(index.summaries[column], form)):
-            forms[column] = form
-    if not forms:
-        if requested is None:
-            return None, ""
-        raise DataError(
-            f"{index.where(0)}, column {requested}: {_first(index, requested)[:40]!r} is no time that is understood. "
-            "Write times such as 2024-01-31 or 2024-01-31 13:00."
-        )
-    # Written dates before numbers.
-    column = min(forms, key=lambda column: forms[column] in NUMERIC)
-    form = forms[column]
-    if form in ("day first", "month first") and is_ambiguous(_sample(index.summaries[column])):
-        form = _choose_order(index, column)
-    return column, form
 
 
 def choose_id(
@@ -160,31 +124,34 @@ def choose_id(
     return (), ""
 
 
-def list_id_candidates(index: RowIndex, time: str | None, requested: RequestedRoles) -> list[str]:
-    """List the columns that may identify series: texts, and numbers in a column with a usual name."""
+def list_id_candidates(index: RowIndex, taken: Sequence[str], requested: RequestedRoles) -> list[str]:
+    """List the columns that may identify series: texts, and numbers in a column with a usual name.
+
+    Args:
+        index: of the table.
+        taken: columns of times, and of parts of them.
+        requested: the columns that the caller named.
+    """
     if requested.id is not None:
         return list(requested.id)
-    taken = {time, *requested.targets, *requested.past, *requested.known, *requested.static}
+    used = {*taken, *requested.targets, *requested.past, *requested.known, *requested.static}
     kinds = ("category", "text", "letters")
     return [
         name
         for name, summary in index.summaries.items()
-        if name not in taken
-        and summary.repeats
-        and (summary.kind() in kinds or name.lower() in ID_NAMES)
-        and not all(map(_CLOCK_ALONE.fullmatch, _sample(summary)))
+        if name not in used and summary.repeats and (summary.kind() in kinds or name.lower() in ID_NAMES)
     ]
 
 
 def choose_targets(
-    index: RowIndex, requested: RequestedRoles, time: str | None, id: Sequence[str], name: str
+    index: RowIndex, requested: RequestedRoles, times: Sequence[str], id: Sequence[str], name: str
 ) -> tuple[tuple[str, ...], str]:
     """Return the columns to forecast, and a note.
 
     Args:
         index: of the table.
         requested: the columns that the caller named.
-        time: the column of times.
+        times: columns of times, and of parts of them.
         id: the columns that identify series; none for a wide table.
         name: of the table.
 
@@ -193,7 +160,7 @@ def choose_targets(
     """
     if requested.targets:
         return requested.targets, ""
-    taken = {time, *id, *requested.past, *requested.known, *requested.static}
+    taken = {*times, *id, *requested.past, *requested.known, *requested.static}
     numbers = [
         column
         for column, summary in index.summaries.items()
@@ -269,51 +236,6 @@ def group_rows(columns: Sequence[Sequence[str]]) -> tuple[list[tuple[str, ...]],
     numbers: dict[tuple[str, ...], int] = {}
     codes = [numbers.setdefault(cells, len(numbers)) for cells in zip(*columns, strict=True)]
     return list(numbers), np.array(codes, np.int64)
-
-
-def _sample(summary: ColumnSummary) -> list[str]:
-    cells = sorted(cell for cell in summary.distinct if cell.strip())
-    return cells[:: max(1, len(cells) // _SAMPLE)]
-
-
-def _first(index: RowIndex, column: str) -> str:
-    return str(index.read([0])[0][column])
-
-
-def _may_be_time(column: str) -> bool:
-    return column.lower() in TIME_NAMES | _CLOCK_NAMES
-
-
-def _is_plausible(summary: ColumnSummary, form: str) -> bool:
-    """Tell whether a column that nobody named holds whole times, and not a part of them, such as the hour."""
-    if summary.kind() == "number" and form not in NUMERIC:
-        return False
-    return form != "count" or summary.name.lower() in TIME_NAMES or summary.counts_up()
-
-
-def _choose_order(index: RowIndex, column: str) -> str:
-    """Choose between reading 1/2 as a day of February and of January by which gives even steps."""
-    rows = range(min(len(index), _ROWS_COMPARED))
-    cells = [str(row[column]) for row in index.read(rows)]
-    uneven = {}
-    for form in ("day first", "month first"):
-        times = np.unique(read_times(cells, form, lambda at: f"{index.where(at)}, column {column}:")[0])
-        uneven[form] = _count_uneven(times)
-    if uneven["day first"] == uneven["month first"]:
-        raise DataError(
-            f"{index.where(0)}, column {column}: {cells[0]} may begin with a day or with a month. Write times such as "
-            "2024-01-31."
-        )
-    return min(uneven, key=lambda form: uneven[form])
-
-
-def _count_uneven(times: Moments) -> int:
-    """Count the missing steps between times, and the times that are off the grid of steps."""
-    frequency = infer_frequency([times])
-    if frequency is None:
-        return 0
-    steps = frequency.positions(times, times[0])
-    return int((steps < 0).sum() + steps.max() + 1 - len(steps))
 
 
 def _has_comma(cell: object) -> bool:

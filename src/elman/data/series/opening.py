@@ -29,16 +29,17 @@ from elman.data.series.choosing import (
     choose_id,
     choose_levels,
     choose_targets,
-    choose_time,
     group_rows,
     list_id_candidates,
     split_names,
 )
 from elman.data.series.frequency import WITHOUT_CALENDAR, Frequency, Moments
+from elman.data.series.notation import Notation, Offsets
 from elman.data.series.regularity import check_order, infer_frequency, place_on_grid
 from elman.data.series.seasonality import find_season_to_learn
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
-from elman.data.series.timestamps import read_times, settle_zones
+from elman.data.series.time_columns import TimeColumns, choose_time, list_time_parts
+from elman.data.series.timestamps import settle_zones
 from elman.data.tables.kinds import MISSING_NUMBERS
 from elman.data.tables.row_index import DELIMITERS, RowIndex
 from elman.errors import ConfigError, DataError
@@ -51,7 +52,7 @@ def open_series(
     paths: Source | Sequence[Source],
     *,
     target: str | Sequence[str] | None = None,
-    time: str | None = None,
+    time: str | Sequence[str] | None = None,
     id: str | Sequence[str] | None = None,
     known: str | Sequence[str] = (),
     past: str | Sequence[str] = (),
@@ -67,7 +68,8 @@ def open_series(
         paths: `.csv`, `.tsv` or `.jsonl`, all with the same columns.
         target: the columns to forecast, one or several, `a,b`; by default all numbers of a wide table, and the one
             column of numbers, or the one with a usual name, of a long one.
-        time: the column of times; by default the first that holds some. Empty to count rows instead.
+        time: the column of times, or several that are one time together, such as a date and a clock; by default as the
+            table looks. Empty to count rows instead.
         id: the columns that identify series; inferred where times repeat. Empty for none.
         known: covariates known beyond the last value, in rows whose target is empty.
         past: covariates that end with the values.
@@ -93,13 +95,12 @@ def open_series(
     name = str(paths) if isinstance(paths, str | PathLike) else ", ".join(map(str, files[:3]))
     targets = split_names(target, index.names)
     if like:
-        requested = RequestedRoles(
-            targets or like.targets, like.time or "", like.id, like.past, like.known, like.static
-        )
+        requested = RequestedRoles(targets or like.targets, like.times, like.id, like.past, like.known, like.static)
     else:
         covariates = [split_names(names, index.names) for names in (past, known, static)]
         ids = None if id is None else split_names(id, index.names)
-        requested = RequestedRoles(targets, time, ids, *covariates)
+        times = None if time is None else split_names(time, index.names)
+        requested = RequestedRoles(targets, times, ids, *covariates)
     requested.check(index, name)
     return _SeriesReader(index, name, requested, season, held_out, fill_gaps, like).read()
 
@@ -121,15 +122,25 @@ class _SeriesReader:
         self._held_out = held_out
         self._season, self._fill_gaps, self._like = season, fill_gaps or (like is not None and like.fill_gaps), like
         self.notes = list(index.notes)
+        self._time: TimeColumns | None = None
+        self._times: list[list[str]] = []
+        self._parts: list[str] = []
+        self._offsets: NDArray[np.int64] | None = None
+        self._universal = False
+        self._notation: Notation | None = None
 
     def read(self) -> SeriesSet:
         index, requested = self._index, self._requested
-        time, form = choose_time(index, requested.time)
-        names = list_id_candidates(index, time, requested)
-        texts = self._read_texts(dict.fromkeys([*([time] if time else []), *names, *requested.static]))
-        times = self._read_times(texts[time], time, form) if time else None
+        time = choose_time(index, requested.time, self._like.frequency if self._like else None)
+        self._time = time
+        used = time.columns if time else ()
+        self._parts = list_time_parts(index, used)
+        names = list_id_candidates(index, (*used, *self._parts), requested)
+        texts = self._read_texts(dict.fromkeys([*used, *names, *requested.static]))
+        self._times = [texts[name] for name in used]
+        times = self._read_times(time) if time else None
         ids, why = choose_id(index, times, {name: texts[name] for name in names}, requested)
-        targets, left_out = choose_targets(index, requested, time, ids, self._name)
+        targets, left_out = choose_targets(index, requested, (*used, *self._parts), ids, self._name)
         for column in targets:
             check_numbers(index.summaries[column], self._where)
         if requested.static and not ids:
@@ -140,8 +151,8 @@ class _SeriesReader:
         for group, own in zip(groups, rows, strict=True):
             if not all(group):
                 raise DataError(f"{self._where(int(own[0]))}: {' or '.join(ids)} is empty. Name the series of the row.")
-        self._check_rows(times, rows, time)
-        columns = self._settle_columns(targets, time, ids, times, rows)
+        rows = self._sort_rows(times, rows)
+        columns = self._settle_columns(targets, used, ids, times, rows)
         for column in (*columns.past, *columns.known):
             if column not in columns.levels:
                 check_numbers(index.summaries[column], self._where)
@@ -156,32 +167,44 @@ class _SeriesReader:
     def _where(self, row: int) -> str:
         return self._index.where(row)
 
-    def _where_among(self, rows: NDArray[np.int64], column: str | None) -> Callable[[int], str]:
-        return lambda at: f"{self._where(int(rows[at]))}, column {column}"
+    def _where_among(self, rows: NDArray[np.int64]) -> Callable[[int], str]:
+        named = "" if self._time is None else self._time.named
+        return lambda at: f"{self._where(int(rows[at]))}, {named}"
 
-    def _read_times(self, cells: Sequence[str], column: str, form: str) -> Moments:
-        times, offsets = read_times(cells, form, lambda at: f"{self._where(at)}, column {column}:")
-        if offsets is None:
-            return times
-        times, universal = settle_zones(times, offsets)
-        self.notes.append(f"Times in {column} are read {'as UTC' if universal else 'without their time zone'}.")
+    def _say_among(self, rows: NDArray[np.int64]) -> Callable[[int], str]:
+        return lambda at: " ".join(column[rows[at]] for column in self._times)
+
+    def _read_times(self, time: TimeColumns) -> Moments:
+        times, offsets = time.read(self._times, self._index)
+        if offsets is not None:
+            times, self._universal = settle_zones(times, offsets)
+            self._offsets = offsets
+            if self._universal:
+                self.notes.append(f"Times have UTC offsets ({time.named}), so steps are counted in UTC.")
+        ascending = bool((np.diff(times).astype(np.int64) >= 0).all())
+        latest = range(len(times)) if ascending else np.argsort(times, kind="stable").tolist()
+        self._notation = time.learn_notation(self._times, latest)
         return times
 
-    def _check_rows(self, times: Moments | None, rows: Sequence[NDArray[np.int64]], time: str | None) -> None:
+    def _sort_rows(self, times: Moments | None, rows: Sequence[NDArray[np.int64]]) -> Sequence[NDArray[np.int64]]:
+        """Return the rows of each series in the order of time; only a series that is wholly reversed is sorted."""
         if times is None:
-            return
-        say = Frequency("step" if times.dtype.kind == "i" else "day", 1, 1).say
+            return rows
         advice = ""
         if len(rows) == 1:
-            advice = "; if there are several series, --id names the column that tells them apart"
-            advice += "; if it is a part of the time, write the whole time in one column"
-        for own in rows:
-            check_order(times[own], self._where_among(own, time), say, advice)
+            advice = "; if there are several series, --id names the column that identifies them"
+            advice += "; if another column is a part of the time, name all of them, such as --time DATE,CLOCK"
+        ordered = [own[::-1] if (np.diff(times[own]).astype(np.int64) < 0).all() else own for own in rows]
+        if any(one is not own for one, own in zip(ordered, rows, strict=True) if len(own) > 1):
+            self.notes.append("Rows are newest first, and were sorted by time.")
+        for own in ordered:
+            check_order(times[own], self._where_among(own), self._say_among(own), advice)
+        return ordered
 
     def _settle_columns(
         self,
         targets: tuple[str, ...],
-        time: str | None,
+        used: tuple[str, ...],
         ids: tuple[str, ...],
         times: Moments | None,
         rows: Sequence[NDArray[np.int64]],
@@ -189,7 +212,7 @@ class _SeriesReader:
         if self._like:
             if times is not None and (times.dtype.kind == "i") != (self._like.frequency.unit == "step"):
                 raise DataError(
-                    f"{self._where(0)}, column {time}: the model was trained on steps that are "
+                    f"{self._where(0)}, column {', '.join(used)}: the model was trained on steps that are "
                     f"{self._like.frequency.describe()}, and these are of another kind. Write them as in its training "
                     "data."
                 )
@@ -203,7 +226,7 @@ class _SeriesReader:
         requested = self._requested
         levels = choose_levels(self._index, [*requested.past, *requested.known], self._name)
         rest = (requested.past, requested.known, requested.static, levels, self._fill_gaps)
-        return SeriesColumns(targets, frequency, time, ids, *rest)
+        return SeriesColumns(targets, frequency, used[0] if used else None, ids, *rest, used[1:])
 
     def _read_texts(self, names: Iterable[str]) -> dict[str, list[str]]:
         texts: dict[str, list[str]] = {name: [] for name in names}
@@ -271,8 +294,8 @@ class _SeriesReader:
     def _place(self, times: Moments | None, rows: NDArray[np.int64], columns: SeriesColumns) -> NDArray[np.int64]:
         if times is None:
             return np.arange(len(rows))
-        where = self._where_among(rows, columns.time)
-        return place_on_grid(times[rows], columns.frequency, where, fill_gaps=self._fill_gaps)
+        where, say = self._where_among(rows), self._say_among(rows)
+        return place_on_grid(times[rows], columns.frequency, where, say, fill_gaps=self._fill_gaps)
 
     def _cut(
         self,
@@ -308,9 +331,15 @@ class _SeriesReader:
                     static,
                     where,
                     self._where(int(last)),
+                    self._offsets_of(rows, times),
                 )
             )
         return series
+
+    def _offsets_of(self, rows: NDArray[np.int64], times: Moments | None) -> Offsets | None:
+        if times is None or self._offsets is None:
+            return None
+        return Offsets.learn(times[rows], self._offsets[rows], self._universal)
 
     def _finish(self, columns: SeriesColumns, series: list[Series]) -> SeriesSet:
         if not series:
@@ -319,7 +348,7 @@ class _SeriesReader:
             self._refuse_constant(series, columns.id)
             columns = self._check_season(columns, series)
             self.notes += self._note_columns(columns)
-        return SeriesSet(self._name, series, columns, self.notes)
+        return SeriesSet(self._name, series, columns, self.notes, self._notation)
 
     def _refuse_constant(self, series: Sequence[Series], ids: Sequence[str]) -> None:
         varying = [one for one in series if np.nanmin(one.values) < np.nanmax(one.values)]
@@ -350,10 +379,14 @@ class _SeriesReader:
     def _note_columns(self, columns: SeriesColumns) -> list[str]:
         frequency = columns.frequency
         season = f", a season of {frequency.season:,}" if frequency.season > 1 else ""
-        times = f"Times are in {columns.time}: {frequency.describe()}{season}."
+        times = f"Times are in {' and '.join(columns.times)}: {frequency.describe()}{season}."
         notes = [times if columns.time else f"There is no column of times: rows are counted{season}."]
         notes.append(f"Forecast: {name_some(columns.targets)}.")
-        used = {columns.time, *columns.targets, *columns.id, *columns.past, *columns.known, *columns.static}
+        roles = {*columns.times, *columns.targets, *columns.id, *columns.past, *columns.known, *columns.static}
+        parts = [name for name in self._parts if name not in roles]
+        if parts:
+            notes.append(f"Not read, because times are neither targets nor series: {name_some(parts)}.")
+        used = {*roles, *self._parts}
         left = [name for name, column in self._index.summaries.items() if name not in used and column.kind() != "empty"]
         if left:
             notes.append(

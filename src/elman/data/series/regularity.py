@@ -26,6 +26,8 @@ _SATURDAY = 5
 _SPARSE = 0.5  # share of missing steps above which another way to read is advised
 _MOST_FILLED = 100  # missing steps per row; a mistyped year would fill the memory
 _THURSDAY = 3  # 1970 began on one
+_SUNDAY = 7
+_LAST_HOUR = 3  # in which clocks are changed
 
 
 def infer_frequency(series: Sequence[Moments], season: int | None = None) -> Frequency | None:
@@ -57,13 +59,13 @@ def usual_season(unit: str, count: int) -> int:
     return units // count if units % count == 0 else 1
 
 
-def check_order(times: Moments, where: Callable[[int], str], say: Callable[[Moment], str], advice: str = "") -> None:
+def check_order(times: Moments, where: Callable[[int], str], say: Callable[[int], str], advice: str = "") -> None:
     """Check that times ascend.
 
     Args:
         times: (N,) of one series, in the order of its rows.
         where: names a row by its place among them.
-        say: writes a time.
+        say: returns the time of a row as it was written.
         advice: a further explanation of a duplicate time, added to the message.
 
     Raises:
@@ -73,7 +75,9 @@ def check_order(times: Moments, where: Callable[[int], str], say: Callable[[Mome
     if not len(wrong):
         return
     at = int(wrong[0]) + 1
-    this, before = say(times[at]), say(times[at - 1])
+    this, before = say(at), say(at - 1)
+    if _may_change_clock(times[at]):
+        advice = "; if clocks went back there, write UTC offsets such as +01:00 behind the times"
     if times[at] == times[at - 1]:
         raise DataError(
             f"{where(at)}: the time {this} was there before, in {where(at - 1)}. Remove one of them{advice}."
@@ -87,7 +91,12 @@ def check_order(times: Moments, where: Callable[[int], str], say: Callable[[Mome
 
 
 def place_on_grid(
-    times: Moments, frequency: Frequency, where: Callable[[int], str], *, fill_gaps: bool
+    times: Moments,
+    frequency: Frequency,
+    where: Callable[[int], str],
+    say: Callable[[int], str],
+    *,
+    fill_gaps: bool,
 ) -> NDArray[np.int64]:
     """Count the steps from the first time to each.
 
@@ -95,6 +104,7 @@ def place_on_grid(
         times: (N,) ascending.
         frequency: the steps.
         where: names a row by its place among them.
+        say: returns the time of a row as it was written.
         fill_gaps: whether times may be missing.
 
     Raises:
@@ -105,16 +115,22 @@ def place_on_grid(
     if len(off):
         at = max(1, int(off[0]))
         raise DataError(
-            f"{where(at)}: {frequency.say(times[at])} follows {frequency.say(times[at - 1])}, and the steps are "
-            f"{frequency.describe()}. Correct it; if times are irregular, --time '' counts rows instead."
+            f"{where(at)}: {say(at)} follows {say(at - 1)}, and the steps are {frequency.describe()}. Correct it; if "
+            "times are irregular, --time '' counts rows instead."
         )
     gaps = np.diff(steps) - 1
     if gaps.any() and not (fill_gaps and gaps.sum() <= _MOST_FILLED * len(times)):
-        _refuse_gap(times, gaps, frequency, where)
+        _refuse_gap(times, gaps, frequency, where, say)
     return steps
 
 
-def _refuse_gap(times: Moments, gaps: NDArray[np.int64], frequency: Frequency, where: Callable[[int], str]) -> NoReturn:
+def _refuse_gap(
+    times: Moments,
+    gaps: NDArray[np.int64],
+    frequency: Frequency,
+    where: Callable[[int], str],
+    say: Callable[[int], str],
+) -> NoReturn:
     at = int(np.flatnonzero(gaps)[0]) + 1
     first, total = int(gaps[at - 1]), int(gaps.sum())
     advice = "Add the rows, or --fill-gaps puts missing values there"
@@ -122,11 +138,20 @@ def _refuse_gap(times: Moments, gaps: NDArray[np.int64], frequency: Frequency, w
         advice = "Correct the time, or count rows instead with --time ''"
     elif total > _SPARSE * (len(times) + total):
         advice += "; since most are missing, --time '' may suit better: it counts rows"
+    elif _may_change_clock(times[at]):
+        advice += "; if clocks went forward there, write UTC offsets such as +01:00 behind the times"
     number = f"{first:,} {'step is' if first == 1 else 'steps are'} missing" + (f", {total:,} in all" * (total > first))
     raise DataError(
-        f"{where(at)}: {frequency.say(times[at])} follows {frequency.say(times[at - 1])}, and the steps are "
-        f"{frequency.describe()}: {number}. {advice}."
+        f"{where(at)}: {say(at)} follows {say(at - 1)}, and the steps are {frequency.describe()}: {number}. {advice}."
     )
+
+
+def _may_change_clock(moment: Moment) -> bool:
+    """Tell whether a time is one at which clocks are changed: a Sunday night."""
+    if not isinstance(moment, np.datetime64):
+        return False
+    time = moment.astype("datetime64[us]").item()
+    return bool(time.isoweekday() == _SUNDAY and time.hour <= _LAST_HOUR and (time.hour or time.minute))
 
 
 def _infer_months(series: Sequence[Moments], apart: NDArray[np.int64]) -> tuple[str, int, int] | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from elman.data.plain import read_plain
 from elman.data.series.frequency import Frequency, Moment
+from elman.data.series.notation import Notation, Offsets
 from elman.errors import DataError
 
 Numbers = NDArray[np.float64]
@@ -36,6 +37,7 @@ class Series:
         static: covariates that do not change, by column.
         where: names the series in messages, such as `sales.csv, column sales`.
         last: names the row of the last step of `known`, or of the values, such as `sales.csv line 731`.
+        offsets: the UTC offsets of its times; None where they have none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Series:
     static: Mapping[str, str | float]
     where: str
     last: str
+    offsets: Offsets | None = None
 
     def __post_init__(self) -> None:
         for numbers in (self.values, self.past, self.known):
@@ -70,13 +73,14 @@ class SeriesColumns:
     Attributes:
         targets: the columns to forecast.
         frequency: of the steps.
-        time: the column of times; None where rows are counted.
+        time: the column of times, or the first of several; None where rows are counted.
         id: the columns whose values identify the series of a long table; empty for a wide table.
         past: covariates that end with the values.
         known: covariates that are known beyond.
         static: covariates of a whole series.
         levels: the values of each covariate that is text; it becomes a 0 or 1 for each of them.
         fill_gaps: whether missing times become missing values.
+        clock: further columns that are a part of the time.
     """
 
     targets: tuple[str, ...]
@@ -88,6 +92,12 @@ class SeriesColumns:
     static: tuple[str, ...] = ()
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fill_gaps: bool = False
+    clock: tuple[str, ...] = ()
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """Return all columns of times."""
+        return (self.time, *self.clock) if self.time else ()
 
     def names(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the numbers that covariates become, such as `price`, `holiday=Easter`."""
@@ -99,6 +109,8 @@ class SeriesColumns:
         """Write as plain data."""
         plain = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
         levels = {column: list(values) for column, values in self.levels.items()}
+        if not self.clock:
+            del plain["clock"]  # as in models of one column
         return {**plain, "frequency": self.frequency.to_dict(), "levels": levels}
 
     @classmethod
@@ -120,12 +132,14 @@ class SeriesSet:
         series: in the order in which they first appear.
         columns: the roles of the columns.
         notes: every inference, in sentences for the user.
+        notation: how the table writes times; None where rows are counted.
     """
 
     name: str
     series: Sequence[Series]
     columns: SeriesColumns
     notes: Sequence[str]
+    notation: Notation | None = None
 
     def __len__(self) -> int:
         return len(self.series)
@@ -134,6 +148,16 @@ class SeriesSet:
     def frequency(self) -> Frequency:
         """Return the frequency of the steps, the same for all series."""
         return self.columns.frequency
+
+    def write_time(self, series: Series, moment: Moment) -> dict[str, str]:
+        """Write a time of a series as the table writes it, by column; counted rows are in the column `step`."""
+        if self.notation is not None:
+            return self.notation.write(moment, series.offsets)
+        return {self.columns.time or "step": self.frequency.say(moment)}
+
+    def say_time(self, series: Series, moment: Moment) -> str:
+        """Write a time of a series in one text."""
+        return " ".join(self.write_time(series, moment).values())
 
     def require_steps(self, steps: int, why: str) -> None:
         """Check that every series has enough steps.
@@ -188,7 +212,7 @@ class SeriesSet:
         for series in self.series if self.columns.known else ():
             ahead = len(series.known) - len(series)
             if ahead < horizon:
-                needed = self.frequency.say(self.frequency.timestamps(series.start, len(series) + horizon)[-1])
+                needed = self.say_time(series, self.frequency.timestamps(series.start, len(series) + horizon)[-1])
                 named = f"{', '.join(self.columns.known)} of {series.name}"
                 raise DataError(
                     f"{series.last}: {named} is known {_say_steps(ahead)} beyond the last value, and a forecast of "

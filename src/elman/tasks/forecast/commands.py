@@ -67,8 +67,7 @@ def predict(request: Request) -> Iterator[str]:
         from elman.tasks.forecast.picture import draw_forecasts
 
         draw_forecasts(forecasts, picture, lookback=trained.lookback)
-    time = trained.columns.time or "step"
-    return write_answers((_rows(opened, one, time) for one in forecasts), None if request.json else ",")
+    return write_answers((_rows(opened, one) for one in forecasts), None if request.json else ",")
 
 
 def _open(trained: TrainedForecaster, request: Request, to_compare: bool) -> SeriesSet:
@@ -82,7 +81,7 @@ def _open(trained: TrainedForecaster, request: Request, to_compare: bool) -> Ser
     return left
 
 
-def _rows(data: SeriesSet, one: Forecast, time: str) -> list[dict[str, Any]]:
+def _rows(data: SeriesSet, one: Forecast) -> list[dict[str, Any]]:
     rows = []
     for step, moment in enumerate(one.times):
         ends = {
@@ -92,7 +91,7 @@ def _rows(data: SeriesSet, one: Forecast, time: str) -> list[dict[str, Any]]:
         }
         numbers = {"forecast": one.point[step], **ends}
         rows.append(
-            {time: data.frequency.say(moment), "series": one.series.name}
+            {**data.write_time(one.series, moment), "series": one.series.name}
             | {name: round_to(value, one.resolution) for name, value in numbers.items()}
         )
     return rows

@@ -134,6 +134,7 @@ def report_series(data: SeriesSet) -> SeriesReport:
     values = np.concatenate([one.values[~np.isnan(one.values)] for one in series])
     sizes = [float(np.nanmean(np.abs(one.values))) for one in series]
     ends = [frequency.timestamps(one.start, len(one))[-1] for one in series]
+    first, last = int(np.argmin([one.start for one in series])), int(np.argmax(ends))
     missing = {one.name: int(np.isnan(one.values).sum()) for one in series}
     columns = data.columns
     return SeriesReport(
@@ -144,8 +145,8 @@ def report_series(data: SeriesSet) -> SeriesReport:
         frequency=frequency.describe(),
         season=frequency.season,
         seasonal=sum(is_seasonal(one.values, frequency.season) for one in series) if frequency.season > 1 else None,
-        first=frequency.say(min(one.start for one in series)),
-        last=frequency.say(max(ends)),
+        first=data.say_time(series[first], series[first].start),
+        last=data.say_time(series[last], ends[last]),
         numbers=(float(values.min()), float(values.mean()), float(values.max()), float(values.std())),
         sizes=(min(sizes), max(sizes)),
         missing={name: count for name, count in missing.items() if count},
@@ -166,7 +167,7 @@ def _far_values(series: Series, data: SeriesSet) -> list[str]:
     at = int(np.nanargmax(beyond))
     if high == low or beyond[at] <= _FAR * (high - low):
         return []
-    when = data.frequency.say(data.frequency.timestamps(series.start, at + 1)[-1])
+    when = data.say_time(series, data.frequency.timestamps(series.start, at + 1)[-1])
     return [f"{series.name} {format_near(series.values[at], high - low)} at {when}"]
 
 

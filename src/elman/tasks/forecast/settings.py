@@ -16,6 +16,8 @@ from elman.training.settings import LayerSettings, TrainingSettings
 
 DECODINGS = ("segment", "direct", "recursive")
 MOST_LEVELS = 9
+_COLUMNS = ("target", "time", "id", "known", "past", "static")
+"""Options that name columns, which Python may give as a sequence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,12 @@ class ForecastSettings(LayerSettings, TrainingSettings):
         group="Input",
         metavar="COLUMN,…",
     )
-    time: str | None = option(None, "the column of times [dim](default: inferred)[/]", group="Input", metavar="COLUMN")
+    time: str | None = option(
+        None,
+        "the column of times, or several that are one together [dim](default: inferred)[/]",
+        group="Input",
+        metavar="COLUMN,…",
+    )
     id: str | None = option(
         None,
         "the columns whose values identify a series [dim](default: inferred)[/]",
@@ -109,6 +116,10 @@ class ForecastSettings(LayerSettings, TrainingSettings):
     )
 
     def __post_init__(self) -> None:
+        for name in _COLUMNS:
+            value = getattr(self, name)
+            if isinstance(value, list | tuple) and value and all(isinstance(one, str) for one in value):
+                object.__setattr__(self, name, ",".join(value))
         super().__post_init__()
         self.percents()
         if self.horizon is not None and self.validation is not None and self.validation < self.horizon:
