@@ -178,7 +178,12 @@ TASK_MUTANTS = (
         "_fail(ours, WRONG_INPUT)",
     ),
     Mutant("verdicts are read in capitals alone", "cli/inspect.py", "name.strip().upper()", "name.strip()"),
-    Mutant("an answer in numbers has three digits", "tasks/classify/commands.py", "{answer:.7g}", "{answer:.3g}"),
+    Mutant(
+        "an answer in numbers has three digits",
+        "tasks/classify/commands.py",
+        "round_to(answer, resolution)",
+        "round_to(answer, resolution * 1e4)",
+    ),
     Mutant("a size may be 0", "cli/options.py", "int(number) > 0", "int(number) >= 0"),
     Mutant(
         "every option counts as given",

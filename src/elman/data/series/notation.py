@@ -91,7 +91,8 @@ class Notation:
         if not isinstance(moment, np.datetime64):
             return {self.columns[0]: self.templates[0].write_count(int(moment))}
         offset = None if offsets is None else offsets.at(moment)
-        local: datetime = (moment if offsets is None else offsets.localize(np.array([moment]))[0]).item()
+        times = np.array([moment], "datetime64[us]")
+        local: datetime = (times if offsets is None else offsets.localize(times)).tolist()[0]
         hour = local.hour
         if self.late_midnight and local == datetime(local.year, local.month, local.day):
             local, hour = local - timedelta(days=1), 24

@@ -151,14 +151,14 @@ class _SeriesReader:
         for group, own in zip(groups, rows, strict=True):
             if not all(group):
                 raise DataError(f"{self._where(int(own[0]))}: {' or '.join(ids)} is empty. Name the series of the row.")
-        rows = self._sort_rows(times, rows)
-        columns = self._settle_columns(targets, used, ids, times, rows)
+        ordered = self._sort_rows(times, rows)
+        columns = self._settle_columns(targets, used, ids, times, ordered)
         for column in (*columns.past, *columns.known):
             if column not in columns.levels:
                 check_numbers(index.summaries[column], self._where)
         numbers, known, past = self._read_numbers(columns)
         series = []
-        for group, own in zip(groups, rows, strict=True):
+        for group, own in zip(groups, ordered, strict=True):
             steps = self._place(times, own, columns)
             parts = [_on_grid(steps, part[own]) for part in (numbers, known, past)]
             series += self._cut(columns, group, own, steps, times, parts, self._read_static(texts, own, group))

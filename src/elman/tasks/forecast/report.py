@@ -134,7 +134,8 @@ def report_series(data: SeriesSet) -> SeriesReport:
     values = np.concatenate([one.values[~np.isnan(one.values)] for one in series])
     sizes = [float(np.nanmean(np.abs(one.values))) for one in series]
     ends = [frequency.timestamps(one.start, len(one))[-1] for one in series]
-    first, last = int(np.argmin([one.start for one in series])), int(np.argmax(ends))
+    first = int(np.argmin(np.array([one.start for one in series])))
+    last = int(np.argmax(np.array(ends)))
     missing = {one.name: int(np.isnan(one.values).sum()) for one in series}
     columns = data.columns
     return SeriesReport(
