@@ -1,6 +1,8 @@
 """The forecaster follows scikit-learn's conventions, and reads series in the usual containers."""
 
 import pickle
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +104,59 @@ def test_wrong_input_is_refused(learnt):
         learnt.predict(draw_values(10))
     with pytest.raises(DataError, match="no series"):
         learnt.predict({})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("sales.csv", "X is one text, 'sales.csv'"),
+        (b"1,2", "X is bytes"),
+        (Path("sales.csv"), "X is the path 'sales.csv'"),
+        (7, "X is a single value, 7"),
+        ({1.0, 2.0}, "X is a set"),
+        (["a.csv", "b.csv"], "series 0 is not all numbers"),
+        (np.arange(60).astype("datetime64[D]"), "series 0 holds times, and a series is numbers"),
+        ({"y": draw_values(60), "day": np.arange(60).astype("datetime64[D]")}, "series day holds times"),
+        (np.zeros((60, 2, 2)), "series 0 is an array"),
+        (np.where(np.arange(60) == 3, np.inf, 1.0), "finite numbers"),
+    ],
+)
+def test_what_is_no_series_is_refused_in_fit_and_in_predict(learnt, given, message):
+    warnings.simplefilter("ignore", UserWarning)
+    for call in (Forecaster(**QUICK).fit, learnt.predict, learnt.score):
+        with pytest.raises(DataError, match=message):
+            call(given)
+
+
+def test_masked_values_are_missing_and_generators_are_read_once():
+    values = draw_values(90)
+    holes = values.copy()
+    holes[[7, 40]] = np.nan
+    masked = np.ma.masked_array(values, np.isnan(holes))
+    points = [Forecaster(**QUICK).fit(given).predict() for given in (holes, masked, (value for value in holes))]
+    np.testing.assert_array_equal(points[1], points[0])
+    np.testing.assert_array_equal(points[2], points[0])
+
+
+def test_series_that_were_named_are_matched_by_name_in_any_order_and_never_by_position():
+    two = np.stack([draw_values(70), draw_values(70, 2, 900.0)], axis=1)
+    model = Forecaster(**QUICK).fit(Frame(two, ["a", "b"]))
+    points = model.predict(Frame(two, ["a", "b"]))
+    for given in (Frame(two[:, ::-1], ["b", "a"]), {"b": two[:, 1], "a": two[:, 0]}):
+        np.testing.assert_allclose(model.predict(given), points[::-1], rtol=1e-6)
+    with pytest.warns(UserWarning, match="X does not have names of series, and this Forecaster was fitted with names"):
+        unnamed = model.predict(two)
+    np.testing.assert_array_equal(unnamed, model.predict(Frame(two, ["c", "d"])))
+    assert not np.allclose(unnamed, points, rtol=1e-5)
+
+
+def test_one_column_is_one_series():
+    values = draw_values(70)
+    model = Forecaster(**QUICK).fit(values[:, None])
+    assert model.predict().shape == (1, H)
+    np.testing.assert_allclose(model.predict()[0], Forecaster(**QUICK).fit(values).predict())
+
+
+def test_a_path_given_to_a_trained_model_is_refused(learnt):
+    with pytest.raises(DataError, match="of type str, and a model forecasts a SeriesSet"):
+        learnt.model_.forecast("sales.csv")

@@ -42,6 +42,7 @@ from elman.data.series.time_columns import TimeColumns, choose_time, list_time_p
 from elman.data.series.timestamps import settle_zones
 from elman.data.tables.kinds import MISSING_NUMBERS
 from elman.data.tables.row_index import DELIMITERS, RowIndex
+from elman.data.text import as_sources
 from elman.errors import ConfigError, DataError
 from elman.phrases import name_some
 
@@ -84,7 +85,7 @@ def open_series(
         ConfigError: `season` is below 1.
         DataError: the tables cannot be read, or do not hold what was requested.
     """
-    files = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    files = [Path(path) for path in as_sources(paths)]
     check_paths(files)
     for path in files:
         if path.suffix.lower() not in DELIMITERS:
@@ -179,7 +180,7 @@ class _SeriesReader:
         if offsets is not None:
             times, self._universal = settle_zones(times, offsets)
             self._offsets = offsets
-            if self._universal:
+            if self._universal and not self._like:
                 self.notes.append(f"Times have UTC offsets ({time.named}), so steps are counted in UTC.")
         ascending = bool((np.diff(times).astype(np.int64) >= 0).all())
         latest = range(len(times)) if ascending else np.argsort(times, kind="stable").tolist()

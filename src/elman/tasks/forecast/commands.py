@@ -67,23 +67,23 @@ def predict(request: Request) -> Iterator[str]:
         from elman.tasks.forecast.picture import draw_forecasts
 
         draw_forecasts(forecasts, picture, lookback=trained.lookback)
-    return write_answers((_rows(opened, one) for one in forecasts), None if request.json else ",")
+    return write_answers((_rows(one) for one in forecasts), None if request.json else ",")
 
 
 def _open(trained: TrainedForecaster, request: Request, to_compare: bool) -> SeriesSet:
-    """Read series, and leave out those that are too short, with a note."""
+    """Read series, leave out those that are too short, and report what the caller must know."""
     if "-" in request.data:
         raise ConfigError(f"- is standard input, and {request.model} needs whole tables. Save them in a file.")
     opened = open_series(request.data, like=trained.columns)
     left = trained.leave_out_short(opened, to_compare=to_compare)
-    for note in left.notes[len(opened.notes) :]:
+    for note in left.notes:
         request.note(note)
     return left
 
 
-def _rows(data: SeriesSet, one: Forecast) -> list[dict[str, Any]]:
+def _rows(one: Forecast) -> list[dict[str, Any]]:
     rows = []
-    for step, moment in enumerate(one.times):
+    for step, time in enumerate(one.written):
         ends = {
             f"{side}_{level}": pair[end][step]
             for level, pair in one.intervals.items()
@@ -91,7 +91,7 @@ def _rows(data: SeriesSet, one: Forecast) -> list[dict[str, Any]]:
         }
         numbers = {"forecast": one.point[step], **ends}
         rows.append(
-            {**data.write_time(one.series, moment), "series": one.series.name}
+            {**time, "series": one.series.name}
             | {name: round_to(value, one.resolution) for name, value in numbers.items()}
         )
     return rows

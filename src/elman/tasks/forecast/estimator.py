@@ -9,12 +9,14 @@
 """
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.examples.intake import as_examples
 from elman.data.series.frequency import Frequency
 from elman.data.series.seasonality import find_season_to_learn
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
@@ -31,6 +33,8 @@ from elman.tasks.forecast.settings import ForecastSettings
 _OF_FILES = {"target", "time", "id", "known", "past", "static", "fill_gaps", "calendar"}
 _OPTIONS = {row.name: row.default for row in dataclasses.fields(ForecastSettings) if row.name not in _OF_FILES}
 
+_FORMS = "an array (T,) or (T, N), a list of arrays, or arrays by name"
+
 Given = NDArray[Any] | Sequence[Any] | Mapping[str, Any]
 
 
@@ -38,7 +42,8 @@ class Forecaster(Estimator):
     """An estimator that forecasts one series, or many with one model.
 
     Series are given as an array (T,), one series; an array (T, N), a series a column; a list of arrays of any length;
-    or such arrays by name, as a data frame has them. A missing value is NaN.
+    or such arrays by name, as a data frame has them. A missing value is NaN. Series of the training are recognised by
+    their names, else by their numbers, whatever their order; others are forecast as new ones.
 
     scikit-learn's tools divide X by its first axis: by time where it is an array, so that only `TimeSeriesSplit` leaves
     no gap, and by series where it is a list, so that any split does. Steps have no `sample_weight`.
@@ -54,6 +59,7 @@ class Forecaster(Estimator):
         model_: the trained model.
         series_: the training series.
         single_: whether they were one array (T,).
+        named_: whether they had names.
     """
 
     _parameters: ClassVar[Mapping[str, Any]] = {
@@ -70,6 +76,7 @@ class Forecaster(Estimator):
     model_: TrainedForecaster
     series_: list[Series]
     single_: bool
+    named_: bool
 
     def fit(self, X: Given, y: Any = None) -> Self:
         """Train on series; the end of each is held out to choose the best weights and to calibrate intervals.
@@ -86,11 +93,12 @@ class Forecaster(Estimator):
         """
         if y is not None:
             raise ConfigError("y is given, and a forecaster is trained on series alone. Give them as X.")
-        series = _recognise(X)
+        series, single = _recognise(X)
         parameters = self.get_params()
         season = parameters["season"] or find_season_to_learn([one.values for one in series], parameters["validation"])
         columns = SeriesColumns(tuple(one.name for one in series), Frequency("step", 1, season))
-        self.series_, self.single_ = series, _is_single(X)
+        self.series_, self.single_ = series, single
+        self.named_ = _has_names(X)
         self.model_ = forecast.train(SeriesSet("X", series, columns, ()), **self._options())
         return self
 
@@ -143,48 +151,63 @@ class Forecaster(Estimator):
         """
         del y
         model = self._learnt()
-        data = self._set(_recognise(X))
+        data = self._set(self._recognise(X)[0])
         naive = assemble(None, horizon=model.horizon, lookback=model.lookback, season=data.frequency.season)[:1]
         scores = backtest(model, data, baselines=naive)
         return 1 - scores.ours.scaled_mae / scores.baselines[NAIVE].scaled_mae
 
     def _forecast(self, X: Given | None) -> tuple[list[Forecast], bool]:
         model = self._learnt()
-        series, single = (self.series_, self.single_) if X is None else (_recognise(X), _is_single(X))
+        series, single = (self.series_, self.single_) if X is None else self._recognise(X)
         return model.forecast(self._set(series)), single
+
+    def _recognise(self, X: Given) -> tuple[list[Series], bool]:
+        """Convert X into series; those of the training are recognised by their names, or by their numbers."""
+        recognised = _recognise(X)
+        if _has_names(X) != self.named_:
+            one, other = ("does not have", "with") if self.named_ else ("has", "without")
+            warnings.warn(
+                f"X {one} names of series, and this {type(self).__name__} was fitted {other} names: all are forecast "
+                "as series that were not in training. Give them as in fit.",
+                stacklevel=4,
+            )
+        return recognised
 
     def _set(self, series: Sequence[Series]) -> SeriesSet:
         return SeriesSet("X", series, self._learnt().columns, ())
 
 
-def _is_single(given: Given) -> bool:
-    has_names = isinstance(given, Mapping) or feature_names(given) is not None
-    return not has_names and all(np.ndim(one) == 0 for one in given)
+def _has_names(given: Any) -> bool:
+    return isinstance(given, Mapping) or feature_names(given) is not None
 
 
-def _recognise(given: Given) -> list[Series]:
-    """Convert X into series; those without a name get a number."""
+def _recognise(given: Any) -> tuple[list[Series], bool]:
+    """Convert X into series, and tell whether it is one array (T,); those without a name get a number."""
     names = feature_names(given)
     if names is not None:
         rows = dict(zip(names.tolist(), np.asarray(given).T, strict=True))
     elif isinstance(given, Mapping):
         rows = {str(name): one for name, one in given.items()}
-    elif _is_single(given):
-        rows = {"0": given}
     else:
-        columns = given.T if isinstance(given, np.ndarray) and given.ndim == 2 else given
+        examples = as_examples(given, "X", _FORMS)
+        if all(np.ndim(one) == 0 for one in examples):
+            return [_read("0", examples)], True
+        columns = examples.T if isinstance(examples, np.ndarray) and examples.ndim == 2 else examples
         rows = {str(number): one for number, one in enumerate(columns)}
     if not rows:
-        raise DataError("X holds no series. Give an array (T,), (T, N), or a list of arrays.")
-    return [_read(name, one) for name, one in rows.items()]
+        raise DataError(f"X holds no series. Give {_FORMS}.")
+    return [_read(name, one) for name, one in rows.items()], False
 
 
 def _read(name: str, given: Any) -> Series:
     where = f"X, series {name}"
+    found = np.asarray(as_examples(given, where, "its values, an array (T,)"))
+    if found.dtype.kind in "mM":
+        raise DataError(f"{where} holds times, and a series is numbers. Leave the column of times out.")
     try:
-        if np.iscomplexobj(given):
+        if np.iscomplexobj(found):
             raise TypeError("they are complex")
-        values = np.asarray(given, dtype=np.float64)
+        values = found.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"{where} is not all numbers ({error}). Give numbers, NaN where one is missing.") from None
     if values.ndim != 1 or not len(values) or np.isinf(values).any() or np.isnan(values).all():

@@ -9,7 +9,7 @@ array([112., 131.,  98.])
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, ClassVar
@@ -45,9 +45,10 @@ class Forecast:
 
     Attributes:
         series: its past.
-        times: (H,) of the steps ahead.
+        times: (H,) of the steps ahead, in UTC where the table has UTC offsets and several times of day.
         point: (H,) the median.
         intervals: by level in percent, low and high, each (H,).
+        written: (H,) the times as the table writes them, by column.
         resolution: the smallest difference of two numbers that the precision of the model can express.
     """
 
@@ -55,6 +56,7 @@ class Forecast:
     times: Moments
     point: Numbers
     intervals: Mapping[int, tuple[Numbers, Numbers]]
+    written: Sequence[Mapping[str, str]] = ()
     resolution: float = 0.0
 
 
@@ -110,16 +112,21 @@ class TrainedForecaster(Trained):
             DataError: a series is shorter than `fewest`, ends with a look-back of missing values, or a covariate
                 that must be known ahead is not. :meth:`leave_out_short` leaves out what is too short.
         """
+        _require_series(data)
         data.require_steps(self.fewest, self._say_lookback())
         data.require_known(self.horizon)
         table = self.table(data)
         point, intervals = self.ahead(table, table.ends())
+        times = [
+            data.frequency.timestamps(series.start, len(series) + self.horizon)[len(series) :] for series in data.series
+        ]
         return [
             Forecast(
                 series,
-                data.frequency.timestamps(series.start, len(series) + self.horizon)[len(series) :],
+                times[number],
                 point[number],
                 {percent: (low[number], high[number]) for percent, (low, high) in intervals.items()},
+                [data.write_time(series, moment) for moment in times[number]],
                 float(table.scales[number]) * torch.finfo(self.dtype).eps,
             )
             for number, series in enumerate(data.series)
@@ -226,6 +233,14 @@ class TrainedForecaster(Trained):
     def dtype(self) -> torch.dtype:
         """Return the type of the weights."""
         return self.module.embed.weight.dtype
+
+
+def _require_series(data: Any) -> None:
+    if not isinstance(data, SeriesSet):
+        raise DataError(
+            f"The data are of type {type(data).__name__}, and a model forecasts a SeriesSet. Read a table with "
+            "elman.data.open_series(path, like=model.columns)."
+        )
 
 
 def build_module(cell: Cell, reading: Reading, configuration: Mapping[str, Any]) -> SegmentForecaster:

@@ -93,6 +93,8 @@ def _draw_one(axes: Any, drawn: Drawn, lookback: int, came: Numbers | None) -> N
     values, ahead = drawn.series.values, drawn.times
     shown = min(len(values), max(lookback, _HORIZONS_BEFORE * len(ahead), _FEWEST_BEFORE))
     times = _history_times(drawn.series, ahead)[-shown:]
+    if drawn.series.offsets is not None:
+        ahead, times = (drawn.series.offsets.localize(part) for part in (ahead, times))
     values = values[-shown:]
     axes.plot(times, values, color=_HISTORY, linewidth=1.2, label="history")
     _mark_alone(axes, times, values, _HISTORY)
