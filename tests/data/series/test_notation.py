@@ -63,6 +63,8 @@ NOTATIONS = {
         lambda moment: f"{moment:%Y-%m-%d %H:%M}" if moment.hour else f"{moment - timedelta(1):%Y-%m-%d} 24:00",
     ),
     "date and clock": ("Date,Time", HOURS, "{:%d/%m/%Y,%H.%M.%S}".format),
+    "date with midnight and clock": ("Date,Time", HOURS, "{:%Y-%m-%d 00:00:00,%H:%M:%S}".format),
+    "year to clock": ("Year,Month,Day,Time", HOURS, "{:%Y,%m,%d,%H:%M}".format),
     "date and half days": ("date,time", HOURS, "{:%m/%d/%Y,%I:%M %p}".format),
     "date and hour": ("date,hour", HOURS, lambda moment: f"{moment:%Y-%m-%d},{moment.hour}"),
     "date and hour that ends": (

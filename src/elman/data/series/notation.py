@@ -7,7 +7,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from elman.data.series.frequency import Moment, Moments
 from elman.data.series.time_parts import match_part
-from elman.data.series.timestamps import DAY, MINUTE, MONTHS, NUMBERS, SERIAL_EPOCH, WEEKDAYS, find_name
+from elman.data.series.timestamps import DAY, FORMS, MINUTE, MONTHS, NUMBERS, SERIAL_EPOCH, WEEKDAYS, find_name
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,14 @@ class Notation:
             cells: of each, as they were written.
         """
         templates = tuple(_learn(form, own) for form, own in zip(forms, cells, strict=True))
+        if len(templates) > 1:
+            # A date that is written with midnight keeps it, since another column has the clock.
+            templates = tuple(
+                replace(template, fields=tuple(one for one in template.fields if one[0] not in "HMSfp"))
+                if template.form in FORMS
+                else template
+                for template in templates
+            )
         return cls(
             tuple(columns), templates, any(template.late_midnight for template in templates), "week of year" in forms
         )

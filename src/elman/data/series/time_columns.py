@@ -50,6 +50,7 @@ _PART_NAMES = {
     "second": ("second",),
 }
 _OTHER_PARTS = ("weekday", "dayofweek", "dow", "wday", "dayofyear", "doy", "yday", "monthname", "dayname")
+_JOINED_PARTS = ("yearweek", "yearmonth", "yyyymm", "yyyyww", "isoyearweek", "epoch", "unixtime")
 _CLOCK_NAMES = ("time", "clock", "timeofday", "hour", "hr", "hhmm", "hhmmss", "hms")
 _ORDER = ("year", "month", "day", "hour", "minute", "second")
 _RANGES = {
@@ -149,7 +150,7 @@ def _infer(index: RowIndex) -> TimeColumns | None:
         return None
     if forms[best] in NUMBERS or not index.summaries[best].repeats or _any_clock(index.summaries[best], forms[best]):
         return TimeColumns((best,), (forms[best],))
-    for clock in _list_clocks(index, best):
+    for clock in _list_clocks(index, (best,)):
         joined = TimeColumns((best, *clock), (forms[best], *clock.values()))
         if _divides_days(index, joined):
             return joined
@@ -205,13 +206,13 @@ def _guess_part(summary: ColumnSummary, before: Sequence[str]) -> str | None:
     form = guess_form(sample, named=True)
     if named and _most_fit(sample, named):
         return named
-    has_date = any(one in FORMS and one not in PARTS for one in before)
+    has_date = "day" in before or any(one in FORMS and one not in PARTS for one in before)
     if not has_date and form and form not in NUMBERS:
         return form
-    if has_date:
-        return next((clock for clock in _clock_forms(summary) if _most_fit(sample, clock)), None)
     last = max((_ORDER.index(one) for one in before if one in _ORDER), default=-1)
-    return next((one for one in (_ORDER[last + 1 :] if before else ("year",)) if _most_fit(sample, one)), None)
+    smaller = _ORDER[last + 1 :] if before else ("year",)
+    possible = _clock_forms(summary) if has_date and "hour" not in before else smaller
+    return next((one for one in possible if _most_fit(sample, one)), None)
 
 
 def _most_fit(sample: Sequence[str], form: str) -> bool:
@@ -234,9 +235,11 @@ def _zero_filled(summary: ColumnSummary) -> bool:
     return any(cell.strip().startswith("0") and len(cell.strip()) == 4 for cell in _sample(summary))
 
 
-def _list_clocks(index: RowIndex, date: str) -> Iterator[dict[str, str]]:
-    """Yield the columns that may be the clock of a date, the likeliest first, with their forms."""
-    names = sorted((name for name in index.names if name != date), key=lambda name: _plain(name) not in _CLOCK_NAMES)
+def _list_clocks(index: RowIndex, date: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the columns that may be the clock of the columns of a date, the likeliest first, with their forms."""
+    names = sorted(
+        (name for name in index.names if name not in date), key=lambda name: _plain(name) not in _CLOCK_NAMES
+    )
     parts = {part: name for name in reversed(names) if (part := _part_of(name))}
     for name in names:
         summary = index.summaries[name]
@@ -269,7 +272,12 @@ def _join_year(index: RowIndex) -> TimeColumns | None:
             if part not in parts:
                 break
             chosen.append(part)
-    return TimeColumns(tuple(parts[part] for part in chosen), tuple(chosen))
+    joined = TimeColumns(tuple(parts[part] for part in chosen), tuple(chosen))
+    for clock in _list_clocks(index, joined.columns) if chosen[-1] == "day" else ():
+        with_clock = TimeColumns((*joined.columns, *clock), (*joined.forms, *clock.values()))
+        if _divides_days(index, with_clock):
+            return with_clock
+    return joined
 
 
 def _divides_days(index: RowIndex, joined: TimeColumns) -> bool:
@@ -379,6 +387,8 @@ def _is_part(summary: ColumnSummary) -> bool:
     if summary.kind() == "number":
         if part:
             return _in_range(summary, part)
+        if name in _JOINED_PARTS:
+            return True
         if name in _OTHER_PARTS:
             return all(float(cell).is_integer() and 0 <= float(cell) <= 366 for cell in sample)
         form = guess_form(sample, named=True)
