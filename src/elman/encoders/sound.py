@@ -128,9 +128,9 @@ class SoundEncoder:
         """Describe in one line what is read."""
         what = self.features
         count = what.mels if what.features == "log-mel" else what.coefficients
-        beside = " and their slopes" if what.deltas else ""
+        slopes = " and their slopes" if what.deltas else ""
         every = f"every {what.hop:g} ms, at {what.rate:,} Hz"
-        return f"{what.features} of {count}{beside}, {every}{self.limit.describe()}"
+        return f"{what.features} of {count}{slopes}, {every}{self.limit.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""

@@ -114,8 +114,8 @@ class WordsEncoder:
 
     def describe(self) -> str:
         """Describe in one line what is read."""
-        beside = "; letters beside them" if self.letters else ""
-        return f"{self.unit}s, {len(self.known):,} known{beside}{self.limit.describe()}"
+        letters = "; letters beside them" if self.letters else ""
+        return f"{self.unit}s, {len(self.known):,} known{letters}{self.limit.describe()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -160,9 +160,9 @@ def learn_words(columns: Columns, examples: Iterable[Example], settings: InputSe
         fault = f"no word occurs {least} times: lower min_count" if words.total else "are empty: give texts with words"
         raise DataError(f"The texts to learn from, of {' and '.join(columns.inputs)}, {fault}.")
     letters = [letter for letter in characters.most(_MOST_CHARACTERS, 1) if not letter.isspace()]
-    beside = tuple(letters) if settings.letters and unit == "word" else ()
+    known_letters = tuple(letters) if settings.letters and unit == "word" else ()
     limit = Limit(settings.max_length, longest[unit])
-    return WordsEncoder(tuple(columns.inputs), unit, known, beside, min(counts.width, _MOST_LETTERS), limit)
+    return WordsEncoder(tuple(columns.inputs), unit, known, known_letters, min(counts.width, _MOST_LETTERS), limit)
 
 
 def _count_kept(

@@ -124,8 +124,8 @@ def inspect_cell(
         torch.manual_seed(seed)
         layer = Recurrent(cell, entry, hidden, layers, sizes=sizes).double()
         x = torch.randn(length, _BATCH, entry, dtype=torch.float64)
-    beside = {name: x.new_ones(length, _BATCH) for name in cell.sides}
-    flow = examine(layer, x, sides=beside, limits=choose_limits(layer, length))
+    sides = {name: x.new_ones(length, _BATCH) for name in cell.sides}
+    flow = examine(layer, x, sides=sides, limits=choose_limits(layer, length))
     fact = f"{_BATCH} sequences of {length} steps of standard normal numbers"
     return Inspected(flow, Subject.of(layer, f"{cell.name}, untrained", [fact]))
 
