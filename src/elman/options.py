@@ -19,7 +19,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self, get_args
 
 from elman.errors import ConfigError
+from elman.paths import check_path
 
+_FILES = ("FILE", "PICTURE")
+"""Metavars of the options whose value is a path."""
 _KINDS = {float: "a number", bool: "True or False"}
 
 
@@ -95,6 +98,8 @@ def _check(row: "dataclasses.Field[Any]", value: Any) -> None:
     rules = row.metadata
     if rules["choices"] and value not in rules["choices"]:
         raise ConfigError(f"{row.name} is {value!r}; it must be one of {', '.join(rules['choices'])}.")
+    if rules["metavar"] in _FILES:
+        check_path(value, f"{row.name}")
     if isinstance(value, (int, float)) and not _within(value, rules):
         raise ConfigError(f"{row.name} is {value!r}; it must be {_describe(rules)}.")
 
@@ -111,4 +116,5 @@ def _within(value: float, rules: Mapping[str, Any]) -> bool:
 
 def _describe(rules: Mapping[str, Any]) -> str:
     words = {"least": "at least", "most": "at most", "above": "above", "below": "below"}
-    return " and ".join(f"{word} {rules[key]}" for key, word in words.items() if rules[key] is not None)
+    limits = [f"{word} {rules[key]}" for key, word in words.items() if rules[key] is not None]
+    return " and ".join(limits) or "a finite number"

@@ -74,6 +74,16 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() or character == "\t" else "·" for character in text)
 
 
+def abbreviate(text: str, most: int = 60) -> str:
+    """Shorten a long text in its middle.
+
+    >>> abbreviate("a" * 50 + "b" * 50, most=11), abbreviate("short")
+    ('aaaaaaaa…bb', 'short')
+    """
+    end = most // 5
+    return text if len(text) <= most else f"{text[: most - end - 1]}…{text[-end:]}"
+
+
 def name_some(names: Sequence[str], most: int = 8) -> str:
     """Join names for a message, the first few of them.
 

@@ -142,7 +142,7 @@ def test_sizes_that_do_not_fit_are_told(elman):
         (["--hidden", "9" * 400], "hidden"),
         (["--hidden", 10**9], "does not fit in memory"),
         (["--learning-rate", "1e200"], "learning_rate is 1e+200; it must be at most 1000"),
-        (["-o", "m" * 300], "cannot be a file"),
+        (["-o", "m" * 300], "too many for a file"),
     ],
 )
 def test_values_beyond_all_bounds_are_refused_in_one_line(elman, tmp_path, arguments, words):
@@ -160,7 +160,9 @@ def test_an_output_that_cannot_be_written_is_told(trained):
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
     assert done.returncode == 1
-    assert done.stderr == "elman: the output cannot be read or written: No space left on device.\n"
+    assert done.stderr == (
+        "elman: the output cannot be read or written: No space left on device. Check the disk and the permissions.\n"
+    )
 
 
 def raise_of_the_system():

@@ -200,6 +200,7 @@ def test_evaluate_prints_what_the_model_measures(elman, trained):
         "bits_per_byte": found.loss / math.log(2),
         "perplexity": math.exp(found.loss),
         "characters": 23,
+        "learnt_from": 0,
     }
     table = elman("evaluate", trained, "book.txt").out
     assert f"{generate.load(trained).evaluate(Path('book.txt').read_text()).loss:.4f} nats per character" in table

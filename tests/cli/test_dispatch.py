@@ -10,6 +10,7 @@ from elman.cli import dispatch
 from elman.cli.dispatch import call_recipe, rows_of_all
 from elman.errors import ConfigError, DataError
 from elman.models.file import ModelFile
+from elman.tasks import registry
 from elman.tasks.registry import RECIPES, Entry
 
 SETTINGS = '''
@@ -59,7 +60,8 @@ def counting(tmp_path, monkeypatch) -> Path:
     for name, text in (("__init__", '"""Count."""'), ("settings", SETTINGS), ("commands", COMMANDS)):
         (folder / f"{name}.py").write_text(text)
     monkeypatch.setattr(elman.tasks, "__path__", [*elman.tasks.__path__, str(folder.parent)])
-    monkeypatch.setattr(dispatch, "RECIPES", (*RECIPES, Entry("counting")))
+    for module in (dispatch, registry):
+        monkeypatch.setattr(module, "RECIPES", (*RECIPES, Entry("counting")))
     return write_model(tmp_path / "counting.model", "counting")
 
 
@@ -101,9 +103,13 @@ def test_options_of_others_are_refused_for_its_models_each_in_its_own_words(coun
         predict(counting, picture="a.png")
 
 
-def test_a_model_that_no_recipe_can_answer_with_is_refused_by_the_first_that_can(counting, tmp_path):
+def test_a_model_that_cannot_answer_is_refused_with_what_it_can_do(counting, tmp_path):
     unknown, text = write_model(tmp_path / "a", "compose"), write_model(tmp_path / "b", "generate")
-    with pytest.raises(DataError, match="a is a model for 'compose', not for 'generate'"):
+    with pytest.raises(
+        DataError, match="a is a model for 'compose', and this version of elman has recipes for generate, "
+    ):
         evaluate(unknown)
-    with pytest.raises(DataError, match="b is a model for 'generate', not for 'classify'"):
+    with pytest.raises(
+        DataError, match=r"b is a model for 'generate', and `elman predict` is for models of .* Use: elman generate"
+    ):
         predict(text)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from elman.flow import VERDICTS
+from elman.flow.figures import plain
 from forecastable import write_sales
 from taggable import write_conllu, write_folder
 
@@ -28,6 +29,16 @@ def test_a_sequence_that_is_too_short_for_fifty_steps_is_spoken_of_as_far_as_it_
     cell = ("inspect", "--cell", "elman", "--hidden", 11)
     assert "left of the gradient at lag 6 " in elman(*cell, "--length", 7).out
     assert "left of the gradient at lag 50 " in elman(*cell, "--length", 59).out
+
+
+def test_json_has_null_for_what_is_not_defined_and_a_string_for_what_is_infinite(elman):
+    done = elman("inspect", "--cell", "elman", "--hidden", 5, "--length", 9, "--json")
+    found = json.loads(done.out, parse_constant=pytest.fail)
+    assert found["gates"]["l0"]["saturated"] is None, "a cell without gates"
+    assert plain({"half_life": float("inf"), "shares": [float("nan"), -float("inf"), 0.5]}) == {
+        "half_life": "inf",
+        "shares": [None, "-inf", 0.5],
+    }
 
 
 def test_the_same_is_given_as_json(elman):

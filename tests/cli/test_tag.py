@@ -160,7 +160,7 @@ def test_a_training_that_cannot_begin(elman, tmp_path, arguments, words):
 def test_options_of_other_tasks_are_refused(elman, models):
     refused(elman("evaluate", models / "conllu", "a.conllu", "--dynamic", 0.1), "--dynamic has no meaning")
     refused(elman("predict", models / "conllu", "a.conllu", "--probabilities"), "answers with tags")
-    refused(elman("generate", models / "conllu"), "is a model for 'tag', not for 'generate'")
+    refused(elman("generate", models / "conllu"), "is a model for 'tag', and `elman generate` needs a language model")
 
 
 def test_a_damaged_model_is_refused(elman, models, tmp_path):

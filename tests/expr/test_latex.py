@@ -116,7 +116,7 @@ FUNCTIONS |= {r"\operatorname{hardsigmoid}": "hard_sigmoid"}
 
 
 class Reader:
-    """Parser of one side of an equation, back to Python."""
+    """Read one side of an equation back as Python."""
 
     def __init__(self, text, parameters, known):
         self.tokens = TOKEN.findall(text)

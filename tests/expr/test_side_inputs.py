@@ -19,7 +19,7 @@ def fading(x, dt, age, /, h, *, W, rate, p):
     return where(age > 0.5, keep * h, p * age) + tanh(W @ x)
 
 
-def test_arguments_before_the_slash_are_inputs_and_the_first_is_x():
+def test_what_stands_before_the_stroke_is_input_and_the_first_of_it_is_x():
     assert (fading.sides, fading.states) == (("dt", "age"), ("h",))
     assert fading.graph.nodes[fading.graph.input].name == "x"
     assert repr(fading) == "<cell fading: side inputs dt, age; states h; parameters rate, p, W>"

@@ -96,7 +96,7 @@ def test_a_bias_is_a_vector_that_is_only_ever_added():
     }
 
 
-def test_sizes_that_the_equations_do_not_bind_are_requested_by_name():
+def test_sizes_that_the_equations_do_not_bind_are_asked_for_by_name():
     @cell
     def jordan(x, y, *, W, U, V, b):
         hidden = tanh(W @ x + U @ y + b)

@@ -1,4 +1,4 @@
-"""Compare the figures with identities that hold for any cell, and with autograd's derivatives of torch's layers."""
+"""Hold the figures to what must be true of any cell, and to autograd's derivatives of torch's own layers."""
 
 import random
 from collections.abc import Sequence
@@ -182,7 +182,7 @@ def test_a_direction_is_not_judged_by_losses_of_the_other_alone() -> None:
     assert both.curve == pytest.approx(alone.curve, rel=1e-12)
 
 
-def test_values_in_the_padding_change_nothing() -> None:
+def test_what_stands_in_the_padding_changes_nothing() -> None:
     layer = elman.nn.LSTM(3, 5, num_layers=2, bidirectional=True).double()
     x, grad = normal(STEPS, BATCH, 3), normal(STEPS, BATCH, 10)
     spoilt, wild = x.clone(), grad.clone()

@@ -176,7 +176,7 @@ def test_where_one_direction_alone_vanishes_the_other_is_named():
     assert needed.line.endswith(" in l0); these data need 47")
 
 
-def test_a_lag_that_was_not_measured_is_not_mentioned():
+def test_a_lag_that_was_not_measured_is_not_spoken_of():
     seen = flow.examine(layer(), noise(20))
     assert "over 19 steps" in seen.line
     sentence = says(seen)["Influence of each step on each loss"]
@@ -195,7 +195,7 @@ def test_a_gradient_that_grows_is_not_said_to_be_left():
 
 
 @pytest.mark.parametrize("name", [name for name in elman.cells.names() if name not in ("cfc", "lstm_projected")])
-def test_no_sentence_mentions_what_the_cell_does_not_have(name):
+def test_no_sentence_of_any_cell_speaks_of_what_it_does_not_have(name):
     equations = elman.cells.find(name)
     seen = flow.examine(layer(equations), noise(13))
     sentences = says(seen)
@@ -215,7 +215,7 @@ def gates(*, keeps: str = "c", life: float = 2.0, dead: float = math.nan) -> dic
     return {"l0": Gates((usage,), 0.0, 0.0, dead)}
 
 
-def test_a_gated_cell_is_not_advised_where_the_cell_has_gates():
+def test_a_gated_cell_is_not_advised_to_who_has_one():
     for name in ("lstm", "gru", "minlstm", "ugrnn"):
         advice = " ".join(flow.examine(layer(elman.cells.find(name)), noise(61)).advice)
         assert "gated cell" not in advice
@@ -224,7 +224,7 @@ def test_a_gated_cell_is_not_advised_where_the_cell_has_gates():
     assert "--cell" not in " ".join(flow.examine(layer(elman.cells.lem), noise(61)).advice)
 
 
-def test_an_orthogonal_start_is_advised_where_the_cell_has_a_matrix():
+def test_an_orthogonal_start_is_advised_to_who_has_a_matrix():
     assert "--init orthogonal" in flow.examine(layer(elman.cells.elman), noise(61)).advice[0]
     assert "orthogonal" not in " ".join(flow.examine(layer(elman.cells.indrnn), noise(61)).advice)
 
@@ -272,7 +272,7 @@ def test_clipping_every_update_a_little_is_healthy():
     assert "100% of updates clipped" in verdict.line
 
 
-def test_a_relu_is_mentioned_where_there_is_one():
+def test_a_relu_is_spoken_of_where_there_is_one():
     assert "without relu" in " ".join(advise("DEAD", Evidence(gates=gates(keeps="", dead=1.0))))
     assert "relu" not in " ".join(advise("DEAD", Evidence(gates=gates())))
 

@@ -19,7 +19,7 @@ CLASSES = Targets("category", ("a", "b"))
 
 
 class First(nn.Module):
-    """A model whose answer is the first step."""
+    """Answer what the first step is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class First(nn.Module):
 
 
 class Sum(First):
-    """A model whose answer is the most frequent letter."""
+    """Answer which there is more of."""
 
     def forward(self, steps, lengths):
         return self.scale * torch.stack([(steps[..., 0] == ord(letter)).float().sum(0) for letter in "ab"], dim=1)

@@ -23,6 +23,10 @@ def find_in(zoo: Mapping[str, Cell], name: str) -> Cell:
     file, colon, member = name.rpartition(":")
     if colon and file.endswith(".py"):
         return _find_in_file(Path(file), member)
+    if name.endswith(".py") and not Path(name).is_file():
+        raise CellError(
+            f"cell {name}: there is no file {name}. Give the path of a Python file and a cell: FILE.py:NAME."
+        )
     if name.endswith(".py"):
         raise CellError(f"cell {name!r}: a file may define several cells. Give the name of one: {name}:NAME.")
     if name in zoo:
@@ -75,5 +79,5 @@ def _execute(path: Path) -> dict[str, Any]:
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name.lower(), known, n=1)
     return f" Did you mean {close[0]}?" if close else ""

@@ -6,7 +6,7 @@ without a traceback. Torch is imported only by a command that needs it, after it
 
 The commands are in `train`, `predict`, `evaluate`, `language`, `inspect`, `zoo` and `probe`. The first three name no
 recipe: each recipe of the registry has a `train` command, and `dispatch` calls the recipe of a model. `options` turns
-settings into options, `show` prints results.
+settings into options, `mistakes` explains wrong usage, `show` prints results.
 
 >>> import subprocess, sys
 >>> print(subprocess.run([sys.executable, "-m", "elman", "--version"], capture_output=True, text=True).stdout, end="")
@@ -15,8 +15,10 @@ elman 0.1.0
 
 import errno
 import io
+import os
+import re
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,25 +26,22 @@ import elman
 from elman.cli.evaluate import evaluate
 from elman.cli.inspect import inspect
 from elman.cli.language import generate, next_units, reorder
+from elman.cli.mistakes import CommandGroup, UsageError, explain
 from elman.cli.predict import predict
 from elman.cli.probe import probe
-from elman.cli.show import drop_output
+from elman.cli.show import INTERRUPTED, drop_output
 from elman.cli.train import train
 from elman.cli.zoo import show_cells
 from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, ShapeError
+from elman.phrases import abbreviate, printable
 
 FAILED, WRONG_INPUT = 1, 2
 
-_COMMANDS = ("train", "generate", "next", "reorder", "predict", "evaluate", "inspect", "cells", "probe")
-
-
-class _InOrderOfUse(typer.core.TyperGroup):
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
+_LONGEST = 200  # characters of a word in a message
+_LONG = re.compile(rf"\S{{{_LONGEST + 1},}}")
 
 app = typer.Typer(
-    cls=_InOrderOfUse,
+    cls=CommandGroup,
     help="Train recurrent neural networks on your data, use them, and look inside them.",
     epilog="Start with: [bold]elman train generate book.txt[/] or [bold]elman train classify reviews.csv[/]",
     rich_markup_mode="rich",
@@ -73,14 +72,24 @@ def _start(
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell has closed it: `>&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - it stays open to the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that cannot show a character shows a question mark instead.
         sys.stdout.reconfigure(errors="replace")
     try:
         try:
-            app(prog_name="elman")
+            code = app(prog_name="elman", standalone_mode=False)
         finally:
             sys.stdout.flush()  # here, where a failure can still be reported
+        sys.exit(code if isinstance(code, int) else 0)
+    except UsageError as error:
+        _fail(explain(error), WRONG_INPUT)
+    except typer.Abort as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            sys.exit(INTERRUPTED)
+        _fail(ElmanError("Standard input has ended. Give the input as an argument, or in a file."), FAILED)
     except (CellError, ShapeError, ConfigError, DataError) as error:
         _fail(error, WRONG_INPUT)
     except (BackendError, ElmanError) as error:
@@ -93,7 +102,8 @@ def main() -> None:
         if not isinstance(error, OSError):
             raise
         drop_output()
-        _fail_as(error, f"{error.filename or 'the output'} cannot be read or written: {error.strerror}.")
+        where = error.filename or "the output"
+        _fail_as(error, f"{where} cannot be read or written: {error.strerror}. Check the disk and the permissions.")
 
 
 def _lacks_memory(error: BaseException) -> bool:
@@ -116,6 +126,7 @@ def _fail_as(error: BaseException, text: str) -> NoReturn:
 def _fail(error: ElmanError, code: int) -> NoReturn:
     # An error in equations is shown with their line; any other is one line.
     message = "\n".join([str(error), *getattr(error, "__notes__", [])])
-    text = message if isinstance(error, CellError) else " ".join(line.strip() for line in message.splitlines())
+    lines = [_LONG.sub(lambda word: abbreviate(word[0], _LONGEST), printable(line)) for line in message.splitlines()]
+    text = "\n".join(lines) if isinstance(error, CellError) else " ".join(line.strip() for line in lines)
     sys.stderr.write(f"elman: {text}\n")
     sys.exit(code)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from elman.cli.options import own_rows
-from elman.errors import ConfigError
+from elman.cli.options import check_data, own_rows
+from elman.errors import ConfigError, DataError
 from elman.options import OptionTable
 from elman.tasks.contract import Request
-from elman.tasks.registry import RECIPES, Entry
+from elman.tasks.registry import RECIPES, Entry, recipe_of
 
 Command = Literal["evaluate", "predict"]
 _NO_MEANING = "--{name} has no meaning for {model}, a model for {task!r}. Drop it."
@@ -23,7 +23,7 @@ def rows_of_all(command: Command) -> list[inspect.Parameter]:
 
 
 def call_recipe(
-    command: Command, model: Path, data: list[str], given: Mapping[str, Any], *, quiet: bool, json: bool
+    command: Command, model: str, data: list[str], given: Mapping[str, Any], *, quiet: bool, json: bool
 ) -> Any:
     """Run a command for a model by its recipe.
 
@@ -39,18 +39,22 @@ def call_recipe(
         ConfigError: an option has no meaning for this model.
         DataError: the file is not a model, or its task does not have this command.
     """
-    from elman.models.file import task_of
-
-    task, able = task_of(model), _able(command)
-    # A model of an unknown task is read by the first recipe, whose error describes it.
-    recipe = next((one for one in able if one.name == task), able[0])
+    check_data(data)
+    recipe, able = recipe_of(model), _able(command)
+    task = recipe.name
+    if task not in [one.name for one in able]:
+        served = ", ".join(one.name for one in able)
+        raise DataError(
+            f"{model} is a model for {task!r}, and `elman {command}` is for models of {served}. "
+            f"Use: {recipe.commands.use} {model}"
+        )
     meant = {row.name for row in _rows(recipe, command)}
     for row in (row for other in able for row in _rows(other, command)):
         if row.name in given and row.name not in meant:
             wrong, name = row.metadata["foreign"] or _NO_MEANING, row.name.replace("_", "-")
             raise ConfigError(wrong.format(name=name, model=model, task=task, answers=recipe.commands.answers))
     options = getattr(recipe.commands, command)(**given)
-    return recipe.part("commands", command)(Request(model, data, options, quiet, json, _note))
+    return recipe.part("commands", command)(Request(Path(model), data, options, quiet, json, _note))
 
 
 def _able(command: Command) -> list[Entry]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from elman.cli.options import Json, Size, parse_sizes, was_given
+from elman.cli.options import Json, Size, check_data, check_page, parse_sizes, was_given
 from elman.cli.show import print_json
 from elman.errors import ConfigError, ElmanError
 from elman.writing import write_whole
@@ -24,7 +24,7 @@ _OF_A_CELL = ("hidden", "layers", "input_size", "size", "seed")
 def inspect(
     context: typer.Context,
     model: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL]", help="a file that elman train wrote", show_default=False)
+        str | None, typer.Argument(metavar="[MODEL]", help="a file that elman train wrote", show_default=False)
     ] = None,
     data: Annotated[
         list[str] | None,
@@ -46,7 +46,7 @@ def inspect(
         typer.Option(help="number of time steps [dim](default: 200)[/]", min=1, show_default=False),
     ] = None,
     html: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--html", "-o", metavar="FILE", help="write an HTML page with pictures", show_default=False),
     ] = None,
     fail_on: Annotated[
@@ -66,7 +66,8 @@ def inspect(
     from elman import cells
     from elman.tasks.inspection import inspect_cell, inspect_model
 
-    wanted = _read_verdicts(fail_on)
+    wanted, page = _read_verdicts(fail_on), check_page(html, "--html")
+    check_data(data or [])
     if cell is not None:
         if model is not None:
             raise ConfigError("A model and --cell are both given. Drop one of the two.")
@@ -89,13 +90,13 @@ def inspect(
             if was_given(context, name):
                 option = "--input" if name == "input_size" else f"--{name}"
                 raise ConfigError(f"{option} has no meaning for a trained model. Drop it.")
-        found = inspect_model(model, data, length, explain=html is not None)
-    if html is not None:
-        write_page(found, html)
+        found = inspect_model(model, data, length, explain=page is not None)
+    if page is not None:
+        write_page(found, page)
     if json:
         print_json(found.to_dict())
     else:
-        _show(found, html)
+        _show(found, page)
     if found.flow.verdict in wanted:
         raise typer.Exit(CONDITION_MET)
 
@@ -113,18 +114,24 @@ def write_page(found: "Inspected", path: Path) -> None:
         raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place.") from None
 
 
-def check_report(path: Path | None, data: list[str]) -> None:
-    """Refuse, before a training, a report that could not be written after it.
+def check_report(report: str | None, data: list[str], target: Path) -> Path | None:
+    """Return the path of a report, refused before a training where it could not be written after it.
+
+    Args:
+        report: the value of `--report`; None where it is not given.
+        data: the paths of the data.
+        target: the file of the model.
 
     Raises:
-        ConfigError: the folder is missing, or the data cannot be read a second time.
+        ConfigError: see :func:`elman.cli.options.check_page`; or it is the file of the model, or the data cannot be
+            read a second time.
     """
-    if path is None:
-        return
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{path} cannot be written: there is no folder {path.parent}. Choose another place.")
-    if "-" in data:
+    page = check_page(report, "--report")
+    if page is not None and page.absolute() == target.absolute():
+        raise ConfigError(f"--report and --output both name {page}. Choose another name for one of them.")
+    if page is not None and "-" in data:
         raise ConfigError("--report reads the data again, and standard input can be read once. Name a file instead.")
+    return page
 
 
 def write_training_report(model: Path, data: list[str], path: Path | None) -> "Flow | None":
@@ -133,8 +140,12 @@ def write_training_report(model: Path, data: list[str], path: Path | None) -> "F
         return None
     from elman.tasks.inspection import inspect_model
 
-    found = inspect_model(model, data)
-    write_page(found, path)
+    try:
+        found = inspect_model(model, data)
+        write_page(found, path)
+    except ElmanError as error:
+        error.add_note(f"The model is kept in {model}.")
+        raise
     return found.flow
 
 

@@ -1,14 +1,18 @@
 """`elman generate`, `next` and `reorder`: the commands of a language model."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from elman.cli.options import Given, Json, Model, Quiet, was_given
 from elman.cli.show import print_json, print_rows, write_pieces
-from elman.errors import ConfigError
+from elman.errors import ConfigError, DataError
+from elman.paths import check_path
+from elman.tasks.registry import recipe_of
+
+if TYPE_CHECKING:
+    from elman.tasks.generate.model import TrainedModel
 
 
 def generate(
@@ -39,9 +43,7 @@ def generate(
     ] = False,
 ) -> None:
     """Generate text with a language model; it is printed as it is sampled."""
-    from elman.tasks import generate as recipe
-
-    trained = recipe.load(model)
+    trained = _load(model, "generate")
     if interactive:
         from elman.tasks.generate.interactive import run_interactive
 
@@ -60,6 +62,23 @@ def generate(
         seed=seed,
     )
     write_pieces(_finish_line(prompt, pieces, always=lines is None))
+
+
+def _load(path: str, command: str) -> "TrainedModel":
+    """Read a language model.
+
+    Raises:
+        DataError: the file is not a model, or one for another task.
+    """
+    from elman.tasks import generate as recipe
+
+    task = recipe_of(path).name
+    if task != "generate":
+        raise DataError(
+            f"{path} is a model for {task!r}, and `elman {command}` needs a language model. "
+            f"Use: elman predict {path} DATA"
+        )
+    return recipe.load(path)
 
 
 def _finish_line(prompt: str, pieces: Iterable[str], always: bool) -> Iterator[str]:
@@ -90,9 +109,7 @@ def next_units(
     json: Json = False,
 ) -> None:
     """Show the likeliest next words (or characters, or subwords) of a text, with their probabilities."""
-    from elman.tasks import generate as recipe
-
-    trained = recipe.load(model)
+    trained = _load(model, "next")
     continuations = trained.next(text, top=top, given=given)
     if json:
         likeliest = [{trained.vocabulary.unit: unit, "probability": share} for unit, share in continuations]
@@ -107,7 +124,8 @@ def reorder(
         list[str] | None, typer.Argument(metavar="[WORDS]...", help="words in any order", show_default=False)
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(help="a file with one sentence per line; - is standard input", show_default=False)
+        str | None,
+        typer.Option(metavar="FILE", help="a file with one sentence per line; - is standard input", show_default=False),
     ] = None,
     given: Given = None,
     beam: Annotated[int, typer.Option(help="beam width, 1 to 512")] = 64,
@@ -122,13 +140,14 @@ def reorder(
 ) -> None:
     """Put jumbled words into their likeliest order, by beam search with a language model of words."""
     from elman.data.text import read_text
-    from elman.tasks import generate as recipe
     from elman.training.progress import show_bar
 
     if (file is None) == (not words):
         raise ConfigError('reorder takes words or --file, one of the two. Write e.g.: elman reorder MODEL "an I am"')
-    sentences = [" ".join(words or [])] if file is None else read_text(str(file)).removesuffix("\n").split("\n")
-    trained = recipe.load(model)
+    if file is not None:
+        check_path(file, "the sentences")
+    sentences = [" ".join(words or [])] if file is None else read_text(file).removesuffix("\n").split("\n")
+    trained = _load(model, "reorder")
     with show_bar("sentences", quiet or file is None) as on_progress:
         orders = trained.reorder(sentences, beam=beam, future_cost=future_cost, given=given, on_progress=on_progress)
     for sentence, (ordered, score) in zip(sentences, orders, strict=True):

@@ -12,6 +12,7 @@ import typer
 
 from elman.errors import ConfigError
 from elman.options import OptionTable
+from elman.paths import check_path
 
 _GROUPS = ("Model", "Text", "Input", "Regularising", "Training")
 _METAVARS = {int: "N", float: "X", str: "TEXT", bool: None}
@@ -22,21 +23,22 @@ Size = Annotated[
     list[str] | None,
     typer.Option("--size", metavar="NAME=N", help="a size that the cell does not fix, such as h=64 for lstm_projected"),
 ]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="a file that elman train wrote", show_default=False)]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="a file that elman train wrote", show_default=False)]
 CellName = Annotated[
     str, typer.Option("--cell", metavar="NAME|FILE.py:NAME", help="a cell of `elman cells`, or your own")
 ]
 Output = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--output",
         "-o",
+        metavar="FILE",
         help="the file of the model [dim](default: ./DATA.elman.safetensors)[/]",
         show_default=False,
     ),
 ]
 Report = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--report",
         metavar="FILE",
@@ -74,6 +76,50 @@ def default_target(source: str) -> Path:
         return Path(f"stdin{_SUFFIX}")
     path = Path(source)
     return Path(f"{path.resolve().name if path.is_dir() else path.stem}{_SUFFIX}")
+
+
+def check_data(paths: Sequence[str]) -> None:
+    """Refuse paths of data that no file can have.
+
+    Raises:
+        DataError: a path is empty, too long, or has a NUL.
+    """
+    for path in paths:
+        if path != "-":
+            check_path(path, "the data")
+
+
+def check_page(path: str | None, option: str) -> Path | None:
+    """Return the path of an HTML page, refused before any work where it could not be written.
+
+    Args:
+        path: the value of the option; None where it is not given.
+        option: its name, for messages.
+
+    Raises:
+        ConfigError: the folder is missing, or there is a folder or another file than a page.
+    """
+    if path is None:
+        return None
+    page = check_path(path, option)
+    if not page.absolute().parent.is_dir():
+        raise ConfigError(
+            f"{option} {page}: there is no folder {page.parent}. Choose another place, or make the folder."
+        )
+    if page.is_dir():
+        raise ConfigError(f"{option} {page} is a folder. Name a file in it, e.g. {page / 'page.html'}")
+    if page.is_file() and not is_page(page):
+        raise ConfigError(
+            f"{option} {page} exists and is not an HTML page, so it is never overwritten. Choose another name."
+        )
+    return page
+
+
+def is_page(path: Path) -> bool:
+    """Return whether a file is empty, or begins as an HTML page."""
+    with path.open("rb") as file:
+        begin = file.read(100).lstrip().lower()
+    return not begin or begin.startswith((b"<!doctype html", b"<html"))
 
 
 def with_options(rows: Sequence[inspect.Parameter]) -> Callable[[Callable[..., None]], Callable[..., None]]:

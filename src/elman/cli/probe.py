@@ -1,7 +1,6 @@
 """`elman probe`: measure how long the memory of cells can become."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,7 +44,7 @@ def probe(
     length: Annotated[int, typer.Option(metavar="T", help="the longest sequence, in time steps", min=1)] = 200,
     size: Size = None,
     plot: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="PICTURE", help="draw the comparison into a .png, .svg or .pdf file", show_default=False),
     ] = None,
     quiet: Quiet = False,

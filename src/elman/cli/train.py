@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from elman.cli.inspect import check_report, write_training_report
+from elman.cli.mistakes import CommandGroup
 from elman.cli.options import (
     CellName,
     Force,
@@ -15,6 +16,7 @@ from elman.cli.options import (
     Report,
     Search,
     Size,
+    check_data,
     command_again,
     default_target,
     parse_sizes,
@@ -30,11 +32,21 @@ from elman.cli.show import (
     print_rows,
     print_training_as_json,
 )
+from elman.paths import check_path
 from elman.tasks.registry import RECIPES, Entry
 
 _KEPT = "The model file always holds the best weights so far. Ctrl-C ends the training and keeps them."
 
-train = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
+WRONG_USAGE = 2
+
+train = typer.Typer(cls=CommandGroup, help="Train a model on your data.", no_args_is_help=False)
+
+
+@train.callback(invoke_without_command=True)
+def _start(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(WRONG_USAGE)
 
 
 def train_command(recipe: Entry) -> Callable[..., None]:
@@ -54,8 +66,11 @@ def train_command(recipe: Entry) -> Callable[..., None]:
         search: Search = None,
         **options: Any,
     ) -> None:
-        check_report(report, data)
-        target = output or default_target(data[0].removesuffix(says.packed))
+        check_data(data)
+        target = (
+            default_target(data[0].removesuffix(says.packed)) if output is None else check_path(output, "the model")
+        )
+        page = check_report(report, data, target)
         with keep_the_best(target) as ended:
             model = recipe.train(
                 data,
@@ -68,7 +83,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                 **options,
             )
             kept = ended(model)
-            flow = write_training_report(kept, data, report)
+            flow = write_training_report(kept, data, page)
             if json:
                 print_training_as_json(model, kept, flow)
                 return
@@ -79,7 +94,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                 *describe_search(model, again, options, says.trials_by),
                 ("training", describe_training(model)),
                 *describe_gradient(model, flow),
-                *([] if report is None else [("report", str(report))]),
+                *([] if page is None else [("report", str(page))]),
                 ("next", recipe.part("commands", "next_command")(model, kept, data)),
             )
 

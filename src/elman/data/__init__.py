@@ -4,7 +4,7 @@ All data of a recipe comes through :func:`elman.data.open_dataset`. It recognise
 with one folder a class, sound, images, arrays, sequences of a genome), infers the kind of each column, reports it in
 notes, and returns a :class:`Dataset`: a length, and the example at each index, read on access.
 
-* `text` reads UTF-8, with one message for every wrong byte;
+* `text` reads UTF-8, with one message for every wrong byte; `signatures` names files that are not text;
 * `dataset` defines an example, the columns and a dataset;
 * `formats` reads single files of sound, images, features and arrays, `tables` rows of cells;
 * `examples` reads examples with one target each, also from a pipe, row by row;

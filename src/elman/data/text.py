@@ -14,6 +14,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from elman.data.files import read_stream, read_whole
+from elman.data.signatures import refuse_binary
 from elman.errors import DataError
 
 STANDARD_INPUT = "-"
@@ -65,6 +66,7 @@ def decode(raw: bytes | bytearray, name: str) -> str:
     try:
         text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
+        refuse_binary(raw, name)
         seems = _BYTE_ORDER_MARKS.get(bytes(raw[:2]))
         guess = seems or "THE_ENCODING_IT_HAS"
         raise DataError(
@@ -72,6 +74,7 @@ def decode(raw: bytes | bytearray, name: str) -> str:
             f"{f' (it starts like {seems})' if seems else ''}. Convert it, e.g.: iconv -f {guess} -t UTF-8"
         ) from None
     if 0 in raw:
+        refuse_binary(raw, name)
         # English in UTF-16 without a byte order mark is valid UTF-8, every other character a NUL.
         raise DataError(
             f"{name} has a NUL byte at offset {raw.index(0)}: it is damaged, or is no text in UTF-8. Save it as UTF-8."

@@ -328,8 +328,11 @@ class Flow:
 def plain(value: Any) -> Any:
     """Write a figure as lists, strings and numbers that JSON holds.
 
-    >>> plain(Memory(lag10=None, lag90=3)), plain(math.inf)
-    ({'lag10': None, 'lag90': 3, 'behavioural': None}, 'inf')
+    What is not defined (NaN) is None. An infinite figure is a result, such as the half-life of a gradient that does not
+    fade; JSON has no such number, so it is the string `inf` or `-inf`.
+
+    >>> plain(Memory(lag10=None, lag90=3)), plain([math.inf, math.nan])
+    ({'lag10': None, 'lag90': 3, 'behavioural': None}, ['inf', None])
     """
     if isinstance(value, GradientPart):
         return {"norms": plain(value.norms), "share": plain(value.share)}
@@ -341,6 +344,8 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, float) and math.isinf(value):
         return repr(value)
     return value

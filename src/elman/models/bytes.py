@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 from safetensors.torch import load, save
 from torch import Tensor
 
+from elman.data.signatures import describe_binary
 from elman.errors import DataError, ElmanError
 
 SUM = "sha256"
@@ -37,6 +38,7 @@ _ENTRY, _METADATA = "elman", "__metadata__"
 _LENGTH = 8  # bytes in front of the header that hold its length
 _DIGITS = 19  # of the largest int64
 _DEEPEST = 64
+_LOOKED_AT = 4096  # bytes of a file that is no model
 _SHOWN = 120  # characters of a reason
 
 
@@ -185,7 +187,9 @@ def _read_front(path: Path, file: BinaryIO) -> bytes:
     front = file.read(_LENGTH)
     length = int.from_bytes(front, "little")
     if len(front) < _LENGTH or length > os.fstat(file.fileno()).st_size - _LENGTH:
-        raise _no_model(path, "it ends before its header does")
+        file.seek(0)
+        what = describe_binary(file.read(_LOOKED_AT))
+        raise _no_model(path, f"it is {what}" if what else "it ends before its header does")
     if length > MOST_HEADER:
         raise _no_model(path, f"its header would have {length:,} bytes")
     return front + file.read(length)

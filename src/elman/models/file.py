@@ -23,6 +23,7 @@ from torch import Tensor
 from elman.errors import DataError, ElmanError
 from elman.models.bytes import SUM, Header, data_of, pack, read_header, read_whole, sum_of, unpack
 from elman.models.finite import without_infinite
+from elman.paths import check_path
 from elman.writing import write_whole
 
 FORMAT, WITHOUT_SUM = 3, 2
@@ -66,6 +67,7 @@ class ModelFile:
         if self.learnt is not None:
             entry[LEARNT] = self.learnt
         raw = pack({**entry, "metrics": without_infinite(self.metrics)}, self.weights)
+        path = check_path(path, "the model")
         try:
             write_whole(path, raw)
         except OSError as error:
@@ -83,7 +85,7 @@ class ModelFile:
         Raises:
             DataError: there is no such file, it is not a model, it is damaged, of another format, or for another task.
         """
-        path = Path(path)
+        path = check_path(path, "the model")
         header, raw = read_whole(path)
         entry = header.entry
         _check_sum(path, header, data_of(raw))
@@ -111,13 +113,13 @@ def task_of(path: str | os.PathLike[str]) -> str:
     Raises:
         DataError: there is no such file, or it is not a model.
     """
-    return str(read_header(Path(path)).entry.get("task"))
+    return str(read_header(check_path(path, "the model")).entry.get("task"))
 
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
     """Return whether the header of a file is that of a model of this package, in any format; it may be damaged."""
     try:
-        read_header(Path(path))
+        read_header(check_path(path, "the model"))
     except DataError:
         return False
     return True
@@ -132,7 +134,7 @@ def check_target(path: str | os.PathLike[str], force: bool) -> None:
     Raises:
         DataError: the path is taken, or its folder does not exist or cannot be written to.
     """
-    target = Path(path)
+    target = check_path(path, "the model")
     try:
         os.lstat(target)
     except FileNotFoundError:
@@ -146,6 +148,10 @@ def check_target(path: str | os.PathLike[str], force: bool) -> None:
     if not os.access(target.parent, os.W_OK):
         raise DataError(f"{target}: the folder {target.parent} cannot be written to. Choose another place with -o.")
     if not target.exists():
+        if target.is_symlink():
+            raise DataError(
+                f"{target} is a link to a file that does not exist. Remove it, or choose another name with -o."
+            )
         return
     if not is_model_file(target):
         raise DataError(f"{target} exists and is not a model, so it is never overwritten. Choose another name with -o.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.errors import ConfigError, ElmanError
+from elman.paths import check_path
 from elman.phrases import printable
 from elman.scores.tables import shorten
 from elman.writing import write_whole
@@ -28,15 +29,20 @@ _FONTS = (  # tried in this order for each character, if installed
 
 
 def check_format(path: str | PathLike[str]) -> Path:
-    """Check that a path has the ending of a picture.
+    """Check, before any work, that a picture may be written to a path.
 
     Raises:
-        ConfigError: it has none of the endings in `FORMATS`.
+        ConfigError: it has none of the endings in `FORMATS`, its folder is missing, or it is a folder.
+        DataError: it is no path, see :func:`elman.paths.check_path`.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path} names no format for a picture. End it in one of {', '.join(FORMATS)}.")
-    return path
+    picture = check_path(path, "the picture")
+    if picture.suffix.lower() not in FORMATS:
+        raise ConfigError(f"{picture} names no format for a picture. End it in one of {', '.join(FORMATS)}.")
+    if not picture.absolute().parent.is_dir():
+        raise ConfigError(f"{picture}: the folder {picture.parent} does not exist. Make it, or choose another place.")
+    if picture.is_dir():
+        raise ConfigError(f"{picture} is a folder. Name a file in it.")
+    return picture
 
 
 @contextmanager

@@ -46,6 +46,7 @@ class Commands:
         answers: the output of models without probabilities of classes, such as `answers with tags`.
         evaluate: the options of `elman evaluate` for its models alone.
         predict: the options of `elman predict`; None where its models do not predict.
+        use: the command that uses its models.
         length: how many time steps `elman inspect` looks at; None where each example has its own length.
     """
 
@@ -59,6 +60,7 @@ class Commands:
     answers: str = "gives none"
     evaluate: type[OptionTable] = OptionTable
     predict: type[OptionTable] | None = None
+    use: str = "elman predict"
     length: int | None = None
 
 

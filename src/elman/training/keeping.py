@@ -23,6 +23,7 @@ from typing import Self
 from elman.errors import ElmanError
 from elman.models.file import SUFFIX, ModelFile, check_target
 from elman.models.trained import Trained
+from elman.paths import check_path
 from elman.training.progress import Progress
 
 
@@ -43,7 +44,7 @@ class Keeper:
     """
 
     def __init__(self, output: str | PathLike[str] | None, force: bool) -> None:
-        self.target = None if output is None else Path(output)
+        self.target = None if output is None else check_path(output, "the model")
         if self.target is not None:
             check_target(self.target, force)
         self._replaces = self.target is not None and self.target.exists()

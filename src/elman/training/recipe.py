@@ -19,6 +19,7 @@ from elman import cells
 from elman.expr import Cell
 from elman.models.learnt import LearntExamples
 from elman.models.trained import Trained
+from elman.paths import check_path
 from elman.training.attempt import Attempt, Validated
 from elman.training.keeping import Keeper
 from elman.training.outcome import Outcome, describe_outcome
@@ -83,6 +84,8 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             ElmanError: the gradient stayed non-finite; or the model cannot be written to `output`, and the message says
                 where it is instead.
         """
+        if isinstance(data, str | PathLike) and data != "-":
+            check_path(data, "the data")
         settings = self.settings.of(options)
         if search is not None:
             require_optuna()

@@ -27,7 +27,7 @@ def words(drawing) -> list[str]:
 
 
 @pytest.mark.parametrize("one", some_cells(), ids=lambda one: one.name)
-def test_every_parameter_is_in_one_box_and_every_state_and_input_has_its_own(one):
+def test_every_parameter_stands_in_one_box_and_every_state_and_input_has_its_own(one):
     boxes = read_dataflow(one)
     members = [member for box in boxes for member in box.members]
     assert sorted(members) == sorted(m for p in one.parameters for m in p.members)

@@ -23,7 +23,7 @@ VOID = {"meta"}
 
 
 class Balanced(HTMLParser):
-    """A parser that records open tags and every address."""
+    """Remember tags that are open, and every address."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -233,7 +233,7 @@ def test_what_was_left_out_of_a_training_is_said():
 
 
 @pytest.mark.parametrize(
-    ("stuck", "said"), [(0.0, "Measured at 4 updates; no gate was stuck. At"), (0.25, "Measured at 4 updates. At")]
+    ("stuck", "said"), [(0.0, "Looked at 4 times; no gate was stuck. At"), (0.25, "Looked at 4 times. At")]
 )
 def test_glances_at_a_training_are_drawn_early_half_way_and_late(stuck, said):
     glances = [

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
+from elman.data.signatures import refuse_binary
 from elman.errors import DataError
 
 MOST_BYTES = 2**26
@@ -93,19 +94,22 @@ def read_records(
 
 def read_lines(file: BinaryIO, name: str, *, offset: int = 0, line: int = 1) -> Iterator[TextLine]:
     """Read the lines of an open file as they arrive; see :func:`read_records`."""
+    head = b""
     while raw := file.readline(MOST_BYTES + 1):
         if len(raw) > MOST_BYTES:
             raise DataError(f"{name} line {line} has more than {MOST_BYTES:,} bytes. Cut it into lines.")
-        yield TextLine(offset, line, _decode_line(raw, name, offset, line))
+        head = head or raw if offset == 0 else head
+        yield TextLine(offset, line, _decode_line(raw, name, offset, line, head))
         offset += len(raw)
         line += 1
 
 
-def _decode_line(raw: bytes, name: str, offset: int, number: int) -> str:
+def _decode_line(raw: bytes, name: str, offset: int, number: int, head: bytes) -> str:
     where = f"{name} line {number}"
     if offset == 0 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(f"{name} is UTF-16. Convert it, e.g.: iconv -f UTF-16 -t UTF-8")
     if 0 in raw:
+        refuse_binary(head, name)
         raise DataError(
             f"{where} has a NUL byte at offset {offset + raw.index(0)}: the file is damaged, or is no text. "
             "Save it again as UTF-8."
@@ -113,6 +117,7 @@ def _decode_line(raw: bytes, name: str, offset: int, number: int) -> str:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        refuse_binary(head, name)
         raise DataError(
             f"{where} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {offset + error.start}. "
             "Save the whole file in one encoding, e.g.: iconv -f THE_ENCODING_IT_HAS -t UTF-8"

@@ -116,30 +116,30 @@ def _glances(training: Training) -> list[Section]:
     for key, what, hue in _STUCK:
         worst = [max((one[key] for one in g["layers"].values() if one[key] is not None), default=None) for g in seen]
         if any(worst):
-            stuck.append(Curve(at, _numbers(worst), f"stuck {what}", hue))
+            stuck.append(Curve(at, _numbers(worst), f"{what} that are stuck", hue))
     if stuck:
-        title = "Share of stuck units, in the layer that has most"
+        title = "Share of units that are stuck, in the layer where most are"
         drawings.append(draw_curves(stuck, ("update", "share"), low=0.0, high=1.0, title=title))
     last = {name: one for name, one in seen[-1]["layers"].items() if one["share"] is not None}
     most = max(last, key=lambda name: last[name]["share"], default=None)
-    known = [word for key, word, _ in _STUCK if _is_known(seen, key)]
-    never = f"; no {' and no '.join(known)} was stuck" if known and not stuck else ""
-    says = f"Measured at {len(seen)} updates{never}."
+    known = {word for key, word, _ in _STUCK for g in seen for one in g["layers"].values() if one[key] is not None}
+    never = f"; no {' and no '.join(word for _, word, _ in _STUCK if word in known)} was stuck" if known else ""
+    says = f"Looked at {len(seen)} times{'' if stuck else never}.".replace("gates was", "gate was")
     if most is not None:
         says += (
             f" At update {seen[-1]['update']:,} the state of time step {last[most]['step']} supplied "
             f"{write_share(last[most]['share'])} of the gradient of {most}."
         )
     how = (
-        "The norm of the gradient at every time step (the median of a few examples), early, half-way and late in the "
-        "training: where a line falls to the left, early steps learn little. A gate is stuck if it is nearly always "
-        "shut or open, a tanh if it is nearly always beyond ±0.99, a relu if it is always 0; the layer with most of "
-        "them is drawn."
+        "What the loss sends back to the state of every time step (the median of a few examples), early, half-way and "
+        "late in the training: a line that falls to the left says that early steps learn little. A gate is stuck that "
+        "is nearly always shut or open, a tanh that is nearly always at an end, a relu that is always 0; of several "
+        "layers the one with most is drawn."
     )
-    return [Section("Gradient at every step during training", says, tuple(drawings), how)]
+    return [Section("The gradient inside, as the training went", says, tuple(drawings), how)]
 
 
-_STUCK = (("saturated", "gate", "blue"), ("saturated_tanh", "tanh", "purple"), ("dead", "relu", "red"))
+_STUCK = (("saturated", "gates", "blue"), ("saturated_tanh", "tanh", "purple"), ("dead", "relu", "red"))
 
 
 def _numbers(values: Sequence[float | None]) -> np.ndarray:
@@ -148,7 +148,3 @@ def _numbers(values: Sequence[float | None]) -> np.ndarray:
 
 def _column(rows: Sequence[Sequence[Any]], place: int) -> np.ndarray:
     return _numbers([row[place] for row in rows])
-
-
-def _is_known(glances: Sequence[Mapping[str, Any]], key: str) -> bool:
-    return any(layer[key] is not None for glance in glances for layer in glance["layers"].values())

@@ -20,6 +20,7 @@ from elman.data.tables.row_index import DELIMITERS
 from elman.errors import ConfigError
 from elman.models.answers import write_answers
 from elman.phrases import round_to
+from elman.scores.picture_files import check_format
 from elman.scores.tables import score_tables
 from elman.tasks.classify.mistakes import find_mistakes, mistakes_table
 from elman.tasks.classify.model import TrainedClassifier, load
@@ -48,9 +49,7 @@ def next_command(model: TrainedClassifier, path: Path, data: Sequence[str]) -> s
 def evaluate(request: Request) -> Evaluated:
     """Score a model on examples whose targets are known."""
     trained, options = load(request.model), request.options
-    picture = None if options.confusion is None else Path(options.confusion)
-    if picture is not None:
-        _check_picture(picture, trained.targets.kind)
+    picture = None if options.confusion is None else _check_picture(options.confusion, trained.targets.kind)
     with show_bar("reading", request.quiet) as on_progress:
         examples = trained.encode(open_dataset(request.data, like=trained.columns), on_progress)
     with show_bar("answering", request.quiet) as on_progress:
@@ -70,13 +69,10 @@ def evaluate(request: Request) -> Evaluated:
     return Evaluated({**scores.to_dict(), **listed}, shown)
 
 
-def _check_picture(path: Path, kind: str) -> None:
-    from elman.tasks.classify.picture import FORMATS
-
+def _check_picture(path: str, kind: str) -> Path:
     if kind != "category":
         raise ConfigError(f"--confusion shows classes, and this model answers with {kind}. Drop it.")
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path} names no format for a picture. End it in one of {', '.join(FORMATS)}.")
+    return check_format(path)
 
 
 def predict(request: Request) -> Iterator[str]:

@@ -160,5 +160,6 @@ COMMANDS = Commands(
     trains="Train a language model that writes like your text: by characters, words or subwords.",
     trials_by="text",
     evaluate=EvaluateOptions,
+    use="elman generate",
     length=200,
 )

@@ -1,0 +1,42 @@
+"""Check what a user gives as a path, before a file is opened: the empty string would otherwise be the current folder.
+
+>>> check_path("book.txt", "the data")
+PosixPath('book.txt')
+>>> check_path("", "the data")
+Traceback (most recent call last):
+elman.errors.DataError: The path of the data is empty. Name a file.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from elman.errors import DataError
+from elman.phrases import abbreviate
+
+_MOST_BYTES, _MOST_BYTES_OF_A_NAME = 4095, 255  # of Linux; other systems have no larger limits in practice
+
+
+def check_path(path: Any, what: str) -> Path:
+    """Return a path, whether or not there is a file.
+
+    Args:
+        path: a string or a `PathLike`.
+        what: the file in words, such as `the model`.
+
+    Raises:
+        DataError: it is neither, it is empty, has a NUL, or is longer than a path may be.
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise DataError(f"The path of {what} is {abbreviate(repr(text))}. Give a string or a pathlib.Path.")
+    if not text.strip():
+        raise DataError(f"The path of {what} is {'blank' if text else 'empty'}. Name a file.")
+    if "\0" in text:
+        raise DataError(f"The path of {what}, {abbreviate(repr(text))}, has a NUL character. Name a file without it.")
+    encoded = os.fsencode(text)
+    if len(encoded) > _MOST_BYTES or max(map(len, encoded.split(os.fsencode(os.sep)))) > _MOST_BYTES_OF_A_NAME:
+        raise DataError(
+            f"The path of {what} has {len(text):,} characters, too many for a file ({abbreviate(text)}). Name a file."
+        )
+    return Path(text)
