@@ -1,7 +1,7 @@
 """Draw the figures of `bptt.md`: `python docs/draw_bptt.py`, or with a folder as its argument.
 
-Everything in them is computed here, by the package. The colours are Okabe and Ito's, which colour-blind readers can tell apart, and
-every line has its name beside it. A reader's dark mode turns the paper dark and the colours lighter.
+Everything in them is computed here, by the package. The colours are Okabe and Ito's, which colour-blind readers can
+tell apart, and every line has its name beside it. A reader's dark mode turns the paper dark and the colours lighter.
 """
 
 import io

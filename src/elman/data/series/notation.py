@@ -1,6 +1,6 @@
 """Write times as a table writes them: its order, separators, digits, names, UTC offsets and columns.
 
->>> notation = Notation.learn(("day",), ("day first",), [["1.2.2024 1:00 PM", "12.2.2024 12:00 PM"]])
+>>> notation = TimeNotation.learn(("day",), ("day first",), [["1.2.2024 1:00 PM", "12.2.2024 12:00 PM"]])
 >>> notation.write(np.datetime64("2024-03-05T00:30", "us"))
 {'day': '5.3.2024 12:30 AM'}
 """
@@ -52,7 +52,7 @@ class Offsets:
 
 
 @dataclass(frozen=True)
-class Notation:
+class TimeNotation:
     """How the columns of times of a table are written.
 
     Attributes:
@@ -68,7 +68,7 @@ class Notation:
     weekly: bool = False
 
     @classmethod
-    def learn(cls, columns: Sequence[str], forms: Sequence[str], cells: Sequence[Sequence[str]]) -> "Notation":
+    def learn(cls, columns: Sequence[str], forms: Sequence[str], cells: Sequence[Sequence[str]]) -> "TimeNotation":
         """Learn the notation of some rows, the latest last.
 
         Args:

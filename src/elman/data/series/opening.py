@@ -34,7 +34,7 @@ from elman.data.series.choosing import (
     split_names,
 )
 from elman.data.series.frequency import WITHOUT_CALENDAR, Frequency, Moments
-from elman.data.series.notation import Notation, Offsets
+from elman.data.series.notation import Offsets, TimeNotation
 from elman.data.series.regularity import check_order, infer_frequency, place_on_grid
 from elman.data.series.seasonality import find_season_to_learn
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
@@ -128,7 +128,7 @@ class _SeriesReader:
         self._parts: list[str] = []
         self._offsets: NDArray[np.int64] | None = None
         self._universal = False
-        self._notation: Notation | None = None
+        self._notation: TimeNotation | None = None
 
     def read(self) -> SeriesSet:
         index, requested = self._index, self._requested

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from elman.data.plain import read_plain
 from elman.data.series.frequency import Frequency, Moment
-from elman.data.series.notation import Notation, Offsets
+from elman.data.series.notation import Offsets, TimeNotation
 from elman.errors import DataError
 
 Numbers = NDArray[np.float64]
@@ -139,7 +139,7 @@ class SeriesSet:
     series: Sequence[Series]
     columns: SeriesColumns
     notes: Sequence[str]
-    notation: Notation | None = None
+    notation: TimeNotation | None = None
 
     def __len__(self) -> int:
         return len(self.series)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.series.frequency import Frequency, Moments
-from elman.data.series.notation import Notation
+from elman.data.series.notation import TimeNotation
 from elman.data.series.regularity import infer_frequency
 from elman.data.series.time_parts import PARTS, fits_part, read_parts
 from elman.data.series.timestamps import (
@@ -98,9 +98,9 @@ class TimeColumns:
             return read_times(cells[0], self.forms[0], where)
         return read_parts(cells, self.forms, where)
 
-    def learn_notation(self, cells: Sequence[Sequence[str]], rows: Sequence[int]) -> Notation:
+    def learn_notation(self, cells: Sequence[Sequence[str]], rows: Sequence[int]) -> TimeNotation:
         """Learn how times are written from the rows that are given, the latest last."""
-        return Notation.learn(
+        return TimeNotation.learn(
             self.columns, self.forms, [[column[row] for row in rows[-_LAST_ROWS:]] for column in cells]
         )
 
