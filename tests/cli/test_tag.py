@@ -123,7 +123,6 @@ def test_a_model_is_measured(elman, models, tmp_path):
     ("text", "words"),
     [
         ("so O\ngood\n", ["bad.conll line 2 has 1 column"]),
-        ("so O\n\n\ngood B-x\n", ["bad.conll line 3: an empty sentence"]),
         ("so O\ngood B-x\n\n" * 9 + "no Q-x\n", ["bad.conll line 28: the tag 'Q-x' is outside the scheme iob2"]),
         ("so O\n\nno O\n", ["so there is nothing to learn"]),
         ("so O\n", ["1 examples, too few"]),
@@ -193,3 +192,32 @@ def test_sentences_that_occur_again_are_not_held_out(tmp_path):
     assert data.left_out > 0
     assert data.left_out + len(data.hold) == 20
     assert not any(sentence.words in learnt for sentence in data.hold)
+
+
+def test_a_table_with_sentence_numbers_is_tagged_in_its_form_and_the_replaced_tags_are_reported(elman, tmp_path):
+    rows = [
+        (f"Sentence: {number + 1}" * (not place), word, "NN", label)
+        for number, (words, labels) in enumerate(make_sentences(40))
+        for place, (word, label) in enumerate(zip(words, labels, strict=True))
+    ]
+    header = "Sentence #,Word,POS,Tag"
+    (tmp_path / "gmb.csv").write_text("\n".join([header, *map(",".join, rows)]) + "\n")
+    done = elman("train", "tag", "gmb.csv", *SMALL, "-o", "m")
+    assert (
+        "gmb.csv has 4 columns; the word is column 2 ('Word'), the tag column 4 ('Tag'), and column 1 numbers"
+        in " ".join(done.err.split())
+    )
+    assert "32 sentences with" in done.err
+    done = elman("predict", "m", "gmb.csv")
+    assert "The sentences have tags, which the predicted ones replace." in done.err
+    lines = done.out.splitlines()
+    assert lines[0] == header
+    assert [line.rsplit(",", 1)[0] for line in lines[1:]] == [",".join(row[:3]) for row in rows]
+    assert {line.rsplit(",", 1)[1] for line in lines[1:]} <= {"DET", "NOUN", "VERB", "ADJ"}
+    (tmp_path / "new.csv").write_text("POS,Word,Sentence #\nDT,the,1\nNN,dog,\nUH,so,2\n")
+    done = elman("predict", "m", "new.csv")
+    assert [line.rsplit(",", 1)[0] for line in done.out.splitlines()] == [
+        "POS,Word,Sentence #", "DT,the,1", "NN,dog,", "UH,so,2",
+    ]  # fmt: skip
+    assert done.out.splitlines()[0].endswith(",Tag")
+    assert done.err == ""

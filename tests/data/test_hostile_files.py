@@ -19,8 +19,8 @@ from elman.data.examples.table import open_table
 from elman.data.files import read_stream
 from elman.data.formats import features, numpy_files
 from elman.data.formats.features import read_features
+from elman.data.sentences.layout import CONLLU
 from elman.data.sentences.opening import open_tagged
-from elman.data.sentences.sentence import CONLLU
 from elman.data.series.opening import open_series
 from elman.data.tables import records, row_index
 from elman.data.tables.records import read_records

@@ -5,8 +5,8 @@ import io
 
 import pytest
 
+from elman.data.sentences.layout import SentenceLayout
 from elman.data.sentences.opening import open_tagged, stream_tagged
-from elman.data.sentences.sentence import SentenceLayout
 from elman.errors import DataError
 from taggable import make_chunks, make_sentences, write_columns, write_conllu, write_folder
 
@@ -118,15 +118,14 @@ def test_a_stream_gives_each_sentence_as_soon_as_it_is_whole():
         ("a.conllu", ROW + "2\tgood\n\n", "a.conllu line 2 has 2 columns, and CoNLL-U has 10"),
         ("a.conllu", ROW + ROW, "line 2 begins with '1', and word 2"),
         ("a.conllu", ROW.replace("ADV", "_"), "line 1 has no upos"),
-        ("a.conllu", ROW + "\n\n" + ROW, "line 3: an empty sentence"),
         ("a.conllu", "# text = so\n\n" + ROW, "line 1: an empty sentence, with comments"),
         ("a.conll", "so RB\ngood\n\nno UH\n", "a.conll line 2 has 1 column, and 2 were expected"),
-        ("a.conll", "so RB\n\n\ngood JJ\n", "line 3: an empty sentence"),
         ("a.conll", "so\tRB\ngood\t\n", "line 2 has an empty column"),
         ("a.conll", "so\ngood\n\nno\n", "has 1 column, and a word and its tag need two"),
         ("a.conll", "\n\n", "has only blank lines"),
         ("a.conll", "", "a.conll is empty"),
-        ("a.csv", "text,tag\n", "is of a form from which no tagged sentences"),
+        ("a.csv", "text,tag\n", "has no sentences"),
+        ("a.jsonl", "{}\n", "is of a form from which no tagged sentences"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused_with_its_line(tmp_path, name, text, words):
@@ -152,6 +151,23 @@ def test_files_that_are_not_parallel_are_refused(tmp_path, words, tags, labels, 
     with pytest.raises(DataError) as error:
         open_tagged([tmp_path])
     assert said in str(error.value)
+
+
+def test_lines_that_are_blank_in_all_parallel_files_separate_nothing(tmp_path):
+    for name, text in (("seq.in", "so good\n\n\nno\n\n"), ("seq.out", "RB JJ\n\n \nUH\n"), ("label", "x\n\n\ny\n")):
+        (tmp_path / name).write_text(text)
+    data = open_tagged([tmp_path])
+    assert read_pairs(data) == [(["so", "good"], ["RB", "JJ"]), (["no"], ["UH"])]
+    assert [sentence.label for sentence in data.sentences] == ["x", "y"]
+    (tmp_path / "seq.out").write_text("RB\n\n\nUH UH\n")
+    with pytest.raises(DataError, match=r"seq\.in line 1 has 2 words.* 1 line more is wrong: 4"):
+        open_tagged([tmp_path])
+
+
+def test_the_old_name_of_the_module_warns():
+    with pytest.warns(DeprecationWarning, match=r"elman\.data\.tagged\.open_tagged is now elman\.data\.sentences"):
+        from elman.data.tagged import open_tagged as old
+    assert old is open_tagged
 
 
 def test_an_empty_sentence_in_parallel_files_is_reported_as_such(tmp_path):

@@ -286,3 +286,10 @@ def test_the_share_of_a_tag_is_that_of_all_ways_to_tag_the_other_words(crf):
             found = tagger.log_share(emissions, lengths, places.minimum(lengths - 1), tags)[b]
             with_it = scores[ways[place] == place % 3].logsumexp(0) - scores.logsumexp(0)
             assert float((found - with_it).detach()) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_all_tags_outside_the_scheme_are_reported(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("".join(f"so O\ngood {'Q-x' if number in (2, 5) else 'B-x'}\n\n" for number in range(9)))
+    with pytest.raises(DataError, match=r"a\.conll line 8: the tag 'Q-x' .* 1 line more is wrong: 17"):
+        tag.train(path, scheme="iob2", quiet=True)

@@ -4,7 +4,8 @@
 path                                            sentences
 ==============================================  ======================================================================
 `.conllu`, also packed as `.conllu.gz`          blocks of lines of ten columns; the tag is UPOS, or another column
-any other text with a word a line, `.gz` too    blocks of lines; the word is the first column, the tag the last
+any other text with a word a line, `.gz` too    blocks of lines; the word is the first column, the tag the last;
+                                                also with a header, commas, or a column that numbers the sentences
 a folder with `seq.in`, `seq.out`, `label`      a sentence a line; `label` may be missing
 two files, or three                             the same: words, tags, labels
 ==============================================  ======================================================================
@@ -12,8 +13,6 @@ two files, or three                             the same: words, tags, labels
 
 import contextlib
 import itertools
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -21,17 +20,19 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from elman.data.files import name_files, open_unpacked
-from elman.data.sentences.sentence import CONLLU, Sentence, SentenceLayout, read_blocks, read_parallel
-from elman.data.tables.records import TextLine, read_lines
+from elman.data.sentences.cells import is_blank, split_cells
+from elman.data.sentences.inference import Head, adapt_layout, infer_layout
+from elman.data.sentences.layout import CONLLU, SentenceLayout
+from elman.data.sentences.parallel import read_parallel
+from elman.data.sentences.sentence import Sentence, read_blocks
+from elman.data.tables.records import TextLine, WrongLines, read_lines
 from elman.errors import DataError
 
 FOLDER = ("seq.in", "seq.out", "label")
 LABEL = "label"
 
-_LOOKED_AT = 400  # lines
-_ALIKE = 0.6  # of the lines that are not blank have as many columns, if they have any
-_COLUMN_SUFFIXES = {".conll", ".iob", ".iob2", ".bio", ".bioes", ".iobes", ".col", ".tsv"}
-_OTHER_FORMS = {".csv", ".jsonl", ".json", ".npz", ".xml"}
+_HEAD = 400  # lines, by which the form of a file is inferred
+_OTHER_FORMS = {".jsonl", ".json", ".npz", ".xml"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def open_tagged(
 
     Args:
         paths: see the table above; several files of blocks are read one after the other.
-        words: the column of the words: its number from 1, or its name in CoNLL-U.
+        words: the column of the words: its number from 1, or its name in CoNLL-U or a header.
         tags: the column of the tags.
         label: the name of the comment that holds the label of a sentence, such as `intent` for `# intent = flight`.
         like: the layout of a model's training data; where the form is the same, its columns are read.
@@ -79,18 +80,21 @@ def open_tagged(
     files = [Path(path) for path in paths]
     if not files:
         raise DataError("No data: the list of files is empty. Name a file, or a folder with seq.in and seq.out.")
-    if files[0].is_dir() or (len(files) > 1 and all(_form(path) == "parallel" for path in files)):
+    if files[0].is_dir() or (len(files) > 1 and all(read_head(path, like).form == "parallel" for path in files)):
         if words or tags:
             raise DataError(f"{files[0]} has a sentence a line and no columns, so none can be named. Drop the option.")
         return _open_parallel(files, label, like, tagged)
-    if not tagged and like is not None and _form(files[0]) == "parallel" and not _fits(files[0], like):
+    head = read_head(files[0], like)
+    if not tagged and like is not None and head.form == "parallel" and not _is_one_sentence(head, like):
         sentences = [sentence for path in files for sentence in _read_plain(path)]
         return TaggedSet(name_files(files), sentences, replace(like, form="parallel"))
-    layout, notes = _infer(files[0], words, tags, label, like, tagged)
+    layout, notes = _infer(head, words, tags, label, like, tagged)
     sentences = []
     for path in files:
+        wrong = WrongLines()
         with open_lines(path) as lines:
-            sentences += read_blocks(lines, str(path), layout, tagged=tagged)
+            sentences += read_blocks(lines, str(path), layout, tagged=tagged, wrong=wrong)
+        wrong.refuse()
     if not sentences:
         raise DataError(f"{name_files(files)} has no sentences. Give a file with some.")
     return TaggedSet(name_files(files), sentences, layout, notes)
@@ -111,26 +115,30 @@ def stream_tagged(file: BinaryIO, name: str, like: SentenceLayout) -> Iterator[t
         DataError: a sentence is malformed; the message names the line.
     """
     lines = read_lines(file, name)
-    first = next((line for line in lines if line.text.strip()), None)
-    if first is None:
+    first: list[TextLine] = []
+    while (line := next(lines, None)) is not None and len(first) < _HEAD:
+        first.append(line)
+        if not is_blank(line.text) and not (like.form == "columns" and line.text.startswith(("# ", "-DOCSTART-"))):
+            break
+    if all(is_blank(line.text) for line in first):
         raise DataError(f"{name} is empty. Send sentences to it, or name a file.")
-    arriving = itertools.chain([first], lines)
-    tabbed = "\t" in first.text or first.text.startswith("# ")
+    arriving, text = itertools.chain(first, lines), first[-1].text
+    tabbed = "\t" in text or text.startswith("# ")
     if like.form == "conllu" and tabbed:
         sentences = read_blocks(arriving, name, like, tagged=False)
-    elif like.form == "columns" and (tabbed or len(first.text.split()) <= like.width):
-        like = replace(like, tabs=tabbed or (like.tabs and len(first.text.split()) == 1))
+    elif like.form == "columns" and (tabbed or len(split_cells(text, None)) <= like.width):
+        like = adapt_layout(Head(name, [line.text for line in first], like), like, tagged=False)
         sentences = read_blocks(arriving, name, like, tagged=False)
     else:
         like = replace(like, form="parallel")
-        sentences = _read_lines(arriving, name)
+        sentences = _read_lines(itertools.chain(first[-1:], lines), name)
     yield from ((like, sentence) for sentence in sentences)
 
 
 def _read_lines(lines: Iterable[TextLine], name: str) -> Iterator[Sentence]:
     blank = 0
     for line in lines:
-        if not line.text.strip():
+        if is_blank(line.text):
             blank = blank or line.number
         elif blank:
             raise DataError(f"{name} line {blank}: an empty sentence. Give it words, or remove the line.")
@@ -152,91 +160,49 @@ def open_lines(path: Path) -> Iterator[Iterator[TextLine]]:
         yield read_lines(file, str(path))
 
 
-def _form(path: Path) -> str:
-    """Infer the form of a file: `conllu`, `columns`, or `parallel` for a sentence a line."""
-    suffix = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-    if suffix == ".conllu":
-        return "conllu"
-    rows = _head(path)
-    first = next((row for row in rows if row.strip() and not row.startswith("#")), "")
-    cells = first.split("\t")
-    if len(cells) == len(CONLLU) and re.fullmatch(r"1(-\d+)?", cells[0]):
-        return "conllu"
-    if suffix in _COLUMN_SUFFIXES or len(cells) > 1:
-        return "columns"
-    widths = Counter(len(row.split()) for row in rows)
-    blank = widths.pop(0, 0)
-    return "columns" if blank and max(widths.values()) > _ALIKE * widths.total() else "parallel"
+def read_head(path: Path, like: SentenceLayout | None = None) -> Head:
+    """Read the first lines of a file.
 
-
-def _fits(path: Path, like: SentenceLayout) -> bool:
-    """Return whether a file without a blank line can be one sentence with a word a line."""
-    return like.form == "columns" and all(len(row.split()) in (like.width - 1, like.width) for row in _head(path))
-
-
-def _head(path: Path) -> list[str]:
-    """Return the first lines, without blank ones at the end."""
+    Raises:
+        DataError: it cannot be read, or has only blank lines.
+    """
     with open_lines(path) as lines:
-        rows = [line.text for line in itertools.islice(lines, _LOOKED_AT)]
-    while rows and not rows[-1].strip():
+        rows = [line.text for line in itertools.islice(lines, _HEAD)]
+    while rows and is_blank(rows[-1]):
         rows.pop()
     if not rows:
         raise DataError(f"{path} has only blank lines. Give a file with sentences.")
-    return rows
+    return Head(str(path), rows, like)
+
+
+def _is_one_sentence(head: Head, like: SentenceLayout) -> bool:
+    """Return whether a file without a blank line can be one sentence with a word a line."""
+    widths = {len(split_cells(row, None)) for row in head.lines}
+    return like.form == "columns" and widths <= {like.width - 1, like.width, 1}
 
 
 def _infer(
-    path: Path, words: str | None, tags: str | None, label: str | None, like: SentenceLayout | None, tagged: bool
+    head: Head, words: str | None, tags: str | None, label: str | None, like: SentenceLayout | None, tagged: bool
 ) -> tuple[SentenceLayout, list[str]]:
-    form = _form(path)
-    if form == "conllu":
-        if like is not None and like.form == form:
+    if head.form == "conllu":
+        if like is not None and like.form == "conllu":
             return like, []
-        tag = _named(tags or "upos", path)
-        layout = SentenceLayout(form, _named(words or "form", path), tag, label=label or (like.label if like else None))
-        return layout, [f"{path} is CoNLL-U; the tag of a word is its {CONLLU[tag]}."]
-    rows = [row for row in _head(path) if row.strip() and not row.startswith(("-DOCSTART-", "# "))]
-    if not rows:
-        raise DataError(f"{path} has only comments. Give a file with sentences.")
-    tabs = "\t" in rows[0]
-    width = len(rows[0].split("\t") if tabs else rows[0].split())
+        tag = _find_conllu(tags or "upos", head.name)
+        label = label or (like.label if like else None)
+        layout = SentenceLayout("conllu", _find_conllu(words or "form", head.name), tag, label=label)
+        return layout, [f"{head.name} is CoNLL-U; the tag of a word is its {CONLLU[tag]}."]
     if like is not None and like.form == "columns":
-        return replace(like, tabs=tabs if width > 1 else like.tabs), []
-    counted = width > 2 and _is_counted(rows, tabs)
-    word = _numbered(words, width, path, 1 if counted else 0)
-    tag = _numbered(tags, width, path, width - 1)
-    if not tagged and width == 1:
-        return SentenceLayout("columns", 0, 1, 2, tabs, label), []
-    if width < 2 or word == tag:
-        raise DataError(
-            f"{path} has {width} column{'s' * (width != 1)}, and a word and its tag need two. "
-            "Put a tag behind each word, or give a second file with the tags."
-        )
-    note = f"{path} has {width} columns; the word is column {word + 1}, the tag column {tag + 1}."
-    return SentenceLayout("columns", word, tag, width, tabs, label), [note]
+        return adapt_layout(head, like, tagged), []
+    return infer_layout(head, words, tags, label, tagged)
 
 
-def _is_counted(rows: Sequence[str], tabs: bool) -> bool:
-    """Return whether the first column numbers the words of each sentence."""
-    numbers = [row.split("\t" if tabs else None)[0] for row in rows]
-    return len(numbers) > 1 and numbers[0] == "1" and all(re.fullmatch(r"\d+([-.]\d+)?", cell) for cell in numbers)
-
-
-def _named(column: str, path: Path) -> int:
-    """Find a column of CoNLL-U by its name or number."""
+def _find_conllu(column: str, name: str) -> int:
+    """Return the index of a column of CoNLL-U, by its name or number."""
     if column.lower() in CONLLU:
         return CONLLU.index(column.lower())
-    if column.isdecimal():
-        return _numbered(column, len(CONLLU), path, 0)
-    raise DataError(f"{path}: CoNLL-U has no column {column!r}. Its columns are {', '.join(CONLLU)}.")
-
-
-def _numbered(column: str | None, width: int, path: Path, usual: int) -> int:
-    if column is None:
-        return usual
-    if not column.isdecimal() or not 1 <= int(column) <= width:
-        raise DataError(f"{path} has {width} columns, and {column!r} names none of them. Give a number from 1.")
-    return int(column) - 1
+    if column.isdecimal() and 1 <= int(column) <= len(CONLLU):
+        return int(column) - 1
+    raise DataError(f"{name}: CoNLL-U has no column {column!r}. Its columns are {', '.join(CONLLU)}.")
 
 
 def _open_parallel(paths: Sequence[Path], label: str | None, like: SentenceLayout | None, tagged: bool) -> TaggedSet:
@@ -258,7 +224,11 @@ def _open_parallel(paths: Sequence[Path], label: str | None, like: SentenceLayou
         files: list[Any] = [stack.enter_context(open_lines(path)) for path in paths]
         files += [None] * (3 - len(files))
         others = str(paths[1]) if len(paths) > 1 else ""
-        sentences = list(read_parallel(files[0], str(paths[0]), tags=files[1], labels=files[2], others=others))
+        wrong = WrongLines()
+        sentences = list(
+            read_parallel(files[0], str(paths[0]), tags=files[1], labels=files[2], others=others, wrong=wrong)
+        )
+        wrong.refuse()
     if not sentences:
         raise DataError(f"{paths[0]} has no sentences. Give a file with some.")
     label_name = (label or (like.label if like else None) or LABEL) if files[2] is not None else None

@@ -1,4 +1,4 @@
-r"""Read sentences whose words have tags: CoNLL-U, files with a word a line, and parallel files with a sentence a line.
+r"""Read sentences with a word a line: CoNLL-U, and files of other columns.
 
 >>> import io
 >>> layout = SentenceLayout("columns", words=0, tags=1, width=2)
@@ -9,64 +9,22 @@ r"""Read sentences whose words have tags: CoNLL-U, files with a word a line, and
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from elman.data.plain import read_plain
-from elman.data.tables.records import TextLine, read_lines
+from elman.data.sentences.cells import is_blank, put_cell, split_cells
+from elman.data.sentences.layout import CONLLU, SentenceLayout
+from elman.data.tables.records import TextLine, WrongLines, read_lines
 from elman.errors import DataError
 
-__all__ = ["FORMS", "Sentence", "SentenceLayout", "read_blocks", "read_lines", "read_parallel"]
-
-FORMS = ("conllu", "columns", "parallel")
-CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
-"""The columns of CoNLL-U (universaldependencies.org/format.html)."""
+__all__ = ["Sentence", "read_blocks", "read_lines"]
 
 _EMPTY = "_"
 _MOST_BLANK = 1000
 _NEVER_EMPTY = {"upos", "xpos"}
 _NOT_A_WORD = re.compile(r"[0-9]+(-[0-9]+|\.[0-9]+)")  # a range of words, an empty node
 _DOCUMENT = "-DOCSTART-"
-
-
-@dataclass(frozen=True)
-class SentenceLayout:
-    """The form of tagged files, and their columns; a model keeps it, to read and write new files in the same way.
-
-    Attributes:
-        form: `conllu`, `columns` (a word a line, a blank line after a sentence), `parallel` (a sentence a line).
-        words: index of the column of the words.
-        tags: index of the column of the tags.
-        width: how many columns there are; of `columns` alone.
-        tabs: whether columns are separated by tabs, not by any space; of `columns` alone.
-        label: the name of the label of a sentence; None if there is none. Except in `parallel`, a comment gives the
-            label: `# NAME = LABEL`.
-    """
-
-    form: str
-    words: int = 0
-    tags: int = 1
-    width: int = 2
-    tabs: bool = False
-    label: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Write as plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_dict` wrote.
-
-        Raises:
-            DataError: a field is missing or of another kind, or the form is unknown.
-        """
-        layout = read_plain(cls, data, "layout")
-        width = len(CONLLU) if layout.form == "conllu" else layout.width
-        if layout.form not in FORMS or min(layout.words, layout.tags) < 0 or max(layout.words, layout.tags) >= width:
-            raise DataError(f"A layout of the form {layout.form!r} is nothing that this program reads.")
-        return layout
 
 
 @dataclass(frozen=True)
@@ -79,8 +37,10 @@ class Sentence:
         label: of the whole sentence; None where it is not known.
         name: of the file.
         first: the number of its first line.
-        lines: its lines, unchanged; empty where the whole sentence is one line.
+        lines: its lines, unchanged, with those between it and the sentence before; empty where the whole sentence is
+            one line.
         places: (T,) the index in `lines` of each word.
+        ended: whether a blank line ended it.
     """
 
     words: tuple[str, ...]
@@ -90,17 +50,20 @@ class Sentence:
     first: int
     lines: tuple[str, ...] = ()
     places: tuple[int, ...] = ()
+    ended: bool = True
 
     @property
     def where(self) -> str:
         """The file and line of the first word, for messages."""
-        return f"{self.name} line {self.first + (self.places[0] if self.places else 0)}"
+        return f"{self.name} line {self.line_of(0)}"
 
     def where_is(self, index: int) -> str:
         """Return the file and line of a word, for messages."""
-        if self.places:
-            return f"{self.name} line {self.first + self.places[index]}"
-        return f"{self.where}, word {index + 1}"
+        return f"{self.name} line {self.line_of(index)}" + ("" if self.places else f", word {index + 1}")
+
+    def line_of(self, index: int) -> int:
+        """Return the number of the line of a word."""
+        return self.first + (self.places[index] if self.places else 0)
 
     def write(self, layout: SentenceLayout, tags: Sequence[str], label: str | None) -> str:
         """Write the sentence in its form again, with these tags and this label.
@@ -115,146 +78,181 @@ class Sentence:
             return " ".join(tags) + ("" if label is None else f"\t{label}") + "\n"
         lines = list(self.lines)
         for place, tag in zip(self.places, tags, strict=True):
-            cells = _split(lines[place], layout)
-            if layout.tags == len(cells):
-                cells.append(tag)
-            else:
-                cells[layout.tags] = tag
-            lines[place] = ("\t" if layout.form == "conllu" or layout.tabs else " ").join(cells)
+            lines[place] = put_cell(lines[place], layout.separator, layout.tags, tag)
+        start = _count_leading(lines[: self.places[0]], layout)
+        before, own = lines[:start], lines[start:]
+        for place, line in enumerate(before):
+            if layout.tags == layout.width and _is_header(line, layout):
+                before[place] = put_cell(line, layout.separator, layout.tags, layout.tag_name)
         if label is not None and layout.label is not None:
-            others = [line for line in lines if _label_in(line, layout.label) is None]
-            lines = [f"# {layout.label} = {label}", *others]
-        return "\n".join(lines) + "\n\n"
+            others = [line for line in own if _label_in(line, layout.label) is None]
+            own = [f"# {layout.label} = {label}", *others]
+        return "\n".join([*before, *own]) + ("\n\n" if self.ended else "\n")
+
+
+class _Word(NamedTuple):
+    """A word of a line, its tag, its cell of the column of ids, and the number of its cells."""
+
+    word: str
+    tag: str | None
+    id: str = ""
+    width: int = 0
 
 
 def read_blocks(
-    lines: Iterable[TextLine], name: str, layout: SentenceLayout, *, tagged: bool = True
+    lines: Iterable[TextLine],
+    name: str,
+    layout: SentenceLayout,
+    *,
+    tagged: bool = True,
+    wrong: WrongLines | None = None,
 ) -> Iterator[Sentence]:
-    """Read sentences with a word a line, as they arrive; a blank line ends one.
+    """Read sentences with a word a line, as they arrive; blank lines end one, or a new number in the column of ids.
 
     Args:
         lines: of one file.
         name: of the file, in messages.
         layout: of the form `conllu` or `columns`.
         tagged: whether every word must have a tag, and every sentence the label that the layout names.
+        wrong: gathers the lines that cannot be read, whose sentences are then left out; None to refuse the first.
 
     Raises:
         DataError: a column is missing or empty, words are out of order, or a sentence has no words; the message names
             the line.
     """
-    block: list[TextLine] = []
-    ended, second = False, 0  # whether a sentence has ended; the number of the second blank line after it
-    blank = 0  # lines in a row
+    reader = _BlockReader(name, layout, tagged, wrong)
     for line in lines:
-        blank = 0 if line.text.strip() else blank + 1
-        if blank > _MOST_BLANK:
-            raise DataError(f"{name} line {line.number}: more than {_MOST_BLANK:,} blank lines in a row. Remove them.")
-        if not blank:
-            if second and not block and not _is_mark(line.text):
-                raise DataError(
-                    f"{name} line {second}: an empty sentence; one blank line stands between two. Remove this line."
-                )
-            block.append(line)
-        elif block:
-            yield from _read_block(block, name, layout, tagged)
-            # Blank lines after the mark of a document are no sentences.
-            ended, second, block = not _is_mark(block[-1].text), 0, []
-        elif ended and not second:
-            second = line.number
-    if block:
-        yield from _read_block(block, name, layout, tagged)
+        sentence = reader.take(line)
+        if sentence is not None:
+            yield sentence
+    sentence = reader.end(blank=layout.ids is None)
+    if sentence is not None:
+        yield sentence
 
 
-def read_parallel(
-    words: Iterable[TextLine],
-    name: str,
-    *,
-    tags: Iterable[TextLine] | None,
-    labels: Iterable[TextLine] | None,
-    others: str = "",
-) -> Iterator[Sentence]:
-    """Read sentences of a line each; the same lines of other files hold their tags and labels.
+class _BlockReader:
+    """The lines of a sentence that is not complete yet, and its words."""
 
-    Args:
-        words: lines of words, with spaces between them.
-        name: of that file, in messages.
-        tags: lines of as many tags; None where they are not known.
-        labels: lines of one label; None where there are none.
-        others: the name of the file of tags, in messages.
+    def __init__(self, name: str, layout: SentenceLayout, tagged: bool, wrong: WrongLines | None) -> None:
+        self._name, self._layout, self._tagged, self._wrong = name, layout, tagged, wrong
+        self._read = _read_conllu if layout.form == "conllu" else _read_columns
+        self._lines: list[TextLine] = []
+        self._words: list[_Word] = []
+        self._places: list[int] = []
+        self._failed = False
+        self._blank = 0  # lines in a row
+        self._first = bool(layout.header)
+        self._ids: set[str] = set()
+        self._id = self._first_id = ""
 
-    Raises:
-        DataError: files end at different lines, a line has fewer tags than words or more, or no words.
-    """
-    rows, tagged, named = _whole(words), _whole(tags), _whole(labels)
-    for other, what in ((tagged, "tags"), (named, "labels")):
-        if other is not None and rows is not None and len(other) != len(rows):
-            raise DataError(
-                f"{name} has {len(rows)} lines, and there are {len(other)} lines of {what}. "
-                f"TextLine {min(len(other), len(rows)) + 1} is missing on one side; make them parallel."
-            )
-    for index, line in enumerate(rows or []):
-        split = tuple(line.text.split())
-        if not split:
-            raise DataError(f"{name} line {line.number}: an empty sentence. Give it words, or remove the line.")
-        marks = None if tagged is None else tuple(tagged[index].text.split())
-        if marks is not None and len(marks) != len(split):
-            raise DataError(
-                f"{name} line {line.number} has {len(split)} words, and {others} line {line.number} {len(marks)} tags. "
-                "Give every word a tag."
-            )
-        label = None if named is None else named[index].text.strip()
-        if label == "":
-            raise DataError(f"{name} line {line.number} has no label. Give it one in the file of labels.")
-        yield Sentence(split, marks, label, name, line.number)
-
-
-def _whole(lines: Iterable[TextLine] | None) -> list[TextLine] | None:
-    """Return all lines except the blank ones at the end."""
-    if lines is None:
-        return None
-    rows = list(lines)
-    while rows and not rows[-1].text.strip():
-        rows.pop()
-    return rows
-
-
-def _read_block(block: list[TextLine], name: str, layout: SentenceLayout, tagged: bool) -> Iterator[Sentence]:
-    read = _read_conllu if layout.form == "conllu" else _read_columns
-    words: list[str] = []
-    tags: list[str | None] = []
-    places: list[int] = []
-    label = None
-    for place, line in enumerate(block):
-        if layout.label is not None:
-            label = label or _label_in(line.text, layout.label)
-        pair = read(line, name, layout, tagged, len(words))
-        if pair is not None:
+    def take(self, line: TextLine) -> Sentence | None:
+        """Read a line; return the sentence that it ends."""
+        if is_blank(line.text):
+            return self._take_blank(line)
+        self._blank = 0
+        first, self._first = self._first, False
+        if first and _is_header(line.text, self._layout):
+            self._lines.append(line)
+            return None
+        ended = None
+        try:
+            before = None if self._failed else self._words
+            word = self._read(line, self._name, self._layout, self._tagged, before)
+            if word is not None and self._begins(word, line):
+                ended = self.end(blank=False)
+        except DataError as error:
+            self._refuse(line.number, error)
+            return None
+        if word is not None:
             # Words and tags repeat: each distinct text is kept in memory once.
-            words.append(sys.intern(pair[0]))
-            tags.append(None if pair[1] is None else sys.intern(pair[1]))
-            places.append(place)
-    if not words:
-        if all(_is_mark(line.text) for line in block):
-            return
-        raise DataError(f"{name} line {block[0].number}: an empty sentence, with comments and no words. Remove it.")
-    sentence = Sentence(
-        tuple(words),
-        tuple(tag for tag in tags if tag is not None) if None not in tags else None,
-        label,
-        name,
-        block[0].number,
-        tuple(line.text for line in block),
-        tuple(places),
-    )
-    if tagged and layout.label is not None and label is None:
-        raise DataError(f"{sentence.where}: the sentence has no comment `# {layout.label} = …`. Add its label.")
-    yield sentence
+            self._places.append(len(self._lines))
+            self._words.append(word._replace(word=sys.intern(word.word), tag=word.tag and sys.intern(word.tag)))
+        self._lines.append(line)
+        return ended
+
+    def end(self, blank: bool = True) -> Sentence | None:
+        """Return the sentence, if there is one, and begin the next."""
+        lines, words, places, failed = self._lines, self._words, self._places, self._failed
+        self._lines, self._words, self._places, self._failed = [], [], [], False
+        if failed:
+            return None
+        if not words:
+            if self._layout.form == "conllu" and any(not is_blank(line.text) for line in lines):
+                first = next(line.number for line in lines if not is_blank(line.text))
+                reason = f"{self._name} line {first}: an empty sentence, with comments and no words. Remove it."
+                self._refuse(first, DataError(reason))
+                self._failed = False
+            return None
+        tags = tuple(word.tag for word in words if word.tag is not None)
+        sentence = Sentence(
+            tuple(word.word for word in words),
+            tags if len(tags) == len(words) else None,
+            self._find_label(lines),
+            self._name,
+            lines[0].number,
+            tuple(line.text for line in lines),
+            tuple(places),
+            blank,
+        )
+        if self._tagged and self._layout.label is not None and sentence.label is None:
+            reason = f"{sentence.where}: the sentence has no comment `# {self._layout.label} = …`. Add its label."
+            self._refuse(lines[places[0]].number, DataError(reason))
+            self._failed = False
+            return None
+        return sentence
+
+    def _take_blank(self, line: TextLine) -> Sentence | None:
+        self._blank += 1
+        if self._blank > _MOST_BLANK:
+            raise DataError(
+                f"{self._name} line {line.number}: more than {_MOST_BLANK:,} blank lines in a row. Remove them."
+            )
+        if self._words or self._failed:
+            return self.end()
+        if self._layout.form == "conllu" and any(not is_blank(other.text) for other in self._lines):
+            self.end()
+        self._lines.append(line)
+        return None
+
+    def _begins(self, word: _Word, line: TextLine) -> bool:
+        """Return whether a word begins a sentence by its number in the column of ids."""
+        if self._layout.ids is None or not word.id:
+            return False
+        if self._layout.counted:
+            return word.id == "1" and bool(self._words)
+        if word.id == self._id:
+            return False
+        if word.id == self._first_id:
+            self._ids.clear()  # the numbers begin anew, as in every document
+        if word.id in self._ids:
+            raise DataError(
+                f"{_at(line, self._name)}: sentence {word.id[:40]!r} goes on here, behind others. Sort the lines by "
+                "sentence."
+            )
+        self._first_id = self._first_id or word.id
+        self._id = word.id
+        self._ids.add(word.id)
+        return bool(self._words)
+
+    def _find_label(self, lines: Sequence[TextLine]) -> str | None:
+        name = self._layout.label
+        labels = [] if name is None else [_label_in(line.text, name) for line in lines]
+        return next(filter(None, labels), None)
+
+    def _refuse(self, number: int, error: DataError) -> None:
+        if self._wrong is None:
+            raise error
+        self._wrong.add(number, str(error))
+        self._failed = True
 
 
 def _read_conllu(
-    line: TextLine, name: str, layout: SentenceLayout, tagged: bool, before: int
-) -> tuple[str, str | None] | None:
-    """Return a word and its tag; None for a comment, a range of words or an empty node."""
+    line: TextLine, name: str, layout: SentenceLayout, tagged: bool, before: Sequence[_Word] | None
+) -> _Word | None:
+    """Return a word; None for a comment, a range of words or an empty node.
+
+    `before` are the words of the sentence so far; None where a line of it is wrong.
+    """
     if line.text.startswith("#"):
         return None
     cells = line.text.split("\t")
@@ -265,10 +263,10 @@ def _read_conllu(
         )
     if _NOT_A_WORD.fullmatch(cells[0]):
         return None
-    if cells[0].lstrip("0") != str(before + 1):
+    if before is not None and cells[0].lstrip("0") != str(len(before) + 1):
         raise DataError(
-            f"{_at(line, name)} begins with {cells[0][:40]!r}, and word {before + 1} of the sentence was expected. "
-            "A blank line ends a sentence."
+            f"{_at(line, name)} begins with {cells[0][:40]!r}, and word {len(before) + 1} of the sentence was "
+            "expected. A blank line ends a sentence."
         )
     tag, column = cells[layout.tags], CONLLU[layout.tags]
     missing = not tag or (tag == _EMPTY and column in _NEVER_EMPTY)
@@ -276,43 +274,48 @@ def _read_conllu(
         raise DataError(
             f"{_at(line, name)} has no {column if cells[layout.words] else CONLLU[layout.words]}. Give it one."
         )
-    return cells[layout.words], None if missing else tag
+    return _Word(cells[layout.words], None if missing else tag)
 
 
 def _read_columns(
-    line: TextLine,
-    name: str,
-    layout: SentenceLayout,
-    tagged: bool,
-    before: int,  # noqa: ARG001 - as _read_conllu
-) -> tuple[str, str | None] | None:
-    """Return a word and its tag; None for a comment or the mark of a document."""
-    cells = _split(line.text, layout)
-    if _is_mark(line.text) or (line.text.startswith("#") and len(cells) != layout.width):
+    line: TextLine, name: str, layout: SentenceLayout, tagged: bool, before: Sequence[_Word] | None
+) -> _Word | None:
+    """Return a word; None for a comment or the mark of a document."""
+    cells = split_cells(line.text, layout.separator)
+    width = layout.width
+    if layout.varying and len(cells) > width:
+        width = before[0].width if before else len(cells)
+    if line.text.startswith(_DOCUMENT) or (line.text.startswith("#") and len(cells) != width):
         return None
-    untagged = not tagged and layout.tags == layout.width - 1 == len(cells)
-    if len(cells) != layout.width and not untagged:
+    if len(cells) != width:
         raise DataError(
-            f"{_at(line, name)} has {len(cells)} column{'s' * (len(cells) != 1)}, and {layout.width} were expected. "
+            f"{_at(line, name)} has {len(cells)} column{'s' * (len(cells) != 1)}, and {width} were expected. "
             "Give every line as many, and put a blank line behind each sentence."
         )
-    if not cells[layout.words] or not (untagged or cells[layout.tags]):
+    word, tag = cells[layout.words], cells[layout.tags] if layout.tags < len(cells) else ""
+    if not word or (tagged and not tag):
         raise DataError(f"{_at(line, name)} has an empty column. Give it a word and a tag.")
-    return cells[layout.words], None if untagged else cells[layout.tags]
+    return _Word(word, tag or None, "" if layout.ids is None else cells[layout.ids], len(cells))
 
 
 def _at(line: TextLine, name: str) -> str:
     return f"{name} line {line.number}"
 
 
-def _split(text: str, layout: SentenceLayout) -> list[str]:
-    if layout.form == "conllu" or layout.tabs:
-        return [cell.strip() for cell in text.split("\t")]
-    return text.split()
+def _is_header(text: str, layout: SentenceLayout) -> bool:
+    return bool(layout.header) and tuple(split_cells(text, layout.separator)) == layout.header[: layout.width]
 
 
-def _is_mark(text: str) -> bool:
-    return text.startswith(_DOCUMENT)
+def _count_leading(lines: Sequence[str], layout: SentenceLayout) -> int:
+    """Count the lines before a sentence that are not its own: up to the last blank line, document mark or header."""
+    return max(
+        (
+            at + 1
+            for at, text in enumerate(lines)
+            if is_blank(text) or text.startswith(_DOCUMENT) or _is_header(text, layout)
+        ),
+        default=0,
+    )
 
 
 def _label_in(text: str, name: str) -> str | None:

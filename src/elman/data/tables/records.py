@@ -49,6 +49,44 @@ class Record(NamedTuple):
     cells: list[Any]
 
 
+_MOST_WRONG = 10
+
+
+class WrongLines:
+    """Lines of a file that cannot be read, so that all are reported at once.
+
+    Attributes:
+        message: about the first.
+        numbers: of the first ten.
+        count: of all.
+    """
+
+    def __init__(self) -> None:
+        self.message = ""
+        self.numbers: list[int] = []
+        self.count = 0
+
+    def add(self, number: int, message: str) -> None:
+        """Add a line."""
+        self.message = self.message or message
+        self.count += 1
+        if self.count <= _MOST_WRONG:
+            self.numbers.append(number)
+
+    def refuse(self) -> None:
+        """Refuse the file if it has such lines.
+
+        Raises:
+            DataError: it has; the message names the first ten.
+        """
+        if self.count > 1:
+            more = ", ".join(map(str, self.numbers[1:])) + (", …" if self.count > _MOST_WRONG else "")
+            others = "1 line more is" if self.count == 2 else f"{self.count - 1:,} lines more are"
+            raise DataError(f"{self.message} {others} wrong: {more}.")
+        if self.count:
+            raise DataError(self.message)
+
+
 class TextLine(NamedTuple):
     """One line: the offset of its first byte, its number from 1, and its text without the line end."""
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from elman.data.sentences.layout import SentenceLayout
 from elman.data.sentences.opening import open_tagged, stream_tagged
-from elman.data.sentences.sentence import Sentence, SentenceLayout
+from elman.data.sentences.sentence import Sentence
 from elman.models.finite import as_json
 from elman.tasks.contract import Evaluated, Request, Rows, standard_input
 from elman.tasks.tag.model import TrainedTagger, load, score_answers
@@ -51,7 +52,11 @@ def predict(request: Request) -> Iterator[str]:
     """Tag sentences, and write them in their own form with tags."""
     trained = load(request.model)
     chunks = _read_stream(trained) if request.is_streamed() else _read_paths(trained, request.data)
+    replaced = False
     for layout, sentences in chunks:
+        if not (replaced or request.json) and any(sentence.places and sentence.tags for sentence in sentences):
+            replaced = True
+            request.note("The sentences have tags, which the predicted ones replace.")
         answers = trained.answer(sentences)
         answered = zip(sentences, answers.tags, answers.labels, strict=True)
         if request.json:

@@ -11,8 +11,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+from elman.data.sentences.layout import SentenceLayout
 from elman.data.sentences.opening import LABEL, TaggedSet
-from elman.data.sentences.sentence import SentenceLayout
 from elman.errors import DataError
 from elman.models.estimator import Estimator
 from elman.tasks import tag

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, ClassVar
 
+from elman.data.sentences.layout import SentenceLayout
 from elman.data.sentences.opening import TaggedSet
-from elman.data.sentences.sentence import Sentence, SentenceLayout
+from elman.data.sentences.sentence import Sentence
 from elman.encoders.batches import OnProgress
 from elman.errors import DataError
 from elman.expr import Cell

@@ -61,8 +61,8 @@ def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSet
     labelled = data.layout.label is not None
     if labelled and any(sentence.label is None for sentence in hold):
         raise DataError(f"{settings.validation_data} has no labels, and {data.name} has. Give it some.")
-    targets = TagTargets.learn(learn, labelled=labelled, scheme=settings.scheme)
-    targets.check_scheme(hold)
+    checked = sentences if settings.validation_data is None else [*learn, *hold]
+    targets = TagTargets.learn(learn, labelled=labelled, scheme=settings.scheme, checked=checked)
     left_out = len(sentences) - len(learn) - len(hold) if settings.validation_data is None else 0
     return Split(data, learn, hold, targets, left_out)
 

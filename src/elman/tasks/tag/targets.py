@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from elman.data.plain import read_plain
 from elman.data.sentences.sentence import Sentence
+from elman.data.tables.records import WrongLines
 from elman.encoders.targets import sort_classes
 from elman.errors import DataError
 from elman.tasks.tag.chunks import SCHEMES, find_scheme, fits
@@ -34,13 +35,21 @@ class TagTargets:
     scheme: str | None = None
 
     @classmethod
-    def learn(cls, sentences: Sequence[Sentence], *, labelled: bool, scheme: str | None) -> Self:
+    def learn(
+        cls,
+        sentences: Sequence[Sentence],
+        *,
+        labelled: bool,
+        scheme: str | None,
+        checked: Sequence[Sentence] | None = None,
+    ) -> Self:
         """Collect the names from the training sentences.
 
         Args:
             sentences: with tags.
             labelled: whether their labels are learnt.
             scheme: how tags mark chunks, `none` for not at all; None infers it.
+            checked: the sentences whose tags are checked; by default those to learn from.
 
         Raises:
             DataError: there is a single tag or label, or a tag outside the scheme.
@@ -56,7 +65,7 @@ class TagTargets:
                     f"Give sentences with two {what}s or more."
                 )
         targets = cls(sort_classes(tags), sort_classes(labels), None if scheme == NO_SCHEME else scheme)
-        targets.check_scheme(sentences)
+        targets.check_scheme(sentences if checked is None else checked)
         return targets
 
     def check_scheme(self, sentences: Sequence[Sentence]) -> None:
@@ -67,14 +76,16 @@ class TagTargets:
         """
         if self.scheme is None:
             return
-        known = {tag for tag in self.tags if fits(tag, self.scheme)}
+        known, wrong = {tag for tag in self.tags if fits(tag, self.scheme)}, WrongLines()
         for sentence in sentences:
             for index, tag in enumerate(sentence.tags or ()):
                 if tag not in known and not fits(tag, self.scheme):
-                    raise DataError(
+                    message = (
                         f"{sentence.where_is(index)}: the tag {tag!r} is outside the scheme {self.scheme}, in which "
                         "tags are O or like B-NAME. Correct it, or give another --scheme; none if tags mark no chunks."
                     )
+                    wrong.add(sentence.line_of(index), message)
+        wrong.refuse()
 
     @cached_property
     def _tag_numbers(self) -> dict[str, int]:
