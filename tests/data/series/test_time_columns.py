@@ -73,6 +73,13 @@ def test_what_is_time_is_neither_a_target_nor_a_series(write):
     assert open_series(write("date,hour,y", [f"{t},{t.hour},{n % 5}" for n, t in enumerate(HOURS)]), target="hour")
 
 
+def test_missing_cells_do_not_hide_what_a_column_is(write):
+    rows = [
+        f"{t:%Y-%m-%d},{'NA' if n == 3 else n % 7},{'NA' if n == 4 else n % 24},{n % 5}" for n, t in enumerate(DAYS)
+    ]
+    assert open_series(write("date,dow,time,y", rows)).columns.targets == ("y",)
+
+
 def test_columns_called_like_measured_values_stay_values(write):
     rows = [f"{t:%Y-%m-%d},{n % 9},{n % 9 + 10},{n % 7 + 0.5},{n % 40}" for n, t in enumerate(DAYS)]
     assert open_series(write("date,min,max,days,minutes", rows)).columns.targets == ("min", "max", "days", "minutes")
@@ -132,6 +139,12 @@ def test_times_that_cannot_be_read_are_refused_with_their_lines(write, header, r
     with pytest.raises(DataError, match=message) as caught:
         open_series(write(header, rows), **options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_column_called_like_a_time_that_cannot_be_read_is_noted_with_its_line(write):
+    data = open_series(write("Month,Sales", [f"{n // 12 + 1}-{n % 12 + 1:02d},{n % 5}" for n in range(36)]))
+    assert any("line 2, column Month: '1-01' is no time that is understood" in note for note in data.notes)
+    assert not any(note.startswith("Not read: Month") for note in data.notes)
 
 
 def test_rows_are_counted_where_that_is_requested_whatever_a_column_is_called(write):

@@ -38,7 +38,8 @@ from elman.data.series.notation import Offsets, TimeNotation
 from elman.data.series.regularity import check_order, infer_frequency, place_on_grid
 from elman.data.series.seasonality import find_season_to_learn
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
-from elman.data.series.time_columns import TimeColumns, choose_time, list_time_parts
+from elman.data.series.time_columns import TimeColumns, choose_time
+from elman.data.series.time_names import describe_unread, list_time_parts
 from elman.data.series.timestamps import settle_zones
 from elman.data.tables.kinds import MISSING_NUMBERS
 from elman.data.tables.row_index import DELIMITERS, RowIndex
@@ -389,6 +390,9 @@ class _SeriesReader:
             notes.append(f"Not read, because times are neither targets nor series: {name_some(parts)}.")
         used = {*roles, *self._parts}
         left = [name for name, column in self._index.summaries.items() if name not in used and column.kind() != "empty"]
+        unread = describe_unread(self._index, left)
+        notes += unread.values()
+        left = [name for name in left if name not in unread]
         if left:
             notes.append(
                 f"Not read: {name_some(left)}. --past reads a column as a covariate, --known one that is known ahead."

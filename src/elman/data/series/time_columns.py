@@ -4,7 +4,6 @@ One column may hold a time, or several together: a date and a clock, or year, mo
 the name of a time and cannot be read as one is an error: what is time must never become a series or a target.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,54 +14,32 @@ from numpy.typing import NDArray
 from elman.data.series.frequency import Frequency, Moments
 from elman.data.series.notation import TimeNotation
 from elman.data.series.regularity import infer_frequency
+from elman.data.series.time_names import (
+    CLOCK_NAMES,
+    NEVER_VALUES,
+    TIME_NAMES,
+    in_range,
+    is_part,
+    part_named,
+    plain_name,
+    sample_of,
+)
 from elman.data.series.time_parts import PARTS, fits_part, read_parts
 from elman.data.series.timestamps import (
     FORMS,
-    MONTHS,
     NUMBERS,
     NUMERIC,
-    WEEKDAYS,
     count_fitting,
-    find_name,
     guess_form,
     has_clock,
     is_ambiguous,
     read_times,
 )
-from elman.data.tables.kinds import ColumnSummary
+from elman.data.tables.kinds import ColumnSummary, is_number
 from elman.data.tables.row_index import RowIndex
 from elman.errors import DataError
 
-TIME_NAMES = frozenset(("t", "time", "step", "timestep", "time_step", "ds", "period", "timestamp", "date", "datetime"))
-_NEVER_VALUES = frozenset(("time", "timestamp", "date", "datetime", "ds"))
-"""Names of columns that are refused where they cannot be read as times."""
-
-_UNIX_WORDS = ("time", "epoch", "unix", "date", "stamp")
-
-_PART_NAMES = {
-    "year": ("year", "yr"),
-    "quarter of year": ("quarter", "qtr"),
-    "month": ("month", "mon", "mo"),
-    "week of year": ("week", "wk", "weekofyear", "isoweek", "weeknumber"),
-    "day": ("day", "dy", "dayofmonth", "mday"),
-    "hour": ("hour", "hr", "hourofday", "hourending", "hourbeginning"),
-    "minute": ("minute", "minuteofhour"),
-    "second": ("second",),
-}
-_OTHER_PARTS = ("weekday", "dayofweek", "dow", "wday", "dayofyear", "doy", "yday", "monthname", "dayname")
-_JOINED_PARTS = ("yearweek", "yearmonth", "yyyymm", "yyyyww", "isoyearweek", "epoch", "unixtime")
-_CLOCK_NAMES = ("time", "clock", "timeofday", "hour", "hr", "hhmm", "hhmmss", "hms")
 _ORDER = ("year", "month", "day", "hour", "minute", "second")
-_RANGES = {
-    "year": (1500, 2999),
-    "quarter of year": (1, 4),
-    "month": (1, 12),
-    "week of year": (0, 53),
-    "day": (1, 31),
-    "hour": (0, 24),
-    "minute": (0, 59),
-    "second": (0, 59),
-}
 _SAMPLE = 500
 _ROWS_COMPARED = 2000
 _MOST_UNEVEN = 0.5  # missing steps, in units of the times, up to which a clock is joined to dates that repeat
@@ -125,16 +102,11 @@ def choose_time(
         return None
     forms = tuple(
         _choose_order(index, chosen, number, frequency)
-        if form in ("day first", "month first") and is_ambiguous(_sample(index.summaries[column]))
+        if form in ("day first", "month first") and is_ambiguous(sample_of(index.summaries[column]))
         else form
         for number, (column, form) in enumerate(zip(chosen.columns, chosen.forms, strict=True))
     )
     return TimeColumns(chosen.columns, forms)
-
-
-def list_time_parts(index: RowIndex, used: Sequence[str]) -> list[str]:
-    """List the columns besides those used that hold times or parts of them, which are neither targets nor series."""
-    return [name for name, summary in index.summaries.items() if name not in used and _is_part(summary)]
 
 
 def _infer(index: RowIndex) -> TimeColumns | None:
@@ -160,7 +132,7 @@ def _infer(index: RowIndex) -> TimeColumns | None:
 def _read_requested(index: RowIndex, requested: Sequence[str]) -> TimeColumns:
     if len(requested) == 1:
         [column] = requested
-        sample = _sample(index.summaries[column])
+        sample = sample_of(index.summaries[column])
         form = guess_form(sample, named=True) if sample else None
         if form is None:
             raise _unreadable(index, column)
@@ -183,8 +155,8 @@ def _read_requested(index: RowIndex, requested: Sequence[str]) -> TimeColumns:
 
 def _guess(summary: ColumnSummary) -> str | None:
     """Return the form of a column that nobody named; None where it does not look like times."""
-    sample, name = _sample(summary), summary.name.lower()
-    form = guess_form(sample, named=name in TIME_NAMES or _part_of(name) is not None) if sample else None
+    sample, name = sample_of(summary), summary.name.lower()
+    form = guess_form(sample, named=name in TIME_NAMES or part_named(name) is not None) if sample else None
     if form is None or (summary.kind() == "number" and form not in NUMERIC):
         return None
     # A part of a time, such as the hour, is none.
@@ -199,10 +171,10 @@ def _guess(summary: ColumnSummary) -> str | None:
 
 def _guess_part(summary: ColumnSummary, before: Sequence[str]) -> str | None:
     """Return the form of a column that is one of several; parts that come before are larger."""
-    sample = _sample(summary)
+    sample = sample_of(summary)
     if not sample:
         return None
-    named = _part_of(summary.name)
+    named = part_named(summary.name)
     form = guess_form(sample, named=True)
     if named and _most_fit(sample, named):
         return named
@@ -224,34 +196,34 @@ def _clock_forms(summary: ColumnSummary) -> list[str]:
     """List the forms of clocks that a column may have."""
     if summary.kind() != "number":
         return ["clock"]
-    largest = max((float(cell) for cell in _sample(summary)), default=0.0)
-    whole = not any("." in cell.strip().rstrip("0").rstrip(".") for cell in _sample(summary))
+    largest = max((float(cell) for cell in sample_of(summary) if is_number(cell)), default=0.0)
+    whole = not any("." in cell.strip().rstrip("0").rstrip(".") for cell in sample_of(summary))
     if not whole:
         return ["clock"]
     return ["hour"] if largest <= 24 and not _zero_filled(summary) else ["hhmm"] if largest <= 2400 else ["hhmmss"]
 
 
 def _zero_filled(summary: ColumnSummary) -> bool:
-    return any(cell.strip().startswith("0") and len(cell.strip()) == 4 for cell in _sample(summary))
+    return any(cell.strip().startswith("0") and len(cell.strip()) == 4 for cell in sample_of(summary))
 
 
 def _list_clocks(index: RowIndex, date: Sequence[str]) -> Iterator[dict[str, str]]:
     """Yield the columns that may be the clock of the columns of a date, the likeliest first, with their forms."""
     names = sorted(
-        (name for name in index.names if name not in date), key=lambda name: _plain(name) not in _CLOCK_NAMES
+        (name for name in index.names if name not in date), key=lambda name: plain_name(name) not in CLOCK_NAMES
     )
-    parts = {part: name for name in reversed(names) if (part := _part_of(name))}
+    parts = {part: name for name in reversed(names) if (part := part_named(name))}
     for name in names:
         summary = index.summaries[name]
-        sample = _sample(summary)
-        if not sample or (summary.kind() == "number" and _plain(name) not in _CLOCK_NAMES):
+        sample = sample_of(summary)
+        if not sample or (summary.kind() == "number" and plain_name(name) not in CLOCK_NAMES):
             continue
         for form in _clock_forms(summary):
             if _most_fit(sample, form):
                 clock = {name: form}
                 if form == "hour":
                     for part in ("minute", "second"):
-                        if part in parts and _in_range(index.summaries[parts[part]], part):
+                        if part in parts and in_range(index.summaries[parts[part]], part):
                             clock[parts[part]] = part
                 yield clock
 
@@ -260,8 +232,8 @@ def _join_year(index: RowIndex) -> TimeColumns | None:
     """Join columns that have the names of a year and of parts of it."""
     parts: dict[str, str] = {}
     for name, summary in index.summaries.items():
-        part = _part_of(name)
-        if part and part not in parts and _sample(summary) and _most_fit(_sample(summary), part):
+        part = part_named(name)
+        if part and part not in parts and sample_of(summary) and _most_fit(sample_of(summary), part):
             parts[part] = name
     within = next((part for part in ("month", "quarter of year", "week of year") if part in parts), None)
     if "year" not in parts or within is None:
@@ -301,7 +273,7 @@ def _divides_days(index: RowIndex, joined: TimeColumns) -> bool:
 def _identifies(index: RowIndex, rows: Sequence[Mapping[str, Any]], dates: Moments, used: Sequence[str]) -> bool:
     """Tell whether a column of texts makes dates unique, so that they are those of several series."""
     for column, summary in index.summaries.items():
-        if column not in used and summary.repeats and not _is_part(summary) and summary.kind() in ("category", "text"):
+        if column not in used and summary.repeats and not is_part(summary) and summary.kind() in ("category", "text"):
             pairs = {(date, str(row[column])) for date, row in zip(dates.tolist(), rows, strict=True)}
             if len(pairs) == len(rows):
                 return True
@@ -311,16 +283,16 @@ def _identifies(index: RowIndex, rows: Sequence[Mapping[str, Any]], dates: Momen
 def _refuse_unreadable(index: RowIndex) -> None:
     """Refuse a column that is called a time, or that is one in several forms."""
     for column, summary in index.summaries.items():
-        sample = _sample(summary)
+        sample = sample_of(summary)
         if not sample or summary.kind() in ("series", "labels", "object"):
             continue
         if summary.kind() == "number":
-            if summary.name.lower() in _NEVER_VALUES:
+            if summary.name.lower() in NEVER_VALUES:
                 raise _unreadable(index, column)
             continue
         written = [form for form in FORMS if form not in NUMERIC]
         known = sum(any(count_fitting([cell.strip()], form) for form in written) for cell in sample)
-        if summary.name.lower() in _NEVER_VALUES or (known > 0.9 * len(sample) and len(sample) > 1):
+        if summary.name.lower() in NEVER_VALUES or (known > 0.9 * len(sample) and len(sample) > 1):
             raise _unreadable(index, column)
 
 
@@ -379,60 +351,5 @@ def count_uneven(times: Moments, frequency: Frequency | None = None) -> int:
     return int((steps < 0).sum() + steps.max() + 1 - len(steps))
 
 
-def _is_part(summary: ColumnSummary) -> bool:
-    sample = _sample(summary)
-    if not sample:
-        return False
-    part, name = _part_of(summary.name), _plain(summary.name)
-    if summary.kind() == "number":
-        if part:
-            return _in_range(summary, part)
-        if name in _JOINED_PARTS:
-            return True
-        if name in _OTHER_PARTS:
-            return all(float(cell).is_integer() and 0 <= float(cell) <= 366 for cell in sample)
-        form = guess_form(sample, named=True)
-        if form == "unix" and any(word in name for word in _UNIX_WORDS):
-            return True
-        return name in _NEVER_VALUES or (name in TIME_NAMES and (form in ("compact", "year") or summary.counts_up()))
-    return (
-        all(fits_part(cell.strip(), "clock") for cell in sample)
-        or guess_form(sample, named=False) is not None
-        or all(_is_calendar_name(cell) for cell in sample)
-    )
-
-
-def _is_calendar_name(cell: str) -> bool:
-    text = cell.strip().rstrip(".").lower()
-    if text in ("am", "pm"):
-        return True
-    for names in (MONTHS, WEEKDAYS):
-        try:
-            return len(text) >= 3 and find_name(text, names) > 0
-        except ValueError:
-            continue
-    return False
-
-
 def _any_clock(summary: ColumnSummary, form: str) -> bool:
-    return any(has_clock(cell, form) for cell in _sample(summary))
-
-
-def _in_range(summary: ColumnSummary, part: str) -> bool:
-    least, most = _RANGES[part]
-    return all(fits_part(cell.strip(), part) and least <= float(cell) <= most for cell in _sample(summary))
-
-
-def _part_of(column: str) -> str | None:
-    """Return the part of a time that a column has the name of."""
-    return next((part for part, names in _PART_NAMES.items() if _plain(column) in names), None)
-
-
-def _plain(column: str) -> str:
-    """Return a name without brackets and marks: `Hour (UTC)` is `hour`."""
-    return re.sub(r"[^a-z]", "", re.sub(r"\(.*?\)|\[.*?\]", "", column.lower()))
-
-
-def _sample(summary: ColumnSummary) -> list[str]:
-    cells = sorted(cell for cell in summary.distinct if cell.strip())
-    return cells[:: max(1, len(cells) // _SAMPLE)]
+    return any(has_clock(cell, form) for cell in sample_of(summary))
