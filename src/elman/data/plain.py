@@ -32,7 +32,8 @@ def read_plain(kind: type[T], data: Any, what: str) -> T:
     """Make an instance of a dataclass.
 
     Args:
-        kind: the dataclass; its annotations are the types of its fields.
+        kind: the dataclass; its annotations are the types of its fields, and its class variable `ordered`, if there is
+            one, names the mappings whose order matters.
         data: the fields by name, as JSON gives them; fields with a default may be missing.
         what: the name of the whole in messages.
 
@@ -49,6 +50,7 @@ def read_plain(kind: type[T], data: Any, what: str) -> T:
     }
     for name in sorted(required - data.keys()):
         raise DataError(f"The {what} of this model has no {name}. Train the model again.")
+    _require_order(data, getattr(kind, "ordered", ()))
     return kind(**read_options(kind, data, what, fields))
 
 
@@ -70,6 +72,29 @@ def read_options(owner: type | Callable[..., Any], data: Mapping[str, Any], what
     return {name: _read(hints[name], value, f"{name} of {what}") for name, value in data.items()}
 
 
+def as_pairs(ordered: Mapping[str, Sequence[Any]]) -> list[list[Any]]:
+    """Write a mapping whose order matters, as lists: the objects of a model file are sorted by name.
+
+    >>> as_pairs({"size": ("S", "M"), "colour": ("red",)})
+    [['size', ['S', 'M']], ['colour', ['red']]]
+    """
+    return [[name, list(items)] for name, items in ordered.items()]
+
+
+def _require_order(data: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Check that fields whose order matters are the lists of :func:`as_pairs`.
+
+    Raises:
+        DataError: one is an object of several names. Its order is not that of the training.
+    """
+    for name in names:
+        if isinstance(data.get(name), dict) and len(data[name]) > 1:
+            raise DataError(
+                f"This model was saved by a version that lost the order of its {name}, so its answers would be wrong. "
+                "Train the model again."
+            )
+
+
 def _read(hint: Any, value: Any, what: str) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
@@ -83,7 +108,9 @@ def _read(hint: Any, value: Any, what: str) -> Any:
         each = [args[0]] * len(value) if args[1:] in ((), (...,)) else args
         if len(each) == len(value):
             return tuple(_read(part, item, what) for part, item in zip(each, value, strict=True))
-    elif origin in (dict, Mapping) and isinstance(value, dict):
+    elif origin in (dict, Mapping) and isinstance(value, dict | list):
+        if isinstance(value, list):
+            value = _read_pairs(value, what)
         return {name: _read(args[1], item, what) for name, item in value.items()}
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
@@ -92,3 +119,11 @@ def _read(hint: Any, value: Any, what: str) -> Any:
     name = getattr(hint, "__name__", str(hint))
     shown = repr(value)[:_SHOWN]
     raise DataError(f"{what} is not what a model has there: {shown} is no {name}. Train the model again.")
+
+
+def _read_pairs(pairs: list[Any], what: str) -> dict[str, Any]:
+    """Read what :func:`as_pairs` wrote."""
+    named = {pair[0]: pair[1] for pair in pairs if isinstance(pair, list) and len(pair) == 2 and type(pair[0]) is str}
+    if len(named) < len(pairs):
+        raise DataError(f"{what} is not what a model has there: names with their values. Train the model again.")
+    return named

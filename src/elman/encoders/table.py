@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from elman.data.dataset import Columns, Example
+from elman.data.plain import as_pairs
 from elman.encoders.fronts import FramesFront, Suggestions
 from elman.encoders.scaling import Moments, Scaling
 from elman.encoders.settings import InputSettings
@@ -46,6 +47,7 @@ class TableEncoder:
     categories: Mapping[str, tuple[str, ...]]
     kind: ClassVar[str] = "table"
     units: ClassVar[bool] = False
+    ordered: ClassVar[tuple[str, ...]] = ("categories",)
 
     def __post_init__(self) -> None:
         for column, known in self.categories.items():
@@ -98,12 +100,11 @@ class TableEncoder:
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        categories = {column: list(known) for column, known in self.categories.items()}
         return {
             "kind": self.kind,
             "numbers": list(self.numbers),
             "scaling": self.scaling.to_dict(),
-            "categories": categories,
+            "categories": as_pairs(self.categories),
         }
 
 

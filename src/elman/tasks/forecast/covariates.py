@@ -16,12 +16,12 @@ Means and deviations are those of the training part. A missing value becomes 0, 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.plain import read_plain
+from elman.data.plain import as_pairs, read_plain
 from elman.data.series.series import Series
 from elman.errors import DataError
 
@@ -43,6 +43,7 @@ class Covariates:
     known_spread: tuple[float, ...] = ()
     numbers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ordered: ClassVar[tuple[str, ...]] = ("numbers", "levels")
 
     def __post_init__(self) -> None:
         spreads = (*self.past_spread, *self.known_spread, *(spread for _, spread in self.numbers.values()))
@@ -98,7 +99,7 @@ class Covariates:
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        return asdict(self)
+        return {**asdict(self), "numbers": as_pairs(self.numbers), "levels": as_pairs(self.levels)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Covariates":
