@@ -2,7 +2,9 @@
 
 import itertools
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -363,3 +365,31 @@ def test_a_cell_of_a_chain_of_1500_values_is_read_and_answers(tmp_path):
     forge(tmp_path / "m", lambda entry, _: lengthen(entry, [{"op": "tanh"} for _ in range(1500)]))
     model = load(tmp_path / "m")
     assert math.isfinite(model.evaluate(TEXT.split(maxsplit=5)[0] + " " + TEXT.split(maxsplit=5)[1]).loss)
+
+
+@pytest.mark.parametrize("given", ["a b", b"a b", {"x": "a"}, Path("a.txt"), [b"a"], [["a", "b"]], 3])
+def test_reorder_refuses_what_is_no_list_of_texts(given):
+    model = some_model()
+    with pytest.raises(DataError, match=r"Give (a list of texts|one text)"):
+        model.reorder(given)
+
+
+def test_reorder_takes_any_sequence_of_texts():
+    model = some_model()
+    expected = model.reorder(["home at stay"], beam=3)
+    for given in (("home at stay",), np.array(["home at stay"]), (text for text in ["home at stay"])):
+        assert model.reorder(given, beam=3) == expected
+
+
+@pytest.mark.parametrize("given", [b"a b", ["a"], Path("a.txt"), {"a": 1}, None])
+def test_one_text_is_no_list_no_bytes_and_no_path(given):
+    model = some_model()
+    for ask in (model.evaluate, model.complete, model.next, lambda text: next(model.generate(text))):
+        with pytest.raises(DataError, match=r"not a text. Give one text"):
+            ask(given)
+
+
+def test_the_name_of_a_file_is_not_measured_as_a_text(tmp_path):
+    (tmp_path / "a.txt").write_text("a b")
+    with pytest.raises(DataError, match="is the name of a file, not its text"):
+        some_model().evaluate(str(tmp_path / "a.txt"))

@@ -241,7 +241,7 @@ def test_the_baseline_sees_a_word_and_its_letters_and_nothing_else():
         ([["a"]] * 4, [["O"]] * 4, "have only the tag 'O', so there is nothing to learn"),
         ([["a"]], [["O", "O"]], "sentence 1 has 1 words and 2 tags"),
         ([[]], [[]], "sentence 1 has no words"),
-        (["words"], [["O"]], "sentence 1 is not a list of words"),
+        (["words"], [["O"]], "sentence 1 is one text, 'words'. Give a list of words"),
     ],
 )
 def test_sentences_that_cannot_be_learnt_from_are_refused(words, tags, said):

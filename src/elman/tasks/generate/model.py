@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from elman.data.examples.intake import as_examples
 from elman.decoding.sampling import Sampling
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.expr import Cell
@@ -69,7 +71,9 @@ class TrainedModel(Trained):
         """
         if dynamic is not None and not 0 < dynamic < 1000:
             raise ConfigError(f"dynamic is {dynamic}. It is a learning rate; use a number above 0, such as 0.1.")
-        corpus = Corpus(text) if isinstance(text, str) else text
+        corpus = text if isinstance(text, Corpus) else Corpus(_require_text(text, "The text"))
+        if "\n" not in corpus.text and corpus.given is None and _is_file(corpus.text):
+            raise DataError(f"{corpus.text!r} is the name of a file, not its text. Give read_corpus({corpus.text!r}).")
         if list(corpus.classes) != self.classes:
             raise DataError(self._describe_classes("Measure it on a folder with just these."))
         numbers, given = corpus.encode(self.vocabulary)
@@ -177,7 +181,7 @@ class TrainedModel(Trained):
         """
         if not isinstance(self.vocabulary, Words):
             return extend(self._read(text, given), self.vocabulary.decode, top)
-        before, begun = self.vocabulary.split_last(text)
+        before, begun = self.vocabulary.split_last(_require_text(text, "text"))
         shares = self._read(before, given).probabilities().tolist()
         words = self.vocabulary.words
         fitting = [number for number in range(_FIRST_WORD, len(words)) if words[number].startswith(begun)]
@@ -217,6 +221,10 @@ class TrainedModel(Trained):
                 "Train one with --unit word."
             )
         words = self.vocabulary
+        sentences = [
+            _require_text(sentence, f"line {number}")
+            for number, sentence in enumerate(as_examples(sentences, "sentences", "a list of texts"), 1)
+        ]
         bags = [
             self._bag(words, sentence, f"line {i}: " * (len(sentences) > 1)) for i, sentence in enumerate(sentences, 1)
         ]
@@ -249,7 +257,7 @@ class TrainedModel(Trained):
         return bag
 
     def _read(self, prompt: str, given: str | None) -> Reader:
-        numbers = self.vocabulary.encode_prompt(prompt).tolist()
+        numbers = self.vocabulary.encode_prompt(_require_text(prompt, "The prompt")).tolist()
         reader = Reader(self.module, self._class_number(given))
         for number in numbers:
             reader.step(number)
@@ -303,6 +311,24 @@ class _Conditioned(nn.Module):
     def forward(self, numbers: Tensor, state: Any = None) -> Any:
         given = None if self._given is None else torch.full_like(numbers, self._given)
         return self._module(numbers, state, given=given)
+
+
+def _require_text(text: Any, name: str) -> str:
+    """Refuse what is no text.
+
+    Raises:
+        DataError: it is of another type.
+    """
+    if not isinstance(text, str):
+        raise DataError(f"{name} is of the type {type(text).__name__}, not a text. Give one text.")
+    return text
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def exclude(logits: Tensor, number: int | None) -> Tensor:

@@ -73,6 +73,11 @@ class Tagger(Estimator):
         sentences = as_sentences(X, y, labels)
         if not sentences:
             raise DataError("There are no sentences. Give some.")
+        missing = next(
+            (index for index, one in enumerate(sentences, 1) if labels is not None and one.label is None), None
+        )
+        if missing is not None:
+            raise DataError(f"Sentence {missing} has no label. Give it one, or leave it out.")
         data = TaggedSet("X", sentences, SentenceLayout("parallel", label=None if labels is None else LABEL))
         self.model_ = tag.train(data, **self._options())
         self.classes_ = list(self.model_.targets.tags)

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, ClassVar
 
+import numpy as np
+
+from elman.data.examples.intake import as_examples
 from elman.data.sentences.layout import SentenceLayout
 from elman.data.sentences.opening import TaggedSet
 from elman.data.sentences.sentence import Sentence
@@ -28,6 +31,8 @@ from elman.tasks.tag.encoder import TagEncoder
 from elman.tasks.tag.module import SequenceTagger
 from elman.tasks.tag.scores import TagScores, score_tags
 from elman.tasks.tag.targets import TagTargets
+
+_FORM = "a list of sentences, each a list of words"
 
 
 @dataclass(kw_only=True)
@@ -90,7 +95,7 @@ class TrainedTagger(Trained):
         Raises:
             DataError: a tag is outside the scheme of the model.
         """
-        sentences = data.sentences if isinstance(data, TaggedSet) else data
+        sentences = _require_sentences(data)
         self.targets.check_scheme(sentences)
         scores = score_answers(self.answer(sentences, on_progress), sentences, self.encoder, self.targets)
         return replace(scores, overlap=self.compare_learnt(sentences))
@@ -98,6 +103,16 @@ class TrainedTagger(Trained):
     def compare_learnt(self, sentences: Sequence[Sentence]) -> Overlap | None:
         """Count the sentences that the model was trained on; None for a model that keeps no hashes."""
         return None if self.learnt is None else self.learnt.compare(map(hash_sentence, sentences))
+
+
+def _require_sentences(data: Any) -> Sequence[Sentence]:
+    if isinstance(data, TaggedSet):
+        return data.sentences
+    remedy = "what open_tagged(paths) reads, or as_sentences(words, tags)"
+    listed: list[Sentence] = list(as_examples(data, "data", remedy))
+    if not listed or not all(isinstance(sentence, Sentence) for sentence in listed):
+        raise DataError(f"The data are no tagged sentences. Give {remedy}.")
+    return listed
 
 
 def score_answers(
@@ -129,21 +144,56 @@ def as_sentences(
     Raises:
         DataError: a sentence has no words, something is no word, or tags and words differ in number.
     """
+    words = as_examples(words, "sentences", _FORM)
+    tags = None if tags is None else as_examples(tags, "tags", "a list of tags for each sentence")
+    labels = None if labels is None else _flat(as_examples(labels, "labels", "a list with a label for each sentence"))
     for what, other in (("tags", tags), ("labels", labels)):
         if other is not None and len(other) != len(words):
             raise DataError(f"There are {len(words)} sentences and {what} for {len(other)}. Give as many.")
     made = []
-    for index, sentence in enumerate(words):
+    for index, given in enumerate(words):
         where = f"sentence {index + 1}"
-        if isinstance(sentence, str) or not all(isinstance(word, str) and word for word in sentence):
-            raise DataError(f"{where} is not a list of words. Give words, such as ['so', 'good'].")
-        if not len(sentence):
-            raise DataError(f"{where} has no words. Leave it out.")
-        own = None if tags is None else tuple(str(tag) for tag in tags[index])
+        sentence = _read_words(given, where)
+        own = None if tags is None else _read_tags(tags[index], where)
         if own is not None and len(own) != len(sentence):
             raise DataError(f"{where} has {len(sentence)} words and {len(own)} tags. Give every word a tag.")
-        made.append(Sentence(tuple(sentence), own, None if labels is None else str(labels[index]), where, 1))
+        made.append(
+            Sentence(sentence, own, None if labels is None or labels[index] is None else str(labels[index]), where, 1)
+        )
+    spaced = next((one for one in made if " " in one.words[0]), None)
+    if spaced is not None and all(len(one.words) == 1 for one in made):
+        raise DataError(f"{spaced.name} is one word with spaces, {spaced.words[0][:40]!r}. Give {_FORM}.")
     return made
+
+
+def _read_words(given: Any, where: str) -> tuple[str, ...]:
+    listed = as_examples(given, where, "a list of words, such as ['so', 'good']")
+    if not len(listed):
+        raise DataError(f"{where} has no words. Leave it out.")
+    if not all(isinstance(word, str) and word for word in listed):
+        raise DataError(f"{where} is not a list of words. Give words, such as ['so', 'good'].")
+    return tuple(map(str, listed))
+
+
+def _read_tags(given: Any, where: str) -> tuple[str, ...]:
+    listed = as_examples(given, f"The tags of {where}", "a list with a tag for each word")
+    if not all(isinstance(tag, (str, int, np.generic)) for tag in listed):
+        raise DataError(f"The tags of {where} are not texts. Give a list with a tag for each word.")
+    return tuple(map(str, listed))
+
+
+def _flat(labels: Any) -> Any:
+    """Return labels in a single column, (N, 1), as N of them.
+
+    Raises:
+        DataError: a label is not one text or number.
+    """
+    if getattr(labels, "ndim", 1) == 2 and labels.shape[1] == 1:
+        return labels[:, 0]
+    for index, label in enumerate(labels):
+        if not isinstance(label, (str, int, float, np.generic, type(None))):
+            raise DataError(f"The label of sentence {index + 1} is {type(label).__name__}, not one text. Give a text.")
+    return labels
 
 
 def hash_sentence(sentence: Sentence) -> int:
