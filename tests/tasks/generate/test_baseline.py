@@ -171,3 +171,13 @@ def test_a_search_keeps_what_a_preset_gives():
 def test_a_search_proposes_no_streams_that_a_short_text_has_not():
     space = search_space({}, Settings(window=64), 100, 1)
     assert (space["window"].values, space["batch"].values) == ((32, 64), (1, 2))
+
+
+def test_a_text_of_one_letter_has_the_loss_zero_and_no_sign(tmp_path):
+    (tmp_path / "a.txt").write_text("a" * 600)
+    model = generate.train(tmp_path / "a.txt", hidden=5, epochs=1, quiet=True)
+    assert model.metrics["validation_loss"] == 0.0
+    assert model.metrics["perplexity"] == 1.0
+    assert math.copysign(1.0, model.metrics["baseline"]["loss"]) == 1.0
+    assert "-0.000" not in model.metrics["verdict"]
+    assert "nan" not in str(model.metrics).lower()

@@ -88,7 +88,7 @@ def train_text_baseline(
     most = max(1, min(_MOST_UNITS, int(seconds / (_SECONDS_A_UNIT * orders))))
     counted, text = learnt[-most:].numpy(), held_out[: predicted + 1].numpy()
     scored = [
-        (float(-np.log(model.probabilities[1:]).mean()), model.order, model.counts)
+        (max(0.0, -float(np.log(model.probabilities[1:]).mean())), model.order, model.counts)
         for model in score_orders(counted, text, size, orders)
     ]
     loss, order, counts = min(scored)
