@@ -23,13 +23,13 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
     hidden: int = option(128, "size of the hidden state of a direction", group="Model", least=1)
     direction: str | None = option(
         None,
-        "read from the start, or from both ends [dim](default: both; forward of pixels)[/]",
+        "read from the start, or from both ends [dim](default: both; forward for pixels)[/]",
         group="Model",
         choices=DIRECTIONS,
     )
     pooling: str | None = option(
         None,
-        "pooling over time [dim](default: max; last of permuted pixels)[/]",
+        "pooling over time [dim](default: max; last for permuted pixels)[/]",
         group="Model",
         choices=POOLINGS,
     )
@@ -57,7 +57,7 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
         most=1000,
     )
     batch: int | None = option(
-        None, "examples of one update [dim](default: 32, down to 8 of few examples)[/]", group="Training", least=1
+        None, "examples per update [dim](default: 32, down to 8 of few examples)[/]", group="Training", least=1
     )
     validation: float | None = option(
         None,
@@ -66,7 +66,7 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
         above=0,
         below=1,
     )
-    validation_data: str | None = option(None, "data of its own to validate on", group="Training", metavar="FILE")
+    validation_data: str | None = option(None, "validation data", group="Training", metavar="FILE")
     class_weights: bool = option(False, "give rare classes as much weight as frequent ones", group="Training")
 
     dropout: float = option(

@@ -62,7 +62,7 @@ class ForecastSettings(LayerSettings, TrainingSettings):
 
     horizon: int | None = option(
         None,
-        "steps to forecast [dim](default: two seasons of up to 12 steps, one of more, 8 steps without one; at most "
+        "steps to forecast [dim](default: two seasons, one of a season above 12 steps, 8 steps without one; at most "
         "96, and an eighth of the median length)[/]",
         group="Model",
         least=1,
@@ -99,7 +99,7 @@ class ForecastSettings(LayerSettings, TrainingSettings):
     )
     batch: int | None = option(
         None,
-        "windows of one update [dim](default: 256, fewer for few windows, at least 16)[/]",
+        "windows per update [dim](default: 256, fewer for few windows, at least 16)[/]",
         group="Training",
         least=1,
     )

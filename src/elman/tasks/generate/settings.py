@@ -71,11 +71,11 @@ class Settings(LayerSettings, TrainingSettings):
     )
     min_count: int | None = option(
         None,
-        "how often a word must occur to be known [dim](default: 1 in a short text, else 2)[/]",
+        "fewest occurrences of a word in the vocabulary [dim](default: 1 in a short text, else 2)[/]",
         group="Text",
         least=1,
     )
-    tokenized: bool = option(False, "words are what lies between spaces", group="Text")
+    tokenized: bool = option(False, "words are separated by spaces, as in a tokenised text", group="Text")
     given: str | None = option(
         None,
         "a name for the classes of a folder [dim](default: the folder's name)[/]",
@@ -83,7 +83,7 @@ class Settings(LayerSettings, TrainingSettings):
         metavar="NAME",
     )
     window: int = option(64, "time steps that a gradient may cross (truncated BPTT)", group="Text", least=1)
-    shift_windows: bool = option(False, "cut the windows elsewhere in every epoch", group="Text")
+    shift_windows: bool = option(False, "begin the windows at other steps in every epoch", group="Text")
     batch: int | None = option(
         None, "parallel streams [dim](default: 32, fewer for a short text)[/]", group="Text", least=1
     )

@@ -43,7 +43,7 @@ class TagSettings(LayerSettings, TrainingSettings):
         None, "how tags mark chunks [dim](default: inferred)[/]", group="Input", choices=TAG_SCHEMES
     )
     letters: bool = option(True, "read the letters of a word too", group="Input")
-    min_count: int = option(1, "how often a word must occur to be known", group="Input", least=1)
+    min_count: int = option(1, "fewest occurrences of a word in the vocabulary", group="Input", least=1)
 
     hidden: int = option(200, "size of the hidden state of a direction", group="Model", least=1)
     direction: str = option("both", "read from the start, or from both ends", group="Model", choices=DIRECTIONS)
@@ -61,7 +61,7 @@ class TagSettings(LayerSettings, TrainingSettings):
         least=1,
     )
     batch: int | None = option(
-        None, "sentences of one update [dim](default: 32, down to 8 of few sentences)[/]", group="Training", least=1
+        None, "sentences per update [dim](default: 32, down to 8 of few sentences)[/]", group="Training", least=1
     )
     validation: float | None = option(
         None,
