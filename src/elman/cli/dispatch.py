@@ -42,8 +42,8 @@ def call_recipe(
     check_data(data)
     recipe, able = recipe_of(model), _able(command)
     task = recipe.name
-    if task not in [one.name for one in able]:
-        served = ", ".join(one.name for one in able)
+    if task not in [entry.name for entry in able]:
+        served = ", ".join(entry.name for entry in able)
         raise DataError(
             f"{model} is a model for {task!r}, and `elman {command}` is for models of {served}. "
             f"Use: {recipe.commands.use} {model}"

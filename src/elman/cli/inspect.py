@@ -71,7 +71,7 @@ def inspect(
     if cell is not None:
         if model is not None:
             raise ConfigError("A model and --cell are both given. Drop one of the two.")
-        found = inspect_cell(
+        inspected = inspect_cell(
             cells.find(cell),
             input_size=input_size,
             hidden=hidden,
@@ -90,24 +90,24 @@ def inspect(
             if was_given(context, name):
                 option = "--input" if name == "input_size" else f"--{name}"
                 raise ConfigError(f"{option} has no meaning for a trained model. Drop it.")
-        found = inspect_model(model, data, length, explain=page is not None)
+        inspected = inspect_model(model, data, length, explain=page is not None)
     if page is not None:
-        write_page(found, page)
+        write_page(inspected, page)
     if json:
-        print_json(found.to_dict())
+        print_json(inspected.to_dict())
     else:
-        _show(found, page)
-    if found.flow.verdict in wanted:
+        _show(inspected, page)
+    if inspected.flow.verdict in wanted:
         raise typer.Exit(CONDITION_MET)
 
 
-def write_page(found: "Inspected", path: Path) -> None:
+def write_page(inspected: "Inspected", path: Path) -> None:
     """Write the report; an existing file is replaced.
 
     Raises:
         ElmanError: the file cannot be written.
     """
-    page = found.report().encode()
+    page = inspected.report().encode()
     try:
         write_whole(path, page)
     except OSError as error:
@@ -141,12 +141,12 @@ def write_training_report(model: Path, data: list[str], path: Path | None) -> "F
     from elman.tasks.inspection import inspect_model
 
     try:
-        found = inspect_model(model, data)
-        write_page(found, path)
+        inspected = inspect_model(model, data)
+        write_page(inspected, path)
     except ElmanError as error:
         error.add_note(f"The model is kept in {model}.")
         raise
-    return found.flow
+    return inspected.flow
 
 
 def _read_verdicts(text: str | None) -> set[str]:
@@ -159,12 +159,12 @@ def _read_verdicts(text: str | None) -> set[str]:
     return wanted
 
 
-def _show(found: "Inspected", html: Path | None) -> None:
+def _show(inspected: "Inspected", html: Path | None) -> None:
     console = Console(highlight=False)
-    subject, flow = found.subject, found.flow
+    subject, flow = inspected.subject, inspected.flow
     console.print(Text(subject.name, style="bold"), Text(" · ".join(subject.facts)), soft_wrap=True)
     table = Table.grid(padding=(0, 3))
-    rows: list[tuple[Any, ...]] = found.rows()
+    rows: list[tuple[Any, ...]] = inspected.rows()
     for i, row in enumerate(rows):
         table.add_row(*row, style="bold" if i == 0 else "")
     console.print(table)

@@ -178,10 +178,10 @@ def _refuse_command(name: str, path: str, commands: Sequence[str]) -> str:
 
 def _options(context: Any) -> dict[str, list[str]]:
     """List the options of all commands, by their paths."""
-    found: dict[str, list[str]] = {}
+    options: dict[str, list[str]] = {}
 
     def collect(command: Any, path: str) -> None:
-        found[path] = [
+        options[path] = [
             option for row in command.params for option in (*row.opts, *row.secondary_opts) if option[0] == "-"
         ]
         for name, inner in getattr(command, "commands", {}).items():
@@ -189,7 +189,7 @@ def _options(context: Any) -> dict[str, list[str]]:
 
     root = context.find_root()
     collect(root.command, root.command_path)
-    return found
+    return options
 
 
 def _usage(context: Any) -> str:

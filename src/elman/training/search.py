@@ -116,12 +116,12 @@ class SearchResult(Generic[T]):
         """Return every trial as plain data."""
         return [
             {
-                "options": one.options,
-                "loss": None if one.measured is None or math.isnan(one.measured.loss) else one.measured.loss,
-                "score": None if one.measured is None else one.measured.score,
-                "ended": one.ended,
+                "options": trial.options,
+                "loss": None if trial.measured is None or math.isnan(trial.measured.loss) else trial.measured.loss,
+                "score": None if trial.measured is None else trial.measured.score,
+                "ended": trial.ended,
             }
-            for one in self.tried
+            for trial in self.tried
         ]
 
 
