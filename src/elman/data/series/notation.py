@@ -34,10 +34,10 @@ class Offsets:
     universal: bool
 
     @classmethod
-    def learn(cls, times: Moments, minutes: NDArray[np.int64], universal: bool) -> "Offsets":
+    def learn(cls, times: Moments, minutes: NDArray[Any], universal: bool) -> "Offsets":
         """Find the changes in the offsets of times, which ascend."""
         first = np.concatenate([[True], np.diff(minutes) != 0])
-        return cls(times[first], minutes[first], universal)
+        return cls(times[first], minutes[first].astype(np.int64), universal)
 
     def at(self, moment: Any) -> int:
         """Return the offset at a time: the latest known."""

@@ -127,7 +127,7 @@ class _SeriesReader:
         self._time: TimeColumns | None = None
         self._times: list[list[str]] = []
         self._parts: list[str] = []
-        self._offsets: NDArray[np.int64] | None = None
+        self._offsets: NDArray[np.int16] | None = None
         self._universal = False
         self._notation: TimeNotation | None = None
 
@@ -180,7 +180,7 @@ class _SeriesReader:
         times, offsets = time.read(self._times, self._index)
         if offsets is not None:
             times, self._universal = settle_zones(times, offsets)
-            self._offsets = offsets
+            self._offsets = offsets.astype(np.int16)
             if self._universal and not self._like:
                 self.notes.append(f"Times have UTC offsets ({time.named}), so steps are counted in UTC.")
         ascending = bool((np.diff(times).astype(np.int64) >= 0).all())
