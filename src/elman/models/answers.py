@@ -9,7 +9,7 @@ so bad,neg
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from elman.models.finite import as_json
@@ -35,3 +35,19 @@ def write_answers(chunks: Iterable[Sequence[Mapping[str, Any]]], delimiter: str 
         for row in rows:
             writer.writerow(["|".join(cell) if isinstance(cell, tuple) else cell for cell in row.values()])
         yield piece.getvalue()
+
+
+def free_names(names: Iterable[str], taken: Collection[str]) -> dict[str, str]:
+    """Return for each name one that is not taken: itself, or with a number.
+
+    >>> free_names(["prediction", "score"], ["text", "prediction", "prediction_2"])
+    {'prediction': 'prediction_3', 'score': 'score'}
+    """
+    chosen: dict[str, str] = {}
+    for name in names:
+        number, new = 1, name
+        while new in taken or new in chosen.values():
+            number += 1
+            new = f"{name}_{number}"
+        chosen[name] = new
+    return chosen

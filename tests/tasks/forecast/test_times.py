@@ -55,6 +55,27 @@ def test_forecasts_are_written_as_the_new_table_writes_times(tmp_path):
     assert [written["time"] for written in one.written] == new[-3:]
 
 
+@pytest.mark.parametrize(("time", "new"), [("series", "series_2"), ("forecast", "forecast_2"), ("low_80", "low_80_2")])
+def test_a_column_of_times_called_like_an_answer_stays(tmp_path, time, new):
+    days = [f"{datetime(2024, 1, 1) + timedelta(days=n):%Y-%m-%d}" for n in range(60)]
+    table = write(tmp_path / "t.csv", time, days[:-3])
+    forecast.train(table, output=tmp_path / "m", compare=False, **SMALL)
+    rows = list(csv.DictReader(io.StringIO(answer(tmp_path / "m", table))))
+    assert [row[time] for row in rows] == days[-3:]
+    assert new in rows[0]
+    assert len(rows[0]) == 5
+
+
+@pytest.mark.parametrize("target", ["lower", "upper", "series", "step", "forecast", "low_80"])
+def test_a_target_may_be_called_like_an_answer(tmp_path, target):
+    table = tmp_path / "t.csv"
+    table.write_text(f"{target}\n" + "".join(f"{value:.3f}\n" for value in draw_values(60)))
+    forecast.train(table, output=tmp_path / "m", compare=False, **SMALL)
+    rows = list(csv.DictReader(io.StringIO(answer(tmp_path / "m", table))))
+    assert [(row["step"], row["series"]) for row in rows] == [(str(step), target) for step in (60, 61, 62)]
+    assert all(30 < float(row["forecast"]) < 80 for row in rows)
+
+
 def test_newest_first_is_noted_when_a_model_forecasts(tmp_path):
     days = [f"{datetime(2024, 1, 1) + timedelta(days=n):%Y-%m-%d}" for n in range(60)]
     model = forecast.train(write(tmp_path / "t.csv", "date", days), output=tmp_path / "m", compare=False, **SMALL)

@@ -8,7 +8,7 @@ from typing import Any
 from elman.data.series.opening import open_series
 from elman.data.series.series import SeriesSet
 from elman.errors import ConfigError
-from elman.models.answers import write_answers
+from elman.models.answers import free_names, write_answers
 from elman.phrases import format_score, round_to
 from elman.scores.picture_files import check_format
 from elman.tasks.contract import Evaluated, Request, Rows
@@ -90,8 +90,9 @@ def _rows(one: Forecast) -> list[dict[str, Any]]:
             for end, side in enumerate(("low", "high"))
         }
         numbers = {"forecast": one.point[step], **ends}
-        rows.append(
-            {**time, "series": one.series.name}
-            | {name: round_to(value, one.resolution) for name, value in numbers.items()}
-        )
+        answer = {"series": one.series.name} | {
+            name: round_to(value, one.resolution) for name, value in numbers.items()
+        }
+        names = free_names(answer, time)
+        rows.append({**time, **{names[name]: cell for name, cell in answer.items()}})
     return rows
