@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -228,15 +227,6 @@ def test_a_size_that_a_cell_leaves_open_is_counted(elman):
     without = elman("cells", "lstm_projected").out
     assert "h' = R @ (o * tanh(c'))" in without
     assert "depends on h: add --size h=N" in without
-
-
-def test_a_terminal_without_a_character_shows_a_question_mark(monkeypatch):
-    command = [sys.executable, "-m", "elman", "cells", "gru"]
-    done = subprocess.run(
-        command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert b"(3?hidden ? input)" in done.stdout
 
 
 def test_version_and_help_answer(elman):

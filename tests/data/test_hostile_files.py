@@ -22,7 +22,8 @@ from elman.data.formats.features import read_features
 from elman.data.sentences.layout import CONLLU
 from elman.data.sentences.opening import open_tagged
 from elman.data.series.opening import open_series
-from elman.data.tables import records, row_index
+from elman.data.tables import header as header_of_tables
+from elman.data.tables import records
 from elman.data.tables.records import read_records
 from elman.data.text import decode, read_text
 from elman.errors import DataError
@@ -75,7 +76,7 @@ def test_what_arrives_without_end_is_given_up(monkeypatch):
 
 
 def test_a_text_in_utf_16_without_its_mark_is_no_text_of_twice_as_many_letters():
-    with pytest.raises(DataError, match="book has a NUL byte at offset 1: "):
+    with pytest.raises(DataError, match="book is UTF-16LE without a byte order mark"):
         decode("Arma virumque".encode("utf-16-le"), "book")
 
 
@@ -163,7 +164,7 @@ def test_an_example_of_more_numbers_than_can_be_held_is_refused(tmp_path, monkey
 
 @pytest.mark.parametrize("count", [101, 100])
 def test_a_table_has_so_many_columns_and_no_more(tmp_path, monkeypatch, count):
-    for module in (records, row_index):
+    for module in (records, header_of_tables):
         monkeypatch.setattr(module, "MOST_COLUMNS", 100)
     table = tmp_path / "wide.csv"
     table.write_text("\n".join(",".join(f"{prefix}{at}" for at in range(count)) for prefix in ("c", "", "1", "2")))

@@ -22,7 +22,9 @@ TASK_MUTANTS = (
         "(60 * int(digits[:2]))",
     ),
     Mutant("69 is 2069", "data/series/timestamps.py", "if year >= _CENTURY_TURNS", "if year > _CENTURY_TURNS"),
-    Mutant("an odd chunk of a WAV has no padding", "data/formats/sound.py", "length + length % 2, 1)", "length, 1)"),
+    Mutant(
+        "an odd chunk of a WAV has no padding", "data/formats/sound_length.py", "length + length % 2, 1)", "length, 1)"
+    ),
     Mutant(
         "the first row of a second file is looked for in the first",
         "data/tables/row_index.py",
@@ -191,7 +193,12 @@ TASK_MUTANTS = (
         "for row in rows if was_given(context, row.name)]",
         "for row in rows]",
     ),
-    Mutant("each series has a header of its own", "models/answers.py", "if not begun:", "if True:"),
+    Mutant(
+        "each series has a header of its own",
+        "models/answers.py",
+        'header = "" if begun else',
+        'header = "" if False else',
+    ),
     Mutant(
         "an examination that was interrupted ends well",
         "cli/probe.py",

@@ -75,9 +75,7 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell has closed it: `>&-`
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - it stays open to the end
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a character shows a question mark instead.
-        sys.stdout.reconfigure(errors="replace")
+    _set_encodings()
     try:
         try:
             code = app(prog_name="elman", standalone_mode=False)
@@ -104,6 +102,17 @@ def main() -> None:
         drop_output()
         where = error.filename or "the output"
         _fail_as(error, f"{where} cannot be read or written: {error.strerror}. Check the disk and the permissions.")
+
+
+def _set_encodings() -> None:
+    """Write data as UTF-8, whatever the locale; what a terminal cannot show ends no command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
 
 
 def _lacks_memory(error: BaseException) -> bool:

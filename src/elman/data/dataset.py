@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.plain import read_plain
+from elman.data.tables.numbers import NumberDialect
 from elman.errors import DataError
 
 INPUT_KINDS = ("text", "letters", "number", "category", "series", "sound", "image")
@@ -76,6 +77,7 @@ class Columns:
         id: the column whose equal values join rows to one sequence (a long table); None where a row is an example.
         group: the column with the group of an example.
         names: names of the D numbers of a `series`, where they have some.
+        numbers: how the numbers of a column are written, where it is not as programs do.
     """
 
     inputs: Mapping[str, str]
@@ -84,10 +86,13 @@ class Columns:
     id: str | None = None
     group: str | None = None
     names: Sequence[str] = field(default_factory=tuple)
+    numbers: Mapping[str, NumberDialect] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        return {**asdict(self), "inputs": dict(self.inputs), "names": list(self.names)}
+        plain = {**asdict(self), "inputs": dict(self.inputs), "names": list(self.names)}
+        numbers = plain.pop("numbers")
+        return {**plain, "numbers": numbers} if numbers else plain
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Columns":

@@ -13,16 +13,13 @@ from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
 
+from elman.data.encodings import refuse_other_files
 from elman.data.files import read_stream, read_whole
-from elman.data.signatures import refuse_binary
 from elman.errors import DataError
 
 STANDARD_INPUT = "-"
 
 Source = str | PathLike[str]
-
-# The first invalid byte does not distinguish UTF-16 from a stray Latin-1 letter; a byte order mark does.
-_BYTE_ORDER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def read_text(sources: Source | Sequence[Source]) -> str:
@@ -66,16 +63,13 @@ def decode(raw: bytes | bytearray, name: str) -> str:
     try:
         text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        refuse_binary(raw, name)
-        seems = _BYTE_ORDER_MARKS.get(bytes(raw[:2]))
-        guess = seems or "THE_ENCODING_IT_HAS"
+        refuse_other_files(raw, name)
         raise DataError(
-            f"{name} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}"
-            f"{f' (it starts like {seems})' if seems else ''}. Convert it, e.g.: iconv -f {guess} -t UTF-8"
+            f"{name} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start}. Convert it, e.g.: "
+            "iconv -f THE_ENCODING_IT_HAS -t UTF-8"
         ) from None
     if 0 in raw:
-        refuse_binary(raw, name)
-        # English in UTF-16 without a byte order mark is valid UTF-8, every other character a NUL.
+        refuse_other_files(raw, name)
         raise DataError(
             f"{name} has a NUL byte at offset {raw.index(0)}: it is damaged, or is no text in UTF-8. Save it as UTF-8."
         )

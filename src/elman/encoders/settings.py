@@ -48,6 +48,12 @@ class InputSettings(OptionTable):
         group="Input",
         metavar="COLUMN",
     )
+    decimal: str | None = option(
+        None,
+        "decimal mark of numbers such as 1.024 [dim](default: as the cells show)[/]",
+        group="Input",
+        choices=(".", ","),
+    )
     max_length: int | None = option(
         None, "longest sequence in steps; of a longer one the start is read", group="Input", least=1
     )

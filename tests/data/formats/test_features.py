@@ -100,7 +100,7 @@ def spoiled(*rows: int, value: float = np.nan) -> bytes:
         pytest.param("a.csv", b"1,nan\n", "a.csv line 1 has 'nan' where a number", id="NaN in a table"),
         pytest.param("a.csv", b"a,b\n", "a header and no row of numbers", id="header alone"),
         pytest.param("a.csv", b'1,"2\n', "a.csv line 1 is no row of numbers: .*quotes", id="quote"),
-        pytest.param("a.csv", b"\xff\xfe1", "is not UTF-8", id="UTF-16"),
+        pytest.param("a.csv", b"\xff\xfe1", "is UTF-16", id="UTF-16"),
         pytest.param("a.csv", b"\n \n", "only empty lines", id="empty lines"),
         pytest.param("a.wav", b"1", "is no file of features. Name one that ends in .npy, .npz", id="another format"),
     ],

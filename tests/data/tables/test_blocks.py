@@ -63,9 +63,10 @@ def test_blocks_hold_the_rows_of_records_and_fail_where_they_fail(monkeypatch: p
         names = [f"c{column}" for column in range(width)]
         exact, fast = one_by_one(raw, delimiter, names), in_blocks(raw, delimiter, names)
         if exact and isinstance(exact[-1], str):
-            # Rows of the block that the mistake stands in are not given.
-            assert fast[-1] == exact[-1], raw
-            assert fast[:-1] == exact[: len(fast) - 1], raw
+            # Rows of the block with the mistake may be missing, and behind a wrong line the next ones are read.
+            assert str(fast[-1]).startswith(exact[-1]), raw
+            both = min(len(fast), len(exact)) - 1
+            assert fast[:both] == exact[:both], raw
         else:
             whole += 1
             assert fast == exact, raw

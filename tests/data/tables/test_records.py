@@ -107,7 +107,7 @@ def test_json_lines_become_cells():
     ("raw", "message"),
     [
         (b'{"a": 1}\n{"a": 1\n', "a line 2 is no JSON"),
-        (b'{"a": 1}\n[1]\n', "a line 2 is no JSON object"),
+        (b'{"a": 1}\n[1]\n', "a line 2 is a list. Write one object a line"),
         (b'{"a": 1, "b": 2, "a": 3}\n', "a line 1 is no JSON: the name 'a' occurs twice"),
         (b'{"a": "\\ud800"}', "a line 1 is no JSON"),
         (b'{"a": ' + b"[" * 100_000, "a line 1 is no JSON"),

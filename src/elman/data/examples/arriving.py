@@ -10,7 +10,7 @@ each is a text, or the name of a file. Empty lines are skipped.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -20,24 +20,29 @@ from elman.data.dataset import Columns, Example
 from elman.data.examples.choosing import SERIES, find_column
 from elman.data.examples.long_table import read_steps
 from elman.data.examples.rows import read_example, read_group, read_target, read_value
+from elman.data.tables.header import DELIMITERS, TAB, choose_delimiter, read_header
 from elman.data.tables.records import MOST_BYTES, read_lines, read_records
-from elman.data.tables.row_index import DELIMITERS, TAB, choose_delimiter, read_header
 from elman.errors import DataError
 
 NAME = "standard input"
 
-_Row = tuple[str, Mapping[str, Any], dict[str, Any]]
-"""The place of a row, its cells by column, and the same as they were written."""
+_Row = tuple[str, Mapping[str, Any], dict[str, Any], str]
+"""The place of a row, its cells by column, the same as JSON holds them, and its lines as they were written."""
 
 
 class Row(NamedTuple):
-    """The cells that arrived, by column and as they were written, and their example.
+    """One row that arrived, and its example.
 
-    Of a series of rows there is only its id.
+    Attributes:
+        cells: by column; of a series of rows only its id.
+        example: made of them.
+        written: the lines of the row as they were written, blank ones before it included; empty where the row is not a
+            row of a table.
     """
 
     cells: dict[str, Any]
     example: Example
+    written: str = ""
 
 
 def stream_rows(file: BinaryIO, like: Columns) -> Iterator[Example]:
@@ -63,6 +68,8 @@ class Arriving:
 
     Attributes:
         delimiter: between the cells of a row; None for JSON lines.
+        header: the lines of the header as they were written, once a row has been read; empty where rows are not
+            answered one by one.
 
     Raises:
         DataError: the file is empty, or a column is missing; on iteration, a row cannot be read.
@@ -72,6 +79,7 @@ class Arriving:
         self._name, self._folder = (NAME, Path()) if path is None else (str(path), path.parent)
         self._like = like
         self._source = _Ahead(file)
+        self.header = ""
         raw = self._source.first
         first = raw.decode("utf-8", "replace").removeprefix("\ufeff").strip()
         if not first:
@@ -105,6 +113,7 @@ class Arriving:
         for line in read_lines(self._stream, self._name):
             if line.text.strip():
                 where = f"{self._name} line {line.number}"
+                self._source.take()
                 value = read_value(kind, line.text, self._folder, where)
                 yield Row({column: line.text}, Example({column: value}, None, where))
 
@@ -115,16 +124,19 @@ class Arriving:
         names: list[str] = []
         for record in read_records(self._stream, self._name, None, names):
             cells = {name: cell for name, cell in zip(names, record.cells, strict=True) if cell != ""}
-            yield f"{self._name} line {record.line}", cells, json.loads(self._source.last.decode("utf-8-sig"))
+            written = self._source.take()
+            yield f"{self._name} line {record.line}", cells, json.loads(written.removeprefix("\ufeff")), written
 
     def _cells(self, delimiter: str) -> Iterator[_Row]:
         names: list[str] = []
         for record in read_records(self._stream, self._name, delimiter, names):
             if names:
                 cells = dict(zip(names, record.cells, strict=True))
-                yield f"{self._name} line {record.line}", cells, cells
+                yield f"{self._name} line {record.line}", cells, cells, self._source.take()
             else:
                 names += read_header(record, self._name)
+                header = self._source.take()
+                self.header = "" if self._like.id else header
                 known = dict.fromkeys(names)
                 for column in self._like.names if self._like.id else self._like.inputs:
                     find_column(column, known, f"{self._name} line {record.line}")
@@ -134,13 +146,14 @@ class Arriving:
         if like.id:
             yield from self._series(rows)
             return
-        for where, cells, written in rows:
+        for where, cells, values, written in rows:
             # In JSON an absent key is a missing number or category; a text may not be missing.
             for column, kind in like.inputs.items():
                 if column not in cells and kind not in ("number", "category"):
                     find_column(column, list(cells), where)
             columns = _present(like, cells)
-            yield Row(written, read_example({**dict.fromkeys(like.inputs, ""), **cells}, columns, self._folder, where))
+            whole = {**dict.fromkeys(like.inputs, ""), **cells}
+            yield Row(values, read_example(whole, columns, self._folder, where), written)
 
     def _series(self, rows: Iterator[_Row]) -> Iterator[Row]:
         """Join consecutive rows with the same id; without that column all rows are one series."""
@@ -149,7 +162,7 @@ class Arriving:
         ended: set[str] = set()
         for series, group in groupby(rows, lambda row: str(row[1].get(name, "")).strip()):
             steps = list(group)
-            where, cells, _ = steps[0]
+            where, cells, *_ = steps[0]
             if series in ended:
                 raise DataError(
                     f"{where}: {name} {series} had ended before. Send the rows of a series one after another."
@@ -157,9 +170,9 @@ class Arriving:
             ended.add(series)
             columns = _present(like, cells)
             values = read_steps(
-                [{**dict.fromkeys(like.names, ""), **row} for _, row, _ in steps],
+                [{**dict.fromkeys(like.names, ""), **row} for _, row, *_ in steps],
                 like,
-                [place for place, _, _ in steps],
+                [place for place, *_ in steps],
             )
             named = f"{where} ({name} {series})" if series else where
             yield Row(
@@ -172,6 +185,38 @@ class Arriving:
         return cast("BinaryIO", self._source)
 
 
+class ArrivingTables:
+    """The rows of several tables, one table after the other; see :class:`Arriving`.
+
+    Args:
+        paths: of tables with the same columns.
+        like: the columns that a model was trained with.
+
+    Attributes:
+        delimiter: of the first table; None for JSON lines.
+        header: of the first table, once a row has been read.
+    """
+
+    def __init__(self, paths: Sequence[Path], like: Columns) -> None:
+        self.header = ""
+        self._paths, self._like = paths, like
+        with paths[0].open("rb") as file:
+            self.delimiter = Arriving(file, like, paths[0]).delimiter
+
+    def __iter__(self) -> Iterator[Row]:
+        for number, path in enumerate(self._paths):
+            with path.open("rb") as file:
+                rows = Arriving(file, self._like, path)
+                for row in rows:
+                    if not number:
+                        self.header = rows.header
+                        yield row
+                    elif rows.delimiter == self.delimiter:
+                        yield row._replace(written=row.written.removeprefix("\ufeff"))
+                    else:
+                        yield row._replace(written="")
+
+
 def _present(like: Columns, cells: Mapping[str, Any]) -> Columns:
     """Return the columns with the target and group that a row has."""
     target = like.target if like.target and cells.get(like.target, "") != "" else None
@@ -179,16 +224,23 @@ def _present(like: Columns, cells: Mapping[str, Any]) -> Columns:
 
 
 class _Ahead:
-    """The lines of a file, with access to the first that is not blank and to the last that was read."""
+    """The lines of a file, with access to the first that is not blank; keeps those that were read until taken."""
 
     def __init__(self, file: BinaryIO):
-        self.last = b""
         self._file = file
         self._waiting = [file.readline(MOST_BYTES + 1)]
         while self._waiting[-1] and not self._waiting[-1].strip():
             self._waiting.append(file.readline(MOST_BYTES + 1))
         self.first = self._waiting[-1]
+        self._read: list[bytes] = []
 
     def readline(self, size: int = -1) -> bytes:
-        self.last = self._waiting.pop(0) if self._waiting else self._file.readline(size)
-        return self.last
+        line = self._waiting.pop(0) if self._waiting else self._file.readline(size)
+        self._read.append(line)
+        return line
+
+    def take(self) -> str:
+        """Return the lines that were read since the last call."""
+        text = b"".join(self._read).decode("utf-8")
+        self._read.clear()
+        return text

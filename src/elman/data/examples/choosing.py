@@ -7,14 +7,14 @@ Traceback (most recent call last):
 elman.errors.DataError: reviews.csv has no column txt. Did you mean text? It has: text, label.
 """
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from elman.data.dataset import INPUT_KINDS, TARGET_KINDS, Columns
-from elman.data.examples.rows import describe_odd_number
+from elman.data.tables.dialects import decimal_of, note_dialects, settle_dialect, stored_dialects
 from elman.data.tables.kinds import ColumnSummary
+from elman.data.tables.numbers import NumberDialect
 from elman.errors import DataError
 from elman.phrases import name_some
 
@@ -82,6 +82,7 @@ class RequestedColumns:
     target_kind: str | None = None
     id: str | None = None
     group: str | None = None
+    decimal: str | None = None
 
 
 NOTHING_REQUESTED = RequestedColumns()
@@ -143,9 +144,11 @@ class ColumnChoice:
         target = requested.target or self._infer_target(requested)
         kind = requested.target_kind or summaries[target].target_kind()
         self.notes.append(f"The target is {target} ({kind}){self._why_target(requested, target)}.")
-        if not requested.target_kind:
-            check_decimal_comma(summaries[target], where)
+        self._decimals = requested.decimal, decimal_of(summaries)
+        self._dialects: dict[str, NumberDialect] = {}
         check_target(summaries[target], kind, where)
+        if kind == "number":
+            self._settle(target)
         others = [column for column in summaries if column not in (target, requested.group)]
         series = self._infer_series(others) if requested.id is None else requested.id
         if not series:
@@ -153,7 +156,16 @@ class ColumnChoice:
         else:
             numbers = self._choose_numbers([column for column in others if column != series])
             self.columns = Columns({SERIES: "series"}, target, kind, series, requested.group, numbers)
+        self.columns = replace(self.columns, numbers=stored_dialects(self._dialects))
+        self.notes += note_dialects(summaries, self._dialects)
         self._note_missing()
+
+    def _settle(self, name: str, advice: str = "") -> None:
+        """Decide how the numbers of a column are written."""
+        try:
+            self._dialects[name] = settle_dialect(self._summaries[name], self._where, *self._decimals)
+        except DataError as error:
+            raise DataError(f"{error}{advice}") from None
 
     def _infer_target(self, requested: RequestedColumns) -> str:
         free = [name for name in self._summaries if name not in (*self._named, requested.id, requested.group)]
@@ -200,15 +212,16 @@ class ColumnChoice:
             self._note_left_out(rows, "they name or count the rows")
             self._note_left_out([name for name, kind in kinds.items() if kind not in read], why)
             kinds = {name: kind for name, kind in kinds.items() if kind in read}
-        for name in kinds:
-            if not self._named.get(name):
-                check_decimal_comma(self._summaries[name], self._where)
         if not kinds:
+            objects = [name for name in others if self._summaries[name].kind() == "object"]
+            nested = f" {name_some(objects)} holds objects: write each of their fields as a column." if objects else ""
             raise DataError(
-                f"{self._name} has no column to learn from besides the target. Add one, or name the inputs."
+                f"{self._name} has no column to learn from besides the target.{nested} Add one, or name the inputs."
             )
         for name, kind in kinds.items():
             check_input(self._summaries[name], kind, self._where)
+            if kind == "number":
+                self._settle(name, f" Or read the column as classes: {name}:category.")
         one = "Every row is one example; the input is" if len(kinds) == 1 else "Every row is one example; inputs are"
         self.notes.append(f"{one} {name_some([f'{name} ({kind})' for name, kind in kinds.items()])}.")
         return kinds
@@ -230,6 +243,7 @@ class ColumnChoice:
             raise DataError(f"{self._name} has no column of numbers for the steps of its series. Add one, or name it.")
         for name in numbers:
             check_input(self._summaries[name], "number", self._where)
+            self._settle(name)
         self.notes.append(f"A step of a series has {len(numbers)} numbers: {name_some(numbers)}.")
         return tuple(numbers)
 
@@ -258,38 +272,22 @@ def check_input(summary: ColumnSummary, kind: str, where: Callable[[int], str]) 
     """Refuse a column whose cells are not of its kind.
 
     Raises:
-        DataError: a number is text, NaN or infinite, a file does not exist, or the column is empty.
+        DataError: a file does not exist, or the column is empty.
     """
-    if kind == "number" and summary.first_odd:
-        row, cell = summary.first_odd
+    if kind in ("sound", "image", "series") and summary.absent:
+        (row, file), *more = summary.absent
+        listed = ", ".join(f"line {where(other).rpartition(' ')[2]} {name}" for other, name in more)
+        others = f" {summary.absent_count - 1:,} files more do not: {listed}." if more else ""
         raise DataError(
-            describe_odd_number(cell, f"{where(row)}, column {summary.name}:")
-            + f" Or read the column as classes: {summary.name}:category."
-        )
-    if kind in ("sound", "image", "series") and summary.first_absent:
-        row, file = summary.first_absent
-        raise DataError(
-            f"{where(row)}, column {summary.name}: the file {file} does not exist. Names of files are relative "
+            f"{where(row)}, column {summary.name}: the file {file} does not exist.{others} Names of files are relative "
             "to the folder of the table. Correct the name, or choose other inputs."
         )
     if kind not in INPUT_KINDS:
         content = {"empty": "is empty", "labels": "holds lists of text"}.get(
             kind, "holds objects, or lists in some rows"
         )
-        raise DataError(f"Column {summary.name} {content}, and nothing can be read from it. Choose other inputs.")
-
-
-def check_decimal_comma(summary: ColumnSummary, where: Callable[[int], str]) -> None:
-    """Refuse to take 3,14 for a word.
-
-    Raises:
-        DataError: the first cell that is no number is one with a decimal comma.
-    """
-    if summary.first_odd and re.fullmatch(r"\s*[+-]?[0-9]+,[0-9]+\s*", str(summary.first_odd[1])):
-        row, cell = summary.first_odd
         raise DataError(
-            f"{where(row)}, column {summary.name}: {cell} has a decimal comma. Write {cell.replace(',', '.')}; if "
-            "these are words and no numbers, say that the kind is category."
+            f"{where(0)}: column {summary.name} {content}, and nothing can be read from it. Choose other inputs."
         )
 
 
@@ -307,11 +305,10 @@ def check_target(summary: ColumnSummary, kind: str, where: Callable[[int], str])
             + (f", as in {count - 1:,} rows more" if count > 1 else "")
             + ". Fill it in, or remove the rows."
         )
-    if kind == "number" and summary.first_odd:
-        row, cell = summary.first_odd
-        raise DataError(describe_odd_number(cell, f"{where(row)}, column {summary.name}:"))
     if kind == "category" and summary.kind() in ("series", "labels", "object"):
-        raise DataError(f"The target {summary.name} holds lists or objects, and a class is text. Write it as text.")
+        raise DataError(
+            f"{where(0)}: the target {summary.name} holds lists or objects, and a class is text. Write it as text."
+        )
 
 
 def _split_kind(requested: str, summaries: Mapping[str, ColumnSummary], table: str) -> tuple[str, str | None]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from elman.data.dataset import Columns, Example
 from elman.data.examples.choosing import SERIES
 from elman.data.examples.rows import read_group, read_number, read_target
-from elman.data.tables.kinds import as_numbers
+from elman.data.tables.numbers import PLAIN, as_numbers
 from elman.data.tables.row_index import RowIndex
 from elman.errors import DataError
 
@@ -34,6 +34,8 @@ class LongTable:
     def __init__(self, name: str, index: RowIndex, columns: Columns, notes: Sequence[str]):
         self.name, self.columns, self.notes = name, columns, list(notes)
         self._index = index
+        dialects = [columns.numbers.get(name, PLAIN) for name in columns.names]
+        self._all_plain = all(dialect.decimal != "," and not dialect.unit for dialect in dialects)
         self.series, codes = self._name_rows()
         # Stable, so that the rows of a series stay in their order.
         self._order = np.argsort(codes, kind="stable")
@@ -68,7 +70,7 @@ class LongTable:
     def _make_example(self, index: int, rows: list[int], cells: list[list[Any]]) -> Example:
         names, size = self._index.names, len(self.columns.names)
         places = [names.index(name) for name in self.columns.names]
-        numbers = as_numbers([row[place] for row in cells for place in places])
+        numbers = as_numbers([row[place] for row in cells for place in places]) if self._all_plain else None
         if numbers is None:
             by_name = [dict(zip(names, row, strict=True)) for row in cells]
             steps = read_steps(by_name, self.columns, [self._index.where(row) for row in rows])
@@ -118,7 +120,10 @@ def read_steps(rows: Sequence[Mapping[str, Any]], columns: Columns, where: Seque
         DataError: a cell is no number.
     """
     steps = [
-        [read_number(cells[name], f"{place}, column {name}:") for name in columns.names]
+        [
+            read_number(cells[name], f"{place}, column {name}:", columns.numbers.get(name, PLAIN))
+            for name in columns.names
+        ]
         for cells, place in zip(rows, where, strict=True)
     ]
     return np.array(steps, np.float32)

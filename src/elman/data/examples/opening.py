@@ -24,14 +24,14 @@ from elman.data.examples.folders import FILE, Files, Lines, is_fasta, open_folde
 from elman.data.examples.genome import open_fasta
 from elman.data.examples.table import open_table
 from elman.data.files import name_files
+from elman.data.tables.header import DELIMITERS
 from elman.data.tables.kinds import kind_of_file
-from elman.data.tables.row_index import DELIMITERS
 from elman.errors import DataError
 
 Source = str | PathLike[str]
 
 _CONVERT = {
-    ".json": "Write JSON lines: an object a line, in a file that ends in .jsonl",
+    ".json": "Write JSON lines, an object a line, e.g. of a list with: jq -c '.[]' FILE.json > FILE.jsonl",
     ".xlsx": "Save it as CSV (UTF-8)",
     ".xls": "Save it as CSV (UTF-8)",
     ".parquet": "Save it as CSV, e.g. with pandas: read_parquet(…).to_csv(…, index=False)",
@@ -48,6 +48,7 @@ def open_dataset(
     target_kind: str | None = None,
     id: str | None = None,
     group: str | None = None,
+    decimal: str | None = None,
     like: Columns | None = None,
 ) -> Dataset:
     """Open data as examples; memory holds an index of them and nothing else.
@@ -61,13 +62,14 @@ def open_dataset(
         id: the column whose equal values join rows to one series; empty if every row is an example even though a column
             looks like one.
         group: the column with the group of an example.
+        decimal: the decimal mark of numbers, `.` or `,`, where cells such as 1.024 do not show it.
         like: the columns that a model was trained with. Nothing is inferred then, and the target may be absent.
 
     Raises:
         DataError: the data cannot be read, or are not what was requested.
     """
     files = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
-    requested = RequestedColumns(tuple(inputs), target, target_kind, id, group)
+    requested = RequestedColumns(tuple(inputs), target, target_kind, id, group, decimal)
     check_paths(files)
     if like and _are_raw(files, like):
         return _open_raw(files, like)

@@ -14,7 +14,9 @@ import numpy as np
 
 from elman.data.dataset import Columns, Example
 from elman.data.formats import features, images, sound
-from elman.data.tables.kinds import MISSING_NUMBERS, is_number
+from elman.data.tables.kinds import MISSING_NUMBERS
+from elman.data.tables.numbers import PLAIN, NumberDialect, is_number, read_written
+from elman.data.tables.records import JsonNumber
 from elman.errors import DataError
 
 READERS: dict[str, Callable[[Path], Any]] = {
@@ -37,9 +39,9 @@ def read_example(cells: Mapping[str, Any], columns: Columns, folder: Path, where
         DataError: a cell is not of its kind, or its file cannot be read.
     """
     values = {
-        name: cells[name]
+        name: str(cells[name])
         if kind == "text" and isinstance(cells[name], str)
-        else read_value(kind, cells[name], folder, f"{where}, column {name}:")
+        else read_value(kind, cells[name], folder, f"{where}, column {name}:", columns.numbers.get(name, PLAIN))
         for name, kind in columns.inputs.items()
     }
     return Example(values, read_target(cells, columns, where), where, read_group(cells, columns))
@@ -69,10 +71,12 @@ def read_target(cells: Mapping[str, Any], columns: Columns, where: str) -> Any:
         return tuple(dict.fromkeys(label for label in labels if label))
     if not isinstance(cell, str):
         raise DataError(f"{where}, column {columns.target} holds a list or an object. Write one value.")
-    return read_number(cell, f"{where}, column {columns.target}:") if columns.target_kind == "number" else cell.strip()
+    if columns.target_kind != "number":
+        return cell.strip()
+    return read_number(cell, f"{where}, column {columns.target}:", columns.numbers.get(columns.target, PLAIN))
 
 
-def read_value(kind: str, cell: Any, folder: Path, where: str) -> Any:
+def read_value(kind: str, cell: Any, folder: Path, where: str, dialect: NumberDialect = PLAIN) -> Any:
     """Turn one cell into the value of a kind.
 
     Args:
@@ -80,6 +84,7 @@ def read_value(kind: str, cell: Any, folder: Path, where: str) -> Any:
         cell: as it is in the table.
         folder: names of files are relative to it.
         where: the place of the cell for messages.
+        dialect: of numbers.
 
     Raises:
         DataError: it is no such value, or its file cannot be read.
@@ -89,7 +94,7 @@ def read_value(kind: str, cell: Any, folder: Path, where: str) -> Any:
     if not isinstance(cell, str):
         raise DataError(f"{where} holds a list or an object, and {kind} is expected. Write it as text.")
     if kind == "number":
-        return read_number(cell, where)
+        return read_number(cell, where, dialect)
     if kind in READERS:
         if not cell.strip():
             raise DataError(f"{where} is empty, and the name of a file is expected. Remove the row.")
@@ -102,23 +107,23 @@ def read_value(kind: str, cell: Any, folder: Path, where: str) -> Any:
     return cell.strip() if kind == "category" else cell
 
 
-def read_number(cell: str, where: str) -> float:
-    """Read a number; NaN where it is missing.
+def read_number(cell: str, where: str, dialect: NumberDialect = PLAIN) -> float:
+    """Read a number of a column; NaN where it is missing.
 
     Raises:
         DataError: the cell is text, NaN or infinite.
     """
     if cell.strip() in MISSING_NUMBERS:
         return float("nan")
-    if not is_number(cell):
-        raise DataError(describe_odd_number(cell, where))
-    return float(cell)
-
-
-def describe_odd_number(cell: Any, where: str) -> str:
-    """Return the message about a cell that should be a number."""
-    advice = "Correct it, or leave the cell empty if it is missing."
-    return f"{where} is {str(cell)[:40]!r}, and a number is expected. {advice}"
+    if is_number(cell) and (dialect.reads_plain(cell) or type(cell) is JsonNumber):
+        return float(cell)
+    number = read_written(cell, dialect)
+    if number is None:
+        raise DataError(
+            f"{where} is {str(cell)[:40]!r}, and a number{dialect.describe()} is expected. Correct it, or leave the "
+            "cell empty if it is missing."
+        )
+    return number
 
 
 def _read_letters(cell: str, where: str) -> str:

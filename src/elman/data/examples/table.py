@@ -25,6 +25,8 @@ from elman.data.examples.choosing import (
 from elman.data.examples.long_table import LongTable
 from elman.data.examples.rows import read_example
 from elman.data.files import name_files
+from elman.data.tables.dialects import check_dialect, stored_dialects
+from elman.data.tables.numbers import PLAIN
 from elman.data.tables.row_index import RowIndex
 
 
@@ -37,6 +39,11 @@ class Table:
 
     def __len__(self) -> int:
         return len(self._index)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all columns of the tables."""
+        return self._index.names
 
     def __getitem__(self, index: int, /) -> Example:
         [example] = self.read([range(len(self))[index]])
@@ -112,11 +119,17 @@ def follow(like: Columns, index: RowIndex, name: str) -> Columns:
     summaries = index.summaries
     for column in (*(like.names if like.id else like.inputs), *([like.id] if like.id else [])):
         find_column(column, summaries, name)
+    numbers = {}
     for column, kind in dict.fromkeys(like.names, "number").items() if like.id else like.inputs.items():
         check_input(summaries[column], kind, index.where)
+        if kind == "number":
+            numbers[column] = check_dialect(summaries[column], like.numbers.get(column, PLAIN), index.where)
     target = like.target
     if target is None or target not in summaries or summaries[target].empty == len(index):
         target = None
     else:
         check_target(summaries[target], like.target_kind or "category", index.where)
-    return replace(like, target=target, group=like.group if like.group in summaries else None)
+        if like.target_kind == "number":
+            numbers[target] = check_dialect(summaries[target], like.numbers.get(target, PLAIN), index.where)
+    group = like.group if like.group in summaries else None
+    return replace(like, target=target, group=group, numbers=stored_dialects(numbers))

@@ -1,6 +1,7 @@
-"""Read sound: WAV, FLAC, OGG and MP3 become samples of one channel.
+"""Read sound: WAV, AIFF, AU, FLAC, OGG and MP3 become samples of one channel.
 
-No length in a header is trusted. A WAV file that is shorter than its header says is truncated, and is refused. The
+No length in a header is trusted. A WAV, AIFF or AU file that is shorter than its header says is truncated, and is
+refused, unless the header says that its writer did not know the length (:mod:`elman.data.formats.sound_length`). The
 length of the other formats does not follow from their size: they are decoded a block at a time, so that memory grows
 with their content; a truncated FLAC is refused, a truncated OGG or MP3, which consist of independent pages, is read to
 its end.
@@ -11,6 +12,7 @@ its end.
 (160,)
 """
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +22,10 @@ from numpy.typing import NDArray
 
 from elman.data.dataset import Sound
 from elman.data.files import head_of, size_of
+from elman.data.formats.sound_length import check_length, correct_length
 from elman.errors import DataError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+SUFFIXES = (".wav", ".aif", ".aiff", ".aifc", ".au", ".snd", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 
 MOST_SAMPLES = 2**27
 """46 minutes at 48 kHz, half a GiB as float32. FLAC can hold more silence than memory in a file of some kilobytes."""
@@ -31,8 +34,8 @@ _BLOCK = 2**20
 _FARTHEST = 64  # times one sample rate from another
 # Some programs write floats with the range of integers; larger values are damage.
 _LARGEST = 2**31
-# RF64 is WAV beyond 4 GiB, RIFX is WAV with the other byte order.
-_BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
+# RF64 is WAV beyond 4 GiB, RIFX is WAV with the other byte order, FORM is AIFF.
+_BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"dns.", b"fLaC", b"OggS", b"ID3")
 
 
 def read_sound(path: Path) -> Sound:
@@ -50,11 +53,12 @@ def read_sound(path: Path) -> Sound:
     size = size_of(path)
     head = head_of(path)
     if not head.startswith(_BEGINNINGS) and not _begins_like_mp3(head):
-        raise DataError(f"{path} is no sound: it begins like none of WAV, FLAC, OGG and MP3. Convert it, or remove it.")
-    if head.startswith(b"RIFF"):
-        _check_length_of_wav(path, size)
+        raise DataError(
+            f"{path} is no sound: it begins like none of WAV, AIFF, AU, FLAC, OGG and MP3. Convert it, or remove it."
+        )
+    zero = check_length(path, head, size)
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(str(path) if zero is None else io.BytesIO(correct_length(path, zero))) as file:
             return Sound(_read_samples(file, path), file.samplerate)
     except (soundfile.SoundFileError, RuntimeError) as error:
         # The library has no reason for a damaged FLAC, and calls an MP3 without a frame a file that does not exist.
@@ -88,32 +92,6 @@ def resample(sound: Sound, rate: int, where: str = "A sound") -> Sound:
 
 def _begins_like_mp3(head: bytes) -> bool:
     return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
-
-
-def _check_length_of_wav(path: Path, size: int) -> None:
-    """Refuse a WAV whose header promises more than the file holds: libsndfile reads the rest without an error."""
-    frame = 1
-    with path.open("rb") as file:
-        file.seek(12)
-        while len(chunk := file.read(8)) == 8:
-            length, left = int.from_bytes(chunk[4:], "little"), size - file.tell()
-            if chunk.startswith(b"data"):
-                _check_data_of_wav(path, length, left, frame)
-                return
-            if chunk.startswith(b"fmt "):
-                frame = max(1, int.from_bytes(file.read(min(length, 14))[12:], "little"))
-                length -= min(length, 14)
-            file.seek(length + length % 2, 1)
-    raise DataError(f"{path} is a WAV without samples: it has no data chunk. Copy it again, or remove it.")
-
-
-def _check_data_of_wav(path: Path, promised: int, left: int, frame: int) -> None:
-    # A recorder that writes to a pipe does not know the length, and writes this value.
-    if promised != 0xFFFFFFFF and promised >= left + frame:
-        raise DataError(
-            f"{path} is cut off: its header promises {promised // frame:,} frames, and the file ends after "
-            f"{left // frame:,}. Copy it again, or remove it."
-        )
 
 
 def _read_samples(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:

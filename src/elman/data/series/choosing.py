@@ -3,9 +3,8 @@
 Every inference is reported in a note of one sentence.
 """
 
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -13,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.examples.choosing import SERIES_NAMES, find_column
-from elman.data.examples.rows import describe_odd_number
 from elman.data.series.frequency import Moments
-from elman.data.tables.kinds import ColumnSummary
+from elman.data.tables.dialects import describe_nearest
 from elman.data.tables.row_index import RowIndex
-from elman.data.text import is_number
 from elman.errors import DataError
 from elman.phrases import name_some
 
@@ -50,8 +47,6 @@ ID_NAMES = (
 )
 MOST_LEVELS = 50
 
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
-_THOUSANDS = re.compile(r"\s*[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?\s*")
 _ROWS_PER_TIME = 1.5  # above it a table is long
 
 
@@ -167,11 +162,10 @@ def choose_targets(
         if column not in taken and summary.kind() == "number" and not summary.counts_up()
     ]
     if not numbers:
-        for column, summary in index.summaries.items():
-            if column not in taken and summary.first_odd and _has_comma(summary.first_odd[1]):
-                check_numbers(summary, index.where)
+        nearest = describe_nearest(index, [column for column in index.names if column not in taken])
         raise DataError(
-            f"{name} has no column of numbers to forecast: {name_some(index.names)}. Add one, or name it with --target."
+            f"{name} has no column of numbers to forecast: {name_some(index.names)}. {nearest}{' ' * bool(nearest)}"
+            "Add one, or name it with --target."
         )
     if id:
         lower = {column.lower(): column for column in reversed(numbers)}
@@ -179,7 +173,7 @@ def choose_targets(
         if len(numbers) > 1 and target.lower() not in VALUE_NAMES:
             raise DataError(f"{name} has several columns of numbers: {name_some(numbers)}. Name one with --target.")
         numbers = [target]
-    constant = [column for column in numbers if _is_constant(index.summaries[column])]
+    constant = [column for column in numbers if index.summaries[column].is_constant()]
     left_out = frozenset(constant)
     varying = [column for column in numbers if column not in left_out]
     note = f"Left out, because its value never changes: {name_some(constant)}." if constant and varying else ""
@@ -209,24 +203,6 @@ def choose_levels(index: RowIndex, columns: Sequence[str], name: str) -> dict[st
     return levels
 
 
-def check_numbers(summary: ColumnSummary, where: Callable[[int], str]) -> None:
-    """Check that a column holds numbers.
-
-    Raises:
-        DataError: a cell is text, or all are empty; the message names the first.
-    """
-    if summary.first_odd:
-        row, cell = summary.first_odd
-        position = f"{where(row)}, column {summary.name}:"
-        if _THOUSANDS.fullmatch(str(cell)):
-            raise DataError(f"{position} {cell} has commas. Write {str(cell).strip().replace(',', '')} without them.")
-        if _DECIMAL_COMMA.fullmatch(str(cell)):
-            raise DataError(f"{position} {cell} has a decimal comma. Write {str(cell).strip().replace(',', '.')}.")
-        raise DataError(describe_odd_number(cell, position))
-    if summary.missing == summary.rows:
-        raise DataError(f"{where(0)}, column {summary.name}: the column has no number. Name another one.")
-
-
 def group_rows(columns: Sequence[Sequence[str]]) -> tuple[list[tuple[str, ...]], NDArray[np.int64]]:
     """Number rows by their values in some columns.
 
@@ -236,11 +212,3 @@ def group_rows(columns: Sequence[Sequence[str]]) -> tuple[list[tuple[str, ...]],
     numbers: dict[tuple[str, ...], int] = {}
     codes = [numbers.setdefault(cells, len(numbers)) for cells in zip(*columns, strict=True)]
     return list(numbers), np.array(codes, np.int64)
-
-
-def _has_comma(cell: object) -> bool:
-    return any(pattern.fullmatch(str(cell)) for pattern in (_DECIMAL_COMMA, _THOUSANDS))
-
-
-def _is_constant(summary: ColumnSummary) -> bool:
-    return not summary.many and len({float(cell) for cell in summary.distinct if is_number(cell)}) < 2

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.examples.opening import check_paths
+from elman.data.examples.rows import read_number
 from elman.data.series.choosing import (
     RequestedRoles,
-    check_numbers,
     choose_id,
     choose_levels,
     choose_targets,
@@ -41,8 +41,11 @@ from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.data.series.time_columns import TimeColumns, choose_time
 from elman.data.series.time_names import describe_unread, list_time_parts
 from elman.data.series.timestamps import settle_zones
+from elman.data.tables.dialects import note_dialects, settle_all, stored_dialects
+from elman.data.tables.header import DELIMITERS
 from elman.data.tables.kinds import MISSING_NUMBERS
-from elman.data.tables.row_index import DELIMITERS, RowIndex
+from elman.data.tables.numbers import NumberDialect
+from elman.data.tables.row_index import RowIndex
 from elman.data.text import as_sources
 from elman.errors import ConfigError, DataError
 from elman.phrases import name_some
@@ -62,6 +65,7 @@ def open_series(
     season: int | None = None,
     held_out: int | None = None,
     fill_gaps: bool = False,
+    decimal: str | None = None,
     like: SeriesColumns | None = None,
 ) -> SeriesSet:
     """Read all series of some tables.
@@ -80,6 +84,7 @@ def open_series(
         held_out: steps at the end of each series that are not used to find a season, since a training holds them
             out; None for a fifth.
         fill_gaps: whether missing times become missing values; always so if the model of `like` was trained so.
+        decimal: the decimal mark of numbers, `.` or `,`, where cells such as 1.024 do not show it.
         like: the columns of a model. Nothing is inferred then, and of the other arguments only `target` counts.
 
     Raises:
@@ -104,7 +109,7 @@ def open_series(
         times = None if time is None else split_names(time, index.names)
         requested = RequestedRoles(targets, times, ids, *covariates)
     requested.check(index, name)
-    return _SeriesReader(index, name, requested, season, held_out, fill_gaps, like).read()
+    return _SeriesReader(index, name, requested, season, held_out, fill_gaps, decimal, like).read()
 
 
 class _SeriesReader:
@@ -118,10 +123,12 @@ class _SeriesReader:
         season: int | None,
         held_out: int | None,
         fill_gaps: bool,
+        decimal: str | None,
         like: SeriesColumns | None,
     ):
         self._index, self._name, self._requested = index, name, requested
-        self._held_out = held_out
+        self._held_out, self._decimal = held_out, decimal
+        self._dialects: dict[str, NumberDialect] = {}
         self._season, self._fill_gaps, self._like = season, fill_gaps or (like is not None and like.fill_gaps), like
         self.notes = list(index.notes)
         self._time: TimeColumns | None = None
@@ -143,8 +150,7 @@ class _SeriesReader:
         times = self._read_times(time) if time else None
         ids, why = choose_id(index, times, {name: texts[name] for name in names}, requested)
         targets, left_out = choose_targets(index, requested, (*used, *self._parts), ids, self._name)
-        for column in targets:
-            check_numbers(index.summaries[column], self._where)
+        self._settle_numbers(targets)
         if requested.static and not ids:
             raise DataError(f"{self._name} is a wide table, which has no static covariates. Name them in a long one.")
         self.notes += [note for note in (why, left_out) if note]
@@ -155,9 +161,11 @@ class _SeriesReader:
                 raise DataError(f"{self._where(int(own[0]))}: {' or '.join(ids)} is empty. Name the series of the row.")
         ordered = self._sort_rows(times, rows)
         columns = self._settle_columns(targets, used, ids, times, ordered)
-        for column in (*columns.past, *columns.known):
-            if column not in columns.levels:
-                check_numbers(index.summaries[column], self._where)
+        self._settle_numbers(column for column in (*columns.past, *columns.known) if column not in columns.levels)
+        self._settle_numbers(column for column in columns.static if index.summaries[column].kind() == "number")
+        if not self._like:
+            columns = replace(columns, numbers=stored_dialects(self._dialects))
+        self.notes += note_dialects(index.summaries, self._dialects)
         numbers, known, past = self._read_numbers(columns)
         series = []
         for group, own in zip(groups, ordered, strict=True):
@@ -165,6 +173,11 @@ class _SeriesReader:
             parts = [_on_grid(steps, part[own]) for part in (numbers, known, past)]
             series += self._cut(columns, group, own, steps, times, parts, self._read_static(texts, own, group))
         return self._finish(columns, series)
+
+    def _settle_numbers(self, columns: Iterable[str]) -> None:
+        """Decide how the numbers of some columns are written."""
+        like = self._like.numbers if self._like else None
+        self._dialects |= settle_all(self._index, columns, self._decimal, like)
 
     def _where(self, row: int) -> str:
         return self._index.where(row)
@@ -259,7 +272,9 @@ class _SeriesReader:
             made = [np.empty((rows, 0))]
             for name in names:
                 levels = columns.levels.get(name)
-                made.append(self._to_levels(name, cells[name], levels, first) if levels else _to_numbers(cells[name]))
+                made.append(
+                    self._to_levels(name, cells[name], levels, first) if levels else self._to_numbers(name, cells[name])
+                )
             block.append(np.concatenate(made, axis=1))
 
     def _to_levels(self, name: str, cells: Sequence[Any], levels: Sequence[str], first: int) -> Numbers:
@@ -274,6 +289,14 @@ class _SeriesReader:
             if text:
                 made[at, levels.index(text)] = 1
         return made
+
+    def _to_numbers(self, name: str, cells: Sequence[Any]) -> Numbers:
+        """Convert cells that are all numbers or missing, (N, 1)."""
+        if self._index.summaries[name].evidence.unusual or self._dialects[name].decimal == ",":
+            numbers = [read_number(cell, name, self._dialects[name]) for cell in cells]
+        else:
+            numbers = [float("nan") if cell.strip() in MISSING_NUMBERS else float(cell) for cell in cells]
+        return np.array(numbers, np.float64)[:, None]
 
     def _read_static(
         self, texts: dict[str, list[str]], rows: NDArray[np.int64], group: Sequence[str]
@@ -290,7 +313,7 @@ class _SeriesReader:
                 )
             cell = cells[rows[0]]
             is_number = self._index.summaries[column].kind() == "number"
-            values[column] = float(_to_numbers([cell])[0, 0]) if is_number else cell
+            values[column] = float(self._to_numbers(column, [cell])[0, 0]) if is_number else cell
         return values
 
     def _place(self, times: Moments | None, rows: NDArray[np.int64], columns: SeriesColumns) -> NDArray[np.int64]:
@@ -398,12 +421,6 @@ class _SeriesReader:
                 f"Not read: {name_some(left)}. --past reads a column as a covariate, --known one that is known ahead."
             )
         return notes
-
-
-def _to_numbers(cells: Sequence[Any]) -> Numbers:
-    """Convert cells that are all numbers or missing, (N, 1)."""
-    numbers = [float("nan") if cell.strip() in MISSING_NUMBERS else float(cell) for cell in cells]
-    return np.array(numbers, np.float64)[:, None]
 
 
 def _on_grid(steps: NDArray[np.int64], values: Numbers) -> Numbers:

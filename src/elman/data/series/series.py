@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from elman.data.plain import read_plain
 from elman.data.series.frequency import Frequency, Moment
 from elman.data.series.notation import Offsets, TimeNotation
+from elman.data.tables.numbers import NumberDialect
 from elman.errors import DataError
 
 Numbers = NDArray[np.float64]
@@ -81,6 +82,7 @@ class SeriesColumns:
         levels: the values of each covariate that is text; it becomes a 0 or 1 for each of them.
         fill_gaps: whether missing times become missing values.
         clock: further columns that are a part of the time.
+        numbers: how the numbers of a column are written, where it is not as programs do.
     """
 
     targets: tuple[str, ...]
@@ -93,6 +95,7 @@ class SeriesColumns:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fill_gaps: bool = False
     clock: tuple[str, ...] = ()
+    numbers: Mapping[str, NumberDialect] = field(default_factory=dict)
 
     @property
     def times(self) -> tuple[str, ...]:
@@ -111,6 +114,8 @@ class SeriesColumns:
         levels = {column: list(values) for column, values in self.levels.items()}
         if not self.clock:
             del plain["clock"]  # as in models of one column
+        if not self.numbers:
+            del plain["numbers"]
         return {**plain, "frequency": self.frequency.to_dict(), "levels": levels}
 
     @classmethod

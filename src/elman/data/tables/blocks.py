@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.data.tables.records import MOST_BYTES, read_records, unquote
+from elman.data.tables.records import MOST_BYTES, WrongLines, read_records, unquote
+from elman.errors import DataError
 
 BYTES_AT_ONCE = 2**20
 
@@ -42,7 +43,7 @@ class RowBlock(NamedTuple):
 def read_blocks(
     file: BinaryIO, name: str, delimiter: str | None, names: list[str], *, offset: int = 0, line: int = 1
 ) -> Iterator[RowBlock]:
-    """Read all rows of an open file from an offset on.
+    """Read all rows of an open file from an offset on; wrong lines are refused together at its end.
 
     Args:
         file: positioned at `offset`.
@@ -55,6 +56,7 @@ def read_blocks(
     Raises:
         DataError: see :func:`elman.data.tables.records.read_records`.
     """
+    wrong = WrongLines()
     while raw := file.read(BYTES_AT_ONCE):
         raw += b"" if raw.endswith(b"\n") else file.readline(MOST_BYTES + 1)
         block, split, lines = split_block(raw, delimiter, len(names), offset=offset, line=line)
@@ -63,21 +65,34 @@ def read_blocks(
         offset, line, end = offset + split, line + lines, offset + len(raw)
         if offset < end:
             file.seek(offset)
-            odd = read_odd(file, name, delimiter, names, offset=offset, line=line, end=end)
+            try:
+                odd = read_odd(file, name, delimiter, names, offset=offset, line=line, end=end, wrong=wrong)
+            except DataError:
+                wrong.refuse()  # the first mistake first
+                raise
             if odd.rows:
                 yield odd
             behind = file.tell()
             file.seek(offset)
             line += file.read(behind - offset).count(b"\n")
             offset = behind
+    wrong.refuse()
 
 
 def read_odd(
-    file: BinaryIO, name: str, delimiter: str | None, names: list[str], *, offset: int, line: int, end: int
+    file: BinaryIO,
+    name: str,
+    delimiter: str | None,
+    names: list[str],
+    *,
+    offset: int,
+    line: int,
+    end: int,
+    wrong: WrongLines,
 ) -> RowBlock:
     """Read the rows that begin before `end`, one by one; see :func:`read_blocks`."""
     offsets, lines, rows = [], [], []
-    for record in read_records(file, name, delimiter, names, offset=offset, line=line):
+    for record in read_records(file, name, delimiter, names, offset=offset, line=line, wrong=wrong):
         offsets.append(record.offset)
         lines.append(record.line)
         rows.append(record.cells)

@@ -23,15 +23,15 @@ In a column of text or categories, NA is a text like others: it may mean Namibia
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from math import isfinite
 from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elman.data.formats import features, images, sound
+from elman.data.tables.evidence import NumberEvidence
+from elman.data.tables.numbers import ENDS, STARTS, as_numbers, is_number, join_plain, split_written
 
 MOST_CATEGORIES = 1000
 LONGEST_CATEGORY = 40
@@ -45,11 +45,9 @@ _SHORTEST_GENOME = 8
 _SHORTEST_PROTEIN = 20
 _FEWEST_ROWS_TO_COUNT = 20
 
-_NUMBER = r"[ \t]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
-_IS_NUMBER = re.compile(_NUMBER)
-# Possessive: no backtracking from every digit of a column of text.
-_ARE_NUMBERS = re.compile(rf"(?:{_NUMBER}\n)++")
 _STARTS_OF_NUMBERS = frozenset("+-.0123456789")
+_MOST_ODD = 10
+_ODD_ENOUGH = 1000  # cells that are no numbers, with none that is, make a column of text
 _LONGEST_NAN = len("+infinity")
 _IS_NAN = re.compile(r"[ \t]*[+-]?(?:nan|inf|infinity)[ \t]*", re.IGNORECASE)
 _IS_GENOME = re.compile(r"\s*[ACGTUNacgtun]+\s*")
@@ -66,52 +64,38 @@ def kind_of_file(name: str) -> str | None:
     return next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), None)
 
 
-def is_number(cell: Any) -> bool:
-    """Return whether a cell is a finite number with a decimal point."""
-    return isinstance(cell, str) and _IS_NUMBER.fullmatch(cell) is not None and isfinite(float(cell))
-
-
-def as_numbers(cells: Sequence[Any]) -> NDArray[np.float64] | None:
-    """Convert cells to numbers; return None unless all are finite numbers.
-
-    >>> as_numbers(["1", " 2e3"]), as_numbers(["1", ""])
-    (array([1.e+00, 2.e+03]), None)
-    """
-    try:
-        joined = "\n".join(cells) + "\n"
-    except TypeError:  # JSON has other cells
-        return None
-    if joined.count("\n") != len(cells) or not _ARE_NUMBERS.fullmatch(joined):
-        return None
-    values = np.array(cells, dtype=object).astype(np.float64)
-    return values if np.isfinite(values).all() else None
-
-
 class ColumnSummary:
     """A summary of all cells of one column.
 
     Attributes:
         name: of the column.
+        delimiter: between the cells of a row; None where it is not known.
         rows: number of cells.
         empty: number of empty cells.
         missing: number of empty cells and words for a missing number.
         numbers: number of finite numbers.
         first_empty: the row of the first empty cell.
         first_missing: the row of the first empty cell or word for a missing number.
-        first_odd: the row and value of the first cell that is neither a number nor missing.
-        first_absent: the row and value of the first file that does not exist.
+        odd: the row and value of cells that are neither a number nor missing: the first ten that differ, or more often.
+        odd_count: number of all of them.
+        evidence: what tells how the numbers are written.
+        absent: the row and value of the first ten files that do not exist.
+        absent_count: number of all of them.
         distinct: different values; at most 65,536, and no new ones after a value that is too long.
         many: whether there are more.
         repeats: whether a value occurs twice.
     """
 
-    def __init__(self, name: str, folder: Path = Path()):
-        self.name = name
+    def __init__(self, name: str, folder: Path = Path(), delimiter: str | None = None):
+        self.name, self.delimiter = name, delimiter
         self.rows = self.empty = self.missing = self.numbers = 0
         self.first_empty: int | None = None
         self.first_missing: int | None = None
-        self.first_odd: tuple[int, Any] | None = None
-        self.first_absent: tuple[int, str] | None = None
+        self.odd: list[tuple[int, Any]] = []
+        self.odd_count = 0
+        self.evidence = NumberEvidence()
+        self.absent: list[tuple[int, str]] = []
+        self.absent_count = 0
         self.distinct: set[str] = set()
         self.many = self.repeats = False
         self._folder = folder
@@ -132,9 +116,11 @@ class ColumnSummary:
         """
         self._folder = folder or self._folder
         self.rows += len(cells)
-        values = as_numbers(cells)
-        if values is not None:
+        joined = join_plain(cells)
+        values = None if joined is None else as_numbers(cells, joined)
+        if joined is not None and values is not None:
             self._add_numbers(values, row)
+            self.evidence.add_plain(joined, cells, values, row)
             self._add_distinct(cells)
             return
         self._counts = False
@@ -183,8 +169,16 @@ class ColumnSummary:
         if kind != "number":
             return "labels" if kind == "labels" else "category"
         most = max(2, min(_MOST_CLASSES_OF_NUMBERS, (self.rows - self.empty) / 2))
-        few = self._whole and not self.many and len(self.distinct) <= most
-        return "category" if few and not self.first_odd else "number"
+        fraction = self.evidence.fraction
+        whole = not fraction[","] if self.evidence.proven() == "," else self._whole and not fraction["."]
+        few = whole and not self.many and len(self.distinct) <= most
+        return "category" if few and not self.odd else "number"
+
+    def is_constant(self) -> bool:
+        """Return whether all numbers of the column are the same."""
+        decimal = self.evidence.proven() or "."
+        written = (split_written(cell) for cell in self.distinct)
+        return not self.many and len({part.value(decimal) for part in written if part} - {None}) < 2
 
     def counts_up(self) -> bool:
         """Return whether the column counts the rows, by ones, over 20 rows or more."""
@@ -213,9 +207,18 @@ class ColumnSummary:
         elif stripped[0] in _STARTS_OF_NUMBERS and is_number(cell):
             self.numbers += count
             self._whole = self._whole and float(cell).is_integer()
+            evidence = self.evidence
+            if (not evidence.settled or ("." in cell and "." not in evidence.first)) and evidence.needs(cell):
+                evidence.add(cell, row_of)
+        elif (
+            (self.numbers or self.odd_count < _ODD_ENOUGH)
+            and (stripped[0] in STARTS or stripped[-1] in ENDS)
+            and self.evidence.add(cell, row_of) is not None
+        ):
+            self.numbers += count
         else:
             self._nan += count * (len(stripped) <= _LONGEST_NAN and _IS_NAN.fullmatch(cell) is not None)
-            self.first_odd = self.first_odd or (row_of(cell), cell)
+            self._add_odd(cell, count, row_of)
         self._length += count * len(stripped)
         self._longest = max(self._longest, len(stripped))
         self._genome = self._genome and _IS_GENOME.fullmatch(cell) is not None
@@ -223,11 +226,18 @@ class ColumnSummary:
         if self._files != "":
             kind = kind_of_file(stripped)
             self._files = kind if kind and self._files in (None, kind) else ""
-            if self._files and not self.first_absent and not isfile(self._folder / stripped):
-                self.first_absent = (row_of(cell), stripped)
+            if self._files and not isfile(self._folder / stripped):
+                self.absent_count += count
+                if len(self.absent) < _MOST_ODD:
+                    self.absent.append((row_of(cell), stripped))
+
+    def _add_odd(self, cell: Any, count: int, row_of: Callable[[Any], int]) -> None:
+        self.odd_count += count
+        if len(self.odd) < _MOST_ODD:
+            self.odd.append((row_of(cell), cell))
 
     def _add_json(self, cell: Any, row: int) -> None:
-        self.first_odd = self.first_odd or (row, cell)
+        self._add_odd(cell, 1, lambda _: row)
         if not isinstance(cell, list):
             self._objects += 1
             return

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
-from elman.data.signatures import refuse_binary
+from elman.data.encodings import refuse_other_files
 from elman.errors import DataError
 
 MOST_BYTES = 2**26
@@ -29,6 +29,8 @@ MOST_LINES = 2**20
 """The most lines of one record: a large file is not read to its end behind a quote that is not closed."""
 
 MOST_COLUMNS = 2**16
+
+_MOST_WRONG = 10
 
 # Possessive: no backtracking within the quotes of a cell.
 _INNER = re.compile(r'(?:[^"]++|"")*+')
@@ -49,7 +51,10 @@ class Record(NamedTuple):
     cells: list[Any]
 
 
-_MOST_WRONG = 10
+class JsonNumber(str):
+    """A cell such as 1.024 that JSON wrote as a number, so that its point is a decimal point."""
+
+    __slots__ = ()
 
 
 class WrongLines:
@@ -96,7 +101,14 @@ class TextLine(NamedTuple):
 
 
 def read_records(
-    file: BinaryIO, name: str, delimiter: str | None, names: list[str], *, offset: int = 0, line: int = 1
+    file: BinaryIO,
+    name: str,
+    delimiter: str | None,
+    names: list[str],
+    *,
+    offset: int = 0,
+    line: int = 1,
+    wrong: "WrongLines | None" = None,
 ) -> Iterator[Record]:
     """Read the records of an open file, one after the other, as they arrive.
 
@@ -108,6 +120,8 @@ def read_records(
             names, unless there are none.
         offset: of the next byte.
         line: the number of the next line.
+        wrong: gathers lines with too few or too many cells, or that are no JSON objects, which are then left out; None
+            to refuse the first.
 
     Raises:
         DataError: a byte is not UTF-8 or NUL, a quote is not closed or followed by text, a row has too few or too many
@@ -119,14 +133,25 @@ def read_records(
             continue
         if delimiter is None:
             if current.text.strip():
-                yield Record(current.offset, current.number, _read_object(current, name, names))
+                try:
+                    cells = _read_object(current, name, names)
+                except DataError as error:
+                    if wrong is None:
+                        raise
+                    wrong.add(current.number, str(error))
+                else:
+                    yield Record(current.offset, current.number, cells)
             continue
         if delimiter == "\t" or '"' not in current.text:
             cells = _split_line(current, name, delimiter)
         else:
             cells = _split_quoted(current, lines, name, delimiter)
         if names and len(cells) != len(names):
-            raise DataError(_describe_ragged(f"{name} line {current.number}", cells, names))
+            message = _describe_ragged(f"{name} line {current.number}", cells, names)
+            if wrong is None:
+                raise DataError(message)
+            wrong.add(current.number, message)
+            continue
         yield Record(current.offset, current.number, cells)
 
 
@@ -144,10 +169,8 @@ def read_lines(file: BinaryIO, name: str, *, offset: int = 0, line: int = 1) -> 
 
 def _decode_line(raw: bytes, name: str, offset: int, number: int, head: bytes) -> str:
     where = f"{name} line {number}"
-    if offset == 0 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{name} is UTF-16. Convert it, e.g.: iconv -f UTF-16 -t UTF-8")
     if 0 in raw:
-        refuse_binary(head, name)
+        refuse_other_files(head, name)
         raise DataError(
             f"{where} has a NUL byte at offset {offset + raw.index(0)}: the file is damaged, or is no text. "
             "Save it again as UTF-8."
@@ -155,7 +178,7 @@ def _decode_line(raw: bytes, name: str, offset: int, number: int, head: bytes) -
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        refuse_binary(head, name)
+        refuse_other_files(head, name)
         raise DataError(
             f"{where} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {offset + error.start}. "
             "Save the whole file in one encoding, e.g.: iconv -f THE_ENCODING_IT_HAS -t UTF-8"
@@ -229,9 +252,14 @@ def _read_quoted(line: TextLine, at: int, lines: Iterator[TextLine], name: str) 
 
 
 def _describe_ragged(where: str, cells: Sequence[str], names: Sequence[str]) -> str:
+    extra = cells[len(names) :]
     advice = (
         f"The row ends before {names[len(cells)]}."
         if len(cells) < len(names)
+        else "The first line must be the header; remove lines above it."
+        if len(names) == 1
+        else "The row ends with a delimiter, and the header does not. Write both alike."
+        if not any(map(str.strip, extra))
         else f"Behind {names[-1]} there is {str(cells[len(names)])[:40]!r}. Quote cells that hold the delimiter."
     )
     return f"{where} has {len(cells)} cells, and the header {len(names)}. {advice}"
@@ -259,7 +287,13 @@ def _read_object(line: TextLine, name: str, names: list[str]) -> list[Any]:
             # Half a surrogate pair is allowed in JSON and is no letter.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
+        if line.text.strip() in ("[", "{"):
+            pattern = ".[]" if line.text.strip() == "[" else "."
+            advice = f"is JSON over several lines. Write one object a line, e.g. with: jq -c '{pattern}'"
+            raise DataError(f"{where} {advice}") from None
         raise DataError(f"{where} is no JSON: {error}. Write one object a line.") from None
+    if isinstance(value, list):
+        raise DataError(f"{where} is a list. Write one object a line, e.g. with: jq -c '.[]'")
     if not isinstance(value, dict):
         raise DataError(f'{where} is no JSON object. Write one a line, such as {{"text": "…", "label": "…"}}.')
     known = set(names)
@@ -276,6 +310,8 @@ def _as_cell(value: Any) -> Any:
         case bool():
             return str(value).lower()
         case int() | float():
-            return repr(value)
+            text = repr(value)
+            # Only three digits behind a point could be thousands.
+            return JsonNumber(text) if text[-4:-3] == "." else text
         case _:
             return value

@@ -13,18 +13,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from elman.data.files import size_of
+from elman.data.encodings import LOOKED_AT, refuse_other_files
+from elman.data.files import head_of, size_of
 from elman.data.tables.blocks import BYTES_AT_ONCE, RowBlock, read_blocks, split_block
-from elman.data.tables.kinds import ColumnSummary, is_number
-from elman.data.tables.records import MOST_COLUMNS, Record, read_records
+from elman.data.tables.header import DELIMITERS, NAMES_OF_DELIMITERS, choose_delimiter, doubt_header, read_header
+from elman.data.tables.kinds import ColumnSummary
+from elman.data.tables.records import read_records
+from elman.data.tables.swallowed import SwallowedRows
 from elman.errors import DataError
 
-DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".jsonl": None, ".ndjson": None}
-
-UNNAMED = "index"
-"""The name of a first column without one: pandas writes row numbers there."""
-
-_LONGEST_NAME = 1000
 _ROWS_AT_ONCE = 4096
 _BYTES_AT_ONCE = 2**22
 
@@ -39,6 +36,7 @@ class RowIndex:
         names: of the columns.
         summaries: what each holds.
         notes: sentences about the form, for the user.
+        unnamed: columns at the end of the header that have no name there; they are empty.
 
     Raises:
         DataError: see :func:`elman.data.tables.records.read_records`; a header is not one, a file has no rows, or the
@@ -49,6 +47,7 @@ class RowIndex:
         self.names: list[str] = []
         self.summaries: dict[str, ColumnSummary] = {}
         self.notes: list[str] = []
+        self.unnamed: set[str] = set()
         self._paths, self._folders = list(paths), [path.parent for path in paths]
         self._names = [str(path) for path in paths]
         self._delimiters: list[str | None] = []
@@ -162,6 +161,7 @@ class RowIndex:
     def _scan(self, path: Path) -> None:
         size_of(path)
         name = str(path)
+        refuse_other_files(head_of(path, LOOKED_AT), name)
         with path.open("rb") as stream:
             delimiter: str | None = DELIMITERS[path.suffix.lower()]
             offset, line = 0, 1
@@ -169,17 +169,37 @@ class RowIndex:
                 header = stream.readline(_BYTES_AT_ONCE)
                 delimiter = choose_delimiter(header, delimiter)
                 if delimiter != DELIMITERS[path.suffix.lower()]:
-                    self.notes.append(f"{path} has {'tabs' if delimiter == TAB else 'semicolons'} between its columns.")
+                    self.notes.append(f"{path} has {NAMES_OF_DELIMITERS[delimiter]} between its columns.")
                 stream.seek(0)
                 records = read_records(stream, name, delimiter, [])
-                names = read_header(next(records, None), name)
+                record = next(records, None)
+                names = read_header(record, name)
+                cells = record.cells if record else []
+                self.unnamed |= {name for name, cell in list(zip(names, cells, strict=True))[1:] if not cell.strip()}
                 if self.names and names != self.names:
                     raise DataError(f"{path} has other columns than {self._paths[0]}. Give both the same header.")
                 self.names = names
                 offset, line = stream.tell(), self._line_behind_header(path, stream.tell())
             self._delimiters.append(delimiter)
-            self._gather(read_blocks(stream, name, delimiter, self.names, offset=offset, line=line), path.parent)
+            blocks = read_blocks(stream, name, delimiter, self.names, offset=offset, line=line)
+            swallowed = SwallowedRows(delimiter, len(self.names))
+            self._gather(map(swallowed.look_at, blocks), path.parent)
             self._ends.append(stream.tell())
+            self.notes += swallowed.notes(name)
+            if delimiter is not None:
+                self._check_header(path, line)
+
+    def _check_header(self, path: Path, line: int) -> None:
+        unnamed = [
+            name for name, summary in self.summaries.items() if name in self.unnamed and summary.kind() != "empty"
+        ]
+        if unnamed:
+            raise DataError(f"{path} line {line - 1}: {unnamed[0]} of the header has no name. Give it one.")
+        doubt = doubt_header(self.summaries)
+        if doubt:
+            self.notes.append(
+                f"{path} line {line - 1} may be a row and no header: {doubt}. If so, write a line with names above it."
+            )
 
     def _line_behind_header(self, path: Path, offset: int) -> int:
         with path.open("rb") as stream:
@@ -204,56 +224,8 @@ class RowIndex:
             return
         for at, name in enumerate(self.names):
             if name not in self.summaries:
-                self.summaries[name] = ColumnSummary(name)
+                self.summaries[name] = ColumnSummary(name, delimiter=self._delimiters[0])
                 if first:
                     # In JSON lines a column may first appear in a later line.
                     self.summaries[name].add([""] * first, 0)
             self.summaries[name].add([row[at] if at < len(row) else "" for row in rows], first, folder)
-
-
-TAB = "\t"
-
-
-def choose_delimiter(header: bytes, usual: str) -> str:
-    """Return the delimiter of a header: the usual one, unless a CSV has only semicolons or tabs there.
-
-    >>> choose_delimiter(b"text;label", ",")
-    ';'
-    """
-    if usual == TAB or b"," in header:
-        return usual
-    return ";" if b";" in header else TAB if b"\t" in header else usual
-
-
-def read_header(record: Record | None, table: str) -> list[str]:
-    """Return the names of the columns.
-
-    Raises:
-        DataError: there is none, or there are too many; a name is empty, long or comes twice, or is a number with
-            a fraction.
-    """
-    if record is None:
-        raise DataError(f"{table} has only empty lines. Write the names of the columns, and rows below them.")
-    where = f"{table} line {record.line}"
-    if len(record.cells) > MOST_COLUMNS:
-        raise DataError(
-            f"{where}: the header has {len(record.cells):,} columns, and at most {MOST_COLUMNS:,} are read. Save "
-            "numbers as .npz; write series below each other, with a column that names them."
-        )
-    names = [str(cell).strip() for cell in record.cells]
-    if not names[0] and len(names) > 1 and UNNAMED not in names:
-        names[0] = UNNAMED
-    before: set[str] = set()
-    for at, name in enumerate(names):
-        if not name:
-            raise DataError(f"{where}: column {at + 1} of the header has no name. Give it one.")
-        if len(name) > _LONGEST_NAME:
-            raise DataError(f"{where}: column {at + 1} of the header has a name of {len(name):,} letters. Shorten it.")
-        if is_number(name) and not name.isdecimal():
-            raise DataError(f"{where}: {name} is no name of a column. Write a line with names above the data.")
-        if name in before:
-            raise DataError(
-                f"{where}: two columns are called {name}. Rename one; if the line is data, write names above it."
-            )
-        before.add(name)
-    return names

@@ -12,13 +12,13 @@ from typing import Any
 
 from elman.data import open_dataset
 from elman.data.dataset import Columns
-from elman.data.examples.arriving import Arriving, Row
+from elman.data.examples.arriving import Arriving, ArrivingTables, Row
+from elman.data.examples.folders import FILE
 from elman.data.examples.long_table import LongTable
 from elman.data.examples.table import Table
 from elman.data.examples.values import Listed
-from elman.data.tables.row_index import DELIMITERS
 from elman.errors import ConfigError
-from elman.models.answers import write_answers
+from elman.models.answers import NamedRows, append_answers
 from elman.phrases import round_to
 from elman.scores.picture_files import check_format
 from elman.scores.tables import score_tables
@@ -30,6 +30,8 @@ from elman.training.progress import show_bar
 
 _AT_ONCE = 256
 _PRECISION = 2.0**-23  # of float32, in which outputs are
+
+_Table = Arriving | ArrivingTables | NamedRows
 
 
 def summarise(model: TrainedClassifier) -> Rows:
@@ -81,47 +83,45 @@ def predict(request: Request) -> Iterator[str]:
     probabilities = request.options.probabilities
     if probabilities and trained.targets.kind == "number":
         raise ConfigError(f"--probabilities is for classes, and {request.model} answers with numbers. Drop it.")
+    taken: Sequence[str] = ()
     if request.is_streamed():
-        arriving = Arriving(standard_input("rows"), _without_target(trained))
-        delimiter, rows, size = arriving.delimiter, iter(arriving), 1
+        table: _Table = Arriving(standard_input("rows"), _without_target(trained))
     else:
-        delimiter, rows, size = *_read_paths(trained, request.data), _AT_ONCE
+        table, taken = _read_paths(trained, request.data)
+    rows, size = iter(table), 1 if request.is_streamed() else _AT_ONCE
     chunks = iter(lambda: list(itertools.islice(rows, size)), [])
     classes = trained.classes if probabilities else []
     answers = (_answer(trained, chunk, classes) for chunk in chunks)
-    return write_answers(answers, None if request.json else delimiter)
+    return append_answers(answers, table, request.note, taken=taken, json=request.json)
 
 
-def _read_paths(trained: TrainedClassifier, data: list[str]) -> tuple[str | None, Iterator[Row]]:
-    """Return the rows of a table unchanged, and of everything else the name of each example."""
+def _read_paths(trained: TrainedClassifier, data: list[str]) -> tuple[_Table, Sequence[str]]:
+    """Return the rows of a table unchanged, and the names of its columns; of everything else the name of each example.
+
+    The names that the first row of a table may lack are those that later lines of JSON bring.
+    """
     dataset = open_dataset(data, like=trained.columns)
     if isinstance(dataset, Table):
-        return DELIMITERS[Path(data[0]).suffix.lower()], _read_tables(trained, data)
+        return ArrivingTables(list(map(Path, data)), _without_target(trained)), dataset.names
     examples = (dataset[index] for index in range(len(dataset)))
     if isinstance(dataset, LongTable):
         name = str(trained.columns.id)
-        return ",", (Row({name: series}, one) for series, one in zip(dataset.series, examples, strict=True))
-    shown = [name for name, kind in trained.columns.inputs.items() if kind == "text"]
-    return ",", (Row({"file": one.where, **{name: one.values[name] for name in shown}}, one) for one in examples)
-
-
-def _read_tables(trained: TrainedClassifier, data: list[str]) -> Iterator[Row]:
-    for path in map(Path, data):
-        with path.open("rb") as file:
-            yield from Arriving(file, _without_target(trained), path)
+        return NamedRows(Row({name: series}, one) for series, one in zip(dataset.series, examples, strict=True)), ()
+    shown = [name for name, kind in trained.columns.inputs.items() if kind == "text" and name != FILE]
+    return NamedRows(Row({FILE: one.where, **{name: one.values[name] for name in shown}}, one) for one in examples), ()
 
 
 def _without_target(trained: TrainedClassifier) -> Columns:
     return dataclasses.replace(trained.columns, target=None, group=None)
 
 
-def _answer(trained: TrainedClassifier, rows: list[Row], classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the cells of rows, followed by the answers of the model, and the probabilities of some classes."""
+def _answer(trained: TrainedClassifier, rows: list[Row], classes: Sequence[str]) -> list[tuple[Row, dict[str, Any]]]:
+    """Return rows with the answers of the model to each, and the probabilities of some classes."""
     outputs = trained.outputs(Listed([row.example for row in rows], trained.columns))
     answers = trained.targets.decode(outputs)
     shares = trained.targets.probabilities(outputs).tolist()
     return [
-        {**row.cells, **_describe(trained, answer, share, classes)}
+        (row, _describe(trained, answer, share, classes))
         for row, answer, share in zip(rows, answers, shares, strict=True)
     ]
 

@@ -152,6 +152,7 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
         target_kind=settings.target_kind,
         id=settings.id,
         group=settings.group,
+        decimal=settings.decimal,
     )
 
 

@@ -63,6 +63,7 @@ def read_series(data: Source | Sequence[Source] | SeriesSet, settings: ForecastS
         season=settings.season,
         held_out=settings.validation,
         fill_gaps=settings.fill_gaps,
+        decimal=settings.decimal,
     )
 
 

@@ -52,6 +52,12 @@ class ForecastSettings(LayerSettings, TrainingSettings):
     season: int | None = option(
         None, "steps of a season [dim](default: that of the calendar)[/]", group="Input", least=1
     )
+    decimal: str | None = option(
+        None,
+        "decimal mark of numbers such as 1.024 [dim](default: as the cells show)[/]",
+        group="Input",
+        choices=(".", ","),
+    )
     fill_gaps: bool = option(False, "read missing times as missing values", group="Input")
     # Off, since it helped neither on ETTh1 nor on daily sales: the look-back shows what repeats.
     calendar: bool = option(
