@@ -116,7 +116,7 @@ def test_a_text_in_another_encoding_is_told_how_to_convert_it(run, tmp_path):
     (tmp_path / "latin.txt").write_bytes("déjà vu. ".encode("latin-1") * 90)
     run(("train", "generate", "FILE"), "latin.txt", "latin.txt is not UTF-8", "iconv")
     (tmp_path / "wide.txt").write_bytes("to be or not to be".encode("utf-16-le") * 9)
-    run(("train", "generate", "FILE"), "wide.txt", "wide.txt has a NUL byte at offset 1")
+    run(("train", "generate", "FILE"), "wide.txt", "wide.txt is UTF-16LE without a byte order mark")
 
 
 def test_a_model_is_not_read_as_data_nor_data_as_a_model(run, elman, trained, tmp_path):
