@@ -35,7 +35,8 @@ from elman.data.series.timestamps import (
     is_ambiguous,
     read_times,
 )
-from elman.data.tables.kinds import ColumnSummary, is_number
+from elman.data.tables.kinds import ColumnSummary
+from elman.data.tables.numbers import is_number
 from elman.data.tables.row_index import RowIndex
 from elman.errors import DataError
 

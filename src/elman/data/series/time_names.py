@@ -54,10 +54,11 @@ def describe_unread(index: RowIndex, columns: Sequence[str]) -> dict[str, str]:
     notes = {}
     for column in columns:
         if column.lower() in TIME_NAMES or part_named(column):
-            row = index.summaries[column].first_odd
-            if row is not None:
+            odd = index.summaries[column].odd
+            if odd:
+                row, cell = odd[0]
                 notes[column] = (
-                    f"{index.where(row[0])}, column {column}: {str(row[1])[:40]!r} is no time that is understood, so "
+                    f"{index.where(row)}, column {column}: {str(cell)[:40]!r} is no time that is understood, so "
                     "the column is not read."
                 )
     return notes
