@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from elman.data.series.time_parts import fits_part
 from elman.data.series.timestamps import MONTHS, WEEKDAYS, find_name, guess_form
-from elman.data.tables.kinds import MISSING_NUMBERS, ColumnSummary, is_number
+from elman.data.tables.kinds import MISSING_NUMBERS, ColumnSummary
+from elman.data.tables.numbers import is_number
 from elman.data.tables.row_index import RowIndex
 
 TIME_NAMES = frozenset(("t", "time", "step", "timestep", "time_step", "ds", "period", "timestamp", "date", "datetime"))
