@@ -4,6 +4,7 @@ from faults.fault import Fault
 
 ODD = "tests/nn/test_odd_tensors.py"
 HOOKS = "tests/nn/test_weight_hooks.py"
+FILES = "tests/models/test_computed_weights.py"
 HALF = "tests/nn/test_half_precision.py"
 BATCHED = "tests/ops/test_batched_gradients.py"
 
@@ -43,18 +44,42 @@ MEMORY_FAULTS = (
     Fault(
         "a stream passes by the hooks that compute weights",
         "nn/stream.py",
-        "        refresh(self._layer)\n",
-        "",
+        "        with computed_weights(self._layer):\n",
+        "        if True:\n",
         HOOKS,
         "stream_reads",
     ),
     Fault(
         "flow reads weights that were computed before",
         "flow/network.py",
-        "    refresh(layer)\n",
-        "",
+        "    with computed_weights(layer):\n",
+        "    if True:\n",
         HOOKS,
         "seen_inside and weight_norm",
+    ),
+    Fault(
+        "a model file has what its computed weights are made of",
+        "models/trained.py",
+        "return plain_state(self.module)",
+        "return dict(self.module.state_dict())",
+        FILES,
+        "classify and pruning",
+    ),
+    Fault(
+        "a lazy sign is lost in a model file",
+        "models/bytes.py",
+        "return as_memory(name, own, own).contiguous()",
+        "return own.contiguous()",
+        FILES,
+        "lazy",
+    ),
+    Fault(
+        "a look at computed weights continues spectral normalisation",
+        "nn/weights.py",
+        "    with evaluating(module):\n        for hook",
+        "    if True:\n        for hook",
+        HOOKS,
+        "continue_spectral",
     ),
     Fault(
         "a state in half precision is rounded when it is set",

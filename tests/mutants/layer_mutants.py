@@ -127,7 +127,7 @@ LAYER_MUTANTS = (
         "s.clone(memory_format=torch.contiguous_format) for s in",
         "s.contiguous() for s in",
     ),
-    Mutant("lengths that are truth values are counted", "nn/sequences.py", " or tensor.dtype == torch.bool:", ":"),
+    Mutant("lengths that are truth values are counted", "nn/sequences.py", " or tensor.dtype == torch.bool):", "):"),
     Mutant(
         "weights are dropped of every matrix",
         "nn/masks.py",

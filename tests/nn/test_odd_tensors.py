@@ -71,6 +71,71 @@ def test_integers_and_complex_numbers_are_refused():
             layer(torch.ones(T, B, I, dtype=dtype))
 
 
+VIEWS = {
+    "one example for all": lambda: torch.randn(T, 1, I).expand(T, B, I),
+    "one step for all": lambda: torch.randn(1, B, I).expand(T, B, I),
+    "one number for all": lambda: torch.randn(()).expand(T, B, I),
+    "overlapping windows": lambda: torch.randn(T + 2 * B + I).as_strided((T, B, I), (1, 2, 1)),
+    "the imaginary part of a conjugate": lambda: torch.randn(T, B, I, dtype=torch.complex64).conj().imag,
+    "columns first": lambda: torch.randn(T, I, B).mT,
+    "denormal": lambda: torch.randn(T, B, I) * 1e-40,
+    "enormous": lambda: torch.randn(T, B, I) * 1e37,
+}
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_inputs_and_gradients_of_any_view_are_read_as_torch_reads_them(name, kind):
+    right = getattr(nn, name)(I, H)
+    ours = getattr(elman.nn, name)(I, H)
+    ours.load_state_dict(right.state_dict())
+    x, upstream = VIEWS[kind](), VIEWS[kind]()[..., :1].expand(T, B, H)
+    upstream = upstream / upstream.abs().max()
+    results = []
+    for layer in (right, ours):
+        output, _ = layer(x)
+        results.append([output, *torch.autograd.grad(output, list(layer.parameters()), upstream)])
+    for number, (expected, found) in enumerate(zip(*results, strict=True)):
+        assert_close(f"result {number}", found, expected)
+    state = x[0].new_zeros(1, B, H)
+    stream = ours.stream(B)
+    steps = torch.stack([stream.step(step) for step in x])
+    assert_close("stream", steps, ours(x, (state, state) if name == "LSTM" else state)[0].detach())
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("changed", ["x", "state", "weight", "output"])
+def test_what_was_changed_in_place_before_the_backward_pass_is_refused(changed, name):
+    layer = getattr(elman.nn, name)(I, H)
+    x, state = torch.randn(T, B, I), torch.randn(1, B, H)
+    output, _ = layer(x, (state, state.clone()) if name == "LSTM" else state)
+    with torch.no_grad():
+        {"x": x, "state": state, "weight": layer.weight_hh_l0, "output": output}[changed].mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        output.square().sum().backward()
+
+
+def test_a_tensor_that_cannot_be_an_input_is_named():
+    x = torch.randn(T, B, I)
+    with pytest.raises(TensorError, match=r"gru: x has the layout torch\.sparse_coo"):
+        elman.nn.GRU(I, H)(x.to_sparse())
+    for given in (x.tolist(), x.numpy()):
+        with pytest.raises(ShapeError, match=f"LSTM: the input is a {type(given).__name__}"):
+            elman.nn.LSTM(I, H)(given)
+
+
+def test_a_step_warns_that_it_records_no_gradient():
+    layer, x = elman.nn.GRU(I, H), torch.randn(B, I, requires_grad=True)
+    stream = layer.stream(B)
+    with pytest.warns(UserWarning, match="a step records none"):
+        found = stream.step(x)
+    assert not found.requires_grad
+    assert_close("output", found, layer(x[None])[0][0].detach())
+    with torch.no_grad():
+        stream.step(x)
+    stream.step(x.detach())
+
+
 def test_saved_tensors_that_a_hook_changed_are_refused():
     layer, x = elman.nn.LSTM(I, H), torch.randn(T, B, I)
     with torch.autograd.graph.saved_tensors_hooks(lambda t: t.bfloat16(), lambda t: t):

@@ -12,7 +12,8 @@ import elman
 from elman import flow
 from elman.errors import ConfigError
 from elman.nn import Recurrent
-from tolerances import assert_close
+from elman.nn.weights import plain_state
+from tolerances import assert_close, assert_identical
 
 T, B, I, H = 5, 3, 7, 11
 NAME = "weight_hh_l0"
@@ -89,6 +90,32 @@ def test_weights_of_torchs_own_layer_are_read_as_it_computes_them():
     layer(x)
     ours.load_state_dict({name: getattr(layer, name) for name in ours.state_dict()})
     assert_close("norms", norms(layer, x), norms(ours, x))
+
+
+SPECTRAL = {"a hook": nn.utils.spectral_norm, "parametrized": parametrizations.spectral_norm}
+
+
+@pytest.mark.parametrize("tool", SPECTRAL.values(), ids=SPECTRAL)
+def test_a_stream_and_a_look_inside_are_evaluation_and_do_not_continue_spectral_normalisation(tool):
+    layer, x = tool(elman.nn.GRU(I, H), NAME), torch.randn(T, B, I)
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    stream = layer.stream(B)
+    outputs = torch.stack([stream.step(step) for step in x])
+    seen = norms(layer, x)
+    assert layer.training
+    for name, value in layer.state_dict().items():
+        assert_identical(name, value, before[name])
+    layer.eval()
+    assert_close("outputs", outputs, layer(x)[0].detach())
+    assert_close("norms", seen, norms(layer, x))
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_plain_state_has_the_values_of_computed_weights(name):
+    layer, x = WAYS[name](elman.nn.LSTM(I, H)).eval(), torch.randn(T, B, I)
+    model, plain = nn.Sequential(nn.Identity(), layer), nn.Sequential(nn.Identity(), elman.nn.LSTM(I, H))
+    plain.load_state_dict(plain_state(model))
+    assert_close("outputs", plain(x)[0], model(x)[0])
 
 
 @pytest.mark.parametrize("register", ["register_forward_pre_hook", "register_forward_hook"])

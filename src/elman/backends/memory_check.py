@@ -43,10 +43,11 @@ def check_inputs(program: Program, inputs: Inputs) -> Inputs:
     if are_plain_memory((x, *states, *parameters, *sides), x.dtype):
         return inputs
     of = program.cell.name
+    x = as_memory(f"{of}: x", x, x)
     states = [as_memory(f"{of}: state {name}", t, x) for name, t in zip(program.states, states, strict=True)]
     sides = [as_memory(f"{of}: side input {name}", t, x) for name, t in zip(program.sides, sides, strict=True)]
     parameters = check_parameters(program, parameters, x)
-    return dataclasses.replace(inputs, x=as_memory(f"{of}: x", x, x), states=states, parameters=parameters, sides=sides)
+    return dataclasses.replace(inputs, x=x, states=states, parameters=parameters, sides=sides)
 
 
 def check_parameters(program: Program, parameters: Sequence[Tensor], x: Tensor) -> list[Tensor]:

@@ -20,9 +20,10 @@ from elman.errors import ConfigError, ShapeError
 from elman.expr import Cell
 from elman.nn.recurrent import Recurrent
 from elman.nn.sequences import check_lengths, check_sides
-from elman.nn.stack import Direction, parameter_names, refresh
+from elman.nn.stack import Direction, parameter_names
 from elman.nn.states import listed
 from elman.nn.torch_layers import GRU, LSTM, RNN, TorchLayer
+from elman.nn.weights import computed_weights
 
 Sequences = Tensor | PackedSequence
 States = Tensor | Sequence[Tensor]
@@ -85,7 +86,11 @@ def read_layer(layer: nn.Module) -> Network:
     Raises:
         ConfigError: it is not one of those that can be examined.
     """
-    refresh(layer)
+    with computed_weights(layer):
+        return _read_layer(layer)
+
+
+def _read_layer(layer: nn.Module) -> Network:
     if isinstance(layer, nn.RNN | nn.LSTM | nn.GRU):
         layer = _load(layer)
     if isinstance(layer, Recurrent):

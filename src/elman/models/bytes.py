@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 from safetensors.torch import load, save
 from torch import Tensor
 
+from elman.backends.memory_check import as_memory
 from elman.data.signatures import describe_binary
 from elman.errors import DataError, ElmanError
 
@@ -62,9 +63,9 @@ def pack(entry: Mapping[str, Any], weights: Mapping[str, Tensor]) -> bytes:
         weights: the tensors, by name.
 
     Raises:
-        ElmanError: a number is not finite, or the model is too large to be read again.
+        ElmanError: a number is not finite, a weight is no plain tensor, or the model is too large to be read again.
     """
-    kept = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    kept = _separate({name: _plain(name, value) for name, value in weights.items()})
     wrong = _first_not_finite(kept)
     if wrong is not None:
         raise ElmanError(f"{wrong} is not finite, and such a model is not kept. Train it with a lower --learning-rate.")
@@ -83,6 +84,30 @@ def pack(entry: Mapping[str, Any], weights: Mapping[str, Tensor]) -> bytes:
     if large is not None:
         raise ElmanError(f"A model that has {large} could not be read again, so it is not kept. Train a smaller one.")
     return b"".join([len(header).to_bytes(_LENGTH, "little"), header, data])
+
+
+def _plain(name: str, value: Tensor) -> Tensor:
+    """Return a weight as a contiguous tensor on the CPU whose memory has its values, or refuse it."""
+    if not isinstance(value, Tensor) or value.is_quantized or value.is_meta:
+        kind = (
+            "is quantised" if getattr(value, "is_quantized", False) else f"is a {type(value).__name__} without values"
+        )
+        raise ElmanError(
+            f"{name} {kind}.\n  A model file has plain tensors.\n  Save the model before its module is converted."
+        )
+    own = value.detach().cpu()
+    return as_memory(name, own, own).contiguous()
+
+
+def _separate(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copy the weights that share memory with another one, which safetensors does not write."""
+    seen: set[int] = set()
+    for name, value in weights.items():
+        address = value.untyped_storage().data_ptr()
+        if address in seen:
+            weights[name] = value.clone()
+        seen.add(address)
+    return weights
 
 
 def read_header(path: Path) -> Header:

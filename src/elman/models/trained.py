@@ -15,6 +15,7 @@ from elman.errors import DataError
 from elman.models.file import ModelFile
 from elman.models.layers import Layers
 from elman.models.learnt import LearntExamples
+from elman.nn.weights import plain_state
 from elman.phrases import printable
 from elman.version import __version__
 
@@ -83,7 +84,7 @@ class Trained:
 
     def weights(self) -> dict[str, Tensor]:
         """Return the tensors of its file, by name."""
-        return dict(self.module.state_dict())
+        return plain_state(self.module)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one file; an existing file is replaced.

@@ -2,8 +2,8 @@
 
 A layer gives a cell sizes and parameters (`recurrent`, `torch_layers`). A batch in any form is made time-major first
 (`sequences`); then the stack runs, layer by layer and direction by direction (`stack`). The same layer also runs step
-by step (`stream`). `init` has initialisers other than torch's. Masks that regularise are drawn before the time loop
-(`masks`); penalties are added to the loss (`penalties`).
+by step (`stream`). `init` has initialisers other than torch's, `weights` handles those that torch computes from others.
+Masks that regularise are drawn before the time loop (`masks`); penalties are added to the loss (`penalties`).
 
 >>> import torch, elman
 >>> layer = elman.nn.GRU(3, 5, num_layers=2, bidirectional=True)

@@ -15,9 +15,10 @@ from elman.expr.roles import hidden_to_hidden
 from elman.nn import init
 from elman.nn.masks import check_chance, choose_noise, drop_weights
 from elman.nn.sequences import Batch, check_lengths, check_sides, pack, permute, unpack
-from elman.nn.stack import Direction, parameter_names, present, run_stack
+from elman.nn.stack import Direction, parameter_names, run_stack
 from elman.nn.states import States, as_states, listed
 from elman.nn.stream import Stream
+from elman.nn.weights import present
 from elman.ops import under_autocast
 
 

@@ -35,8 +35,8 @@ def unpack(packed: PackedSequence) -> Batch:
     """Pad a packed batch, with its examples in the packed order."""
     data, batch_sizes, _, _ = packed
     x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes))
-    lengths = lengths.to(x.device)
-    return Batch(x, lengths, packed, step_mask(lengths, len(x)).flatten().nonzero().flatten())
+    rows = step_mask(lengths, len(x)).flatten().nonzero().flatten()  # on the CPU, where batch sizes always are
+    return Batch(x, lengths.to(x.device), packed, rows.to(x.device))
 
 
 def pack(output: Tensor, batch: Batch) -> PackedSequence:
@@ -58,25 +58,45 @@ def check_lengths(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
         ShapeError: there is not one length for each example, or one is out of range.
     """
     steps, batch = x.shape[:2]
-    tensor = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
-    if tensor.numel() == 0:  # an empty list has no dtype of its own
-        tensor = tensor.long()
-    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        raise ShapeError(f"lengths are of type {tensor.dtype}.\n  A length counts time steps.\n  Give integers.")
+    tensor = _as_integers(lengths, x)
     if tensor.shape != (batch,):
         raise ShapeError(
             f"lengths have shape {tuple(tensor.shape)}, the batch has {batch} examples.\n"
             f"  Every example has one length.\n  Give shape ({batch},)."
         )
     # While torch compiles there are no values; the operator checks them when it runs.
-    compiling = torch.compiler.is_compiling()
-    wrong = [] if compiling else ((tensor < 0) | (tensor > steps)).nonzero().flatten().tolist()
+    has_values = not (torch.compiler.is_compiling() or tensor.is_meta or _intercepts(tensor))
+    wrong = ((tensor < 0) | (tensor > steps)).nonzero().flatten().tolist() if has_values else []
     if wrong:
         raise ShapeError(
             f"lengths[{wrong[0]}] is {int(tensor[wrong[0]])}, the input has {steps} time steps.\n"
             f"  A length is from 0 to {steps}.\n  Correct it, or pad the input."
         )
-    return tensor.to(x.device, torch.int64)
+    return tensor.to(x.device)
+
+
+def _as_integers(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
+    """Convert lengths into a tensor of int64, or refuse them."""
+    try:
+        tensor = lengths if isinstance(lengths, Tensor) else torch.as_tensor(lengths, device="cpu")
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # torch has one for each kind of object
+        raise ShapeError(
+            f"lengths are a {type(lengths).__name__} that is no sequence of integers.\n"
+            "  Every example has one length, which counts time steps.\n  Give a list or a tensor of integers."
+        ) from None
+    if tensor.layout is not torch.strided or (tensor.is_meta and not x.is_meta):
+        where = "on meta" if tensor.is_meta else f"of the layout {tensor.layout}"
+        raise ShapeError(f"lengths are a tensor {where}.\n  Their values must be in memory.\n  Give a dense tensor.")
+    if tensor.numel() > 0 and (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
+        raise ShapeError(f"lengths are of type {tensor.dtype}.\n  A length counts time steps.\n  Give integers.")
+    integers = tensor.to(torch.int64)
+    # autograd cannot save a tensor that was made in inference mode
+    return integers.clone() if integers.is_inference() and not torch.is_inference_mode_enabled() else integers
+
+
+def _intercepts(tensor: Tensor) -> bool:
+    """Test whether a tensor's class intercepts operations: a fake tensor has a shape, and no values."""
+    return type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__
 
 
 def check_sides(cell: Cell, given: Mapping[str, Tensor], x: Tensor) -> list[Tensor]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from elman import ops
@@ -24,30 +24,6 @@ def parameter_names(program: Program, num_layers: int, bidirectional: bool) -> l
     """Name the tensors of stacked layers: for each layer and direction, in the program's order."""
     ends = ["", "_reverse"] if bidirectional else [""]
     return [[[f"{p.name}_l{k}{end}" for p in program.parameters] for end in ends] for k in range(num_layers)]
-
-
-def present(module: nn.Module, names: Sequence[str]) -> list[Tensor]:
-    """Look up the tensors that a module has under these names at present."""
-    own = module._parameters
-    # A tensor that torch computes, or that replaces a parameter, is an attribute.
-    return [own.get(name) if name in own else getattr(module, name) for name in names]  # type: ignore[misc]
-
-
-def refresh(module: nn.Module) -> None:
-    """Run the hooks that compute a module's weights, as each call of the module does first.
-
-    They are those of `torch.nn.utils.weight_norm`, `spectral_norm` and `prune`; `parametrize` has no hooks.
-    """
-    for hook in module._forward_pre_hooks.values():
-        if computes_weights(hook):
-            hook(module, ())
-
-
-def computes_weights(hook: object) -> bool:
-    """Test whether a hook computes a weight and does nothing else."""
-    kinds = {"torch.nn.utils.weight_norm": "WeightNorm", "torch.nn.utils.spectral_norm": "SpectralNorm"}
-    kinds["torch.nn.utils.prune"] = "BasePruningMethod"
-    return any(kinds.get(of.__module__) == of.__name__ for of in type(hook).__mro__)
 
 
 def run_stack(

@@ -1,5 +1,6 @@
 """Run a recurrent layer one time step at a time, as its input arrives."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -13,8 +14,9 @@ from elman.backends.inputs import Inputs
 from elman.backends.memory_check import are_plain_memory, as_memory, check_inputs, check_parameters
 from elman.errors import ConfigError, ShapeError, TensorError
 from elman.nn.sequences import check_sides
-from elman.nn.stack import Direction, computes_weights, refresh
+from elman.nn.stack import Direction
 from elman.nn.states import States, as_states, listed
+from elman.nn.weights import computed_weights, computes_weights
 
 _ADDRESS, _KIND, _IS_CONTIGUOUS, _IS_NEG = (
     Tensor.data_ptr,
@@ -23,6 +25,10 @@ _ADDRESS, _KIND, _IS_CONTIGUOUS, _IS_NEG = (
     Tensor.is_neg,
 )
 _FORWARD = ("elman.nn.recurrent", "elman.nn.torch_layers")  # the modules whose `forward` a step computes
+_NO_GRADIENT = (
+    "stream.step: x requires a gradient, and a step records none: what is before the stream would learn nothing. "
+    "Train on calls of the layer, and give a stream x.detach(), or run it under torch.no_grad()."
+)
 _TRACES, _TRANSFORMS = torch._C._get_tracing_state, torch._C._are_functorch_transforms_active
 
 
@@ -138,6 +144,8 @@ class Stream:
             )
         if any(self._hooks):
             check_hooks(self._layer)
+        if x.requires_grad and torch.is_grad_enabled():
+            warnings.warn(_NO_GRADIENT, stacklevel=2)
         own_sides = check_sides(self._cell, sides, x) if sides or self._has_sides else ()
         if not are_plain_memory((x, *own_sides), self._dtype):
             x, *own_sides = self._as_memory(x, *own_sides)
@@ -158,9 +166,9 @@ class Stream:
         return [as_memory("stream.step: x or a side input", t, x) for t in (x, *sides)]
 
     def _fresh_layers(self) -> list[list[Direction]]:
-        """List the layers with their parameters, after recomputing those that hooks compute."""
-        refresh(self._layer)
-        layers: list[list[Direction]] = self._layer.layers()
+        """List the layers with their parameters, of which some may be computed."""
+        with computed_weights(self._layer):
+            layers: list[list[Direction]] = self._layer.layers()
         return layers
 
     def _find_key(self) -> list[Any] | None:

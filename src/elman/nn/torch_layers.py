@@ -16,9 +16,10 @@ from elman.cells import torch_layers as cells
 from elman.errors import ShapeError
 from elman.expr import Cell
 from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
-from elman.nn.stack import Direction, parameter_names, present, run_stack
+from elman.nn.stack import Direction, parameter_names, run_stack
 from elman.nn.states import States, as_states, listed
 from elman.nn.stream import Stream
+from elman.nn.weights import present
 from elman.ops import under_autocast
 
 
@@ -77,6 +78,10 @@ class TorchLayer(nn.RNNBase):
             batch = unpack(input)
             output, final = self._run(batch, permute(given, input.sorted_indices))
             return pack(output, batch), as_states(permute(final, input.unsorted_indices))
+        if not isinstance(input, Tensor):
+            raise ShapeError(
+                f"{self.mode}: the input is a {type(input).__name__}.\n  It is a tensor.\n  Give torch.as_tensor(…)."
+            )
         if input.dim() not in (2, 3):
             tensor = " tensor" if self.mode.startswith("RNN") else ""
             name = "RNN" if self.mode.startswith("RNN") else self.mode

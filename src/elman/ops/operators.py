@@ -80,13 +80,14 @@ def _flatten(arguments: Sequence[Any], options: tuple[str, str, bool, int]) -> t
 
 
 def are_plain(tensors: Sequence[Tensor]) -> bool:
-    """Test whether torch neither traces, fakes, compiles nor transforms a run on these tensors."""
+    """Test whether a run on these tensors computes values, and torch neither traces, compiles nor transforms it."""
     return (
         not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._get_tracing_state() is None
         and PLAIN.issuperset(map(type, tensors))
+        and not tensors[0].is_meta
     )
 
 

@@ -227,7 +227,7 @@ class TrainedForecaster(Trained):
     def weights(self) -> dict[str, Tensor]:
         """Return the tensors of the module and of the baselines."""
         fitted = {name: tensor.to(self.dtype) for name, tensor in self.baselines.tensors().items()}
-        return {**self.module.state_dict(), **fitted}
+        return {**super().weights(), **fitted}
 
     @property
     def dtype(self) -> torch.dtype:
