@@ -161,6 +161,7 @@ def test_a_file_without_tags_gets_a_last_column_and_columns_are_matched_by_name(
         ("GMB", "Satz,Wort\n1,so\n", "neither blank lines nor a column that numbers"),
         ("a header, tabs", "lemma\tword\nso\tso\n", "has no column 'pos'; its columns are lemma, word"),
         ("GMB", "Word,POS,Tag\nso,RB,O\ngood,JJ,O\n", "neither blank lines nor a column that numbers the sentences"),
+        ("GMB", "Sentence #,Token,POS,Tag\n1,so,RB,O\n2,no,UH,O\n", "has no column 'Word'; its columns are Sentence #"),
         ("CoNLL-2000", "so RB X O\n\n", "has 4 columns, and the training data of the model had 3"),
     ],
 )
@@ -252,3 +253,41 @@ def test_the_scheme_of_chunks_is_recognised_in_a_file(tags, scheme, tmp_path):
     path = tmp_path / "a.bio"
     path.write_text("\n\n".join("\n".join(f"w{at} {tag}" for at, tag in enumerate(tags.split())) for _ in range(5)))
     assert find_scheme(sentence.tags for sentence in open_tagged([path]).sentences) == scheme
+
+
+@pytest.mark.parametrize("header", ["palabra,etiqueta", "Wort,Etikett", "x,y"])
+@pytest.mark.parametrize("tags", [("B-PER", "O", "O"), ("NOUN", "X", "VERB")])
+def test_a_header_of_other_names_is_recognised_by_a_tag_unlike_all_others(header, tags, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        f"{header}\n" + "\n".join("".join(f"w{at},{tag}\n" for at, tag in enumerate(tags)) for _ in range(9))
+    )
+    data = open_tagged([path])
+    assert {tag for sentence in data.sentences for tag in sentence.tags} == set(tags)
+    assert data.layout.header == tuple(header.split(","))
+    path.write_text(path.read_text().partition("\n")[2])
+    assert pairs(open_tagged([path])) == pairs(data), "without it nothing else is read"
+
+
+def test_line_ends_of_old_macs_are_refused(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_bytes(b"so O\rgood B\r\rno O\r")
+    with pytest.raises(DataError, match=r"a\.conll line 1 has a carriage return within"):
+        open_tagged([path])
+
+
+def test_a_wrong_tag_in_the_first_line_is_no_header(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("so Q-x\n" + "good O\nno B-x\n\n" * 20)
+    assert open_tagged([path]).sentences[0].words == ("so", "good", "no")
+
+
+def test_a_model_without_a_header_skips_one_of_any_names(tmp_path):
+    plain = "Ana B-PER\nis O\n\n" * 20
+    (tmp_path / "a.conll").write_text(plain)
+    layout = open_tagged([tmp_path / "a.conll"]).layout
+    for header in ("word tag", "palabra etiqueta"):
+        (tmp_path / "b.conll").write_text(f"{header}\n{plain}")
+        data = open_tagged([tmp_path / "b.conll"], like=layout, tagged=False)
+        assert data.sentences[0].words == ("Ana", "is")
+        assert data.sentences[0].write(data.layout, ["X", "Y"], None) == f"{header}\nAna X\nis Y\n\n"

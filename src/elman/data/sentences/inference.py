@@ -1,6 +1,7 @@
 """Infer the form of a file of tagged sentences, and its columns, from its first lines.
 
-A header is recognised by the names of its columns, such as `word` and `tag`; a column of sentence numbers by its name,
+A header is recognised by the names of its columns, such as `word` and `tag`, or by a tag
+that is written unlike all others; a column of sentence numbers by its name,
 or by numbers that several lines in a row have, or only the first line of each sentence.
 
 >>> head = Head("a.csv", ["Sentence #,Word,POS,Tag", "Sentence: 1,so,RB,O", ",good,JJ,O", "Sentence: 2,no,UH,O"])
@@ -50,6 +51,9 @@ _TAGS |= {
 _IDS = re.compile(r"(sentences?|sents?)([ _.\-#]*(id|ids|idx|index|no|nr|num|number))?[ _.\-#]*|sid")
 _NUMBERED = re.compile(r"\D{0,20}\d+")
 _INDEX = re.compile(r"\d+([-.]\d+)?")
+_CHUNK, _CAPITALS = re.compile(r"O|[BIESLU]-.+"), re.compile(r"[^a-z]+")
+_PREFIXED = re.compile(r"[A-Za-z]-.+")
+_FEW_TAGS = 20  # too few to tell by them that the first line is a header
 _MOST_NAMES = 12
 
 
@@ -127,13 +131,13 @@ class Head:
         """The names of the columns in the first row; empty where it has none."""
         first, rest = tuple(self.cells[0]), self.cells[1:]
         low = [name.lower() for name in first]
-        if self._like is not None and self._like.header and set(first) & set(self._like.header):
-            return first if self._like.header[self._like.words] in first else ()
+        if self._like is not None and self._like.header and self._like.header[self._like.words] in first:
+            return first
         named = [name for name in low if name in _TAGS or _IDS.fullmatch(name)]
-        if len(first) < 2 or not _WORDS & set(low) or not named:
+        tags = [cells[-1] for cells in rest]
+        if len(first) < 2 or first[-1] in tags:  # the name of a column is no tag of any word
             return ()
-        # The name of a column is no tag of any word.
-        return first if all(cells[-1] != first[-1] for cells in rest) else ()
+        return first if (_WORDS & set(low) and named) or _is_unlike(first[-1], tags) else ()
 
     @cached_property
     def ids(self) -> int | None:
@@ -263,7 +267,9 @@ def adapt_layout(head: Head, like: SentenceLayout, tagged: bool) -> SentenceLayo
     if header and like.header:
         return _match_names(head, own, tagged)
     if header:
-        words = next(index for index, name in enumerate(header) if name.lower() in _WORDS)
+        words = next((index for index, name in enumerate(header) if name.lower() in _WORDS), None)
+        if words is None:
+            return replace(_match_places(head, own, tagged), header=header)
         last = [index for index in range(width) if index not in (words, head.ids)]
         own = replace(own, header=header, words=words, width=width, ids=head.ids, counted=False)
         return replace(own, tags=last[-1]) if last else _append_tags(own, like, width)
@@ -334,6 +340,13 @@ def _find_column(column: str | None, header: Sequence[str], width: int, name: st
         known = f": {name_some(header, _MOST_NAMES)}" if header else ""
         raise DataError(f"{name} has {width} columns{known}, and {column!r} names none of them. Give a number from 1.")
     return int(column) - 1
+
+
+def _is_unlike(name: str, tags: Sequence[str]) -> bool:
+    """Return whether a text cannot be a tag: all tags are written in capitals, or mark chunks, and it is not."""
+    if len(tags) < _FEW_TAGS or _PREFIXED.fullmatch(name):
+        return False
+    return any(not pattern.fullmatch(name) and all(map(pattern.fullmatch, tags)) for pattern in (_CHUNK, _CAPITALS))
 
 
 def _most_common(widths: Sequence[int]) -> tuple[int, int]:

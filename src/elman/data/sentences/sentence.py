@@ -156,6 +156,9 @@ class _BlockReader:
             return None
         ended = None
         try:
+            if "\r" in line.text:
+                reason = "has a carriage return within. Write its line ends as LF."
+                raise DataError(f"{_at(line, self._name)} {reason}")
             before = None if self._failed else self._words
             word = self._read(line, self._name, self._layout, self._tagged, before)
             if word is not None and self._begins(word, line):
