@@ -231,7 +231,8 @@ def test_the_readme_shows_what_the_commands_say(elman):
         assert done.code == 0
         words = [line.split()[-1] for line in expected.splitlines()]
         # The shares differ in their last digits from processor to processor; the words may not.
-        assert not expected or [line.split()[-1] for line in done.out.splitlines()] == words
+        left_out = expected.strip() in ("", "…")
+        assert left_out or [line.split()[-1] for line in done.out.splitlines()] == words
 
 
 def test_a_search_prints_what_its_best_model_is_worth_and_how_to_train_it_again(elman, tmp_path):
