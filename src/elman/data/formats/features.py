@@ -23,7 +23,7 @@ MFC_VALUES = 13
 MOST_NUMBERS = 2**27
 """The most numbers of one example, half a GiB as float32."""
 
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = (";", "\t", ",")
 
 
 def read_features(path: Path) -> NDArray[np.float32]:

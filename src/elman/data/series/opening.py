@@ -165,7 +165,7 @@ class _SeriesReader:
         self._settle_numbers(column for column in columns.static if index.summaries[column].kind() == "number")
         if not self._like:
             columns = replace(columns, numbers=stored_dialects(self._dialects))
-        self.notes += note_dialects(index.summaries, self._dialects)
+            self.notes += note_dialects(index.summaries, self._dialects)
         numbers, known, past = self._read_numbers(columns)
         series = []
         for group, own in zip(groups, ordered, strict=True):
