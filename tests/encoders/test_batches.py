@@ -119,7 +119,6 @@ def test_units_are_spelled_once_and_are_those_of_each_example_alone(columns, opt
     kept = EncodedSet(Listed(examples, columns), range(31), encoder, torch.zeros(31), most_bytes=most_bytes)
     alone = [encoder.encode(example) for example in examples]
     assert kept.lengths.tolist() == list(map(len, alone))
-    assert kept.prints is None
     for batch in kept.batches(4):
         assert batch.steps.dtype == torch.int64
         assert torch.equal(batch.steps, pad_sequence([alone[index] for index in batch.indices.tolist()]))

@@ -57,9 +57,9 @@ def test_different_examples_are_split_as_without_hashes():
 
 
 def test_copies_stay_where_too_few_would_remain_or_none_of_a_class():
-    assert leave_out_copies([1, 1, 1, 2], {1}, [""] * 4) == [0, 1, 2, 3]
-    assert leave_out_copies([1] * 50 + list(range(100, 110)), {1}, [""] * 60) == list(range(50, 60))
-    assert leave_out_copies([1, 1, 2, 3, 4, 5], {1}, ["a", "b", "b", "b", "b", "b"]) == [0, 2, 3, 4, 5]
+    assert leave_out_copies([1, 1, 1, 2], [1], [""] * 4) == [0, 1, 2, 3]
+    assert leave_out_copies([1] * 50 + list(range(100, 110)), [1], [""] * 60) == list(range(50, 60))
+    assert leave_out_copies([1, 1, 2, 3, 4, 5], [1], ["a", "b", "b", "b", "b", "b"]) == [0, 2, 3, 4, 5]
 
 
 def test_no_class_is_held_out_as_a_whole():

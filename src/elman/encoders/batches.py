@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -65,13 +67,14 @@ class EncodedSet:
         examples: those at the indices, where they have been read; None reads them.
         most_bytes: most memory that the encoded examples may take.
         on_progress: called with (examples encoded, examples in all).
+        prints: (N,) uint64, the fingerprints of the examples; None where nobody needs them.
 
     Attributes:
+        prints: as given.
         targets: as given.
         lengths: (N,) int64, the steps of each example.
         weights: (N,) float32, the sample weight of each example, 1 in the mean; None where all are equal.
-        prints: (N,) a fingerprint of the frames of each example; None for units, since different words may share the
-            number of unknown words.
+
 
     Raises:
         DataError: an example cannot be read or encoded.
@@ -87,8 +90,9 @@ class EncodedSet:
         examples: Iterable[Example] | None = None,
         most_bytes: int = _MOST_BYTES,
         on_progress: OnProgress | None = None,
+        prints: NDArray[np.uint64] | None = None,
     ) -> None:
-        self.targets = targets
+        self.targets, self.prints = targets, prints
         self._dataset, self._indices, self._encoder = dataset, list(indices), encoder
         self._kept = (KeptUnits if hasattr(encoder, "rows") else KeptFrames)(encoder, most_bytes)
         given = read_examples(dataset, self._indices) if examples is None else examples
@@ -101,7 +105,6 @@ class EncodedSet:
                 on_progress(done, len(self._indices))
         self.lengths = torch.tensor(lengths, dtype=torch.int64)
         self.weights = _to_mean_one(weights)
-        self.prints = self._kept.prints
 
     def __len__(self) -> int:
         return len(self._indices)

@@ -18,14 +18,12 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from elman.data.dataset import Example
-from elman.data.examples.survey import Chosen, fingerprint
+from elman.data.examples.survey import Chosen
 
 _BYTES_OF_A_TENSOR = 600  # overhead of an object, without its numbers
 _BYTES_OF_A_ROW = 300  # overhead of a word in the look-up table, without the numbers of its row
@@ -57,10 +55,6 @@ class KeptUnits:
         self._encoder, self._left = encoder, most_bytes
         self._rows: UnitRows = encoder.rows()
         self._places, self._starts = array("i"), array("q", [0])
-
-    @property
-    def prints(self) -> None:
-        """Units have no fingerprints: different words may share the number of unknown words."""
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -130,12 +124,6 @@ class KeptFrames:
     def __init__(self, encoder: Any, most_bytes: int) -> None:
         self._encoder, self._left = encoder, most_bytes
         self._kept: list[Tensor] = []
-        self._prints = bytearray()
-
-    @property
-    def prints(self) -> NDArray[np.uint64]:
-        """Return a fingerprint of each example that was added, equal for equal frames."""
-        return np.frombuffer(bytes(self._prints), np.uint64)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -143,7 +131,7 @@ class KeptFrames:
     def add(self, example: Example) -> int:
         """Encode an example, keep it if there is room, and return its number of steps."""
         steps: Tensor = self._encoder.encode(example)
-        self._prints += fingerprint(str(tuple(steps.shape)).encode() + steps.contiguous().numpy().tobytes())
+
         self._left -= steps.numel() * steps.element_size() + _BYTES_OF_A_TENSOR
         if self._left >= 0:
             self._kept.append(steps)

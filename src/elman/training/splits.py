@@ -10,8 +10,11 @@ as a whole, and of several draws the one is taken whose classes come nearest to 
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from elman.errors import DataError
 
@@ -38,7 +41,7 @@ def split(
     share: float,
     seed: int,
     groups: Sequence[str | None] | None = None,
-    hashes: Sequence[int] | None = None,
+    hashes: Sequence[int] | NDArray[np.uint64] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Divide examples into training and validation examples.
 
@@ -68,13 +71,15 @@ def split(
     apart = set(held_out)
     training, held_out = [index for index in range(len(classes)) if index not in apart], sorted(apart)
     if hashes is not None:
-        learnt = {hashes[index] for index in training}
-        kept = leave_out_copies([hashes[index] for index in held_out], learnt, [classes[index] for index in held_out])
+        given = np.asarray(hashes, np.uint64)
+        kept = leave_out_copies(given[held_out], given[training], [classes[index] for index in held_out])
         held_out = [held_out[place] for place in kept]
     return training, held_out
 
 
-def leave_out_copies(held_out: Sequence[int], learnt: Collection[int], classes: Sequence[str]) -> list[int]:
+def leave_out_copies(
+    held_out: Sequence[int] | NDArray[np.uint64], learnt: Sequence[int] | NDArray[np.uint64], classes: Sequence[str]
+) -> list[int]:
     """Leave out the held-out examples that equal one to learn from: a model would be validated on what it has learnt.
 
     What is learnt from does not depend on it. Where too few would remain, all stay: fewer than half of the examples
@@ -88,10 +93,16 @@ def leave_out_copies(held_out: Sequence[int], learnt: Collection[int], classes: 
     Returns:
         The indices of the examples that remain.
 
-    >>> leave_out_copies([7, 8, 9], {8}, ["", "", ""])
+    >>> leave_out_copies([7, 8, 9], [8], ["", "", ""])
     [0, 2]
     """
-    kept = [index for index, value in enumerate(held_out) if value not in learnt]
+    if not len(held_out):
+        return []
+    given, known = np.asarray(held_out, np.uint64), np.asarray(learnt, np.uint64)
+    # Few are held out of many: looking the many up among the few is faster than np.isin, which sorts all of them.
+    few = np.sort(given)
+    among = few[np.searchsorted(few[:-1], known)] == known
+    kept: list[int] = np.flatnonzero(~np.isin(given, known[among])).tolist()
     if len(kept) < min(_FEW_LEFT, len(held_out) / 2):
         return list(range(len(held_out)))
     whole = set(classes) - {classes[index] for index in kept}

@@ -30,9 +30,7 @@ def report(training, validation, columns=TEXT, targets=CLASSES):
     given = [(*training, "train.csv"), (*validation, "dev.csv")]
     surveys = [Survey(Listed(values, answers, columns, name)) for values, answers, name in given]
     parts = [encoded(values, answers, targets, columns, name=name) for values, answers, name in given]
-    prints = [
-        part.prints if survey.prints is None else survey.prints for part, survey in zip(parts, surveys, strict=True)
-    ]
+    prints = tuple(survey.prints for survey in surveys)
     missing = Counter(surveys[0].missing) + Counter(surveys[1].missing)
     return report_data("letters", targets, *parts, prints=prints, missing=missing)
 

@@ -13,7 +13,6 @@ a second time on access.
 ['so good', '']
 """
 
-import hashlib
 import sys
 from array import array
 from bisect import bisect_left
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.dataset import Dataset, Example, Sound, read_examples
+from elman.data.examples.fingerprints import Fingerprints
 from elman.data.examples.texts import Texts
 from elman.errors import DataError
 
@@ -35,7 +35,6 @@ _BYTES_OF_AN_OBJECT = 120  # that an array, or sound, takes besides its numbers
 _LONGEST_NAME, _MOST_NAMES = 40, 2**16  # of texts that are looked for among those before
 _KEPT_AS: dict[str, Callable[[], Any]] = {"text": Texts, "number": lambda: array("d")}
 _NEVER_MISSING = ("sound", "image")
-_READ_AS_UNITS = ("text", "letters")
 
 
 class Survey:
@@ -53,7 +52,7 @@ class Survey:
         weights: of each.
         missing: the number of missing values (an empty text, a NaN) of each column that has some.
         kept: the number of examples, from the first, whose values are kept.
-        prints: (N,) a fingerprint of the values of each, equal for equal texts or letters; None for other kinds.
+        prints: (N,) a fingerprint of the inputs of each, see :mod:`elman.data.examples.fingerprints`.
 
     Raises:
         DataError: an example cannot be read, or has no target.
@@ -76,8 +75,7 @@ class Survey:
         self._same: dict[str, str] = {}
         self._places: list[str] | None = None if hasattr(dataset, "where") else []
         self._missing = dict.fromkeys((name for name, kind in kinds.items() if kind not in _NEVER_MISSING), 0)
-        self._prints = bytearray()
-        as_units = all(kind in _READ_AS_UNITS for kind in kinds.values())
+        self._prints, self._fingerprint = bytearray(), Fingerprints(kinds)
         texts = dataset.read_texts() if hasattr(dataset, "read_texts") else None
         if texts is not None:
             for inputs, targets, groups in texts:
@@ -85,11 +83,11 @@ class Survey:
                 if on_progress is not None:
                     on_progress(len(self), len(dataset))
         for example in read_examples(dataset, range(len(dataset))) if texts is None else ():
-            self._add(example, as_units)
+            self._add(example)
             if on_progress is not None:
                 on_progress(len(self), len(dataset))
         self.missing = {name: count for name, count in self._missing.items() if count}
-        self.prints: NDArray[np.uint64] | None = np.frombuffer(bytes(self._prints), np.uint64) if as_units else None
+        self.prints: NDArray[np.uint64] = np.frombuffer(bytes(self._prints), "<u8")
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -103,7 +101,7 @@ class Survey:
         """Return examples a second time; those whose values were not kept are read from their files."""
         return Chosen(self, indices)
 
-    def _add(self, example: Example, as_units: bool) -> None:
+    def _add(self, example: Example) -> None:
         target = example.target
         if target is None or target != target:
             raise DataError(f"{example.where} has no target. Give it one, or leave the example out.")
@@ -114,8 +112,7 @@ class Survey:
             self._places.append(example.where)
         for name in self._missing:
             self._missing[name] += _is_missing(example.values[name])
-        if as_units:
-            self._prints += _fingerprint_texts([example.values[name] for name in self._values])
+        self._prints += self._fingerprint(example.values)
         if self._left > 0:
             self.kept += 1
             for name, kept in self._values.items():
@@ -132,7 +129,7 @@ class Survey:
         self.weights += [1.0] * len(targets)
         for name, texts in zip(self._missing, inputs, strict=True):
             self._missing[name] += sum(map(_is_missing, texts))
-        self._prints += b"".join(map(_fingerprint_texts, zip(*inputs, strict=True)))
+        self._prints += self._fingerprint.of_texts(inputs)
         if self._left > 0:
             self.kept += len(targets)
             self._left -= sum(kept.extend(texts) for kept, texts in zip(self._values.values(), inputs, strict=True))
@@ -234,17 +231,3 @@ def _is_missing(value: Any) -> bool:
     if isinstance(value, str):
         return not value or value.isspace()
     return value != value if isinstance(value, float) else bool(np.isnan(value).any())
-
-
-def fingerprint(raw: bytes) -> bytes:
-    """Return eight bytes that are equal for equal input, and for other input with a probability of 10^-19.
-
-    >>> fingerprint(b"so") == fingerprint(b"so"), fingerprint(b"so") == fingerprint(b"bad")
-    (True, False)
-    """
-    return hashlib.blake2b(raw, digest_size=8).digest()
-
-
-def _fingerprint_texts(texts: Sequence[str]) -> bytes:
-    raw = texts[0] if len(texts) == 1 else repr(tuple(texts))
-    return fingerprint(raw.encode("utf-8", "surrogatepass"))

@@ -6,13 +6,17 @@ example becomes a row.
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from rich.text import Text
 
 from elman.data import open_dataset
 from elman.data.dataset import Columns
 from elman.data.examples.arriving import Arriving, ArrivingTables, Row
+from elman.data.examples.fingerprints import Fingerprints
 from elman.data.examples.folders import FILE
 from elman.data.examples.long_table import LongTable
 from elman.data.examples.table import Table
@@ -66,9 +70,14 @@ def evaluate(request: Request) -> Evaluated:
         from elman.tasks.classify.picture import draw_confusion
 
         draw_confusion(scores, picture)  # type: ignore[arg-type]
-    listed = {"worst": [mistake.to_dict() for mistake in mistakes]} if options.worst else {}
+    facts: dict[str, Any] = {"worst": [mistake.to_dict() for mistake in mistakes]} if options.worst else {}
     shown = [*score_tables(scores), *([mistakes_table(mistakes)] if mistakes else [])]
-    return Evaluated({**scores.to_dict(), **listed}, shown)
+    overlap = trained.compare_learnt(examples.prints)
+    if overlap is not None:
+        facts["learnt_from"] = overlap.estimate
+        warning = overlap.warn("examples", "other examples")
+        shown += [Text(f"\n{warning}")] if warning else []
+    return Evaluated({**scores.to_dict(), **facts}, shown)
 
 
 def _check_picture(path: str, kind: str) -> Path:
@@ -89,10 +98,31 @@ def predict(request: Request) -> Iterator[str]:
     else:
         table, taken = _read_paths(trained, request.data)
     rows, size = iter(table), 1 if request.is_streamed() else _AT_ONCE
-    chunks = iter(lambda: list(itertools.islice(rows, size)), [])
+    chunks: Iterator[list[Row]] = iter(lambda: list(itertools.islice(rows, size)), [])
+    if not request.is_streamed():
+        chunks = _note_learnt(trained, chunks, request.note)
     classes = trained.classes if probabilities else []
     answers = (_answer(trained, chunk, classes) for chunk in chunks)
     return append_answers(answers, table, request.note, taken=taken, json=request.json)
+
+
+def _note_learnt(
+    trained: TrainedClassifier, chunks: Iterable[list[Row]], note: Callable[[str], None]
+) -> Iterator[list[Row]]:
+    """Yield rows, and note at the end how many of those that have a target are training examples."""
+    fingerprint, prints = Fingerprints(trained.columns.inputs), bytearray()
+    for rows in chunks:
+        for row in rows:
+            if row.example.target is not None or row.cells.get(str(trained.columns.target)):
+                prints += fingerprint(row.example.values)
+        yield rows
+    overlap = trained.compare_learnt(np.frombuffer(bytes(prints), "<u8"))
+    if overlap is not None and overlap.estimate:
+        about = "" if overlap.checked == overlap.count else "about "
+        note(
+            f"{about}{overlap.estimate:,} of the {overlap.count:,} examples with a target are training examples: "
+            "predictions for new data will be worse"
+        )
 
 
 def _read_paths(trained: TrainedClassifier, data: list[str]) -> tuple[_Table, Sequence[str]]:

@@ -6,6 +6,7 @@
 ['pos', 'neg']
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -13,9 +14,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.dataset import Columns, Dataset, read_examples
+from elman.data.examples.fingerprints import Fingerprints
 from elman.data.examples.given import as_inputs, refuse_single
 from elman.data.examples.intake import as_examples
 from elman.data.examples.values import open_values
@@ -28,11 +31,14 @@ from elman.models.conventions import flatten_column
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
 from elman.models.layers import Layers
+from elman.models.learnt import Overlap
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.renamed import renamed_arguments
 from elman.scores.classes import Scores
 from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.classify.scoring import score_outputs
+
+_logger = logging.getLogger("elman")
 
 
 @dataclass(kw_only=True)
@@ -103,7 +109,7 @@ class TrainedClassifier(Trained):
         return outputs
 
     def evaluate(self, data: Dataset | Sequence[Any], targets: Sequence[Any] | None = None) -> Scores:
-        """Score the answers to examples that have targets.
+        """Score the answers to examples that have targets; log a warning if the model was trained on some of them.
 
         Args:
             data: a dataset, or examples in memory, as for :meth:`predict`.
@@ -113,7 +119,19 @@ class TrainedClassifier(Trained):
             DataError: as for :meth:`encode`; or a dataset and targets are given.
         """
         encoded = self.encode(self._open(data, targets))
+        overlap = self.compare_learnt(encoded.prints)
+        warning = overlap and overlap.warn("examples", "other examples")
+        if warning:
+            _logger.warning(warning)
         return score_outputs(self.targets, self.answer(encoded), encoded.targets, encoded.weights)
+
+    def compare_learnt(self, prints: NDArray[np.uint64] | None) -> Overlap | None:
+        """Count the examples that the model was trained on; None for a model that keeps no hashes.
+
+        Args:
+            prints: the fingerprints of the examples, see :mod:`elman.data.examples.fingerprints`.
+        """
+        return None if self.learnt is None or prints is None else self.learnt.compare(prints)  # type: ignore[arg-type]
 
     def _open(self, data: Any, targets: Any = None) -> Dataset:
         """Return a dataset as it is, and examples in memory as one."""
@@ -137,12 +155,16 @@ class TrainedClassifier(Trained):
         Raises:
             DataError: an example cannot be read, has no target, or one that the model has not learnt.
         """
-        everyone = range(len(dataset))
-        known = [example.target for example in read_examples(dataset, everyone)]
+        everyone, known = range(len(dataset)), []
+        fingerprint, prints = Fingerprints(self.columns.inputs), bytearray()
+        for example in read_examples(dataset, everyone):
+            known.append(example.target)
+            prints += fingerprint(example.values)
         if not known:
             raise DataError(f"{dataset.name} has no examples to measure on. Give one or more.")
         targets = self.targets.encode(known, lambda at: dataset[at].where)
-        return EncodedSet(dataset, everyone, self.encoder, targets, on_progress=on_progress)
+        hashes = np.frombuffer(bytes(prints), "<u8")
+        return EncodedSet(dataset, everyone, self.encoder, targets, on_progress=on_progress, prints=hashes)
 
 
 def build_module(

@@ -54,7 +54,8 @@ class Parts:
         targets: the possible answers.
         training: the training examples.
         held_out: the validation examples.
-        prints: fingerprints of both, see :func:`elman.tasks.classify.report.report_data`.
+        prints: the fingerprints of both, see :mod:`elman.data.examples.fingerprints`.
+        left_out: how many examples were left out of `held_out`, since they equal training examples.
         missing: by column, in how many examples of both a value is missing.
     """
 
@@ -65,6 +66,7 @@ class Parts:
     training: EncodedSet
     held_out: EncodedSet
     prints: tuple[Prints, Prints]
+    left_out: int
     missing: Mapping[str, int]
 
     @property
@@ -91,7 +93,7 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
     if settings.validation_data is None:
         held_from = survey
         share = default_share(len(survey)) if settings.validation is None else settings.validation
-        learn, hold = split(survey.targets, share=share, seed=settings.seed, groups=survey.groups)
+        learn, hold = split(survey.targets, share=share, seed=settings.seed, groups=survey.groups, hashes=survey.prints)
     else:
         held_from = _survey(open_dataset([settings.validation_data], like=dataset.columns), quiet)
         learn, hold = list(range(len(survey))), list(range(len(held_from)))
@@ -134,11 +136,12 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
             examples=held_from.read(hold),
             on_progress=lambda done, _: on_progress(len(learn) + done, total),
         )
-    prints = _prints(training, survey, learn), _prints(held_out, held_from, hold)
+    prints = survey.prints[learn], held_from.prints[hold]
+    left_out = len(survey) - total if held_from is survey else 0
     surveys = [survey, *([] if held_from is survey else [held_from])]
     missing = {name: sum(one.missing.get(name, 0) for one in surveys) for name in columns.inputs}
     missing = {name: count for name, count in missing.items() if count}
-    return Parts(columns, survey.dataset.notes, encoder, split.targets, training, held_out, prints, missing)
+    return Parts(columns, survey.dataset.notes, encoder, split.targets, training, held_out, prints, left_out, missing)
 
 
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
@@ -163,10 +166,3 @@ def _survey(dataset: Dataset, quiet: bool) -> Survey:
 
 def _encode_targets(targets: Targets, survey: Survey, indices: Sequence[int]) -> Tensor:
     return targets.encode([survey.targets[index] for index in indices], lambda at: survey.where(indices[at]))
-
-
-def _prints(examples: EncodedSet, survey: Survey, indices: Sequence[int]) -> Prints:
-    if examples.prints is not None:
-        return examples.prints
-    assert survey.prints is not None  # units are texts or letters
-    return survey.prints[indices]

@@ -13,7 +13,7 @@ score on the held-out part are kept.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -78,6 +78,8 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             parts.held_out,
             prints=parts.prints,
             missing=parts.missing,
+            left_out=parts.left_out,
+            folded="text" in parts.columns.inputs.values(),
         ).lines()
 
     def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress) -> Compared:
@@ -166,6 +168,10 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
     def count(self, model: TrainedClassifier, parts: Parts) -> dict[str, Any]:
         """Return how many examples there were."""
         return {"validation_examples": len(parts.held_out), "training_examples": len(parts.training)}
+
+    def hash_learnt(self, parts: Parts) -> Iterable[int]:
+        """Return the fingerprints of the training examples."""
+        return parts.prints[0]  # type: ignore[return-value]
 
     def judge(
         self, model: TrainedClassifier, parts: Parts, settings: ClassifySettings, baseline: Compared | None

@@ -41,6 +41,8 @@ class DataReport:
         in_both: how many validation examples are also training examples.
         pairs: some of these: where the one is, and where the other.
         contradicting: how many examples, of both parts, equal an example with another answer.
+        left_out: how many held-out examples were left out, since they equal training examples.
+        folded: whether texts are compared without regard to capitals and white space.
     """
 
     training: int
@@ -54,6 +56,8 @@ class DataReport:
     in_both: int
     pairs: tuple[tuple[str, str], ...]
     contradicting: int
+    left_out: int = 0
+    folded: bool = False
 
     @property
     def rare(self) -> list[str]:
@@ -113,9 +117,15 @@ class DataReport:
                 f"{self.in_both:,} of the {self.validation:,} examples to validate on are also among those to learn "
                 f"from ({one} equals {other}): the score may be too good"
             )
-        if self.contradicting:
+        aside = " (capitals and spaces aside)" if self.folded else ""
+        if self.left_out:
             warnings.append(
-                f"{self.contradicting:,} examples equal one with another answer: no model gets all of them right"
+                f"{self.left_out:,} examples to validate on equal examples to learn from{aside}, and are left out"
+            )
+        if self.contradicting:
+            right = "hardly a model gets" if self.folded else "no model gets"
+            warnings.append(
+                f"{self.contradicting:,} examples equal one with another answer{aside}: {right} all of them right"
             )
         return warnings
 
@@ -128,6 +138,8 @@ def report_data(
     *,
     prints: tuple[Prints, Prints],
     missing: Mapping[str, int],
+    left_out: int = 0,
+    folded: bool = False,
 ) -> DataReport:
     """Describe the examples of both parts.
 
@@ -136,9 +148,10 @@ def report_data(
         targets: the possible answers.
         training: the training examples.
         validation: the validation examples.
-        prints: a fingerprint of each example of either part. Of text and letters it is made of the values as read,
-            since different words may share the number of unknown words; of other kinds, of the encoded steps.
+        prints: the fingerprints of either part, see :mod:`elman.data.examples.fingerprints`.
         missing: by column, in how many examples of both parts a value is missing.
+        left_out: how many held-out examples were left out, since they equal training examples.
+        folded: whether texts are compared without regard to capitals and white space.
     """
     in_both, pairs = _count_in_both(*prints, training, validation)
     answers = torch.cat([training.targets, validation.targets])
@@ -154,6 +167,8 @@ def report_data(
         in_both=in_both,
         pairs=pairs,
         contradicting=_count_contradicting(np.concatenate(prints), answers),
+        left_out=left_out,
+        folded=folded,
     )
 
 

@@ -161,7 +161,7 @@ def split(corpus: Corpus, settings: Settings) -> tuple[Corpus, Corpus]:
 def _without_copies(held_out: Corpus, training: Corpus) -> Corpus:
     """Leave out the held-out examples of classes that equal one to train on; a plain text stays whole."""
     hashes = held_out.hash_examples()
-    kept = leave_out_copies(hashes, set(training.hash_examples()), [""] * len(hashes))
+    kept = leave_out_copies(hashes, list(training.hash_examples()), [""] * len(hashes))
     return held_out if len(kept) == len(hashes) else held_out.choose(kept)
 
 
