@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from elman.data import open_dataset
 from elman.errors import DataError
 from elman.tasks import Classifier, Regressor, classify
 
@@ -143,6 +144,36 @@ def test_columns_are_matched_by_name_in_any_order(of_table):
             model.predict(frame)
     with pytest.raises(DataError, match="example 1 is no mapping"):
         model.predict(rows)
+
+
+def test_a_dataset_has_the_columns_of_the_model(of_table, tmp_path):
+    model, rows = of_table
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["label,cost,size", *(f"{'big' if a > 0 else 'small'},{b},{a}" for a, b in rows)]))
+    expected = model.probabilities([{"size": a, "cost": b} for a, b in rows])
+    assert model.probabilities(open_dataset(path)).equal(expected)
+    assert model.probabilities(open_dataset(path, like=model.columns)).equal(expected)
+    for header, said in (
+        (
+            "label,cost,Size",
+            r"no column size \(number\)\. Did you mean Size\? It has: cost \(number\), Size \(number\)",
+        ),
+        ("label,cost,other", r"no column size \(number\)\. It has: cost \(number\), other \(number\)"),
+    ):
+        path.write_text(path.read_text().replace(path.read_text().split("\n")[0], header, 1))
+        for read in (model.predict, model.evaluate):
+            with pytest.raises(DataError, match=said):
+                read(open_dataset(path))
+    with pytest.raises(DataError, match=r"no column size \(number\)\. It has: .*size \(category\)"):
+        model.predict(open_dataset(path.with_name(write_words(path)), inputs=("size", "cost"), target="label"))
+    with pytest.raises(DataError, match="targets are given with a dataset"):
+        model.evaluate(open_dataset(path, like=None), ["big"] * 60)
+
+
+def write_words(path):
+    """Write a table whose sizes are words."""
+    path.with_name("w.csv").write_text("\n".join(["label,cost,size", *(f"big,{k}.5,{'ab'[k % 2]}" for k in range(60))]))
+    return "w.csv"
 
 
 def test_the_names_of_fit_are_those_of_predict():

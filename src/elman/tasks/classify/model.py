@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.dataset import Columns, Dataset, read_examples
+from elman.data.examples.choosing import suggest_nearest
 from elman.data.examples.fingerprints import Fingerprints
 from elman.data.examples.given import as_inputs, refuse_single
 from elman.data.examples.intake import as_examples
@@ -125,6 +126,18 @@ class TrainedClassifier(Trained):
             _logger.warning(warning)
         return score_outputs(self.targets, self.answer(encoded), encoded.targets, encoded.weights)
 
+    def _check_columns(self, dataset: Dataset) -> None:
+        """Check that a dataset has the columns that the model reads, by name and kind."""
+        has = dataset.columns.inputs
+        for name, kind in self.columns.inputs.items():
+            if has.get(name) != kind:
+                listed = ", ".join(f"{column} ({its_kind})" for column, its_kind in has.items())
+                near = "" if name in has else suggest_nearest(name, list(has))
+                raise DataError(
+                    f"{dataset.name} has no column {name} ({kind}). {near}It has: {listed}. "
+                    "Open it with open_dataset(…, like=model.columns), or give the data that the model reads."
+                )
+
     def compare_learnt(self, prints: NDArray[np.uint64] | None) -> Overlap | None:
         """Count the examples that the model was trained on; None for a model that keeps no hashes.
 
@@ -138,6 +151,7 @@ class TrainedClassifier(Trained):
         if isinstance(getattr(data, "columns", None), Columns):
             if targets is not None:
                 raise DataError("targets are given with a dataset, which has its own. Drop one of the two.")
+            self._check_columns(data)
             dataset: Dataset = data
             return dataset
         kinds = ", ".join(f"{name} ({kind})" for name, kind in self.columns.inputs.items())
