@@ -278,7 +278,7 @@ def test_any_cell_can_read(name):
 
 
 def test_what_cannot_work_is_refused():
-    with pytest.raises(ConfigError, match="cell cfc reads dt at every step beside its input"):
+    with pytest.raises(ConfigError, match="cell cfc reads dt at every step besides its input"):
         SequenceClassifier(cells.cfc, Layers(hidden=3), front=FRONTS["frames"], outputs=2)
     with pytest.raises(ConfigError, match="pooling is 'sum'"):
         SequenceClassifier(cells.gru, Layers(hidden=3), front=FRONTS["frames"], outputs=2, pooling="sum")

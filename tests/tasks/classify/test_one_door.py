@@ -8,6 +8,9 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.exceptions import DataConversionWarning
+from sklearn.model_selection import GridSearchCV
 from torch.utils.data import DataLoader
 
 from elman.data import open_dataset
@@ -272,3 +275,28 @@ def test_the_workers_of_a_dataloader_predict(of_texts):
     expected = of_texts.predict_proba(TEXTS)
     loader = DataLoader(TEXTS, batch_size=7, num_workers=2, collate_fn=of_texts.predict_proba)
     np.testing.assert_allclose(np.concatenate(list(loader)), expected, rtol=1e-6)
+
+
+def test_classes_and_texts_that_look_like_nothing_come_back_as_they_were_written(tmp_path):
+    codes = ["NA", "None", "null", "nan", "DE", "True"]
+    rows = [f"{code * 2}x {letter},{code}" for letter in "abcdefgh" for code in codes]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["text,code", *rows]))
+    model = classify.train(
+        path, **{**QUICK, "hidden": 12, "epochs": 20, "learning_rate": 0.02}, target="code", quiet=True
+    )
+    assert sorted(model.classes) == sorted(codes)
+    assert model.predict(open_dataset(path, like=model.columns)) == [row.partition(",")[2] for row in rows]
+    kinds = Classifier(**QUICK).fit(["a b", "b a"] * 6, ["NA", "nan"] * 6)
+    assert kinds.classes_.tolist() == ["NA", "nan"]
+
+
+def test_a_fitted_estimator_is_cloned_unfitted_and_a_grid_is_pickled():
+    series = np.random.default_rng(1).normal(size=(40, 7, 2))
+    labels = np.where(series[:, :, 0].mean(1) > 0, "b", "a")
+    model = Classifier(**QUICK).fit(series, labels, sample_weight=np.ones(40))
+    assert not hasattr(clone(model), "classes_")
+    grid = GridSearchCV(Classifier(epochs=1), {"hidden": [3, 5]}, cv=2).fit(series, labels)
+    assert (pickle.loads(pickle.dumps(grid)).predict(series) == grid.predict(series)).all()
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
+        assert Classifier(**QUICK).fit(series, labels[:, None]).predict(series).shape == (40,)
