@@ -83,7 +83,7 @@ def test_newest_first_is_noted_when_a_model_forecasts(tmp_path):
     notes.clear()
     rows = list(csv.DictReader(io.StringIO(answer(tmp_path / "m", write(tmp_path / "n.csv", "date", days[-4::-1])))))
     assert [row["date"] for row in rows] == days[-3:]
-    assert notes == ["Rows are newest first, and were sorted by time."]
+    assert "Rows are newest first, and were sorted by time." in notes
 
 
 def test_a_picture_shows_local_times(tmp_path):
