@@ -196,6 +196,8 @@ def test_sentences_may_differ_in_their_columns_where_both_columns_are_named(tmp_
     path.write_text("\n".join(rows))
     data = open_tagged([path], words="2", tags="4")
     assert pairs(data) == [(("so", "it"), ("RB", "PRP")), (("no",), ("UH",))]
+    path.write_text("\n".join(["#begin document (a/b); part 000", *rows, "#end document"]).replace("\t", "   "))
+    assert pairs(open_tagged([path], words="2", tags="4")) == pairs(data)
     path.write_text("\n".join([*rows[:1], "2\tit\tit\tPRP\tx", *rows[2:]]))
     with pytest.raises(DataError, match="line 2 has 5 columns, and 6 were expected"):
         open_tagged([path], words="2", tags="4")

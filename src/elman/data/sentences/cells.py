@@ -12,13 +12,14 @@ and separates nothing. With a mark, a cell may be quoted, as in CSV.
 import re
 
 SEPARATORS = (",", ";", "|")
-_SPACED = re.compile(r"[^ \t\f\v]+")
+_SPACES = " \t\n\r\f\v\x1c\x1d\x1e\x1f"  # what `str.split` takes for spaces in ASCII
+_SPACED = re.compile(f"[^{_SPACES}]+")
 
 
 def split_cells(text: str, separator: str | None) -> list[str]:
     """Return the values of the cells of a line."""
     if separator is None:
-        return _SPACED.findall(text)
+        return text.split() if text.isascii() else _SPACED.findall(text)
     if separator == "\t" or '"' not in text:
         return [cell.strip(" ") for cell in text.split(separator)]
     return [_unquote(text[start:stop].strip(" ")) for start, stop in _spans(text, separator)]
@@ -37,7 +38,7 @@ def put_cell(text: str, separator: str | None, index: int, value: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Return whether a line has nothing but spaces and tabs."""
-    return not text.strip(" \t\f\v\r")
+    return not text or (text[0] in _SPACES and not text.strip(_SPACES))
 
 
 def _spans(text: str, separator: str | None) -> list[tuple[int, int]]:

@@ -221,7 +221,7 @@ def infer_layout(
             f"{head.name} has {width} column{'s' * (width != 1)}, and a word and its tag need two. "
             "Put a tag behind each word, or give a second file with the tags."
         )
-    widths = {len(cells) for cells in head.cells}
+    widths = {len(cells) for cells in head.cells if not cells[0].startswith("#")} or {width}
     if max(word, tag) < min(widths) < max(widths) and words is not None and tags is not None:
         layout = replace(layout, width=min(widths), varying=True, header=())
     return layout, [describe(head.name, layout)]

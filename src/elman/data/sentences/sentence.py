@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from elman.data.sentences.cells import is_blank, put_cell, split_cells
 from elman.data.sentences.layout import CONLLU, SentenceLayout
@@ -90,15 +89,6 @@ class Sentence:
         return "\n".join([*before, *own]) + ("\n\n" if self.ended else "\n")
 
 
-class _Word(NamedTuple):
-    """A word of a line, its tag, its cell of the column of ids, and the number of its cells."""
-
-    word: str
-    tag: str | None
-    id: str = ""
-    width: int = 0
-
-
 def read_blocks(
     lines: Iterable[TextLine],
     name: str,
@@ -135,9 +125,12 @@ class _BlockReader:
 
     def __init__(self, name: str, layout: SentenceLayout, tagged: bool, wrong: WrongLines | None) -> None:
         self._name, self._layout, self._tagged, self._wrong = name, layout, tagged, wrong
-        self._read = _read_conllu if layout.form == "conllu" else _read_columns
+        self._read = self._read_conllu if layout.form == "conllu" else self._read_columns
+        self._separator, self._width = layout.separator, layout.width
+        self._columns = layout.words, layout.tags
         self._lines: list[TextLine] = []
-        self._words: list[_Word] = []
+        self._words: list[str] = []
+        self._tags: list[str | None] = []
         self._places: list[int] = []
         self._failed = False
         self._blank = 0  # lines in a row
@@ -150,33 +143,34 @@ class _BlockReader:
         if is_blank(line.text):
             return self._take_blank(line)
         self._blank = 0
-        first, self._first = self._first, False
-        if first and _is_header(line.text, self._layout):
-            self._lines.append(line)
-            return None
+        if self._first:
+            self._first = False
+            if _is_header(line.text, self._layout):
+                self._lines.append(line)
+                return None
         ended = None
         try:
             if "\r" in line.text:
-                reason = "has a carriage return within. Write its line ends as LF."
-                raise DataError(f"{_at(line, self._name)} {reason}")
-            before = None if self._failed else self._words
-            word = self._read(line, self._name, self._layout, self._tagged, before)
-            if word is not None and self._begins(word, line):
+                raise DataError(f"{self._at(line)} has a carriage return within. Write its line ends as LF.")
+            pair = self._read(line)
+            if pair is not None and self._layout.ids is not None and self._begins(line):
                 ended = self.end(blank=False)
         except DataError as error:
             self._refuse(line.number, error)
             return None
-        if word is not None:
+        if pair is not None:
+            word, tag = pair
             # Words and tags repeat: each distinct text is kept in memory once.
+            self._words.append(sys.intern(word))
+            self._tags.append(None if tag is None else sys.intern(tag))
             self._places.append(len(self._lines))
-            self._words.append(word._replace(word=sys.intern(word.word), tag=word.tag and sys.intern(word.tag)))
         self._lines.append(line)
         return ended
 
     def end(self, blank: bool = True) -> Sentence | None:
         """Return the sentence, if there is one, and begin the next."""
-        lines, words, places, failed = self._lines, self._words, self._places, self._failed
-        self._lines, self._words, self._places, self._failed = [], [], [], False
+        lines, words, tags, places, failed = self._lines, self._words, self._tags, self._places, self._failed
+        self._lines, self._words, self._tags, self._places, self._failed = [], [], [], [], False
         if failed:
             return None
         if not words:
@@ -186,10 +180,9 @@ class _BlockReader:
                 self._refuse(first, DataError(reason))
                 self._failed = False
             return None
-        tags = tuple(word.tag for word in words if word.tag is not None)
         sentence = Sentence(
-            tuple(word.word for word in words),
-            tags if len(tags) == len(words) else None,
+            tuple(words),
+            None if None in tags else tuple(tag for tag in tags if tag is not None),
             self._find_label(lines),
             self._name,
             lines[0].number,
@@ -217,24 +210,22 @@ class _BlockReader:
         self._lines.append(line)
         return None
 
-    def _begins(self, word: _Word, line: TextLine) -> bool:
-        """Return whether a word begins a sentence by its number in the column of ids."""
-        if self._layout.ids is None or not word.id:
-            return False
+    def _begins(self, line: TextLine) -> bool:
+        """Return whether a line begins a sentence by its number in the column of ids."""
+        assert self._layout.ids is not None
+        own = split_cells(line.text, self._separator)[self._layout.ids]
         if self._layout.counted:
-            return word.id == "1" and bool(self._words)
-        if word.id == self._id:
+            return own == "1" and bool(self._words)
+        if not own or own == self._id:
             return False
-        if word.id == self._first_id:
+        if own == self._first_id:
             self._ids.clear()  # the numbers begin anew, as in every document
-        if word.id in self._ids:
-            raise DataError(
-                f"{_at(line, self._name)}: sentence {word.id[:40]!r} goes on here, behind others. Sort the lines by "
-                "sentence."
-            )
-        self._first_id = self._first_id or word.id
-        self._id = word.id
-        self._ids.add(word.id)
+        if own in self._ids:
+            reason = f"sentence {own[:40]!r} goes on here, behind others. Sort the lines by sentence."
+            raise DataError(f"{self._at(line)}: {reason}")
+        self._first_id = self._first_id or own
+        self._id = own
+        self._ids.add(own)
         return bool(self._words)
 
     def _find_label(self, lines: Sequence[TextLine]) -> str | None:
@@ -248,61 +239,58 @@ class _BlockReader:
         self._wrong.add(number, str(error))
         self._failed = True
 
+    def _read_conllu(self, line: TextLine) -> tuple[str, str | None] | None:
+        """Return a word and its tag; None for a comment, a range of words or an empty node."""
+        if line.text.startswith("#"):
+            return None
+        cells = line.text.split("\t")
+        if len(cells) != len(CONLLU):
+            raise DataError(
+                f"{self._at(line)} has {len(cells)} columns, and CoNLL-U has {len(CONLLU)} with a tab between two. "
+                "Put `_` where there is nothing."
+            )
+        if _NOT_A_WORD.fullmatch(cells[0]):
+            return None
+        number = len(self._words) + 1
+        if cells[0].lstrip("0") != str(number) and not self._failed:
+            raise DataError(
+                f"{self._at(line)} begins with {cells[0][:40]!r}, and word {number} of the sentence was expected. "
+                "A blank line ends a sentence."
+            )
+        words, tags = self._columns
+        word, tag = cells[words], cells[tags]
+        missing = not tag or (tag == _EMPTY and CONLLU[tags] in _NEVER_EMPTY)
+        if not word or (missing and self._tagged):
+            raise DataError(f"{self._at(line)} has no {CONLLU[tags if word else words]}. Give it one.")
+        return word, None if missing else tag
 
-def _read_conllu(
-    line: TextLine, name: str, layout: SentenceLayout, tagged: bool, before: Sequence[_Word] | None
-) -> _Word | None:
-    """Return a word; None for a comment, a range of words or an empty node.
+    def _read_columns(self, line: TextLine) -> tuple[str, str | None] | None:
+        """Return a word and its tag; None for a comment or the mark of a document."""
+        cells = split_cells(line.text, self._separator)
+        if line.text.startswith(_DOCUMENT) or (self._layout.varying and line.text.startswith("#")):
+            return None
+        if len(cells) != self._width and not self._varies(cells):
+            if line.text.startswith("#"):
+                return None
+            raise DataError(
+                f"{self._at(line)} has {len(cells)} column{'s' * (len(cells) != 1)}, and {self._width} were expected. "
+                "Give every line as many, and put a blank line behind each sentence."
+            )
+        words, tags = self._columns
+        word, tag = cells[words], cells[tags] if tags < len(cells) else None
+        if not word or (self._tagged and not tag):
+            raise DataError(f"{self._at(line)} has an empty column. Give it a word and a tag.")
+        return word, tag or None
 
-    `before` are the words of the sentence so far; None where a line of it is wrong.
-    """
-    if line.text.startswith("#"):
-        return None
-    cells = line.text.split("\t")
-    if len(cells) != len(CONLLU):
-        raise DataError(
-            f"{_at(line, name)} has {len(cells)} columns, and CoNLL-U has {len(CONLLU)} with a tab between two. "
-            "Put `_` where there is nothing."
-        )
-    if _NOT_A_WORD.fullmatch(cells[0]):
-        return None
-    if before is not None and cells[0].lstrip("0") != str(len(before) + 1):
-        raise DataError(
-            f"{_at(line, name)} begins with {cells[0][:40]!r}, and word {len(before) + 1} of the sentence was "
-            "expected. A blank line ends a sentence."
-        )
-    tag, column = cells[layout.tags], CONLLU[layout.tags]
-    missing = not tag or (tag == _EMPTY and column in _NEVER_EMPTY)
-    if not cells[layout.words] or (missing and tagged):
-        raise DataError(
-            f"{_at(line, name)} has no {column if cells[layout.words] else CONLLU[layout.words]}. Give it one."
-        )
-    return _Word(cells[layout.words], None if missing else tag)
+    def _varies(self, cells: Sequence[str]) -> bool:
+        """Return whether a line may have so many cells: where sentences differ, its first word decides."""
+        if not self._layout.varying or self._words or len(cells) < self._layout.width:
+            return False
+        self._width = len(cells)
+        return True
 
-
-def _read_columns(
-    line: TextLine, name: str, layout: SentenceLayout, tagged: bool, before: Sequence[_Word] | None
-) -> _Word | None:
-    """Return a word; None for a comment or the mark of a document."""
-    cells = split_cells(line.text, layout.separator)
-    width = layout.width
-    if layout.varying and len(cells) > width:
-        width = before[0].width if before else len(cells)
-    if line.text.startswith(_DOCUMENT) or (line.text.startswith("#") and len(cells) != width):
-        return None
-    if len(cells) != width:
-        raise DataError(
-            f"{_at(line, name)} has {len(cells)} column{'s' * (len(cells) != 1)}, and {width} were expected. "
-            "Give every line as many, and put a blank line behind each sentence."
-        )
-    word, tag = cells[layout.words], cells[layout.tags] if layout.tags < len(cells) else ""
-    if not word or (tagged and not tag):
-        raise DataError(f"{_at(line, name)} has an empty column. Give it a word and a tag.")
-    return _Word(word, tag or None, "" if layout.ids is None else cells[layout.ids], len(cells))
-
-
-def _at(line: TextLine, name: str) -> str:
-    return f"{name} line {line.number}"
+    def _at(self, line: TextLine) -> str:
+        return f"{self._name} line {line.number}"
 
 
 def _is_header(text: str, layout: SentenceLayout) -> bool:
