@@ -11,6 +11,7 @@ as a whole, and of several draws the one is taken whose classes come nearest to 
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ _FEW = 1000
 _MOST_HELD_OUT = 10_000  # unless a share is requested: more take longer to measure and add little precision
 _DRAWS = 50
 _FEW_LEFT = 10
-_MOST_NAMES = 5  # that a message lists
+_MOST_NAMES, _LONGEST_NAME = 5, 30  # that a message lists, and their letters
 
 
 def default_share(examples: int) -> float:
@@ -127,7 +128,8 @@ def _refuse_single(classes: Sequence[str]) -> None:
     counts = Counter(classes)
     single = sorted(name for name, count in counts.items() if count == 1)
     if single:
-        names = ", ".join(map(repr, single[:_MOST_NAMES])) + (", …" if len(single) > _MOST_NAMES else "")
+        shown = [repr(shorten(name, _LONGEST_NAME, placeholder="…")) for name in single[:_MOST_NAMES]]
+        names = ", ".join(shown) + (", …" if len(single) > _MOST_NAMES else "")
         having = f"{len(single)} classes have one example each" if len(single) > 1 else "A class has one example"
         number = " If the target is a number, say --target-kind number." if _are_numbers(single) else ""
         raise DataError(

@@ -206,3 +206,16 @@ def test_a_label_that_is_missing_in_one_sentence_is_reported(tmp_path):
     (tmp_path / "a.conllu").write_text("# mood = x\n" + ROW + "\n" + ROW)
     with pytest.raises(DataError, match=r"line 4: the sentence has no comment `# mood = …`"):
         open_tagged([tmp_path / "a.conllu"], label="mood")
+
+
+def test_comments_of_as_many_cells_as_a_word_are_no_words_and_come_back(tmp_path):
+    path = tmp_path / "news.tsv"
+    path.write_text(
+        "#\thttp://a.example/1\t[2010-07-04]\t\n1\tGleich\tO\tO\n2\tRom\tB-LOC\tO\n\n"
+        "#\thttp://a.example/2\t[2010-07-05]\t\n1\t#\tO\tO\n2\tda\tO\tO\n"
+    )
+    found = open_tagged([path], tags="3")
+    assert read_pairs(found) == [(["Gleich", "Rom"], ["O", "B-LOC"]), (["#", "da"], ["O", "O"])]
+    plain = tmp_path / "plain.tsv"
+    plain.write_text("#\tO\nso\tO\n\n#\tX\nda\tO\n")
+    assert [one.words for one in open_tagged([plain]).sentences] == [("#", "so"), ("#", "da")]

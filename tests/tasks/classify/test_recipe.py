@@ -319,3 +319,18 @@ def test_an_answer_does_not_depend_on_training_mode(reviews):
         assert reviews.module.training
     finally:
         reviews.module.eval()
+
+
+def test_a_first_row_in_place_of_a_header_is_named_where_classes_cannot_be_split(tmp_path):
+    table = tmp_path / "sms.tsv"
+    table.write_text("".join(f"{'ham' if k % 3 else 'spam'}\tmessage {k} {'of many words ' * 9}\n" for k in range(60)))
+    with pytest.raises(DataError, match="classes have one example each") as refused:
+        classify.train(table, quiet=True)
+    assert len(str(refused.value)) < 500
+    assert any("'spam' is a value of its column as well" in note for note in refused.value.__notes__)
+
+
+def test_a_genome_without_classes_is_told_where_they_are_written(tmp_path):
+    (tmp_path / "p53.fasta").write_text(">a one\nMEEPQSDPSVEPPLSQETFSD\n>b two\nMEESQAELGVEPPLSQETFSG\n")
+    with pytest.raises(DataError, match="label=CLASS"):
+        classify.train(tmp_path / "p53.fasta", quiet=True)

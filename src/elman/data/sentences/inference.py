@@ -71,7 +71,7 @@ class Head:
 
     def __init__(self, name: str, lines: Sequence[str], like: SentenceLayout | None = None) -> None:
         self.name, self.lines, self._like = name, lines, like
-        self.rows = [text for text in lines if not is_blank(text) and not text.startswith(("-DOCSTART-", "# "))]
+        self.rows = [text for text in lines if not is_blank(text) and not _is_comment(text)]
         self._suffix = Path(name.lower().removesuffix(".gz")).suffix
 
     @cached_property
@@ -177,6 +177,11 @@ class Head:
         numbers = [int(re.sub(r"\D", "", cell)) for cell in column]
         steps = {after - before for before, after in itertools.pairwise(numbers)}
         return steps == {0, 1}
+
+
+def _is_comment(text: str) -> bool:
+    """Return whether a line is a comment or the mark of a document; a `#` with a tag behind it is a word."""
+    return text.startswith(("-DOCSTART-", "# ")) or (text.startswith("#\t") and text.endswith("\t"))
 
 
 def infer_layout(

@@ -277,6 +277,8 @@ class _BlockReader:
                 "Give every line as many, and put a blank line behind each sentence."
             )
         words, tags = self._columns
+        if line.text.startswith("#") and words > 0 and not cells[-1]:  # a comment may have as many cells
+            return None
         word, tag = cells[words], cells[tags] if tags < len(cells) else None
         if not word or (self._tagged and not tag):
             raise DataError(f"{self._at(line)} has an empty column. Give it a word and a tag.")

@@ -20,6 +20,9 @@ NAMES_OF_DELIMITERS = {",": "commas", ";": "semicolons", TAB: "tabs", "|": "bars
 UNNAMED = "index"
 """The name of a first column without one: pandas writes row numbers there."""
 
+DOUBTED = "may be a row and no header"
+"""What a note says of a first line that looks like data."""
+
 _LONGEST_NAME = 1000
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 

@@ -16,7 +16,14 @@ import numpy as np
 from elman.data.encodings import LOOKED_AT, refuse_other_files
 from elman.data.files import head_of, size_of
 from elman.data.tables.blocks import BYTES_AT_ONCE, RowBlock, read_blocks, split_block
-from elman.data.tables.header import DELIMITERS, NAMES_OF_DELIMITERS, choose_delimiter, doubt_header, read_header
+from elman.data.tables.header import (
+    DELIMITERS,
+    DOUBTED,
+    NAMES_OF_DELIMITERS,
+    choose_delimiter,
+    doubt_header,
+    read_header,
+)
 from elman.data.tables.kinds import ColumnSummary
 from elman.data.tables.records import read_records
 from elman.data.tables.swallowed import SwallowedRows
@@ -197,9 +204,7 @@ class RowIndex:
             raise DataError(f"{path} line {line - 1}: {unnamed[0]} of the header has no name. Give it one.")
         doubt = doubt_header(self.summaries)
         if doubt:
-            self.notes.append(
-                f"{path} line {line - 1} may be a row and no header: {doubt}. If so, write a line with names above it."
-            )
+            self.notes.append(f"{path} line {line - 1} {DOUBTED}: {doubt}. If so, write a line with names above it.")
 
     def _line_behind_header(self, path: Path, offset: int) -> int:
         with path.open("rb") as stream:

@@ -11,6 +11,7 @@ from torch import Tensor
 from elman.data import Dataset, open_dataset
 from elman.data.dataset import Columns
 from elman.data.examples.survey import Survey
+from elman.data.tables.header import DOUBTED
 from elman.data.text import Source, as_sources
 from elman.encoders.batches import EncodedSet
 from elman.encoders.encoder import Encoder, learn_encoder
@@ -85,7 +86,12 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
     dataset = _open(data, settings)
     kind = dataset.columns.target_kind
     if kind is None:
-        raise DataError(f"{dataset.name} does not say what is to be predicted. Name the column with --target.")
+        is_genome = list(dataset.columns.inputs.values()) == ["letters"] and dataset.columns.target is None
+        remedy = "Write label=CLASS into the header of each sequence, or give a file for each class"
+        raise DataError(
+            f"{dataset.name} does not say what is to be predicted. "
+            f"{remedy if is_genome else 'Name the column with --target'}."
+        )
     if kind == "number" and (settings.label_smoothing or settings.class_weights):
         name = "label_smoothing" if settings.label_smoothing else "class_weights"
         raise ConfigError(f"{name} is for classes, and the target {dataset.columns.target} is a number. Drop it.")
@@ -93,7 +99,15 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
     if settings.validation_data is None:
         held_from = survey
         share = default_share(len(survey)) if settings.validation is None else settings.validation
-        learn, hold = split(survey.targets, share=share, seed=settings.seed, groups=survey.groups, hashes=survey.prints)
+        try:
+            learn, hold = split(
+                survey.targets, share=share, seed=settings.seed, groups=survey.groups, hashes=survey.prints
+            )
+        except DataError as error:
+            for note in dataset.notes:
+                if DOUBTED in note:  # the note would not be shown, and the header may be the reason
+                    error.add_note(note)
+            raise
     else:
         held_from = _survey(open_dataset([settings.validation_data], like=dataset.columns), quiet)
         learn, hold = list(range(len(survey))), list(range(len(held_from)))
