@@ -150,3 +150,10 @@ def test_a_column_called_like_a_time_that_cannot_be_read_is_noted_with_its_line(
 def test_rows_are_counted_where_that_is_requested_whatever_a_column_is_called(write):
     data = open_series(write("time,y", [f"week {n},{n % 5}" for n in range(30)]), time="")
     assert (data.columns.time, data.frequency.step, data.columns.targets) == (None, ("step", 1), ("y",))
+
+
+def test_months_of_one_digit_are_written_so_though_a_year_of_hours_ends_in_december(write):
+    hours = [datetime(2024, 1, 1) + timedelta(hours=n) for n in range(366 * 24)]
+    rows = [f"{hour.year}/{hour.month}/{hour.day} {hour.hour}:00,{n % 24 + n % 7}" for n, hour in enumerate(hours)]
+    data = open_series(write("Time,gas", rows))
+    assert data.notation.say(datetime(2025, 1, 1, 5)) == "2025/1/1 5:00"

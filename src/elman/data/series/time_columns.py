@@ -78,9 +78,9 @@ class TimeColumns:
 
     def learn_notation(self, cells: Sequence[Sequence[str]], rows: Sequence[int]) -> TimeNotation:
         """Learn how times are written from the rows that are given, the latest last."""
-        return TimeNotation.learn(
-            self.columns, self.forms, [[column[row] for row in rows[-_LAST_ROWS:]] for column in cells]
-        )
+        earlier = rows[:-_LAST_ROWS]  # where months of one digit may be
+        shown = [*earlier[:: len(earlier) // _LAST_ROWS + 1], *rows[-_LAST_ROWS:]]
+        return TimeNotation.learn(self.columns, self.forms, [[column[row] for row in shown] for column in cells])
 
 
 def choose_time(
