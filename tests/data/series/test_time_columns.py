@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from elman.data.series.opening import open_series
@@ -156,4 +157,4 @@ def test_months_of_one_digit_are_written_so_though_a_year_of_hours_ends_in_decem
     hours = [datetime(2024, 1, 1) + timedelta(hours=n) for n in range(366 * 24)]
     rows = [f"{hour.year}/{hour.month}/{hour.day} {hour.hour}:00,{n % 24 + n % 7}" for n, hour in enumerate(hours)]
     data = open_series(write("Time,gas", rows))
-    assert data.notation.say(datetime(2025, 1, 1, 5)) == "2025/1/1 5:00"
+    assert data.notation.say(np.datetime64("2025-01-01T05", "us")) == "2025/1/1 5:00"
