@@ -66,7 +66,6 @@ def test_lengths_of_any_form_give_the_same_values_and_gradients(form):
         (torch.tensor([5, 2, 200], dtype=torch.uint8), r"lengths\[2\] is 200"),
         (5, r"lengths have shape \(\)"),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("make", [elman.nn.LSTM, lambda i, h: elman.nn.Recurrent(elman.cells.mgu, i, h)])
 def test_lengths_that_are_none_are_refused(make, lengths, message):
