@@ -219,3 +219,10 @@ def test_comments_of_as_many_cells_as_a_word_are_no_words_and_come_back(tmp_path
     plain = tmp_path / "plain.tsv"
     plain.write_text("#\tO\nso\tO\n\n#\tX\nda\tO\n")
     assert [one.words for one in open_tagged([plain]).sentences] == [("#", "so"), ("#", "da")]
+
+
+def test_a_sentence_and_its_tags_on_one_line_are_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "atis.iob"
+    path.write_text("BOS to rome EOS\tO O B-to flight\nBOS from new york EOS\tO O B-from I-from flight\n")
+    with pytest.raises(DataError, match=r"a sentence and its tags on each line.*cut -f1"):
+        open_tagged([path])

@@ -179,6 +179,11 @@ class Head:
         return steps == {0, 1}
 
 
+def _is_sentence_with_tags(text: str) -> bool:
+    words, _, tags = (part.split() for part in text.partition("\t"))
+    return len(words) > 1 and abs(len(tags) - len(words)) <= 1
+
+
 def _is_comment(text: str) -> bool:
     """Return whether a line is a comment or the mark of a document; a `#` with a tag behind it is a word."""
     return text.startswith(("-DOCSTART-", "# ")) or (text.startswith("#\t") and text.endswith("\t"))
@@ -204,6 +209,11 @@ def infer_layout(
     """
     if not head.rows:
         raise DataError(f"{head.name} has only comments. Give a file with sentences.")
+    if all(map(_is_sentence_with_tags, head.rows)):
+        raise DataError(
+            f"{head.name} has a sentence and its tags on each line, a tab between them. Write two files, such as by "
+            "cut -f1 and cut -f2, and give both."
+        )
     header, width = head.header, head.width
     counted = head.counted and width > 2 and head.ids is None
     low = [name.lower() for name in header]
