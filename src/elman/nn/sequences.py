@@ -90,6 +90,8 @@ def _as_integers(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
     if tensor.numel() > 0 and (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
         raise ShapeError(f"lengths are of type {tensor.dtype}.\n  A length counts time steps.\n  Give integers.")
     integers = tensor.to(torch.int64)
+    if torch.compiler.is_compiling():  # a traced tensor cannot be asked for its mode
+        return integers
     # autograd cannot save a tensor that was made in inference mode
     return integers.clone() if integers.is_inference() and not torch.is_inference_mode_enabled() else integers
 
