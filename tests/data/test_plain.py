@@ -54,7 +54,7 @@ def test_lists_become_tuples_and_the_rest_stays():
         ("share", "1"), ("share", True), ("share", math.nan), ("share", math.inf), ("on", 1), ("on", "yes"),
         ("names", "x"), ("names", [1]), ("names", {"x": 1}), ("names", None), ("pair", [0.5]), ("pair", [0.5, 2, 3]),
         ("pair", [0.5, 2.5]), ("inner", 5), ("inner", [5]), ("inner", {"size": "5"}), ("inner", {"size": 5, "b": 1}),
-        ("inner", {}), ("levels", []), ("levels", {"k": "uv"}), ("levels", {"k": [1]}), ("most", "7"), ("most", [7]),
+        ("inner", {}), ("levels", ["k"]), ("levels", {"k": "uv"}), ("levels", {"k": [1]}), ("most", "7"), ("most", [7]),
         ("more", "text"), ("kind", "outer"), ("other", 1),
     ],
 )  # fmt: skip
