@@ -92,8 +92,6 @@ def _as_integers(lengths: Tensor | Sequence[int], x: Tensor) -> Tensor:
     integers = tensor.to(torch.int64)
     if torch.compiler.is_compiling():  # a traced tensor cannot be asked for its mode
         return integers
-    if torch.compiler.is_compiling():  # what was made in inference mode is copied when the operator runs
-        return integers
     # autograd cannot save a tensor that was made in inference mode
     return integers.clone() if integers.is_inference() and not torch.is_inference_mode_enabled() else integers
 
