@@ -225,7 +225,7 @@ def test_the_gradients_of_every_cell_pass_the_public_checker(name):
         ("lsmt", "Did you mean lstm?"),
         ("", "There are: elman, "),
         ("none.py:cell", "there is no file none.py"),
-        ("cell.py", "Give the name of one: cell.py:NAME"),
+        ("cell.py", "there is no file cell.py. Give the path of a Python file and a cell: FILE.py:NAME"),
     ],
 )
 def test_an_unknown_cell_is_refused_with_what_there_is(name, message):

@@ -229,13 +229,13 @@ def test_a_layer_with_side_inputs_can_be_copied_and_pickled():
     ("sides", "message"),
     [
         (lambda dt: {}, r"side input dt is missing[\s\S]*Give dt=…, of shape \(5, 3\)"),
-        (lambda dt: {"dt": dt, "gap": dt}, r"there is no side input gap[\s\S]*The cell takes dt"),
+        (lambda dt: {"dt": dt, "gap": dt}, r"there is no side input gap[\s\S]*The cell reads dt"),
         (lambda dt: {"dt": dt.T}, r"dt has shape \(3, 5\)[\s\S]*Give shape \(5, 3\)"),
         (lambda dt: {"dt": dt[..., None]}, r"dt has shape \(5, 3, 1\)"),
         (lambda dt: {"dt": 0.5}, "dt is a float"),
         (lambda dt: {"dt": dt.float()}, r"Give dt\.to\(x\)"),
         (lambda dt: {"dt": dt.to("meta")}, "dt is torch.float64 on meta"),
-        (lambda dt: {"dt": dt.requires_grad_()}, r"No gradient flows to it[\s\S]*dt\.detach\(\)"),
+        (lambda dt: {"dt": dt.requires_grad_()}, r"Side inputs receive none[\s\S]*dt\.detach\(\)"),
     ],
 )
 def test_side_inputs_that_do_not_fit_are_refused(sides, message):
@@ -247,7 +247,7 @@ def test_side_inputs_that_do_not_fit_are_refused(sides, message):
 
 def test_side_inputs_where_none_can_be_are_refused():
     x, dt = torch.randn(T, B, I, dtype=torch.float64), torch.rand(T, B, dtype=torch.float64)
-    with pytest.raises(ShapeError, match=r"there is no side input dt[\s\S]*takes none"):
+    with pytest.raises(ShapeError, match=r"there is no side input dt[\s\S]*reads none"):
         build(cells.gru)(x, dt=dt)
     packed = pack_padded_sequence(x, [5, 4, 1])
     for layer, sides in ((build(cells.cfc), {"dt": dt}), (build(cells.cfc), {}), (build(cells.gru), {"dt": dt})):

@@ -165,6 +165,6 @@ def test_a_picture_needs_a_format_and_a_folder(tmp_path):
     scores = some_scores(("no", "yes"))
     with pytest.raises(ConfigError, match=r"names no format for a picture. End it in one of .png, .svg, .pdf"):
         draw_confusion(scores, tmp_path / "confusion.txt")
-    with pytest.raises(ElmanError, match="cannot be written: No such file"):
+    with pytest.raises(ElmanError, match=r"does not exist\. Make it, or choose another place"):
         draw_confusion(scores, tmp_path / "nowhere" / "confusion.png")
     assert list(tmp_path.iterdir()) == []

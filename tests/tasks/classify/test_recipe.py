@@ -252,7 +252,12 @@ def test_options_are_those_of_the_settings(tmp_path):
 
 def test_one_short_epoch_is_enough_for_a_time_budget(tmp_path):
     model = classify.train(
-        write_series(tmp_path / "s.npz", 40), time_budget="1s", quiet=True, hidden=7, output=tmp_path / "m"
+        write_series(tmp_path / "s.npz", 40),
+        time_budget="1s",
+        patience=10**6,
+        quiet=True,
+        hidden=7,
+        output=tmp_path / "m",
     )
     assert model.stopped == "time budget"
     assert model.metrics["validation"]["count"] == 8

@@ -135,6 +135,8 @@ def _convert(value: Any, kind: str, where: str) -> Any:
             return _of_rank(image[..., None] if image.ndim == 2 else image, 3)
         if not isinstance(value, Sound):
             raise TypeError(f"{type(value).__name__} is no Sound")
+    except DataError:
+        raise
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: this is no {kind} ({error}). Give what the model was trained on.") from None
     return value
