@@ -52,7 +52,8 @@ class Module:
     def intrinsic(self, name: str, result: ir.Type, *args: ir.Type) -> ir.Function:
         """Declare an intrinsic function of LLVM."""
         if name not in self.functions:
-            self.functions[name] = ir.Function(self.ir, ir.FunctionType(result, args), name)
+            declared = self.ir.globals.get(name)  # elementary functions declare what they call themselves
+            self.functions[name] = declared or ir.Function(self.ir, ir.FunctionType(result, args), name)
         return self.functions[name]
 
     def function(self, name: str, args: int, internal: bool = True) -> "Code":

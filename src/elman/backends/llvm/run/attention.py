@@ -1,0 +1,62 @@
+"""Run compiled attention: load the kernel, fill its frame, call it on as many threads as pay.
+
+>>> import torch
+>>> q, keys, values = torch.ones(1, 2, 3), torch.ones(1, 3, 5), torch.ones(1, 5, 4)
+>>> weights, context = attend(q, keys, values, torch.tensor([[5, 2]]))
+>>> weights[0, 1].tolist()
+[0.5, 0.5, 0.0, 0.0, 0.0]
+"""
+
+import torch
+from torch import Tensor
+
+from elman.backends.llvm.run import threads
+from elman.backends.llvm.run.engine import load
+from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, target
+
+
+def attend(
+    query: Tensor, keys: Tensor, values: Tensor, limits: Tensor, scorer: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Let queries attend to memories.
+
+    All tensors lie in plain memory of the CPU and have one dtype, float32 or float64; any strides.
+
+    Args:
+        query: (B, N, K).
+        keys: (B, K, S), a memory of S steps each.
+        values: (B, S, M).
+        limits: (B, N) int64, how many steps each query sees, from 0 to S.
+        scorer: (K,) the vector v of additive attention; None for dot products.
+
+    Returns:
+        Weights (B, N, S), zero behind the limit, and contexts (B, N, M).
+    """
+    batch, rows, size = query.shape
+    steps, width = values.shape[1:]
+    weights = query.new_zeros(batch, rows, steps)
+    context = query.new_empty(batch, rows, width)
+    given = [t.contiguous() for t in (query, keys, values)]
+    parts = [*given, *([query if scorer is None else scorer.contiguous()]), limits.contiguous(), weights, context]
+    frame = torch.zeros(14, dtype=torch.int64)
+    counter = frame[13:]
+    numbers = [counter.data_ptr(), *(t.data_ptr() for t in parts), batch, rows, steps, size, width]
+    frame[:13] = torch.tensor(numbers)
+    work = batch * rows * steps * (size + width)
+    threads.run(_find(query.dtype, scorer is not None), frame.data_ptr(), _threads(work))
+    return weights, context
+
+
+def _threads(work: int) -> int:
+    return torch.get_num_threads() if work >= LEAST_WORK else 1
+
+
+def _find(dtype: torch.dtype, additive: bool) -> int:
+    name, made_for = DTYPES[dtype], target()
+
+    def emit() -> str:
+        from elman.backends.llvm.emit.attention import emit_attention
+
+        return emit_attention(made_for, name, additive)
+
+    return load(f"attention {name} {'additive' if additive else 'dot'}", emit, made_for).address("attend")
