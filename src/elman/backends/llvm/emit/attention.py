@@ -19,7 +19,7 @@ other examples nor the padding occur: an answer is bit-identical alone and in an
 weights and context of zero. Threads draw memories by an atomic counter.
 
 >>> from elman.backends.llvm.target import named
->>> "define void @attend" in emit_attention(named("baseline"), "float32", additive=False)
+>>> 'define void @"attend"' in emit_attention(named("baseline"), "float32", additive=False)
 True
 """
 
@@ -31,7 +31,7 @@ from elman.backends.llvm.emit.code import I32, I64, POINTER, Code, Module
 from elman.backends.llvm.target import Target
 
 # What lies in a frame, a slot of 64 bits each: addresses, then sizes in elements. Queries and contexts are (B, N, …),
-# keys (B, K, S), values (B, S, M), weights (B, N, S), limits (B, N) of int64.
+# keys (B, K, S), scorer (B, K), values (B, S, M), weights (B, N, S), limits (B, N) of int64.
 SLOTS = ("next", "query", "keys", "values", "scorer", "limits", "weights", "context", "B", "N", "S", "K", "M")
 
 
@@ -66,12 +66,13 @@ def _emit_memory(module: Module, additive: bool) -> ir.Function:
     rows = code.slot("N")
     keys = _row(code, "keys", memory, "K", "S")
     values = _row(code, "values", memory, "S", "M")
+    scorer = _row(code, "scorer", memory, "K") if additive else None
     with code.loop(code.number(0), rows) as n:
         row = code.b.add(code.b.mul(memory, rows), n)
         limit = code.b.load(code.address(code.pointer("limits"), code.b.mul(row, code.number(8))), typ=I64)
         weights = _row(code, "weights", row, "S")
         with code.when(code.b.icmp_signed(">", limit, code.number(0))):
-            top = _write_scores(code, _row(code, "query", row, "K"), keys, weights, limit, additive)
+            top = _write_scores(code, _row(code, "query", row, "K"), keys, scorer, weights, limit)
             _write_softmax(code, weights, limit, top)
         _write_context(code, weights, values, _row(code, "context", row, "M"), limit)
     return code.finish()
@@ -102,7 +103,7 @@ def _vector_variable(code: Code, value: Any) -> Any:
     return at
 
 
-def _write_scores(code: Code, query: Any, keys: Any, weights: Any, limit: Any, additive: bool) -> Any:
+def _write_scores(code: Code, query: Any, keys: Any, scorer: Any, weights: Any, limit: Any) -> Any:
     """Write the scores of a query; return the variable of the highest score of each lane."""
     m = code.module
     line = code.b.mul(code.slot("S"), code.number(m.size))
@@ -114,9 +115,9 @@ def _write_scores(code: Code, query: Any, keys: Any, weights: Any, limit: Any, a
         with code.loop(code.number(0), code.slot("K")) as k:
             key = code.load_part(_at(code, code.address(keys, code.b.mul(k, line)), s), left)
             factor = _number_at(code, query, k)
-            if additive:
+            if scorer is not None:
                 key = m.math.tanh(code.b, code.b.fadd(factor, key))
-                factor = _number_at(code, code.pointer("scorer"), k)
+                factor = _number_at(code, scorer, k)
             code.b.store(code.fma(factor, key, code.b.load(total, typ=m.vector)), total)
         score = code.b.load(total, typ=m.vector)
         code.store_part(score, _at(code, weights, s), left)

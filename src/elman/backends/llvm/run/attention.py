@@ -27,7 +27,7 @@ def attend(
         keys: (B, K, S), a memory of S steps each.
         values: (B, S, M).
         limits: (B, N) int64, how many steps each query sees, from 0 to S.
-        scorer: (K,) the vector v of additive attention; None for dot products.
+        scorer: (B, K), the vector v of additive attention; None for dot products.
 
     Returns:
         Weights (B, N, S), zero behind the limit, and contexts (B, N, M).
@@ -38,10 +38,9 @@ def attend(
     context = query.new_empty(batch, rows, width)
     given = [t.contiguous() for t in (query, keys, values)]
     parts = [*given, *([query if scorer is None else scorer.contiguous()]), limits.contiguous(), weights, context]
-    frame = torch.zeros(14, dtype=torch.int64)
-    counter = frame[13:]
-    numbers = [counter.data_ptr(), *(t.data_ptr() for t in parts), batch, rows, steps, size, width]
-    frame[:13] = torch.tensor(numbers)
+    counter = torch.zeros(1, dtype=torch.int64)
+    places = [counter.data_ptr(), *(t.data_ptr() for t in parts)]
+    frame = torch.tensor([*places, batch, rows, steps, size, width], dtype=torch.int64)  # as emit.attention.SLOTS says
     work = batch * rows * steps * (size + width)
     threads.run(_find(query.dtype, scorer is not None), frame.data_ptr(), _threads(work))
     return weights, context
