@@ -1,0 +1,123 @@
+"""What a search must, may and may not write.
+
+A *mark* says how far a beginning has come: in its prefix, its bag, its phrases.
+
+>>> constraints = Constraints(prefixes=[[3, 5]], forbidden=(4,))
+>>> mark = constraints.begin(0)
+>>> constraints.allowed(mark, end=0)
+[3]
+>>> mark = constraints.follow(constraints.follow(mark, 3), 5)
+>>> constraints.allowed(mark, end=0) is None
+True
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from elman.errors import ConfigError
+
+Phrase = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a beginning has come.
+
+    Attributes:
+        source: its number.
+        written: how many units.
+        left: units of the bag that are left, each with how often; None without a bag.
+        done: numbers of the phrases that are written.
+        current: the number of the phrase that is being written, -1 for none, and how many of its units are.
+    """
+
+    source: int
+    written: int = 0
+    left: tuple[tuple[int, int], ...] | None = None
+    done: frozenset[int] = frozenset()
+    current: tuple[int, int] = (-1, 0)
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What is asked of all that a search writes; for each source, in its order.
+
+    Attributes:
+        forbidden: units that are never written, whatever the source.
+        prefixes: of each source, the units that it begins with; empty for none.
+        bags: of each source, the units of which each is written exactly once, and no other; empty without bags.
+        required: of each source, phrases that occur somewhere; empty for none (Post & Vilar 2018).
+
+    Raises:
+        ConfigError: a phrase is empty, or bags stand beside other constraints.
+    """
+
+    forbidden: tuple[int, ...] = ()
+    prefixes: Sequence[Sequence[int]] = ()
+    bags: Sequence[Sequence[int]] = ()
+    required: Sequence[Sequence[Phrase]] = ()
+
+    def __post_init__(self) -> None:
+        if any(not phrase for phrases in self.required for phrase in phrases):
+            raise ConfigError("A required phrase has no units. Leave it out.")
+        if self.bags and (self.prefixes or self.required):
+            raise ConfigError("A bag says all that is written. Drop the prefix or the required phrases.")
+
+    def begin(self, source: int) -> Mark:
+        """Return the mark of a source of which nothing is written."""
+        return Mark(source, left=tuple(sorted(Counter(self.bags[source]).items())) if self.bags else None)
+
+    def allowed(self, mark: Mark, end: int) -> list[int] | None:
+        """Return the units that may follow; None for all that are not forbidden. Of the end :meth:`may_end` tells."""
+        if mark.left is not None:
+            return [unit for unit, _ in mark.left] or [end]
+        prefix = self.prefixes[mark.source] if self.prefixes else ()
+        return [prefix[mark.written]] if mark.written < len(prefix) else None
+
+    def may_end(self, mark: Mark) -> bool:
+        """Tell whether the end may follow."""
+        if mark.left is not None:
+            return not mark.left
+        prefix = self.prefixes[mark.source] if self.prefixes else ()
+        return mark.written >= len(prefix) and len(mark.done) == len(self._phrases(mark))
+
+    def follow(self, mark: Mark, unit: int) -> Mark:
+        """Return the mark behind one more unit."""
+        new = replace(mark, written=mark.written + 1)
+        if mark.left is not None:
+            left = ((one, count - (one == unit)) for one, count in mark.left)
+            new = replace(new, left=tuple((one, count) for one, count in left if count))
+        phrases = self._phrases(mark)
+        if not phrases:
+            return new
+        number, written = mark.current
+        if number < 0 or phrases[number][written] != unit:
+            starts = (n for n, phrase in enumerate(phrases) if n not in mark.done and phrase[0] == unit)
+            number, written = next(starts, -1), 0
+        if number < 0:
+            return replace(new, current=(-1, 0))
+        if written + 1 == len(phrases[number]):
+            return replace(new, done=mark.done | {number}, current=(-1, 0))
+        return replace(new, current=(number, written + 1))
+
+    def needed(self, mark: Mark) -> list[int]:
+        """Return the units that bring a required phrase further."""
+        phrases, (number, written) = self._phrases(mark), mark.current
+        if number >= 0:
+            return [phrases[number][written]]
+        return sorted({phrase[0] for n, phrase in enumerate(phrases) if n not in mark.done})
+
+    def count_met(self, mark: Mark) -> int:
+        """Count the units of required phrases that are written."""
+        return sum(len(self._phrases(mark)[number]) for number in mark.done) + mark.current[1]
+
+    def count_required(self, mark: Mark) -> int:
+        """Count the units of all required phrases of a source."""
+        return sum(map(len, self._phrases(mark)))
+
+    def _phrases(self, mark: Mark) -> Sequence[Phrase]:
+        return self.required[mark.source] if self.required else ()
+
+
+NONE = Constraints()
