@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elman.backends.inputs import step_mask
+from elman.nn.rowwise import Conv1d, Conv2d
 from elman.vocabulary.tally import UNKNOWN
 
 # Embeddings of unit variance overfit rare words (SST-2, 700 updates: accuracy 0.765, and 0.813 with small initial
@@ -124,7 +125,7 @@ class Units(nn.Module):
         if units >= _MANY:
             nn.init.uniform_(self.embedding.weight, -_BOUND, _BOUND)
         self.letters = nn.Embedding(letters, _LETTER, padding_idx=0) if letters else None
-        self.spelling = nn.Conv1d(_LETTER, _SPELLING, _REACH, padding=_REACH // 2) if letters else None
+        self.spelling = Conv1d(_LETTER, _SPELLING, _REACH, padding=_REACH // 2) if letters else None
         self.size = embedding + (_SPELLING if letters else 0)
 
     def forward(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -154,7 +155,7 @@ class Motifs(nn.Module):
     def __init__(self, units: int, embedding: int, word_dropout: float = 0.0) -> None:
         super().__init__()
         self.units = Units(units, 0, embedding, word_dropout)
-        self.layer = nn.Conv1d(self.units.size, _MOTIFS, _MOTIF, padding=_MOTIF // 2)
+        self.layer = Conv1d(self.units.size, _MOTIFS, _MOTIF, padding=_MOTIF // 2)
         self.size = _MOTIFS
 
     def forward(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -195,7 +196,7 @@ class Convolution(nn.Module):
         super().__init__()
         self.channels = channels
         ins = (channels, *_CHANNELS)
-        self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(ins, _CHANNELS, strict=False))
+        self.layers = nn.ModuleList(Conv2d(i, o, 3, padding=1) for i, o in zip(ins, _CHANNELS, strict=False))
         height = size // channels
         for _ in _CHANNELS:
             height = _halve(height)

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.models.layers import Layers
+from elman.nn.rowwise import Linear
 from elman.nn.states import States, of_each
 from elman.tasks.forecast.settings import DECODINGS
 
@@ -137,20 +138,20 @@ class SegmentForecaster(nn.Module):
         self.lookback, self.horizon, self.segment, self.decode = lookback, horizon, segment, decode
         self.quantiles, self.missing = tuple(quantiles), missing
         self.read, self.ahead = math.ceil(lookback / segment), math.ceil(horizon / segment)
-        self.embed = nn.Linear(segment * (1 + missing + past + known) + calendar, hidden)
+        self.embed = Linear(segment * (1 + missing + past + known) + calendar, hidden)
         self.recurrent = layers.build(cell, hidden, "a series")
         places = self.ahead if decode == "segment" else 1
         self.place = nn.Parameter(torch.randn(places, hidden))
         self.own = nn.Embedding(series + 1, hidden) if series else None
-        self.describe = nn.Linear(static, hidden, bias=False) if static else None
+        self.describe = Linear(static, hidden, bias=False) if static else None
         expected = segment * known + calendar if decode != "recursive" else 0
-        self.expect = nn.Linear(expected, hidden, bias=False) if expected else None
-        self.effect = nn.Linear(known, 1, bias=False) if known else None
+        self.expect = Linear(expected, hidden, bias=False) if expected else None
+        self.effect = Linear(known, 1, bias=False) if known else None
         if self.effect is not None:
             nn.init.zeros_(self.effect.weight)
         self.dropout = nn.Dropout(layers.dropout)
         steps = self.ahead * segment if decode == "direct" else segment
-        self.readout = nn.Linear(self.recurrent.output_size, steps * len(self.quantiles))
+        self.readout = Linear(self.recurrent.output_size, steps * len(self.quantiles))
         # How far calibration moves the ends of each interval outwards, in scaled units; the outermost interval first.
         self.margins: Tensor
         self.register_buffer("margins", torch.zeros(len(self.quantiles) // 2, horizon))

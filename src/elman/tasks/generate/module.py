@@ -15,6 +15,7 @@ from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn import LockedDropout
+from elman.nn.rowwise import Linear, linear
 from elman.nn.states import States
 
 # A row is also a weight of the softmax; with unit variance, the initial distribution would be far from uniform.
@@ -63,7 +64,7 @@ class LanguageModel(nn.Module):
                 f"tied: the embedding has size {embedding} and the output of {cell.name} {size}; one matrix cannot be "
                 f"both. Use --embedding {size}, or --no-tied."
             )
-        self.readout = nn.Linear(size, units) if not tied else None
+        self.readout = Linear(size, units) if not tied else None
         self.bias = nn.Parameter(torch.zeros(units)) if tied else None
         if tied:
             nn.init.uniform_(self.embedding.weight, -_TIED_BOUND, _TIED_BOUND)
@@ -114,5 +115,6 @@ class LanguageModel(nn.Module):
     def read_out(self, output: Tensor) -> Tensor:
         """Turn outputs (…, n) into logits (…, V)."""
         if self.readout is None:
-            return F.linear(output, self.embedding.weight, self.bias)
+            multiply = F.linear if self.training else linear
+            return multiply(output, self.embedding.weight, self.bias)
         return self.readout(output)

@@ -24,6 +24,7 @@ from elman.decoding.crf import LinearChain
 from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn import Recurrent
+from elman.nn.rowwise import Linear
 from elman.nn.states import listed
 from elman.vocabulary.tally import FIRST, UNKNOWN
 
@@ -92,9 +93,9 @@ class SequenceTagger(nn.Module):
         self.recurrent = layers.build(cell, embedding + spelled, "a word")
         self.dropout = nn.Dropout(layers.dropout)
         size = self.recurrent.output_size
-        self.readout = nn.Linear(size, tags)
+        self.readout = Linear(size, tags)
         self.chain = LinearChain(tags) if crf else None
-        self.label = nn.Linear(size, labels) if labels else None
+        self.label = Linear(size, labels) if labels else None
 
     @property
     def layers_that_recur(self) -> list[Recurrent]:
