@@ -115,7 +115,7 @@ def test_windows_of_some_examples_at_a_time_change_nothing(monkeypatch):
     layer, x = Conv1d(3, 7, 5).eval(), torch.randn(5, 3, 29)
     with torch.no_grad():
         whole = layer(x)
-        monkeypatch.setattr("elman.nn.rowwise._MOST_UNFOLDED", 1)
+        monkeypatch.setattr("elman.nn.rowwise._MOST_WINDOWS", 1)
         assert torch.equal(layer(x), whole)
 
 

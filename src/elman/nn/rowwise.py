@@ -31,7 +31,7 @@ from elman.ops import operators, run, under_autocast
 _DTYPES = (torch.float32, torch.float64)
 _FEW_ROWS = 9  # fewer are multiplied with the weights where they lie; for more it pays to pack the weights
 _MOST_PREPARED = 16  # numbers of rows that a layer stays ready for: a beam shrinks through all that it has
-_MOST_UNFOLDED = 1 << 24  # elements of unfolded windows that exist at one time
+_MOST_WINDOWS = 1 << 19  # elements of the windows of a convolution that exist at one time; more leave the caches
 
 
 @cell
@@ -188,14 +188,17 @@ def _check(layer: nn.Conv1d | nn.Conv2d) -> None:
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, *sizes: Any) -> Tensor:
-    """Convolve as a product: every window is a row. Examples go through some at a time, as their windows are large."""
-    size, dilation, padding, stride = sizes
-    spans = zip(x.shape[2:], size, dilation, padding, stride, strict=True)
-    shape = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, d, p, s in spans]
-    kernel = weight.flatten(1)
-    most = max(1, _MOST_UNFOLDED // max(1, kernel.shape[1] * shape[0] * shape[1]))
+    """Convolve as a product: every window is a row, channels last in it. Some examples go through at a time."""
+    (high, wide), dilation, (above, left), stride = sizes
+    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, left, left, above, above)).contiguous()
+    spans = zip(padded.shape[1:3], (high, wide), dilation, stride, strict=True)
+    shape = [(n - d * (k - 1) - 1) // s + 1 for n, k, d, s in spans]
+    each, line, column, _ = padded.stride()
+    steps = (line * stride[0], column * stride[1], line * dilation[0], column * dilation[1])
+    kernel = weight.permute(0, 2, 3, 1).flatten(1)
     parts = []
-    for part in x.split(most):
-        windows = F.unfold(part, size, dilation, padding, stride)
-        parts.append(linear(windows.transpose(1, 2), kernel, bias).transpose(1, 2))
-    return torch.cat(parts).unflatten(2, shape)
+    for part in padded.split(max(1, _MOST_WINDOWS // max(1, kernel.shape[1] * shape[0] * shape[1]))):
+        size = (len(part), *shape, high, wide, part.shape[3])
+        windows = part.as_strided(size, (each, *steps, 1), part.storage_offset()).reshape(-1, kernel.shape[1])
+        parts.append(linear(windows, kernel, bias).view(len(part), *shape, len(kernel)))
+    return torch.cat(parts).permute(0, 3, 1, 2)
