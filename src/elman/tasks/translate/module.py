@@ -1,0 +1,185 @@
+"""The layers that translate: an encoder reads the source, a decoder writes the target and looks back by attention.
+
+    source → embedding → recurrent layers from both ends ──────────── memory ───────────────┐
+                                            mean of the memory → linear → tanh: first states │
+    target → embedding → recurrent layer → attention over the memory → recurrent layer → attention ─→ tanh → softmax
+
+The decoder's first layer reads the target alone, so that in training it runs over all steps in one call; the attention
+of all steps is computed behind it, and the second layer reads both. That gives what feeding the context back into the
+first layer gives (Luong et al. 2015, section 3.3), without a loop of single steps. The readout is the embedding itself
+(Press & Wolf 2017); the sums before it are those of Luong et al. 2015, equation 5.
+
+>>> from elman import cells
+>>> model = TranslationModel(cells.gru, Layers(hidden=8, bidirectional=True), source_units=11, target_units=13)
+>>> source, target = torch.randint(11, (5, 2)), torch.randint(13, (4, 2))
+>>> model(source, torch.tensor([5, 3]), target).shape
+torch.Size([4, 2, 13])
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elman.expr import Cell
+from elman.models.layers import Layers
+from elman.nn.attention import KINDS, Attention, Memory
+from elman.nn.masks import LockedDropout
+from elman.nn.rowwise import Linear, linear, sum_in_order
+from elman.nn.states import States, as_states, select
+
+__all__ = ["KINDS", "DecoderState", "TranslationModel"]
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """What a decoder knows between two steps of B targets.
+
+    Attributes:
+        first, second: the states of its recurrent layers.
+        memory: what its attention reads.
+        weights: (B, S) what its last step looked at.
+    """
+
+    first: States
+    second: States
+    memory: Memory
+    weights: Tensor
+
+    def select(self, rows: Tensor) -> Self:
+        """Return the states of some rows, (n,) int64."""
+        return dataclasses.replace(
+            self,
+            first=select(self.first, rows),
+            second=select(self.second, rows),
+            memory=self.memory.select(rows),
+            weights=self.weights[rows],
+        )
+
+
+class TranslationModel(nn.Module):
+    """Attend to a source while writing a target.
+
+    Args:
+        cell: the equations of all recurrent layers.
+        layers: those of the encoder; the decoder has two.
+        source_units: how many numbers the units of sources have.
+        target_units: how many those of targets have.
+        shared: embed both sides by one matrix; the numbers mean the same.
+        embedding: size of an embedding; H unless given.
+        attention: how queries and memory are compared, see :mod:`elman.nn.attention`.
+        heads: parts that attend for themselves.
+        second_attention: look at the memory again behind the second recurrent layer.
+        wait: with K, step i of the target sees the first i + K steps of the source alone, and the encoder reads
+            forward, so that a target is written while its source arrives (Ma et al. 2019, section 3).
+
+    Raises:
+        ConfigError: the cell reads more than its input, or sizes do not fit each other.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        layers: Layers,
+        *,
+        source_units: int,
+        target_units: int,
+        shared: bool = False,
+        embedding: int | None = None,
+        attention: str = "bilinear",
+        heads: int = 1,
+        second_attention: bool = True,
+        wait: int | None = None,
+    ) -> None:
+        super().__init__()
+        size = layers.hidden if embedding is None else embedding
+        self.wait = wait
+        self.target_embedding = nn.Embedding(target_units, size)
+        self.source_embedding = self.target_embedding if shared else nn.Embedding(source_units, size)
+        for table in {self.target_embedding, self.source_embedding}:
+            nn.init.normal_(table.weight, 0.0, 1 / math.sqrt(size))
+        self.scale = math.sqrt(size) / 4
+        self.recurrent = layers.build(cell, size, "a text")
+        memory = self.recurrent.output_size
+        one = dataclasses.replace(layers, layers=1, bidirectional=False)
+        self.first = one.build(cell, size, "a text")
+        self.second = one.build(cell, self.first.output_size + memory, "a text")
+        states = [*self.first.state_sizes, *self.second.state_sizes]
+        self.bridge = Linear(memory, sum(states))
+        self.attention = Attention(self.first.output_size, memory, attention, heads=heads)
+        self.look_again = (
+            Attention(self.second.output_size, memory, attention, heads=heads) if second_attention else None
+        )
+        self.join = Linear(size + self.second.output_size + memory, size)
+        self.bias = nn.Parameter(torch.zeros(target_units))
+        self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else nn.Dropout(layers.dropout)
+
+    def forward(self, source: Tensor, lengths: Tensor, target: Tensor) -> Tensor:
+        """Return the logits of every next unit of the targets, (T, B, V).
+
+        Args:
+            source: (S, B) units, int64.
+            lengths: (B,) of the sources.
+            target: (T, B) units, which begin with the end of a text; what stands behind an end is read and means
+                nothing.
+        """
+        state = self.encode(source, lengths)
+        return self.read_out(self.decode(target, state)[0])
+
+    def encode(self, source: Tensor, lengths: Tensor) -> DecoderState:
+        """Read sources (S, B), and return the state of the decoder before its first step."""
+        embedded = self.dropout(self.source_embedding(source) * self.scale)
+        output, _ = self.recurrent(embedded, None, lengths)
+        add_up = torch.sum if self.training else sum_in_order
+        read = lengths if self.wait is None else lengths.clamp(max=self.wait)
+        if self.wait is not None:
+            seen = torch.arange(len(output), device=output.device)[:, None] < read
+            mean = add_up(output * seen[..., None], dim=0)
+        else:
+            mean = add_up(output, dim=0)
+        states = torch.tanh(self.bridge(mean / read.clamp(min=1)[:, None]))
+        split = [
+            part[None].contiguous() for part in states.split([*self.first.state_sizes, *self.second.state_sizes], 1)
+        ]
+        count = len(self.first.state_sizes)
+        memory = self.attention.prepare(self.dropout(output), lengths)
+        weights = output.new_zeros(source.shape[1], len(source))
+        return DecoderState(as_states(split[:count]), as_states(split[count:]), memory, weights)
+
+    def decode(self, target: Tensor, state: DecoderState, step: int = 0) -> tuple[Tensor, DecoderState]:
+        """Read units of targets.
+
+        Args:
+            target: (T, B).
+            state: behind the units before them.
+            step: how many these are.
+
+        Returns:
+            What the readout reads, (T, B, E), and the state behind them.
+        """
+        embedded = self.dropout(self.target_embedding(target) * self.scale)
+        first, first_state = self.first(embedded, state.first)
+        visible = self._visible(target, step)
+        context, weights = self.attention(first, state.memory, visible=visible)
+        second, second_state = self.second(torch.cat([self.dropout(first), context], 2), state.second)
+        if self.look_again is not None:
+            context, weights = self.look_again(second, state.memory, visible=visible)
+        joined = torch.tanh(self.join(torch.cat([embedded, self.dropout(second), context], 2)))
+        new = dataclasses.replace(state, first=first_state, second=second_state, weights=weights[-1])
+        return self.dropout(joined), new
+
+    def _visible(self, target: Tensor, step: int) -> Tensor | None:
+        """Return how many steps of its source each step of a target may see, (T, B); None for all."""
+        if self.wait is None:
+            return None
+        steps = torch.arange(step, step + len(target), device=target.device) + self.wait
+        return steps[:, None].expand(target.shape)
+
+    def read_out(self, joined: Tensor) -> Tensor:
+        """Turn what the decoder has joined (…, E) into logits (…, V)."""
+        multiply = F.linear if self.training else linear
+        return multiply(joined, self.target_embedding.weight, self.bias)

@@ -1,0 +1,61 @@
+"""A translation model as a search sees it.
+
+>>> from elman import cells
+>>> from elman.decoding.search import search
+>>> from elman.models.layers import Layers
+>>> from elman.tasks.translate.module import TranslationModel
+>>> model = TranslationModel(cells.gru, Layers(hidden=8), source_units=7, target_units=7).eval()
+>>> writer = TranslationWriter(model, torch.randint(7, (5, 2)), torch.tensor([5, 3]), begin=6)
+>>> [len(found) for found in search(writer, 2, end=6, longest=[4, 4])]
+[1, 1]
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from elman.decoding.search import Writer
+from elman.tasks.translate.module import DecoderState, TranslationModel
+
+
+class _Written(NamedTuple):
+    """The state of the decoder, and how many units it has read."""
+
+    state: DecoderState
+    step: int
+
+
+class TranslationWriter(Writer):
+    """Writes targets of some sources.
+
+    Args:
+        model: in evaluation.
+        source: (S, B) units.
+        lengths: (B,) of the sources, from 1.
+        begin: the unit that stands before every target.
+    """
+
+    def __init__(self, model: TranslationModel, source: Tensor, lengths: Tensor, begin: int) -> None:
+        self._model, self._source, self._begin = model, source, begin
+        self.lengths = lengths
+
+    def begin(self, sources: int) -> tuple[Tensor, _Written]:
+        """Read the sources."""
+        state = self._model.encode(self._source, self.lengths)
+        units = torch.full((sources,), self._begin, device=self._source.device)
+        return self.step(units, _Written(state, 0))
+
+    def step(self, units: Tensor, state: _Written) -> tuple[Tensor, _Written]:
+        """Read a unit of each target."""
+        joined, new = self._model.decode(units[None], state.state, state.step)
+        chances = self._model.read_out(joined[0]).float().log_softmax(1)
+        return chances, _Written(new, state.step + 1)
+
+    def select(self, state: _Written, rows: Tensor) -> _Written:
+        """Return the states of some targets."""
+        return _Written(state.state.select(rows), state.step)
+
+    def attention(self, state: _Written) -> Tensor:
+        """Return what the last step looked at."""
+        return state.state.weights
