@@ -5,8 +5,10 @@ The README and the pages of the tasks use them:
     reviews.csv    a text and a label: the word after "but" decides, so that the order of the words matters
     trips.conll    a word and a tag a line: "from Rome to Oslo" and "to Rome from Oslo" have other tags
     sales.csv      a number a day, with a week and a trend; on days with an offer it is half as much again
+    numbers.tsv    a number in words and in digits
 
-and, to evaluate with, new_reviews.csv, new_trips.conll and later_sales.csv (74 days more, and the 56 before them).
+and, to evaluate with, new_reviews.csv, new_trips.conll, later_sales.csv (74 days more, and the 56 before them) and
+new_numbers.tsv.
 """
 
 import csv
@@ -22,6 +24,9 @@ PRAISE = ("lovely", "charming", "moving", "brilliant", "funny")
 BLAME = ("dull", "tedious", "clumsy", "awful", "noisy")
 CITIES = ("Rome", "Oslo", "Paris", "Lima", "Delhi", "Cairo", "New York", "Hong Kong", "Cape Town")
 DAYS = ("today", "tomorrow", "on Monday", "on Friday")
+ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+TEENS = ("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 OPENINGS = ("a train", "the next flight", "show me a bus", "I need a ticket", "is there a ferry")
 
 Row = tuple[Any, ...]
@@ -40,6 +45,9 @@ def main() -> None:
     coming = [(day, "", offer) for day, _, offer in sales[400:414]]
     write_rows("sales.csv", ("day", "sales", "offer"), sales[:400] + coming)
     write_rows("later_sales.csv", ("day", "sales", "offer"), sales[344:])
+    numbers = drawn.sample(range(10_000), 1800)
+    write_pairs("numbers.tsv", numbers[:1500])
+    write_pairs("new_numbers.tsv", numbers[1500:])
 
 
 def write_rows(name: str, header: Row, rows: Iterable[Row]) -> None:
@@ -52,6 +60,22 @@ def write_sentences(name: str, sentences: Iterable[Row]) -> None:
     """Write tagged sentences, an empty line between them."""
     blocks = ("".join(f"{word} {tag}\n" for word, tag in sentence) for sentence in sentences)
     Path(name).write_text("\n".join(blocks), encoding="utf-8")
+
+
+def write_pairs(name: str, numbers: Iterable[int]) -> None:
+    """Write numbers in words, a tab, and in digits."""
+    Path(name).write_text("".join(f"{spell(number)}\t{number}\n" for number in numbers), encoding="utf-8")
+
+
+def spell(number: int) -> str:
+    """Write a number below 10,000 in words."""
+    if number < 20:
+        return (*ONES, *TEENS)[number]
+    for size, word in ((1000, " thousand"), (100, " hundred")):
+        if number >= size:
+            rest = f" {spell(number % size)}" if number % size else ""
+            return f"{spell(number // size)}{word}{rest}"
+    return TENS[number // 10 - 2] + (f"-{ONES[number % 10]}" if number % 10 else "")
 
 
 def draw_distinct(draw: Callable[[random.Random], Row], drawn: random.Random, count: int) -> list[Row]:

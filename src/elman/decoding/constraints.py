@@ -14,6 +14,7 @@ True
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from elman.errors import ConfigError
 
@@ -21,7 +22,7 @@ Phrase = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Mark:
+class ConstraintState:
     """How far a beginning has come.
 
     Attributes:
@@ -64,25 +65,38 @@ class Constraints:
         if self.bags and (self.prefixes or self.required):
             raise ConfigError("A bag says all that is written. Drop the prefix or the required phrases.")
 
-    def begin(self, source: int) -> Mark:
-        """Return the mark of a source of which nothing is written."""
-        return Mark(source, left=tuple(sorted(Counter(self.bags[source]).items())) if self.bags else None)
+    def of(self, sources: Sequence[int]) -> "Constraints":
+        """Return the constraints of some sources, in this order."""
 
-    def allowed(self, mark: Mark, end: int) -> list[int] | None:
+        def choose(each: Sequence[Any]) -> list[Any]:
+            return [each[source] for source in sources] if each else []
+
+        return replace(
+            self,
+            prefixes=choose(self.prefixes),
+            bags=choose(self.bags),
+            required=choose(self.required),
+        )
+
+    def begin(self, source: int) -> ConstraintState:
+        """Return the mark of a source of which nothing is written."""
+        return ConstraintState(source, left=tuple(sorted(Counter(self.bags[source]).items())) if self.bags else None)
+
+    def allowed(self, mark: ConstraintState, end: int) -> list[int] | None:
         """Return the units that may follow; None for all that are not forbidden. Of the end :meth:`may_end` tells."""
         if mark.left is not None:
             return [unit for unit, _ in mark.left] or [end]
         prefix = self.prefixes[mark.source] if self.prefixes else ()
         return [prefix[mark.written]] if mark.written < len(prefix) else None
 
-    def may_end(self, mark: Mark) -> bool:
+    def may_end(self, mark: ConstraintState) -> bool:
         """Tell whether the end may follow."""
         if mark.left is not None:
             return not mark.left
         prefix = self.prefixes[mark.source] if self.prefixes else ()
         return mark.written >= len(prefix) and len(mark.done) == len(self._phrases(mark))
 
-    def follow(self, mark: Mark, unit: int) -> Mark:
+    def follow(self, mark: ConstraintState, unit: int) -> ConstraintState:
         """Return the mark behind one more unit."""
         new = replace(mark, written=mark.written + 1)
         if mark.left is not None:
@@ -101,22 +115,22 @@ class Constraints:
             return replace(new, done=mark.done | {number}, current=(-1, 0))
         return replace(new, current=(number, written + 1))
 
-    def needed(self, mark: Mark) -> list[int]:
+    def needed(self, mark: ConstraintState) -> list[int]:
         """Return the units that bring a required phrase further."""
         phrases, (number, written) = self._phrases(mark), mark.current
         if number >= 0:
             return [phrases[number][written]]
         return sorted({phrase[0] for n, phrase in enumerate(phrases) if n not in mark.done})
 
-    def count_met(self, mark: Mark) -> int:
+    def count_met(self, mark: ConstraintState) -> int:
         """Count the units of required phrases that are written."""
         return sum(len(self._phrases(mark)[number]) for number in mark.done) + mark.current[1]
 
-    def count_required(self, mark: Mark) -> int:
+    def count_required(self, mark: ConstraintState) -> int:
         """Count the units of all required phrases of a source."""
         return sum(map(len, self._phrases(mark)))
 
-    def _phrases(self, mark: Mark) -> Sequence[Phrase]:
+    def _phrases(self, mark: ConstraintState) -> Sequence[Phrase]:
         return self.required[mark.source] if self.required else ()
 
 

@@ -36,7 +36,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.decoding.constraints import NONE, Constraints, Mark
+from elman.decoding.constraints import NONE, Constraints, ConstraintState
 from elman.errors import ConfigError
 
 WIDEST_BEAM = 512
@@ -145,7 +145,7 @@ def search(
         nothing to write.
     """
     with torch.no_grad():
-        return _Search(writer, end, list(longest), beam or Beam(), constraints).run(sources)
+        return _SearchRun(writer, end, list(longest), beam or Beam(), constraints).run(sources)
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ class _Beginning:
 
     source: int
     total: float
-    mark: Mark
+    mark: ConstraintState
     is_greedy: bool
     is_kept: bool
     before: "_Beginning | None" = None
@@ -182,7 +182,7 @@ class _Beginning:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Continuation:
     """A unit behind a beginning.
 
     Attributes:
@@ -198,7 +198,7 @@ class _Candidate:
     is_greedy: bool
 
 
-class _Search:
+class _SearchRun:
     """The beginnings of all sources as rows of a batch, those of a source side by side, the best first."""
 
     def __init__(self, writer: Writer, end: int, longest: list[int], beam: Beam, constraints: Constraints) -> None:
@@ -266,11 +266,11 @@ class _Search:
             row.row = number
         return new
 
-    def _candidates(self, rows: list[_Beginning], chances: Tensor) -> dict[int, list[_Candidate]]:
+    def _candidates(self, rows: list[_Beginning], chances: Tensor) -> dict[int, list[_Continuation]]:
         """Return what may follow the beginnings of each source, the likeliest first."""
         values, units = chances.topk(min(2 * self._beam.width, chances.shape[1]), dim=1)
         only_greedy = self._beam.width == 1 and not self._constraints.required
-        found: dict[int, list[_Candidate]] = defaultdict(list)
+        found: dict[int, list[_Continuation]] = defaultdict(list)
         for row, chance, unit in zip(rows, values.double().tolist(), units.tolist(), strict=True):
             pairs = dict(zip(unit, chance, strict=True))
             for needed in self._constraints.needed(row.mark):
@@ -278,14 +278,14 @@ class _Search:
             for rank, (one, log_p) in enumerate(pairs.items()):
                 is_greedy = row.is_greedy and rank == 0
                 if log_p > -math.inf and (is_greedy or (row.is_kept and not only_greedy)):
-                    found[row.source].append(_Candidate(row.total + log_p, row, one, is_greedy))
+                    found[row.source].append(_Continuation(row.total + log_p, row, one, is_greedy))
         for candidates in found.values():
             candidates.sort(key=lambda one: -one.total)
         return found
 
-    def _choose(self, source: int, candidates: list[_Candidate], length: int) -> list[_Beginning]:
+    def _choose(self, source: int, candidates: list[_Continuation], length: int) -> list[_Beginning]:
         """Keep the best candidates of a source, and greedy's own; finish those that end among the first K."""
-        live: list[_Candidate] = []
+        live: list[_Continuation] = []
         for rank, one in enumerate(self._in_banks([c for c in candidates if c.before.is_kept])):
             if one.unit == self._end:
                 if rank < self._beam.width or one.is_greedy:
@@ -301,7 +301,7 @@ class _Search:
                     self._finish(source, one, length)
         return kept
 
-    def _in_banks(self, candidates: list[_Candidate]) -> Iterator[_Candidate]:
+    def _in_banks(self, candidates: list[_Continuation]) -> Iterator[_Continuation]:
         """Order candidates so that those with few and those with many units of required phrases share the beam.
 
         (Dynamic beam allocation: Post & Vilar 2018, section 3.) Without required phrases their order stays.
@@ -310,7 +310,7 @@ class _Search:
         if not required:
             yield from candidates
             return
-        banks: dict[int, list[_Candidate]] = defaultdict(list)
+        banks: dict[int, list[_Continuation]] = defaultdict(list)
         for one in candidates:
             met = required if one.unit == self._end else self._constraints.count_met(self._mark_of(one))
             banks[met].append(one)
@@ -320,15 +320,15 @@ class _Search:
         yield from first
         yield from (one for one in candidates if id(one) not in taken)
 
-    def _mark_of(self, one: _Candidate) -> Mark:
+    def _mark_of(self, one: _Continuation) -> ConstraintState:
         return self._constraints.follow(one.before.mark, one.unit)
 
-    def _go_on(self, one: _Candidate, is_kept: bool) -> _Beginning:
+    def _go_on(self, one: _Continuation, is_kept: bool) -> _Beginning:
         return _Beginning(
             one.before.source, one.total, self._mark_of(one), one.is_greedy, is_kept, one.before, one.unit
         )
 
-    def _finish(self, source: int, one: _Candidate, length: int) -> None:
+    def _finish(self, source: int, one: _Continuation, length: int) -> None:
         """Rank a hypothesis among those of its source."""
         coverage = self._coverage[one.before.row] if self._looks else 0.0
         score = self._beam.score(one.total, length + 1, coverage)

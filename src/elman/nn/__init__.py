@@ -13,6 +13,7 @@ Masks that regularise are drawn before the time loop (`masks`); penalties are ad
 """
 
 from elman.nn import init
+from elman.nn.attention import Attention
 from elman.nn.masks import LockedDropout
 from elman.nn.penalties import activation_penalty, temporal_activation_penalty
 from elman.nn.recurrent import Recurrent
@@ -23,6 +24,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Attention",
     "LockedDropout",
     "Recurrent",
     "Stream",

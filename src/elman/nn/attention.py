@@ -49,7 +49,7 @@ class Attended(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Memory:
+class AttentionMemory:
     """What B queries read, made ready once by :meth:`Attention.prepare`; heads count as examples.
 
     Attributes:
@@ -115,7 +115,7 @@ class Attention(nn.Module):
             bound = 1 / math.sqrt(size // heads)
             nn.init.uniform_(self.scorer, -bound, bound)
 
-    def prepare(self, memory: Tensor, lengths: Sequence[int] | Tensor | None = None) -> Memory:
+    def prepare(self, memory: Tensor, lengths: Sequence[int] | Tensor | None = None) -> AttentionMemory:
         """Make a memory ready for many queries.
 
         Args:
@@ -138,7 +138,7 @@ class Attention(nn.Module):
             behind = torch.arange(steps, device=memory.device)[:, None] >= ends
             memory = memory.masked_fill(behind[..., None], 0.0)
         keys = memory if self.key is None else self.key(memory)
-        return Memory(self._part(keys).transpose(1, 2).contiguous(), self._part(memory), ends, self.heads)
+        return AttentionMemory(self._part(keys).transpose(1, 2).contiguous(), self._part(memory), ends, self.heads)
 
     def _part(self, vectors: Tensor) -> Tensor:
         """Turn (S, B, n) into (B·heads, S, n/heads), contiguous."""
@@ -149,7 +149,7 @@ class Attention(nn.Module):
     def forward(
         self,
         query: Tensor,
-        memory: Tensor | Memory,
+        memory: Tensor | AttentionMemory,
         lengths: Sequence[int] | Tensor | None = None,
         visible: Tensor | None = None,
     ) -> Attended:
@@ -164,7 +164,7 @@ class Attention(nn.Module):
         Raises:
             ShapeError: a tensor has another shape.
         """
-        ready = memory if isinstance(memory, Memory) else self.prepare(memory, lengths)
+        ready = memory if isinstance(memory, AttentionMemory) else self.prepare(memory, lengths)
         batch, steps = len(ready.lengths), ready.values.shape[1]
         if query.dim() != 3 or query.shape[1:] != (batch, self.query_size):
             raise ShapeError(
@@ -182,7 +182,7 @@ class Attention(nn.Module):
         context = context.view(batch, self.heads, rows, -1).permute(2, 0, 1, 3).reshape(rows, batch, -1)
         return Attended(context, weights.transpose(0, 1))
 
-    def _attend(self, query: Tensor, memory: Memory, limits: Tensor) -> tuple[Tensor, Tensor]:
+    def _attend(self, query: Tensor, memory: AttentionMemory, limits: Tensor) -> tuple[Tensor, Tensor]:
         """Return weights (B·heads, N, S) and contexts (B·heads, N, M/heads)."""
         scorer = None if self.scorer is None else self.scorer.repeat(len(memory.lengths), 1)
         tensors = [query, memory.keys, memory.values, *([] if scorer is None else [scorer])]

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elman.autodiff.program import Program, derive
-from elman.backends import load, wanted
+from elman.backends import load, requested
 from elman.backends.memory_check import are_plain_memory
 from elman.errors import ConfigError
 from elman.expr import cell
@@ -50,7 +50,7 @@ def runs_in_kernels(tensors: Sequence[Tensor]) -> bool:
     first = tensors[0]
     return (
         first.dtype in _DTYPES
-        and wanted("auto") in ("auto", "llvm")
+        and requested("auto") in ("auto", "llvm")
         and operators.are_plain(tensors)
         and not under_autocast(first)
         and are_plain_memory(tensors, first.dtype)

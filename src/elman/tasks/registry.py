@@ -10,7 +10,7 @@ All folders have the same files, so a line needs little more than a name. Files 
     estimator.py  the estimators that the line names
 
 >>> [recipe.name for recipe in RECIPES]
-['generate', 'classify', 'tag', 'forecast']
+['generate', 'classify', 'tag', 'forecast', 'translate']
 >>> find("tag").estimators
 ('Tagger',)
 """
@@ -64,6 +64,7 @@ RECIPES = (
     Entry("classify", estimators=("Classifier", "Regressor")),
     Entry("tag", estimators=("Tagger",)),
     Entry("forecast", estimators=("Forecaster",)),
+    Entry("translate", estimators=("Translator",)),
 )
 
 

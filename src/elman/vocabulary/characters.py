@@ -15,6 +15,7 @@ elman.errors.DataError: The model has never seen 'é' (U+00E9 LATIN SMALL LETTER
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -49,6 +50,11 @@ class Characters:
 
     def __len__(self) -> int:
         return len(self.characters)
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Return the number of each character."""
+        return {character: number for number, character in enumerate(self.characters)}
 
     @property
     def ends_lines(self) -> bool:

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from elman.expr import Cell
 from elman.models.layers import Layers
-from elman.nn.attention import KINDS, Attention, Memory
+from elman.nn.attention import KINDS, Attention, AttentionMemory
 from elman.nn.masks import LockedDropout
 from elman.nn.rowwise import Linear, linear, sum_in_order
 from elman.nn.states import States, as_states, select
@@ -42,23 +42,21 @@ class DecoderState:
     Attributes:
         first, second: the states of its recurrent layers.
         memory: what its attention reads.
+        again: what its second attention reads; the same where both compare alike.
         weights: (B, S) what its last step looked at.
     """
 
     first: States
     second: States
-    memory: Memory
+    memory: AttentionMemory
+    again: AttentionMemory
     weights: Tensor
 
     def select(self, rows: Tensor) -> Self:
         """Return the states of some rows, (n,) int64."""
-        return dataclasses.replace(
-            self,
-            first=select(self.first, rows),
-            second=select(self.second, rows),
-            memory=self.memory.select(rows),
-            weights=self.weights[rows],
-        )
+        memory = self.memory.select(rows)
+        again = memory if self.again is self.memory else self.again.select(rows)
+        return type(self)(select(self.first, rows), select(self.second, rows), memory, again, self.weights[rows])
 
 
 class TranslationModel(nn.Module):
@@ -99,8 +97,8 @@ class TranslationModel(nn.Module):
         size = layers.hidden if embedding is None else embedding
         self.wait = wait
         self.target_embedding = nn.Embedding(target_units, size)
-        self.source_embedding = self.target_embedding if shared else nn.Embedding(source_units, size)
-        for table in {self.target_embedding, self.source_embedding}:
+        self.source_embedding = None if shared else nn.Embedding(source_units, size)
+        for table in filter(None, (self.target_embedding, self.source_embedding)):
             nn.init.normal_(table.weight, 0.0, 1 / math.sqrt(size))
         self.scale = math.sqrt(size) / 4
         self.recurrent = layers.build(cell, size, "a text")
@@ -118,7 +116,7 @@ class TranslationModel(nn.Module):
         self.bias = nn.Parameter(torch.zeros(target_units))
         self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else nn.Dropout(layers.dropout)
 
-    def forward(self, source: Tensor, lengths: Tensor, target: Tensor) -> Tensor:
+    def forward(self, source: Tensor, lengths: Tensor, target: Tensor, written: Tensor | None = None) -> Tensor:
         """Return the logits of every next unit of the targets, (T, B, V).
 
         Args:
@@ -126,13 +124,15 @@ class TranslationModel(nn.Module):
             lengths: (B,) of the sources.
             target: (T, B) units, which begin with the end of a text; what stands behind an end is read and means
                 nothing.
+            written: (T, B), negative where nothing is to be written; then only the other logits are computed, (n, V).
         """
-        state = self.encode(source, lengths)
-        return self.read_out(self.decode(target, state)[0])
+        joined, _ = self.decode(target, self.encode(source, lengths))
+        return self.read_out(joined if written is None else joined[written >= 0])
 
     def encode(self, source: Tensor, lengths: Tensor) -> DecoderState:
         """Read sources (S, B), and return the state of the decoder before its first step."""
-        embedded = self.dropout(self.source_embedding(source) * self.scale)
+        table = self.target_embedding if self.source_embedding is None else self.source_embedding
+        embedded = self.dropout(table(source) * self.scale)
         output, _ = self.recurrent(embedded, None, lengths)
         add_up = torch.sum if self.training else sum_in_order
         read = lengths if self.wait is None else lengths.clamp(max=self.wait)
@@ -146,9 +146,12 @@ class TranslationModel(nn.Module):
             part[None].contiguous() for part in states.split([*self.first.state_sizes, *self.second.state_sizes], 1)
         ]
         count = len(self.first.state_sizes)
-        memory = self.attention.prepare(self.dropout(output), lengths)
+        dropped = self.dropout(output)
+        memory = again = self.attention.prepare(dropped, lengths)
+        if self.look_again is not None and self.look_again.key is not None:
+            again = self.look_again.prepare(dropped, lengths)
         weights = output.new_zeros(source.shape[1], len(source))
-        return DecoderState(as_states(split[:count]), as_states(split[count:]), memory, weights)
+        return DecoderState(as_states(split[:count]), as_states(split[count:]), memory, again, weights)
 
     def decode(self, target: Tensor, state: DecoderState, step: int = 0) -> tuple[Tensor, DecoderState]:
         """Read units of targets.
@@ -167,7 +170,7 @@ class TranslationModel(nn.Module):
         context, weights = self.attention(first, state.memory, visible=visible)
         second, second_state = self.second(torch.cat([self.dropout(first), context], 2), state.second)
         if self.look_again is not None:
-            context, weights = self.look_again(second, state.memory, visible=visible)
+            context, weights = self.look_again(second, state.again, visible=visible)
         joined = torch.tanh(self.join(torch.cat([embedded, self.dropout(second), context], 2)))
         new = dataclasses.replace(state, first=first_state, second=second_state, weights=weights[-1])
         return self.dropout(joined), new

@@ -19,7 +19,7 @@ from elman.decoding.search import Writer
 from elman.tasks.translate.module import DecoderState, TranslationModel
 
 
-class _Written(NamedTuple):
+class _WriterState(NamedTuple):
     """The state of the decoder, and how many units it has read."""
 
     state: DecoderState
@@ -40,22 +40,22 @@ class TranslationWriter(Writer):
         self._model, self._source, self._begin = model, source, begin
         self.lengths = lengths
 
-    def begin(self, sources: int) -> tuple[Tensor, _Written]:
+    def begin(self, sources: int) -> tuple[Tensor, _WriterState]:
         """Read the sources."""
         state = self._model.encode(self._source, self.lengths)
         units = torch.full((sources,), self._begin, device=self._source.device)
-        return self.step(units, _Written(state, 0))
+        return self.step(units, _WriterState(state, 0))
 
-    def step(self, units: Tensor, state: _Written) -> tuple[Tensor, _Written]:
+    def step(self, units: Tensor, state: _WriterState) -> tuple[Tensor, _WriterState]:
         """Read a unit of each target."""
         joined, new = self._model.decode(units[None], state.state, state.step)
         chances = self._model.read_out(joined[0]).float().log_softmax(1)
-        return chances, _Written(new, state.step + 1)
+        return chances, _WriterState(new, state.step + 1)
 
-    def select(self, state: _Written, rows: Tensor) -> _Written:
+    def select(self, state: _WriterState, rows: Tensor) -> _WriterState:
         """Return the states of some targets."""
-        return _Written(state.state.select(rows), state.step)
+        return _WriterState(state.state.select(rows), state.step)
 
-    def attention(self, state: _Written) -> Tensor:
+    def attention(self, state: _WriterState) -> Tensor:
         """Return what the last step looked at."""
         return state.state.weights

@@ -1,0 +1,57 @@
+"""Train `elman train translate` on public sets with its defaults, and measure their test parts once.
+
+`ROWS` names the rows: German to English of multi30k (Elliott et al. 2016), the raw texts as they are; the test part is
+test_2016_flickr. BLEU is sacreBLEU's, tokeniser 13a, cased, by a beam of five.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from elman.data.pairs.opening import open_pairs
+from elman.tasks import translate
+
+Row = Callable[[Path, Path, int, dict[str, Any], bool], dict[str, Any]]
+
+
+def multi30k(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: bool) -> dict[str, Any]:
+    """Translate captions of pictures from German to English."""
+    folder = data / "multi30k" / "raw"
+    files = {
+        part: [folder / f"{part}.{side}.gz" for side in ("de", "en")] for part in ("train", "val", "test_2016_flickr")
+    }
+    start = time.perf_counter()
+    options = {"validation_data": ",".join(map(str, files["val"])), **given, "seed": seed}
+    model = translate.train(files["train"], output=scratch / "multi30k.elman.safetensors", force=True, **options)
+    metrics = {key: value for key, value in model.metrics.items() if key not in ("history", "ledger", "glances")}
+    row: dict[str, Any] = {
+        "name": "multi30k",
+        "seed": seed,
+        "options": given,
+        "parameters": model.parameters,
+        "seconds": time.perf_counter() - start,
+        "validation_bleu": metrics["validation"]["bleu"],
+        "metrics": metrics,
+    }
+    if test:
+        scores, _ = model.evaluate(open_pairs(files["test_2016_flickr"]).pairs)
+        row |= {"test_bleu": scores.bleu, "test_chrf": scores.chrf, "test": scores.to_dict()}
+    return row
+
+
+ROWS: dict[str, Row] = {"multi30k": multi30k}
+"""By name: takes the folder of all sets, a folder to write to, the seed, options, and whether the test part is read."""
+
+
+def describe(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Write what was measured on the test part, on the validation part, and of the baselines."""
+    tested = f"BLEU {row['test_bleu']:.1f}, chrF {row['test_chrf']:.1f}" if "test_bleu" in row else ""
+    metrics = row["metrics"]
+    beside = ""
+    if "baseline" in metrics:
+        beside = (
+            f"without recurrence {metrics['baseline']['bleu']:.1f} ({metrics['baseline']['parameters']:,} parameters); "
+            f"nearest source {metrics['nearest']['bleu']:.1f}; units shuffled {metrics['shuffled'][0]['bleu']:.1f}"
+        )
+    return tested, f"BLEU {row['validation_bleu']:.1f} (greedy)", beside

@@ -1,0 +1,210 @@
+"""Write texts without recurrence: what a translation model must beat.
+
+Three answers need no sequence model: the source itself; the target of the training source that is most like it (the
+cosine of their words, each weighed by how rare it is); and attention without recurrence, a feed-forward network that
+writes the next unit from the last one, its place, and what it attends to among the embedded units of the source.
+
+>>> from elman.data.pairs.pair import Pair
+>>> nearest = Nearest([Pair("ein Hund", "a dog", ""), Pair("eine Katze", "a cat", "")])
+>>> nearest.answer("der Hund")
+'a dog'
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elman.data.pairs.pair import Pair
+from elman.decoding.search import Beam, Writer, search
+from elman.nn.attention import Attention, AttentionMemory
+from elman.nn.evaluation import evaluating
+from elman.scores.translations import TextScores, score_texts
+from elman.tasks.translate.batches import NOTHING, EncodedPairs
+from elman.tasks.translate.encoder import PairEncoder
+from elman.training.allowance import Allowance
+
+_HIDDEN = 128
+_PLACES = 256  # a step further on shares the embedding of the last place
+_RATE, _BATCH, _EPOCHS = 4e-3, 64, 10
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class TranslationBaselines:
+    """The scores of what needs no recurrence, on the pairs held out.
+
+    Attributes:
+        copied: of the sources themselves.
+        nearest: of the target of the nearest training source.
+        network: of attention without recurrence.
+        parameters: how many numbers that has learnt.
+        finished: whether it was trained to its end.
+    """
+
+    copied: TextScores
+    nearest: TextScores
+    network: TextScores
+    parameters: int
+    finished: bool
+
+    @property
+    def what(self) -> str:
+        """Name the network."""
+        return "attention without recurrence" + ("" if self.finished else " (cut short)")
+
+
+class Nearest:
+    """The training pairs, by the words of their sources.
+
+    Args:
+        pairs: to learn from.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self._pairs = pairs
+        counts = Counter(word for pair in pairs for word in set(pair.source.split()))
+        self._weights = {word: math.log((1 + len(pairs)) / count) for word, count in counts.items()}
+        self._where: dict[str, list[int]] = defaultdict(list)
+        self._sizes: list[float] = []
+        for number, pair in enumerate(pairs):
+            words = set(pair.source.split())
+            for word in words:
+                self._where[word].append(number)
+            self._sizes.append(math.sqrt(sum(self._weights[word] ** 2 for word in words)) or 1.0)
+
+    def answer(self, source: str) -> str:
+        """Return the target of the training source that is most like a source; the first where none is."""
+        shares: dict[int, float] = defaultdict(float)
+        for word in set(source.split()):
+            weight = self._weights.get(word, 0.0)
+            for number in self._where.get(word, ()):
+                shares[number] += weight**2
+        best = max(shares, key=lambda number: (shares[number] / self._sizes[number], -number), default=0)
+        return self._pairs[best].target
+
+
+class AttentionOnly(nn.Module):
+    """A translation model without recurrence.
+
+    Args:
+        encoder: numbers both sides.
+    """
+
+    def __init__(self, encoder: PairEncoder) -> None:
+        super().__init__()
+        self.target = nn.Embedding(encoder.target.size, _HIDDEN)
+        self.source = None if encoder.shared else nn.Embedding(encoder.source.size, _HIDDEN)
+        self.place = nn.Embedding(_PLACES, _HIDDEN)
+        for table in filter(None, (self.target, self.source, self.place)):
+            nn.init.normal_(table.weight, 0.0, _HIDDEN**-0.5)
+        self.hidden = nn.Linear(_HIDDEN, _HIDDEN)
+        self.attention = Attention(_HIDDEN, _HIDDEN)
+        self.join = nn.Linear(2 * _HIDDEN, _HIDDEN)
+        self.bias = nn.Parameter(torch.zeros(encoder.target.size))
+
+    def read(self, source: Tensor, lengths: Tensor) -> AttentionMemory:
+        """Embed sources (S, B), every unit for itself."""
+        places = torch.arange(len(source), device=source.device).clamp(max=_PLACES - 1)
+        table = self.target if self.source is None else self.source
+        return self.attention.prepare(table(source) + self.place(places)[:, None], lengths)
+
+    def forward(self, units: Tensor, memory: AttentionMemory, step: int = 0) -> Tensor:
+        """Return the logits of what follows each unit of targets, (T, B, V)."""
+        places = torch.arange(step, step + len(units), device=units.device).clamp(max=_PLACES - 1)
+        query = torch.relu(self.hidden(self.target(units) + self.place(places)[:, None]))
+        context, _ = self.attention(query, memory)
+        return F.linear(torch.tanh(self.join(torch.cat([query, context], 2))), self.target.weight, self.bias)
+
+
+class _State(NamedTuple):
+    memory: AttentionMemory
+    step: int
+
+
+class _NetworkWriter(Writer):
+    def __init__(self, module: AttentionOnly, source: Tensor, lengths: Tensor, begin: int) -> None:
+        self._module, self._source, self._begin, self.lengths = module, source, begin, lengths
+
+    def begin(self, sources: int) -> tuple[Tensor, _State]:
+        memory = self._module.read(self._source, self.lengths)
+        return self.step(torch.full((sources,), self._begin), _State(memory, 0))
+
+    def step(self, units: Tensor, state: _State) -> tuple[Tensor, _State]:
+        logits = self._module(units[None], state.memory, state.step)[0]
+        return logits.log_softmax(1), _State(state.memory, state.step + 1)
+
+    def select(self, state: _State, rows: Tensor) -> _State:
+        return _State(state.memory.select(rows), state.step)
+
+
+def train_baselines(
+    training: EncodedPairs, held_out: EncodedPairs, encoder: PairEncoder, *, measure: str, seed: int, seconds: float
+) -> TranslationBaselines:
+    """Learn from the training pairs, and score the answers to the pairs held out.
+
+    The same seed gives the same network.
+
+    Args:
+        training: to learn from.
+        held_out: to score.
+        encoder: of both.
+        measure: what models are compared by, see :func:`~elman.scores.translations.score_texts`.
+        seed: of the first weights, and of the order.
+        seconds: stop after the work of about so many.
+    """
+    sources = [pair.source for pair in held_out.pairs]
+    references = [pair.target for pair in held_out.pairs]
+    nearest = Nearest(training.pairs)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = AttentionOnly(encoder)
+        finished = _fit(module, training, Allowance(seconds), torch.Generator().manual_seed(seed))
+    return TranslationBaselines(
+        score_texts(sources, references, measure=measure),
+        score_texts([nearest.answer(source) for source in sources], references, measure=measure),
+        score_texts(_write(module, held_out, encoder), references, measure=measure),
+        sum(parameter.numel() for parameter in module.parameters()),
+        finished,
+    )
+
+
+def _fit(module: AttentionOnly, pairs: EncodedPairs, allowance: Allowance, chance: torch.Generator) -> bool:
+    """Train; say whether the allowance was enough."""
+    optimizer = torch.optim.Adam(module.parameters(), lr=_RATE)
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    for epoch in range(_EPOCHS):
+        optimizer.param_groups[0]["lr"] = _RATE * (1 - epoch / _EPOCHS)
+        for chosen in pairs.draw(_BATCH, chance):
+            few = pairs.batch(chosen)
+            real = few.written != NOTHING
+            count = int(real.sum())
+            # The readout costs most, forward and back; then an update of all parameters.
+            allowance.spend(3 * count * _HIDDEN * (len(module.bias) + 4 * _HIDDEN) + 10 * parameters, updates=1)
+            if allowance.is_over:
+                return False
+            logits = module(few.read, module.read(few.source, few.lengths))
+            loss = F.cross_entropy(logits[real], few.written[real])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return True
+
+
+@torch.no_grad()
+def _write(module: AttentionOnly, pairs: EncodedPairs, encoder: PairEncoder) -> list[str]:
+    texts = [""] * len(pairs)
+    with evaluating(module):
+        for chosen in pairs.draw(_AT_ONCE, None):
+            few = pairs.batch(chosen)
+            writer = _NetworkWriter(module, few.source, few.lengths, encoder.target.end)
+            longest = (2 * few.lengths + 10).tolist()
+            found = search(writer, len(chosen), end=encoder.target.end, longest=longest, beam=Beam(1))
+            for index, (best,) in zip(chosen, found, strict=True):
+                texts[index] = encoder.target.decode(best.units)
+    return texts

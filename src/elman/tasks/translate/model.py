@@ -1,0 +1,187 @@
+"""A model that writes a text for a text: predict, measure, keep it in a file, read it back.
+
+>>> from elman.tasks import translate
+>>> model = translate.load("train.elman.safetensors")           # doctest: +SKIP
+>>> model.predict(["ein Hund"])                                 # doctest: +SKIP
+['a dog']
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, ClassVar
+
+import torch
+from torch.nn import functional as F
+
+from elman.data.examples.intake import as_examples
+from elman.data.pairs.pair import Pair
+from elman.decoding.constraints import NONE, Constraints
+from elman.decoding.search import Beam, Hypothesis, search
+from elman.encoders.batches import OnProgress, draw_batches
+from elman.errors import DataError
+from elman.expr import Cell
+from elman.models.file import ModelFile
+from elman.models.finite import require_finite_output
+from elman.models.layers import Layers
+from elman.models.learnt import Overlap, hash_example
+from elman.models.trained import Trained, load_trained, restore_module
+from elman.nn.evaluation import evaluating
+from elman.scores.translations import TextScores, score_texts
+from elman.tasks.translate.batches import NOTHING, EncodedPairs, pad_sources
+from elman.tasks.translate.encoder import PairEncoder
+from elman.tasks.translate.module import TranslationModel
+from elman.tasks.translate.writer import TranslationWriter
+
+MOST_UNITS = 1000
+"""Units of a source that are read; a longer one is cut."""
+
+_AT_ONCE = 64  # sources
+_SPARE, _TIMES = 10, 2  # a target may have so many units more than a source, times so many
+_BEAM = Beam()
+
+
+@dataclass(kw_only=True)
+class TrainedTranslator(Trained):
+    """A trained model and all that is needed to use it.
+
+    Attributes:
+        encoder: numbers both sides.
+    """
+
+    task: ClassVar[str] = "translate"
+    part_names: ClassVar[tuple[str, ...]] = ("encoder",)
+    module: TranslationModel
+    encoder: PairEncoder
+
+    def predict(self, texts: Sequence[str], *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
+        """Return what the model writes for texts.
+
+        Args:
+            texts: N sources; for one without any letter the answer is empty.
+            beam: hypotheses that are kept, 1 to 512; 1 is greedy.
+            length_penalty: rank by ln P / length^A; 0 ranks by probability.
+
+        Raises:
+            DataError: `texts` is one text, or something in it is no text.
+            ConfigError: the beam or the penalty is outside its range.
+        """
+        found = self.hypotheses(texts, Beam(beam, length_penalty=length_penalty))
+        return [self.write(one[0]) if one else "" for one in found]
+
+    def hypotheses(
+        self,
+        texts: Sequence[str],
+        beam: Beam = _BEAM,
+        constraints: Constraints = NONE,
+        on_progress: OnProgress | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Return likely hypotheses for texts, the best first; for one without any letter there is none.
+
+        Args:
+            texts: N sources.
+            beam: how to search.
+            constraints: what must and may not be written; those of each text in the order of the texts.
+            on_progress: called with (how many are answered, how many there are).
+
+        Raises:
+            DataError: see :meth:`predict`.
+            ElmanError: what the module puts out is not finite.
+        """
+        texts = list(as_examples(texts, "texts", "a list of texts"))
+        wrong = [type(one).__name__ for one in texts if not isinstance(one, str)]
+        if wrong:
+            raise DataError(f"texts holds a value of type {wrong[0]}. Give strings.")
+        units = [torch.tensor(self.encoder.source.encode(text)[:MOST_UNITS], dtype=torch.int32) for text in texts]
+        lengths = torch.tensor([len(one) for one in units])
+        found: list[list[Hypothesis]] = [[] for _ in texts]
+        full = [index for index, text in enumerate(texts) if text.strip()]
+        done = len(texts) - len(full)
+        device = next(self.module.parameters()).device
+        with evaluating(self.module):
+            for few in draw_batches(lengths[full], _AT_ONCE, None):
+                chosen = [full[index] for index in few]
+                source, own = (t.to(device) for t in pad_sources([units[i] for i in chosen], self.encoder.source.end))
+                writer = TranslationWriter(self.module, source, own, self.encoder.target.end)
+                answers = search(
+                    writer,
+                    len(chosen),
+                    end=self.encoder.target.end,
+                    longest=(_TIMES * own + _SPARE).tolist(),
+                    beam=beam,
+                    constraints=constraints.of(chosen),
+                )
+                for index, answer in zip(chosen, answers, strict=True):
+                    require_finite_output(bool(answer) or constraints is not NONE)
+                    found[index] = answer
+                done += len(chosen)
+                if on_progress is not None:
+                    on_progress(done, len(texts))
+        return found
+
+    def write(self, hypothesis: Hypothesis) -> str:
+        """Return the text of a hypothesis."""
+        return self.encoder.target.decode(hypothesis.units)
+
+    def evaluate(
+        self, pairs: Sequence[Pair], beam: Beam = _BEAM, on_progress: OnProgress | None = None
+    ) -> tuple[TextScores, list[str]]:
+        """Translate sources and compare with their targets.
+
+        Returns:
+            The scores, and what was written.
+
+        Raises:
+            ConfigError: sacrebleu is not installed.
+        """
+        found = self.hypotheses([pair.source for pair in pairs], beam, on_progress=on_progress)
+        texts = [self.write(one[0]) if one else "" for one in found]
+        return score_texts(texts, [pair.target for pair in pairs]), texts
+
+    def compare_learnt(self, pairs: Sequence[Pair]) -> Overlap | None:
+        """Count the pairs that the model was trained on; None for a model that keeps no hashes."""
+        return None if self.learnt is None else self.learnt.compare(map(hash_pair, pairs))
+
+
+@torch.no_grad()
+def mean_loss(module: TranslationModel, pairs: EncodedPairs, shuffled: torch.Generator | None = None) -> float:
+    """Return the mean of −ln P over the units of targets and their ends, in nats."""
+    total = count = 0.0
+    device = next(module.parameters()).device
+    with evaluating(module):
+        for chosen in pairs.draw(_AT_ONCE, None):
+            few = pairs.batch(chosen, shuffled)
+            logits = module(few.source.to(device), few.lengths.to(device), few.read.to(device))
+            written = few.written.to(device).flatten()
+            total += float(F.cross_entropy(logits.flatten(0, 1), written, ignore_index=NOTHING, reduction="sum"))
+            count += int((written != NOTHING).sum())
+    return total / count
+
+
+def hash_pair(pair: Pair) -> int:
+    """Hash a pair of texts."""
+    return hash_example(pair.source, pair.target)
+
+
+def build_module(cell: Cell, encoder: PairEncoder, configuration: Mapping[str, Any]) -> TranslationModel:
+    """Build the module that a configuration describes."""
+    layers, own = Layers.take(configuration)
+    return TranslationModel(
+        cell, layers, source_units=encoder.source.size, target_units=encoder.target.size, shared=encoder.shared, **own
+    )
+
+
+def load(path: str | PathLike[str]) -> TrainedTranslator:
+    """Read a model file. Nothing that the file contains is executed.
+
+    Raises:
+        DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
+    """
+    return load_trained(path, TrainedTranslator, _read)
+
+
+def _read(file: ModelFile) -> TrainedTranslator:
+    encoder, cell = PairEncoder.from_dict(file.parts["encoder"]), Cell.from_dict(file.cell)
+    options = file.configuration
+    module = restore_module(file, TranslationModel, options, lambda: build_module(cell, encoder, options))
+    return TrainedTranslator.of_file(file, module, encoder=encoder)

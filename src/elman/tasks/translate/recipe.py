@@ -1,0 +1,199 @@
+"""Train a model that writes a text for a text: the recipe behind `elman train translate`.
+
+Translation, transliteration, normalising: whatever stands on two sides of a pair. Nothing in it knows languages. The
+vocabularies are learnt from the pairs that are not held out; the weights whose greedy translations of the held-out
+sources are best are the ones that stay.
+
+>>> from elman.tasks import translate
+>>> model = translate.train(["train.de", "train.en"], output="train.elman.safetensors")     # doctest: +SKIP
+>>> model.predict(["ein Hund"])                                                             # doctest: +SKIP
+['a dog']
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from elman.expr import Cell
+from elman.scores.measured import Measured
+from elman.scores.translations import BLEU, EXACT, quick_bleu, require_sacrebleu
+from elman.tasks.translate.baseline import TranslationBaselines, train_baselines
+from elman.tasks.translate.batches import NOTHING
+from elman.tasks.translate.model import TrainedTranslator, build_module, hash_pair, load, mean_loss
+from elman.tasks.translate.reading import Parts, Split, encode_pairs, read_pairs
+from elman.tasks.translate.report import report_pairs
+from elman.tasks.translate.settings import TranslateSettings
+from elman.tasks.translate.space import ENCODED_BY, RATE, translate_space
+from elman.tasks.translate.verdict import compare as compare_with
+from elman.tasks.translate.verdict import write_all
+from elman.training.allowance import baseline_seconds
+from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_epochs
+from elman.training.feed import Feed
+from elman.training.loop import Trainer
+from elman.training.outcome import Outcome
+from elman.training.progress import SENTENCE, Progress
+from elman.training.recipe import Recipe
+from elman.training.search import Space
+from elman.training.start import refuse_giants, start
+
+__all__ = ["RECIPE", "load", "train"]
+
+_UPDATES = 6000
+_SMALLEST_BATCH, _BATCH, _FEWEST_BATCHES = 8, 64, 32
+_OWN = ("embedding", "attention", "heads", "second_attention", "wait")
+_STEPS_A_UNIT = 3  # greedy search reads a unit in about the time of so many in training
+
+
+class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettings, TrainedTranslator]):
+    """The recipe of models that write a text for a text."""
+
+    settings = TranslateSettings
+    cell: ClassVar[str] = "gru"
+    encoded_by = ENCODED_BY
+
+    def read(self, data: Any, settings: TranslateSettings, quiet: bool) -> Split:
+        """Read the pairs, and hold some out."""
+        require_sacrebleu()
+        return read_pairs(data, settings)
+
+    def encode(self, split: Split, settings: TranslateSettings, quiet: bool) -> Parts:
+        """Learn the vocabularies, and encode all pairs."""
+        return encode_pairs(split, settings)
+
+    def unit(self, parts: Parts) -> str:
+        """Count pairs."""
+        return SENTENCE
+
+    def report(self, parts: Parts) -> Iterator[str]:
+        """Say what there is to learn from."""
+        yield from parts.split.data.notes
+        yield from report_pairs(parts.training, parts.held_out, parts.encoder, parts.training.longest)
+
+    def compare(self, parts: Parts, settings: TranslateSettings, progress: Progress) -> TranslationBaselines:
+        """Copy sources, look for the nearest ones, and train attention without recurrence."""
+        found = train_baselines(
+            parts.training,
+            parts.held_out,
+            parts.encoder,
+            measure=_measure(settings),
+            seed=settings.seed,
+            seconds=baseline_seconds(settings.seconds()),
+        )
+        progress.note(f"{found.what}: validation {found.network.said()}")
+        progress.note(
+            f"the source copied: {found.copied.said()}; the target of the nearest training source: "
+            f"{found.nearest.said()}"
+        )
+        return found
+
+    def space(self, given: Mapping[str, Any], parts: Parts, settings: TranslateSettings) -> Space:
+        """Say what a search may choose."""
+        return translate_space(given, choose_batch(len(parts.training), settings.batch))
+
+    def build(
+        self,
+        cell: Cell,
+        sizes: Mapping[str, int] | None,
+        parts: Parts,
+        settings: TranslateSettings,
+        baseline: TranslationBaselines | None,
+    ) -> TrainedTranslator:
+        """Build the layers; those that wait for no end read forward."""
+        direction = settings.direction or ("both" if settings.wait is None else "forward")
+        configuration = {
+            **settings.layers_of(sizes),
+            **{name: getattr(settings, name) for name in _OWN},
+            "bidirectional": direction == "both",
+        }
+        with refuse_giants(settings.hidden):
+            module = build_module(cell, parts.encoder, configuration)
+        for layer in (module.recurrent, module.first, module.second):
+            start(layer, settings.init, settings.forget_bias, settings.chrono)
+        return TrainedTranslator(module=module, encoder=parts.encoder, configuration=configuration)
+
+    def fit(
+        self,
+        model: TrainedTranslator,
+        parts: Parts,
+        settings: TranslateSettings,
+        progress: Progress,
+        validated: Validated,
+    ) -> Outcome:
+        """Train on padded batches of pairs of about one length."""
+        training, held_out = parts.training, parts.held_out
+        batch = choose_batch(len(training), settings.batch)
+        updates = settings.count_updates(math.ceil(len(training) / batch))
+        settings = choose_epochs(settings, updates, updates=_UPDATES, fewest=FEWEST_EPOCHS)
+        if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
+            settings = dataclasses.replace(settings, learning_rate=RATE)
+        trainer = Trainer(model.module, settings, progress)
+        progress.note(
+            f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {batch * settings.accumulate} pairs"
+        )
+        feed = Feed(lambda chance: list(training.draw(batch, chance)), torch.Generator().manual_seed(settings.seed))
+        to_device = trainer.fabric.to_device
+
+        def losses() -> Iterator[tuple[Tensor, int]]:
+            for chosen in feed.epoch():
+                few = training.batch(chosen)
+                written = to_device(few.written)
+                logits = trainer.module(to_device(few.source), to_device(few.lengths), to_device(few.read), written)
+                real = written[written != NOTHING]
+                yield F.cross_entropy(logits, real, label_smoothing=settings.label_smoothing), len(real)
+
+        def validate() -> Measured:
+            loss = mean_loss(model.module, held_out)
+            if settings.judge == "loss":
+                return Measured(loss)
+            texts, references = write_all(model, held_out), [pair.target for pair in held_out.pairs]
+            if settings.judge == "bleu":
+                score = quick_bleu(texts, references)
+                return Measured(loss, score, f"BLEU {score:.1f}")
+            exact = sum(one == other for one, other in zip(texts, references, strict=True)) / len(texts)
+            return Measured(loss, exact, f"exact {exact:.1%}")
+
+        units = (1 if settings.judge == "loss" else 1 + _STEPS_A_UNIT) * int(held_out.targets.sum())
+        cost = units / int(training.targets.sum()) * updates
+        return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
+
+    def count(self, model: TrainedTranslator, parts: Parts) -> dict[str, Any]:
+        """Return how many pairs there were."""
+        return {"validation_pairs": len(parts.held_out), "training_pairs": len(parts.training)}
+
+    def hash_learnt(self, parts: Parts) -> Iterator[int]:
+        """Hash each training pair."""
+        return map(hash_pair, parts.training.pairs)
+
+    def judge(
+        self,
+        model: TrainedTranslator,
+        parts: Parts,
+        settings: TranslateSettings,
+        baseline: TranslationBaselines | None,
+    ) -> dict[str, Any]:
+        """Score the model, and compare it with the baselines."""
+        return compare_with(model, parts.held_out, baseline, _measure(settings), settings.seed)
+
+
+def _measure(settings: TranslateSettings) -> str:
+    return EXACT if settings.judge == "exact" else BLEU
+
+
+def choose_batch(pairs: int, requested: int | None) -> int:
+    """Return how many pairs an update has: as requested, or 64 unless an epoch would have fewer than 32 updates.
+
+    >>> choose_batch(10_000, None), choose_batch(640, None), choose_batch(640, 50)
+    (64, 20, 50)
+    """
+    if requested is not None:
+        return requested
+    return min(_BATCH, max(_SMALLEST_BATCH, pairs // _FEWEST_BATCHES))
+
+
+RECIPE = TranslateRecipe()
+train = RECIPE.train

@@ -1,0 +1,53 @@
+"""What pairs there are to learn from, before anything is learnt: how many, how long, and what looks wrong."""
+
+from collections.abc import Iterator, Sequence
+
+from elman.data.pairs.checks import find_identical, find_odd_lengths, find_repeated, find_reversed, find_shifts
+from elman.data.pairs.pair import Pair
+from elman.encoders.lengths import Lengths
+from elman.phrases import name_some
+from elman.tasks.translate.batches import EncodedPairs
+from elman.tasks.translate.encoder import PairEncoder
+
+_MOST_NAMED = 3
+
+
+def report_pairs(training: EncodedPairs, held_out: EncodedPairs, encoder: PairEncoder, longest: int) -> Iterator[str]:
+    """Say what there is, then what looks wrong, a line each."""
+    learn, hold = training.pairs, held_out.pairs
+    yield f"{len(learn):,} pairs to learn from, {len(hold):,} to validate on: {encoder.describe()}"
+    for name, lengths in (("sources", training.sources), ("targets", training.targets - 1)):
+        found = Lengths.of(lengths)
+        yield (
+            f"{name} of {found.least:,} to {found.most:,} {encoder.source.vocabulary.unit}s, half at most "
+            f"{found.median:,}, 95 % at most {found.most_of_95:,}"
+        )
+    if training.cut:
+        yield f"{training.cut:,} pairs are cut to {longest:,} units"
+    yield from _warn(learn)
+    seen = {(pair.source, pair.target): pair.where for pair in learn}
+    both = [pair for pair in hold if (pair.source, pair.target) in seen]
+    if both:
+        first = both[0]
+        yield (
+            f"{len(both):,} of the {len(hold):,} pairs to validate on are also among those to learn from "
+            f"({first.where} equals {seen[first.source, first.target]}): the score may be too good"
+        )
+
+
+def _warn(pairs: Sequence[Pair]) -> Iterator[str]:
+    for find, what in (
+        (find_identical, "pairs have a target that equals its source"),
+        (find_repeated, "pairs stood there before"),
+        (find_odd_lengths, "pairs have lengths that do not fit each other"),
+        (find_reversed, "pairs look reversed, the target first"),
+    ):
+        found = find(pairs)
+        if found:
+            yield f"{len(found):,} {what}: {name_some([pairs[i].where for i in found[: _MOST_NAMED + 1]], _MOST_NAMED)}"
+    for first, last, by in find_shifts(pairs)[:_MOST_NAMED]:
+        side = "target" if by < 0 else "source"
+        yield (
+            f"{pairs[first].where} to {pairs[last - 1].where}: the targets fit the sources {abs(by)} lines away; "
+            f"a {side} seems to be lost there"
+        )

@@ -1,0 +1,137 @@
+"""The options of `translate`: the pairs, the layers, and the training of a model that writes a text for a text.
+
+>>> TranslateSettings(wait=2, direction="both")
+Traceback (most recent call last):
+elman.errors.ConfigError: wait is 2, and direction is both: the reverse direction needs the end of a source. Drop one.
+"""
+
+from dataclasses import dataclass
+
+from elman.errors import ConfigError
+from elman.options import OptionTable, option
+from elman.tasks.contract import Commands, worst_option
+from elman.training.settings import LayerSettings, TrainingSettings
+
+UNITS = ("character", "word", "subword")
+DIRECTIONS = ("both", "forward")
+# Those of elman.nn.attention, which loads torch.
+ATTENTIONS = ("dot", "bilinear", "additive")
+JUDGES = ("bleu", "exact", "loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateSettings(LayerSettings, TrainingSettings):
+    """The options of a training of a translation model."""
+
+    source: str | None = option(None, "the column of the sources, by name or number", group="Text", metavar="COLUMN")
+    target: str | None = option(None, "the column of the targets, by name or number", group="Text", metavar="COLUMN")
+    unit: str = option("subword", "what the model reads and writes", group="Text", choices=UNITS)
+    vocabulary: int | None = option(
+        None, "most units to know [dim](default: 8000; of few texts less)[/]", group="Text", least=3
+    )
+    separate: bool = option(False, "give each side a vocabulary of its own", group="Text")
+    longest: int = option(200, "most units of a source or target that is learnt from", group="Text", least=1)
+    validation: float | None = option(
+        None,
+        "share of the pairs held out to validate on [dim](default: 0.1; 0.2 of fewer than 1000; at most 1000 pairs)[/]",
+        group="Text",
+        above=0,
+        below=1,
+    )
+    validation_data: str | None = option(
+        None,
+        "data of its own to validate on; a comma stands between parallel files",
+        group="Text",
+        metavar="FILE",
+    )
+
+    hidden: int = option(256, "size of the hidden state of a direction", group="Model", least=1)
+    embedding: int | None = option(
+        None, "size of a unit's embedding [dim](default: that of the hidden state)[/]", group="Model", least=1
+    )
+    direction: str | None = option(
+        None,
+        "read a source from its start, or from both ends [dim](default: both; forward with --wait)[/]",
+        group="Model",
+        choices=DIRECTIONS,
+    )
+    attention: str = option("bilinear", "how attention compares", group="Model", choices=ATTENTIONS)
+    heads: int = option(1, "parts that attend for themselves", group="Model", least=1)
+    second_attention: bool = option(True, "look at the source again before a unit is written", group="Model")
+    wait: int | None = option(
+        None, "write while the source arrives: unit i may see i + K units of it", group="Model", least=1, metavar="K"
+    )
+
+    epochs: int | None = option(
+        None,
+        "passes over the pairs [dim](default: as many as make about 6000 updates, from 5 to 60)[/]",
+        group="Training",
+        least=1,
+    )
+    batch: int | None = option(
+        None, "pairs of one update [dim](default: 64, down to 8 of few pairs)[/]", group="Training", least=1
+    )
+    best_by: str | None = option(
+        None,
+        "what chooses the best weights [dim](default: bleu; exact of characters)[/]",
+        group="Training",
+        choices=JUDGES,
+    )
+
+    dropout: float = option(
+        0.3, "dropout on embeddings, between layers and before the softmax", group="Regularising", least=0, below=1
+    )
+    label_smoothing: float = option(
+        0.1, "share of the probability given to all units alike", group="Regularising", least=0, below=1
+    )
+
+    @property
+    def judge(self) -> str:
+        """Return what chooses the best weights, and what models are compared by."""
+        return self.best_by or ("exact" if self.unit == "character" else "bleu")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_both("validation", "validation_data", "a model is validated on one of them")
+        if self.wait is not None and self.direction == "both":
+            raise ConfigError(
+                f"wait is {self.wait}, and direction is both: the reverse direction needs the end of a source. "
+                "Drop one."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(OptionTable):
+    """The options of a search."""
+
+    beam: int = option(5, "translations: hypotheses that are kept; 1 is greedy", least=1, most=512)
+    length_penalty: float = option(1.0, "translations: rank by ln P / length^A", least=0, metavar="A")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(SearchOptions):
+    """The options of `elman evaluate` for translation models."""
+
+    worst: int = worst_option()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(SearchOptions):
+    """The options of `elman predict` for translation models."""
+
+    nbest: int = option(1, "translations: so many for each source", least=1, metavar="N")
+    scores: bool = option(False, "translations: with the score of each before it")
+    align: bool = option(False, "translations: with what each word looked at behind it")
+
+
+COMMANDS = Commands(
+    settings=TranslateSettings,
+    data="two parallel files, such as train.de train.en; or a table with a column of sources and one of targets",
+    trains="Train a model that writes a text for a text: translation, transliteration, normalising.",
+    cell="gru",
+    packed=".gz",
+    trials_by="pairs",
+    answers="answers with translations",
+    evaluate=EvaluateOptions,
+    predict=PredictOptions,
+)

@@ -1,0 +1,104 @@
+"""The layers that translate: shapes, what may be seen, the same alone and in a batch, step by step and whole."""
+
+import pytest
+import torch
+
+from elman import cells
+from elman.decoding.search import Beam, search
+from elman.errors import ConfigError
+from elman.models.layers import Layers
+from elman.tasks.translate.module import TranslationModel
+from elman.tasks.translate.writer import TranslationWriter
+from tolerances import assert_close, assert_identical
+
+S, B, T, V = 11, 5, 7, 13
+LENGTHS = torch.tensor([11, 3, 1, 8, 5])
+
+
+def make(cell=cells.gru, dtype=torch.float32, **options):
+    torch.manual_seed(3)
+    layers = Layers(hidden=19, bidirectional=options.get("wait") is None, layers=2)
+    return TranslationModel(cell, layers, source_units=V, target_units=V, **options).to(dtype).eval()
+
+
+def draw():
+    torch.manual_seed(5)
+    source, target = torch.randint(V, (S, B)), torch.randint(V, (T, B))
+    return source.masked_fill(torch.arange(S)[:, None] >= LENGTHS, 12), target
+
+
+OPTIONS = [{}, {"second_attention": False, "shared": True}, {"attention": "additive", "embedding": 7}, {"wait": 2}]
+
+
+@pytest.mark.parametrize("cell", [cells.gru, cells.lstm, cells.elman], ids=lambda cell: cell.name)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_pair_is_answered_alike_alone_in_a_batch_and_step_by_step(options, cell):
+    model, (source, target) = make(cell, **options), draw()
+    with torch.no_grad():
+        whole = model(source, LENGTHS, target)
+        for b, length in enumerate(LENGTHS.tolist()):
+            own = slice(b, b + 1)
+            assert_identical("alone", model(source[:length, own], LENGTHS[own], target[:, own])[:, 0], whole[:, b])
+        state = model.encode(source, LENGTHS)
+        for t in range(T):
+            joined, state = model.decode(target[t : t + 1], state, t)
+            assert_identical("step by step", model.read_out(joined[0]), whole[t])
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_padding_and_what_is_written_later_change_nothing(options):
+    model, (source, target) = make(**options), draw()
+    with torch.no_grad():
+        whole = model(source, LENGTHS, target)
+        other, later = source.clone(), target.clone()
+        other[torch.arange(S)[:, None] >= LENGTHS] = 0
+        later[4:] = 0
+        assert_identical("padding", model(other, LENGTHS, target), whole)
+        assert_identical("later", model(source, LENGTHS, later)[:4], whole[:4])
+
+
+@pytest.mark.parametrize("wait", [1, 3])
+def test_a_model_that_waits_sees_no_more_of_a_source_than_has_arrived(wait):
+    model, (source, target) = make(wait=wait), draw()
+    with torch.no_grad():
+        whole = model(source, LENGTHS, target)
+        for t in range(T):
+            other = source.clone()
+            other[t + wait :] = (other[t + wait :] + 1) % V
+            assert_identical("so far", model(other, LENGTHS, target)[: t + 1], whole[: t + 1])
+
+
+def test_selected_logits_are_those_of_all():
+    model, (source, target) = make(dtype=torch.float64), draw()
+    written = torch.where(torch.arange(T)[:, None] < torch.tensor([7, 1, 4, 0, 2]), target, -1)
+    with torch.no_grad():
+        whole = model(source, LENGTHS, target)
+        assert_close("logits", model(source, LENGTHS, target, written), whole[written >= 0])
+
+
+def test_every_parameter_has_a_gradient():
+    for options in OPTIONS:
+        model, (source, target) = make(**options).train(), draw()
+        model(source, LENGTHS, target).square().sum().backward()
+        assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters()), options
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_a_search_gives_the_probability_that_the_whole_model_gives(width):
+    model, (source, _) = make(), draw()
+    writer = TranslationWriter(model, source, LENGTHS, begin=12)
+    found = search(writer, B, end=12, longest=[9] * B, beam=Beam(width, best=width))
+    for b, of in enumerate(found):
+        for one in of:
+            units = torch.tensor([12, *one.units, 12])[:, None]
+            with torch.no_grad():
+                chances = model(source[:, b : b + 1], LENGTHS[b : b + 1], units[:-1]).log_softmax(2)
+            expected = chances[:, 0].gather(1, units[1:]).sum()
+            assert one.log_probability == pytest.approx(float(expected), abs=1e-4)
+            assert one.attention.shape == (len(one.units) + 1, int(LENGTHS[b]))
+            assert_close("weights", one.attention.sum(1), torch.ones(len(one.units) + 1))
+
+
+def test_heads_that_divide_no_size_are_refused():
+    with pytest.raises(ConfigError, match="divides both"):
+        make(heads=3)
