@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.errors import ConfigError, ShapeError
-from elman.nn.rowwise import Linear, runs_in_kernels
+from elman.nn.rowwise import Linear, is_learning, runs_in_kernels
 from elman.nn.sequences import check_lengths
 from elman.ops import operators
 
@@ -186,7 +186,7 @@ class Attention(nn.Module):
         """Return weights (B·heads, N, S) and contexts (B·heads, N, M/heads)."""
         scorer = None if self.scorer is None else self.scorer.repeat(len(memory.lengths), 1)
         tensors = [query, memory.keys, memory.values, *([] if scorer is None else [scorer])]
-        if not self.training and not operators.is_followed(tensors) and runs_in_kernels(tensors):
+        if not is_learning(self) and not operators.is_followed(tensors) and runs_in_kernels(tensors):
             from elman.backends.llvm.run.attention import attend
 
             return attend(query, memory.keys, memory.values, limits, scorer)

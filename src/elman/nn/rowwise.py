@@ -1,10 +1,10 @@
 """Linear and convolutional layers whose answer to one example never depends on the others of its batch.
 
 A product of matrices adds up in an order that depends on how many rows there are, so that one example alone, and the
-same example in a batch, differ in the last bits. In evaluation these layers compute every element as one chain of fused
-multiply-adds in the order of the inputs, as recurrent layers do: a whole model's answer is bit-identical alone and in
-any batch. In training they are torch's own layers, with the same parameters. Where no kernel runs (another device or
-dtype, `torch.func`, tracing, autocast) they are torch's own as well.
+same example in a batch, differ in the last bits. Where nothing is learnt these layers compute every element as one chain
+of fused multiply-adds in the order of the inputs, as recurrent layers do: a whole model's answer is bit-identical alone
+and in any batch. In training they are torch's own layers, with the same parameters. Where no kernel runs (another device
+or dtype, `torch.func`, tracing, autocast) they are torch's own as well.
 
 >>> import torch
 >>> layer, x = Linear(300, 7).eval(), torch.randn(50, 300)
@@ -49,12 +49,17 @@ def runs_in_kernels(tensors: Sequence[Tensor]) -> bool:
     """Tell whether kernels may read some tensors: all float32 or all float64, in plain memory of the CPU."""
     first = tensors[0]
     return (
-        first.dtype in _DTYPES
+        operators.are_plain(tensors)  # first, as nothing else may be asked while torch compiles
+        and first.dtype in _DTYPES
         and requested("auto") in ("auto", "llvm")
-        and operators.are_plain(tensors)
         and not under_autocast(first)
         and are_plain_memory(tensors, first.dtype)
     )
+
+
+def is_learning(module: nn.Module) -> bool:
+    """Tell whether a module is in training and autograd records, so that torch's own operations run."""
+    return module.training and torch.is_grad_enabled()
 
 
 class Prepared:
@@ -135,7 +140,7 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x Wᵀ + b, (…, out_features), of x (…, in_features)."""
-        if self.training:
+        if is_learning(self):
             return super().forward(x)
         return linear(x, self.weight, self.bias, self._prepared)
 
@@ -153,7 +158,7 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, T′) of x (B, in_channels, T)."""
-        if self.training or not runs_in_kernels([x, *self.parameters()]):
+        if is_learning(self) or not runs_in_kernels([x, *self.parameters()]):
             return super().forward(x)
         sizes = (1, *self.kernel_size), (1, *self.dilation), (0, *self.padding), (1, *self.stride)
         return _convolve(x.unsqueeze(2), self.weight.unsqueeze(2), self.bias, *sizes).squeeze(2)
@@ -172,7 +177,7 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, height′, width′) of x (B, in_channels, height, width)."""
-        if self.training or not runs_in_kernels([x, *self.parameters()]):
+        if is_learning(self) or not runs_in_kernels([x, *self.parameters()]):
             return super().forward(x)
         sizes = self.kernel_size, self.dilation, self.padding, self.stride
         return _convolve(x, self.weight, self.bias, *sizes)

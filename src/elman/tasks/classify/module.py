@@ -23,7 +23,7 @@ from elman.encoders.fronts import Front, Suggestions
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.models.layers import Layers
-from elman.nn.rowwise import Linear, linear, sum_in_order
+from elman.nn.rowwise import Linear, is_learning, linear, sum_in_order
 from elman.nn.states import listed
 from elman.tasks.classify.settings import POOLINGS
 
@@ -100,13 +100,13 @@ class SequenceClassifier(nn.Module):
         if lengths is None:
             lengths = output.new_full((output.shape[1],), len(output), dtype=torch.int64)
         real = step_mask(lengths, len(output)).unsqueeze(2)
-        add_up = torch.sum if self.training else sum_in_order
+        add_up = torch.sum if is_learning(self) else sum_in_order
         if self.pooling == "mean":
             return add_up(output, dim=0) / lengths[:, None]
         if self.pooling == "max":
             return output.masked_fill(~real, -math.inf).amax(dim=0)
         assert self.query is not None
-        scores = (output @ self.query).unsqueeze(2) if self.training else linear(output, self.query[None])
+        scores = (output @ self.query).unsqueeze(2) if is_learning(self) else linear(output, self.query[None])
         scores = scores.masked_fill(~real, -math.inf)
         powers = (scores - scores.amax(dim=0)).exp()
         return add_up(powers * output, dim=0) / add_up(powers, dim=0)

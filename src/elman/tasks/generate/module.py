@@ -15,7 +15,7 @@ from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn import LockedDropout
-from elman.nn.rowwise import Linear, linear
+from elman.nn.rowwise import Linear, is_learning, linear
 from elman.nn.states import States
 
 # A row is also a weight of the softmax; with unit variance, the initial distribution would be far from uniform.
@@ -115,6 +115,6 @@ class LanguageModel(nn.Module):
     def read_out(self, output: Tensor) -> Tensor:
         """Turn outputs (…, n) into logits (…, V)."""
         if self.readout is None:
-            multiply = F.linear if self.training else linear
+            multiply = F.linear if is_learning(self) else linear
             return multiply(output, self.embedding.weight, self.bias)
         return self.readout(output)

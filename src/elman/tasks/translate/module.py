@@ -29,7 +29,7 @@ from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn.attention import KINDS, Attention, AttentionMemory
 from elman.nn.masks import LockedDropout
-from elman.nn.rowwise import Linear, linear, sum_in_order
+from elman.nn.rowwise import Linear, is_learning, linear, sum_in_order
 from elman.nn.states import States, as_states, select
 
 __all__ = ["KINDS", "DecoderState", "TranslationModel"]
@@ -134,7 +134,7 @@ class TranslationModel(nn.Module):
         table = self.target_embedding if self.source_embedding is None else self.source_embedding
         embedded = self.dropout(table(source) * self.scale)
         output, _ = self.recurrent(embedded, None, lengths)
-        add_up = torch.sum if self.training else sum_in_order
+        add_up = torch.sum if is_learning(self) else sum_in_order
         read = lengths if self.wait is None else lengths.clamp(max=self.wait)
         if self.wait is not None:
             seen = torch.arange(len(output), device=output.device)[:, None] < read
@@ -184,5 +184,5 @@ class TranslationModel(nn.Module):
 
     def read_out(self, joined: Tensor) -> Tensor:
         """Turn what the decoder has joined (…, E) into logits (…, V)."""
-        multiply = F.linear if self.training else linear
+        multiply = F.linear if is_learning(self) else linear
         return multiply(joined, self.target_embedding.weight, self.bias)
