@@ -1,10 +1,10 @@
 """Linear and convolutional layers whose answer to one example never depends on the others of its batch.
 
-A product of matrices adds up in an order that depends on how many rows there are, so that one example alone, and the
-same example in a batch, differ in the last bits. Where nothing is learnt these layers compute every element as one chain
-of fused multiply-adds in the order of the inputs, as recurrent layers do: a whole model's answer is bit-identical alone
-and in any batch. In training they are torch's own layers, with the same parameters. Where no kernel runs (another device
-or dtype, `torch.func`, tracing, autocast) they are torch's own as well.
+A product of matrices adds up in an order that depends on how many rows there are, so one example alone, and the same
+example in a batch, differ in the last bits. Where nothing is learnt these layers compute every element as one chain of
+fused multiply-adds in the order of the inputs, as recurrent layers do: a whole model's answer is bit-identical alone
+and in any batch. In training they are torch's own layers, with the same parameters. Where no kernel runs (another
+device or dtype, `torch.func`, tracing, autocast) they are torch's own as well.
 
 >>> import torch
 >>> layer, x = Linear(300, 7).eval(), torch.randn(50, 300)

@@ -117,10 +117,10 @@ def follow(like: Columns, index: RowIndex, name: str) -> Columns:
         DataError: an input is absent or of another kind, or the target is missing in some rows.
     """
     summaries = index.summaries
-    for column in (*(like.names if like.id else like.inputs), *([like.id] if like.id else [])):
+    for column in (*(like.names if like.id is not None else like.inputs), *([like.id] if like.id is not None else [])):
         find_column(column, summaries, name)
     numbers = {}
-    for column, kind in dict.fromkeys(like.names, "number").items() if like.id else like.inputs.items():
+    for column, kind in dict.fromkeys(like.names, "number").items() if like.id is not None else like.inputs.items():
         check_input(summaries[column], kind, index.where)
         if kind == "number":
             numbers[column] = check_dialect(summaries[column], like.numbers.get(column, PLAIN), index.where)
