@@ -89,7 +89,7 @@ def test_numbers_that_count_up_are_names_of_columns(save):
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (gzip.compress(b"text,label\n"), r"a\.csv is not a text file: it is packed by gzip"),
+        (gzip.compress(b"text,label\n", mtime=0), r"a\.csv is not a text file: it is packed by gzip"),
         (b"PK\x03\x04" + bytes(range(256)), r"a\.csv is not a text file: it is a ZIP archive"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), r"a\.csv is not a text file: it is a PNG image"),
         (b"%PDF-1.5\n%\xe2\xe3\n", r"a\.csv is not a text file: it is a PDF"),
