@@ -79,9 +79,25 @@ def test_an_empty_text_has_an_empty_answer_and_unknown_letters_are_read(model):
     assert isinstance(third, str)
 
 
-def test_a_very_long_text_is_bounded(model):
-    [written] = model.predict(["ab" * 5000], beam=1)
+def test_a_very_long_text_is_bounded_and_that_is_said(model, caplog):
+    [_, written] = model.predict(["a", "ab" * 5000], beam=1)
     assert len(written) <= 2 * 1000 + 10
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            "The text that begins with 'abababababababababab' has 10,000 units, and the first 1,000 are read. "
+            "Split it into sentences."
+        )
+    ]
+
+
+def test_no_texts_have_no_answers(model):
+    assert model.predict([]) == []
+
+
+def test_more_hypotheses_than_the_beam_holds_are_refused(model, folder, capsys, monkeypatch):
+    path = folder / "m.elman.safetensors"
+    with pytest.raises(ConfigError, match="3 hypotheses of each source are wanted from a beam of 2"):
+        run(capsys, monkeypatch, "predict", path, "-", "--nbest", "3", "--beam", "2", given="abc\n")
 
 
 @pytest.mark.parametrize("given", ["one text", b"bytes", {"a": 1}, [1], [None]])

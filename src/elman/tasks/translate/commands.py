@@ -58,7 +58,7 @@ def evaluate(request: Request) -> Evaluated:
 def predict(request: Request) -> Iterator[str]:
     """Translate the lines of files or of standard input, each as soon as it is known; an empty line stays empty."""
     trained, options = load(request.model), request.options
-    beam = Beam(max(options.beam, options.nbest), options.nbest, options.length_penalty)
+    beam = Beam(options.beam, options.nbest, options.length_penalty)
     for texts in _stream() if request.is_streamed() else _parts(request.data):
         for text, found in zip(texts, trained.hypotheses(texts, beam), strict=True):
             yield _write(trained, text, found, request)

@@ -6,12 +6,14 @@
 ['a dog']
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from elman.data.examples.intake import as_examples
@@ -33,10 +35,13 @@ from elman.tasks.translate.encoder import PairEncoder
 from elman.tasks.translate.module import TranslationModel
 from elman.tasks.translate.writer import TranslationWriter
 
+_logger = logging.getLogger("elman")
+
 MOST_UNITS = 1000
 """Units of a source that are read; a longer one is cut."""
 
 _AT_ONCE = 64  # sources
+_SHOWN = 20  # characters of a text in a warning
 _SPARE, _TIMES = 10, 2  # a target may have so many units more than a source, times so many
 _BEAM = Beam()
 
@@ -92,8 +97,8 @@ class TrainedTranslator(Trained):
         wrong = [type(one).__name__ for one in texts if not isinstance(one, str)]
         if wrong:
             raise DataError(f"texts holds a value of type {wrong[0]}. Give strings.")
-        units = [torch.tensor(self.encoder.source.encode(text)[:MOST_UNITS], dtype=torch.int32) for text in texts]
-        lengths = torch.tensor([len(one) for one in units])
+        units = [self._read(text) for text in texts]
+        lengths = torch.tensor([len(one) for one in units], dtype=torch.int64)
         found: list[list[Hypothesis]] = [[] for _ in texts]
         full = [index for index, text in enumerate(texts) if text.strip()]
         done = len(texts) - len(full)
@@ -118,6 +123,18 @@ class TrainedTranslator(Trained):
                 if on_progress is not None:
                     on_progress(done, len(texts))
         return found
+
+    def _read(self, text: str) -> Tensor:
+        """Return the units of a source; of one that is too long the first, with a warning."""
+        units = self.encoder.source.encode(text)
+        if len(units) > MOST_UNITS:
+            _logger.warning(
+                "The text that begins with %r has %s units, and the first %s are read. Split it into sentences.",
+                text[:_SHOWN],
+                f"{len(units):,}",
+                f"{MOST_UNITS:,}",
+            )
+        return torch.tensor(units[:MOST_UNITS], dtype=torch.int32)
 
     def write(self, hypothesis: Hypothesis) -> str:
         """Return the text of a hypothesis."""
