@@ -65,6 +65,7 @@ CASES = {
     ),
     "plateau": Case(4, {"optimizer": "sgd", "schedule": "plateau", "epochs": 6}, [5, 6, 7, 4, 5, 3], (8, 10, 20)),
     "averaged": Case(3, {"optimizer": "asgd", "epochs": 14, "patience": 9}, RISING, (29, 30, 31, 36)),
+    "always averaged": Case(5, {"average": 0.3, "epochs": 20}, [3, 1, 2], (7, 50, 63), bad=(52,)),
     "patience": Case(
         4,
         {"optimizer": "sgd", "schedule": "plateau", "epochs": 9, "patience": 3},

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.functional import mse_loss
 
 from elman.errors import ConfigError
+from elman.training.averaging import WeightAverage
 from elman.training.loop import Trainer
 from elman.training.progress import QuietProgress
 from elman.training.settings import TrainingSettings
@@ -196,6 +197,64 @@ def test_averaging_starts_when_a_validation_is_worse_than_more_than_five_before(
     assert (outcome.best_update, outcome.best_loss) == (33, 3.0)
     # The mean of the weights from the trigger to the best validation, both included (algorithm 1).
     assert_close("place", module.place, torch.stack(watch.places[30:34]).mean(0))
+
+
+def average(places, share):
+    """Return the weighted mean of places, each weight multiplied out."""
+    weights = [1.0]
+    for t in range(1, len(places)):
+        new = 1 / (1 + share * t)
+        weights = [weight * (1 - new) for weight in weights] + [new]
+    assert sum(weights) == pytest.approx(1.0)
+    return sum(weight * place for weight, place in zip(weights, places, strict=True))
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.07])
+def test_with_average_a_mean_that_forgets_is_validated_and_kept(share):
+    seen = []
+
+    def validate():
+        seen.append(module.place.detach().clone())
+        return [5.0, 2.0, 3.0][len(seen) - 1]
+
+    module = Point().double()
+    watch, updates = Watch(module), iter(range(10**6))
+    settings = TrainingSettings(precision="64", optimizer="adam", learning_rate=0.3, epochs=3, average=share)
+    trainer = Trainer(module, settings, watch)
+    outcome = trainer.fit(lambda: ((trainer.module(wandering(next(updates))), 7) for _ in range(53)), 53, validate)
+    assert [one.update for one in outcome.history] == [53, 106, 159]
+    for place, update in zip(seen, (53, 106, 159), strict=True):
+        assert_close(f"update {update}", place, average(watch.places[: update + 1], share))
+    assert torch.equal(module.place, seen[1])
+    if share == 1.0:
+        assert_close("plain mean", seen[0], torch.stack(watch.places[:54]).mean(0))
+
+
+def test_about_the_share_of_the_last_updates_counts():
+    # Of ten thousand updates and a share of 0.1 the last two thousand have 1 − 0.8^10 of the weight.
+    module = nn.Linear(1, 1, bias=False).double()
+    mean = WeightAverage(module, 0.1)
+    for update in range(1, 10_001):
+        nn.init.constant_(module.weight, float(update > 8000))
+        mean.add()
+    mean.apply()
+    assert module.weight.item() == pytest.approx(1 - 0.8**10, abs=1e-3)
+
+
+def test_without_validations_the_mean_stays_at_the_end():
+    watch, _, module = train(11, slope=wandering, optimizer="sgd", epochs=2, average=0.4)
+    assert_close("place", module.place, average(watch.places, 0.4))
+
+
+def test_averaging_changes_no_update():
+    watch, _, _ = train(9, [3.0], slope=wandering, optimizer="adam", epochs=2, average=0.2)
+    other, _, _ = train(9, [3.0], slope=wandering, optimizer="adam", epochs=2)
+    assert_close("places", torch.stack(watch.places), torch.stack(other.places))
+
+
+def test_average_is_refused_where_the_optimiser_averages():
+    with pytest.raises(ConfigError, match="asgd averages by itself"):
+        TrainingSettings(optimizer="asgd", average=0.1)
 
 
 def test_five_validations_before_are_not_enough():

@@ -4,6 +4,11 @@ Where plain gradient descent no longer gets better it wanders around a minimum, 
 nearer to that minimum than any one place (Polyak & Juditsky 1992; for language models Merity et al. 2018, section 3).
 The training goes on from the weights themselves; the mean takes their place for validation and in the model file.
 
+A mean of all updates remembers the bad ones at the beginning. With a share s the mean forgets: update t has the weight
+1/(1 + s(t − 1)) when it is added, so that about the last s·t updates count (polynomial-decay averaging, Shamir & Zhang
+2013, section 4, with η = 1/s − 1). It needs no knowledge of when the training ends, so the mean is ready at every
+validation, also under a time budget.
+
 >>> line = nn.Linear(1, 1, bias=False)
 >>> _ = nn.init.constant_(line.weight, 1.0)
 >>> average = WeightAverage(line)
@@ -49,9 +54,11 @@ class WeightAverage:
 
     Args:
         module: whose parameters.
+        share: about this share of the updates so far counts, the last of them; 1 weights all alike.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, share: float = 1.0) -> None:
+        self._share = share
         self._parameters = list(module.parameters())
         self._means = [parameter.detach().clone() for parameter in self._parameters]
         self._count = 1
@@ -59,19 +66,24 @@ class WeightAverage:
     @torch.no_grad()
     def add(self) -> None:
         """Add the present parameters to the mean."""
+        weight = 1 / (1 + self._share * self._count)
         self._count += 1
         for mean, parameter in zip(self._means, self._parameters, strict=True):
-            mean.lerp_(parameter, 1 / self._count)
+            mean.lerp_(parameter, weight)
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
         """Put the mean into the module, and restore its own parameters at the end, also after an error."""
         present = [parameter.detach().clone() for parameter in self._parameters]
         try:
-            self._fill(self._means)
+            self.apply()
             yield
         finally:
             self._fill(present)
+
+    def apply(self) -> None:
+        """Put the mean into the module, for good."""
+        self._fill(self._means)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the means, in the order of the parameters, and how many updates they average; nothing is copied."""

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from elman.errors import ConfigError, ElmanError
 from elman.flow.ledger import DIVERGED_AFTER, clip_factor, gradient_norms
 from elman.scores.measured import Measured
-from elman.training.averaging import NON_MONOTONE, WeightAverage, is_worse_than_long_ago
+from elman.training.averaging import NON_MONOTONE, is_worse_than_long_ago
 from elman.training.optimizers import build_optimizer, peak_rate
 from elman.training.outcome import Outcome, Validation
 from elman.training.progress import Moment, Progress
@@ -141,6 +141,8 @@ class Trainer:
         if run.best is not None:
             self._raw.load_state_dict(run.best)
         else:
+            if run.average is not None:
+                run.average.apply()
             run.outcome.best_update = run.outcome.updates
         run.outcome.seconds = run.elapsed()
         return run.outcome
@@ -288,7 +290,7 @@ class Trainer:
             run.end("patience")
 
     def _start_averaging(self, run: Run) -> None:
-        run.average = WeightAverage(self._raw)
+        run.start_averaging()
         run.counts.worse_in_a_row = 0
         self.progress.note(
             f"update {run.outcome.updates}: worse than more than {NON_MONOTONE} validations ago; from here on the "

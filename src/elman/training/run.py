@@ -97,7 +97,7 @@ class Run:
     Attributes:
         outcome: what was measured so far.
         best: the weights of the best validation so far; None before the first.
-        average: the mean of the weights, once averaging has begun.
+        average: the mean of the weights, once averaging has begun: at once with `average`, later with asgd.
         counts: the other counts.
         updates: number of updates at the end; None where time alone ends the run.
     """
@@ -113,9 +113,11 @@ class Run:
         ledger = Ledger([name for name, _ in module.named_parameters()], limit)
         self.outcome = Outcome(ledger=ledger, glances=Glances(module))
         self.best: dict[str, Tensor] | None = None
-        self.average: WeightAverage | None = None
-        self.counts = Counts()
         self._module, self._settings = module, settings
+        self.average: WeightAverage | None = None
+        if settings.average is not None:
+            self.start_averaging()
+        self.counts = Counts()
         self._budget = settings.seconds()
         epochs = settings.epochs
         if epochs is None and self._budget is None:
@@ -152,11 +154,15 @@ class Run:
         self.best = state["best"]
         self.average = None
         if state["average"] is not None:
-            self.average = WeightAverage(self._module)
-            self.average.load_state_dict(state["average"])
+            self.start_averaging().load_state_dict(state["average"])
         for name, torch_of in self._generators().items():
             torch_of.set_rng_state(state["chance"][name])
         self._stopwatch = Stopwatch(state["seconds"])
+
+    def start_averaging(self) -> WeightAverage:
+        """Average the weights from here on."""
+        self.average = WeightAverage(self._module, self._settings.average or 1.0)
+        return self.average
 
     def _generators(self) -> dict[str, Any]:
         """Return the modules of torch with its default generators: for the CPU and the module's device."""

@@ -108,6 +108,14 @@ class TrainingSettings(OptionTable):
         above=0,
     )
     clip_value: float | None = option(None, "largest entry of a gradient", group="Training", above=0)
+    average: float | None = option(
+        None,
+        "validate and keep a running mean of the weights; about this share of the updates so far counts",
+        group="Training",
+        above=0,
+        most=1,
+        metavar="SHARE",
+    )
     patience: int = option(10, "stop after N validations without a better one", group="Training", least=1)
     seed: int = seed_option()
     precision: str = option("32", "bits of a number; bf16 is mixed precision", group="Training", choices=PRECISIONS)
@@ -118,6 +126,8 @@ class TrainingSettings(OptionTable):
         self.refuse_both("clip_norm", "clip_value", "gradients are clipped by one of them")
         if self.optimizer == "adam" and self.weight_decay:
             raise ConfigError("weight_decay is given, and the optimiser adam has no use for it. Drop it, or use adamw.")
+        if self.optimizer == "asgd" and self.average is not None:
+            raise ConfigError("average is given, and the optimiser asgd averages by itself. Drop one of them.")
         self._check_schedule()
         self.seconds()
 
