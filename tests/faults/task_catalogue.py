@@ -12,8 +12,25 @@ CLASSIFY = "tests/tasks/classify/test_recipe.py"
 WEIGHTS = "tests/tasks/classify/test_sample_weight.py"
 PROBLEMS = "tests/tasks/probe/test_problems.py"
 PROBE = "tests/tasks/probe/test_recipe.py"
+LINEAR_LOSS = "tests/nn/test_linear_loss.py"
 
 TASK_FAULTS = (
+    Fault(
+        "a smoothed target has its whole share in the gradient",
+        "nn/linear_loss.py",
+        "logits.new_full(target.shape, smoothing - 1)",
+        "logits.new_full(target.shape, -1.0)",
+        tests=LINEAR_LOSS,
+        only="every_gradient",
+    ),
+    Fault(
+        "only the last rows of a loss reach the gradient of the weights",
+        "nn/linear_loss.py",
+        "d_weight.addmm_(d_logits.t(), rows)",
+        "torch.mm(d_logits.t(), rows, out=d_weight)",
+        tests=LINEAR_LOSS,
+        only="every_gradient",
+    ),
     Fault(
         "accumulated batches count alike, whatever their size",
         "training/loop.py",

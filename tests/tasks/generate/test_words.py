@@ -149,9 +149,10 @@ def test_the_first_penalty_is_of_the_dropped_output_and_the_second_of_the_whole(
     ((loss, _),) = window_losses(module, streams, settings)
     torch.manual_seed(1)
     inputs, targets, _ = streams.window(0, 29)
-    logits, _, dropped, output = module(inputs, with_output=True)
+    loss_alone, _, dropped, output = module(inputs, targets=targets)
     assert 0.3 < float((dropped == 0).double().mean()) < 0.7
-    expected = cross_entropy(logits.flatten(0, 1), targets.flatten())
+    expected = cross_entropy(module.read_out(dropped).flatten(0, 1), targets.flatten())
+    assert float(loss_alone.detach()) == pytest.approx(float(expected.detach()), rel=1e-12)
     expected = expected + 2.0 * activation_penalty(dropped) + 3.0 * temporal_activation_penalty(output)
     assert float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-12)
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from elman import cells
 from elman.decoding.search import Beam, search
@@ -68,12 +69,14 @@ def test_a_model_that_waits_sees_no_more_of_a_source_than_has_arrived(wait):
             assert_identical("so far", model(other, LENGTHS, target)[: t + 1], whole[: t + 1])
 
 
-def test_selected_logits_are_those_of_all():
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_loss_is_that_of_the_logits_where_something_is_written(smoothing):
     model, (source, target) = make(dtype=torch.float64), draw()
     written = torch.where(torch.arange(T)[:, None] < torch.tensor([7, 1, 4, 0, 2]), target, -1)
     with torch.no_grad():
-        whole = model(source, LENGTHS, target)
-        assert_close("logits", model(source, LENGTHS, target, written), whole[written >= 0])
+        logits = model(source, LENGTHS, target)[written >= 0]
+        expected = F.cross_entropy(logits, written[written >= 0], label_smoothing=smoothing)
+        assert_close("loss", model(source, LENGTHS, target, written, smoothing), expected)
 
 
 def test_every_parameter_has_a_gradient():

@@ -15,6 +15,7 @@ from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn import LockedDropout
+from elman.nn.linear_loss import linear_cross_entropy
 from elman.nn.rowwise import Linear, is_learning, linear
 from elman.nn.states import States
 
@@ -75,23 +76,30 @@ class LanguageModel(nn.Module):
         state: States | None = None,
         lengths: list[int] | None = None,
         given: Tensor | None = None,
-        with_output: bool = False,
+        targets: Tensor | None = None,
+        label_smoothing: float = 0.0,
     ) -> Any:
-        """Return the logits of the next unit, (T, B, V), and the final state.
+        """Return the logits of the next unit, (T, B, V), or the loss; and the final state.
 
         Args:
             numbers: (T, B) units, int64.
             state: the initial state; None is zero.
             lengths: B time steps that count; None counts all T.
             given: (T, B) the class of the unit that is predicted; needed if and only if the model has classes.
-            with_output: also return the output (T, B, n) after dropout, as the readout sees it, and before dropout; the
-                penalties on activations need both.
+            targets: (T, B) the next units. With them the first result is their mean cross entropy in nats, and the
+                output (T, B, n) follows after dropout, as the readout sees it, and before dropout; the penalties on
+                activations need both.
+            label_smoothing: share of the probability given to all units alike, in the loss.
         """
         embedded = self.input_dropout(self.embed(numbers, given, self._draw_kept_units()))
         output, final_state = self.recurrent(embedded, state, lengths)
         dropped = self.dropout(output)
-        logits = self.read_out(dropped)
-        return (logits, final_state, dropped, output) if with_output else (logits, final_state)
+        if targets is None:
+            return self.read_out(dropped), final_state
+        readout = self.readout
+        weight, bias = (self.embedding.weight, self.bias) if readout is None else (readout.weight, readout.bias)
+        loss = linear_cross_entropy(dropped.flatten(0, 1), weight, bias, targets.flatten(), label_smoothing)
+        return loss, final_state, dropped, output
 
     def embed(self, numbers: Tensor, given: Tensor | None = None, kept: Tensor | None = None) -> Tensor:
         """Turn units (…) and their classes into vectors (…, embedding).

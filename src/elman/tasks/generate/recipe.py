@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from elman.errors import ConfigError
 from elman.expr import Cell
@@ -262,8 +261,9 @@ def window_losses(
     feed = feed_windows(streams, settings) if feed is None else feed
     for steps in feed.epoch():
         inputs, targets, given = streams.window(steps.start, steps.stop)
-        logits, state, dropped, output = module(inputs, feed.carried, given=given, with_output=True)
-        loss = cross_entropy(logits.flatten(0, 1), targets.flatten(), label_smoothing=settings.label_smoothing)
+        loss, state, dropped, output = module(
+            inputs, feed.carried, given=given, targets=targets, label_smoothing=settings.label_smoothing
+        )
         if settings.activation_penalty:
             loss = loss + settings.activation_penalty * activation_penalty(dropped)
         if settings.temporal_penalty:

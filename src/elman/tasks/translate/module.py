@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn.attention import KINDS, Attention, AttentionMemory
+from elman.nn.linear_loss import linear_cross_entropy
 from elman.nn.masks import LockedDropout
 from elman.nn.rowwise import Linear, is_learning, linear, sum_in_order
 from elman.nn.states import States, as_states, select
@@ -116,18 +117,32 @@ class TranslationModel(nn.Module):
         self.bias = nn.Parameter(torch.zeros(target_units))
         self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else nn.Dropout(layers.dropout)
 
-    def forward(self, source: Tensor, lengths: Tensor, target: Tensor, written: Tensor | None = None) -> Tensor:
-        """Return the logits of every next unit of the targets, (T, B, V).
+    def forward(
+        self,
+        source: Tensor,
+        lengths: Tensor,
+        target: Tensor,
+        written: Tensor | None = None,
+        label_smoothing: float = 0.0,
+    ) -> Tensor:
+        """Return the logits of every next unit of the targets, (T, B, V), or the loss.
 
         Args:
             source: (S, B) units, int64.
             lengths: (B,) of the sources.
             target: (T, B) units, which begin with the end of a text; what stands behind an end is read and means
                 nothing.
-            written: (T, B), negative where nothing is to be written; then only the other logits are computed, (n, V).
+            written: (T, B) the next units, negative where nothing is to be written; with them the result is their mean
+                cross entropy in nats, a scalar.
+            label_smoothing: share of the probability given to all units alike, in the loss.
         """
         joined, _ = self.decode(target, self.encode(source, lengths))
-        return self.read_out(joined if written is None else joined[written >= 0])
+        if written is None:
+            return self.read_out(joined)
+        counted = written >= 0
+        return linear_cross_entropy(
+            joined[counted], self.target_embedding.weight, self.bias, written[counted], label_smoothing
+        )
 
     def encode(self, source: Tensor, lengths: Tensor) -> DecoderState:
         """Read sources (S, B), and return the state of the decoder before its first step."""

@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from elman.expr import Cell
 from elman.scores.measured import Measured
@@ -142,9 +141,9 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
             for chosen in feed.epoch():
                 few = training.batch(chosen)
                 written = to_device(few.written)
-                logits = trainer.module(to_device(few.source), to_device(few.lengths), to_device(few.read), written)
-                real = written[written != NOTHING]
-                yield F.cross_entropy(logits, real, label_smoothing=settings.label_smoothing), len(real)
+                source, lengths, read = to_device(few.source), to_device(few.lengths), to_device(few.read)
+                loss = trainer.module(source, lengths, read, written, settings.label_smoothing)
+                yield loss, int((few.written != NOTHING).sum())
 
         def validate() -> Measured:
             loss = mean_loss(model.module, held_out)
