@@ -41,7 +41,7 @@ def find_repeated(pairs: Sequence[Pair]) -> list[int]:
 
 def find_odd_lengths(pairs: Sequence[Pair]) -> list[int]:
     """Find the pairs whose lengths do not fit each other: the ratio is more than five times the usual one."""
-    fits = _fits(pairs, 0)
+    fits = fit_lengths(pairs)
     return [number for number, fit in enumerate(fits) if fit > _ODD]
 
 
@@ -76,7 +76,7 @@ def find_shifts(pairs: Sequence[Pair]) -> list[tuple[int, int, int]]:
     """
     if len(pairs) < _FEWEST:
         return []
-    fits = {by: _fits(pairs, by) for by in _MOVES}
+    fits = {by: fit_lengths(pairs, by) for by in _MOVES}
     costs, before = dict.fromkeys(_MOVES, 0.0), []
     for number in range(len(pairs)):
         cheapest = min(_MOVES, key=lambda by: costs[by])
@@ -93,8 +93,8 @@ def find_shifts(pairs: Sequence[Pair]) -> list[tuple[int, int, int]]:
     return [(of[0][0], of[-1][0] + 1, by) for by, of in stretches if by]
 
 
-def _fits(pairs: Sequence[Pair], by: int) -> list[float]:
-    """Return how badly the lengths of each source and of the target `by` lines further fit each other."""
+def fit_lengths(pairs: Sequence[Pair], by: int = 0) -> list[float]:
+    """Return how badly the lengths of each source and of the target `by` lines further fit each other, 0 the best."""
     usual = median(_ratio(pair.source, pair.target) for pair in pairs)
     last = len(pairs) - 1
     return [

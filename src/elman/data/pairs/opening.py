@@ -88,7 +88,7 @@ def _read_parallel(source: Path, target: Path) -> Iterator[Pair]:
             "together."
         )
     for number, (one, other) in enumerate(zip(sources, targets, strict=True), start=1):
-        yield Pair(one, other, f"{source} line {number}")
+        yield Pair(one, other, f"{source} line {number}", number)
 
 
 def _first_odd(sources: Sequence[str], targets: Sequence[str]) -> int:
@@ -124,7 +124,7 @@ def _read_table(path: Path, source: str | None, target: str | None) -> tuple[lis
     pairs = []
     for line, cells in rows[first:]:
         texts = [str(cells[column]) if column < len(cells) else "" for column in columns]
-        pairs.append(Pair(texts[0], texts[1], f"{path} line {line}"))
+        pairs.append(Pair(texts[0], texts[1], f"{path} line {line}", line))
     notes = [f"the source is column {header[columns[0]]}, the target column {header[columns[1]]}"]
     return pairs, notes
 

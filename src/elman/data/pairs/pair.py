@@ -17,11 +17,13 @@ class Pair:
         source: the text.
         target: what is written for it.
         where: the file and line of the source.
+        line: the line in its file, or in both parallel files, from 1; 0 where the pair is from no file.
     """
 
     source: str
     target: str
     where: str
+    line: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from elman.tasks.translate.model import TrainedTranslator
 from elman.tasks.translate.settings import TranslateSettings
 
 # They name columns and files, and here there are none.
-_OF_FILES = {"source", "target", "validation_data"}
+_OF_FILES = {"source", "target", "validation_data", "suspects"}
 _OPTIONS = {row.name: row.default for row in dataclasses.fields(TranslateSettings) if row.name not in _OF_FILES}
 
 

@@ -1,10 +1,12 @@
 """Read the pairs of a training: those to learn from and those held out, and both as numbers."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from elman.data.pairs.opening import open_pairs
 from elman.data.pairs.pair import Pair, PairSet
+from elman.data.pairs.suspects import check_suspects, find_suspects, save_suspects
 from elman.data.text import Source, as_sources
 from elman.tasks.translate.batches import EncodedPairs
 from elman.tasks.translate.encoder import PairEncoder, learn_pair_encoder
@@ -39,11 +41,17 @@ def read_pairs(data: Source | Sequence[Source] | PairSet, settings: TranslateSet
     Raises:
         DataError: the data cannot be read, or there are too few.
     """
+    paths = [] if settings.validation_data is None else [part.strip() for part in settings.validation_data.split(",")]
+    files = [] if isinstance(data, PairSet) else as_sources(data)
+    table = None if settings.suspects is None else check_suspects(settings.suspects, [*files, *paths])
     if not isinstance(data, PairSet):
-        data = open_pairs(as_sources(data), source=settings.source, target=settings.target)
+        data = open_pairs(files, source=settings.source, target=settings.target)
     pairs = list(data.pairs)
-    if settings.validation_data is not None:
-        paths = [part.strip() for part in settings.validation_data.split(",")]
+    if table is not None:
+        save_suspects(find_suspects(pairs), table)
+        note = f"the pairs that look wrong by their texts are in {table}, until the model has judged them"
+        data = dataclasses.replace(data, notes=[*data.notes, note])
+    if paths:
         columns = {} if len(paths) > 1 else {"source": settings.source, "target": settings.target}
         return Split(data, pairs, list(open_pairs(paths, **columns).pairs))
     share = min(default_share(len(pairs)), _MOST_HELD_OUT / len(pairs))

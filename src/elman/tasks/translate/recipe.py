@@ -13,11 +13,13 @@ sources are best are the ones that stay.
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from elman.data.pairs.suspects import save_suspects
 from elman.expr import Cell
 from elman.scores.measured import Measured
 from elman.scores.translations import BLEU, EXACT, quick_bleu, require_sacrebleu
@@ -28,6 +30,7 @@ from elman.tasks.translate.reading import Parts, Split, encode_pairs, read_pairs
 from elman.tasks.translate.report import report_pairs
 from elman.tasks.translate.settings import TranslateSettings
 from elman.tasks.translate.space import ENCODED_BY, RATE, translate_space
+from elman.tasks.translate.suspicion import judge_pairs
 from elman.tasks.translate.verdict import compare as compare_with
 from elman.tasks.translate.verdict import write_all
 from elman.training.allowance import baseline_seconds
@@ -176,6 +179,9 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         baseline: TranslationBaselines | None,
     ) -> dict[str, Any]:
         """Score the model, and compare it with the baselines."""
+        if settings.suspects is not None:
+            own = [parts.training] if settings.validation_data else [parts.training, parts.held_out]
+            save_suspects(judge_pairs(model, own, parts.split.data.pairs), Path(settings.suspects))
         return compare_with(model, parts.held_out, baseline, _measure(settings), settings.seed)
 
 

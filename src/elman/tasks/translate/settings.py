@@ -44,6 +44,12 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         group="Text",
         metavar="FILE",
     )
+    suspects: str | None = option(
+        None,
+        "write the hundred pairs that are most likely wrong to a table (.tsv), with their lines",
+        group="Text",
+        metavar="FILE",
+    )
 
     hidden: int = option(256, "size of the hidden state of a direction", group="Model", least=1)
     embedding: int | None = option(
@@ -113,6 +119,9 @@ class EvaluateOptions(SearchOptions):
     """The options of `elman evaluate` for translation models."""
 
     worst: int = worst_option()
+    suspects: str | None = option(
+        None, "translations: write the hundred pairs that are most likely wrong to a table (.tsv)", metavar="FILE"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
