@@ -16,6 +16,7 @@ from faults.memory_catalogue import MEMORY_FAULTS
 from faults.order_catalogue import ORDER_FAULTS
 from faults.report_catalogue import REPORT_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
+from faults.speech_catalogue import SPEECH_FAULTS
 from faults.task_catalogue import TASK_FAULTS
 
 EDGES = "tests/nn/test_edges.py"
@@ -416,6 +417,7 @@ FAULTS = (
     *ORDER_FAULTS,
     *REPORT_FAULTS,
     *SERIES_FAULTS,
+    *SPEECH_FAULTS,
     *TASK_FAULTS,
     *FORECAST_FAULTS,
 )

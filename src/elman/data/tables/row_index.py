@@ -5,7 +5,7 @@ Memory holds 16 bytes a row, and a :class:`elman.data.tables.kinds.ColumnSummary
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -38,6 +38,7 @@ class RowIndex:
 
     Args:
         paths: `.csv`, `.tsv`, `.tab`, `.jsonl` or `.ndjson`, all with the same columns.
+        forms: the usual delimiter by suffix, None for JSON lines.
 
     Attributes:
         names: of the columns.
@@ -50,11 +51,12 @@ class RowIndex:
             headers differ.
     """
 
-    def __init__(self, paths: Sequence[Path]):
+    def __init__(self, paths: Sequence[Path], forms: Mapping[str, str | None] = DELIMITERS):
         self.names: list[str] = []
         self.summaries: dict[str, ColumnSummary] = {}
         self.notes: list[str] = []
         self.unnamed: set[str] = set()
+        self._forms = forms
         self._paths, self._folders = list(paths), [path.parent for path in paths]
         self._names = [str(path) for path in paths]
         self._delimiters: list[str | None] = []
@@ -170,12 +172,12 @@ class RowIndex:
         name = str(path)
         refuse_other_files(head_of(path, LOOKED_AT), name)
         with path.open("rb") as stream:
-            delimiter: str | None = DELIMITERS[path.suffix.lower()]
+            delimiter: str | None = self._forms[path.suffix.lower()]
             offset, line = 0, 1
             if delimiter is not None:
                 header = stream.readline(_BYTES_AT_ONCE)
                 delimiter = choose_delimiter(header, delimiter)
-                if delimiter != DELIMITERS[path.suffix.lower()]:
+                if delimiter != self._forms[path.suffix.lower()]:
                     self.notes.append(f"{path} has {NAMES_OF_DELIMITERS[delimiter]} between its columns.")
                 stream.seek(0)
                 records = read_records(stream, name, delimiter, [])
