@@ -11,6 +11,8 @@ BATCHES = "tests/encoders/test_batches.py"
 CLASSIFY = "tests/tasks/classify/test_recipe.py"
 WEIGHTS = "tests/tasks/classify/test_sample_weight.py"
 PROBLEMS = "tests/tasks/probe/test_problems.py"
+REDRAWING = "tests/tasks/translate/test_redrawing.py"
+SUBWORD_DROPOUT = "tests/vocabulary/test_subword_dropout.py"
 PROBE = "tests/tasks/probe/test_recipe.py"
 LINEAR_LOSS = "tests/nn/test_linear_loss.py"
 
@@ -86,6 +88,30 @@ TASK_FAULTS = (
         "run.average.state_dict()",
         tests=SCHEDULES,
         only="without_validations",
+    ),
+    Fault(
+        "a merge that is left out is not looked at again",
+        "vocabulary/subword_dropout.py",
+        "cut = made or self._make(cut, index)",
+        "cut = made or self._make(cut, index)\n                    cut.made = cut.made[index:]",
+        tests=SUBWORD_DROPOUT,
+        only="as_often_in_each_way",
+    ),
+    Fault(
+        "the last merge that was learnt comes first",
+        "vocabulary/subword_dropout.py",
+        "enumerate(cut.made)",
+        "reversed(list(enumerate(cut.made)))",
+        tests=SUBWORD_DROPOUT,
+        only="those_of_the_library",
+    ),
+    Fault(
+        "the subwords of all epochs are those of the first",
+        "tasks/translate/redrawing.py",
+        "random.Random(int(torch.randint(2**62, (), generator=chance)))",
+        "random.Random(1)",
+        tests=REDRAWING,
+        only="each_epoch",
     ),
     Fault(
         "a beginning is continued in the state of another",

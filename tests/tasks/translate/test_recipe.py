@@ -211,6 +211,7 @@ def test_a_batch_reads_the_end_first_and_writes_it_last():
     [
         ({"wait": 2, "direction": "both"}, "Drop one"),
         ({"unit": "syllable"}, "character, word, subword"),
+        ({"unit": "word", "bpe_dropout": 0.1}, "only subwords are merged"),
         ({"validation": 0.1, "validation_data": "a.tsv"}, "validated on one"),
         ({"beam": 3}, "beam"),
     ],

@@ -41,6 +41,7 @@ class EncodedPairs:
         pairs: sources and targets.
         encoder: numbers both.
         longest: a longer source or target is cut.
+        units: the units of all sources and of all targets, where they are not those of the encoder.
 
     Attributes:
         pairs, longest: as given.
@@ -48,10 +49,18 @@ class EncodedPairs:
         cut: how many pairs were cut.
     """
 
-    def __init__(self, pairs: Sequence[Pair], encoder: PairEncoder, longest: int) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        encoder: PairEncoder,
+        longest: int,
+        units: tuple[list[list[int]], list[list[int]]] | None = None,
+    ) -> None:
         self.pairs, self.longest, self._encoder = pairs, longest, encoder
-        sources = [encoder.source.encode(pair.source) for pair in pairs]
-        targets = [encoder.target.encode(pair.target) for pair in pairs]
+        sources, targets = units or (
+            [encoder.source.encode(pair.source) for pair in pairs],
+            [encoder.target.encode(pair.target) for pair in pairs],
+        )
         self.cut = sum(max(len(one), len(other)) > longest for one, other in zip(sources, targets, strict=True))
         self._sources = [torch.tensor(units[:longest], dtype=torch.int32) for units in sources]
         self._targets = [torch.tensor(units[:longest], dtype=torch.int32) for units in targets]

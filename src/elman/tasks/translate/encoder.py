@@ -53,9 +53,12 @@ class Side:
         if isinstance(self.vocabulary, Characters):
             known = self.vocabulary.numbers
             return [known.get(character, self.unknown) for character in text]
-        # A word at the start of a text is the same subword as within it.
-        numbers: list[int] = self.vocabulary.encode(f" {text}" if self._is_subword else text).tolist()
+        numbers: list[int] = self.vocabulary.encode(self.spaced(text)).tolist()
         return numbers
+
+    def spaced(self, text: str) -> str:
+        """Return a text as its subwords are cut: a word at its start is the same subword as within it."""
+        return f" {text}" if self._is_subword else text
 
     def decode(self, units: Iterable[int]) -> str:
         """Return the text of numbers; an unknown character shows as a replacement character."""

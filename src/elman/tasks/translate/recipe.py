@@ -24,9 +24,10 @@ from elman.expr import Cell
 from elman.scores.measured import Measured
 from elman.scores.translations import BLEU, EXACT, quick_bleu, require_sacrebleu
 from elman.tasks.translate.baseline import TranslationBaselines, train_baselines
-from elman.tasks.translate.batches import NOTHING
+from elman.tasks.translate.batches import NOTHING, EncodedPairs
 from elman.tasks.translate.model import TrainedTranslator, build_module, hash_pair, load, mean_loss
 from elman.tasks.translate.reading import Parts, Split, encode_pairs, read_pairs
+from elman.tasks.translate.redrawing import RedrawnPairs
 from elman.tasks.translate.report import report_pairs
 from elman.tasks.translate.settings import TranslateSettings
 from elman.tasks.translate.space import ENCODED_BY, RATE, translate_space
@@ -137,12 +138,18 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         progress.note(
             f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {batch * settings.accumulate} pairs"
         )
-        feed = Feed(lambda chance: list(training.draw(batch, chance)), torch.Generator().manual_seed(settings.seed))
+        redrawn = RedrawnPairs(training, parts.encoder, settings.bpe_dropout) if settings.bpe_dropout else None
+
+        def draw(chance: torch.Generator) -> list[tuple[EncodedPairs, list[int]]]:
+            pairs = training if redrawn is None else redrawn.epoch(chance)
+            return [(pairs, chosen) for chosen in pairs.draw(batch, chance)]
+
+        feed = Feed(draw, torch.Generator().manual_seed(settings.seed))
         to_device = trainer.fabric.to_device
 
         def losses() -> Iterator[tuple[Tensor, int]]:
-            for chosen in feed.epoch():
-                few = training.batch(chosen)
+            for pairs, chosen in feed.epoch():
+                few = pairs.batch(chosen)
                 written = to_device(few.written)
                 source, lengths, read = to_device(few.source), to_device(few.lengths), to_device(few.read)
                 loss = trainer.module(source, lengths, read, written, settings.label_smoothing)

@@ -87,6 +87,13 @@ class TranslateSettings(LayerSettings, TrainingSettings):
     dropout: float = option(
         0.3, "dropout on embeddings, between layers and before the softmax", group="Regularising", least=0, below=1
     )
+    bpe_dropout: float = option(
+        0.0,
+        "probability of leaving out a merge of subwords, drawn again for each epoch",
+        group="Regularising",
+        least=0,
+        below=1,
+    )
     label_smoothing: float = option(
         0.1, "share of the probability given to all units alike", group="Regularising", least=0, below=1
     )
@@ -99,6 +106,10 @@ class TranslateSettings(LayerSettings, TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
+        if self.bpe_dropout and self.unit != "subword":
+            raise ConfigError(
+                f"bpe_dropout is {self.bpe_dropout}, and unit is {self.unit}: only subwords are merged. Drop one."
+            )
         if self.wait is not None and self.direction == "both":
             raise ConfigError(
                 f"wait is {self.wait}, and direction is both: the reverse direction needs the end of a source. "
