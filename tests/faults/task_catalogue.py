@@ -13,6 +13,8 @@ WEIGHTS = "tests/tasks/classify/test_sample_weight.py"
 PROBLEMS = "tests/tasks/probe/test_problems.py"
 REDRAWING = "tests/tasks/translate/test_redrawing.py"
 SUBWORD_DROPOUT = "tests/vocabulary/test_subword_dropout.py"
+PENALTIES = "tests/nn/test_penalties.py"
+TRANSLATION_LAYERS = "tests/tasks/translate/test_module.py"
 PROBE = "tests/tasks/probe/test_recipe.py"
 LINEAR_LOSS = "tests/nn/test_linear_loss.py"
 
@@ -112,6 +114,46 @@ TASK_FAULTS = (
         "random.Random(1)",
         tests=REDRAWING,
         only="each_epoch",
+    ),
+    Fault(
+        "coverage counts the present step as well",
+        "nn/penalties.py",
+        "torch.cat([torch.zeros_like(weights[:1]), weights[:-1]]).cumsum(0)",
+        "weights.cumsum(0)",
+        tests=PENALTIES,
+        only="coverage_loss_is",
+    ),
+    Fault(
+        "what is sampled is read a step too late",
+        "tasks/translate/module.py",
+        "guessed = self.read_out(joined[:-1]).argmax(2)",
+        "guessed = self.read_out(joined[1:]).argmax(2)",
+        tests=TRANSLATION_LAYERS,
+        only="what_is_sampled_is",
+    ),
+    Fault(
+        "sampling changes what stands behind an end",
+        "tasks/translate/module.py",
+        "share) & counted[1:]",
+        "share)",
+        tests=TRANSLATION_LAYERS,
+        only="no_padding",
+    ),
+    Fault(
+        "what is fed back is that of the first step",
+        "tasks/translate/module.py",
+        "last = joined[-1] if self.input_feeding else None",
+        "last = state.joined",
+        tests=TRANSLATION_LAYERS,
+        only="fed_and_weighs",
+    ),
+    Fault(
+        "a search mixes what is fed back to its hypotheses",
+        "tasks/translate/module.py",
+        "self.joined[rows]",
+        "self.joined[rows * 0]",
+        tests=TRANSLATION_LAYERS,
+        only="probability_that_the_whole",
     ),
     Fault(
         "a beginning is continued in the state of another",

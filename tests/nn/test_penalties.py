@@ -6,6 +6,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from elman.errors import ShapeError
 from elman.nn import LockedDropout, activation_penalty, temporal_activation_penalty
+from elman.nn.penalties import coverage_loss
 from tolerances import assert_close
 
 T, B, H = 5, 3, 11
@@ -23,6 +24,22 @@ def test_penalties_are_means_of_squares_over_real_steps():
     one, other = activation_penalty(padded, lengths), temporal_activation_penalty(padded, lengths)
     assert_close("activation", one.detach(), real.square().mean())
     assert_close("temporal", other.detach(), steps.square().mean())
+
+
+def test_the_coverage_loss_is_the_sum_of_the_paper_over_real_steps():
+    torch.manual_seed(2)
+    lengths, weights = [7, 1, 4], torch.randn(7, 3, 5, dtype=torch.float64).softmax(2)
+    plainly = [
+        sum(min(float(weights[t, b, s]), float(weights[:t, b, s].sum())) for s in range(5))
+        for b, length in enumerate(lengths)
+        for t in range(length)
+    ]
+    assert float(coverage_loss(weights, lengths)) == pytest.approx(sum(plainly) / 12)
+    assert float(coverage_loss(weights[:, :1])) == pytest.approx(sum(plainly[:7]) / 7)
+    assert coverage_loss(weights, [0, 0, 0]) == coverage_loss(weights[:0]) == 0
+    assert torch.autograd.gradcheck(lambda w: coverage_loss(w, lengths), weights.requires_grad_())
+    with pytest.raises(ShapeError):
+        coverage_loss(weights[0])
 
 
 def test_penalties_have_the_gradients_of_numerical_checks_and_are_zero_of_nothing():

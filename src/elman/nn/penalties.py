@@ -1,7 +1,7 @@
-"""Penalise the outputs of a recurrent layer: large ones, and large differences between consecutive steps.
+"""Penalise the outputs of a recurrent layer, large ones and large differences between steps, and repeated attention.
 
-Both are added to a loss with a small factor (Merity, McCann & Socher 2017: AR and TAR). The paper writes an L2 norm;
-these are means of squares over elements, as in its authors' code.
+All are added to a loss with a factor. Those on outputs are AR and TAR of Merity, McCann & Socher 2017. The paper writes
+an L2 norm; these are means of squares over elements, as in its authors' code.
 
 >>> import torch
 >>> output = torch.tensor([1.0, 3.0, 0.0]).view(3, 1, 1)
@@ -50,6 +50,32 @@ def temporal_activation_penalty(output: Tensor, lengths: Tensor | Sequence[int] 
     """
     valid = _valid(output, lengths)
     return _mean_square(output[1:] - output[:-1], None if valid is None else valid[1:])
+
+
+def coverage_loss(weights: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
+    """Compute how much attention returns to what it has already looked at: Σ_s min(a_ts, Σ_{t' < t} a_t's).
+
+    This is the coverage loss of See et al. 2017, equations 10 and 12, its mean over all real steps.
+
+    Args:
+        weights: (T, B, S), those of step t over the S steps of its memory.
+        lengths: number of real steps t of each example; None if all are real.
+
+    Returns:
+        A number, 0 if there is no real step.
+
+    Raises:
+        ShapeError: the weights do not have three axes, or the lengths do not fit.
+
+    >>> float(coverage_loss(torch.tensor([[0.75, 0.25], [0.5, 0.5]])[:, None]))     # 0, then 0.5 + 0.25
+    0.375
+    """
+    valid = _valid(weights, lengths)
+    covered = torch.cat([torch.zeros_like(weights[:1]), weights[:-1]]).cumsum(0)
+    again = torch.minimum(weights, covered).sum(2)
+    if valid is None:
+        return again.sum() / max(again.numel(), 1)
+    return again[valid[..., 0]].sum() / valid.sum().clamp(min=1)
 
 
 def _valid(output: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor | None:

@@ -29,6 +29,7 @@ def draw():
 
 
 OPTIONS = [{}, {"second_attention": False, "shared": True}, {"attention": "additive", "embedding": 7}, {"wait": 2}]
+OPTIONS += [{"input_feeding": True, "embedding": 7}, {"input_feeding": True, "wait": 3, "second_attention": False}]
 
 
 @pytest.mark.parametrize("cell", [cells.gru, cells.lstm, cells.elman], ids=lambda cell: cell.name)
@@ -86,9 +87,97 @@ def test_every_parameter_has_a_gradient():
         assert all(parameter.grad.abs().sum() > 0 for parameter in model.parameters()), options
 
 
+WRITTEN = torch.where(torch.arange(T)[:, None] < torch.tensor([7, 1, 4, 2, 5]), torch.arange(T * B).view(T, B) % V, -1)
+
+
+def test_input_that_is_fed_and_weighs_nothing_changes_nothing():
+    fed, plain = make(dtype=torch.float64, input_feeding=True), make(dtype=torch.float64)
+    weights, own = fed.state_dict(), plain.state_dict()
+    [narrow] = [name for name in own if own[name].shape != weights[name].shape]
+    size = own[narrow].shape[1]
+    for name, values in own.items():
+        values.copy_(weights[name][:, :size] if name == narrow else weights[name])
+    source, target = draw()
+    with torch.no_grad():
+        weights[narrow][:, size:] = 0.0
+        expected = plain(source, LENGTHS, target)
+        assert_close("logits", fed(source, LENGTHS, target), expected)
+        weights[narrow][:, size:] = 0.3
+        found = fed(source, LENGTHS, target)
+        assert_close("nothing is fed before the first step", found[0], expected[0])
+        assert ((found[1:] - expected[1:]).abs() > 1e-4).any(2).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"input_feeding": True}, {"input_feeding": True, "wait": 2}], ids=str)
+def test_a_loss_with_coverage_has_the_gradient_of_central_differences(options):
+    model, (source, target) = make(dtype=torch.float64, **options).train(), draw()
+    arguments = (source, LENGTHS, target, WRITTEN, 0.1, 0.0, 0.7)
+    model(*arguments).backward()
+    torch.manual_seed(8)
+    ways = [torch.randn_like(parameter) for parameter in model.parameters()]
+    slope = sum((parameter.grad * way).sum() for parameter, way in zip(model.parameters(), ways, strict=True))
+    ends = []
+    with torch.no_grad():
+        for step in (1e-5, -2e-5):
+            for parameter, way in zip(model.parameters(), ways, strict=True):
+                parameter.add_(way, alpha=step)
+            ends.append(model(*arguments))
+    assert float((ends[0] - ends[1]) / 2e-5) == pytest.approx(float(slope), rel=1e-6)
+
+
+def test_the_coverage_loss_is_added_with_its_weight():
+    model, (source, target) = make(dtype=torch.float64).train(), draw()
+    with torch.no_grad():
+        plain, covered = (model(source, LENGTHS, target, WRITTEN, 0.1, 0.0, weight) for weight in (0.0, 0.7))
+        state, looked = model.encode(source, LENGTHS), []
+        for t in range(T):
+            _, state = model.decode(target[t : t + 1], state, t)
+            looked.append(state.weights.tolist())
+    repeated = [
+        sum(min(looked[t][b][s], sum(looked[u][b][s] for u in range(t))) for s in range(S))
+        for t in range(T)
+        for b in range(B)
+        if WRITTEN[t, b] >= 0
+    ]
+    assert float(covered - plain) == pytest.approx(0.7 * sum(repeated) / len(repeated))
+
+
+@pytest.mark.parametrize("options", [{}, {"input_feeding": True, "wait": 2}], ids=str)
+def test_what_is_sampled_is_what_the_model_would_write(options):
+    model, (source, target) = make(dtype=torch.float64, **options).train(), draw()
+    with torch.no_grad():
+        guessed = model(source, LENGTHS, target).argmax(2)
+        read = torch.cat([target[:1], torch.where(WRITTEN[1:] >= 0, guessed[:-1], target[1:])])
+        assert (read != target).any()
+        expected = model(source, LENGTHS, read, WRITTEN, 0.1)
+        assert_close("loss", model(source, LENGTHS, target, WRITTEN, 0.1, 1.0), expected)
+
+
+def test_no_sampling_is_teacher_forcing_and_draws_nothing():
+    model, (source, target) = make().train(), draw()
+    with torch.no_grad():
+        before = torch.get_rng_state()
+        plain = model(source, LENGTHS, target, WRITTEN)
+        assert_identical("loss", model(source, LENGTHS, target, WRITTEN, 0.0, 0.0, 0.0), plain)
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_share_that_is_asked_for_is_sampled_and_no_padding():
+    model, steps = make().train(), 997
+    with torch.no_grad():
+        model.bias[3] = 100.0
+        target = torch.zeros(steps, 2, dtype=torch.int64)
+        counted = torch.arange(steps)[:, None] < torch.tensor([steps, 401])
+        read = model._sample(target, counted, model.encode(draw()[0][:, :2], LENGTHS[:2]), 0.3)
+    assert not read[0].any()
+    assert not read[~counted].any()
+    assert float((read[counted] == 3).double().mean()) == pytest.approx(0.3, abs=0.06)
+
+
+@pytest.mark.parametrize("options", [{}, {"input_feeding": True}], ids=str)
 @pytest.mark.parametrize("width", [1, 4])
-def test_a_search_gives_the_probability_that_the_whole_model_gives(width):
-    model, (source, _) = make(), draw()
+def test_a_search_gives_the_probability_that_the_whole_model_gives(width, options):
+    model, (source, _) = make(**options), draw()
     writer = TranslationWriter(model, source, LENGTHS, begin=12)
     found = search(writer, B, end=12, longest=[9] * B, beam=Beam(width, best=width))
     for b, of in enumerate(found):

@@ -13,6 +13,7 @@ from elman.errors import ConfigError, DataError
 from elman.tasks import Translator, translate
 from elman.tasks.translate.batches import NOTHING, EncodedPairs
 from elman.tasks.translate.encoder import PairEncoder, learn_pair_encoder
+from elman.tasks.translate.module import TranslationModel
 from elman.tasks.translate.reading import read_pairs
 from elman.tasks.translate.settings import TranslateSettings
 
@@ -130,6 +131,26 @@ def test_what_is_held_out_changes_no_weight(folder, tmp_path):
         assert torch.equal(weight, other.module.state_dict()[name]), name
 
 
+def test_what_is_sampled_grows_from_nothing_and_the_options_of_a_training_are_kept(folder, tmp_path, monkeypatch):
+    shares, sample = [], TranslationModel._sample
+
+    def watch(self, target, counted, state, share):
+        shares.append(share)
+        return sample(self, target, counted, state, share)
+
+    monkeypatch.setattr(TranslationModel, "_sample", watch)
+    path = tmp_path / "m.elman.safetensors"
+    options = {**OPTIONS, "hidden": 8, "epochs": 2, "input_feeding": True, "coverage_loss": 0.5}
+    model = translate.train(
+        folder / "train.tsv", output=path, quiet=True, compare=False, scheduled_sampling=0.4, **options
+    )
+    updates = model.metrics["updates"]
+    assert shares == pytest.approx([0.4 * update / updates for update in range(1, updates)])
+    loaded = translate.load(path)
+    assert loaded.module.input_feeding
+    assert loaded.predict(draw(9, 4)) == model.predict(draw(9, 4))
+
+
 def test_pairs_of_one_source_are_on_one_side(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("".join(f"s{n % 50}\tt{n}\n" for n in range(500)), encoding="utf-8")
@@ -212,6 +233,7 @@ def test_a_batch_reads_the_end_first_and_writes_it_last():
         ({"wait": 2, "direction": "both"}, "Drop one"),
         ({"unit": "syllable"}, "character, word, subword"),
         ({"unit": "word", "bpe_dropout": 0.1}, "only subwords are merged"),
+        ({"input_feeding": True, "recurrent_dropout": 0.2}, "a mask of its own"),
         ({"validation": 0.1, "validation_data": "a.tsv"}, "validated on one"),
         ({"beam": 3}, "beam"),
     ],

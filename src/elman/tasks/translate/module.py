@@ -6,7 +6,8 @@
 
 The decoder's first layer reads the target alone, so that in training it runs over all steps in one call; the attention
 of all steps is computed behind it, and the second layer reads both. That gives what feeding the context back into the
-first layer gives (Luong et al. 2015, section 3.3), without a loop of single steps. The readout is the embedding itself
+first layer gives (Luong et al. 2015, section 3.3), without a loop of single steps; `input_feeding` does feed it back,
+for comparison. The readout is the embedding itself
 (Press & Wolf 2017); the sums before it are those of Luong et al. 2015, equation 5.
 
 >>> from elman import cells
@@ -30,6 +31,7 @@ from elman.models.layers import Layers
 from elman.nn.attention import KINDS, Attention, AttentionMemory
 from elman.nn.linear_loss import linear_cross_entropy
 from elman.nn.masks import LockedDropout
+from elman.nn.penalties import coverage_loss
 from elman.nn.rowwise import Linear, is_learning, linear, sum_in_order
 from elman.nn.states import States, as_states, select
 
@@ -45,6 +47,7 @@ class DecoderState:
         memory: what its attention reads.
         again: what its second attention reads; the same where both compare alike.
         weights: (B, S) what its last step looked at.
+        joined: (B, E) what the readout of its last step read; None where the first layer does not read it.
     """
 
     first: States
@@ -52,12 +55,15 @@ class DecoderState:
     memory: AttentionMemory
     again: AttentionMemory
     weights: Tensor
+    joined: Tensor | None
 
     def select(self, rows: Tensor) -> Self:
         """Return the states of some rows, (n,) int64."""
         memory = self.memory.select(rows)
         again = memory if self.again is self.memory else self.again.select(rows)
-        return type(self)(select(self.first, rows), select(self.second, rows), memory, again, self.weights[rows])
+        first, second = select(self.first, rows), select(self.second, rows)
+        joined = None if self.joined is None else self.joined[rows]
+        return type(self)(first, second, memory, again, self.weights[rows], joined)
 
 
 class TranslationModel(nn.Module):
@@ -75,6 +81,8 @@ class TranslationModel(nn.Module):
         second_attention: look at the memory again behind the second recurrent layer.
         wait: with K, step i of the target sees the first i + K steps of the source alone, and the encoder reads
             forward, so that a target is written while its source arrives (Ma et al. 2019, section 3).
+        input_feeding: the first layer of the decoder also reads what the readout of the step before read (Luong et al.
+            2015, section 3.3), so that it runs step by step.
 
     Raises:
         ConfigError: the cell reads more than its input, or sizes do not fit each other.
@@ -93,10 +101,11 @@ class TranslationModel(nn.Module):
         heads: int = 1,
         second_attention: bool = True,
         wait: int | None = None,
+        input_feeding: bool = False,
     ) -> None:
         super().__init__()
         size = layers.hidden if embedding is None else embedding
-        self.wait = wait
+        self.wait, self.input_feeding = wait, input_feeding
         self.target_embedding = nn.Embedding(target_units, size)
         self.source_embedding = None if shared else nn.Embedding(source_units, size)
         for table in filter(None, (self.target_embedding, self.source_embedding)):
@@ -105,7 +114,7 @@ class TranslationModel(nn.Module):
         self.recurrent = layers.build(cell, size, "a text")
         memory = self.recurrent.output_size
         one = dataclasses.replace(layers, layers=1, bidirectional=False)
-        self.first = one.build(cell, size, "a text")
+        self.first = one.build(cell, 2 * size if input_feeding else size, "a text")
         self.second = one.build(cell, self.first.output_size + memory, "a text")
         states = [*self.first.state_sizes, *self.second.state_sizes]
         self.bridge = Linear(memory, sum(states))
@@ -124,6 +133,8 @@ class TranslationModel(nn.Module):
         target: Tensor,
         written: Tensor | None = None,
         label_smoothing: float = 0.0,
+        sampled: float = 0.0,
+        coverage: float = 0.0,
     ) -> Tensor:
         """Return the logits of every next unit of the targets, (T, B, V), or the loss.
 
@@ -135,14 +146,32 @@ class TranslationModel(nn.Module):
             written: (T, B) the next units, negative where nothing is to be written; with them the result is their mean
                 cross entropy in nats, a scalar.
             label_smoothing: share of the probability given to all units alike, in the loss.
+            sampled: share of the units of the targets that are read as the model would write them, in the loss.
+            coverage: weight of the coverage loss, see :func:`elman.nn.penalties.coverage_loss`.
         """
-        joined, _ = self.decode(target, self.encode(source, lengths))
+        state = self.encode(source, lengths)
         if written is None:
-            return self.read_out(joined)
+            return self.read_out(self.decode(target, state)[0])
         counted = written >= 0
-        return linear_cross_entropy(
+        if sampled:
+            target = self._sample(target, counted, state, sampled)
+        joined, weights, _ = self._follow(target, state, 0)
+        loss = linear_cross_entropy(
             joined[counted], self.target_embedding.weight, self.bias, written[counted], label_smoothing
         )
+        return loss + coverage * coverage_loss(weights, counted.sum(0)) if coverage else loss
+
+    @torch.no_grad()
+    def _sample(self, target: Tensor, counted: Tensor, state: DecoderState, share: float) -> Tensor:
+        """Replace a share of the units of targets by the likeliest that the model writes after the right ones.
+
+        Scheduled sampling (Bengio et al. 2015) in two passes over whole sequences (Mihaylova & Martins 2019, section
+        3): the first, with the right units, gives what is read in the second.
+        """
+        joined, _, _ = self._follow(target, state, 0)
+        guessed = self.read_out(joined[:-1]).argmax(2)
+        chosen = (torch.rand(guessed.shape, device=target.device) < share) & counted[1:]
+        return torch.cat([target[:1], torch.where(chosen, guessed, target[1:])])
 
     def encode(self, source: Tensor, lengths: Tensor) -> DecoderState:
         """Read sources (S, B), and return the state of the decoder before its first step."""
@@ -166,7 +195,8 @@ class TranslationModel(nn.Module):
         if self.look_again is not None and self.look_again.key is not None:
             again = self.look_again.prepare(dropped, lengths)
         weights = output.new_zeros(source.shape[1], len(source))
-        return DecoderState(as_states(split[:count]), as_states(split[count:]), memory, again, weights)
+        joined = output.new_zeros(source.shape[1], self.join.out_features) if self.input_feeding else None
+        return DecoderState(as_states(split[:count]), as_states(split[count:]), memory, again, weights, joined)
 
     def decode(self, target: Tensor, state: DecoderState, step: int = 0) -> tuple[Tensor, DecoderState]:
         """Read units of targets.
@@ -179,16 +209,37 @@ class TranslationModel(nn.Module):
         Returns:
             What the readout reads, (T, B, E), and the state behind them.
         """
+        joined, _, new = self._follow(target, state, step)
+        return joined, new
+
+    def _follow(self, target: Tensor, state: DecoderState, step: int) -> tuple[Tensor, Tensor, DecoderState]:
+        """Read units of targets; also return what each step looked at, (T, B, S)."""
         embedded = self.dropout(self.target_embedding(target) * self.scale)
-        first, first_state = self.first(embedded, state.first)
         visible = self._visible(target, step)
+        if not self.input_feeding:
+            return self._read(embedded, state, visible)
+        joined, weights = [], []
+        for t in range(len(target)):
+            now = slice(t, t + 1)
+            one, looked, state = self._read(embedded[now], state, None if visible is None else visible[now])
+            joined.append(one)
+            weights.append(looked)
+        return torch.cat(joined), torch.cat(weights), state
+
+    def _read(
+        self, embedded: Tensor, state: DecoderState, visible: Tensor | None
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        """Read embedded units (T, B, E), with input feeding one step of them."""
+        fed = embedded if state.joined is None else torch.cat([embedded, state.joined[None]], 2)
+        first, first_state = self.first(fed, state.first)
         context, weights = self.attention(first, state.memory, visible=visible)
         second, second_state = self.second(torch.cat([self.dropout(first), context], 2), state.second)
         if self.look_again is not None:
             context, weights = self.look_again(second, state.again, visible=visible)
-        joined = torch.tanh(self.join(torch.cat([embedded, self.dropout(second), context], 2)))
-        new = dataclasses.replace(state, first=first_state, second=second_state, weights=weights[-1])
-        return self.dropout(joined), new
+        joined = self.dropout(torch.tanh(self.join(torch.cat([embedded, self.dropout(second), context], 2))))
+        last = joined[-1] if self.input_feeding else None
+        new = dataclasses.replace(state, first=first_state, second=second_state, weights=weights[-1], joined=last)
+        return joined, weights, new
 
     def _visible(self, target: Tensor, step: int) -> Tensor | None:
         """Return how many steps of its source each step of a target may see, (T, B); None for all."""

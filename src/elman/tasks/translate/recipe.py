@@ -48,7 +48,7 @@ __all__ = ["RECIPE", "load", "train"]
 
 _UPDATES = 6000
 _SMALLEST_BATCH, _BATCH, _FEWEST_BATCHES = 8, 64, 32
-_OWN = ("embedding", "attention", "heads", "second_attention", "wait")
+_OWN = ("embedding", "attention", "heads", "second_attention", "wait", "input_feeding")
 _STEPS_A_UNIT = 3  # greedy search reads a unit in about the time of so many in training
 
 
@@ -152,7 +152,10 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
                 few = pairs.batch(chosen)
                 written = to_device(few.written)
                 source, lengths, read = to_device(few.source), to_device(few.lengths), to_device(few.read)
-                loss = trainer.module(source, lengths, read, written, settings.label_smoothing)
+                sampled = settings.scheduled_sampling * run.share()
+                loss = trainer.module(
+                    source, lengths, read, written, settings.label_smoothing, sampled, settings.coverage_loss
+                )
                 yield loss, int((few.written != NOTHING).sum())
 
         def validate() -> Measured:
@@ -168,7 +171,8 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
 
         units = (1 if settings.judge == "loss" else 1 + _STEPS_A_UNIT) * int(held_out.targets.sum())
         cost = units / int(training.targets.sum()) * updates
-        return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
+        run = trainer.begin(updates, cost)
+        return trainer.go_on(run, losses, validate, validated)
 
     def count(self, model: TrainedTranslator, parts: Parts) -> dict[str, Any]:
         """Return how many pairs there were."""

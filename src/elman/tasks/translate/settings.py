@@ -68,6 +68,10 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         None, "write while the source arrives: unit i may see i + K units of it", group="Model", least=1, metavar="K"
     )
 
+    input_feeding: bool = option(
+        False, "the decoder reads its last output again: slower, for comparison", group="Model"
+    )
+
     epochs: int | None = option(
         None,
         "passes over the pairs [dim](default: as many as make about 6000 updates, from 5 to 60)[/]",
@@ -84,6 +88,14 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         choices=JUDGES,
     )
 
+    scheduled_sampling: float = option(
+        0.0,
+        "share of a target that is read as the model would write it; grows from 0 to this",
+        group="Training",
+        least=0,
+        most=1,
+    )
+
     dropout: float = option(
         0.3, "dropout on embeddings, between layers and before the softmax", group="Regularising", least=0, below=1
     )
@@ -98,6 +110,10 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         0.1, "share of the probability given to all units alike", group="Regularising", least=0, below=1
     )
 
+    coverage_loss: float = option(
+        0.0, "weight of the attention that returns to what it has looked at", group="Regularising", least=0
+    )
+
     @property
     def judge(self) -> str:
         """Return what chooses the best weights, and what models are compared by."""
@@ -109,6 +125,11 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         if self.bpe_dropout and self.unit != "subword":
             raise ConfigError(
                 f"bpe_dropout is {self.bpe_dropout}, and unit is {self.unit}: only subwords are merged. Drop one."
+            )
+        if self.input_feeding and self.recurrent_dropout:
+            raise ConfigError(
+                f"recurrent_dropout is {self.recurrent_dropout}, and input_feeding is on: each step would have a mask "
+                "of its own. Drop one."
             )
         if self.wait is not None and self.direction == "both":
             raise ConfigError(
