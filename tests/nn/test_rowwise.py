@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from elman.errors import ConfigError
@@ -68,6 +69,14 @@ def test_no_rows_and_other_dtypes_are_torchs(rows):
     assert torch.equal(
         linear(torch.ones(2, 3, dtype=torch.bfloat16), torch.ones(4, 3, dtype=torch.bfloat16)), 3 * torch.ones(2, 4)
     )
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own, at its first dual tensor
+def test_a_tangent_of_forward_mode_differentiation_is_that_of_torch():
+    layer, x, tangent = Linear(7, 5).eval(), torch.randn(11, 7), torch.randn(11, 7)
+    with torch.no_grad(), forward_ad.dual_level():
+        found = forward_ad.unpack_dual(layer(forward_ad.make_dual(x, tangent))).tangent
+        assert_close("tangent", found, tangent @ layer.weight.T)
 
 
 def test_threads_may_share_a_layer():

@@ -65,6 +65,11 @@ class Constraints:
         if self.bags and (self.prefixes or self.required):
             raise ConfigError("A bag says all that is written. Drop the prefix or the required phrases.")
 
+    @property
+    def are_marked(self) -> bool:
+        """Return whether what may follow depends on what is written."""
+        return bool(self.prefixes or self.bags or self.required)
+
     def of(self, sources: Sequence[int]) -> "Constraints":
         """Return the constraints of some sources, in this order."""
 
@@ -98,6 +103,8 @@ class Constraints:
 
     def follow(self, mark: ConstraintState, unit: int) -> ConstraintState:
         """Return the mark behind one more unit."""
+        if not self.are_marked:
+            return mark
         new = replace(mark, written=mark.written + 1)
         if mark.left is not None:
             left = ((one, count - (one == unit)) for one, count in mark.left)

@@ -26,13 +26,15 @@ Sources share nothing but calls of the model, so that an answer is the same alon
 ([], -0.693)
 """
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,6 +42,8 @@ from elman.decoding.constraints import NONE, Constraints, ConstraintState
 from elman.errors import ConfigError
 
 WIDEST_BEAM = 512
+
+_PIECE = 32  # units of a row whose highest is looked for first
 
 
 class Writer(ABC):
@@ -57,7 +61,10 @@ class Writer(ABC):
 
     @abstractmethod
     def step(self, units: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Read the last unit of each beginning, (R,) int64; return ln P of the next, (R, V), and the new state."""
+        """Read the last unit of each beginning, (R,) int64; return ln P of the next, (R, V), and the new state.
+
+        The search may write into the ln P that it was given.
+        """
 
     @abstractmethod
     def select(self, state: Any, rows: Tensor) -> Any:
@@ -148,7 +155,7 @@ def search(
         return _SearchRun(writer, end, list(longest), beam or Beam(), constraints).run(sources)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Beginning:
     """What is written of a source so far.
 
@@ -181,21 +188,20 @@ class _Beginning:
         return found[::-1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Continuation:
-    """A unit behind a beginning.
-
-    Attributes:
-        total: ln P of both.
-        before: the beginning.
-        unit: the unit.
-        is_greedy: whether greedy search writes it.
-    """
+class _Continuation(NamedTuple):
+    """A unit behind a beginning, and ln P of both."""
 
     total: float
     before: _Beginning
     unit: int
-    is_greedy: bool
+
+
+class _Finished(NamedTuple):
+    """What has ended: its score, the continuation by the end, and the length with the end."""
+
+    score: float
+    last: _Continuation
+    length: int
 
 
 class _SearchRun:
@@ -203,30 +209,36 @@ class _SearchRun:
 
     def __init__(self, writer: Writer, end: int, longest: list[int], beam: Beam, constraints: Constraints) -> None:
         self._writer, self._end, self._longest, self._beam, self._constraints = writer, end, longest, beam, constraints
+        # Of K beginnings, as many may end as go on; one is followed by its likeliest unit alone.
+        self._most = 1 if beam.width == 1 and not constraints.required else 2 * beam.width
         self._looks: list[Tensor] = []  # of every step, what each row looked at
         self._covered: Tensor | None = None  # (R, steps of a source), all attention so far
+        self._coverage: list[float] = []  # of every row
 
     def run(self, sources: int) -> list[list[Hypothesis]]:
         """Search all sources."""
-        self._finished: list[list[Hypothesis]] = [[] for _ in range(sources)]
+        self._finished: list[list[_Finished]] = [[] for _ in range(sources)]
         chances, state = self._writer.begin(sources)
         rows = [_Beginning(s, 0.0, self._constraints.begin(s), True, True, row=s) for s in range(sources)]
         for length in range(1 + max(self._longest, default=-1)):
             self._look(self._writer.attention(state), rows)
-            rows = self._extend(rows, self._restrict(chances, rows, length), length)
+            self._restrict(chances, rows, length)
+            rows = self._extend(rows, chances, length)
             if not rows:
                 break
             device = chances.device
             self._chosen = torch.tensor([row.before.row for row in rows if row.before is not None], device=device)
             units = torch.tensor([row.unit for row in rows], device=device)
             chances, state = self._writer.step(units, self._writer.select(state, self._chosen))
-        return [found[: self._beam.best] for found in self._finished]
+        return [[self._write(source, one) for one in found] for source, found in enumerate(self._finished)]
 
     def _look(self, attention: Tensor | None, rows: list[_Beginning]) -> None:
         """Keep what the last step looked at."""
         if attention is None:
             return
         self._looks.append(attention)
+        if not self._beam.coverage_penalty:
+            return
         before = 0.0 if self._covered is None else self._covered[self._chosen]
         self._covered = attention + before
         lengths = self._writer.lengths[torch.tensor([row.source for row in rows], device=attention.device)]
@@ -236,26 +248,32 @@ class _SearchRun:
         # Added up one after the other, so that padding changes nothing.
         self._coverage = shares.cumsum(1)[:, -1].tolist()
 
-    def _restrict(self, chances: Tensor, rows: list[_Beginning], length: int) -> Tensor:
+    def _restrict(self, chances: Tensor, rows: list[_Beginning], length: int) -> None:
         """Give what may not follow a probability of 0."""
         constraints, end = self._constraints, self._end
-        chances = chances.clone()
-        chances[:, list(constraints.forbidden)] = -torch.inf
-        for number, row in enumerate(rows):
-            allowed = [end] if length >= self._longest[row.source] else constraints.allowed(row.mark, end)
+        if constraints.forbidden:
+            chances[:, list(constraints.forbidden)] = -torch.inf
+        for number, row in enumerate(rows) if constraints.are_marked else ():
+            allowed = constraints.allowed(row.mark, end)
             if allowed is not None:
-                kept = chances[number, allowed]
-                chances[number] = -torch.inf
-                chances[number, allowed] = kept
+                _keep_only(chances[number], allowed)
             if not constraints.may_end(row.mark):
                 chances[number, end] = -torch.inf
-        return chances
+        for number, row in enumerate(rows):
+            if length >= self._longest[row.source]:
+                _keep_only(chances[number], [end])
 
     def _extend(self, rows: list[_Beginning], chances: Tensor, length: int) -> list[_Beginning]:
         """Choose the beginnings of the next step, and finish those that end."""
+        values, units = find_likeliest(chances, min(self._most, chances.shape[1]))
+        before = torch.tensor([row.total for row in rows], dtype=torch.float64, device=chances.device)
+        totals = values.double() + before[:, None]
+        table, numbers = totals.cpu().numpy(), units.tolist()
         new: list[_Beginning] = []
-        for source, candidates in self._candidates(rows, chances).items():
-            live = self._choose(source, candidates, length)
+        for source, group in itertools.groupby(rows, key=lambda row: row.source):
+            own = list(group)
+            few = slice(own[0].row, own[-1].row + 1)
+            live = self._choose(source, self._rank(own, table[few], numbers[few], chances), length)
             finished = self._finished[source]
             if len(finished) >= self._beam.best:
                 most = (1 + self._longest[source]) ** self._beam.length_penalty
@@ -266,78 +284,117 @@ class _SearchRun:
             row.row = number
         return new
 
-    def _candidates(self, rows: list[_Beginning], chances: Tensor) -> dict[int, list[_Continuation]]:
-        """Return what may follow the beginnings of each source, the likeliest first."""
-        values, units = chances.topk(min(2 * self._beam.width, chances.shape[1]), dim=1)
-        only_greedy = self._beam.width == 1 and not self._constraints.required
-        found: dict[int, list[_Continuation]] = defaultdict(list)
-        for row, chance, unit in zip(rows, values.double().tolist(), units.tolist(), strict=True):
-            pairs = dict(zip(unit, chance, strict=True))
-            for needed in self._constraints.needed(row.mark):
-                pairs.setdefault(needed, float(chances[row.row, needed]))
-            for rank, (one, log_p) in enumerate(pairs.items()):
-                is_greedy = row.is_greedy and rank == 0
-                if log_p > -math.inf and (is_greedy or (row.is_kept and not only_greedy)):
-                    found[row.source].append(_Continuation(row.total + log_p, row, one, is_greedy))
-        for candidates in found.values():
-            candidates.sort(key=lambda one: -one.total)
-        return found
+    def _rank(
+        self, rows: list[_Beginning], totals: np.ndarray, units: list[list[int]], chances: Tensor
+    ) -> tuple[list[_Continuation], _Continuation | None]:
+        """Return what may follow the beginnings of a source, the likeliest first, and what follows greedy's own.
 
-    def _choose(self, source: int, candidates: list[_Continuation], length: int) -> list[_Beginning]:
-        """Keep the best candidates of a source, and greedy's own; finish those that end among the first K."""
-        live: list[_Continuation] = []
-        for rank, one in enumerate(self._in_banks([c for c in candidates if c.before.is_kept])):
+        Args:
+            rows: the beginnings, those that are kept first.
+            totals: (rows, n) ln P with the likeliest units, those of a row descending.
+            units: these units.
+            chances: (R, V) of all units.
+        """
+        across, greedy = totals.shape[1], None
+        for row, total, likeliest in zip(rows, totals, units, strict=True):
+            if row.is_greedy and total[0] > -math.inf:
+                greedy = _Continuation(float(total[0]), row, likeliest[0])
+        kept = sum(row.is_kept for row in rows)
+        order = np.argsort(-totals[:kept], axis=None, kind="stable")
+        if not self._constraints.required:
+            order = order[: self._most]
+        found = [
+            _Continuation(total, rows[index // across], units[index // across][index % across])
+            for index, total in zip(order.tolist(), totals.ravel()[order].tolist(), strict=True)
+            if total > -math.inf
+        ]
+        return (self._in_banks(found, rows[:kept], units, chances) if self._constraints.required else found), greedy
+
+    def _choose(
+        self, source: int, ranked: tuple[list[_Continuation], _Continuation | None], length: int
+    ) -> list[_Beginning]:
+        """Keep the best continuations of a source, and greedy's own; finish those that end among the first K."""
+        (candidates, greedy), live = ranked, list[_Continuation]()
+        for rank, one in enumerate(candidates):
             if one.unit == self._end:
-                if rank < self._beam.width or one.is_greedy:
+                if rank < self._beam.width and one != greedy:
                     self._finish(source, one, length)
             elif len(live) < self._beam.width:
                 live.append(one)
-        kept = [self._go_on(one, True) for one in live]
-        for one in candidates:
-            if one.is_greedy and one not in live:
-                if one.unit != self._end:
-                    kept.append(self._go_on(one, False))
-                elif not one.before.is_kept:
-                    self._finish(source, one, length)
-        return kept
+        new = [self._go_on(one, one == greedy, True) for one in live]
+        if greedy is not None and greedy.unit == self._end:
+            self._finish(source, greedy, length)
+        elif greedy is not None and greedy not in live:
+            new.append(self._go_on(greedy, True, False))
+        return new
 
-    def _in_banks(self, candidates: list[_Continuation]) -> Iterator[_Continuation]:
-        """Order candidates so that those with few and those with many units of required phrases share the beam.
+    def _in_banks(
+        self, found: list[_Continuation], rows: list[_Beginning], units: list[list[int]], chances: Tensor
+    ) -> list[_Continuation]:
+        """Add what required phrases need; let those with few and those with many of their units share the beam.
 
-        (Dynamic beam allocation: Post & Vilar 2018, section 3.) Without required phrases their order stays.
+        (Dynamic beam allocation: Post & Vilar 2018, section 3.)
         """
-        required = self._constraints.count_required(candidates[0].before.mark) if candidates else 0
-        if not required:
-            yield from candidates
-            return
+        for row, likeliest in zip(rows, units, strict=False):
+            for needed in set(self._constraints.needed(row.mark)) - set(likeliest):
+                total = row.total + float(chances[row.row, needed])
+                found += [_Continuation(total, row, needed)] * (total > -math.inf)
+        found.sort(key=lambda one: -one.total)
+        required = self._constraints.count_required(rows[0].mark) if rows else 0
         banks: dict[int, list[_Continuation]] = defaultdict(list)
-        for one in candidates:
+        for one in found if required else ():
             met = required if one.unit == self._end else self._constraints.count_met(self._mark_of(one))
             banks[met].append(one)
         share = max(1, self._beam.width // (required + 1))
         first = [one for met in sorted(banks, reverse=True) for one in banks[met][:share]]
         taken = set(map(id, first))
-        yield from first
-        yield from (one for one in candidates if id(one) not in taken)
+        return [*first, *(one for one in found if id(one) not in taken)]
 
     def _mark_of(self, one: _Continuation) -> ConstraintState:
         return self._constraints.follow(one.before.mark, one.unit)
 
-    def _go_on(self, one: _Continuation, is_kept: bool) -> _Beginning:
-        return _Beginning(
-            one.before.source, one.total, self._mark_of(one), one.is_greedy, is_kept, one.before, one.unit
-        )
+    def _go_on(self, one: _Continuation, is_greedy: bool, is_kept: bool) -> _Beginning:
+        mark = self._mark_of(one)
+        return _Beginning(one.before.source, one.total, mark, is_greedy, is_kept, one.before, one.unit)
 
     def _finish(self, source: int, one: _Continuation, length: int) -> None:
         """Rank a hypothesis among those of its source."""
-        coverage = self._coverage[one.before.row] if self._looks else 0.0
-        score = self._beam.score(one.total, length + 1, coverage)
-        path = one.before.path()
-        units = [row.unit for row in path[1:]]
+        coverage = self._coverage[one.before.row] if self._coverage else 0.0
         found = self._finished[source]
-        looks = [self._looks[step][row.row] for step, row in enumerate(path)] if self._looks else []
-        steps = int(self._writer.lengths[source]) if looks else 0
-        attention = torch.stack(looks)[:, :steps] if looks else None
-        found.append(Hypothesis(units, one.total, score, attention))
-        found.sort(key=lambda hypothesis: -hypothesis.score)
+        found.append(_Finished(self._beam.score(one.total, length + 1, coverage), one, length + 1))
+        found.sort(key=lambda finished: -finished.score)
         del found[self._beam.best :]
+
+    def _write(self, source: int, finished: _Finished) -> Hypothesis:
+        """Collect the units of a hypothesis, and what they looked at."""
+        path = finished.last.before.path()
+        attention = None
+        if self._looks:
+            steps = int(self._writer.lengths[source])
+            attention = torch.stack([self._looks[step][row.row] for step, row in enumerate(path)])[:, :steps]
+        return Hypothesis([row.unit for row in path[1:]], finished.last.total, finished.score, attention)
+
+
+def find_likeliest(chances: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Return the likeliest units of every row, (R, most), the likeliest first, and their numbers.
+
+    Those of many units are looked for where pieces of a row have their highest values, which is faster than `topk`.
+    """
+    rows, count = chances.shape
+    pieces = count // _PIECE
+    if pieces <= 2 * most:
+        return torch.topk(chances, most, dim=1)
+    whole = pieces * _PIECE
+    best = chances[:, :whole].view(rows, pieces, _PIECE).amax(2).topk(most, dim=1).indices
+    places = (best[..., None] * _PIECE + torch.arange(_PIECE, device=chances.device)).flatten(1)
+    rest = torch.arange(whole, count, device=chances.device).expand(rows, -1)
+    places = torch.cat([places, rest], 1)
+    values, chosen = chances.gather(1, places).topk(most, dim=1)
+    return values, places.gather(1, chosen)
+
+
+def _keep_only(chances: Tensor, units: list[int]) -> None:
+    """Give all units (V,) but some a probability of 0."""
+    kept = chances[units]
+    chances.fill_(-torch.inf)
+    chances[units] = kept

@@ -53,21 +53,26 @@ class AttentionMemory:
     """What B queries read, made ready once by :meth:`Attention.prepare`; heads count as examples.
 
     Attributes:
-        keys: (B·heads, K, S), what queries are compared with.
-        values: (B·heads, S, M/heads), what they read.
+        keys: (n·heads, K, S), what queries are compared with.
+        values: (n·heads, S, M/heads), what they read.
         lengths: (B,) int64, the steps of each.
         heads: how many.
+        places: (B·heads,) int64, which of the n·heads each reads; None where each has its own, in this order.
     """
 
     keys: Tensor
     values: Tensor
     lengths: Tensor
     heads: int
+    places: Tensor | None = None
 
     def select(self, examples: Tensor) -> Self:
-        """Return the memories of some examples, (n,) int64, in their order."""
-        rows = (examples[:, None] * self.heads + torch.arange(self.heads, device=examples.device)).flatten()
-        return type(self)(self.keys[rows], self.values[rows], self.lengths[examples], self.heads)
+        """Return the memories of some examples, (B,) int64, in their order; none is copied."""
+        rows = examples
+        if self.heads > 1:
+            rows = (examples[:, None] * self.heads + torch.arange(self.heads, device=examples.device)).flatten()
+        places = rows if self.places is None else self.places[rows]
+        return type(self)(self.keys, self.values, self.lengths[examples], self.heads, places)
 
 
 class Attention(nn.Module):
@@ -189,11 +194,14 @@ class Attention(nn.Module):
         if not is_learning(self) and not operators.is_followed(tensors) and runs_in_kernels(tensors):
             from elman.backends.llvm.run.attention import attend
 
-            return attend(query, memory.keys, memory.values, limits, scorer)
+            return attend(query, memory.keys, memory.values, limits, scorer, memory.places)
+        keys, values = memory.keys, memory.values
+        if memory.places is not None:
+            keys, values = keys[memory.places], values[memory.places]
         if scorer is None:
-            scores = query @ memory.keys
+            scores = query @ keys
         else:
-            scores = (scorer[:, None, :, None] * torch.tanh(query[..., None] + memory.keys[:, None])).sum(2)
+            scores = (scorer[:, None, :, None] * torch.tanh(query[..., None] + keys[:, None])).sum(2)
         hidden = torch.arange(scores.shape[2], device=scores.device) >= limits[..., None]
         weights = scores.masked_fill(hidden, torch.finfo(scores.dtype).min).softmax(2).masked_fill(hidden, 0.0)
-        return weights, weights @ memory.values
+        return weights, weights @ values

@@ -19,10 +19,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from elman.autodiff.program import Program, derive
 from elman.backends import load, requested
+from elman.backends.held import pack_once
 from elman.backends.memory_check import are_plain_memory
 from elman.errors import ConfigError
 from elman.expr import cell
@@ -51,6 +53,7 @@ def runs_in_kernels(tensors: Sequence[Tensor]) -> bool:
     return (
         operators.are_plain(tensors)  # first, as nothing else may be asked while torch compiles
         and first.dtype in _DTYPES
+        and forward_ad._current_level < 0
         and requested("auto") in ("auto", "llvm")
         and not under_autocast(first)
         and are_plain_memory(tensors, first.dtype)
@@ -114,13 +117,23 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, prepared: Prep
     rows = x.reshape(-1, x.shape[-1])
     if not rows.numel() or not runs_in_kernels([rows, *parameters]):
         return F.linear(x, weight, bias)
-    output = None
-    if prepared is not None and len(rows) < _FEW_ROWS and not operators.is_followed([rows, *parameters]):
-        output = prepared.multiply(rows, parameters)
-    if output is None:
+    if operators.is_followed([rows, *parameters]):
         state = rows.new_zeros(len(rows), len(weight))
         output = run(_program(bias is not None), "auto", rows[None], [state], parameters)[0][0]
+    else:
+        output = _multiply(rows, parameters, prepared)
     return output.view(*x.shape[:-1], len(weight))
+
+
+def _multiply(rows: Tensor, parameters: list[Tensor], prepared: Prepared | None) -> Tensor:
+    from elman.backends.llvm.run.product import PackedMatrix
+
+    packed = pack_once("matrix", parameters, lambda: PackedMatrix(*parameters))
+    if packed is None and prepared is not None and len(rows) < _FEW_ROWS:
+        output = prepared.multiply(rows, parameters)
+        if output is not None:
+            return output
+    return (PackedMatrix(*parameters) if packed is None else packed).multiply(rows)
 
 
 def sum_in_order(x: Tensor, dim: int) -> Tensor:

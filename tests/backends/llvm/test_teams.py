@@ -186,7 +186,7 @@ def test_every_column_is_one_members(teams):
         frames.fill_forward(inputs, output, final)
         frames.pack()
         frames.kernel.prepare(frames.arena.address + 8 * llvm_slots.HEADER)
-        frames.arena.memory[1].zero_()  # a member that does not wait reads uninitialised memory
+        frames.arena.memory[0].zero_()  # a member that does not wait reads uninitialised memory
         flat = frames.arena.flat
         flat[llvm_slots.TICKET], flat[llvm_slots.ARRIVALS] = 0, 1 << 40
         flat[llvm_slots.COUNTING] = ctypes.cast(counting, ctypes.c_void_p).value

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from elman.backends.held import held
 from elman.data.examples.intake import as_examples
 from elman.data.pairs.pair import Pair
 from elman.decoding.constraints import NONE, Constraints
@@ -103,7 +104,7 @@ class TrainedTranslator(Trained):
         full = [index for index, text in enumerate(texts) if text.strip()]
         done = len(texts) - len(full)
         device = next(self.module.parameters()).device
-        with evaluating(self.module):
+        with evaluating(self.module), held(self.module.parameters()):
             for few in draw_batches(lengths[full], _AT_ONCE, None):
                 chosen = [full[index] for index in few]
                 source, own = (t.to(device) for t in pad_sources([units[i] for i in chosen], self.encoder.source.end))

@@ -31,8 +31,9 @@ from elman.backends.llvm.emit.code import I32, I64, POINTER, Code, Module
 from elman.backends.llvm.target import Target
 
 # What lies in a frame, a slot of 64 bits each: addresses, then sizes in elements. Queries and contexts are (B, N, …),
-# keys (B, K, S), scorer (B, K), values (B, S, M), weights (B, N, S), limits (B, N) of int64.
-SLOTS = ("next", "query", "keys", "values", "scorer", "limits", "weights", "context", "B", "N", "S", "K", "M")
+# scorer (B, K), weights (B, N, S), keys (n, K, S), values (n, S, M); of int64 are limits (B, N) and places (B,), which
+# say where among the n the memory of an example lies.
+SLOTS = ("next", "query", "keys", "values", "scorer", "places", "limits", "weights", "context", "B", "N", "S", "K", "M")
 
 
 def emit_attention(target: Target, dtype: str, additive: bool) -> str:
@@ -64,8 +65,9 @@ def _emit_memory(module: Module, additive: bool) -> ir.Function:
     code = module.function("memory", 1)
     (memory,) = code.args
     rows = code.slot("N")
-    keys = _row(code, "keys", memory, "K", "S")
-    values = _row(code, "values", memory, "S", "M")
+    place = code.b.load(code.address(code.pointer("places"), code.b.mul(memory, code.number(8))), typ=I64)
+    keys = _row(code, "keys", place, "K", "S")
+    values = _row(code, "values", place, "S", "M")
     scorer = _row(code, "scorer", memory, "K") if additive else None
     with code.loop(code.number(0), rows) as n:
         row = code.b.add(code.b.mul(memory, rows), n)

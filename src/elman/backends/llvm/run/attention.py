@@ -16,7 +16,12 @@ from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, target
 
 
 def attend(
-    query: Tensor, keys: Tensor, values: Tensor, limits: Tensor, scorer: Tensor | None = None
+    query: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    limits: Tensor,
+    scorer: Tensor | None = None,
+    places: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Let queries attend to memories.
 
@@ -24,10 +29,11 @@ def attend(
 
     Args:
         query: (B, N, K).
-        keys: (B, K, S), a memory of S steps each.
-        values: (B, S, M).
+        keys: (n, K, S), a memory of S steps each.
+        values: (n, S, M).
         limits: (B, N) int64, how many steps each query sees, from 0 to S.
         scorer: (B, K), the vector v of additive attention; None for dot products.
+        places: (B,) int64, which of the n memories each reads; None where n is B, and each has its own.
 
     Returns:
         Weights (B, N, S), zero behind the limit, and contexts (B, N, M).
@@ -37,10 +43,14 @@ def attend(
     weights = query.new_zeros(batch, rows, steps)
     context = query.new_empty(batch, rows, width)
     given = [t.contiguous() for t in (query, keys, values)]
-    parts = [*given, *([query if scorer is None else scorer.contiguous()]), limits.contiguous(), weights, context]
+    places = torch.arange(batch) if places is None else places.contiguous()
+    vectors = query if scorer is None else scorer.contiguous()
+    parts = [*given, vectors, places, limits.contiguous(), weights, context]
     counter = torch.zeros(1, dtype=torch.int64)
-    places = [counter.data_ptr(), *(t.data_ptr() for t in parts)]
-    frame = torch.tensor([*places, batch, rows, steps, size, width], dtype=torch.int64)  # as emit.attention.SLOTS says
+    addresses = [counter.data_ptr(), *(t.data_ptr() for t in parts)]
+    frame = torch.tensor(
+        [*addresses, batch, rows, steps, size, width], dtype=torch.int64
+    )  # as emit.attention.SLOTS says
     work = batch * rows * steps * (size + width)
     threads.run(_find(query.dtype, scorer is not None), frame.data_ptr(), _threads(work))
     return weights, context

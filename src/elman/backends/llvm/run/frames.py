@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elman.backends.held import pack_once
 from elman.backends.inputs import Inputs
 from elman.backends.llvm.plan.slots import ARRIVALS, BYTES, COUNTING, HEADER, PARTS, TICKET, Slot
 from elman.backends.llvm.run import threads as llvm_threads
@@ -101,7 +102,7 @@ class Frames:
 
     def put_parameters(self, parameters: Sequence[Tensor]) -> None:
         """Set the addresses of the members of parameters, the last slots, and write all slots into the frames."""
-        own = [p if p.is_contiguous() else p.contiguous() for p in parameters]
+        self.parameters = own = [p if p.is_contiguous() else p.contiguous() for p in parameters]
         self.kept += own
         bases = [p.data_ptr() for p in own]
         self.values += [bases[number] + start for number, start in self.layout.members]
@@ -115,18 +116,32 @@ class Frames:
 
     def pack(self) -> None:
         """Pack weights."""
+        if self.arena.packed is None:
+            self.arena.read_packed(None)
         threads = self.layout.parts if self.layout.packed_bytes > SMALL else 1
         self.arena.flat[TICKET] = 0
         llvm_threads.run(self.kernel.pack, self.arena.address, threads)
 
     def start(self) -> None:
         """Prepare, and run all parts."""
-        if self.layout.parts == 1:
+        held = pack_once((self.kernel, *self.layout.sizes.values()), self.parameters, self._pack_apart)
+        self.arena.read_packed(held)
+        if held is not None:
+            self.run()
+        elif self.layout.parts == 1:
             llvm_threads.run(self.kernel.whole, self.arena.address, 1)
         else:
             self.pack()
             self.kernel.prepare(self.arena.address + 8 * HEADER)
             self.run()
+
+    def _pack_apart(self) -> Tensor:
+        """Pack weights into memory of their own, which frames of other batches read too."""
+        packed = self.arena.allocate_packed()
+        self.arena.read_packed(packed)
+        self.pack()
+        self.kernel.prepare(self.arena.address + 8 * HEADER)
+        return packed
 
     def run(self) -> None:
         """Run all parts."""
@@ -138,6 +153,7 @@ class Frames:
 
     def release(self) -> None:
         """Keep the workspaces for the next run with these shapes, unless they are large."""
+        self.arena.forget_packed()
         if self.arena.size <= SMALL:
             self.layout.spare.append(self.arena)
 
@@ -157,21 +173,52 @@ class Arena:
     """
 
     def __init__(self, layout: Layout, like: Tensor) -> None:
-        item = layout.item
-        packed = allocate((layout.packed_bytes // item + LINE // item,), like)
-        work = allocate((layout.work_bytes // item + LINE // item,), like)
-        packed[: (layout.zero_bytes + LINE) // item].zero_()
+        self.layout, self.like = layout, like.new_empty(0)
+        work = allocate((layout.work_bytes // layout.item + LINE // layout.item,), like)
         rows = np.zeros(layout.row_count, dtype=np.int64)
-        self.memory = (packed, work, rows)
-        self.size = layout.packed_bytes + layout.work_bytes + rows.nbytes
+        self.memory = (work, rows)
+        self.own: Tensor | None = None
+        self.packed: Tensor | None = None
         parts, slots = layout.frames.shape
         self.flat = np.empty(HEADER + parts * slots, dtype=np.int64)
         self.flat[:HEADER] = 0
         self.flat[PARTS], self.flat[BYTES] = parts, 8 * slots
         self.address = self.flat.ctypes.data
-        table = self.flat[HEADER:].reshape(parts, slots)
+        self.table = table = self.flat[HEADER:].reshape(parts, slots)
         table[:] = layout.frames
-        table += layout.in_packed * (-(-packed.data_ptr() // LINE) * LINE)
-        table += layout.in_work * (-(-work.data_ptr() // LINE) * LINE)
+        table += layout.in_work * _begin(work)
         table += layout.in_rows * rows.ctypes.data
         table[:, layout.kernel.slots[Slot.ARRIVALS]] = self.address + 8 * ARRIVALS
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of its workspaces."""
+        work, rows = self.memory
+        return work.nbytes + rows.nbytes + (0 if self.own is None else self.own.nbytes)
+
+    def read_packed(self, packed: Tensor | None) -> None:
+        """Read packed weights from a tensor of :meth:`allocate_packed` of an equal layout; None for an own one."""
+        if packed is None:
+            self.own = packed = self.allocate_packed() if self.own is None else self.own
+        self._point_to(packed)
+
+    def forget_packed(self) -> None:
+        """Let go of packed weights that are not its own."""
+        if self.packed is not self.own:
+            self._point_to(None)
+
+    def _point_to(self, packed: Tensor | None) -> None:
+        if packed is not self.packed:
+            self.table += self.layout.in_packed * (_begin(packed) - _begin(self.packed))
+            self.packed = packed
+
+    def allocate_packed(self) -> Tensor:
+        """Make memory for packed weights, and for the zeros before them."""
+        item = self.layout.item
+        packed = allocate((self.layout.packed_bytes // item + LINE // item,), self.like)
+        packed[: (self.layout.zero_bytes + LINE) // item].zero_()
+        return packed
+
+
+def _begin(memory: Tensor | None) -> int:
+    return 0 if memory is None else -(-memory.data_ptr() // LINE) * LINE

@@ -46,6 +46,7 @@ class Steps:
             inputs = Inputs(x, own, [p.detach() for p in parameters], sides=sides)
             x = first.new_empty(1, *first.shape[1:])
             self.frames.append(Frames(self.kernel, inputs, 1))
+            self.frames[-1].arena.read_packed(None)
             self.frames[-1].fill_forward(inputs, x, own)
             self.between.append(x)
         self.arenas = [frames.arena.flat for frames in self.frames]
