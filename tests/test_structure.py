@@ -46,7 +46,7 @@ LIBRARIES: dict[str, set[str]] = {
     "flow": TORCH | {"matplotlib"},
     "data": {"numpy", "soundfile", "soxr", "PIL"},
     "vocabulary": TORCH | {"tokenizers"},
-    "scores": TORCH | {"rich", "matplotlib", "sacrebleu"},
+    "scores": TORCH | {"rich", "matplotlib", "sacrebleu", "jiwer"},
     "models": TORCH | {"safetensors"},
     "training": TORCH | {"lightning_fabric", "rich", "optuna"},
     "export": TORCH | {"safetensors", "onnx"},
@@ -60,7 +60,7 @@ BACKENDS = {"reference", "llvm", "triton"}
 TORCHLESS = {"elman.vocabulary.tally", "elman.models.conventions", "elman.tasks.registry", "elman.tasks.contract"}
 """Files without torch in a layer that has it; every file of settings is one, for `--help` reads them."""
 
-INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu"}
+INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu", "jiwer"}
 LAZY = {"elman", "elman.tasks.__init__"}
 """Packages that load their parts on first use, and name them for a type checker."""
 OF_ALL_TASKS = {"registry", "contract", "inspection"}

@@ -14,15 +14,12 @@ from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from elman.errors import ConfigError, DataError
+from elman.scores.ngrams import bleu_counts, bleu_of, chrf_counts, chrf_of
+from elman.scores.resampling import interval_of, resample
 from elman.scores.share import wilson_interval
 
 BLEU, EXACT = "BLEU", "exact"
-
-_RESAMPLED = 1000
-_EDGE = 25  # of so many resamples on either side lies 95 % of them
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class TextScores:
         exact: the share that equals its reference.
         count: how many texts there are.
         interval: the 95 % interval of BLEU, by bootstrap over the texts (Koehn 2004).
+        chrf_interval: that of chrF.
         signature: how BLEU was computed.
         measure: what models are compared by, `BLEU` or `exact`. BLEU is 0 where no text has four words in a row right.
     """
@@ -46,6 +44,7 @@ class TextScores:
     exact: float
     count: int
     interval: tuple[float, float]
+    chrf_interval: tuple[float, float]
     signature: str
     measure: str = BLEU
 
@@ -73,7 +72,7 @@ class TextScores:
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        return {**asdict(self), "interval": list(self.interval)}
+        return {**asdict(self), "interval": list(self.interval), "chrf_interval": list(self.chrf_interval)}
 
 
 def require_sacrebleu() -> ModuleType:
@@ -106,31 +105,22 @@ def score_texts(texts: Sequence[str], references: Sequence[str], *, measure: str
     library = require_sacrebleu()
     if not texts or len(texts) != len(references):
         raise DataError(f"There are {len(texts)} texts and {len(references)} references. Give as many, at least one.")
-    bleu, each = library.metrics.BLEU(), library.metrics.BLEU(effective_order=True)
-    found = [each.sentence_score(one, [other]) for one, other in zip(texts, references, strict=True)]
-    counts = np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in found])
-    chance = np.random.default_rng(seed)
-    drawn = chance.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=_RESAMPLED) @ counts
-    resampled = sorted(_bleu_of(row.tolist(), bleu) for row in drawn)
+    bleu = library.metrics.BLEU()
+    intervals = [
+        interval_of([score(row) for row in resample(count(texts, references), seed)])
+        for count, score in ((bleu_counts, bleu_of), (chrf_counts, chrf_of))
+    ]
     return TextScores(
         bleu=bleu.corpus_score(list(texts), [list(references)]).score,
         bleu_lc=library.corpus_bleu(list(texts), [list(references)], lowercase=True).score,
         chrf=library.corpus_chrf(list(texts), [list(references)]).score,
         exact=sum(one == other for one, other in zip(texts, references, strict=True)) / len(texts),
         count=len(texts),
-        interval=(resampled[_EDGE], resampled[-1 - _EDGE]),
+        interval=intervals[0],
+        chrf_interval=intervals[1],
         signature=str(bleu.get_signature()),
         measure=measure,
     )
-
-
-def _bleu_of(counts: list[int], bleu: Any) -> float:
-    """Return BLEU of the counts of n-grams that match, of all of them, and of both lengths."""
-    orders = bleu.max_ngram_order
-    score: float = bleu.compute_bleu(
-        counts[:orders], counts[orders : 2 * orders], *counts[2 * orders :], smooth_method=bleu.smooth_method
-    ).score
-    return score
 
 
 def quick_bleu(texts: Sequence[str], references: Sequence[str]) -> float:

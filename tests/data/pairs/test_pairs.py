@@ -145,3 +145,63 @@ def test_identical_repeated_and_odd_pairs_are_found():
     assert find_identical(pairs) == [7]
     assert find_repeated(pairs) == [30]
     assert find_odd_lengths(pairs) == [50]
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "message"),
+    [
+        ({"a.jsonl": '{"source": ["a"], "target": "b"}\n'}, {}, "a.jsonl line 1: source holds a list and no text"),
+        ({"a.jsonl": '{"source": "a", "target": {"b": 1}}\n'}, {}, "target holds a dict and no text"),
+        ({"a.csv": "source,source,target\na,b,c\n"}, {}, "2 columns are called source"),
+        ({"a.csv": "de,de,en\na,b,c\n"}, {"source": "de", "target": "en"}, "2 columns are called de"),
+        ({"a.csv": "source,target\na,b\nc,d,e\n"}, {}, "line 3 has 3 cells, and line 1 has 2"),
+        ({"a.csv": "source\ttarget\na\tb\n"}, {}, "End its name in .tsv"),
+        ({"a.tsv": "a\tb\nlonely\nc\td\te\n"}, {}, "line 2 has 1 cells, .* 1 line more is wrong: 3"),
+        ({"a.de": "eins\rzwei\r", "a.en": "one\rtwo\r"}, {}, "a.de has the line ends of old Macs"),
+        ({"a.tsv": "a\tb\n", "b.tsv": "c\td\n"}, {}, "a.tsv is a table, and two files are read as parallel texts"),
+        ({"a.de": b"\xff\xfea\x00\n\x00", "a.en": "a\n"}, {}, "a.de is UTF-16"),
+        ({"a.de": b"a\x00b\n", "a.en": "a\n"}, {}, "binary data"),
+        ({"a.de": b"f\xfcr\n", "a.en": "for\n"}, {}, "a.de line 1 is not UTF-8"),
+        ({"a.de": b"\x89PNG\r\n\x1a\n" + bytes(50), "a.en": "a\n"}, {}, "it is a PNG image"),
+        ({"a.tsv.gz": gzip.compress(b"a\tb\n" * 99, mtime=0)[:-9]}, {}, "cannot be unpacked"),
+        ({"a.tsv": "a\t\nb\t \n"}, {}, "no pair of two texts"),
+        ({"a.tsv": ""}, {}, "a.tsv is empty"),
+    ],
+)
+def test_a_file_that_is_damaged_or_ambiguous_is_refused_in_one_line(put, files, options, message):
+    with pytest.raises(DataError, match=message) as refused:
+        open_pairs([put(name, content) for name, content in files.items()], **options)
+    assert "\n" not in str(refused.value)
+
+
+def test_one_file_for_both_sides_and_standard_input_are_refused(put, tmp_path):
+    path = put("a.de", "eins\n")
+    (tmp_path / "b.de").symlink_to(tmp_path / "a.de")
+    for other in (path, "b.de", f"./{path}"):
+        with pytest.raises(DataError, match="is given twice"):
+            open_pairs([path, other])
+    for paths in (["-"], [path, "-"]):
+        with pytest.raises(DataError, match="standard input"):
+            open_pairs(paths)
+    with pytest.raises(DataError, match="does not exist"):
+        open_pairs([path, "no.en"])
+
+
+def test_semicolons_between_columns_and_a_mark_of_byte_order_are_read(put):
+    assert read(put("a.csv", '\ufeffsource;target\neins;one\n"zwei drei";two three\n')) == EXPECTED
+
+
+def test_control_characters_stay_and_are_noted(put):
+    found = open_pairs([put("a.de", "a\x1b[2J\ne\rf\ng\tg\n"), put("a.en", "f\ng\u2028\nh\n")])
+    assert [pair.source for pair in found.pairs] == ["a\x1b[2J", "e\rf", "g\tg"]
+    assert found.notes == [
+        "2 pairs hold control characters or odd line breaks, which stay in the texts: a.de line 1, a.de line 2"
+    ]
+
+
+def test_emoji_and_text_from_right_to_left_are_read_as_they_are(put):
+    pairs = [
+        ("\U0001f600\U0001f469\u200d\U0001f467 \u05e9\u05dc\u05d5\u05dd", "\u0645\u0631\u062d\u0628\u0627"),
+        ("x " * 5000, "y"),
+    ]
+    assert read(put("a.tsv", "".join(f"{one}\t{other}\n" for one, other in pairs))) == pairs

@@ -20,20 +20,25 @@ empty side teaches nothing; it is left out, with a note.
 [('eins', 'one'), ('zwei', 'two')]
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from elman.data.files import name_files, open_unpacked
 from elman.data.pairs.checks import find_shifts
 from elman.data.pairs.pair import Pair, PairSet
-from elman.data.tables.records import read_lines, read_records
+from elman.data.tables.header import DELIMITERS, TAB, choose_delimiter
+from elman.data.tables.records import WrongLines, read_lines, read_records
 from elman.errors import DataError
 from elman.phrases import name_some
 
 SOURCE, TARGET = "source", "target"
-_DELIMITERS = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}
+_TABLES = (".tsv", ".tab")
 _MOST_NAMED = 10
+_LONGEST_HEADER = 2**16
+_ODD = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")  # all but the tab
 
 
 def open_pairs(
@@ -56,21 +61,31 @@ def open_pairs(
             f"{len(found)} files are given. Give two parallel files, such as train.de train.en, or one table."
         )
     for path in found:
+        if str(path) == "-":
+            raise DataError("- is standard input, and pairs are read from files. Name two parallel files, or a table.")
         if path.is_dir():
             raise DataError(f"{path} is a folder. Name its two parallel files, the source first.")
     if len(found) == 2:
         if source or target:
             raise DataError(f"{found[0]} and {found[1]} are parallel files without columns. Name no columns.")
+        if found[0].exists() and found[1].exists() and found[0].samefile(found[1]):
+            raise DataError(f"{found[0]} is given twice. Name the file of the sources, then that of the targets.")
         pairs, notes = list(_read_parallel(*found)), list[str]()
     else:
         pairs, notes = _read_table(found[0], source, target)
     whole = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
+    empty = [place for place, pair in enumerate(pairs) if not (pair.source.strip() and pair.target.strip())]
     if not whole:
         raise DataError(f"{name_files(found)} has no pair of two texts. Give a file with some.")
-    if len(whole) < len(pairs):
-        empty = [pair.where for pair in pairs if not (pair.source.strip() and pair.target.strip())]
-        notes.append(f"{len(empty):,} pairs with an empty side are left out: {name_some(empty, _MOST_NAMED)}")
-    return PairSet(name_files(found), whole, notes)
+    if odd := [pair.where for pair in whole if _ODD.search(pair.source) or _ODD.search(pair.target)]:
+        notes.append(
+            f"{len(odd):,} pairs hold control characters or odd line breaks, which stay in the texts: "
+            f"{name_some(odd, _MOST_NAMED)}"
+        )
+    if empty:
+        named = name_some([pairs[place].where for place in empty], _MOST_NAMED)
+        notes.append(f"{len(empty):,} pairs with an empty side are left out: {named}")
+    return PairSet(name_files(found), whole, notes, empty)
 
 
 def read_texts(path: Path) -> list[str]:
@@ -81,6 +96,11 @@ def read_texts(path: Path) -> list[str]:
 
 def _read_parallel(source: Path, target: Path) -> Iterator[Pair]:
     sources, targets = read_texts(source), read_texts(target)
+    for path, texts in ((source, sources), (target, targets)):
+        if len(texts) == 1 and "\r" in texts[0]:
+            raise DataError(f"{path} has the line ends of old Macs (CR). Convert it, e.g.: tr '\\r' '\\n'")
+        if path.suffix.lower() in _TABLES and "\t" in texts[0]:
+            raise DataError(f"{path} is a table, and two files are read as parallel texts. Give one table alone.")
     if len(sources) != len(targets):
         raise DataError(
             f"{source} has {len(sources):,} lines and {target} has {len(targets):,}; from line "
@@ -99,16 +119,19 @@ def _first_odd(sources: Sequence[str], targets: Sequence[str]) -> int:
 
 def _read_table(path: Path, source: str | None, target: str | None) -> tuple[list[Pair], list[str]]:
     suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    delimiter = _DELIMITERS.get(suffixes[-1].lower(), "\t") if suffixes else "\t"
+    delimiter = DELIMITERS.get(suffixes[-1].lower(), TAB) if suffixes else TAB
     names: list[str] = []
+    if delimiter == ",":
+        with open_unpacked(path) as file:
+            delimiter = choose_delimiter(file.readline(_LONGEST_HEADER), delimiter)
+        if delimiter == TAB:
+            raise DataError(f"{path} has tabs between its columns. End its name in .tsv.")
     with open_unpacked(path) as file:
         rows = [(record.line, list(record.cells)) for record in read_records(file, str(path), delimiter, names)]
     if not rows:
         raise DataError(f"{path} has no rows. Give a file with some.")
     header = names if delimiter is None else [str(cell) for cell in rows[0][1]]
-    is_named = (
-        delimiter is None or delimiter == "," or {source, target} & set(header) or {SOURCE, TARGET} <= set(header)
-    )
+    is_named = delimiter != TAB or {source, target} & set(header) or {SOURCE, TARGET} <= set(header)
     if not is_named:
         header = [str(number) for number in range(1, len(rows[0][1]) + 1)]
         if len(header) < 2:
@@ -121,22 +144,43 @@ def _read_table(path: Path, source: str | None, target: str | None) -> tuple[lis
     if columns[0] == columns[1]:
         raise DataError(f"{path}: source and target are both column {header[columns[0]]}. Name two columns.")
     first = 1 if is_named and delimiter is not None else 0
+    if delimiter is not None:
+        _refuse_ragged(path, rows, len(header))
     pairs = []
     for line, cells in rows[first:]:
-        texts = [str(cells[column]) if column < len(cells) else "" for column in columns]
+        texts = [cells[column] if column < len(cells) else "" for column in columns]
+        for text, column in zip(texts, columns, strict=True):
+            if not isinstance(text, str):
+                kind = type(text).__name__
+                raise DataError(f"{path} line {line}: {header[column]} holds a {kind} and no text. Write a string.")
         pairs.append(Pair(texts[0], texts[1], f"{path} line {line}", line))
     notes = [f"the source is column {header[columns[0]]}, the target column {header[columns[1]]}"]
     return pairs, notes
 
 
+def _refuse_ragged(path: Path, rows: Sequence[tuple[int, list[Any]]], width: int) -> None:
+    """Refuse rows with other numbers of cells than the first: a text holds the mark that stands between columns."""
+    wrong = WrongLines()
+    for line, cells in rows:
+        if len(cells) != width:
+            wrong.add(
+                line,
+                f"{path} line {line} has {len(cells)} cells, and line {rows[0][0]} has {width}. Write one row a line, "
+                "and in texts no tab; in .csv a text that holds the delimiter stands in quotes.",
+            )
+    wrong.refuse()
+
+
 def _find(path: Path, header: Sequence[str], given: str | None, name: str, place: int) -> int:
     """Find a column by the name that was given, its usual name, its number, or its place."""
     if given is not None:
+        _refuse_twice(path, header, given)
         if given in header:
             return header.index(given)
         if given.isdecimal() and 1 <= int(given) <= len(header):
             return int(given) - 1
         raise DataError(f"{path} has no column {given!r}. There are: {name_some(list(header), _MOST_NAMED)}.")
+    _refuse_twice(path, header, name)
     if name in header:
         return header.index(name)
     if len(header) == 2:
@@ -145,3 +189,8 @@ def _find(path: Path, header: Sequence[str], given: str | None, name: str, place
         f"{path} has {len(header)} columns ({name_some(list(header), _MOST_NAMED)}). Name two of them, as source and "
         "as target."
     )
+
+
+def _refuse_twice(path: Path, header: Sequence[str], name: str) -> None:
+    if header.count(name) > 1:
+        raise DataError(f"{path}: {header.count(name)} columns are called {name}. Rename the others.")

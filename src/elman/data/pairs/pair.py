@@ -34,11 +34,13 @@ class PairSet:
         name: what messages call the data.
         pairs: in their order.
         notes: what was inferred, in sentences for the user.
+        left_out: the places, from 0, that pairs with an empty side had among all.
     """
 
     name: str
     pairs: Sequence[Pair]
     notes: Sequence[str] = ()
+    left_out: Sequence[int] = ()
 
     def __len__(self) -> int:
         return len(self.pairs)

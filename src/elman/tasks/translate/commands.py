@@ -3,20 +3,16 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.text import Text
-
-from elman.data.pairs.opening import open_pairs, read_texts
-from elman.data.pairs.suspects import check_suspects, save_suspects
+from elman.data.pairs.opening import read_texts
 from elman.data.tables.records import read_lines
 from elman.decoding.search import Beam, Hypothesis
 from elman.models.finite import as_json
 from elman.scores.translations import EXACT
-from elman.tasks.contract import Evaluated, Request, Rows, standard_input
-from elman.tasks.translate.batches import EncodedPairs
-from elman.tasks.translate.model import MOST_UNITS, TrainedTranslator, load
-from elman.tasks.translate.suspicion import judge_pairs
-from elman.tasks.translate.tables import translation_tables
-from elman.training.progress import show_bar
+from elman.tasks.contract import Request, Rows, standard_input
+from elman.tasks.translate.evaluation import evaluate
+from elman.tasks.translate.model import TrainedTranslator, load
+
+__all__ = ["evaluate", "next_command", "predict", "summarise"]
 
 _AT_ONCE = 64
 
@@ -34,31 +30,6 @@ def summarise(model: TrainedTranslator) -> Rows:
 def next_command(model: TrainedTranslator, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe
     """Say how to let it translate."""
     return f"elman predict {path} {data[0]}"
-
-
-def evaluate(request: Request) -> Evaluated:
-    """Compare its translations with the targets of pairs."""
-    trained, options = load(request.model), request.options
-    table = None if options.suspects is None else check_suspects(options.suspects, [request.model, *request.data])
-    data = open_pairs(request.data)
-    for note in data.notes:
-        request.note(note)
-    beam = Beam(options.beam, length_penalty=options.length_penalty)
-    with show_bar("translating", request.quiet) as on_progress:
-        scores, texts = trained.evaluate(data.pairs, beam, on_progress)
-    if table is not None:
-        save_suspects(judge_pairs(trained, [EncodedPairs(data.pairs, trained.encoder, MOST_UNITS)], data.pairs), table)
-    wrong = [(pair, text) for pair, text in zip(data.pairs, texts, strict=True) if text != pair.target]
-    listed = [
-        {"where": pair.where, "source": pair.source, "target": pair.target, "written": text}
-        for pair, text in wrong[: options.worst]
-    ]
-    overlap = trained.compare_learnt(data.pairs)
-    learnt = {} if overlap is None else {"learnt_from": overlap.estimate}
-    facts = {**scores.to_dict(), **learnt, **({"worst": listed} if options.worst else {})}
-    tables = translation_tables(scores, listed)
-    warning = None if overlap is None else overlap.warn("pairs", "other pairs")
-    return Evaluated(facts, [*tables, Text(f"\n{warning}")] if warning else tables)
 
 
 def predict(request: Request) -> Iterator[str]:

@@ -8,6 +8,8 @@ from elman.data.pairs.opening import open_pairs
 from elman.data.pairs.pair import Pair, PairSet
 from elman.data.pairs.suspects import check_suspects, find_suspects, save_suspects
 from elman.data.text import Source, as_sources
+from elman.errors import ConfigError, DataError
+from elman.phrases import abbreviate
 from elman.tasks.translate.batches import EncodedPairs
 from elman.tasks.translate.encoder import PairEncoder, learn_pair_encoder
 from elman.tasks.translate.settings import TranslateSettings
@@ -42,6 +44,10 @@ def read_pairs(data: Source | Sequence[Source] | PairSet, settings: TranslateSet
         DataError: the data cannot be read, or there are too few.
     """
     paths = [] if settings.validation_data is None else [part.strip() for part in settings.validation_data.split(",")]
+    if not all(paths):
+        raise ConfigError(
+            f"validation_data is {settings.validation_data!r}. Name a table, or two files with a comma between."
+        )
     files = [] if isinstance(data, PairSet) else as_sources(data)
     table = None if settings.suspects is None else check_suspects(settings.suspects, [*files, *paths])
     if not isinstance(data, PairSet):
@@ -57,6 +63,11 @@ def read_pairs(data: Source | Sequence[Source] | PairSet, settings: TranslateSet
     share = min(default_share(len(pairs)), _MOST_HELD_OUT / len(pairs))
     share = share if settings.validation is None else settings.validation
     groups = [pair.source for pair in pairs]
+    if len(set(groups)) == 1:
+        raise DataError(
+            f"{data.name} has one source alone, {abbreviate(groups[0])!r}, so none can be held out. Add pairs with "
+            "others, or give --validation-data."
+        )
     alone = len(set(groups)) == len(groups)
     chosen = split([None] * len(pairs), share=share, seed=settings.seed, groups=None if alone else groups)
     learn, hold = ([pairs[index] for index in part] for part in chosen)

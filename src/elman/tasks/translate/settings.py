@@ -151,6 +151,11 @@ class EvaluateOptions(SearchOptions):
     """The options of `elman evaluate` for translation models."""
 
     worst: int = worst_option()
+    against: str | None = option(
+        None,
+        "translations: compare with those of another, a line each, or with those of another model",
+        metavar="FILE",
+    )
     suspects: str | None = option(
         None, "translations: write the hundred pairs that are most likely wrong to a table (.tsv)", metavar="FILE"
     )
