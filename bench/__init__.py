@@ -24,6 +24,7 @@ script says which are met.
 | `custom_cells` | cells that torch lacks, and their first call | a good torch loop; JAX |
 | `streaming` | one time step of one example | torch.nn, ONNX Runtime |
 | `translating` | beam search of a translation model, alone and in batches | its layers in torch.nn |
+| `translation_updates` | an update of a translation model | its layers in torch.nn, and with input feeding |
 | `roofline` | floating-point operations a second | torch.mm |
 | `memory` | the peak of an update | torch.nn |
 | `cost_curves` | time and memory against T, B and H | torch.nn |
@@ -35,7 +36,7 @@ programs of their own; `equal_files` shows whether a change of the code has chan
 """
 
 SCRIPTS = (
-    "training", "inference", "ragged", "custom_cells", "streaming", "translating", "roofline", "memory", "cost_curves",
-    "reading",
+    "training", "inference", "ragged", "custom_cells", "streaming", "translating", "translation_updates", "roofline",
+    "memory", "cost_curves", "reading",
 )  # fmt: skip
 """In the order in which all of them run."""

@@ -19,6 +19,7 @@ from bench.speed.operations import count_cell_update, count_forward, count_updat
 from bench.speed.report import Result, Target, means, read_rows, report
 from bench.speed.torch_loops import LOOPS
 from bench.speed.torch_peer import OURS, Case, Size, make_input, make_pair, make_row, make_update, take_turns
+from bench.speed.translation_updates import TorchTrainee, check_alike, make_batch, make_model
 from bench.speed.worker import serve
 
 
@@ -174,3 +175,13 @@ def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     tried = doctest.testmod(module)
     assert tried.attempted > 0
     assert tried.failed == 0
+
+
+@pytest.mark.parametrize("feeds", [False, True])
+def test_the_translation_model_of_torch_has_our_loss_and_a_model_with_other_weights_has_not(feeds: bool) -> None:
+    torch.manual_seed(3)
+    ours, other = (make_model(feeds=feeds, hidden=7, units=11) for _ in range(2))
+    batch = make_batch(11)
+    check_alike(ours, TorchTrainee(ours), batch)
+    with pytest.raises(RuntimeError, match="loss"):
+        check_alike(ours, TorchTrainee(other), batch)
