@@ -67,7 +67,6 @@ class TranslateSettings(LayerSettings, TrainingSettings):
     wait: int | None = option(
         None, "write while the source arrives: unit i may see i + K units of it", group="Model", least=1, metavar="K"
     )
-
     input_feeding: bool = option(
         False, "the decoder reads its last output again: slower, for comparison", group="Model"
     )
@@ -78,6 +77,9 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         group="Training",
         least=1,
     )
+    learning_rate: float | None = option(
+        None, "peak learning rate [dim](default: 0.002; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
+    )
     batch: int | None = option(
         None, "pairs of one update [dim](default: 64, down to 8 of few pairs)[/]", group="Training", least=1
     )
@@ -87,7 +89,6 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         group="Training",
         choices=JUDGES,
     )
-
     scheduled_sampling: float = option(
         0.0,
         "share of a target that is read as the model would write it; grows from 0 to this",
@@ -109,7 +110,6 @@ class TranslateSettings(LayerSettings, TrainingSettings):
     label_smoothing: float = option(
         0.1, "share of the probability given to all units alike", group="Regularising", least=0, below=1
     )
-
     coverage_loss: float = option(
         0.0, "weight of the attention that returns to what it has looked at", group="Regularising", least=0
     )
