@@ -7,7 +7,16 @@ import torch
 
 from elman.data.dataset import Columns, Example, Sound
 from elman.encoders import augmentation
-from elman.encoders.augmentation import crop_frames, mask_bands, mask_times, move_image
+from elman.encoders.augmentation import (
+    add_noise,
+    change_speed,
+    crop_frames,
+    mask_bands,
+    mask_times,
+    move_image,
+    warp_bands,
+    warp_tempo,
+)
 from elman.encoders.encoder import learn_encoder
 from elman.encoders.settings import InputSettings
 from tolerances import assert_close
@@ -26,8 +35,11 @@ def drawn(seed: int) -> torch.Generator:
         mask_times,
         crop_frames,
         lambda x, g: move_image(x[None], g)[0],
+        warp_tempo,
+        lambda x, g: warp_bands(x, D, g),
+        add_noise,
     ],
-    ids=["bands", "times", "crop", "image"],
+    ids=["bands", "times", "crop", "image", "tempo", "vocal tract", "noise"],
 )
 def test_a_seed_gives_one_result_and_leaves_the_input_and_torchs_chance_alone(vary):
     x = torch.randn(T, D)
@@ -71,6 +83,59 @@ def test_short_clips_survive(length):
     x = torch.ones(length, D)
     for seed in range(30):
         assert len(crop_frames(mask_times(x, drawn(seed)), drawn(seed))) >= 1
+
+
+def test_a_tempo_stretches_time_and_keeps_both_ends():
+    lengths = set()
+    line = torch.stack([torch.linspace(-1, 1, T), torch.linspace(3, 0, T)], 1)
+    for seed in range(300):
+        warped = warp_tempo(line, drawn(seed))
+        assert_close(
+            "tempo", warped, torch.stack([torch.linspace(-1, 1, len(warped)), torch.linspace(3, 0, len(warped))], 1)
+        )
+        lengths.add(len(warped))
+    assert 88 < min(lengths) < 91
+    assert 113 < max(lengths) < 116
+    assert len(warp_tempo(torch.ones(1, 3), drawn(1))) == 1
+
+
+def test_a_vocal_tract_moves_bands_by_a_factor_and_keeps_both_ends():
+    bands = torch.arange(D, dtype=torch.float32)
+    factors = []
+    for seed in range(300):
+        warped = warp_bands(torch.cat([bands, 3 * bands])[None], D, drawn(seed))[0]
+        assert_close("slopes", warped[D:], 3 * warped[:D])
+        moved = warped[:D]
+        assert float(moved[0]) == 0
+        assert abs(float(moved[-1]) - (D - 1)) < 1e-4
+        assert (moved.diff() > 0).all()
+        factor = float(moved[1])
+        below = bands <= 0.8 * (D - 1) * min(factor, 1.0) / factor
+        assert_close("bands", moved[below], factor * bands[below])
+        factors.append(factor)
+    assert 0.9 <= min(factors) < 0.905
+    assert 1.095 < max(factors) <= 1.1001
+
+
+def test_noise_has_a_deviation_of_up_to_a_tenth():
+    deviations = [float(add_noise(torch.zeros(1009, D), drawn(seed)).std()) for seed in range(100)]
+    assert min(deviations) < 0.01
+    assert 0.09 < max(deviations) < 0.102
+
+
+def test_a_speed_changes_the_length_and_the_pitch():
+    rate, hertz = 8000, 440
+    tone = Sound(torch.sin(2 * math.pi * hertz * torch.arange(2 * rate) / rate).numpy(), rate)
+    pitches = set()
+    for seed in range(30):
+        played = change_speed(tone, drawn(seed))
+        assert played.rate == rate
+        seconds = len(played.samples) / rate
+        spectrum = torch.fft.rfft(torch.from_numpy(played.samples.copy())).abs()
+        pitch = float(spectrum.argmax()) / seconds
+        assert abs(pitch * seconds - 2 * hertz) < 2
+        pitches.add(round(pitch))
+    assert pitches == {396, 440, 484}
 
 
 def test_an_image_is_shifted_by_up_to_two_pixels(monkeypatch):

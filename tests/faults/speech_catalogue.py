@@ -5,6 +5,8 @@ from faults.fault import Fault
 FORMS = "tests/data/speech/test_forms.py"
 SURVEY = "tests/data/speech/test_survey.py"
 LATTICE = "tests/decoding/test_ctc_lattice.py"
+NORMALISING = "tests/encoders/test_normalising.py"
+AUGMENTATION = "tests/encoders/test_augmentation.py"
 SEARCH = "tests/decoding/test_ctc_search.py"
 
 SPEECH_FAULTS = (
@@ -127,5 +129,37 @@ SPEECH_FAULTS = (
         "            pass\n",
         SEARCH,
         "forgotten",
+    ),
+    Fault(
+        "a stream of frames begins anew with every part",
+        "encoders/normalising.py",
+        "before = moments or self.begin()",
+        "before = self.begin()",
+        NORMALISING,
+        "streamed or twice",
+    ),
+    Fault(
+        "running moments change those that were given",
+        "encoders/normalising.py",
+        "before.mean.copy(), before.variance.copy(), before.count",
+        "before.mean, before.variance, before.count",
+        NORMALISING,
+        "twice",
+    ),
+    Fault(
+        "old frames are never forgotten",
+        "encoders/normalising.py",
+        "count = min(count + 1, self.memory)",
+        "count = count + 1",
+        NORMALISING,
+        "long_ago or streamed",
+    ),
+    Fault(
+        "the bend of a vocal tract leaves a jump",
+        "encoders/augmentation.py",
+        "(last - bend * factor) * (last - places)",
+        "(last - bend) * (last - places)",
+        AUGMENTATION,
+        "vocal_tract",
     ),
 )

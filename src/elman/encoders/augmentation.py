@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from elman.data.dataset import Sound
+from elman.data.formats.sound import resample
+
 _MASKS = 2
 # Shares of what there is; Park et al. 2019 mask up to 27 of 80 bands and a fifth of the time.
 _WIDEST_BAND = 0.25
@@ -22,6 +25,11 @@ _WIDEST_TIME = 0.1
 _MOST_CROPPED = 0.1
 _FARTHEST = 2.0
 _MOST_TURNED = math.radians(10)
+_TEMPO = (0.88, 1.14)
+_SPEEDS = (0.9, 1.0, 1.1)
+_VOCAL_TRACT = (0.9, 1.1)
+_BENT_FROM = 0.8  # of the bands: those above are moved less, so that the last one stays
+_MOST_NOISE = 0.1  # of the deviation of a feature
 
 
 def mask_bands(frames: Tensor, bands: int, randomness: torch.Generator) -> Tensor:
@@ -55,6 +63,48 @@ def crop_frames(frames: Tensor, randomness: torch.Generator) -> Tensor:
     return frames[start : len(frames) - (dropped - start)]
 
 
+def warp_tempo(frames: Tensor, randomness: torch.Generator) -> Tensor:
+    """Slow frames (T, D) down or speed them up by up to an eighth, with linear interpolation; pitch stays."""
+    factor = _draw_between(*_TEMPO, randomness)
+    steps = max(1, round(len(frames) / factor))
+    return F.interpolate(frames.t()[None], steps, mode="linear", align_corners=True)[0].t()
+
+
+def warp_bands(frames: Tensor, bands: int, randomness: torch.Generator) -> Tensor:
+    """Move the bands of frames (T, D) as a longer or shorter vocal tract does (Jaitly & Hinton 2013).
+
+    Bands are moved by a factor of 0.9 to 1.1 up to four fifths of them, and linearly above, so that the last one stays.
+
+    Args:
+        frames: D is a multiple of `bands`; slopes are moved with their energies.
+        bands: number of bands.
+        randomness: the generator to draw from.
+    """
+    factor, last = _draw_between(*_VOCAL_TRACT, randomness), bands - 1
+    places = torch.arange(bands, dtype=torch.float64)
+    bend = _BENT_FROM * last * min(factor, 1.0) / factor
+    above = last - (last - bend * factor) * (last - places) / (last - bend) if last else places
+    places = torch.where(places <= bend, places * factor, above).clamp(0, last)
+    below = places.long().clamp(max=max(0, last - 1))
+    share = (places - below).to(frames.dtype)
+    blocks = frames.view(len(frames), -1, bands)
+    moved = blocks[..., below] * (1 - share) + blocks[..., (below + 1).clamp(max=last)] * share
+    return moved.view_as(frames)
+
+
+def add_noise(frames: Tensor, randomness: torch.Generator) -> Tensor:
+    """Add normal noise to standardised frames (T, D), of a deviation of up to a tenth."""
+    deviation = _draw_between(0.0, _MOST_NOISE, randomness)
+    return frames + deviation * torch.randn(frames.shape, generator=randomness)
+
+
+def change_speed(sound: Sound, randomness: torch.Generator) -> Sound:
+    """Play a sound at 0.9, 1 or 1.1 of its speed, so that its pitch changes too (Ko et al. 2015)."""
+    speed = _SPEEDS[_draw(len(_SPEEDS) - 1, randomness)]
+    faster = Sound(sound.samples, round(sound.rate * speed))
+    return sound if speed == 1.0 else Sound(resample(faster, sound.rate).samples, sound.rate)
+
+
 def move_image(image: Tensor, randomness: torch.Generator) -> Tensor:
     """Shift an image (C, H, W) by up to two pixels each way, and rotate it by up to ten degrees; edges are repeated."""
     _, height, width = image.shape
@@ -71,6 +121,10 @@ def _draw_stretch(length: int, widest: float, randomness: torch.Generator) -> tu
     width = _draw(int(length * widest), randomness)
     start = _draw(length - width, randomness)
     return start, start + width
+
+
+def _draw_between(low: float, high: float, randomness: torch.Generator) -> float:
+    return low + (high - low) * float(torch.rand((), generator=randomness, dtype=torch.float64))
 
 
 def _draw(most: int, randomness: torch.Generator) -> int:

@@ -105,7 +105,8 @@ def cepstrum(log_energies: Tensor, coefficients: int) -> Tensor:
 def with_deltas(frames: Tensor) -> Tensor:
     """Append to D features their slopes over five frames, and the slopes of those: (T, 3 · D).
 
-    At both ends the first and the last frame are repeated.
+    The slope is that of a line through the frames, Σ j·x[t+j] / Σ j² (Young et al., The HTK Book 3.4, section 5.9); at
+    both ends the first and the last frame are repeated.
     """
 
     def slope(x: Tensor) -> Tensor:
