@@ -98,8 +98,17 @@ def train(folder: Path, cell: str, options: dict[str, Any], model_file: Path | N
 
 def order(model: Any, text: Path, beam: int, future_cost: bool, count: int | None) -> None:
     """Forget the order of the words of each sentence, find it again, and print the BLEU of what was found."""
-    import sacrebleu
+    lines, jumbled = jumble_sentences(text, count)
+    found = measure_order(model, lines, jumbled, beam, future_cost=future_cost)
+    print(
+        f"beam {beam:<6} BLEU {found['bleu']:.1f}, {found['exact']:.1%} of {len(lines):,} sentences as they were, "
+        f"{found['seconds']:.0f} s{', with future cost' if future_cost else ''}",
+        flush=True,
+    )
 
+
+def jumble_sentences(text: Path, count: int | None = None) -> tuple[list[str], list[str]]:
+    """Return the sentences of a text, or some drawn with seed 1, and the same with their words in random order."""
     source = random.Random(1)  # noqa: S311 - the same sentences must come back
     lines = [line.strip() for line in read_text(text).strip("\n").split("\n")]
     lines = lines if count is None else source.sample(lines, count)
@@ -108,20 +117,20 @@ def order(model: Any, text: Path, beam: int, future_cost: bool, count: int | Non
         words = line.split()
         source.shuffle(words)
         jumbled.append(" ".join(words))
+    return lines, jumbled
+
+
+def measure_order(model: Any, lines: list[str], jumbled: list[str], beam: int, **options: Any) -> dict[str, float]:
+    """Put sentences in order, and return BLEU, the share that is as it was, and the seconds that it took."""
+    import sacrebleu
+
     start = time.perf_counter()
     with show_bar(f"beam {beam}", quiet=False) as on_progress:
-        found = [
-            ordered
-            for ordered, _ in model.reorder(jumbled, beam=beam, future_cost=future_cost, on_progress=on_progress)
-        ]
+        found = [ordered for ordered, _ in model.reorder(jumbled, beam=beam, on_progress=on_progress, **options)]
     taken = time.perf_counter() - start
-    score = sacrebleu.corpus_bleu(found, [lines], tokenize="none", force=True).score
-    as_it_was = sum(a == b for a, b in zip(found, lines, strict=True)) / len(lines)
-    print(
-        f"beam {beam:<6} BLEU {score:.1f}, {as_it_was:.1%} of {len(lines):,} sentences as they were, {taken:.0f} s"
-        f"{', with future cost' if future_cost else ''}",
-        flush=True,
-    )
+    bleu = sacrebleu.corpus_bleu(found, [lines], tokenize="none", force=True).score
+    exact = sum(one == line for one, line in zip(found, lines, strict=True)) / len(lines)
+    return {"beam": beam, "bleu": bleu, "exact": exact, "seconds": taken}
 
 
 if __name__ == "__main__":

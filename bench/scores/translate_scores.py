@@ -1,7 +1,9 @@
 """Train `elman train translate` on public sets with its defaults, and measure their test parts once.
 
 `ROWS` names the rows: German to English of multi30k (Elliott et al. 2016), the raw texts as they are; the test part is
-test_2016_flickr. BLEU is sacreBLEU's, tokeniser 13a, cased, by a beam of five.
+test_2016_flickr. BLEU is sacreBLEU's, tokeniser 13a, cased, by a beam of five. And the order of jumbled sentences of
+the Penn Treebank: trained on a part of ptb.train, the best weights chosen on the rest of it; the sentences of ptb.valid
+are the test, as `penn_treebank.py` measures them (the text as it stands), by several beams.
 """
 
 import time
@@ -9,8 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.scores.penn_treebank import jumble_sentences, measure_order
 from elman.data.pairs.opening import open_pairs
 from elman.tasks import translate
+from elman.vocabulary.words import UNKNOWN
+
+_BEAMS = (1, 64, 512)
 
 Row = Callable[[Path, Path, int, dict[str, Any], bool], dict[str, Any]]
 
@@ -40,13 +46,41 @@ def multi30k(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: 
     return row
 
 
-ROWS: dict[str, Row] = {"multi30k": multi30k}
+def ptb_order(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: bool) -> dict[str, Any]:
+    """Put the words of newspaper sentences in order."""
+    folder = data / "ptb"
+    start = time.perf_counter()
+    options = {"jumble": True, "tokenized": True, "best_by": "loss", "time_budget": "40m", **given, "seed": seed}
+    path = scratch / "ptb_order.elman.safetensors"
+    model = translate.train(folder / "ptb.train.txt", output=path, force=True, compare=False, **options)
+    metrics = {key: value for key, value in model.metrics.items() if key not in ("history", "ledger", "glances")}
+    row: dict[str, Any] = {
+        "name": "ptb_order",
+        "seed": seed,
+        "options": given,
+        "parameters": model.parameters,
+        "seconds": time.perf_counter() - start,
+        "validation_bleu": metrics["validation"]["bleu"],
+        "metrics": metrics,
+    }
+    if test:
+        lines, jumbled = jumble_sentences(folder / "ptb.valid.txt")
+        known = set(model.encoder.target.vocabulary.words)
+        jumbled = [" ".join(word if word in known else UNKNOWN for word in line.split()) for line in jumbled]
+        row["beams"] = [measure_order(model, lines, jumbled, beam) for beam in _BEAMS]
+    return row
+
+
+ROWS: dict[str, Row] = {"multi30k": multi30k, "ptb_order": ptb_order}
 """By name: takes the folder of all sets, a folder to write to, the seed, options, and whether the test part is read."""
 
 
 def describe(row: dict[str, Any]) -> tuple[str, str, str]:
     """Write what was measured on the test part, on the validation part, and of the baselines."""
     tested = f"BLEU {row['test_bleu']:.1f}, chrF {row['test_chrf']:.1f}" if "test_bleu" in row else ""
+    if "beams" in row:
+        told = (f"beam {one['beam']}: BLEU {one['bleu']:.1f}, {one['seconds']:.0f} s" for one in row["beams"])
+        tested = "; ".join(told)
     metrics = row["metrics"]
     beside = ""
     if "baseline" in metrics:

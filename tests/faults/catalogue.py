@@ -4,6 +4,7 @@ Each is a mistake that somebody has made, or that a suite is known to overlook: 
 output of its recurrent layers is doubled.
 """
 
+from faults.bag_catalogue import BAG_FAULTS
 from faults.counting_catalogue import COUNTING_FAULTS
 from faults.equation_catalogue import EQUATION_FAULTS
 from faults.fault import Fault
@@ -419,5 +420,6 @@ FAULTS = (
     *SERIES_FAULTS,
     *SPEECH_FAULTS,
     *TASK_FAULTS,
+    *BAG_FAULTS,
     *FORECAST_FAULTS,
 )

@@ -3,7 +3,6 @@
 from faults.fault import Fault
 
 SCHEDULES = "tests/training/test_schedules.py"
-REORDER = "tests/tasks/generate/test_reorder.py"
 INTERACTIVE = "tests/tasks/generate/test_interactive.py"
 TRAINED = "tests/tasks/generate/test_model.py"
 TRAINING = "tests/training/test_loop.py"
@@ -154,38 +153,6 @@ TASK_FAULTS = (
         "self.joined[rows * 0]",
         tests=TRANSLATION_LAYERS,
         only="probability_that_the_whole",
-    ),
-    Fault(
-        "a beginning is continued in the state of another",
-        "tasks/generate/reorder.py",
-        "placed.shape[1] + parent)",
-        "placed.shape[1] + parent * 0)",
-        tests=REORDER,
-        only="plain_python",
-    ),
-    Fault(
-        "a word can be placed twice",
-        "tasks/generate/reorder.py",
-        "masked_fill(remaining == 0, -torch.inf)",
-        "masked_fill(remaining < 0, -torch.inf)",
-        tests=REORDER,
-        only="wide_as_all",
-    ),
-    Fault(
-        "the end of the sentence is left out of its probability",
-        "tasks/generate/reorder.py",
-        "ended = score + chances[..., -1]",
-        "ended = score + 0 * chances[..., -1]",
-        tests=REORDER,
-        only="wide_as_all",
-    ),
-    Fault(
-        "the word that is placed still counts as one to come",
-        "tasks/generate/reorder.py",
-        ".sum(2, keepdim=True) - future[:, None]",
-        ".sum(2, keepdim=True)",
-        tests=REORDER,
-        only="plain_python",
     ),
     Fault(
         "Tab puts the chosen continuation in twice",

@@ -1,6 +1,7 @@
-"""`elman generate`, `next` and `reorder`: the commands of a language model."""
+"""`elman generate`, `next` and `reorder`: the commands of a language model; `reorder` has more models than one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -132,13 +133,17 @@ def reorder(
     future_cost: Annotated[
         bool,
         typer.Option(
-            "--future-cost", help="estimate the cost of the words that are not placed yet from their frequency"
+            "--future-cost",
+            help="language model: estimate the cost of the words that are not placed yet from their frequency",
         ),
     ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Put jumbled words into their likeliest order, by beam search with a language model of words."""
+    """Put jumbled words into their likeliest order, by beam search.
+
+    MODEL is a language model of words, or a model that `elman train translate --jumble` has trained.
+    """
     from elman.data.text import read_text
     from elman.training.progress import show_bar
 
@@ -147,12 +152,34 @@ def reorder(
     if file is not None:
         check_path(file, "the sentences")
     sentences = [" ".join(words or [])] if file is None else read_text(file).removesuffix("\n").split("\n")
-    trained = _load(model, "reorder")
+    order = _open_orders(model, future_cost, given)
     with show_bar("sentences", quiet or file is None) as on_progress:
-        orders = trained.reorder(sentences, beam=beam, future_cost=future_cost, given=given, on_progress=on_progress)
+        orders = order(sentences, beam=beam, on_progress=on_progress)
     for sentence, (ordered, score) in zip(sentences, orders, strict=True):
         if json:
             result = {"words": sentence, "order": ordered, "log_probability": score}
             print_json(result)
         else:
             typer.echo(ordered)
+
+
+def _open_orders(path: str, future_cost: bool, given: str | None) -> Callable[..., list[tuple[str, float]]]:
+    """Return what puts sentences in order with a model.
+
+    Raises:
+        ConfigError: an option has no meaning for this model.
+        DataError: the file is not a model, or one that does not put words in order.
+    """
+    if recipe_of(path).name != "translate":
+        return partial(_load(path, "reorder").reorder, future_cost=future_cost, given=given)
+    from elman.tasks import translate as recipe
+
+    trained = recipe.load(path)
+    if not trained.orders:
+        raise DataError(
+            f"{path} was not trained to put words in order. Train such a model: elman train translate TEXT --jumble"
+        )
+    for name, wanted in (("future-cost", future_cost), ("given", given is not None)):
+        if wanted:
+            raise ConfigError(f"--{name} has no meaning for {path}, a model that reads all words first. Drop it.")
+    return trained.reorder

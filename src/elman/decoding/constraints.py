@@ -1,17 +1,17 @@
 """What a search must, may and may not write.
 
-A *mark* says how far a beginning has come: in its prefix, its bag, its phrases.
+A *mark* says how far a beginning has come: in its prefix, its phrases. A bag needs none, see
+:mod:`elman.decoding.bags`.
 
 >>> constraints = Constraints(prefixes=[[3, 5]], forbidden=(4,))
 >>> mark = constraints.begin(0)
->>> constraints.allowed(mark, end=0)
+>>> constraints.allowed(mark)
 [3]
 >>> mark = constraints.follow(constraints.follow(mark, 3), 5)
->>> constraints.allowed(mark, end=0) is None
+>>> constraints.allowed(mark) is None
 True
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,14 +28,12 @@ class ConstraintState:
     Attributes:
         source: its number.
         written: how many units.
-        left: units of the bag that are left, each with how often; None without a bag.
         done: numbers of the phrases that are written.
         current: the number of the phrase that is being written, -1 for none, and how many of its units are.
     """
 
     source: int
     written: int = 0
-    left: tuple[tuple[int, int], ...] | None = None
     done: frozenset[int] = frozenset()
     current: tuple[int, int] = (-1, 0)
 
@@ -62,13 +60,13 @@ class Constraints:
     def __post_init__(self) -> None:
         if any(not phrase for phrases in self.required for phrase in phrases):
             raise ConfigError("A required phrase has no units. Leave it out.")
-        if self.bags and (self.prefixes or self.required):
-            raise ConfigError("A bag says all that is written. Drop the prefix or the required phrases.")
+        if self.bags and (self.prefixes or self.required or self.forbidden):
+            raise ConfigError("A bag says all that is written. Drop the prefix, the required and the forbidden units.")
 
     @property
     def are_marked(self) -> bool:
         """Return whether what may follow depends on what is written."""
-        return bool(self.prefixes or self.bags or self.required)
+        return bool(self.prefixes or self.required)
 
     def of(self, sources: Sequence[int]) -> "Constraints":
         """Return the constraints of some sources, in this order."""
@@ -85,19 +83,15 @@ class Constraints:
 
     def begin(self, source: int) -> ConstraintState:
         """Return the mark of a source of which nothing is written."""
-        return ConstraintState(source, left=tuple(sorted(Counter(self.bags[source]).items())) if self.bags else None)
+        return ConstraintState(source)
 
-    def allowed(self, mark: ConstraintState, end: int) -> list[int] | None:
+    def allowed(self, mark: ConstraintState) -> list[int] | None:
         """Return the units that may follow; None for all that are not forbidden. Of the end :meth:`may_end` tells."""
-        if mark.left is not None:
-            return [unit for unit, _ in mark.left] or [end]
         prefix = self.prefixes[mark.source] if self.prefixes else ()
         return [prefix[mark.written]] if mark.written < len(prefix) else None
 
     def may_end(self, mark: ConstraintState) -> bool:
         """Tell whether the end may follow."""
-        if mark.left is not None:
-            return not mark.left
         prefix = self.prefixes[mark.source] if self.prefixes else ()
         return mark.written >= len(prefix) and len(mark.done) == len(self._phrases(mark))
 
@@ -106,9 +100,6 @@ class Constraints:
         if not self.are_marked:
             return mark
         new = replace(mark, written=mark.written + 1)
-        if mark.left is not None:
-            left = ((one, count - (one == unit)) for one, count in mark.left)
-            new = replace(new, left=tuple((one, count) for one, count in left if count))
         phrases = self._phrases(mark)
         if not phrases:
             return new

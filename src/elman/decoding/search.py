@@ -28,7 +28,7 @@ Sources share nothing but calls of the model, so that an answer is the same alon
 
 import itertools
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elman.decoding.bags import BagOrder, BagWriter, write_bags
 from elman.decoding.constraints import NONE, Constraints, ConstraintState
 from elman.errors import ConfigError
 
@@ -46,7 +47,7 @@ WIDEST_BEAM = 512
 _PIECE = 32  # units of a row whose highest is looked for first
 
 
-class Writer(ABC):
+class Writer(BagWriter):
     """A model that writes one unit after the other, as a search sees it. States may be anything that it understands.
 
     Attributes:
@@ -66,13 +67,24 @@ class Writer(ABC):
         The search may write into the ln P that it was given.
         """
 
-    @abstractmethod
-    def select(self, state: Any, rows: Tensor) -> Any:
-        """Return the states of some beginnings, (n,) int64, in this order; one may be there several times."""
-
     def attention(self, state: Any) -> Tensor | None:  # noqa: ARG002
         """Return what the step that led to a state looked at, (R, steps of the source); None without attention."""
         return None
+
+    def begin_among(self, wanted: Tensor, may_follow: Tensor) -> tuple[Tensor, Any]:
+        """Begin sources whose bags say what may be written; a writer that can do with less overrides it."""
+        chances, state = self.begin(len(wanted))
+        return _choose_wanted(chances, wanted, may_follow), state
+
+    def step_among(self, units: Tensor, state: Any, wanted: Tensor, may_follow: Tensor) -> tuple[Tensor, Any]:
+        """Read the last unit of each beginning of a bag; a writer that can do with less overrides it."""
+        chances, new = self.step(units, state)
+        return _choose_wanted(chances, wanted, may_follow), new
+
+
+def _choose_wanted(chances: Tensor, wanted: Tensor, may_follow: Tensor) -> Tensor:
+    rows = chances.view(len(wanted), may_follow.shape[1], -1)
+    return rows.gather(2, wanted[:, None].expand(may_follow.shape)).double()
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,8 @@ def search(
         writer: the model, which knows the sources by their order.
         sources: S.
         end: the number of the end.
-        longest: of each source, the most units before the end; then the end is written, whatever its probability.
+        longest: of each source, the most units before the end; then the end is written, whatever its probability. A
+            bag is written whole.
         beam: how to search; `Beam()` unless given.
         constraints: what must, may and may not be written.
 
@@ -151,8 +164,17 @@ def search(
         For each source at most `beam.best` hypotheses, the best first. There is none where the constraints leave
         nothing to write.
     """
+    beam = beam or Beam()
+    if constraints.bags:
+        orders = write_bags(writer, constraints.bags, end=end, width=beam.width)
+        return [[_as_hypothesis(one, beam) for one in of[: beam.best]] for of in orders]
     with torch.no_grad():
-        return _SearchRun(writer, end, list(longest), beam or Beam(), constraints).run(sources)
+        return _SearchRun(writer, end, list(longest), beam, constraints).run(sources)
+
+
+def _as_hypothesis(order: BagOrder, beam: Beam) -> Hypothesis:
+    score = beam.score(order.log_probability, 1 + len(order.units))
+    return Hypothesis(order.units, order.log_probability, score)
 
 
 @dataclass(slots=True, eq=False)
@@ -254,7 +276,7 @@ class _SearchRun:
         if constraints.forbidden:
             chances[:, list(constraints.forbidden)] = -torch.inf
         for number, row in enumerate(rows) if constraints.are_marked else ():
-            allowed = constraints.allowed(row.mark, end)
+            allowed = constraints.allowed(row.mark)
             if allowed is not None:
                 _keep_only(chances[number], allowed)
             if not constraints.may_end(row.mark):

@@ -88,6 +88,27 @@ def open_pairs(
     return PairSet(name_files(found), whole, notes, empty)
 
 
+def open_sentences(paths: Sequence[str | PathLike[str]]) -> PairSet:
+    """Read plain texts, a sentence a line, packed or not: each sentence is a source and its own target.
+
+    Raises:
+        DataError: a file cannot be read, or has no sentence.
+    """
+    found = [Path(path) for path in paths]
+    for path in found:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder. Name text files, a sentence a line.")
+    pairs = [
+        Pair(text, text, f"{path} line {number}")
+        for path in found
+        for number, text in enumerate(read_texts(path), start=1)
+        if text.strip()
+    ]
+    if not pairs:
+        raise DataError(f"{name_files(found)} has no sentence. Give a text with a sentence a line.")
+    return PairSet(name_files(found), pairs)
+
+
 def read_texts(path: Path) -> list[str]:
     """Read the lines of a file, packed or not, as they are."""
     with open_unpacked(path) as file:

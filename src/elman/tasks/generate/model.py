@@ -6,24 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from elman.data.examples.intake import as_examples
 from elman.decoding.sampling import Sampling
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.layers import Layers
+from elman.models.ordering import read_bags
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.renamed import renamed_arguments
 from elman.tasks.generate.corpus import Corpus, hash_passages
 from elman.tasks.generate.module import LanguageModel
 from elman.tasks.generate.reader import Reader, extend, likeliest
-from elman.tasks.generate.reorder import MOST_WORDS, order_words
+from elman.tasks.generate.reorder import order_words
 from elman.tasks.generate.scores import Evaluation, OnProgress, dynamic_loss, mean_loss
 from elman.vocabulary.vocabulary import Vocabulary, read_vocabulary
 from elman.vocabulary.words import Words
@@ -215,19 +215,8 @@ class TrainedModel(Trained):
             ConfigError: the model is not one of words, or an option is outside its range.
             DataError: a word is unknown, or a sentence is too long; the message says which line.
         """
-        if not isinstance(self.vocabulary, Words):
-            raise ConfigError(
-                f"reorder puts words in order, and this is a model of {self.vocabulary.unit}s. "
-                "Train one with --unit word."
-            )
-        words = self.vocabulary
-        sentences = [
-            _require_text(sentence, f"line {number}")
-            for number, sentence in enumerate(as_examples(sentences, "sentences", "a list of texts"), 1)
-        ]
-        bags = [
-            self._bag(words, sentence, f"line {i}: " * (len(sentences) > 1)) for i, sentence in enumerate(sentences, 1)
-        ]
+        bags = read_bags(sentences, self.vocabulary)
+        words = cast("Words", self.vocabulary)
         orderings = order_words(
             _Conditioned(self.module, self._class_number(given)),
             bags,
@@ -242,19 +231,6 @@ class TrainedModel(Trained):
     @property
     def _device(self) -> torch.device:
         return self.module.embedding.weight.device
-
-    def _bag(self, words: Words, sentence: str, where: str) -> list[int]:
-        try:
-            numbers = words.encode_prompt(sentence).tolist()
-        except DataError as error:
-            raise DataError(f"{where}{error}") from None
-        bag = [number for number in numbers if number != words.end]
-        if len(bag) > MOST_WORDS:
-            raise DataError(
-                f"{where}{len(bag)} words are too many to put in order; the most is {MOST_WORDS}. "
-                "Give shorter sentences, a line each, with --file."
-            )
-        return bag
 
     def _read(self, prompt: str, given: str | None) -> Reader:
         numbers = self.vocabulary.encode_prompt(_require_text(prompt, "The prompt")).tolist()

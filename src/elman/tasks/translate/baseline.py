@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elman.data.pairs.pair import Pair
+from elman.decoding.constraints import Constraints
 from elman.decoding.search import Beam, Writer, search
 from elman.nn.attention import Attention, AttentionMemory
 from elman.nn.evaluation import evaluating
@@ -144,7 +145,14 @@ class _NetworkWriter(Writer):
 
 
 def train_baselines(
-    training: EncodedPairs, held_out: EncodedPairs, encoder: PairEncoder, *, measure: str, seed: int, seconds: float
+    training: EncodedPairs,
+    held_out: EncodedPairs,
+    encoder: PairEncoder,
+    *,
+    measure: str,
+    seed: int,
+    seconds: float,
+    bags: bool = False,
 ) -> TranslationBaselines:
     """Learn from the training pairs, and score the answers to the pairs held out.
 
@@ -157,6 +165,7 @@ def train_baselines(
         measure: what models are compared by, see :func:`~elman.scores.translations.score_texts`.
         seed: of the first weights, and of the order.
         seconds: stop after the work of about so many.
+        bags: let the network write each unit of a source once.
     """
     sources = [pair.source for pair in held_out.pairs]
     references = [pair.target for pair in held_out.pairs]
@@ -168,7 +177,7 @@ def train_baselines(
     return TranslationBaselines(
         score_texts(sources, references, measure=measure),
         score_texts([nearest.answer(source) for source in sources], references, measure=measure),
-        score_texts(_write(module, held_out, encoder), references, measure=measure),
+        score_texts(_write(module, held_out, encoder, bags), references, measure=measure),
         sum(parameter.numel() for parameter in module.parameters()),
         finished,
     )
@@ -197,14 +206,21 @@ def _fit(module: AttentionOnly, pairs: EncodedPairs, allowance: Allowance, chanc
 
 
 @torch.no_grad()
-def _write(module: AttentionOnly, pairs: EncodedPairs, encoder: PairEncoder) -> list[str]:
-    texts = [""] * len(pairs)
+def _write(module: AttentionOnly, pairs: EncodedPairs, encoder: PairEncoder, bags: bool) -> list[str]:
+    texts, constraints = [""] * len(pairs), Constraints(bags=pairs.bags() if bags else ())
     with evaluating(module):
         for chosen in pairs.draw(_AT_ONCE, None):
             few = pairs.batch(chosen)
             writer = _NetworkWriter(module, few.source, few.lengths, encoder.target.end)
             longest = (2 * few.lengths + 10).tolist()
-            found = search(writer, len(chosen), end=encoder.target.end, longest=longest, beam=Beam(1))
+            found = search(
+                writer,
+                len(chosen),
+                end=encoder.target.end,
+                longest=longest,
+                beam=Beam(1),
+                constraints=constraints.of(chosen),
+            )
             for index, (best,) in zip(chosen, found, strict=True):
                 texts[index] = encoder.target.decode(best.units)
     return texts

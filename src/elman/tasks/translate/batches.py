@@ -70,6 +70,10 @@ class EncodedPairs:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def bags(self) -> list[list[int]]:
+        """Return the units of each source."""
+        return [units.tolist() for units in self._sources]
+
     def draw(self, size: int, chance: torch.Generator | None) -> Iterator[list[int]]:
         """Yield the indices of batches whose targets are about as long, and of those, whose sources are."""
         keys = self.targets * (1 + int(self.sources.max())) + self.sources

@@ -6,6 +6,7 @@ from pathlib import Path
 from elman.data.pairs.opening import read_texts
 from elman.data.tables.records import read_lines
 from elman.decoding.search import Beam, Hypothesis
+from elman.errors import DataError
 from elman.models.finite import as_json
 from elman.scores.translations import EXACT
 from elman.tasks.contract import Request, Rows, standard_input
@@ -27,14 +28,20 @@ def summarise(model: TrainedTranslator) -> Rows:
     return [("validation", said), *([("", model.metrics["verdict"])] if "verdict" in model.metrics else [])]
 
 
-def next_command(model: TrainedTranslator, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe
-    """Say how to let it translate."""
+def next_command(model: TrainedTranslator, path: Path, data: Sequence[str]) -> str:
+    """Say how to let it translate, or put words in order."""
+    if model.orders:
+        return f'elman reorder {path} "words in any order"'
     return f"elman predict {path} {data[0]}"
 
 
 def predict(request: Request) -> Iterator[str]:
     """Translate the lines of files or of standard input, each as soon as it is known; an empty line stays empty."""
     trained, options = load(request.model), request.options
+    if trained.orders:
+        raise DataError(
+            f"{request.model} puts words in order. Use: elman reorder {request.model} --file {request.data[0]}"
+        )
     beam = Beam(options.beam, options.nbest, options.length_penalty)
     for texts in _stream() if request.is_streamed() else _parts(request.data):
         for text, found in zip(texts, trained.hypotheses(texts, beam), strict=True):

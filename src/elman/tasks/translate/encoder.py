@@ -115,7 +115,13 @@ class PairEncoder:
 
 
 def learn_pair_encoder(
-    sources: Sequence[str], targets: Sequence[str], *, unit: str, size: int | None, separate: bool
+    sources: Sequence[str],
+    targets: Sequence[str],
+    *,
+    unit: str,
+    size: int | None,
+    separate: bool,
+    tokenized: bool = False,
 ) -> PairEncoder:
     """Learn the vocabularies of pairs.
 
@@ -125,13 +131,17 @@ def learn_pair_encoder(
         unit: `character`, `word` or `subword`.
         size: most units to know.
         separate: give each side a vocabulary of its own.
+        tokenized: a word is what lies between spaces.
     """
     if size is None and unit == Subwords.unit:
         size = min(_SIZE, max(_FEWEST, len(sources) // _PAIRS_A_SUBWORD))
     sides = [
         Side(
             learn_vocabulary(
-                "".join(f" {text}\n" if unit == Subwords.unit else text + "\n" for text in texts), unit, size=size
+                "".join(f" {text}\n" if unit == Subwords.unit else text + "\n" for text in texts),
+                unit,
+                size=size,
+                tokenized=tokenized,
             )
         )
         for texts in ([sources, targets] if separate else [[*sources, *targets]])

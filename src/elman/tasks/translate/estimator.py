@@ -17,8 +17,8 @@ from elman.tasks import translate
 from elman.tasks.translate.model import TrainedTranslator
 from elman.tasks.translate.settings import TranslateSettings
 
-# They name columns and files, and here there are none.
-_OF_FILES = {"source", "target", "validation_data", "suspects"}
+# They are about columns and files, and here there are none.
+_OF_FILES = {"source", "target", "validation_data", "suspects", "jumble"}
 _OPTIONS = {row.name: row.default for row in dataclasses.fields(TranslateSettings) if row.name not in _OF_FILES}
 
 

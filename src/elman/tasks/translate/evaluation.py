@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from elman.data.pairs.opening import open_pairs, read_texts
+from elman.data.pairs.opening import read_texts
 from elman.data.pairs.pair import PairSet
 from elman.data.pairs.suspects import check_suspects, save_suspects
 from elman.decoding.search import Beam
@@ -18,6 +18,7 @@ from elman.scores.ngrams import bleu_counts, bleu_of, chrf_counts, chrf_of
 from elman.tasks.contract import Evaluated, Request
 from elman.tasks.translate.batches import EncodedPairs
 from elman.tasks.translate.model import MOST_UNITS, TrainedTranslator, load
+from elman.tasks.translate.reading import read_pairs_again
 from elman.tasks.translate.suspicion import judge_pairs
 from elman.tasks.translate.tables import LengthScores, difference_table, length_table, translation_rows, worst_rows
 from elman.training.progress import show_bar
@@ -29,8 +30,10 @@ _PARTS = 4
 def evaluate(request: Request) -> Evaluated:
     """Compare its translations with the targets of pairs."""
     trained, options = load(request.model), request.options
+    if trained.orders and options.suspects is not None:
+        raise ConfigError(f"--suspects is about pairs, and {request.model} puts words in order. Drop it.")
     table = None if options.suspects is None else check_suspects(options.suspects, [request.model, *request.data])
-    data = open_pairs(request.data)
+    data = read_pairs_again(trained, request.data)
     for note in data.notes:
         request.note(note)
     other = None if options.against is None else _read_other(Path(options.against), data)

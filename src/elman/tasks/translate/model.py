@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from elman.backends.held import held
 from elman.data.examples.intake import as_examples
@@ -22,18 +21,20 @@ from elman.data.pairs.pair import Pair
 from elman.decoding.constraints import NONE, Constraints
 from elman.decoding.search import Beam, Hypothesis, search
 from elman.encoders.batches import OnProgress, draw_batches
-from elman.errors import DataError
+from elman.errors import ConfigError, DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap, hash_example
+from elman.models.ordering import read_bags
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.scores.translations import TextScores, score_texts
 from elman.tasks.translate.batches import NOTHING, EncodedPairs, pad_sources
 from elman.tasks.translate.encoder import PairEncoder
 from elman.tasks.translate.module import TranslationModel
+from elman.tasks.translate.reorder import order_units
 from elman.tasks.translate.writer import TranslationWriter
 
 _logger = logging.getLogger("elman")
@@ -59,6 +60,36 @@ class TrainedTranslator(Trained):
     part_names: ClassVar[tuple[str, ...]] = ("encoder",)
     module: TranslationModel
     encoder: PairEncoder
+
+    @property
+    def orders(self) -> bool:
+        """Whether it was trained to put jumbled words in order."""
+        return self.module.bag
+
+    def reorder(
+        self, sentences: Sequence[str], *, beam: int = 64, on_progress: OnProgress | None = None
+    ) -> list[tuple[str, float]]:
+        """Put the words of each sentence into their likeliest order, by beam search over the words that are left.
+
+        Args:
+            sentences: words in any order, at most 100 each.
+            beam: hypotheses that are kept, 1 to 512.
+            on_progress: called with (words placed, all of them).
+
+        Returns:
+            For each sentence its words in order, and ln P of that order among all orders of these words.
+
+        Raises:
+            ConfigError: the model was not trained on jumbled words, or the beam is outside its range.
+            DataError: a word is unknown, or a sentence is too long; the message says which line.
+            ElmanError: what the module puts out is not finite.
+        """
+        if not self.orders:
+            raise ConfigError("This model was not trained to put words in order. Train one with jumble (--jumble).")
+        target = self.encoder.target
+        bags = read_bags(sentences, target.vocabulary)
+        orders = order_units(self.module, bags, end=target.end, beam=beam, on_progress=on_progress)
+        return [(target.decode(one.units), one.log_probability) for one in orders]
 
     def predict(self, texts: Sequence[str], *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
         """Return what the model writes for texts.
@@ -99,6 +130,14 @@ class TrainedTranslator(Trained):
         if wrong:
             raise DataError(f"texts holds a value of type {wrong[0]}. Give strings.")
         units = [self._read(text) for text in texts]
+        if self.orders:
+            if beam.best > 1 or constraints is not NONE:
+                raise ConfigError(
+                    "A model that puts words in order writes all words of a text once. Ask for one order."
+                )
+            bags, end = [one.tolist() for one in units], self.encoder.target.end
+            orders = order_units(self.module, bags, end=end, beam=beam.width, on_progress=on_progress)
+            return [[Hypothesis(one.units, one.log_probability, one.log_probability)] for one in orders]
         lengths = torch.tensor([len(one) for one in units], dtype=torch.int64)
         found: list[list[Hypothesis]] = [[] for _ in texts]
         full = [index for index, text in enumerate(texts) if text.strip()]
@@ -158,7 +197,7 @@ class TrainedTranslator(Trained):
 
     def compare_learnt(self, pairs: Sequence[Pair]) -> Overlap | None:
         """Count the pairs that the model was trained on; None for a model that keeps no hashes."""
-        return None if self.learnt is None else self.learnt.compare(map(hash_pair, pairs))
+        return None if self.learnt is None else self.learnt.compare(hash_pair(pair, self.orders) for pair in pairs)
 
 
 @torch.no_grad()
@@ -169,16 +208,16 @@ def mean_loss(module: TranslationModel, pairs: EncodedPairs, shuffled: torch.Gen
     with evaluating(module):
         for chosen in pairs.draw(_AT_ONCE, None):
             few = pairs.batch(chosen, shuffled)
-            logits = module(few.source.to(device), few.lengths.to(device), few.read.to(device))
-            written = few.written.to(device).flatten()
-            total += float(F.cross_entropy(logits.flatten(0, 1), written, ignore_index=NOTHING, reduction="sum"))
-            count += int((written != NOTHING).sum())
+            written = int((few.written != NOTHING).sum())
+            loss = module(*(part.to(device) for part in (few.source, few.lengths, few.read, few.written)))
+            total += float(loss) * written
+            count += written
     return total / count
 
 
-def hash_pair(pair: Pair) -> int:
-    """Hash a pair of texts."""
-    return hash_example(pair.source, pair.target)
+def hash_pair(pair: Pair, jumbled: bool = False) -> int:
+    """Hash a pair of texts; of one whose source is jumbled, the target alone."""
+    return hash_example("" if jumbled else pair.source, pair.target)
 
 
 def build_module(cell: Cell, encoder: PairEncoder, configuration: Mapping[str, Any]) -> TranslationModel:

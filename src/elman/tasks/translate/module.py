@@ -28,14 +28,18 @@ from torch.nn import functional as F
 
 from elman.expr import Cell
 from elman.models.layers import Layers
+from elman.nn import Recurrent
 from elman.nn.attention import KINDS, Attention, AttentionMemory
 from elman.nn.linear_loss import linear_cross_entropy
 from elman.nn.masks import LockedDropout
 from elman.nn.penalties import coverage_loss
 from elman.nn.rowwise import Linear, is_learning, linear, sum_in_order
 from elman.nn.states import States, as_states, select
+from elman.tasks.translate.ordering import left_in_bags, order_loss, score_wanted, spread
 
 __all__ = ["KINDS", "DecoderState", "TranslationModel"]
+
+_BEHIND_UNITS = 2  # the end and the unknown unit have the last numbers
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,9 @@ class TranslationModel(nn.Module):
         attention: how queries and memory are compared, see :mod:`elman.nn.attention`.
         heads: parts that attend for themselves.
         second_attention: look at the memory again behind the second recurrent layer.
+        bag: the source has no order, and its units are written, each once: attention reads its embeddings, behind no
+            recurrent layer (the bag2seq model of Hasler et al. 2017, section 3), see
+            :mod:`elman.tasks.translate.ordering`.
         wait: with K, step i of the target sees the first i + K steps of the source alone, and the encoder reads
             forward, so that a target is written while its source arrives (Ma et al. 2019, section 3).
         input_feeding: the first layer of the decoder also reads what the readout of the step before read (Luong et al.
@@ -100,31 +107,46 @@ class TranslationModel(nn.Module):
         attention: str = "bilinear",
         heads: int = 1,
         second_attention: bool = True,
+        bag: bool = False,
         wait: int | None = None,
         input_feeding: bool = False,
     ) -> None:
         super().__init__()
         size = layers.hidden if embedding is None else embedding
-        self.wait, self.input_feeding = wait, input_feeding
+        self.bag, self.wait, self.input_feeding = bag, wait, input_feeding
         self.target_embedding = nn.Embedding(target_units, size)
         self.source_embedding = None if shared else nn.Embedding(source_units, size)
         for table in filter(None, (self.target_embedding, self.source_embedding)):
             nn.init.normal_(table.weight, 0.0, 1 / math.sqrt(size))
         self.scale = math.sqrt(size) / 4
-        self.recurrent = layers.build(cell, size, "a text")
-        memory = self.recurrent.output_size
         one = dataclasses.replace(layers, layers=1, bidirectional=False)
-        self.first = one.build(cell, 2 * size if input_feeding else size, "a text")
-        self.second = one.build(cell, self.first.output_size + memory, "a text")
-        states = [*self.first.state_sizes, *self.second.state_sizes]
+        reads = 2 * size if input_feeding else size
+        if bag:
+            self.recurrent, self.first, memory = one.build(cell, reads, "a text"), None, size
+        else:
+            self.recurrent = layers.build(cell, size, "a text")
+            self.first = one.build(cell, reads, "a text")
+            memory = self.recurrent.output_size
+        first = self.first_layer
+        self.second = one.build(cell, first.output_size + memory, "a text")
+        states = [*first.state_sizes, *self.second.state_sizes]
         self.bridge = Linear(memory, sum(states))
-        self.attention = Attention(self.first.output_size, memory, attention, heads=heads)
+        self.attention = Attention(first.output_size, memory, attention, heads=heads)
         self.look_again = (
             Attention(self.second.output_size, memory, attention, heads=heads) if second_attention else None
         )
         self.join = Linear(size + self.second.output_size + memory, size)
         self.bias = nn.Parameter(torch.zeros(target_units))
         self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else nn.Dropout(layers.dropout)
+
+    @property
+    def first_layer(self) -> Recurrent:
+        """The first layer of the decoder; where no layer reads the source, it is the one that is looked into."""
+        return self.recurrent if self.first is None else self.first
+
+    def layers(self) -> list[Recurrent]:
+        """Return its recurrent layers."""
+        return [self.recurrent, *([] if self.first is None else [self.first]), self.second]
 
     def forward(
         self,
@@ -150,6 +172,8 @@ class TranslationModel(nn.Module):
             coverage: weight of the coverage loss, see :func:`elman.nn.penalties.coverage_loss`.
         """
         state = self.encode(source, lengths)
+        if self.bag:
+            return self._write_bags(source.t(), lengths, target, state, written, label_smoothing)
         if written is None:
             return self.read_out(self.decode(target, state)[0])
         counted = written >= 0
@@ -160,6 +184,23 @@ class TranslationModel(nn.Module):
             joined[counted], self.target_embedding.weight, self.bias, written[counted], label_smoothing
         )
         return loss + coverage * coverage_loss(weights, counted.sum(0)) if coverage else loss
+
+    def _write_bags(
+        self,
+        bags: Tensor,
+        lengths: Tensor,
+        target: Tensor,
+        state: DecoderState,
+        written: Tensor | None,
+        label_smoothing: float,
+    ) -> Tensor:
+        """Return the logits of the units that are left, or the loss, see :meth:`forward`; bags are (B, S)."""
+        following = torch.cat([target[1:], target[:1]]) if written is None else written
+        left = left_in_bags(bags, lengths, following)
+        scores = self.read_out_wanted(self.decode(target, state)[0].transpose(0, 1), bags)
+        if written is None:
+            return spread(scores, left, bags, len(self.bias), len(self.bias) - _BEHIND_UNITS)
+        return order_loss(scores, left, bags, written, label_smoothing)
 
     @torch.no_grad()
     def _sample(self, target: Tensor, counted: Tensor, state: DecoderState, share: float) -> Tensor:
@@ -177,7 +218,11 @@ class TranslationModel(nn.Module):
         """Read sources (S, B), and return the state of the decoder before its first step."""
         table = self.target_embedding if self.source_embedding is None else self.source_embedding
         embedded = self.dropout(table(source) * self.scale)
-        output, _ = self.recurrent(embedded, None, lengths)
+        if self.bag:
+            is_real = torch.arange(len(source), device=source.device)[:, None] < lengths
+            output = embedded * is_real[..., None]
+        else:
+            output, _ = self.recurrent(embedded, None, lengths)
         add_up = torch.sum if is_learning(self) else sum_in_order
         read = lengths if self.wait is None else lengths.clamp(max=self.wait)
         if self.wait is not None:
@@ -186,10 +231,9 @@ class TranslationModel(nn.Module):
         else:
             mean = add_up(output, dim=0)
         states = torch.tanh(self.bridge(mean / read.clamp(min=1)[:, None]))
-        split = [
-            part[None].contiguous() for part in states.split([*self.first.state_sizes, *self.second.state_sizes], 1)
-        ]
-        count = len(self.first.state_sizes)
+        first = self.first_layer.state_sizes
+        split = [part[None].contiguous() for part in states.split([*first, *self.second.state_sizes], 1)]
+        count = len(first)
         dropped = self.dropout(output)
         memory = again = self.attention.prepare(dropped, lengths)
         if self.look_again is not None and self.look_again.key is not None:
@@ -231,7 +275,7 @@ class TranslationModel(nn.Module):
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """Read embedded units (T, B, E), with input feeding one step of them."""
         fed = embedded if state.joined is None else torch.cat([embedded, state.joined[None]], 2)
-        first, first_state = self.first(fed, state.first)
+        first, first_state = self.first_layer(fed, state.first)
         context, weights = self.attention(first, state.memory, visible=visible)
         second, second_state = self.second(torch.cat([self.dropout(first), context], 2), state.second)
         if self.look_again is not None:
@@ -252,3 +296,7 @@ class TranslationModel(nn.Module):
         """Turn what the decoder has joined (…, E) into logits (…, V)."""
         multiply = F.linear if is_learning(self) else linear
         return multiply(joined, self.target_embedding.weight, self.bias)
+
+    def read_out_wanted(self, joined: Tensor, wanted: Tensor) -> Tensor:
+        """Return the logits of some units of each example, (B, T, C), of joined (B, T, E) and wanted (B, C)."""
+        return score_wanted(joined, wanted, self.target_embedding.weight, self.bias, is_learning(self))

@@ -1,30 +1,38 @@
 """Read the pairs of a training: those to learn from and those held out, and both as numbers."""
 
 import dataclasses
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from elman.data.pairs.opening import open_pairs
+from elman.data.pairs.opening import open_pairs, open_sentences
 from elman.data.pairs.pair import Pair, PairSet
 from elman.data.pairs.suspects import check_suspects, find_suspects, save_suspects
 from elman.data.text import Source, as_sources
 from elman.errors import ConfigError, DataError
+from elman.models.ordering import MOST_WORDS
 from elman.phrases import abbreviate
 from elman.tasks.translate.batches import EncodedPairs
 from elman.tasks.translate.encoder import PairEncoder, learn_pair_encoder
+from elman.tasks.translate.jumble import jumble, leave_out_long
+from elman.tasks.translate.model import TrainedTranslator
 from elman.tasks.translate.settings import TranslateSettings
 from elman.training.splits import default_share, split
+from elman.vocabulary.words import Words
 
 _MOST_HELD_OUT = 1000
+_SEED = 1  # of the orders that a trained model is measured on
 
 
 @dataclass(frozen=True)
 class Split:
-    """The pairs, divided into those to learn from and those held out."""
+    """The pairs, divided into those to learn from and those held out; jumbled: the sources are their targets' words."""
 
     data: PairSet
     learn: list[Pair]
     hold: list[Pair]
+    jumbled: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,9 @@ def read_pairs(data: Source | Sequence[Source] | PairSet, settings: TranslateSet
         )
     files = [] if isinstance(data, PairSet) else as_sources(data)
     table = None if settings.suspects is None else check_suspects(settings.suspects, [*files, *paths])
-    if not isinstance(data, PairSet):
+    if settings.jumble:
+        data = _read_sentences(data, settings)
+    elif not isinstance(data, PairSet):
         data = open_pairs(files, source=settings.source, target=settings.target)
     pairs = list(data.pairs)
     if table is not None:
@@ -58,6 +68,8 @@ def read_pairs(data: Source | Sequence[Source] | PairSet, settings: TranslateSet
         note = f"the pairs that look wrong by their texts are in {table}, until the model has judged them"
         data = dataclasses.replace(data, notes=[*data.notes, note])
     if paths:
+        if settings.jumble:
+            return _jumble(Split(data, pairs, list(_read_sentences(paths, settings).pairs)), settings)
         columns = {} if len(paths) > 1 else {"source": settings.source, "target": settings.target}
         return Split(data, pairs, list(open_pairs(paths, **columns).pairs))
     share = min(default_share(len(pairs)), _MOST_HELD_OUT / len(pairs))
@@ -71,17 +83,48 @@ def read_pairs(data: Source | Sequence[Source] | PairSet, settings: TranslateSet
     alone = len(set(groups)) == len(groups)
     chosen = split([None] * len(pairs), share=share, seed=settings.seed, groups=None if alone else groups)
     learn, hold = ([pairs[index] for index in part] for part in chosen)
-    return Split(data, learn, hold)
+    found = Split(data, learn, hold)
+    return _jumble(found, settings) if settings.jumble else found
+
+
+def read_pairs_again(trained: TrainedTranslator, paths: Sequence[Source]) -> PairSet:
+    """Read pairs to measure a trained model on, or for one that puts words in order sentences, which are jumbled.
+
+    Raises:
+        DataError: the data cannot be read.
+    """
+    if not trained.orders:
+        return open_pairs(list(paths))
+    words = cast("Words", trained.encoder.target.vocabulary)
+    data = leave_out_long(open_sentences(list(paths)), words.tokenized, MOST_WORDS)
+    chance = random.Random(_SEED)  # noqa: S311 - the same orders must come back
+    return PairSet(data.name, list(jumble(data.pairs, words.tokenized, chance)), data.notes)
+
+
+def _read_sentences(data: Source | Sequence[Source] | PairSet, settings: TranslateSettings) -> PairSet:
+    if isinstance(data, PairSet):
+        raise DataError(f"{data.name} holds pairs, and jumble makes pairs from a text. Give the path of a text.")
+    return leave_out_long(open_sentences(as_sources(data)), settings.tokenized, settings.longest)
+
+
+def _jumble(found: Split, settings: TranslateSettings) -> Split:
+    """Jumble both parts, each by numbers of its own: what is learnt from does not depend on what is held out."""
+    learn, hold = (
+        list(jumble(pairs, settings.tokenized, random.Random(settings.seed)))  # noqa: S311 - the same must come back
+        for pairs in (found.learn, found.hold)
+    )
+    return Split(found.data, learn, hold, jumbled=True)
 
 
 def encode_pairs(split: Split, settings: TranslateSettings) -> Parts:
     """Learn the vocabularies from the pairs to learn from, and encode all of them."""
     encoder = learn_pair_encoder(
-        [pair.source for pair in split.learn],
+        [] if settings.jumble else [pair.source for pair in split.learn],  # the words of targets, each counted once
         [pair.target for pair in split.learn],
         unit=settings.unit,
         size=settings.vocabulary,
         separate=settings.separate,
+        tokenized=settings.tokenized,
     )
     training, held_out = (EncodedPairs(part, encoder, settings.longest) for part in (split.learn, split.hold))
     return Parts(split, encoder, training, held_out)

@@ -75,7 +75,8 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
     def report(self, parts: Parts) -> Iterator[str]:
         """Say what there is to learn from."""
         yield from parts.split.data.notes
-        yield from report_pairs(parts.training, parts.held_out, parts.encoder, parts.training.longest)
+        jumbled = parts.split.jumbled
+        yield from report_pairs(parts.training, parts.held_out, parts.encoder, parts.training.longest, jumbled)
 
     def compare(self, parts: Parts, settings: TranslateSettings, progress: Progress) -> TranslationBaselines:
         """Copy sources, look for the nearest ones, and train attention without recurrence."""
@@ -86,6 +87,7 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
             measure=_measure(settings),
             seed=settings.seed,
             seconds=baseline_seconds(settings.seconds()),
+            bags=settings.jumble,
         )
         progress.note(f"{found.what}: validation {found.network.said()}")
         progress.note(
@@ -112,10 +114,11 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
             **settings.layers_of(sizes),
             **{name: getattr(settings, name) for name in _OWN},
             "bidirectional": direction == "both",
+            "bag": settings.jumble,
         }
         with refuse_giants(settings.hidden):
             module = build_module(cell, parts.encoder, configuration)
-        for layer in (module.recurrent, module.first, module.second):
+        for layer in module.layers():
             start(layer, settings.init, settings.forget_bias, settings.chrono)
         return TrainedTranslator(module=module, encoder=parts.encoder, configuration=configuration)
 
@@ -180,7 +183,7 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
 
     def hash_learnt(self, parts: Parts) -> Iterator[int]:
         """Hash each training pair."""
-        return map(hash_pair, parts.training.pairs)
+        return (hash_pair(pair, parts.split.jumbled) for pair in parts.training.pairs)
 
     def judge(
         self,

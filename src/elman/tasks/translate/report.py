@@ -1,5 +1,6 @@
 """What pairs there are to learn from, before anything is learnt: how many, how long, and what looks wrong."""
 
+import operator
 from collections.abc import Iterator, Sequence
 
 from elman.data.pairs.checks import find_identical, find_odd_lengths, find_repeated, find_reversed, find_shifts
@@ -12,8 +13,10 @@ from elman.tasks.translate.encoder import PairEncoder
 _MOST_NAMED = 3
 
 
-def report_pairs(training: EncodedPairs, held_out: EncodedPairs, encoder: PairEncoder, longest: int) -> Iterator[str]:
-    """Say what there is, then what looks wrong, a line each."""
+def report_pairs(
+    training: EncodedPairs, held_out: EncodedPairs, encoder: PairEncoder, longest: int, jumbled: bool = False
+) -> Iterator[str]:
+    """Say what there is, then what looks wrong, a line each; of jumbled words, the targets alone say it."""
     learn, hold = training.pairs, held_out.pairs
     yield f"{len(learn):,} pairs to learn from, {len(hold):,} to validate on: {encoder.describe()}"
     for name, lengths in (("sources", training.sources), ("targets", training.targets - 1)):
@@ -24,14 +27,16 @@ def report_pairs(training: EncodedPairs, held_out: EncodedPairs, encoder: PairEn
         )
     if training.cut:
         yield f"{training.cut:,} pairs are cut to {longest:,} units"
-    yield from _warn(learn)
-    seen = {(pair.source, pair.target): pair.where for pair in learn}
-    both = [pair for pair in hold if (pair.source, pair.target) in seen]
+    if not jumbled:
+        yield from _warn(learn)
+    known = operator.attrgetter("target") if jumbled else operator.attrgetter("source", "target")
+    seen = {known(pair): pair.where for pair in learn}
+    both = [pair for pair in hold if known(pair) in seen]
     if both:
         first = both[0]
         yield (
             f"{len(both):,} of the {len(hold):,} pairs to validate on are also among those to learn from "
-            f"({first.where} equals {seen[first.source, first.target]}): the score may be too good"
+            f"({first.where} equals {seen[known(first)]}): the score may be too good"
         )
 
 

@@ -5,7 +5,9 @@ Traceback (most recent call last):
 elman.errors.ConfigError: wait is 2, and direction is both: the reverse direction needs the end of a source. Drop one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
@@ -17,6 +19,8 @@ DIRECTIONS = ("both", "forward")
 # Those of elman.nn.attention, which loads torch.
 ATTENTIONS = ("dot", "bilinear", "additive")
 JUDGES = ("bleu", "exact", "loss")
+_LEARNT_FROM_SIDES = ("scheduled_sampling", "coverage_loss", "input_feeding")
+_NOT_JUMBLED = ("source", "target", "separate", "suspects", "direction", "wait", "layers", *_LEARNT_FROM_SIDES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,13 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         None, "most units to know [dim](default: 8000; of few texts less)[/]", group="Text", least=3
     )
     separate: bool = option(False, "give each side a vocabulary of its own", group="Text")
+    tokenized: bool = option(False, "words are separated by spaces, as in a tokenised text", group="Text")
+    jumble: bool = option(
+        False,
+        "learn to put words in order: the data are plain texts, a sentence a line, whose words are jumbled "
+        "[dim](with it the unit is the word)[/]",
+        group="Text",
+    )
     longest: int = option(200, "most units of a source or target that is learnt from", group="Text", least=1)
     validation: float | None = option(
         None,
@@ -114,6 +125,11 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         0.0, "weight of the attention that returns to what it has looked at", group="Regularising", least=0
     )
 
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Build settings from options by name; those that learn from jumbled words read words."""
+        return super().of({**({"unit": "word", "label_smoothing": 0.0} if options.get("jumble") else {}), **options})
+
     @property
     def judge(self) -> str:
         """Return what chooses the best weights, and what models are compared by."""
@@ -136,6 +152,22 @@ class TranslateSettings(LayerSettings, TrainingSettings):
                 f"wait is {self.wait}, and direction is both: the reverse direction needs the end of a source. "
                 "Drop one."
             )
+        if self.tokenized and self.unit != "word":
+            raise ConfigError(f"tokenized says how words are separated, and unit is {self.unit}. Drop it.")
+        if self.jumble:
+            self._refuse_beside_jumble()
+
+    def _refuse_beside_jumble(self) -> None:
+        """Refuse what has no meaning where both sides are the words of one text."""
+        if self.unit != "word":
+            raise ConfigError(f"jumble is about the order of words, and unit is {self.unit}. Take unit=word.")
+        plain = {row.name: row.default for row in fields(self)}
+        for name in _NOT_JUMBLED:
+            if getattr(self, name) != plain[name]:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)!r}, and jumbled words are one text whose source has no order. "
+                    f"Drop {name}, or jumble."
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +204,8 @@ class PredictOptions(SearchOptions):
 
 COMMANDS = Commands(
     settings=TranslateSettings,
-    data="two parallel files, such as train.de train.en; or a table with a column of sources and one of targets",
+    data="two parallel files, such as train.de train.en; or a table with a column of sources and one of targets; with "
+    "--jumble plain texts",
     trains="Train a model that writes a text for a text: translation, transliteration, normalising.",
     cell="gru",
     packed=".gz",

@@ -11,6 +11,7 @@ from elman.scores.verdict import judge
 from elman.tasks.translate.baseline import TranslationBaselines
 from elman.tasks.translate.batches import EncodedPairs
 from elman.tasks.translate.model import TrainedTranslator
+from elman.tasks.translate.reorder import order_units
 from elman.tasks.translate.writer import TranslationWriter
 
 _AT_ONCE = 64
@@ -34,7 +35,7 @@ def compare(
     if baselines is None:
         return validation
     shuffled: list[TextScores] = []
-    if int(held_out.sources.max()) > 1:
+    if int(held_out.sources.max()) > 1 and not model.orders:
         drawn = torch.Generator().manual_seed(seed)
         shuffled = [score_texts(write_all(model, held_out, drawn), references, measure=measure)]
     verdict = judge(
@@ -72,6 +73,9 @@ def write_all(model: TrainedTranslator, pairs: EncodedPairs, shuffled: torch.Gen
         shuffled: puts the units of each source in random order.
     """
     texts, end = [""] * len(pairs), model.encoder.target.end
+    if model.orders:
+        orders = order_units(model.module, pairs.bags(), end=end, beam=1)
+        return [model.encoder.target.decode(one.units) for one in orders]
     device = next(model.module.parameters()).device
     with evaluating(model.module):
         for chosen in pairs.draw(_AT_ONCE, None):

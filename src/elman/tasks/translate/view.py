@@ -1,6 +1,7 @@
 """Run a translation model on some pairs to inspect its encoder.
 
-How much context a translation needs is measured by reading only the last units of every source.
+How much context a translation needs is measured by reading only the last units of every source. A model that puts
+words in order reads what is written so far, so there the last units before the middle of a target are read alone.
 """
 
 import copy
@@ -10,13 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from elman.data.pairs.opening import open_pairs
 from elman.flow import attribute_in_model
 from elman.flow.page.mattered import Mattered
 from elman.models.view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, choose_examples, how_many, mattered
 from elman.tasks.translate.batches import NOTHING, EncodedPairs, PairBatch
 from elman.tasks.translate.model import MOST_UNITS, TrainedTranslator
 from elman.tasks.translate.module import TranslationModel
+from elman.tasks.translate.ordering import left_in_bags, order_loss
+from elman.tasks.translate.reading import read_pairs_again
 
 
 def view(model: TrainedTranslator, data: Sequence[str]) -> View:
@@ -25,7 +27,7 @@ def view(model: TrainedTranslator, data: Sequence[str]) -> View:
     Raises:
         DataError: a file cannot be read, or holds no pairs.
     """
-    pairs = EncodedPairs(open_pairs(list(data)).pairs, model.encoder, MOST_UNITS)
+    pairs = EncodedPairs(read_pairs_again(model, data).pairs, model.encoder, MOST_UNITS)
     module = copy.deepcopy(model.module).double().eval()
     few, many = (pairs.batch(choose_examples(len(pairs), most)) for most in how_many(int(pairs.sources.max())))
     what = f"{len(few.lengths)} sources of up to {int(few.lengths.max())} units"
@@ -33,7 +35,7 @@ def view(model: TrainedTranslator, data: Sequence[str]) -> View:
         module,
         module.recurrent,
         lambda: _loss(module, few) * len(few.lengths),
-        lambda n: _loss_of_last(module, many, n),
+        lambda n: (_loss_behind if model.orders else _loss_of_last)(module, many, n),
         lambda: _explain(model, module, few),
         what,
         model.metrics,
@@ -53,6 +55,21 @@ def _loss_of_last(module: TranslationModel, few: PairBatch, n: int) -> float:
     lengths = torch.tensor([len(row) for row in rows])
     with torch.no_grad():
         return float(_loss(module, PairBatch(source, lengths, few.read, few.written, few.indices)))
+
+
+@torch.no_grad()
+def _loss_behind(module: TranslationModel, few: PairBatch, n: int) -> float:
+    """Return the loss of the middle unit of every target, where only the n units before it are read."""
+    states, losses = module.encode(few.source, few.lengths), []
+    for b, length in enumerate(few.lengths.tolist()):
+        one, middle = slice(b, b + 1), length // 2
+        bag, real, written = few.source[:length, one].t(), few.lengths[one], few.written[: middle + 1, one]
+        read = few.read[max(0, middle + 1 - n) : middle + 1, one]
+        joined, _ = module.decode(read, states.select(torch.tensor([b])))
+        scores = module.read_out_wanted(joined[-1:].transpose(0, 1), bag)
+        left = left_in_bags(bag, real, written)[:, -1:]
+        losses.append(float(order_loss(scores, left, bag, written[-1:], 0.0)))
+    return sum(losses) / len(losses)
 
 
 def _explain(model: TrainedTranslator, module: TranslationModel, few: PairBatch) -> list[Mattered]:
@@ -80,6 +97,7 @@ def _explain(model: TrainedTranslator, module: TranslationModel, few: PairBatch)
             f"“{model.encoder.target.show(unit)}” at step {t} of the target with {float(chances[t, unit].exp()):.0%} "
             f"(it is “{right}”)"
         )
-        shown = [f"{model.encoder.source.show(number)} " for number in source[:, 0].tolist()]
-        explained.append(mattered(attribution, 0, length, answer, words=shown))
+        looked_at = read[: t + 1] if model.orders else source  # what the layer reads
+        shown = [f"{model.encoder.source.show(number)} " for number in looked_at[:, 0].tolist()]
+        explained.append(mattered(attribution, 0, len(looked_at), answer, words=shown))
     return explained
