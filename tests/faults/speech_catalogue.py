@@ -7,6 +7,7 @@ SURVEY = "tests/data/speech/test_survey.py"
 LATTICE = "tests/decoding/test_ctc_lattice.py"
 NORMALISING = "tests/encoders/test_normalising.py"
 AUGMENTATION = "tests/encoders/test_augmentation.py"
+MODULE = "tests/tasks/transcribe/test_module.py"
 SEARCH = "tests/decoding/test_ctc_search.py"
 
 SPEECH_FAULTS = (
@@ -161,5 +162,21 @@ SPEECH_FAULTS = (
         "(last - bend) * (last - places)",
         AUGMENTATION,
         "vocal_tract",
+    ),
+    Fault(
+        "padding of sounds reaches real steps",
+        "tasks/transcribe/module.py",
+        "self.layer(torch.where(real, x, 0.0).permute(1, 2, 0))",
+        "self.layer(x.permute(1, 2, 0))",
+        MODULE,
+        "padding",
+    ),
+    Fault(
+        "padding of sounds is normalised with them",
+        "tasks/transcribe/module.py",
+        "normalised[real] = F.relu(self._normalise(steps[real]))",
+        "normalised = F.relu(self._normalise(steps.flatten(0, 1))).view_as(steps) * real[..., None]",
+        MODULE,
+        "single or padding or alone or learnt",
     ),
 )

@@ -1,0 +1,133 @@
+"""The layers of a transcriber.
+
+    frames → convolution, stride 2 → convolution, stride 2 → recurrent layers → linear → ln P of each unit, or of none
+
+Two strided convolutions read four frames as one step, as in Amodei et al. 2016, section 3.3: sounds are shorter for the
+recurrent layers, and CTC has fewer steps in which nothing is written.
+
+>>> from elman import cells
+>>> network = SpeechNetwork(cells.find("lstm"), Layers(hidden=7, layers=2), features=13, units=5)
+>>> log_p, lengths = network(torch.randn(9, 1, 13), torch.tensor([9]))
+>>> network.loss(log_p, lengths, [[1, 2]]).shape
+torch.Size([])
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elman.backends.inputs import step_mask
+from elman.expr import Cell
+from elman.models.layers import Layers
+from elman.nn import Recurrent
+from elman.nn.rowwise import Conv1d, Linear
+
+BLANK = 0
+"""The number of the blank; units begin with 1."""
+
+SUBSAMPLING = 4
+"""Frames that become one step."""
+
+_REACH = 5
+
+
+class SpeechNetwork(nn.Module):
+    """A network that says at every fourth frame which unit is written there.
+
+    Args:
+        cell: the equations of the recurrent layers.
+        layers: their sizes.
+        features: D, the numbers of a frame.
+        units: V, the units and the blank.
+        channels: of the convolutions.
+        input_dropout: dropout on the input of the recurrent layers.
+
+    Raises:
+        ConfigError: the cell reads more than its input.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        layers: Layers,
+        *,
+        features: int,
+        units: int,
+        channels: int = 128,
+        input_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.front = nn.ModuleList([StridedConvolution(features, channels), StridedConvolution(channels, channels)])
+        self.input_dropout = nn.Dropout(input_dropout)
+        self.recurrent = layers.build(cell, channels, "a sound")
+        self.dropout = nn.Dropout(layers.dropout)
+        self.readout = Linear(self.recurrent.output_size, units)
+
+    @property
+    def layers_that_recur(self) -> list[Recurrent]:
+        """The recurrent layers."""
+        return [self.recurrent]
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute ln P of each unit.
+
+        Args:
+            frames: (T, B, D).
+            lengths: (B,) int64, the frames of each sound, at least 1.
+
+        Returns:
+            (⌈T / 4⌉, B, V), and the steps of each sound, (B,).
+        """
+        x = frames
+        for convolution in self.front:
+            x, lengths = convolution(x, lengths)
+        output, _ = self.recurrent(self.input_dropout(x), None, lengths)
+        return self.readout(self.dropout(output)).log_softmax(2), lengths
+
+    def loss(self, log_p: Tensor, lengths: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
+        """Return the mean over sounds of −ln P a unit, in nats; of an empty text, −ln P itself (Graves et al. 2006).
+
+        A text that is too long for its sound, as an augmentation may make it, counts as 0.
+
+        Args:
+            log_p: (T′, B, V).
+            lengths: (B,).
+            texts: the units of each, from 1.
+        """
+        counts = torch.tensor([len(text) for text in texts])
+        joined = torch.tensor([unit for text in texts for unit in text], dtype=torch.int64)
+        return F.ctc_loss(log_p.float(), joined, lengths.cpu(), counts, BLANK, "mean", zero_infinity=True)
+
+
+class StridedConvolution(nn.Module):
+    """A convolution over five frames at every second one, batch normalisation of the real ones, and relu.
+
+    Args:
+        inputs: numbers of a frame.
+        channels: numbers of a step.
+    """
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        # The normalisation has a bias of its own.
+        self.layer = Conv1d(inputs, channels, _REACH, stride=2, padding=_REACH // 2, bias=False)
+        self.norm = nn.BatchNorm1d(channels)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn frames (T, B, D) into steps (⌈T / 2⌉, B, channels); behind the end of a sound they are 0."""
+        real = step_mask(lengths.to(x.device), len(x)).unsqueeze(2)
+        steps = self.layer(torch.where(real, x, 0.0).permute(1, 2, 0)).permute(2, 0, 1)
+        lengths = (lengths + 1) // 2
+        real = step_mask(lengths.to(x.device), len(steps))
+        # Padding must change no statistic, so the real steps alone are normalised.
+        normalised = torch.zeros_like(steps)
+        normalised[real] = F.relu(self._normalise(steps[real]))
+        return normalised, lengths
+
+    def _normalise(self, rows: Tensor) -> Tensor:
+        if len(rows) > 1 or not self.training:
+            return self.norm(rows)  # type: ignore[no-any-return]
+        # One row has no deviation of its own.
+        return F.batch_norm(rows, self.norm.running_mean, self.norm.running_var, self.norm.weight, self.norm.bias)
