@@ -15,6 +15,7 @@ from faults.held_out_catalogue import HELD_OUT_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
 from faults.memory_catalogue import MEMORY_FAULTS
 from faults.order_catalogue import ORDER_FAULTS
+from faults.pair_catalogue import PAIR_FAULTS
 from faults.report_catalogue import REPORT_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
 from faults.speech_catalogue import SPEECH_FAULTS
@@ -416,6 +417,7 @@ FAULTS = (
     *KERNEL_FAULTS,
     *MEMORY_FAULTS,
     *ORDER_FAULTS,
+    *PAIR_FAULTS,
     *REPORT_FAULTS,
     *SERIES_FAULTS,
     *SPEECH_FAULTS,

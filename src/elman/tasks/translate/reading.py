@@ -21,6 +21,9 @@ from elman.tasks.translate.settings import TranslateSettings
 from elman.training.splits import default_share, split
 from elman.vocabulary.words import Words
 
+COLUMNS = ("source_column", "target_column")
+"""What a model's metrics call the columns that its training was given."""
+
 _MOST_HELD_OUT = 1000
 _SEED = 1  # of the orders that a trained model is measured on
 
@@ -37,12 +40,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Parts:
-    """The pairs as the training sees them."""
+    """The pairs as the training sees them; `wanted` units were asked for."""
 
     split: Split
     encoder: PairEncoder
     training: EncodedPairs
     held_out: EncodedPairs
+    wanted: int | None = None
 
 
 def read_pairs(data: Source | Sequence[Source] | PairSet, settings: TranslateSettings) -> Split:
@@ -90,11 +94,15 @@ def read_pairs(data: Source | Sequence[Source] | PairSet, settings: TranslateSet
 def read_pairs_again(trained: TrainedTranslator, paths: Sequence[Source]) -> PairSet:
     """Read pairs to measure a trained model on, or for one that puts words in order sentences, which are jumbled.
 
+    A table is read by the columns that the training was given.
+
     Raises:
         DataError: the data cannot be read.
     """
     if not trained.orders:
-        return open_pairs(list(paths))
+        given = [trained.metrics.get(name) for name in COLUMNS] if len(paths) == 1 else [None, None]
+        source, target = (name if isinstance(name, str) else None for name in given)
+        return open_pairs(list(paths), source=source, target=target)
     words = cast("Words", trained.encoder.target.vocabulary)
     data = leave_out_long(open_sentences(list(paths)), words.tokenized, MOST_WORDS)
     chance = random.Random(_SEED)  # noqa: S311 - the same orders must come back
@@ -127,4 +135,4 @@ def encode_pairs(split: Split, settings: TranslateSettings) -> Parts:
         tokenized=settings.tokenized,
     )
     training, held_out = (EncodedPairs(part, encoder, settings.longest) for part in (split.learn, split.hold))
-    return Parts(split, encoder, training, held_out)
+    return Parts(split, encoder, training, held_out, settings.vocabulary)

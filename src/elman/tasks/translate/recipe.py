@@ -26,7 +26,7 @@ from elman.scores.translations import BLEU, EXACT, quick_bleu, require_sacrebleu
 from elman.tasks.translate.baseline import TranslationBaselines, train_baselines
 from elman.tasks.translate.batches import NOTHING, EncodedPairs
 from elman.tasks.translate.model import TrainedTranslator, build_module, hash_pair, load, mean_loss
-from elman.tasks.translate.reading import Parts, Split, encode_pairs, read_pairs
+from elman.tasks.translate.reading import COLUMNS, Parts, Split, encode_pairs, read_pairs
 from elman.tasks.translate.redrawing import RedrawnPairs
 from elman.tasks.translate.report import report_pairs
 from elman.tasks.translate.settings import TranslateSettings
@@ -75,8 +75,7 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
     def report(self, parts: Parts) -> Iterator[str]:
         """Say what there is to learn from."""
         yield from parts.split.data.notes
-        jumbled = parts.split.jumbled
-        yield from report_pairs(parts.training, parts.held_out, parts.encoder, parts.training.longest, jumbled)
+        yield from report_pairs(parts)
 
     def compare(self, parts: Parts, settings: TranslateSettings, progress: Progress) -> TranslationBaselines:
         """Copy sources, look for the nearest ones, and train attention without recurrence."""
@@ -196,7 +195,8 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         if settings.suspects is not None:
             own = [parts.training] if settings.validation_data else [parts.training, parts.held_out]
             save_suspects(judge_pairs(model, own, parts.split.data.pairs), Path(settings.suspects))
-        return compare_with(model, parts.held_out, baseline, _measure(settings), settings.seed)
+        columns = dict(zip(COLUMNS, (settings.source, settings.target), strict=True))
+        return {**columns, **compare_with(model, parts.held_out, baseline, _measure(settings), settings.seed)}
 
 
 def _measure(settings: TranslateSettings) -> str:

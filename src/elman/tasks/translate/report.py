@@ -6,18 +6,16 @@ from collections.abc import Iterator, Sequence
 from elman.data.pairs.checks import find_identical, find_odd_lengths, find_repeated, find_reversed, find_shifts
 from elman.data.pairs.pair import Pair
 from elman.encoders.lengths import Lengths
-from elman.phrases import name_some
-from elman.tasks.translate.batches import EncodedPairs
-from elman.tasks.translate.encoder import PairEncoder
+from elman.phrases import abbreviate, name_some
+from elman.tasks.translate.reading import Parts
 
 _MOST_NAMED = 3
 
 
-def report_pairs(
-    training: EncodedPairs, held_out: EncodedPairs, encoder: PairEncoder, longest: int, jumbled: bool = False
-) -> Iterator[str]:
+def report_pairs(parts: Parts) -> Iterator[str]:
     """Say what there is, then what looks wrong, a line each; of jumbled words, the targets alone say it."""
-    learn, hold = training.pairs, held_out.pairs
+    training, encoder, jumbled = parts.training, parts.encoder, parts.split.jumbled
+    learn, hold = training.pairs, parts.held_out.pairs
     yield f"{len(learn):,} pairs to learn from, {len(hold):,} to validate on: {encoder.describe()}"
     for name, lengths in (("sources", training.sources), ("targets", training.targets - 1)):
         found = Lengths.of(lengths)
@@ -26,9 +24,15 @@ def report_pairs(
             f"{found.median:,}, 95 % at most {found.most_of_95:,}"
         )
     if training.cut:
-        yield f"{training.cut:,} pairs are cut to {longest:,} units"
+        yield f"{training.cut:,} pairs are cut to {training.longest:,} units"
+    for side in {id(side): side for side in (encoder.source, encoder.target)}.values():
+        if parts.wanted is not None and len(side.vocabulary) < parts.wanted:
+            unit = side.vocabulary.unit
+            yield f"{parts.wanted:,} {unit}s are wanted, and the texts have {len(side.vocabulary):,}: these are all"
+    if len({pair.target for pair in learn}) == 1:
+        yield f"all targets to learn from are {abbreviate(learn[0].target)!r}: there is nothing to tell apart"
     if not jumbled:
-        yield from _warn(learn)
+        yield from _warn(parts.split.data.pairs)
     known = operator.attrgetter("target") if jumbled else operator.attrgetter("source", "target")
     seen = {known(pair): pair.where for pair in learn}
     both = [pair for pair in hold if known(pair) in seen]
@@ -51,8 +55,8 @@ def _warn(pairs: Sequence[Pair]) -> Iterator[str]:
         if found:
             yield f"{len(found):,} {what}: {name_some([pairs[i].where for i in found[: _MOST_NAMED + 1]], _MOST_NAMED)}"
     for first, last, by in find_shifts(pairs)[:_MOST_NAMED]:
-        side = "target" if by < 0 else "source"
+        side, lines = "target" if by < 0 else "source", "1 line" if abs(by) == 1 else f"{abs(by)} lines"
         yield (
-            f"{pairs[first].where} to {pairs[last - 1].where}: the targets fit the sources {abs(by)} lines away; "
+            f"{pairs[first].where} to {pairs[last - 1].where}: the targets fit the sources {lines} away; "
             f"a {side} seems to be lost there"
         )

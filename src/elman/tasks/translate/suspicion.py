@@ -7,8 +7,8 @@ A source that belongs to a target makes it more likely. The score of a pair is b
 The other sources belong to targets of about the same length. Near 0 or above, the source says no more about the target
 than any other does. −ln P(target | source) alone would list rare words (the idea of comparing two likelihoods is that
 of Junczys-Dowmunt 2018, with a second model in place of other sources). A pair that was learnt from is known to the
-model, a wrong one too: the longer a training, the lower its score, and the fewer of the wrong ones stand out. Pairs
-that the model has not seen are judged without that.
+model, a wrong one too, the more so the closer it fits its training data: its score is too low. Pairs that the model
+has not seen are judged without that.
 """
 
 from collections.abc import Sequence

@@ -98,6 +98,7 @@ def _explain(model: TrainedTranslator, module: TranslationModel, few: PairBatch)
             f"(it is “{right}”)"
         )
         looked_at = read[: t + 1] if model.orders else source  # what the layer reads
-        shown = [f"{model.encoder.source.show(number)} " for number in looked_at[:, 0].tolist()]
+        gap = "" if model.encoder.source.vocabulary.unit == "character" else " "
+        shown = [f"{model.encoder.source.show(number)}{gap}" for number in looked_at[:, 0].tolist()]
         explained.append(mattered(attribution, 0, len(looked_at), answer, words=shown))
     return explained
