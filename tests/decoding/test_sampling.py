@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elman.decoding.sampling import Sampling
-from elman.errors import ConfigError
+from elman.errors import ConfigError, ElmanError
 
 # softmax of these is (0.2, 0.4, 0.1, 0.3)
 LOGITS = torch.log(torch.tensor([2.0, 4.0, 1.0, 3.0], dtype=torch.float64))
@@ -40,6 +40,26 @@ def test_distribution_is_the_one_worked_out_by_hand(options, expected):
         expected = [root / sum(roots) for root in roots]
     found = Sampling(**options).distribution(LOGITS)
     assert found.tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def test_min_p_keeps_what_is_likely_enough_beside_the_likeliest():
+    logits = torch.tensor([0.5, 0.1, 0.25, 0.15]).log()
+    for least, kept in ((0.0, 4), (0.19, 4), (0.21, 3), (0.49, 2), (0.51, 1), (1.0, 1)):
+        found = Sampling(min_p=least).distribution(logits)
+        assert int((found > 0).sum()) == kept
+        assert float(found.sum()) == pytest.approx(1.0)
+    assert Sampling(0.5, min_p=0.24).distribution(logits)[2] > 0  # (0.25 / 0.5)² is 0.25
+    for wrong in (-0.1, 1.5, math.nan):
+        with pytest.raises(ConfigError, match="Min-p"):
+            Sampling(min_p=wrong)
+
+
+def test_what_is_impossible_is_never_drawn():
+    found = Sampling().distribution(torch.tensor([-math.inf, 0.0, -math.inf, 0.0]))
+    assert found.tolist() == [0, 0.5, 0, 0.5]
+    for nothing in ([-math.inf, -math.inf], [math.inf, 0.0], [math.nan, 0.0]):
+        with pytest.raises(ElmanError, match="not finite"):
+            Sampling().distribution(torch.tensor(nothing))
 
 
 def test_the_nucleus_is_the_smallest_set_that_reaches_its_probability():

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from elman.decoding.constraints import Constraints
+from elman.decoding.likeliest import find_likeliest
+from elman.decoding.sampling import Sampling
 from elman.decoding.search import Beam, Hypothesis, Writer, search
 from elman.errors import ConfigError
 
@@ -218,6 +220,86 @@ def test_required_phrases_occur(width):
         if width == 500:
             keep = lambda units, phrases=phrases: all(holds(units, one) for one in phrases)  # noqa: E731
             assert best.score == pytest.approx(exact(writer, source, 5, beam, keep), abs=1e-9)
+
+
+def test_excluded_phrases_are_never_written():
+    writer, beam = Table(seed=4), Beam(500, length_penalty=1.0)
+    free = [best.units for [best] in search(writer, 3, end=END, longest=[4] * 3, beam=beam)]
+    excluded = (*(tuple(units[-2:]) for units in free if len(units) > 1), (0, 0, 4))
+    assert len(excluded) > 1
+    found = search(writer, 3, end=END, longest=[4] * 3, beam=beam, constraints=Constraints(excluded=excluded))
+    for source, [best] in enumerate(found):
+        keep = lambda units: not any(holds(units, phrase) for phrase in excluded)  # noqa: E731
+        assert keep(best.units)
+        assert best.score == pytest.approx(exact(writer, source, 4, beam, keep), abs=1e-9)
+
+
+PLAIN = Sampling()
+
+
+def draw(writer, sources, seeds, best=1, sampling=PLAIN, longest=6, **options):
+    randomness = [torch.Generator().manual_seed(seed) for seed in seeds]
+    beam = Beam(max(best, 1), best=best)
+    return search(
+        writer,
+        sources,
+        end=END,
+        longest=[longest] * sources,
+        beam=beam,
+        sampling=sampling,
+        randomness=randomness,
+        **options,
+    )
+
+
+def test_draws_are_as_frequent_as_they_are_likely():
+    writer, counts, draws = Table(sources=1, lengths=(3,), vocabulary=3, sharp=0.7), {}, 2000
+    for start in range(0, draws, 500):
+        [found] = draw(writer, 1, [start], best=500, longest=2)
+        for one in found:
+            counts[tuple(one.units)] = counts.get(tuple(one.units), 0) + 1
+            free = len(one.units) < 2  # at the longest length the end is certain, and has its own probability
+            assert not free or one.log_probability == pytest.approx(writer.log_probability(0, one.units), abs=1e-5)
+    assert sum(counts.values()) == draws
+    for units in [(), (0,), (1,)]:
+        share = math.exp(writer.log_probability(0, units))
+        assert counts.get(units, 0) / draws == pytest.approx(share, abs=4 * math.sqrt(share / draws))
+
+
+def test_draws_are_the_same_alone_and_in_a_batch_and_sorted():
+    together = draw(Table(sharp=0.5), 3, [7, 8, 9], best=4)
+    for source in range(3):
+        [alone] = draw(Table(sharp=0.5, first=source), 1, [7 + source], best=4)
+        assert [one.units for one in alone] == [one.units for one in together[source]]
+        scores = [one.score for one in alone]
+        assert scores == sorted(scores, reverse=True)
+        for one in together[source]:
+            looked = Table(sharp=0.5).looked[source, [5, *one.units], : int(Table().lengths[source])]
+            assert torch.equal(one.attention, looked)
+
+
+def test_draws_keep_to_constraints_and_a_temperature_of_0_is_greedy():
+    writer = Table(sharp=0.7)
+    constraints = Constraints(forbidden=(1,), prefixes=[[3, 3], [], [4]])
+    for source, found in enumerate(draw(writer, 3, [1, 2, 3], best=9, constraints=constraints)):
+        assert all(one.units[: len(constraints.prefixes[source])] == constraints.prefixes[source] for one in found)
+        assert not any(1 in one.units for one in found)
+    cold = draw(writer, 3, [1, 2, 3], sampling=Sampling(0.0), longest=9)
+    assert [one[0].units for one in cold] == [greedy(writer, source, 9) for source in range(3)]
+
+
+@pytest.mark.parametrize("count", [3, 64, 700, 2048, 2053])
+def test_the_likeliest_of_many_are_those_of_all(count):
+    chances = torch.randn(7, count)
+    chances[3, :] = -torch.inf
+    chances[4, 2:] = -torch.inf
+    chances[5, ::64] = 9 + torch.rand(len(range(0, count, 64)))  # far from each other
+    chances[6, -3:] = 9 + torch.rand(3)  # at the end, behind what divides by 32
+    most = min(11, count)
+    values, units = find_likeliest(chances, most)
+    assert torch.equal(values, chances.topk(most, dim=1).values)
+    assert torch.equal(chances.gather(1, units), values)
+    assert all(len(set(row)) == most for row in units.tolist())
 
 
 def test_what_leaves_nothing_to_write_gives_no_hypothesis():

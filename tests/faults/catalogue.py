@@ -6,6 +6,7 @@ output of its recurrent layers is doubled.
 
 from faults.bag_catalogue import BAG_FAULTS
 from faults.counting_catalogue import COUNTING_FAULTS
+from faults.decoding_catalogue import DECODING_FAULTS
 from faults.equation_catalogue import EQUATION_FAULTS
 from faults.fault import Fault
 from faults.file_catalogue import FILE_FAULTS
@@ -411,6 +412,7 @@ FAULTS = (
     ),
     *COUNTING_FAULTS,
     *FILE_FAULTS,
+    *DECODING_FAULTS,
     *EQUATION_FAULTS,
     *FLOW_FAULTS,
     *HELD_OUT_FAULTS,

@@ -38,6 +38,9 @@ def generate(
     top_p: Annotated[
         float | None, typer.Option(help="sample from the likeliest whose probabilities sum to P (nucleus sampling)")
     ] = None,
+    min_p: Annotated[
+        float | None, typer.Option(help="sample from what is at least P times as likely as the likeliest only")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="same seed, same text")] = None,
     interactive: Annotated[
         bool, typer.Option("--interactive", "-i", help="show the likeliest continuations while you type")
@@ -60,6 +63,7 @@ def generate(
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
+        min_p=min_p,
         seed=seed,
     )
     write_pieces(_finish_line(prompt, pieces, always=lines is None))
@@ -94,7 +98,7 @@ def _finish_line(prompt: str, pieces: Iterable[str], always: bool) -> Iterator[s
 
 
 def _refuse_beside_interactive(context: typer.Context) -> None:
-    for name in ("prompt", "length", "lines", "temperature", "top_k", "top_p", "seed"):
+    for name in ("prompt", "length", "lines", "temperature", "top_k", "top_p", "min_p", "seed"):
         if was_given(context, name):
             option = "--" + name.replace("_", "-")
             raise ConfigError(

@@ -28,14 +28,16 @@ class ConstraintState:
     Attributes:
         source: its number.
         written: how many units.
-        done: numbers of the phrases that are written.
+        done: numbers of the required phrases that are written.
         current: the number of the phrase that is being written, -1 for none, and how many of its units are.
+        last: the last units, as many as a forbidden phrase may begin with.
     """
 
     source: int
     written: int = 0
     done: frozenset[int] = frozenset()
     current: tuple[int, int] = (-1, 0)
+    last: Phrase = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Constraints:
 
     Attributes:
         forbidden: units that are never written, whatever the source.
+        excluded: phrases of two units or more that are never written, whatever the source.
         prefixes: of each source, the units that it begins with; empty for none.
         bags: of each source, the units of which each is written exactly once, and no other; empty without bags.
         required: of each source, phrases that occur somewhere; empty for none (Post & Vilar 2018).
@@ -53,6 +56,7 @@ class Constraints:
     """
 
     forbidden: tuple[int, ...] = ()
+    excluded: tuple[Phrase, ...] = ()
     prefixes: Sequence[Sequence[int]] = ()
     bags: Sequence[Sequence[int]] = ()
     required: Sequence[Sequence[Phrase]] = ()
@@ -66,7 +70,7 @@ class Constraints:
     @property
     def are_marked(self) -> bool:
         """Return whether what may follow depends on what is written."""
-        return bool(self.prefixes or self.required)
+        return bool(self.prefixes or self.required or self.excluded)
 
     def of(self, sources: Sequence[int]) -> "Constraints":
         """Return the constraints of some sources, in this order."""
@@ -90,6 +94,14 @@ class Constraints:
         prefix = self.prefixes[mark.source] if self.prefixes else ()
         return [prefix[mark.written]] if mark.written < len(prefix) else None
 
+    def refused(self, mark: ConstraintState) -> list[int]:
+        """Return the units that would end a phrase that is excluded."""
+        return [
+            phrase[-1]
+            for phrase in self.excluded
+            if len(phrase) <= len(mark.last) + 1 and mark.last[len(mark.last) + 1 - len(phrase) :] == phrase[:-1]
+        ]
+
     def may_end(self, mark: ConstraintState) -> bool:
         """Tell whether the end may follow."""
         prefix = self.prefixes[mark.source] if self.prefixes else ()
@@ -99,7 +111,9 @@ class Constraints:
         """Return the mark behind one more unit."""
         if not self.are_marked:
             return mark
-        new = replace(mark, written=mark.written + 1)
+        keep = max(map(len, self.excluded), default=1) - 1
+        last = (*mark.last, unit)[-keep:] if keep else ()
+        new = replace(mark, written=mark.written + 1, last=last)
         phrases = self._phrases(mark)
         if not phrases:
             return new

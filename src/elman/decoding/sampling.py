@@ -1,10 +1,11 @@
-"""Turn the logits of one step into the next character.
+"""Turn the logits of one step into the next unit.
 
-Temperature, top-k and nucleus (top-p) are applied in this order, each to the result of the one before:
+Temperature, top-k, nucleus (top-p) and min-p are applied in this order, each to the result of the one before:
 
 * temperature τ divides the logits: below 1 the likely becomes likelier, 0 is greedy (always the most likely);
 * top-k keeps the k most likely (Fan et al. 2018, section 5.3);
-* the nucleus is the smallest set of the most likely whose probabilities reach p (Holtzman et al. 2020, section 3.1).
+* the nucleus is the smallest set of the most likely whose probabilities reach p (Holtzman et al. 2020, section 3.1);
+* min-p keeps what is at least p times as likely as the most likely (Nguyen et al. 2025, section 3).
 
 >>> import torch
 >>> Sampling(top_k=2).distribution(torch.tensor([0.0, 1.0, 1.0])).tolist()
@@ -26,8 +27,9 @@ class Sampling:
 
     Attributes:
         temperature: 0 or more; 1 leaves the model's distribution as it is.
-        top_k: keep so many of the most likely characters, 1 or more; None keeps all.
+        top_k: keep so many of the most likely units, 1 or more; None keeps all.
         top_p: keep the nucleus of this probability, above 0 and at most 1; None keeps all.
+        min_p: keep what is at least so many times as likely as the most likely, from 0 to 1; None keeps all.
 
     Raises:
         ConfigError: a value is outside its range.
@@ -36,6 +38,7 @@ class Sampling:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
@@ -43,17 +46,20 @@ class Sampling:
                 f"The temperature is {self.temperature}. Use 0 (greedy) or a number above it, such as 0.8."
             )
         if self.top_k is not None and self.top_k < 1:
-            raise ConfigError(f"Top-k is {self.top_k}, which keeps no character. Use 1 or more.")
+            raise ConfigError(f"Top-k is {self.top_k}, which keeps no unit. Use 1 or more.")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ConfigError(f"Top-p is {self.top_p}. Use a probability above 0 and at most 1, such as 0.9.")
+        if self.min_p is not None and not 0 <= self.min_p <= 1:
+            raise ConfigError(f"Min-p is {self.min_p}. Use a number from 0 to 1, such as 0.05.")
 
     def distribution(self, logits: Tensor) -> Tensor:
-        """Return the probabilities (V,), float64, from which the next character is drawn.
+        """Return the probabilities (V,), float64, from which the next unit is drawn.
 
         Args:
-            logits: (V,) the model's output of one step. Of equal logits the lower number counts as the more likely.
+            logits: (V,) the model's output of one step; −∞ is never drawn. Of equal logits the lower number counts as
+                the more likely.
         """
-        if not logits.isfinite().all():
+        if not (logits < torch.inf).all() or not logits.isfinite().any():
             raise ElmanError(
                 "The model's output is not finite, so it cannot write. Train it with a lower learning rate."
             )
@@ -69,8 +75,10 @@ class Sampling:
         if self.top_p is not None:
             before = torch.cat([kept.new_zeros(1), kept.cumsum(0)[:-1]])
             kept = torch.where(before < self.top_p, kept, 0.0)
+        if self.min_p is not None:
+            kept = torch.where(kept >= self.min_p * kept[0], kept, 0.0)
         return torch.zeros_like(kept).scatter_(0, order.indices, kept / kept.sum())
 
     def draw(self, logits: Tensor, randomness: torch.Generator) -> int:
-        """Draw one character; `randomness` is the only source of chance."""
+        """Draw one unit; `randomness` is the only source of chance."""
         return int(torch.multinomial(self.distribution(logits), 1, generator=randomness))

@@ -40,11 +40,11 @@ from torch import Tensor
 
 from elman.decoding.bags import BagOrder, BagWriter, write_bags
 from elman.decoding.constraints import NONE, Constraints, ConstraintState
+from elman.decoding.likeliest import find_likeliest, keep_only
+from elman.decoding.sampling import Sampling
 from elman.errors import ConfigError
 
 WIDEST_BEAM = 512
-
-_PIECE = 32  # units of a row whose highest is looked for first
 
 
 class Writer(BagWriter):
@@ -148,8 +148,10 @@ def search(
     longest: Sequence[int],
     beam: Beam | None = None,
     constraints: Constraints = NONE,
+    sampling: Sampling | None = None,
+    randomness: Sequence[torch.Generator] = (),
 ) -> list[list[Hypothesis]]:
-    """Find likely hypotheses for each source.
+    """Find likely hypotheses for each source, or draw some.
 
     Args:
         writer: the model, which knows the sources by their order.
@@ -159,16 +161,25 @@ def search(
             bag is written whole.
         beam: how to search; `Beam()` unless given.
         constraints: what must, may and may not be written.
+        sampling: how to draw `beam.best` hypotheses of each source instead; None searches.
+        randomness: of each source, what it is drawn with.
 
     Returns:
         For each source at most `beam.best` hypotheses, the best first. There is none where the constraints leave
         nothing to write.
+
+    Raises:
+        ConfigError: phrases are required of what is drawn.
     """
     beam = beam or Beam()
+    if sampling is not None and (constraints.required or constraints.bags):
+        raise ConfigError("What is drawn cannot be required to hold a phrase or a bag. Drop one of the two.")
     if constraints.bags:
         orders = write_bags(writer, constraints.bags, end=end, width=beam.width)
         return [[_as_hypothesis(one, beam) for one in of[: beam.best]] for of in orders]
     with torch.no_grad():
+        if sampling is not None:
+            return _SampledRun(writer, end, list(longest), beam, constraints, sampling, randomness).run(sources)
         return _SearchRun(writer, end, list(longest), beam, constraints).run(sources)
 
 
@@ -278,12 +289,13 @@ class _SearchRun:
         for number, row in enumerate(rows) if constraints.are_marked else ():
             allowed = constraints.allowed(row.mark)
             if allowed is not None:
-                _keep_only(chances[number], allowed)
+                keep_only(chances[number], allowed)
+            chances[number, constraints.refused(row.mark)] = -torch.inf
             if not constraints.may_end(row.mark):
                 chances[number, end] = -torch.inf
         for number, row in enumerate(rows):
             if length >= self._longest[row.source]:
-                _keep_only(chances[number], [end])
+                keep_only(chances[number], [end])
 
     def _extend(self, rows: list[_Beginning], chances: Tensor, length: int) -> list[_Beginning]:
         """Choose the beginnings of the next step, and finish those that end."""
@@ -397,26 +409,35 @@ class _SearchRun:
         return Hypothesis([row.unit for row in path[1:]], finished.last.total, finished.score, attention)
 
 
-def find_likeliest(chances: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Return the likeliest units of every row, (R, most), the likeliest first, and their numbers.
+class _SampledRun(_SearchRun):
+    """Hypotheses that are drawn, each for itself: every beginning is continued by one unit."""
 
-    Those of many units are looked for where pieces of a row have their highest values, which is faster than `topk`.
-    """
-    rows, count = chances.shape
-    pieces = count // _PIECE
-    if pieces <= 2 * most:
-        return torch.topk(chances, most, dim=1)
-    whole = pieces * _PIECE
-    best = chances[:, :whole].view(rows, pieces, _PIECE).amax(2).topk(most, dim=1).indices
-    places = (best[..., None] * _PIECE + torch.arange(_PIECE, device=chances.device)).flatten(1)
-    rest = torch.arange(whole, count, device=chances.device).expand(rows, -1)
-    places = torch.cat([places, rest], 1)
-    values, chosen = chances.gather(1, places).topk(most, dim=1)
-    return values, places.gather(1, chosen)
+    def __init__(
+        self,
+        writer: Writer,
+        end: int,
+        longest: list[int],
+        beam: Beam,
+        constraints: Constraints,
+        sampling: Sampling,
+        randomness: Sequence[torch.Generator],
+    ) -> None:
+        super().__init__(writer, end, longest, beam, constraints)
+        self._sampling, self._randomness = sampling, randomness
 
-
-def _keep_only(chances: Tensor, units: list[int]) -> None:
-    """Give all units (V,) but some a probability of 0."""
-    kept = chances[units]
-    chances.fill_(-torch.inf)
-    chances[units] = kept
+    def _extend(self, rows: list[_Beginning], chances: Tensor, length: int) -> list[_Beginning]:
+        """Draw a unit for each beginning; the first for as many as are wanted."""
+        chances, new = chances.cpu(), list[_Beginning]()
+        for row in rows * self._beam.best if length == 0 else rows:
+            own = chances[row.row]
+            if own.amax() == -torch.inf:
+                continue
+            unit = self._sampling.draw(own, self._randomness[row.source])
+            one = _Continuation(row.total + float(own[unit]), row, unit)
+            if unit == self._end:
+                self._finish(row.source, one, length)
+            else:
+                new.append(self._go_on(one, False, True))
+        for number, row in enumerate(new):
+            row.row = number
+        return new

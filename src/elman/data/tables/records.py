@@ -31,6 +31,7 @@ MOST_LINES = 2**20
 MOST_COLUMNS = 2**16
 
 _MOST_WRONG = 10
+_CHUNK = 1 << 16  # bytes that are read at once; of a pipe as many as wait
 
 # Possessive: no backtracking within the quotes of a cell.
 _INNER = re.compile(r'(?:[^"]++|"")*+')
@@ -165,6 +166,38 @@ def read_lines(file: BinaryIO, name: str, *, offset: int = 0, line: int = 1) -> 
         yield TextLine(offset, line, _decode_line(raw, name, offset, line, head))
         offset += len(raw)
         line += 1
+
+
+def read_waiting_lines(file: BinaryIO, name: str, most: int) -> Iterator[list[TextLine]]:
+    """Read the lines of an open file as they arrive, those that wait together; see :func:`read_records`.
+
+    Args:
+        file: has `read1`, as standard input has.
+        name: its name in messages.
+        most: lines that are given together.
+    """
+    rest, head, offset, number = b"", b"", 0, 1
+    while chunk := file.read1(_CHUNK):  # type: ignore[attr-defined]
+        rest += chunk
+        *whole, rest = rest.split(b"\n")
+        head = head or (whole[0] if whole else b"")
+        lines: list[TextLine] = []
+        for raw in whole:
+            try:
+                lines.append(TextLine(offset, number, _decode_line(raw, name, offset, number, head)))
+            except DataError:
+                yield lines  # what came before is answered
+                raise
+            offset, number = offset + len(raw) + 1, number + 1
+            if len(lines) == most:
+                yield lines
+                lines = []
+        if lines:
+            yield lines
+        if len(rest) > MOST_BYTES:
+            raise DataError(f"{name} line {number} has more than {MOST_BYTES:,} bytes. Cut it into lines.")
+    if rest:
+        yield [TextLine(offset, number, _decode_line(rest, name, offset, number, head or rest))]
 
 
 def _decode_line(raw: bytes, name: str, offset: int, number: int, head: bytes) -> str:

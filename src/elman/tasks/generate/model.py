@@ -109,6 +109,7 @@ class TrainedModel(Trained):
         temperature: float = 0.8,
         top_k: int | None = None,
         top_p: float | None = None,
+        min_p: float | None = None,
         seed: int | None = None,
         given: str | None = None,
     ) -> Iterator[str]:
@@ -121,6 +122,7 @@ class TrainedModel(Trained):
             temperature: 1 draws from the model's distribution, below 1 prefers likely units, 0 is greedy.
             top_k: draw from the k most likely units only.
             top_p: draw from the nucleus of this probability only.
+            min_p: draw from units that are at least so many times as likely as the likeliest only.
             seed: the same seed gives the same text; None gives another each time.
             given: the class to condition on, where the model has classes.
 
@@ -141,7 +143,7 @@ class TrainedModel(Trained):
             raise ConfigError(
                 "lines is given, and the model has never seen a line end, so it would write for ever. Give a length."
             )
-        sampling = Sampling(temperature, top_k, top_p)
+        sampling = Sampling(temperature, top_k, top_p, min_p)
         randomness = torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed)
         reader = self._read(prompt, given)
         if length is None and lines is None:

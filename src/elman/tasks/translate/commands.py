@@ -1,21 +1,28 @@
 """What the commands ask of a translation model: what a training has made of it, its scores, and translations."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from elman.data.pairs.opening import read_texts
-from elman.data.tables.records import read_lines
+from elman.data.tables.records import read_waiting_lines
+from elman.decoding.sampling import Sampling
 from elman.decoding.search import Beam, Hypothesis
 from elman.errors import DataError
 from elman.models.finite import as_json
+from elman.scores.picture_files import check_format
 from elman.scores.translations import EXACT
 from elman.tasks.contract import Request, Rows, standard_input
+from elman.tasks.translate.demands import constrain, read_phrases, refuse_copying, split_units
 from elman.tasks.translate.evaluation import evaluate
 from elman.tasks.translate.model import TrainedTranslator, load
+from elman.tasks.translate.picture import END, MOST_DRAWN, Looked, draw_attention
 
 __all__ = ["evaluate", "next_command", "predict", "summarise"]
 
 _AT_ONCE = 64
+_LINE_ENDS = re.compile(r"[\r\n]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def summarise(model: TrainedTranslator) -> Rows:
@@ -37,21 +44,40 @@ def next_command(model: TrainedTranslator, path: Path, data: Sequence[str]) -> s
 
 def predict(request: Request) -> Iterator[str]:
     """Translate the lines of files or of standard input, each as soon as it is known; an empty line stays empty."""
-    trained, options = load(request.model), request.options
+    options, is_streamed = request.options, request.is_streamed()
+    picture = None if options.attention is None else check_format(options.attention)
+    trained = load(request.model)
     if trained.orders:
         raise DataError(
             f"{request.model} puts words in order. Use: elman reorder {request.model} --file {request.data[0]}"
         )
-    beam = Beam(options.beam, options.nbest, options.length_penalty)
-    for texts in _stream() if request.is_streamed() else _parts(request.data):
-        for text, found in zip(texts, trained.hypotheses(texts, beam), strict=True):
+    side = trained.encoder.target
+    phrases = {"forbid": read_phrases(options.forbid), "require": read_phrases(options.require)}
+    constrain(side, 1, prefix=options.prefix, **phrases)  # what is unknown is refused before anything is read
+    if options.copy_unknown:
+        refuse_copying(side)
+    width = max(options.beam, options.nbest) if options.draws else options.beam
+    beam = Beam(width, options.nbest, options.length_penalty, options.coverage_penalty)
+    sampling = None
+    if options.draws:
+        temperature = 1.0 if options.temperature is None else options.temperature
+        sampling = Sampling(temperature, options.top_k, options.top_p, options.min_p)
+    looked: list[Looked] = []
+    for texts in _stream() if is_streamed else _parts(request.data):
+        constraints = constrain(side, len(texts), prefix=options.prefix, **phrases)
+        answers = trained.hypotheses(texts, beam, constraints, sampling=sampling, seed=options.seed)
+        for text, found in zip(texts, answers, strict=True):
             yield _write(trained, text, found, request)
+            if picture is not None and found and len(looked) < MOST_DRAWN:
+                looked.append(_look(trained, text, found[0]))
+    if picture is not None and looked:
+        draw_attention(looked, picture)
 
 
 def _stream() -> Iterator[list[str]]:
-    """Yield the lines that arrive, each as soon as it is there."""
-    for line in read_lines(standard_input("lines"), "standard input"):
-        yield [line.text]
+    """Yield the lines that arrive as soon as they are there, those that wait together."""
+    for lines in read_waiting_lines(standard_input("lines"), "standard input", _AT_ONCE):
+        yield [line.text for line in lines]
 
 
 def _parts(data: Sequence[str]) -> Iterator[list[str]]:
@@ -61,12 +87,23 @@ def _parts(data: Sequence[str]) -> Iterator[list[str]]:
             yield texts[start : start + _AT_ONCE]
 
 
+def _look(trained: TrainedTranslator, text: str, found: Hypothesis) -> Looked:
+    """Return what the units of a translation and its end looked at."""
+    target = trained.encoder.target
+    assert found.attention is not None
+    weights = found.attention.tolist()
+    source = split_units(trained.encoder.source, text)[: len(weights[0])]
+    return Looked(source, [*map(target.show, found.units), END], weights)
+
+
 def _write(trained: TrainedTranslator, text: str, found: Sequence[Hypothesis], request: Request) -> str:
     """Return the lines of one source."""
     options = request.options
+    copied = text if options.copy_unknown else None
     if request.json:
         answers = [
-            {"text": trained.write(one), "score": one.score, "log_probability": one.log_probability} for one in found
+            {"text": trained.write(one, copied), "score": one.score, "log_probability": one.log_probability}
+            for one in found
         ]
         return as_json({"source": text, "translations": answers}) + "\n"
     if not found:
@@ -74,8 +111,13 @@ def _write(trained: TrainedTranslator, text: str, found: Sequence[Hypothesis], r
     lines = []
     for one in found:
         cells = [f"{one.score:.4f}"] if options.scores else []
-        cells.append(trained.write(one))
+        cells.append(_as_line(trained.write(one, copied)))
         if options.align and one.attention is not None:
             cells.append(" ".join(f"{unit}-{step}" for unit, step in enumerate(one.attention[:-1].argmax(1).tolist())))
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"
+
+
+def _as_line(text: str) -> str:
+    """Put a text on one line, which cannot control the terminal."""
+    return _CONTROL.sub("·", _LINE_ENDS.sub(" ", text))

@@ -11,6 +11,7 @@ is the same number on both.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from elman.errors import DataError
@@ -48,6 +49,14 @@ class Side:
         """Return how many numbers there are."""
         return len(self.vocabulary) + 2
 
+    @cached_property
+    def unwritten(self) -> tuple[int, ...]:
+        """Return the numbers that stand in no target: line ends, and those that stand for nothing."""
+        vocabulary = self.vocabulary
+        if isinstance(vocabulary, Characters):
+            return tuple(vocabulary.numbers[one] for one in "\n" if one in vocabulary.numbers)
+        return (*vocabulary.encode("\n").tolist(), self.size - 1)
+
     def encode(self, text: str) -> list[int]:
         """Return the numbers of a text."""
         if isinstance(self.vocabulary, Characters):
@@ -61,9 +70,13 @@ class Side:
         return f" {text}" if self._is_subword else text
 
     def decode(self, units: Iterable[int]) -> str:
-        """Return the text of numbers; an unknown character shows as a replacement character."""
+        """Return the text of numbers; an unknown character shows as a replacement character.
+
+        A model that has learnt little may write a number that stands for no word or subword; it is left out.
+        """
         if isinstance(self.vocabulary, Characters):
             return "".join("\ufffd" if unit == self.unknown else self.vocabulary.decode([unit]) for unit in units)
+        units = [unit for unit in units if unit < len(self.vocabulary)]
         return self.vocabulary.decode(units).removeprefix(" " if self._is_subword else "")
 
     def show(self, unit: int) -> str:

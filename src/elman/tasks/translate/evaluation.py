@@ -37,7 +37,7 @@ def evaluate(request: Request) -> Evaluated:
     for note in data.notes:
         request.note(note)
     other = None if options.against is None else _read_other(Path(options.against), data)
-    beam = Beam(options.beam, length_penalty=options.length_penalty)
+    beam = Beam(options.beam, length_penalty=options.length_penalty, coverage_penalty=options.coverage_penalty)
     with show_bar("translating", request.quiet) as on_progress:
         scores, texts = trained.evaluate(data.pairs, beam, on_progress)
     references = [pair.target for pair in data.pairs]

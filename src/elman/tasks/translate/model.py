@@ -8,7 +8,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from elman.backends.held import held
 from elman.data.examples.intake import as_examples
 from elman.data.pairs.pair import Pair
 from elman.decoding.constraints import NONE, Constraints
+from elman.decoding.sampling import Sampling
 from elman.decoding.search import Beam, Hypothesis, search
 from elman.encoders.batches import OnProgress, draw_batches
 from elman.errors import ConfigError, DataError
@@ -32,6 +33,7 @@ from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.scores.translations import TextScores, score_texts
 from elman.tasks.translate.batches import NOTHING, EncodedPairs, pad_sources
+from elman.tasks.translate.demands import constrain, refuse_copying, write_copied
 from elman.tasks.translate.encoder import PairEncoder
 from elman.tasks.translate.module import TranslationModel
 from elman.tasks.translate.reorder import order_units
@@ -91,20 +93,46 @@ class TrainedTranslator(Trained):
         orders = order_units(self.module, bags, end=target.end, beam=beam, on_progress=on_progress)
         return [(target.decode(one.units), one.log_probability) for one in orders]
 
-    def predict(self, texts: Sequence[str], *, beam: int = 5, length_penalty: float = 1.0) -> list[str]:
+    def predict(
+        self,
+        texts: Sequence[str],
+        *,
+        beam: int = 5,
+        length_penalty: float = 1.0,
+        coverage_penalty: float = 0.0,
+        prefix: str | Sequence[str] = "",
+        forbid: Sequence[str] = (),
+        require: Sequence[str] = (),
+        copy_unknown: bool = False,
+        sampling: Sampling | None = None,
+        seed: int = 1,
+    ) -> list[str]:
         """Return what the model writes for texts.
 
         Args:
             texts: N sources; for one without any letter the answer is empty.
             beam: hypotheses that are kept, 1 to 512; 1 is greedy.
             length_penalty: rank by ln P / length^A; 0 ranks by probability.
+            coverage_penalty: rank by what of the source was not looked at, with this weight.
+            prefix: how answers begin; one for all, or one for each text.
+            forbid: phrases that no answer holds.
+            require: phrases that every answer holds.
+            copy_unknown: write the unit of the source that was looked at most for an unknown one.
+            sampling: draw an answer; None searches for the best.
+            seed: of what is drawn; the same seed and text give the same answer.
 
         Raises:
-            DataError: `texts` is one text, or something in it is no text.
-            ConfigError: the beam or the penalty is outside its range.
+            DataError: `texts` is one text, or something in it is no text; a phrase has an unknown unit.
+            ConfigError: an option is outside its range, or contradicts another.
         """
-        found = self.hypotheses(texts, Beam(beam, length_penalty=length_penalty))
-        return [self.write(one[0]) if one else "" for one in found]
+        ranked = Beam(beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
+        texts = list(as_examples(texts, "texts", "a list of texts"))
+        constraints = constrain(self.encoder.target, len(texts), prefix=prefix, forbid=forbid, require=require)
+        if copy_unknown:
+            refuse_copying(self.encoder.target)
+        found = self.hypotheses(texts, ranked, constraints, sampling=sampling, seed=seed)
+        copied = texts if copy_unknown else [None] * len(texts)
+        return [self.write(one[0], text) if one else "" for one, text in zip(found, copied, strict=True)]
 
     def hypotheses(
         self,
@@ -112,6 +140,9 @@ class TrainedTranslator(Trained):
         beam: Beam = _BEAM,
         constraints: Constraints = NONE,
         on_progress: OnProgress | None = None,
+        *,
+        sampling: Sampling | None = None,
+        seed: int = 1,
     ) -> list[list[Hypothesis]]:
         """Return likely hypotheses for texts, the best first; for one without any letter there is none.
 
@@ -120,6 +151,8 @@ class TrainedTranslator(Trained):
             beam: how to search.
             constraints: what must and may not be written; those of each text in the order of the texts.
             on_progress: called with (how many are answered, how many there are).
+            sampling: draw `beam.best` hypotheses instead; None searches.
+            seed: of what is drawn.
 
         Raises:
             DataError: see :meth:`predict`.
@@ -143,18 +176,21 @@ class TrainedTranslator(Trained):
         full = [index for index, text in enumerate(texts) if text.strip()]
         done = len(texts) - len(full)
         device = next(self.module.parameters()).device
+        demanded = replace(constraints, forbidden=(*constraints.forbidden, *self.encoder.target.unwritten))
         with evaluating(self.module), held(self.module.parameters()):
             for few in draw_batches(lengths[full], _AT_ONCE, None):
                 chosen = [full[index] for index in few]
                 source, own = (t.to(device) for t in pad_sources([units[i] for i in chosen], self.encoder.source.end))
-                writer = TranslationWriter(self.module, source, own, self.encoder.target.end)
                 answers = search(
-                    writer,
+                    TranslationWriter(self.module, source, own, self.encoder.target.end),
                     len(chosen),
                     end=self.encoder.target.end,
                     longest=(_TIMES * own + _SPARE).tolist(),
                     beam=beam,
-                    constraints=constraints.of(chosen),
+                    constraints=demanded.of(chosen),
+                    sampling=sampling,
+                    # By the text, so that the same text has the same answer alone and in any batch.
+                    randomness=[torch.Generator().manual_seed(hash_example(str(seed), texts[i]) >> 1) for i in chosen],
                 )
                 for index, answer in zip(chosen, answers, strict=True):
                     require_finite_output(bool(answer) or constraints is not NONE)
@@ -176,9 +212,12 @@ class TrainedTranslator(Trained):
             )
         return torch.tensor(units[:MOST_UNITS], dtype=torch.int32)
 
-    def write(self, hypothesis: Hypothesis) -> str:
-        """Return the text of a hypothesis."""
-        return self.encoder.target.decode(hypothesis.units)
+    def write(self, hypothesis: Hypothesis, source: str | None = None) -> str:
+        """Return the text of a hypothesis; with the text of its source, units of that replace unknown ones."""
+        if source is None or hypothesis.attention is None:
+            return self.encoder.target.decode(hypothesis.units)
+        looked = hypothesis.attention[: len(hypothesis.units)].argmax(1).tolist()
+        return write_copied(self.encoder.source, self.encoder.target, source, hypothesis.units, looked)
 
     def evaluate(
         self, pairs: Sequence[Pair], beam: Beam = _BEAM, on_progress: OnProgress | None = None

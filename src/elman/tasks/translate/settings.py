@@ -176,6 +176,9 @@ class SearchOptions(OptionTable):
 
     beam: int = option(5, "translations: hypotheses that are kept; 1 is greedy", least=1, most=512)
     length_penalty: float = option(1.0, "translations: rank by ln P / length^A", least=0, metavar="A")
+    coverage_penalty: float = option(
+        0.0, "translations: rank by what of the source was not looked at, with this weight", least=0, metavar="B"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +203,25 @@ class PredictOptions(SearchOptions):
     nbest: int = option(1, "translations: so many for each source", least=1, metavar="N")
     scores: bool = option(False, "translations: with the score of each before it")
     align: bool = option(False, "translations: with what each word looked at behind it")
+    attention: str | None = option(
+        None, "translations: draw what the units of the first few sources looked at", metavar="PICTURE"
+    )
+    prefix: str = option("", "translations: how every one begins")
+    forbid: str | None = option(None, "translations: phrases, or a file of them, that none holds", metavar="A,B|FILE")
+    require: str | None = option(None, "translations: phrases, or a file of them, that each holds", metavar="A,B|FILE")
+    copy_unknown: bool = option(False, "translations: write the word of the source for an unknown one")
+    temperature: float | None = option(None, "translations: draw them; 1 as likely as they are", least=0)
+    top_k: int | None = option(None, "translations: draw from the K likeliest only", least=1, metavar="K")
+    top_p: float | None = option(None, "translations: draw from the likeliest that sum to P", above=0, metavar="P")
+    min_p: float | None = option(
+        None, "translations: draw from what is P times as likely as the likeliest", least=0, most=1, metavar="P"
+    )
+    seed: int = option(1, "translations: same seed, same draws", least=0, below=2**32)
+
+    @property
+    def draws(self) -> bool:
+        """Return whether translations are drawn."""
+        return any(value is not None for value in (self.temperature, self.top_k, self.top_p, self.min_p))
 
 
 COMMANDS = Commands(
