@@ -55,7 +55,7 @@ def test_an_option_is_suggested_by_meaning_and_by_spelling(elman, command, given
         ("train generate t", "--target", "elman train classify, elman train forecast, elman train translate"),
         ("train classify t", "--window", "elman train generate"),
         ("predict m t", "--horizon", "elman train forecast"),
-        ("evaluate m t", "--top-k", "elman generate"),
+        ("evaluate m t", "--top-k", "elman generate, elman predict"),
     ],
 )
 def test_an_option_of_another_command_is_named_with_it(elman, command, option, others):
