@@ -4,6 +4,8 @@ from typing import Any
 
 import torch
 
+from elman.backends.held import held
+from elman.decoding.constraints import Constraints
 from elman.decoding.search import Beam, search
 from elman.nn.evaluation import evaluating
 from elman.scores.translations import TextScores, score_texts
@@ -77,12 +79,13 @@ def write_all(model: TrainedTranslator, pairs: EncodedPairs, shuffled: torch.Gen
         orders = order_units(model.module, pairs.bags(), end=end, beam=1)
         return [model.encoder.target.decode(one.units) for one in orders]
     device = next(model.module.parameters()).device
-    with evaluating(model.module):
+    constraints = Constraints(forbidden=model.encoder.target.unwritten)
+    with evaluating(model.module), held(model.module.parameters()):
         for chosen in pairs.draw(_AT_ONCE, None):
             few = pairs.batch(chosen, shuffled)
             writer = TranslationWriter(model.module, few.source.to(device), few.lengths.to(device), end)
             longest = (2 * few.lengths + 10).tolist()
-            found = search(writer, len(chosen), end=end, longest=longest, beam=Beam(1))
+            found = search(writer, len(chosen), end=end, longest=longest, beam=Beam(1), constraints=constraints)
             for index, best in zip(chosen, found, strict=True):
                 texts[index] = model.write(best[0]) if best else ""
     return texts
