@@ -174,8 +174,8 @@ SPEECH_FAULTS = (
     Fault(
         "padding of sounds is normalised with them",
         "tasks/transcribe/module.py",
-        "normalised[real] = F.relu(self._normalise(steps[real]))",
-        "normalised = F.relu(self._normalise(steps.flatten(0, 1))).view_as(steps) * real[..., None]",
+        "normalised[real] = F.relu(self.norm(steps[real]))",
+        "normalised = F.relu(self.norm(steps.flatten(0, 1))).view_as(steps) * real[..., None]",
         MODULE,
         "single or padding or alone or learnt",
     ),

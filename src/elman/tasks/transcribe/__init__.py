@@ -1,7 +1,10 @@
 """The parts of a transcriber: speech in, text with times out.
 
-`module` has the layers: two strided convolutions, recurrent layers of any cell, and the probabilities of CTC at every
-fourth frame. What they write is read by :mod:`elman.decoding.ctc`, and speech by :mod:`elman.data.speech`.
+`reading` divides the utterances that `elman.data.speech` reads, by the options in `settings`; `intake` takes sounds as
+callers give them in Python. `encoder` turns them into frames and units, `batches` pads them. `module` has the layers:
+two strided convolutions, recurrent layers of any cell, and the probabilities of CTC at every fourth frame. `answering`
+reads these by :mod:`elman.decoding.ctc`: texts, and when each word is said. `scores` counts errors, and `baseline`
+needs no recurrence.
 
 >>> import torch
 >>> from elman import cells

@@ -80,25 +80,40 @@ class SpeechNetwork(nn.Module):
         Returns:
             (⌈T / 4⌉, B, V), and the steps of each sound, (B,).
         """
-        x = frames
+        steps, lengths = self.convolve(frames, lengths)
+        output, _ = self.recurrent(self.input_dropout(steps), None, lengths)
+        return self.read_out(output), lengths
+
+    def convolve(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn frames (T, B, D) into steps (⌈T / 4⌉, B, channels), as many for each sound as the second answer says."""
+        steps = frames
         for convolution in self.front:
-            x, lengths = convolution(x, lengths)
-        output, _ = self.recurrent(self.input_dropout(x), None, lengths)
-        return self.readout(self.dropout(output)).log_softmax(2), lengths
+            steps, lengths = convolution(steps, lengths)
+        return steps, lengths
+
+    def read_out(self, output: Tensor) -> Tensor:
+        """Return ln P of each unit, (…, V), from what the recurrent layers have written."""
+        return self.readout(self.dropout(output)).log_softmax(-1)  # type: ignore[no-any-return]
 
     def loss(self, log_p: Tensor, lengths: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
-        """Return the mean over sounds of −ln P a unit, in nats; of an empty text, −ln P itself (Graves et al. 2006).
+        """Return the loss of CTC, see :func:`ctc_loss`."""
+        return ctc_loss(log_p, lengths, texts)
 
-        A text that is too long for its sound, as an augmentation may make it, counts as 0.
 
-        Args:
-            log_p: (T′, B, V).
-            lengths: (B,).
-            texts: the units of each, from 1.
-        """
-        counts = torch.tensor([len(text) for text in texts])
-        joined = torch.tensor([unit for text in texts for unit in text], dtype=torch.int64)
-        return F.ctc_loss(log_p.float(), joined, lengths.cpu(), counts, BLANK, "mean", zero_infinity=True)
+def ctc_loss(log_p: Tensor, lengths: Tensor, texts: Sequence[Sequence[int]]) -> Tensor:
+    """Return the mean over sounds of −ln P a unit, in nats; of an empty text, −ln P itself (Graves et al. 2006).
+
+    A text that is too long for its sound, as an augmentation may make it, counts as 0.
+
+    Args:
+        log_p: (T′, B, V).
+        lengths: (B,).
+        texts: the units of each, from 1.
+    """
+    counts = torch.tensor([len(text) for text in texts])
+    joined = torch.tensor([unit for text in texts for unit in text], dtype=torch.int64)
+    exact = log_p if log_p.dtype == torch.float64 else log_p.float()
+    return F.ctc_loss(exact, joined, lengths.cpu(), counts, BLANK, "mean", zero_infinity=True)
 
 
 class StridedConvolution(nn.Module):
@@ -113,7 +128,7 @@ class StridedConvolution(nn.Module):
         super().__init__()
         # The normalisation has a bias of its own.
         self.layer = Conv1d(inputs, channels, _REACH, stride=2, padding=_REACH // 2, bias=False)
-        self.norm = nn.BatchNorm1d(channels)
+        self.norm = RowNorm(channels)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Turn frames (T, B, D) into steps (⌈T / 2⌉, B, channels); behind the end of a sound they are 0."""
@@ -123,11 +138,28 @@ class StridedConvolution(nn.Module):
         real = step_mask(lengths.to(x.device), len(steps))
         # Padding must change no statistic, so the real steps alone are normalised.
         normalised = torch.zeros_like(steps)
-        normalised[real] = F.relu(self._normalise(steps[real]))
+        normalised[real] = F.relu(self.norm(steps[real]))
         return normalised, lengths
 
-    def _normalise(self, rows: Tensor) -> Tensor:
-        if len(rows) > 1 or not self.training:
-            return self.norm(rows)  # type: ignore[no-any-return]
+
+class RowNorm(nn.Module):
+    """A batch normalisation of rows (Ioffe & Szegedy 2015), all of whose state is floating-point, as model files are.
+
+    Args:
+        size: numbers of a row.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(size)), nn.Parameter(torch.zeros(size))
+        self.register_buffer("running_mean", torch.zeros(size))
+        self.register_buffer("running_var", torch.ones(size))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Normalise rows (N, size): in training by their own moments, of which the running ones are kept."""
         # One row has no deviation of its own.
-        return F.batch_norm(rows, self.norm.running_mean, self.norm.running_var, self.norm.weight, self.norm.bias)
+        own = self.training and len(rows) > 1
+        return F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, own)

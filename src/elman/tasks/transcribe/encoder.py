@@ -1,0 +1,183 @@
+"""Turn speech into frames, and transcripts into units: what a transcriber keeps of its training data.
+
+A sound becomes log-mel energies, frames that are given stay as they are; both are standardised by their own mean and
+deviation in each utterance, which takes away what speaker and microphone have in common. A unit is a character; its
+number is one more than in the vocabulary, because 0 is the blank.
+
+>>> encoder = SpeechEncoder(None, 13, deltas=True, vocabulary=Characters.of("so good"))
+>>> encoder.width, encoder.encode_text("dogs"), encoder.decode([2, 4])
+(39, [2, 4, 3, 5], 'do')
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.data.dataset import Example, Sound
+from elman.data.plain import read_plain
+from elman.encoders.augmentation import add_noise, mask_bands, mask_times, warp_tempo
+from elman.encoders.mel import with_deltas
+from elman.encoders.normalising import normalise_utterance
+from elman.encoders.sound import Features
+from elman.errors import DataError
+from elman.vocabulary.characters import Characters
+
+SPEECH = "speech"
+"""The name of the sound, or of the frames, among the values of an example."""
+
+_MOST_RATE = 16_000
+_MILLISECONDS = 1000
+
+
+@dataclass(frozen=True)
+class SpeechEncoder:
+    """An encoder of utterances.
+
+    Attributes:
+        features: what is computed from sounds; None where the data are frames.
+        size: numbers of a frame, without their slopes.
+        deltas: whether slopes are appended.
+        vocabulary: the characters of the transcripts.
+    """
+
+    features: Features | None
+    size: int
+    deltas: bool
+    vocabulary: Characters
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or (self.features is not None and self.size != self.features.size):
+            raise DataError("The frames of this model have another size than its features. Train it again.")
+
+    @property
+    def width(self) -> int:
+        """Count the numbers of a frame that the network reads."""
+        return 3 * self.size if self.deltas else self.size
+
+    @property
+    def units(self) -> int:
+        """Count the units, the blank among them."""
+        return 1 + len(self.vocabulary)
+
+    @property
+    def space(self) -> int | None:
+        """Return the number of the unit between two words; None where no transcript has one."""
+        number = self.vocabulary.numbers.get(" ")
+        return None if number is None else 1 + number
+
+    @property
+    def seconds_a_frame(self) -> float | None:
+        """Return the time from one frame to the next; None for frames that are given, which do not record it."""
+        return None if self.features is None else self.features.hop / _MILLISECONDS
+
+    def encode(self, example: Example) -> Tensor:
+        """Compute the frames (T, width) of an example.
+
+        Raises:
+            DataError: it is a sound and the model reads frames, or the other way round; or its frames have another
+                size.
+        """
+        given = example.values[SPEECH]
+        if isinstance(given, Sound):
+            if self.features is None:
+                raise DataError(
+                    f"{example.where} is sound, and the model reads frames of {self.size} numbers. Give frames."
+                )
+            frames = self.features.compute(given, example.where).numpy()
+        else:
+            if self.features is not None:
+                raise DataError(f"{example.where} is frames of features, and the model reads sound. Give sound.")
+            frames = given
+        if frames.shape[1] != self.size:
+            raise DataError(
+                f"{example.where} has frames of {frames.shape[1]} numbers, and the model reads {self.size}. "
+                "Give as many."
+            )
+        normalised = normalise_utterance(frames)
+        return with_deltas(normalised) if self.deltas else normalised
+
+    def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:
+        """Vary the tempo, mask stretches of time, and of log-mel energies bands, and add noise."""
+        steps = mask_times(warp_tempo(steps, randomness), randomness)
+        if self.features is not None:
+            steps = mask_bands(steps, self.size, randomness)
+        return add_noise(steps, randomness)
+
+    def encode_text(self, text: str) -> list[int]:
+        """Return the units of a transcript; characters that the model does not know are left out."""
+        numbers = self.vocabulary.numbers
+        return [1 + numbers[character] for character in text if character in numbers]
+
+    def decode(self, units: Iterable[int]) -> str:
+        """Return the text of some units, single spaces between words."""
+        return " ".join(self.vocabulary.decode(unit - 1 for unit in units).split())
+
+    def describe(self) -> str:
+        """Describe in one line what is read and written."""
+        slopes = " with their slopes" if self.deltas else ""
+        if self.features is None:
+            read = f"frames of {self.size} numbers{slopes}"
+        else:
+            read = f"log-mel of {self.size}{slopes}, every {self.features.hop:g} ms, at {self.features.rate:,} Hz"
+        known = "".join(self.vocabulary.show(number) for number in range(min(len(self.vocabulary), 60)))
+        return f"{read}; {len(self.vocabulary):,} characters: {known}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as plain data."""
+        return {
+            "features": None if self.features is None else asdict(self.features),
+            "size": self.size,
+            "deltas": self.deltas,
+            "vocabulary": {"characters": self.vocabulary.characters},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "SpeechEncoder":
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            DataError: a field is missing or of another kind.
+        """
+        return read_plain(cls, data, "encoder")
+
+
+def learn_encoder(
+    texts: Sequence[str], rate: int | None, size: int | None, *, mels: int, frame: float, hop: float, deltas: bool
+) -> SpeechEncoder:
+    """Make the encoder of some training utterances.
+
+    Args:
+        texts: their transcripts.
+        rate: samples a second of their sounds; None for frames.
+        size: numbers of a frame where the data are frames.
+        mels: bands.
+        frame: milliseconds of a frame.
+        hop: milliseconds from one to the next.
+        deltas: append slopes.
+
+    Raises:
+        DataError: nothing is said in any, or the sounds have too few samples for such frames.
+    """
+    said = "".join(texts)
+    if not said:
+        raise DataError("Nothing is said in the utterances to learn from. Give some with a transcript.")
+    vocabulary = Characters.of(said)
+    if rate is None:
+        assert size is not None
+        return SpeechEncoder(None, size, deltas, vocabulary)
+    if rate * hop < _MILLISECONDS or rate * frame < 2 * _MILLISECONDS:
+        raise DataError(
+            f"The sounds have {rate:,} samples a second, too few for frames of {frame:g} ms every {hop:g} ms. Choose a "
+            "longer --frame and --hop."
+        )
+    features = Features("log-mel", min(rate, _MOST_RATE), mels, 2, False, frame, hop)
+    return SpeechEncoder(features, mels, deltas, vocabulary)
+
+
+def as_example(given: Sound | np.ndarray[Any, Any], where: str, text: str | None = None) -> Example:
+    """Make an example of a sound, or of frames (T, D)."""
+    return Example({SPEECH: given}, text, where)

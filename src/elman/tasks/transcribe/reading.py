@@ -1,0 +1,124 @@
+"""Read the speech of a training: the utterances to learn from and those held out, and both as numbers."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from elman.data.speech.checks import find_shared_speakers, note_texts
+from elman.data.speech.opening import open_utterances
+from elman.data.speech.survey import SpeechSurvey, survey
+from elman.data.speech.utterance import UtteranceSet
+from elman.data.text import Source, as_sources
+from elman.errors import DataError
+from elman.phrases import name_some
+from elman.tasks.transcribe.batches import EncodedSpeech
+from elman.tasks.transcribe.encoder import SpeechEncoder, learn_encoder
+from elman.tasks.transcribe.module import SUBSAMPLING
+from elman.tasks.transcribe.settings import TranscribeSettings
+from elman.training.progress import show_bar
+from elman.training.splits import default_share, split
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Split:
+    """The utterances to learn from and those held out.
+
+    Attributes:
+        learn: to learn from.
+        hold: to validate on.
+        notes: what was found in all of them, in sentences.
+        rate: samples a second of most sounds to learn from; None for frames.
+        size: numbers of a frame where the data are frames.
+    """
+
+    learn: UtteranceSet
+    hold: UtteranceSet
+    notes: Sequence[str]
+    rate: int | None
+    size: int | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The utterances as the training sees them."""
+
+    split: Split
+    encoder: SpeechEncoder
+    training: EncodedSpeech
+    held_out: EncodedSpeech
+
+
+def read_speech(data: Source | Sequence[Source] | UtteranceSet, settings: TranscribeSettings, quiet: bool) -> Split:
+    """Read all utterances once, and divide them. A speaker is never on both sides.
+
+    Raises:
+        DataError: the data cannot be read, are too few, or nothing is said in what is held out.
+    """
+    named = {"audio": settings.audio, "text": settings.text, "speaker": settings.speaker}
+    speech = data if isinstance(data, UtteranceSet) else open_utterances(as_sources(data), **named)
+    found = _survey(speech, quiet)
+    notes = [*speech.notes, *found.notes()]
+    if settings.validation_data is not None:
+        other = open_utterances([settings.validation_data])
+        if other.utterances[0].is_sound != speech.utterances[0].is_sound:
+            raise DataError(f"{other.name} and {speech.name} are sound and frames. Give one kind.")
+        _survey(other, quiet)
+        learn, hold, order = speech, other, list(range(len(speech)))
+        shared = find_shared_speakers(learn.speakers, hold.speakers)
+        if shared:
+            named_some = name_some(shared, _MOST_NAMED)
+            notes.append(
+                f"Speakers who are learnt from are also in {other.name}, so scores are too good: {named_some}."
+            )
+    else:
+        share = default_share(len(speech)) if settings.validation is None else settings.validation
+        speakers = speech.speakers if len(set(speech.speakers)) > 1 else None
+        order, apart = split([None] * len(speech), share=share, seed=settings.seed, groups=speakers)
+        learn, hold = (replace(speech, utterances=[speech.utterances[i] for i in part]) for part in (order, apart))
+        if speakers is None:
+            notes.append("Speakers are not known to differ, so the same voices may be learnt from and held out.")
+    if not any(one.transcript for one in hold.utterances):
+        raise DataError("Nothing is said in the utterances held out. Choose another --seed, or give --validation-data.")
+    rates = Counter(found.rates[index] for index in order)
+    rate, _ = rates.most_common(1)[0]
+    return Split(learn, hold, notes, rate, found.size)
+
+
+def encode_speech(split: Split, settings: TranscribeSettings, quiet: bool) -> Parts:
+    """Learn the characters from the utterances to learn from, and encode all of them.
+
+    Raises:
+        DataError: nothing is said, or an utterance cannot be encoded.
+    """
+    encoder = learn_encoder(
+        [one.transcript for one in split.learn.utterances],
+        split.rate,
+        split.size,
+        mels=settings.mels,
+        frame=settings.frame,
+        hop=settings.hop,
+        deltas=settings.deltas,
+    )
+    encoded = []
+    for part in (split.learn, split.hold):
+        with show_bar("encoding", quiet) as on_progress:
+            encoded.append(EncodedSpeech(part, encoder, on_progress))
+    return Parts(split, encoder, *encoded)
+
+
+def report_speech(parts: Parts) -> Iterator[str]:
+    """Say what there is, then what looks wrong, a line each."""
+    training, held_out = parts.training, parts.held_out
+    yield from parts.split.notes
+    yield f"{len(training):,} utterances to learn from, {len(held_out):,} to validate on: {parts.encoder.describe()}"
+    yield from note_texts(training.speech, training.lengths.tolist(), SUBSAMPLING)
+    unknown = sorted(set("".join(held_out.transcripts)) - set(parts.encoder.vocabulary.characters))
+    if unknown:
+        yield f"Characters that are held out and not learnt, so never written: {name_some(unknown, _MOST_NAMED)}."
+
+
+def _survey(speech: UtteranceSet, quiet: bool) -> SpeechSurvey:
+    with show_bar("reading", quiet) as on_progress:
+        return survey(speech, on_progress)

@@ -1,0 +1,73 @@
+"""The options of `transcribe`: the speech, its features, the layers, and the training of a transcriber.
+
+>>> TranscribeSettings(direction="back")
+Traceback (most recent call last):
+elman.errors.ConfigError: direction is 'back'; it must be one of both, forward.
+"""
+
+from dataclasses import dataclass
+
+from elman.options import option
+from elman.training.settings import LayerSettings, TrainingSettings
+
+DIRECTIONS = ("both", "forward")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscribeSettings(LayerSettings, TrainingSettings):
+    """The options of a training of a transcriber."""
+
+    audio: str | None = option(None, "the column that names the sound", group="Input", metavar="COLUMN")
+    text: str | None = option(None, "the column of the transcript", group="Input", metavar="COLUMN")
+    speaker: str | None = option(
+        None,
+        "the column of the speaker, who is never on both sides of the split",
+        group="Input",
+        metavar="COLUMN",
+    )
+    mels: int = option(40, "bands of the mel scale", group="Input", least=4, most=256)
+    frame: float = option(25.0, "milliseconds of sound in one frame", group="Input", least=1, most=1000)
+    hop: float = option(10.0, "milliseconds from one frame to the next", group="Input", least=1, most=1000)
+    deltas: bool = option(True, "add the slopes of the features, and the slopes of those", group="Input")
+    validation: float | None = option(
+        None,
+        "share of the utterances held out to validate on [dim](default: 0.1; 0.2 of fewer than 1000)[/]",
+        group="Input",
+        above=0,
+        below=1,
+    )
+    validation_data: str | None = option(None, "speech of its own to validate on", group="Input", metavar="FILE")
+
+    hidden: int = option(128, "size of the hidden state of a direction", group="Model", least=1)
+    layers: int = option(2, "number of recurrent layers", group="Model", least=1)
+    channels: int = option(128, "size of the convolutions before the recurrent layers", group="Model", least=1)
+    direction: str = option("both", "read a sound from its start, or from both ends", group="Model", choices=DIRECTIONS)
+
+    epochs: int | None = option(
+        None,
+        "passes over the utterances [dim](default: as many as make about 4000 updates, from 5 to 60)[/]",
+        group="Training",
+        least=1,
+    )
+    learning_rate: float | None = option(
+        None, "peak learning rate [dim](default: 0.002; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
+    )
+    batch: int | None = option(
+        None, "utterances of one update [dim](default: 16, down to 4 of few utterances)[/]", group="Training", least=1
+    )
+
+    dropout: float = option(
+        0.3, "dropout between layers and before the readout", group="Regularising", least=0, below=1
+    )
+    input_dropout: float = option(
+        0.0, "dropout on the input of the recurrent layers", group="Regularising", least=0, below=1
+    )
+    augment: bool = option(
+        True,
+        "vary tempo, noise and masks of the sounds in training, once the model writes more than blanks",
+        group="Regularising",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_both("validation", "validation_data", "a model is validated on one of them")
