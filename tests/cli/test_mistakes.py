@@ -83,7 +83,10 @@ def test_an_option_like_no_other_gets_the_help_of_its_command(elman):
         ("help", "Did you mean elman --help?"),
         ("classify t.csv", "`elman train classify DATA`"),
         ("forecast t.csv", "`elman train forecast DATA`"),
-        ("train genrate t", "Did you mean generate? There are: generate, classify, tag, forecast, translate."),
+        (
+            "train genrate t",
+            "Did you mean generate? There are: generate, classify, tag, forecast, translate, transcribe.",
+        ),
         ("train book.txt", "Write e.g. `elman train generate book.txt`."),
         ("xyzzy", "There is no command 'xyzzy'. There are: train, generate, next,"),
     ],

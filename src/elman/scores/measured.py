@@ -17,11 +17,13 @@ class Measured:
         score: the best weights have the highest score, and of equal scores the lowest loss; None where the loss alone
             decides.
         said: how the score is shown, such as `accuracy 87.5%`.
+        is_early: whether it says nothing yet about what comes, so that patience does not count it.
     """
 
     loss: float
     score: float | None = None
     said: str = ""
+    is_early: bool = False
 
     def better_than(self, other: "Measured | None") -> bool:
         """Check whether this result is better; one with a loss that is not finite never is.

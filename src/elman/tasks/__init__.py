@@ -7,7 +7,7 @@ the same files: `settings`, `reading`, `module`, `model`, `recipe`, `view`, `com
 imports another. `registry` lists them all, `contract` defines what they offer to the commands, and `inspection` looks
 inside a trained model of any task.
 
-The recipes are `generate`, the language model, `classify`, `tag`, `forecast` and `translate`:
+The recipes are `generate`, the language model, `classify`, `tag`, `forecast`, `translate` and `transcribe`:
 
     >>> from elman.tasks import generate
     >>> model = generate.train("book.txt", cell="gru", hidden=128)   # doctest: +SKIP
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from elman.tasks.classify.estimator import Regressor as Regressor
     from elman.tasks.forecast.estimator import Forecaster as Forecaster
     from elman.tasks.tag.estimator import Tagger as Tagger
+    from elman.tasks.transcribe.estimator import Transcriber as Transcriber
     from elman.tasks.translate.estimator import Translator as Translator
 
 # Torch's CPU threads wait for each other by spinning. An update here is many small products, and when another program

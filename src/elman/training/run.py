@@ -228,7 +228,7 @@ class Run:
         self._check_end()
 
     def count_validation(self, improved: bool, seconds: float) -> None:
-        """Count a validation, whether it was the best so far, and how long it took."""
+        """Count a validation, whether it was the best so far (or came too early to tell), and how long it took."""
         self.counts.validation_seconds = seconds
         self._check_end()
         self.counts.worse_in_a_row = 0 if improved else self.counts.worse_in_a_row + 1

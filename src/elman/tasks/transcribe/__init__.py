@@ -1,10 +1,10 @@
-"""The parts of a transcriber: speech in, text with times out.
+"""Write down what is said: speech in, text with times out.
 
-`reading` divides the utterances that `elman.data.speech` reads, by the options in `settings`; `intake` takes sounds as
-callers give them in Python. `encoder` turns them into frames and units, `batches` pads them. `module` has the layers:
-two strided convolutions, recurrent layers of any cell, and the probabilities of CTC at every fourth frame. `answering`
-reads these by :mod:`elman.decoding.ctc`: texts, and when each word is said. `scores` counts errors, and `baseline`
-needs no recurrence.
+`recipe` trains, and `settings` holds its options. `reading` divides the utterances that `elman.data.speech` reads,
+`encoder` turns them into frames and units, `batches` pads them. `module` has the layers: two strided convolutions,
+recurrent layers of any cell, and the probabilities of CTC at every fourth frame; `answering` reads them by
+:mod:`elman.decoding.ctc`. `model` offers what they can do, and `commands` does what the command line asks. `baseline`
+needs no recurrence; `scores`, `verdict` and `tables` say what came of it, and `space` which settings a search tries.
 
 >>> import torch
 >>> from elman import cells
@@ -16,3 +16,14 @@ needs no recurrence.
 >>> log_p.shape, lengths.tolist(), len(read_greedily(log_p, lengths))
 (torch.Size([13, 2, 5]), [13, 6], 2)
 """
+
+from typing import TYPE_CHECKING
+
+from elman.lazy import offer
+
+if TYPE_CHECKING:
+    from elman.tasks.transcribe.recipe import load, train
+
+__all__ = ["load", "train"]
+
+__getattr__ = offer(__name__, dict.fromkeys(__all__, "recipe"))

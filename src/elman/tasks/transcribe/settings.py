@@ -7,7 +7,8 @@ elman.errors.ConfigError: direction is 'back'; it must be one of both, forward.
 
 from dataclasses import dataclass
 
-from elman.options import option
+from elman.options import OptionTable, option
+from elman.tasks.contract import Commands, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DIRECTIONS = ("both", "forward")
@@ -71,3 +72,29 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(OptionTable):
+    """The options of a search for the best texts."""
+
+    beam: int = option(5, "translations, speech: hypotheses that are kept; 1 is greedy", least=1, most=512)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(SearchOptions):
+    """The options of `elman evaluate` for transcribers."""
+
+    worst: int = worst_option()
+
+
+COMMANDS = Commands(
+    settings=TranscribeSettings,
+    data="a table with a column of sounds and one of transcripts; a folder of Common Voice, LibriSpeech, LJSpeech, "
+    "Kaldi or Sphinx, or of sounds with a text of the same name beside each",
+    trains="Train a model that writes down what is said.",
+    trials_by="utterances",
+    answers="answers with transcripts",
+    evaluate=EvaluateOptions,
+    predict=SearchOptions,
+)

@@ -174,7 +174,7 @@ class TranslateSettings(LayerSettings, TrainingSettings):
 class SearchOptions(OptionTable):
     """The options of a search."""
 
-    beam: int = option(5, "translations: hypotheses that are kept; 1 is greedy", least=1, most=512)
+    beam: int = option(5, "translations, speech: hypotheses that are kept; 1 is greedy", least=1, most=512)
     length_penalty: float = option(1.0, "translations: rank by ln P / length^A", least=0, metavar="A")
     coverage_penalty: float = option(
         0.0, "translations: rank by what of the source was not looked at, with this weight", least=0, metavar="B"

@@ -1,0 +1,105 @@
+"""A trained transcriber: predict, evaluate, save to a file and load.
+
+>>> from elman.tasks import transcribe
+>>> model = transcribe.load("digits.elman.safetensors")             # doctest: +SKIP
+>>> model.predict(["one.wav"])                                      # doctest: +SKIP
+['seven two']
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, ClassVar
+
+from elman.data.speech.utterance import UtteranceSet
+from elman.encoders.batches import OnProgress
+from elman.expr import Cell
+from elman.models.file import ModelFile
+from elman.models.layers import Layers
+from elman.models.trained import Trained, load_trained, restore_module
+from elman.tasks.transcribe.answering import Transcript, transcribe
+from elman.tasks.transcribe.batches import EncodedSpeech
+from elman.tasks.transcribe.encoder import SpeechEncoder
+from elman.tasks.transcribe.intake import Heard, as_speech
+from elman.tasks.transcribe.module import SpeechNetwork
+from elman.tasks.transcribe.scores import SpeechScores, score_transcripts
+
+BEAM = 5
+
+
+@dataclass(kw_only=True)
+class TrainedTranscriber(Trained):
+    """A trained transcriber with its encoder.
+
+    Attributes:
+        encoder: turns sounds into frames and units into texts.
+    """
+
+    task: ClassVar[str] = "transcribe"
+    part_names: ClassVar[tuple[str, ...]] = ("encoder",)
+    module: SpeechNetwork
+    encoder: SpeechEncoder
+
+    def predict(self, sounds: Sequence[Heard], beam: int = BEAM) -> list[str]:
+        """Return what is said in sounds.
+
+        Args:
+            sounds: the path of each, a :class:`~elman.data.dataset.Sound`, or frames (T, D).
+            beam: how many beginnings of a text are kept; 1 is greedy.
+
+        Raises:
+            DataError: a sound cannot be read, or the model reads frames of another size.
+            ConfigError: the beam is outside its range.
+        """
+        return [one.text for one in self.transcribe(sounds, beam)]
+
+    def transcribe(self, sounds: Sequence[Heard], beam: int = BEAM) -> list[Transcript]:
+        """Return the transcripts of sounds, with the time of each word; see :meth:`predict`."""
+        return self.hear(as_speech(sounds), beam)
+
+    def hear(self, speech: UtteranceSet, beam: int = BEAM, on_progress: OnProgress | None = None) -> list[Transcript]:
+        """Return the transcript of each utterance, whatever its own transcript.
+
+        Raises:
+            DataError, ConfigError: as for :meth:`predict`.
+            ElmanError: the output of the module is not finite.
+        """
+        return transcribe(self.module, EncodedSpeech(speech, self.encoder), self.encoder, beam, on_progress)
+
+    def evaluate(
+        self, speech: UtteranceSet, beam: int = BEAM, on_progress: OnProgress | None = None
+    ) -> tuple[SpeechScores, list[str]]:
+        """Compare the transcripts of utterances with what is said in them; return the scores and the texts.
+
+        Args:
+            speech: as :func:`elman.data.speech.opening.open_utterances` returns it.
+            beam: see :meth:`predict`.
+            on_progress: called with (utterances done, utterances in all).
+
+        Raises:
+            DataError, ConfigError: as for :meth:`predict`; or jiwer is not installed.
+        """
+        texts = [one.text for one in self.hear(speech, beam, on_progress)]
+        return score_transcripts(texts, [one.transcript for one in speech.utterances], speech.speakers), texts
+
+
+def build_module(cell: Cell, encoder: SpeechEncoder, configuration: Mapping[str, Any]) -> SpeechNetwork:
+    """Build the module that a configuration describes."""
+    layers, own = Layers.take(configuration)
+    return SpeechNetwork(cell, layers, features=encoder.width, units=encoder.units, **own)
+
+
+def load(path: str | PathLike[str]) -> TrainedTranscriber:
+    """Read a model file. Nothing that the file contains is executed.
+
+    Raises:
+        DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
+    """
+    return load_trained(path, TrainedTranscriber, _read)
+
+
+def _read(file: ModelFile) -> TrainedTranscriber:
+    encoder = SpeechEncoder.from_dict(file.parts["encoder"])
+    cell, options = Cell.from_dict(file.cell), file.configuration
+    module = restore_module(file, SpeechNetwork, options, lambda: build_module(cell, encoder, options))
+    return TrainedTranscriber.of_file(file, module, encoder=encoder)

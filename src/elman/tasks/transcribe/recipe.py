@@ -1,0 +1,191 @@
+"""Train a model that writes down what is said: the recipe behind `elman train transcribe`.
+
+The network is trained with CTC (Graves et al. 2006), so transcripts need no times. The weights whose greedy transcripts
+of the held-out utterances have the fewest wrong characters are the ones that stay.
+
+A network under CTC first learns to write nothing but blanks, and may stay there for long (the plateau): until it has
+left it, patience does not count, and sounds are not varied.
+
+>>> from elman.tasks import transcribe
+>>> model = transcribe.train("digits.csv", output="digits.elman.safetensors")     # doctest: +SKIP
+>>> model.predict(["one.wav"])                                                    # doctest: +SKIP
+['seven two']
+"""
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elman.expr import Cell
+from elman.scores.errors import require_jiwer, score_errors
+from elman.scores.measured import Measured
+from elman.tasks.transcribe.answering import write_texts
+from elman.tasks.transcribe.baseline import SpeechBaselines, train_baselines
+from elman.tasks.transcribe.model import TrainedTranscriber, build_module, load
+from elman.tasks.transcribe.reading import Parts, Split, encode_speech, read_speech, report_speech
+from elman.tasks.transcribe.settings import TranscribeSettings
+from elman.tasks.transcribe.space import RATE, transcribe_space
+from elman.tasks.transcribe.verdict import compare as compare_with
+from elman.training.allowance import baseline_seconds
+from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_epochs
+from elman.training.feed import Feed
+from elman.training.loop import Trainer
+from elman.training.outcome import Outcome
+from elman.training.progress import EXAMPLE, Progress
+from elman.training.recipe import Recipe
+from elman.training.search import Space
+from elman.training.start import refuse_giants, start
+
+__all__ = ["RECIPE", "load", "train"]
+
+_UPDATES = 4000
+_SMALLEST_BATCH, _BATCH, _FEWEST_BATCHES = 4, 16, 32
+_OWN = ("channels", "input_dropout")
+_LEFT = 0.5  # of the entropy of the units: who knows no sound needs all of it to write one
+
+
+class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings, TrainedTranscriber]):
+    """The recipe of transcribers."""
+
+    settings = TranscribeSettings
+
+    def read(self, data: Any, settings: TranscribeSettings, quiet: bool) -> Split:
+        """Read the utterances, and hold some out."""
+        require_jiwer()
+        return read_speech(data, settings, quiet)
+
+    def encode(self, split: Split, settings: TranscribeSettings, quiet: bool) -> Parts:
+        """Learn the characters, and encode all utterances."""
+        return encode_speech(split, settings, quiet)
+
+    def unit(self, parts: Parts) -> str:
+        """Count utterances."""
+        return EXAMPLE
+
+    def report(self, parts: Parts) -> Iterator[str]:
+        """Say what there is to learn from."""
+        return report_speech(parts)
+
+    def compare(self, parts: Parts, settings: TranscribeSettings, progress: Progress) -> SpeechBaselines:
+        """Train a network of convolutions, and count the most frequent transcript."""
+        seconds = baseline_seconds(settings.seconds())
+        found = train_baselines(parts.training, parts.held_out, parts.encoder, seed=settings.seed, seconds=seconds)
+        progress.note(f"without recurrence, {found.what}: validation {found.network.said()}")
+        progress.note(f"always the most frequent transcript: {found.usual.said()}")
+        return found
+
+    def space(self, given: Mapping[str, Any], parts: Parts, settings: TranscribeSettings) -> Space:
+        """Return the settings that a search may choose."""
+        return transcribe_space(given, choose_batch(len(parts.training), settings.batch))
+
+    def build(
+        self,
+        cell: Cell,
+        sizes: Mapping[str, int] | None,
+        parts: Parts,
+        settings: TranscribeSettings,
+        baseline: SpeechBaselines | None,
+    ) -> TrainedTranscriber:
+        """Build the layers."""
+        configuration = {
+            **settings.layers_of(sizes),
+            **{name: getattr(settings, name) for name in _OWN},
+            "bidirectional": settings.direction == "both",
+        }
+        with refuse_giants(settings.hidden):
+            module = build_module(cell, parts.encoder, configuration)
+        for layer in module.layers_that_recur:
+            start(layer, settings.init, settings.forget_bias, settings.chrono)
+        return TrainedTranscriber(module=module, encoder=parts.encoder, configuration=configuration)
+
+    def fit(
+        self,
+        model: TrainedTranscriber,
+        parts: Parts,
+        settings: TranscribeSettings,
+        progress: Progress,
+        validated: Validated,
+    ) -> Outcome:
+        """Train on padded batches of utterances of about one length."""
+        training, held_out = parts.training, parts.held_out
+        batch = choose_batch(len(training), settings.batch)
+        updates = settings.count_updates(math.ceil(len(training) / batch))
+        settings = choose_epochs(settings, updates, updates=_UPDATES, fewest=FEWEST_EPOCHS)
+        if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
+            settings = dataclasses.replace(settings, learning_rate=RATE)
+        trainer = Trainer(model.module, settings, progress)
+        progress.note(
+            f"{model.parameters:,} parameters; an epoch is {updates:,} updates of "
+            f"{batch * settings.accumulate} utterances"
+        )
+        feed = Feed(lambda chance: list(training.draw(batch, chance)), torch.Generator().manual_seed(settings.seed))
+        to_device = trainer.fabric.to_device
+        low = _LEFT * entropy(training.texts)
+        has_left = False
+
+        def losses() -> Iterator[tuple[Tensor, int]]:
+            nonlocal has_left
+            for chosen in feed.epoch():
+                # By what is learnt from: what is held out must not decide how a training goes on.
+                if not has_left and run.outcome.training_loss < low:
+                    has_left = True
+                    varied = "; sounds are varied from here on" if settings.augment else ""
+                    progress.note(f"update {run.outcome.updates}: the model writes more than blanks{varied}")
+                few = training.batch(chosen, augment=feed.chance if has_left and settings.augment else None)
+                log_p, lengths = trainer.module(to_device(few.frames), to_device(few.lengths))
+                yield model.module.loss(log_p, lengths, few.texts), len(chosen)
+
+        def validate() -> Measured:
+            texts, loss = write_texts(model.module, held_out, model.encoder)
+            rate = score_errors(texts, held_out.transcripts, unit="character").rate
+            assert rate is not None
+            return Measured(loss, 1 - rate, f"CER {rate:.1%}", is_early=not has_left)
+
+        run = trainer.begin(updates, int(held_out.lengths.sum()) / int(training.lengths.sum()) * updates)
+        return trainer.go_on(run, losses, validate, validated)
+
+    def count(self, model: TrainedTranscriber, parts: Parts) -> dict[str, Any]:
+        """Return the numbers of utterances."""
+        return {"validation_utterances": len(parts.held_out), "training_utterances": len(parts.training)}
+
+    def judge(
+        self,
+        model: TrainedTranscriber,
+        parts: Parts,
+        settings: TranscribeSettings,
+        baseline: SpeechBaselines | None,
+    ) -> dict[str, Any]:
+        """Score the model, and compare it with the baselines."""
+        columns = {"audio_column": settings.audio, "text_column": settings.text, "speaker_column": settings.speaker}
+        return {**columns, **compare_with(model, parts.held_out, baseline, settings.seed)}
+
+
+def choose_batch(utterances: int, requested: int | None) -> int:
+    """Return how many utterances an update has: as requested, or 16 unless an epoch would have fewer than 32 updates.
+
+    >>> choose_batch(10_000, None), choose_batch(200, None), choose_batch(200, 50)
+    (16, 6, 50)
+    """
+    if requested is not None:
+        return requested
+    return min(_BATCH, max(_SMALLEST_BATCH, utterances // _FEWEST_BATCHES))
+
+
+def entropy(texts: Sequence[Sequence[int]]) -> float:
+    """Return the entropy of the units of some texts, in nats a unit: the loss of who knows how often each is written.
+
+    >>> round(entropy([[1, 2], [2, 1]]), 3)
+    0.693
+    """
+    counts = Counter(unit for text in texts for unit in text)
+    total = sum(counts.values())
+    return -sum(count / total * math.log(count / total) for count in counts.values())
+
+
+RECIPE = TranscribeRecipe()
+train = RECIPE.train
