@@ -75,14 +75,14 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchOptions(OptionTable):
-    """The options of a search for the best texts."""
+class PredictOptions(OptionTable):
+    """The options of `elman predict` for transcribers."""
 
     beam: int = option(5, "translations, speech: hypotheses that are kept; 1 is greedy", least=1, most=512)
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(SearchOptions):
+class EvaluateOptions(PredictOptions):
     """The options of `elman evaluate` for transcribers."""
 
     worst: int = worst_option()
@@ -96,5 +96,5 @@ COMMANDS = Commands(
     trials_by="utterances",
     answers="answers with transcripts",
     evaluate=EvaluateOptions,
-    predict=SearchOptions,
+    predict=PredictOptions,
 )

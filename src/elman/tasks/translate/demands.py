@@ -3,7 +3,7 @@
 >>> from elman.tasks.translate.encoder import learn_pair_encoder
 >>> side = learn_pair_encoder(["ein Hund"], ["a dog"], unit="word", size=None, separate=True).target
 >>> constrain(side, 2, prefix="a", forbid=["dog"]).prefixes
-[[2], [2]]
+[(2,), (2,)]
 """
 
 from collections.abc import Sequence
