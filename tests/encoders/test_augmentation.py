@@ -14,10 +14,13 @@ from elman.encoders.augmentation import (
     mask_bands,
     mask_times,
     move_image,
+    vary_bands,
+    vary_cepstra,
     warp_bands,
     warp_tempo,
 )
 from elman.encoders.encoder import learn_encoder
+from elman.encoders.mel import cepstrum
 from elman.encoders.settings import InputSettings
 from tolerances import assert_close
 
@@ -37,9 +40,10 @@ def drawn(seed: int) -> torch.Generator:
         lambda x, g: move_image(x[None], g)[0],
         warp_tempo,
         lambda x, g: warp_bands(x, D, g),
+        lambda x, g: vary_cepstra(x[:, :13], torch.arange(13.0, 0, -1), g),
         add_noise,
     ],
-    ids=["bands", "times", "crop", "image", "tempo", "vocal tract", "noise"],
+    ids=["bands", "times", "crop", "image", "tempo", "vocal tract", "cepstra", "noise"],
 )
 def test_a_seed_gives_one_result_and_leaves_the_input_and_torchs_chance_alone(vary):
     x = torch.randn(T, D)
@@ -97,6 +101,14 @@ def test_a_tempo_stretches_time_and_keeps_both_ends():
     assert 88 < min(lengths) < 91
     assert 113 < max(lengths) < 116
     assert len(warp_tempo(torch.ones(1, 3), drawn(1))) == 1
+
+
+def test_cepstra_are_varied_as_the_energies_are_from_which_they_come():
+    energies = torch.randn(T, D, dtype=torch.float64)
+    deviations = torch.rand(D, dtype=torch.float64) + 0.5
+    for seed in range(5):
+        varied = vary_cepstra(cepstrum(energies, D) / deviations, deviations, drawn(seed))
+        assert_close("cepstra", varied, cepstrum(vary_bands(energies, D, drawn(seed)), D) / deviations)
 
 
 def test_a_vocal_tract_moves_bands_by_a_factor_and_keeps_both_ends():

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from answerable import write_reviews, write_sounds
-from elman.tasks import classify, forecast, generate, tag
+from elman.tasks import classify, forecast, generate, tag, transcribe, translate
+from elman.tasks.transcribe import recipe as speech_recipe
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from forecastable import write_sales
+from speakable import write_speech
 from taggable import write_conllu
 
 BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 20
@@ -21,19 +23,32 @@ def write_book(path):
     return path
 
 
+def write_pairs(path):
+    path.write_text("".join(f"{a} {b} c\t{b} {a}\n" for a in "abcdefg" for b in "abcdef"))
+    return path
+
+
 RECIPES = {
     "generate": (generate, write_book, "a.txt", {"window": 11, "shift_windows": True, "dropout": 0.3}),
     "classify": (classify, write_reviews, "a.csv", {"target": "label", "input": "text", "word_dropout": 0.2}),
     "sounds": (classify, write_sounds, "sounds", {"augment": True, "accumulate": 2, "mels": 8, "coefficients": 4}),
     "tag": (tag, write_conllu, "a.conllu", {"letter_hidden": 3, "word_dropout": 0.2, "accumulate": 5}),
     "forecast": (forecast, write_sales, "a.csv", {"horizon": 3, "lookback": 7, "validation": 20, "optimizer": "sgd"}),
+    "translate": (translate, write_pairs, "a.tsv", {"embedding": 3, "dropout": 0.3, "scheduled_sampling": 0.5}),
+    "transcribe": (
+        transcribe,
+        lambda path: write_speech(path, 40),
+        "a.csv",
+        {"mels": 7, "channels": 5, "layers": 1, "batch": 1, "dropout": 0.3, "average": 0.5},
+    ),
 }
-CUTS = {"tag": 3}
-"""Three updates are an epoch of tags, of five batches, five and two."""
+CUTS = {"tag": 3, "transcribe": 60}
+"""Three updates are an epoch of tags, of five batches, five and two. Speech is varied after a validation, at 50."""
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_that_goes_on_ends_with_the_same_file(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(speech_recipe, "_LEFT", 1e3)
     recipe, write, file, options = RECIPES[name]
     cut = CUTS.get(name, 13)
     data, kept = write(tmp_path / file), []

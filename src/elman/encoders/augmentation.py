@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from elman.data.dataset import Sound
 from elman.data.formats.sound import resample
+from elman.encoders.mel import cosines
 
 _MASKS = 2
 # Shares of what there is; Park et al. 2019 mask up to 27 of 80 bands and a fifth of the time.
@@ -29,6 +30,7 @@ _TEMPO = (0.88, 1.14)
 _SPEEDS = (0.9, 1.0, 1.1)
 _VOCAL_TRACT = (0.9, 1.1)
 _BENT_FROM = 0.8  # of the bands: those above are moved less, so that the last one stays
+_BANDS = 40  # as Sphinx and most others have before the cosine transform
 _MOST_NOISE = 0.1  # of the deviation of a feature
 
 
@@ -90,6 +92,24 @@ def warp_bands(frames: Tensor, bands: int, randomness: torch.Generator) -> Tenso
     blocks = frames.view(len(frames), -1, bands)
     moved = blocks[..., below] * (1 - share) + blocks[..., (below + 1).clamp(max=last)] * share
     return moved.view_as(frames)
+
+
+def vary_bands(frames: Tensor, bands: int, randomness: torch.Generator) -> Tensor:
+    """Move and mask the bands of frames (T, D): :func:`warp_bands`, then :func:`mask_bands`."""
+    return mask_bands(warp_bands(frames, bands, randomness), bands, randomness)
+
+
+def vary_cepstra(frames: Tensor, deviations: Tensor, randomness: torch.Generator) -> Tensor:
+    """Move and mask the bands of the mel scale that standardised cepstra (T, D) stand for.
+
+    Args:
+        frames: cepstra, each coefficient standardised.
+        deviations: (D,) of the coefficients before that.
+        randomness: the generator to draw from.
+    """
+    bands = max(_BANDS, len(deviations))
+    basis = cosines(bands, len(deviations)).to(frames.dtype)
+    return vary_bands(frames * deviations @ basis.t(), bands, randomness) @ basis / deviations
 
 
 def add_noise(frames: Tensor, randomness: torch.Generator) -> Tensor:

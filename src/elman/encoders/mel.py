@@ -95,11 +95,18 @@ def hertz_of(mels: Tensor) -> Tensor:
 
 def cepstrum(log_energies: Tensor, coefficients: int) -> Tensor:
     """Return the first coefficients (T, coefficients) of the orthonormal DCT-II of (T, bands)."""
-    bands = log_energies.shape[1]
+    return log_energies @ cosines(log_energies.shape[1], coefficients).to(log_energies.dtype)
+
+
+def cosines(bands: int, coefficients: int) -> Tensor:
+    """Return the first vectors of the orthonormal DCT-II, (bands, coefficients) float64.
+
+    Coefficients times their transpose are the smoothest log energies that have these coefficients.
+    """
     middles = torch.arange(bands, dtype=torch.float64) + 0.5
     basis = (math.pi / bands * middles[:, None] * torch.arange(coefficients)).cos() * math.sqrt(2 / bands)
     basis[:, 0] /= math.sqrt(2)
-    return log_energies @ basis.to(log_energies.dtype)
+    return basis
 
 
 def with_deltas(frames: Tensor) -> Tensor:

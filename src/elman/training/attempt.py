@@ -135,7 +135,14 @@ def choose_batch(examples: int, requested: int | None) -> int:
     return min(_BATCH, max(_SMALLEST_BATCH, examples // _FEWEST_BATCHES))
 
 
-def choose_epochs(settings: S, updates_per_epoch: int, *, updates: int = _UPDATES, fewest: int = FEWEST_EPOCHS) -> S:
+def choose_epochs(
+    settings: S,
+    updates_per_epoch: int,
+    *,
+    updates: int = _UPDATES,
+    fewest: int = FEWEST_EPOCHS,
+    most: int = _MOST_EPOCHS,
+) -> S:
     """Choose the number of epochs: as requested; else about 2000 updates, but each example is seen 5 to 60 times.
 
     Args:
@@ -143,8 +150,9 @@ def choose_epochs(settings: S, updates_per_epoch: int, *, updates: int = _UPDATE
         updates_per_epoch: as :meth:`TrainingSettings.count_updates` counts them.
         updates: how many there should be in all.
         fewest: how often each example is seen at least.
+        most: how often at most.
     """
     if settings.epochs is not None or settings.time_budget is not None:
         return settings
-    epochs = min(max(round(updates / updates_per_epoch), fewest), _MOST_EPOCHS)
+    epochs = min(max(round(updates / updates_per_epoch), fewest), most)
     return dataclasses.replace(settings, epochs=epochs)

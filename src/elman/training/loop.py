@@ -282,7 +282,7 @@ class Trainer:
             self.progress.validation(moment, measured.loss, improved, measured.said)
             if validated is not None:
                 validated(outcome, moment, improved)
-        run.count_validation(improved or measured.is_early, run.elapsed() - start)
+        run.count_validation(improved, measured.is_early, run.elapsed() - start)
         losses = [one.validation_loss for one in outcome.history]
         if self.settings.optimizer == "asgd" and run.average is None and is_worse_than_long_ago(losses):
             self._start_averaging(run)

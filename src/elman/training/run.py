@@ -44,6 +44,7 @@ class Counts:
         over: whether the run has ended.
         epoch_read: whether the end of the epoch was reached; a full last update leaves that open.
         bad_in_a_row: consecutive updates that were skipped because their gradient was not finite.
+        counted: validations that did not come too early to tell.
         worse_in_a_row: validations since the best one, or since averaging began.
         decays: validations that were not the best.
         tenths: tenths of the time budget that had passed at the last validation.
@@ -58,6 +59,7 @@ class Counts:
     over: bool = False
     epoch_read: bool = False
     bad_in_a_row: int = 0
+    counted: int = 0
     worse_in_a_row: int = 0
     decays: int = 0
     tenths: int = 0
@@ -227,12 +229,14 @@ class Run:
             self.outcome.training_loss = counts.mean / counts.weight
         self._check_end()
 
-    def count_validation(self, improved: bool, seconds: float) -> None:
-        """Count a validation, whether it was the best so far (or came too early to tell), and how long it took."""
+    def count_validation(self, improved: bool, is_early: bool, seconds: float) -> None:
+        """Count a validation: whether it was the best so far or came too early to tell, and how long it took."""
         self.counts.validation_seconds = seconds
         self._check_end()
-        self.counts.worse_in_a_row = 0 if improved else self.counts.worse_in_a_row + 1
-        self.counts.decays += not improved
+        is_worse = not (improved or is_early)
+        self.counts.counted += not is_early
+        self.counts.worse_in_a_row = self.counts.worse_in_a_row + 1 if is_worse else 0
+        self.counts.decays += is_worse
 
     def wants_validation(self) -> bool:
         """Return whether a validation is due.

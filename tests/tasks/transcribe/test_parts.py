@@ -2,6 +2,7 @@
 
 import csv
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 from elman.data.dataset import Sound
 from elman.data.speech.opening import open_utterances
 from elman.decoding.ctc.lattice import log_probability
+from elman.encoders.mel import with_deltas
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.tasks.transcribe.answering import transcribe, write_texts
 from elman.tasks.transcribe.baseline import ConvolutionNetwork, train_baselines
@@ -162,15 +164,35 @@ def test_a_batch_is_padded_with_zeros_and_augmenting_changes_training_frames_alo
     varied = speech.batch([3, 0, 4], augment=chance)
     assert varied.frames.shape != few.frames.shape or not torch.equal(varied.frames, few.frames)
     assert varied.texts == few.texts
+    for place, length in enumerate(varied.lengths.tolist()):
+        frames = varied.frames[:length, place]
+        torch.testing.assert_close(frames, with_deltas(frames[:, :20]), atol=1e-5, rtol=0)
+
+
+def test_the_deviations_of_cepstra_are_those_within_the_utterances_to_learn_from(tmp_path):
+    drawn = np.random.default_rng(1)
+    frames = [drawn.normal(7 * number, 1 + np.arange(13), (31 + number, 13)).astype(">f4") for number in range(9)]
+    for number, one in enumerate(frames):
+        (tmp_path / f"{number}.mfc").write_bytes(struct.pack(">i", one.size) + one.tobytes())
+    (tmp_path / "a.fileids").write_text("".join(f"{number}\n" for number in range(9)))
+    (tmp_path / "a.transcription").write_text("".join(f"a b ({number})\n" for number in range(9)))
+    _, parts = read(tmp_path / "a.fileids", validation=0.3)
+    learnt = [int(one.audio.stem) for one in parts.training.speech.utterances]
+    assert 0 < len(learnt) < 9
+    within = np.concatenate([frames[number] - frames[number].mean(0) for number in learnt])
+    np.testing.assert_allclose(parts.encoder.cepstra, within.std(0), rtol=1e-4)
 
 
 def test_an_encoder_is_read_as_it_was_written():
     for encoder in (
         learn_encoder(["so good"], 16000, None, mels=30, frame=25.0, hop=10.0, deltas=True),
         learn_encoder(["ab"], None, 13, mels=30, frame=25.0, hop=10.0, deltas=False),
+        learn_encoder(["ab"], None, 2, mels=30, frame=25.0, hop=10.0, deltas=False, cepstra=(2.0, 0.5)),
     ):
         plain = json.loads(json.dumps(encoder.to_dict()))
         assert SpeechEncoder.from_dict(plain) == encoder
+        with pytest.raises(DataError, match="no deviation above 0"):
+            SpeechEncoder.from_dict({**plain, "cepstra": [0.0] * encoder.size})
         with pytest.raises(DataError, match="another size"):
             SpeechEncoder.from_dict({**plain, "size": 0})
 

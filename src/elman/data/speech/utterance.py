@@ -50,6 +50,11 @@ class Utterance:
         return self.audio.suffix.lower() not in features.SUFFIXES
 
     @property
+    def is_cepstra(self) -> bool:
+        """Whether the file holds mel cepstra, as `.mfc` files do."""
+        return self.audio.suffix.lower() == ".mfc"
+
+    @property
     def place(self) -> str:
         """The file and the part of it, for messages."""
         if self.row is not None:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from elman.data.dataset import Example, Sound
 from elman.data.plain import read_plain
-from elman.encoders.augmentation import add_noise, mask_bands, mask_times, warp_tempo
+from elman.encoders.augmentation import add_noise, mask_times, vary_bands, vary_cepstra, warp_tempo
 from elman.encoders.mel import with_deltas
 from elman.encoders.normalising import normalise_utterance
 from elman.encoders.sound import Features
@@ -42,16 +42,20 @@ class SpeechEncoder:
         size: numbers of a frame, without their slopes.
         deltas: whether slopes are appended.
         vocabulary: the characters of the transcripts.
+        cepstra: where the frames are cepstra, the deviation of each coefficient within the training utterances.
     """
 
     features: Features | None
     size: int
     deltas: bool
     vocabulary: Characters
+    cepstra: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.size < 1 or (self.features is not None and self.size != self.features.size):
             raise DataError("The frames of this model have another size than its features. Train it again.")
+        if self.cepstra is not None and (len(self.cepstra) != self.size or not all(x > 0 for x in self.cepstra)):
+            raise DataError("The cepstra of this model have no deviation above 0 for each number. Train it again.")
 
     @property
     def width(self) -> int:
@@ -101,11 +105,14 @@ class SpeechEncoder:
         return with_deltas(normalised) if self.deltas else normalised
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:
-        """Vary the tempo, mask stretches of time, and of log-mel energies bands, and add noise."""
-        steps = mask_times(warp_tempo(steps, randomness), randomness)
+        """Vary the tempo, and the vocal tract where bands are known; mask stretches of time and bands; add noise."""
+        frames = warp_tempo(steps[:, : self.size], randomness)
         if self.features is not None:
-            steps = mask_bands(steps, self.size, randomness)
-        return add_noise(steps, randomness)
+            frames = vary_bands(frames, self.size, randomness)
+        elif self.cepstra is not None:
+            frames = vary_cepstra(frames, torch.tensor(self.cepstra), randomness)
+        frames = add_noise(mask_times(frames, randomness), randomness)
+        return with_deltas(frames) if self.deltas else frames
 
     def encode_text(self, text: str) -> list[int]:
         """Return the units of a transcript; characters that the model does not know are left out."""
@@ -133,6 +140,7 @@ class SpeechEncoder:
             "size": self.size,
             "deltas": self.deltas,
             "vocabulary": {"characters": self.vocabulary.characters},
+            "cepstra": None if self.cepstra is None else list(self.cepstra),
         }
 
     @classmethod
@@ -146,7 +154,15 @@ class SpeechEncoder:
 
 
 def learn_encoder(
-    texts: Sequence[str], rate: int | None, size: int | None, *, mels: int, frame: float, hop: float, deltas: bool
+    texts: Sequence[str],
+    rate: int | None,
+    size: int | None,
+    *,
+    mels: int,
+    frame: float,
+    hop: float,
+    deltas: bool,
+    cepstra: tuple[float, ...] | None = None,
 ) -> SpeechEncoder:
     """Make the encoder of some training utterances.
 
@@ -158,6 +174,7 @@ def learn_encoder(
         frame: milliseconds of a frame.
         hop: milliseconds from one to the next.
         deltas: append slopes.
+        cepstra: see :class:`SpeechEncoder`.
 
     Raises:
         DataError: nothing is said in any, or the sounds have too few samples for such frames.
@@ -168,7 +185,7 @@ def learn_encoder(
     vocabulary = Characters.of(said)
     if rate is None:
         assert size is not None
-        return SpeechEncoder(None, size, deltas, vocabulary)
+        return SpeechEncoder(None, size, deltas, vocabulary, cepstra)
     if rate * hop < _MILLISECONDS or rate * frame < 2 * _MILLISECONDS:
         raise DataError(
             f"The sounds have {rate:,} samples a second, too few for frames of {frame:g} ms every {hop:g} ms. Choose a "

@@ -4,11 +4,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from elman.data.dataset import Sound
 from elman.data.speech.checks import find_shared_speakers, note_texts
 from elman.data.speech.opening import open_utterances
 from elman.data.speech.survey import SpeechSurvey, survey
 from elman.data.speech.utterance import UtteranceSet
 from elman.data.text import Source, as_sources
+from elman.encoders.scaling import Moments
 from elman.errors import DataError
 from elman.phrases import name_some
 from elman.tasks.transcribe.batches import EncodedSpeech
@@ -100,6 +104,7 @@ def encode_speech(split: Split, settings: TranscribeSettings, quiet: bool) -> Pa
         frame=settings.frame,
         hop=settings.hop,
         deltas=settings.deltas,
+        cepstra=_deviations_within(split.learn) if split.learn.utterances[0].is_cepstra else None,
     )
     encoded = []
     for part in (split.learn, split.hold):
@@ -117,6 +122,18 @@ def report_speech(parts: Parts) -> Iterator[str]:
     unknown = sorted(set("".join(held_out.transcripts)) - set(parts.encoder.vocabulary.characters))
     if unknown:
         yield f"Characters that are held out and not learnt, so never written: {name_some(unknown, _MOST_NAMED)}."
+
+
+def _deviations_within(speech: UtteranceSet) -> tuple[float, ...]:
+    """Return the deviation of each number of a frame from its mean in the utterance."""
+    moments = None
+    for index in range(len(speech)):
+        frames = speech.read(index)
+        assert not isinstance(frames, Sound)
+        moments = moments or Moments(frames.shape[1])
+        moments.add(frames - frames.mean(axis=0, dtype=np.float64))
+    assert moments is not None
+    return moments.scaling().deviations
 
 
 def _survey(speech: UtteranceSet, quiet: bool) -> SpeechSurvey:

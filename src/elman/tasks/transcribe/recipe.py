@@ -43,7 +43,7 @@ from elman.training.start import refuse_giants, start
 
 __all__ = ["RECIPE", "load", "train"]
 
-_UPDATES = 4000
+_UPDATES, _MOST_EPOCHS = 10_000, 200  # varied anew each time, an utterance can be heard often
 _SMALLEST_BATCH, _BATCH, _FEWEST_BATCHES = 4, 16, 32
 _OWN = ("channels", "input_dropout")
 _LEFT = 0.5  # of the entropy of the units: who knows no sound needs all of it to write one
@@ -115,7 +115,7 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
         training, held_out = parts.training, parts.held_out
         batch = choose_batch(len(training), settings.batch)
         updates = settings.count_updates(math.ceil(len(training) / batch))
-        settings = choose_epochs(settings, updates, updates=_UPDATES, fewest=FEWEST_EPOCHS)
+        settings = choose_epochs(settings, updates, updates=_UPDATES, fewest=FEWEST_EPOCHS, most=_MOST_EPOCHS)
         if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
             settings = dataclasses.replace(settings, learning_rate=RATE)
         trainer = Trainer(model.module, settings, progress)
@@ -126,17 +126,11 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
         feed = Feed(lambda chance: list(training.draw(batch, chance)), torch.Generator().manual_seed(settings.seed))
         to_device = trainer.fabric.to_device
         low = _LEFT * entropy(training.texts)
-        has_left = False
 
         def losses() -> Iterator[tuple[Tensor, int]]:
-            nonlocal has_left
             for chosen in feed.epoch():
-                # By what is learnt from: what is held out must not decide how a training goes on.
-                if not has_left and run.outcome.training_loss < low:
-                    has_left = True
-                    varied = "; sounds are varied from here on" if settings.augment else ""
-                    progress.note(f"update {run.outcome.updates}: the model writes more than blanks{varied}")
-                few = training.batch(chosen, augment=feed.chance if has_left and settings.augment else None)
+                is_varied = settings.augment and run.counts.counted > 0
+                few = training.batch(chosen, augment=feed.chance if is_varied else None)
                 log_p, lengths = trainer.module(to_device(few.frames), to_device(few.lengths))
                 yield model.module.loss(log_p, lengths, few.texts), len(chosen)
 
@@ -144,7 +138,12 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
             texts, loss = write_texts(model.module, held_out, model.encoder)
             rate = score_errors(texts, held_out.transcripts, unit="character").rate
             assert rate is not None
-            return Measured(loss, 1 - rate, f"CER {rate:.1%}", is_early=not has_left)
+            # By what is learnt from: what is held out must not decide how a training goes on.
+            is_early = run.counts.counted == 0 and run.outcome.training_loss >= low
+            if not is_early and run.counts.counted == 0:
+                varied = "; sounds are varied from here on" if settings.augment else ""
+                progress.note(f"update {run.outcome.updates}: the model writes more than blanks{varied}")
+            return Measured(loss, 1 - rate, f"CER {rate:.1%}", is_early=is_early)
 
         run = trainer.begin(updates, int(held_out.lengths.sum()) / int(training.lengths.sum()) * updates)
         return trainer.go_on(run, losses, validate, validated)

@@ -46,13 +46,14 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
 
     epochs: int | None = option(
         None,
-        "passes over the utterances [dim](default: as many as make about 4000 updates, from 5 to 60)[/]",
+        "passes over the utterances [dim](default: as many as make about 10000 updates, from 5 to 200)[/]",
         group="Training",
         least=1,
     )
     learning_rate: float | None = option(
         None, "peak learning rate [dim](default: 0.002; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
     )
+    patience: int = option(40, "stop after N validations without a better one", group="Training", least=1)
     batch: int | None = option(
         None, "utterances of one update [dim](default: 16, down to 4 of few utterances)[/]", group="Training", least=1
     )

@@ -5,9 +5,9 @@ Neighbouring members of a parameter whose adjoints are neighbours in it need one
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -101,9 +101,15 @@ def _continues(last: Block, new: Block) -> bool:
     return same and (last.rows.stop, last.columns.stop) == (new.rows.start, new.columns.start)
 
 
-@lru_cache(maxsize=256)
+# Not by a cache of its own size: that would keep the workspaces of layouts which nothing else remembers.
+_sums: WeakKeyDictionary[Layout, Sums] = WeakKeyDictionary()
+
+
 def _find_sums(layout: Layout) -> Sums:
-    return Sums(layout)
+    found = _sums.get(layout)
+    if found is None:
+        found = _sums[layout] = Sums(layout)
+    return found
 
 
 class Gradients:

@@ -1,0 +1,168 @@
+"""Train `elman train transcribe` on public speech with its defaults, and measure the test parts once.
+
+`ROWS` names the rows. `an4_speech`: the CMU Census database (Acero 1991), its frames of 13 cepstra and its own list to
+test with. `digits`: the Free Spoken Digit Dataset, joined to recordings of several words with known times (see
+`digits.py`); the test has the takes 0 to 4 of the speakers who are learnt from. `digits_streaming`: the same with
+`--streaming`. `digits_speakers`: each of the six speakers in turn is the test, joined and digit by digit, and never
+learnt from.
+
+Error rates are jiwer's, of characters (CER) and words (WER), by greedy reading and by the default beam.
+"""
+
+import math
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+from bench.scores.digits import TEST, TRAINING, WORDS, JoinedDigits, join_digits
+from elman.data.speech.opening import open_utterances
+from elman.scores.errors import score_errors
+from elman.tasks import transcribe
+from elman.tasks.transcribe.model import BEAM, TrainedTranscriber
+
+ROUNDS, FOLD_ROUNDS = 3, 1
+"""How often each take is used in training."""
+
+Row = Callable[[Path, Path, int, dict[str, Any], bool], dict[str, Any]]
+
+
+def an4_speech(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: bool) -> dict[str, Any]:
+    """Write down names, numbers, dates and spelled words, from cepstra."""
+    lists = data / "an4" / "etc"
+    model, row = _train("an4_speech", lists / "an4_train.fileids", scratch, seed, given)
+    if test:
+        row["test"] = _score(model, [lists / "an4_test.fileids"])
+    return row
+
+
+def digits(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: bool) -> dict[str, Any]:
+    """Write down joined digits of speakers who are learnt from, and say when each is spoken."""
+    source = data / "fsdd" / "recordings"
+    join_digits(source, scratch / "train", indices=TRAINING, seed=seed, rounds=ROUNDS)
+    model, row = _train("digits", scratch / "train" / "joined.csv", scratch, seed, given)
+    if test:
+        joined = join_digits(source, scratch / "test", indices=TEST, seed=seed)
+        row["test"] = _score(model, [scratch / "test" / "joined.csv"])
+        row["times"] = measure_times(model, joined)
+    return row
+
+
+def digits_streaming(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: bool) -> dict[str, Any]:
+    """Do the same while it is heard."""
+    return digits(data, scratch, seed, {"streaming": True, **given}, test) | {"name": "digits_streaming"}
+
+
+def digits_speakers(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: bool) -> dict[str, Any]:
+    """Write down the digits of speakers who are not learnt from, joined and one by one; each is the test once."""
+    takes = sorted((data / "fsdd" / "recordings").glob("*.wav"))
+    speakers = sorted({file.stem.split("_")[1] for file in takes})
+    folds: list[dict[str, Any]] = []
+    row: dict[str, Any] = {}
+    for speaker in speakers:
+        folder = scratch / speaker
+        for file in takes:
+            part = folder / ("alone" if file.stem.split("_")[1] == speaker else "others")
+            part.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, part)
+            if part.name == "alone":
+                (part / file.name).with_suffix(".txt").write_text(WORDS[int(file.stem[0])])
+        join_digits(folder / "others", folder / "train", indices=range(50), seed=seed, rounds=FOLD_ROUNDS)
+        model, row = _train("digits_speakers", folder / "train" / "joined.csv", folder, seed, given)
+        if test:
+            join_digits(folder / "alone", folder / "test", indices=range(50), seed=seed)
+            found = {"joined": [folder / "test" / "joined.csv"], "alone": [folder / "alone"]}
+            folds.append({"speaker": speaker, **{name: _score(model, files) for name, files in found.items()}})
+    if test:
+        row |= {"folds": folds, **{name: _mean(folds, name) for name in ("joined", "alone")}}
+    return row
+
+
+ROWS: dict[str, Row] = {
+    "an4_speech": an4_speech,
+    "digits": digits,
+    "digits_streaming": digits_streaming,
+    "digits_speakers": digits_speakers,
+}
+"""By name: takes the folder of all sets, a folder to write to, the seed, options, and whether the test part is read."""
+
+
+def describe(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Write what was measured on the test part, on the validation part, and of the baselines."""
+    tested = ""
+    if "test" in row:
+        told = (f"{name}: CER {one['cer']:.2%}, WER {one['wer']:.2%}" for name, one in row["test"].items())
+        tested = "; ".join(told)
+    if "times" in row:
+        times = row["times"]
+        tested += (
+            f"; words begin {times['start']:.0f} ms and end {times['end']:.0f} ms away (median of {times['words']:,})"
+        )
+    if "folds" in row:
+        tested = f"WER joined {row['joined']:.2%}, alone {row['alone']:.2%}; of each: " + ", ".join(
+            f"{fold['speaker']} {fold['joined']['greedy']['wer']:.1%} and {fold['alone']['greedy']['wer']:.1%}"
+            for fold in row["folds"]
+        )
+    validation, beside = row["metrics"]["validation"], ""
+    validated = f"CER {validation['cer']['rate']:.2%}, WER {validation['wer']['rate']:.2%} (greedy)"
+    if "baseline" in row["metrics"]:
+        other, usual = row["metrics"]["baseline"], row["metrics"]["most_frequent"]
+        beside = (
+            f"{other['what']} CER {other['cer']['rate']:.1%} ({other['parameters']:,} parameters); "
+            f"most frequent transcript {usual['cer']['rate']:.1%}; "
+            f"frames shuffled {row['metrics']['shuffled'][0]['cer']['rate']:.1%}"
+        )
+    return tested, validated, beside
+
+
+def measure_times(model: TrainedTranscriber, joined: Sequence[JoinedDigits]) -> dict[str, Any]:
+    """Return how far the times of rightly written words are from the truth: medians, in ms."""
+    apart: dict[str, list[float]] = {"start": [], "end": []}
+    for one, found in zip(joined, model.transcribe([one.audio for one in joined]), strict=True):
+        written = [word.word for word in found.words]
+        for ours, theirs, length in SequenceMatcher(None, written, one.words, autojunk=False).get_matching_blocks():
+            for word, (start, end) in zip(
+                found.words[ours : ours + length], one.times[theirs : theirs + length], strict=True
+            ):
+                apart["start"].append(abs(word.start - start))
+                apart["end"].append(abs(word.end - end))
+    medians = {name: 1000 * statistics.median(values) if values else math.nan for name, values in apart.items()}
+    return {**medians, "words": len(apart["start"])}
+
+
+def _train(
+    name: str, data: Path, scratch: Path, seed: int, given: dict[str, Any]
+) -> tuple[TrainedTranscriber, dict[str, Any]]:
+    start = time.perf_counter()
+    model = transcribe.train(data, output=scratch / f"{name}.elman.safetensors", force=True, **{**given, "seed": seed})
+    metrics = {key: value for key, value in model.metrics.items() if key not in ("history", "ledger", "glances")}
+    row: dict[str, Any] = {
+        "name": name,
+        "seed": seed,
+        "options": given,
+        "parameters": model.parameters,
+        "seconds": time.perf_counter() - start,
+        "metrics": metrics,
+    }
+    return model, row
+
+
+def _score(model: TrainedTranscriber, files: Sequence[Path]) -> dict[str, dict[str, float]]:
+    """Return the error rates by greedy reading and by a beam."""
+    speech = open_utterances(list(files))
+    said = [one.transcript for one in speech.utterances]
+    found = {}
+    for name, beam in (("greedy", 1), (f"beam {BEAM}", BEAM)):
+        texts = [one.text for one in model.hear(speech, beam)]
+        cer, wer = (score_errors(texts, said, unit=unit).rate for unit in ("character", "word"))
+        assert cer is not None
+        assert wer is not None
+        found[name] = {"cer": cer, "wer": wer}
+    return found
+
+
+def _mean(folds: Sequence[dict[str, Any]], name: str) -> float:
+    return statistics.fmean(fold[name]["greedy"]["wer"] for fold in folds)
