@@ -68,7 +68,7 @@ def test_evaluating_counts_errors_and_lists_the_worst(elman, model, tmp_path):
 def test_mistakes_get_one_line(elman, model, tmp_path):
     path = write_speech(tmp_path / "s.csv", 4)
     refused(elman("predict", model, "nowhere.wav"), "nowhere.wav does not exist")
-    refused(elman("predict", model, "-"), "sounds are read from files")
+    refused(elman("predict", model, "-"), "reads a sound from both ends")
     (tmp_path / "empty").mkdir()
     refused(elman("predict", model, "empty"), "empty has no sounds in it")
     (tmp_path / "b.wav").write_bytes(b"RIFF")

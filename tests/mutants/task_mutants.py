@@ -109,8 +109,8 @@ TASK_MUTANTS = (
     Mutant(
         "the end of a sound that fills no frame is dropped",
         "encoders/mel.py",
-        "        missing += -(len(samples) + missing - self.frame) % self.hop\n",
-        "",
+        "return 1 + max(0, -(-(samples - self.frame) // self.hop))",
+        "return 1 + max(0, (samples - self.frame) // self.hop)",
     ),
     Mutant(
         "the rarity of a unit is not smoothed",

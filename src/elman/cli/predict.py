@@ -16,7 +16,8 @@ def predict(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="data like those of the training, with or without the target; - reads standard input line by line",
+            help="data like those of the training, with or without the target; - reads standard input as it arrives, "
+            "line by line, or sound in 16-bit samples",
             show_default=False,
         ),
     ],

@@ -1,7 +1,8 @@
 """Compute log-mel energies and MFCC from samples, by their published formulas.
 
 The mel scale is Slaney's (Auditory Toolbox 1998): linear up to 1,000 Hz, logarithmic above; bands are triangles of
-equal area. MFCC are the first coefficients of the orthonormal DCT-II of the log energies (Davis & Mermelstein 1980).
+equal area. A frame has the same energies, to the last bit, alone and among others. MFCC are the first coefficients of
+the orthonormal DCT-II of the log energies (Davis & Mermelstein 1980).
 
 >>> bands = MelBands(rate=8000, bands=20, frame=25.0, hop=10.0)
 >>> bands.log_energies(torch.zeros(8000)).shape
@@ -14,14 +15,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from elman.nn.rowwise import linear
+
 _BREAK = 1000.0
 _BREAK_IN_MELS = 15.0
 _HERTZ_A_MEL = _BREAK / _BREAK_IN_MELS
 _STEP = math.log(6.4) / 27
 # Energies below this are silence. The quantisation noise of 16 bits is below it, the noise of any microphone above.
 _FLOOR = 1e-8
-_DELTA_REACH = 2
 _FRAMES = 2**14  # at once
+
+DELTA_REACH = 2
+"""Frames on each side of one that its slope is measured over."""
 
 
 class MelBands:
@@ -32,9 +37,15 @@ class MelBands:
         bands: number of bands between 0 Hz and half the rate.
         frame: milliseconds of a frame.
         hop: milliseconds from one frame to the next.
+
+    Attributes:
+        size: number of bands.
+        frame: samples of a frame.
+        hop: samples from one frame to the next.
     """
 
     def __init__(self, rate: int, bands: int, frame: float, hop: float) -> None:
+        self.size = bands
         self.frame = max(2, round(rate * frame / 1000))
         self.hop = max(1, round(rate * hop / 1000))
         self._window = torch.hann_window(self.frame)
@@ -46,21 +57,24 @@ class MelBands:
 
     def log_energies(self, samples: Tensor) -> Tensor:
         """Return the log energies (T, bands) of samples (N,); the last frame is padded with silence."""
-        missing = max(0, self.frame - len(samples))
-        missing += -(len(samples) + missing - self.frame) % self.hop
-        # torch.stft centres a window in a longer transform, so both ends are padded by half of the difference.
-        surplus = self._transform - self.frame
-        padded = F.pad(samples, (surplus // 2, missing + surplus - surplus // 2))
+        missing = (self.count(len(samples)) - 1) * self.hop + self.frame - len(samples)
+        frames = F.pad(samples, (0, missing)).unfold(0, self.frame, self.hop)
         # Spectra take many times the memory of samples; those of an hour may not fit in memory.
-        overlap = self._transform - self.hop
-        starts = range(0, len(padded) - overlap, _FRAMES * self.hop)
-        return torch.cat([self._log_energies(padded[at : at + _FRAMES * self.hop + overlap]) for at in starts])
+        return torch.cat([self._log_energies(few) for few in frames.split(_FRAMES)])
 
-    def _log_energies(self, samples: Tensor) -> Tensor:
-        spectrum = torch.stft(
-            samples, self._transform, self.hop, self.frame, self._window, center=False, return_complex=True
-        )
-        return (self._bank @ spectrum.abs().square()).clamp_(min=_FLOOR).log_().t()
+    def count(self, samples: int) -> int:
+        """Count the frames of so many samples, at least one.
+
+        >>> bands = MelBands(rate=8000, bands=20, frame=25.0, hop=10.0)
+        >>> bands.count(200), bands.count(201)
+        (1, 2)
+        """
+        return 1 + max(0, -(-(samples - self.frame) // self.hop))
+
+    def _log_energies(self, frames: Tensor) -> Tensor:
+        spectrum = torch.view_as_real(torch.fft.rfft(frames * self._window, self._transform))
+        # A product of matrices would round a frame by how many others there are; streamed frames come one by one.
+        return linear(spectrum.square().sum(2), self._bank).clamp(min=_FLOOR).log()
 
 
 def mel_bank(rate: int, transform: int, bands: int) -> Tensor:
@@ -117,10 +131,10 @@ def with_deltas(frames: Tensor) -> Tensor:
     """
 
     def slope(x: Tensor) -> Tensor:
-        ends = [x[:1]] * _DELTA_REACH, [x[-1:]] * _DELTA_REACH
+        ends = [x[:1]] * DELTA_REACH, [x[-1:]] * DELTA_REACH
         longer = torch.cat([*ends[0], x, *ends[1]])
-        reach = range(-_DELTA_REACH, _DELTA_REACH + 1)
-        total = sum(j * longer[_DELTA_REACH + j : _DELTA_REACH + j + len(x)] for j in reach)
+        reach = range(-DELTA_REACH, DELTA_REACH + 1)
+        total = sum(j * longer[DELTA_REACH + j : DELTA_REACH + j + len(x)] for j in reach)
         return total / sum(j * j for j in reach)  # type: ignore[return-value]
 
     first = slope(frames)

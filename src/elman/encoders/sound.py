@@ -62,7 +62,8 @@ class Features:
             raise DataError("The encoder of sound in this model has features that cannot be computed. Train it again.")
 
     @cached_property
-    def _bands(self) -> MelBands:
+    def bands(self) -> MelBands:
+        """The filters of the mel scale."""
         return MelBands(self.rate, self.mels, self.frame, self.hop)
 
     @property
@@ -73,7 +74,7 @@ class Features:
 
     def compute(self, sound: Sound, where: str = "A sound") -> Tensor:
         """Return the frames (T, size) of a sound, which `where` names in messages."""
-        frames = self._bands.log_energies(torch.from_numpy(resample(sound, self.rate, where).samples.copy()))
+        frames = self.bands.log_energies(torch.from_numpy(resample(sound, self.rate, where).samples.copy()))
         frames = cepstrum(frames, self.coefficients) if self.features == "mfcc" else frames
         return with_deltas(frames) if self.deltas else frames
 

@@ -1,7 +1,7 @@
 """A :class:`View` of a trained model: what `elman inspect` needs of a model of any task."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ class View:
         metrics: what was measured in training.
         constant_loss: the loss of the best constant answer, where the loss reaches every step without the recurrence;
             NaN elsewhere.
+        facts: what else is said of the model, a line each.
     """
 
     module: nn.Module
@@ -47,6 +48,7 @@ class View:
     what: str
     metrics: dict[str, Any]
     constant_loss: float = math.nan
+    facts: Sequence[str] = ()
 
 
 def how_many(longest: int) -> tuple[int, int]:

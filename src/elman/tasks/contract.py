@@ -19,12 +19,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from elman.errors import ConfigError, DataError
 from elman.options import OptionTable, option
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from rich.console import RenderableType
 
 Rows = Sequence[tuple[str, str]]
@@ -95,7 +97,7 @@ class Request:
         return self.data == ["-"]
 
 
-def standard_input(what: str) -> BinaryIO:
+def standard_input(what: str) -> "BufferedReader":
     """Return standard input.
 
     Args:
@@ -106,7 +108,7 @@ def standard_input(what: str) -> BinaryIO:
     """
     if sys.stdin is None:
         raise DataError(f"Standard input is closed. Name a file, or send {what} to the command.")
-    return cast("BinaryIO", sys.stdin.buffer)
+    return cast("BufferedReader", sys.stdin.buffer)
 
 
 @dataclass(frozen=True)

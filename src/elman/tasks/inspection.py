@@ -164,7 +164,11 @@ def inspect_model(
     )
     layer = view.layer
     ways = " in both directions" if layer.bidirectional else ""
-    facts = [f"{layer.cell.name}, {layer.num_layers} × {layer.hidden_size}{ways}", f"looked at on {view.what}"]
+    facts = [
+        f"{layer.cell.name}, {layer.num_layers} × {layer.hidden_size}{ways}",
+        *view.facts,
+        f"looked at on {view.what}",
+    ]
     explained = view.explain() if explain and flow.gradient_norms else []
     subject = Subject.of(layer, Path(path).name, facts)
     cut = _cut(seen, measured.window) if flow.gradient_norms else None

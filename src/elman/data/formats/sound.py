@@ -114,11 +114,7 @@ def resample(sound: Sound, rate: int, where: str = "A sound") -> Sound:
     """
     if sound.rate == rate:
         return sound
-    if max(sound.rate, rate) > _FARTHEST * min(sound.rate, rate):
-        raise DataError(
-            f"{where} has {sound.rate:,} samples a second, and the model reads {rate:,}. Check the sample rate of its "
-            "file."
-        )
+    check_rates(sound.rate, rate, where)
     samples = round(len(sound.samples) * rate / sound.rate)
     if not 0 < samples <= MOST_SAMPLES:
         raise DataError(
@@ -126,6 +122,16 @@ def resample(sound: Sound, rate: int, where: str = "A sound") -> Sound:
             f"and between 1 and {MOST_SAMPLES:,} can be held. Check the sample rate of its file."
         )
     return Sound(soxr.resample(sound.samples, sound.rate, rate), rate)
+
+
+def check_rates(own: int, rate: int, where: str) -> None:
+    """Check that a sound can be resampled from one rate to another.
+
+    Raises:
+        DataError: the rates are so far apart that one of them is wrong; `where` names the sound.
+    """
+    if max(own, rate) > _FARTHEST * min(own, rate):
+        raise DataError(f"{where} has {own:,} samples a second, and the model reads {rate:,}. Check its sample rate.")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ path is what remains when repeated units are joined and blanks are removed, so o
     P(text) = Σ P(path)   over all paths of the text
 
 * `outputs` checks what a network gave, and reads it greedily: the text of the likeliest path;
+* `path` reads that path as its frames arrive, and says when each unit was;
 * `lattice` sums over all paths of a text, and finds the likeliest: at which frames each unit and each word is written;
 * `search` looks for the texts of the largest score;
 * `preferences` are what is added to ln P there: a language model, bonuses, hot words, a closed vocabulary.

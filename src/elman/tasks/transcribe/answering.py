@@ -1,14 +1,14 @@
 """Read what a network says of utterances: the texts, when each word is said, and how sure that is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from elman.decoding.ctc.lattice import align
-from elman.decoding.ctc.outputs import Rows, read_greedily, split_sources
+from elman.decoding.ctc.lattice import Alignment, align
+from elman.decoding.ctc.outputs import read_greedily, split_sources
 from elman.decoding.ctc.preferences import Preferences
 from elman.decoding.ctc.search import search_texts
 from elman.encoders.batches import OnProgress
@@ -17,6 +17,9 @@ from elman.nn.evaluation import evaluating
 from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.module import BLANK, SUBSAMPLING, ctc_loss
+
+NOTHING = Alignment(0.0, ())
+"""That of an empty text."""
 
 _AT_ONCE = 32
 
@@ -104,7 +107,7 @@ def transcribe(
             best = search_texts(log_p, lengths, preferences=Preferences(blank=BLANK), width=beam)
             units = [one[0].units for one in best]
         for index, own, text in zip(chosen, rows, units, strict=True):
-            found[index] = _with_times(own, text, encoder)
+            found[index] = with_times(align(own, text) if text else NOTHING, encoder)
         done += len(chosen)
         if on_progress is not None:
             on_progress(done, len(speech))
@@ -125,14 +128,13 @@ def _outputs(
             yield chosen, log_p, lengths
 
 
-def _with_times(rows: Rows, units: Sequence[int], encoder: SpeechEncoder) -> Transcript:
+def with_times(alignment: Alignment, encoder: SpeechEncoder) -> Transcript:
+    """Write down what is aligned with the steps of a sound."""
     step = SUBSAMPLING * (encoder.seconds_a_frame or 1.0)
-    words: list[SpokenWord] = []
-    if units:
-        # Without a space among the characters the whole text is one word; no unit has the number −1.
-        space = -1 if encoder.space is None else encoder.space
-        words = [
-            SpokenWord(encoder.decode(one.units), one.first * step, one.behind * step, one.confidence)
-            for one in align(rows, units, BLANK).words(space)
-        ]
-    return Transcript(encoder.decode(units), tuple(words))
+    # Without a space among the characters the whole text is one word; no unit has the number −1.
+    space = -1 if encoder.space is None else encoder.space
+    words = [
+        SpokenWord(encoder.decode(one.units), one.first * step, one.behind * step, one.confidence)
+        for one in alignment.words(space)
+    ]
+    return Transcript(encoder.decode([one.unit for one in alignment.units]), tuple(words))

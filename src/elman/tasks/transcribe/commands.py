@@ -9,12 +9,13 @@ from rich.text import Text
 from elman.data.speech.corpus import sounds_in
 from elman.data.speech.opening import open_utterances
 from elman.data.speech.utterance import UtteranceSet
-from elman.errors import DataError
+from elman.errors import ConfigError, DataError
 from elman.models.finite import as_json
 from elman.phrases import printable
 from elman.scores.errors import score_errors
 from elman.tasks.contract import Evaluated, Request, Rows
 from elman.tasks.transcribe.intake import as_speech
+from elman.tasks.transcribe.listening import listen
 from elman.tasks.transcribe.model import TrainedTranscriber, load
 from elman.tasks.transcribe.tables import score_rows, worst_rows
 from elman.training.progress import show_bar
@@ -59,8 +60,12 @@ def evaluate(request: Request) -> Evaluated:
 
 def predict(request: Request) -> Iterator[str]:
     """Write what is said in each file, a line each; with `json` the times of the words too."""
-    if "-" in request.data:
-        raise DataError("- is standard input, and sounds are read from files. Name some.")
+    if request.is_streamed():
+        request.options.require_greedy()
+        yield from listen(load(request.model).stream(request.options.rate), request)
+        return
+    if request.options.rate is not None:
+        raise ConfigError("rate is for samples from standard input, and files name their own. Drop it, or give -.")
     trained, paths = load(request.model), _list_sounds(request.data)
     for start in range(0, len(paths), _AT_ONCE):
         few = paths[start : start + _AT_ONCE]

@@ -1,7 +1,8 @@
 """Turn speech into frames, and transcripts into units: what a transcriber keeps of its training data.
 
 A sound becomes log-mel energies, frames that are given stay as they are; both are standardised by their own mean and
-deviation in each utterance, which takes away what speaker and microphone have in common. A unit is a character; its
+deviation in each utterance, which takes away what speaker and microphone have in common; where a sound is written as it
+arrives, by the mean and deviation of what was heard so far. A unit is a character; its
 number is one more than in the vocabulary, because 0 is the blank.
 
 >>> encoder = SpeechEncoder(None, 13, deltas=True, vocabulary=Characters.of("so good"))
@@ -15,13 +16,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.dataset import Example, Sound
 from elman.data.plain import read_plain
 from elman.encoders.augmentation import add_noise, mask_times, vary_bands, vary_cepstra, warp_tempo
 from elman.encoders.mel import with_deltas
-from elman.encoders.normalising import normalise_utterance
+from elman.encoders.normalising import RunningScaling, normalise_utterance
 from elman.encoders.sound import Features
 from elman.errors import DataError
 from elman.vocabulary.characters import Characters
@@ -43,6 +45,7 @@ class SpeechEncoder:
         deltas: whether slopes are appended.
         vocabulary: the characters of the transcripts.
         cepstra: where the frames are cepstra, the deviation of each coefficient within the training utterances.
+        running: how frames are standardised as they arrive; None where each utterance is, as a whole.
     """
 
     features: Features | None
@@ -50,8 +53,11 @@ class SpeechEncoder:
     deltas: bool
     vocabulary: Characters
     cepstra: tuple[float, ...] | None = None
+    running: RunningScaling | None = None
 
     def __post_init__(self) -> None:
+        if self.running is not None and self.running.start.size != self.size:
+            raise DataError("The running mean of this model has another size than its frames. Train it again.")
         if self.size < 1 or (self.features is not None and self.size != self.features.size):
             raise DataError("The frames of this model have another size than its features. Train it again.")
         if self.cepstra is not None and (len(self.cepstra) != self.size or not all(x > 0 for x in self.cepstra)):
@@ -85,6 +91,12 @@ class SpeechEncoder:
             DataError: it is a sound and the model reads frames, or the other way round; or its frames have another
                 size.
         """
+        frames = self.compute(example)
+        normalised = normalise_utterance(frames) if self.running is None else self.running.apply(frames)[0]
+        return with_deltas(normalised) if self.deltas else normalised
+
+    def compute(self, example: Example) -> NDArray[np.float32]:
+        """Compute the frames (T, size) of an example, neither standardised nor with slopes; see :meth:`encode`."""
         given = example.values[SPEECH]
         if isinstance(given, Sound):
             if self.features is None:
@@ -101,8 +113,7 @@ class SpeechEncoder:
                 f"{example.where} has frames of {frames.shape[1]} numbers, and the model reads {self.size}. "
                 "Give as many."
             )
-        normalised = normalise_utterance(frames)
-        return with_deltas(normalised) if self.deltas else normalised
+        return frames
 
     def augment(self, steps: Tensor, randomness: torch.Generator) -> Tensor:
         """Vary the tempo, and the vocal tract where bands are known; mask stretches of time and bands; add noise."""
@@ -141,6 +152,7 @@ class SpeechEncoder:
             "deltas": self.deltas,
             "vocabulary": {"characters": self.vocabulary.characters},
             "cepstra": None if self.cepstra is None else list(self.cepstra),
+            "running": None if self.running is None else asdict(self.running),
         }
 
     @classmethod

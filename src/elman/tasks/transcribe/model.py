@@ -21,6 +21,7 @@ from elman.tasks.transcribe.answering import Transcript, transcribe
 from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.intake import Heard, as_speech
+from elman.tasks.transcribe.listening import SpeechStream
 from elman.tasks.transcribe.module import SpeechNetwork
 from elman.tasks.transcribe.scores import SpeechScores, score_transcripts
 
@@ -65,6 +66,18 @@ class TrainedTranscriber(Trained):
             ElmanError: the output of the module is not finite.
         """
         return transcribe(self.module, EncodedSpeech(speech, self.encoder), self.encoder, beam, on_progress)
+
+    def stream(self, rate: int | None = None) -> SpeechStream:
+        """Start to write down a sound that is still arriving; the model was trained with `streaming`.
+
+        Args:
+            rate: samples a second of the sound; None for the rate of the model. Others are resampled.
+
+        Raises:
+            ConfigError: the model needs the end of a sound first.
+            DataError: the rate is too far from that of the model.
+        """
+        return SpeechStream(self.module, self.encoder, rate)
 
     def evaluate(
         self, speech: UtteranceSet, beam: int = BEAM, on_progress: OnProgress | None = None

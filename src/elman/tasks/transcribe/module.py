@@ -30,7 +30,11 @@ BLANK = 0
 SUBSAMPLING = 4
 """Frames that become one step."""
 
-_REACH = 5
+_WIDTH = 5
+
+REACH = _WIDTH // 2 * (1 + 2)
+"""Frames on each side of the first of its four that the convolutions read for a step: the second one reads every other.
+"""
 
 
 class SpeechNetwork(nn.Module):
@@ -127,7 +131,7 @@ class StridedConvolution(nn.Module):
     def __init__(self, inputs: int, channels: int) -> None:
         super().__init__()
         # The normalisation has a bias of its own.
-        self.layer = Conv1d(inputs, channels, _REACH, stride=2, padding=_REACH // 2, bias=False)
+        self.layer = Conv1d(inputs, channels, _WIDTH, stride=2, padding=_WIDTH // 2, bias=False)
         self.norm = RowNorm(channels)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

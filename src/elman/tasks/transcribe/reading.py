@@ -12,13 +12,15 @@ from elman.data.speech.opening import open_utterances
 from elman.data.speech.survey import SpeechSurvey, survey
 from elman.data.speech.utterance import UtteranceSet
 from elman.data.text import Source, as_sources
+from elman.encoders.normalising import RunningScaling
 from elman.encoders.scaling import Moments
 from elman.errors import DataError
 from elman.phrases import name_some
 from elman.tasks.transcribe.batches import EncodedSpeech
-from elman.tasks.transcribe.encoder import SpeechEncoder, learn_encoder
+from elman.tasks.transcribe.encoder import SpeechEncoder, as_example, learn_encoder
 from elman.tasks.transcribe.module import SUBSAMPLING
 from elman.tasks.transcribe.settings import TranscribeSettings
+from elman.tasks.transcribe.streaming import describe_lag
 from elman.training.progress import show_bar
 from elman.training.splits import default_share, split
 
@@ -106,6 +108,8 @@ def encode_speech(split: Split, settings: TranscribeSettings, quiet: bool) -> Pa
         deltas=settings.deltas,
         cepstra=_deviations_within(split.learn) if split.learn.utterances[0].is_cepstra else None,
     )
+    if settings.streaming:
+        encoder = learn_running(encoder, split.learn, quiet)
     encoded = []
     for part in (split.learn, split.hold):
         with show_bar("encoding", quiet) as on_progress:
@@ -113,11 +117,27 @@ def encode_speech(split: Split, settings: TranscribeSettings, quiet: bool) -> Pa
     return Parts(split, encoder, *encoded)
 
 
+def learn_running(encoder: SpeechEncoder, speech: UtteranceSet, quiet: bool) -> SpeechEncoder:
+    """Let the running mean and deviation of an encoder start from those of some speech.
+
+    Raises:
+        DataError: an utterance cannot be read.
+    """
+    moments = Moments(encoder.size)
+    with show_bar("measuring", quiet) as on_progress:
+        for index, one in enumerate(speech.utterances):
+            moments.add(encoder.compute(as_example(speech.read(index), one.where)))
+            on_progress(index + 1, len(speech))
+    return replace(encoder, running=RunningScaling(moments.scaling()))
+
+
 def report_speech(parts: Parts) -> Iterator[str]:
     """Say what there is, then what looks wrong, a line each."""
     training, held_out = parts.training, parts.held_out
     yield from parts.split.notes
     yield f"{len(training):,} utterances to learn from, {len(held_out):,} to validate on: {parts.encoder.describe()}"
+    if parts.encoder.running is not None:
+        yield describe_lag(parts.encoder)
     yield from note_texts(training.speech, training.lengths.tolist(), SUBSAMPLING)
     unknown = sorted(set("".join(held_out.transcripts)) - set(parts.encoder.vocabulary.characters))
     if unknown:

@@ -95,7 +95,7 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
         configuration = {
             **settings.layers_of(sizes),
             **{name: getattr(settings, name) for name in _OWN},
-            "bidirectional": settings.direction == "both",
+            "bidirectional": settings.bidirectional,
         }
         with refuse_giants(settings.hidden):
             module = build_module(cell, parts.encoder, configuration)

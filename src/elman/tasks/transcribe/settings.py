@@ -5,8 +5,10 @@ Traceback (most recent call last):
 elman.errors.ConfigError: direction is 'back'; it must be one of both, forward.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
+from elman.errors import ConfigError
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings
@@ -42,7 +44,15 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
     hidden: int = option(128, "size of the hidden state of a direction", group="Model", least=1)
     layers: int = option(2, "number of recurrent layers", group="Model", least=1)
     channels: int = option(128, "size of the convolutions before the recurrent layers", group="Model", least=1)
-    direction: str = option("both", "read a sound from its start, or from both ends", group="Model", choices=DIRECTIONS)
+    direction: str | None = option(
+        None,
+        "read a sound from its start, or from both ends [dim](default: both; forward with --streaming)[/]",
+        group="Model",
+        choices=DIRECTIONS,
+    )
+    streaming: bool = option(
+        False, "write while a sound arrives: forward layers, and a look-ahead of a few frames", group="Model"
+    )
 
     epochs: int | None = option(
         None,
@@ -73,6 +83,16 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
+        if self.streaming and self.direction == "both":
+            raise ConfigError(
+                "streaming writes before a sound has ended, and direction both reads it from its end as well. Drop one "
+                "of them."
+            )
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether recurrent layers read a sound from both ends."""
+        return not self.streaming if self.direction is None else self.direction == "both"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +100,28 @@ class PredictOptions(OptionTable):
     """The options of `elman predict` for transcribers."""
 
     beam: int = option(5, "translations, speech: hypotheses that are kept; 1 is greedy", least=1, most=512)
+    rate: int | None = option(
+        None, "speech from -: samples a second [dim](default: those of the model)[/]", least=1, most=2**31 - 1
+    )
+
+    def require_greedy(self) -> None:
+        """Refuse options that have no meaning where a sound is written as it arrives.
+
+        Raises:
+            ConfigError: one is given.
+        """
+        for row in dataclasses.fields(self):
+            value = getattr(self, row.name)
+            if row.name != "rate" and value != row.default and (row.name, value) != ("beam", 1):
+                name = row.name.replace("_", "-")
+                raise ConfigError(f"- is written greedily as it arrives, where --{name} has no meaning. Drop it.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(PredictOptions):
+class EvaluateOptions(OptionTable):
     """The options of `elman evaluate` for transcribers."""
 
+    beam: int = option(5, "translations, speech: hypotheses that are kept; 1 is greedy", least=1, most=512)
     worst: int = worst_option()
 
 

@@ -18,6 +18,7 @@ from elman.tasks.transcribe.batches import EncodedSpeech, SpeechBatch
 from elman.tasks.transcribe.commands import open_again
 from elman.tasks.transcribe.model import TrainedTranscriber
 from elman.tasks.transcribe.module import BLANK, SpeechNetwork, ctc_loss
+from elman.tasks.transcribe.streaming import describe_lag
 
 _MOST_WINDOWS = 2000
 
@@ -46,6 +47,7 @@ def view(model: TrainedTranscriber, data: Sequence[str]) -> View:
         lambda: _explain(model, module, few),
         what,
         model.metrics,
+        facts=[] if model.encoder.running is None else [describe_lag(model.encoder)],
     )
 
 
