@@ -25,7 +25,7 @@ def trained(tmp_path_factory):
     """Train a model that knows the tones; tests read it and do not change it."""
     folder = tmp_path_factory.mktemp("speech")
     path = write_speech(folder / "speech.csv", 80)
-    model = transcribe.train(path, **TINY, epochs=16, dropout=0.1, output=folder / "m", compare=True)
+    model = transcribe.train(path, **TINY, epochs=20, dropout=0.1, output=folder / "m", compare=True)
     return model, folder
 
 
