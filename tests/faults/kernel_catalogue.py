@@ -40,8 +40,8 @@ KERNEL_FAULTS = (
     Fault(
         "a sum and a factor change places",
         "backends/llvm/emit/tiles.py",
-        "code.fma(v, w[g * width + c], held[i])",
-        "code.fma(v, held[i], w[g * width + c])",
+        "code.fma(v, w, sums[i])",
+        "code.fma(v, sums[i], w)",
         REFERENCE,
         f"{_WHOLE} and mgu",
     ),
@@ -257,9 +257,8 @@ KERNEL_FAULTS = (
     Fault(
         "a product of the input is rounded anew before the state's is added",
         "backends/llvm/emit/tiles.py",
-        "new[i] = code.fma(v, w[g * width + c], held[i])",
-        "new[i] = code.fma(v, w[g * width + c], held[i]) if count > 1 else "
-        "code.b.fadd(code.b.fmul(v, w[g * width + c]), held[i])",
+        "new[i] = code.fma(v, w, sums[i])",
+        "new[i] = code.fma(v, w, sums[i]) if count > 1 else code.b.fadd(code.b.fmul(v, w), sums[i])",
         IDENTITY,
         "alone_or_in_any_batch and mgu",
     ),

@@ -60,9 +60,9 @@ SHAPES: dict[int, Shapes] = {
         4: ((2, (1, 2), 2), (1, (1, 2, 4, 5, 6), ANY)),
     },
     16: {
-        1: ((8, (1,), 1), (4, (1, 2, 3), ANY), (2, (1, 2), 2), (1, (1, 4, 8), ANY)),
+        1: ((8, (1,), 1), (4, (1, 2, 3), 3), (2, (1, 2, 3, 4, 5, 6), ANY), (1, (1, 4, 8), ANY)),
         2: ((4, (1,), 1), (2, (1, 2, 3), ANY), (1, (1, 3, 6), ANY)),
-        3: ((2, (1,), 1), (1, (1, 2, 4), ANY)),
+        3: ((2, (1,), 1), (1, (1, 2, 3, 4), ANY)),
         4: ((2, (1,), 1), (1, (1, 2, 3), ANY)),
     },
 }
@@ -250,29 +250,51 @@ class Tiles:
             phi.add_incoming(value, before)
         code.b.cbranch(code.b.icmp_signed("<", k, self.steps), body, done)
         code.b.position_at_end(body)
-        line = code.b.mul(k, code.number(chains * self.step))
-        w = [
-            code.load(code.address(code.address(panel, line), code.number(g * self.step)))
-            for g in range(chains)
-            for panel in panels
-        ]
         fetch = m.intrinsic("llvm.prefetch.p0", VOID, POINTER, I32, I32, I32)
         kind = [ir.Constant(I32, c) for c in (0, 2, 1)]  # to read, into the second cache, data
         code.b.call(fetch, [code.address(ahead, code.b.mul(k, share)), *kind])
-        offset = code.b.mul(k, code.number(m.size))
-        new: list[Any] = [None] * len(held)
-        for r, vector in enumerate(vectors):
-            v = code.splat(code.b.load(code.address(vector, offset), typ=m.element))
-            for g in range(chains):
-                for c in range(width):
-                    i = (g * count + r) * width + c
-                    new[i] = code.fma(v, w[g * width + c], held[i])
+        new = self._add_products(k, vectors, panels, held)
         for phi, value in zip(held, new, strict=True):
             phi.add_incoming(value, body)
         k.add_incoming(code.b.add(k, code.number(1)), body)
         code.b.branch(head)
         code.b.position_at_end(done)
         return held
+
+    def _add_products(self, k: Any, vectors: list[Any], panels: list[Any], sums: list[Any]) -> list[Any]:
+        """Add the products of one k to the accumulators.
+
+        Of the elements and the weights, the fewer stay in registers and the others come one at a time: 12 sums and 3
+        elements leave one of 16 registers for a weight.
+        """
+        code, size, count, width = self.code, self.module.size, len(vectors), len(panels)
+        offset, line = code.b.mul(k, code.number(size)), code.b.mul(k, code.number(self.chains * self.step))
+        new: list[Any] = [None] * len(sums)
+
+        def element(r: int) -> Any:
+            return code.splat(code.b.load(code.address(vectors[r], offset), typ=self.module.element))
+
+        def weight(g: int, c: int) -> Any:
+            return code.load(code.address(code.address(panels[c], line), code.number(g * self.step)))
+
+        def add(r: int, g: int, c: int, v: Any, w: Any) -> None:
+            i = (g * count + r) * width + c
+            new[i] = code.fma(v, w, sums[i])
+
+        columns = [(g, c) for g in range(self.chains) for c in range(width)]
+        if count < len(columns):
+            elements = [element(r) for r in range(count)]
+            for g, c in columns:
+                w = weight(g, c)
+                for r, v in enumerate(elements):
+                    add(r, g, c, v, w)
+        else:
+            weights = [weight(g, c) for g, c in columns]
+            for r in range(count):
+                v = element(r)
+                for (g, c), w in zip(columns, weights, strict=True):
+                    add(r, g, c, v, w)
+        return new
 
     def _next_block(self, weights: Any, panel: Any, width: int, count: int, top: Any) -> tuple[Any, Any]:
         """Return the address of this tile's share of the next block of weights, and the bytes to fetch for each k."""
