@@ -31,6 +31,12 @@ def held(weights: Iterable[Tensor]) -> Iterator[None]:
         _now.reset(token)
 
 
+def are_held(weights: Iterable[Tensor]) -> bool:
+    """Tell whether all of some weights are held."""
+    now = _now.get()
+    return now is not None and now[0].issuperset([weight.data_ptr() for weight in weights])
+
+
 def pack_once(what: Hashable, weights: Sequence[Tensor], pack: Callable[[], Packed]) -> Packed | None:
     """Return what was packed of some weights, or pack them; None unless all of them are held.
 

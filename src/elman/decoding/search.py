@@ -26,10 +26,8 @@ Sources share nothing but calls of the model, so that an answer is the same alon
 ([], -0.693)
 """
 
-import itertools
 import math
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -39,7 +37,8 @@ import torch
 from torch import Tensor
 
 from elman.decoding.bags import BagOrder, BagWriter, write_bags
-from elman.decoding.constraints import NONE, Constraints, ConstraintState
+from elman.decoding.constraints import NONE, Constraints
+from elman.decoding.continuations import Continuations, Rows, find_groups, rank, rank_in_banks
 from elman.decoding.likeliest import find_likeliest, keep_only
 from elman.decoding.sampling import Sampling
 from elman.errors import ConfigError
@@ -188,62 +187,24 @@ def _as_hypothesis(order: BagOrder, beam: Beam) -> Hypothesis:
     return Hypothesis(order.units, order.log_probability, score)
 
 
-@dataclass(slots=True, eq=False)
-class _Beginning:
-    """What is written of a source so far.
-
-    Attributes:
-        source: its number.
-        total: ln P.
-        mark: how far it is in the constraints.
-        is_greedy: whether it is what greedy search writes.
-        is_kept: whether it is one of the K; greedy's own is followed also where it is not.
-        before: the beginning that it continues.
-        unit: its last unit.
-        row: where it is among all rows of its step.
-    """
-
-    source: int
-    total: float
-    mark: ConstraintState
-    is_greedy: bool
-    is_kept: bool
-    before: "_Beginning | None" = None
-    unit: int = -1
-    row: int = 0
-
-    def path(self) -> list["_Beginning"]:
-        """List all beginnings from the empty one to this."""
-        found, one = [self], self
-        while one.before is not None:
-            one = one.before
-            found.append(one)
-        return found[::-1]
-
-
-class _Continuation(NamedTuple):
-    """A unit behind a beginning, and ln P of both."""
-
-    total: float
-    before: _Beginning
-    unit: int
-
-
 class _Finished(NamedTuple):
-    """What has ended: its score, the continuation by the end, and the length with the end."""
+    """What has ended: its score, ln P, the number of its units, and the row to which the end was added."""
 
     score: float
-    last: _Continuation
+    total: float
     length: int
+    row: int
 
 
 class _SearchRun:
-    """The beginnings of all sources as rows of a batch, those of a source side by side, the best first."""
+    """The beginnings of all sources as rows of a batch, and the steps that led to them."""
 
     def __init__(self, writer: Writer, end: int, longest: list[int], beam: Beam, constraints: Constraints) -> None:
-        self._writer, self._end, self._longest, self._beam, self._constraints = writer, end, longest, beam, constraints
+        self._writer, self._end, self._beam, self._constraints = writer, end, beam, constraints
+        self._longest = np.array(longest, dtype=np.int64)
         # Of K beginnings, as many may end as go on; one is followed by its likeliest unit alone.
         self._most = 1 if beam.width == 1 and not constraints.required else 2 * beam.width
+        self._steps: list[tuple[np.ndarray, np.ndarray]] = []  # behind the first: what each row continues, and its unit
         self._looks: list[Tensor] = []  # of every step, what each row looked at
         self._covered: Tensor | None = None  # (R, steps of a source), all attention so far
         self._coverage: list[float] = []  # of every row
@@ -251,162 +212,143 @@ class _SearchRun:
     def run(self, sources: int) -> list[list[Hypothesis]]:
         """Search all sources."""
         self._finished: list[list[_Finished]] = [[] for _ in range(sources)]
+        self._bar = np.full(sources, -np.inf)  # the score that one more hypothesis of a source has to exceed
         chances, state = self._writer.begin(sources)
-        rows = [_Beginning(s, 0.0, self._constraints.begin(s), True, True, row=s) for s in range(sources)]
-        for length in range(1 + max(self._longest, default=-1)):
+        numbers, every = np.arange(sources), np.ones(sources, dtype=bool)
+        marks = [self._constraints.begin(s) for s in range(sources)] if self._constraints.are_marked else []
+        rows = Rows(numbers, np.zeros(sources), every, every, marks, numbers, numbers)
+        for length in range(1 + max(self._longest.tolist(), default=-1)):
             self._look(self._writer.attention(state), rows)
             self._restrict(chances, rows, length)
             rows = self._extend(rows, chances, length)
-            if not rows:
+            if not rows.unit.size:
                 break
-            device = chances.device
-            self._chosen = torch.tensor([row.before.row for row in rows if row.before is not None], device=device)
-            units = torch.tensor([row.unit for row in rows], device=device)
-            chances, state = self._writer.step(units, self._writer.select(state, self._chosen))
+            self._steps.append((rows.before, rows.unit))
+            before, units = (torch.from_numpy(each).to(chances.device) for each in self._steps[-1])
+            chances, state = self._writer.step(units, self._writer.select(state, before))
         return [[self._write(source, one) for one in found] for source, found in enumerate(self._finished)]
 
-    def _look(self, attention: Tensor | None, rows: list[_Beginning]) -> None:
+    def _look(self, attention: Tensor | None, rows: Rows) -> None:
         """Keep what the last step looked at."""
         if attention is None:
             return
         self._looks.append(attention)
         if not self._beam.coverage_penalty:
             return
-        before = 0.0 if self._covered is None else self._covered[self._chosen]
+        device = attention.device
+        before = 0.0 if self._covered is None else self._covered[torch.from_numpy(rows.before).to(device)]
         self._covered = attention + before
-        lengths = self._writer.lengths[torch.tensor([row.source for row in rows], device=attention.device)]
-        behind = torch.arange(attention.shape[1], device=attention.device) >= lengths[:, None]
+        lengths = self._writer.lengths[torch.from_numpy(rows.source).to(device)]
+        behind = torch.arange(attention.shape[1], device=device) >= lengths[:, None]
         least = torch.finfo(attention.dtype).tiny
         shares = self._covered.clamp(least, 1.0).masked_fill(behind, 1.0).double().log()
         # Added up one after the other, so that padding changes nothing.
         self._coverage = shares.cumsum(1)[:, -1].tolist()
 
-    def _restrict(self, chances: Tensor, rows: list[_Beginning], length: int) -> None:
+    def _restrict(self, chances: Tensor, rows: Rows, length: int) -> None:
         """Give what may not follow a probability of 0."""
         constraints, end = self._constraints, self._end
         if constraints.forbidden:
             chances[:, list(constraints.forbidden)] = -torch.inf
-        for number, row in enumerate(rows) if constraints.are_marked else ():
-            allowed = constraints.allowed(row.mark)
+        for number, mark in enumerate(rows.marks):
+            allowed = constraints.allowed(mark)
             if allowed is not None:
                 keep_only(chances[number], allowed)
-            chances[number, constraints.refused(row.mark)] = -torch.inf
-            if not constraints.may_end(row.mark):
+            chances[number, constraints.refused(mark)] = -torch.inf
+            if not constraints.may_end(mark):
                 chances[number, end] = -torch.inf
-        for number, row in enumerate(rows):
-            if length >= self._longest[row.source]:
-                keep_only(chances[number], [end])
+        for number in np.flatnonzero(length >= self._longest[rows.source]).tolist():
+            keep_only(chances[number], [end])
 
-    def _extend(self, rows: list[_Beginning], chances: Tensor, length: int) -> list[_Beginning]:
+    def _extend(self, rows: Rows, chances: Tensor, length: int) -> Rows:
         """Choose the beginnings of the next step, and finish those that end."""
-        values, units = find_likeliest(chances, min(self._most, chances.shape[1]))
-        before = torch.tensor([row.total for row in rows], dtype=torch.float64, device=chances.device)
-        totals = values.double() + before[:, None]
-        table, numbers = totals.cpu().numpy(), units.tolist()
-        new: list[_Beginning] = []
-        for source, group in itertools.groupby(rows, key=lambda row: row.source):
-            own = list(group)
-            few = slice(own[0].row, own[-1].row + 1)
-            live = self._choose(source, self._rank(own, table[few], numbers[few], chances), length)
-            finished = self._finished[source]
-            if len(finished) >= self._beam.best:
-                most = (1 + self._longest[source]) ** self._beam.length_penalty
-                if all(row.total / most <= finished[self._beam.best - 1].score for row in live):
-                    continue
-            new += live
-        for number, row in enumerate(new):
-            row.row = number
-        return new
+        values, likeliest = find_likeliest(chances, min(self._most, chances.shape[1]))
+        totals, units = values.double().cpu().numpy() + rows.total[:, None], likeliest.cpu().numpy()
+        first, group = find_groups(rows.source)
+        if self._constraints.required:
+            found = rank_in_banks(
+                rows,
+                totals,
+                units,
+                group,
+                self._beam.width,
+                chances=chances,
+                constraints=self._constraints,
+                end=self._end,
+            )
+        else:
+            found = rank(rows, totals, units, first, group, self._beam.width, self._most)
+        leader = rows.is_greedy.nonzero()[0]
+        for of, its in zip(found, (totals[leader, 0], leader, units[leader, 0]), strict=True):
+            of[group[leader], -1] = its
+        return self._choose(rows, rows.source[first], found, length)
 
-    def _rank(
-        self, rows: list[_Beginning], totals: np.ndarray, units: list[list[int]], chances: Tensor
-    ) -> tuple[list[_Continuation], _Continuation | None]:
-        """Return what may follow the beginnings of a source, the likeliest first, and what follows greedy's own.
+    def _choose(self, rows: Rows, sources: np.ndarray, found: Continuations, length: int) -> Rows:
+        """Keep the best continuations of every source, and greedy's own; finish those that end among the first K.
 
         Args:
-            rows: the beginnings, those that are kept first.
-            totals: (rows, n) ln P with the likeliest units, those of a row descending.
-            units: these units.
-            chances: (R, V) of all units.
+            rows: the beginnings.
+            sources: (S,) those that go on.
+            found: what may follow them.
+            length: how many units are written.
         """
-        across, greedy = totals.shape[1], None
-        for row, total, likeliest in zip(rows, totals, units, strict=True):
-            if row.is_greedy and total[0] > -math.inf:
-                greedy = _Continuation(float(total[0]), row, likeliest[0])
-        kept = sum(row.is_kept for row in rows)
-        order = np.argsort(-totals[:kept], axis=None, kind="stable")
-        if not self._constraints.required:
-            order = order[: self._most]
-        found = [
-            _Continuation(total, rows[index // across], units[index // across][index % across])
-            for index, total in zip(order.tolist(), totals.ravel()[order].tolist(), strict=True)
-            if total > -math.inf
-        ]
-        return (self._in_banks(found, rows[:kept], units, chances) if self._constraints.required else found), greedy
+        (total, row, unit), width = found, self._beam.width
+        exists = total > -np.inf
+        is_greedy = exists & exists[:, -1:] & (row == row[:, -1:]) & (unit == unit[:, -1:])
+        ends = exists & (unit == self._end)
+        finished = ends & ~is_greedy
+        finished[:, width:] = False
+        finished[:, -1] = ends[:, -1]
+        for place in zip(*finished.nonzero(), strict=True):
+            self._finish(int(sources[place[0]]), float(total[place]), int(row[place]), length)
+        live = exists & ~ends
+        goes_on = live[:, -1].copy()
+        live[:, -1] = False
+        live &= live.cumsum(1) <= width
+        live[:, -1] = goes_on & ~(live & is_greedy).any(1)
+        most = (1.0 + self._longest[sources]) ** self._beam.length_penalty
+        live &= (np.where(live, total, -np.inf).max(1) / most > self._bar[sources])[:, None]
+        new = live.nonzero()
+        return self._go_on(rows, row[new], unit[new], total[new], is_greedy[new], new[1] < live.shape[1] - 1)
 
-    def _choose(
-        self, source: int, ranked: tuple[list[_Continuation], _Continuation | None], length: int
-    ) -> list[_Beginning]:
-        """Keep the best continuations of a source, and greedy's own; finish those that end among the first K."""
-        (candidates, greedy), live = ranked, list[_Continuation]()
-        for rank, one in enumerate(candidates):
-            if one.unit == self._end:
-                if rank < self._beam.width and one != greedy:
-                    self._finish(source, one, length)
-            elif len(live) < self._beam.width:
-                live.append(one)
-        new = [self._go_on(one, one == greedy, True) for one in live]
-        if greedy is not None and greedy.unit == self._end:
-            self._finish(source, greedy, length)
-        elif greedy is not None and greedy not in live:
-            new.append(self._go_on(greedy, True, False))
-        return new
+    def _go_on(
+        self,
+        rows: Rows,
+        before: np.ndarray,
+        unit: np.ndarray,
+        total: np.ndarray,
+        is_greedy: np.ndarray,
+        is_kept: np.ndarray,
+    ) -> Rows:
+        follow = self._constraints.follow
+        pairs = zip(before.tolist(), unit.tolist(), strict=True) if rows.marks else ()
+        marks = [follow(rows.marks[row], one) for row, one in pairs]
+        return Rows(rows.source[before], total, is_greedy, is_kept, marks, before, unit)
 
-    def _in_banks(
-        self, found: list[_Continuation], rows: list[_Beginning], units: list[list[int]], chances: Tensor
-    ) -> list[_Continuation]:
-        """Add what required phrases need; let those with few and those with many of their units share the beam.
-
-        (Dynamic beam allocation: Post & Vilar 2018, section 3.)
-        """
-        for row, likeliest in zip(rows, units, strict=False):
-            for needed in set(self._constraints.needed(row.mark)) - set(likeliest):
-                total = row.total + float(chances[row.row, needed])
-                found += [_Continuation(total, row, needed)] * (total > -math.inf)
-        found.sort(key=lambda one: -one.total)
-        required = self._constraints.count_required(rows[0].mark) if rows else 0
-        banks: dict[int, list[_Continuation]] = defaultdict(list)
-        for one in found if required else ():
-            met = required if one.unit == self._end else self._constraints.count_met(self._mark_of(one))
-            banks[met].append(one)
-        share = max(1, self._beam.width // (required + 1))
-        first = [one for met in sorted(banks, reverse=True) for one in banks[met][:share]]
-        taken = set(map(id, first))
-        return [*first, *(one for one in found if id(one) not in taken)]
-
-    def _mark_of(self, one: _Continuation) -> ConstraintState:
-        return self._constraints.follow(one.before.mark, one.unit)
-
-    def _go_on(self, one: _Continuation, is_greedy: bool, is_kept: bool) -> _Beginning:
-        mark = self._mark_of(one)
-        return _Beginning(one.before.source, one.total, mark, is_greedy, is_kept, one.before, one.unit)
-
-    def _finish(self, source: int, one: _Continuation, length: int) -> None:
+    def _finish(self, source: int, total: float, row: int, length: int) -> None:
         """Rank a hypothesis among those of its source."""
-        coverage = self._coverage[one.before.row] if self._coverage else 0.0
-        found = self._finished[source]
-        found.append(_Finished(self._beam.score(one.total, length + 1, coverage), one, length + 1))
+        coverage = self._coverage[row] if self._coverage else 0.0
+        found, best = self._finished[source], self._beam.best
+        found.append(_Finished(self._beam.score(total, length + 1, coverage), total, length, row))
         found.sort(key=lambda finished: -finished.score)
-        del found[self._beam.best :]
+        del found[best:]
+        if len(found) == best:
+            self._bar[source] = found[-1].score
 
     def _write(self, source: int, finished: _Finished) -> Hypothesis:
         """Collect the units of a hypothesis, and what they looked at."""
-        path = finished.last.before.path()
+        row, units = finished.row, list[int]()
+        path = [row]
+        for before, unit in reversed(self._steps[: finished.length]):
+            units.append(int(unit[row]))
+            row = int(before[row])
+            path.append(row)
         attention = None
         if self._looks:
             steps = int(self._writer.lengths[source])
-            attention = torch.stack([self._looks[step][row.row] for step, row in enumerate(path)])[:, :steps]
-        return Hypothesis([row.unit for row in path[1:]], finished.last.total, finished.score, attention)
+            looks = zip(self._looks, reversed(path), strict=False)
+            attention = torch.stack([look[row, :steps] for look, row in looks])
+        return Hypothesis(units[::-1], finished.total, finished.score, attention)
 
 
 class _SampledRun(_SearchRun):
@@ -425,19 +367,19 @@ class _SampledRun(_SearchRun):
         super().__init__(writer, end, longest, beam, constraints)
         self._sampling, self._randomness = sampling, randomness
 
-    def _extend(self, rows: list[_Beginning], chances: Tensor, length: int) -> list[_Beginning]:
+    def _extend(self, rows: Rows, chances: Tensor, length: int) -> Rows:
         """Draw a unit for each beginning; the first for as many as are wanted."""
-        chances, new = chances.cpu(), list[_Beginning]()
-        for row in rows * self._beam.best if length == 0 else rows:
-            own = chances[row.row]
+        chances, drawn = chances.cpu(), list[tuple[int, int, float]]()
+        for row in [*range(len(chances))] * (self._beam.best if length == 0 else 1):
+            own, source = chances[row], int(rows.source[row])
             if own.amax() == -torch.inf:
                 continue
-            unit = self._sampling.draw(own, self._randomness[row.source])
-            one = _Continuation(row.total + float(own[unit]), row, unit)
+            unit = self._sampling.draw(own, self._randomness[source])
+            total = float(rows.total[row]) + float(own[unit])
             if unit == self._end:
-                self._finish(row.source, one, length)
+                self._finish(source, total, row, length)
             else:
-                new.append(self._go_on(one, False, True))
-        for number, row in enumerate(new):
-            row.row = number
-        return new
+                drawn.append((row, unit, total))
+        rows_drawn, units, totals = (np.array([one[n] for one in drawn], kind) for n, kind in enumerate("qqd"))
+        every = np.ones(len(drawn), dtype=bool)
+        return self._go_on(rows, rows_drawn, units, totals, ~every, every)

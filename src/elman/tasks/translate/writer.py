@@ -17,6 +17,7 @@ from torch import Tensor
 
 from elman.decoding.search import Writer
 from elman.tasks.translate.module import DecoderState, TranslationModel
+from elman.tasks.translate.prepared import PreparedDecoder
 
 
 class _WriterState(NamedTuple):
@@ -43,14 +44,18 @@ class TranslationWriter(Writer):
     def begin(self, sources: int) -> tuple[Tensor, _WriterState]:
         """Read the sources."""
         state = self._model.encode(self._source, self.lengths)
+        self._prepared = PreparedDecoder.prepare(self._model, state)
         units = torch.full((sources,), self._begin, device=self._source.device)
         return self.step(units, _WriterState(state, 0))
 
     def step(self, units: Tensor, state: _WriterState) -> tuple[Tensor, _WriterState]:
         """Read a unit of each target."""
-        joined, new = self._model.decode(units[None], state.state, state.step)
-        chances = self._model.read_out(joined[0]).float().log_softmax(1)
-        return chances, _WriterState(new, state.step + 1)
+        if self._prepared is None:
+            joined, new = self._model.decode(units[None], state.state, state.step)
+            logits = self._model.read_out(joined[0])
+        else:
+            logits, new = self._prepared.step(units, state.state, state.step)
+        return logits.float().log_softmax(1), _WriterState(new, state.step + 1)
 
     def select(self, state: _WriterState, rows: Tensor) -> _WriterState:
         """Return the states of some targets."""

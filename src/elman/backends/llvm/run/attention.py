@@ -7,12 +7,16 @@
 [0.5, 0.5, 0.0, 0.0, 0.0]
 """
 
+import ctypes
+from functools import cache
+
 import torch
 from torch import Tensor
 
 from elman.backends.llvm.run import threads
 from elman.backends.llvm.run.engine import load
 from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, target
+from elman.backends.llvm.target import Target
 
 
 def attend(
@@ -42,26 +46,28 @@ def attend(
     steps, width = values.shape[1:]
     weights = query.new_zeros(batch, rows, steps)
     context = query.new_empty(batch, rows, width)
-    given = [t.contiguous() for t in (query, keys, values)]
     places = torch.arange(batch) if places is None else places.contiguous()
-    vectors = query if scorer is None else scorer.contiguous()
-    parts = [*given, vectors, places, limits.contiguous(), weights, context]
-    counter = torch.zeros(1, dtype=torch.int64)
-    addresses = [counter.data_ptr(), *(t.data_ptr() for t in parts)]
-    frame = torch.tensor(
-        [*addresses, batch, rows, steps, size, width], dtype=torch.int64
-    )  # as emit.attention.SLOTS says
+    given = [t.contiguous() for t in (query, keys, values, query if scorer is None else scorer)]
+    parts = [*given, places, limits.contiguous(), weights, context]
+    # As emit.attention.SLOTS says, and the number of the next memory.
+    frame = _Frame(0, *[t.data_ptr() for t in parts], batch, rows, steps, size, width, 0)
+    address = ctypes.addressof(frame)
+    frame[0] = address + ctypes.sizeof(frame) - ctypes.sizeof(ctypes.c_int64)
     work = batch * rows * steps * (size + width)
-    threads.run(_find(query.dtype, scorer is not None), frame.data_ptr(), _threads(work))
+    threads.run(_find(target(), query.dtype, scorer is not None), address, _threads(work))
     return weights, context
+
+
+_Frame = ctypes.c_int64 * 15
 
 
 def _threads(work: int) -> int:
     return torch.get_num_threads() if work >= LEAST_WORK else 1
 
 
-def _find(dtype: torch.dtype, additive: bool) -> int:
-    name, made_for = DTYPES[dtype], target()
+@cache
+def _find(made_for: Target, dtype: torch.dtype, additive: bool) -> int:
+    name = DTYPES[dtype]
 
     def emit() -> str:
         from elman.backends.llvm.emit.attention import emit_attention

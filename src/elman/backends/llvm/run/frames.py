@@ -124,9 +124,7 @@ class Frames:
 
     def start(self) -> None:
         """Prepare, and run all parts."""
-        held = pack_once((self.kernel, *self.layout.sizes.values()), self.parameters, self._pack_apart)
-        self.arena.read_packed(held)
-        if held is not None:
+        if self.read_held():
             self.run()
         elif self.layout.parts == 1:
             llvm_threads.run(self.kernel.whole, self.arena.address, 1)
@@ -134,6 +132,12 @@ class Frames:
             self.pack()
             self.kernel.prepare(self.arena.address + 8 * HEADER)
             self.run()
+
+    def read_held(self) -> bool:
+        """Read weights that are packed once for all runs; tell whether they are held."""
+        held = pack_once((self.kernel, *self.layout.sizes.values()), self.parameters, self._pack_apart)
+        self.arena.read_packed(held)
+        return held is not None
 
     def _pack_apart(self) -> Tensor:
         """Pack weights into memory of their own, which frames of other batches read too."""

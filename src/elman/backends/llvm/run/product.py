@@ -41,28 +41,36 @@ class PackedMatrix:
         packing, tiles, product = load_all(sources, made_for)
         self._tiles, self._worker = tiles.address("tiles"), product.address("multiply")
         pack = _PACK(packing.address(Slot.PACK_ROWS))
-        line = self.depth * item
-        pack(None, self._packed, lanes * item, weight.data_ptr(), line, self.size, self.depth, 0, self.vectors)
+        self._line, self._result_line, self._start = self.depth * item, self.size * item, self._bias.data_ptr()
+        pack(None, self._packed, lanes * item, weight.data_ptr(), self._line, self.size, self.depth, 0, self.vectors)
 
     def multiply(self, rows: Tensor) -> Tensor:
         """Return x Wᵀ + b, (R, O), of rows (R, I) in plain memory, of the dtype of the weights."""
         rows = rows.contiguous()
-        count, item = len(rows), rows.element_size()
+        count = len(rows)
         result = allocate((count, self.size), rows)
-        listed = np.arange(count, dtype=np.int64) << 32  # pairs of a time step, which is 0, and an example
         # As emit.product.SLOTS says.
-        frame = np.array(
-            [
-                *(0, self._tiles, listed.ctypes.data, rows.data_ptr(), 0, self.depth * item, self._packed, self.depth),
-                *(self.size, self._bias.data_ptr(), 0, 0, result.data_ptr(), 0, self.size * item, count, self.vectors),
-                0,  # the number of the next block
-            ],
-            dtype=np.int64,
+        frame = _Frame(
+            *(0, self._tiles, _list_rows(count), rows.data_ptr(), 0, self._line, self._packed, self.depth, self.size),
+            *(self._start, 0, 0, result.data_ptr(), 0, self._result_line, count, self.vectors),
+            0,  # the number of the next block
         )
-        frame[0] = frame[-1:].ctypes.data
+        address = ctypes.addressof(frame)
+        frame[0] = address + ctypes.sizeof(frame) - ctypes.sizeof(ctypes.c_int64)
         many = count * self.size * self.depth >= LEAST_WORK
-        threads.run(self._worker, frame.ctypes.data, torch.get_num_threads() if many else 1)
+        threads.run(self._worker, address, torch.get_num_threads() if many else 1)
         return result
+
+
+_Frame = ctypes.c_int64 * 18
+_rows = [np.arange(256, dtype=np.int64) << 32]  # the last is the longest; the others may still be read
+
+
+def _list_rows(count: int) -> int:
+    """Return the address of as many rows or more: pairs of a time step, which is 0, and an example."""
+    if len(_rows[-1]) < count:
+        _rows.append(np.arange(2 * count, dtype=np.int64) << 32)
+    return _rows[-1].ctypes.data
 
 
 def _emit(dtype: str) -> str:
