@@ -298,8 +298,17 @@ def test_the_likeliest_of_many_are_those_of_all(count):
     most = min(11, count)
     values, units = find_likeliest(chances, most)
     assert torch.equal(values, chances.topk(most, dim=1).values)
-    assert torch.equal(chances.gather(1, units), values)
-    assert all(len(set(row)) == most for row in units.tolist())
+    is_possible = values > -torch.inf
+    assert torch.equal(chances.gather(1, units)[is_possible], values[is_possible])
+    for row, possible in zip(units.tolist(), is_possible.sum(1).tolist(), strict=True):
+        assert len(set(row[:possible])) == possible
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_of_equally_likely_units_the_first_come_first(dtype):
+    chances = torch.randint(5, (11, 67)).to(dtype)
+    _, units = find_likeliest(chances, 13)
+    assert torch.equal(units, chances.sort(dim=1, descending=True, stable=True).indices[:, :13])
 
 
 def test_what_leaves_nothing_to_write_gives_no_hypothesis():

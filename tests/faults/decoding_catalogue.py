@@ -6,6 +6,7 @@ SEARCH = "tests/decoding/test_search.py"
 SAMPLING = "tests/decoding/test_sampling.py"
 HELD = "tests/backends/test_held.py"
 ATTENTION = "tests/nn/test_attention.py"
+PREPARED = "tests/tasks/translate/test_prepared.py"
 DEMANDS = "tests/tasks/translate/test_demands.py"
 
 DECODING_FAULTS = (
@@ -58,20 +59,44 @@ DECODING_FAULTS = (
         only="wide_beam_finds",
     ),
     Fault(
-        "the likeliest units are looked for in too few pieces",
-        "decoding/likeliest.py",
-        "amax(2).topk(most, dim=1)",
-        "amax(2).topk(most - 1, dim=1)",
+        "of equally likely units the last comes first",
+        "backends/llvm/emit/likeliest.py",
+        'code.b.fcmp_ordered("<", lower, x), move, done',
+        'code.b.fcmp_ordered("<=", lower, x), move, done',
+        tests=SEARCH,
+        only="equally_likely",
+    ),
+    Fault(
+        "the units behind the last vector are never the likeliest",
+        "backends/llvm/emit/likeliest.py",
+        'take(whole, code.slot("V"))',
+        "take(whole, whole)",
         tests=SEARCH,
         only="likeliest_of_many",
     ),
     Fault(
-        "the units behind the last piece are never the likeliest",
-        "decoding/likeliest.py",
-        "places = torch.cat([places, rest], 1)",
-        "places = torch.cat([places, rest[:, :0]], 1)",
+        "a prepared step sees one step of its source too few while the source arrives",
+        "tasks/translate/prepared.py",
+        "memory.lengths.clamp(max=self._wait + step)",
+        "memory.lengths.clamp(max=max(1, self._wait + step - 1))",
+        tests=PREPARED,
+        only="bits_of_the_module",
+    ),
+    Fault(
+        "a prepared decoder calls no hooks",
+        "tasks/translate/prepared.py",
+        "model.bag or model.training or _has_hooks(model)",
+        "model.bag or model.training",
+        tests=PREPARED,
+        only="would_not_compute",
+    ),
+    Fault(
+        "the kept beginnings of a source are mistaken for one another",
+        "decoding/continuations.py",
+        "first[:, None] + order // across",
+        "first[:, None] + order % across",
         tests=SEARCH,
-        only="likeliest_of_many",
+        only="wide_beam_finds",
     ),
     Fault(
         "a required phrase may be broken off",

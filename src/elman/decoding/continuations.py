@@ -1,7 +1,7 @@
 """Rank what may follow the beginnings of all sources of a search, together.
 
 >>> numbers, every = np.arange(2), np.ones(2, dtype=bool)
->>> rows = Rows(numbers, np.array([-1.0, -2.0]), every, every, [], numbers, numbers)
+>>> rows = Beginnings(numbers, np.array([-1.0, -2.0]), every, every, [], numbers, numbers)
 >>> totals, units = np.array([[-1.5, -1.7], [-2.1, -2.9]]), np.array([[4, 5], [6, 4]])
 >>> rank(rows, totals, units, *find_groups(np.zeros(2)), width=2, most=3).unit[:, :-1].tolist()
 [[4, 5, 6]]
@@ -21,7 +21,7 @@ from elman.decoding.constraints import Constraints, ConstraintState
 
 
 @dataclass(slots=True)
-class Rows:
+class Beginnings:
     """What is written of all sources so far, a row for each beginning.
 
     Those of a source stand side by side: the K that are kept, the best first, and behind them greedy search's own where
@@ -68,7 +68,7 @@ def find_groups(source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rank(
-    rows: Rows, totals: np.ndarray, units: np.ndarray, first: np.ndarray, group: np.ndarray, width: int, most: int
+    rows: Beginnings, totals: np.ndarray, units: np.ndarray, first: np.ndarray, group: np.ndarray, width: int, most: int
 ) -> Continuations:
     """Return the likeliest that may follow the beginnings of each source that are kept, with room for greedy's own.
 
@@ -104,7 +104,7 @@ class _Continuation(NamedTuple):
 
 
 def rank_in_banks(
-    rows: Rows,
+    rows: Beginnings,
     totals: np.ndarray,
     units: np.ndarray,
     group: np.ndarray,

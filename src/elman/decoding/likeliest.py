@@ -9,25 +9,21 @@
 import torch
 from torch import Tensor
 
-_PIECE = 32  # units of a row whose highest is looked for first
+from elman.nn.rowwise import runs_in_kernels
+
+_MOST_KEPT = 64  # of more, to put each in its place costs more than sorting all
 
 
 def find_likeliest(chances: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """Return the likeliest units of every row, (R, most), the likeliest first, and their numbers.
 
-    Those of many units are looked for where pieces of a row have their highest values, which is faster than `topk`.
+    Where fewer are possible, the rest have a probability of 0, and may be any.
     """
-    rows, count = chances.shape
-    pieces = count // _PIECE
-    if pieces <= 2 * most:
+    if most > _MOST_KEPT or not chances.numel() or not runs_in_kernels([chances]):
         return torch.topk(chances, most, dim=1)
-    whole = pieces * _PIECE
-    best = chances[:, :whole].view(rows, pieces, _PIECE).amax(2).topk(most, dim=1).indices
-    places = (best[..., None] * _PIECE + torch.arange(_PIECE, device=chances.device)).flatten(1)
-    rest = torch.arange(whole, count, device=chances.device).expand(rows, -1)
-    places = torch.cat([places, rest], 1)
-    values, chosen = chances.gather(1, places).topk(most, dim=1)
-    return values, places.gather(1, chosen)
+    from elman.backends.llvm.run.likeliest import find_highest
+
+    return find_highest(chances, most)
 
 
 def keep_only(chances: Tensor, units: list[int]) -> None:

@@ -38,7 +38,7 @@ from torch import Tensor
 
 from elman.decoding.bags import BagOrder, BagWriter, write_bags
 from elman.decoding.constraints import NONE, Constraints
-from elman.decoding.continuations import Continuations, Rows, find_groups, rank, rank_in_banks
+from elman.decoding.continuations import Beginnings, Continuations, find_groups, rank, rank_in_banks
 from elman.decoding.likeliest import find_likeliest, keep_only
 from elman.decoding.sampling import Sampling
 from elman.errors import ConfigError
@@ -216,7 +216,7 @@ class _SearchRun:
         chances, state = self._writer.begin(sources)
         numbers, every = np.arange(sources), np.ones(sources, dtype=bool)
         marks = [self._constraints.begin(s) for s in range(sources)] if self._constraints.are_marked else []
-        rows = Rows(numbers, np.zeros(sources), every, every, marks, numbers, numbers)
+        rows = Beginnings(numbers, np.zeros(sources), every, every, marks, numbers, numbers)
         for length in range(1 + max(self._longest.tolist(), default=-1)):
             self._look(self._writer.attention(state), rows)
             self._restrict(chances, rows, length)
@@ -228,7 +228,7 @@ class _SearchRun:
             chances, state = self._writer.step(units, self._writer.select(state, before))
         return [[self._write(source, one) for one in found] for source, found in enumerate(self._finished)]
 
-    def _look(self, attention: Tensor | None, rows: Rows) -> None:
+    def _look(self, attention: Tensor | None, rows: Beginnings) -> None:
         """Keep what the last step looked at."""
         if attention is None:
             return
@@ -245,7 +245,7 @@ class _SearchRun:
         # Added up one after the other, so that padding changes nothing.
         self._coverage = shares.cumsum(1)[:, -1].tolist()
 
-    def _restrict(self, chances: Tensor, rows: Rows, length: int) -> None:
+    def _restrict(self, chances: Tensor, rows: Beginnings, length: int) -> None:
         """Give what may not follow a probability of 0."""
         constraints, end = self._constraints, self._end
         if constraints.forbidden:
@@ -260,7 +260,7 @@ class _SearchRun:
         for number in np.flatnonzero(length >= self._longest[rows.source]).tolist():
             keep_only(chances[number], [end])
 
-    def _extend(self, rows: Rows, chances: Tensor, length: int) -> Rows:
+    def _extend(self, rows: Beginnings, chances: Tensor, length: int) -> Beginnings:
         """Choose the beginnings of the next step, and finish those that end."""
         values, likeliest = find_likeliest(chances, min(self._most, chances.shape[1]))
         totals, units = values.double().cpu().numpy() + rows.total[:, None], likeliest.cpu().numpy()
@@ -283,7 +283,7 @@ class _SearchRun:
             of[group[leader], -1] = its
         return self._choose(rows, rows.source[first], found, length)
 
-    def _choose(self, rows: Rows, sources: np.ndarray, found: Continuations, length: int) -> Rows:
+    def _choose(self, rows: Beginnings, sources: np.ndarray, found: Continuations, length: int) -> Beginnings:
         """Keep the best continuations of every source, and greedy's own; finish those that end among the first K.
 
         Args:
@@ -313,17 +313,17 @@ class _SearchRun:
 
     def _go_on(
         self,
-        rows: Rows,
+        rows: Beginnings,
         before: np.ndarray,
         unit: np.ndarray,
         total: np.ndarray,
         is_greedy: np.ndarray,
         is_kept: np.ndarray,
-    ) -> Rows:
+    ) -> Beginnings:
         follow = self._constraints.follow
         pairs = zip(before.tolist(), unit.tolist(), strict=True) if rows.marks else ()
         marks = [follow(rows.marks[row], one) for row, one in pairs]
-        return Rows(rows.source[before], total, is_greedy, is_kept, marks, before, unit)
+        return Beginnings(rows.source[before], total, is_greedy, is_kept, marks, before, unit)
 
     def _finish(self, source: int, total: float, row: int, length: int) -> None:
         """Rank a hypothesis among those of its source."""
@@ -367,7 +367,7 @@ class _SampledRun(_SearchRun):
         super().__init__(writer, end, longest, beam, constraints)
         self._sampling, self._randomness = sampling, randomness
 
-    def _extend(self, rows: Rows, chances: Tensor, length: int) -> Rows:
+    def _extend(self, rows: Beginnings, chances: Tensor, length: int) -> Beginnings:
         """Draw a unit for each beginning; the first for as many as are wanted."""
         chances, drawn = chances.cpu(), list[tuple[int, int, float]]()
         for row in [*range(len(chances))] * (self._beam.best if length == 0 else 1):

@@ -3,7 +3,8 @@
 `code` writes single instructions and loops, `math` the functions that LLVM lacks. `packing` copies weights into the
 order in which `tiles` reads and multiplies them; `unpacked` multiplies by weights in the caller's memory. `passes`
 computes pointwise work and sums, `driver` the loop over time, and `teams` divides columns among threads, with barriers.
-Each chapter shows the emitted loop as C, with ``lanes`` elements in a vector.
+`product`, `attention` and `likeliest` are what models need beside cells. Each chapter shows the emitted loop as C, with
+``lanes`` elements in a vector.
 
 >>> from elman.backends.llvm.emit.tiles import emit_tiles
 >>> from elman.backends.llvm.target import host

@@ -41,21 +41,8 @@ def emit_attention(target: Target, dtype: str, additive: bool) -> str:
     module = Module(target, dtype, {name: number for number, name in enumerate(SLOTS)})
     one = _emit_memory(module, additive)
     code = module.function("attend", 0, internal=False)
-    drawn, counter = code.variable(code.number(0)), code.pointer("next")
-
-    def draw() -> None:
-        code.b.store(code.b.atomic_rmw("add", counter, code.number(1), "monotonic"), drawn)
-
-    head, body, done = (code.function.append_basic_block(name) for name in ("draw", "memory", "end"))
-    code.b.branch(head)
-    code.b.position_at_end(head)
-    draw()
-    memory = code.value(drawn)
-    code.b.cbranch(code.b.icmp_signed("<", memory, code.slot("B")), body, done)
-    code.b.position_at_end(body)
-    code.call(one, memory)
-    code.b.branch(head)
-    code.b.position_at_end(done)
+    with code.draw(code.pointer("next"), code.slot("B")) as memory:
+        code.call(one, memory)
     code.finish()
     return str(module.ir)
 

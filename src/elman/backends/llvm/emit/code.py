@@ -143,6 +143,21 @@ class Code:
         self.b.position_at_end(done)
 
     @contextmanager
+    def draw(self, counter: Any, count: Any) -> Iterator[Any]:
+        """Write a loop over numbers below `count` that threads draw: while ((i = counter++) < count)."""
+        drawn = self.variable(self.number(0))
+        head, body, done = (self.function.append_basic_block(name) for name in ("draw", "drawn", "none"))
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        self.b.store(self.b.atomic_rmw("add", counter, self.number(1), "monotonic"), drawn)
+        number = self.value(drawn)
+        self.b.cbranch(self.b.icmp_signed("<", number, count), body, done)
+        self.b.position_at_end(body)
+        yield number
+        self.b.branch(head)
+        self.b.position_at_end(done)
+
+    @contextmanager
     def when(self, condition: Any) -> Iterator[None]:
         """Write a branch: if (condition)."""
         body = self.function.append_basic_block("then")
