@@ -8,6 +8,8 @@ LATTICE = "tests/decoding/test_ctc_lattice.py"
 NORMALISING = "tests/encoders/test_normalising.py"
 AUGMENTATION = "tests/encoders/test_augmentation.py"
 MODULE = "tests/tasks/transcribe/test_module.py"
+GOING_ON = "tests/training/test_going_on.py"
+PARTS = "tests/tasks/transcribe/test_parts.py"
 SEARCH = "tests/decoding/test_ctc_search.py"
 PATH = "tests/decoding/test_ctc_path.py"
 ARRIVING = "tests/encoders/test_arriving.py"
@@ -253,5 +255,37 @@ SPEECH_FAULTS = (
         "behind = len(heard)",
         STREAMING,
         "any_size",
+    ),
+    Fault(
+        "cepstra are varied with all coefficients of one size",
+        "encoders/augmentation.py",
+        "vary_bands(frames * deviations @ basis.t(), bands, randomness)",
+        "vary_bands(frames @ basis.t(), bands, randomness)",
+        AUGMENTATION,
+        "cepstra",
+    ),
+    Fault(
+        "slopes of varied frames are those of the frames before",
+        "tasks/transcribe/encoder.py",
+        "return with_deltas(frames) if self.deltas else frames",
+        "return torch.cat([frames, 0 * frames, 0 * frames], 1) if self.deltas else frames",
+        PARTS,
+        "augmenting",
+    ),
+    Fault(
+        "deviations of cepstra count what differs between utterances",
+        "tasks/transcribe/reading.py",
+        "moments.add(frames - frames.mean(axis=0, dtype=np.float64))",
+        "moments.add(frames)",
+        PARTS,
+        "deviations",
+    ),
+    Fault(
+        "a training that goes on forgets that the plateau is left",
+        "training/run.py",
+        'self.counts = Counts(**state["counts"])',
+        'self.counts = Counts(**{**state["counts"], "counted": 0})',
+        GOING_ON,
+        "transcribe",
     ),
 )
