@@ -81,3 +81,32 @@ def test_mistakes_get_one_line(elman, model, tmp_path):
     assert not list(tmp_path.glob("*.safetensors"))
     (tmp_path / "one.csv").write_text("path,text\ns/001.wav,so\n", encoding="utf-8")
     refused(elman("train", "transcribe", "one.csv"), "too few")
+
+
+def test_what_is_preferred_is_an_option_and_tuning_says_which_options_to_use(elman, model, tmp_path):
+    write_speech(tmp_path / "new.csv", 4, seed=5)
+    (tmp_path / "t.txt").write_text("ab cad\nbad\ndab ca bc\n" * 5, encoding="utf-8")
+    (tmp_path / "w.txt").write_text("ab\nbad\n", encoding="utf-8")
+    closed = elman("predict", model, "new", "--only", "w.txt")
+    assert closed.code == 0, closed.err
+    assert set(closed.out.split()) <= {"ab", "bad"}
+    preferred = elman("predict", model, "new", "--language-model", "t.txt", "--hot", "bc,ca", "--bonus", 2)
+    assert preferred.code == 0, preferred.err
+    assert preferred.out != elman("predict", model, "new").out
+    done = elman("evaluate", model, "new.csv", "--language-model", "t.txt", "--tune", "--confused", 3, "--beam", 3)
+    assert done.code == 0, done.err
+    told = next(line for line in done.out.splitlines() if line.startswith("tuned"))
+    options = told.split("tuned")[1].split(",")[0].split()
+    assert "too good" in done.out
+    again = json.loads(
+        elman("evaluate", model, "new.csv", "--language-model", "t.txt", *options, "--json", "--beam", 3).out
+    )
+    assert f"{again['cer']['rate']:.1%}" in done.out
+    assert len(again["speakers"]) == 4
+    refused(elman("predict", model, "new", "--weight", 0.3), "none is given")
+    refused(elman("predict", model, "new", "--only", "s.txt"), "s.txt")
+    (tmp_path / "w.txt").write_text("ab\nBAD\n", encoding="utf-8")
+    refused(elman("predict", model, "new", "--only", "w.txt"), "w.txt line 2: 'BAD' has 'A', 'B', 'D'")
+    refused(elman("predict", model, "new", "--hot", "ab", "--beam", 1), "A beam of 1 is greedy")
+    refused(elman("evaluate", model, "new.csv", "--tune"), "tune is about a language model")
+    refused(elman("predict", model, "new", "--language-model", model), "is no language model but a model for")

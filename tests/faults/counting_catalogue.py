@@ -2,13 +2,13 @@
 
 from faults.fault import Fault
 
-NGRAMS = "tests/tasks/generate/test_ngrams.py"
+NGRAMS = "tests/decoding/test_ngrams.py"
 BASELINE = "tests/tasks/generate/test_baseline.py"
 
 COUNTING_FAULTS = (
     Fault(
         "counts of three and more are discounted like those of two",
-        "tasks/generate/ngrams.py",
+        "decoding/ngrams.py",
         "[np.minimum(counts, 3)]",
         "[np.minimum(counts, 2)]",
         NGRAMS,
@@ -16,7 +16,7 @@ COUNTING_FAULTS = (
     ),
     Fault(
         "a discount is left out of its counts, and still given to the order below",
-        "tasks/generate/ngrams.py",
+        "decoding/ngrams.py",
         "(counts - taken) /",
         "counts /",
         NGRAMS,
@@ -24,7 +24,7 @@ COUNTING_FAULTS = (
     ),
     Fault(
         "a shorter n-gram counts as often as it occurs",
-        "tasks/generate/ngrams.py",
+        "decoding/ngrams.py",
         "begun[1:][somewhere]",
         "begun[1:]",
         NGRAMS,
@@ -32,11 +32,19 @@ COUNTING_FAULTS = (
     ),
     Fault(
         "what was never seen is impossible",
-        "tasks/generate/ngrams.py",
+        "decoding/ngrams.py",
         "np.full(len(text), 1 / size)",
         "np.zeros(len(text))",
         NGRAMS,
         "possible or sum_to_one",
+    ),
+    Fault(
+        "a kept model forgets what the lower orders leave",
+        "decoding/ngrams.py",
+        "found *= left[context]",
+        "found *= left[0]",
+        NGRAMS,
+        "kept",
     ),
     Fault(
         "the order is the one that predicts best what was counted",

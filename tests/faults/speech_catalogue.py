@@ -14,6 +14,7 @@ SEARCH = "tests/decoding/test_ctc_search.py"
 PATH = "tests/decoding/test_ctc_path.py"
 ARRIVING = "tests/encoders/test_arriving.py"
 STREAMING = "tests/tasks/transcribe/test_streaming.py"
+LETTERS = "tests/decoding/test_ctc_letters.py"
 
 SPEECH_FAULTS = (
     Fault(
@@ -107,17 +108,65 @@ SPEECH_FAULTS = (
     Fault(
         "the end of a text is not scored by the language model",
         "decoding/ctc/preferences.py",
-        "gains[self.blank] = end + self._lost_at_end(state)",
-        "gains[self.blank] = self._lost_at_end(state)",
+        "added + self.weight * np.asarray(chances, np.float64)",
+        "added + self.weight * np.where(np.arange(len(chances)) == self.blank, 0.0, chances)",
         SEARCH,
         "wide_beam",
     ),
     Fault(
         "credit for the beginning of a hot word is kept where the word goes on otherwise",
         "decoding/ctc/preferences.py",
-        "credit = np.full(len(gains), -self.hot_bonus * state.length)",
-        "credit = np.zeros(len(gains))",
+        "self.hot_bonus if hot >= 0 else -self.hot_bonus * place.length",
+        "self.hot_bonus if hot >= 0 else 0.0",
         SEARCH,
+        "wide_beam",
+    ),
+    Fault(
+        "an unknown word ends for nothing",
+        "decoding/ctc/letters.py",
+        "unknown * self._share ** (state.depth + 1)",
+        "unknown * self._share ** (state.depth)",
+        LETTERS,
+        "definition or sum_to_one",
+    ),
+    Fault(
+        "a word that also begins others is unknown",
+        "decoding/ctc/letters.py",
+        "            if node.is_word:\n",
+        "            if node.is_word and not node.children:\n",
+        LETTERS,
+        "definition",
+    ),
+    Fault(
+        "the last word of a text is not read before its end",
+        "decoding/ctc/letters.py",
+        "found[-1] + state.after.chances[self._end]",
+        "found[-1] + state.history.chances[self._end]",
+        LETTERS,
+        "definition",
+    ),
+    Fault(
+        "a word that is cut again keeps what it cost before",
+        "decoding/ctc/letters.py",
+        "[total - known for (_, _, known), total in",
+        "[total - 0 * known for (_, _, known), total in",
+        LETTERS,
+        "definition",
+    ),
+    Fault(
+        "letters behind the first of a unit cost nothing",
+        "decoding/ctc/spelling.py",
+        "late[place] += chances[place][self._places[letter]]",
+        "late[place] += 0.0",
+        LETTERS,
+        "several_letters",
+    ),
+    Fault(
+        "what comes late is not added to a beginning",
+        "decoding/ctc/search.py",
+        "prefix.score += late",
+        "prefix.score += 0.0",
+        LETTERS,
         "wide_beam",
     ),
     Fault(

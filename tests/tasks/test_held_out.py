@@ -15,9 +15,9 @@ from answerable import write_genome, write_images, write_reviews, write_series, 
 from elman.data import open_dataset
 from elman.data.dataset import Sound
 from elman.data.sentences.opening import open_tagged
+from elman.decoding.ngrams import score_orders
 from elman.tasks import Forecaster, classify, forecast, generate, tag
 from elman.tasks.forecast.baseline.linear import LinearForecast
-from elman.tasks.generate.ngrams import score_orders
 from elman.training.splits import split
 from forecastable import draw_values, make_series, make_set
 from taggable import write_conllu, write_folder

@@ -54,6 +54,15 @@ class ErrorRate:
         return {**asdict(self), "interval": None if self.interval is None else list(self.interval)}
 
 
+def has_jiwer() -> bool:
+    """Return whether the library is installed."""
+    try:
+        require_jiwer()
+    except ConfigError:
+        return False
+    return True
+
+
 def require_jiwer() -> ModuleType:
     """Return the library.
 

@@ -11,7 +11,7 @@ those of the library `tokenizers`; the learnt encoding is a JSON text in the mod
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -109,6 +109,10 @@ class Subwords:
         stream = decoders.DecodeStream(skip_special_tokens=False)
         return lambda number: stream.step(self._tokenizer, number) or ""
 
+    def spell(self, number: int) -> bytes:
+        """Return the bytes of one subword, which may be parts of characters."""
+        return bytes(_byte_numbers()[letter] for letter in str(self._tokenizer.id_to_token(number)))
+
     def show(self, number: int) -> str:
         """Write one subword so that its spaces are visible."""
         return self.decode([number]).replace(" ", "␣").replace("\n", "\\n")
@@ -125,6 +129,14 @@ class Subwords:
     def to_dict(self) -> dict[str, Any]:
         """Write the vocabulary as plain data."""
         return {"unit": self.unit, "learnt": self.learnt}
+
+
+@cache
+def _byte_numbers() -> dict[str, int]:
+    """Return the byte that each letter of a stored subword stands for: printable ones are themselves."""
+    plain = [number for number in range(_BYTES) if chr(number).isprintable() and not chr(number).isspace()]
+    others = [number for number in range(_BYTES) if number not in plain]
+    return {**{chr(number): number for number in plain}, **{chr(_BYTES + i): one for i, one in enumerate(others)}}
 
 
 def _blank() -> Tokenizer:

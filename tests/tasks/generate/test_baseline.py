@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from elman.decoding.ngrams import score_orders
 from elman.errors import ConfigError
 from elman.tasks import generate
 from elman.tasks.generate import baseline
 from elman.tasks.generate.baseline import TextBaseline, judge_text, train_text_baseline
 from elman.tasks.generate.model import TrainedModel
-from elman.tasks.generate.ngrams import score_orders
 from elman.tasks.generate.settings import PRESETS, Settings
 from elman.tasks.generate.space import search_space
 from elman.training.optimizers import LEARNING_RATE

@@ -60,16 +60,29 @@ def find_shared_speakers(learn: Iterable[str | None], hold: Iterable[str | None]
     return sorted({one for one in learn if one is not None} & {one for one in hold if one is not None})
 
 
-def note_texts(speech: UtteranceSet, frames: Sequence[int], subsampling: int = 1) -> list[str]:
-    """Say which transcripts are too long for their sounds, and which characters occur once; see above."""
+def note_texts(
+    speech: UtteranceSet,
+    frames: Sequence[int],
+    subsampling: int = 1,
+    subwords: Sequence[Sequence[int]] | None = None,
+) -> list[str]:
+    """Say which transcripts are too long for their sounds, and which characters occur once; see above.
+
+    Args:
+        speech: the utterances.
+        frames: of each.
+        subsampling: frames of a step.
+        subwords: of each, where these are written; None for characters.
+    """
     texts = [one.transcript for one in speech.utterances]
     places = [one.where for one in speech.utterances]
-    too_long = find_too_long(texts, frames, subsampling)
+    too_long = find_too_long(texts if subwords is None else subwords, frames, subsampling)
     lone = [f"{character!r} ({places[number]})" for character, number in find_lone_characters(texts).items()]
     notes = []
     if too_long:
+        units = "characters" if subwords is None else "subwords"
         named = name_some([places[number] for number in too_long], _MOST_NAMED)
-        notes.append(f"More characters than CTC can write in their time: {named}.")
+        notes.append(f"More {units} than CTC can write in their time: {named}.")
     if lone:
         notes.append(f"Characters that occur once: {name_some(lone, _MOST_NAMED)}.")
     return notes

@@ -9,7 +9,9 @@ path is what remains when repeated units are joined and blanks are removed, so o
 * `path` reads that path as its frames arrive, and says when each unit was;
 * `lattice` sums over all paths of a text, and finds the likeliest: at which frames each unit and each word is written;
 * `search` looks for the texts of the largest score;
-* `preferences` are what is added to ln P there: a language model, bonuses, hot words, a closed vocabulary.
+* `preferences` are what is added to ln P there: a language model, bonuses, hot words, a closed vocabulary;
+* `letters` reads language models of characters, words and subwords letter by letter, and `spelling` gives a unit of
+  several letters their part.
 
     >>> import numpy as np
     >>> from elman.decoding.ctc.outputs import read_greedily

@@ -9,7 +9,7 @@ and past a blank between two different units; it begins in the first two states 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,17 +60,18 @@ class Alignment:
     log_probability: float
     units: tuple[AlignedUnit, ...]
 
-    def words(self, space: int) -> list[AlignedUnit]:
-        """Join the units between spaces to words.
+    def words(self, space: int, begins: Container[int] = ()) -> list[AlignedUnit]:
+        """Join the units of each word.
 
         Args:
             space: the number of the unit between two words.
+            begins: the numbers of units with which a word begins, because they have the space before it.
         """
         found: list[list[AlignedUnit]] = [[]]
         for one in self.units:
-            if one.unit == space:
+            if one.unit == space or one.unit in begins:
                 found.append([])
-            else:
+            if one.unit != space:
                 found[-1].append(one)
         return [_join(parts) for parts in found if parts]
 

@@ -4,8 +4,9 @@ A text of N units and M words is ranked by
 
     ln P_CTC + α ln P_model + β N + γ M + η H
 
-where H counts the units of all hot words in it (Hannun et al. 2014 have the first three terms, with M for N). A word is
-what stands between two spaces; without a space the whole text is one word.
+where H counts the letters of all hot words in it (Hannun et al. 2014 have the first three terms, with M for N). A unit
+is a letter, or several where it has a *spelling*. A word is what stands between two spaces; without a space the whole
+text is one word.
 
 >>> preferences = Preferences(only=[[1, 2], [1]], space=3, blank=0)
 >>> _, gains = preferences.begin(4)
@@ -17,7 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,15 @@ class TextModel(Protocol):
     def begin(self) -> tuple[Any, NDArray[np.float64]]:
         """Return the state of the empty text, and ln P of what follows it, (V,)."""
 
-    def step(self, states: Sequence[Any], units: Sequence[int]) -> tuple[Sequence[Any], NDArray[np.float64]]:
-        """Read one unit behind each of n texts; return their new states, and ln P of what follows, (n, V)."""
+    def step(
+        self, states: Sequence[Any], units: Sequence[int]
+    ) -> tuple[Sequence[Any], NDArray[np.float64], NDArray[np.float64]]:
+        """Read one unit behind each of n texts.
+
+        Returns:
+            Their new states; ln P of what follows, (n, V); and, (n,), what of ln P of the units that were read the rows
+            before did not have: 0 where they had all of it.
+        """
 
 
 class WordTree:
@@ -64,25 +72,35 @@ class WordTree:
         return self.children[node].get(unit, _OUTSIDE) if node >= 0 else _OUTSIDE
 
 
+class WordPlace(NamedTuple):
+    """How far a text has come in its last word.
+
+    Attributes:
+        in_word: whether the word has begun.
+        is_empty: whether the text has no letter.
+        hot: the node of the word among the hot words.
+        length: letters of the word, 0 where it begins no hot word.
+        known: its node among the words of the closed vocabulary.
+    """
+
+    in_word: bool = False
+    is_empty: bool = True
+    hot: int = _ROOT
+    length: int = 0
+    known: int = _ROOT
+
+
 @dataclass(frozen=True, slots=True)
 class TextState:
     """How far a text has come.
 
     Attributes:
         model: the state of the language model.
-        in_word: whether a word has begun.
-        is_empty: whether it has no unit.
-        hot: the node of its last word among the hot words.
-        length: units of that word, 0 where it is none.
-        known: its node among the words of the closed vocabulary.
+        place: in its last word.
     """
 
-    model: Any = None
-    in_word: bool = False
-    is_empty: bool = True
-    hot: int = _ROOT
-    length: int = 0
-    known: int = _ROOT
+    model: Any
+    place: WordPlace
 
 
 @dataclass(frozen=True)
@@ -94,11 +112,13 @@ class Preferences:
         weight: α, 0 or more.
         bonus: β of each unit.
         word_bonus: γ of each word.
-        hot: the units of each hot word.
-        hot_bonus: η of each unit of a hot word.
-        only: the units of each word of a closed vocabulary; empty where all may be written.
-        space: the number of the unit between words; None where there is none.
+        hot: the letters of each hot word.
+        hot_bonus: η of each letter of a hot word.
+        only: the letters of each word of a closed vocabulary; empty where all may be written.
+        space: the number of the letter between words; None where there is none.
         blank: the number of the blank.
+        spelling: the letters of each unit, those of the blank are not used; empty where every unit is its own letter.
+            With it a space may stand before the first word.
 
     Raises:
         ConfigError: a number is outside its range, or a word has no unit, a space or a blank.
@@ -113,6 +133,7 @@ class Preferences:
     only: Sequence[Sequence[int]] = field(default=())
     space: int | None = None
     blank: int = 0
+    spelling: Sequence[Sequence[int]] = field(default=())
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.weight) and self.weight >= 0):
@@ -120,7 +141,8 @@ class Preferences:
         for name in ("bonus", "word_bonus", "hot_bonus"):
             if not math.isfinite(getattr(self, name)):
                 raise ConfigError(f"The {name.replace('_', ' ')} is {getattr(self, name)}. Use a finite number.")
-        if any(not word or {self.space, self.blank} & set(word) for word in (*self.hot, *self.only)):
+        barred = {self.space} if self.spelling else {self.space, self.blank}
+        if any(not word or barred & set(word) for word in (*self.hot, *self.only)):
             raise ConfigError("A hot word, or one of the closed vocabulary, is empty or has a space in it. Split it.")
 
     @cached_property
@@ -146,76 +168,89 @@ class Preferences:
             ElmanError: the language model gives NaN.
         """
         used = {self.space or 0, self.blank, *(unit for word in (*self.hot, *self.only) for unit in word)}
-        if not all(0 <= unit < units for unit in used):
+        if self.spelling and len(self.spelling) != units:
+            raise ConfigError(f"{len(self.spelling)} units have a spelling, and outputs have {units}. Check both.")
+        if not self.spelling and not all(0 <= unit < units for unit in used):
             raise ConfigError(
                 f"Words have units from {min(used)} to {max(used)}, and outputs have {units}. Check both."
             )
-        state, chances = self._model.begin() if self._model else (None, np.zeros(units))
+        model, chances = self._model.begin() if self._model else (None, np.zeros(units))
         _check_chances(chances, (units,))
-        first = TextState(state)
-        return first, self._gains(first, chances)
+        return TextState(model, WordPlace()), self._gains(WordPlace(), chances)
 
     def extend(
         self, states: Sequence[TextState], units: Sequence[int], size: int
-    ) -> list[tuple[TextState, NDArray[np.float64]]]:
-        """Return the states and the gains of texts with one more unit each; see :meth:`begin`."""
+    ) -> list[tuple[TextState, NDArray[np.float64], float]]:
+        """Read one more unit of some texts; return their states, their gains as :meth:`begin`, and what comes late."""
+        late = np.zeros(len(units))
         if self._model:
-            models, chances = self._model.step([state.model for state in states], units)
+            models, chances, late = self._model.step([state.model for state in states], units)
+            late = self.weight * np.asarray(late, np.float64)
         else:
             models, chances = [None] * len(units), np.zeros((len(units), size))
         _check_chances(chances, (len(units), size))
-        new = [self._follow(*each) for each in zip(states, units, models, strict=True)]
-        return [(state, self._gains(state, row)) for state, row in zip(new, chances, strict=True)]
+        places = [self._follow(state.place, unit)[0] for state, unit in zip(states, units, strict=True)]
+        return [
+            (TextState(model, place), self._gains(place, row), added)
+            for model, place, row, added in zip(models, places, chances, late.tolist(), strict=True)
+        ]
 
     @property
     def _model(self) -> TextModel | None:
         # A weight of 0 times ln 0 would be no number.
         return self.model if self.weight else None
 
-    def _follow(self, state: TextState, unit: int, model: Any) -> TextState:
-        if unit == self.space:
-            return TextState(model, is_empty=False)
-        hot = self._hot.follow(state.hot, unit)
-        length = state.length + 1 if hot >= 0 else 0
-        return TextState(model, True, False, hot, length, self._known.follow(state.known, unit))
+    def _gains(self, place: WordPlace, chances: NDArray[np.float64]) -> NDArray[np.float64]:
+        added = self._added.get(place)
+        if added is None:
+            units = range(len(chances))
+            added = np.array([0.0 if one == self.blank else self.bonus + self._follow(place, one)[1] for one in units])
+            added[self.blank] = self._end(place)
+            self._added[place] = added
+        return added + self.weight * np.asarray(chances, np.float64) if self._model else added
 
-    def _gains(self, state: TextState, chances: NDArray[np.float64]) -> NDArray[np.float64]:
-        gains = self.weight * np.asarray(chances, np.float64) if self._model else np.zeros(len(chances))
-        end = gains[self.blank]
-        gains += self.bonus + (0.0 if state.in_word else self.word_bonus)
-        if self.space is not None:
-            gains[self.space] -= 0.0 if state.in_word else self.word_bonus
-        self._add_hot(gains, state)
-        gains[self.blank] = end + self._lost_at_end(state)
-        if self.only:
-            allowed = self._allowed(state)
-            gains[np.setdiff1d(np.arange(len(gains)), allowed)] = -np.inf
-        return gains
+    @cached_property
+    def _added(self) -> dict[WordPlace, NDArray[np.float64]]:
+        return {}
 
-    def _add_hot(self, gains: NDArray[np.float64], state: TextState) -> None:
-        if not self.hot or state.hot < 0:
-            return
-        following = list(self._hot.children[state.hot])
-        credit = np.full(len(gains), -self.hot_bonus * state.length)
-        credit[following] = self.hot_bonus
-        if self.space is not None:
-            credit[self.space] = self._lost_at_end(state)
-        gains += credit
+    def _follow(self, place: WordPlace, unit: int) -> tuple[WordPlace, float]:
+        """Return the place behind one more unit, and what its letters add."""
+        total = 0.0
+        for letter in self.spelling[unit] if self.spelling else (unit,):
+            place, added = self._spell(place, letter)
+            total += added
+            if added == -math.inf:
+                break
+        return place, total
 
-    def _lost_at_end(self, state: TextState) -> float:
+    def _spell(self, place: WordPlace, letter: int) -> tuple[WordPlace, float]:
+        """Return the place behind one more letter, and what it adds; −∞ where it may not follow."""
+        if letter == self.space:
+            if self.spelling and place.is_empty:
+                return place, 0.0
+            if self.only and not (place.known >= 0 and self._known.is_word[place.known]):
+                return place, -math.inf
+            return WordPlace(is_empty=False), self._lost(place)
+        added = 0.0 if place.in_word else self.word_bonus
+        hot = self._hot.follow(place.hot, letter)
+        if self.hot and place.hot >= 0:
+            added += self.hot_bonus if hot >= 0 else -self.hot_bonus * place.length
+        known = self._known.follow(place.known, letter)
+        if self.only and known < 0:
+            added = -math.inf
+        return WordPlace(True, False, hot, place.length + 1 if hot >= 0 else 0, known), added
+
+    def _end(self, place: WordPlace) -> float:
+        """Return what the end of the text adds."""
+        is_whole = place.known >= 0 and self._known.is_word[place.known]
+        if self.only and not (is_whole or place.is_empty):
+            return -math.inf
+        return self._lost(place)
+
+    def _lost(self, place: WordPlace) -> float:
         """Return what is taken back where the last word ends here."""
-        is_hot = state.hot >= 0 and self._hot.is_word[state.hot]
-        return 0.0 if is_hot else -self.hot_bonus * state.length
-
-    def _allowed(self, state: TextState) -> list[int]:
-        """Return the units that may follow by the closed vocabulary; the blank stands for the end."""
-        if state.known < 0:
-            return []
-        allowed = list(self._known.children[state.known])
-        is_whole = self._known.is_word[state.known]
-        if is_whole and self.space is not None:
-            allowed.append(self.space)
-        return [*allowed, self.blank] if is_whole or state.is_empty else allowed
+        is_hot = place.hot >= 0 and self._hot.is_word[place.hot]
+        return 0.0 if is_hot else -self.hot_bonus * place.length
 
 
 def _check_chances(chances: NDArray[np.float64], shape: tuple[int, ...]) -> None:

@@ -83,8 +83,9 @@ def search_texts(
         if new:
             states = [prefix.parent.state for prefix in new]
             added = preferences.extend(states, [prefix.unit for prefix in new], size)
-            for prefix, (state, own) in zip(new, added, strict=True):
+            for prefix, (state, own, late) in zip(new, added, strict=True):
                 prefix.state, prefix.gains, prefix.is_new = state, own, False
+                prefix.score += late
     return [beam.finish(best) for beam in beams]
 
 

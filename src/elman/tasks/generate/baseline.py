@@ -1,6 +1,6 @@
 """The baseline of a language model: an n-gram model of the same units.
 
-The n-gram model (:mod:`elman.tasks.generate.ngrams`) is counted on the training text, and its order is the one with the
+The n-gram model (:mod:`elman.decoding.ngrams`) is counted on the training text, and its order is the one with the
 lowest loss on the held-out part. Both models predict the same positions in the same units, `<unk>` among them. The
 n-gram model ignores classes.
 
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from elman.decoding.ngrams import score_orders
 from elman.models.finite import without_infinite
 from elman.phrases import bits
-from elman.tasks.generate.ngrams import score_orders
 from elman.tasks.generate.scores import perplexity
 
 _MOST_ORDER = {"character": 8, "word": 5, "subword": 5}

@@ -12,11 +12,15 @@ from elman.decoding.ctc.outputs import read_greedily, split_sources
 from elman.decoding.ctc.preferences import Preferences
 from elman.decoding.ctc.search import search_texts
 from elman.encoders.batches import OnProgress
+from elman.errors import ConfigError
 from elman.models.finite import require_finite_output
 from elman.nn.evaluation import evaluating
 from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.module import BLANK, SUBSAMPLING, ctc_loss
+
+BEAM, PREFERRING_BEAM = 5, 16
+"""How many beginnings are kept where the user does not say: alone, and with something that is preferred."""
 
 NOTHING = Alignment(0.0, ())
 """That of an empty text."""
@@ -59,10 +63,25 @@ class Transcript:
     words: tuple[SpokenWord, ...]
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """What a network says of some utterances.
+
+    Attributes:
+        chosen: the indices of the utterances.
+        log_p: (T, B, V) ln P of each unit.
+        lengths: (B,) the steps of each.
+    """
+
+    chosen: list[int]
+    log_p: Tensor
+    lengths: Tensor
+
+
 def write_texts(
     module: nn.Module, speech: EncodedSpeech, encoder: SpeechEncoder, shuffled: torch.Generator | None = None
 ) -> tuple[list[str], float]:
-    """Return what is written greedily for each utterance, and the mean loss in nats a character.
+    """Return what is written greedily for each utterance, and the mean loss in nats a unit.
 
     Args:
         module: reads frames and lengths, and returns ln P and lengths.
@@ -71,9 +90,10 @@ def write_texts(
         shuffled: puts the frames of each utterance in random order.
     """
     texts, total = [""] * len(speech), 0.0
-    for chosen, log_p, lengths in _outputs(module, speech, shuffled):
-        total += float(ctc_loss(log_p, lengths, [speech.texts[index] for index in chosen])) * len(chosen)
-        for index, units in zip(chosen, read_greedily(log_p, lengths, BLANK), strict=True):
+    for few in hear(module, speech, shuffled):
+        loss = ctc_loss(few.log_p, few.lengths, [speech.texts[index] for index in few.chosen])
+        total += float(loss) * len(few.chosen)
+        for index, units in zip(few.chosen, read_greedily(few.log_p, few.lengths, BLANK), strict=True):
             texts[index] = encoder.decode(units)
     return texts, total / len(speech)
 
@@ -82,8 +102,9 @@ def transcribe(
     module: nn.Module,
     speech: EncodedSpeech,
     encoder: SpeechEncoder,
-    beam: int,
+    beam: int | None = None,
     on_progress: OnProgress | None = None,
+    preferences: Preferences | None = None,
 ) -> list[Transcript]:
     """Return the transcript of each utterance; each is the same alone and among others.
 
@@ -91,41 +112,71 @@ def transcribe(
         module: as for :func:`write_texts`.
         speech: the utterances.
         encoder: of the texts.
-        beam: how many beginnings of a text are kept; 1 is greedy.
+        beam: how many beginnings of a text are kept; 1 is greedy; None is 5, and 16 with preferences.
         on_progress: called with (utterances done, utterances in all).
+        preferences: see :func:`elman.tasks.transcribe.preferring.prefer`; None for none.
 
     Raises:
         ElmanError: the output of the module is not finite.
+        ConfigError: the beam is outside its range, or greedy and there are preferences.
     """
+    width = choose_beam(beam, preferences)
     found: list[Transcript] = [Transcript("", ())] * len(speech)
     done = 0
-    for chosen, log_p, lengths in _outputs(module, speech, None):
-        rows = split_sources(log_p, lengths, BLANK)
-        if beam == 1:
-            units = read_greedily(log_p, lengths, BLANK)
-        else:
-            best = search_texts(log_p, lengths, preferences=Preferences(blank=BLANK), width=beam)
-            units = [one[0].units for one in best]
-        for index, own, text in zip(chosen, rows, units, strict=True):
-            found[index] = with_times(align(own, text) if text else NOTHING, encoder)
-        done += len(chosen)
+    for few in hear(module, speech):
+        for index, alignment in zip(few.chosen, read(few, width, preferences), strict=True):
+            found[index] = with_times(alignment, encoder)
+        done += len(few.chosen)
         if on_progress is not None:
             on_progress(done, len(speech))
     return found
 
 
+def choose_beam(beam: int | None, preferences: Preferences | None) -> int:
+    """Return how many beginnings are kept.
+
+    Raises:
+        ConfigError: reading is greedy, and there are preferences.
+    """
+    if beam == 1 and preferences is not None:
+        raise ConfigError("A beam of 1 is greedy, which prefers nothing. Use a wider one, or drop what is preferred.")
+    if beam is not None:
+        return beam
+    return BEAM if preferences is None else PREFERRING_BEAM
+
+
+def read(few: Outputs, width: int, preferences: Preferences | None) -> list[Alignment]:
+    """Return the best text of each utterance with its likeliest path.
+
+    Args:
+        few: what the network says.
+        width: how many beginnings of a text are kept; 1 is greedy.
+        preferences: None for none.
+    """
+    if width > 1:
+        wishes = Preferences(blank=BLANK) if preferences is None else preferences
+        # A closed vocabulary leaves nothing where all its texts are too long for the sound.
+        return [
+            found[0].alignment if found else NOTHING
+            for found in search_texts(few.log_p, few.lengths, preferences=wishes, width=width)
+        ]
+    texts = read_greedily(few.log_p, few.lengths, BLANK)
+    return [
+        align(rows, units) if units else NOTHING
+        for rows, units in zip(split_sources(few.log_p, few.lengths, BLANK), texts, strict=True)
+    ]
+
+
 @torch.no_grad()
-def _outputs(
-    module: nn.Module, speech: EncodedSpeech, shuffled: torch.Generator | None
-) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-    """Yield the indices of some utterances, their ln P and their lengths."""
+def hear(module: nn.Module, speech: EncodedSpeech, shuffled: torch.Generator | None = None) -> Iterator[Outputs]:
+    """Yield what a network says of all utterances, of those of about one length together."""
     device = next(module.parameters()).device
     with evaluating(module):
         for chosen in speech.draw(_AT_ONCE, None):
             few = speech.batch(chosen, shuffled=shuffled)
             log_p, lengths = module(few.frames.to(device), few.lengths.to(device))
             require_finite_output(bool(log_p.isfinite().all()))
-            yield chosen, log_p, lengths
+            yield Outputs(chosen, log_p, lengths)
 
 
 def with_times(alignment: Alignment, encoder: SpeechEncoder) -> Transcript:
@@ -135,6 +186,6 @@ def with_times(alignment: Alignment, encoder: SpeechEncoder) -> Transcript:
     space = -1 if encoder.space is None else encoder.space
     words = [
         SpokenWord(encoder.decode(one.units), one.first * step, one.behind * step, one.confidence)
-        for one in alignment.words(space)
+        for one in alignment.words(space, encoder.begins)
     ]
     return Transcript(encoder.decode([one.unit for one in alignment.units]), tuple(words))

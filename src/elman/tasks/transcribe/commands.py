@@ -1,6 +1,7 @@
 """The commands of a transcriber: summarise a training, evaluate, and transcribe sounds."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,21 @@ from rich.text import Text
 from elman.data.speech.corpus import sounds_in
 from elman.data.speech.opening import open_utterances
 from elman.data.speech.utterance import UtteranceSet
+from elman.decoding.ctc.preferences import Preferences
 from elman.errors import ConfigError, DataError
 from elman.models.finite import as_json
 from elman.phrases import printable
-from elman.scores.errors import score_errors
+from elman.scores.errors import require_jiwer
 from elman.tasks.contract import Evaluated, Request, Rows
+from elman.tasks.transcribe.answering import hear
+from elman.tasks.transcribe.batches import EncodedSpeech
+from elman.tasks.transcribe.confusions import count_confusions, find_worst, score_speakers
 from elman.tasks.transcribe.intake import as_speech
 from elman.tasks.transcribe.listening import listen
 from elman.tasks.transcribe.model import TrainedTranscriber, load
-from elman.tasks.transcribe.tables import score_rows, worst_rows
+from elman.tasks.transcribe.preferring import prefer, read_vocabulary, read_words
+from elman.tasks.transcribe.tables import confusion_rows, score_rows, speaker_rows, tuned_rows, worst_rows
+from elman.tasks.transcribe.tuning import Tuned, tune
 from elman.training.progress import show_bar
 
 _AT_ONCE = 16
@@ -25,7 +32,10 @@ _AT_ONCE = 16
 
 def summarise(model: TrainedTranscriber) -> Rows:
     """Return the score on the held-out utterances, and the verdict."""
-    found = model.metrics["validation"]
+    found = model.metrics.get("validation")
+    if found is None:
+        loss = model.metrics["validation_loss"]
+        return [("validation", f"{loss:.3f} nats per unit; errors are not counted without jiwer")]
     rates = [f"{found[name]['name']} {found[name]['rate']:.1%}" for name in ("cer", "wer")]
     said = f"{', '.join(rates)} on {found['cer']['count']:,} utterances, greedy"
     return [("validation", said), *([("", model.metrics["verdict"])] if "verdict" in model.metrics else [])]
@@ -38,24 +48,73 @@ def next_command(model: TrainedTranscriber, path: Path, data: Sequence[str]) -> 
 
 def evaluate(request: Request) -> Evaluated:
     """Compare the transcripts of utterances with what is said in them."""
+    require_jiwer()
     trained, options = load(request.model), request.options
+    preferences = read_preferences(trained, request)
     speech = open_again(trained, request.data)
     for note in speech.notes:
         request.note(note)
+    facts: dict[str, Any] = {}
+    shown: list[Any] = []
+    if options.tune:
+        assert preferences is not None
+        preferences, tuned = _tune(trained, speech, preferences, request)
+        facts["tuned"] = tuned.to_dict()
+        shown += tuned_rows(tuned)
     with show_bar("transcribing", request.quiet) as on_progress:
-        scores, texts = trained.evaluate(speech, options.beam, on_progress)
-    facts: dict[str, Any] = scores.to_dict()
-    shown: list[Any] = [score_rows(scores)]
+        scores, texts = trained.evaluate(speech, options.beam, on_progress, preferences)
+    said = [one.transcript for one in speech.utterances]
+    facts |= scores.to_dict()
+    facts["speakers"] = score_speakers(texts, said, speech.speakers)
+    shown.append(score_rows(scores))
+    shown += speaker_rows(facts["speakers"])
+    if options.confused:
+        facts["confused"] = [one.to_dict() for one in count_confusions(texts, said)[: options.confused]]
+        shown += confusion_rows(facts["confused"])
     if options.worst:
-        facts["worst"] = _find_worst(speech, texts, options.worst)
+        facts["worst"] = find_worst(texts, said, [one.where for one in speech.utterances], options.worst)
         shown += worst_rows(facts["worst"])
-    unknown = sorted(
-        set("".join(one.transcript for one in speech.utterances)) - set(trained.encoder.vocabulary.characters)
-    )
+    unknown = sorted(set("".join(said)) - set(trained.encoder.vocabulary.characters))
     if unknown:
         named = printable("".join(unknown[:20]))
         shown.append(Text(f"\nCharacters that the model never writes: {named}"))
     return Evaluated(facts, shown)
+
+
+def _tune(
+    trained: TrainedTranscriber, speech: UtteranceSet, preferences: Preferences, request: Request
+) -> tuple[Preferences, Tuned]:
+    """Find the best weight and bonus; return the preferences with them."""
+    heard = list(hear(trained.module, EncodedSpeech(speech, trained.encoder)))
+    said = [one.transcript for one in speech.utterances]
+    with show_bar("tuning", request.quiet) as on_progress:
+        tuned = tune(heard, said, trained.encoder, preferences, request.options.beam, on_progress)
+    return replace(preferences, weight=tuned.weight, bonus=tuned.bonus), tuned
+
+
+def read_preferences(trained: TrainedTranscriber, request: Request) -> Preferences | None:
+    """Return what is preferred by the options; None where nothing is.
+
+    Raises:
+        ConfigError, DataError: see :func:`elman.tasks.transcribe.preferring.prefer`.
+    """
+    options = request.options
+    hot, only = read_words(options.hot), read_vocabulary(options.only)
+    if options.language_model is None and options.weight is None and not (hot or only or options.bonus):
+        return None
+    try:
+        return prefer(
+            trained.encoder,
+            language_model=options.language_model,
+            weight=options.weight,
+            bonus=options.bonus,
+            hot=hot,
+            hot_bonus=options.hot_bonus,
+            only=only,
+            note=request.note,
+        )
+    except DataError as error:
+        raise DataError(f"{options.only} {error}" if str(error).startswith("line ") else str(error)) from None
 
 
 def predict(request: Request) -> Iterator[str]:
@@ -67,9 +126,10 @@ def predict(request: Request) -> Iterator[str]:
     if request.options.rate is not None:
         raise ConfigError("rate is for samples from standard input, and files name their own. Drop it, or give -.")
     trained, paths = load(request.model), _list_sounds(request.data)
+    preferences = read_preferences(trained, request)
     for start in range(0, len(paths), _AT_ONCE):
         few = paths[start : start + _AT_ONCE]
-        for path, one in zip(few, trained.transcribe(few, request.options.beam), strict=True):
+        for path, one in zip(few, trained.transcribe(few, request.options.beam, preferences), strict=True):
             if request.json:
                 words = [word.to_dict() for word in one.words]
                 yield as_json({"file": str(path), "text": one.text, "words": words}) + "\n"
@@ -100,18 +160,3 @@ def _list_sounds(data: Sequence[str]) -> list[Path]:
         if not one.audio.is_file():
             raise DataError(f"{one.audio} does not exist. Check the path; the current folder is {Path.cwd()}.")
     return paths
-
-
-def _find_worst(speech: UtteranceSet, texts: Sequence[str], most: int) -> list[dict[str, str]]:
-    """Return transcripts that are not exact, those with the largest share of wrong characters first."""
-    said = [one.transcript for one in speech.utterances]
-    wrong = [place for place, text in enumerate(texts) if text != said[place]]
-
-    def share(place: int) -> float:
-        found = score_errors([texts[place]], [said[place]], unit="character")
-        return float("inf") if found.rate is None else found.rate
-
-    ordered = sorted(wrong, key=share, reverse=True)[:most]
-    return [
-        {"where": speech.utterances[place].where, "said": said[place], "written": texts[place]} for place in ordered
-    ]

@@ -2,8 +2,8 @@
 
 A sound becomes log-mel energies, frames that are given stay as they are; both are standardised by their own mean and
 deviation in each utterance, which takes away what speaker and microphone have in common; where a sound is written as it
-arrives, by the mean and deviation of what was heard so far. A unit is a character; its
-number is one more than in the vocabulary, because 0 is the blank.
+arrives, by the mean and deviation of what was heard so far. A unit is a character or a subword; its number is one more
+than in the vocabulary, because 0 is the blank.
 
 >>> encoder = SpeechEncoder(None, 13, deltas=True, vocabulary=Characters.of("so good"))
 >>> encoder.width, encoder.encode_text("dogs"), encoder.decode([2, 4])
@@ -12,6 +12,7 @@ number is one more than in the vocabulary, because 0 is the blank.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ from elman.encoders.mel import with_deltas
 from elman.encoders.normalising import RunningScaling, normalise_utterance
 from elman.encoders.sound import Features
 from elman.errors import DataError
+from elman.tasks.transcribe.subwords import SpokenSubwords, learn_subwords
 from elman.vocabulary.characters import Characters
+from elman.vocabulary.subwords import Subwords
 
 SPEECH = "speech"
 """The name of the sound, or of the frames, among the values of an example."""
@@ -46,6 +49,8 @@ class SpeechEncoder:
         vocabulary: the characters of the transcripts.
         cepstra: where the frames are cepstra, the deviation of each coefficient within the training utterances.
         running: how frames are standardised as they arrive; None where each utterance is, as a whole.
+        learnt: the subwords that are written, as :class:`elman.vocabulary.subwords.Subwords` has them; None where
+            units are characters.
     """
 
     features: Features | None
@@ -54,6 +59,7 @@ class SpeechEncoder:
     vocabulary: Characters
     cepstra: tuple[float, ...] | None = None
     running: RunningScaling | None = None
+    learnt: str | None = None
 
     def __post_init__(self) -> None:
         if self.running is not None and self.running.start.size != self.size:
@@ -62,22 +68,42 @@ class SpeechEncoder:
             raise DataError("The frames of this model have another size than its features. Train it again.")
         if self.cepstra is not None and (len(self.cepstra) != self.size or not all(x > 0 for x in self.cepstra)):
             raise DataError("The cepstra of this model have no deviation above 0 for each number. Train it again.")
+        _ = self.subwords
 
     @property
     def width(self) -> int:
         """Count the numbers of a frame that the network reads."""
         return 3 * self.size if self.deltas else self.size
 
+    @cached_property
+    def subwords(self) -> SpokenSubwords | None:
+        """Return the subwords that are written; None where units are characters."""
+        return None if self.learnt is None else SpokenSubwords.of(self.learnt, self.vocabulary.characters)
+
     @property
     def units(self) -> int:
         """Count the units, the blank among them."""
-        return 1 + len(self.vocabulary)
+        return 1 + len(self.subwords or self.vocabulary)
 
     @property
     def space(self) -> int | None:
         """Return the number of the unit between two words; None where no transcript has one."""
+        if self.subwords is not None:
+            return 1 + self.subwords.space
         number = self.vocabulary.numbers.get(" ")
         return None if number is None else 1 + number
+
+    @property
+    def begins(self) -> frozenset[int]:
+        """Return the numbers of units that have a space and the beginning of a word behind it."""
+        return frozenset(() if self.subwords is None else (1 + number for number in self.subwords.begins))
+
+    @property
+    def spelling(self) -> list[bytes]:
+        """Return the bytes of each unit in UTF-8; the blank has none."""
+        subwords = self.subwords
+        written = [one.encode() for one in self.vocabulary.characters] if subwords is None else subwords.spelling
+        return [b"", *written]
 
     @property
     def seconds_a_frame(self) -> float | None:
@@ -127,12 +153,20 @@ class SpeechEncoder:
 
     def encode_text(self, text: str) -> list[int]:
         """Return the units of a transcript; characters that the model does not know are left out."""
+        if self.subwords is not None:
+            return [1 + number for number in self.subwords.encode(text)]
         numbers = self.vocabulary.numbers
         return [1 + numbers[character] for character in text if character in numbers]
 
     def decode(self, units: Iterable[int]) -> str:
         """Return the text of some units, single spaces between words."""
+        if self.subwords is not None:
+            return self.subwords.decode(unit - 1 for unit in units)
         return " ".join(self.vocabulary.decode(unit - 1 for unit in units).split())
+
+    def show(self, unit: int) -> str:
+        """Write one unit so that its spaces are visible."""
+        return (self.subwords or self.vocabulary).show(unit - 1)
 
     def describe(self) -> str:
         """Describe in one line what is read and written."""
@@ -142,7 +176,8 @@ class SpeechEncoder:
         else:
             read = f"log-mel of {self.size}{slopes}, every {self.features.hop:g} ms, at {self.features.rate:,} Hz"
         known = "".join(self.vocabulary.show(number) for number in range(min(len(self.vocabulary), 60)))
-        return f"{read}; {len(self.vocabulary):,} characters: {known}"
+        written = "" if self.subwords is None else f"{len(self.subwords):,} subwords of "
+        return f"{read}; {written}{len(self.vocabulary):,} characters: {known}"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -153,6 +188,7 @@ class SpeechEncoder:
             "vocabulary": {"characters": self.vocabulary.characters},
             "cepstra": None if self.cepstra is None else list(self.cepstra),
             "running": None if self.running is None else asdict(self.running),
+            **({} if self.learnt is None else {"learnt": self.learnt}),
         }
 
     @classmethod
@@ -175,6 +211,8 @@ def learn_encoder(
     hop: float,
     deltas: bool,
     cepstra: tuple[float, ...] | None = None,
+    unit: str = Characters.unit,
+    most: int | None = None,
 ) -> SpeechEncoder:
     """Make the encoder of some training utterances.
 
@@ -187,24 +225,28 @@ def learn_encoder(
         hop: milliseconds from one to the next.
         deltas: append slopes.
         cepstra: see :class:`SpeechEncoder`.
+        unit: `character` or `subword`.
+        most: subwords, the 256 bytes included; None chooses by the number of texts.
 
     Raises:
         DataError: nothing is said in any, or the sounds have too few samples for such frames.
+        ConfigError: `most` has no room for the bytes.
     """
     said = "".join(texts)
     if not said:
         raise DataError("Nothing is said in the utterances to learn from. Give some with a transcript.")
     vocabulary = Characters.of(said)
+    learnt = learn_subwords(texts, most).vocabulary.learnt if unit == Subwords.unit else None
     if rate is None:
         assert size is not None
-        return SpeechEncoder(None, size, deltas, vocabulary, cepstra)
+        return SpeechEncoder(None, size, deltas, vocabulary, cepstra, learnt=learnt)
     if rate * hop < _MILLISECONDS or rate * frame < 2 * _MILLISECONDS:
         raise DataError(
             f"The sounds have {rate:,} samples a second, too few for frames of {frame:g} ms every {hop:g} ms. Choose a "
             "longer --frame and --hop."
         )
     features = Features("log-mel", min(rate, _MOST_RATE), mels, 2, False, frame, hop)
-    return SpeechEncoder(features, mels, deltas, vocabulary)
+    return SpeechEncoder(features, mels, deltas, vocabulary, learnt=learnt)
 
 
 def as_example(given: Sound | np.ndarray[Any, Any], where: str, text: str | None = None) -> Example:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from elman.data.examples.intake import as_examples
+from elman.decoding.ctc.preferences import Preferences
 from elman.errors import DataError
 from elman.models.estimator import Estimator
 from elman.tasks import transcribe
@@ -67,24 +68,28 @@ class Transcriber(Estimator):
         self.model_ = transcribe.train(as_speech(X, as_texts(y), speakers), **self._options())
         return self
 
-    def predict(self, X: Sequence[Heard]) -> list[str]:
+    def predict(self, X: Sequence[Heard], preferences: Preferences | None = None) -> list[str]:
         """Return what is said in sounds.
+
+        Args:
+            X: see :meth:`fit`.
+            preferences: what `model_.prefer(…)` returns: a language model, hot words, a closed vocabulary.
 
         Raises:
             NotFittedError: the estimator is not fitted yet.
             DataError: something in X is no sound, or the model reads other frames.
         """
-        texts: list[str] = self._learnt().predict(X)
+        texts: list[str] = self._learnt().predict(X, preferences=preferences)
         return texts
 
-    def score(self, X: Sequence[Heard], y: Sequence[str]) -> float:
-        """Return 1 − CER, at most 1.
+    def score(self, X: Sequence[Heard], y: Sequence[str], preferences: Preferences | None = None) -> float:
+        """Return 1 − CER, at most 1; see :meth:`predict`.
 
         Raises:
             NotFittedError: the estimator is not fitted yet.
             DataError: X and y differ in number.
         """
-        scores, _ = self._learnt().evaluate(as_speech(X, as_texts(y)))
+        scores, _ = self._learnt().evaluate(as_speech(X, as_texts(y)), preferences=preferences)
         return 1.0 + float(scores.quality)
 
 

@@ -8,6 +8,7 @@
 'wo'
 """
 
+import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -52,6 +53,8 @@ class SpeechStream:
         own = None if encoder.features is None else encoder.features.rate
         self._rate = None if own is None else ArrivingRate(own if rate is None else rate, own)
         self._reader = PathReader(BLANK)
+        # A letter may be in several subwords.
+        self._letters = codecs.getincrementaldecoder("utf-8")("replace")
         self._word: list[AlignedUnit] = []  # of the word that has not ended
         self._is_in_text = self._awaits_space = self._has_ended = False
 
@@ -82,7 +85,7 @@ class SpeechStream:
         resampled = [] if self._rate is None else [self._write(self._steps.hear(self._rate.end()))]
         rest = self._write(self._steps.end())
         last = with_times(Alignment(0.0, (*self._word, *self._reader.end())), self._encoder)
-        return join_parts([*resampled, rest, Transcript("", last.words)])
+        return join_parts([*resampled, rest, Transcript(self._spell([], is_last=True), last.words)])
 
     def _hear(self, given: NDArray[np.float32]) -> Tensor:
         return self._steps.hear(given if self._rate is None else self._rate.hear(given))
@@ -94,19 +97,22 @@ class SpeechStream:
     def _join(self, units: Sequence[AlignedUnit]) -> tuple[SpokenWord, ...]:
         """Return the words that end with some units: each with the space behind it."""
         heard = [*self._word, *units]
-        spaces = [place for place, one in enumerate(heard) if one.unit == self._encoder.space]
-        behind = spaces[-1] + 1 if spaces else 0
+        space, begins = self._encoder.space, self._encoder.begins
+        places = [
+            place + (one.unit == space) for place, one in enumerate(heard) if one.unit == space or one.unit in begins
+        ]
+        behind = places[-1] if places else 0
         self._word = heard[behind:]
         return with_times(Alignment(0.0, tuple(heard[:behind])), self._encoder).words
 
-    def _spell(self, units: Sequence[int]) -> str:
+    def _spell(self, units: Sequence[int], is_last: bool = False) -> str:
         """Return characters as the whole text has them: single spaces, and only between words."""
-        text = ""
-        for unit in units:
-            if unit == self._encoder.space:
+        text, spelling = "", self._encoder.spelling
+        for letter in self._letters.decode(b"".join(spelling[unit] for unit in units), is_last):
+            if letter == " ":
                 self._awaits_space = self._is_in_text
                 continue
-            text += (" " if self._awaits_space else "") + self._encoder.decode([unit])
+            text += (" " if self._awaits_space else "") + letter
             self._is_in_text, self._awaits_space = True, False
         return text
 

@@ -12,6 +12,7 @@ from os import PathLike
 from typing import Any, ClassVar
 
 from elman.data.speech.utterance import UtteranceSet
+from elman.decoding.ctc.preferences import Preferences
 from elman.encoders.batches import OnProgress
 from elman.expr import Cell
 from elman.models.file import ModelFile
@@ -23,9 +24,8 @@ from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.intake import Heard, as_speech
 from elman.tasks.transcribe.listening import SpeechStream
 from elman.tasks.transcribe.module import SpeechNetwork
+from elman.tasks.transcribe.preferring import LanguageModel, prefer
 from elman.tasks.transcribe.scores import SpeechScores, score_transcripts
-
-BEAM = 5
 
 
 @dataclass(kw_only=True)
@@ -41,31 +41,43 @@ class TrainedTranscriber(Trained):
     module: SpeechNetwork
     encoder: SpeechEncoder
 
-    def predict(self, sounds: Sequence[Heard], beam: int = BEAM) -> list[str]:
+    def predict(
+        self, sounds: Sequence[Heard], beam: int | None = None, preferences: Preferences | None = None
+    ) -> list[str]:
         """Return what is said in sounds.
 
         Args:
             sounds: the path of each, a :class:`~elman.data.dataset.Sound`, or frames (T, D).
-            beam: how many beginnings of a text are kept; 1 is greedy.
+            beam: how many beginnings of a text are kept; 1 is greedy; None is 5, and 16 with preferences.
+            preferences: what :meth:`prefer` returns; None for none.
 
         Raises:
             DataError: a sound cannot be read, or the model reads frames of another size.
-            ConfigError: the beam is outside its range.
+            ConfigError: the beam is outside its range, or 1 with preferences.
         """
-        return [one.text for one in self.transcribe(sounds, beam)]
+        return [one.text for one in self.transcribe(sounds, beam, preferences)]
 
-    def transcribe(self, sounds: Sequence[Heard], beam: int = BEAM) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Heard], beam: int | None = None, preferences: Preferences | None = None
+    ) -> list[Transcript]:
         """Return the transcripts of sounds, with the time of each word; see :meth:`predict`."""
-        return self.hear(as_speech(sounds), beam)
+        return self.hear(as_speech(sounds), beam, preferences=preferences)
 
-    def hear(self, speech: UtteranceSet, beam: int = BEAM, on_progress: OnProgress | None = None) -> list[Transcript]:
+    def hear(
+        self,
+        speech: UtteranceSet,
+        beam: int | None = None,
+        on_progress: OnProgress | None = None,
+        preferences: Preferences | None = None,
+    ) -> list[Transcript]:
         """Return the transcript of each utterance, whatever its own transcript.
 
         Raises:
             DataError, ConfigError: as for :meth:`predict`.
             ElmanError: the output of the module is not finite.
         """
-        return transcribe(self.module, EncodedSpeech(speech, self.encoder), self.encoder, beam, on_progress)
+        encoded = EncodedSpeech(speech, self.encoder)
+        return transcribe(self.module, encoded, self.encoder, beam, on_progress, preferences)
 
     def stream(self, rate: int | None = None) -> SpeechStream:
         """Start to write down a sound that is still arriving; the model was trained with `streaming`.
@@ -80,7 +92,11 @@ class TrainedTranscriber(Trained):
         return SpeechStream(self.module, self.encoder, rate)
 
     def evaluate(
-        self, speech: UtteranceSet, beam: int = BEAM, on_progress: OnProgress | None = None
+        self,
+        speech: UtteranceSet,
+        beam: int | None = None,
+        on_progress: OnProgress | None = None,
+        preferences: Preferences | None = None,
     ) -> tuple[SpeechScores, list[str]]:
         """Compare the transcripts of utterances with what is said in them; return the scores and the texts.
 
@@ -88,12 +104,34 @@ class TrainedTranscriber(Trained):
             speech: as :func:`elman.data.speech.opening.open_utterances` returns it.
             beam: see :meth:`predict`.
             on_progress: called with (utterances done, utterances in all).
+            preferences: see :meth:`predict`.
 
         Raises:
             DataError, ConfigError: as for :meth:`predict`; or jiwer is not installed.
         """
-        texts = [one.text for one in self.hear(speech, beam, on_progress)]
+        texts = [one.text for one in self.hear(speech, beam, on_progress, preferences)]
         return score_transcripts(texts, [one.transcript for one in speech.utterances], speech.speakers), texts
+
+    def prefer(
+        self,
+        language_model: LanguageModel | None = None,
+        *,
+        weight: float | None = None,
+        bonus: float | None = None,
+        hot: Sequence[str] = (),
+        hot_bonus: float = 1.0,
+        only: Sequence[str] = (),
+    ) -> Preferences:
+        """Return what a search prefers beside the sound; see :func:`elman.tasks.transcribe.preferring.prefer`."""
+        return prefer(
+            self.encoder,
+            language_model=language_model,
+            weight=weight,
+            bonus=bonus,
+            hot=hot,
+            hot_bonus=hot_bonus,
+            only=only,
+        )
 
 
 def build_module(cell: Cell, encoder: SpeechEncoder, configuration: Mapping[str, Any]) -> SpeechNetwork:

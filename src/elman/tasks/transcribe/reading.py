@@ -107,6 +107,8 @@ def encode_speech(split: Split, settings: TranscribeSettings, quiet: bool) -> Pa
         hop=settings.hop,
         deltas=settings.deltas,
         cepstra=_deviations_within(split.learn) if split.learn.utterances[0].is_cepstra else None,
+        unit=settings.unit,
+        most=settings.vocabulary,
     )
     if settings.streaming:
         encoder = learn_running(encoder, split.learn, quiet)
@@ -138,7 +140,8 @@ def report_speech(parts: Parts) -> Iterator[str]:
     yield f"{len(training):,} utterances to learn from, {len(held_out):,} to validate on: {parts.encoder.describe()}"
     if parts.encoder.running is not None:
         yield describe_lag(parts.encoder)
-    yield from note_texts(training.speech, training.lengths.tolist(), SUBSAMPLING)
+    subwords = None if parts.encoder.subwords is None else training.texts
+    yield from note_texts(training.speech, training.lengths.tolist(), SUBSAMPLING, subwords)
     unknown = sorted(set("".join(held_out.transcripts)) - set(parts.encoder.vocabulary.characters))
     if unknown:
         yield f"Characters that are held out and not learnt, so never written: {name_some(unknown, _MOST_NAMED)}."

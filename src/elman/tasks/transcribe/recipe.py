@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from elman.expr import Cell
-from elman.scores.errors import require_jiwer, score_errors
+from elman.scores.errors import has_jiwer, score_errors
 from elman.scores.measured import Measured
 from elman.tasks.transcribe.answering import write_texts
 from elman.tasks.transcribe.baseline import SpeechBaselines, train_baselines
@@ -56,7 +56,6 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
 
     def read(self, data: Any, settings: TranscribeSettings, quiet: bool) -> Split:
         """Read the utterances, and hold some out."""
-        require_jiwer()
         return read_speech(data, settings, quiet)
 
     def encode(self, split: Split, settings: TranscribeSettings, quiet: bool) -> Parts:
@@ -69,10 +68,17 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
 
     def report(self, parts: Parts) -> Iterator[str]:
         """Say what there is to learn from."""
-        return report_speech(parts)
+        yield from report_speech(parts)
+        if not has_jiwer():
+            yield (
+                "jiwer is not installed, so errors are not counted, and the weights of the lowest loss stay. "
+                "Install it: pip install 'elman[transcribe]'."
+            )
 
-    def compare(self, parts: Parts, settings: TranscribeSettings, progress: Progress) -> SpeechBaselines:
-        """Train a network of convolutions, and count the most frequent transcript."""
+    def compare(self, parts: Parts, settings: TranscribeSettings, progress: Progress) -> SpeechBaselines | None:
+        """Train a network of convolutions, and count the most frequent transcript; nothing where jiwer is missing."""
+        if not has_jiwer():
+            return None
         seconds = baseline_seconds(settings.seconds())
         found = train_baselines(parts.training, parts.held_out, parts.encoder, seed=settings.seed, seconds=seconds)
         progress.note(f"without recurrence, {found.what}: validation {found.network.said()}")
@@ -136,6 +142,8 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
 
         def validate() -> Measured:
             texts, loss = write_texts(model.module, held_out, model.encoder)
+            if not has_jiwer():
+                return Measured(loss, is_early=not has_left)
             rate = score_errors(texts, held_out.transcripts, unit="character").rate
             assert rate is not None
             # By what is learnt from: what is held out must not decide how a training goes on.
@@ -161,6 +169,8 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
     ) -> dict[str, Any]:
         """Score the model, and compare it with the baselines."""
         columns = {"audio_column": settings.audio, "text_column": settings.text, "speaker_column": settings.speaker}
+        if not has_jiwer():
+            return columns
         return {**columns, **compare_with(model, parts.held_out, baseline, settings.seed)}
 
 

@@ -14,6 +14,7 @@ from elman.tasks.contract import Commands, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DIRECTIONS = ("both", "forward")
+UNITS = ("character", "subword")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,13 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
     frame: float = option(25.0, "milliseconds of sound in one frame", group="Input", least=1, most=1000)
     hop: float = option(10.0, "milliseconds from one frame to the next", group="Input", least=1, most=1000)
     deltas: bool = option(True, "add the slopes of the features, and the slopes of those", group="Input")
+    unit: str = option("character", "what the model writes", group="Text", choices=UNITS)
+    vocabulary: int | None = option(
+        None,
+        "most subwords to know, the 256 bytes included [dim](default: a quarter of the utterances, 300 to 1000)[/]",
+        group="Text",
+        least=256,
+    )
     validation: float | None = option(
         None,
         "share of the utterances held out to validate on [dim](default: 0.1; 0.2 of fewer than 1000)[/]",
@@ -88,6 +96,8 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
                 "streaming writes before a sound has ended, and direction both reads it from its end as well. Drop one "
                 "of them."
             )
+        if self.vocabulary is not None and self.unit != "subword":
+            raise ConfigError("vocabulary has no meaning for characters. Drop it, or choose the unit subword.")
 
     @property
     def bidirectional(self) -> bool:
@@ -96,10 +106,43 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(OptionTable):
+class TranscriptOptions(OptionTable):
+    """The options of a search for transcripts."""
+
+    beam: int | None = option(
+        None,
+        "translations, speech: hypotheses that are kept; 1 is greedy [dim](default: 5; 16 for speech with what is "
+        "preferred)[/]",
+        least=1,
+        most=512,
+    )
+    language_model: str | None = option(
+        None,
+        "speech: a language model: a file of `elman train generate`, or a text with a transcript a line, which is "
+        "counted",
+        metavar="FILE",
+    )
+    weight: float | None = option(
+        None, "speech: weight of the language model [dim](default: 0.5)[/]", least=0, most=100, metavar="A"
+    )
+    bonus: float | None = option(
+        None,
+        "speech: bonus of each character or subword [dim](default: 0.5 with a language model, else 0)[/]",
+        least=-100,
+        most=100,
+        metavar="B",
+    )
+    hot: str | None = option(None, "speech: words that are likely, or a file of them", metavar="A,B|FILE")
+    hot_bonus: float = option(
+        1.0, "speech: bonus of each character of a hot word [dim](default: 1)[/]", least=-100, most=100, metavar="H"
+    )
+    only: str | None = option(None, "speech: the only words that are written, one a line", metavar="FILE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(TranscriptOptions):
     """The options of `elman predict` for transcribers."""
 
-    beam: int = option(5, "translations, speech: hypotheses that are kept; 1 is greedy", least=1, most=512)
     rate: int | None = option(
         None, "speech from -: samples a second [dim](default: those of the model)[/]", least=1, most=2**31 - 1
     )
@@ -118,11 +161,21 @@ class PredictOptions(OptionTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(OptionTable):
+class EvaluateOptions(TranscriptOptions):
     """The options of `elman evaluate` for transcribers."""
 
-    beam: int = option(5, "translations, speech: hypotheses that are kept; 1 is greedy", least=1, most=512)
+    tune: bool = option(
+        False, "speech: find the weight and the bonus of the language model that are best on these data"
+    )
     worst: int = worst_option()
+    confused: int = option(0, "speech: show the N most frequent confusions of words", least=0, metavar="N")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tune and self.language_model is None:
+            raise ConfigError("tune is about a language model, and none is given. Give one: --language-model FILE.")
+        if self.tune and (self.weight is not None or self.bonus is not None):
+            raise ConfigError("tune finds the weight and the bonus, and one is given. Drop it, or tune.")
 
 
 COMMANDS = Commands(

@@ -96,7 +96,7 @@ def _explain(model: TrainedTranscriber, module: SpeechNetwork, few: SpeechBatch)
             return module(frames, real)[0][t, :, unit]
 
         attribution = attribute_in_model(module.recurrent, score, points=POINTS)
-        shown = model.encoder.vocabulary.show(unit - 1)
+        shown = model.encoder.show(unit)
         answer = f"“{shown}” at step {t} with {float(log_p[t, unit].exp()):.0%}"
         explained.append(mattered(attribution, b=0, steps=len(steps), answer=answer, series=steps[:, 0].numpy()))
     return explained

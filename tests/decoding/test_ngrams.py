@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from elman.tasks.generate.ngrams import discounts, score_orders
+from elman.decoding.ngrams import Ngrams, discounts, score_orders
 
 ORDERS = 5
 MANY = 1_000_003
@@ -114,3 +114,17 @@ def test_a_pattern_is_learnt_to_the_length_of_its_context():
     learnt = np.array([0, 1, 0, 2] * 50)
     losses = [-math.log(one.probabilities[-1]) for one in score_orders(learnt, np.array([0, 2, 0, 1]), 3, 3)]
     assert losses[0] > losses[1] > 0.5 > 0.1 > losses[2]
+
+
+@pytest.mark.parametrize("order", [1, 2, 5, 300])
+def test_a_model_that_is_kept_has_the_probabilities_of_the_one_that_is_scored(order):
+    learnt, text = draw(211, 11, 1), draw(53, 12, 2)
+    model = Ngrams(learnt, 13, order)
+    *_, expected = score_orders(learnt, text, 13, order)
+    assert model.counts == expected.counts
+    history, found = model.empty, []
+    for unit in text.tolist():
+        assert np.exp(history.chances).sum() == pytest.approx(1.0, abs=1e-12)
+        found.append(math.exp(history.chances[unit]))
+        [history] = model.extend([(history, unit)])
+    assert found == pytest.approx(expected.probabilities.tolist(), rel=1e-12)
