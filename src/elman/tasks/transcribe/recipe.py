@@ -142,15 +142,15 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
 
         def validate() -> Measured:
             texts, loss = write_texts(model.module, held_out, model.encoder)
-            if not has_jiwer():
-                return Measured(loss, is_early=not has_left)
-            rate = score_errors(texts, held_out.transcripts, unit="character").rate
-            assert rate is not None
             # By what is learnt from: what is held out must not decide how a training goes on.
             is_early = run.counts.counted == 0 and run.outcome.training_loss >= low
             if not is_early and run.counts.counted == 0:
                 varied = "; sounds are varied from here on" if settings.augment else ""
                 progress.note(f"update {run.outcome.updates}: the model writes more than blanks{varied}")
+            if not has_jiwer():
+                return Measured(loss, is_early=is_early)
+            rate = score_errors(texts, held_out.transcripts, unit="character").rate
+            assert rate is not None
             return Measured(loss, 1 - rate, f"CER {rate:.1%}", is_early=is_early)
 
         run = trainer.begin(updates, int(held_out.lengths.sum()) / int(training.lengths.sum()) * updates)
