@@ -300,7 +300,7 @@ SPEECH_FAULTS = (
     Fault(
         "a word of a sound that arrives is written before it has ended",
         "tasks/transcribe/listening.py",
-        "behind = spaces[-1] + 1 if spaces else 0",
+        "behind = places[-1] if places else 0",
         "behind = len(heard)",
         STREAMING,
         "any_size",
