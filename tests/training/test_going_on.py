@@ -69,18 +69,19 @@ def test_a_recipe_that_goes_on_ends_with_the_same_file(name, tmp_path, monkeypat
             kept.extend(copy.deepcopy(list(states)))
         return first_loss(trainer, epoch, run)
 
-    def fit_the_rest(trainer, losses, updates, validate=None, validated=None, validation_cost=0.0):
-        run = trainer.begin(updates, validation_cost)
+    go_on = Trainer.go_on
+
+    def do_the_rest(trainer, run, *others):
         with torch.no_grad():
             for parameter in trainer.module.parameters():
                 parameter.fill_(7.0)
         for one, state in zip((feeds[-1], trainer.module, trainer.optimizer, run), kept, strict=True):
             one.load_state_dict(state)
         assert run.outcome.updates == cut
-        return trainer.go_on(run, losses, validate, validated)
+        return go_on(trainer, run, *others)
 
     monkeypatch.setattr(Feed, "__init__", make_and_remember)
     monkeypatch.setattr(Trainer, "_first_loss", keep_and_go_on)
     whole = train("whole.model")
-    monkeypatch.setattr(Trainer, "fit", fit_the_rest)
+    monkeypatch.setattr(Trainer, "go_on", do_the_rest)
     assert train("rest.model") == whole
