@@ -15,6 +15,7 @@ PATH = "tests/decoding/test_ctc_path.py"
 ARRIVING = "tests/encoders/test_arriving.py"
 STREAMING = "tests/tasks/transcribe/test_streaming.py"
 LETTERS = "tests/decoding/test_ctc_letters.py"
+PAUSES = "tests/tasks/transcribe/test_pauses.py"
 
 SPEECH_FAULTS = (
     Fault(
@@ -336,5 +337,29 @@ SPEECH_FAULTS = (
         'self.counts = Counts(**{**state["counts"], "counted": 0})',
         GOING_ON,
         "transcribe",
+    ),
+    Fault(
+        "a recording is cut at its loudest place",
+        "tasks/transcribe/pauses.py",
+        "sums[least:].argmin()",
+        "sums[least:].argmax()",
+        PAUSES,
+        "no_word",
+    ),
+    Fault(
+        "a constant offset is taken for sound",
+        "tasks/transcribe/pauses.py",
+        "energies = slots.var(axis=1, dtype=np.float64) if slot > 1 else",
+        "energies = slots.mean(axis=1, dtype=np.float64) if slot > 1 else",
+        PAUSES,
+        "no_word",
+    ),
+    Fault(
+        "times of words are those of their piece",
+        "tasks/transcribe/recordings.py",
+        "start=start + word.start, end=start + word.end",
+        "start=word.start, end=word.end",
+        PAUSES,
+        "long_recording",
     ),
 )

@@ -102,7 +102,19 @@ def read_sound(path: Path, first: int = 0, behind: int | None = None) -> Sound:
             far beyond ±1.
     """
     with _open(path) as file:
-        return Sound(_read_samples(file, path, first, behind), file.samplerate)
+        _check_promise(file, path, first, behind)
+        return Sound(np.concatenate(list(_read_blocks(file, path, first, behind))), file.samplerate)
+
+
+def read_blocks(path: Path, first: int = 0, behind: int | None = None) -> Iterator[Sound]:
+    """Read a sound of any length, or a part of it, as :func:`read_sound` does, in blocks of about a million samples.
+
+    Raises:
+        DataError: as for :func:`read_sound`, at the latest where it is read; the length is not limited.
+    """
+    with _open(path) as file:
+        for block in _read_blocks(file, path, first, behind):
+            yield Sound(block, file.samplerate)
 
 
 def resample(sound: Sound, rate: int, where: str = "A sound") -> Sound:
@@ -157,18 +169,25 @@ def _begins_like_mp3(head: bytes) -> bool:
     return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
 
 
-def _read_samples(file: soundfile.SoundFile, path: Path, first: int, behind: int | None) -> NDArray[np.float32]:
+def _check_promise(file: soundfile.SoundFile, path: Path, first: int, behind: int | None) -> None:
     end = file.frames if behind is None else behind
     if end - first > MOST_SAMPLES:
         raise DataError(
             f"{path} promises {end - first:,} frames, and at most {MOST_SAMPLES:,} can be read. "
             "Cut it into shorter files; if it is short, its header does not tell its length: save it again."
         )
+
+
+def _read_blocks(
+    file: soundfile.SoundFile, path: Path, first: int, behind: int | None
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the mean of all channels, some samples at a time, at least one."""
     at_once = max(1, _BLOCK // file.channels)
-    at, mixed = 0, []
+    at = 0
+    place = first
     if first and file.seekable() and file.format not in _READ_FROM_THE_START:
         at = file.seek(first)
-        at_once = min(at_once, max(1, end - first))
+        at_once = min(at_once, max(1, (file.frames if behind is None else behind) - first))
     while (behind is None or at < behind) and len(block := file.read(at_once, dtype="float32", always_2d=True)):
         part = block[max(0, first - at) : None if behind is None else behind - at]
         at += len(block)
@@ -176,13 +195,14 @@ def _read_samples(file: soundfile.SoundFile, path: Path, first: int, behind: int
             continue
         # Some NaN raise a floating-point warning; they are refused one line below.
         with np.errstate(invalid="ignore"):
-            mixed.append(part.mean(axis=1, dtype=np.float64).astype(np.float32))
-            wrong = np.flatnonzero(~(np.abs(mixed[-1]) <= _LARGEST))
+            mixed = part.mean(axis=1, dtype=np.float64).astype(np.float32)
+            wrong = np.flatnonzero(~(np.abs(mixed) <= _LARGEST))
         if len(wrong):
-            place = first + sum(map(len, mixed[:-1])) + wrong[0]
             raise DataError(
-                f"{path}: sample {place:,} (from 0) is NaN, infinite or far beyond ±1. Export it again, or remove it."
+                f"{path}: sample {place + wrong[0]:,} (from 0) is NaN, infinite or far beyond ±1. Export it again, or "
+                "remove it."
             )
-    if not mixed:
+        place += len(mixed)
+        yield mixed
+    if place == first:
         raise DataError(f"{path} has no samples. Copy it again, or remove it.")
-    return np.concatenate(mixed)

@@ -4,7 +4,7 @@
 'a.wav from 1.5 s to 3 s'
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from elman.data.dataset import Sound
 from elman.data.examples.arrays import Arrays
 from elman.data.formats import features
-from elman.data.formats.sound import SoundHeader, measure_sound, read_sound
+from elman.data.formats.sound import SoundHeader, measure_sound, read_blocks, read_sound
 from elman.errors import DataError
 
 # Times in lists are rounded, and lists may count the frames of features: Kaldi accepts as much.
@@ -108,6 +108,19 @@ class UtteranceSet:
         except DataError as error:
             raise DataError(str(error) if one.where in str(error) else f"{one.where}: {error}") from error
 
+    def blocks(self, index: int) -> Iterator[Sound]:
+        """Read the sound of one utterance, of any length, in blocks of about a million samples.
+
+        Raises:
+            DataError: see :meth:`read`.
+        """
+        one = self.utterances[index]
+        part = () if one.start == 0 and one.end is None else _samples_of(one, measure_sound(one.audio))
+        try:
+            yield from read_blocks(one.audio, *part)
+        except DataError as error:
+            raise DataError(str(error) if one.where in str(error) else f"{one.where}: {error}") from error
+
     def measure(self, index: int) -> SoundHeader:
         """Return the length, rate and channels of one utterance from the header of its sound.
 
@@ -119,7 +132,7 @@ class UtteranceSet:
             header = measure_sound(one.audio)
             first, behind = _samples_of(one, header)
         except DataError as error:
-            raise DataError(f"{one.where}: {error}") from error
+            raise DataError(str(error) if one.where in str(error) else f"{one.where}: {error}") from error
         return SoundHeader(behind - first, header.rate, header.channels)
 
 

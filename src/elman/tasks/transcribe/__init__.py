@@ -5,9 +5,9 @@
 recurrent layers of any cell, and the probabilities of CTC at every fourth frame; `answering` reads them by
 :mod:`elman.decoding.ctc`; `preferring` adds a language model, hot words or a closed vocabulary, `tuning` chooses the
 weight of the first, and `subwords` has units of several characters. While a sound arrives, `streaming` computes and
-`listening` writes. `model` offers what they can do, and `commands` does what the command line asks. `baseline` needs no
-recurrence; `scores`, `confusions`, `verdict` and `tables` say what came of it, and `space` which settings a search
-tries.
+`listening` writes; `recordings` writes long ones, cut at their `pauses`. `model` offers what they can do, and
+`commands` does what the command line asks. `baseline` needs no recurrence; `scores`, `confusions`, `verdict` and
+`tables` say what came of it, and `space` which settings a search tries.
 
 >>> import torch
 >>> from elman import cells

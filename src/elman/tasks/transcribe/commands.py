@@ -23,6 +23,7 @@ from elman.tasks.transcribe.intake import as_speech
 from elman.tasks.transcribe.listening import listen
 from elman.tasks.transcribe.model import TrainedTranscriber, load
 from elman.tasks.transcribe.preferring import prefer, read_vocabulary, read_words
+from elman.tasks.transcribe.recordings import note_recordings
 from elman.tasks.transcribe.tables import confusion_rows, score_rows, speaker_rows, tuned_rows, worst_rows
 from elman.tasks.transcribe.tuning import Tuned, tune
 from elman.training.progress import show_bar
@@ -127,6 +128,8 @@ def predict(request: Request) -> Iterator[str]:
         raise ConfigError("rate is for samples from standard input, and files name their own. Drop it, or give -.")
     trained, paths = load(request.model), _list_sounds(request.data)
     preferences = read_preferences(trained, request)
+    for note in note_recordings(as_speech(paths), trained.encoder):
+        request.note(note)
     for start in range(0, len(paths), _AT_ONCE):
         few = paths[start : start + _AT_ONCE]
         for path, one in zip(few, trained.transcribe(few, request.options.beam, preferences), strict=True):

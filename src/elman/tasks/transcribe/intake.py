@@ -5,7 +5,7 @@
 ('so good', (9, 13))
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -39,6 +39,11 @@ class GivenSpeech(UtteranceSet):
         """Return the sound or the frames that were given, or read them."""
         found = self.given.get(self.utterances[index].where)
         return super().read(index) if found is None else found
+
+    def blocks(self, index: int) -> Iterator[Sound]:
+        """Return the sound that was given as one block, or read it."""
+        found = self.given.get(self.utterances[index].where)
+        return iter([found]) if isinstance(found, Sound) else super().blocks(index)
 
     def measure(self, index: int) -> SoundHeader:
         """Return the length, rate and channels of a sound."""

@@ -25,7 +25,9 @@ from elman.tasks.transcribe.intake import Heard, as_speech
 from elman.tasks.transcribe.listening import SpeechStream
 from elman.tasks.transcribe.module import SpeechNetwork
 from elman.tasks.transcribe.preferring import LanguageModel, prefer
+from elman.tasks.transcribe.recordings import write_recordings
 from elman.tasks.transcribe.scores import SpeechScores, score_transcripts
+from elman.tasks.transcribe.streaming import can_stream
 
 
 @dataclass(kw_only=True)
@@ -76,8 +78,13 @@ class TrainedTranscriber(Trained):
             DataError, ConfigError: as for :meth:`predict`.
             ElmanError: the output of the module is not finite.
         """
-        encoded = EncodedSpeech(speech, self.encoder)
-        return transcribe(self.module, encoded, self.encoder, beam, on_progress, preferences)
+
+        def write(few: UtteranceSet, on_progress: OnProgress | None) -> list[Transcript]:
+            return transcribe(self.module, EncodedSpeech(few, self.encoder), self.encoder, beam, on_progress, preferences)
+
+        listens = beam == 1 and can_stream(self.module, self.encoder)
+        between = "" if self.encoder.space is None else " "
+        return write_recordings(speech, write, self.stream if listens else None, between, on_progress)
 
     def stream(self, rate: int | None = None) -> SpeechStream:
         """Start to write down a sound that is still arriving; the model was trained with `streaming`.

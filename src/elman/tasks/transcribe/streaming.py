@@ -56,6 +56,11 @@ def describe_lag(encoder: SpeechEncoder) -> str:
     return f"streaming: a step of {1000 * step / rate:g} ms is written {late:g} ms after its beginning ({why})"
 
 
+def can_stream(module: SpeechNetwork, encoder: SpeechEncoder) -> bool:
+    """Tell whether a model was trained for streaming."""
+    return encoder.running is not None and not module.recurrent.bidirectional
+
+
 class ArrivingSteps:
     """The steps of a sound, or of frames, that come in pieces of any size.
 
