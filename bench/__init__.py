@@ -25,6 +25,7 @@ script says which are met.
 | `streaming` | one time step of one example | torch.nn, ONNX Runtime |
 | `translating` | beam search of a translation model, alone and in batches | its layers in torch.nn |
 | `translation_updates` | an update of a translation model | its layers in torch.nn, and with input feeding |
+| `hearing` | speech recognition, whole and as it arrives; memory of an hour | its layers in torch.nn |
 | `roofline` | floating-point operations a second | torch.mm |
 | `memory` | the peak of an update | torch.nn |
 | `cost_curves` | time and memory against T, B and H | torch.nn |
@@ -36,7 +37,7 @@ programs of their own; `equal_files` shows whether a change of the code has chan
 """
 
 SCRIPTS = (
-    "training", "inference", "ragged", "custom_cells", "streaming", "translating", "translation_updates", "roofline",
-    "memory", "cost_curves", "reading",
+    "training", "inference", "ragged", "custom_cells", "streaming", "translating", "translation_updates", "hearing",
+    "roofline", "memory", "cost_curves", "reading",
 )  # fmt: skip
 """In the order in which all of them run."""

@@ -14,13 +14,17 @@ from bench.speed import drawing, measure, operations
 from bench.speed import report as reports
 from bench.speed.cells import CELLS, make_layer
 from bench.speed.drawing import save
+from bench.speed.hearing import make_hearer, make_sound
 from bench.speed.measure import Pace, Timing, on_threads, side_by_side, summarise, times_as_fast
 from bench.speed.operations import count_cell_update, count_forward, count_update
 from bench.speed.report import Result, Target, means, read_rows, report
+from bench.speed.torch_hearer import TorchHearer
 from bench.speed.torch_loops import LOOPS
 from bench.speed.torch_peer import OURS, Case, Size, make_input, make_pair, make_row, make_update, take_turns
 from bench.speed.translation_updates import TorchTrainee, check_alike, make_batch, make_model
 from bench.speed.worker import serve
+
+from elman.tasks.transcribe.streaming import ArrivingSteps
 
 
 def test_candidates_take_turns_and_a_slow_ones_rounds_are_spread_evenly() -> None:
@@ -185,3 +189,20 @@ def test_the_translation_model_of_torch_has_our_loss_and_a_model_with_other_weig
     check_alike(ours, TorchTrainee(ours), batch)
     with pytest.raises(RuntimeError, match="loss"):
         check_alike(ours, TorchTrainee(other), batch)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_the_speech_network_of_torch_says_what_ours_says_whole_and_as_it_arrives(kind: str) -> None:
+    torch.manual_seed(3)
+    ours, encoder = make_hearer(kind, bidirectional=False, hidden=7)
+    theirs: Any = TorchHearer(ours).eval()
+    frames, lengths = torch.randn(45, 1, 120), torch.tensor([45])
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(frames, lengths)[0], ours(frames, lengths)[0])
+    sound = make_sound(0.5)
+    one, other = (ArrivingSteps(module, encoder) for module in (ours, theirs))
+    for piece in (sound[:5000], sound[5000:]):
+        torch.testing.assert_close(other.hear(piece), one.hear(piece))
+    both, encoder = make_hearer(kind, bidirectional=True, hidden=7)
+    with torch.no_grad():
+        torch.testing.assert_close(TorchHearer(both).eval()(frames, lengths)[0], both(frames, lengths)[0])
