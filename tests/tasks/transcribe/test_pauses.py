@@ -5,6 +5,8 @@ import pytest
 import soundfile
 
 from elman.data.dataset import Sound
+from elman.decoding.ctc.preferences import Preferences
+from elman.errors import ConfigError
 from elman.tasks.transcribe.intake import as_speech
 from elman.tasks.transcribe.listening import join_parts
 from elman.tasks.transcribe.pauses import cut_at_pauses, find_pause
@@ -92,6 +94,8 @@ def test_a_model_for_streaming_writes_a_long_recording_as_it_would_arrive(tmp_pa
     assert found == join_parts([stream.hear(samples), stream.end()])
     [pieces] = model.transcribe([tmp_path / "long.wav"], beam=2)
     assert pieces.words[-1].end > 40
+    with pytest.raises(ConfigError, match="beam of 1 is greedy"):
+        model.transcribe([tmp_path / "long.wav"], beam=1, preferences=Preferences())
 
 
 def test_what_is_resampled_and_what_is_long_is_said(tmp_path):

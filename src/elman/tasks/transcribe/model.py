@@ -80,9 +80,11 @@ class TrainedTranscriber(Trained):
         """
 
         def write(few: UtteranceSet, on_progress: OnProgress | None) -> list[Transcript]:
-            return transcribe(self.module, EncodedSpeech(few, self.encoder), self.encoder, beam, on_progress, preferences)
+            return transcribe(
+                self.module, EncodedSpeech(few, self.encoder), self.encoder, beam, on_progress, preferences
+            )
 
-        listens = beam == 1 and can_stream(self.module, self.encoder)
+        listens = beam == 1 and preferences is None and can_stream(self.module, self.encoder)
         between = "" if self.encoder.space is None else " "
         return write_recordings(speech, write, self.stream if listens else None, between, on_progress)
 
