@@ -18,7 +18,7 @@ from elman.tasks.transcribe.intake import as_speech
 from elman.tasks.transcribe.listening import SpeechStream, join_parts
 from elman.tasks.transcribe.pauses import MOST_SECONDS, cut_at_pauses
 
-_AT_ONCE = 32  # pieces
+_AT_ONCE = 8  # pieces
 _MOST_NAMED = 5
 
 
