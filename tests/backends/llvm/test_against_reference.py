@@ -69,7 +69,9 @@ def test_any_width_equals_the_reference(entry, hidden, dtype):
     # Few numbers, normalised, are all but constants, and their gradients are rounding alone.
     for chosen in (cells.gru, cells.lstm_layer_norm) if min(entry, hidden) > 8 else (cells.gru,):
         layer = build(chosen, entry, hidden, dtype=dtype)
-        assert_equals_reference(layer, draw(layer, 3, 2, [3, 2]))
+        # Of a few numbers the rounding of either is luck, so one that is wide has few rows.
+        rows = 2 if hidden > 8 else 31
+        assert_equals_reference(layer, draw(layer, 3, rows, [3, 2, *[1, 3] * 15][:rows]))
 
 
 @every_type
