@@ -8,6 +8,7 @@ HELD = "tests/backends/test_held.py"
 ATTENTION = "tests/nn/test_attention.py"
 PREPARED = "tests/tasks/translate/test_prepared.py"
 DEMANDS = "tests/tasks/translate/test_demands.py"
+ARRIVING = "tests/tasks/translate/test_arriving.py"
 
 DECODING_FAULTS = (
     Fault(
@@ -169,5 +170,37 @@ DECODING_FAULTS = (
         "seed + i",
         tests=DEMANDS,
         only="seed_and_the_text",
+    ),
+    Fault(
+        "a step waits for a unit more than it may see",
+        "tasks/translate/arriving.py",
+        "self._read(state.step + self._wait)",
+        "self._read(state.step + self._wait + 1)",
+        tests=ARRIVING,
+        only="each_behind_the_next_blank",
+    ),
+    Fault(
+        "a word that arrives is whole before the blank behind it",
+        "tasks/translate/arriving.py",
+        r'r".*\S(?=[ \t\u3000])"',
+        r'r".*\S"',
+        tests=ARRIVING,
+        only="units_of_a_text_that_arrives",
+    ),
+    Fault(
+        "every piece of a text that arrives begins as a text does",
+        "tasks/translate/arriving.py",
+        "is_begun=bool(self.units)",
+        "is_begun=False",
+        tests=ARRIVING,
+        only="units_of_a_text_that_arrives and subword",
+    ),
+    Fault(
+        "a carriage return at the end of a piece is dropped",
+        "data/tables/records.py",
+        'kept = "\\r" if',
+        'kept = "" if',
+        tests=ARRIVING,
+        only="lines_that_arrive",
     ),
 )

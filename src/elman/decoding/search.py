@@ -27,63 +27,25 @@ Sources share nothing but calls of the model, so that an answer is the same alon
 """
 
 import math
-from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from elman.decoding.bags import BagOrder, BagWriter, write_bags
+from elman.decoding.bags import BagOrder, write_bags
 from elman.decoding.constraints import NONE, Constraints
 from elman.decoding.continuations import Beginnings, Continuations, find_groups, rank, rank_in_banks
 from elman.decoding.likeliest import find_likeliest, keep_only
 from elman.decoding.sampling import Sampling
+from elman.decoding.writer import Writer
 from elman.errors import ConfigError
 
+__all__ = ["WIDEST_BEAM", "Beam", "Hypothesis", "Writer", "search", "write_greedily"]
+
 WIDEST_BEAM = 512
-
-
-class Writer(BagWriter):
-    """A model that writes one unit after the other, as a search sees it. States may be anything that it understands.
-
-    Attributes:
-        lengths: (S,) int64, the steps of each source, where :meth:`attention` is given.
-    """
-
-    lengths: Tensor
-
-    @abstractmethod
-    def begin(self, sources: int) -> tuple[Tensor, Any]:
-        """Return ln P of the first unit for each source, (S, V), and the state of each."""
-
-    @abstractmethod
-    def step(self, units: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Read the last unit of each beginning, (R,) int64; return ln P of the next, (R, V), and the new state.
-
-        The search may write into the ln P that it was given.
-        """
-
-    def attention(self, state: Any) -> Tensor | None:  # noqa: ARG002
-        """Return what the step that led to a state looked at, (R, steps of the source); None without attention."""
-        return None
-
-    def begin_among(self, wanted: Tensor, may_follow: Tensor) -> tuple[Tensor, Any]:
-        """Begin sources whose bags say what may be written; a writer that can do with less overrides it."""
-        chances, state = self.begin(len(wanted))
-        return _choose_wanted(chances, wanted, may_follow), state
-
-    def step_among(self, units: Tensor, state: Any, wanted: Tensor, may_follow: Tensor) -> tuple[Tensor, Any]:
-        """Read the last unit of each beginning of a bag; a writer that can do with less overrides it."""
-        chances, new = self.step(units, state)
-        return _choose_wanted(chances, wanted, may_follow), new
-
-
-def _choose_wanted(chances: Tensor, wanted: Tensor, may_follow: Tensor) -> Tensor:
-    rows = chances.view(len(wanted), may_follow.shape[1], -1)
-    return rows.gather(2, wanted[:, None].expand(may_follow.shape)).double()
 
 
 @dataclass(frozen=True)
@@ -182,6 +144,25 @@ def search(
         return _SearchRun(writer, end, list(longest), beam, constraints).run(sources)
 
 
+@torch.no_grad()
+def write_greedily(writer: Writer, *, end: int, longest: int, constraints: Constraints = NONE) -> Iterator[int]:
+    """Yield what greedy search writes for one source, each unit as soon as it is chosen.
+
+    Args:
+        writer: the model, see :func:`search`, as for the rest.
+        end: the number of the end.
+        longest: the most units before the end.
+        constraints: what may not be written.
+
+    Returns:
+        The units and the end; the end is missing where nothing could be written.
+    """
+    run = _SearchRun(writer, end, [longest], Beam(1), constraints)
+    for rows in run.steps(1):
+        yield from rows.unit.tolist()
+    yield from [end for _ in run.finished[0]]
+
+
 def _as_hypothesis(order: BagOrder, beam: Beam) -> Hypothesis:
     score = beam.score(order.log_probability, 1 + len(order.units))
     return Hypothesis(order.units, order.log_probability, score)
@@ -211,7 +192,13 @@ class _SearchRun:
 
     def run(self, sources: int) -> list[list[Hypothesis]]:
         """Search all sources."""
-        self._finished: list[list[_Finished]] = [[] for _ in range(sources)]
+        for _ in self.steps(sources):
+            pass
+        return [[self._write(source, one) for one in found] for source, found in enumerate(self.finished)]
+
+    def steps(self, sources: int) -> Iterator[Beginnings]:
+        """Search all sources, and yield the beginnings that go on after each step; `finished` has the others."""
+        self.finished: list[list[_Finished]] = [[] for _ in range(sources)]
         self._bar = np.full(sources, -np.inf)  # the score that one more hypothesis of a source has to exceed
         chances, state = self._writer.begin(sources)
         numbers, every = np.arange(sources), np.ones(sources, dtype=bool)
@@ -221,12 +208,12 @@ class _SearchRun:
             self._look(self._writer.attention(state), rows)
             self._restrict(chances, rows, length)
             rows = self._extend(rows, chances, length)
+            yield rows
             if not rows.unit.size:
                 break
             self._steps.append((rows.before, rows.unit))
             before, units = (torch.from_numpy(each).to(chances.device) for each in self._steps[-1])
             chances, state = self._writer.step(units, self._writer.select(state, before))
-        return [[self._write(source, one) for one in found] for source, found in enumerate(self._finished)]
 
     def _look(self, attention: Tensor | None, rows: Beginnings) -> None:
         """Keep what the last step looked at."""
@@ -328,7 +315,7 @@ class _SearchRun:
     def _finish(self, source: int, total: float, row: int, length: int) -> None:
         """Rank a hypothesis among those of its source."""
         coverage = self._coverage[row] if self._coverage else 0.0
-        found, best = self._finished[source], self._beam.best
+        found, best = self.finished[source], self._beam.best
         found.append(_Finished(self._beam.score(total, length + 1, coverage), total, length, row))
         found.sort(key=lambda finished: -finished.score)
         del found[best:]

@@ -16,6 +16,7 @@ The csv module of Python is not enough: it reads a quote that is never closed, a
 
 import json
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
@@ -198,6 +199,73 @@ def read_waiting_lines(file: BinaryIO, name: str, most: int) -> Iterator[list[Te
             raise DataError(f"{name} line {number} has more than {MOST_BYTES:,} bytes. Cut it into lines.")
     if rest:
         yield [TextLine(offset, number, _decode_line(rest, name, offset, number, head or rest))]
+
+
+def read_arriving_lines(file: BinaryIO, name: str) -> Iterator[Iterator[str]]:
+    r"""Read the lines of an open file, each as the pieces of its text while they arrive; see :func:`read_records`.
+
+    A line is read to its end before the next begins, also where its pieces are not all taken.
+
+    Args:
+        file: has `read1`, as standard input has.
+        name: its name in messages.
+
+    >>> import io
+    >>> [list(pieces) for pieces in read_arriving_lines(io.BytesIO("ein Hund\n\n☃".encode()), "a text")]
+    [['ein Hund'], [], ['☃']]
+    """
+    lines = _ArrivingLines(file, name)
+    while lines.go_on():
+        pieces = lines.pieces()
+        yield pieces
+        for _ in pieces:
+            pass
+
+
+class _ArrivingLines:
+    """A file that arrives, and the place in it."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+        self._waiting, self._has_ended = b"", False
+        self._head, self._offset, self._number = b"", 0, 1
+
+    def go_on(self) -> bool:
+        """Wait for more; say whether there is."""
+        if not self._waiting and not self._has_ended:
+            self._waiting = self._file.read1(_CHUNK)  # type: ignore[attr-defined]
+            self._has_ended = not self._waiting
+        return bool(self._waiting)
+
+    def pieces(self) -> Iterator[str]:
+        """Yield the text of a line as it arrives, without its end."""
+        decoder, raw, kept = getincrementaldecoder("utf-8")(), bytearray(), ""
+        is_over, is_begun = False, self._offset > 0
+        while not is_over:
+            has_ended = not self.go_on()
+            part, feed, self._waiting = self._waiting.partition(b"\n")
+            raw += part
+            is_over = has_ended or bool(feed)
+            try:
+                text = decoder.decode(part, final=is_over)
+            except UnicodeDecodeError:
+                text = "\0"
+            if "\0" in text or len(raw) > MOST_BYTES:
+                self._refuse(bytes(raw))
+            if text and not is_begun:
+                text, is_begun = text.removeprefix("\ufeff"), True
+            text = kept + text
+            kept = "\r" if text.endswith("\r") and not is_over else ""
+            if text := text.removesuffix("\r"):
+                yield text
+        self._head = self._head or bytes(raw)
+        self._offset, self._number = self._offset + len(raw) + 1, self._number + 1
+
+    def _refuse(self, raw: bytes) -> None:
+        """Refuse a line that is too long, or no text."""
+        if len(raw) > MOST_BYTES:
+            raise DataError(f"{self._name} line {self._number} has more than {MOST_BYTES:,} bytes. Cut it into lines.")
+        _decode_line(raw, self._name, self._offset, self._number, self._head or raw)
 
 
 def _decode_line(raw: bytes, name: str, offset: int, number: int, head: bytes) -> str:

@@ -2,7 +2,8 @@
 
 `recipe` trains, and `settings` holds its options. `reading` divides the pairs that `elman.data.pairs` reads, `encoder`
 numbers their units, `batches` pads them, `redrawing` cuts their subwords anew. `module` holds the layers, `writer` lets
-a search write with them, in steps that `prepared` makes ready; `model` offers what they can do, and `commands` does
+a search write with them, in steps that `prepared` makes ready, and `arriving` while a source arrives; `model` offers
+what they can do, and `commands` does
 what the command line asks. `baseline` needs no recurrence; `report`, `verdict` and `tables` say what came of it, and
 `space` says which settings a search tries. For words in order, `jumble` makes pairs from a text, `ordering` has the
 loss, and `reorder` finds the order.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from elman.data.pairs.opening import read_texts
-from elman.data.tables.records import read_waiting_lines
+from elman.data.tables.records import read_arriving_lines, read_waiting_lines
 from elman.decoding.sampling import Sampling
 from elman.decoding.search import Beam, Hypothesis
 from elman.errors import DataError
@@ -43,7 +43,10 @@ def next_command(model: TrainedTranslator, path: Path, data: Sequence[str]) -> s
 
 
 def predict(request: Request) -> Iterator[str]:
-    """Translate the lines of files or of standard input, each as soon as it is known; an empty line stays empty."""
+    """Translate the lines of files or of standard input, each as soon as it is known; an empty line stays empty.
+
+    A model that was trained to wait translates standard input while its lines arrive.
+    """
     options, is_streamed = request.options, request.is_streamed()
     picture = None if options.attention is None else check_format(options.attention)
     trained = load(request.model)
@@ -56,12 +59,22 @@ def predict(request: Request) -> Iterator[str]:
     constrain(side, 1, prefix=options.prefix, **phrases)  # what is unknown is refused before anything is read
     if options.copy_unknown:
         refuse_copying(side)
-    width = max(options.beam, options.nbest) if options.draws else options.beam
+    width = Beam().width if options.beam is None else options.beam
+    width = max(width, options.nbest) if options.draws else width
     beam = Beam(width, options.nbest, options.length_penalty, options.coverage_penalty)
     sampling = None
     if options.draws:
         temperature = 1.0 if options.temperature is None else options.temperature
         sampling = Sampling(temperature, options.top_k, options.top_p, options.min_p)
+    if is_streamed and trained.module.wait is not None:
+        needs_ends = _needs_ends(request)
+        if not needs_ends:
+            yield from _follow(trained, phrases["forbid"])
+            return
+        request.note(
+            f"{needs_ends} needs the ends of lines, so each is translated when it has ended. Without it, words come "
+            "while a line arrives."
+        )
     looked: list[Looked] = []
     for texts in _stream() if is_streamed else _parts(request.data):
         constraints = constrain(side, len(texts), prefix=options.prefix, **phrases)
@@ -78,6 +91,36 @@ def _stream() -> Iterator[list[str]]:
     """Yield the lines that arrive as soon as they are there, those that wait together."""
     for lines in read_waiting_lines(standard_input("lines"), "standard input", _AT_ONCE):
         yield [line.text for line in lines]
+
+
+def _needs_ends(request: Request) -> str:
+    """Return the options that need the end of a source; empty where none does."""
+    options = request.options
+    given = {
+        "--beam": (options.beam or 1) > 1,
+        "--nbest": options.nbest > 1,
+        "--scores": options.scores,
+        "--align": options.align,
+        "--attention": options.attention is not None,
+        "--prefix": options.prefix,
+        "--require": options.require is not None,
+        "--copy-unknown": options.copy_unknown,
+        "drawing": options.draws,
+        "--json": request.json,
+    }
+    return ", ".join(name for name, is_given in given.items() if is_given)
+
+
+def _follow(trained: TrainedTranslator, forbid: Sequence[str]) -> Iterator[str]:
+    """Translate the lines of standard input while they arrive."""
+    for pieces in read_arriving_lines(standard_input("lines"), "standard input"):
+        text = shown = ""
+        for piece in trained.follow(pieces, forbid=forbid):
+            text += piece
+            line = _as_line(text)
+            yield line[len(shown) :]
+            shown = line
+        yield "\n"
 
 
 def _parts(data: Sequence[str]) -> Iterator[list[str]]:

@@ -12,12 +12,10 @@ from pathlib import Path
 from elman.data.pairs.opening import read_texts
 from elman.decoding.constraints import NONE, Constraints
 from elman.errors import ConfigError, DataError
-from elman.tasks.translate.encoder import Side
+from elman.tasks.translate.encoder import LOST, Side
 from elman.vocabulary.characters import Characters
 from elman.vocabulary.subwords import Subwords
 from elman.vocabulary.words import UNKNOWN, Words
-
-_LOST = "\ufffd"
 
 
 def constrain(
@@ -113,7 +111,7 @@ def write_copied(source: Side, target: Side, text: str, units: Sequence[int], lo
     """
     pieces = split_units(source, text)
     copied = [pieces[step] for unit, step in zip(units, looked, strict=True) if unit == target.unknown]
-    parts = target.decode(units).split(UNKNOWN if isinstance(target.vocabulary, Words) else _LOST)
+    parts = target.decode(units).split(UNKNOWN if isinstance(target.vocabulary, Words) else LOST)
     return "".join(part + piece for part, piece in zip(parts, [*copied, ""], strict=True))
 
 

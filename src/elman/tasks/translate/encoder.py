@@ -19,6 +19,9 @@ from elman.vocabulary.characters import Characters
 from elman.vocabulary.subwords import Subwords
 from elman.vocabulary.vocabulary import Vocabulary, learn_vocabulary, read_vocabulary
 
+LOST = "\ufffd"
+"""Stands for an unknown character, and for bytes that are no character."""
+
 _SIZE = 8000
 _PAIRS_A_SUBWORD = 2  # fewer pairs have fewer subwords that are worth an embedding
 _FEWEST = 300
@@ -57,12 +60,12 @@ class Side:
             return tuple(vocabulary.numbers[one] for one in "\n" if one in vocabulary.numbers)
         return (*vocabulary.encode("\n").tolist(), self.size - 1)
 
-    def encode(self, text: str) -> list[int]:
-        """Return the numbers of a text."""
+    def encode(self, text: str, *, is_begun: bool = False) -> list[int]:
+        """Return the numbers of a text, or of what follows the begin of one."""
         if isinstance(self.vocabulary, Characters):
             known = self.vocabulary.numbers
             return [known.get(character, self.unknown) for character in text]
-        numbers: list[int] = self.vocabulary.encode(self.spaced(text)).tolist()
+        numbers: list[int] = self.vocabulary.encode(text if is_begun else self.spaced(text)).tolist()
         return numbers
 
     def spaced(self, text: str) -> str:
@@ -75,7 +78,7 @@ class Side:
         A model that has learnt little may write a number that stands for no word or subword; it is left out.
         """
         if isinstance(self.vocabulary, Characters):
-            return "".join("\ufffd" if unit == self.unknown else self.vocabulary.decode([unit]) for unit in units)
+            return "".join(LOST if unit == self.unknown else self.vocabulary.decode([unit]) for unit in units)
         units = [unit for unit in units if unit < len(self.vocabulary)]
         return self.vocabulary.decode(units).removeprefix(" " if self._is_subword else "")
 

@@ -7,7 +7,7 @@
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, ClassVar
@@ -32,12 +32,13 @@ from elman.models.ordering import read_bags
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.scores.translations import TextScores, score_texts
+from elman.tasks.translate.arriving import ArrivingSource, write_arriving
 from elman.tasks.translate.batches import NOTHING, EncodedPairs, pad_sources
 from elman.tasks.translate.demands import constrain, refuse_copying, write_copied
 from elman.tasks.translate.encoder import PairEncoder
 from elman.tasks.translate.module import TranslationModel
 from elman.tasks.translate.reorder import order_units
-from elman.tasks.translate.writer import TranslationWriter
+from elman.tasks.translate.writer import TranslationWriter, longest_target
 
 _logger = logging.getLogger("elman")
 
@@ -46,7 +47,6 @@ MOST_UNITS = 1000
 
 _AT_ONCE = 64  # sources
 _SHOWN = 20  # characters of a text in a warning
-_SPARE, _TIMES = 10, 2  # a target may have so many units more than a source, times so many
 _BEAM = Beam()
 
 
@@ -176,7 +176,7 @@ class TrainedTranslator(Trained):
         full = [index for index, text in enumerate(texts) if text.strip()]
         done = len(texts) - len(full)
         device = next(self.module.parameters()).device
-        demanded = replace(constraints, forbidden=(*constraints.forbidden, *self.encoder.target.unwritten))
+        demanded = self._writable(constraints)
         with evaluating(self.module), held(self.module.parameters()):
             for few in draw_batches(lengths[full], _AT_ONCE, None):
                 chosen = [full[index] for index in few]
@@ -185,7 +185,7 @@ class TrainedTranslator(Trained):
                     TranslationWriter(self.module, source, own, self.encoder.target.end),
                     len(chosen),
                     end=self.encoder.target.end,
-                    longest=(_TIMES * own + _SPARE).tolist(),
+                    longest=[longest_target(length) for length in own.tolist()],
                     beam=beam,
                     constraints=demanded.of(chosen),
                     sampling=sampling,
@@ -200,16 +200,40 @@ class TrainedTranslator(Trained):
                     on_progress(done, len(texts))
         return found
 
+    def follow(self, pieces: Iterable[str], *, forbid: Sequence[str] = ()) -> Iterator[str]:
+        """Translate one text while it arrives, by greedy search; together the result is that of `predict(…, beam=1)`.
+
+        Args:
+            pieces: of the text, as they come. As many are taken as the next unit of the target waits for.
+            forbid: phrases that the answer does not hold.
+
+        Returns:
+            An iterator of what the answer grows by. A letter of several units comes with the last of them.
+
+        Raises:
+            ConfigError: the model was not trained to write while its source arrives (`wait`).
+            DataError: a phrase has an unknown unit.
+            ElmanError: what the module puts out is not finite.
+        """
+        if self.module.wait is None:
+            raise ConfigError("This model reads whole texts. Train one with wait (--wait K).")
+        constraints = self._writable(constrain(self.encoder.target, 1, forbid=forbid))
+        return self._follow(ArrivingSource(self.encoder.source, iter(pieces), MOST_UNITS), constraints)
+
+    def _follow(self, source: ArrivingSource, constraints: Constraints) -> Iterator[str]:
+        with evaluating(self.module):
+            yield from write_arriving(self.module, source, self.encoder.target, constraints)
+        source.finish()
+        _warn_of_cut(source.first, len(source.units))
+
+    def _writable(self, constraints: Constraints) -> Constraints:
+        """Return constraints that also forbid what stands in no target."""
+        return replace(constraints, forbidden=(*constraints.forbidden, *self.encoder.target.unwritten))
+
     def _read(self, text: str) -> Tensor:
         """Return the units of a source; of one that is too long the first, with a warning."""
         units = self.encoder.source.encode(text)
-        if len(units) > MOST_UNITS:
-            _logger.warning(
-                "The text that begins with %r has %s units, and the first %s are read. Split it into sentences.",
-                text[:_SHOWN],
-                f"{len(units):,}",
-                f"{MOST_UNITS:,}",
-            )
+        _warn_of_cut(text, len(units))
         return torch.tensor(units[:MOST_UNITS], dtype=torch.int32)
 
     def write(self, hypothesis: Hypothesis, source: str | None = None) -> str:
@@ -237,6 +261,17 @@ class TrainedTranslator(Trained):
     def compare_learnt(self, pairs: Sequence[Pair]) -> Overlap | None:
         """Count the pairs that the model was trained on; None for a model that keeps no hashes."""
         return None if self.learnt is None else self.learnt.compare(hash_pair(pair, self.orders) for pair in pairs)
+
+
+def _warn_of_cut(text: str, units: int) -> None:
+    """Say that a text is not read to its end, where it has too many units."""
+    if units > MOST_UNITS:
+        _logger.warning(
+            "The text that begins with %r has %s units, and the first %s are read. Split it into sentences.",
+            text[:_SHOWN],
+            f"{units:,}",
+            f"{MOST_UNITS:,}",
+        )
 
 
 @torch.no_grad()

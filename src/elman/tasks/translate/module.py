@@ -216,13 +216,27 @@ class TranslationModel(nn.Module):
 
     def encode(self, source: Tensor, lengths: Tensor) -> DecoderState:
         """Read sources (S, B), and return the state of the decoder before its first step."""
-        table = self.target_embedding if self.source_embedding is None else self.source_embedding
-        embedded = self.dropout(table(source) * self.scale)
+        embedded = self.embed(source)
         if self.bag:
             is_real = torch.arange(len(source), device=source.device)[:, None] < lengths
             output = embedded * is_real[..., None]
         else:
             output, _ = self.recurrent(embedded, None, lengths)
+        return self.begin(output, lengths)
+
+    def embed(self, source: Tensor) -> Tensor:
+        """Embed units of sources (…) as the encoder reads them, (…, E)."""
+        table = self.target_embedding if self.source_embedding is None else self.source_embedding
+        embedded: Tensor = self.dropout(table(source) * self.scale)
+        return embedded
+
+    def begin(self, output: Tensor, lengths: Tensor) -> DecoderState:
+        """Return the state of the decoder before its first step.
+
+        Args:
+            output: (S, B, M) of the encoder; of a model that waits, at least the first K steps.
+            lengths: (B,) of the sources, so far as they are read.
+        """
         add_up = torch.sum if is_learning(self) else sum_in_order
         read = lengths if self.wait is None else lengths.clamp(max=self.wait)
         if self.wait is not None:
@@ -234,13 +248,18 @@ class TranslationModel(nn.Module):
         first = self.first_layer.state_sizes
         split = [part[None].contiguous() for part in states.split([*first, *self.second.state_sizes], 1)]
         count = len(first)
+        memory, again = self.remember(output, lengths)
+        weights = output.new_zeros(output.shape[1], len(output))
+        joined = output.new_zeros(output.shape[1], self.join.out_features) if self.input_feeding else None
+        return DecoderState(as_states(split[:count]), as_states(split[count:]), memory, again, weights, joined)
+
+    def remember(self, output: Tensor, lengths: Tensor) -> tuple[AttentionMemory, AttentionMemory]:
+        """Return what both attentions read of the output of the encoder, see :meth:`begin`."""
         dropped = self.dropout(output)
         memory = again = self.attention.prepare(dropped, lengths)
         if self.look_again is not None and self.look_again.key is not None:
             again = self.look_again.prepare(dropped, lengths)
-        weights = output.new_zeros(source.shape[1], len(source))
-        joined = output.new_zeros(source.shape[1], self.join.out_features) if self.input_feeding else None
-        return DecoderState(as_states(split[:count]), as_states(split[count:]), memory, again, weights, joined)
+        return memory, again
 
     def decode(self, target: Tensor, state: DecoderState, step: int = 0) -> tuple[Tensor, DecoderState]:
         """Read units of targets.

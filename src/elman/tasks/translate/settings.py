@@ -18,6 +18,7 @@ UNITS = ("character", "word", "subword")
 DIRECTIONS = ("both", "forward")
 # Those of elman.nn.attention, which loads torch.
 ATTENTIONS = ("dot", "bilinear", "additive")
+_BEAM = "translations, speech: hypotheses that are kept; 1 is greedy"
 JUDGES = ("bleu", "exact", "loss")
 _LEARNT_FROM_SIDES = ("scheduled_sampling", "coverage_loss", "input_feeding")
 _NOT_JUMBLED = ("source", "target", "separate", "suspects", "direction", "wait", "layers", *_LEARNT_FROM_SIDES)
@@ -172,9 +173,8 @@ class TranslateSettings(LayerSettings, TrainingSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions(OptionTable):
-    """The options of a search."""
+    """The options by which a search ranks."""
 
-    beam: int = option(5, "translations, speech: hypotheses that are kept; 1 is greedy", least=1, most=512)
     length_penalty: float = option(1.0, "translations: rank by ln P / length^A", least=0, metavar="A")
     coverage_penalty: float = option(
         0.0, "translations: rank by what of the source was not looked at, with this weight", least=0, metavar="B"
@@ -185,6 +185,7 @@ class SearchOptions(OptionTable):
 class EvaluateOptions(SearchOptions):
     """The options of `elman evaluate` for translation models."""
 
+    beam: int = option(5, _BEAM, least=1, most=512)
     worst: int = worst_option()
     against: str | None = option(
         None,
@@ -200,6 +201,7 @@ class EvaluateOptions(SearchOptions):
 class PredictOptions(SearchOptions):
     """The options of `elman predict` for translation models."""
 
+    beam: int | None = option(None, _BEAM, least=1, most=512)
     nbest: int = option(1, "translations: so many for each source", least=1, metavar="N")
     scores: bool = option(False, "translations: with the score of each before it")
     align: bool = option(False, "translations: with what each word looked at behind it")

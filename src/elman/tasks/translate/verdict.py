@@ -14,7 +14,7 @@ from elman.tasks.translate.baseline import TranslationBaselines
 from elman.tasks.translate.batches import EncodedPairs
 from elman.tasks.translate.model import TrainedTranslator
 from elman.tasks.translate.reorder import order_units
-from elman.tasks.translate.writer import TranslationWriter
+from elman.tasks.translate.writer import TranslationWriter, longest_target
 
 _AT_ONCE = 64
 
@@ -84,7 +84,7 @@ def write_all(model: TrainedTranslator, pairs: EncodedPairs, shuffled: torch.Gen
         for chosen in pairs.draw(_AT_ONCE, None):
             few = pairs.batch(chosen, shuffled)
             writer = TranslationWriter(model.module, few.source.to(device), few.lengths.to(device), end)
-            longest = (2 * few.lengths + 10).tolist()
+            longest = [longest_target(length) for length in few.lengths.tolist()]
             found = search(writer, len(chosen), end=end, longest=longest, beam=Beam(1), constraints=constraints)
             for index, best in zip(chosen, found, strict=True):
                 texts[index] = model.write(best[0]) if best else ""
