@@ -65,6 +65,15 @@ def format_count(number: float) -> str:
     return f"{number / 1e3:.1f}k" if number >= 1e3 else f"{number:.0f}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Write how many there are of something; many is `one` with an s, unless given.
+
+    >>> counted(1, "pair"), counted(0, "pair"), counted(2_500, "pair is", "pairs are")
+    ('1 pair', '0 pairs', '2,500 pairs are')
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def printable(text: str) -> str:
     r"""Replace control characters (escape, backspace, …) by a middle dot, so that a text cannot control the terminal.
 

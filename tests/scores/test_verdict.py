@@ -131,3 +131,17 @@ def test_the_model_without_recurrence_is_judged(share, parameters, said):
     else:
         shuffled = "The model reads the order (accuracy 82.0%, 70.0% with the steps shuffled), but that does not pay."
         assert both == f"{shuffled} {said}"
+
+
+@pytest.mark.parametrize(("share", "is_said"), [(0.6, True), (0.95, False)])
+def test_a_baseline_that_was_cut_short_is_no_evidence_unless_it_is_better(share, is_said):
+    targets = torch.tensor([0, 1] * 200)
+    right = torch.nn.functional.one_hot(targets, 2).double()
+
+    def score(share):
+        wrong = torch.arange(len(targets)) >= share * len(targets)
+        return score_outputs(CLASSES, torch.where(wrong[:, None], 1 - right, right), targets)
+
+    for finished in (True, False):
+        said = judge(score(0.8), 900, other=score(share), what="a network", other_parameters=900, finished=finished)
+        assert ("says nothing of what it would reach" in said) == (is_said and not finished)

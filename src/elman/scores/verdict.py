@@ -51,6 +51,7 @@ def judge(
     other: Judged | None = None,
     what: str = "",
     other_parameters: int = 0,
+    finished: bool = True,
     steps: str = "steps",
 ) -> str:
     """Write the judgement in one or two sentences.
@@ -62,6 +63,7 @@ def judge(
         other: the scores of the non-recurrent baseline on the same examples; None where there is none.
         what: name of the baseline, such as `a bag of words`.
         other_parameters: how many it has.
+        finished: whether it was trained to its end; one that was not, and is worse, is no evidence.
         steps: word for the steps.
     """
     score = f"{ours.measure} {ours.write(ours.quality)}"
@@ -82,6 +84,8 @@ def judge(
             verdict = "does about as well:"
         start = "" if sentences else f"{score[:1].upper()}{score[1:]}. "
         sentences.append(f"{start}{name} {verdict} {other.write(other.quality)} with {with_so_many}.")
+        if not finished and other.quality < ours.quality:
+            sentences.append("As it was cut short, that says nothing of what it would reach.")
     return " ".join(filter(None, [*sentences, ours.constant()]))
 
 

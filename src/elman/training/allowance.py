@@ -12,7 +12,7 @@ True
 MULTIPLICATIONS_A_SECOND = 1e10  # of one slow core, in small products, overhead included
 SECONDS_AN_UPDATE = 3e-4  # the overhead of an update: optimiser and Python
 _MOST_SECONDS = 20.0
-_OF_BUDGET = 0.1
+_OF_BUDGET = _OF_TRAINING = 0.1
 
 
 def seconds_of(multiplications: float, updates: int = 0) -> float:
@@ -20,13 +20,18 @@ def seconds_of(multiplications: float, updates: int = 0) -> float:
     return multiplications / MULTIPLICATIONS_A_SECOND + updates * SECONDS_AN_UPDATE
 
 
-def baseline_seconds(budget: float | None) -> float:
-    """Return the seconds that a non-recurrent baseline may take; a tenth of the time budget if there is one.
+def baseline_seconds(budget: float | None, training: float = 0.0) -> float:
+    """Return the seconds that a non-recurrent baseline may take: at most a tenth of the time budget if there is one.
 
-    >>> baseline_seconds(None), baseline_seconds(60.0)
-    (20.0, 6.0)
+    Args:
+        budget: the time budget, in seconds.
+        training: seconds of the training of the model, if known; a tenth of a long one.
+
+    >>> baseline_seconds(None), baseline_seconds(60.0), baseline_seconds(None, 500.0), baseline_seconds(60.0, 500.0)
+    (20.0, 6.0, 50.0, 6.0)
     """
-    return _MOST_SECONDS if budget is None else min(_MOST_SECONDS, _OF_BUDGET * budget)
+    most = max(_MOST_SECONDS, _OF_TRAINING * training)
+    return most if budget is None else min(most, _OF_BUDGET * budget)
 
 
 class Allowance:

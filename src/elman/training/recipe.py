@@ -96,11 +96,11 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             split = self.read(data, settings, quiet)
             parts = self.encode(split, settings, quiet)
             # Options that contradict each other are refused before anything is shown or trained.
-            self.build(chosen, sizes, parts, settings, None)
+            planned = self.build(chosen, sizes, parts, settings, None)
             with show_progress(quiet, self.unit(parts)) as progress:
                 for line in self.report(parts):
                     progress.note(line)
-                baseline = self.compare(parts, settings, progress) if compare else None
+                baseline = self.compare(parts, settings, progress, planned.parameters) if compare else None
 
                 hashes = self.hash_learnt(parts)
                 learnt = None if hashes is None else LearntExamples.of(hashes)
@@ -162,8 +162,15 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         """Describe the data to learn from, in lines."""
 
     @abstractmethod
-    def compare(self, parts: Parts, settings: S, progress: Progress) -> Baseline | None:
-        """Train the non-recurrent baseline and score it on the held-out data; None where there is none."""
+    def compare(self, parts: Parts, settings: S, progress: Progress, parameters: int) -> Baseline | None:
+        """Train the non-recurrent baseline and score it on the held-out data; None where there is none.
+
+        Args:
+            parts: the data.
+            settings: of the training.
+            progress: receives its notes.
+            parameters: how many the model will have, unless a search changes that.
+        """
 
     @abstractmethod
     def space(self, given: Mapping[str, Any], parts: Parts, settings: S) -> Space:

@@ -23,6 +23,7 @@ from elman.encoders.batches import answer, draw_batches
 from elman.encoders.encoder import Encoder
 from elman.expr import Cell
 from elman.nn import Recurrent, init
+from elman.phrases import counted
 from elman.scores.classes import Scores
 from elman.scores.measured import Measured
 from elman.scores.verdict import judge, needs_order
@@ -82,7 +83,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             folded="text" in parts.columns.inputs.values(),
         ).lines()
 
-    def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress) -> Compared:
+    def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress, parameters: int) -> Compared:
         """Train the non-recurrent baseline on the same features, and score it on the held-out part."""
         units = parts.encoder.describe().partition(",")[0] if parts.encoder.units else None
         baseline = train_baseline(
@@ -142,8 +143,8 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         settings = dataclasses.replace(settings, learning_rate=choose_rate(settings, suggested))
         trainer = Trainer(model.module, settings, progress)
         progress.note(
-            f"{model.parameters:,} parameters; an epoch is {updates:,} updates of "
-            f"{batch * settings.accumulate} examples"
+            f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
+            f"{counted(batch * settings.accumulate, 'example')}"
         )
         feed = Feed(
             lambda chance: list(draw_batches(training.lengths, batch, chance)),
@@ -198,6 +199,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
                 other=other,
                 what=other_model.what,
                 other_parameters=other_model.parameters,
+                finished=other_model.finished,
             ),
         }
 

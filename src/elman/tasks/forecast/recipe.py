@@ -21,6 +21,7 @@ from torch import Tensor
 
 from elman.data.series.series import SeriesSet
 from elman.expr import Cell
+from elman.phrases import counted
 from elman.scores.measured import Measured
 from elman.tasks.forecast.backtest import compare as compare_scores
 from elman.tasks.forecast.backtest import judge_forecasts, say_error, score, score_baselines, thin
@@ -80,11 +81,11 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
         yield from parts.data.notes
         yield from report_series(parts.data).lines()
         yield (
-            f"forecasts {parts.sizes.horizon:,} steps from {parts.sizes.lookback:,}, read in segments of "
-            f"{parts.sizes.segment:,}; {len(parts.learn):,} windows to train on, {len(parts.hold):,} held out"
+            f"forecasts {counted(parts.sizes.horizon, 'step')} from {parts.sizes.lookback:,}, read in segments of "
+            f"{parts.sizes.segment:,}; {counted(len(parts.learn), 'window')} to train on, {len(parts.hold):,} held out"
         )
 
-    def compare(self, parts: Parts, settings: ForecastSettings, progress: Progress) -> Compared:
+    def compare(self, parts: Parts, settings: ForecastSettings, progress: Progress, parameters: int) -> Compared:
         """Fit the baselines on the training part, and score them on the held-out part."""
         values, reading = [one.values for one in parts.data.series], parts.table.reading
         origins = thin(parts.hold, _MOST_COMPARED)
@@ -151,7 +152,8 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
         settings = _complete(settings, updates)
         trainer = Trainer(model.module, settings, progress)
         progress.note(
-            f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {batch * settings.accumulate} windows"
+            f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
+            f"{counted(batch * settings.accumulate, 'window')}"
         )
         held_out = thin(parts.hold, _MOST_VALIDATED)
 

@@ -25,7 +25,7 @@ from elman.models.finite import without_infinite
 from elman.models.learnt import LearntExamples
 from elman.nn import activation_penalty, temporal_activation_penalty
 from elman.nn.states import detach
-from elman.phrases import bits
+from elman.phrases import bits, counted
 from elman.tasks.generate.baseline import TextBaseline, judge_text, train_text_baseline
 from elman.tasks.generate.corpus import hash_passages
 from elman.tasks.generate.model import TrainedModel, build_module, load
@@ -91,11 +91,12 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         overlap = LearntExamples.of(self.hash_learnt(parts)).compare(hash_passages(parts.split.held_out.text))
         if overlap.estimate > _FEW_EQUAL * overlap.count:
             yield (
-                f"{overlap.estimate:,} of the {overlap.count:,} lines held out are in the text to train on too, so the "
+                f"{overlap.estimate:,} of the {counted(overlap.count, 'line')} held out "
+                f"{'is' if overlap.estimate == 1 else 'are'} in the text to train on too, so the "
                 "validation loss is lower than on other text"
             )
 
-    def compare(self, parts: Parts, settings: Settings, progress: Progress) -> TextBaseline | None:
+    def compare(self, parts: Parts, settings: Settings, progress: Progress, parameters: int) -> TextBaseline | None:
         """Train the n-gram model, and score it on the held-out part."""
         held = parts.held_out.numbers
         if not len(held):
@@ -154,8 +155,9 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         streams = Streams(read.numbers, _choose_batch(len(read), settings), read.given)
         updates = _count_updates(streams, settings)
         progress.note(
-            f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {streams.batch} streams × "
-            f"{min(settings.window, streams.steps) * settings.accumulate} steps"
+            f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
+            f"{counted(streams.batch, 'stream')} × "
+            f"{counted(min(settings.window, streams.steps) * settings.accumulate, 'step')}"
         )
         if streams.steps < settings.window:
             short = f"{streams.steps} steps, fewer than the window of {settings.window}"

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from elman.encoders.batches import draw_batches
 from elman.expr import Cell
+from elman.phrases import counted
 from elman.scores.measured import Measured
 from elman.tasks.tag.baseline import TagBaseline, train_tag_baseline
 from elman.tasks.tag.batches import answer_sentences
@@ -76,7 +77,7 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
             parts.training, parts.held_out, parts.encoder, parts.targets, parts.split.left_out
         ).lines()
 
-    def compare(self, parts: Parts, settings: TagSettings, progress: Progress) -> Baselines:
+    def compare(self, parts: Parts, settings: TagSettings, progress: Progress, parameters: int) -> Baselines:
         """Train a network that sees one word at a time, and count the most frequent tag of each word."""
         learn, hold, targets = parts.split.learn, parts.split.hold, parts.targets
         seconds = baseline_seconds(settings.seconds())
@@ -127,8 +128,8 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
         settings = choose_epochs(settings, updates, updates=_UPDATES)
         trainer = Trainer(model.module, settings, progress)
         progress.note(
-            f"{model.parameters:,} parameters; an epoch is {updates:,} updates of "
-            f"{batch * settings.accumulate} sentences"
+            f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
+            f"{counted(batch * settings.accumulate, 'sentence')}"
         )
         counts = torch.tensor([0.0] * FIRST + [float(count) for count in parts.encoder.counts])
         feed = Feed(

@@ -67,6 +67,7 @@ def compare(
         other=other,
         what=baseline.what,
         other_parameters=baseline.parameters,
+        finished=baseline.finished,
         steps="words",
     )
     last = [f"The most frequent tag of each word reaches {usual.said()}."]

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from elman.expr import Cell
+from elman.phrases import counted
 from elman.scores.errors import has_jiwer, score_errors
 from elman.scores.measured import Measured
 from elman.tasks.transcribe.answering import write_texts
@@ -75,7 +76,9 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
                 "Install it: pip install 'elman[transcribe]'."
             )
 
-    def compare(self, parts: Parts, settings: TranscribeSettings, progress: Progress) -> SpeechBaselines | None:
+    def compare(
+        self, parts: Parts, settings: TranscribeSettings, progress: Progress, parameters: int  # noqa: ARG002
+    ) -> SpeechBaselines | None:
         """Train a network of convolutions, and count the most frequent transcript; nothing where jiwer is missing."""
         if not has_jiwer():
             return None
@@ -126,8 +129,8 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
             settings = dataclasses.replace(settings, learning_rate=RATE)
         trainer = Trainer(model.module, settings, progress)
         progress.note(
-            f"{model.parameters:,} parameters; an epoch is {updates:,} updates of "
-            f"{batch * settings.accumulate} utterances"
+            f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
+            f"{counted(batch * settings.accumulate, 'utterance')}"
         )
         feed = Feed(lambda chance: list(training.draw(batch, chance)), torch.Generator().manual_seed(settings.seed))
         to_device = trainer.fabric.to_device

@@ -36,6 +36,7 @@ def compare(
         other=baselines.network,
         what=baselines.what,
         other_parameters=baselines.parameters,
+        finished=baselines.finished,
         steps="frames",
     )
     usual = baselines.usual

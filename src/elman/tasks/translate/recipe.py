@@ -21,6 +21,7 @@ from torch import Tensor
 
 from elman.data.pairs.suspects import save_suspects
 from elman.expr import Cell
+from elman.phrases import counted
 from elman.scores.measured import Measured
 from elman.scores.translations import BLEU, EXACT, quick_bleu, require_sacrebleu
 from elman.tasks.translate.baseline import TranslationBaselines, train_baselines
@@ -34,7 +35,7 @@ from elman.tasks.translate.space import ENCODED_BY, RATE, translate_space
 from elman.tasks.translate.suspicion import judge_pairs
 from elman.tasks.translate.verdict import compare as compare_with
 from elman.tasks.translate.verdict import write_all
-from elman.training.allowance import baseline_seconds
+from elman.training.allowance import baseline_seconds, seconds_of
 from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
@@ -77,15 +78,22 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         yield from parts.split.data.notes
         yield from report_pairs(parts)
 
-    def compare(self, parts: Parts, settings: TranslateSettings, progress: Progress) -> TranslationBaselines:
+    def compare(
+        self, parts: Parts, settings: TranslateSettings, progress: Progress, parameters: int
+    ) -> TranslationBaselines:
         """Copy sources, look for the nearest ones, and train attention without recurrence."""
+        training = parts.training
+        epochs, budget = _choose_epochs(training, settings).epochs, settings.seconds()
+        # Forward and twice back, every parameter is multiplied for each unit.
+        work = None if epochs is None else seconds_of(3 * parameters * int(training.targets.sum()) * epochs)
         found = train_baselines(
-            parts.training,
+            training,
             parts.held_out,
             parts.encoder,
             measure=_measure(settings),
             seed=settings.seed,
-            seconds=baseline_seconds(settings.seconds()),
+            parameters=parameters,
+            seconds=baseline_seconds(budget, work or budget or 0.0),
             bags=settings.jumble,
         )
         progress.note(f"{found.what}: validation {found.network.said()}")
@@ -133,12 +141,13 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         training, held_out = parts.training, parts.held_out
         batch = choose_batch(len(training), settings.batch)
         updates = settings.count_updates(math.ceil(len(training) / batch))
-        settings = choose_epochs(settings, updates, updates=_UPDATES, fewest=FEWEST_EPOCHS)
+        settings = _choose_epochs(training, settings)
         if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
             settings = dataclasses.replace(settings, learning_rate=RATE)
         trainer = Trainer(model.module, settings, progress)
         progress.note(
-            f"{model.parameters:,} parameters; an epoch is {updates:,} updates of {batch * settings.accumulate} pairs"
+            f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
+            f"{counted(batch * settings.accumulate, 'pair')}"
         )
         redrawn = RedrawnPairs(training, parts.encoder, settings.bpe_dropout) if settings.bpe_dropout else None
 
@@ -201,6 +210,12 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
 
 def _measure(settings: TranslateSettings) -> str:
     return EXACT if settings.judge == "exact" else BLEU
+
+
+def _choose_epochs(training: EncodedPairs, settings: TranslateSettings) -> TranslateSettings:
+    batch = choose_batch(len(training), settings.batch)
+    updates = settings.count_updates(math.ceil(len(training) / batch))
+    return choose_epochs(settings, updates, updates=_UPDATES, fewest=FEWEST_EPOCHS)
 
 
 def choose_batch(pairs: int, requested: int | None) -> int:

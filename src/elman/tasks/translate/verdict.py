@@ -47,6 +47,7 @@ def compare(
         other=baselines.network,
         what=baselines.what,
         other_parameters=baselines.parameters,
+        finished=baselines.finished,
         steps="units of the source",
     )
     copied, nearest = baselines.copied, baselines.nearest
@@ -54,7 +55,12 @@ def compare(
         f"Copying the source reaches {copied.write(copied.quality)}, the target of the nearest training source "
         f"{nearest.write(nearest.quality)}."
     )
-    facts = {"what": baselines.what, "parameters": baselines.parameters, "finished": baselines.finished}
+    facts = {
+        "what": baselines.what,
+        "parameters": baselines.parameters,
+        "updates": baselines.updates,
+        "finished": baselines.finished,
+    }
     return {
         **validation,
         "baseline": {**facts, **baselines.network.to_dict()},

@@ -50,7 +50,7 @@ class OnesRecipe(Recipe[list[str], Parts, float, OnesSettings, TrainedCounter]):
         """Say how many sequences there are."""
         yield f"{parts.training[0].shape[1]} sequences of 0 and 1, {parts.held_out[0].shape[1]} held out"
 
-    def compare(self, parts, settings, progress):
+    def compare(self, parts, settings, progress, parameters):
         """Say always the mean."""
         error = float((parts.held_out[1] - parts.training[1].mean()).square().mean().sqrt())
         progress.note(f"always the mean: RMSE {error:.2f}")
