@@ -38,13 +38,16 @@ def option(
     choices: tuple[str, ...] = (),
     metavar: str = "",
     foreign: str = "",
+    writes: bool = False,
 ) -> Any:
     """Make one row of a table of settings: its default, the sentence that explains it, its range.
 
-    `foreign` is the message for an option that has no meaning for a model, see :mod:`elman.cli.dispatch`.
+    `foreign` is the message for an option that has no meaning for a model, see :mod:`elman.cli.dispatch`; `writes` says
+    that the value is a file that is written, and not read.
     """
     ranges = {"least": least, "most": most, "above": above, "below": below, "choices": choices, "metavar": metavar}
-    return field(default=default, metadata={"text": text, "group": group, "foreign": foreign, **ranges})
+    own = {"text": text, "group": group, "foreign": foreign, "writes": writes}
+    return field(default=default, metadata={**own, **ranges})
 
 
 def seed_option() -> Any:

@@ -7,11 +7,13 @@ Traceback (most recent call last):
 elman.errors.DataError: The path of the data is empty. Name a file.
 """
 
+import itertools
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from elman.errors import DataError
+from elman.errors import ConfigError, DataError
 from elman.phrases import abbreviate
 
 _MOST_BYTES, _MOST_BYTES_OF_A_NAME = 4095, 255  # of Linux; other systems have no larger limits in practice
@@ -40,3 +42,32 @@ def check_path(path: Any, what: str) -> Path:
             f"The path of {what} has {len(text):,} characters, too many for a file ({abbreviate(text)}). Name a file."
         )
     return Path(text)
+
+
+def refuse_shared(written: Mapping[str, str | os.PathLike[str]], read: Mapping[str, Iterable[str]]) -> None:
+    """Refuse files that would replace each other, or what is read.
+
+    Args:
+        written: by the name of its option, such as `--output`, a file that will be written.
+        read: by what they are in words, files that are read; a blank and `-` are none.
+
+    Raises:
+        ConfigError: two are one file, perhaps through a link. Devices and folders are no such files.
+    """
+    for (one, path), (other, second) in itertools.combinations(written.items(), 2):
+        if _is_shared(path, second):
+            raise ConfigError(f"{other} and {one} both name {second}. Choose another name for one of them.")
+    for name, path in written.items():
+        for what, others in read.items():
+            if any(_is_shared(path, other) for other in others if other not in ("", "-")):
+                raise ConfigError(f"{name} names {path}, which is read as {what}. Choose another name.")
+
+
+def _is_shared(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Return whether two paths lead to one file, or would."""
+    try:
+        if os.path.exists(one) and os.path.exists(other):
+            return os.path.isfile(one) and os.path.samefile(one, other)
+    except OSError:
+        return False
+    return os.path.realpath(one) == os.path.realpath(other)

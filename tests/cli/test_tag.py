@@ -125,7 +125,7 @@ def test_a_model_is_measured(elman, models, tmp_path):
         ("so O\ngood\n", ["bad.conll line 2 has 1 column"]),
         ("so O\ngood B-x\n\n" * 9 + "no Q-x\n", ["bad.conll line 28: the tag 'Q-x' is outside the scheme iob2"]),
         ("so O\n\nno O\n", ["so there is nothing to learn"]),
-        ("so O\n", ["1 examples, too few"]),
+        ("so O\n", ["1 example is too few"]),
         ("", ["bad.conll is empty"]),
     ],
 )

@@ -203,4 +203,20 @@ DECODING_FAULTS = (
         tests=ARRIVING,
         only="lines_that_arrive",
     ),
+    Fault(
+        "a baseline that was cut short counts against recurrence",
+        "scores/verdict.py",
+        "if not finished and other.quality",
+        "if finished and other.quality",
+        tests="tests/scores/test_verdict.py",
+        only="cut_short",
+    ),
+    Fault(
+        "files that two options write are compared by their names alone",
+        "paths.py",
+        "os.path.realpath(one) == os.path.realpath(other)",
+        "os.fspath(one) == os.fspath(other)",
+        tests="tests/cli/test_shared_files.py",
+        only="named_twice",
+    ),
 )

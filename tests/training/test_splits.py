@@ -80,8 +80,8 @@ def test_of_few_large_groups_one_is_held_out_though_it_is_more_than_was_wanted()
     [
         (["a", "a", "b"], None, "A class has one example: 'b'"),
         (["1.5", "2.5", "3.5"], None, "say --target-kind number"),
-        (["a"], None, "There are 1 examples, too few"),
-        ([], None, "There are 0 examples, too few"),
+        (["a"], None, "1 example is too few"),
+        ([], None, "0 examples are too few"),
         (["a", "b"], ["x", "x"], "All examples are of the group 'x'"),
         (["a", "b"], ["x", "y"], "occurs in one group alone"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from elman.cli.options import check_data, own_rows
+from elman.cli.options import check_data, own_rows, refuse_shared_files
 from elman.errors import ConfigError, DataError
 from elman.options import OptionTable
 from elman.tasks.contract import Request
@@ -53,6 +53,7 @@ def call_recipe(
         if row.name in given and row.name not in meant:
             wrong, name = row.metadata["foreign"] or _NO_MEANING, row.name.replace("_", "-")
             raise ConfigError(wrong.format(name=name, model=model, task=task, answers=recipe.commands.answers))
+    refuse_shared_files(_rows(recipe, command), given, {}, {"the model": [model], "the data": data})
     options = getattr(recipe.commands, command)(**given)
     return recipe.part("commands", command)(Request(Path(model), data, options, quiet, json, _note))
 

@@ -114,21 +114,17 @@ def write_page(inspected: "Inspected", path: Path) -> None:
         raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place.") from None
 
 
-def check_report(report: str | None, data: list[str], target: Path) -> Path | None:
+def check_report(report: str | None, data: list[str]) -> Path | None:
     """Return the path of a report, refused before a training where it could not be written after it.
 
     Args:
         report: the value of `--report`; None where it is not given.
         data: the paths of the data.
-        target: the file of the model.
 
     Raises:
-        ConfigError: see :func:`elman.cli.options.check_page`; or it is the file of the model, or the data cannot be
-            read a second time.
+        ConfigError: see :func:`elman.cli.options.check_page`; or the data cannot be read a second time.
     """
     page = check_page(report, "--report")
-    if page is not None and page.absolute() == target.absolute():
-        raise ConfigError(f"--report and --output both name {page}. Choose another name for one of them.")
     if page is not None and "-" in data:
         raise ConfigError("--report reads the data again, and standard input can be read once. Name a file instead.")
     return page

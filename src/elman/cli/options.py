@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import inspect
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -12,7 +12,7 @@ import typer
 
 from elman.errors import ConfigError
 from elman.options import OptionTable
-from elman.paths import check_path
+from elman.paths import check_path, refuse_shared
 
 _GROUPS = ("Model", "Text", "Input", "Regularising", "Training")
 _METAVARS = {int: "N", float: "X", str: "TEXT", bool: None}
@@ -147,6 +147,34 @@ def with_options(rows: Sequence[inspect.Parameter]) -> Callable[[Callable[..., N
         return call
 
     return decorate
+
+
+def refuse_shared_files(
+    rows: "Iterable[dataclasses.Field[Any]]",
+    given: Mapping[str, Any],
+    written: Mapping[str, str | Path | None],
+    read: Mapping[str, Sequence[str]],
+) -> None:
+    """Refuse a command whose files would replace each other, or what it reads, before any work.
+
+    Args:
+        rows: the options of its tables.
+        given: the values of those that were given.
+        written: what the command writes besides, by the name of its option; None is not given.
+        read: what it reads besides, in words.
+
+    Raises:
+        ConfigError: two are one file.
+    """
+    outputs = {name: path for name, path in written.items() if path is not None}
+    inputs = dict(read)
+    for row in rows:
+        name, value = f"--{row.name.replace('_', '-')}", given.get(row.name)
+        if value is not None and row.metadata["writes"]:
+            outputs[name] = value
+        elif value is not None and "FILE" in row.metadata["metavar"]:
+            inputs[name] = [value, *value.split(",")]  # a comma may stand between parallel files
+    refuse_shared(outputs, inputs)
 
 
 def was_given(context: typer.Context, name: str) -> bool:

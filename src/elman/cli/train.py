@@ -1,5 +1,6 @@
 """`elman train NAME`: train a model; there is a command for each recipe of the registry, made from its settings."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from elman.cli.options import (
     command_again,
     default_target,
     parse_sizes,
+    refuse_shared_files,
     training_rows,
     with_options,
 )
@@ -70,7 +72,13 @@ def train_command(recipe: Entry) -> Callable[..., None]:
         target = (
             default_target(data[0].removesuffix(says.packed)) if output is None else check_path(output, "the model")
         )
-        page = check_report(report, data, target)
+        refuse_shared_files(
+            dataclasses.fields(says.settings),
+            options,
+            {"--output": target, "--report": report},
+            {"the data": data, "the cell": [cell.rpartition(":")[0]]},
+        )
+        page = check_report(report, data)
         with keep_the_best(target) as ended:
             model = recipe.train(
                 data,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from elman.flow.figures import Flow, Gates
+from elman.phrases import counted
 
 HARD = 0.1
 """A gradient is clipped hard where clipping multiplies it by less than this; where more than this share of the updates
@@ -77,7 +78,7 @@ class Clipping:
         if not self.updates:
             return "no update was done"
         if self.median is None:
-            return f"no gradient of {self.updates:,} updates was finite"
+            return f"no gradient of {counted(self.updates, 'update')} was finite"
         facts = f"median norm {self.median:.2g}, {write_percent(self.clipped / self.updates)} of updates clipped"
         if self.supplier is None:
             return facts

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.errors import DataError
+from elman.phrases import counted
 
 _SHARE, _SHARE_OF_FEW = 0.1, 0.2
 _FEW = 1000
@@ -63,7 +64,10 @@ def split(
     classes = list(targets) if all(isinstance(target, str) for target in targets) else [""] * len(targets)
     randomness = random.Random(seed)  # noqa: S311 - the same split must come back
     if len(classes) < 2:
-        raise DataError(f"There are {len(classes)} examples, too few to learn from some and to validate on others.")
+        raise DataError(
+            f"{counted(len(classes), 'example is', 'examples are')} too few to learn from some and to validate on "
+            "others."
+        )
     if groups is not None and any(group is not None for group in groups):
         held_out = _draw_groups(classes, groups, share, randomness)
     else:

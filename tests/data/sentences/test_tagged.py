@@ -139,7 +139,7 @@ def test_a_file_that_is_not_whole_is_refused_with_its_line(tmp_path, name, text,
     ("words", "tags", "labels", "said"),
     [
         ("so good\nno\n", "RB JJ\n", "x\ny\n", "has 2 lines, and there are 1 lines of tags"),
-        ("so good\nno\n", "RB JJ\nUH UH\n", "x\ny\n", "line 2 has 1 words, and"),
+        ("so good\nno\n", "RB JJ\nUH UH\n", "x\ny\n", "line 2 has 1 word, and"),
         ("so good\n\nno\n", "RB JJ\n\nUH\n", "x\ny\nz\n", "seq.in line 2: an empty sentence"),
         ("so good\nno\n", "RB JJ\nUH\n", "x\n", "lines of labels"),
         ("so good\nno\n", "RB JJ\nUH\n", "\ny\n", "line 1 has no label"),

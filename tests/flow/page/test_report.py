@@ -228,7 +228,7 @@ def test_bars_are_as_long_as_their_shares():
 def test_what_was_left_out_of_a_training_is_said():
     rows = [[1, 2.0, None, None, 0.0, "W", 1]]
     (losses, ledger) = draw_training(Training(rows, line="NON-FINITE: it is"))
-    assert "1 updates were left out" in ledger.says
+    assert "1 update was left out" in ledger.says
     assert losses.says.startswith("The training loss was lowest, 2,")
 
 

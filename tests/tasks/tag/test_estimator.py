@@ -43,7 +43,7 @@ def test_it_is_cloned_with_its_parameters():
 def test_what_cannot_be_learnt_is_refused():
     with pytest.raises(ConfigError, match="has learnt nothing yet"):
         Tagger().predict([["so"]])
-    with pytest.raises(DataError, match="sentence 1 has 1 words and 2 tags"):
+    with pytest.raises(DataError, match="sentence 1 has 1 word and 2 tags"):
         Tagger().fit([["so"]], [["A", "B"]])
     with pytest.raises(DataError, match="There are no sentences"):
         Tagger().fit([], [])

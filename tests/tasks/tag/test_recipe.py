@@ -239,7 +239,7 @@ def test_the_baseline_sees_a_word_and_its_letters_and_nothing_else():
     [
         ([["a", "b"]] * 4, [["O", "B-x"], ["O", "Q-x"]] * 2, "the tag 'Q-x' is outside the scheme iob2"),
         ([["a"]] * 4, [["O"]] * 4, "have only the tag 'O', so there is nothing to learn"),
-        ([["a"]], [["O", "O"]], "sentence 1 has 1 words and 2 tags"),
+        ([["a"]], [["O", "O"]], "sentence 1 has 1 word and 2 tags"),
         ([[]], [[]], "sentence 1 has no words"),
         (["words"], [["O"]], "sentence 1 is one text, 'words'. Give a list of words"),
     ],
@@ -264,7 +264,7 @@ def test_options_that_contradict_each_other_are_refused(tmp_path):
         tag.train(path, validation=0.1, validation_data="b.conll")
     with pytest.raises(ConfigError, match="Did you mean hidden"):
         tag.train(path, hiden=3)
-    with pytest.raises(DataError, match="There are 1 examples, too few"):
+    with pytest.raises(DataError, match="1 example is too few"):
         tag.train(write_columns(tmp_path / "b.conll", 1), quiet=True)
 
 

@@ -269,7 +269,7 @@ def test_long_sentences_are_left_out_and_that_is_said(tmp_path):
     (tmp_path / "a.txt").write_text("a b\n" + "c " * 9 + "\nd e\nf g\n", encoding="utf-8")
     found = read_pairs([tmp_path / "a.txt"], TranslateSettings.of({"jumble": True, "longest": 8}))
     assert len(found.data) == 3
-    assert found.data.notes == [f"1 sentences of more than 8 words are left out: {tmp_path / 'a.txt'} line 2"]
+    assert found.data.notes == [f"1 sentence of more than 8 words is left out: {tmp_path / 'a.txt'} line 2"]
 
 
 def test_a_model_of_bags_is_inspected(model, folder):

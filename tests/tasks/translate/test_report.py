@@ -36,8 +36,8 @@ def test_counts_and_lengths_are_said_and_good_pairs_have_no_warning():
     [
         (GOOD, {"unit": "word", "vocabulary": 999}, "999 words are wanted, and the texts have "),
         ([(one, "same") for one, _ in GOOD], {}, "all targets to learn from are 'same'"),
-        ([*GOOD, ("OK", "OK")], {}, "1 pairs have a target that equals its source"),
-        ([*GOOD, GOOD[3]], {}, "1 pairs stood there before"),
+        ([*GOOD, ("OK", "OK")], {}, "1 pair has a target that equals its source"),
+        ([*GOOD, GOOD[3]], {}, "1 pair stood there before"),
         ([*GOOD, ("x " * 5000, "y")], {}, "lengths that do not fit each other"),
         ([*GOOD, ("x" * 300, "y" * 300)], {"seed": 2}, "are cut to 200 units"),
     ],

@@ -32,7 +32,7 @@ from elman.data.pairs.pair import Pair, PairSet
 from elman.data.tables.header import DELIMITERS, TAB, choose_delimiter
 from elman.data.tables.records import WrongLines, read_lines, read_records
 from elman.errors import DataError
-from elman.phrases import name_some
+from elman.phrases import counted, name_some
 
 SOURCE, TARGET = "source", "target"
 _TABLES = (".tsv", ".tab")
@@ -79,12 +79,14 @@ def open_pairs(
         raise DataError(f"{name_files(found)} has no pair of two texts. Give a file with some.")
     if odd := [pair.where for pair in whole if _ODD.search(pair.source) or _ODD.search(pair.target)]:
         notes.append(
-            f"{len(odd):,} pairs hold control characters or odd line breaks, which stay in the texts: "
+            f"{counted(len(odd), 'pair holds', 'pairs hold')} control characters or odd line breaks, which stay in the "
+            "texts: "
             f"{name_some(odd, _MOST_NAMED)}"
         )
     if empty:
         named = name_some([pairs[place].where for place in empty], _MOST_NAMED)
-        notes.append(f"{len(empty):,} pairs with an empty side are left out: {named}")
+        are = "is" if len(empty) == 1 else "are"
+        notes.append(f"{counted(len(empty), 'pair')} with an empty side {are} left out: {named}")
     return PairSet(name_files(found), whole, notes, empty)
 
 

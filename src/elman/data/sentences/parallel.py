@@ -12,6 +12,7 @@ from elman.data.sentences.cells import is_blank, split_cells
 from elman.data.sentences.sentence import Sentence
 from elman.data.tables.records import TextLine, WrongLines, read_lines
 from elman.errors import DataError
+from elman.phrases import counted
 
 __all__ = ["read_lines", "read_parallel"]
 
@@ -66,7 +67,8 @@ def _read_line(line: TextLine, tags: str | None, label: str | None, name: str, o
     own = None if tags is None else tuple(split_cells(tags, None))
     if own is not None and len(own) != len(words):
         raise DataError(
-            f"{name} line {line.number} has {len(words)} words, and {others} line {line.number} {len(own)} tags. "
+            f"{name} line {line.number} has {counted(len(words), 'word')}, and {others} line {line.number} "
+            f"{counted(len(own), 'tag')}. "
             "Give every word a tag."
         )
     if label is not None and not label.strip():

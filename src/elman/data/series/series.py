@@ -18,6 +18,7 @@ from elman.data.series.frequency import Frequency, Moment
 from elman.data.series.notation import Offsets, TimeNotation
 from elman.data.tables.numbers import NumberDialect
 from elman.errors import DataError
+from elman.phrases import counted
 
 Numbers = NDArray[np.float64]
 
@@ -227,4 +228,4 @@ class SeriesSet:
 
 
 def _say_steps(count: int) -> str:
-    return f"{count:,} step" if count == 1 else f"{count:,} steps"
+    return counted(count, "step")

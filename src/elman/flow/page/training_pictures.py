@@ -15,6 +15,7 @@ import numpy as np
 from elman.flow.page.charts import Bar, Curve, Mark, draw_bars, draw_curves
 from elman.flow.page.pictures import Section
 from elman.flow.page.wording import write_number, write_share
+from elman.phrases import counted
 
 _MOST_PARAMETERS = 8
 
@@ -87,7 +88,8 @@ def _ledger(training: Training) -> list[Section]:
     ]
     drawings += [draw_bars(bars, title="Which parameter supplied most")] if bars else []
     out = sum(int(row[6]) for row in rows)
-    left_out = f" {out:,} updates were left out, since their gradient was not finite." if out else ""
+    why = "left out, since the gradient was not finite."
+    left_out = f" {counted(out, 'update was', 'updates were')} {why}" if out else ""
     how = (
         "For every update the norm of the gradient before clipping, what clipping multiplied it by (1: nothing; 0: "
         "the update was left out), and in which share of the updates each parameter supplied most of it. A long "

@@ -23,7 +23,7 @@ from elman.data.examples.table import Table
 from elman.data.examples.values import Listed
 from elman.errors import ConfigError
 from elman.models.answers import NamedRows, append_answers
-from elman.phrases import round_to
+from elman.phrases import counted, round_to
 from elman.scores.picture_files import check_format
 from elman.scores.tables import score_tables
 from elman.tasks.classify.mistakes import find_mistakes, mistakes_table
@@ -43,7 +43,8 @@ def summarise(model: TrainedClassifier) -> Rows:
     validation = model.metrics["validation"]
     interval = validation.get("accuracy_interval")
     within = f" (95 % interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
-    score = f"{validation['measure']} {validation['said']}{within} on {validation['count']:,} examples held out"
+    held_out = f"{counted(validation['count'], 'example')} held out"
+    score = f"{validation['measure']} {validation['said']}{within} on {held_out}"
     return [("validation", score), ("", model.metrics["verdict"])]
 
 
@@ -120,7 +121,8 @@ def _note_learnt(
     if overlap is not None and overlap.estimate:
         about = "" if overlap.checked == overlap.count else "about "
         note(
-            f"{about}{overlap.estimate:,} of the {overlap.count:,} examples with a target are training examples: "
+            f"{about}{overlap.estimate:,} of the {counted(overlap.count, 'example')} with a target "
+            f"{'is a training example' if overlap.estimate == 1 else 'are training examples'}: "
             "predictions for new data will be worse"
         )
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from elman.encoders.batches import EncodedSet
 from elman.encoders.lengths import Lengths
 from elman.encoders.targets import Targets
-from elman.phrases import format_near, format_share, name_shares, name_some
+from elman.phrases import counted, format_near, format_share, name_shares, name_some
 
 Prints = NDArray[np.uint64]
 
@@ -66,7 +66,7 @@ class DataReport:
 
     def lines(self) -> list[str]:
         """Return lines for a terminal: the amounts, then the warnings."""
-        amount = f"{self.training:,} examples to learn from, {self.validation:,} to validate on: {self.inputs}"
+        amount = f"{counted(self.training, 'example')} to learn from, {self.validation:,} to validate on: {self.inputs}"
         return [amount, *self._length_line(), self._answer_line(), *self._warnings()]
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,18 +114,22 @@ class DataReport:
         if self.in_both:
             one, other = self.pairs[0]
             warnings.append(
-                f"{self.in_both:,} of the {self.validation:,} examples to validate on are also among those to learn "
-                f"from ({one} equals {other}): the score may be too good"
+                f"{self.in_both:,} of the {counted(self.validation, 'example')} to validate on "
+                f"{'is' if self.in_both == 1 else 'are'} also among those to learn from ({one} equals {other}): the "
+                "score may be too good"
             )
         aside = " (capitals and spaces aside)" if self.folded else ""
         if self.left_out:
             warnings.append(
-                f"{self.left_out:,} examples to validate on equal examples to learn from{aside}, and are left out"
+                f"{counted(self.left_out, 'example')} to validate on "
+                f"{'equals one' if self.left_out == 1 else 'equal examples'} to learn from{aside}, and "
+                f"{'is' if self.left_out == 1 else 'are'} left out"
             )
         if self.contradicting:
             right = "hardly a model gets" if self.folded else "no model gets"
             warnings.append(
-                f"{self.contradicting:,} examples equal one with another answer{aside}: {right} all of them right"
+                f"{counted(self.contradicting, 'example equals', 'examples equal')} one with another answer{aside}: "
+                f"{right} all of them right"
             )
         return warnings
 

@@ -99,7 +99,9 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
 class EvaluateOptions(OptionTable):
     """The options of `elman evaluate`."""
 
-    confusion: str | None = option(None, "classes: draw the confusion matrix, as .png, .svg or .pdf", metavar="PICTURE")
+    confusion: str | None = option(
+        None, "classes: draw the confusion matrix, as .png, .svg or .pdf", metavar="PICTURE", writes=True
+    )
     worst: int = worst_option()
 
 

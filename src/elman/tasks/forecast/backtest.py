@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from elman.data.series.series import SeriesSet
 from elman.encoders.batches import OnProgress
 from elman.flow.places import spread
-from elman.phrases import format_score
+from elman.phrases import counted, format_score
 from elman.renamed import renamed_arguments, warn_of_renamed
 from elman.tasks.forecast.baseline.baselines import NAIVE2, ForecastBaseline
 from elman.tasks.forecast.model import TrainedForecaster
@@ -182,7 +182,8 @@ def say_learnt(scores: Backtest) -> str | None:
     if not scores.learnt:
         return None
     return (
-        f"{scores.learnt:,} of these {scores.ours.forecasts:,} forecasts overlap the training data, so the scores are "
+        f"{scores.learnt:,} of these {counted(scores.ours.forecasts, 'forecast')} "
+        f"{'overlaps' if scores.learnt == 1 else 'overlap'} the training data, so the scores are "
         "too good. Give later data, or fewer --origins."
     )
 

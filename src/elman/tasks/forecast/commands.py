@@ -9,7 +9,7 @@ from elman.data.series.opening import open_series
 from elman.data.series.series import SeriesSet
 from elman.errors import ConfigError
 from elman.models.answers import free_names, write_answers
-from elman.phrases import format_score, round_to
+from elman.phrases import counted, format_score, round_to
 from elman.scores.picture_files import check_format
 from elman.tasks.contract import Evaluated, Request, Rows
 from elman.tasks.forecast.backtest import backtest, judge_forecasts, say_learnt
@@ -22,7 +22,7 @@ def summarise(model: TrainedForecaster) -> Rows:
     """Summarise a model: horizon, scores on the held-out part, comparison with the baselines."""
     measured = model.metrics["validation"]
     return [
-        ("forecasts", f"{model.horizon:,} steps from {model.lookback:,}"),
+        ("forecasts", f"{counted(model.horizon, 'step')} from {model.lookback:,}"),
         ("validation", model.metrics["verdict"]),
         ("", f"sMAPE {format_score(measured['smape'], 2)} %; {_say_coverage(measured['coverage'])}"),
     ]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.series.series import Series, SeriesSet
-from elman.phrases import format_near, format_share, name_some
+from elman.phrases import counted, format_near, format_share, name_some
 from elman.tasks.forecast.baseline.naive import is_seasonal
 
 _MOST_NAMED = 5
@@ -99,7 +99,7 @@ class SeriesReport:
         return " that no series shows" if not self.seasonal else f" that {self.seasonal:,} of them show"
 
     def _covariates(self) -> list[str]:
-        ahead = f", {self.ahead:,} steps beyond the values"
+        ahead = f", {counted(self.ahead, 'step')} beyond the values"
         parts = (
             ("known ahead", self.known, ahead),
             ("known up to the last value", self.past, ""),

@@ -176,6 +176,7 @@ class PredictOptions(OptionTable):
         None,
         "series: draw the forecasts, as .png, .svg or .pdf",
         metavar="PICTURE",
+        writes=True,
         foreign="--picture draws forecasts, and {model} makes none. Drop it.",
     )
 

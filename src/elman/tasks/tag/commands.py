@@ -8,6 +8,7 @@ from elman.data.sentences.layout import SentenceLayout
 from elman.data.sentences.opening import open_tagged, stream_tagged
 from elman.data.sentences.sentence import Sentence
 from elman.models.finite import as_json
+from elman.phrases import counted
 from elman.tasks.contract import Evaluated, Request, Rows, standard_input
 from elman.tasks.tag.model import TrainedTagger, load, score_answers
 from elman.tasks.tag.tables import tag_tables, wrong_words
@@ -25,7 +26,8 @@ def summarise(model: TrainedTagger) -> Rows:
     measured = [accuracy if "f1" not in scores else f"F1 {scores['f1']:.1%}, {accuracy}"]
     if "label_accuracy" in scores:
         measured.append(f"label {scores['label_accuracy']:.1%}")
-    summary = f"{', '.join(measured)} on {scores['count']:,} words of {scores['sentences']:,} sentences"
+    words = f"{counted(scores['count'], 'word')} of {counted(scores['sentences'], 'sentence')}"
+    summary = f"{', '.join(measured)} on {words}"
     return [("validation", summary), ("", model.metrics["verdict"])]
 
 

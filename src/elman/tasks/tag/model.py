@@ -25,6 +25,7 @@ from elman.models.finite import require_finite_output
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap, hash_example
 from elman.models.trained import Trained, load_trained, restore_module
+from elman.phrases import counted
 from elman.renamed import renamed_arguments
 from elman.tasks.tag.batches import Answers, EncodedSentences, answer_sentences
 from elman.tasks.tag.encoder import TagEncoder
@@ -156,7 +157,9 @@ def as_sentences(
         sentence = _read_words(given, where)
         own = None if tags is None else _read_tags(tags[index], where)
         if own is not None and len(own) != len(sentence):
-            raise DataError(f"{where} has {len(sentence)} words and {len(own)} tags. Give every word a tag.")
+            raise DataError(
+                f"{where} has {counted(len(sentence), 'word')} and {counted(len(own), 'tag')}. Give every word a tag."
+            )
         made.append(
             Sentence(sentence, own, None if labels is None or labels[index] is None else str(labels[index]), where, 1)
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from elman.data.sentences.sentence import Sentence
 from elman.encoders.lengths import Lengths
-from elman.phrases import name_shares, name_some
+from elman.phrases import counted, name_shares, name_some
 from elman.tasks.tag.batches import EncodedSentences
 from elman.tasks.tag.chunks import split_tag
 from elman.tasks.tag.encoder import TagEncoder
@@ -65,7 +65,8 @@ class TagReport:
         of_words = self.lengths
         share = self.unknown / self.validation_words
         amount = (
-            f"{self.training:,} sentences with {self.words:,} words to learn from, {self.validation:,} to validate on"
+            f"{counted(self.training, 'sentence')} with {counted(self.words, 'word')} to learn from, "
+            f"{self.validation:,} to validate on"
         )
         lengths = (
             f"{of_words.least:,} to {of_words.most:,} words, half at most {of_words.median:,}, 95 % at most "
@@ -91,7 +92,8 @@ class TagReport:
         for name, count in self.tags.items():
             if split_tag(name)[1]:
                 types[split_tag(name)[1]] += count
-        return f"{len(self.tags):,} tags that mark chunks ({self.scheme}) of {len(types):,} types: {_listed(types)}"
+        marked = f"{counted(len(types), 'type')}: {_listed(types)}"
+        return f"{len(self.tags):,} tags that mark chunks ({self.scheme}) of {marked}"
 
     def _warnings(self) -> list[str]:
         warnings = []
@@ -104,16 +106,20 @@ class TagReport:
         if self.pair is not None:
             one, other = self.pair
             warnings.append(
-                f"{self.in_both:,} of the {self.validation:,} sentences to validate on are also among those to learn "
-                f"from ({one} equals {other}): the score may be too good"
+                f"{self.in_both:,} of the {counted(self.validation, 'sentence')} to validate on "
+                f"{'is' if self.in_both == 1 else 'are'} also among those to learn from ({one} equals {other}): the "
+                "score may be too good"
             )
         if self.left_out:
             warnings.append(
-                f"{self.left_out:,} more sentences were held out that equal sentences to learn from; they are left out"
+                f"{counted(self.left_out, 'more sentence was', 'more sentences were')} held out that "
+                f"{'equals one' if self.left_out == 1 else 'equal sentences'} to learn from; "
+                f"{'it is' if self.left_out == 1 else 'they are'} left out"
             )
         if self.contradicting:
             warnings.append(
-                f"{self.contradicting:,} sentences equal one with other tags: no model gets all of them right"
+                f"{counted(self.contradicting, 'sentence equals', 'sentences equal')} one with other tags: no model "
+                "gets all of them right"
             )
         return warnings
 

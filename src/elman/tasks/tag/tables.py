@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from elman.data.sentences.sentence import Sentence
-from elman.phrases import printable
+from elman.phrases import counted, printable
 from elman.scores.tables import per_class_table, show_name
 from elman.tasks.tag.scores import TagScores
 
@@ -77,18 +77,18 @@ def _lines(scores: TagScores) -> list[str]:
     if (chunks := scores.chunks) is not None:
         lines.append(
             f"F1 {chunks.f1:.2%} (precision {chunks.precision:.2%}, recall {chunks.recall:.2%}): {chunks.right:,} of "
-            f"{chunks.there:,} chunks found, {chunks.found - chunks.right:,} wrong ones"
+            f"{chunks.there:,} chunks found, {counted(chunks.found - chunks.right, 'wrong one')}"
         )
     lines.append(
-        f"accuracy {scores.accuracy:.1%} (95 % interval {100 * low:.1f}–{100 * high:.1f}) on {scores.words:,} words of "
-        f"{scores.sentences:,} sentence{'s' * (scores.sentences != 1)}; {scores.whole / scores.sentences:.1%} of the "
-        "sentences without a mistake"
+        f"accuracy {scores.accuracy:.1%} (95 % interval {100 * low:.1f}–{100 * high:.1f}) on "
+        f"{counted(scores.words, 'word')} of {counted(scores.sentences, 'sentence')}; "
+        f"{scores.whole / scores.sentences:.1%} of the sentences without a mistake"
     )
     if scores.unknown:
         share = scores.unknown_right / scores.unknown
-        lines.append(f"accuracy {share:.1%} on the {scores.unknown:,} words that the model does not know")
+        lines.append(f"accuracy {share:.1%} on the {counted(scores.unknown, 'word')} that the model does not know")
     if scores.label_accuracy is not None:
-        lines.append(f"label: accuracy {scores.label_accuracy:.1%} on {scores.labelled:,} sentences")
+        lines.append(f"label: accuracy {scores.label_accuracy:.1%} on {counted(scores.labelled, 'sentence')}")
     return lines
 
 

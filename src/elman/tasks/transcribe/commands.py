@@ -13,7 +13,7 @@ from elman.data.speech.utterance import UtteranceSet
 from elman.decoding.ctc.preferences import Preferences
 from elman.errors import ConfigError, DataError
 from elman.models.finite import as_json
-from elman.phrases import printable
+from elman.phrases import counted, printable
 from elman.scores.errors import require_jiwer
 from elman.tasks.contract import Evaluated, Request, Rows
 from elman.tasks.transcribe.answering import hear
@@ -38,7 +38,7 @@ def summarise(model: TrainedTranscriber) -> Rows:
         loss = model.metrics["validation_loss"]
         return [("validation", f"{loss:.3f} nats per unit; errors are not counted without jiwer")]
     rates = [f"{found[name]['name']} {found[name]['rate']:.1%}" for name in ("cer", "wer")]
-    said = f"{', '.join(rates)} on {found['cer']['count']:,} utterances, greedy"
+    said = f"{', '.join(rates)} on {counted(found['cer']['count'], 'utterance')}, greedy"
     return [("validation", said), *([("", model.metrics["verdict"])] if "verdict" in model.metrics else [])]
 
 

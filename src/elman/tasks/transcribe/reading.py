@@ -15,7 +15,7 @@ from elman.data.text import Source, as_sources
 from elman.encoders.normalising import RunningScaling
 from elman.encoders.scaling import Moments
 from elman.errors import DataError
-from elman.phrases import name_some
+from elman.phrases import counted, name_some
 from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.encoder import SpeechEncoder, as_example, learn_encoder
 from elman.tasks.transcribe.module import SUBSAMPLING
@@ -137,10 +137,11 @@ def report_speech(parts: Parts) -> Iterator[str]:
     """Say what there is, then what looks wrong, a line each."""
     training, held_out = parts.training, parts.held_out
     yield from parts.split.notes
-    yield f"{len(training):,} utterances to learn from, {len(held_out):,} to validate on: {parts.encoder.describe()}"
-    if parts.encoder.running is not None:
-        yield describe_lag(parts.encoder)
-    subwords = None if parts.encoder.subwords is None else training.texts
+    learn, encoder = counted(len(training), "utterance"), parts.encoder
+    yield f"{learn} to learn from, {len(held_out):,} to validate on: {encoder.describe()}"
+    if encoder.running is not None:
+        yield describe_lag(encoder)
+    subwords = None if encoder.subwords is None else training.texts
     yield from note_texts(training.speech, training.lengths.tolist(), SUBSAMPLING, subwords)
     unknown = sorted(set("".join(held_out.transcripts)) - set(parts.encoder.vocabulary.characters))
     if unknown:

@@ -77,7 +77,7 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
             )
 
     def compare(
-        self, parts: Parts, settings: TranscribeSettings, progress: Progress, parameters: int  # noqa: ARG002
+        self, parts: Parts, settings: TranscribeSettings, progress: Progress, parameters: int
     ) -> SpeechBaselines | None:
         """Train a network of convolutions, and count the most frequent transcript; nothing where jiwer is missing."""
         if not has_jiwer():

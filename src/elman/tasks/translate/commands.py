@@ -10,6 +10,7 @@ from elman.decoding.sampling import Sampling
 from elman.decoding.search import Beam, Hypothesis
 from elman.errors import DataError
 from elman.models.finite import as_json
+from elman.phrases import counted
 from elman.scores.picture_files import check_format
 from elman.scores.translations import EXACT
 from elman.tasks.contract import Request, Rows, standard_input
@@ -30,7 +31,7 @@ def summarise(model: TrainedTranslator) -> Rows:
     found = model.metrics["validation"]
     low, high = found["interval"]
     bleu = f"BLEU {found['bleu']:.1f} (95 % interval {low:.1f} to {high:.1f}), "
-    exact = f"{found['exact']:.1%} exact, chrF {found['chrf']:.1f}, on {found['count']:,} pairs, greedy"
+    exact = f"{found['exact']:.1%} exact, chrF {found['chrf']:.1f}, on {counted(found['count'], 'pair')}, greedy"
     said = exact if found["measure"] == EXACT else bleu + exact
     return [("validation", said), *([("", model.metrics["verdict"])] if "verdict" in model.metrics else [])]
 

@@ -12,6 +12,7 @@ from elman.data.pairs.suspects import check_suspects, save_suspects
 from elman.decoding.search import Beam
 from elman.errors import ConfigError, DataError
 from elman.models.file import is_model_file
+from elman.phrases import counted
 from elman.scores.comparison import compare_texts
 from elman.scores.errors import UNITS, ErrorRate, score_errors
 from elman.scores.ngrams import bleu_counts, bleu_of, chrf_counts, chrf_of
@@ -116,8 +117,8 @@ def _read_other(path: Path, data: PairSet) -> list[str] | TrainedTranslator:
         return [line for place, line in enumerate(lines) if place not in left_out]
     if len(lines) != len(data):
         raise DataError(
-            f"{path} has {len(lines):,} lines, and {data.name} has {everything:,} pairs. Give a translation a line, in "
-            "their order, or another model."
+            f"{path} has {counted(len(lines), 'line')}, and {data.name} has {counted(everything, 'pair')}. Give a "
+            "translation a line, in their order, or another model."
         )
     return lines
 

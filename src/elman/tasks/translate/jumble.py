@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from elman.data.pairs.pair import Pair, PairSet
-from elman.phrases import name_some
+from elman.phrases import counted, name_some
 from elman.vocabulary.words import split_words
 
 _MOST_NAMED = 10
@@ -28,7 +28,8 @@ def leave_out_long(data: PairSet, tokenized: bool, longest: int) -> PairSet:
     if all(fits):
         return data
     long = [pair.where for pair, fit in zip(data.pairs, fits, strict=True) if not fit]
-    note = f"{len(long):,} sentences of more than {longest:,} words are left out: {name_some(long, _MOST_NAMED)}"
+    are, named = "is" if len(long) == 1 else "are", name_some(long, _MOST_NAMED)
+    note = f"{counted(len(long), 'sentence')} of more than {longest:,} words {are} left out: {named}"
     return PairSet(data.name, [pair for pair, fit in zip(data.pairs, fits, strict=True) if fit], [*data.notes, note])
 
 

@@ -61,6 +61,7 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         "write the hundred pairs that are most likely wrong to a table (.tsv), with their lines",
         group="Text",
         metavar="FILE",
+        writes=True,
     )
 
     hidden: int = option(256, "size of the hidden state of a direction", group="Model", least=1)
@@ -193,7 +194,10 @@ class EvaluateOptions(SearchOptions):
         metavar="FILE",
     )
     suspects: str | None = option(
-        None, "translations: write the hundred pairs that are most likely wrong to a table (.tsv)", metavar="FILE"
+        None,
+        "translations: write the hundred pairs that are most likely wrong to a table (.tsv)",
+        metavar="FILE",
+        writes=True,
     )
 
 
@@ -206,7 +210,7 @@ class PredictOptions(SearchOptions):
     scores: bool = option(False, "translations: with the score of each before it")
     align: bool = option(False, "translations: with what each word looked at behind it")
     attention: str | None = option(
-        None, "translations: draw what the units of the first few sources looked at", metavar="PICTURE"
+        None, "translations: draw what the units of the first few sources looked at", metavar="PICTURE", writes=True
     )
     prefix: str = option("", "translations: how every one begins")
     forbid: str | None = option(None, "translations: phrases, or a file of them, that none holds", metavar="A,B|FILE")
