@@ -21,7 +21,7 @@ from typing import Any, Self, get_args
 from elman.errors import ConfigError
 from elman.paths import check_path
 
-_FILES = ("FILE", "PICTURE")
+_FILES = ("FILE", "FOLDER", "PICTURE")
 """Metavars of the options whose value is a path."""
 _KINDS = {float: "a number", bool: "True or False"}
 
@@ -38,15 +38,17 @@ def option(
     choices: tuple[str, ...] = (),
     metavar: str = "",
     foreign: str = "",
+    short: str = "",
     writes: bool = False,
 ) -> Any:
     """Make one row of a table of settings: its default, the sentence that explains it, its range.
 
-    `foreign` is the message for an option that has no meaning for a model, see :mod:`elman.cli.dispatch`; `writes` says
-    that the value is a file that is written, and not read.
+    `foreign` is the message for an option that has no meaning for a model, see :mod:`elman.cli.dispatch`; `short` is
+    its short form on the command line, such as `-o`; `writes` says that the value is a file that is written, and not
+    read.
     """
     ranges = {"least": least, "most": most, "above": above, "below": below, "choices": choices, "metavar": metavar}
-    own = {"text": text, "group": group, "foreign": foreign, "writes": writes}
+    own = {"text": text, "group": group, "foreign": foreign, "short": short, "writes": writes}
     return field(default=default, metadata={**own, **ranges})
 
 

@@ -99,7 +99,7 @@ def test_options_of_others_are_refused_for_its_models_each_in_its_own_words(coun
         evaluate(counting, worst=3)
     with pytest.raises(ConfigError, match=r"--probabilities is for classes, and .* gives none"):
         predict(counting, probabilities=True)
-    with pytest.raises(ConfigError, match=r"--picture draws forecasts, and .* makes none"):
+    with pytest.raises(ConfigError, match=r"--picture draws forecasts and speech, and .* makes neither"):
         predict(counting, picture="a.png")
 
 

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from elman.tasks import transcribe
+from elman.tasks.transcribe.intake import as_speech
 from speakable import RATE, write_speech
 
 OPTIONS = {"hidden": 13, "channels": 16, "layers": 1, "mels": 20, "batch": 8, "learning_rate": 0.01, "epochs": 4}
@@ -110,3 +111,89 @@ def test_what_is_preferred_is_an_option_and_tuning_says_which_options_to_use(elm
     refused(elman("predict", model, "new", "--hot", "ab", "--beam", 1), "A beam of 1 is greedy")
     refused(elman("evaluate", model, "new.csv", "--tune"), "tune is about a language model")
     refused(elman("predict", model, "new", "--language-model", model), "is no language model but a model for")
+
+
+def test_subtitles_go_to_standard_output_or_to_a_file_for_each_sound(elman, model, tmp_path):
+    write_speech(tmp_path / "new.csv", 3, seed=5)
+    lines = elman("predict", model, "new/000.wav", "--json").out
+    shown = elman("predict", model, "new/000.wav", "--srt")
+    assert shown.code == 0, shown.err
+    assert shown.out.startswith("1\n00:00:0") == bool(json.loads(lines)["words"])
+    assert elman("predict", model, "new/000.wav", "--vtt").out.startswith("WEBVTT\n")
+    (tmp_path / "out").mkdir()
+    done = elman("predict", model, "new", "--textgrid", "-o", "out")
+    assert done.code == 0, done.err
+    assert done.out.split() == [f"out/00{number}.TextGrid" for number in range(3)]
+    assert (tmp_path / "out" / "000.TextGrid").read_text(encoding="utf-8") == elman(
+        "predict", model, "new/000.wav", "--textgrid"
+    ).out
+    refused(elman("predict", model, "new", "--textgrid", "-o", "out"), "out/000.TextGrid exists, and is never overwr")
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_forms_that_do_not_go_together_are_refused(elman, model, tmp_path):
+    write_speech(tmp_path / "new.csv", 2, seed=5)
+    (tmp_path / "again").mkdir()
+    soundfile.write(tmp_path / "again" / "000.wav", np.zeros(RATE), RATE)
+    refused(elman("predict", model, "new", "--srt"), "--srt writes a file for each of 2 sounds", "-o")
+    refused(elman("predict", model, "new", "--srt", "-o", "none"), "none is no folder. Make it first: mkdir -p none")
+    refused(elman("predict", model, "new/000.wav", "--srt", "--vtt"), "--srt and --vtt are two forms")
+    refused(elman("predict", model, "new/000.wav", "--srt", "--json"), "--json and --srt are two forms")
+    refused(elman("predict", model, "new/000.wav", "-o", "again"), "--output is a folder of subtitles or TextGrids")
+    both = elman("predict", model, "new/000.wav", "again/000.wav", "--vtt", "-o", "again")
+    refused(both, "Two sounds have the name 000")
+    refused(elman("predict", model, "new", "--picture", "p.png"), "--picture draws one sound, and 2 are given")
+    refused(elman("predict", model, "new", "--picture", "p.txt"), "p.txt names no format")
+    assert [path.name for path in (tmp_path / "again").iterdir()] == ["000.wav"]
+
+
+def test_a_sound_is_drawn(elman, model, tmp_path):
+    write_speech(tmp_path / "new.csv", 1, seed=5)
+    done = elman("predict", model, "new/000.wav", "--picture", "p.png")
+    assert done.code == 0, done.err
+    assert done.out == elman("predict", model, "new/000.wav").out
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_text_is_aligned_with_its_sound_and_all_texts_of_some_data_with_theirs(elman, model, tmp_path):
+    path = write_speech(tmp_path / "new.csv", 3, seed=5)
+    rows = path.read_text(encoding="utf-8").splitlines()[1:]
+    texts = [row.split(",")[1] for row in rows]
+    (tmp_path / "said.txt").write_text(texts[0].upper() + "!\n", encoding="utf-8")
+    done = elman("align", model, "new/000.wav", "said.txt", "--json")
+    assert done.code == 0, done.err
+    assert "left out, because the model never writes it: !\n" in done.err
+    found = json.loads(done.out)
+    assert found["text"] == texts[0].upper() + "!"
+    assert [word["word"] for word in found["words"]] == found["text"].split()
+    assert elman("align", model, "new/000.wav", "-", stdin=texts[0].encode()).out.startswith('File type = "ooTextFile"')
+    (tmp_path / "out").mkdir()
+    done = elman("align", model, "new.csv", "-o", "out", "--quiet")
+    assert done.out.split() == [f"out/00{number}.TextGrid" for number in range(3)]
+    lines = elman("align", model, "new.csv", "--json").out.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == texts
+
+
+def test_what_cannot_be_aligned_is_refused(elman, model, tmp_path):
+    write_speech(tmp_path / "new.csv", 2, seed=5)
+    (tmp_path / "x.txt").write_text("ab " * 500, encoding="utf-8")
+    (tmp_path / "y.txt").write_text("12\n", encoding="utf-8")
+    refused(elman("align", model, "new/000.wav", "x.txt"), "000.wav: A text of 1,499 units cannot be aligned")
+    refused(elman("align", model, "new/000.wav", "y.txt"), "'12') has no character that the model writes")
+    refused(elman("align", model, "new/000.wav", "z.txt"), "z.txt does not exist")
+    refused(elman("align", model, "new/000.wav"), "000.wav is no list of utterances")
+    refused(elman("align", model, "new.csv"), "--textgrid writes a file for each of 2 sounds. Name a folder", "-o")
+    refused(elman("align", "new.csv", "new/000.wav", "x.txt"), "new.csv is not a model")
+
+
+def test_frames_have_no_seconds_so_they_have_no_subtitles(elman, tmp_path):
+    frames = np.random.default_rng(1).standard_normal((12, 37, 5)).astype(np.float32)
+    for number, one in enumerate(frames):
+        np.save(tmp_path / f"{number:02}.npy", one)
+    (tmp_path / "said.txt").write_text("ab", encoding="utf-8")
+    speech = as_speech(list(frames), ["ab ba"[: 1 + number % 5] for number in range(12)])
+    transcribe.train(speech, output=tmp_path / "m", quiet=True, compare=False, **{**OPTIONS, "epochs": 1})
+    refused(elman("predict", "m", "00.npy", "--srt"), "need seconds, and m reads frames", "--json")
+    refused(elman("align", "m", "00.npy", "said.txt"), "need seconds, and m reads frames", "--json")
+    assert elman("align", "m", "00.npy", "said.txt", "--json").code == 0
+    assert elman("predict", "m", "00.npy", "--picture", "p.svg").code == 0

@@ -77,6 +77,15 @@ def test_a_text_that_is_too_long_has_no_path():
         align(np.log(np.array([[1.0, 1e-323], [1.0, 1e-323]])) - [0.0, math.inf], [1])
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 31])
+@pytest.mark.parametrize("units", [0, 1, 5, 13])
+def test_a_long_sound_is_aligned_in_blocks_as_at_once(monkeypatch, block, units):
+    rows, text = rows_of(31, 5, seed=units).numpy(), [1 + number * number % 4 for number in range(units)]
+    whole = align(rows, text)
+    monkeypatch.setattr(lattice, "_BLOCK", block)
+    assert align(rows, text) == whole
+
+
 def test_too_many_states_are_refused(monkeypatch):
     monkeypatch.setattr(lattice, "MOST_CELLS", 34)
     align(rows_of(11, 3, 1).numpy(), [1])

@@ -5,6 +5,9 @@ from faults.fault import Fault
 FORMS = "tests/data/speech/test_forms.py"
 SURVEY = "tests/data/speech/test_survey.py"
 LATTICE = "tests/decoding/test_ctc_lattice.py"
+TIMING = "tests/tasks/transcribe/test_timing.py"
+SUBTITLES = "tests/tasks/transcribe/test_subtitles.py"
+ALIGNING = "tests/tasks/transcribe/test_aligning.py"
 NORMALISING = "tests/encoders/test_normalising.py"
 AUGMENTATION = "tests/encoders/test_augmentation.py"
 MODULE = "tests/tasks/transcribe/test_module.py"
@@ -89,6 +92,54 @@ SPEECH_FAULTS = (
         "if text:",
         LATTICE,
         "all_paths",
+    ),
+    Fault(
+        "a block of an alignment is traced from too few states",
+        "decoding/ctc/lattice.py",
+        "low = max(0, state - 2 * len(own))",
+        "low = max(0, state - len(own))",
+        LATTICE,
+        "in_blocks",
+    ),
+    Fault(
+        "a late word is placed on the silence in which it is written",
+        "tasks/transcribe/timing.py",
+        "own = earliest + np.flatnonzero(sounds[earliest : span.start])[-1:]",
+        "own = np.arange(span.start, span.stop)",
+        TIMING,
+        "points_to",
+    ),
+    Fault(
+        "a closure before a consonant ends a word",
+        "tasks/transcribe/timing.py",
+        "if after - before <= _CLOSURE:",
+        "if after - before < 1:",
+        TIMING,
+        "closures",
+    ),
+    Fault(
+        "subtitles are cut in the shortest pauses",
+        "tasks/transcribe/subtitles.py",
+        "ways.append(((count + 1, pauses - pause), first))",
+        "ways.append(((count + 1, pauses + pause), first))",
+        SUBTITLES,
+        "longest_pauses",
+    ),
+    Fault(
+        "a quote in a TextGrid ends its text",
+        "tasks/transcribe/textgrid.py",
+        """doubled = text.replace('"', '""')""",
+        "doubled = text",
+        SUBTITLES,
+        "escaped",
+    ),
+    Fault(
+        "a text seems to fit whatever the model hears",
+        "tasks/transcribe/aligning.py",
+        "lost = (float(rows.max(axis=1).sum()) - aligned.log_probability) / len(units)",
+        "lost = (float(rows.max(axis=1).sum()) - aligned.log_probability) / len(rows) ** 2",
+        ALIGNING,
+        "what_is_lost",
     ),
     Fault(
         "a unit is repeated without a blank",
@@ -357,8 +408,8 @@ SPEECH_FAULTS = (
     Fault(
         "times of words are those of their piece",
         "tasks/transcribe/recordings.py",
-        "start=start + word.start, end=start + word.end",
-        "start=word.start, end=word.end",
+        "word.shift(start)",
+        "word.shift(0.0)",
         PAUSES,
         "long_recording",
     ),

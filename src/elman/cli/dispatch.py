@@ -55,7 +55,7 @@ def call_recipe(
             raise ConfigError(wrong.format(name=name, model=model, task=task, answers=recipe.commands.answers))
     refuse_shared_files(_rows(recipe, command), given, {}, {"the model": [model], "the data": data})
     options = getattr(recipe.commands, command)(**given)
-    return recipe.part("commands", command)(Request(Path(model), data, options, quiet, json, _note))
+    return recipe.part("commands", command)(Request(Path(model), data, options, quiet, json, write_note))
 
 
 def _able(command: Command) -> list[Entry]:
@@ -67,5 +67,6 @@ def _rows(recipe: Entry, command: Command) -> tuple["dataclasses.Field[Any]", ..
     return dataclasses.fields(table)
 
 
-def _note(line: str) -> None:
+def write_note(line: str) -> None:
+    """Write a line on standard error."""
     sys.stderr.write(f"{line}\n")

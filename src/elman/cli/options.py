@@ -197,12 +197,18 @@ def own_rows(rows: Sequence["dataclasses.Field[Any]"]) -> list[inspect.Parameter
     return [
         _as_parameter(
             row,
-            *[f"--{row.name.replace('_', '-')}"] * (row.type is bool),
+            *_flags_of(row),
             min=row.metadata["least"],
             show_default=False,
         )
         for row in rows
     ]
+
+
+def _flags_of(row: "dataclasses.Field[Any]") -> list[str]:
+    """Return the flags of an option where its name alone does not say them."""
+    short = row.metadata["short"]
+    return [f"--{row.name.replace('_', '-')}", *filter(None, [short])] if short or row.type is bool else []
 
 
 def _as_parameter(row: "dataclasses.Field[Any]", *flags: str, **shown: Any) -> inspect.Parameter:

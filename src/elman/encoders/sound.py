@@ -72,6 +72,11 @@ class Features:
         own = self.coefficients if self.features == "mfcc" else self.mels
         return 3 * own if self.deltas else own
 
+    @property
+    def seconds_a_frame(self) -> float:
+        """Return the time from one frame to the next, which is a whole number of samples."""
+        return self.bands.hop / self.rate
+
     def compute(self, sound: Sound, where: str = "A sound") -> Tensor:
         """Return the frames (T, size) of a sound, which `where` names in messages."""
         frames = self.bands.log_energies(torch.from_numpy(resample(sound, self.rate, where).samples.copy()))

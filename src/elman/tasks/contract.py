@@ -127,3 +127,14 @@ class Evaluated:
 def worst_option() -> Any:
     """Make the row of `--worst`, which several recipes have."""
     return option(0, "classes, numbers, tags: show the N worst answers", least=0, metavar="N")
+
+
+def picture_option() -> Any:
+    """Make the row of `--picture`, which several recipes have."""
+    return option(
+        None,
+        "series: draw the forecasts; speech: draw a sound and when its words are said; as .png, .svg or .pdf",
+        metavar="PICTURE",
+        writes=True,
+        foreign="--picture draws forecasts and speech, and {model} makes neither. Drop it.",
+    )

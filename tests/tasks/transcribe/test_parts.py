@@ -103,8 +103,9 @@ def test_times_of_sounds_are_in_seconds():
         Once(), EncodedSpeech(as_speech([Sound(np.zeros(RATE, np.float32), RATE)]), encoder), encoder, 1
     )
     (word,) = found.words
-    assert (word.word, word.start, word.end) == ("b", pytest.approx(0.15), pytest.approx(0.2))
-    assert word.to_dict() == {"word": "b", "start": 0.15, "end": 0.2, "confidence": 1.0}
+    # A frame of 25 ms is the time around its middle.
+    assert (word.word, word.start, word.end) == ("b", pytest.approx(0.15625), pytest.approx(0.20625))
+    assert word.to_dict() == {"word": "b", "start": 0.156, "end": 0.206, "confidence": 1.0}
 
 
 def test_an_output_that_is_not_finite_is_refused():

@@ -1,5 +1,7 @@
 """Long recordings are cut within pauses, short ones never; times are those of the recording."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -91,7 +93,7 @@ def test_a_model_for_streaming_writes_a_long_recording_as_it_would_arrive(tmp_pa
     soundfile.write(tmp_path / "long.wav", samples, RATE, subtype="FLOAT")
     [found] = model.transcribe([tmp_path / "long.wav"], beam=1)
     stream = model.stream()
-    assert found == join_parts([stream.hear(samples), stream.end()])
+    assert replace(found, seconds=None) == join_parts([stream.hear(samples), stream.end()])
     [pieces] = model.transcribe([tmp_path / "long.wav"], beam=2)
     assert pieces.words[-1].end > 40
     with pytest.raises(ConfigError, match="beam of 1 is greedy"):

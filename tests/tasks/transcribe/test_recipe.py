@@ -48,6 +48,28 @@ def test_a_model_writes_what_is_said_and_says_when(trained):
     assert 0 < second.confidence <= 1
 
 
+def test_words_lie_on_the_sound_that_is_theirs(trained):
+    model, _ = trained
+    drawn = np.random.default_rng(5)
+    errors = []
+    for text in ("cad ab", "bad dab", "ab ca bad", "dab cad"):
+        samples = 0.003 * drawn.standard_normal(RATE // 2)
+        times = []
+        for word in text.split():
+            said = say(word, drawn)
+            loud = np.flatnonzero(np.abs(said) > 0.05) + len(samples)
+            times.append((loud[0] / RATE, loud[-1] / RATE))
+            samples = np.concatenate([samples, said, 0.003 * drawn.standard_normal(RATE // 7)])
+        found = model.align(Sound(samples.astype(np.float32), RATE), text)
+        assert found.fits
+        errors += [
+            (word.start - start, word.end - end)
+            for word, (start, end) in zip(found.transcript.words, times, strict=True)
+        ]
+    assert np.abs(np.median(errors, axis=0)).max() < 0.02
+    assert np.abs(errors).max() < 0.1
+
+
 @pytest.mark.parametrize("beam", [1, 7])
 def test_an_answer_is_the_same_alone_and_among_others(trained, beam):
     model, _ = trained

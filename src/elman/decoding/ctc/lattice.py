@@ -9,7 +9,7 @@ and past a blank between two different units; it begins in the first two states 
 """
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,14 @@ from elman.data.speech.checks import count_frames
 from elman.decoding.ctc.outputs import Rows
 from elman.errors import DataError
 
-MOST_CELLS = 2**30
-"""Frames times states of an alignment, a byte each."""
+MOST_CELLS = 2**36
+"""Frames times states of an alignment: about ten minutes of work on one core; an hour of speech has a seventh."""
+
+Scores = NDArray[np.float64]
+"""ln P of the likeliest path to each state."""
+
+_BLOCK = 512
+"""Frames between two that ln P is kept of: an hour of speech takes some hundred megabytes."""
 
 _STAY, _STEP, _SKIP = range(3)
 _NEVER = -1e300
@@ -73,7 +79,7 @@ class Alignment:
                 found.append([])
             if one.unit != space:
                 found[-1].append(one)
-        return [_join(parts) for parts in found if parts]
+        return [join(parts) for parts in found if parts]
 
 
 def log_probability(rows: Rows, texts: Sequence[Sequence[int]], blank: int = 0) -> list[float]:
@@ -118,23 +124,20 @@ def align(rows: Rows, text: Sequence[int], blank: int = 0) -> Alignment:
 
     Raises:
         DataError: the text is too long for the frames, its probability is 0, or there are more frames times states than
-            memory should hold.
+            `MOST_CELLS`.
     """
     [states], [skips] = _states_of([text], blank)
     if len(rows) * len(states) > MOST_CELLS:
         raise DataError(
             f"{len(text):,} units and {len(rows):,} frames are too many to align at once. Cut the sound at its pauses."
         )
-    moves = np.zeros((len(rows), len(states)), np.uint8)
     best = np.full(len(states), -np.inf)
     best[:2] = rows[0, states[:2]]
-    ways = np.full((3, len(states)), -np.inf)
-    for time in range(1, len(rows)):
-        ways[_STAY] = best
-        ways[_STEP, 1:] = best[:-1]
-        ways[_SKIP, 2:] = np.where(skips, best[:-2], -np.inf)
-        moves[time] = ways.argmax(axis=0)
-        best = ways.max(axis=0) + rows[time, states]
+    kept = []
+    for first in range(0, len(rows), _BLOCK):
+        kept.append(best)
+        for _, best_here in _advance(best, rows[first + 1 : first + 1 + _BLOCK], states, skips):
+            best = best_here
     state = 2 * len(text)
     if text and best[state - 1] > best[state]:
         state -= 1
@@ -142,7 +145,8 @@ def align(rows: Rows, text: Sequence[int], blank: int = 0) -> Alignment:
         needed = count_frames(text)
         why = f"it needs {needed:,} frames, and there are {len(rows):,}" if needed > len(rows) else "it is impossible"
         raise DataError(f"A text of {len(text):,} units cannot be aligned with its sound: {why}. Check both.")
-    return Alignment(float(best[state]), _units_on(_trace(moves, state), rows, text))
+    path = _trace(kept, state, rows, states, skips)
+    return Alignment(float(best[state]), _units_on(path, rows, text))
 
 
 def _states_of(texts: Sequence[Sequence[int]], blank: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -153,12 +157,36 @@ def _states_of(texts: Sequence[Sequence[int]], blank: int) -> tuple[NDArray[np.i
     return states, (states[:, 2:] != blank) & (states[:, 2:] != states[:, :-2])
 
 
-def _trace(moves: NDArray[np.uint8], state: int) -> list[int]:
-    """Return the state at each frame."""
+def _advance(
+    best: Scores, rows: Rows, states: NDArray[np.int64], skips: NDArray[np.bool_]
+) -> Iterator[tuple[Scores, Scores]]:
+    """Yield, for each frame, ln P of the ways into each state before it, (3, S), and of the likeliest path to it."""
+    ways = np.full((3, len(states)), -np.inf)
+    for row in rows:
+        ways[_STAY] = best
+        ways[_STEP, 1:] = best[:-1]
+        ways[_SKIP, 2:] = np.where(skips, best[:-2], -np.inf)
+        best = ways.max(axis=0) + row[states]
+        yield ways, best
+
+
+def _trace(
+    kept: Sequence[Scores], state: int, rows: Rows, states: NDArray[np.int64], skips: NDArray[np.bool_]
+) -> list[int]:
+    """Return the state at each frame of the likeliest path to a state at the last frame.
+
+    The moves of a block of frames are found again from ln P at its first frame, backwards from the last block: a path
+    passes two states a frame at most, so only the states are needed that lead to where the path leaves the block.
+    """
     path = [state]
-    for move in moves[:0:-1]:
-        state -= int(move[state])
-        path.append(state)
+    for number in range(len(kept) - 1, -1, -1):
+        own = rows[number * _BLOCK + 1 : number * _BLOCK + 1 + _BLOCK]
+        low = max(0, state - 2 * len(own))
+        near = slice(low, state + 1)
+        found = _advance(kept[number][near], own, states[near], skips[low : max(low, state - 1)])
+        for move in reversed([ways.argmax(axis=0) for ways, _ in found]):
+            state -= int(move[state - low])
+            path.append(state)
     return path[::-1]
 
 
@@ -171,7 +199,8 @@ def _units_on(path: Sequence[int], rows: Rows, text: Sequence[int]) -> tuple[Ali
     return tuple(found)
 
 
-def _join(parts: Sequence[AlignedUnit]) -> AlignedUnit:
+def join(parts: Sequence[AlignedUnit]) -> AlignedUnit:
+    """Join units that follow each other to one, from the first frame of all to the last."""
     units = tuple(one.unit for one in parts)
     frames = sum(one.behind - one.first for one in parts)
     total = sum((one.behind - one.first) * math.log(one.confidence) for one in parts)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands
+from elman.tasks.contract import Commands, picture_option
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DECODINGS = ("segment", "direct", "recursive")
@@ -172,13 +172,7 @@ class EvaluateOptions(OptionTable):
 class PredictOptions(OptionTable):
     """The options of a prediction."""
 
-    picture: str | None = option(
-        None,
-        "series: draw the forecasts, as .png, .svg or .pdf",
-        metavar="PICTURE",
-        writes=True,
-        foreign="--picture draws forecasts, and {model} makes none. Drop it.",
-    )
+    picture: str | None = picture_option()
 
 
 COMMANDS = Commands(

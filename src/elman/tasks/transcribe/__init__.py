@@ -3,11 +3,13 @@
 `recipe` trains, and `settings` holds its options. `reading` divides the utterances that `elman.data.speech` reads,
 `encoder` turns them into frames and units, `batches` pads them. `module` has the layers: two strided convolutions,
 recurrent layers of any cell, and the probabilities of CTC at every fourth frame; `answering` reads them by
-:mod:`elman.decoding.ctc`; `preferring` adds a language model, hot words or a closed vocabulary, `tuning` chooses the
-weight of the first, and `subwords` has units of several characters. While a sound arrives, `streaming` computes and
-`listening` writes; `recordings` writes long ones, cut at their `pauses`. `model` offers what they can do, and
-`commands` does what the command line asks. `baseline` needs no recurrence; `scores`, `confusions`, `verdict` and
-`tables` say what came of it, and `space` which settings a search tries.
+:mod:`elman.decoding.ctc`, and `timing` says when each word of `spoken` is said; `preferring` adds a language model, hot
+words or a closed vocabulary, `tuning` chooses the weight of the first, and `subwords` has units of several characters.
+`aligning` aligns a known text. While a sound arrives, `streaming` computes and `listening` writes; `recordings` writes
+long ones, cut at their `pauses`. `subtitles` and `textgrid` write transcripts for other programs, `files` says where,
+and `picture` draws one. `model` offers what they can do, and `commands` does what the command line asks. `baseline`
+needs no recurrence; `scores`, `confusions`, `verdict` and `tables` say what came of it, and `space` which settings a
+search tries.
 
 >>> import torch
 >>> from elman import cells

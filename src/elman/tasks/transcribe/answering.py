@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from elman.decoding.ctc.lattice import Alignment, align
@@ -17,7 +18,9 @@ from elman.models.finite import require_finite_output
 from elman.nn.evaluation import evaluating
 from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.encoder import SpeechEncoder
-from elman.tasks.transcribe.module import BLANK, SUBSAMPLING, ctc_loss
+from elman.tasks.transcribe.module import BLANK, ctc_loss
+from elman.tasks.transcribe.spoken import Transcript
+from elman.tasks.transcribe.timing import find_words, time_words
 
 BEAM, PREFERRING_BEAM = 5, 16
 """How many beginnings are kept where the user does not say: alone, and with something that is preferred."""
@@ -26,41 +29,6 @@ NOTHING = Alignment(0.0, ())
 """That of an empty text."""
 
 _AT_ONCE = 32
-
-
-@dataclass(frozen=True)
-class SpokenWord:
-    """A word of a transcript, with its time.
-
-    Attributes:
-        word: the word.
-        start: where it begins: in seconds, or in frames where their distance in time is not known.
-        end: where it ends.
-        confidence: the geometric mean of the probabilities of its characters, 0 to 1.
-    """
-
-    word: str
-    start: float
-    end: float
-    confidence: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Write as plain data."""
-        times = {"start": round(self.start, 3), "end": round(self.end, 3)}
-        return {"word": self.word, **times, "confidence": round(self.confidence, 4)}
-
-
-@dataclass(frozen=True)
-class Transcript:
-    """What is said in an utterance.
-
-    Attributes:
-        text: the words.
-        words: each with its time.
-    """
-
-    text: str
-    words: tuple[SpokenWord, ...]
 
 
 @dataclass(frozen=True)
@@ -125,7 +93,7 @@ def transcribe(
     done = 0
     for few in hear(module, speech):
         for index, alignment in zip(few.chosen, read(few, width, preferences), strict=True):
-            found[index] = with_times(alignment, encoder)
+            found[index] = with_times(alignment, encoder, speech.energies(index), speech.seconds(index))
         done += len(few.chosen)
         if on_progress is not None:
             on_progress(done, len(speech))
@@ -179,13 +147,13 @@ def hear(module: nn.Module, speech: EncodedSpeech, shuffled: torch.Generator | N
             yield Outputs(chosen, log_p, lengths)
 
 
-def with_times(alignment: Alignment, encoder: SpeechEncoder) -> Transcript:
-    """Write down what is aligned with the steps of a sound."""
-    step = SUBSAMPLING * (encoder.seconds_a_frame or 1.0)
-    # Without a space among the characters the whole text is one word; no unit has the number −1.
-    space = -1 if encoder.space is None else encoder.space
-    words = [
-        SpokenWord(encoder.decode(one.units), one.first * step, one.behind * step, one.confidence)
-        for one in alignment.words(space, encoder.begins)
-    ]
-    return Transcript(encoder.decode([one.unit for one in alignment.units]), tuple(words))
+def with_times(
+    alignment: Alignment,
+    encoder: SpeechEncoder,
+    energies: NDArray[np.float32] | None = None,
+    seconds: float | None = None,
+) -> Transcript:
+    """Write down what is aligned with the steps of a sound; see :func:`time_words` for the arguments."""
+    units = [one.unit for one in alignment.units]
+    words = time_words(alignment.units, find_words(units, encoder), encoder, energies, seconds)
+    return Transcript(encoder.decode(units), words, seconds)

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from elman.data.dataset import Columns, Example
+from elman.data.dataset import Columns, Example, Sound
 from elman.data.speech.utterance import UtteranceSet
 from elman.encoders.batches import EncodedSet, OnProgress, PaddedBatch, draw_batches
 from elman.tasks.transcribe.encoder import SPEECH, SpeechEncoder, as_example
@@ -57,6 +59,7 @@ class EncodedSpeech:
 
     Attributes:
         speech: as given.
+        encoder: as given.
         texts: the units of each transcript.
         lengths: (N,) int64, the frames of each.
 
@@ -65,7 +68,7 @@ class EncodedSpeech:
     """
 
     def __init__(self, speech: UtteranceSet, encoder: SpeechEncoder, on_progress: OnProgress | None = None) -> None:
-        self.speech = speech
+        self.speech, self.encoder = speech, encoder
         self.texts = [encoder.encode_text(one.transcript) for one in speech.utterances]
         nothing = torch.zeros(len(speech))
         self._set = EncodedSet(SpeechDataset(speech), range(len(speech)), encoder, nothing, on_progress=on_progress)
@@ -78,6 +81,18 @@ class EncodedSpeech:
     def transcripts(self) -> list[str]:
         """The transcripts as they were read."""
         return [one.transcript for one in self.speech.utterances]
+
+    def seconds(self, index: int) -> float | None:
+        """Return the length of one sound; None for frames, whose distance in time is not known."""
+        return self.speech.measure(index).seconds if self.speech.utterances[index].is_sound else None
+
+    def energies(self, index: int) -> NDArray[np.float32] | None:
+        """Return ln of the energy of each frame of one sound, summed over the bands, (T,); None for frames."""
+        given = self.speech.read(index)
+        if self.encoder.features is None or not isinstance(given, Sound):
+            return None
+        energies: NDArray[np.float32] = self.encoder.features.compute(given).logsumexp(1).numpy()
+        return energies
 
     def draw(self, size: int, chance: torch.Generator | None) -> Iterator[list[int]]:
         """Yield the indices of batches of about one length."""

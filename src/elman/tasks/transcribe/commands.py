@@ -10,18 +10,23 @@ from rich.text import Text
 from elman.data.speech.corpus import sounds_in
 from elman.data.speech.opening import open_utterances
 from elman.data.speech.utterance import UtteranceSet
+from elman.data.text import read_text
 from elman.decoding.ctc.preferences import Preferences
 from elman.errors import ConfigError, DataError
 from elman.models.finite import as_json
 from elman.phrases import counted, printable
 from elman.scores.errors import require_jiwer
+from elman.scores.picture_files import check_format
 from elman.tasks.contract import Evaluated, Request, Rows
+from elman.tasks.transcribe.aligning import describe_doubts
 from elman.tasks.transcribe.answering import hear
 from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.confusions import count_confusions, find_worst, score_speakers
+from elman.tasks.transcribe.files import name_utterances, plan_files, require_seconds, write_form
 from elman.tasks.transcribe.intake import as_speech
 from elman.tasks.transcribe.listening import listen
 from elman.tasks.transcribe.model import TrainedTranscriber, load
+from elman.tasks.transcribe.picture import draw_speech, show_speech
 from elman.tasks.transcribe.preferring import prefer, read_vocabulary, read_words
 from elman.tasks.transcribe.recordings import note_recordings
 from elman.tasks.transcribe.tables import confusion_rows, score_rows, speaker_rows, tuned_rows, worst_rows
@@ -119,25 +124,75 @@ def read_preferences(trained: TrainedTranscriber, request: Request) -> Preferenc
 
 
 def predict(request: Request) -> Iterator[str]:
-    """Write what is said in each file, a line each; with `json` the times of the words too."""
+    """Write what is said in each file: a line each, or with `json` or in another form with times."""
+    options, form = request.options, request.options.form
     if request.is_streamed():
-        request.options.require_greedy()
-        yield from listen(load(request.model).stream(request.options.rate), request)
+        options.require_greedy()
+        yield from listen(load(request.model).stream(options.rate), request)
         return
-    if request.options.rate is not None:
+    if options.rate is not None:
         raise ConfigError("rate is for samples from standard input, and files name their own. Drop it, or give -.")
+    picture = None if options.picture is None else check_format(options.picture)
     trained, paths = load(request.model), _list_sounds(request.data)
+    if picture is not None and len(paths) > 1:
+        raise ConfigError(f"--picture draws one sound, and {len(paths):,} are given. Name one.")
+    targets = _plan(trained, request, form, [path.stem for path in paths])
     preferences = read_preferences(trained, request)
     for note in note_recordings(as_speech(paths), trained.encoder):
         request.note(note)
     for start in range(0, len(paths), _AT_ONCE):
         few = paths[start : start + _AT_ONCE]
-        for path, one in zip(few, trained.transcribe(few, request.options.beam, preferences), strict=True):
-            if request.json:
+        found = trained.transcribe(few, options.beam, preferences)
+        for path, target, one in zip(few, targets[start:], found, strict=False):
+            if form is not None:
+                yield write_form(one, form, target)
+            elif request.json:
                 words = [word.to_dict() for word in one.words]
                 yield as_json({"file": str(path), "text": one.text, "words": words}) + "\n"
             else:
                 yield one.text + "\n"
+            if picture is not None:
+                speech = EncodedSpeech(as_speech([path]), trained.encoder)
+                draw_speech(show_speech(trained.module, speech, one), picture)
+
+
+def align(request: Request) -> Iterator[str]:
+    """Align a text with its sound, or all transcripts of some data with theirs; as a TextGrid, if nothing else is said.
+
+    The data are a sound and the file of its text, or speech with transcripts.
+    """
+    trained = load(request.model)
+    if len(request.data) == 1:
+        speech = open_again(trained, request.data)
+    else:
+        [path] = _list_sounds(request.data[:1])
+        speech = as_speech([path], [read_text(request.data[1])])
+    form = request.options.form or (None if request.json else "textgrid")
+    targets = _plan(trained, request, form, name_utterances(speech))
+    with show_bar("aligning", request.quiet or len(speech) == 1) as on_progress:
+        found = trained.align_all(speech, on_progress)
+    for note in describe_doubts(found, [one.place for one in speech.utterances]):
+        request.note(note)
+    for one, aligned, target in zip(speech.utterances, found, targets, strict=True):
+        if form is None:
+            yield as_json({"file": one.place, **aligned.to_dict()}) + "\n"
+        else:
+            yield write_form(aligned.transcript, form, target)
+
+
+def _plan(trained: TrainedTranscriber, request: Request, form: str | None, names: Sequence[str]) -> list[Path | None]:
+    """Return where each transcript is written.
+
+    Raises:
+        ConfigError: options do not fit each other, or the model.
+        DataError: a file would be overwritten.
+    """
+    if form is None:
+        return [None] * len(names)
+    if request.json:
+        raise ConfigError(f"--json and --{form} are two forms of one transcript. Drop one of the two.")
+    require_seconds(request.model, trained.encoder.seconds_a_frame)
+    return plan_files(names, form, request.options.output)
 
 
 def open_again(trained: TrainedTranscriber, data: Sequence[str]) -> UtteranceSet:

@@ -108,7 +108,19 @@ class SpeechEncoder:
     @property
     def seconds_a_frame(self) -> float | None:
         """Return the time from one frame to the next; None for frames that are given, which do not record it."""
-        return None if self.features is None else self.features.hop / _MILLISECONDS
+        return None if self.features is None else self.features.seconds_a_frame
+
+    def time_of(self, frame: float, seconds: float | None = None) -> float:
+        """Return when a frame begins: in seconds, halfway between its middle and that of the one before, or in frames.
+
+        Args:
+            frame: its number.
+            seconds: the length of the sound, which no time exceeds; None where it is not known.
+        """
+        if self.features is None:
+            return frame
+        surplus = max(0.0, self.features.frame - self.features.hop) / _MILLISECONDS
+        return min(frame * self.features.seconds_a_frame + surplus / 2, float("inf") if seconds is None else seconds)
 
     def encode(self, example: Example) -> Tensor:
         """Compute the frames (T, width) of an example.

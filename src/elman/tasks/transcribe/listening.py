@@ -22,9 +22,10 @@ from elman.decoding.ctc.path import PathReader
 from elman.errors import ConfigError, DataError
 from elman.models.finite import as_json
 from elman.tasks.contract import Request, standard_input
-from elman.tasks.transcribe.answering import SpokenWord, Transcript, with_times
+from elman.tasks.transcribe.answering import with_times
 from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.module import BLANK, SpeechNetwork
+from elman.tasks.transcribe.spoken import SpokenWord, Transcript
 from elman.tasks.transcribe.streaming import ArrivingSteps
 
 _AT_ONCE = 2**16  # samples: memory does not grow with the piece that is given

@@ -18,7 +18,8 @@ from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
-from elman.tasks.transcribe.answering import Transcript, transcribe
+from elman.tasks.transcribe.aligning import AlignedText, align_texts
+from elman.tasks.transcribe.answering import transcribe
 from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.intake import Heard, as_speech
@@ -27,6 +28,7 @@ from elman.tasks.transcribe.module import SpeechNetwork
 from elman.tasks.transcribe.preferring import LanguageModel, prefer
 from elman.tasks.transcribe.recordings import write_recordings
 from elman.tasks.transcribe.scores import SpeechScores, score_transcripts
+from elman.tasks.transcribe.spoken import Transcript
 from elman.tasks.transcribe.streaming import can_stream
 
 
@@ -99,6 +101,25 @@ class TrainedTranscriber(Trained):
             DataError: the rate is too far from that of the model.
         """
         return SpeechStream(self.module, self.encoder, rate)
+
+    def align(self, sound: Heard, text: str) -> AlignedText:
+        """Say when each word of a known text is said (forced alignment), and whether the text fits the sound.
+
+        Args:
+            sound: its path, a :class:`~elman.data.dataset.Sound`, or frames (T, D).
+            text: what is said in it; characters that the model never writes are left out.
+
+        Raises:
+            DataError: the sound cannot be read, or the text has no character that the model writes, or too many for
+                the sound.
+            ElmanError: the output of the module is not finite.
+        """
+        [found] = self.align_all(as_speech([sound], [text]))
+        return found
+
+    def align_all(self, speech: UtteranceSet, on_progress: OnProgress | None = None) -> list[AlignedText]:
+        """Align the transcript of each utterance with its sound; see :meth:`align`."""
+        return align_texts(self.module, EncodedSpeech(speech, self.encoder), self.encoder, on_progress)
 
     def evaluate(
         self,

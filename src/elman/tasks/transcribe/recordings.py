@@ -12,11 +12,11 @@ from elman.data.speech.utterance import UtteranceSet
 from elman.encoders.batches import OnProgress
 from elman.errors import DataError
 from elman.phrases import format_duration, name_some
-from elman.tasks.transcribe.answering import Transcript
 from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.intake import as_speech
 from elman.tasks.transcribe.listening import SpeechStream, join_parts
 from elman.tasks.transcribe.pauses import MOST_SECONDS, cut_at_pauses
+from elman.tasks.transcribe.spoken import Transcript
 
 _AT_ONCE = 8  # pieces
 _MOST_NAMED = 5
@@ -56,7 +56,8 @@ def write_recordings(
     for index in long:
         blocks = speech.blocks(index)
         where = speech.utterances[index].where
-        found[index] = _write_pieces(blocks, write, between, where) if listen is None else _listen(blocks, listen)
+        whole = _write_pieces(blocks, write, between, where) if listen is None else _listen(blocks, listen)
+        found[index] = replace(whole, seconds=speech.measure(index).seconds)
         if on_progress is not None:
             on_progress(len(found), len(speech))
     return [found[index] for index in range(len(speech))]
@@ -69,13 +70,12 @@ def join_pieces(pieces: Sequence[tuple[float, Transcript]], between: str) -> Tra
         pieces: the second at which each begins, and what is said in it.
         between: what is written between two pieces in which something is said.
 
+    >>> from elman.tasks.transcribe.spoken import SpokenWord
     >>> word = SpokenWord("so", 0.5, 1.0, 0.9)
     >>> join_pieces([(0.0, Transcript("so", (word,))), (20.0, Transcript("so", (word,)))], " ").words[1].start
     20.5
     """
-    words = tuple(
-        replace(word, start=start + word.start, end=start + word.end) for start, one in pieces for word in one.words
-    )
+    words = tuple(word.shift(start) for start, one in pieces for word in one.words)
     return Transcript(between.join(one.text for _, one in pieces if one.text), words)
 
 

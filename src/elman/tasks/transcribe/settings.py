@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands, worst_option
+from elman.tasks.contract import Commands, picture_option, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DIRECTIONS = ("both", "forward")
 UNITS = ("character", "subword")
+FORMS = ("srt", "vtt", "textgrid")
+"""The forms of transcripts that other programs read, see :mod:`elman.tasks.transcribe.files`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +142,44 @@ class TranscriptOptions(OptionTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictOptions(TranscriptOptions):
+class AlignOptions(OptionTable):
+    """The options of `elman align`: the forms of transcripts with times."""
+
+    srt: bool = option(False, "speech: write subtitles (SubRip)")
+    vtt: bool = option(False, "speech: write subtitles (WebVTT)")
+    textgrid: bool = option(False, "speech: write a TextGrid of words and characters (Praat)")
+    output: str | None = option(
+        None, "speech: write these to files of a folder", metavar="FOLDER", short="-o", writes=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = self._forms()
+        if len(given) > 1:
+            raise ConfigError(f"--{given[0]} and --{given[1]} are two forms of one transcript. Drop one of the two.")
+
+    def _forms(self) -> list[str]:
+        return [name for name in FORMS if getattr(self, name)]
+
+    @property
+    def form(self) -> str | None:
+        """Return the form that is asked for."""
+        return next(iter(self._forms()), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(AlignOptions, TranscriptOptions):
     """The options of `elman predict` for transcribers."""
 
+    picture: str | None = picture_option()
     rate: int | None = option(
         None, "speech from -: samples a second [dim](default: those of the model)[/]", least=1, most=2**31 - 1
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.output is not None and self.form is None:
+            raise ConfigError("--output is a folder of subtitles or TextGrids. Add --srt, --vtt or --textgrid.")
 
     def require_greedy(self) -> None:
         """Refuse options that have no meaning where a sound is written as it arrives.
