@@ -68,6 +68,6 @@ def _is_shared(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bo
     try:
         if os.path.exists(one) and os.path.exists(other):
             return os.path.isfile(one) and os.path.samefile(one, other)
-    except OSError:
+        return os.path.realpath(one) == os.path.realpath(other)
+    except (OSError, ValueError):  # it is no path, which is said where it is opened
         return False
-    return os.path.realpath(one) == os.path.realpath(other)

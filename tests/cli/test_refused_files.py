@@ -157,7 +157,8 @@ def test_a_model_of_another_task_is_named_with_its_command(run, trained, classif
 @pytest.mark.parametrize("command", WRITING[1:4], ids=" ".join)
 def test_a_page_never_replaces_what_is_not_a_page(run, command, tmp_path):
     (tmp_path / "folder").mkdir()
-    run(command, "book.txt", "book.txt exists and is not an HTML page, so it is never overwritten.")
+    (tmp_path / "notes.txt").write_text("notes")
+    run(command, "notes.txt", "notes.txt exists and is not an HTML page, so it is never overwritten.")
     run(command, "folder", "folder is a folder. Name a file in it, e.g. folder/page.html")
     run(command, "missing/page.html", "there is no folder missing")
 

@@ -55,6 +55,16 @@ def test_a_layer_in_half_precision_computes_in_float32(dtype, monkeypatch):
         assert_close("gradient", a.double(), b, allowed=2 * half_an_ulp)
 
 
+def run_torch(layer, x):
+    """Run a layer of torch, which has no LSTM in bfloat16 on processors without such instructions."""
+    try:
+        return layer(x)
+    except RuntimeError as error:
+        if "primitive descriptor" in str(error):
+            pytest.skip("torch has no LSTM in bfloat16 on this processor")
+        raise
+
+
 @pytest.mark.parametrize("mode", ["LSTM", "GRU", "RNN"])
 @pytest.mark.parametrize("given", [torch.float32, torch.float64, torch.bfloat16])
 def test_dtypes_under_autocast_are_those_of_torch(mode, given, monkeypatch):
@@ -66,7 +76,7 @@ def test_dtypes_under_autocast_are_those_of_torch(mode, given, monkeypatch):
     found = []
     for layer in (ours, right):
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            output, final = layer(x)
+            output, final = layer(x) if layer is ours else run_torch(layer, x)
         parts = [output, *(final if mode == "LSTM" else (final,))]
         found.append(parts + list(torch.autograd.grad(output.float().square().sum(), list(layer.parameters()))))
     for a, b in zip(*found, strict=True):
@@ -85,7 +95,7 @@ def test_dtypes_of_an_lstm_under_autocast_are_those_of_torch(projection, lengths
     x = torch.randn(T, B, I, dtype=given)
     x = x if lengths is None else nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, expected = ours(x), right(x)
+        found, expected = ours(x), run_torch(right, x)
     (output, state), (its, other) = found, expected
     for a, b in ((output, its) if lengths is None else (output.data, its.data), *zip(state, other, strict=True)):
         assert a.dtype == b.dtype

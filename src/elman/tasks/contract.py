@@ -129,6 +129,17 @@ def worst_option() -> Any:
     return option(0, "classes, numbers, tags: show the N worst answers", least=0, metavar="N")
 
 
+def beam_option() -> Any:
+    """Make the row of `--beam`, which several recipes have."""
+    return option(
+        None,
+        "translations, speech: hypotheses that are kept; 1 is greedy [dim](default: 5; 16 for speech with what is "
+        "preferred)[/]",
+        least=1,
+        most=512,
+    )
+
+
 def picture_option() -> Any:
     """Make the row of `--picture`, which several recipes have."""
     return option(

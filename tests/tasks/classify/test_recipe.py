@@ -110,7 +110,7 @@ def test_pixels_in_order_have_chrono_initialisation_unless_an_option_is_given(op
     ],
 )
 def test_pixels_in_order_are_learnt_for_longer_and_faster(options, rate, epochs, tmp_path, monkeypatch):
-    monkeypatch.setattr(recipe.choose_epochs, "__kwdefaults__", {"updates": 1, "fewest": 5})
+    monkeypatch.setattr(recipe.choose_epochs, "__kwdefaults__", {"updates": 1, "fewest": 5, "most": 60})
     kept = []
 
     class Stopped(recipe.Trainer):

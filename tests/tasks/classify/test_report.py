@@ -115,7 +115,7 @@ def test_likely_mistakes_in_the_data_are_reported():
     found = report((["ab", "cd", "ab"] * 10, ["ham", "spam", "spam"] * 10), (["cd", "e"], ["ham", "spam"]))
     equal = "dev.csv line 1 equals train.csv line 2"
     assert found.lines()[3:] == [
-        f"1 of the 2 examples to validate on are also among those to learn from ({equal}): the score may be too good",
+        f"1 of the 2 examples to validate on is also among those to learn from ({equal}): the score may be too good",
         "31 examples equal one with another answer: no model gets all of them right",
     ]
 

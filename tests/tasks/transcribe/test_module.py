@@ -81,7 +81,7 @@ def test_sounds_and_silence_are_learnt():
     frames, texts = frames_of(), [[1, 2, 2, 6], [], [6], [3, 4], []]
     frames[:, 1::3] = 0.0
     optimiser = torch.optim.Adam(network.parameters(), 0.02)
-    for _ in range(60):
+    for _ in range(120):
         optimiser.zero_grad()
         network.loss(*network(frames, LENGTHS), texts).backward()
         optimiser.step()

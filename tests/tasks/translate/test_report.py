@@ -39,7 +39,7 @@ def test_counts_and_lengths_are_said_and_good_pairs_have_no_warning():
         ([*GOOD, ("OK", "OK")], {}, "1 pair has a target that equals its source"),
         ([*GOOD, GOOD[3]], {}, "1 pair stood there before"),
         ([*GOOD, ("x " * 5000, "y")], {}, "lengths that do not fit each other"),
-        ([*GOOD, ("x" * 300, "y" * 300)], {"seed": 2}, "are cut to 200 units"),
+        ([*GOOD, ("x" * 300, "y" * 300)], {"seed": 2}, "is cut to 200 units"),
     ],
 )
 def test_what_looks_wrong_is_said(pairs, options, message):

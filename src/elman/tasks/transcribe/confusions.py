@@ -1,7 +1,7 @@
 """What is wrong in transcripts: words that are written for others, the errors of each speaker, the worst transcripts.
 
->>> count_confusions(["so gold it", "gold"], ["so good", "good"])
-[Confusion(said='good', written='gold', count=2), Confusion(said='', written='it', count=1)]
+>>> count_confusions(["so gold", "gold"], ["so good", "good"])
+[Confusion(said='good', written='gold', count=2)]
 """
 
 from collections import Counter

@@ -3,10 +3,10 @@
 A piece has 30 seconds at most. Its end is looked for in the last 20 of them: the middle of the quietest third of a
 second. Recordings of up to 30 seconds are never cut.
 
->>> sound = np.random.default_rng(1).normal(size=40 * 100).astype(np.float32)
->>> sound[2000:2060] = 0
->>> [(start, len(piece)) for start, piece in cut_at_pauses([sound], rate=100)]
-[(0, 2030), (2030, 1970)]
+>>> sound = np.random.default_rng(1).normal(size=40 * 1000).astype(np.float32)
+>>> sound[20000:20600] = 0
+>>> [(start, len(piece)) for start, piece in cut_at_pauses([sound], rate=1000)]
+[(0, 20150), (20150, 19850)]
 """
 
 from collections.abc import Iterable, Iterator

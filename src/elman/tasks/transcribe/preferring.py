@@ -6,7 +6,7 @@ transcript a line, of which the n-grams of characters up to 8 are counted at onc
 
 >>> encoder = SpeechEncoder(None, 13, deltas=True, vocabulary=Characters.of("so good"))
 >>> prefer(encoder, hot=["good"]).hot
-[[4, 5, 5, 3]]
+[[3, 4, 4, 2]]
 """
 
 from collections.abc import Callable, Sequence

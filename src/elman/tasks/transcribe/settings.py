@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands, picture_option, worst_option
+from elman.tasks.contract import Commands, beam_option, picture_option, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings
 
 DIRECTIONS = ("both", "forward")
@@ -111,13 +111,7 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
 class TranscriptOptions(OptionTable):
     """The options of a search for transcripts."""
 
-    beam: int | None = option(
-        None,
-        "translations, speech: hypotheses that are kept; 1 is greedy [dim](default: 5; 16 for speech with what is "
-        "preferred)[/]",
-        least=1,
-        most=512,
-    )
+    beam: int | None = beam_option()
     language_model: str | None = option(
         None,
         "speech: a language model: a file of `elman train generate`, or a text with a transcript a line, which is "

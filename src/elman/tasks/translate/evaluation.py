@@ -38,7 +38,8 @@ def evaluate(request: Request) -> Evaluated:
     for note in data.notes:
         request.note(note)
     other = None if options.against is None else _read_other(Path(options.against), data)
-    beam = Beam(options.beam, length_penalty=options.length_penalty, coverage_penalty=options.coverage_penalty)
+    width = Beam().width if options.beam is None else options.beam
+    beam = Beam(width, length_penalty=options.length_penalty, coverage_penalty=options.coverage_penalty)
     with show_bar("translating", request.quiet) as on_progress:
         scores, texts = trained.evaluate(data.pairs, beam, on_progress)
     references = [pair.target for pair in data.pairs]

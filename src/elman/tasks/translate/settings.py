@@ -11,14 +11,13 @@ from typing import Any, Self
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands, worst_option
+from elman.tasks.contract import Commands, beam_option, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings
 
 UNITS = ("character", "word", "subword")
 DIRECTIONS = ("both", "forward")
 # Those of elman.nn.attention, which loads torch.
 ATTENTIONS = ("dot", "bilinear", "additive")
-_BEAM = "translations, speech: hypotheses that are kept; 1 is greedy"
 JUDGES = ("bleu", "exact", "loss")
 _LEARNT_FROM_SIDES = ("scheduled_sampling", "coverage_loss", "input_feeding")
 _NOT_JUMBLED = ("source", "target", "separate", "suspects", "direction", "wait", "layers", *_LEARNT_FROM_SIDES)
@@ -186,7 +185,7 @@ class SearchOptions(OptionTable):
 class EvaluateOptions(SearchOptions):
     """The options of `elman evaluate` for translation models."""
 
-    beam: int = option(5, _BEAM, least=1, most=512)
+    beam: int | None = beam_option()
     worst: int = worst_option()
     against: str | None = option(
         None,
@@ -205,7 +204,7 @@ class EvaluateOptions(SearchOptions):
 class PredictOptions(SearchOptions):
     """The options of `elman predict` for translation models."""
 
-    beam: int | None = option(None, _BEAM, least=1, most=512)
+    beam: int | None = beam_option()
     nbest: int = option(1, "translations: so many for each source", least=1, metavar="N")
     scores: bool = option(False, "translations: with the score of each before it")
     align: bool = option(False, "translations: with what each word looked at behind it")
