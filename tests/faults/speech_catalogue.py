@@ -413,4 +413,20 @@ SPEECH_FAULTS = (
         PAUSES,
         "long_recording",
     ),
+    Fault(
+        "the silence before and behind a sound says nothing of a delay",
+        "tasks/transcribe/timing.py",
+        "constant_values=-share)",
+        "constant_values=0.0 * share)",
+        TIMING,
+        "delay",
+    ),
+    Fault(
+        "words are placed where they are written, however early or late",
+        "tasks/transcribe/timing.py",
+        "_move(span, encoder.delay, len(energies))",
+        "_move(span, 0, len(energies))",
+        TIMING,
+        "delay",
+    ),
 )

@@ -1,5 +1,7 @@
 """Words are placed on the sound that is theirs, whenever CTC writes them; times are those of frames."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from elman.decoding.ctc.lattice import AlignedUnit
 from elman.encoders.sound import Features
 from elman.tasks.transcribe.encoder import SpeechEncoder, learn_encoder
 from elman.tasks.transcribe.module import SUBSAMPLING
-from elman.tasks.transcribe.timing import find_sound, find_words, place_words, time_words
+from elman.tasks.transcribe.timing import find_delay, find_sound, find_words, place_words, time_words
 from elman.vocabulary.characters import Characters
 
 PATTERN = "....####....######....."
@@ -25,7 +27,8 @@ SOUNDS = np.array([one == "#" for one in PATTERN])
         ([range(13, 14), range(14, 15)], [range(12, 14), range(14, 18)]),
         ([range(2), range(5, 6)], [range(2), range(4, 8)]),  # no sound at all before it
         ([], []),
-        ([range(9, 10), range(10, 11)], [range(4, 8), range(10, 11)]),  # one sound has one word
+        ([range(9, 10), range(10, 11)], [range(4, 8), range(12, 18)]),  # one sound has one word
+        ([range(2), range(9, 11)], [range(4, 8), range(12, 18)]),  # before it, as what is left of an early network
     ],
 )
 def test_a_word_is_the_stretch_of_sound_that_its_steps_point_to(spans, expected):
@@ -55,6 +58,37 @@ def test_a_frame_sounds_where_it_is_nearer_to_speech_and_closures_are_short():
     expected[19:60] = expected[69:90] = True
     assert (find_sound(energies) == expected).all()
     assert not find_sound(np.zeros(13, np.float32)).any()
+
+
+@pytest.mark.parametrize("delay", [-47, -3, 0, 19, 61])
+def test_a_delay_is_found_and_taken_away(delay):
+    drawn = np.random.default_rng(3)
+    written, spoken = [], []
+    for _ in range(23):
+        sounds = np.zeros(700, bool)
+        at, words = 90, []
+        while at < 560:
+            length = int(drawn.integers(20, 45))
+            words.append(range(at, at + length))
+            sounds[at : at + length] = True
+            at += length + int(drawn.integers(10, 50))
+        spoken.append((words, sounds))
+        middles = [(word.start + word.stop) // 2 + delay for word in words]
+        written.append(([range(middle - 6, middle + 6) for middle in middles], sounds))
+    found = find_delay(written)
+    assert abs(found - delay) <= 3
+    encoder = learn_encoder(["ab"], 8000, None, mels=20, frame=25.0, hop=10.0, deltas=False)
+    for (spans, sounds), (words, _) in zip(written, spoken, strict=True):
+        aligned = [AlignedUnit((1,), span.start // SUBSAMPLING, span.stop // SUBSAMPLING, 0.5) for span in spans]
+        places = [("a", range(number, number + 1)) for number in range(len(words))]
+        energies = np.where(sounds, 1.0, 0.0).astype(np.float32)
+        timed = time_words(aligned, places, dataclasses.replace(encoder, delay=found), energies, None)
+        expected = [encoder.time_of(word.start) for word in words]
+        np.testing.assert_allclose([one.start for one in timed], expected)
+
+
+def test_without_sound_there_is_no_delay():
+    assert find_delay([]) == find_delay([([range(3, 5)], np.zeros(31, bool))]) == 0
 
 
 def test_characters_have_their_proportions_within_the_word():

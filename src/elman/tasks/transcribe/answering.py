@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from elman.data.speech.checks import count_frames
 from elman.decoding.ctc.lattice import Alignment, align
 from elman.decoding.ctc.outputs import read_greedily, split_sources
 from elman.decoding.ctc.preferences import Preferences
@@ -20,7 +21,7 @@ from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.module import BLANK, ctc_loss
 from elman.tasks.transcribe.spoken import Transcript
-from elman.tasks.transcribe.timing import find_words, time_words
+from elman.tasks.transcribe.timing import find_delay, find_sound, find_spans, find_words, time_words
 
 BEAM, PREFERRING_BEAM = 5, 16
 """How many beginnings are kept where the user does not say: alone, and with something that is preferred."""
@@ -29,6 +30,7 @@ NOTHING = Alignment(0.0, ())
 """That of an empty text."""
 
 _AT_ONCE = 32
+_MEASURED = 8  # so many times, to find the delay
 
 
 @dataclass(frozen=True)
@@ -136,15 +138,35 @@ def read(few: Outputs, width: int, preferences: Preferences | None) -> list[Alig
 
 
 @torch.no_grad()
-def hear(module: nn.Module, speech: EncodedSpeech, shuffled: torch.Generator | None = None) -> Iterator[Outputs]:
-    """Yield what a network says of all utterances, of those of about one length together."""
+def hear(
+    module: nn.Module, speech: EncodedSpeech, shuffled: torch.Generator | None = None, most: int | None = None
+) -> Iterator[Outputs]:
+    """Yield what a network says of all utterances, of those of about one length together; or of `most` such groups."""
     device = next(module.parameters()).device
+    groups = list(speech.draw(_AT_ONCE, None))
+    if most is not None:
+        groups = groups[:: -(-len(groups) // most)]
     with evaluating(module):
-        for chosen in speech.draw(_AT_ONCE, None):
+        for chosen in groups:
             few = speech.batch(chosen, shuffled=shuffled)
             log_p, lengths = module(few.frames.to(device), few.lengths.to(device))
             require_finite_output(bool(log_p.isfinite().all()))
             yield Outputs(chosen, log_p, lengths)
+
+
+def measure_delay(module: nn.Module, speech: EncodedSpeech) -> int:
+    """Return how many frames after its sound a network writes a unit, see :func:`find_delay`; 0 for frames."""
+    if speech.encoder.features is None:
+        return 0
+    written = []
+    for few in hear(module, speech, most=_MEASURED):
+        for index, rows in zip(few.chosen, split_sources(few.log_p, few.lengths, BLANK), strict=True):
+            energies, units = speech.energies(index), speech.texts[index]
+            if units and energies is not None and count_frames(units) <= len(rows):
+                aligned = align(rows, units, BLANK).units
+                words = [own for _, own in find_words(units, speech.encoder)]
+                written.append((find_spans(aligned, words), find_sound(energies)))
+    return find_delay(written)
 
 
 def with_times(

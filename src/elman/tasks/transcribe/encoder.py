@@ -51,6 +51,7 @@ class SpeechEncoder:
         running: how frames are standardised as they arrive; None where each utterance is, as a whole.
         learnt: the subwords that are written, as :class:`elman.vocabulary.subwords.Subwords` has them; None where
             units are characters.
+        delay: how many frames after its sound the network writes a unit, on the average; below 0, before it.
     """
 
     features: Features | None
@@ -60,6 +61,7 @@ class SpeechEncoder:
     cepstra: tuple[float, ...] | None = None
     running: RunningScaling | None = None
     learnt: str | None = None
+    delay: int = 0
 
     def __post_init__(self) -> None:
         if self.running is not None and self.running.start.size != self.size:
@@ -201,6 +203,7 @@ class SpeechEncoder:
             "cepstra": None if self.cepstra is None else list(self.cepstra),
             "running": None if self.running is None else asdict(self.running),
             **({} if self.learnt is None else {"learnt": self.learnt}),
+            "delay": self.delay,
         }
 
     @classmethod

@@ -25,7 +25,7 @@ from elman.expr import Cell
 from elman.phrases import counted
 from elman.scores.errors import has_jiwer, score_errors
 from elman.scores.measured import Measured
-from elman.tasks.transcribe.answering import write_texts
+from elman.tasks.transcribe.answering import measure_delay, write_texts
 from elman.tasks.transcribe.baseline import SpeechBaselines, train_baselines
 from elman.tasks.transcribe.model import TrainedTranscriber, build_module, load
 from elman.tasks.transcribe.reading import Parts, Split, encode_speech, read_speech, report_speech
@@ -157,7 +157,9 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
             return Measured(loss, 1 - rate, f"CER {rate:.1%}", is_early=is_early)
 
         run = trainer.begin(updates, int(held_out.lengths.sum()) / int(training.lengths.sum()) * updates)
-        return trainer.go_on(run, losses, validate, validated)
+        outcome = trainer.go_on(run, losses, validate, validated)
+        model.encoder = dataclasses.replace(model.encoder, delay=measure_delay(model.module, training))
+        return outcome
 
     def count(self, model: TrainedTranscriber, parts: Parts) -> dict[str, Any]:
         """Return the numbers of utterances."""

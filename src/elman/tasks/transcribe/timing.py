@@ -1,17 +1,18 @@
 """Say when each word of a text is said, from the outputs of a network that was trained with CTC and from its sound.
 
-CTC leaves it to a network when it writes a word, and a network that has to hear a word to its end writes it late. What
-it writes tells which stretch of sound is a word; where that stretch begins and ends, the sound tells: a frame sounds
-where its energy is clearly above that of the pauses. A word whose steps lie in a pause
-belongs to the sound before them. Between two words without a pause the border lies in the middle between what is
-written of both. A word's characters have their proportions from the steps at which they are written.
+CTC leaves it to a network when it writes a word: one that has to hear a word to its end writes it late, and one that
+hears a sound from both ends may write it long before it is said. So a training ends with measuring by how much
+(:func:`find_delay`), and the steps are moved by that. They tell which stretch of sound is a word; where that stretch
+begins and ends, the sound tells: a frame sounds where its energy is clearly above that of the pauses. A word whose
+steps lie in a pause belongs to the nearest sound. Between two words without a pause the border lies in the middle
+between what is written of both. A word's characters have their proportions from the steps at which they are written.
 
 >>> place_words([range(8, 12), range(16, 20)], np.array([False] * 3 + [True] * 6 + [False] * 4 + [True] * 9))
 [range(3, 9), range(13, 22)]
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ _PAUSES, _SPEECH = 5, 95
 """Percentiles of the energy of the frames of an utterance: that of its pauses, and that of its speech."""
 _SOUNDS = 0.35
 """Share of the way from one to the other above which a frame sounds: good for the joined digits learnt from."""
+_MOST_DELAY = 150
+"""Frames."""
+_AGREEMENT = 0.98
+"""Share of the largest agreement that a delay must have to count."""
 _CLOSURE = 8
 """Frames of less silence are part of a word, such as before a p, t or k."""
 
@@ -59,8 +64,10 @@ def time_words(
         seconds: the length of the sound; None where it is not known.
     """
     wholes = [join([aligned[place] for place in own]) for _, own in places]
-    spans = [range(one.first * SUBSAMPLING, one.behind * SUBSAMPLING) for one in wholes]
-    placed = spans if energies is None else place_words(spans, find_sound(energies))
+    spans = find_spans(aligned, [own for _, own in places])
+    placed = spans
+    if energies is not None:
+        placed = place_words([_move(span, encoder.delay, len(energies)) for span in spans], find_sound(energies))
     words = []
     for (word, own), span, frames, whole in zip(places, spans, placed, wholes, strict=True):
         scale = len(frames) / len(span)
@@ -72,6 +79,50 @@ def time_words(
         ]
         words.append(SpokenWord(word, times[0], times[-1], whole.confidence, tuple(units)))
     return tuple(words)
+
+
+def find_spans(aligned: Sequence[AlignedUnit], words: Sequence[range]) -> list[range]:
+    """Return the frames at which words are written.
+
+    Args:
+        aligned: all units of a text with the steps at which they are written.
+        words: which of the units are those of each.
+    """
+    return [range(aligned[own[0]].first * SUBSAMPLING, aligned[own[-1]].behind * SUBSAMPLING) for own in words]
+
+
+def find_delay(written: Iterable[tuple[Sequence[range], NDArray[np.bool_]]]) -> int:
+    """Return how many frames after its sound a unit is written, on the average of some utterances; below 0, before it.
+
+    It is the delay with which most of what is written falls on sound and least into pauses; of a stretch of equally
+    good ones, the middle.
+
+    Args:
+        written: of each utterance the frames at which words are written, and which frames sound.
+    """
+    agreement = np.zeros(2 * _MOST_DELAY + 1)
+    for spans, sounds in written:
+        marks = np.zeros(len(sounds))
+        for span in spans:
+            marks[span.start : span.stop] = 1.0
+        share = sounds.mean()
+        padded = np.pad(sounds - share, _MOST_DELAY, constant_values=-share)  # there is silence before and behind
+        # A mark at t with the delay d belongs to the sound at t − d.
+        agreement += np.correlate(padded, marks, "valid")[::-1]
+    good = np.flatnonzero(agreement >= _AGREEMENT * agreement.max())
+    best = int(agreement.argmax())
+    first = last = best
+    while first - 1 in good:
+        first -= 1
+    while last + 1 in good:
+        last += 1
+    return (first + last) // 2 - _MOST_DELAY if agreement.max() > 0 else 0
+
+
+def _move(span: range, delay: int, frames: int) -> range:
+    """Return frames without a delay, within the sound."""
+    first = min(max(0, span.start - delay), frames - 1)
+    return range(first, max(first + 1, min(frames, span.stop - delay)))
 
 
 def find_sound(energies: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -100,9 +151,15 @@ def place_words(spans: Sequence[range], sounds: NDArray[np.bool_]) -> list[range
     earliest = 0
     end = range(len(sounds), len(sounds) + 1)
     for span, following in itertools.pairwise([*spans, end]):
-        own = span.start + np.flatnonzero(sounds[span.start : span.stop])
+        begin = max(earliest, span.start)
+        own = begin + np.flatnonzero(sounds[begin : span.stop])
         if not len(own):
-            own = earliest + np.flatnonzero(sounds[earliest : span.start])[-1:]
+            # Sound that the next word is written on is its own.
+            free = following.start
+            while free > begin and free < len(sounds) and sounds[free] and sounds[free - 1]:
+                free -= 1
+            near = earliest + np.flatnonzero(sounds[earliest:free])
+            own = near[np.abs(near - begin).argmin() :][:1] if len(near) else near
         if len(own):
             first, behind = int(own[0]), int(own[-1]) + 1
             while first > earliest and sounds[first - 1]:
@@ -112,7 +169,7 @@ def place_words(spans: Sequence[range], sounds: NDArray[np.bool_]) -> list[range
             if behind == following.start < len(sounds):
                 behind = (max(int(own[-1]) + 1, first + 1) + following.start) // 2
         else:
-            first, behind = span.start, span.stop
+            first, behind = begin, max(begin + 1, span.stop)
         found.append(range(first, behind))
         earliest = behind
     return found
