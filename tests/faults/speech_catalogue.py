@@ -104,8 +104,8 @@ SPEECH_FAULTS = (
     Fault(
         "a late word is placed on the silence in which it is written",
         "tasks/transcribe/timing.py",
-        "own = earliest + np.flatnonzero(sounds[earliest : span.start])[-1:]",
-        "own = np.arange(span.start, span.stop)",
+        "near = earliest + np.flatnonzero(sounds[earliest:free])",
+        "near = np.arange(0)",
         TIMING,
         "points_to",
     ),
