@@ -419,7 +419,7 @@ SPEECH_FAULTS = (
         "constant_values=-share)",
         "constant_values=0.0 * share)",
         TIMING,
-        "delay",
+        "delay or outside",
     ),
     Fault(
         "words are placed where they are written, however early or late",

@@ -87,6 +87,28 @@ def test_a_delay_is_found_and_taken_away(delay):
         np.testing.assert_allclose([one.start for one in timed], expected)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_outside_of_a_sound_there_is_silence(seed):
+    drawn = np.random.default_rng(seed)
+    sounds = np.repeat(drawn.random(13) < 0.5, 17)
+    spans = [range(at, at + 11) for at in (3, 60, 71, 140)]
+    share = sounds.mean()
+
+    def agree(delay):
+        places = [t - delay for span in spans for t in span]
+        return sum((sounds[place] if 0 <= place < len(sounds) else 0.0) - share for place in places)
+
+    agreed = {delay: agree(delay) for delay in range(-150, 151)}
+    best = max(agreed, key=lambda delay: (agreed[delay], -delay))
+    good = {delay for delay, one in agreed.items() if one >= 0.98 * agreed[best]}
+    first, last = best, best
+    while first - 1 in good:
+        first -= 1
+    while last + 1 in good:
+        last += 1
+    assert abs(find_delay([(spans, sounds)]) - (first + last) / 2) <= 1
+
+
 def test_without_sound_there_is_no_delay():
     assert find_delay([]) == find_delay([([range(3, 5)], np.zeros(31, bool))]) == 0
 
