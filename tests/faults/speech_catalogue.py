@@ -107,7 +107,7 @@ SPEECH_FAULTS = (
         "near = earliest + np.flatnonzero(sounds[earliest:free])",
         "near = np.arange(0)",
         TIMING,
-        "points_to",
+        "point_to",
     ),
     Fault(
         "a closure before a consonant ends a word",
