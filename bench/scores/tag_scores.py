@@ -5,11 +5,11 @@ slots and intents of ATIS (the split of Goo et al. 2018, whose Slot-Gated model 
 Liu & Lane 2016 have 95.87 and 98.43). Validation parts are those of the sets.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.scores.training_row import train_row
 from elman.data.sentences.opening import open_tagged
 from elman.tasks import tag
 
@@ -55,24 +55,15 @@ def _measure(
     given: dict[str, Any],
     test: bool,
 ) -> dict[str, Any]:
-    start = time.perf_counter()
-    output = scratch / f"{name}.elman.safetensors"
-    options = {"validation_data": str(validation), **given, "seed": seed}
-    model = tag.train([training], output=output, force=True, **options)
-    metrics = {key: value for key, value in model.metrics.items() if key not in ("history", "ledger", "glances")}
-    row: dict[str, Any] = {
-        "name": name,
-        "seed": seed,
-        "options": given,
-        "parameters": model.parameters,
-        "seconds": time.perf_counter() - start,
+    model, row = train_row(name, tag, [training], scratch, seed, given, validation_data=str(validation))
+    metrics = row["metrics"]
+    row |= {
         "measure": metrics["validation"]["measure"],
         **_scores(metrics["validation"], "validation"),
         "baseline": _quality(metrics["baseline"]),
         "baseline_parameters": metrics["baseline"]["parameters"],
         "most_frequent": _quality(metrics["most_frequent"]),
         "shuffled": sum(map(_quality, metrics["shuffled"])) / len(metrics["shuffled"]),
-        "metrics": metrics,
     }
     if test:
         row |= _scores(model.evaluate(open_tagged([test_part], like=model.layout)).to_dict(), "test")

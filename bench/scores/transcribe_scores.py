@@ -12,13 +12,13 @@ Error rates are jiwer's, of characters (CER) and words (WER), by greedy reading 
 import math
 import shutil
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 from bench.scores.digits import TEST, TRAINING, WORDS, JoinedDigits, join_digits
+from bench.scores.training_row import train_row
 from elman.data.speech.opening import open_utterances
 from elman.data.speech.utterance import UtteranceSet
 from elman.scores.errors import score_errors
@@ -43,7 +43,7 @@ Row = Callable[[Path, Path, int, dict[str, Any], bool], dict[str, Any]]
 def an4_speech(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: bool) -> dict[str, Any]:
     """Write down names, numbers, dates and spelled words, from cepstra."""
     lists = data / "an4" / "etc"
-    model, row = _train("an4_speech", lists / "an4_train.fileids", scratch, seed, given)
+    model, row = train_row("an4_speech", transcribe, lists / "an4_train.fileids", scratch, seed, given)
     return row | measure_an4(model, lists, scratch, seed, given, test)
 
 
@@ -92,8 +92,8 @@ def _learn_texts(name: str, texts: Sequence[str], path: Path, seed: int) -> Any:
 def digits(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: bool) -> dict[str, Any]:
     """Write down joined digits of speakers who are learnt from, and say when each is spoken."""
     source = data / "fsdd" / "recordings"
-    learn, hold = TRAINING[: -len(VALIDATION)], VALIDATION
-    model, row = _train_digits("digits", source, scratch, learn, hold, seed, {"epochs": EPOCHS, **given}, ROUNDS)
+    learn = TRAINING[: -len(VALIDATION)]
+    model, row = _train_digits("digits", source, scratch, learn, seed, given, EPOCHS, ROUNDS)
     if test:
         joined = join_digits(source, scratch / "test", indices=TEST, seed=seed)
         row["test"] = _score(model, [scratch / "test" / "joined.csv"])
@@ -120,10 +120,8 @@ def digits_speakers(data: Path, scratch: Path, seed: int, given: dict[str, Any],
             shutil.copy(file, part)
             if part.name == "alone":
                 (part / file.name).with_suffix(".txt").write_text(WORDS[int(file.stem[0])])
-        options, learn = {"epochs": FOLD_EPOCHS, **given}, range(VALIDATION.start)
-        model, row = _train_digits(
-            "digits_speakers", folder / "others", folder, learn, VALIDATION, seed, options, FOLD_ROUNDS
-        )
+        learn, others = range(VALIDATION.start), folder / "others"
+        model, row = _train_digits("digits_speakers", others, folder, learn, seed, given, FOLD_EPOCHS, FOLD_ROUNDS)
         if test:
             join_digits(folder / "alone", folder / "test", indices=range(50), seed=seed)
             found = {"joined": [folder / "test" / "joined.csv"], "alone": [folder / "alone"]}
@@ -192,32 +190,15 @@ def _train_digits(
     source: Path,
     folder: Path,
     learn: Sequence[int],
-    hold: Sequence[int],
     seed: int,
     given: dict[str, Any],
+    epochs: int,
     rounds: int,
 ) -> tuple[TrainedTranscriber, dict[str, Any]]:
     join_digits(source, folder / "train", indices=learn, seed=seed, rounds=rounds)
-    join_digits(source, folder / "validation", indices=hold, seed=seed)
-    options = {"validation_data": str(folder / "validation" / "joined.csv"), **given}
-    return _train(name, folder / "train" / "joined.csv", folder, seed, options)
-
-
-def _train(
-    name: str, data: Path, scratch: Path, seed: int, given: dict[str, Any]
-) -> tuple[TrainedTranscriber, dict[str, Any]]:
-    start = time.perf_counter()
-    model = transcribe.train(data, output=scratch / f"{name}.elman.safetensors", force=True, **{**given, "seed": seed})
-    metrics = {key: value for key, value in model.metrics.items() if key not in ("history", "ledger", "glances")}
-    row: dict[str, Any] = {
-        "name": name,
-        "seed": seed,
-        "options": given,
-        "parameters": model.parameters,
-        "seconds": time.perf_counter() - start,
-        "metrics": metrics,
-    }
-    return model, row
+    join_digits(source, folder / "validation", indices=VALIDATION, seed=seed)
+    held_out, learnt = (folder / part / "joined.csv" for part in ("validation", "train"))
+    return train_row(name, transcribe, learnt, folder, seed, given, epochs=epochs, validation_data=str(held_out))
 
 
 def _score(model: TrainedTranscriber, files: Sequence[Path]) -> dict[str, dict[str, float]]:

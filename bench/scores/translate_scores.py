@@ -6,12 +6,12 @@ the Penn Treebank: trained on a part of ptb.train, the best weights chosen on th
 are the test, as `penn_treebank.py` measures them (the text as it stands), by several beams.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.scores.penn_treebank import jumble_sentences, measure_order
+from bench.scores.training_row import train_row
 from elman.data.pairs.opening import open_pairs
 from elman.tasks import translate
 from elman.vocabulary.words import UNKNOWN
@@ -27,19 +27,8 @@ def multi30k(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: 
     files = {
         part: [folder / f"{part}.{side}.gz" for side in ("de", "en")] for part in ("train", "val", "test_2016_flickr")
     }
-    start = time.perf_counter()
-    options = {"validation_data": ",".join(map(str, files["val"])), **given, "seed": seed}
-    model = translate.train(files["train"], output=scratch / "multi30k.elman.safetensors", force=True, **options)
-    metrics = {key: value for key, value in model.metrics.items() if key not in ("history", "ledger", "glances")}
-    row: dict[str, Any] = {
-        "name": "multi30k",
-        "seed": seed,
-        "options": given,
-        "parameters": model.parameters,
-        "seconds": time.perf_counter() - start,
-        "validation_bleu": metrics["validation"]["bleu"],
-        "metrics": metrics,
-    }
+    validation = ",".join(map(str, files["val"]))
+    model, row = train_row("multi30k", translate, files["train"], scratch, seed, given, validation_data=validation)
     if test:
         scores, _ = model.evaluate(open_pairs(files["test_2016_flickr"]).pairs)
         row |= {"test_bleu": scores.bleu, "test_chrf": scores.chrf, "test": scores.to_dict()}
@@ -49,20 +38,19 @@ def multi30k(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: 
 def ptb_order(data: Path, scratch: Path, seed: int, given: dict[str, Any], test: bool) -> dict[str, Any]:
     """Put the words of newspaper sentences in order."""
     folder = data / "ptb"
-    start = time.perf_counter()
-    options = {"jumble": True, "tokenized": True, "best_by": "loss", "time_budget": "40m", **given, "seed": seed}
-    path = scratch / "ptb_order.elman.safetensors"
-    model = translate.train(folder / "ptb.train.txt", output=path, force=True, compare=False, **options)
-    metrics = {key: value for key, value in model.metrics.items() if key not in ("history", "ledger", "glances")}
-    row: dict[str, Any] = {
-        "name": "ptb_order",
-        "seed": seed,
-        "options": given,
-        "parameters": model.parameters,
-        "seconds": time.perf_counter() - start,
-        "validation_bleu": metrics["validation"]["bleu"],
-        "metrics": metrics,
-    }
+    model, row = train_row(
+        "ptb_order",
+        translate,
+        folder / "ptb.train.txt",
+        scratch,
+        seed,
+        given,
+        compare=False,
+        jumble=True,
+        tokenized=True,
+        best_by="loss",
+        time_budget="40m",
+    )
     if test:
         lines, jumbled = jumble_sentences(folder / "ptb.valid.txt")
         known = set(model.encoder.target.vocabulary.words)
@@ -88,4 +76,4 @@ def describe(row: dict[str, Any]) -> tuple[str, str, str]:
             f"without recurrence {metrics['baseline']['bleu']:.1f} ({metrics['baseline']['parameters']:,} parameters); "
             f"nearest source {metrics['nearest']['bleu']:.1f}; units shuffled {metrics['shuffled'][0]['bleu']:.1f}"
         )
-    return tested, f"BLEU {row['validation_bleu']:.1f} (greedy)", beside
+    return tested, f"BLEU {metrics['validation']['bleu']:.1f} (greedy)", beside

@@ -109,6 +109,7 @@ def test_what_is_preferred_is_an_option_and_tuning_says_which_options_to_use(elm
     (tmp_path / "w.txt").write_text("ab\nBAD\n", encoding="utf-8")
     refused(elman("predict", model, "new", "--only", "w.txt"), "w.txt line 2: 'BAD' has 'A', 'B', 'D'")
     refused(elman("predict", model, "new", "--hot", "ab", "--beam", 1), "A beam of 1 is greedy")
+    refused(elman("predict", model, "new", "--hot-bonus", 2), "hot_bonus is about hot words")
     refused(elman("evaluate", model, "new.csv", "--tune"), "tune is about a language model")
     refused(elman("predict", model, "new", "--language-model", model), "is no language model but a model for")
 

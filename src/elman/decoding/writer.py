@@ -1,16 +1,9 @@
 """A model that writes one unit after the other, as a search sees it.
 
->>> import torch
->>> class Coin(Writer):
-...     '''Writes 1 or the end (0) with the same chance.'''
-...     def begin(self, sources):
-...         return torch.full((sources, 2), 0.5).log(), ()
-...     def step(self, units, state):
-...         return torch.full((len(units), 2), 0.5).log(), ()
-...     def select(self, state, rows):
-...         return ()
->>> Coin().begin(3)[0].shape
-torch.Size([3, 2])
+:mod:`elman.decoding.search` has an example; these are what every model has to give.
+
+>>> sorted(Writer.__abstractmethods__)
+['begin', 'select', 'step']
 """
 
 from abc import abstractmethod

@@ -208,7 +208,7 @@ def test_climbing_goes_on_until_neither_number_gets_better():
     [
         ({"weight": 0.3}, ConfigError, "weight is that of a language model, and none is given"),
         ({"hot": ["bad", "cab"]}, DataError, "hot word: 'cab' has 'c', which the model never writes"),
-        ({"only": ["bad", "BAD"]}, DataError, "line 2: 'BAD' has 'A', 'B', 'D', which the model never writes"),
+        ({"only": ["bad", "BAD"]}, DataError, "only line 2: 'BAD' has 'A', 'B', 'D', which the model never writes"),
         ({"hot": ["bad dab"]}, DataError, "has a space in it"),
         ({"hot": [""]}, DataError, "has nothing"),
         ({"hot": ["bad"], "hot_bonus": float("nan")}, ConfigError, "The hot bonus is nan"),

@@ -108,19 +108,17 @@ def read_preferences(trained: TrainedTranscriber, request: Request) -> Preferenc
     hot, only = read_words(options.hot), read_vocabulary(options.only)
     if options.language_model is None and options.weight is None and not (hot or only or options.bonus):
         return None
-    try:
-        return prefer(
-            trained.encoder,
-            language_model=options.language_model,
-            weight=options.weight,
-            bonus=options.bonus,
-            hot=hot,
-            hot_bonus=options.hot_bonus,
-            only=only,
-            note=request.note,
-        )
-    except DataError as error:
-        raise DataError(f"{options.only} {error}" if str(error).startswith("line ") else str(error)) from None
+    return prefer(
+        trained.encoder,
+        language_model=options.language_model,
+        weight=options.weight,
+        bonus=options.bonus,
+        hot=hot,
+        hot_bonus=options.hot_bonus,
+        only=only,
+        only_from=str(options.only),
+        note=request.note,
+    )
 
 
 def predict(request: Request) -> Iterator[str]:

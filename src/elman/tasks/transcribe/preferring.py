@@ -57,6 +57,7 @@ def prefer(
     hot: Sequence[str] = (),
     hot_bonus: float = 1.0,
     only: Sequence[str] = (),
+    only_from: str = "only",
     note: Callable[[str], None] = lambda _: None,
 ) -> Preferences:
     """Turn what a user wants into what a search prefers.
@@ -69,6 +70,7 @@ def prefer(
         hot: words that are likely.
         hot_bonus: for each letter of a hot word.
         only: the only words that are written; empty where all may be.
+        only_from: where these come from, for messages, which count its lines.
         note: called with what a user should know.
 
     Raises:
@@ -89,7 +91,11 @@ def prefer(
         bonus=(BONUS if has_model else 0.0) if bonus is None else bonus,
         hot=[_spell(word, "hot word", letters, bool(spelling)) for word in hot],
         hot_bonus=hot_bonus,
-        only=[_spell(word, f"line {line}", letters, bool(spelling)) for line, word in enumerate(only, 1) if word],
+        only=[
+            _spell(word, f"{only_from} line {line}", letters, bool(spelling))
+            for line, word in enumerate(only, 1)
+            if word
+        ],
         space=space,
         blank=BLANK,
         spelling=spelling,

@@ -134,6 +134,11 @@ class TranscriptOptions(OptionTable):
     )
     only: str | None = option(None, "speech: the only words that are written, one a line", metavar="FILE")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hot is None and self.hot_bonus != 1.0:
+            raise ConfigError("hot_bonus is about hot words, and none are given. Give some: --hot A,B.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class AlignOptions(OptionTable):
