@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from elman.tasks import classify, forecast, generate, tag
+from elman.tasks import classify, forecast, generate, tag, transcribe, translate
 from elman.training import glances
+from speakable import write_speech
 
 WORDS = ["good", "bad", "fine", "awful", "film", "plot", "the", "a", "was", "is"]
 HOURS = 400
@@ -47,6 +48,14 @@ def text(folder: Path) -> Path:
     return write(folder / "text.txt", [" ".join(s) for s in 3 * sentences()])
 
 
+def speech(folder: Path) -> Path:
+    return write_speech(folder / "speech.csv", 29)
+
+
+def pairs(folder: Path) -> Path:
+    return write(folder / "pairs.tsv", [f"{' '.join(s)}\t{' '.join(reversed(s))}" for s in sentences()])
+
+
 def write(path: Path, lines: list[str]) -> Path:
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -58,6 +67,8 @@ RECIPES = {
     "tag": (tagged, tag.train, {}),
     "forecast": (series, forecast.train, {"target": "y", "horizon": 6}),
     "generate": (text, generate.train, {"window": 16}),
+    "transcribe": (speech, transcribe.train, {"mels": 11, "channels": 7}),
+    "translate": (pairs, translate.train, {"unit": "word"}),
 }
 
 

@@ -10,21 +10,25 @@ import torch
 from answerable import write_table
 from elman.errors import ElmanError
 from elman.models import file as model_file
-from elman.tasks import classify, forecast, generate, tag
+from elman.tasks import classify, forecast, generate, tag, transcribe, translate
 from elman.training.keeping import Keeper
 from elman.training.loop import Trainer
 from elman.training.progress import QuietProgress
 from forecastable import write_sales
+from speakable import write_speech
 from taggable import write_conllu
 
 NAME, BESIDE = "m.elman.safetensors", "m.interrupted.elman.safetensors"
 BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 20
+PAIRS = "".join(f"{here} {there}\t{there} {here}\n" for here in "abcdefg" for there in "hijklm")
 SMALL = {"hidden": 5, "batch": 8, "epochs": 3, "quiet": True}
 RECIPES = {
     "generate": (generate, {"window": 11}),
     "classify": (classify, {"compare": False}),
     "tag": (tag, {"letter_hidden": 3, "compare": False}),
     "forecast": (forecast, {"horizon": 3, "lookback": 7, "validation": 20, "compare": False}),
+    "transcribe": (transcribe, {"mels": 11, "channels": 7, "compare": False}),
+    "translate": (translate, {"unit": "word", "compare": False}),
 }
 
 
@@ -35,8 +39,21 @@ def learn(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     (tmp_path / "book.txt").write_text(BOOK)
     monkeypatch.chdir(tmp_path / "here")
-    write = {"classify": write_table, "tag": write_conllu, "forecast": write_sales}
-    names = {"generate": "book.txt", "classify": "a.csv", "tag": "a.conllu.gz", "forecast": "sales.csv"}
+    write = {
+        "classify": write_table,
+        "tag": write_conllu,
+        "forecast": write_sales,
+        "transcribe": lambda path: write_speech(path, 23),
+        "translate": lambda path: path.write_text(PAIRS),
+    }
+    names = {
+        "generate": "book.txt",
+        "classify": "a.csv",
+        "tag": "a.conllu.gz",
+        "forecast": "sales.csv",
+        "transcribe": "speech.csv",
+        "translate": "pairs.tsv",
+    }
 
     def train(recipe: str = "generate", **options):
         module, own = RECIPES[recipe]

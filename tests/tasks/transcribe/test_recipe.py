@@ -8,12 +8,16 @@ import soundfile
 import torch
 
 from elman.data.dataset import Sound
+from elman.data.speech.opening import open_utterances
 from elman.errors import DataError
 from elman.tasks import Transcriber, transcribe
+from elman.tasks.contract import Request
 from elman.tasks.inspection import inspect_model
+from elman.tasks.transcribe import commands
 from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.intake import as_speech
 from elman.tasks.transcribe.recipe import entropy
+from elman.tasks.transcribe.settings import EvaluateOptions
 from elman.training.splits import split
 from speakable import RATE, draw_speech, say, write_speech
 
@@ -87,6 +91,38 @@ def test_a_model_file_answers_as_the_model_did(trained):
     scores, written = again.evaluate(as_speech(sounds, texts))
     assert written == again.predict(sounds)
     assert scores.cer.units == sum(map(len, texts))
+
+
+def test_sounds_that_were_learnt_from_are_recognised_however_they_are_written_and_cut(trained, tmp_path):
+    model, folder = trained
+    again = transcribe.load(folder / "m")
+    data = open_utterances([folder / "speech.csv"])
+    learnt = again.compare_learnt(data).estimate
+    assert learnt == model.metrics["training_utterances"] < len(data)
+    longer = []
+    for index, one in enumerate(data.utterances):
+        sound = data.read(index)
+        soundfile.write(tmp_path / f"{index}.flac", sound.samples, sound.rate)
+        longer.append(Sound(np.append(sound.samples, np.float32(0.5)), sound.rate))
+        assert one.transcript is not None
+    assert again.compare_learnt(as_speech(sorted(tmp_path.glob("*.flac")))).estimate == learnt
+    assert again.compare_learnt(as_speech([data.read(index) for index in range(len(data))])).estimate == learnt
+    assert again.compare_learnt(as_speech(longer)).estimate == 0
+    slower = [Sound(data.read(index).samples, RATE // 2) for index in range(len(data))]
+    assert again.compare_learnt(as_speech(slower)).estimate == 0
+
+
+def test_evaluate_warns_of_sounds_that_were_learnt_from(trained, tmp_path):
+    model, folder = trained
+
+    def evaluate(path):
+        options = EvaluateOptions(beam=1)
+        return commands.evaluate(Request(folder / "m", [str(path)], options, quiet=True, json=False, note=print))
+
+    found = evaluate(folder / "speech.csv")
+    assert found.facts["learnt_from"] == model.metrics["training_utterances"]
+    assert "are in the training data" in str(found.shown[-1])
+    assert evaluate(write_speech(tmp_path / "other.csv", 5, seed=2)).facts["learnt_from"] == 0
 
 
 def test_a_verdict_compares_with_what_needs_no_recurrence(trained):

@@ -1,7 +1,8 @@
 """Encode utterances, and put them into batches of similar lengths."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -19,19 +20,24 @@ class SpeechDataset:
 
     Args:
         speech: the utterances.
+
+    Attributes:
+        hashes: (N,) uint64, of each utterance that has been read, see :func:`hash_utterances`.
     """
 
     def __init__(self, speech: UtteranceSet) -> None:
         self.name, self.notes = speech.name, speech.notes
         self.columns = Columns({SPEECH: "sound" if speech.utterances[0].is_sound else "series"})
+        self.hashes = np.zeros(len(speech), np.uint64)
         self._speech = speech
 
     def __len__(self) -> int:
         return len(self._speech)
 
     def __getitem__(self, index: int) -> Example:
-        one = self._speech.utterances[index]
-        return as_example(self._speech.read(index), one.where, one.transcript)
+        one, given = self._speech.utterances[index], self._speech.read(index)
+        self.hashes[index] = _hash([given] if isinstance(given, Sound) else given)
+        return as_example(given, one.where, one.transcript)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class EncodedSpeech:
         encoder: as given.
         texts: the units of each transcript.
         lengths: (N,) int64, the frames of each.
+        hashes: (N,) uint64, of the sound or the frames of each, see :func:`hash_utterances`.
 
     Raises:
         DataError: an utterance cannot be read or encoded.
@@ -70,9 +77,9 @@ class EncodedSpeech:
     def __init__(self, speech: UtteranceSet, encoder: SpeechEncoder, on_progress: OnProgress | None = None) -> None:
         self.speech, self.encoder = speech, encoder
         self.texts = [encoder.encode_text(one.transcript) for one in speech.utterances]
-        nothing = torch.zeros(len(speech))
-        self._set = EncodedSet(SpeechDataset(speech), range(len(speech)), encoder, nothing, on_progress=on_progress)
-        self.lengths = self._set.lengths
+        dataset, nothing = SpeechDataset(speech), torch.zeros(len(speech))
+        self._set = EncodedSet(dataset, range(len(speech)), encoder, nothing, on_progress=on_progress)
+        self.lengths, self.hashes = self._set.lengths, dataset.hashes
 
     def __len__(self) -> int:
         return len(self.speech)
@@ -114,3 +121,27 @@ class EncodedSpeech:
         """
         padded: PaddedBatch = self._set.batch(chosen, augment=augment, shuffled_steps=shuffled)
         return SpeechBatch(padded.steps, padded.lengths, [self.texts[index] for index in chosen])
+
+
+def hash_utterances(speech: UtteranceSet) -> Iterator[int]:
+    """Hash the sound of each utterance, with its rate, or its frames; whatever its transcript.
+
+    Raises:
+        DataError: an utterance cannot be read.
+    """
+    for index, one in enumerate(speech.utterances):
+        given = speech.blocks(index) if one.is_sound else speech.read(index)
+        yield _hash(given)  # type: ignore[arg-type] # what is no sound is read as frames
+
+
+def _hash(given: Iterable[Sound] | NDArray[np.float32]) -> int:
+    """Hash the blocks of a sound, however it is cut, or frames."""
+    digest = blake2b(digest_size=8)
+    if isinstance(given, np.ndarray):
+        digest.update(repr(given.shape).encode())
+        digest.update(np.ascontiguousarray(given).data)
+    else:
+        for number, block in enumerate(given):
+            digest.update(b"" if number else str(block.rate).encode())
+            digest.update(np.ascontiguousarray(block.samples).data)
+    return int.from_bytes(digest.digest(), "little")

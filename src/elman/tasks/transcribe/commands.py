@@ -84,6 +84,11 @@ def evaluate(request: Request) -> Evaluated:
     if unknown:
         named = printable("".join(unknown[:20]))
         shown.append(Text(f"\nCharacters that the model never writes: {named}"))
+    overlap = trained.compare_learnt(speech)
+    if overlap is not None:
+        facts["learnt_from"] = overlap.estimate
+        warning = overlap.warn("utterances", "other utterances")
+        shown += [Text(f"\n{warning}")] if warning else []
     return Evaluated(facts, shown)
 
 

@@ -17,10 +17,11 @@ from elman.encoders.batches import OnProgress
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.layers import Layers
+from elman.models.learnt import Overlap
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.tasks.transcribe.aligning import AlignedText, align_texts
 from elman.tasks.transcribe.answering import transcribe
-from elman.tasks.transcribe.batches import EncodedSpeech
+from elman.tasks.transcribe.batches import EncodedSpeech, hash_utterances
 from elman.tasks.transcribe.encoder import SpeechEncoder
 from elman.tasks.transcribe.intake import Heard, as_speech
 from elman.tasks.transcribe.listening import SpeechStream
@@ -141,6 +142,10 @@ class TrainedTranscriber(Trained):
         """
         texts = [one.text for one in self.hear(speech, beam, on_progress, preferences)]
         return score_transcripts(texts, [one.transcript for one in speech.utterances], speech.speakers), texts
+
+    def compare_learnt(self, speech: UtteranceSet) -> Overlap | None:
+        """Count the utterances whose sound the model was trained on; None for a model that keeps no hashes."""
+        return None if self.learnt is None else self.learnt.compare(hash_utterances(speech))
 
     def prefer(
         self,

@@ -15,7 +15,7 @@ left it, patience does not count, and sounds are not varied.
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -164,6 +164,10 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
     def count(self, model: TrainedTranscriber, parts: Parts) -> dict[str, Any]:
         """Return the numbers of utterances."""
         return {"validation_utterances": len(parts.held_out), "training_utterances": len(parts.training)}
+
+    def hash_learnt(self, parts: Parts) -> Iterable[int]:
+        """Return the hashes of the training utterances."""
+        return parts.training.hashes  # type: ignore[return-value]
 
     def judge(
         self,
