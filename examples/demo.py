@@ -30,7 +30,9 @@ def main(folder: Path = FOLDER, time_budget: str = TIME_BUDGET) -> None:
     heading(f"Training an LSTM on {len(text):,} characters of Python's help, for {time_budget} at most")
     print("From time to time: the loss, and after the bars what the model writes at that moment.", flush=True)
     try:
-        model = generate.train(text_file, window=48, time_budget=time_budget, output=model_file, force=True)
+        model = generate.train(
+            text_file, window=48, epochs="auto", time_budget=time_budget, output=model_file, force=True
+        )
     except KeyboardInterrupt:
         print("\nInterrupted before there was a model")
         sys.exit(130)

@@ -49,6 +49,7 @@ def ptb_order(data: Path, scratch: Path, seed: int, given: dict[str, Any], test:
         jumble=True,
         tokenized=True,
         best_by="loss",
+        epochs="auto",
         time_budget="40m",
     )
     if test:

@@ -56,7 +56,7 @@ def measure(text: Path, options: dict[str, Any], seconds: float) -> str:
     Glances.prepare = watch.timed("glances", originals[2])  # type: ignore[method-assign]
     Glances.take = watch.timed("glances", originals[3])  # type: ignore[method-assign]
     try:
-        model = generate.train(text, time_budget=f"{seconds:g}s", quiet=True, **options)
+        model = generate.train(text, epochs="auto", time_budget=f"{seconds:g}s", quiet=True, **options)
     finally:
         training.gradient_norms = originals[0]
         Ledger.enter, Glances.prepare, Glances.take = originals[1:]  # type: ignore[method-assign]

@@ -16,7 +16,7 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args, get_origin
 
 from elman.errors import ConfigError
 from elman.paths import check_path
@@ -92,14 +92,20 @@ class OptionTable:
         return cls(**options)
 
 
+def words_of(row: "dataclasses.Field[Any]") -> list[str]:
+    """Return the words that an option takes beside numbers, the `Literal` of its type."""
+    return [word for kind in get_args(row.type) if get_origin(kind) is Literal for word in get_args(kind)]
+
+
 def _check(row: "dataclasses.Field[Any]", value: Any) -> None:
     kinds = get_args(row.type) or (row.type,)
-    if value is None and type(None) in kinds:
+    if (value is None and type(None) in kinds) or (isinstance(value, str) and value in words_of(row)):
         return
     wanted = next(kind for kind in kinds if kind is not type(None))
     fits = (int, float) if wanted is float else wanted
     if isinstance(value, bool) != (wanted is bool) or not isinstance(value, fits):
-        raise ConfigError(f"{row.name} is {value!r}; it must be {_KINDS.get(wanted, f'of type {wanted.__name__}')}.")
+        kind = " or ".join([_KINDS.get(wanted, f"of type {wanted.__name__}"), *words_of(row)])
+        raise ConfigError(f"{row.name} is {value!r}; it must be {kind}.")
     rules = row.metadata
     if rules["choices"] and value not in rules["choices"]:
         raise ConfigError(f"{row.name} is {value!r}; it must be one of {', '.join(rules['choices'])}.")

@@ -134,9 +134,9 @@ def test_a_validation_that_is_not_a_number_is_never_the_best():
     assert (outcome.best_update, outcome.best_loss) == (500, 3.0)
 
 
-def test_patience_counts_validations_in_a_row():
+def test_patience_is_the_share_of_the_updates_since_the_best_validation():
     worse = [1.0, 2.0, 0.5, 2.0, 2.0, 2.0, 2.0]
-    _, outcome = train([[1.0, 0.0, 0.0]] * 50, validations=worse, epochs=7, patience=3)
+    _, outcome = train([[1.0, 0.0, 0.0]] * 50, validations=worse, epochs=7, patience=3 / 7)
     assert outcome.stopped == "patience"
     assert [v.validation_loss for v in outcome.history] == worse[:6]
     assert outcome.best_update == 150
@@ -175,11 +175,38 @@ def test_ctrl_c_before_the_first_validation_keeps_the_present_weights():
 def test_the_time_budget_ends_an_endless_training(monkeypatch):
     now = iter(range(10**6))
     monkeypatch.setattr("time.perf_counter", lambda: float(next(now)))
-    _, outcome = train([[1.0, 0.0, 0.0]] * 5, validations=[1.0] * 40, epochs=None, time_budget="300s")
+    _, outcome = train([[1.0, 0.0, 0.0]] * 5, validations=[1.0] * 40, epochs="auto", time_budget="300s", patience=1.0)
     assert outcome.stopped == "time budget"
     assert outcome.updates > 10
     assert len(outcome.history) >= 5, "each tenth is validated where updates are slow"
     assert outcome.history[-1].update == outcome.updates, "the end is validated"
+
+
+def test_a_time_budget_cuts_a_training_off_and_changes_nothing_before(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+
+    def fit(**options):
+        torch.manual_seed(4)
+        module, ear, places = Point(), Ear(), []
+        trainer = Trainer(module, TrainingSettings(epochs=4, learning_rate=0.1, patience=1.0, **options), ear)
+
+        def losses():
+            for _ in range(110):
+                now[0] += 1.0
+                places.append(module.place.detach().clone())
+                yield trainer.module(torch.tensor([1.0, -0.5, 0.2])), 7
+
+        return trainer.fit(losses, 110, lambda: 1.0), places, ear
+
+    whole, places, _ = fit()
+    cut, before, ear = fit(time_budget="250s")
+    assert (whole.updates, whole.stopped, cut.stopped) == (440, "epochs", "time budget")
+    assert 240 < cut.updates < 260
+    assert all(torch.equal(*pair) for pair in zip(before, places, strict=False))
+    shared = [one.update for one in whole.history if one.update < cut.updates]
+    assert [one.update for one in cut.history] == [*shared, cut.updates]
+    assert any("of its 440 updates" in note for note in ear.notes)
 
 
 @pytest.mark.parametrize(("takes", "ends"), [(20.0, 61.0), (90.0, 121.0)])

@@ -68,12 +68,19 @@ CASES = {
     "always averaged": Case(5, {"average": 0.3, "epochs": 20}, [3, 1, 2], (7, 50, 63), bad=(52,)),
     "patience": Case(
         4,
-        {"optimizer": "sgd", "schedule": "plateau", "epochs": 9, "patience": 3},
+        {"optimizer": "sgd", "schedule": "plateau", "epochs": 9, "patience": 1 / 3},
         [2, 1, 3, 4, 5],
         (8, 12, 15, 16),
         stopped="patience",
     ),
-    "time": Case(1000, {"time_budget": "60s"}, list(range(40, 0, -1)), (3, 8, 30), cost=0.2, stopped="time budget"),
+    "time": Case(
+        1000,
+        {"time_budget": "60s", "epochs": "auto"},
+        list(range(40, 0, -1)),
+        (3, 8, 30),
+        cost=0.2,
+        stopped="time budget",
+    ),
 }
 
 

@@ -100,7 +100,7 @@ def test_the_factor_of_a_falling_rate_is_a_half_unless_told():
 
 
 def test_patience_ends_a_plateau():
-    _, outcome, _ = train(2, [1.0] * 9, **plain(schedule="plateau", epochs=9, patience=3))
+    _, outcome, _ = train(2, [1.0] * 9, **plain(schedule="plateau", epochs=9, patience=1 / 3))
     assert (outcome.stopped, outcome.updates) == ("patience", 8)
 
 
@@ -147,7 +147,9 @@ def test_ten_times_the_cost_of_a_validation_is_trained_before_the_next(updates_p
 def test_a_tenth_of_the_time_budget_waits_for_a_costly_validation(monkeypatch):
     now = iter(range(10**6))
     monkeypatch.setattr("time.perf_counter", lambda: float(next(now)))
-    _, outcome, _ = train(500, falling(400), optimizer="sgd", time_budget="1000s", fit={"validation_cost": 4.5})
+    _, outcome, _ = train(
+        500, falling(400), epochs="auto", optimizer="sgd", time_budget="1000s", fit={"validation_cost": 4.5}
+    )
     gaps = [b.update - a.update for a, b in itertools.pairwise(outcome.history)]
     assert len(gaps) >= 2
     assert min(gaps[:-1]) >= 45
@@ -304,7 +306,7 @@ def test_ctrl_c_while_an_average_is_validated_keeps_the_best_average():
 
 
 def test_patience_counts_afresh_when_averaging_starts():
-    _, outcome, _ = train(1, [1.0] + [2.0] * 20, **plain(epochs=21, patience=7))
+    _, outcome, _ = train(1, [1.0] + [2.0] * 20, **plain(epochs=21, patience=1 / 3))
     assert (outcome.stopped, outcome.updates) == ("patience", 7 + 7)
 
 

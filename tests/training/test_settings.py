@@ -53,6 +53,10 @@ def test_every_row_explains_itself_and_refuses_nonsense(name):
         ({"optimizer": "adam", "weight_decay": 0.1}, "the optimiser adam has no use for it"),
         ({"accumulate": 0}, "accumulate is 0; it must be at least 1"),
         ({"time_budget": "soon"}, "'soon' is not a duration"),
+        ({"epochs": "auto"}, "Give time_budget"),
+        ({"epochs": "many"}, "epochs is 'many'; it must be of type int or auto"),
+        ({"schedule": "step", "decay_from": 4, "time_budget": "1h"}, "Say how many with epochs"),
+        ({"patience": 0}, "patience is 0; it must be above 0"),
         ({"seed": 2**32}, "it must be at least 0 and below 4294967296"),
     ],
 )
@@ -69,7 +73,7 @@ def test_values_outside_their_range_are_refused(options, message):
         ({"optimizer": "asgd"}, "constant"),
         ({"optimizer": "asgd", "schedule": "plateau", "decay": 0.1}, "plateau"),
         ({"schedule": "step", "decay_from": 4, "epochs": 5}, "step"),
-        ({"schedule": "step", "decay_from": 4, "time_budget": "1h"}, "step"),
+        ({"schedule": "step", "decay_from": 4, "time_budget": "1h", "epochs": "auto"}, "step"),
     ],
 )
 def test_asgd_has_a_constant_rate_unless_another_is_asked_for(options, schedule):

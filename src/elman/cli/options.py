@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from elman.errors import ConfigError
-from elman.options import OptionTable
+from elman.options import OptionTable, words_of
 from elman.paths import check_path, refuse_shared
 
 _GROUPS = ("Model", "Text", "Input", "Regularising", "Training")
@@ -213,12 +213,24 @@ def _flags_of(row: "dataclasses.Field[Any]") -> list[str]:
 
 def _as_parameter(row: "dataclasses.Field[Any]", *flags: str, **shown: Any) -> inspect.Parameter:
     kind: Any = next((kind for kind in get_args(row.type) if kind is not type(None)), row.type)
-    metavar = "|".join(row.metadata["choices"]) or row.metadata["metavar"] or _METAVARS[kind]
+    words = words_of(row)
+    metavar = "|".join(row.metadata["choices"]) or row.metadata["metavar"] or "|".join([_METAVARS[kind] or "", *words])
+    if words:
+        shown = {**shown, "parser": functools.partial(_parse_number, kind, words)}
     option = typer.Option(*flags, help=row.metadata["text"], metavar=metavar, **shown)
     wanted: Any = kind if row.default is not None else kind | None
     return inspect.Parameter(
         row.name, inspect.Parameter.KEYWORD_ONLY, default=row.default, annotation=Annotated[wanted, option]
     )
+
+
+def _parse_number(kind: type, words: Sequence[str], given: str) -> Any:
+    """Return a number, or a word as it is."""
+    try:
+        return given if given in words else kind(given)
+    except ValueError:
+        whole = "a whole number" if kind is int else "a number"
+        raise typer.BadParameter(f"{given!r} is not {whole}, and not {' or '.join(words)}.") from None
 
 
 def command_again(task: str, data: list[str], cell: str, size: list[str] | None) -> list[str]:

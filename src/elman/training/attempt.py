@@ -146,13 +146,13 @@ def choose_epochs(
     """Choose the number of epochs: as requested; else about 2000 updates, but each example is seen 5 to 60 times.
 
     Args:
-        settings: where they have neither `epochs` nor `time_budget`, epochs are chosen.
+        settings: where they have no `epochs`, they are chosen.
         updates_per_epoch: as :meth:`TrainingSettings.count_updates` counts them.
         updates: how many there should be in all.
         fewest: how often each example is seen at least.
         most: how often at most.
     """
-    if settings.epochs is not None or settings.time_budget is not None:
+    if settings.epochs is not None:
         return settings
     epochs = min(max(round(updates / updates_per_epoch), fewest), most)
     return dataclasses.replace(settings, epochs=epochs)

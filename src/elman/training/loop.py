@@ -36,6 +36,7 @@ from elman.training.settings import TrainingSettings
 
 _FABRIC_PRECISION = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
 _BAD_UPDATES_ALLOWED = 10
+_ROUNDING = 1e-9
 _ADVICE = "Try a lower --learning-rate, or a lower --clip-norm."
 
 
@@ -129,6 +130,11 @@ class Trainer:
         """
         if validate is None:
             self._check_no_validation_is_needed()
+        if run.updates is None:
+            self.progress.note(
+                f"epochs auto: the learning rate falls over the time budget of {self.settings.time_budget}, so the "
+                "model depends on how fast this machine is"
+            )
         try:
             for group in self._updates(losses, run):
                 self._update(group, run)
@@ -145,6 +151,11 @@ class Trainer:
                 run.average.apply()
             run.outcome.best_update = run.outcome.updates
         run.outcome.seconds = run.elapsed()
+        if run.outcome.stopped == "time budget" and run.updates is not None:
+            self.progress.note(
+                f"the time budget ended the training after {run.share():.0%} of its {run.updates:,} updates; give it "
+                "more, fewer epochs, or epochs auto, which fits the learning rate to the time"
+            )
         return run.outcome
 
     def _check_no_validation_is_needed(self) -> None:
@@ -286,12 +297,12 @@ class Trainer:
         losses = [one.validation_loss for one in outcome.history]
         if self.settings.optimizer == "asgd" and run.average is None and is_worse_than_long_ago(losses):
             self._start_averaging(run)
-        if run.counts.worse_in_a_row >= self.settings.patience:
+        if run.waited() >= self.settings.patience - _ROUNDING:
             run.end("patience")
 
     def _start_averaging(self, run: Run) -> None:
         run.start_averaging()
-        run.counts.worse_in_a_row = 0
+        run.counts.better_at = run.share()
         self.progress.note(
             f"update {run.outcome.updates}: worse than more than {NON_MONOTONE} validations ago; from here on the "
             "weights are averaged"

@@ -45,9 +45,9 @@ class Counts:
         epoch_read: whether the end of the epoch was reached; a full last update leaves that open.
         bad_in_a_row: consecutive updates that were skipped because their gradient was not finite.
         counted: validations that did not come too early to tell.
-        worse_in_a_row: validations since the best one, or since averaging began.
+        better_at: the share of the run that was done at the best validation, or when averaging began.
         decays: validations that were not the best.
-        tenths: tenths of the time budget that had passed at the last validation.
+        tenths: tenths of the run that had passed at the last validation, where time alone ends it.
         validated: the update of the last validation.
         validation_seconds: how long that took; None before the first.
         units: how many were read.
@@ -60,7 +60,7 @@ class Counts:
     epoch_read: bool = False
     bad_in_a_row: int = 0
     counted: int = 0
-    worse_in_a_row: int = 0
+    better_at: float = 0.0
     decays: int = 0
     tenths: int = 0
     validated: int = 0
@@ -122,9 +122,9 @@ class Run:
         self.counts = Counts()
         self._budget = settings.seconds()
         epochs = settings.epochs
-        if epochs is None and self._budget is None:
+        if epochs is None:
             epochs = max(1, round(_DEFAULT_UPDATES / updates_per_epoch))
-        self.updates = None if epochs is None else epochs * updates_per_epoch
+        self.updates = None if epochs == "auto" else epochs * updates_per_epoch
         self._epoch = updates_per_epoch
         self._between = min(math.ceil(_TRAINING_PER_VALIDATION * validation_cost), updates_per_epoch)
         self._every = max(min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY), self._between)
@@ -176,10 +176,15 @@ class Run:
         return self._stopwatch.seconds()
 
     def share(self) -> float:
-        """Return how much of the run is done, by updates or by time, whichever is more."""
-        by_updates = 0.0 if self.updates is None else self.outcome.updates / self.updates
-        by_time = 0.0 if self._budget is None else self.elapsed() / (self._budget - self._reserve())
-        return min(1.0, max(by_updates, by_time))
+        """Return how much of the run is done: of its updates; of the time budget where time alone ends it."""
+        return min(1.0, self._share_of_budget() if self.updates is None else self.outcome.updates / self.updates)
+
+    def waited(self) -> float:
+        """Return the share of the run since the best validation, or since averaging began."""
+        return self.share() - self.counts.better_at
+
+    def _share_of_budget(self) -> float:
+        return 0.0 if self._budget is None else self.elapsed() / (self._budget - self._reserve())
 
     def over(self) -> bool:
         """Return whether the run has ended."""
@@ -235,19 +240,20 @@ class Run:
         self._check_end()
         is_worse = not (improved or is_early)
         self.counts.counted += not is_early
-        self.counts.worse_in_a_row = self.counts.worse_in_a_row + 1 if is_worse else 0
         self.counts.decays += is_worse
+        if not is_worse:
+            self.counts.better_at = self.share()
 
     def wants_validation(self) -> bool:
         """Return whether a validation is due.
 
-        Where validations control the training, one is due after each epoch; elsewhere after a number of updates and at
-        each tenth of a time budget; and always at the end.
+        Where validations control the training, one is due after each epoch; elsewhere after a number of updates, and
+        where time alone ends the run at each tenth of it; and always at the end.
         """
         counts, done = self.counts, self.outcome.updates
         if self._settings.optimizer == "asgd" or self._settings.chosen_schedule() in ("step", "plateau"):
             return done % self._epoch == 0 or counts.over
-        tenths = math.floor(10 * self.share()) if self._budget is not None else 0
+        tenths = math.floor(10 * self.share()) if self.updates is None else 0
         since = done - counts.validated
         due = since >= self._every or (tenths > counts.tenths and since >= self._between) or counts.over
         if due:
@@ -256,7 +262,8 @@ class Run:
 
     def moment(self) -> Moment:
         """Return the moment that progress shows."""
-        share, elapsed = self.share(), self.elapsed()
+        # Whichever ends it first.
+        share, elapsed = min(1.0, max(self.share(), self._share_of_budget())), self.elapsed()
         return Moment(
             epoch=self.outcome.epoch,
             update=self.outcome.updates,

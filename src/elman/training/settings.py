@@ -11,7 +11,7 @@ elman.errors.ConfigError: hidden is 0; it must be at least 1.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option, seed_option
@@ -22,6 +22,21 @@ SCHEDULES = ("cosine", "constant", "step", "plateau")
 PRECISIONS = ("32", "64", "bf16")
 DEVICES = ("cpu", "cuda", "mps", "auto")
 INITIALISERS = ("uniform", "xavier", "orthogonal", "identity")
+
+
+def epochs_option(default: str) -> Any:
+    """Make the row of the epochs.
+
+    Args:
+        default: how many there are where none are given, in words.
+    """
+    return option(
+        None,
+        "passes over the data; auto: as many as the time budget allows, and the learning rate falls over that time "
+        f"[dim](default: {default})[/]",
+        group="Training",
+        least=1,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +90,9 @@ class TrainingSettings(OptionTable):
         ConfigError: a value of the wrong type or outside its range, or two values that contradict each other.
     """
 
-    epochs: int | None = option(
-        None, "passes over the data [dim](default: as many as make about 3000 updates)[/]", group="Training", least=1
-    )
+    epochs: int | Literal["auto"] | None = epochs_option("as many as make about 3000 updates")
     time_budget: str | None = option(
-        None, "stop after this time, such as 90s, 10m, 1h30m", group="Training", metavar="TIME"
+        None, "stop after this time at the latest, such as 90s, 10m, 1h30m", group="Training", metavar="TIME"
     )
     optimizer: str = option("adamw", "the optimiser; asgd averages its weights", group="Training", choices=OPTIMIZERS)
     learning_rate: float | None = option(
@@ -116,7 +129,13 @@ class TrainingSettings(OptionTable):
         most=1,
         metavar="SHARE",
     )
-    patience: int = option(10, "stop after N validations without a better one", group="Training", least=1)
+    patience: float = option(
+        0.5,
+        "stop after this share of all updates without a better validation; 1 never does",
+        group="Training",
+        above=0,
+        metavar="SHARE",
+    )
     seed: int = seed_option()
     precision: str = option("32", "bits of a number; bf16 is mixed precision", group="Training", choices=PRECISIONS)
     device: str = option("cpu", "device to train on", group="Training", choices=DEVICES)
@@ -128,6 +147,10 @@ class TrainingSettings(OptionTable):
             raise ConfigError("weight_decay is given, and the optimiser adam has no use for it. Drop it, or use adamw.")
         if self.optimizer == "asgd" and self.average is not None:
             raise ConfigError("average is given, and the optimiser asgd averages by itself. Drop one of them.")
+        if self.epochs == "auto" and self.time_budget is None:
+            raise ConfigError(
+                "epochs is auto: as many as the time budget allows, and there is none. Give time_budget, such as 10m."
+            )
         self._check_schedule()
         self.seconds()
 
@@ -143,11 +166,9 @@ class TrainingSettings(OptionTable):
             )
         if schedule == "step" and self.decay_from is None:
             raise ConfigError("The schedule step has no decay_from. Name the last epoch with the full learning rate.")
-        if schedule == "step" and self.epochs is None and self.time_budget is None:
-            raise ConfigError(
-                "The schedule step counts epochs. Say how many with epochs, or how long with time_budget."
-            )
-        if self.decay_from is not None and self.epochs is not None and self.decay_from >= self.epochs:
+        if schedule == "step" and self.epochs is None:
+            raise ConfigError("The schedule step counts epochs. Say how many with epochs.")
+        if self.decay_from is not None and isinstance(self.epochs, int) and self.decay_from >= self.epochs:
             raise ConfigError(
                 f"decay_from is {self.decay_from} and epochs is {self.epochs}, so the learning rate would never fall. "
                 "Lower decay_from, or use the schedule constant."

@@ -6,11 +6,12 @@ elman.errors.ConfigError: pooling is 'sum'; it must be one of last, mean, max, a
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from elman.encoders.settings import InputSettings
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands, worst_option
-from elman.training.settings import LayerSettings, TrainingSettings
+from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DIRECTIONS = ("both", "forward")
 POOLINGS = ("last", "mean", "max", "attention")
@@ -42,12 +43,8 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
         least=3,
     )
 
-    epochs: int | None = option(
-        None,
-        "passes over the examples [dim](default: as many as make about 2000 updates, from 5 to 60; of pixels in order "
-        "from 10)[/]",
-        group="Training",
-        least=1,
+    epochs: int | Literal["auto"] | None = epochs_option(
+        "as many as make about 2000 updates, from 5 to 60; of pixels in order from 10"
     )
     learning_rate: float | None = option(
         None,

@@ -213,7 +213,7 @@ def _choose_batch(windows: int, settings: ForecastSettings) -> int:
 
 def _complete(settings: ForecastSettings, updates_per_epoch: int) -> ForecastSettings:
     """Fill in epochs and learning rate where they were not requested: about 1000 updates, and 0.002."""
-    if settings.epochs is None and settings.time_budget is None:
+    if settings.epochs is None:
         settings = dataclasses.replace(settings, epochs=math.ceil(_UPDATES / updates_per_epoch))
     if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
         settings = dataclasses.replace(settings, learning_rate=_LEARNING_RATE)

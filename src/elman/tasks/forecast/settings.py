@@ -8,11 +8,12 @@ elman.errors.ConfigError: levels is '0.8'; it must be percentages from 1 to 99 w
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands, picture_option
-from elman.training.settings import LayerSettings, TrainingSettings
+from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DECODINGS = ("segment", "direct", "recursive")
 MOST_LEVELS = 9
@@ -97,9 +98,7 @@ class ForecastSettings(LayerSettings, TrainingSettings):
     )
     hidden: int = option(256, "size of the hidden state", group="Model", least=1)
 
-    epochs: int | None = option(
-        None, "passes over the windows [dim](default: as many as give about 1000 updates)[/]", group="Training", least=1
-    )
+    epochs: int | Literal["auto"] | None = epochs_option("as many as make about 1000 updates")
     learning_rate: float | None = option(
         None, "peak of the schedule [dim](default: 0.002; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
     )

@@ -6,7 +6,7 @@ validation data are given; the weights with the lowest validation loss are kept.
 way, with the class of each unit.
 
 >>> from elman.tasks import generate
->>> model = generate.train("book.txt", hidden=256, time_budget="10m", output="book.elman.safetensors")  # doctest: +SKIP
+>>> model = generate.train("book.txt", hidden=256, epochs=20, output="book.elman.safetensors")  # doctest: +SKIP
 >>> model = generate.load("book.elman.safetensors")                                                    # doctest: +SKIP
 >>> print("".join(model.generate("Once ", length=200)))                                                # doctest: +SKIP
 """

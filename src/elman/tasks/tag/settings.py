@@ -6,10 +6,11 @@ elman.errors.ConfigError: scheme is 'bio'; it must be one of none, iob1, iob2, i
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands, worst_option
-from elman.training.settings import LayerSettings, TrainingSettings
+from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DIRECTIONS = ("both", "forward")
 NO_SCHEME = "none"
@@ -54,12 +55,7 @@ class TagSettings(LayerSettings, TrainingSettings):
         None, "choose the tags of a sentence together, by a CRF [dim](default: for chunks)[/]", group="Model"
     )
 
-    epochs: int | None = option(
-        None,
-        "passes over the sentences [dim](default: as many as make about 5000 updates, from 5 to 60)[/]",
-        group="Training",
-        least=1,
-    )
+    epochs: int | Literal["auto"] | None = epochs_option("as many as make about 5000 updates, from 5 to 60")
     batch: int | None = option(
         None, "sentences per update [dim](default: 32, down to 8 of few sentences)[/]", group="Training", least=1
     )

@@ -7,11 +7,12 @@ elman.errors.ConfigError: direction is 'back'; it must be one of both, forward.
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Literal
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands, beam_option, picture_option, worst_option
-from elman.training.settings import LayerSettings, TrainingSettings
+from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DIRECTIONS = ("both", "forward")
 UNITS = ("character", "subword")
@@ -64,16 +65,10 @@ class TranscribeSettings(LayerSettings, TrainingSettings):
         False, "write while a sound arrives: forward layers, and a look-ahead of a few frames", group="Model"
     )
 
-    epochs: int | None = option(
-        None,
-        "passes over the utterances [dim](default: as many as make about 10000 updates, from 5 to 200)[/]",
-        group="Training",
-        least=1,
-    )
+    epochs: int | Literal["auto"] | None = epochs_option("as many as make about 10000 updates, from 5 to 200")
     learning_rate: float | None = option(
         None, "peak learning rate [dim](default: 0.002; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
     )
-    patience: int = option(40, "stop after N validations without a better one", group="Training", least=1)
     batch: int | None = option(
         None, "utterances of one update [dim](default: 16, down to 4 of few utterances)[/]", group="Training", least=1
     )

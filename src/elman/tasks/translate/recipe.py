@@ -85,7 +85,7 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         training = parts.training
         epochs, budget = _choose_epochs(training, settings).epochs, settings.seconds()
         # Forward and twice back, every parameter is multiplied for each unit.
-        work = None if epochs is None else seconds_of(3 * parameters * int(training.targets.sum()) * epochs)
+        work = seconds_of(3 * parameters * int(training.targets.sum()) * epochs) if isinstance(epochs, int) else None
         found = train_baselines(
             training,
             parts.held_out,

@@ -7,12 +7,12 @@ elman.errors.ConfigError: wait is 2, and direction is both: the reverse directio
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands, beam_option, worst_option
-from elman.training.settings import LayerSettings, TrainingSettings
+from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 UNITS = ("character", "word", "subword")
 DIRECTIONS = ("both", "forward")
@@ -83,12 +83,7 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         False, "the decoder reads its last output again: slower, for comparison", group="Model"
     )
 
-    epochs: int | None = option(
-        None,
-        "passes over the pairs [dim](default: as many as make about 6000 updates, from 5 to 60)[/]",
-        group="Training",
-        least=1,
-    )
+    epochs: int | Literal["auto"] | None = epochs_option("as many as make about 6000 updates, from 5 to 60")
     learning_rate: float | None = option(
         None, "peak learning rate [dim](default: 0.002; sgd: 0.5; asgd: 10)[/]", group="Training", above=0, most=1000
     )
