@@ -6,6 +6,7 @@ The README and the pages of the tasks use them:
     trips.conll    a word and a tag a line: "from Rome to Oslo" and "to Rome from Oslo" have other tags
     sales.csv      a number a day, with a week and a trend; on days with an offer it is half as much again
     numbers.tsv    a number in words and in digits
+    plots.csv      a plot of land a row: length, width and shape, which have no order
 
 and, to evaluate with, new_reviews.csv, new_trips.conll, later_sales.csv (74 days more, and the 56 before them) and
 new_numbers.tsv.
@@ -48,6 +49,7 @@ def main() -> None:
     numbers = drawn.sample(range(10_000), 1800)
     write_pairs("numbers.tsv", numbers[:1500])
     write_pairs("new_numbers.tsv", numbers[1500:])
+    write_rows("plots.csv", ("length", "width", "shape"), draw_plots(drawn, 200))
 
 
 def write_rows(name: str, header: Row, rows: Iterable[Row]) -> None:
@@ -108,6 +110,12 @@ def tag_chunk(text: str, kind: str) -> list[tuple[str, str]]:
     """Tag the words of a chunk: B- at its first, I- at the others."""
     first, *others = text.split()
     return [(first, f"B-{kind}"), *((word, f"I-{kind}") for word in others)]
+
+
+def draw_plots(drawn: random.Random, count: int) -> list[Row]:
+    """Draw plots of land: those whose sides are nearly equal are square."""
+    sides = [(round(drawn.uniform(1, 9), 1), round(drawn.uniform(1, 9), 1)) for _ in range(count)]
+    return [(long, wide, "square" if abs(long - wide) < 1.5 else "oblong") for long, wide in sides]
 
 
 def draw_sales(drawn: random.Random, days: int) -> list[Row]:

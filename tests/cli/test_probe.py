@@ -42,6 +42,21 @@ def test_a_cell_of_ones_own_is_examined_and_without_a_name_the_usual_ones(elman,
     assert names == ["elman", "lstm", "gru", "lem", "feed-forward"]
 
 
+def test_a_row_sums_up_the_seeds_of_a_network(elman):
+    quick = ("--length", "4", "--hidden", "16", "--updates", "100", "--learning-rate", "0.02")
+    done = elman("probe", "--task", "sentence", *quick, "--seeds", "2")
+    title, _, _, *rows = done.out.splitlines()
+    assert title == 'sentence: "please stay at home", among sentences that differ only in their first word'
+    tanh, last, three, window = (" ".join(row.split()) for row in rows)
+    assert tanh.startswith(f"elman 4 {16 * (10 + 16 + 1) + 4 * 17} ")
+    assert "all lengths solved: 0" in tanh
+    assert last.startswith(f"last step none {16 * 11 + 4 * 17} 200 ")
+    assert "not solved at 3: 0.7" in last
+    assert three.startswith(f"last 3 steps 3 {16 * 31 + 4 * 17} ")
+    assert window.startswith(f"feed-forward 4 {16 * 41 + 4 * 17} ")
+    assert "elman, seed 2, at 4: solved" in done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

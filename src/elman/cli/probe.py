@@ -1,6 +1,8 @@
 """`elman probe`: measure how long the memory of cells can become."""
 
+import math
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,7 +32,8 @@ def probe(
         list[str] | None,
         typer.Argument(
             metavar="CELL",
-            help=f"cells of elman cells, or FILE.py:NAME [dim](default: {' '.join(DEFAULT_CELLS)})[/]",
+            help="cells of elman cells, or FILE.py:NAME "
+            f"[dim](default: {' '.join(DEFAULT_CELLS)}; for sentence elman alone)[/]",
             show_default=False,
         ),
     ] = None,
@@ -38,7 +41,8 @@ def probe(
         str,
         typer.Option(
             metavar="|".join(TASKS),
-            help="what to remember: two marked numbers, ten letters, the order of signs, or the value of a key",
+            help="what to remember: two marked numbers, ten letters, the order of signs, the value of a key, or the "
+            "first word of a sentence",
         ),
     ] = "adding",
     length: Annotated[int, typer.Option(metavar="T", help="the longest sequence, in time steps", min=1)] = 200,
@@ -53,8 +57,8 @@ def probe(
 ) -> None:
     """Measure memory: train cells on a problem with growing lengths, and report the longest that each solves.
 
-    They are compared with a feed-forward network on the whole window. Ctrl-C ends the command and prints the results so
-    far.
+    They are compared with a feed-forward network on the whole window; for sentence, with two that see its end alone as
+    well. Ctrl-C ends the command and prints the results so far.
     """
     from elman.scores.picture_files import check_format
     from elman.tasks.probe import probe as examine
@@ -62,7 +66,7 @@ def probe(
 
     if plot is not None:
         check_format(plot)
-    exam = examine(cell or DEFAULT_CELLS, task=task, length=length, sizes=parse_sizes(size), quiet=quiet, **options)
+    exam = examine(cell or (), task=task, length=length, sizes=parse_sizes(size), quiet=quiet, **options)
     if json:
         print_json(exam.to_dict())
     else:
@@ -80,7 +84,7 @@ def _print_exam(exam: "Exam") -> None:
     console.print(Text(f"{problem.name}: {problem.text}", style="bold"))
     console.print(f"solved where the {problem.measure} is at most {problem.goal:g}; guessing has {problem.guess:.3g}")
     rows = [("", "solved", "parameters", "updates", "time", "")]
-    rows += [_row(exam, result) for result in exam.results]
+    rows += [_row(exam, results) for results in exam.by_name().values()]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for name, *numbers, ending in rows:
         right = "   ".join(f"{number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
@@ -89,15 +93,31 @@ def _print_exam(exam: "Exam") -> None:
         )
 
 
-def _row(exam: "Exam", result: "Result") -> tuple[str, str, str, str, str, str]:
+def _row(exam: "Exam", results: Sequence["Result"]) -> tuple[str, str, str, str, str, str]:
+    from elman.tasks.probe.exam import describe_longest
+
+    parameters = [rung.parameters for result in results for rung in result.rungs]
     return (
-        result.name,
-        "none" if result.longest is None else f"{result.longest:,}",
-        f"{result.rungs[-1].parameters:,}" if result.rungs else "",
-        f"{result.updates:,}",
-        format_duration(result.seconds),
-        _describe_end(exam, result),
+        results[0].name,
+        describe_longest(results),
+        f"{max(parameters):,}" if parameters else "",
+        f"{sum(result.updates for result in results):,}",
+        format_duration(sum(result.seconds for result in results)),
+        _describe_end(exam, results[0]) if len(results) == 1 else _describe_ends(results),
     )
+
+
+def _describe_ends(results: Sequence["Result"]) -> str:
+    """Say how the trainings of one network ended, those that ended alike together, with their errors."""
+    alike: dict[str, list[float]] = {}
+    for result in results:
+        at = f" at {result.rungs[-1].length:,}" if result.rungs and not result.solved else ""
+        alike.setdefault(f"{_ENDED[result.ended]}{at}", []).extend(r.error for r in result.rungs[-1:])
+    ends = []
+    for ending, errors in alike.items():
+        least, most = (f"{error:.3g}" for error in (min(errors, default=math.nan), max(errors, default=math.nan)))
+        ends.append(ending if not errors else f"{ending}: {least}" + (f" to {most}" if least != most else ""))
+    return "; ".join(ends)
 
 
 def _describe_end(exam: "Exam", result: "Result") -> str:

@@ -100,6 +100,18 @@ def test_errors_and_losses_are_those_of_the_textbook():
     assert order.loss(scores, right).item() == pytest.approx(sum(by_hand) / 2, rel=1e-6)
 
 
+@pytest.mark.parametrize("length", [3, 4, 5, 6, 31])
+def test_sentences_differ_only_in_their_first_word_which_tells_the_last(length):
+    examples = drawn("sentence", length)
+    assert examples.inputs.shape == (length, COUNT, 4 + 6)
+    read = symbols(examples)
+    assert [first for first, *_ in read] == examples.answers[0].tolist()
+    assert len({tuple(rest) for _, *rest in read}) == 1
+    assert set(examples.answers[0].tolist()) == {0, 1, 2, 3}
+    assert (read[0][1], read[0][-1]) == (4, 9), "stay … at"
+    assert min(read[0][1:]) >= 4, "no other word of the sentence may tell"
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_the_same_seed_draws_the_same_and_another_does_not(task):
     one, same, other = (drawn(task, 23, seed=seed) for seed in (1, 1, 2))

@@ -10,6 +10,7 @@ import elman
 from elman.errors import CellError, ConfigError, ShapeError
 from elman.tasks.probe import clock as probe_clock
 from elman.tasks.probe import recipe as module
+from elman.tasks.probe.exam import describe_longest
 from elman.tasks.probe.networks import CellReader, WindowReader, count_parameters
 from elman.tasks.probe.picture import draw_exam
 from elman.tasks.probe.problems import PROBLEMS
@@ -113,6 +114,30 @@ def test_the_same_seed_gives_the_same_exam_and_another_does_not():
     torch.rand(7)
     assert errors(3) == first
     assert errors(4) != first
+
+
+def test_each_seed_is_an_exam_of_its_own():
+    options = {"task": "order", "length": 10, "hidden": 5, "updates": 60, "quiet": True}
+    both = probe(["gru"], seed=3, seeds=2, **options)
+    alone = [probe(["gru"], seed=seed, **options).results for seed in (3, 4)]
+    assert [(r.name, r.seed) for r in both.results] == [
+        ("gru", 3), ("gru", 4), ("feed-forward", 3), ("feed-forward", 4),
+    ]  # fmt: skip
+    errors = [[rung.error for rung in result.rungs] for result in both.results]
+    assert errors == [[rung.error for rung in result.rungs] for pair in zip(*alone, strict=True) for result in pair]
+    assert [r.seed for r in both.by_name()["gru"]] == [3, 4]
+
+
+def test_a_sentence_needs_its_first_word_and_three_seeds_agree_on_it():
+    exam = probe(task="sentence", length=5, hidden=16, updates=50, learning_rate=0.02, quiet=True)
+    found = {name: [result.longest for result in results] for name, results in exam.by_name().items()}
+    assert found == {
+        "elman": [5, 5, 5], "last step": [None] * 3, "last 3 steps": [3, 3, 3], "feed-forward": [5, 5, 5],
+    }  # fmt: skip
+    assert exam.lengths == (3, 5)
+    assert all(rung.error > 0.6 for result in exam.by_name()["last step"] for rung in result.rungs)
+    assert describe_longest(exam.by_name()["last step"]) == "none"
+    assert describe_longest([*exam.by_name()["elman"], *exam.by_name()["last step"]]) == "none to 5"
 
 
 def test_the_rate_falls_to_a_tenth_and_goes_on_at_the_next_length(adders, monkeypatch):
@@ -233,6 +258,15 @@ def test_the_answers_are_read_from_the_last_steps():
     assert torch.equal(reader(inputs), reader.readout(states[13:]))
 
 
+def test_the_window_reader_of_the_last_steps_sees_no_other():
+    problem = PROBLEMS["sentence"]
+    window = WindowReader(problem, 3, 5)
+    inputs = problem.draw(7, 2, torch.Generator().manual_seed(1)).inputs.requires_grad_()
+    gradient = torch.autograd.grad(window(inputs).sum(), inputs)[0]
+    assert (gradient[:4] == 0).all()
+    assert (gradient[4:].abs().sum((1, 2)) > 0).all()
+
+
 def test_the_window_reader_sees_every_step_of_its_own_example_alone():
     problem = PROBLEMS["recall"]
     window = WindowReader(problem, 9, 5)
@@ -260,13 +294,14 @@ def test_lengths_grow_from_the_first_to_the_longest(longest, start, task, expect
 @pytest.mark.parametrize(
     ("cells", "options", "kind", "said"),
     [
-        (["gru"], {"task": "sorting"}, ConfigError, "one of adding, copy, order, recall"),
+        (["gru"], {"task": "sorting"}, ConfigError, "one of adding, copy, order, recall, sentence"),
         (["gru"], {"task": "order", "length": 9}, ConfigError, "Take 10 or more"),
         (["gru"], {"length": 20, "start": 30}, ConfigError, "length is 20 and start is 30"),
         (["gru"], {"start": 1, "length": 20}, ConfigError, "no room for adding"),
         (["gru", "gru"], {}, ConfigError, "gru is named 2 times"),
         (["gru"], {"sizes": {"h": 3}}, ConfigError, "leaves the size h open"),
         (["gru"], {"hidden": 0}, ConfigError, "hidden is 0"),
+        (["gru"], {"seed": 2**32 - 2, "seeds": 3}, ConfigError, "the last must be below"),
         (["gru"], {"hiden": 3}, ConfigError, "Did you mean hidden"),
         (["gru"], {"time_budget": "soon"}, ConfigError, "90s, 10m or 1h30m"),
         (["grv"], {}, CellError, "Did you mean gru"),

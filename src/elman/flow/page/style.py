@@ -84,6 +84,19 @@ def path(data: str, kind: str) -> str:
     return f'<path d="{data}" class="{kind}"/>'
 
 
+def up(x: float, start: float, end: float) -> str:
+    """Draw an arrow upwards, from one height to another."""
+    line = path(f"M{number(x)} {number(start)}V{number(end + 6)}", "line")
+    return line + path(f"M{number(x)} {number(end)}l-4 8h8z", "fill")
+
+
+def along(start: float, end: float, y: float, hue: str, dashed: bool = False) -> str:
+    """Draw an arrow to the right or to the left, at one height."""
+    sign = 1 if end > start else -1
+    line = path(f"M{number(start)} {number(y)}H{number(end - 6 * sign)}", f"line {hue}{' dashed' if dashed else ''}")
+    return line + path(f"M{number(end)} {number(y)}l{-8 * sign} -4v8z", f"fill {hue}")
+
+
 def number(value: float) -> str:
     """Write a coordinate, to a tenth of a pixel."""
     return f"{value:.1f}".removesuffix(".0")

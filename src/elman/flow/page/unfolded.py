@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from elman.flow.page.style import number, path, rect, svg, text
+from elman.flow.page.style import along, number, path, rect, svg, text, up
 
 _COLUMN, _ROW = 132.0, 62.0
 _WIDTH, _HEIGHT = 74.0, 32.0
@@ -88,19 +88,19 @@ def _column(middle: float, rows: Sequence[_Row], bottom: float, bidirectional: b
     """Draw the arrows upwards at one time step."""
     if not bidirectional:
         stops = [bottom - 2, *(row.middle for row in rows)]
-        lines = [_up(middle, a - (_HEIGHT / 2 if i else 0), b + _HEIGHT / 2) for i, (a, b) in enumerate(_pairs(stops))]
-        return "".join([*lines, _up(middle, stops[-1] - _HEIGHT / 2, _TOP)])
+        lines = [up(middle, a - (_HEIGHT / 2 if i else 0), b + _HEIGHT / 2) for i, (a, b) in enumerate(_pairs(stops))]
+        return "".join([*lines, up(middle, stops[-1] - _HEIGHT / 2, _TOP)])
     parts, at = [], bottom - 2
     for forward, back in zip(rows[::2], rows[1::2], strict=True):
         (top, low), half = (forward.middle, back.middle), _HEIGHT / 2
         joint, join = low + half + 10, top - half - 8
         aside, other_side = middle - _ASIDE - 24, middle + _ASIDE + 24
         parts.append(_line(f"M{number(middle)} {number(at)}V{number(joint)}H{number(aside)}"))
-        parts += [_up(aside, joint, top + half), _up(middle, joint, low + half)]
+        parts += [up(aside, joint, top + half), up(middle, joint, low + half)]
         parts.append(_line(f"M{number(other_side)} {number(low - half)}V{number(join)}H{number(middle)}"))
         parts.append(_line(f"M{number(middle - 10)} {number(top - half)}V{number(join)}H{number(middle)}"))
         at = join
-    return "".join([*parts, _up(middle, at, _TOP)])
+    return "".join([*parts, up(middle, at, _TOP)])
 
 
 def _line(data: str) -> str:
@@ -111,11 +111,6 @@ def _pairs(stops: Sequence[float]) -> list[tuple[float, float]]:
     return list(itertools.pairwise(stops))
 
 
-def _up(x: float, start: float, end: float) -> str:
-    line = path(f"M{number(x)} {number(start)}V{number(end + 6)}", "line")
-    return line + path(f"M{number(x)} {number(end)}l-4 8h8z", "fill")
-
-
 def _row(row: _Row, middles: Sequence[float], name: str, states: str, gap: bool) -> list[str]:
     """Draw one layer in one direction: its copies, and the state between them."""
     y, hue = row.middle, "blue"
@@ -124,10 +119,10 @@ def _row(row: _Row, middles: Sequence[float], name: str, states: str, gap: bool)
     half = _WIDTH / 2
     edges = [(a + half, b - half) for a, b in _pairs(centres)]
     first, sign = (centres[-1] + half, 1) if row.reverse else (centres[0] - half, -1)
-    parts += [text(first + 32 * sign, y + 4, "0", "small soft middle"), _along(first + 24 * sign, first, y, hue)]
+    parts += [text(first + 32 * sign, y + 4, "0", "small soft middle"), along(first + 24 * sign, first, y, hue)]
     for i, (a, b) in enumerate(edges):
         start, end = (b, a) if row.reverse else (a, b)
-        parts.append(_along(start, end, y, hue, dashed=gap and i == len(edges) - 1))
+        parts.append(along(start, end, y, hue, dashed=gap and i == len(edges) - 1))
         if i == 0:
             parts.append(text(a + 6, y - 6, states, f"small {hue}"))
     for centre in centres:
@@ -135,12 +130,6 @@ def _row(row: _Row, middles: Sequence[float], name: str, states: str, gap: bool)
             parts.append(rect(centre - half, y - _HEIGHT / 2, _WIDTH, _HEIGHT, kind, 8))
         parts.append(text(centre, y + 4, name if len(name) < 11 else f"{name[:9]}…", "small bold middle"))
     return parts
-
-
-def _along(start: float, end: float, y: float, hue: str, dashed: bool = False) -> str:
-    sign = 1 if end > start else -1
-    line = path(f"M{number(start)} {number(y)}H{number(end - 6 * sign)}", f"line {hue}{' dashed' if dashed else ''}")
-    return line + path(f"M{number(end)} {number(y)}l{-8 * sign} -4v8z", f"fill {hue}")
 
 
 def _below(name: str, time: str) -> str:

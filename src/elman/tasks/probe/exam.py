@@ -1,10 +1,12 @@
 """The results of an examination of memories: the error of each network at each length.
 
->>> gru = Result("gru", [Rung(10, 0.0008, True, 500, 2.0, 3521), Rung(20, 0.02, False, 5000, 9.0, 3521)], "not solved")
+>>> rungs = [Rung(10, 0.0008, True, 500, 2.0, 3521), Rung(20, 0.02, False, 5000, 9.0, 3521)]
+>>> gru = Result("gru", 1, rungs, "not solved")
 >>> gru.longest, gru.solved
 (10, False)
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -39,7 +41,8 @@ class Result:
     """The result of one network.
 
     Attributes:
-        name: the cell, or `feed-forward`.
+        name: the cell, `feed-forward`, or `last 3 steps` for one that reads so many.
+        seed: of its training.
         rungs: the lengths that it was trained at, the shortest first.
         ended: `solved`, `not solved`, `not finite`, `time budget`; `interrupted` until one of these is known.
         error_at_longest: its error, with its final weights, at the longest length that was requested, where it was not
@@ -47,6 +50,7 @@ class Result:
     """
 
     name: str
+    seed: int
     rungs: list[Rung] = field(default_factory=list)
     ended: str = "interrupted"
     error_at_longest: float | None = None
@@ -80,7 +84,7 @@ class Exam:
         problem: the problem.
         lengths: the lengths to solve, ascending.
         settings: the settings of the training.
-        results: one for each network, in the order of the examination; fewer if it was interrupted.
+        results: one for each network and seed, in the order of the examination; fewer if it was interrupted.
         interrupted: whether the user pressed Ctrl-C.
     """
 
@@ -89,6 +93,11 @@ class Exam:
     settings: ProbeSettings
     results: list[Result] = field(default_factory=list)
     interrupted: bool = False
+
+    def by_name(self) -> dict[str, list[Result]]:
+        """Return the results of each network, one for each seed."""
+        names = dict.fromkeys(result.name for result in self.results)
+        return {name: [result for result in self.results if result.name == name] for name in names}
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data, ready for JSON."""
@@ -104,10 +113,22 @@ class Exam:
         }
 
 
+def describe_longest(results: Iterable[Result]) -> str:
+    """Write the longest length that a network solved, with several seeds from the least to the most.
+
+    >>> describe_longest([Result("gru", 1, [Rung(10, 0.0008, True, 500, 2.0, 3521)]), Result("gru", 2)])
+    'none to 10'
+    """
+    least, *_, most = sorted(result.longest or 0 for result in results for _ in range(2))
+    words = [f"{length:,}" if length else "none" for length in dict.fromkeys((least, most))]
+    return " to ".join(words)
+
+
 def _plain(result: Result) -> dict[str, Any]:
     at_longest = result.error_at_longest
     return {
         "name": result.name,
+        "seed": result.seed,
         "longest": result.longest,
         "ended": result.ended,
         "updates": result.updates,

@@ -1,4 +1,4 @@
-"""The networks that `probe` examines: a recurrent one, and one that reads the whole window at once.
+"""The networks that `probe` examines: a recurrent one, and feed-forward ones that read a window at once.
 
 Letters as in `problems`: N examples, K answers, I inputs.
 
@@ -58,13 +58,13 @@ class CellReader(nn.Module):
 
 
 class WindowReader(nn.Module):
-    """A feed-forward network with one hidden layer that reads all steps of a sequence at once.
+    """A feed-forward network with one hidden layer that reads the last steps of a sequence, or all, at once.
 
-    Its weights are for one length alone, and their number grows with the length.
+    Its weights are for one number of steps alone, which they grow with.
 
     Args:
         problem: the problem to solve.
-        length: T.
+        length: T, or how many of the last steps it reads.
         hidden: units of the hidden layer.
 
     Raises:
@@ -73,17 +73,18 @@ class WindowReader(nn.Module):
 
     def __init__(self, problem: Problem, length: int, hidden: int) -> None:
         super().__init__()
+        self._read = length + problem.extra_steps
         self._shape = (problem.answers_due, problem.outputs)
         with refuse_giants(hidden):
             self.layers = nn.Sequential(
-                nn.Linear((length + problem.extra_steps) * problem.input_size, hidden),
+                nn.Linear(self._read * problem.input_size, hidden),
                 nn.ReLU(),
                 nn.Linear(hidden, problem.answers_due * problem.outputs),
             )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Answer (steps, N, I) with (K, N, outputs)."""
-        answers = self.layers(inputs.transpose(0, 1).flatten(1))
+        answers = self.layers(inputs[-self._read :].transpose(0, 1).flatten(1))
         return answers.unflatten(1, self._shape).transpose(0, 1)
 
 

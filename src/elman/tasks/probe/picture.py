@@ -5,11 +5,12 @@ Colours are those of Okabe and Ito, which the colour-blind can distinguish, and 
 >>> draw_exam(exam, "memories.png")   # doctest: +SKIP
 """
 
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any
 
 from elman.scores.picture_files import figure_file
-from elman.tasks.probe.exam import Exam, Result
+from elman.tasks.probe.exam import Exam, Result, describe_longest
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -24,7 +25,7 @@ def draw_exam(exam: Exam, path: str | PathLike[str]) -> None:
         ConfigError: `path` ends in none of .png, .svg, .pdf.
         ElmanError: the file cannot be written.
     """
-    with figure_file(path, (11, max(3.6, 2.2 + 0.4 * len(exam.results)))) as figure:
+    with figure_file(path, (11, max(3.6, 2.2 + 0.4 * len(exam.by_name())))) as figure:
         figure.suptitle(f"{exam.problem.name}: {exam.problem.text}", fontsize=11)
         far, cost = figure.subplots(1, 2)
         for axes in (far, cost):
@@ -38,11 +39,10 @@ def draw_exam(exam: Exam, path: str | PathLike[str]) -> None:
 
 def _draw_errors(axes: Any, exam: Exam) -> None:
     """Draw the error at each length; markers at lengths without training are hollow."""
-    for number, result in enumerate(exam.results):
-        style = _style(number)
+    for style, label, result in _styled(exam):
         lengths = [rung.length for rung in result.rungs]
         errors = [max(_SMALLEST_ERROR, rung.error) for rung in result.rungs]
-        axes.plot(lengths, errors, label=_label(result), **style)
+        axes.plot(lengths, errors, label=label, **style)
         if result.error_at_longest is not None:
             end = (exam.lengths[-1], max(_SMALLEST_ERROR, result.error_at_longest))
             axes.plot(*zip((lengths[-1], errors[-1]), end, strict=True), color=style["color"], linestyle=":")
@@ -57,8 +57,7 @@ def _draw_errors(axes: Any, exam: Exam) -> None:
 
 def _draw_updates(axes: Any, exam: Exam) -> None:
     """Draw the number of updates at each length; a cross marks a length that was not solved."""
-    for number, result in enumerate(exam.results):
-        style = _style(number)
+    for style, _, result in _styled(exam):
         axes.plot([r.length for r in result.rungs], [max(1, r.updates) for r in result.rungs], **style)
         for rung in result.rungs:
             if not rung.solved:
@@ -69,20 +68,27 @@ def _draw_updates(axes: Any, exam: Exam) -> None:
     _tick_lengths(axes, exam)
 
 
-def _style(number: int) -> dict[str, Any]:
-    return {
-        "color": _COLOURS[number % len(_COLOURS)],
-        "marker": _MARKERS[number % len(_MARKERS)],
-        "markersize": 6,
-        "linewidth": 1.8,
-    }
+def _styled(exam: Exam) -> Iterator[tuple[dict[str, Any], str | None, Result]]:
+    """Yield each result with the style of its network, and the first of each network with a label."""
+    for number, results in enumerate(exam.by_name().values()):
+        style = {
+            "color": _COLOURS[number % len(_COLOURS)],
+            "marker": _MARKERS[number % len(_MARKERS)],
+            # Equal results lie behind one another: the first in front, and smallest.
+            "markersize": 5 + 1.5 * number,
+            "linewidth": 1.8,
+            "zorder": 3 - 0.1 * number,
+        }
+        for result in results:
+            yield style, _label(results) if result is results[0] else None, result
 
 
-def _label(result: Result) -> str:
-    known = f"solved {result.longest:,}" if result.longest is not None else "solved none"
-    parameters = f", {result.rungs[-1].parameters:,} parameters" if result.rungs else ""
-    name = result.name.replace("$", r"\$")  # $ begins mathematics
-    return f"{name}: {known}{parameters}"
+def _label(results: Sequence[Result]) -> str:
+    longest = describe_longest(results)
+    most = max((rung.parameters for result in results for rung in result.rungs), default=None)
+    parameters = "" if most is None else f", {most:,} parameters"
+    name = results[0].name.replace("$", r"\$")  # $ begins mathematics
+    return f"{name}: solved {longest}{parameters}"
 
 
 def _tick_lengths(axes: Any, exam: Exam) -> None:

@@ -19,12 +19,16 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from elman.errors import ConfigError
+from elman.tasks.probe.settings import DEFAULT_CELLS
 
 _LETTERS = 8  # of the copy problem
 _COPIED = 10
 _KEYS = 4  # of recall, and as many values
 _PAIRS = 2
 _ORDER_DISTRACTORS = 4  # a, b, c, d
+_WHO = ("please", "pupils", "clerks", "sailors")
+_WHERE = ("home", "school", "work", "sea")
+_BETWEEN = ("stay", "here", "now", "and", "then", "at")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,10 @@ class Problem:
         extra_steps: time steps in addition to the length.
         guess: the error of the best constant answer.
         goal: the error at which the problem is solved.
+        first: the first length, unless another is requested.
+        cells: that are examined unless others are named.
+        windows: for each, a feed-forward network that reads so many of the last steps is examined as well.
+        seeds: with how many each network is trained, unless another number is requested.
     """
 
     name: str
@@ -67,6 +75,10 @@ class Problem:
     extra_steps: int
     guess: float
     goal: float
+    first: int = 10
+    cells: tuple[str, ...] = DEFAULT_CELLS
+    windows: tuple[int, ...] = ()
+    seeds: int = 1
 
     @property
     def measure(self) -> str:
@@ -168,6 +180,29 @@ def draw_recall(length: int, count: int, generator: Generator) -> DrawnExamples:
     return DrawnExamples(_one_hot(symbols, 2 * _KEYS + 1), values.gather(0, requested))
 
 
+def draw_sentence(length: int, count: int, generator: Generator) -> DrawnExamples:
+    """Draw "please stay at" or one of three sentences with another first word; the answer is the last word.
+
+    The first word alone tells it. A longer sentence has more words between "stay" and "at", the same in all four.
+    """
+    first = torch.randint(0, len(_WHO), (count,), generator=generator)
+    same = torch.tensor([len(_WHO) + _BETWEEN.index(word) for word in words_between(length)])
+    symbols = torch.cat([first[None], same[:, None].expand(-1, count)])
+    return DrawnExamples(_one_hot(symbols, len(_WHO) + len(_BETWEEN)), first[None])
+
+
+def words_between(length: int) -> list[str]:
+    """List the words from the second to the last one that is read, of a sentence of so many.
+
+    >>> " ".join(words_between(8))
+    'stay now and then and now at'
+    """
+    added = length - 3
+    early = [] if added % 2 else ["here"][:added]
+    cycle = ("now", "and", "then", "and")
+    return ["stay", *early, *(cycle[k % 4] for k in range(added - len(early))), "at"]
+
+
 def _one_hot(symbols: Tensor, size: int) -> Tensor:
     return F.one_hot(symbols, size).to(torch.get_default_dtype())
 
@@ -192,6 +227,11 @@ PROBLEMS: dict[str, Problem] = {
         Problem(
             "recall", "which value followed a key (Ba et al. 2016)",
             draw_recall, 2 * _PAIRS + 1, 2 * _KEYS + 1, _KEYS, 1, 0, 1 - 1 / _KEYS, _WRONG,
+        ),
+        Problem(
+            "sentence", '"please stay at home", among sentences that differ only in their first word',
+            draw_sentence, 3, len(_WHO) + len(_BETWEEN), len(_WHERE), 1, 0, 1 - 1 / len(_WHO), _WRONG,
+            first=3, cells=("elman",), windows=(1, 3), seeds=3,
         ),
     )
 }  # fmt: skip

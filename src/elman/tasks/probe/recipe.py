@@ -2,7 +2,8 @@
 
 A network starts at a length of 10. Once it solves that (its error on test examples is at most the goal), it goes on to
 20, 50, 100 and so on, up to the requested length, with its weights and its current learning rate; the first length that
-it does not solve ends its examination. A feed-forward network that reads the whole window at once is the baseline.
+it does not solve ends its examination. A feed-forward network that reads the whole window at once is the baseline; some
+problems have others, which read the last steps alone.
 
 Every update has new examples, so the mean error of the last updates estimates the error on unseen examples. Once it is
 low enough, or the updates are used up, a test decides.
@@ -16,7 +17,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ _TRAINING, _TESTING, _CONFIRMING = range(3)  # purposes of a random generator
 
 
 def probe(
-    cells: Sequence[str],
+    cells: Sequence[str] = (),
     *,
     task: str = "adding",
     length: int = 200,
@@ -56,8 +57,8 @@ def probe(
     Ctrl-C ends it; the results so far are returned.
 
     Args:
-        cells: names of the zoo, or `FILE.py:NAME`.
-        task: `adding`, `copy`, `order` or `recall`; see :mod:`elman.tasks.probe.problems`.
+        cells: names of the zoo, or `FILE.py:NAME`; without any, those of the task.
+        task: `adding`, `copy`, `order`, `recall` or `sentence`; see :mod:`elman.tasks.probe.problems`.
         length: the longest length to be solved.
         sizes: sizes that equations leave open, for the cells that have them; those not given are the number of units.
         quiet: show no progress.
@@ -72,15 +73,15 @@ def probe(
     if task not in PROBLEMS:
         raise ConfigError(f"task is {task!r}; it must be one of {', '.join(TASKS)}.")
     problem = PROBLEMS[task]
+    settings = replace(settings, seeds=settings.seeds or problem.seeds)
     exam = Exam(problem, lengths_up_to(length, settings.start, problem), settings)
-    candidates = _build_readers(cells, problem, settings, sizes or {})
-    candidates.append(_Candidate(FEED_FORWARD, lambda at: WindowReader(problem, at, settings.hidden), carried=False))
+    candidates = _candidates(cells or problem.cells, problem, settings, sizes or {})
     with show_progress(quiet, EXAMPLE) as progress:
         clock = ExamClock(exam.lengths, settings, len(candidates))
         try:
             for number, candidate in enumerate(candidates):
                 clock.begin(number)
-                exam.results.append(Result(candidate.name))
+                exam.results.append(Result(candidate.name, candidate.seed))
                 _Examination(exam, candidate, clock, progress).run()
         except KeyboardInterrupt:
             exam.interrupted = True
@@ -96,7 +97,7 @@ def lengths_up_to(longest: int, start: int | None, problem: Problem) -> tuple[in
     >>> lengths_up_to(600, None, PROBLEMS["adding"])
     (10, 20, 50, 100, 200, 500, 600)
     """
-    first = min(longest, max(10, problem.shortest)) if start is None else start
+    first = min(longest, max(problem.first, problem.shortest)) if start is None else start
     if first < problem.shortest:
         raise ConfigError(f"A length of {first} has no room for {problem.name}. Take {problem.shortest} or more.")
     if longest < first:
@@ -111,12 +112,30 @@ class _Candidate:
     """A network to be examined: how it is built for a length, and whether its weights carry over to the next length."""
 
     name: str
+    seed: int
     build: Callable[[int], nn.Module]
     carried: bool
 
 
+def _candidates(
+    cells: Sequence[str], problem: Problem, settings: ProbeSettings, sizes: Mapping[str, int]
+) -> list[_Candidate]:
+    """List all networks, each with all its seeds."""
+    hidden, seeds = settings.hidden, settings.all_seeds()
+    found = _build_readers(cells, problem, settings, seeds, sizes)
+    for read in problem.windows:
+        name = f"last {read} steps" if read > 1 else "last step"
+        found += [_Candidate(name, seed, _fixed(problem, read, hidden), carried=True) for seed in seeds]
+    whole = [_Candidate(FEED_FORWARD, s, lambda at: WindowReader(problem, at, hidden), carried=False) for s in seeds]
+    return found + whole
+
+
+def _fixed(problem: Problem, read: int, hidden: int) -> Callable[[int], nn.Module]:
+    return lambda _: WindowReader(problem, read, hidden)
+
+
 def _build_readers(
-    names: Sequence[str], problem: Problem, settings: ProbeSettings, sizes: Mapping[str, int]
+    names: Sequence[str], problem: Problem, settings: ProbeSettings, seeds: range, sizes: Mapping[str, int]
 ) -> list[_Candidate]:
     """Build all networks first, so that an invalid cell is refused before another has trained for minutes."""
     for name in names:
@@ -128,14 +147,15 @@ def _build_readers(
             raise ConfigError(f"No cell of {', '.join(names)} leaves the size {size} open. Drop it.")
     readers = []
     for name, cell in cells.items():
-        torch.manual_seed(settings.seed)
         own = {size: number for size, number in sizes.items() if size in cell.open_sizes}
-        readers.append(_carry(name, CellReader(cell, problem, settings, own)))
+        for seed in seeds:
+            torch.manual_seed(seed)
+            readers.append(_carry(name, seed, CellReader(cell, problem, settings, own)))
     return readers
 
 
-def _carry(name: str, reader: nn.Module) -> _Candidate:
-    return _Candidate(name, lambda _: reader, carried=True)
+def _carry(name: str, seed: int, reader: nn.Module) -> _Candidate:
+    return _Candidate(name, seed, lambda _: reader, carried=True)
 
 
 class _Examination:
@@ -151,7 +171,7 @@ class _Examination:
         module = optimizer = None
         for place, length in enumerate(self.lengths):
             if module is None or optimizer is None or not self.candidate.carried:
-                torch.manual_seed(self.settings.seed)
+                torch.manual_seed(self.candidate.seed)
                 module = self.candidate.build(length)
                 optimizer = torch.optim.Adam(module.parameters(), lr=self.settings.learning_rate)
             self.clock.reach(place)
@@ -191,7 +211,7 @@ class _Examination:
         It yields NaN after too many non-finite gradients in a row, and at once when the time is over.
         """
         problem, settings = self.problem, self.settings
-        drawn, bad, errors = manual_seed(settings.seed, length, _TRAINING), 0, []
+        drawn, bad, errors = manual_seed(self.candidate.seed, length, _TRAINING), 0, []
         first, last = optimizer.param_groups[0]["lr"], _LAST_RATE * settings.learning_rate
         for done in itertools.count(1):
             examples = problem.draw(length, settings.batch, drawn)
@@ -216,7 +236,7 @@ class _Examination:
     @torch.no_grad()
     def _test(self, module: nn.Module, length: int, purpose: int) -> float:
         """Return the error on test examples, the same for every network."""
-        drawn, total = manual_seed(self.settings.seed, length, purpose), 0.0
+        drawn, total = manual_seed(self.candidate.seed, length, purpose), 0.0
         for _ in range(_TESTED // _AT_ONCE):
             examples = self.problem.draw(length, _AT_ONCE, drawn)
             total += self.problem.error(module(examples.inputs), examples.answers)
@@ -231,13 +251,17 @@ class _Examination:
             loss=error,
             units_per_second=self.clock.examples_per_second(),
             gradient_norm=norm,
-            part=f"{self.candidate.name} at {length}",
+            part=f"{self._named()} at {length}",
             goal=self.problem.goal,
         )
 
     def _describe(self, rung: Rung) -> str:
         outcome = "solved" if rung.solved else "not solved"
         return (
-            f"{self.candidate.name} at {rung.length}: {outcome}, {self.problem.measure} {rung.error:.3g} "
+            f"{self._named()} at {rung.length}: {outcome}, {self.problem.measure} {rung.error:.3g} "
             f"after {rung.updates:,} updates"
         )
+
+    def _named(self) -> str:
+        only = len(self.settings.all_seeds()) == 1
+        return self.candidate.name if only else f"{self.candidate.name}, seed {self.candidate.seed},"
