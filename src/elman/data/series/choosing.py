@@ -15,7 +15,7 @@ from elman.data.examples.choosing import SERIES_NAMES, find_column
 from elman.data.series.frequency import Moments
 from elman.data.tables.dialects import describe_nearest
 from elman.data.tables.row_index import RowIndex
-from elman.errors import DataError
+from elman.errors import ConfigError, DataError
 from elman.phrases import name_some
 
 VALUE_NAMES = (
@@ -72,6 +72,16 @@ class RequestedRoles:
             find_column(column, index.summaries, name)
             if roles > 1:
                 raise DataError(f"{name}: column {column} has two roles. Name it in one option.")
+
+    def refuse_beside_rows(self, rows: str | None) -> None:
+        """Refuse columns that a table does not have whose rows are series.
+
+        Raises:
+            ConfigError: one is named.
+        """
+        for role in ("targets", "past", "known", "static"):
+            if rows == "series" and getattr(self, role):
+                raise ConfigError(f"{role.removesuffix('s')} names a column, and with rows=series no column is one.")
 
 
 def split_names(requested: str | Sequence[str] | None, columns: Sequence[str]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 r"""Read series from tables with a column of times.
 
 In a wide table every series has a column of its own; in a long one the rows with the same id are the steps of one
-series. Rows are in the order of time. An empty cell is a missing value; rows after the last value hold
-covariates that are known ahead.
+series; for a row that is a whole series see :mod:`elman.data.series.sideways`. Rows are in the order of time. An empty
+cell is a missing value; rows after the last value hold covariates that are known ahead.
 
 >>> from tempfile import TemporaryDirectory
 >>> with TemporaryDirectory() as folder:
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.examples.opening import check_paths
-from elman.data.examples.rows import read_number
+from elman.data.series.cells import to_levels, to_numbers
 from elman.data.series.choosing import (
     RequestedRoles,
     choose_id,
@@ -38,12 +38,12 @@ from elman.data.series.notation import Offsets, TimeNotation
 from elman.data.series.regularity import check_order, infer_frequency, place_on_grid
 from elman.data.series.seasonality import find_season_to_learn
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
+from elman.data.series.sideways import StepColumns, choose_rows, read_sideways
 from elman.data.series.time_columns import TimeColumns, choose_time
 from elman.data.series.time_names import describe_unread, list_time_parts
 from elman.data.series.timestamps import settle_zones
 from elman.data.tables.dialects import note_dialects, settle_all, stored_dialects
 from elman.data.tables.header import DELIMITERS
-from elman.data.tables.kinds import MISSING_NUMBERS
 from elman.data.tables.numbers import NumberDialect
 from elman.data.tables.row_index import RowIndex
 from elman.data.text import as_sources
@@ -66,6 +66,7 @@ def open_series(
     held_out: int | None = None,
     fill_gaps: bool = False,
     decimal: str | None = None,
+    rows: str | None = None,
     like: SeriesColumns | None = None,
 ) -> SeriesSet:
     """Read all series of some tables.
@@ -85,6 +86,8 @@ def open_series(
             out; None for a fifth.
         fill_gaps: whether missing times become missing values; always so if the model of `like` was trained so.
         decimal: the decimal mark of numbers, `.` or `,`, where cells such as 1.024 do not show it.
+        rows: whether a row is one of the `steps` of every series, or rows are whole `series`; by default as the table
+            looks.
         like: the columns of a model. Nothing is inferred then, and of the other arguments only `target` counts.
 
     Raises:
@@ -101,15 +104,18 @@ def open_series(
     index = RowIndex(files)
     name = str(paths) if isinstance(paths, str | PathLike) else ", ".join(map(str, files[:3]))
     targets = split_names(target, index.names)
-    if like:
+    if like and like.sideways:
+        rows, targets, requested = "series", (), RequestedRoles(time=None if like.time else (), id=like.id)
+    elif like:
         requested = RequestedRoles(targets or like.targets, like.times, like.id, like.past, like.known, like.static)
     else:
         covariates = [split_names(names, index.names) for names in (past, known, static)]
         ids = None if id is None else split_names(id, index.names)
         times = None if time is None else split_names(time, index.names)
         requested = RequestedRoles(targets, times, ids, *covariates)
+        requested.refuse_beside_rows(rows)
     requested.check(index, name)
-    return _SeriesReader(index, name, requested, season, held_out, fill_gaps, decimal, like).read()
+    return _SeriesReader(index, name, requested, season, held_out, fill_gaps, decimal, rows, like).read()
 
 
 class _SeriesReader:
@@ -124,10 +130,11 @@ class _SeriesReader:
         held_out: int | None,
         fill_gaps: bool,
         decimal: str | None,
+        layout: str | None,
         like: SeriesColumns | None,
     ):
         self._index, self._name, self._requested = index, name, requested
-        self._held_out, self._decimal = held_out, decimal
+        self._held_out, self._decimal, self._layout = held_out, decimal, layout
         self._dialects: dict[str, NumberDialect] = {}
         self._season, self._fill_gaps, self._like = season, fill_gaps or (like is not None and like.fill_gaps), like
         self.notes = list(index.notes)
@@ -140,7 +147,13 @@ class _SeriesReader:
 
     def read(self) -> SeriesSet:
         index, requested = self._index, self._requested
-        time = choose_time(index, requested.time, self._like.frequency if self._like else None)
+        is_sideways = self._layout == "series"
+        time = None if is_sideways else choose_time(index, requested.time, self._like.frequency if self._like else None)
+        sideways = None
+        if is_sideways or not self._like:
+            sideways = choose_rows(index, self._layout, requested, has_time=time is not None)
+        if sideways is not None:
+            return self._read_sideways(sideways)
         self._time = time
         used = time.columns if time else ()
         self._parts = list_time_parts(index, used)
@@ -172,6 +185,20 @@ class _SeriesReader:
             steps = self._place(times, own, columns)
             parts = [_on_grid(steps, part[own]) for part in (numbers, known, past)]
             series += self._cut(columns, group, own, steps, times, parts, self._read_static(texts, own, group))
+        return self._finish(columns, series)
+
+    def _read_sideways(self, found: StepColumns) -> SeriesSet:
+        """Read a table whose rows are series."""
+        columns, series, self._notation = read_sideways(
+            self._index,
+            found,
+            self._name,
+            season=self._season,
+            decimal=self._decimal,
+            fill_gaps=self._fill_gaps,
+            like=self._like,
+            note=self.notes.append,
+        )
         return self._finish(columns, series)
 
     def _settle_numbers(self, columns: Iterable[str]) -> None:
@@ -273,30 +300,15 @@ class _SeriesReader:
             for name in names:
                 levels = columns.levels.get(name)
                 made.append(
-                    self._to_levels(name, cells[name], levels, first) if levels else self._to_numbers(name, cells[name])
+                    to_levels(name, cells[name], levels, lambda at: self._where(first + at))
+                    if levels
+                    else self._to_numbers(name, cells[name])
                 )
             block.append(np.concatenate(made, axis=1))
 
-    def _to_levels(self, name: str, cells: Sequence[Any], levels: Sequence[str], first: int) -> Numbers:
-        made = np.zeros((len(cells), len(levels)))
-        for at, cell in enumerate(cells):
-            text = str(cell).strip()
-            if text and text not in levels:
-                raise DataError(
-                    f"{self._where(first + at)}, column {name}: {text[:40]!r} is none of {name_some(levels)}. "
-                    "Correct it."
-                )
-            if text:
-                made[at, levels.index(text)] = 1
-        return made
-
     def _to_numbers(self, name: str, cells: Sequence[Any]) -> Numbers:
         """Convert cells that are all numbers or missing, (N, 1)."""
-        if self._index.summaries[name].evidence.unusual or self._dialects[name].decimal == ",":
-            numbers = [read_number(cell, name, self._dialects[name]) for cell in cells]
-        else:
-            numbers = [float("nan") if cell.strip() in MISSING_NUMBERS else float(cell) for cell in cells]
-        return np.array(numbers, np.float64)[:, None]
+        return to_numbers(self._index.summaries[name], self._dialects[name], name, cells)[:, None]
 
     def _read_static(
         self, texts: dict[str, list[str]], rows: NDArray[np.int64], group: Sequence[str]
@@ -372,7 +384,7 @@ class _SeriesReader:
         if not self._like:
             self._refuse_constant(series, columns.id)
             columns = self._check_season(columns, series)
-            self.notes += self._note_columns(columns)
+            self.notes += [] if columns.sideways else self._note_columns(columns)
         return SeriesSet(self._name, series, columns, self.notes, self._notation)
 
     def _refuse_constant(self, series: Sequence[Series], ids: Sequence[str]) -> None:

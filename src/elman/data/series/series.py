@@ -84,6 +84,7 @@ class SeriesColumns:
         fill_gaps: whether missing times become missing values.
         clock: further columns that are a part of the time.
         numbers: how the numbers of a column are written, where it is not as programs do.
+        sideways: whether each row of a table is a series, see :mod:`elman.data.series.sideways`.
     """
 
     targets: tuple[str, ...]
@@ -97,6 +98,7 @@ class SeriesColumns:
     fill_gaps: bool = False
     clock: tuple[str, ...] = ()
     numbers: Mapping[str, NumberDialect] = field(default_factory=dict)
+    sideways: bool = False
 
     @property
     def times(self) -> tuple[str, ...]:
@@ -117,6 +119,8 @@ class SeriesColumns:
             del plain["clock"]  # as in models of one column
         if not self.numbers:
             del plain["numbers"]
+        if not self.sideways:
+            del plain["sideways"]
         return {**plain, "frequency": self.frequency.to_dict(), "levels": levels}
 
     @classmethod

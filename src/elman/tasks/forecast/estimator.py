@@ -30,7 +30,7 @@ from elman.tasks.forecast.model import Forecast, TrainedForecaster
 from elman.tasks.forecast.settings import ForecastSettings
 
 # They name columns of files.
-_OF_FILES = {"target", "time", "id", "known", "past", "static", "fill_gaps", "calendar"}
+_OF_FILES = {"target", "time", "id", "known", "past", "static", "fill_gaps", "rows", "calendar"}
 _OPTIONS = {row.name: row.default for row in dataclasses.fields(ForecastSettings) if row.name not in _OF_FILES}
 
 _FORMS = "an array (T,) or (T, N), a list of arrays, or arrays by name"

@@ -64,6 +64,7 @@ def read_series(data: Source | Sequence[Source] | SeriesSet, settings: ForecastS
         held_out=settings.validation,
         fill_gaps=settings.fill_gaps,
         decimal=settings.decimal,
+        rows=settings.rows,
     )
 
 

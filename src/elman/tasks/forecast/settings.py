@@ -59,6 +59,13 @@ class ForecastSettings(LayerSettings, TrainingSettings):
         group="Input",
         choices=(".", ","),
     )
+    rows: str | None = option(
+        None,
+        "what a row of the table is: one of the steps of every series, or a whole series [dim](default: as the table "
+        "looks)[/]",
+        group="Input",
+        choices=("steps", "series"),
+    )
     fill_gaps: bool = option(False, "read missing times as missing values", group="Input")
     # Off, since it helped neither on ETTh1 nor on daily sales: the look-back shows what repeats.
     calendar: bool = option(
