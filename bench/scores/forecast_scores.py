@@ -44,7 +44,8 @@ def describe(row: dict[str, Any]) -> tuple[str, str, str]:
 
 def _describe(found: dict[str, Any]) -> str:
     coverage = "".join(f", {level} % interval covers {share:.3f}" for level, share in found["coverage"].items())
-    return f"MSE {found['scaled_mse']:.3f}, MAE {found['scaled_mae']:.3f}, sMAPE {found['smape']:.3f}{coverage}"
+    smape = "" if found["smape"] is None else f", sMAPE {found['smape']:.3f}"
+    return f"MSE {found['scaled_mse']:.3f}, MAE {found['scaled_mae']:.3f}{smape}{coverage}"
 
 
 def _measure(

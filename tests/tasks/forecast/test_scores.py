@@ -1,5 +1,6 @@
 """Scores of forecasts, against loops that follow the definitions letter by letter."""
 
+import dataclasses
 import json
 import math
 
@@ -15,7 +16,7 @@ N, H = 11, 7
 @pytest.fixture
 def drawn():
     random = np.random.default_rng(5)
-    actual = random.normal(3, 2, (N, H))
+    actual = np.abs(random.normal(3, 2, (N, H)))
     point = actual + random.normal(0, 1, (N, H))
     reach = random.uniform(0, 2, (N, H))
     actual[2, 3:5] = actual[7, 0] = np.nan
@@ -96,6 +97,19 @@ def test_owa_is_the_mean_of_two_ratios_and_1_for_naive2_itself(drawn):
     assert naive2.against(naive2).owa == 1.0
     perfect = tally(actual, actual, scale, unit)
     assert ours.against(perfect).owa is None
+
+
+@pytest.mark.parametrize(("shift", "kept"), [(0.0, True), (-1.0, False), (-100.0, True)])
+def test_smape_and_owa_are_left_out_where_values_lie_on_both_sides_of_0(drawn, shift, kept):
+    actual, point, scale, unit, _ = drawn
+    scores = tally(actual + shift, point + shift, scale, unit)
+    assert (scores.smape is not None) == kept
+    assert (scores.against(dataclasses.replace(scores, smape=1.0)).owa is not None) == kept
+    # In one forecast, or in two that are far apart.
+    made = ForecastTally()
+    for sign in (1, 1, -1):
+        made.add(sign * np.abs(actual), point, scale=scale, unit=unit)
+    assert made.scores().smape is None
 
 
 def test_mase_is_left_out_where_no_series_has_a_scale(drawn):

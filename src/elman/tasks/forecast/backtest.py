@@ -4,7 +4,8 @@ An origin is a step at which a forecast begins. The model sees only the steps be
 (:mod:`elman.tasks.forecast.baseline.baselines`), which are fitted on the training part.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,9 +92,10 @@ def backtest(
         first = [max(low, length - reach) for low, length in zip(first, lengths, strict=True)]
     table = model.table(data, first)
     origins = table.origins(list(zip(first, lengths, strict=True)), every)
-    ours = score(lambda part: model.ahead(table, part), table, first, origins, on_progress)
     chosen = model.baselines.forecasters if baselines is None else baselines
-    scores = compare(ours, score_baselines(chosen, table, first, origins))
+    parts = iter(divide_progress(on_progress, 1 + len(chosen)))
+    ours = score(lambda part: model.ahead(table, part), table, first, origins, next(parts))
+    scores = compare(ours, score_baselines(chosen, table, first, origins, parts))
     return replace(scores, learnt=int((origins[:, 1] < np.array(table.unlearnt)[origins[:, 0]]).sum()))
 
 
@@ -138,10 +140,33 @@ def score(
 
 
 def score_baselines(
-    baselines: Sequence[ForecastBaseline], table: SeriesTable, first: Sequence[int], origins: NDArray[np.int64]
+    baselines: Sequence[ForecastBaseline],
+    table: SeriesTable,
+    first: Sequence[int],
+    origins: NDArray[np.int64],
+    progress: Iterable[OnProgress | None] = itertools.repeat(None),
 ) -> dict[str, ForecastScores]:
-    """Score baselines, by name; arguments as for :func:`score`."""
-    return {baseline.name: score(_ahead_of(baseline, table), table, first, origins) for baseline in baselines}
+    """Score baselines, by name; `progress` has a function for each, other arguments as for :func:`score`."""
+    return {
+        baseline.name: score(_ahead_of(baseline, table), table, first, origins, on_progress)
+        for baseline, on_progress in zip(baselines, progress, strict=False)
+    }
+
+
+def divide_progress(on_progress: OnProgress | None, parts: int) -> list[OnProgress | None]:
+    """Return functions for equal parts of some work, one behind the other, which report to the one for all of it.
+
+    >>> first, second = divide_progress(print, 2)
+    >>> first(1, 3), second(3, 3)
+    1 6
+    6 6
+    (None, None)
+    """
+
+    def part(number: int, told: OnProgress) -> OnProgress:
+        return lambda done, total: told(number * total + done, parts * total)
+
+    return [None if on_progress is None else part(number, on_progress) for number in range(parts)]
 
 
 def _ahead_of(baseline: ForecastBaseline, table: SeriesTable) -> Ahead:

@@ -17,14 +17,17 @@ from elman.tasks.forecast.model import Forecast, TrainedForecaster, load
 from elman.tasks.forecast.tables import score_tables
 from elman.training.progress import show_bar
 
+_NO_SMAPE = "Values lie on both sides of 0, where sMAPE and OWA mean nothing."
+
 
 def summarise(model: TrainedForecaster) -> Rows:
     """Summarise a model: horizon, scores on the held-out part, comparison with the baselines."""
     measured = model.metrics["validation"]
+    smape = "" if measured["smape"] is None else f"sMAPE {format_score(measured['smape'], 2)} %; "
     return [
         ("forecasts", f"{counted(model.horizon, 'step')} from {model.lookback:,}"),
         ("validation", model.metrics["verdict"]),
-        ("", f"sMAPE {format_score(measured['smape'], 2)} %; {_say_coverage(measured['coverage'])}"),
+        ("", f"{smape}{_say_coverage(measured['coverage'])}"),
     ]
 
 
@@ -51,6 +54,7 @@ def evaluate(request: Request) -> Evaluated:
     rows = [
         ("forecasts", f"{scores.ours.forecasts:,} of {trained.horizon:,} steps"),
         ("", judge_forecasts(scores)),
+        *([("", _NO_SMAPE)] if scores.ours.smape is None else []),
         *([("", warning)] if warning else []),
     ]
     return Evaluated(scores.to_dict(), [*(part for table in score_tables(scores) for part in (table, "")), rows])

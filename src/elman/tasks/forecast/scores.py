@@ -11,7 +11,9 @@ coverage       share of the values that lie within the interval, its ends includ
 width          mean width of the interval, in units of its series
 =============  ========================================================================================================
 
-sMAPE and MASE are means over the steps of a forecast and then over forecasts, as in the M4 competition.
+sMAPE is left out, and OWA with it, where values lie on both sides of 0: it is 200 % there for any forecast of the wrong
+sign, however small the error. sMAPE and MASE are means over the steps of a forecast and then over forecasts, as in the
+M4 competition.
 
 >>> tally = ForecastTally()
 >>> tally.add(np.array([[3.0, 5.0]]), np.array([[3.0, 3.0]]), scale=np.array([2.0]), unit=np.array([1.0]))
@@ -46,9 +48,9 @@ class ForecastScores:
         mae: mean absolute error, in the unit of the data.
         scaled_mse: the same where each series is divided by its own unit, such as its deviation in training.
         scaled_mae: mean absolute error of the same.
-        smape: percent, 0 to 200.
+        smape: percent, 0 to 200; None where values lie on both sides of 0.
         mase: None where no series has a scale, or the scales are so small that errors overflow.
-        owa: None where the scores of Naive2 are unknown or 0.
+        owa: None where sMAPE or the scores of Naive2 are unknown, or those are 0.
         coverage: by level in percent, the share of values within the interval.
         width: by level in percent, the mean width of the interval, in units of each series.
     """
@@ -58,7 +60,7 @@ class ForecastScores:
     mae: float
     scaled_mse: float
     scaled_mae: float
-    smape: float
+    smape: float | None
     mase: float | None
     owa: float | None
     coverage: Mapping[int, float]
@@ -70,7 +72,7 @@ class ForecastScores:
         Args:
             naive2: the scores of Naive2 on the same windows.
         """
-        if self.mase is None or not naive2.mase or not naive2.smape:
+        if self.mase is None or self.smape is None or not naive2.mase or not naive2.smape:
             return self
         return replace(self, owa=(self.smape / naive2.smape + self.mase / naive2.mase) / 2)
 
@@ -90,6 +92,7 @@ class ForecastTally:
     def __init__(self) -> None:
         self._forecasts = self._values = self._scaled = 0
         self._sums = dict.fromkeys(("mse", "mae", "scaled_mse", "scaled_mae", "smape", "mase"), 0.0)
+        self._has_signs = {"-": False, "+": False}
         self._within: dict[int, float] = {}
         self._widths: dict[int, float] = {}
 
@@ -127,6 +130,8 @@ class ForecastTally:
         self._forecasts += len(actual)
         self._values += int(counts.sum())
         self._scaled += int(has_scale.sum())
+        self._has_signs["-"] |= bool((actual[known] < 0).any())
+        self._has_signs["+"] |= bool((actual[known] > 0).any())
         for name, value in (
             ("mse", np.square(error).sum()),
             ("mae", np.abs(error).sum()),
@@ -157,7 +162,7 @@ class ForecastTally:
             mae=by_value["mae"],
             scaled_mse=by_value["scaled_mse"],
             scaled_mae=by_value["scaled_mae"],
-            smape=self._sums["smape"] / self._forecasts,
+            smape=None if all(self._has_signs.values()) else self._sums["smape"] / self._forecasts,
             mase=self._sums["mase"] / self._scaled if self._scaled else None,
             owa=None,
             coverage={level: total / self._values for level, total in self._within.items()},
