@@ -44,7 +44,7 @@ LIBRARIES: dict[str, set[str]] = {
     **{name: set() for name in TOP | {"expr", "autodiff", "cells", "__main__"}},
     **dict.fromkeys(("backends", "ops", "nn", "testing", "encoders", "decoding"), TORCH),
     "flow": TORCH | {"matplotlib"},
-    "data": {"numpy", "soundfile", "soxr", "PIL"},
+    "data": {"numpy", "soundfile", "soxr", "PIL", "mido"},
     "vocabulary": TORCH | {"tokenizers"},
     "scores": TORCH | {"rich", "matplotlib", "sacrebleu", "jiwer"},
     "models": TORCH | {"safetensors"},
@@ -60,7 +60,7 @@ BACKENDS = {"reference", "llvm", "triton"}
 TORCHLESS = {"elman.vocabulary.tally", "elman.models.conventions", "elman.tasks.registry", "elman.tasks.contract"}
 """Files without torch in a layer that has it; every file of settings is one, for `--help` reads them."""
 
-INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu", "jiwer"}
+INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu", "jiwer", "mido"}
 LAZY = {"elman", "elman.tasks.__init__"}
 """Packages that load their parts on first use, and name them for a type checker."""
 OF_ALL_TASKS = {"registry", "contract", "inspection"}
