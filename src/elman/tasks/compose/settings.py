@@ -6,11 +6,12 @@ elman.errors.ConfigError: grid is 7; a whole note has 1920 ticks, so it must div
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands
-from elman.training.settings import LayerSettings, TrainingSettings
+from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 NOTES = ("joint", "independent")
 SOUNDS = ("pluck", "tone")
@@ -55,9 +56,7 @@ class ComposeSettings(LayerSettings, TrainingSettings):
         choices=NOTES,
     )
 
-    epochs: int | None = option(
-        None, "passes over the music [dim](default: as many as make about 2000 updates)[/]", group="Training", least=1
-    )
+    epochs: int | Literal["auto"] | None = epochs_option("as many as make about 2000 updates")
     batch: int | None = option(
         None, "windows per update [dim](default: 16, down to 4 of little music)[/]", group="Training", least=1
     )

@@ -84,7 +84,7 @@ def _loss_of_last(module: MusicModel, batch: MusicBatch, n: int) -> float:
     at = (starts + torch.arange(longest)[:, None]).clamp(max=len(batch.notes) - 1)
     columns = torch.arange(len(ends))
     parts = [part[at, columns] for part in batch[:5]]
-    cut = MusicBatch(*parts, lengths=ends - starts, given=batch.given)
+    cut = MusicBatch._make([*parts, ends - starts, batch.given])
     log_p, _, _ = module.read(cut)
     return -float(log_p[cut.lengths - 1, columns].mean())
 
@@ -95,7 +95,7 @@ def _explain(module: MusicModel, few: MusicBatch) -> list[Mattered]:
     for b in choose_examples(len(few.lengths), EXPLAINED):
         length = min(int(few.lengths[b]), _EXPLAINED_FRAMES)
         parts = [part[:length, b : b + 1] for part in few[:5]]
-        one = MusicBatch(*parts, lengths=torch.tensor([length]), given=few.given[b : b + 1])
+        one = MusicBatch._make([*parts, torch.tensor([length]), few.given[b : b + 1]])
 
         def score(one: MusicBatch = one) -> Tensor:
             return module.read(one)[0][-1]
