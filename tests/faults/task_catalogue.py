@@ -124,7 +124,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "what is sampled is read a step too late",
-        "tasks/translate/module.py",
+        "models/attending.py",
         "guessed = self.read_out(joined[:-1]).argmax(2)",
         "guessed = self.read_out(joined[1:]).argmax(2)",
         tests=TRANSLATION_LAYERS,
@@ -132,7 +132,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "sampling changes what stands behind an end",
-        "tasks/translate/module.py",
+        "models/attending.py",
         "share) & counted[1:]",
         "share)",
         tests=TRANSLATION_LAYERS,
@@ -140,7 +140,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "what is fed back is that of the first step",
-        "tasks/translate/module.py",
+        "models/attending.py",
         "last = joined[-1] if self.input_feeding else None",
         "last = state.joined",
         tests=TRANSLATION_LAYERS,
@@ -148,7 +148,7 @@ TASK_FAULTS = (
     ),
     Fault(
         "a search mixes what is fed back to its hypotheses",
-        "tasks/translate/module.py",
+        "models/attending.py",
         "self.joined[rows]",
         "self.joined[rows * 0]",
         tests=TRANSLATION_LAYERS,
@@ -228,8 +228,8 @@ TASK_FAULTS = (
     ),
     Fault(
         "a class is looked for behind its equals sign",
-        "models/given.py",
-        '(given or "").removeprefix(f"{what}=")',
+        "tasks/generate/model.py",
+        '(given or "").removeprefix(what)',
         '(given or "").rpartition("=")[2]',
         TRAINED,
         "equals_sign_in_its_name",

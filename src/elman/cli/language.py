@@ -77,12 +77,11 @@ def _load(path: str, command: str) -> "TrainedModel":
     """
     from elman.tasks import generate as recipe
 
-    found = recipe_of(path)
-    if found.name != "generate":
-        data = "" if found.commands.predict is None else " DATA"
+    task = recipe_of(path).name
+    if task != "generate":
         raise DataError(
-            f"{path} is a model for {found.name!r}, and `elman {command}` needs a language model. "
-            f"Use: {found.commands.use} {path}{data}"
+            f"{path} is a model for {task!r}, and `elman {command}` needs a language model. "
+            f"Use: elman predict {path} DATA"
         )
     return recipe.load(path)
 

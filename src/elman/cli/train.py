@@ -91,7 +91,8 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                 **options,
             )
             kept = ended(model)
-            flow = write_training_report(kept, data, page)
+            everything = [*data, *(options[name] for name in says.also_data if options.get(name) is not None)]
+            flow = write_training_report(kept, everything, page)
             if json:
                 print_training_as_json(model, kept, flow)
                 return

@@ -7,7 +7,7 @@ them. An encoder is written to the model file as plain data, so new examples are
 * `words` encodes text: words, each with its letters, or characters; `letters` encodes the k-mers of a genome;
 * `table` makes one step of a row of numbers and categories, `series` standardises what has steps already;
 * `sound` computes log-mel energies or MFCC (`mel`, and `arriving` of a sound that is not over yet);
-* `image` reads rows or pixels;
+* `image` reads rows or pixels; `pictures` makes cells of photos, for a decoder that looks at them;
 * `scaling` standardises, `normalising` by the moments of one utterance, as a whole or as it comes; `limit` truncates
   long sequences, `ahead` looks at the first examples before all are read;
 * `encoder` is the interface of all kinds, `settings` their options, `augmentation` the random changes in training;

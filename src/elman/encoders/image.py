@@ -95,7 +95,7 @@ class ImageEncoder:
 
     def encode(self, example: Example) -> Tensor:
         """Return the steps of an image: rows (H, C · W), all of one channel first, or pixels (H · W, C)."""
-        image = _resize(example.values[self.column], self.size)
+        image = resize_image(example.values[self.column], self.size)
         _, _, channels = self.size
         flat = self.scaling.apply(image.flatten(1).t().numpy())
         return self._to_steps(flat.t().view(channels, *self.size[:2]))
@@ -160,14 +160,14 @@ def learn_image(columns: Columns, examples: Iterable[Example], settings: InputSe
     for example in examples:
         image = example.values[column]
         resized += image.shape[:2] != size[:2]
-        moments.add(_resize(image, size).flatten(1).t().numpy())
+        moments.add(resize_image(image, size).flatten(1).t().numpy())
     randomness = torch.Generator().manual_seed(settings.seed)
     drawn = torch.randperm(size[0] * size[1], generator=randomness).tolist() if settings.read == "permuted" else ()
     return ImageEncoder(column, size, settings.read, tuple(drawn), moments.scaling(), settings.convolution, resized)
 
 
-def _resize(image: NDArray[np.uint8], size: tuple[int, int, int]) -> Tensor:
-    """Bring an image (H, W, C) to a size; the result is (C, H, W) from 0 to 1."""
+def resize_image(image: NDArray[np.uint8], size: tuple[int, int, int]) -> Tensor:
+    """Bring an image (H, W, C) to a size (height, width, channels); the result is (C, H, W) from 0 to 1."""
     height, width, channels = size
     pixels = torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255
     if len(pixels) != channels:

@@ -4,6 +4,7 @@
 simpler models; `measured` is the result of one validation. `tables` and `picture_files` show scores.
 
 Texts that are written for others have `translations` (BLEU, chrF) and `errors` (WER, CER), from the counts of `ngrams`;
+captions of pictures, which have several references, have `captions` (BLEU, and CIDEr-D of `cider`);
 `comparison` says whether one set is better than another, and `resampling` draws the examples again for all of them.
 
 >>> from elman.scores.share import wilson_interval

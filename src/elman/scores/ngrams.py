@@ -19,21 +19,31 @@ _LONGEST = 6  # characters
 _RECALL = 2  # times as important as precision
 
 
-def bleu_counts(texts: Sequence[str], references: Sequence[str]) -> NDArray[np.int64]:
-    """Return for each text the n-grams of four orders that match, those there are, and both lengths; (N, 10)."""
+def bleu_counts(
+    texts: Sequence[str], references: Sequence[str] | Sequence[Sequence[str]], *, tokenized: bool = False
+) -> NDArray[np.int64]:
+    """Return for each text the n-grams of four orders that match, those there are, and both lengths; (N, 10).
+
+    Args:
+        texts: N texts.
+        references: one of each, or several.
+        tokenized: a word is what lies between spaces.
+    """
     from sacrebleu.metrics.bleu import BLEU
 
-    each = BLEU(effective_order=True)
-    found = [each.sentence_score(one, [other]) for one, other in zip(texts, references, strict=True)]
+    each = BLEU(effective_order=True, tokenize="none" if tokenized else None)
+    several = [[of] if isinstance(of, str) else list(of) for of in references]
+    found = [each.sentence_score(one, of) for one, of in zip(texts, several, strict=True)]
     return np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in found], np.int64)
 
 
-def bleu_of(counts: Any) -> float:
-    """Return BLEU of a sum of rows of :func:`bleu_counts`."""
+def bleu_of(counts: Any, order: int = 4) -> float:
+    """Return BLEU of a sum of rows of :func:`bleu_counts`, by n-grams of up to `order` words."""
     from sacrebleu.metrics.bleu import BLEU
 
     rows = [int(count) for count in counts]
-    score: float = BLEU.compute_bleu(rows[:4], rows[4:8], rows[8], rows[9], smooth_method="exp").score
+    matched, there = rows[:order], rows[4 : 4 + order]
+    score: float = BLEU.compute_bleu(matched, there, rows[8], rows[9], smooth_method="exp", max_ngram_order=order).score
     return score
 
 

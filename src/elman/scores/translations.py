@@ -75,8 +75,11 @@ class TextScores:
         return {**asdict(self), "interval": list(self.interval), "chrf_interval": list(self.chrf_interval)}
 
 
-def require_sacrebleu() -> ModuleType:
+def require_sacrebleu(extra: str = "translate") -> ModuleType:
     """Return the library.
+
+    Args:
+        extra: the extra that has it, for the message.
 
     Raises:
         ConfigError: it is not installed.
@@ -84,9 +87,18 @@ def require_sacrebleu() -> ModuleType:
     try:
         import sacrebleu
     except ImportError:
-        raise ConfigError("BLEU needs sacrebleu. Install it: pip install 'elman[translate]'.") from None
+        raise ConfigError(f"BLEU needs sacrebleu. Install it: pip install 'elman[{extra}]'.") from None
     found: ModuleType = sacrebleu
     return found
+
+
+def has_sacrebleu() -> bool:
+    """Return whether the library is installed."""
+    try:
+        require_sacrebleu()
+    except ConfigError:
+        return False
+    return True
 
 
 def score_texts(texts: Sequence[str], references: Sequence[str], *, measure: str = BLEU, seed: int = 1) -> TextScores:

@@ -50,6 +50,7 @@ class Commands:
         predict: the options of `elman predict`; None where its models do not predict.
         use: the command that uses its models.
         length: how many time steps `elman inspect` looks at; None where each example has its own length.
+        also_data: the options of its training that name data as well, which a report reads behind the data.
     """
 
     settings: type[OptionTable]
@@ -64,6 +65,7 @@ class Commands:
     predict: type[OptionTable] | None = None
     use: str = "elman predict"
     length: int | None = None
+    also_data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,36 @@ def beam_option() -> Any:
     """Make the row of `--beam`, which several recipes have."""
     return option(
         None,
-        "translations, speech: hypotheses that are kept; 1 is greedy [dim](default: 5; 16 for speech with what is "
-        "preferred)[/]",
+        "translations, captions, speech: hypotheses that are kept; 1 is greedy [dim](default: 5; 3 for captions; 16 "
+        "for speech with what is preferred)[/]",
         least=1,
         most=512,
+    )
+
+
+def nbest_option() -> Any:
+    """Make the row of `--nbest`, which several recipes have."""
+    return option(1, "translations, captions: so many for each source", least=1, metavar="N")
+
+
+def length_penalty_option() -> Any:
+    """Make the row of `--length-penalty`, which several recipes have."""
+    return option(1.0, "translations, captions: rank by ln P / length^A", least=0, metavar="A")
+
+
+def scores_option() -> Any:
+    """Make the row of `--scores`, which several recipes have."""
+    return option(False, "translations, captions: with the score of each before it")
+
+
+def attention_option() -> Any:
+    """Make the row of `--attention`, which several recipes have."""
+    return option(
+        None,
+        "translations: draw what the units of the first few sources looked at; captions: where each word looked in the "
+        "picture",
+        metavar="PICTURE",
+        writes=True,
     )
 
 

@@ -10,7 +10,7 @@ All folders have the same files, so a line needs little more than a name. Files 
     estimator.py  the estimators that the line names
 
 >>> [recipe.name for recipe in RECIPES]
-['generate', 'classify', 'tag', 'forecast', 'translate', 'transcribe', 'compose']
+['generate', 'classify', 'tag', 'forecast', 'translate', 'transcribe', 'caption']
 >>> find("tag").estimators
 ('Tagger',)
 """
@@ -66,7 +66,7 @@ RECIPES = (
     Entry("forecast", estimators=("Forecaster",)),
     Entry("translate", estimators=("Translator",)),
     Entry("transcribe", estimators=("Transcriber",)),
-    Entry("compose"),
+    Entry("caption"),
 )
 
 

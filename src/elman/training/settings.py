@@ -61,10 +61,9 @@ class StartSettings(OptionTable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerSettings(StartSettings):
-    """Options of recurrent layers and their regularisation."""
+class SingleLayerSettings(StartSettings):
+    """Options of recurrent layers whose number is not chosen, and of their regularisation."""
 
-    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
     recurrent_dropout: float = option(
         0.0, "dropout on the state between two time steps", group="Regularising", least=0, below=1
     )
@@ -79,7 +78,15 @@ class LayerSettings(StartSettings):
             sizes: sizes that the cell leaves open.
         """
         named = ("hidden", "layers", "dropout", "recurrent_dropout", "zoneout")
-        return {**{name: getattr(self, name) for name in named}, "sizes": dict(sizes or {})}
+        own = {name: getattr(self, name) for name in named if hasattr(self, name)}
+        return {**own, "sizes": dict(sizes or {})}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSettings(SingleLayerSettings):
+    """Options of recurrent layers and their regularisation."""
+
+    layers: int = option(1, "number of recurrent layers", group="Model", least=1)
 
 
 @dataclass(frozen=True, kw_only=True)

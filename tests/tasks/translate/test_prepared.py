@@ -9,8 +9,8 @@ from elman import cells
 from elman.backends.held import held
 from elman.decoding.search import Beam, search
 from elman.models.layers import Layers
+from elman.models.prepared import PreparedDecoder
 from elman.tasks.translate.module import TranslationModel
-from elman.tasks.translate.prepared import PreparedDecoder
 from elman.tasks.translate.writer import TranslationWriter
 from tolerances import assert_identical
 

@@ -22,10 +22,11 @@ from elman.decoding.constraints import Constraints
 from elman.decoding.likeliest import keep_only
 from elman.decoding.search import Writer, write_greedily
 from elman.models.finite import require_finite_output
-from elman.tasks.translate.encoder import LOST, Side
+from elman.models.writing import WriterState, read_units
 from elman.tasks.translate.module import TranslationModel
-from elman.tasks.translate.writer import WriterState, longest_target, read_units
+from elman.tasks.translate.writer import longest_target
 from elman.vocabulary.characters import Characters
+from elman.vocabulary.side import LOST, Side
 
 _FEW = 100  # characters
 # Up to the last blank behind a word. Vocabularies do not agree on all blanks; these are blanks in all of them.

@@ -12,8 +12,8 @@ from pathlib import Path
 from elman.data.pairs.opening import read_texts
 from elman.decoding.constraints import NONE, Constraints
 from elman.errors import ConfigError, DataError
-from elman.tasks.translate.encoder import LOST, Side
 from elman.vocabulary.characters import Characters
+from elman.vocabulary.side import LOST, Side
 from elman.vocabulary.subwords import Subwords
 from elman.vocabulary.words import UNKNOWN, Words
 

@@ -1,95 +1,26 @@
 """The numbers of both sides of a pair.
 
-Units are those of the language model: characters, words or subwords. Two numbers follow them: the end of a text, which
-also stands before every target, and an unknown unit. Both sides may share one vocabulary, so that a name that is copied
-is the same number on both.
+Units are those of the language model: characters, words or subwords, with two numbers behind them
+(:mod:`elman.vocabulary.side`). Both sides may share one vocabulary, so that a name that is copied is the same number on
+both.
 
 >>> encoder = learn_pair_encoder(["ab", "b"], ["ba", "a"], unit="character", size=None, separate=False)
 >>> encoder.source.encode("abc"), encoder.target.decode([1, 2])
 ([1, 2, 4], 'ab')
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from elman.errors import DataError
-from elman.vocabulary.characters import Characters
+from elman.vocabulary.side import Side
 from elman.vocabulary.subwords import Subwords
-from elman.vocabulary.vocabulary import Vocabulary, learn_vocabulary, read_vocabulary
-
-LOST = "\ufffd"
-"""Stands for an unknown character, and for bytes that are no character."""
+from elman.vocabulary.vocabulary import learn_vocabulary, read_vocabulary
 
 _SIZE = 8000
 _PAIRS_A_SUBWORD = 2  # fewer pairs have fewer subwords that are worth an embedding
 _FEWEST = 300
-
-
-@dataclass(frozen=True)
-class Side:
-    """The numbers of one side.
-
-    Attributes:
-        vocabulary: numbers the units, from 0.
-    """
-
-    vocabulary: Vocabulary
-
-    @property
-    def end(self) -> int:
-        """Return the number of the end of a text."""
-        return len(self.vocabulary)
-
-    @property
-    def unknown(self) -> int:
-        """Return the number of what is unknown."""
-        return len(self.vocabulary) + 1 if self.vocabulary.unknown is None else self.vocabulary.unknown
-
-    @property
-    def size(self) -> int:
-        """Return how many numbers there are."""
-        return len(self.vocabulary) + 2
-
-    @cached_property
-    def unwritten(self) -> tuple[int, ...]:
-        """Return the numbers that stand in no target: line ends, and those that stand for nothing."""
-        vocabulary = self.vocabulary
-        if isinstance(vocabulary, Characters):
-            return tuple(vocabulary.numbers[one] for one in "\n" if one in vocabulary.numbers)
-        return (*vocabulary.encode("\n").tolist(), self.size - 1)
-
-    def encode(self, text: str, *, is_begun: bool = False) -> list[int]:
-        """Return the numbers of a text, or of what follows the begin of one."""
-        if isinstance(self.vocabulary, Characters):
-            known = self.vocabulary.numbers
-            return [known.get(character, self.unknown) for character in text]
-        numbers: list[int] = self.vocabulary.encode(text if is_begun else self.spaced(text)).tolist()
-        return numbers
-
-    def spaced(self, text: str) -> str:
-        """Return a text as its subwords are cut: a word at its start is the same subword as within it."""
-        return f" {text}" if self._is_subword else text
-
-    def decode(self, units: Iterable[int]) -> str:
-        """Return the text of numbers; an unknown character shows as a replacement character.
-
-        A model that has learnt little may write a number that stands for no word or subword; it is left out.
-        """
-        if isinstance(self.vocabulary, Characters):
-            return "".join(LOST if unit == self.unknown else self.vocabulary.decode([unit]) for unit in units)
-        units = [unit for unit in units if unit < len(self.vocabulary)]
-        return self.vocabulary.decode(units).removeprefix(" " if self._is_subword else "")
-
-    def show(self, unit: int) -> str:
-        """Write one unit, for a picture."""
-        special = {self.end: "⏹", self.unknown: "<unk>"}
-        return special.get(unit) or self.vocabulary.show(unit)
-
-    @property
-    def _is_subword(self) -> bool:
-        return isinstance(self.vocabulary, Subwords)
 
 
 @dataclass(frozen=True)

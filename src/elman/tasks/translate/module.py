@@ -1,14 +1,6 @@
-"""The layers that translate: an encoder reads the source, a decoder writes the target and looks back by attention.
+"""The layers that translate: an encoder reads the source, and the decoder of :mod:`elman.models.attending` writes.
 
-    source → embedding → recurrent layers from both ends ──────────── memory ───────────────┐
-                                            mean of the memory → linear → tanh: first states │
-    target → embedding → recurrent layer → attention over the memory → recurrent layer → attention ─→ tanh → softmax
-
-The decoder's first layer reads the target alone, so that in training it runs over all steps in one call; the attention
-of all steps is computed behind it, and the second layer reads both. That gives what feeding the context back into the
-first layer gives (Luong et al. 2015, section 3.3), without a loop of single steps; `input_feeding` does feed it back,
-for comparison. The readout is the embedding itself
-(Press & Wolf 2017); the sums before it are those of Luong et al. 2015, equation 5.
+    source → embedding → recurrent layers from both ends → memory
 
 >>> from elman import cells
 >>> model = TranslationModel(cells.gru, Layers(hidden=8, bidirectional=True), source_units=11, target_units=13)
@@ -17,60 +9,19 @@ for comparison. The readout is the embedding itself
 torch.Size([4, 2, 13])
 """
 
-import dataclasses
-import math
-from dataclasses import dataclass
-from typing import Self
-
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from elman.expr import Cell
+from elman.models.attending import AttendingDecoder, DecoderState
 from elman.models.layers import Layers
-from elman.nn import Recurrent
-from elman.nn.attention import KINDS, Attention, AttentionMemory
-from elman.nn.linear_loss import linear_cross_entropy
-from elman.nn.masks import LockedDropout
-from elman.nn.penalties import coverage_loss
-from elman.nn.rowwise import Linear, is_learning, linear, sum_in_order
-from elman.nn.states import States, as_states, select
+from elman.nn.rowwise import is_learning
 from elman.tasks.translate.ordering import left_in_bags, order_loss, score_wanted, spread
-
-__all__ = ["KINDS", "DecoderState", "TranslationModel"]
 
 _BEHIND_UNITS = 2  # the end and the unknown unit have the last numbers
 
 
-@dataclass(frozen=True)
-class DecoderState:
-    """What a decoder knows between two steps of B targets.
-
-    Attributes:
-        first, second: the states of its recurrent layers.
-        memory: what its attention reads.
-        again: what its second attention reads; the same where both compare alike.
-        weights: (B, S) what its last step looked at.
-        joined: (B, E) what the readout of its last step read; None where the first layer does not read it.
-    """
-
-    first: States
-    second: States
-    memory: AttentionMemory
-    again: AttentionMemory
-    weights: Tensor
-    joined: Tensor | None
-
-    def select(self, rows: Tensor) -> Self:
-        """Return the states of some rows, (n,) int64."""
-        memory = self.memory.select(rows)
-        again = memory if self.again is self.memory else self.again.select(rows)
-        first, second = select(self.first, rows), select(self.second, rows)
-        joined = None if self.joined is None else self.joined[rows]
-        return type(self)(first, second, memory, again, self.weights[rows], joined)
-
-
-class TranslationModel(nn.Module):
+class TranslationModel(AttendingDecoder):
     """Attend to a source while writing a target.
 
     Args:
@@ -111,42 +62,18 @@ class TranslationModel(nn.Module):
         wait: int | None = None,
         input_feeding: bool = False,
     ) -> None:
-        super().__init__()
         size = layers.hidden if embedding is None else embedding
-        self.bag, self.wait, self.input_feeding = bag, wait, input_feeding
-        self.target_embedding = nn.Embedding(target_units, size)
+        super().__init__(layers, units=target_units, size=size, wait=wait, input_feeding=input_feeding)
+        self.bag = bag
         self.source_embedding = None if shared else nn.Embedding(source_units, size)
-        for table in filter(None, (self.target_embedding, self.source_embedding)):
-            nn.init.normal_(table.weight, 0.0, 1 / math.sqrt(size))
-        self.scale = math.sqrt(size) / 4
-        one = dataclasses.replace(layers, layers=1, bidirectional=False)
-        reads = 2 * size if input_feeding else size
+        self.draw_embeddings()
         if bag:
-            self.recurrent, self.first, memory = one.build(cell, reads, "a text"), None, size
+            self.recurrent, memory = self.build_first(cell, layers), size
         else:
             self.recurrent = layers.build(cell, size, "a text")
-            self.first = one.build(cell, reads, "a text")
+            self.first = self.build_first(cell, layers)
             memory = self.recurrent.output_size
-        first = self.first_layer
-        self.second = one.build(cell, first.output_size + memory, "a text")
-        states = [*first.state_sizes, *self.second.state_sizes]
-        self.bridge = Linear(memory, sum(states))
-        self.attention = Attention(first.output_size, memory, attention, heads=heads)
-        self.look_again = (
-            Attention(self.second.output_size, memory, attention, heads=heads) if second_attention else None
-        )
-        self.join = Linear(size + self.second.output_size + memory, size)
-        self.bias = nn.Parameter(torch.zeros(target_units))
-        self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else nn.Dropout(layers.dropout)
-
-    @property
-    def first_layer(self) -> Recurrent:
-        """The first layer of the decoder; where no layer reads the source, it is the one that is looked into."""
-        return self.recurrent if self.first is None else self.first
-
-    def layers(self) -> list[Recurrent]:
-        """Return its recurrent layers."""
-        return [self.recurrent, *([] if self.first is None else [self.first]), self.second]
+        self.add_decoder(cell, layers, memory, attention=attention, heads=heads, second_attention=second_attention)
 
     def forward(
         self,
@@ -176,14 +103,7 @@ class TranslationModel(nn.Module):
             return self._write_bags(source.t(), lengths, target, state, written, label_smoothing)
         if written is None:
             return self.read_out(self.decode(target, state)[0])
-        counted = written >= 0
-        if sampled:
-            target = self._sample(target, counted, state, sampled)
-        joined, weights, _ = self._follow(target, state, 0)
-        loss = linear_cross_entropy(
-            joined[counted], self.target_embedding.weight, self.bias, written[counted], label_smoothing
-        )
-        return loss + coverage * coverage_loss(weights, counted.sum(0)) if coverage else loss
+        return self.write_loss(target, written, state, label_smoothing, sampled, coverage)
 
     def _write_bags(
         self,
@@ -202,18 +122,6 @@ class TranslationModel(nn.Module):
             return spread(scores, left, bags, len(self.bias), len(self.bias) - _BEHIND_UNITS)
         return order_loss(scores, left, bags, written, label_smoothing)
 
-    @torch.no_grad()
-    def _sample(self, target: Tensor, counted: Tensor, state: DecoderState, share: float) -> Tensor:
-        """Replace a share of the units of targets by the likeliest that the model writes after the right ones.
-
-        Scheduled sampling (Bengio et al. 2015) in two passes over whole sequences (Mihaylova & Martins 2019, section
-        3): the first, with the right units, gives what is read in the second.
-        """
-        joined, _, _ = self._follow(target, state, 0)
-        guessed = self.read_out(joined[:-1]).argmax(2)
-        chosen = (torch.rand(guessed.shape, device=target.device) < share) & counted[1:]
-        return torch.cat([target[:1], torch.where(chosen, guessed, target[1:])])
-
     def encode(self, source: Tensor, lengths: Tensor) -> DecoderState:
         """Read sources (S, B), and return the state of the decoder before its first step."""
         embedded = self.embed(source)
@@ -229,92 +137,6 @@ class TranslationModel(nn.Module):
         table = self.target_embedding if self.source_embedding is None else self.source_embedding
         embedded: Tensor = self.dropout(table(source) * self.scale)
         return embedded
-
-    def begin(self, output: Tensor, lengths: Tensor) -> DecoderState:
-        """Return the state of the decoder before its first step.
-
-        Args:
-            output: (S, B, M) of the encoder; of a model that waits, at least the first K steps.
-            lengths: (B,) of the sources, so far as they are read.
-        """
-        add_up = torch.sum if is_learning(self) else sum_in_order
-        read = lengths if self.wait is None else lengths.clamp(max=self.wait)
-        if self.wait is not None:
-            seen = torch.arange(len(output), device=output.device)[:, None] < read
-            mean = add_up(output * seen[..., None], dim=0)
-        else:
-            mean = add_up(output, dim=0)
-        states = torch.tanh(self.bridge(mean / read.clamp(min=1)[:, None]))
-        first = self.first_layer.state_sizes
-        split = [part[None].contiguous() for part in states.split([*first, *self.second.state_sizes], 1)]
-        count = len(first)
-        memory, again = self.remember(output, lengths)
-        weights = output.new_zeros(output.shape[1], len(output))
-        joined = output.new_zeros(output.shape[1], self.join.out_features) if self.input_feeding else None
-        return DecoderState(as_states(split[:count]), as_states(split[count:]), memory, again, weights, joined)
-
-    def remember(self, output: Tensor, lengths: Tensor) -> tuple[AttentionMemory, AttentionMemory]:
-        """Return what both attentions read of the output of the encoder, see :meth:`begin`."""
-        dropped = self.dropout(output)
-        memory = again = self.attention.prepare(dropped, lengths)
-        if self.look_again is not None and self.look_again.key is not None:
-            again = self.look_again.prepare(dropped, lengths)
-        return memory, again
-
-    def decode(self, target: Tensor, state: DecoderState, step: int = 0) -> tuple[Tensor, DecoderState]:
-        """Read units of targets.
-
-        Args:
-            target: (T, B).
-            state: behind the units before them.
-            step: how many these are.
-
-        Returns:
-            What the readout reads, (T, B, E), and the state behind them.
-        """
-        joined, _, new = self._follow(target, state, step)
-        return joined, new
-
-    def _follow(self, target: Tensor, state: DecoderState, step: int) -> tuple[Tensor, Tensor, DecoderState]:
-        """Read units of targets; also return what each step looked at, (T, B, S)."""
-        embedded = self.dropout(self.target_embedding(target) * self.scale)
-        visible = self._visible(target, step)
-        if not self.input_feeding:
-            return self._read(embedded, state, visible)
-        joined, weights = [], []
-        for t in range(len(target)):
-            now = slice(t, t + 1)
-            one, looked, state = self._read(embedded[now], state, None if visible is None else visible[now])
-            joined.append(one)
-            weights.append(looked)
-        return torch.cat(joined), torch.cat(weights), state
-
-    def _read(
-        self, embedded: Tensor, state: DecoderState, visible: Tensor | None
-    ) -> tuple[Tensor, Tensor, DecoderState]:
-        """Read embedded units (T, B, E), with input feeding one step of them."""
-        fed = embedded if state.joined is None else torch.cat([embedded, state.joined[None]], 2)
-        first, first_state = self.first_layer(fed, state.first)
-        context, weights = self.attention(first, state.memory, visible=visible)
-        second, second_state = self.second(torch.cat([self.dropout(first), context], 2), state.second)
-        if self.look_again is not None:
-            context, weights = self.look_again(second, state.again, visible=visible)
-        joined = self.dropout(torch.tanh(self.join(torch.cat([embedded, self.dropout(second), context], 2))))
-        last = joined[-1] if self.input_feeding else None
-        new = dataclasses.replace(state, first=first_state, second=second_state, weights=weights[-1], joined=last)
-        return joined, weights, new
-
-    def _visible(self, target: Tensor, step: int) -> Tensor | None:
-        """Return how many steps of its source each step of a target may see, (T, B); None for all."""
-        if self.wait is None:
-            return None
-        steps = torch.arange(step, step + len(target), device=target.device) + self.wait
-        return steps[:, None].expand(target.shape)
-
-    def read_out(self, joined: Tensor) -> Tensor:
-        """Turn what the decoder has joined (…, E) into logits (…, V)."""
-        multiply = F.linear if is_learning(self) else linear
-        return multiply(joined, self.target_embedding.weight, self.bias)
 
     def read_out_wanted(self, joined: Tensor, wanted: Tensor) -> Tensor:
         """Return the logits of some units of each example, (B, T, C), of joined (B, T, E) and wanted (B, C)."""

@@ -16,7 +16,8 @@ import random
 import torch
 
 from elman.tasks.translate.batches import EncodedPairs
-from elman.tasks.translate.encoder import PairEncoder, Side
+from elman.tasks.translate.encoder import PairEncoder
+from elman.vocabulary.side import Side
 from elman.vocabulary.subword_dropout import SubwordDropout
 from elman.vocabulary.subwords import Subwords
 

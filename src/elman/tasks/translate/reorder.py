@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from elman.decoding.bags import BagOrder, BagWriter
+from elman.models.attending import DecoderState
 from elman.models.ordering import order_bags
 from elman.nn.evaluation import evaluating
 from elman.tasks.translate.batches import pad_sources
-from elman.tasks.translate.module import DecoderState, TranslationModel
+from elman.tasks.translate.module import TranslationModel
 
 
 def order_units(

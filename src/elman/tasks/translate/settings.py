@@ -11,7 +11,15 @@ from typing import Any, Literal, Self
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands, beam_option, worst_option
+from elman.tasks.contract import (
+    Commands,
+    attention_option,
+    beam_option,
+    length_penalty_option,
+    nbest_option,
+    scores_option,
+    worst_option,
+)
 from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 UNITS = ("character", "word", "subword")
@@ -170,7 +178,7 @@ class TranslateSettings(LayerSettings, TrainingSettings):
 class SearchOptions(OptionTable):
     """The options by which a search ranks."""
 
-    length_penalty: float = option(1.0, "translations: rank by ln P / length^A", least=0, metavar="A")
+    length_penalty: float = length_penalty_option()
     coverage_penalty: float = option(
         0.0, "translations: rank by what of the source was not looked at, with this weight", least=0, metavar="B"
     )
@@ -200,12 +208,10 @@ class PredictOptions(SearchOptions):
     """The options of `elman predict` for translation models."""
 
     beam: int | None = beam_option()
-    nbest: int = option(1, "translations: so many for each source", least=1, metavar="N")
-    scores: bool = option(False, "translations: with the score of each before it")
+    nbest: int = nbest_option()
+    scores: bool = scores_option()
     align: bool = option(False, "translations: with what each word looked at behind it")
-    attention: str | None = option(
-        None, "translations: draw what the units of the first few sources looked at", metavar="PICTURE", writes=True
-    )
+    attention: str | None = attention_option()
     prefix: str = option("", "translations: how every one begins")
     forbid: str | None = option(None, "translations: phrases, or a file of them, that none holds", metavar="A,B|FILE")
     require: str | None = option(None, "translations: phrases, or a file of them, that each holds", metavar="A,B|FILE")

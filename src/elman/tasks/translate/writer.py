@@ -1,5 +1,6 @@
 """A translation model as a search sees it.
 
+>>> import torch
 >>> from elman import cells
 >>> from elman.decoding.search import search
 >>> from elman.models.layers import Layers
@@ -10,14 +11,11 @@
 [1, 1]
 """
 
-from typing import NamedTuple
-
-import torch
 from torch import Tensor
 
-from elman.decoding.search import Writer
-from elman.tasks.translate.module import DecoderState, TranslationModel
-from elman.tasks.translate.prepared import PreparedDecoder
+from elman.models.attending import DecoderState
+from elman.models.writing import AttendingWriter
+from elman.tasks.translate.module import TranslationModel
 
 _SPARE, _TIMES = 10, 2
 
@@ -31,21 +29,7 @@ def longest_target(length: int) -> int:
     return _TIMES * length + _SPARE
 
 
-class WriterState(NamedTuple):
-    """The state of the decoder, and how many units it has read."""
-
-    state: DecoderState
-    step: int
-
-
-def read_units(model: TranslationModel, units: Tensor, state: WriterState) -> tuple[Tensor, WriterState]:
-    """Let a decoder read a unit of each of R targets; return ln P of the next, (R, V), and its new state."""
-    joined, new = model.decode(units[None], state.state, state.step)
-    chances = model.read_out(joined[0]).float().log_softmax(1)
-    return chances, WriterState(new, state.step + 1)
-
-
-class TranslationWriter(Writer):
+class TranslationWriter(AttendingWriter[TranslationModel]):
     """Writes targets of some sources.
 
     Args:
@@ -56,27 +40,9 @@ class TranslationWriter(Writer):
     """
 
     def __init__(self, model: TranslationModel, source: Tensor, lengths: Tensor, begin: int) -> None:
-        self._model, self._source, self._begin = model, source, begin
-        self.lengths = lengths
+        super().__init__(model, begin)
+        self._source, self.lengths = source, lengths
 
-    def begin(self, sources: int) -> tuple[Tensor, WriterState]:
+    def read(self) -> DecoderState:
         """Read the sources."""
-        state = self._model.encode(self._source, self.lengths)
-        self._prepared = PreparedDecoder.prepare(self._model, state)
-        units = torch.full((sources,), self._begin, device=self._source.device)
-        return self.step(units, WriterState(state, 0))
-
-    def step(self, units: Tensor, state: WriterState) -> tuple[Tensor, WriterState]:
-        """Read a unit of each target."""
-        if self._prepared is None:
-            return read_units(self._model, units, state)
-        logits, new = self._prepared.step(units, state.state, state.step)
-        return logits.float().log_softmax(1), WriterState(new, state.step + 1)
-
-    def select(self, state: WriterState, rows: Tensor) -> WriterState:
-        """Return the states of some targets."""
-        return WriterState(state.state.select(rows), state.step)
-
-    def attention(self, state: WriterState) -> Tensor:
-        """Return what the last step looked at."""
-        return state.state.weights
+        return self._model.encode(self._source, self.lengths)

@@ -22,6 +22,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from elman.paths import cache_folder as _base
 from elman.writing import write_whole
 
 MOST_BYTES = 256 << 20
@@ -93,16 +94,6 @@ def _folder() -> Path | None:
     if fault:
         _warn(f"{path} {fault}")
     return None if fault else path
-
-
-def _base() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    requested = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The XDG specification requires that a relative path is ignored.
-    return requested if requested.is_absolute() else Path.home() / ".cache"
 
 
 def _distrust(status: os.stat_result) -> str | None:
