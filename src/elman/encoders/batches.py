@@ -68,9 +68,11 @@ class EncodedSet:
         most_bytes: most memory that the encoded examples may take.
         on_progress: called with (examples encoded, examples in all).
         prints: (N,) uint64, the fingerprints of the examples; None where nobody needs them.
+        groups: the group of each example, such as its speaker; None where there are none.
 
     Attributes:
         prints: as given.
+        groups: as given.
         targets: as given.
         lengths: (N,) int64, the steps of each example.
         weights: (N,) float32, the sample weight of each example, 1 in the mean; None where all are equal.
@@ -91,8 +93,9 @@ class EncodedSet:
         most_bytes: int = _MOST_BYTES,
         on_progress: OnProgress | None = None,
         prints: NDArray[np.uint64] | None = None,
+        groups: Sequence[str | None] | None = None,
     ) -> None:
-        self.targets, self.prints = targets, prints
+        self.targets, self.prints, self.groups = targets, prints, groups
         self._dataset, self._indices, self._encoder = dataset, list(indices), encoder
         self._kept = (KeptUnits if hasattr(encoder, "rows") else KeptFrames)(encoder, most_bytes)
         given = read_examples(dataset, self._indices) if examples is None else examples

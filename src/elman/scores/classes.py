@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import DataError, ShapeError
+from elman.scores.clusters import independent
 from elman.scores.share import Share, wilson_interval
 
 
@@ -56,17 +57,24 @@ class ClassScores(Share):
         classes: K names.
         confusion: K rows of K counts: row the true class, column the predicted one.
         log_loss: mean of −log(probability of the true class), in nats; a probability below 1.2e-38 counts as 1.2e-38.
+        independent: how many independent examples these are worth, see :mod:`elman.scores.clusters`; None for all.
     """
 
     classes: tuple[str, ...]
     confusion: tuple[tuple[float, ...], ...]
     log_loss: float
+    independent: float | None = None
     measure: ClassVar[str] = "accuracy"
 
     @property
     def count(self) -> float:
         """Return how many examples were scored."""
         return sum(map(sum, self.confusion))
+
+    @property
+    def worth(self) -> float:
+        """Return how many independent examples were scored."""
+        return self.count if self.independent is None else self.independent
 
     @property
     def accuracy(self) -> float:
@@ -76,7 +84,7 @@ class ClassScores(Share):
     @property
     def interval(self) -> tuple[float, float]:
         """Return the 95 % confidence interval of the accuracy (Wilson 1927)."""
-        return wilson_interval(self.accuracy, self.count)
+        return wilson_interval(self.accuracy, self.worth)
 
     @cached_property
     def per_class(self) -> tuple[ClassScore, ...]:
@@ -143,6 +151,7 @@ class ClassScores(Share):
         two = {"sensitivity": self.sensitivity, "specificity": self.specificity, "correlation": self.correlation}
         return {
             "count": self.count,
+            **({} if self.independent is None else {"independent": self.independent}),
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.interval),
             "macro_f1": self.macro_f1,
@@ -163,6 +172,7 @@ class LabelScores(Share):
         micro_f1: F1 of all decisions together; None where no label is true or predicted.
         macro_f1: mean F1 of the labels, with equal weights.
         per_class: the scores of each label.
+        independent: as for :class:`ClassScores`, by exact matches.
     """
 
     count: float
@@ -170,6 +180,7 @@ class LabelScores(Share):
     micro_f1: float | None
     macro_f1: float
     per_class: tuple[ClassScore, ...]
+    independent: float | None = None
     measure: ClassVar[str] = "micro-F1"
 
     @property
@@ -177,9 +188,14 @@ class LabelScores(Share):
         """Return the score that models are compared by; the higher the better."""
         return 0.0 if self.micro_f1 is None else self.micro_f1
 
+    @property
+    def worth(self) -> float:
+        """Return how many independent examples were scored."""
+        return self.count if self.independent is None else self.independent
+
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        data = asdict(self)
+        data = _without_none(asdict(self), "independent")
         labels = data.pop("per_class")
         return {**data, "labels": list(labels)}
 
@@ -193,12 +209,14 @@ class NumberScores:
         rmse: root of the mean squared error.
         mae: mean absolute error.
         r2: 1 − squared error / squared distance from the mean of the targets; None where all targets are equal.
+        independent: as for :class:`ClassScores`, by squared errors.
     """
 
     count: float
     rmse: float
     mae: float
     r2: float | None
+    independent: float | None = None
     measure: ClassVar[str] = "RMSE"
 
     @property
@@ -213,7 +231,8 @@ class NumberScores:
     def differs(self, quality: float) -> bool:
         """Check whether a quality lies outside the 95 % interval of this one."""
         # The standard error of an RMSE over n normal errors is about RMSE / √(2n).
-        return abs(self.quality - quality) > 1.96 * self.rmse / math.sqrt(2 * self.count)
+        worth = self.count if self.independent is None else self.independent
+        return worth > 0 and abs(self.quality - quality) > 1.96 * self.rmse / math.sqrt(2 * worth)
 
     def constant(self) -> str:
         """Write a sentence where the model is no better than the mean of the targets; else nothing."""
@@ -225,16 +244,19 @@ class NumberScores:
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data; what is not finite is None."""
-        return {
-            name: value if value is not None and math.isfinite(value) else None for name, value in asdict(self).items()
-        }
+        data = _without_none(asdict(self), "independent")
+        return {name: value if value is not None and math.isfinite(value) else None for name, value in data.items()}
 
 
 Scores = ClassScores | LabelScores | NumberScores
 
 
 def score_classes(
-    targets: Tensor, probabilities: Tensor, classes: Sequence[str], weights: Tensor | None = None
+    targets: Tensor,
+    probabilities: Tensor,
+    classes: Sequence[str],
+    weights: Tensor | None = None,
+    groups: Sequence[str | None] | None = None,
 ) -> ClassScores:
     """Score predictions of one class an example; the class with the highest probability is predicted.
 
@@ -243,6 +265,7 @@ def score_classes(
         probabilities: (N, K), each row sums to 1.
         classes: K names.
         weights: (N,), of the examples; None where all have the same.
+        groups: the group of each example, whose other examples resemble it; None where none does.
 
     Raises:
         DataError: there are no examples.
@@ -255,11 +278,16 @@ def score_classes(
     weights = _scale(weights)
     counts = torch.bincount(pairs, weights, minlength=len(classes) ** 2).view(len(classes), len(classes))
     true = probabilities.gather(1, targets[:, None]).clamp_min(torch.finfo(torch.float32).tiny)
-    return ClassScores(tuple(classes), tuple(map(tuple, counts.tolist())), -_mean(true.log()[:, 0], weights))
+    worth = _worth(probabilities.argmax(1) == targets, groups)
+    return ClassScores(tuple(classes), tuple(map(tuple, counts.tolist())), -_mean(true.log()[:, 0], weights), worth)
 
 
 def score_labels(
-    targets: Tensor, probabilities: Tensor, classes: Sequence[str], weights: Tensor | None = None
+    targets: Tensor,
+    probabilities: Tensor,
+    classes: Sequence[str],
+    weights: Tensor | None = None,
+    groups: Sequence[str | None] | None = None,
 ) -> LabelScores:
     """Score predictions of several labels an example; labels with a probability above a half are predicted.
 
@@ -268,6 +296,7 @@ def score_labels(
         probabilities: (N, L), each within 0 and 1.
         classes: L names.
         weights: (N,), of the examples; None where all have the same.
+        groups: as for :func:`score_classes`.
 
     Raises:
         DataError: there are no examples.
@@ -280,18 +309,22 @@ def score_labels(
     hits, support, predictions = (_count(marks, weights) for marks in (true & predicted, true, predicted))
     scores = tuple(_score_one(*each) for each in zip(classes, hits, support, predictions, strict=True))
     together = _score_one("all", sum(hits), sum(support), sum(predictions))
-    exact = _mean((true == predicted).all(1).double(), weights)
+    right = (true == predicted).all(1)
     count = len(targets) if weights is None else float(weights.sum())
-    return LabelScores(count, exact, together.f1, _mean_f1(scores), scores)
+    worth = _worth(right, groups)
+    return LabelScores(count, _mean(right.double(), weights), together.f1, _mean_f1(scores), scores, worth)
 
 
-def score_numbers(targets: Tensor, predictions: Tensor, weights: Tensor | None = None) -> NumberScores:
+def score_numbers(
+    targets: Tensor, predictions: Tensor, weights: Tensor | None = None, groups: Sequence[str | None] | None = None
+) -> NumberScores:
     """Score predictions of a number an example.
 
     Args:
         targets: (N,) in the unit of the data.
         predictions: (N,) in the same.
         weights: (N,), of the examples; None where all have the same.
+        groups: as for :func:`score_classes`.
 
     Raises:
         DataError: there are no examples.
@@ -305,7 +338,8 @@ def score_numbers(targets: Tensor, predictions: Tensor, weights: Tensor | None =
     spread = _mean((true - _mean(true, weights)).square(), weights)
     r2 = 1 - square / spread if (true != true[0]).any() else None
     count = len(true) if weights is None else float(weights.sum())
-    return NumberScores(count, math.sqrt(square), _mean(errors.abs(), weights), r2)
+    worth = _worth(errors.square(), groups)
+    return NumberScores(count, math.sqrt(square), _mean(errors.abs(), weights), r2, worth)
 
 
 def write_count(count: float) -> str:
@@ -323,6 +357,14 @@ def _scale(weights: Tensor | None) -> Tensor | None:
         return None
     weights = weights.detach().cpu().double()
     return weights * (weights.sum() / weights.square().sum())
+
+
+def _worth(values: Tensor, groups: Sequence[str | None] | None) -> float | None:
+    return None if groups is None else independent(values.double().numpy(), groups)
+
+
+def _without_none(data: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key != name or value is not None}
 
 
 def _mean(values: Tensor, weights: Tensor | None) -> float:

@@ -1,5 +1,7 @@
 """A tiny task of each kind of input is learnt, kept in one file, and answered again from that file."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -216,6 +218,26 @@ def test_groups_are_kept_together(tmp_path):
     (tmp_path / "t.csv").write_text("\n".join(lines))
     model = classify.train(tmp_path / "t.csv", group="speaker", input="text", **{**SMALL, "epochs": 1})
     assert model.metrics["validation_examples"] % 10 == 0
+
+
+def test_a_score_rests_on_groups_and_not_on_examples(tmp_path, capsys):
+    drawn = random.Random(4)
+    lines = ["speaker,text,label"]
+    lines += [f"s{n % 8},{drawn.random()} {drawn.random()},{'yes' if n % 3 else 'no'}" for n in range(160)]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    options = {**SMALL, "epochs": 1, "input": "text", "quiet": False, "compare": True}
+    model = classify.train(tmp_path / "t.csv", group="speaker", **options)
+    found = model.metrics["validation"]
+    assert (found["count"], found["independent"] < 10) == (40, True)
+    low, high = found["accuracy_interval"]
+    assert high - low > 0.6
+    said = capsys.readouterr().err
+    assert "2 of the 8 groups of speaker are held out: the score says little of others" in said
+    assert "--group" not in said
+    whole = model.evaluate(open_dataset([tmp_path / "t.csv"], like=model.columns))
+    assert whole.worth < whole.count == 160
+    classify.train(tmp_path / "t.csv", **options)
+    assert "--group speaker keeps them on one side" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_label_on_validation_data_that_was_never_learnt_is_named(tmp_path):

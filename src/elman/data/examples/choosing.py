@@ -67,6 +67,27 @@ TIME_NAMES = [
     "row",
 ]
 
+GROUP_NAMES = [
+    "speaker",
+    "speaker_id",
+    "client_id",
+    "patient",
+    "patient_id",
+    "subject",
+    "subject_id",
+    "participant",
+    "person",
+    "user",
+    "user_id",
+    "customer_id",
+    "author",
+    "writer",
+    "singer",
+    "device",
+    "site",
+    "group",
+]
+
 SERIES = "series"
 """The name of the one input of a long table."""
 
@@ -159,6 +180,19 @@ class ColumnChoice:
         self.columns = replace(self.columns, numbers=stored_dialects(self._dialects))
         self.notes += note_dialects(summaries, self._dialects)
         self._note_missing()
+        if requested.group is None:
+            self._suggest_group()
+
+    def _suggest_group(self) -> None:
+        """Name a column whose values look like what examples have in common, and which nobody has named."""
+        for name, summary in self._summaries.items():
+            is_free = name not in (self.columns.target, self.columns.id) and name not in self._named
+            if is_free and name.lower() in GROUP_NAMES and summary.repeats and not summary.counts_up():
+                self.notes.append(
+                    f"Examples of one {name} may be learnt from and held out: --group {name} keeps them on one side, "
+                    f"so that the score is that on a new {name}."
+                )
+                return
 
     def _settle(self, name: str, advice: str = "") -> None:
         """Decide how the numbers of a column are written."""

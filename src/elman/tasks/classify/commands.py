@@ -61,7 +61,7 @@ def evaluate(request: Request) -> Evaluated:
         examples = trained.encode(open_dataset(request.data, like=trained.columns), on_progress)
     with show_bar("answering", request.quiet) as on_progress:
         outputs = trained.answer(examples, on_progress)
-    scores = score_outputs(trained.targets, outputs, examples.targets)
+    scores = score_outputs(trained.targets, outputs, examples.targets, groups=examples.groups)
     mistakes = (
         find_mistakes(trained.targets, outputs, examples.targets, examples.where, options.worst)
         if options.worst

@@ -124,7 +124,7 @@ class TrainedClassifier(Trained):
         warning = overlap and overlap.warn("examples", "other examples")
         if warning:
             _logger.warning(warning)
-        return score_outputs(self.targets, self.answer(encoded), encoded.targets, encoded.weights)
+        return score_outputs(self.targets, self.answer(encoded), encoded.targets, encoded.weights, encoded.groups)
 
     def _check_columns(self, dataset: Dataset) -> None:
         """Check that a dataset has the columns that the model reads, by name and kind."""
@@ -169,16 +169,25 @@ class TrainedClassifier(Trained):
         Raises:
             DataError: an example cannot be read, has no target, or one that the model has not learnt.
         """
-        everyone, known = range(len(dataset)), []
+        everyone, known, groups = range(len(dataset)), [], []
         fingerprint, prints = Fingerprints(self.columns.inputs), bytearray()
         for example in read_examples(dataset, everyone):
             known.append(example.target)
+            groups.append(example.group)
             prints += fingerprint(example.values)
         if not known:
             raise DataError(f"{dataset.name} has no examples to measure on. Give one or more.")
         targets = self.targets.encode(known, lambda at: dataset[at].where)
         hashes = np.frombuffer(bytes(prints), "<u8")
-        return EncodedSet(dataset, everyone, self.encoder, targets, on_progress=on_progress, prints=hashes)
+        return EncodedSet(
+            dataset,
+            everyone,
+            self.encoder,
+            targets,
+            on_progress=on_progress,
+            prints=hashes,
+            groups=groups if any(group is not None for group in groups) else None,
+        )
 
 
 def build_module(

@@ -141,6 +141,7 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
             split.encoded[0],
             examples=survey.read(learn),
             on_progress=lambda done, _: on_progress(done, total),
+            groups=_groups_of(survey, learn),
         )
         held_out = EncodedSet(
             held_from.dataset,
@@ -149,6 +150,7 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
             split.encoded[1],
             examples=held_from.read(hold),
             on_progress=lambda done, _: on_progress(len(learn) + done, total),
+            groups=_groups_of(held_from, hold),
         )
     prints = survey.prints[learn], held_from.prints[hold]
     left_out = len(survey) - total if held_from is survey else 0
@@ -171,6 +173,11 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
         group=settings.group,
         decimal=settings.decimal,
     )
+
+
+def _groups_of(survey: Survey, indices: Sequence[int]) -> list[str | None] | None:
+    groups = [survey.groups[index] for index in indices]
+    return groups if any(group is not None for group in groups) else None
 
 
 def _survey(dataset: Dataset, quiet: bool) -> Survey:

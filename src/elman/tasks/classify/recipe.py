@@ -81,6 +81,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             missing=parts.missing,
             left_out=parts.left_out,
             folded="text" in parts.columns.inputs.values(),
+            group=parts.columns.group,
         ).lines()
 
     def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress, parameters: int) -> Compared:
@@ -205,7 +206,8 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
 
 
 def _score(parts: Parts, outputs: Tensor) -> Scores:
-    return score_outputs(parts.targets, outputs, parts.held_out.targets, parts.held_out.weights)
+    held_out = parts.held_out
+    return score_outputs(parts.targets, outputs, held_out.targets, held_out.weights, held_out.groups)
 
 
 def _choose_memory(settings: ClassifySettings, layer: Recurrent, encoder: Encoder) -> int | None:

@@ -21,6 +21,7 @@ from elman.phrases import counted, format_near, format_share, name_shares, name_
 Prints = NDArray[np.uint64]
 
 _RARE = 10  # a class with fewer examples to learn from is called rare
+_FEW_GROUPS = 5  # held out: fewer say little of others
 _MOST_NAMED = 5
 _SHOWN = 3  # pairs of equal examples that are kept
 
@@ -43,6 +44,7 @@ class DataReport:
         contradicting: how many examples, of both parts, equal an example with another answer.
         left_out: how many held-out examples were left out, since they equal training examples.
         folded: whether texts are compared without regard to capitals and white space.
+        groups: the column that names groups, how many are learnt from and how many are held out; None without one.
     """
 
     training: int
@@ -58,6 +60,7 @@ class DataReport:
     contradicting: int
     left_out: int = 0
     folded: bool = False
+    groups: tuple[str, int, int] | None = None
 
     @property
     def rare(self) -> list[str]:
@@ -67,12 +70,13 @@ class DataReport:
     def lines(self) -> list[str]:
         """Return lines for a terminal: the amounts, then the warnings."""
         amount = f"{counted(self.training, 'example')} to learn from, {self.validation:,} to validate on: {self.inputs}"
-        return [amount, *self._length_line(), self._answer_line(), *self._warnings()]
+        return [amount, *self._length_line(), self._answer_line(), *self._group_line(), *self._warnings()]
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
         return {
             **asdict(self),
+            "groups": None if self.groups is None else list(self.groups),
             "classes": {name: list(counts) for name, counts in self.classes.items()},
             "numbers": None if self.numbers is None else list(self.numbers),
             "pairs": [list(pair) for pair in self.pairs],
@@ -91,6 +95,13 @@ class DataReport:
         return [
             f"{steps.least:,} to {steps.most:,} steps, half at most {steps.median:,}, 95 % at most {steps.most_of_95:,}"
         ]
+
+    def _group_line(self) -> list[str]:
+        if self.groups is None:
+            return []
+        name, learnt, held_out = self.groups
+        few = "" if held_out >= _FEW_GROUPS else ": the score says little of others, as its interval shows"
+        return [f"{held_out:,} of the {learnt + held_out:,} groups of {name} are held out{few}"]
 
     def _answer_line(self) -> str:
         if self.numbers is not None:
@@ -144,6 +155,7 @@ def report_data(
     missing: Mapping[str, int],
     left_out: int = 0,
     folded: bool = False,
+    group: str | None = None,
 ) -> DataReport:
     """Describe the examples of both parts.
 
@@ -156,6 +168,7 @@ def report_data(
         missing: by column, in how many examples of both parts a value is missing.
         left_out: how many held-out examples were left out, since they equal training examples.
         folded: whether texts are compared without regard to capitals and white space.
+        group: the column that names groups; None without one.
     """
     in_both, pairs = _count_in_both(*prints, training, validation)
     answers = torch.cat([training.targets, validation.targets])
@@ -173,7 +186,15 @@ def report_data(
         contradicting=_count_contradicting(np.concatenate(prints), answers),
         left_out=left_out,
         folded=folded,
+        groups=_count_groups(group, training, validation),
     )
+
+
+def _count_groups(group: str | None, training: EncodedSet, validation: EncodedSet) -> tuple[str, int, int] | None:
+    if group is None or training.groups is None or validation.groups is None:
+        return None
+    learnt, held_out = set(training.groups) - {None}, set(validation.groups) - {None}
+    return group, len(learnt - held_out), len(held_out)
 
 
 def _count_in_both(

@@ -5,6 +5,8 @@
 '50.0%'
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +15,13 @@ from elman.encoders.targets import Targets
 from elman.scores.classes import Scores, score_classes, score_labels, score_numbers
 
 
-def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor, weights: Tensor | None = None) -> Scores:
+def score_outputs(
+    targets: Targets,
+    outputs: Tensor,
+    encoded: Tensor,
+    weights: Tensor | None = None,
+    groups: Sequence[str | None] | None = None,
+) -> Scores:
     """Score the outputs of a module.
 
     Args:
@@ -21,6 +29,7 @@ def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor, weights: T
         outputs: (N, outputs) of the module: logits, or the scaled number.
         encoded: the true targets, as `targets.encode` gives them.
         weights: (N,) sample weights; None where all are equal.
+        groups: the group of each example, such as its speaker; None where there are none.
 
     Raises:
         DataError: there are no examples.
@@ -30,9 +39,9 @@ def score_outputs(targets: Targets, outputs: Tensor, encoded: Tensor, weights: T
         decoded = [
             torch.tensor(targets.decode(numbers), dtype=torch.float64) for numbers in (encoded[:, None], outputs)
         ]
-        return score_numbers(decoded[0], decoded[1], weights)
+        return score_numbers(decoded[0], decoded[1], weights, groups)
     score = score_classes if targets.kind == "category" else score_labels
-    return score(encoded, targets.probabilities(outputs.double()), targets.classes, weights)
+    return score(encoded, targets.probabilities(outputs.double()), targets.classes, weights, groups)
 
 
 def score_shuffled(
@@ -49,4 +58,4 @@ def score_shuffled(
     """
     drawn = torch.Generator().manual_seed(seed)
     answers = (answer(module, examples, shuffled_steps=drawn) for _ in range(shuffles))
-    return [score_outputs(targets, outputs, examples.targets, examples.weights) for outputs in answers]
+    return [score_outputs(targets, outputs, examples.targets, examples.weights, examples.groups) for outputs in answers]
