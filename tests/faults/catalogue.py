@@ -16,6 +16,7 @@ from faults.forecast_catalogue import FORECAST_FAULTS
 from faults.held_out_catalogue import HELD_OUT_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
 from faults.memory_catalogue import MEMORY_FAULTS
+from faults.music_catalogue import MUSIC_FAULTS
 from faults.order_catalogue import ORDER_FAULTS
 from faults.pair_catalogue import PAIR_FAULTS
 from faults.report_catalogue import REPORT_FAULTS
@@ -423,6 +424,7 @@ FAULTS = (
     *PAIR_FAULTS,
     *REPORT_FAULTS,
     *SERIES_FAULTS,
+    *MUSIC_FAULTS,
     *SPEECH_FAULTS,
     *TASK_FAULTS,
     *BAG_FAULTS,

@@ -228,8 +228,8 @@ TASK_FAULTS = (
     ),
     Fault(
         "a class is looked for behind its equals sign",
-        "tasks/generate/model.py",
-        '(given or "").removeprefix(what)',
+        "models/given.py",
+        '(given or "").removeprefix(f"{what}=")',
         '(given or "").rpartition("=")[2]',
         TRAINED,
         "equals_sign_in_its_name",

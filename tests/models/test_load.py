@@ -94,8 +94,8 @@ def test_files_that_are_no_models_are_data_errors(tmp_path):
 
 
 def test_a_model_of_an_unknown_task_and_of_a_newer_format_are_data_errors(models, tmp_path):
-    ModelFile("compose", cell={}, configuration={}, metrics={}, versions={}, weights={}, parts={}).write(tmp_path / "a")
-    with pytest.raises(DataError, match=r"a model for 'compose', and this version of elman has recipes for generate"):
+    ModelFile("sing", cell={}, configuration={}, metrics={}, versions={}, weights={}, parts={}).write(tmp_path / "a")
+    with pytest.raises(DataError, match=r"a model for 'sing', and this version of elman has recipes for generate"):
         elman.load(tmp_path / "a")
     newer = take_apart(models / "generate")
     newer.entry["format"] = 4

@@ -16,10 +16,11 @@ from elman.data import open_dataset
 from elman.data.dataset import Sound
 from elman.data.sentences.opening import open_tagged
 from elman.decoding.ngrams import score_orders
-from elman.tasks import Forecaster, classify, forecast, generate, tag
+from elman.tasks import Forecaster, classify, compose, forecast, generate, tag
 from elman.tasks.forecast.baseline.linear import LinearForecast
 from elman.training.splits import split
 from forecastable import draw_values, make_series, make_set
+from playable import draw_tune, write_song, write_songs
 from taggable import write_conllu, write_folder
 
 SHARE, SEED = 0.25, 3
@@ -152,6 +153,20 @@ def test_a_season_is_not_sought_in_what_is_held_out(validation, tmp_path):
         estimator = Forecaster(validation=validation, **TINY).fit(those)
         found.append([model.columns.frequency.season, estimator.model_.columns.frequency.season])
     assert found == [[5, 5], [5, 5]]
+
+
+def test_a_model_of_music_learns_nothing_of_what_is_held_out(tmp_path):
+    # Poisoned are the pieces that are held out: other notes, another tempo and loudness, and as many frames.
+    write_songs(tmp_path / "one", 9)
+    _, hold = split([None] * 9, share=SHARE, seed=SEED)
+    write_songs(tmp_path / "other", 9)
+    for number in hold:
+        notes = [(start, end, 127 - pitch, 1) for start, end, pitch, _ in draw_tune(number)]
+        write_song(tmp_path / "other" / f"{number:02}.mid", notes, tempo=33, program=99)
+    options = {"validation": SHARE, "batch": 3, "embedding": 5, "note_hidden": 3}
+    one, other = (compose.train(tmp_path / name, **TINY, **options) for name in ("one", "other"))
+    assert_learnt_alike(one, other)
+    assert one.metrics["baseline"]["parameters"] == other.metrics["baseline"]["parameters"]
 
 
 @pytest.mark.parametrize("unit", ["character", "word", "subword"])

@@ -63,9 +63,9 @@ def test_every_folder_that_trains_has_a_line():
 
 
 def test_an_unknown_task_has_no_recipe():
-    assert find("compose") is None
-    with pytest.raises(AttributeError, match="no attribute 'compose'"):
-        elman.tasks.compose  # noqa: B018
+    assert find("sing") is None
+    with pytest.raises(AttributeError, match="no attribute 'sing'"):
+        elman.tasks.sing  # noqa: B018
 
 
 def write_model(path, task):
@@ -74,14 +74,14 @@ def write_model(path, task):
 
 
 def test_inside_a_model_of_an_unknown_task_there_is_nothing_to_look_at(tmp_path):
-    path = write_model(tmp_path / "m", "compose")
-    with pytest.raises(ConfigError, match=re.escape(f"{path} is a model for 'compose', and there is nothing to look")):
+    path = write_model(tmp_path / "m", "sing")
+    with pytest.raises(ConfigError, match=re.escape(f"{path} is a model for 'sing', and there is nothing to look")):
         inspect_model(path, ["song.mid"])
     with pytest.raises(ConfigError, match="length is given, and each example has its own"):
         inspect_model(path, ["song.mid"], length=5)
 
 
 def test_a_line_without_its_folder_is_no_recipe(monkeypatch):
-    monkeypatch.setattr(registry, "RECIPES", (*RECIPES, Entry("compose")))
-    with pytest.raises(ModuleNotFoundError, match=r"elman\.tasks\.compose"):
-        find("compose").commands  # noqa: B018
+    monkeypatch.setattr(registry, "RECIPES", (*RECIPES, Entry("sing")))
+    with pytest.raises(ModuleNotFoundError, match=r"elman\.tasks\.sing"):
+        find("sing").commands  # noqa: B018

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from answerable import write_reviews, write_sounds
-from elman.tasks import classify, forecast, generate, tag, transcribe, translate
+from elman.tasks import classify, compose, forecast, generate, tag, transcribe, translate
 from elman.tasks.transcribe import recipe as speech_recipe
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from forecastable import write_sales
+from playable import write_songs
 from speakable import write_speech
 from taggable import write_conllu
 
@@ -35,6 +36,7 @@ RECIPES = {
     "tag": (tag, write_conllu, "a.conllu", {"letter_hidden": 3, "word_dropout": 0.2, "accumulate": 5}),
     "forecast": (forecast, write_sales, "a.csv", {"horizon": 3, "lookback": 7, "validation": 20, "optimizer": "sgd"}),
     "translate": (translate, write_pairs, "a.tsv", {"embedding": 3, "dropout": 0.3, "scheduled_sampling": 0.5}),
+    "compose": (compose, lambda path: write_songs(path, 9), "songs", {"note_hidden": 3, "window": 20, "dropout": 0.3}),
     "transcribe": (
         transcribe,
         lambda path: write_speech(path, 40),

@@ -77,11 +77,12 @@ def _load(path: str, command: str) -> "TrainedModel":
     """
     from elman.tasks import generate as recipe
 
-    task = recipe_of(path).name
-    if task != "generate":
+    found = recipe_of(path)
+    if found.name != "generate":
+        data = "" if found.commands.predict is None else " DATA"
         raise DataError(
-            f"{path} is a model for {task!r}, and `elman {command}` needs a language model. "
-            f"Use: elman predict {path} DATA"
+            f"{path} is a model for {found.name!r}, and `elman {command}` needs a language model. "
+            f"Use: {found.commands.use} {path}{data}"
         )
     return recipe.load(path)
 

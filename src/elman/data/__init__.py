@@ -9,7 +9,7 @@ notes, and returns a :class:`Dataset`: a length, and the example at each index, 
 * `formats` reads single files of sound, images, features and arrays, `tables` rows of cells;
 * `examples` reads examples with one target each, also from a pipe, row by row;
 * `series` reads values over time, `sentences` words with tags, `pairs` texts with their translations, `speech` sounds
-  with what is said in them, `captions` pictures with what is seen.
+  with what is said in them, `captions` pictures with what is seen, `music` frames of notes.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory

@@ -7,8 +7,8 @@ the same files: `settings`, `reading`, `module`, `model`, `recipe`, `view`, `com
 imports another. `registry` lists them all, `contract` defines what they offer to the commands, and `inspection` looks
 inside a trained model of any task.
 
-The recipes are `generate`, the language model, `classify`, `tag`, `forecast`, `translate`, `transcribe`
-and `caption`:
+The recipes are `generate`, the language model, `classify`, `tag`, `forecast`, `translate`, `transcribe`, `caption` and
+`compose`:
 
     >>> from elman.tasks import generate
     >>> model = generate.train("book.txt", cell="gru", hidden=128)   # doctest: +SKIP

@@ -10,7 +10,7 @@ All folders have the same files, so a line needs little more than a name. Files 
     estimator.py  the estimators that the line names
 
 >>> [recipe.name for recipe in RECIPES]
-['generate', 'classify', 'tag', 'forecast', 'translate', 'transcribe', 'caption']
+['generate', 'classify', 'tag', 'forecast', 'translate', 'transcribe', 'caption', 'compose']
 >>> find("tag").estimators
 ('Tagger',)
 """
@@ -67,6 +67,7 @@ RECIPES = (
     Entry("translate", estimators=("Translator",)),
     Entry("transcribe", estimators=("Transcriber",)),
     Entry("caption"),
+    Entry("compose"),
 )
 
 

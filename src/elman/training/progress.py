@@ -29,12 +29,15 @@ EXAMPLE = "example"
 SENTENCE = "sentence"
 """The unit of a loss of the tags of a whole sentence."""
 
+FRAME = "frame"
+"""The unit of a loss of all that sounds in one frame of a piece of music, whose usual measure is nats."""
+
 _SECONDS_BETWEEN_PLAIN_LINES = 30.0
 _NARROWEST_BAR = 5
 _WIDEST_BAR = 40
 _SAMPLE_EDGE = "    │ "
 _REFRESH_PER_SECOND = 8
-_SHORT = {"character": "char", EXAMPLE: "examples", SENTENCE: "sentences"}
+_SHORT = {"character": "char", EXAMPLE: "examples", SENTENCE: "sentences", FRAME: "frames"}
 _ROOM_FOR_CTRL_C = 3  # a terminal echoes ^C; on a full line that would start a second one, which is never cleared
 
 
@@ -236,7 +239,7 @@ def describe_loss(loss: float, unit: str) -> str:
     >>> describe_loss(math.log(8), "character"), describe_loss(math.log(8), "word")
     ('3.000 bits/char', 'perplexity 8.0')
     """
-    if unit in (EXAMPLE, SENTENCE):
+    if unit in (EXAMPLE, SENTENCE, FRAME):
         return ""
     if unit == "character":
         return f"{bits(loss):.3f} bits/char"

@@ -15,6 +15,7 @@ from elman.decoding.sampling import Sampling
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.expr import Cell
 from elman.models.file import ModelFile
+from elman.models.given import describe_classes, find_class
 from elman.models.layers import Layers
 from elman.models.ordering import read_bags
 from elman.models.trained import Trained, load_trained, restore_module
@@ -261,21 +262,13 @@ class TrainedModel(Trained):
             reader.step(number)
 
     def _class_number(self, given: str | None) -> int | None:
-        """Return the number of a class by its name, written as `NAME` or as `WHAT=NAME`."""
-        if not self.classes:
-            if given is not None:
-                raise ConfigError(f"given is {given!r}, and this model has no classes. Drop it.")
-            return None
-        what = f"{self.configuration['given']}="
-        for name in (given, (given or "").removeprefix(what)):
-            if name in self.classes:
-                return self.classes.index(name)
-        raise ConfigError(self._describe_classes(f"Give one, e.g. {what}{self.classes[0]}."))
+        """Return the number of a class by its name, see :func:`elman.models.given.find_class`."""
+        return find_class(given, self.classes, self.configuration["given"])
 
     def _describe_classes(self, remedy: str) -> str:
         if not self.classes:
             return "This model has no classes. Give it a plain text."
-        return f"This model writes as one of its classes: {', '.join(self.classes)}. {remedy}"
+        return describe_classes(self.classes, remedy)
 
 
 class _Conditioned(nn.Module):
