@@ -209,7 +209,9 @@ def test_evaluate_shows_scores_mistakes_and_a_picture(elman, reviews, tmp_path):
     assert found["accuracy"] == 0.5
     assert [one["where"] for one in found["worst"]] == ["odd.csv line 2"]
     assert (tmp_path / "c.svg").read_text().startswith("<?xml")
-    assert "odd.csv line 2" in elman("evaluate", reviews, "odd.csv", "--worst", 3).out
+    shown = elman("evaluate", reviews, "odd.csv", "--worst", 3).out
+    assert "odd.csv line 2" in shown
+    assert found["worst"][0]["text"][:20] in shown
 
 
 def test_evaluate_refuses_what_the_model_cannot_know(elman, reviews, prices, trained, tmp_path):

@@ -11,7 +11,7 @@ from elman.encoders.targets import Targets
 from elman.errors import ConfigError, ElmanError
 from elman.scores.classes import score_classes, score_labels, score_numbers
 from elman.scores.tables import score_tables, shorten
-from elman.tasks.classify.mistakes import find_mistakes, mistakes_table
+from elman.tasks.classify.mistakes import Mistake, find_mistakes, mistakes_table
 from elman.tasks.classify.picture import draw_confusion
 from elman.tasks.classify.scoring import score_outputs
 
@@ -122,6 +122,14 @@ def test_the_examples_are_named_only_where_they_are_listed():
     outputs = torch.randn(1009, 3)
     find_mistakes(CLASSES, outputs, torch.zeros(1009, dtype=torch.int64), lambda i: asked.append(i) or "", most=5)
     assert len(asked) == 5
+
+
+def test_mistakes_show_the_beginning_of_the_text():
+    found = [Mistake("a.csv line 3", "c", "a", 0.9, text="so good"), Mistake("a.csv line 4", "c", "b", 0.8, text="bad")]
+    shown = printed([mistakes_table(found)])
+    assert re.search(r"where +text *\nc +a +90\.0% +a\.csv line 3 +so good", shown)
+    assert found[0].to_dict()["text"] == "so good"
+    assert "text" not in Mistake("1", "c", "a", None).to_dict()
 
 
 def test_mistakes_in_labels_and_numbers():

@@ -26,7 +26,7 @@ from elman.models.answers import NamedRows, append_answers
 from elman.phrases import counted, round_to
 from elman.scores.picture_files import check_format
 from elman.scores.tables import score_tables
-from elman.tasks.classify.mistakes import find_mistakes, mistakes_table
+from elman.tasks.classify.mistakes import find_with_texts, mistakes_table
 from elman.tasks.classify.model import TrainedClassifier, load
 from elman.tasks.classify.scoring import score_outputs
 from elman.tasks.contract import Evaluated, Request, Rows, standard_input
@@ -63,7 +63,7 @@ def evaluate(request: Request) -> Evaluated:
         outputs = trained.answer(examples, on_progress)
     scores = score_outputs(trained.targets, outputs, examples.targets, groups=examples.groups)
     mistakes = (
-        find_mistakes(trained.targets, outputs, examples.targets, examples.where, options.worst)
+        find_with_texts(trained.targets, outputs, examples, trained.columns.inputs, options.worst)
         if options.worst
         else []
     )

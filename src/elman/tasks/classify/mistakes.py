@@ -7,8 +7,8 @@ line 0 spam ham 0.9
 line 1 ham spam 0.6
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -16,9 +16,12 @@ from rich.console import RenderableType
 from rich.text import Text
 from torch import Tensor
 
+from elman.encoders.batches import EncodedSet
 from elman.encoders.targets import Targets
 from elman.phrases import format_near, printable
 from elman.scores.tables import plain_table, show_name, show_share, titled
+
+_SHOWN = 60  # characters of a text
 
 
 @dataclass(frozen=True)
@@ -30,16 +33,18 @@ class Mistake:
         true: the true class or number; for labels the one that was missed, or `no …` for one that is wrong.
         predicted: the predicted class, label or number.
         probability: of the predicted class; None for numbers.
+        text: the beginning of what was read, where that is text; else empty.
     """
 
     where: str
     true: str
     predicted: str
     probability: float | None
+    text: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "text" or value}
 
 
 def find_mistakes(
@@ -61,6 +66,31 @@ def find_mistakes(
         return mistakes_in_numbers(true, predicted, where, most)
     find = mistakes_in_classes if targets.kind == "category" else mistakes_in_labels
     return find(encoded, targets.probabilities(outputs), targets.classes, where, most)
+
+
+def find_with_texts(
+    targets: Targets, outputs: Tensor, examples: EncodedSet, kinds: Mapping[str, str], most: int = 10
+) -> list[Mistake]:
+    """List the worst predictions as :func:`find_mistakes` does, with the beginnings of the texts that were read.
+
+    Args:
+        targets: as there.
+        outputs: as there.
+        examples: with their true targets.
+        kinds: the kind of each input column by its name.
+        most: as there.
+    """
+    names = [name for name, kind in kinds.items() if kind == "text"]
+    texts: dict[str, str] = {}
+
+    def where(index: int) -> str:
+        example = examples.example(index)
+        whole = " | ".join(" ".join(str(example.values[name]).split()) for name in names)
+        texts[example.where] = whole if len(whole) <= _SHOWN else f"{whole[: _SHOWN - 1]}…"
+        return example.where
+
+    found = find_mistakes(targets, outputs, examples.targets, where, most)
+    return [replace(mistake, text=texts[mistake.where]) for mistake in found]
 
 
 def mistakes_in_classes(
@@ -133,7 +163,12 @@ def mistakes_table(mistakes: Sequence[Mistake]) -> RenderableType:
     if sure:
         table.add_column("sure", justify="right")
     table.add_column("where", overflow="fold")
+    has_text = any(mistake.text for mistake in mistakes)
+    if has_text:
+        table.add_column("text", overflow="fold")
     for mistake in mistakes:
         share = [Text(show_share(mistake.probability))] if sure else []
-        table.add_row(show_name(mistake.true), show_name(mistake.predicted), *share, Text(printable(mistake.where)))
+        text = [Text(printable(mistake.text))] if has_text else []
+        where = Text(printable(mistake.where))
+        table.add_row(show_name(mistake.true), show_name(mistake.predicted), *share, where, *text)
     return titled("Most confidently wrong:" if sure else "Furthest off:", table)
