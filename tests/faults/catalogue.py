@@ -195,6 +195,22 @@ FAULTS = (
         only="every_gradient and packed_unsorted",
     ),
     Fault(
+        "a cell reads the examples of a batch in another order",
+        "nn/one_step.py",
+        "whole = [s.reshape(1, -1, s.shape[-1]) for s in (x, *sides)]",
+        "whole = [s.flip(0).reshape(1, -1, s.shape[-1]) for s in (x, *sides)]",
+        tests="tests/nn/test_one_step.py",
+        only="every_gradient",
+    ),
+    Fault(
+        "a pickled layer is read without its noise",
+        "nn/torch_tools.py",
+        "derive(dataclasses.replace(read.cell, source=source), read.bias, read.noise)",
+        "derive(dataclasses.replace(read.cell, source=source), read.bias)",
+        tests="tests/nn/test_torch_tools.py",
+        only="loading_a_pickled",
+    ),
+    Fault(
         "a stream forgets its state",
         "nn/stream.py",
         "self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]",

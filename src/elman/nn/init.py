@@ -1,6 +1,6 @@
 """Initialise recurrent layers of any cell; the equations determine which parameters an initialiser changes.
 
-Each function works in place, on a :class:`~elman.nn.Recurrent` or one of the drop-ins, with torch's generator. They can
+Each function works in place, on a :class:`~elman.nn.Recurrent`, a Cell or a drop-in, with torch's generator. They can
 be combined, the general one first:
 
 >>> import elman, torch
@@ -24,6 +24,7 @@ from elman.autodiff.program import Program
 from elman.errors import ConfigError
 from elman.expr.retention import Gate, Retention, retention_gates
 from elman.expr.roles import hidden_to_hidden
+from elman.nn.stack import Direction
 
 IRNN_DEVIATION = 0.001  # Le et al. 2015, for every matrix that is not hidden-to-hidden
 
@@ -33,12 +34,13 @@ class RecurrentLayer(Protocol):
     """The attributes of a layer that initialisers use; `Recurrent` and the drop-ins have them."""
 
     hidden_size: int
-    num_layers: int
-    bidirectional: bool
 
     @property
     def program(self) -> Program:
         """The program of the layer's equations."""
+
+    def layers(self) -> list[list["Direction"]]:
+        """List the layers from the input upwards, each with its directions and their present parameters."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """List the parameters in the order of their registration."""
@@ -228,15 +230,11 @@ def _directions(layer: RecurrentLayer) -> list[_Direction]:
         raise ConfigError(
             f"init: {type(layer).__module__}.{type(layer).__name__} is no recurrent layer of elman.nn.\n"
             "  Initialisers read a layer's equations.\n"
-            "  Give an elman.nn.Recurrent, RNN, LSTM or GRU; of a model, its recurrent part."
+            "  Give an elman.nn.Recurrent, Cell, RNN, LSTM or GRU; of a model, its recurrent part."
         )
-    ends = ("", "_reverse") if layer.bidirectional else ("",)
     names = [p.name for p in layer.program.parameters]
-    directions = [
-        _Direction(layer.program, {name: getattr(layer, f"{name}_l{k}{end}") for name in names})
-        for k in range(layer.num_layers)
-        for end in ends
-    ]
+    found = [direction for directions in layer.layers() for direction in directions]
+    directions = [_Direction(layer.program, dict(zip(names, d.parameters, strict=True))) for d in found]
     own = {id(tensor) for tensor in layer.parameters()}
     if any(id(tensor) not in own for direction in directions for tensor in direction.tensors.values()):
         raise ConfigError(

@@ -18,11 +18,12 @@ from elman.nn.sequences import Batch, check_lengths, check_sides, pack, permute,
 from elman.nn.stack import Direction, parameter_names, run_stack
 from elman.nn.states import States, as_states, listed
 from elman.nn.stream import Stream
+from elman.nn.torch_tools import TorchTools, as_node
 from elman.nn.weights import present
 from elman.ops import under_autocast
 
 
-class Recurrent(nn.Module):
+class Recurrent(TorchTools):
     """A recurrent layer of any cell: its equations, applied at every time step of a sequence.
 
     Letters: T time, B batch, I input, H size of the cell's first state, L layers, D directions.
@@ -198,6 +199,9 @@ class Recurrent(nn.Module):
         if isinstance(x, PackedSequence):
             return self._forward_packed(x, initial_state, lengths, sides)
         if not isinstance(x, Tensor):
+            node = as_node(self, x, {"initial_state": initial_state, "lengths": lengths}, sides)  # type: ignore[unreachable]
+            if node is not None:
+                return node
             raise ShapeError(f"Recurrent: x is a {type(x).__name__}.\n  It is a tensor.\n  Give torch.as_tensor(x).")
         self._check_input(x, 2 if x.dim() == 2 else 3)
         own_sides = check_sides(self.cell, sides, x)

@@ -19,11 +19,12 @@ from elman.nn.sequences import Batch, check_lengths, pack, permute, unpack
 from elman.nn.stack import Direction, parameter_names, run_stack
 from elman.nn.states import States, as_states, listed
 from elman.nn.stream import Stream
+from elman.nn.torch_tools import TorchTools, as_node, is_exported_by_tracing, is_exported_to_onnx
 from elman.nn.weights import present
 from elman.ops import under_autocast
 
 
-class TorchLayer(nn.RNNBase):
+class TorchLayer(TorchTools, nn.RNNBase):
     """The base of :class:`RNN`, :class:`LSTM` and :class:`GRU`: torch's recurrent layers, run by programs.
 
     Attributes:
@@ -32,6 +33,7 @@ class TorchLayer(nn.RNNBase):
 
     backend = "auto"
     program: Program
+    torchs: type[nn.RNNBase]
 
     def _follow(self, cell: Cell) -> None:
         self.program = derive(cell, self.bias)
@@ -63,10 +65,9 @@ class TorchLayer(nn.RNNBase):
             RuntimeError, ValueError: the same as torch's layer, with its text.
             ShapeError: `lengths` do not fit.
         """
-        if not torch.compiler.is_compiling():  # these lists are for cuDNN, and cannot be exported
-            held = map(self._parameters.get, self._flat_weights_names)
-            if not all(map(is_, held, self._flat_weights)):
-                self._update_flat_weights()
+        self._refresh()
+        if is_exported_to_onnx() and lengths is None and self._is_in_onnx():
+            return self.torchs.forward(self, input, hx)  # type: ignore[no-any-return, arg-type]
         if isinstance(input, PackedSequence):
             if lengths is not None:
                 raise ShapeError(
@@ -79,6 +80,9 @@ class TorchLayer(nn.RNNBase):
             output, final = self._run(batch, permute(given, input.sorted_indices))
             return pack(output, batch), as_states(permute(final, input.unsorted_indices))
         if not isinstance(input, Tensor):
+            node = as_node(self, input, {"hx": hx, "lengths": lengths})  # type: ignore[unreachable]
+            if node is not None:
+                return node
             raise ShapeError(
                 f"{self.mode}: the input is a {type(input).__name__}.\n  It is a tensor.\n  Give torch.as_tensor(…)."
             )
@@ -104,6 +108,17 @@ class TorchLayer(nn.RNNBase):
         if not batched:
             return output.squeeze(1), as_states([s.squeeze(1) for s in final])
         return output.transpose(0, 1) if self.batch_first else output, as_states(final)
+
+    def _refresh(self) -> None:
+        """List the weights again if one was replaced: torch's lists are for cuDNN, and cannot be exported."""
+        if not torch.compiler.is_compiling():
+            held = map(self._parameters.get, self._flat_weights_names)
+            if not all(map(is_, held, self._flat_weights)):
+                self._update_flat_weights()
+
+    def _is_in_onnx(self) -> bool:
+        """Test whether ONNX has an operator for the layer, into which the exporter turns torch's layer."""
+        return not self.proj_size and (is_exported_by_tracing() or self.mode in ("LSTM", "GRU"))
 
     def stream(self, batch_size: int = 1) -> Stream:
         """Start a stream, which runs step by step, from a zero state.
@@ -170,6 +185,8 @@ class RNN(TorchLayer):
         torch.Size([7, 2, 5])
     """
 
+    torchs = nn.RNN
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _refuse_projection(kwargs)
         nonlinearity = args[3] if len(args) > 3 else kwargs.pop("nonlinearity", "tanh")
@@ -194,6 +211,7 @@ class LSTM(TorchLayer):
         (torch.Size([1, 2, 2]), torch.Size([1, 2, 5]))
     """
 
+    torchs = nn.LSTM
     get_expected_cell_size = nn.LSTM.get_expected_cell_size
     check_forward_args = nn.LSTM.check_forward_args  # type: ignore[assignment]
     permute_hidden = nn.LSTM.permute_hidden  # type: ignore[assignment]
@@ -231,6 +249,8 @@ class GRU(TorchLayer):
         >>> GRU(3, 5, bidirectional=True)(torch.randn(7, 2, 3))[0].shape
         torch.Size([7, 2, 10])
     """
+
+    torchs = nn.GRU
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _refuse_projection(kwargs)

@@ -134,6 +134,8 @@ def _run(
             output, final, _ = execute_forward(load(backend), program, inputs, False, recompute_every)
             return output, final
         apply = operators.forward
+    else:
+        operators.refuse_onnx(program)
     output, final, _ = apply(*given, program.text, backend, reverse, recompute_every, False)
     return output, final
 

@@ -16,7 +16,7 @@ from elman.autodiff.program import Program, read_program
 from elman.backends import load, warn_once
 from elman.backends.inputs import Inputs
 from elman.backends.memory_check import PLAIN, check_inputs, check_others
-from elman.errors import BackendError, ShapeError
+from elman.errors import BackendError, ConfigError, ShapeError
 from elman.ops.batched import are_batched, run_each, vectorised
 from elman.ops.execute import execute_forward, execute_mirror, saved_shapes
 
@@ -315,6 +315,20 @@ def _check_shapes(program: Program, inputs: Inputs, output: Tensor, adjoints: Se
         )
 
 
+def refuse_onnx(program: Program) -> None:
+    """Refuse an export to ONNX: it has no operator that runs any program.
+
+    Raises:
+        ConfigError: torch.onnx.export is tracing.
+    """
+    if torch.onnx.is_in_onnx_export():
+        raise ConfigError(
+            f"torch.onnx.export: ONNX has no operator for {program.cell.name} as it is called here.\n"
+            "  It has those of LSTM and GRU without projections and lengths, of their cells, and with dynamo=False of "
+            "RNN.\n  Export elman.nn.LSTM, GRU or RNN so, or use torch.export."
+        )
+
+
 def _inputs(tensors: Sequence[Any], reverse: bool) -> Inputs:
     x, states, parameters, sides, lengths = tensors
     return Inputs(x, states, parameters, lengths, reverse, sides)
@@ -322,6 +336,7 @@ def _inputs(tensors: Sequence[Any], reverse: bool) -> Inputs:
 
 def _fake_forward(*given: Any) -> Forward:
     *tensors, program, backend, reverse, every, save = given
+    refuse_onnx(read_program(program))
     inputs = _inputs(tensors, reverse)
     x, states = inputs.x, inputs.states
     shapes = saved_shapes(load(backend), read_program(program), inputs, every) if save else []
