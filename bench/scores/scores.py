@@ -8,7 +8,7 @@ of training and measuring; seed; command.
 FOLDER holds the sets, each in a folder of its own. Every option of the `elman train` command of a row may be given,
 with its name. What was chosen, from the weights kept to any option given here, was chosen on the validation part; the
 test part is read after that, once. `docs/scores.md` holds the table. The rows of a task stand in `classify_scores`,
-`tag_scores`, `forecast_scores`, `translate_scores`, `transcribe_scores` and `caption_scores`.
+`tag_scores`, `forecast_scores`, `translate_scores`, `transcribe_scores`, `caption_scores` and `compose_scores`.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from typing import Any
 from bench.scores import (
     caption_scores,
     classify_scores,
+    compose_scores,
     forecast_scores,
     tag_scores,
     transcribe_scores,
@@ -29,7 +30,15 @@ from bench.scores import (
 )
 
 RESULTS = Path(__file__).parents[1] / "results"
-TASKS = (classify_scores, tag_scores, forecast_scores, translate_scores, transcribe_scores, caption_scores)
+TASKS = (
+    classify_scores,
+    tag_scores,
+    forecast_scores,
+    translate_scores,
+    transcribe_scores,
+    caption_scores,
+    compose_scores,
+)
 ROWS = {name: task for task in TASKS for name in task.ROWS}
 
 
