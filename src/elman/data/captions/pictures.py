@@ -133,6 +133,32 @@ class GivenPictures(Pictures):
         return _hash(np.ascontiguousarray(self._arrays[index]).tobytes())
 
 
+class ChosenPictures(Pictures):
+    """Some of the pictures of a set.
+
+    Args:
+        pictures: the set.
+        places: which, in their order.
+    """
+
+    def __init__(self, pictures: Pictures, places: Sequence[int]) -> None:
+        self._pictures, self._places = pictures, places
+        self.kind, self.name = pictures.kind, pictures.name
+        self.names = [pictures.names[place] for place in places]
+
+    def read(self, index: int) -> NDArray[Any]:
+        """Read a picture."""
+        return self._pictures.read(self._places[index])
+
+    def fingerprint(self, index: int) -> int:
+        """Return that of the picture."""
+        return self._pictures.fingerprint(self._places[index])
+
+    def where(self, index: int) -> str:
+        """Name a picture in messages."""
+        return self._pictures.where(self._places[index])
+
+
 def open_pictures(path: Path, *, names_needed: bool = True) -> Pictures:
     """Open a folder of photos, with the folders in it, or an `.npz`.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from elman.data.captions.pictures import PACKED, PictureFiles, Pictures, open_pictures, photos_in
+from elman.data.captions.pictures import PACKED, ChosenPictures, PictureFiles, Pictures, open_pictures, photos_in
 from elman.decoding.search import Beam, Hypothesis
 from elman.errors import ConfigError, DataError
 from elman.models.finite import as_json
@@ -68,9 +68,8 @@ def predict(request: Request) -> Iterator[str]:
     if request.is_streamed():
         raise ConfigError("- is standard input, and pictures are read from files. Name photos, a folder or an .npz.")
     picture = None if options.attention is None else check_format(options.attention)
-    beam = Beam(max(options.nbest, options.beam or BEAM), options.nbest, options.length_penalty)
-    if options.beam is not None:
-        beam = Beam(options.beam, options.nbest, options.length_penalty)
+    width = max(options.nbest, BEAM) if options.beam is None else options.beam
+    beam = Beam(width, options.nbest, options.length_penalty)
     trained, parts = load(request.model), open_all(request.data)
     for pictures in parts:
         trained.encoder.pictures.check(pictures)
@@ -80,37 +79,11 @@ def predict(request: Request) -> Iterator[str]:
     for pictures in parts:
         for start in range(0, len(pictures), _AT_ONCE):
             places = range(start, min(start + _AT_ONCE, len(pictures)))
-            some = PictureSome(pictures, places)
-            for place, found in zip(places, trained.hypotheses(trained.read(some), beam), strict=True):
+            some = trained.read(ChosenPictures(pictures, places))
+            for place, found in zip(places, trained.hypotheses(some, beam), strict=True):
                 yield _write(trained, pictures.names[place], found, request, is_named=count > 1)
                 if picture is not None:
                     _draw(trained, pictures, place, found[0], picture)
-
-
-class PictureSome(Pictures):
-    """Some of the pictures of a set.
-
-    Args:
-        pictures: the set.
-        places: which.
-    """
-
-    def __init__(self, pictures: Pictures, places: Sequence[int]) -> None:
-        self._pictures, self._places = pictures, places
-        self.kind, self.name = pictures.kind, pictures.name
-        self.names = [pictures.names[place] for place in places]
-
-    def read(self, index: int) -> Any:
-        """Read a picture."""
-        return self._pictures.read(self._places[index])
-
-    def fingerprint(self, index: int) -> int:
-        """Return that of the picture."""
-        return self._pictures.fingerprint(self._places[index])
-
-    def where(self, index: int) -> str:
-        """Name a picture in messages."""
-        return self._pictures.where(self._places[index])
 
 
 def open_all(data: Sequence[str]) -> list[Pictures]:

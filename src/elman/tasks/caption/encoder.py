@@ -20,6 +20,9 @@ from elman.vocabulary.side import Side
 from elman.vocabulary.vocabulary import read_vocabulary
 from elman.vocabulary.words import RARE_IN_LONG_TEXTS, Words
 
+MOST_WORDS = 1000
+"""Of a caption: a search that finds no end goes on for so many."""
+
 _OTHER = re.compile(r"[^\w']+|_")
 _FEWEST_TIMES = 3
 
@@ -67,7 +70,8 @@ class CaptionEncoder:
             DataError: it is no encoder.
         """
         words, longest = read_vocabulary(data["words"]), data["longest"]
-        if not isinstance(words, Words) or not words.tokenized or not isinstance(longest, int) or longest < 1:
+        is_whole = isinstance(words, Words) and words.tokenized
+        if not is_whole or not isinstance(longest, int) or not 1 <= longest <= MOST_WORDS:
             raise DataError("A model that captions has words and a longest caption. Train it again.")
         return cls(Side(words), read_plain(PictureEncoder, data["pictures"], "encoder of pictures"), longest)
 

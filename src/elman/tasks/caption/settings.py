@@ -70,7 +70,7 @@ class CaptionSettings(SingleLayerSettings, TrainingSettings):
         group="Text",
         least=1,
     )
-    longest: int = option(50, "most words of a caption that is learnt from", group="Text", least=1)
+    longest: int = option(50, "most words of a caption that is learnt from", group="Text", least=1, most=1000)
 
     hidden: int = option(256, "size of the hidden state", group="Model", least=1)
     embedding: int | None = option(
