@@ -53,9 +53,9 @@ def test_an_option_is_suggested_by_meaning_and_by_spelling(elman, command, given
     [
         ("train generate t", "--horizon", "elman train forecast"),
         ("train generate t", "--target", "elman train classify, elman train forecast, elman train translate"),
-        ("train classify t", "--window", "elman train generate"),
+        ("train classify t", "--window", "elman train generate, elman train compose"),
         ("predict m t", "--horizon", "elman train forecast"),
-        ("evaluate m t", "--top-k", "elman generate, elman predict"),
+        ("evaluate m t", "--top-k", "elman generate, elman compose, elman predict"),
     ],
 )
 def test_an_option_of_another_command_is_named_with_it(elman, command, option, others):
@@ -83,10 +83,7 @@ def test_an_option_like_no_other_gets_the_help_of_its_command(elman):
         ("help", "Did you mean elman --help?"),
         ("classify t.csv", "`elman train classify DATA`"),
         ("forecast t.csv", "`elman train forecast DATA`"),
-        (
-            "train genrate t",
-            "Did you mean generate? There are: generate, classify, tag, forecast, translate, transcribe.",
-        ),
+        ("train genrate t", "Did you mean generate? There are: generate, classify, tag, forecast, translate,"),
         ("train book.txt", "Write e.g. `elman train generate book.txt`."),
         ("xyzzy", "There is no command 'xyzzy'. There are: train, generate, next,"),
     ],

@@ -163,10 +163,9 @@ def test_a_model_of_music_learns_nothing_of_what_is_held_out(tmp_path):
     for number in hold:
         notes = [(start, end, 127 - pitch, 1) for start, end, pitch, _ in draw_tune(number)]
         write_song(tmp_path / "other" / f"{number:02}.mid", notes, tempo=33, program=99)
-    options = {"validation": SHARE, "batch": 3, "embedding": 5, "note_hidden": 3}
+    options = {"validation": SHARE, "batch": 3, "embedding": 5, "note_hidden": 3, "compare": False}
     one, other = (compose.train(tmp_path / name, **TINY, **options) for name in ("one", "other"))
     assert_learnt_alike(one, other)
-    assert one.metrics["baseline"]["parameters"] == other.metrics["baseline"]["parameters"]
 
 
 @pytest.mark.parametrize("unit", ["character", "word", "subword"])
