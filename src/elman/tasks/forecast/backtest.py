@@ -163,8 +163,8 @@ def divide_progress(on_progress: OnProgress | None, parts: int) -> list[OnProgre
     (None, None)
     """
 
-    def part(number: int, told: OnProgress) -> OnProgress:
-        return lambda done, total: told(number * total + done, parts * total)
+    def part(number: int, whole: OnProgress) -> OnProgress:
+        return lambda done, total: whole(number * total + done, parts * total)
 
     return [None if on_progress is None else part(number, on_progress) for number in range(parts)]
 
