@@ -211,6 +211,22 @@ FAULTS = (
         only="loading_a_pickled",
     ),
     Fault(
+        "a frozen stream keeps no copy of the weights",
+        "nn/stream.py",
+        "[p.detach().clone() for p in d.parameters]",
+        "[p.detach() for p in d.parameters]",
+        tests="tests/nn/test_stream.py",
+        only="frozen_stream_keeps",
+    ),
+    Fault(
+        "a thawed stream still has the weights that it was frozen with",
+        "nn/stream.py",
+        "self._frozen, self._steps, self._layers = False, None, None",
+        "self._steps = None",
+        tests="tests/nn/test_stream.py",
+        only="frozen_stream_keeps",
+    ),
+    Fault(
         "a stream forgets its state",
         "nn/stream.py",
         "self._states = [torch.stack([layer[i] for layer in new]) for i in range(len(self._states))]",

@@ -10,8 +10,9 @@ import torch
 import elman
 from elman import cells
 from elman.backends import llvm
+from elman.backends.llvm.run import kernel as llvm_kernel
 from elman.backends.llvm.run import stream as llvm_stream
-from elman.errors import ShapeError
+from elman.errors import ShapeError, TensorError
 from elman.nn import GRU, LSTM, RNN, Recurrent
 from tolerances import assert_close, assert_identical
 
@@ -152,7 +153,7 @@ def test_a_parameter_of_another_shape_at_the_same_place_is_refused(cut):
     assert_identical("mended", stream.step(x[1]), fresh.step(x[1]))
 
 
-@pytest.mark.parametrize("batch", [1, llvm_stream.MANY_ROWS])
+@pytest.mark.parametrize("batch", [1, llvm_kernel.MANY_ROWS])
 @pytest.mark.parametrize("name", ["weight_ih_l0", "weight_hh_l1", "bias_ih_l0", "bias_hh_l1"])
 def test_every_parameter_is_read_anew_in_every_step(name, batch):
     layer = LSTM(I, H, 2)
@@ -286,3 +287,80 @@ def test_large_batches_stream_as_well(monkeypatch):
     monkeypatch.setattr(llvm, "LEAST_WORK", 1)
     layer, x = GRU(I, H), torch.randn(T, B, I)
     assert_identical("outputs", torch.stack(advance(layer.stream(B), x, {})), layer(x)[0].detach())
+
+
+@every_layer
+@every_type
+@pytest.mark.parametrize("batch", [1, B, llvm_kernel.MANY_ROWS])
+def test_a_frozen_stream_has_the_values_of_one_that_reads_the_weights(build, dtype, batch):
+    layer = build(dtype=dtype).eval()
+    x, sides, state = draw(layer, batch)
+    found = []
+    for stream in (layer.stream(batch), layer.stream(batch, freeze=True)):
+        stream.state = state
+        found.append([*advance(stream, x, sides), *listed(stream.state)])
+    for live, frozen in zip(*found, strict=True):
+        assert_identical("step or state", frozen, live)
+
+
+@every_layer
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+def test_a_frozen_stream_keeps_the_weights_that_it_was_made_with_until_it_thaws(build, backend):
+    layer = build()
+    layer.backend = backend
+    x, sides, state = draw(layer)
+    before, frozen, with_block = layer.stream(B), layer.stream(B, freeze=True), layer.stream(B, freeze=True)
+    before.state = frozen.state = with_block.state = state
+    expected = advance(before, x, sides, range(2))
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.data.mul_(0.5)
+    with with_block:
+        for stream in (frozen, with_block):
+            for mine, right in zip(advance(stream, x, sides, range(2)), expected, strict=True):
+                assert_identical("step", mine, right)
+    assert frozen.is_frozen
+    assert not with_block.is_frozen
+    for stream in (frozen.thaw(), with_block):
+        kept = listed(stream.state)
+        fresh = layer.stream(B)
+        fresh.state = tuple(kept) if len(kept) > 1 else kept[0]
+        assert_identical("thawed", advance(stream, x, sides, [2])[0], advance(fresh, x, sides, [2])[0])
+
+
+def test_a_frozen_stream_is_copied_and_pickled_with_its_weights():
+    layer = LSTM(I, H)
+    stream = layer.stream(freeze=True)
+    x = torch.randn(T, 1, I)
+    stream.step(x[0])
+    again = (copy.deepcopy(stream), pickle.loads(pickle.dumps(stream)))
+    with torch.no_grad():
+        layer.weight_hh_l0.zero_()
+    expected = stream.step(x[1])
+    for one in again:
+        assert one.is_frozen
+        assert_identical("step", one.step(x[1]), expected)
+
+
+def test_a_frozen_stream_still_refuses_what_does_not_fit():
+    stream = GRU(I, H).stream(freeze=True)
+    with pytest.raises(ShapeError, match="x has shape"):
+        stream.step(torch.zeros(1, H))
+    emptied = torch.zeros(1, I)
+    emptied.untyped_storage().resize_(0)
+    with pytest.raises(TensorError, match="memory"):
+        stream.step(emptied)
+    with pytest.raises(TensorError, match="float64"):
+        stream.step(torch.zeros(1, I, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("batch", [1, 2, llvm_kernel.MANY_ROWS])
+@every_layer
+def test_a_call_of_one_step_is_the_first_step_of_a_longer_call(build, batch):
+    layer = build().eval()
+    x, sides, state = draw(layer, batch)
+    whole = layer(x, state, **sides)[0]
+    one = layer(x[:1], state, **{name: side[:1] for name, side in sides.items()})[0]
+    assert_identical("output", one[0], whole[0])
+    with torch.no_grad():
+        assert_identical("without gradient", layer(x[:1], state, **{n: s[:1] for n, s in sides.items()})[0], one)

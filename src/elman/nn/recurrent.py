@@ -242,14 +242,18 @@ class Recurrent(TorchTools):
         output, final = self._run(batch, states)
         return pack(output, batch), as_states(permute(final, x.unsorted_indices))
 
-    def stream(self, batch_size: int = 1) -> Stream:
+    def stream(self, batch_size: int = 1, *, freeze: bool = False) -> Stream:
         """Start a stream, which runs step by step, from a zero state.
+
+        Args:
+            batch_size: B.
+            freeze: pack the present weights once: faster, and later changes are not seen, see :class:`Stream`.
 
         Raises:
             ConfigError: the layer is bidirectional.
         """
         shapes = [(self.num_layers, batch_size, size) for size in self.state_sizes]
-        return Stream(self, shapes, self._names)
+        return Stream(self, shapes, self._names, freeze)
 
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         layers = self.layers(noisy=self.training)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -35,10 +35,23 @@ _TRACES, _TRANSFORMS = torch._C._get_tracing_state, torch._C._are_functorch_tran
 class Stream:
     """A recurrent layer that runs step by step, with its state. No gradient is recorded, and there is no dropout.
 
+    A step reads the present weights of the layer. A *frozen* stream packs them once and takes less time, with the same
+    values; it does not see any later change: of an optimiser, of `load_state_dict`, in `p.data`, of weights that torch
+    computes from others, of the layer's backend, dtype or device, nor hooks that are registered later. `thaw` lets it
+    read the layer again, and so does the end of a `with` block:
+
+    >>> import elman, torch
+    >>> layer, x_t = elman.nn.GRU(3, 5), torch.randn(1, 3)
+    >>> with layer.stream(freeze=True) as stream:
+    ...     before = stream.step(x_t)
+    >>> torch.equal(before, layer.stream().step(x_t)), stream.is_frozen
+    (True, False)
+
     Args:
         layer: has `program`, `backend`, `input_size`, and `layers()`, which returns its parameters as in evaluation.
         shapes: for each state, its shape (L, B, its size).
         names: for each layer and direction, the names of its parameters.
+        freeze: pack the present weights once.
 
     Example:
         >>> import elman, torch
@@ -51,15 +64,20 @@ class Stream:
     """
 
     def __init__(
-        self, layer: Any, shapes: Sequence[tuple[int, int, int]], names: Sequence[Sequence[Sequence[str]]]
+        self,
+        layer: Any,
+        shapes: Sequence[tuple[int, int, int]],
+        names: Sequence[Sequence[Sequence[str]]],
+        freeze: bool = False,
     ) -> None:
-        self._layer = layer
+        self._layer, self._frozen = layer, freeze
         self._shapes = list(shapes)
         self._names = [name for directions in names for name in directions[0]]
         self._expected = (shapes[0][1], layer.input_size)
         self._cell = layer.program.cell
         self._has_sides = bool(self._cell.sides)
         self._steps: Any = None
+        self._layers: list[list[Direction]] | None = None
         self._key: list[Any] | None = None
         if any(len(directions) > 1 for directions in names):
             raise ConfigError(
@@ -78,10 +96,30 @@ class Stream:
                 "compute something else.\n  Move its code into a module around the layer, and stream the layer."
             )
         self.reset()
+        if freeze:
+            self._prepare()
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the stream keeps the weights that the layer had when it was frozen."""
+        return self._frozen
+
+    def thaw(self) -> Self:
+        """Read the present weights of the layer from now on; the state stays."""
+        if self._frozen:
+            self._frozen, self._steps, self._layers = False, None, None
+            self._hold(self._states, self._fresh_layers()[0][0].parameters[0])
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.thaw()
 
     def reset(self) -> None:
         """Set every state to zero."""
-        like = self._fresh_layers()[0][0].parameters[0]
+        like = self._own_layers()[0][0].parameters[0]
         self._hold([torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in self._shapes], like)
 
     @property
@@ -97,7 +135,7 @@ class Stream:
     def state(self, value: States) -> None:
         given = listed(value)
         self._check_shapes(given)
-        self._hold(given, self._fresh_layers()[0][0].parameters[0])
+        self._hold(given, self._own_layers()[0][0].parameters[0])
 
     def _check_shapes(self, given: Sequence[Tensor]) -> None:
         shapes = [tuple(s.shape) for s in given]
@@ -142,14 +180,14 @@ class Stream:
                 f"stream.step: x has shape {tuple(x.shape)}.\n  A step is (B, I), B as given to stream().\n"
                 f"  Give {self._expected}."
             )
-        if any(self._hooks):
+        if not self._frozen and any(self._hooks):
             check_hooks(self._layer)
         if x.requires_grad and torch.is_grad_enabled():
             warnings.warn(_NO_GRADIENT, stacklevel=2)
         own_sides = check_sides(self._cell, sides, x) if sides or self._has_sides else ()
         if not are_plain_memory((x, *own_sides), self._dtype):
             x, *own_sides = self._as_memory(x, *own_sides)
-        if self._steps is None or self._is_stale or self._find_key() != self._key:
+        if self._is_stale or not (self._frozen or (self._steps is not None and self._find_key() == self._key)):
             self._prepare()
         if self._steps is None:
             return self._step_plainly(x, own_sides)
@@ -164,6 +202,18 @@ class Stream:
                 "  Convert x; after converting the layer, start a new stream."
             )
         return [as_memory("stream.step: x or a side input", t, x) for t in (x, *sides)]
+
+    @torch.no_grad()
+    def _own_layers(self) -> list[list[Direction]]:
+        """List the layers as the stream reads them; a frozen one copies the present weights, once."""
+        if not self._frozen:
+            return self._fresh_layers()
+        if self._layers is None:
+            self._layers = [
+                [Direction(d.program, [p.detach().clone() for p in d.parameters]) for d in directions]
+                for directions in self._fresh_layers()
+            ]
+        return self._layers
 
     def _fresh_layers(self) -> list[list[Direction]]:
         """List the layers with their parameters, of which some may be computed."""
@@ -188,7 +238,7 @@ class Stream:
         self._check_shapes(self._states)
         self._states = [s.clone(memory_format=torch.contiguous_format) for s in self._states]
         self._is_stale = False
-        key = self._find_key()
+        key = [] if self._frozen else self._find_key()
         kinds = {s.dtype for s in self._states}
         if self._steps is not None and key == self._key and kinds == {self._steps.dtype}:
             self._steps.bind(self._states)
@@ -197,8 +247,8 @@ class Stream:
         opens = getattr(select(self._layer.backend, program, self._dtype, self._device), "open_stream", None)
         self._key, self._steps = key, None
         if opens is not None and key is not None:
-            layers = [direction.parameters for (direction,) in self._layer.layers()]
-            self._steps = opens(program, layers, self._states, self._layer.input_size)
+            layers = [direction.parameters for (direction,) in self._own_layers()]
+            self._steps = opens(program, layers, self._states, self._layer.input_size, self._frozen)
 
     @torch.no_grad()
     def _step_plainly(self, x: Tensor, sides: Sequence[Tensor]) -> Tensor:
@@ -207,7 +257,7 @@ class Stream:
         program, computed = self._layer.program, self._computed
         runner = select(self._layer.backend, program, self._dtype, self._device)
         value, sides = x.to(computed), [side.to(computed) for side in sides]
-        for k, (direction,) in enumerate(self._fresh_layers()):
+        for k, (direction,) in enumerate(self._own_layers()):
             parameters = [p.to(computed) for p in check_parameters(program, direction.parameters, x)]
             inputs = Inputs(value, [s[k] for s in self._states], parameters, sides=sides)
             new.append(runner.run_step(program, check_inputs(program, inputs)))
@@ -216,7 +266,7 @@ class Stream:
         return value.to(self._dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_steps": None, "_hooks": ()}  # prepared steps contain addresses
+        return {**self.__dict__, "_steps": None, "_is_stale": True, "_hooks": ()}  # prepared steps contain addresses
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -120,22 +120,28 @@ class TorchLayer(TorchTools, nn.RNNBase):
         """Test whether ONNX has an operator for the layer, into which the exporter turns torch's layer."""
         return not self.proj_size and (is_exported_by_tracing() or self.mode in ("LSTM", "GRU"))
 
-    def stream(self, batch_size: int = 1) -> Stream:
+    def stream(self, batch_size: int = 1, *, freeze: bool = False) -> Stream:
         """Start a stream, which runs step by step, from a zero state.
+
+        Args:
+            batch_size: B.
+            freeze: pack the present weights once: faster, and later changes are not seen, see :class:`Stream`.
 
         Raises:
             ConfigError: the layer is bidirectional.
         """
         shapes = [(self.num_layers, batch_size, size) for size in self._state_sizes]
-        return Stream(self, shapes, self._names)
+        return Stream(self, shapes, self._names, freeze)
 
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         return run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
 
     def _run_in_float32(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]] | None:
         """Run without autocast if it is on and all tensors are in float32; return None otherwise."""
+        if not under_autocast(batch.x):
+            return None
         read = [batch.x, *(s for s in states if isinstance(s, Tensor)), *self.parameters()]
-        if not under_autocast(batch.x) or any(t.dtype != torch.float32 for t in read):
+        if any(t.dtype != torch.float32 for t in read):
             return None
         with torch.autocast(batch.x.device.type, enabled=False):
             return TorchLayer._run(self, batch, states)

@@ -9,7 +9,6 @@ from elman import cells
 from elman.backends.llvm.run import frames as llvm_frames
 from elman.backends.llvm.run import kernel as llvm_kernel
 from elman.backends.llvm.run import memory as llvm_memory
-from elman.backends.llvm.run import stream as llvm_stream
 from kernels import build, draw, evaluate, step_through
 from tolerances import assert_close, assert_identical
 
@@ -47,13 +46,13 @@ def test_a_stream_of_any_cell_equals_the_reference(chosen, quick_kernels):
 @pytest.mark.parametrize("chosen", [cells.lstm, cells.lem, cells.cfc], ids=lambda c: c.name)
 def test_tiles_of_all_widths_and_heights_give_the_same_values(chosen, hidden, dtype):
     layer = build(chosen, 29, hidden, dtype=dtype)
-    for batch in range(1, llvm_stream.MANY_ROWS + 2):
+    for batch in range(1, llvm_kernel.MANY_ROWS + 2):
         given = draw(layer, 2, batch)
         assert_all_identical(step_through(layer, given), evaluate(layer, given))
 
 
 @pytest.mark.parametrize("chosen", [cells.lstm_layer_norm, cells.gru_reset_before], ids=lambda c: c.name)
-@pytest.mark.parametrize("batch", [1, 3, llvm_stream.MANY_ROWS])
+@pytest.mark.parametrize("batch", [1, 3, llvm_kernel.MANY_ROWS])
 def test_memory_that_nobody_wrote_changes_nothing(chosen, batch, monkeypatch):
     monkeypatch.setattr(llvm_memory, "SMALL", 1 << 60)
     monkeypatch.setattr(llvm_frames, "SMALL", -1)

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from elman.autodiff.program import Program
+from elman.backends.held import are_held
 from elman.backends.inputs import Inputs, sizes_of
 from elman.backends.llvm.plan import stored_saves
 from elman.backends.llvm.run.frames import Frames
 from elman.backends.llvm.run.gradients import Gradients
-from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, find_kernel
+from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, MANY_ROWS, find_kernel
 from elman.backends.llvm.run.kernel import target as kernel_target
 from elman.backends.llvm.run.memory import allocate
 from elman.backends.llvm.run.stream import Steps
@@ -72,7 +73,8 @@ def _padded(sizes: dict[str, int], shape: tuple[str, ...], lanes: int) -> int:
 def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Run a program over time; see :func:`elman.backends.reference.run_forward`."""
     x, states = inputs.x, inputs.states
-    frames = Frames(find_kernel(program, "forward", save, x.dtype), inputs)
+    in_place = x.shape[0] == 1 and x.shape[1] < MANY_ROWS and not are_held(inputs.parameters)
+    frames = Frames(find_kernel(program, "forward", save, x.dtype), inputs, in_place=in_place)
     steps, batch, _ = x.shape
     output = _make(inputs, (steps, batch, states[0].shape[-1]))
     final = [torch.empty(s.shape, dtype=x.dtype, device=x.device) for s in states]
@@ -136,7 +138,11 @@ def run_mirror(
 
 
 def open_stream(
-    program: Program, layers: Sequence[Sequence[Tensor]], states: Sequence[Tensor], input_size: int
+    program: Program,
+    layers: Sequence[Sequence[Tensor]],
+    states: Sequence[Tensor],
+    input_size: int,
+    frozen: bool = False,
 ) -> Steps | None:
     """Prepare stacked layers for single steps.
 
@@ -145,6 +151,7 @@ def open_stream(
         layers: the parameters of each layer.
         states: for each state (L, B, its size), contiguous.
         input_size: length of an input vector.
+        frozen: pack weights once, now.
 
     Returns:
         The prepared steps, see :class:`elman.backends.llvm.run.stream.Steps`. None if :func:`run_step` must be used:
@@ -156,7 +163,7 @@ def open_stream(
         return None
     if batch == 0 or (batch > 1 and batch * max(sum(p.numel() for p in own) for own in layers) >= LEAST_WORK):
         return None
-    return Steps(program, layers, states, input_size)
+    return Steps(program, layers, states, input_size, frozen)
 
 
 def run_step(program: Program, inputs: Inputs) -> list[Tensor]:

@@ -109,7 +109,7 @@ class _Performer:
         self._module, self._plan = module, plan
         self._given = torch.tensor([given])
         assert isinstance(module.recurrent, Recurrent)
-        self._stream = module.recurrent.stream()
+        self._stream = module.recurrent.stream(freeze=True)
         self.frames: list[Frame] = []
 
     def read(self, place: int) -> FrameContext:

@@ -32,7 +32,7 @@ class Reader:
 
     def __init__(self, module: LanguageModel, given: int | None = None) -> None:
         self._module = module
-        self._stream = module.recurrent.stream()
+        self._stream = module.recurrent.stream(freeze=True)
         self._device = module.embedding.weight.device
         self._given = None if given is None else torch.tensor([given], device=self._device)
         self._output: Tensor | None = None

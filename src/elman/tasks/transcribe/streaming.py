@@ -78,7 +78,7 @@ class ArrivingSteps:
             raise ConfigError(f"The model reads a sound {why}, so it writes at the end. Train one with --streaming.")
         self._module, self._encoder, self._running = module, encoder, encoder.running
         self._sound = None if encoder.features is None else ArrivingFrames(encoder.features.bands)
-        self._layers = module.recurrent.stream()
+        self._layers = module.recurrent.stream(freeze=True)
         self._moments = self._running.begin()
         self._ahead = count_ahead(encoder)
         self._frames = torch.zeros(0, encoder.size)  # standardised: those that steps to come need

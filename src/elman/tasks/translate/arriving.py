@@ -129,7 +129,7 @@ class ArrivingWriter(Writer):
     def __init__(self, model: TranslationModel, source: ArrivingSource, end: int) -> None:
         assert model.wait is not None
         self._model, self._source, self._end, self._wait = model, source, end, model.wait
-        self._encoder = model.recurrent.stream()
+        self._encoder = model.recurrent.stream(freeze=True)
         self._device = next(model.parameters()).device
         self._output = torch.zeros(0, 1, model.recurrent.output_size, device=self._device)
 

@@ -32,13 +32,14 @@ class Frames:
         kernel: the kernel that reads them.
         inputs: the tensors of the run.
         threads: the largest number of threads; torch's number if it is None.
+        in_place: read weights where they are, and pack nothing.
     """
 
-    def __init__(self, kernel: Kernel, inputs: Inputs, threads: int | None = None) -> None:
+    def __init__(self, kernel: Kernel, inputs: Inputs, threads: int | None = None, in_place: bool = False) -> None:
         states = tuple([state.shape for state in inputs.states])
         parameters = tuple([parameter.shape for parameter in inputs.parameters])
         threads = torch.get_num_threads() if threads is None else threads
-        self.layout = lay_out(kernel, inputs.x.shape, states, parameters, threads)
+        self.layout = lay_out(kernel, inputs.x.shape, states, parameters, threads, in_place)
         self.kernel, self.item = kernel, kernel.item
         self.arena = _lend(self.layout, inputs.x)
         self.values: list[int] = []
@@ -124,7 +125,11 @@ class Frames:
 
     def start(self) -> None:
         """Prepare, and run all parts."""
-        if self.read_held():
+        if self.layout.in_place:
+            self.arena.read_packed(None)
+            self.kernel.prepare(self.arena.address + 8 * HEADER)
+            self.run()
+        elif self.read_held():
             self.run()
         elif self.layout.parts == 1:
             llvm_threads.run(self.kernel.whole, self.arena.address, 1)

@@ -31,6 +31,7 @@ LEAST_SHARE = 1 << 20  # bytes of weights of a member of a team: a step then tak
 LARGE_WEIGHTS = 1 << 22  # bytes; more do not fit into the cache of one core
 TEAM_ROWS = 4  # for each thread; with more rows arithmetic limits the products, not the reading of weights
 MIRROR_BYTES = 1 << 22  # of adjoints that are stored for the products after the loop: more leave the caches
+MANY_ROWS = 9  # from here on packing weights costs less than transposing them again for every tile
 LINE = 64  # bytes of a cache line; every workspace begins with one
 
 
@@ -119,10 +120,11 @@ def shared_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str
     return {f"packing {dtype}": Source(partial(_emit_packing, made_for, dtype), 0), **tiles}
 
 
-def find_unpacked(kernel: Kernel, dtype: torch.dtype) -> dict[str, int]:
+def find_unpacked(kernel: Kernel) -> dict[str, int]:
     """Find the tiles that read weights from the caller's memory, by slot."""
     made_for, counts = target(), sorted({len(g.chains) for g in kernel.plan.groups})
-    libraries = load_all(unpacked_code(DTYPES[dtype], made_for, counts), made_for)
+    name = next(DTYPES[dtype] for dtype in DTYPES if dtype.itemsize == kernel.item)
+    libraries = load_all(unpacked_code(name, made_for, counts), made_for)
     return {slots.tiles(count): of.address("tiles") for count, of in zip(counts, libraries, strict=True)}
 
 
@@ -163,6 +165,7 @@ class Layout:
 
     Args:
         kernel: the kernel that reads them.
+        in_place: whether products read weights where they are, so that nothing needs to be packed.
         sizes: elements of every axis.
         steps, batch: T and B.
         parts: the number of parts of the work.
@@ -184,8 +187,16 @@ class Layout:
     """
 
     def __init__(
-        self, kernel: Kernel, sizes: Mapping[str, int], steps: int, batch: int, parts: int, is_team: bool
+        self,
+        kernel: Kernel,
+        sizes: Mapping[str, int],
+        steps: int,
+        batch: int,
+        parts: int,
+        is_team: bool,
+        in_place: bool = False,
     ) -> None:
+        self.in_place = in_place
         self.kernel, self.sizes, self.item, self.is_team = kernel, sizes, kernel.item, is_team
         item = kernel.item
         self.spare: list[Any] = []
@@ -211,7 +222,7 @@ class Layout:
         self._put(Slot.STEPS, steps)
         self._put(Slot.BLOCK, BLOCK_VECTORS)
         self._put(Slot.MEMBERS, 1)
-        for name, address in kernel.shared.items():
+        for name, address in {**kernel.shared, **(find_unpacked(kernel) if in_place else {})}.items():
             self._put(name, address)
         self._put(Slot.ALL, 1 << 60)
         self._put(Slot.NORMS_STEP, batch * item)
@@ -348,7 +359,9 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 @lru_cache(maxsize=64)
-def lay_out(kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shapes, threads: int) -> Layout:
+def lay_out(
+    kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shapes, threads: int, in_place: bool = False
+) -> Layout:
     """Lay out the frames of a kernel for a run with tensors of these shapes.
 
     Rows are divided into parts only if another thread saves more time than it costs. Columns are divided instead if
@@ -370,4 +383,4 @@ def lay_out(kernel: Kernel, x: tuple[int, ...], states: Shapes, parameters: Shap
                 f"{program.cell.name}: state {name} has shape {state}, the input has {batch} examples.\n"
                 "  A state is (B, its size).\n  Give one of B rows."
             )
-    return Layout(kernel, sizes, steps, batch, members if is_team else rows, is_team)
+    return Layout(kernel, sizes, steps, batch, members if is_team else rows, is_team, in_place)

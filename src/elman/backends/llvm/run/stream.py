@@ -1,7 +1,8 @@
 """Prepare single time steps: a step of a layer is one call of compiled code.
 
 Parameters may change in ways that torch does not record (``p.data.mul_(…)``), so nothing computed from them is kept:
-every step reads their memory, see `emit.unpacked`, or, if there are many rows, packs them again.
+every step reads their memory, see `emit.unpacked`, or, if there are many rows, packs them again. Frozen steps pack them
+once. A value is the same chain of sums in all three.
 """
 
 import ctypes
@@ -15,10 +16,9 @@ from elman.backends.inputs import Inputs
 from elman.backends.llvm.plan import slots
 from elman.backends.llvm.plan.slots import HEADER
 from elman.backends.llvm.run.frames import Frames
-from elman.backends.llvm.run.kernel import find_kernel, find_unpacked
+from elman.backends.llvm.run.kernel import MANY_ROWS, find_kernel
 
 LONG_STEP = 1 << 18  # bytes of parameters; a smaller step ends before another Python thread could start
-MANY_ROWS = 9  # from here on packing weights costs less than transposing them again for every tile
 
 
 class Steps:
@@ -29,10 +29,16 @@ class Steps:
         layers: the parameters of each layer, contiguous.
         states: for each state (L, B, its size), contiguous; they are read and written in place.
         input_size: length of an input vector.
+        frozen: pack weights once, here: later changes of them are not seen.
     """
 
     def __init__(
-        self, program: Program, layers: Sequence[Sequence[Tensor]], states: Sequence[Tensor], input_size: int
+        self,
+        program: Program,
+        layers: Sequence[Sequence[Tensor]],
+        states: Sequence[Tensor],
+        input_size: int,
+        frozen: bool = False,
     ) -> None:
         first, batch = states[0], states[0].shape[1]
         self.dtype, self.like = first.dtype, first.new_empty(first.shape[1:])
@@ -41,19 +47,19 @@ class Steps:
         sides = [first.new_zeros(1, batch, 1) for _ in program.sides]
         x = first.new_zeros(1, batch, input_size)
         self.frames, self.between = [], [x]
+        in_place = batch < MANY_ROWS and not frozen
         for number, parameters in enumerate(layers):
             own = [state[number] for state in states]
             inputs = Inputs(x, own, [p.detach() for p in parameters], sides=sides)
             x = first.new_empty(1, *first.shape[1:])
-            self.frames.append(Frames(self.kernel, inputs, 1))
+            self.frames.append(Frames(self.kernel, inputs, 1, in_place))
             self.frames[-1].arena.read_packed(None)
             self.frames[-1].fill_forward(inputs, x, own)
             self.between.append(x)
         self.arenas = [frames.arena.flat for frames in self.frames]
-        self.packs = batch >= MANY_ROWS
-        for slot, address in {} if self.packs else find_unpacked(self.kernel, self.dtype).items():
-            for arena in self.arenas:
-                arena[HEADER + numbers[slot]] = address
+        self.packs = batch >= MANY_ROWS and not frozen
+        if frozen:
+            self.pack()
         sides_read = [slots.given(graph.leaves["side", name]) for name in graph.sides]
         self.sides = [HEADER + numbers[slots.address(place)] for place in sides_read]
         self.begins, self.ends = (
@@ -66,6 +72,11 @@ class Steps:
         # A call that keeps the interpreter's lock costs less.
         kind = ctypes.PYFUNCTYPE if is_short else ctypes.CFUNCTYPE
         self.run = kind(None, *[ctypes.c_void_p] * 3)(self.kernel.library.address("step"))
+
+    def pack(self) -> None:
+        """Pack the weights of all layers, as they are now."""
+        for frames in self.frames:
+            frames.pack()
 
     def bind(self, states: Sequence[Tensor]) -> None:
         """Continue from other states, which are read and written in place."""
@@ -89,8 +100,7 @@ class Steps:
         if sides:
             held = self._set_sides(sides)  # noqa: F841 - they must live until the step is over
         if self.packs:
-            for frames in self.frames:
-                frames.pack()
+            self.pack()
         given = x.data_ptr()
         for address, result in self.lower:
             self.run(address, given, result)
