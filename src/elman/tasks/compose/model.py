@@ -1,6 +1,7 @@
 """A trained model of music: measure it, let it compose, save it to a file and load it."""
 
 import dataclasses
+import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 
 from elman.data.music.piece import Piece
 from elman.decoding.sampling import Sampling
-from elman.errors import ConfigError
+from elman.errors import ConfigError, ElmanError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.given import find_class
@@ -46,9 +47,16 @@ class TrainedComposer(Trained):
         Args:
             pieces: on the grid of the model.
             on_progress: called with (frames done, all of them).
+
+        Raises:
+            ElmanError: the loss is not finite.
         """
         encoded = EncodedMusic(pieces, self.music.classes, self.music.onsets)
         scores = measure_music(self.module, encoded, on_progress=on_progress)
+        if not math.isfinite(scores.nats):
+            raise ElmanError(
+                "The loss is not finite, so there is nothing to report. Train it again with a lower --learning-rate."
+            )
         overlap = None if self.learnt is None else self.learnt.compare(map(hash_piece, pieces))
         return dataclasses.replace(scores, overlap=overlap)
 
