@@ -294,7 +294,7 @@ class Layout:
         for index in plan.statics:
             self._put_packed(slots.address(slots.static(index)), total)
             total += self.vectors[plan.axis(index)] * lanes * self.item
-        for this in plan.passes:
+        for this in () if self.in_place else plan.passes:
             for group in this.groups:
                 for number, term in enumerate(group.chains[0][1]):
                     self._put_packed(slots.packed(group.number, number), total)
