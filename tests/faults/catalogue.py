@@ -55,7 +55,7 @@ FAULTS = (
     Fault(
         "the hidden-to-hidden matrix is not transposed on the way back",
         "backends/tensor_calls.py",
-        "return [Call(torch.matmul, (vectors[0], matrix), (index,))]",
+        "return [Call(self._rounding(torch.matmul), (vectors[0], matrix), (index,))]",
         "return [Call(lambda v, m: v @ (m.T if m.shape[0] == m.shape[1] else m), (vectors[0], matrix), (index,))]",
         only="on_the_reference and RNN",
     ),

@@ -7,6 +7,7 @@ IDENTITY = "tests/backends/llvm/test_bit_identity.py"
 MEMORY = "tests/backends/llvm/test_memory.py"
 TEAMS = "tests/backends/llvm/test_teams.py"
 FENCE = "tests/backends/llvm/test_fence.py"
+ROUNDED = "tests/backends/llvm/test_rounded_products.py"
 UNPACKED = "tests/backends/llvm/test_unpacked.py"
 
 _RAGGED = "ragged_lengths and float64"
@@ -64,7 +65,7 @@ KERNEL_FAULTS = (
     Fault(
         "squares of a matrix are packed as they stand",
         "backends/llvm/emit/packing.py",
-        "columns += _transpose(code, list(squares))",
+        "columns += transpose(code, list(squares))",
         "columns += squares",
         REFERENCE,
         f"{_WHOLE} and mgu",
@@ -177,10 +178,34 @@ KERNEL_FAULTS = (
     Fault(
         "sums of a row read what pads it",
         "backends/llvm/emit/passes.py",
-        "value = code.load_part(code.address(at, code.b.mul(column, code.number(module.size))), left)",
-        "value = code.load(code.address(at, code.b.mul(column, code.number(module.size))))",
+        "return code.load_part(code.address(at, code.b.mul(column, code.number(code.module.size))), left)",
+        "return code.load(code.address(at, code.b.mul(column, code.number(code.module.size))))",
         REFERENCE,
         f"{_RAGGED} and lstm_layer_norm",
+    ),
+    Fault(
+        "the odd products of a block begin with the even ones",
+        "backends/llvm/emit/rounded.py",
+        "begin = code.b.add(block, code.number(1))",
+        "begin = code.b.add(block, code.number(0))",
+        ROUNDED,
+        "order_of_the_instruction",
+    ),
+    Fault(
+        "a subnormal number rounds to a normal one",
+        "backends/llvm/emit/rounding.py",
+        "upper = code.b.select(is_tiny, sign, _round(code, bits))",
+        "upper = _round(code, bits)",
+        ROUNDED,
+        "count_as_zero",
+    ),
+    Fault(
+        "training reads values again that it has rounded to save them",
+        "backends/llvm/plan/planner.py",
+        "if (p.padded or not must_be_padded) and not p.narrow]",
+        "if (p.padded or not must_be_padded)]",
+        ROUNDED,
+        "alone_or_in_a_batch and True",
     ),
     Fault(
         "the mirror looks for the state before a step behind it",

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+import elman
 from elman import cells
 from elman.flow import Clipping, Gates
+from elman.flow.rounding import rounding_change
 from elman.flow.verdict import judge_training
 from elman.nn import Recurrent
 from elman.tasks import generate
@@ -18,6 +20,7 @@ from elman.training.loop import Trainer
 from elman.training.outcome import Outcome, describe_outcome
 from elman.training.progress import QuietProgress
 from elman.training.settings import TrainingSettings
+from open_sizes import sizes_of
 
 BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 20
 T, B = 7, 3
@@ -187,3 +190,53 @@ def test_the_worse_of_both_verdicts_stands_with_the_model(factor, seen, expected
     assert outcome.judge_gradient().name == expected
     written = describe_outcome(outcome)["gradient"]
     assert (written["verdict"], written["updates"]) == (expected, 1)
+
+
+class Notes(QuietProgress):
+    """What a training says."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+
+@elman.cell
+def difference(x, h, *, W, V, U):
+    """Lose the digits that two products have in common."""
+    return elman.tanh(256 * (W @ x - V @ x) + U @ h)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("cell", "precision", "said"), [(difference, "bf16", 1), (cells.gru, "bf16", 0), (difference, "32", 0)]
+)
+def test_a_gradient_that_rounding_changes_is_said_once(cell, precision, said):
+    module, progress = Reader(cell), Notes()
+    if cell is difference:
+        module.layer.V_l0.data = module.layer.W_l0.data * (1 + 2.0**-9)
+    trainer = Trainer(module, TrainingSettings(precision=precision, epochs=1), progress)
+    batches = [torch.randn(T, B, 2) for _ in range(4)]
+    outcome = trainer.fit(lambda: ((trainer.module(x), B) for x in batches), 4)
+    assert outcome.updates == 4
+    about = [text for text in progress.said if "bf16" in text]
+    assert len(about) == said
+    assert all("layer (difference)" in text and "--precision 32" in text for text in about)
+
+
+@pytest.mark.parametrize("name", ["lstm", "lstm_layer_norm", "cfc"])
+def test_the_change_by_rounding_is_that_of_the_layers_own_gradients(name):
+    layer = Recurrent(cells.find(name), 3, 5, 2, bidirectional=True, batch_first=True, sizes=sizes_of(name))
+    x, upstream = torch.randn(B, T, 3), torch.randn(B, T, 10)
+    sides = {side: 0.5 + torch.rand(B, T) for side in layer.cell.sides}
+    lengths, found = [7, 2, 5], []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            output, _ = layer(x, lengths=lengths, **sides)
+        parts = torch.autograd.grad(output, list(layer.parameters()), upstream.to(output.dtype))
+        found.append(torch.cat([part.flatten() for part in parts]).double())
+    expected = float((found[1] - found[0]).norm() / found[0].norm())
+    measured = rounding_change(layer, x, upstream, lengths, sides=sides)
+    assert measured > 0
+    assert math.isclose(measured, expected, rel_tol=1e-3)

@@ -12,9 +12,19 @@ from elman.errors import ShapeError
 from elman.expr.graph import ROW
 
 
+def carried_in(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype of the states, the parameters and the side inputs of a run whose x has a dtype.
+
+    In bfloat16 only long tensors are: x, the output, saved values. States and sums keep the digits of float32.
+    """
+    return torch.float32 if dtype is torch.bfloat16 else dtype
+
+
 @dataclass(frozen=True)
 class Inputs:
     """The tensors of one run, its lengths and its direction. Any of the tensors may have any strides.
+
+    All have the dtype of x, but see :func:`carried_in`.
 
     Attributes:
         x: (T, B, I), T and B ≥ 1; for a single step (B, I).

@@ -16,19 +16,20 @@ import torch
 from torch import Tensor, nn
 
 from elman.autodiff.program import Program
-from elman.backends.inputs import Inputs
+from elman.backends.inputs import Inputs, carried_in
 from elman.errors import TensorError
 
 PLAIN = frozenset({Tensor, nn.Parameter})
 _WRAPPED = torch._C._functorch.is_functorch_wrapped_tensor
 
 
-def check_inputs(program: Program, inputs: Inputs) -> Inputs:
+def check_inputs(program: Program, inputs: Inputs, carried: torch.dtype | None = None) -> Inputs:
     """Check the tensors of a run.
 
     Args:
         program: the program to run; it names the tensors in messages.
-        inputs: all must have the dtype and the device of x.
+        inputs: all must be on the device of x.
+        carried: the dtype that all but x must have; that of :func:`~elman.backends.inputs.carried_in` if it is None.
 
     Returns:
         The same, with delayed operations carried out.
@@ -40,27 +41,34 @@ def check_inputs(program: Program, inputs: Inputs) -> Inputs:
     if lengths is not None and not are_plain_memory((lengths,), torch.int64):
         lengths = as_memory(f"{program.cell.name}: lengths", lengths, x, torch.int64)
         inputs = dataclasses.replace(inputs, lengths=lengths)
-    if are_plain_memory((x, *states, *parameters, *sides), x.dtype):
+    carried = carried or carried_in(x.dtype)
+    if are_plain_memory((*states, *parameters, *sides), carried) and are_plain_memory((x,), x.dtype):
         return inputs
     of = program.cell.name
     x = as_memory(f"{of}: x", x, x)
-    states = [as_memory(f"{of}: state {name}", t, x) for name, t in zip(program.states, states, strict=True)]
-    sides = [as_memory(f"{of}: side input {name}", t, x) for name, t in zip(program.sides, sides, strict=True)]
-    parameters = check_parameters(program, parameters, x)
+    pairs = zip(program.states, states, strict=True)
+    states = [as_memory(f"{of}: state {name}", t, x, carried) for name, t in pairs]
+    pairs = zip(program.sides, sides, strict=True)
+    sides = [as_memory(f"{of}: side input {name}", t, x, carried) for name, t in pairs]
+    parameters = check_parameters(program, parameters, x, carried)
     return dataclasses.replace(inputs, x=x, states=states, parameters=parameters, sides=sides)
 
 
-def check_parameters(program: Program, parameters: Sequence[Tensor], x: Tensor) -> list[Tensor]:
+def check_parameters(
+    program: Program, parameters: Sequence[Tensor], x: Tensor, dtype: torch.dtype | None = None
+) -> list[Tensor]:
     """Check the parameters of a run; as :func:`check_inputs`."""
     pairs = zip(program.parameters, parameters, strict=True)
-    return [as_memory(f"{program.cell.name}: parameter {p.name}", t, x) for p, t in pairs]
+    return [as_memory(f"{program.cell.name}: parameter {p.name}", t, x, dtype) for p, t in pairs]
 
 
-def check_others(program: Program, tensors: Sequence[Tensor], x: Tensor) -> Sequence[Tensor]:
+def check_others(
+    program: Program, tensors: Sequence[Tensor], x: Tensor, dtype: torch.dtype | None = None
+) -> Sequence[Tensor]:
     """Check the other tensors that a mirror reads: saved values and adjoints; as :func:`check_inputs`."""
-    if are_plain_memory(tensors, x.dtype):
+    if are_plain_memory(tensors, dtype or x.dtype):
         return tensors
-    return [as_memory(f"{program.cell.name}: a tensor of the backward pass", t, x) for t in tensors]
+    return [as_memory(f"{program.cell.name}: a tensor of the backward pass", t, x, dtype) for t in tensors]
 
 
 def are_plain_memory(tensors: Sequence[Tensor], dtype: torch.dtype) -> bool:

@@ -81,9 +81,15 @@ class Calls:
 
 
 @lru_cache(maxsize=2048)
-def translate(program: Program, direction: str) -> Calls:
-    """Translate one of a program's schedules, by its attribute's name."""
-    return _Translator(program).translate(getattr(program, direction))
+def translate(program: Program, direction: str, rounds: bool = False) -> Calls:
+    """Translate one of a program's schedules, by its attribute's name.
+
+    Args:
+        program: the program.
+        direction: forward, mirror or mirror_without_input.
+        rounds: whether products round what they multiply to bfloat16.
+    """
+    return _Translator(program, rounds).translate(getattr(program, direction))
 
 
 @dataclass
@@ -91,11 +97,13 @@ class _Translator:
     """The translation of one schedule, as far as it is done.
 
     Attributes:
+        rounds: whether products round what they multiply.
         joined: for vectors that one product reads, the slot of their concatenation.
         joins: for each vector, the concatenations that contain it.
     """
 
     program: Program
+    rounds: bool
     slices: list[Slice] = field(default_factory=list)
     joined: dict[tuple[int, ...], int] = field(default_factory=dict)
     joins: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)
@@ -163,7 +171,10 @@ class _Translator:
         matrix = self._slice(None, parameter, first, last + 1)
         fills = tuple(alike[parameter, i] for i in range(first, last + 1))
         function = F.linear if len(fills) == 1 else partial(_linear_parts, len(fills))
-        return Call(function, (nodes[index].args[1], matrix), fills)
+        return Call(self._rounding(function), (nodes[index].args[1], matrix), fills)
+
+    def _rounding(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return partial(_of_rounded, function) if self.rounds else function
 
     def _product_t(self, index: int) -> list[Call]:
         args = self.program.graph.nodes[index].args
@@ -171,23 +182,23 @@ class _Translator:
         vectors = args[1::2]
         (parameter, first), count = places[0], len(places)
         if places != [(parameter, first + i) for i in range(count)]:
-            return [Call(_sum_of_products, args, (index,))]
+            return [Call(self._rounding(_sum_of_products), args, (index,))]
         matrix = self._slice(None, parameter, first, first + count)
         if count == 1:
-            return [Call(torch.matmul, (vectors[0], matrix), (index,))]
+            return [Call(self._rounding(torch.matmul), (vectors[0], matrix), (index,))]
         calls = []
         if vectors not in self.joined:
             self.joined[vectors] = self._slot()
             for vector in dict.fromkeys(vectors):
                 self.joins.setdefault(vector, []).append(vectors)
             calls.append(Call(_join, vectors, (self.joined[vectors],)))
-        return [*calls, Call(torch.matmul, (self.joined[vectors], matrix), (index,))]
+        return [*calls, Call(self._rounding(torch.matmul), (self.joined[vectors], matrix), (index,))]
 
     def _sums(self, index: int, alike: dict[int, int]) -> list[Call]:
         """Sum over time and batch; adjoints that are already concatenated for a product are summed together."""
         nodes = self.program.graph.nodes
         behind = nodes[index].args[1:]
-        function = _outer if behind else _total
+        function = self._rounding(_outer) if behind else _total
         for vectors in self.joins.get(nodes[index].args[0], ()):
             if all(v in alike for v in vectors):
                 fills = tuple(alike[v] for v in vectors)
@@ -205,6 +216,11 @@ class _Translator:
         slot = self._slot() if slot is None else slot
         self.slices.append(Slice(slot, parameter, first, last, len(self.program.parameters[parameter].members)))
         return slot
+
+
+def _of_rounded(function: Callable[..., Any], *given: Any) -> Any:
+    """Call a function with its tensors rounded to bfloat16; numbers of parts come first."""
+    return function(*[v.bfloat16().to(v.dtype) if isinstance(v, Tensor) else v for v in given])
 
 
 def _linear_parts(parts: int, v: Tensor, matrix: Tensor) -> tuple[Tensor, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as module_code
 
 from elman.backends import requested, select
-from elman.backends.inputs import Inputs
+from elman.backends.inputs import Inputs, carried_in
 from elman.backends.memory_check import are_plain_memory, as_memory, check_inputs, check_parameters
 from elman.errors import ConfigError, ShapeError, TensorError
 from elman.nn.sequences import check_sides
@@ -149,14 +149,15 @@ class Stream:
         self._dtype, self._device = like.dtype, like.device
         runner = select(self._layer.backend, self._layer.program, self._dtype, self._device)
         self._computed = runner.computes_in(self._dtype)
+        self._carried = carried_in(self._computed)
         for state in states:
-            if state.dtype not in (self._dtype, self._computed) or state.device != self._device:
+            if state.dtype not in (self._dtype, self._carried) or state.device != self._device:
                 raise TensorError(
                     f"stream: the state is {state.dtype} on {state.device}, the layer is {self._dtype} on "
                     f"{self._device}.\n  They must agree.\n  Give the state with to(…)."
                 )
         own = [as_memory("stream: the state", s.detach(), s) for s in states]
-        self._states, self._is_stale = [s.to(self._computed, copy=True) for s in own], True
+        self._states, self._is_stale = [s.to(self._carried, copy=True) for s in own], True
 
     def step(self, x: Tensor, **sides: Tensor) -> Tensor:
         """Run one time step.
@@ -254,11 +255,12 @@ class Stream:
     def _step_plainly(self, x: Tensor, sides: Sequence[Tensor]) -> Tensor:
         """Run one time step by the backend's `run_step`."""
         new: list[list[Tensor]] = []
-        program, computed = self._layer.program, self._computed
+        program, carried = self._layer.program, self._carried
         runner = select(self._layer.backend, program, self._dtype, self._device)
-        value, sides = x.to(computed), [side.to(computed) for side in sides]
+        value, sides = x, [side.to(carried) for side in sides]
         for k, (direction,) in enumerate(self._own_layers()):
-            parameters = [p.to(computed) for p in check_parameters(program, direction.parameters, x)]
+            parameters = [p.to(carried) for p in check_parameters(program, direction.parameters, x)]
+            value = value.to(self._computed)
             inputs = Inputs(value, [s[k] for s in self._states], parameters, sides=sides)
             new.append(runner.run_step(program, check_inputs(program, inputs)))
             value = new[-1][0]

@@ -136,15 +136,15 @@ class TorchLayer(TorchTools, nn.RNNBase):
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         return run_stack(self.layers(), batch, states, self.dropout, self.training, self.backend)
 
-    def _run_in_float32(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]] | None:
-        """Run without autocast if it is on and all tensors are in float32; return None otherwise."""
+    def _return_float32(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]] | None:
+        """Run, and return float32 if autocast is on and all tensors are in float32; return None otherwise."""
         if not under_autocast(batch.x):
             return None
         read = [batch.x, *(s for s in states if isinstance(s, Tensor)), *self.parameters()]
         if any(t.dtype != torch.float32 for t in read):
             return None
-        with torch.autocast(batch.x.device.type, enabled=False):
-            return TorchLayer._run(self, batch, states)
+        output, final = TorchLayer._run(self, batch, states)
+        return output.float(), [state.float() for state in final]
 
     def _zeros(self, batch_size: int, like: Tensor) -> list[Tensor]:
         rows = self.num_layers * (2 if self.bidirectional else 1)
@@ -232,7 +232,7 @@ class LSTM(TorchLayer):
         sizes = None if batch.packed is None else batch.packed.batch_sizes
         if not self.proj_size and (sizes is None or bool(sizes[0] == sizes[-1])):
             return super()._run(batch, states)
-        results = self._run_in_float32(batch, states)
+        results = self._return_float32(batch, states)
         if results is None or not self.proj_size:
             return results or super()._run(batch, states)
         dtype, (output, (h, c)) = torch.get_autocast_dtype(batch.x.device.type), results
@@ -265,7 +265,7 @@ class GRU(TorchLayer):
 
     def _run(self, batch: Batch, states: Sequence[Tensor | int]) -> tuple[Tensor, list[Tensor]]:
         # In torch's GRU the new state is a mean of the old state and another, so float32 stays float32 under autocast.
-        return self._run_in_float32(batch, states) or super()._run(batch, states)
+        return self._return_float32(batch, states) or super()._run(batch, states)
 
 
 def _refuse_projection(kwargs: dict[str, Any]) -> None:

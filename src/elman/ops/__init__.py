@@ -22,7 +22,7 @@ from torch.autograd import forward_ad
 
 from elman.autodiff.program import Program, read_program
 from elman.backends import load, select, warn_once
-from elman.backends.inputs import Inputs
+from elman.backends.inputs import Inputs, carried_in
 from elman.backends.memory_check import check_inputs
 from elman.errors import ShapeError
 from elman.ops import operators
@@ -77,14 +77,15 @@ def run(
     dtype = torch.get_autocast_dtype(x.device.type) if autocast else x.dtype
     name, computed = _choose(backend, program, dtype, x.device)
     given = (x, states, parameters, sides, lengths)
-    if not autocast and computed is dtype:
+    carried = carried_in(computed)
+    if not autocast and computed is dtype and carried is dtype:
         return _run(program, name, given, reverse, recompute_every)
     read = [x, *states, *parameters, *sides]
     if not autocast and (operators.are_plain(read) or any(t.dtype != dtype for t in read)):
         # The dtypes must agree before they are converted below. While torch traces or compiles there is no memory.
-        check_inputs(program, Inputs(x, states, parameters, lengths, reverse, sides))
+        check_inputs(program, Inputs(x, states, parameters, lengths, reverse, sides), dtype)
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
-        states, parameters, sides = (_convert(tensors, computed) for tensors in (states, parameters, sides))
+        states, parameters, sides = (_convert(tensors, carried) for tensors in (states, parameters, sides))
         given = (x.to(computed), states, parameters, sides, lengths)
         output, final = _run(program, name, given, reverse, recompute_every)
         return output.to(dtype), _convert(final, dtype)

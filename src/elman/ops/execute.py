@@ -41,10 +41,11 @@ def execute_forward(backend: ModuleType, program: Program, inputs: Inputs, save:
     if not has_steps(inputs):
         x, states = inputs.x, inputs.states
         shapes = saved_shapes(backend, program, inputs, every) if save else []
+        like = states[0] if every else x
         return (
             x.new_zeros(len(x), *states[0].shape),
             [state.clone() for state in states],
-            [x.new_zeros(shape) for shape in shapes],
+            [like.new_zeros(shape) for shape in shapes],
         )
     if every and save:
         return _forward_by_segments(backend, program, inputs, every)

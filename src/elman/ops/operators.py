@@ -14,7 +14,7 @@ from torch.autograd import Function, forward_ad
 
 from elman.autodiff.program import Program, read_program
 from elman.backends import load, warn_once
-from elman.backends.inputs import Inputs
+from elman.backends.inputs import Inputs, carried_in
 from elman.backends.memory_check import PLAIN, check_inputs, check_others
 from elman.errors import BackendError, ConfigError, ShapeError
 from elman.ops.batched import are_batched, run_each, vectorised
@@ -295,8 +295,10 @@ def _mirror(*given: Any) -> Mirror:
     *tensors, output, saved, d_output, d_final, text, backend, reverse, every, needs_input = given
     program = read_program(text)
     inputs = check_inputs(program, _inputs(tensors, reverse))
-    output, d_output, *rest = check_others(program, [output, d_output, *d_final, *saved], inputs.x)
-    d_final, saved = rest[: len(d_final)], rest[len(d_final) :]
+    carried = carried_in(inputs.x.dtype)
+    output, d_output = check_others(program, [output, d_output], inputs.x)
+    saved = check_others(program, saved, inputs.x, carried if every else None)
+    d_final = check_others(program, d_final, inputs.x, carried)
     _check_shapes(program, inputs, output, [d_output, *d_final])
     d_x, d_states, d_parameters = execute_mirror(
         load(backend), program, inputs, [output, *saved], [d_output, *d_final], needs_input, every
@@ -341,7 +343,8 @@ def _fake_forward(*given: Any) -> Forward:
     x, states = inputs.x, inputs.states
     shapes = saved_shapes(load(backend), read_program(program), inputs, every) if save else []
     output = x.new_empty(x.shape[0], *states[0].shape)
-    return output, [s.new_empty(s.shape) for s in states], [x.new_empty(shape) for shape in shapes]
+    like = states[0] if every else x
+    return output, [s.new_empty(s.shape) for s in states], [like.new_empty(shape) for shape in shapes]
 
 
 def _fake_mirror(x: Tensor, states: list[Tensor], parameters: list[Tensor], *rest: Any) -> Mirror:

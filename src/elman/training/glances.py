@@ -31,6 +31,7 @@ from elman.flow.glance import Glance, glance
 from elman.flow.ledger import short
 from elman.flow.observation import arguments_of
 from elman.flow.places import spread
+from elman.flow.rounding import rounding_change
 from elman.nn.recurrent import Recurrent
 from elman.nn.states import listed
 
@@ -73,13 +74,17 @@ class Glances:
 
     Args:
         module: the one that is trained; its recurrent layers are sampled.
+        rounds: whether products round to bfloat16.
 
     Attributes:
         seen: the glances so far.
+        changes: by layer, how far rounding changed the gradient of its weights at the first glance; empty before.
     """
 
     module: nn.Module
     seen: list[Seen] = field(default_factory=list)
+    rounds: bool = False
+    changes: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._layers = {name: m for name, m in self.module.named_modules() if isinstance(m, Recurrent)}
@@ -139,6 +144,8 @@ class Glances:
         layers: dict[str, Glance] = {}
         for name, call in calls.items():
             layers |= {f"{name}.{ending}".lstrip("."): one for ending, one in glance(**call).items()}
+        if self.rounds and not self.seen:
+            self.changes = {name: rounding_change(**call) for name, call in calls.items()}
         self.seen.append(Seen(update, layers))
         self._next = max(_AGE * update, update + worth)
         return self.seen[-1].step

@@ -37,6 +37,7 @@ from elman.training.settings import TrainingSettings
 _FABRIC_PRECISION = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
 _BAD_UPDATES_ALLOWED = 10
 _ROUNDING = 1e-9
+_MOST_CHANGE = 0.05  # of a gradient by bfloat16, without a word; an update of a batch differs more from the next
 _ADVICE = "Try a lower --learning-rate, or a lower --clip-norm."
 
 
@@ -198,6 +199,7 @@ class Trainer:
         norms = gradient_norms(self._raw)
         norm, factor = math.hypot(*norms), 1.0
         step = run.outcome.glances.take(run.outcome.updates + 1, fine=math.isfinite(norm))
+        self._warn_of_rounding(run)
         if math.isfinite(norm):
             factor = self._clip(norm)
             self.optimizer.step()
@@ -241,6 +243,17 @@ class Trainer:
         if norm > self._limit:
             self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self._limit)
         return clip_factor(norm, self._limit)
+
+    def _warn_of_rounding(self, run: Run) -> None:
+        """Say once where bfloat16 changes a gradient by much."""
+        changes, run.outcome.glances.changes = run.outcome.glances.changes, {}
+        for name, change in changes.items():
+            if change > _MOST_CHANGE:
+                layer: Any = self._raw.get_submodule(name)
+                self.progress.note(
+                    f"In bf16 the gradient of {name or 'the layer'} ({layer.cell.name}) changes by {change:.0%}, so "
+                    "it may learn less. --precision 32 computes it in full."
+                )
 
     def _skip(self, run: Run) -> None:
         at = run.outcome.updates + 1

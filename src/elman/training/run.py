@@ -113,7 +113,7 @@ class Run:
         limit: float | None = None,
     ) -> None:
         ledger = Ledger([name for name, _ in module.named_parameters()], limit)
-        self.outcome = Outcome(ledger=ledger, glances=Glances(module))
+        self.outcome = Outcome(ledger=ledger, glances=Glances(module, rounds=settings.precision == "bf16"))
         self.best: dict[str, Tensor] | None = None
         self._module, self._settings = module, settings
         self.average: WeightAverage | None = None

@@ -144,7 +144,9 @@ class TrainingSettings(OptionTable):
         metavar="SHARE",
     )
     seed: int = seed_option()
-    precision: str = option("32", "bits of a number; bf16 is mixed precision", group="Training", choices=PRECISIONS)
+    precision: str = option(
+        "32", "bits of a number; bf16 rounds what it multiplies, and adds in 32", group="Training", choices=PRECISIONS
+    )
     device: str = option("cpu", "device to train on", group="Training", choices=DEVICES)
 
     def __post_init__(self) -> None:

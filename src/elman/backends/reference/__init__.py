@@ -1,6 +1,7 @@
 """Run a program as a plain loop over torch tensors. This defines what a program means.
 
-Any dtype, any device. The same code runs while autograd records it, which gives the derivatives of the mirror.
+Any dtype, any device. The same code runs while autograd records it, which gives the derivatives of the mirror. Where x
+is in bfloat16, products round what they multiply to it; all else is computed in float32.
 Shapes: x (T, B, I), a state (B, its size), the output (T, B, size of the first state).
 
 >>> from elman.autodiff import derive
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 
 from elman.autodiff.program import Program
-from elman.backends.inputs import Inputs, sizes_of
+from elman.backends.inputs import Inputs, carried_in, sizes_of
 from elman.backends.tensor_calls import Call, Calls, translate
 
 NAME = "reference"
@@ -50,7 +51,20 @@ def run_forward(program: Program, inputs: Inputs, save: bool = True) -> tuple[Te
         The output (T, B, size of the first state), the final states, and for each value that the program saves a tensor
         (T, B, its size); none without `save`.
     """
-    schedule, calls = program.forward, translate(program, "forward")
+    if inputs.x.dtype is torch.bfloat16:
+        output, final, saved = _run_forward(program, _widen(inputs), save, True)
+        return output.bfloat16(), final, [value.bfloat16() for value in saved]
+    return _run_forward(program, inputs, save, False)
+
+
+def _widen(inputs: Inputs) -> Inputs:
+    return dataclasses.replace(inputs, x=inputs.x.to(carried_in(inputs.x.dtype)))
+
+
+def _run_forward(
+    program: Program, inputs: Inputs, save: bool, rounds: bool
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    schedule, calls = program.forward, translate(program, "forward", rounds)
     inputs = _fill_padding(program, inputs)
     x, valid, reverse = inputs.x, inputs.valid, inputs.reverse
     values = _fill(program, calls, inputs)
@@ -118,8 +132,27 @@ def run_mirror(
     Returns:
         dL/dx or None, dL/d initial state for each, dL/d parameter for each stacked tensor.
     """
+    if inputs.x.dtype is not torch.bfloat16:
+        return _run_mirror(program, inputs, saved, d_output, d_final, needs_input, norms, False)
+    wide = [value.to(carried_in(value.dtype)) for value in (d_output, *saved)]
+    d_x, d_states, gradients = _run_mirror(
+        program, _widen(inputs), wide[1:], wide[0], d_final, needs_input, norms, True
+    )
+    return None if d_x is None else d_x.bfloat16(), d_states, gradients
+
+
+def _run_mirror(
+    program: Program,
+    inputs: Inputs,
+    saved: Sequence[Tensor],
+    d_output: Tensor,
+    d_final: Sequence[Tensor],
+    needs_input: bool,
+    norms: Tensor | None,
+    rounds: bool,
+) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
     direction = "mirror" if needs_input else "mirror_without_input"
-    schedule, calls = getattr(program, direction), translate(program, direction)
+    schedule, calls = getattr(program, direction), translate(program, direction, rounds)
     inputs = _fill_padding(program, inputs)
     x, valid, reverse = inputs.x, inputs.valid, inputs.reverse
     values = _fill(program, calls, inputs)
@@ -164,7 +197,8 @@ def run_mirror(
 
 def run_step(program: Program, inputs: Inputs) -> list[Tensor]:
     """Run one time step: from x (B, I) and the states before it, compute the states after it."""
-    calls = translate(program, "forward")
+    rounds = inputs.x.dtype is torch.bfloat16
+    calls, inputs = translate(program, "forward", rounds), _widen(inputs)
     values = _fill(program, calls, inputs)
     _set(values, program.forward.carries, inputs.states)
     for part in (calls.once, calls.before, calls.loop):

@@ -22,8 +22,8 @@ from llvmlite import ir
 from elman.backends.llvm.emit.math import VectorMath
 from elman.backends.llvm.target import FUNCTION_ATTRIBUTES, Target
 
-I1, I8, I32, I64, VOID, POINTER = (
-    ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.VoidType(), ir.PointerType(),
+I1, I8, I16, I32, I64, VOID, POINTER = (
+    ir.IntType(1), ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.VoidType(), ir.PointerType(),
 )  # fmt: skip
 BYTES = {"float32": 4, "float64": 8}
 
@@ -173,6 +173,14 @@ class Code:
         at = self.entry.alloca(I64)
         self.b.store(value, at)
         return at
+
+    def room(self, kind: ir.Type, align: int = 0) -> Any:
+        """Make memory on the stack for values of any type, and return its address."""
+        at = self.entry.alloca(kind)
+        if align:
+            at.align = align
+        # llvmlite knows the type behind an `alloca` and rejects stores of any other type, such as single elements.
+        return self.entry.inttoptr(self.entry.ptrtoint(at, I64), POINTER)
 
     def value(self, variable: Any) -> Any:
         """Read a variable."""

@@ -9,7 +9,8 @@ matrix, of which this part packs the vectors from ``first`` to ``last``::
           packed[c][k][g][l] = c * lanes + l < columns ? M(c * lanes + l, k) : 0;
 
 with M(column, k) = ``source[column][k]`` for a product (``pack_rows``), and ``source[k][column]`` for a transposed
-product (``pack_columns``).
+product (``pack_columns``). Where operands are rounded, see :mod:`elman.backends.llvm.products`, every packed number is,
+and the number of k is even: there may be one more, of zeros.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from elman.backends.llvm.emit.code import I32, I64, POINTER, Code, Module
+from elman.backends.llvm.emit.code import I32, POINTER, Code, Module
 from elman.backends.llvm.plan import Group, Plan, Term, slots
 from elman.backends.llvm.plan.slots import Slot
 from elman.backends.llvm.target import Target
@@ -28,9 +29,23 @@ PIECE = 16  # bytes of a row that are moved at once: shuffles within 16 bytes ar
 def emit_packing(target: Target, dtype: str) -> str:
     """Emit ``pack_rows`` and ``pack_columns``, which are the same for all cells."""
     module = Module(target, dtype, {})
-    _emit_pack_rows(module)
-    _emit_pack_columns(module)
+    write_pack_rows(module).finish()
+    write_pack_columns(module).finish()
     return str(module.ir)
+
+
+class PackedChain:
+    """The memory of one chain of packed weights: a function's arguments, read."""
+
+    def __init__(self, code: Code, pad: bool) -> None:
+        target, chain, chains, source, self.line, self.columns, self.stop, self.first, self.last = code.args
+        lanes, size = code.module.lanes, code.module.size
+        step = code.number(lanes * size)
+        self.jump = code.b.mul(chains, step)
+        self.target = code.b.inttoptr(code.b.add(target, code.b.mul(chain, step)), POINTER)
+        self.source = code.b.inttoptr(source, POINTER)
+        rows = code.b.add(self.stop, code.b.and_(self.stop, code.number(1))) if pad else self.stop
+        self.rows, self.panel = rows, code.b.mul(rows, self.jump)
 
 
 def write_packing(plan: Plan) -> Callable[[Code], None]:
@@ -47,33 +62,37 @@ def write_packing(plan: Plan) -> Callable[[Code], None]:
 
 def _write_pack(code: Code, group: Group, axis: str, number: int, g: int, term: Term) -> None:
     """Pack one chain's matrix."""
-    chains, step = len(group.chains), code.module.lanes * code.module.size
     count = code.slot(slots.vectors(axis))
     stop = code.b.mul(code.slot(slots.columns(term.axis)), code.number(len(term.matrices)))
     matrix = term.matrices[0]
-    base, source = code.pointer(slots.packed(group.number, number)), code.pointer(slots.matrix(matrix))
+    target, source = code.slot(slots.packed(group.number, number)), code.slot(slots.matrix(matrix))
     line, columns = code.slot(slots.line_bytes(matrix)), code.slot(slots.columns(axis))
-    target, source = (code.b.ptrtoint(p, I64) for p in (code.address(base, code.number(g * step)), source))
     part, parts = code.slot(Slot.PART), code.slot(Slot.PARTS)
     first, last = (code.b.udiv(code.b.mul(count, n), parts) for n in (part, code.b.add(part, code.number(1))))
     pack = Slot.PACK_COLUMNS if term.transposed else Slot.PACK_ROWS
-    code.call_slot(pack, target, code.number(chains * step), source, line, columns, stop, first, last)
+    chain, chains = code.number(g), code.number(len(group.chains))
+    code.call_slot(pack, target, chain, chains, source, line, columns, stop, first, last)
 
 
-def _emit_pack_rows(module: Module) -> ir.Function:
-    """Emit packing of a matrix by rows: whole squares are transposed in registers, edges element by element."""
-    code = module.function(Slot.PACK_ROWS, 8, internal=False)
-    target, jump, source, line, columns, stop, start, end = code.args
-    target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
+def write_pack_rows(module: Module, pad: bool = False) -> Code:
+    """Write packing of a matrix by rows: whole squares are transposed in registers, edges element by element.
+
+    Args:
+        module: of the code.
+        pad: leave room for an even number of k.
+    """
+    code = module.function(Slot.PACK_ROWS, 9, internal=False)
+    own = PackedChain(code, pad)
+    target, source, line, stop, jump = own.target, own.source, own.line, own.stop, own.jump
     lanes, size = module.lanes, module.size
-    with code.loop(start, end) as vector:
+    with code.loop(own.first, own.last) as vector:
         column = code.b.mul(vector, code.number(lanes))
-        left = code.smaller(code.b.sub(columns, column), code.number(lanes))
+        left = code.smaller(code.b.sub(own.columns, column), code.number(lanes))
         is_whole = code.b.icmp_signed("==", left, code.number(lanes))
         squares = code.b.select(is_whole, code.b.udiv(stop, code.number(lanes)), code.number(0))
         whole = code.b.mul(squares, code.number(lanes))
         corner = code.address(source, code.b.mul(column, line))
-        panel = code.address(target, code.b.mul(vector, code.b.mul(stop, jump)))
+        panel = code.address(target, code.b.mul(vector, own.panel))
         with code.loop(code.number(0), whole, lanes) as k:
             begin = code.address(corner, code.b.mul(k, code.number(size)))
             lines = [code.b.mul(line, code.number(i)) for i in range(lanes)]
@@ -90,7 +109,7 @@ def _emit_pack_rows(module: Module) -> ir.Function:
                         at = code.address(begin, code.b.mul(k, code.number(size)))
                         value = code.b.load(at, typ=module.element)
                     code.b.store(value, code.address(out, code.b.mul(k, jump)))
-    return code.finish()
+    return code
 
 
 def read_columns(code: Code, at: Any, lines: list[Any], count: int) -> list[Any]:
@@ -105,7 +124,7 @@ def read_columns(code: Code, at: Any, lines: list[Any], count: int) -> list[Any]
         corner = code.address(at, code.number(piece * PIECE))
         rows = [[code.address(corner, line) for line in lines[i::side]] for i in range(side)]
         for squares in zip(*(_join(code, places, at_once) for places in rows), strict=True):
-            columns += _transpose(code, list(squares))
+            columns += transpose(code, list(squares))
     return columns
 
 
@@ -124,7 +143,7 @@ def _join(code: Code, places: list[Any], at_once: int) -> list[Any]:
     return [code.b.shuffle_vector(*parts, ir.Constant(ir.VectorType(I32, code.module.lanes), o)) for o in orders]
 
 
-def _transpose(code: Code, rows: list[Any]) -> list[Any]:
+def transpose(code: Code, rows: list[Any]) -> list[Any]:
     """Transpose the squares in each piece of as many vectors as a square has rows.
 
     The two halves of the vectors are interleaved, log2(rows) times.
@@ -143,16 +162,14 @@ def _transpose(code: Code, rows: list[Any]) -> list[Any]:
     return rows
 
 
-def _emit_pack_columns(module: Module) -> ir.Function:
-    """Emit packing of a matrix by columns: its rows are cut into vectors."""
-    code = module.function(Slot.PACK_COLUMNS, 8, internal=False)
-    target, jump, source, line, columns, stop, start, end = code.args
-    target, source = (code.b.inttoptr(p, POINTER) for p in (target, source))
-    panel = code.b.mul(stop, jump)
-    with code.loop(code.number(0), stop) as k, code.loop(start, end) as vector:
+def write_pack_columns(module: Module, pad: bool = False) -> Code:
+    """Write packing of a matrix by columns, as :func:`write_pack_rows`: its rows are cut into vectors."""
+    code = module.function(Slot.PACK_COLUMNS, 9, internal=False)
+    own = PackedChain(code, pad)
+    with code.loop(code.number(0), own.stop) as k, code.loop(own.first, own.last) as vector:
         column = code.b.mul(vector, code.number(module.lanes))
-        begin = code.b.add(code.b.mul(k, line), code.b.mul(column, code.number(module.size)))
-        value = code.load_part(code.address(source, begin), code.b.sub(columns, column))
-        out = code.b.add(code.b.mul(vector, panel), code.b.mul(k, jump))
-        code.store(value, code.address(target, out))
-    return code.finish()
+        begin = code.b.add(code.b.mul(k, own.line), code.b.mul(column, code.number(module.size)))
+        value = code.load_part(code.address(own.source, begin), code.b.sub(own.columns, column))
+        out = code.b.add(code.b.mul(vector, own.panel), code.b.mul(k, own.jump))
+        code.store(value, code.address(own.target, out))
+    return code

@@ -23,7 +23,15 @@ from typing import Any
 
 from llvmlite import ir
 
-from elman.backends.llvm.emit.code import Code, Module
+from elman.backends.llvm.emit.code import I16, Code, Module
+from elman.backends.llvm.emit.rounding import (
+    HALF,
+    load_halves,
+    round_exactly,
+    round_to_bits,
+    store_halves,
+    widen,
+)
 from elman.backends.llvm.emit.tiles import row, row_address
 from elman.backends.llvm.plan import Pass, Place, Plan, slots
 from elman.backends.llvm.plan.slots import Slot
@@ -63,6 +71,7 @@ class _Pointwise:
             self.header.position_before(header.terminator)
             code.b.position_at_end(columns)
             with code.loop(first, stop) as vector:
+                self.vector = vector
                 self.offset = code.b.mul(vector, code.number(self.module.lanes * self.module.size))
                 begin = code.b.mul(vector, code.number(self.module.lanes))
                 self.left = code.b.sub(code.slot(slots.columns(self.this.axis)), begin)
@@ -131,7 +140,8 @@ class _Pointwise:
         """Add the two parts of the adjoint of the first state after a step: from the next step, and from the output."""
         axis = node.shape[0]
         carried = self._load(Place(slots.before(0), axis))
-        return self.code.b.fadd(carried, self._load(Place(slots.D_OUTPUT, axis, padded=False)))
+        arrived = self._load(Place(slots.D_OUTPUT, axis, padded=False, narrow=self.plan.narrow))
+        return self.code.b.fadd(carried, arrived)
 
     def _load_value(self, place: Place, node: Node) -> Any:
         value = self._load(place)
@@ -143,7 +153,10 @@ class _Pointwise:
         code = self.code
         at = self._row(place)
         if place.axis == ROW:
-            return code.splat(code.b.load(at, typ=self.module.element))
+            return _load_one(code, place, at)
+        if place.narrow:
+            at = code.address(at, code.b.mul(self.vector, code.number(self.module.lanes * HALF)))
+            return widen(code, load_halves(code, at, code.number(self.module.lanes) if place.padded else self.left))
         at = code.address(at, self.offset)
         return code.load(at) if place.padded else code.load_part(at, self.left)
 
@@ -174,8 +187,14 @@ class _Pointwise:
             one, zero = (self.module.math.constant(c) for c in (1.0, 0.0))
             value = code.b.select(value, one, zero)
         at = self._row(place)
+        if place.narrow:
+            # The output and dL/dx are rounded as torch rounds, and saved values at once.
+            value = (round_to_bits if place.padded else round_exactly)(code, value)
         if place.axis == ROW:
             code.b.store(code.b.extract_element(value, code.number(0)), at)
+        elif place.narrow:
+            at = code.address(at, code.b.mul(self.vector, code.number(self.module.lanes * HALF)))
+            store_halves(code, value, at, code.number(self.module.lanes) if place.padded else self.left)
         elif place.padded:
             code.store(value, code.address(at, self.offset))
         else:
@@ -229,8 +248,8 @@ def emit_norms(module: Module, plan: Plan) -> ir.Function:
         for k, leaf in enumerate(plan.schedule.carries):
             axis = plan.axis(leaf)
             places = [Place(slots.before(k), axis)]
-            places += [Place(slots.D_OUTPUT, axis, padded=False)] if k == 0 else []
-            total = _sum_of_squares(module, code, axis, [row_address(code, p, t, example) for p in places])
+            places += [Place(slots.D_OUTPUT, axis, padded=False, narrow=plan.narrow)] if k == 0 else []
+            total = _sum_of_squares(module, code, axis, [(p, row_address(code, p, t, example)) for p in places])
             line = code.b.add(code.b.mul(code.number(k), code.slot(Slot.STEPS)), t)
             offset = code.b.mul(line, code.slot(Slot.NORMS_STEP))
             offset = code.b.add(offset, code.b.mul(example, code.number(module.size)))
@@ -244,17 +263,30 @@ def _sum_of_squares(module: Module, code: Code, axis: str, terms: list[Any]) -> 
     code.b.store(module.math.constant(0.0), total)
     with code.loop(code.number(0), code.slot(slots.columns(axis)), module.lanes) as column:
         left = code.b.sub(code.slot(slots.columns(axis)), column)
-        offset = code.b.mul(column, code.number(module.size))
-        value, *others = [code.load_part(code.address(at, offset), left) for at in terms]
+        value, *others = [_load_columns(code, place, at, column, left) for place, at in terms]
         for other in others:
             value = code.b.fadd(value, other)
         code.b.store(code.b.fadd(code.b.load(total, typ=module.vector), code.b.fmul(value, value)), total)
     return _across(module, code, code.b.load(total, typ=module.vector))
 
 
+def _load_one(code: Code, place: Place, at: Any) -> Any:
+    """Load the only number of a row into all lanes."""
+    if place.narrow:
+        return widen(code, code.splat(code.b.load(at, typ=I16)))
+    return code.splat(code.b.load(at, typ=code.module.element))
+
+
+def _load_columns(code: Code, place: Place, at: Any, column: Any, left: Any) -> Any:
+    """Load a vector of columns of a row."""
+    if place.narrow:
+        return widen(code, load_halves(code, code.address(at, code.b.mul(column, code.number(HALF))), left))
+    return code.load_part(code.address(at, code.b.mul(column, code.number(code.module.size))), left)
+
+
 def _sum(module: Module, code: Code, place: Place, at: Any) -> Any:
     if place.axis == ROW:
-        return code.b.load(at, typ=module.element)
+        return code.b.extract_element(_load_one(code, place, at), code.number(0))
     head, body, done = (code.function.append_basic_block(n) for n in ("sum", "vector", "across"))
     before, zero = code.b.block, module.math.constant(0.0)
     columns = code.slot(slots.columns(place.axis))
@@ -266,7 +298,7 @@ def _sum(module: Module, code: Code, place: Place, at: Any) -> Any:
     code.b.cbranch(code.b.icmp_signed("<", column, columns), body, done)
     code.b.position_at_end(body)
     left = code.b.sub(columns, column)
-    value = code.load_part(code.address(at, code.b.mul(column, code.number(module.size))), left)
+    value = _load_columns(code, place, at, column, left)
     total.add_incoming(code.b.fadd(total, value), code.b.block)
     column.add_incoming(code.b.add(column, code.number(module.lanes)), code.b.block)
     code.b.branch(head)

@@ -14,6 +14,7 @@ True
 
 from elman.backends.llvm.emit.code import I64, Code, Module
 from elman.backends.llvm.emit.tiles import CHAINS, PER_CHAIN
+from elman.backends.llvm.products import PLAIN_ROWS
 from elman.backends.llvm.target import Target
 
 ROWS, VECTORS = 128, 16
@@ -26,12 +27,12 @@ SLOTS = (
 )  # fmt: skip
 
 
-def emit_product(target: Target, dtype: str) -> str:
-    """Emit ``multiply``, a worker that draws blocks until none is left."""
+def emit_product(target: Target, dtype: str, form: int = PLAIN_ROWS) -> str:
+    """Emit ``multiply``, a worker that draws blocks until none is left, for rows of a form."""
     numbers = {name: number for number, name in enumerate(SLOTS)}
     module = Module(target, dtype, numbers)
     code = module.function("multiply", 0, internal=False)
-    table = code.constants("table", _table(numbers))
+    table = code.constants("table", _table(numbers, form))
     rows, vectors = code.slot("rows"), code.slot("vectors")
     down, across = (_blocks(code, count, size) for count, size in ((rows, ROWS), (vectors, VECTORS)))
     with code.draw(code.pointer("next"), code.b.mul(down, across)) as block:
@@ -45,15 +46,39 @@ def emit_product(target: Target, dtype: str) -> str:
     return str(module.ir)
 
 
+PART_SLOTS = ("next", "parts", "function", "vectors", *(f"argument {i}" for i in range(7)))
+"""What lies in the frame of ``each``: seven arguments of a function, which divides vectors of columns."""
+
+
+def emit_each(target: Target) -> str:
+    """Emit ``each``, a worker that draws parts of all vectors of columns, and calls a function for every part.
+
+    That is::
+
+    while ((n = next++) < parts)
+      function(arguments, vectors * n / parts, vectors * (n + 1) / parts);
+    """
+    module = Module(target, "float32", {name: number for number, name in enumerate(PART_SLOTS)})
+    code = module.function("each", 0, internal=False)
+    arguments = [code.slot(f"argument {i}") for i in range(7)]
+    parts = code.slot("parts")
+    with code.draw(code.pointer("next"), parts) as part:
+        ends = [code.b.mul(code.slot("vectors"), n) for n in (part, code.b.add(part, code.number(1)))]
+        code.call_slot("function", *arguments, *[code.b.udiv(end, parts) for end in ends])
+    code.finish()
+    return str(module.ir)
+
+
 def _blocks(code: Code, count: object, size: int) -> object:
     return code.b.udiv(code.b.add(count, code.number(size - 1)), code.number(size))
 
 
-def _table(numbers: dict[str, int]) -> list[int]:
+def _table(numbers: dict[str, int], form: int) -> list[int]:
     """Make the table that the tiles read, see :mod:`elman.backends.llvm.emit.tiles`."""
     matrix = ["packed", "depth"]  # read by tiles of unpacked weights alone
     chain = ["bias", "bias step", "bias row", "y", "y step", "y row", "columns", *matrix]
     assert len(chain) == PER_CHAIN
     before = [*(8 * numbers[name] for name in ("x", "x step", "x row", "packed", "depth")), 1, 8 * numbers["columns"]]
+    before += [form, 8 * numbers["x"]]  # no row is rounded, so there is no memory for that
     assert len(before) == CHAINS
     return [*before, *(8 * numbers[name] for name in chain)]

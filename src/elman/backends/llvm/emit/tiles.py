@@ -16,14 +16,15 @@ not wait for an addition; a tile of many rows is narrow, and a block of weights 
 
 A kernel calls the function ``tiles`` for its number of chains with a *table* of what it works on::
 
-    ┌─────────┬─────────┬───────┬─────────┬─────────┬───────────────────────────────┬────────────┬───
-    │ VECTORS │ WEIGHTS │ DEPTH │ STACKED │ COLUMNS │ CHAINS: chain 0               │ chain 1    │ …
-    │ 3 slots │         │       │         │         │ START RESULT LIMIT MATRIX     │            │
-    │         │         │       │         │         │ 3     3      1     2          │            │
-    └─────────┴─────────┴───────┴─────────┴─────────┴───────────────────────────────┴────────────┴───
-      0         3         4       5         6         7                               7 + PER_CHAIN
+    ┌─────────┬─────────┬───────┬─────────┬─────────┬──────┬─────────┬───────────────────────────┬─────────┬───
+    │ VECTORS │ WEIGHTS │ DEPTH │ STACKED │ COLUMNS │ FORM │ SCRATCH │ CHAINS: chain 0           │ chain 1 │ …
+    │ 3 slots │         │       │         │         │      │         │ START RESULT LIMIT MATRIX │         │
+    │         │         │       │         │         │      │         │ 3     3      1     2      │         │
+    └─────────┴─────────┴───────┴─────────┴─────────┴──────┴─────────┴───────────────────────────┴─────────┴───
+      0         3         4       5         6         7      8         9                           9 + PER_CHAIN
 
-An entry is a slot, given by its bytes from the beginning of the frame; STACKED is a number.
+An entry is a slot, given by its bytes from the beginning of the frame; STACKED and FORM are numbers. FORM and SCRATCH
+are read where operands are rounded, see `tiled` and `rounded`.
 """
 
 import itertools
@@ -34,6 +35,7 @@ from llvmlite import ir
 from elman.backends.llvm.emit.code import I32, POINTER, VOID, Code, Module
 from elman.backends.llvm.plan import MOST_CHAINS, Group, Place, slots
 from elman.backends.llvm.plan.slots import Slot
+from elman.backends.llvm.products import PLAIN_ROWS, ROUNDED_ROWS
 from elman.backends.llvm.target import Target
 
 # Entries of a table, from its beginning …
@@ -42,7 +44,9 @@ WEIGHTS = 3  # the address of the packed weights
 DEPTH = 4  # the number of columns of a matrix
 STACKED = 5  # how many matrices are stacked
 COLUMNS = 6  # the number of columns of a result
-CHAINS = 7  # the first chain
+FORM = 7  # of the vectors, see `products`
+SCRATCH = 8  # the address of memory for rounded rows
+CHAINS = 9  # the first chain
 # … and from the beginning of a chain.
 START = 0  # the place of the initial value
 RESULT = 3  # the place of the result
@@ -99,7 +103,9 @@ def tile_table(numbers: dict[str, int], group: Group, term: int, axis: str) -> l
     """
     first = group.chains[0][1][term]
     names = [*slots.place_slots(first.vector.name), slots.packed(group.number, term), slots.columns(first.axis)]
+    form = ROUNDED_ROWS if first.vector.narrow else PLAIN_ROWS
     table = [*(8 * numbers[name] for name in names), len(first.matrices), 8 * numbers[slots.columns(axis)]]
+    table += [form, 8 * numbers[Slot.SCRATCH]]
     for init, terms, result in group.chains:
         start = result if term else init
         names = [*slots.place_slots(slots.ZERO if start is None else start.name), *slots.place_slots(result.name)]
@@ -121,9 +127,9 @@ def emit_tiles(target: Target, dtype: str, chains: int) -> str:
 class Tiles:
     """The function ``tiles`` for a number of chains, in shapes as in `SHAPES`."""
 
-    def __init__(self, module: Module, chains: int, shapes: Any) -> None:
+    def __init__(self, module: Module, chains: int, shapes: Any, name: str = "tiles") -> None:
         self.module, self.chains, self.shapes = module, chains, shapes
-        self.code = module.function("tiles", 5, internal=False)
+        self.code = module.function(name, 5, internal=name != "tiles")
         self.step = module.lanes * module.size
 
     def emit(self) -> ir.Function:
@@ -131,9 +137,7 @@ class Tiles:
         code = self.code
         table, rows, self.count, first, self.stop = code.args
         self.table, self.rows = (code.entry.inttoptr(p, POINTER) for p in (table, rows))
-        self.vector = self._place(VECTORS)
-        self.weights = code.entry.inttoptr(self._slot(WEIGHTS), POINTER)
-        self.steps = code.entry.mul(self._slot(DEPTH), self._entry(STACKED))
+        self.read()
         self.columns = self._slot(COLUMNS)
         chains = [CHAINS + PER_CHAIN * g for g in range(self.chains)]
         self.inits = [self._place(chain + START) for chain in chains]
@@ -144,6 +148,12 @@ class Tiles:
         for width, sizes, most in self.shapes:
             self._emit_width(width, sizes, most)
         return code.finish()
+
+    def read(self) -> None:
+        """Read the vectors, the weights, and the number of elements k from the table."""
+        self.vector = self._place(VECTORS)
+        self.weights = self.code.entry.inttoptr(self._slot(WEIGHTS), POINTER)
+        self.steps = self.code.entry.mul(self._slot(DEPTH), self._entry(STACKED))
 
     def _entry(self, number: int) -> Any:
         code = self.code

@@ -39,12 +39,14 @@ class Place:
         padded: whether whole vectors may be read and written past the last column; never if there is one column.
         first: name of the place of the initial state, if this place contains a state after a step and is read, one
             step later, as the state before it.
+        narrow: whether its numbers are in bfloat16, and not in the kernel's dtype.
     """
 
     name: str
     axis: str
     padded: bool = True
     first: str = ""
+    narrow: bool = False
 
     def __post_init__(self) -> None:
         if self.axis == ROW:
@@ -108,6 +110,7 @@ class Plan:
         steps, chunks: nodes with a place of their own for the rows of a step, or of a chunk.
         kept: nodes stored side by side, unpadded, for the sums over time and batch.
         shifted: saved states that are read from another tensor, one step earlier: leaf to the number of the state.
+        narrow: whether the input, the output, their adjoints and the saved values are in bfloat16.
     """
 
     program: Program
@@ -123,6 +126,7 @@ class Plan:
     chunks: list[int] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
     shifted: dict[int, int] = field(default_factory=dict)
+    narrow: bool = False
 
     @property
     def nodes(self) -> tuple[Node, ...]:

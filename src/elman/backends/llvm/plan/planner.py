@@ -26,15 +26,16 @@ from elman.backends.llvm.plan import (
 from elman.expr.graph import ROW
 
 
-def make_plan(program: Program, direction: str, save: bool) -> Plan:
+def make_plan(program: Program, direction: str, save: bool, narrow: bool = False) -> Plan:
     """Plan one direction of a program.
 
     Args:
         program: the program to run.
         direction: name of the program's attribute: forward, mirror, mirror_without_input.
         save: whether the forward run stores the values that the mirror reads.
+        narrow: whether the input, the output, their adjoints and the saved values are in bfloat16.
     """
-    return _Planner(Plan(program, direction, save, getattr(program, direction))).run()
+    return _Planner(Plan(program, direction, save, getattr(program, direction), narrow=narrow)).run()
 
 
 @dataclass
@@ -172,12 +173,13 @@ class _Planner:
         if plan.is_mirror and index in plan.shifted:
             number = plan.shifted[index]
             name = slots.OUTPUT if results[number] == results[0] else slots.saved(results[number])
-            return Place(name, axis, False, slots.initial(number))
+            return Place(name, axis, False, slots.initial(number), plan.narrow)
         if index in self.saved and index == results[0]:
-            return Place(slots.OUTPUT, axis, padded=False)
+            return Place(slots.OUTPUT, axis, padded=False, narrow=plan.narrow)
         if index in self.saved:
-            return Place(slots.saved(index), axis)
-        return Place(slots.given(index), axis, padded=False)
+            return Place(slots.saved(index), axis, narrow=plan.narrow)
+        is_input = index == plan.program.graph.input
+        return Place(slots.given(index), axis, padded=False, narrow=plan.narrow and is_input)
 
     def _leaf(self, index: int, place: Place) -> None:
         self.plan.leaves[index] = place
@@ -198,17 +200,18 @@ class _Planner:
             axis = plan.axis(leaf)
             self._also(index, Place(slots.after(number), axis))
             if number == 0 and not plan.is_mirror:
-                self._also(index, Place(slots.OUTPUT, axis, padded=False))
+                self._also(index, Place(slots.OUTPUT, axis, padded=False, narrow=plan.narrow))
         if plan.save:
             for index in stored_saves(plan.program):
-                self._also(index, Place(slots.saved(index), plan.axis(index)))
+                self._also(index, Place(slots.saved(index), plan.axis(index), narrow=plan.narrow))
         if plan.is_mirror:
             for index in self._order_kept():
                 plan.kept.append(index)
                 self._also(index, Place(slots.kept(index), plan.axis(index), padded=False))
             if plan.direction == "mirror":
                 d_x = graph.output[f"d_{self.nodes[graph.input].name}"]
-                self._also(d_x, Place(slots.D_INPUT, self.nodes[graph.input].shape[0], padded=False))
+                axis = self.nodes[graph.input].shape[0]
+                self._also(d_x, Place(slots.D_INPUT, axis, padded=False, narrow=plan.narrow))
 
     def _order_kept(self) -> list[int]:
         """Order the values that the sums over time and batch read, so that one product can read several of them."""
@@ -241,14 +244,15 @@ class _Planner:
             # Carried values are stored for one step only.
             needs = index in results or (held is None and self._read_elsewhere(index))
             needs |= index in vectors and (held is None or bool(held.first))
-            needs |= index in inits and (held is None or not held.padded)
+            needs |= index in inits and (held is None or not held.padded or held.narrow)
             needs |= index in carries and any(self.rate.get(r) == AFTER for r in self._readers(index))
             if needs:
                 self._give_home(index, must_be_padded=index in inits)
 
     def _give_home(self, index: int, must_be_padded: bool) -> None:
         plan = self.plan
-        offered = [p for p in self.extra.get(index, ()) if p.padded or not must_be_padded]
+        # What is read again is not rounded to be saved.
+        offered = [p for p in self.extra.get(index, ()) if (p.padded or not must_be_padded) and not p.narrow]
         rate = self._rate_of(index)
         behind = any(self.rate.get(r) == AFTER for r in self._readers(index))
         # A state is stored for one step only.

@@ -36,6 +36,7 @@ The workspaces to which slots point, of bytes unless said otherwise::
     ┌───────────────────────────┬─────┬──────────────────┬───────────────────┐
     │ state 0: buffer 0, buffer 1 │ … │ values of a step │ values of a chunk │
     └───────────────────────────┴─────┴──────────────────┴───────────────────┘
+    scratch, behind them, one for each frame: rounded rows of vectors
     rows, two lists for each part, and one row behind them; an entry is time step and example, each of 32 bits
     ┌────────────────┬─────────────────┬───┬──────────────────┐
     │ rows of a step │ rows of a chunk │ … │ step 0 example 0 │
@@ -93,6 +94,7 @@ class Slot(StrEnum):
     DUE = "due"  # arrivals for which this member waits
     YIELD = "yield"  # address of a function that lets another thread run
     ALL = "all"  # more columns than there are: whole vectors may be written
+    SCRATCH = "scratch"  # address of memory for rounded rows of vectors
     PACK_ROWS = "pack_rows"  # addresses of functions that pack weights
     PACK_COLUMNS = "pack_columns"
 
@@ -284,7 +286,7 @@ def slot_numbers(plan: Plan) -> dict[str, int]:
     names += [Slot.ROWS_BEGIN, Slot.ROWS_END, Slot.CHUNK, Slot.STEPS, Slot.BLOCK, Slot.ONE_ROW]
     names += [Slot.STEP_ROWS, Slot.CHUNK_ROWS, Slot.PART, Slot.PARTS, Slot.NORMS_STEP]
     names += [Slot.MEMBERS, Slot.ARRIVALS, Slot.DUE, Slot.YIELD]
-    names += [*place_slots(ZERO), Slot.ALL, Slot.PACK_ROWS, Slot.PACK_COLUMNS]
+    names += [*place_slots(ZERO), Slot.ALL, Slot.SCRATCH, Slot.PACK_ROWS, Slot.PACK_COLUMNS]
     names += [tiles(chains) for chains in range(1, MOST_CHAINS + 1)]
     names += [of(axis) for axis in plan.axes for of in (columns, vectors, share_begin, share_end)]
     places = {p.name for p in plan.places} | {p.first for p in plan.places if p.first}

@@ -39,9 +39,10 @@ class Frames:
         states = tuple([state.shape for state in inputs.states])
         parameters = tuple([parameter.shape for parameter in inputs.parameters])
         threads = torch.get_num_threads() if threads is None else threads
+        in_place = in_place and not kernel.products.rounds  # no tiles round weights where they are
         self.layout = lay_out(kernel, inputs.x.shape, states, parameters, threads, in_place)
-        self.kernel, self.item = kernel, kernel.item
-        self.arena = _lend(self.layout, inputs.x)
+        self.kernel = kernel
+        self.arena = _lend(self.layout, inputs.states[0])
         self.values: list[int] = []
         self.kept: list[Tensor] = []
 
@@ -82,7 +83,8 @@ class Frames:
             tensor = tensor.contiguous()
             self.kept.append(tensor)
             time, row, _ = tensor.stride()
-        self.values += (tensor.data_ptr(), time * self.item, row * self.item)
+        item = tensor.itemsize
+        self.values += (tensor.data_ptr(), time * item, row * item)
 
     def place_states(self, tensors: Sequence[Tensor]) -> None:
         """Set the slots of a place for each tensor (B, n), of any strides."""
@@ -93,7 +95,7 @@ class Frames:
                 tensor = tensor.contiguous()
                 self.kept.append(tensor)
                 row = tensor.shape[1]
-            self.values += (tensor.data_ptr(), row * self.item)
+            self.values += (tensor.data_ptr(), row * tensor.itemsize)
 
     def put_saved(self, saved: Tensor) -> None:
         """Set the slots of the places of saved values, which are parts of one tensor."""

@@ -1,4 +1,6 @@
-"""Compute weight gradients from adjoints: sums over time and batch, as large products in torch.
+"""Compute weight gradients from adjoints: sums over time and batch, as large products.
+
+In full precision they are torch's; where operands are rounded, those of :mod:`elman.backends.llvm.run.rounded_sums`.
 
 The mirror kernel stores the adjoints of a window of time steps side by side in one tensor (window, B, all widths).
 Neighbouring members of a parameter whose adjoints are neighbours in it need one product.
@@ -15,6 +17,7 @@ from torch import Tensor
 from elman.backends.inputs import Inputs, step_mask
 from elman.backends.llvm.run.kernel import Layout
 from elman.backends.llvm.run.memory import allocate
+from elman.backends.llvm.run.rounded_sums import RoundedSums
 from elman.expr.graph import Node
 
 
@@ -44,6 +47,7 @@ class Sums:
         apart: products that are part of a gradient, as for a matrix that is used twice: (node, columns, vector).
         others: for every parameter, members whose gradient is no product: (node, rows).
         copies: for every parameter, the columns whose sums are its gradient, if they are neighbours and complete.
+        starts: the columns with which products begin.
         has_totals: whether columns are summed as well.
         places: for every member of a parameter, the number of its tensor, and its position in that.
     """
@@ -60,6 +64,7 @@ class Sums:
         self.apart = [(i, self.columns[nodes[i].args[0]], nodes[i].args[1]) for i in read]
         self.vectors = {b.vector for b in self.blocks} | {vector for _, _, vector in self.apart}
         self.places = {m: (i, j) for i, p in enumerate(self.plan.program.parameters) for j, m in enumerate(p.members)}
+        self.starts = {b.columns.start for b in self.blocks} | {columns.start for _, columns, _ in self.apart}
         self.has_totals = any(nodes[i].op == "total" and self.is_timed(i) for i in end)
 
     def _divide(self, number: int, members: tuple[str, ...], size: int) -> None:
@@ -128,10 +133,11 @@ class Gradients:
         self.how = _find_sums(layout)
         self.columns = layout.columns
         self.batch = layout.batch
-        self.adjoints = allocate((layout.window * self.batch, layout.width), inputs.x)
+        self.like = inputs.states[0]
+        self.adjoints = allocate((layout.window * self.batch, layout.width), self.like)
         shapes = {i: [self.sizes[axis] for axis in self.nodes[i].shape] for i, _, _ in self.how.apart}
         self.values = {
-            i: torch.empty(shape, dtype=inputs.x.dtype, device=inputs.x.device) for i, shape in shapes.items()
+            i: torch.empty(shape, dtype=self.like.dtype, device=inputs.x.device) for i, shape in shapes.items()
         }
         self.sums: Any = None  # a tensor after the first window, if there are totals
         self.gradients: dict[int, Tensor] = {}
@@ -150,6 +156,9 @@ class Gradients:
         real = self._real_rows(low, count)
         if real is not None:
             adjoints = adjoints[real]
+        if self.layout.kernel.products.rounds:
+            self._add_rounded(adjoints, low, count, real)
+            return
         if self.how.has_totals:
             sums = adjoints.sum(0)
             self.sums = sums if self.sums is None else self.sums.add_(sums)
@@ -163,6 +172,19 @@ class Gradients:
                 self._add_product(self._gradient(block.parameter)[block.rows], part, vectors[block.vector])
         for index, columns, vector in self.how.apart:
             self._add_product(self.values[index], transposed[columns], vectors[vector])
+        self.is_new = False
+
+    def _add_rounded(self, adjoints: Tensor, low: int, count: int, real: Tensor | None) -> None:
+        """Add the sums over a window of time steps, of rounded operands."""
+        if self.sums is None:
+            self.sums = self.like.new_zeros(self.layout.width)
+        turned = RoundedSums(self.layout.kernel.products, adjoints, self.sums, self.how.starts)
+        packed = {index: turned.pack(self._vector(index, low, count, real)) for index in self.how.vectors}
+        for block in self.how.blocks:
+            total = self._gradient(block.parameter)[block.rows]
+            turned.add_product(total, block.columns, packed[block.vector], self.is_new)
+        for index, columns, vector in self.how.apart:
+            turned.add_product(self.values[index], columns, packed[vector], self.is_new)
         self.is_new = False
 
     def _add_product(self, total: Tensor, a: Tensor, b: Tensor) -> None:
@@ -213,7 +235,7 @@ class Gradients:
         """Return a state before every step: the state after the previous step, or the initial state."""
         number = self.plan.shifted[index]
         after = self._cut(self.plan.program.forward.results[number])
-        initial, reverse = self.inputs.states[number], self.inputs.reverse
+        initial, reverse = self.inputs.states[number].to(after.dtype), self.inputs.reverse
         if real is None or self.inputs.lengths is None:
             first, stop = (low + 1, low + count + 1) if reverse else (low - 1, low + count - 1)
             inner = after[max(first, 0) : stop].flatten(0, 1)
@@ -263,11 +285,10 @@ class Gradients:
         return node.op == "total" and self.how.is_timed(index)
 
     def _make(self, index: int, node: Node) -> Any:
-        x = self.inputs.x
         if node.op == "constant":
-            return x.new_tensor(node.value)
+            return self.like.new_tensor(node.value)
         if node.op == "size":
-            return x.new_tensor(float(self.sizes[node.name]))
+            return self.like.new_tensor(float(self.sizes[node.name]))
         if node.op == "parameter":
             return self._member(node.name)
         if self._is_summed(index, node):

@@ -17,13 +17,19 @@ from elman.backends.inputs import find_sizes
 from elman.backends.llvm.plan import Plan, slots, stored_saves
 from elman.backends.llvm.plan.planner import make_plan
 from elman.backends.llvm.plan.slots import HEADER, Slot, filled_slots, moving_slots, parameter_nodes, slot_numbers
+from elman.backends.llvm.products import PLAIN, ROUNDED, SPLIT, TILED, Products
 from elman.backends.llvm.run import threads as llvm_threads
 from elman.backends.llvm.run.engine import Library, Source, load_all
+from elman.backends.llvm.run.matrix_unit import has_matrix_unit
 from elman.backends.llvm.target import Target, host
 from elman.errors import ShapeError
 from elman.expr.graph import ROW
 
-DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+DTYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "float32"}
+"""The dtype in which a kernel adds and computes pointwise, by the dtype of x."""
+
+# What `torch.set_float32_matmul_precision` allows, where it saves time.
+ALLOWED = {"highest": PLAIN, "high": SPLIT, "medium": TILED}
 CHUNK_BYTES = 1 << 18  # most bytes of a part's values of a chunk, which should stay in the second cache
 BLOCK_VECTORS = 16
 LEAST_WORK = 5_000_000  # multiplications for which a second thread saves time
@@ -33,6 +39,7 @@ TEAM_ROWS = 4  # for each thread; with more rows arithmetic limits the products,
 MIRROR_BYTES = 1 << 22  # of adjoints that are stored for the products after the loop: more leave the caches
 MANY_ROWS = 9  # from here on packing weights costs less than transposing them again for every tile
 LINE = 64  # bytes of a cache line; every workspace begins with one
+BYTES = {"float32": 4, "float64": 8}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +53,7 @@ class Kernel:
         lanes: elements of a vector.
         item: bytes of an element.
         shared: by slot, addresses of functions that are the same for all cells.
+        products: how it multiplies.
     """
 
     plan: Plan
@@ -54,6 +62,12 @@ class Kernel:
     lanes: int
     item: int
     shared: Mapping[str, int]
+    products: Products = PLAIN
+
+    @property
+    def outer_item(self) -> int:
+        """The bytes of an element of the input, the output, their adjoints and the saved values."""
+        return 2 if self.plan.narrow else self.item
 
     @cached_property
     def prepare(self) -> "ctypes._FuncPointer":
@@ -82,8 +96,26 @@ class Kernel:
 
 
 def find_kernel(program: Program, direction: str, save: bool, dtype: torch.dtype) -> Kernel:
-    """Find a program's kernel for this processor; compile it if it is new."""
-    return _find(program, direction, save, dtype, target())
+    """Find a program's kernel for this processor; compile it if it is new.
+
+    Args:
+        program: the program to run.
+        direction: name of its schedule.
+        save: whether a forward run stores the values that the mirror reads.
+        dtype: of x.
+    """
+    made_for = target()
+    return _find(program, direction, save, dtype, choose_products(dtype, made_for), made_for)
+
+
+def choose_products(dtype: torch.dtype, made_for: Target) -> Products:
+    """Choose how products are computed for an x of a dtype, and as torch's switch for float32 says now."""
+    if dtype is torch.bfloat16:
+        return TILED if has_matrix_unit(made_for) else ROUNDED
+    if dtype is torch.float32:
+        allowed = ALLOWED[torch.get_float32_matmul_precision()]
+        return allowed if allowed is PLAIN or has_matrix_unit(made_for) else PLAIN
+    return PLAIN
 
 
 def target() -> Target:
@@ -92,8 +124,11 @@ def target() -> Target:
 
 
 @lru_cache(maxsize=1024)
-def _find(program: Program, direction: str, save: bool, dtype: torch.dtype, made_for: Target) -> Kernel:
-    plan = make_plan(program, direction, save)
+def _find(
+    program: Program, direction: str, save: bool, dtype: torch.dtype, products: Products, made_for: Target
+) -> Kernel:
+    narrow = dtype is torch.bfloat16
+    plan = make_plan(program, direction, save, narrow)
     name = DTYPES[dtype]
     identity = {
         "graph": program.graph.to_dict(),
@@ -104,20 +139,24 @@ def _find(program: Program, direction: str, save: bool, dtype: torch.dtype, made
         "direction": direction,
         "save": save,
         "dtype": name,
+        "narrow": narrow,
     }
     key = json.dumps(identity, sort_keys=True)
     chains = sorted({len(g.chains) for g in plan.groups})
-    sources = {**shared_code(name, made_for, chains), key: Source(lambda: _emit_kernel(plan, made_for, name))}
+    sources = {**shared_code(name, made_for, chains, products), key: Source(lambda: _emit_kernel(plan, made_for, name))}
     packing, *tiles, library = load_all(sources, made_for)
     shared: dict[str, int] = {name: packing.address(name) for name in (Slot.PACK_ROWS, Slot.PACK_COLUMNS)}
     shared |= {slots.tiles(count): of.address("tiles") for count, of in zip(chains, tiles, strict=True)}
-    return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name), dtype.itemsize, shared)
+    return Kernel(plan, library, slot_numbers(plan), made_for.lanes(name), BYTES[name], shared, products)
 
 
-def shared_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str, Source]:
+def shared_code(dtype: str, made_for: Target, chains: Iterable[int], products: Products = PLAIN) -> dict[str, Source]:
     """Return keys and sources of code that is the same for all cells: packing, and tiles for numbers of chains."""
-    tiles = {f"tiles {dtype} {count}": Source(partial(_emit_tiles, made_for, dtype, count), 0) for count in chains}
-    return {f"packing {dtype}": Source(partial(_emit_packing, made_for, dtype), 0), **tiles}
+    of = dtype if products is PLAIN else products.name
+    tiles = {
+        f"tiles {of} {count}": Source(partial(_emit_tiles, made_for, dtype, count, products), 0) for count in chains
+    }
+    return {f"packing {of}": Source(partial(_emit_packing, made_for, dtype, products), 0), **tiles}
 
 
 def find_unpacked(kernel: Kernel) -> dict[str, int]:
@@ -142,13 +181,29 @@ def _emit_kernel(plan: Plan, made_for: Target, dtype: str) -> str:
     return emit_kernel(plan, made_for, dtype)
 
 
-def _emit_packing(made_for: Target, dtype: str) -> str:
+def _emit_packing(made_for: Target, dtype: str, products: Products) -> str:
+    if products.is_tiled:
+        from elman.backends.llvm.emit.tiled import emit_tiled_packing
+
+        return emit_tiled_packing(made_for, products.parts)
+    if products.rounds:
+        from elman.backends.llvm.emit.rounded import emit_rounded_packing
+
+        return emit_rounded_packing(made_for, dtype)
     from elman.backends.llvm.emit.packing import emit_packing
 
     return emit_packing(made_for, dtype)
 
 
-def _emit_tiles(made_for: Target, dtype: str, chains: int) -> str:
+def _emit_tiles(made_for: Target, dtype: str, chains: int, products: Products) -> str:
+    if products.is_tiled:
+        from elman.backends.llvm.emit.tiled import emit_tiled
+
+        return emit_tiled(made_for, chains, products.parts)
+    if products.rounds:
+        from elman.backends.llvm.emit.rounded import emit_rounded_tiles
+
+        return emit_rounded_tiles(made_for, dtype, chains)
     from elman.backends.llvm.emit.tiles import emit_tiles
 
     return emit_tiles(made_for, dtype, chains)
@@ -199,6 +254,7 @@ class Layout:
         self.in_place = in_place
         self.kernel, self.sizes, self.item, self.is_team = kernel, sizes, kernel.item, is_team
         item = kernel.item
+        self.outer_item = kernel.outer_item
         self.spare: list[Any] = []
         self.parts, self.batch = parts, batch
         self.zeros = torch.zeros(batch, dtype=torch.int64, device="cpu")
@@ -260,7 +316,7 @@ class Layout:
             self.saved[index] = (self.saved_count, width)
             self.saved_count += steps * self.batch * width
         self.saved_places = [
-            (offset * self.item, self.batch * width * self.item, width * self.item)
+            (offset * self.outer_item, self.batch * width * self.outer_item, width * self.outer_item)
             for offset, width in self.saved.values()
         ]
 
@@ -298,8 +354,9 @@ class Layout:
             for group in this.groups:
                 for number, term in enumerate(group.chains[0][1]):
                     self._put_packed(slots.packed(group.number, number), total)
-                    columns = self.vectors[this.axis] * lanes * len(group.chains)
-                    total += columns * self.sizes[term.axis] * len(term.matrices) * self.item
+                    depth = self.sizes[term.axis] * len(term.matrices)
+                    panel = self.kernel.products.panel_bytes(depth, len(group.chains), lanes, self.item)
+                    total += self.vectors[this.axis] * panel
         return total
 
     def _put_packed(self, name: str, offset: int) -> None:
@@ -333,7 +390,16 @@ class Layout:
                 self._put(slots.step_bytes(slots.of_chunk(index)), most * row, part)
                 self._put(slots.row_bytes(slots.of_chunk(index)), row, part)
                 total += self._lines(most * row * self.chunk)
-        return total
+        scratch = self._scratch_bytes()
+        for part in range(self.parts):
+            self._put_work(Slot.SCRATCH, total + part * scratch, part)
+        return total + self.parts * scratch
+
+    def _scratch_bytes(self) -> int:
+        """Count the bytes of the rounded rows that a part multiplies at once."""
+        products, terms = self.kernel.products, [t for g in self.kernel.plan.groups for t in g.chains[0][1]]
+        rows = [products.row_bytes(self.sizes[term.axis] * len(term.matrices)) for term in terms]
+        return products.rows * max(rows, default=0)
 
     @staticmethod
     def _lines(count: int) -> int:

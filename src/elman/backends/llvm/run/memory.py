@@ -18,7 +18,11 @@ from torch import Tensor
 
 MOST_WASTE = 4  # a block may be this many times as large as requested
 SMALL = 1 << 20  # bytes; the system's allocator keeps smaller blocks by itself
-TYPES: dict[torch.dtype, "np.dtype[Any]"] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+TYPES: dict[torch.dtype, "np.dtype[Any]"] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+    torch.bfloat16: np.dtype(np.int16),  # NumPy has no such numbers
+}
 
 
 class Pool:
@@ -92,4 +96,4 @@ def allocate(shape: Sequence[int], like: Tensor) -> Tensor:
     count = 1
     for n in shape:
         count *= n
-    return torch.from_numpy(flat)[:count].view(*shape)
+    return torch.from_numpy(flat)[:count].view(like.dtype).view(*shape)

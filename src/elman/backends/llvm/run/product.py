@@ -18,7 +18,7 @@ from elman.backends.llvm.run.engine import Source, load_all
 from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, LINE, shared_code, target
 from elman.backends.llvm.run.memory import allocate
 
-_PACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 8)
+_PACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 9)
 
 
 class PackedMatrix:
@@ -42,7 +42,7 @@ class PackedMatrix:
         self._tiles, self._worker = tiles.address("tiles"), product.address("multiply")
         pack = _PACK(packing.address(Slot.PACK_ROWS))
         self._line, self._result_line, self._start = self.depth * item, self.size * item, self._bias.data_ptr()
-        pack(None, self._packed, lanes * item, weight.data_ptr(), self._line, self.size, self.depth, 0, self.vectors)
+        pack(None, self._packed, 0, 1, weight.data_ptr(), self._line, self.size, self.depth, 0, self.vectors)
 
     def multiply(self, rows: Tensor) -> Tensor:
         """Return x Wᵀ + b, (R, O), of rows (R, I) in plain memory, of the dtype of the weights."""
@@ -51,7 +51,7 @@ class PackedMatrix:
         result = allocate((count, self.size), rows)
         # As emit.product.SLOTS says.
         frame = _Frame(
-            *(0, self._tiles, _list_rows(count), rows.data_ptr(), 0, self._line, self._packed, self.depth, self.size),
+            *(0, self._tiles, list_rows(count), rows.data_ptr(), 0, self._line, self._packed, self.depth, self.size),
             *(self._start, 0, 0, result.data_ptr(), 0, self._result_line, count, self.vectors),
             0,  # the number of the next block
         )
@@ -66,7 +66,7 @@ _Frame = ctypes.c_int64 * 18
 _rows = [np.arange(256, dtype=np.int64) << 32]  # the last is the longest; the others may still be read
 
 
-def _list_rows(count: int) -> int:
+def list_rows(count: int) -> int:
     """Return the address of as many rows or more: pairs of a time step, which is 0, and an example."""
     if len(_rows[-1]) < count:
         _rows.append(np.arange(2 * count, dtype=np.int64) << 32)
