@@ -21,6 +21,7 @@ from elman.backends.llvm.products import PLAIN, ROUNDED, SPLIT, TILED, Products
 from elman.backends.llvm.run import threads as llvm_threads
 from elman.backends.llvm.run.engine import Library, Source, load_all
 from elman.backends.llvm.run.matrix_unit import has_matrix_unit
+from elman.backends.llvm.run.writers import write_packing, write_tiles, write_unpacked
 from elman.backends.llvm.target import Target, host
 from elman.errors import ShapeError
 from elman.expr.graph import ROW
@@ -154,9 +155,9 @@ def shared_code(dtype: str, made_for: Target, chains: Iterable[int], products: P
     """Return keys and sources of code that is the same for all cells: packing, and tiles for numbers of chains."""
     of = dtype if products is PLAIN else products.name
     tiles = {
-        f"tiles {of} {count}": Source(partial(_emit_tiles, made_for, dtype, count, products), 0) for count in chains
+        f"tiles {of} {count}": Source(partial(write_tiles, made_for, dtype, count, products), 0) for count in chains
     }
-    return {f"packing {of}": Source(partial(_emit_packing, made_for, dtype, products), 0), **tiles}
+    return {f"packing {of}": Source(partial(write_packing, made_for, dtype, products), 0), **tiles}
 
 
 def find_unpacked(kernel: Kernel) -> dict[str, int]:
@@ -169,7 +170,7 @@ def find_unpacked(kernel: Kernel) -> dict[str, int]:
 
 def unpacked_code(dtype: str, made_for: Target, chains: Iterable[int]) -> dict[str, Source]:
     """Return keys and sources of the tiles that read weights from the caller's memory."""
-    return {f"unpacked {dtype} {count}": Source(partial(_emit_unpacked, made_for, dtype, count)) for count in chains}
+    return {f"unpacked {dtype} {count}": Source(partial(write_unpacked, made_for, dtype, count)) for count in chains}
 
 
 # Code in the cache needs no emitter, and importing the emitters takes longer than loading that code.
@@ -179,40 +180,6 @@ def _emit_kernel(plan: Plan, made_for: Target, dtype: str) -> str:
     from elman.backends.llvm.emit.driver import emit_kernel
 
     return emit_kernel(plan, made_for, dtype)
-
-
-def _emit_packing(made_for: Target, dtype: str, products: Products) -> str:
-    if products.is_tiled:
-        from elman.backends.llvm.emit.tiled import emit_tiled_packing
-
-        return emit_tiled_packing(made_for, products.parts)
-    if products.rounds:
-        from elman.backends.llvm.emit.rounded import emit_rounded_packing
-
-        return emit_rounded_packing(made_for, dtype)
-    from elman.backends.llvm.emit.packing import emit_packing
-
-    return emit_packing(made_for, dtype)
-
-
-def _emit_tiles(made_for: Target, dtype: str, chains: int, products: Products) -> str:
-    if products.is_tiled:
-        from elman.backends.llvm.emit.tiled import emit_tiled
-
-        return emit_tiled(made_for, chains, products.parts)
-    if products.rounds:
-        from elman.backends.llvm.emit.rounded import emit_rounded_tiles
-
-        return emit_rounded_tiles(made_for, dtype, chains)
-    from elman.backends.llvm.emit.tiles import emit_tiles
-
-    return emit_tiles(made_for, dtype, chains)
-
-
-def _emit_unpacked(made_for: Target, dtype: str, chains: int) -> str:
-    from elman.backends.llvm.emit.unpacked import emit_unpacked
-
-    return emit_unpacked(made_for, dtype, chains)
 
 
 class Layout:
