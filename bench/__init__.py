@@ -26,6 +26,8 @@ script says which are met.
 | `translating` | beam search of a translation model, alone and in batches | its layers in torch.nn |
 | `translation_updates` | an update of a translation model | its layers in torch.nn, and with input feeding |
 | `hearing` | speech recognition, whole and as it arrives; memory of an hour | its layers in torch.nn |
+| `bfloat16` | an update in bfloat16, with AMX and without; its memory | torch.nn in bfloat16 and float32 |
+| `gradient_errors` | how exact gradients are, cell by cell | float64; torch.nn in bfloat16 |
 | `roofline` | floating-point operations a second | torch.mm |
 | `memory` | the peak of an update | torch.nn |
 | `cost_curves` | time and memory against T, B and H | torch.nn |
@@ -38,6 +40,6 @@ programs of their own; `equal_files` shows whether a change of the code has chan
 
 SCRIPTS = (
     "training", "inference", "ragged", "custom_cells", "streaming", "translating", "translation_updates", "hearing",
-    "roofline", "memory", "cost_curves", "reading",
+    "bfloat16", "gradient_errors", "roofline", "memory", "cost_curves", "reading",
 )  # fmt: skip
 """In the order in which all of them run."""

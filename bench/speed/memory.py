@@ -23,7 +23,16 @@ from bench.speed.drawing import COLOURS, PLAIN, make_figure, three_digits
 from bench.speed.measure import FULL, Pace
 from bench.speed.progress import track
 from bench.speed.report import Result, Row
-from bench.speed.torch_peer import KINDS, PIXELS, Case, Size, make_input, make_pair, make_update
+from bench.speed.torch_peer import (
+    KINDS,
+    PIXELS,
+    Case,
+    Size,
+    make_input,
+    make_pair,
+    make_rounded_update,
+    make_update,
+)
 from bench.speed.worker import ROOT
 
 if TYPE_CHECKING:
@@ -73,7 +82,7 @@ def peak_mib(who: str, case: Case, every: int | None = None) -> float:
     """Start a process and return the peak of an update in it.
 
     Args:
-        who: elman or torch.
+        who: elman, elman bfloat16 or torch.
         case: the layer and its size.
         every: our `recompute_every`, for the cell of the zoo that is closest.
 
@@ -97,10 +106,11 @@ def main(who: str, kind: str, *numbers: str) -> None:
         cell = getattr(elman.cells, CELLS[kind])
         layer = elman.nn.Recurrent(cell, inputs, hidden, recompute_every=every[0])  # type: ignore[call-arg]
     else:
-        layer = make_pair(case)[0 if who == "elman" else 1]
-    make_update(layer, make_input(Size(2, batch, inputs, hidden)))()
+        layer = make_pair(case)[1 if who == "torch" else 0]
+    make = make_rounded_update if who == "elman bfloat16" else make_update
+    make(layer, make_input(Size(2, batch, inputs, hidden)))()
     layer.zero_grad()
-    update = make_update(layer, make_input(case.size))
+    update = make(layer, make_input(case.size))
     ctypes.CDLL(None).malloc_trim(0)
     # The highest mark so far is forgotten, which imports may have set.
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")

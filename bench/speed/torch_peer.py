@@ -78,6 +78,19 @@ def make_update(layer: Any, x: torch.Tensor) -> Callable[[], object]:
     return update
 
 
+def make_rounded_update(layer: Any, x: torch.Tensor) -> Callable[[], object]:
+    """Make the same under autocast to bfloat16."""
+    upstream = torch.randn(*x.shape[:2], layer.hidden_size)
+
+    def update() -> None:
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            output = layer(x)[0]
+        output.backward(upstream.to(output.dtype))
+
+    return update
+
+
 def make_forward(layer: Any, x: torch.Tensor) -> Callable[[], object]:
     """Make a call that records no gradient."""
     layer.eval()
