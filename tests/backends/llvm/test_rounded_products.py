@@ -1,6 +1,9 @@
 """Products of operands in bfloat16: the same bits on AMX and on vectors of float32, and as NumPy computes them."""
 
 import copy
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -246,6 +249,26 @@ def test_older_processors_run_bfloat16(monkeypatch, quick_kernels):
         monkeypatch.setattr(elman.backends.llvm, "kernel_target", lambda target=target: target)
         for what, value in autocast(layer, given).items():
             assert_close(f"{name}: {what}", value, expected[what], allowed=1e-2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_asks_for_the_matrix_unit_again():
+    script = """
+import os, torch, elman
+from elman.backends.llvm.run import matrix_unit
+layer, x = elman.nn.LSTM(7, 11).bfloat16(), torch.randn(5, 3, 7).bfloat16()
+expected, granted = layer(x)[0], matrix_unit.is_granted()
+assert matrix_unit.is_granted.cache_info().currsize == 1
+child = os.fork()
+if child == 0:
+    asks = matrix_unit.is_granted.cache_info().currsize == 0
+    os._exit(0 if asks and matrix_unit.is_granted() == granted and torch.equal(layer(x)[0], expected) else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_memory_that_training_saves_is_half(monkeypatch):

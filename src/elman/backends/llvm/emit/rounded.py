@@ -6,8 +6,10 @@ caller, and multiplied by tiles as in `tiles`, whose inner loop is::
     acc[i][g][j] = 0;                                         // on the stack: even and odd sums need the registers
     for (block = 0; block < K; block += 32) {
       even[i][g][j] = odd[i][g][j] = 0;
-      for (k = block; k < min(block + 32, K); k += 2) even[i][g][j] += v[r+i][k] * w[c+j][k][g];
-      for (k = block + 1; k < min(block + 32, K); k += 2) odd[i][g][j] += v[r+i][k] * w[c+j][k][g];
+      for (k = block; k < min(block + 32, K); k += 2) {
+        even[i][g][j] += v[r+i][k] * w[c+j][k][g];
+        odd[i][g][j] += v[r+i][k+1] * w[c+j][k+1][g];
+      }
       acc[i][g][j] += even[i][g][j] + odd[i][g][j];
     }
     result[r+i][g][c+j] = start[r+i][g][c+j] + acc[i][g][j];
@@ -39,8 +41,17 @@ _MOST_SUMS = 32  # of a tile, in registers
 def emit_rounded_tiles(target: Target, dtype: str, chains: int) -> str:
     """Emit ``tiles`` for a number of chains, like :func:`~elman.backends.llvm.emit.tiles.emit_tiles`."""
     module = Module(target, dtype, {})
-    RoundedTiles(module, chains, SHAPES[target.registers][chains]).emit()
+    RoundedTiles(module, chains, _shapes(target.registers, chains)).emit()
     return str(module.ir)
+
+
+def _shapes(registers: int, chains: int) -> list[tuple[int, tuple[int, ...], int]]:
+    """Make the shapes of tiles, with half as many sums as in `tiles`: each has two registers."""
+    shapes = []
+    for width, _, most in SHAPES[registers][chains]:
+        tallest = max(1, 3 * registers // 8 // (width * chains))
+        shapes.append((width, tuple(sorted({1, tallest})), most))
+    return shapes
 
 
 class RoundedTiles(Tiles):
@@ -48,7 +59,7 @@ class RoundedTiles(Tiles):
 
     def __init__(self, module: Module, chains: int, shapes: Any) -> None:
         super().__init__(module, chains, shapes, "multiply_rows")
-        self.spare = self.code.room(ir.ArrayType(module.vector, 2 * _MOST_SUMS))
+        self.spare = self.code.room(ir.ArrayType(module.vector, _MOST_SUMS))
         self.control, self.flushing = (self.code.room(I32) for _ in range(2))
 
     def emit(self) -> ir.Function:
@@ -107,18 +118,14 @@ class RoundedTiles(Tiles):
         panel = code.b.mul(even, code.number(self.chains * self.step))
         weights = code.address(self.weights, code.b.mul(first, panel))
         panels = [code.address(weights, code.b.mul(panel, code.number(c))) for c in range(width)]
-        sums, firsts = ([self._spare(i + of) for i in range(len(start))] for of in (0, _MOST_SUMS))
+        sums = [self._spare(i) for i in range(len(start))]
         for at in sums:
             code.store(m.math.constant(0.0), at)
         with flushed(code, self.control, self.flushing), code.loop(code.number(0), even, DEPTH) as block:
             stop = code.smaller(even, code.b.add(block, code.number(DEPTH)))
-            for at, value in zip(firsts, self._sum(block, stop, vectors, panels, len(start)), strict=True):
-                code.store(value, at)
-            begin = code.b.add(block, code.number(1))
-            odd = self._sum(begin, stop, vectors, panels, len(start))
-            for at, other, value in zip(sums, firsts, odd, strict=True):
-                both = code.b.fadd(code.load(other), value)
-                code.store(code.b.fadd(code.load(at), both), at)
+            held = self._sum(block, stop, vectors, panels, len(start))
+            for at, even_sum, odd_sum in zip(sums, held[: len(start)], held[len(start) :], strict=True):
+                code.store(code.b.fadd(code.load(at), code.b.fadd(even_sum, odd_sum)), at)
         zero = m.math.constant(0.0)  # no sum is -0: it depends on how many products that are 0 are added
         totals = [code.b.fadd(code.load(at), zero) for at in sums]
         return [quieted(code, code.b.fadd(a, b)) for a, b in zip(start, totals, strict=True)]
@@ -128,7 +135,7 @@ class RoundedTiles(Tiles):
         return code.address(self.spare, code.number(number * self.step))
 
     def _sum(self, begin: Any, stop: Any, vectors: list[Any], panels: list[Any], count: int) -> list[Any]:
-        """Add the products of every second k."""
+        """Add the products of the even k of a block, and those of the odd k."""
         code, m = self.code, self.module
         head, body, done = (code.function.append_basic_block(n) for n in ("k", "products", "end"))
         before = code.b.block
@@ -136,12 +143,13 @@ class RoundedTiles(Tiles):
         code.b.position_at_end(head)
         k = code.b.phi(I64)
         k.add_incoming(begin, before)
-        held = [code.b.phi(m.vector) for _ in range(count)]
+        held = [code.b.phi(m.vector) for _ in range(2 * count)]
         for phi in held:
             phi.add_incoming(m.math.constant(0.0), before)
         code.b.cbranch(code.b.icmp_signed("<", k, stop), body, done)
         code.b.position_at_end(body)
-        new = self._add_products(k, vectors, panels, held)
+        new = self._add_products(k, vectors, panels, held[:count])
+        new += self._add_products(code.b.add(k, code.number(1)), vectors, panels, held[count:])
         for phi, value in zip(held, new, strict=True):
             phi.add_incoming(value, body)
         k.add_incoming(code.b.add(k, code.number(2)), body)
