@@ -55,8 +55,8 @@ class TorchLayers(nn.Module):
                 getattr(self.layers, f"{part}{name}").data.copy_(values)
         self._state: Any = None
 
-    def stream(self) -> Self:
-        """Begin anew."""
+    def stream(self, *, freeze: bool = False) -> Self:  # noqa: ARG002 - as the layers of elman
+        """Begin anew; the weights are read where they are."""
         self._state = None
         return self
 

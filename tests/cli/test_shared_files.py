@@ -55,7 +55,7 @@ def test_every_option_that_names_a_file_says_whether_it_writes_it():
     written = {row.name for row in rows if row.metadata["writes"]}
     read = {row.name for row in rows if "FILE" in row.metadata["metavar"] and not row.metadata["writes"]}
     assert written == {"suspects", "confusion", "picture", "attention", "output"}
-    assert read == {"validation_data", "against", "forbid", "require", "language_model", "hot", "only"}
+    assert read == {"validation_data", "against", "forbid", "require", "language_model", "hot", "only", "images"}
 
 
 @pytest.mark.parametrize(

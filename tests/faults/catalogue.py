@@ -1,4 +1,4 @@
-"""Faults to plant in the language, the reference and the layers; there are more in the other files of this folder.
+"""Faults to plant in the reference and the layers; there are more in the other files of this folder.
 
 Each is a mistake that somebody has made, or that a suite is known to overlook: PyTorch's own stays green when the
 output of its recurrent layers is doubled.
@@ -15,6 +15,7 @@ from faults.flow_catalogue import FLOW_FAULTS
 from faults.forecast_catalogue import FORECAST_FAULTS
 from faults.held_out_catalogue import HELD_OUT_FAULTS
 from faults.kernel_catalogue import KERNEL_FAULTS
+from faults.language_catalogue import LANGUAGE_FAULTS
 from faults.memory_catalogue import MEMORY_FAULTS
 from faults.music_catalogue import MUSIC_FAULTS
 from faults.order_catalogue import ORDER_FAULTS
@@ -27,11 +28,8 @@ from faults.task_catalogue import TASK_FAULTS
 EDGES = "tests/nn/test_edges.py"
 MODULES = "tests/nn/test_drop_in_modules.py"
 RECURRENT = "tests/nn/test_recurrent.py"
-PRIMITIVES = "tests/expr/test_primitives.py"
 ZOO = "tests/cells/test_zoo.py"
 INIT = "tests/nn/test_init.py"
-ROLES = "tests/expr/test_roles.py"
-LATEX = "tests/expr/test_latex.py"
 REGULARISING = "tests/nn/test_regularising.py"
 SIDES = "tests/nn/test_side_inputs.py"
 RECOMPUTE = "tests/ops/test_recompute.py"
@@ -235,14 +233,6 @@ FAULTS = (
         only="on_the_reference_is_the_whole",
     ),
     Fault(
-        "relu passes a gradient at zero",
-        "expr/primitives.py",
-        "_choose(x <= 0.0, 0.0, x)",
-        "_choose(x < 0.0, 0.0, x)",
-        tests=PRIMITIVES,
-        only="ties",
-    ),
-    Fault(
         "long expressive memory shows the old z to y",
         "cells/long_expressive_memory.py",
         _LEM_Z + _LEM_Y,
@@ -289,32 +279,6 @@ FAULTS = (
         "            nn.init.orthogonal_(direction.tensors[name.split('.')[0]], gain)\n",
         tests=INIT,
         only="becomes_orthogonal and gru",
-    ),
-    Fault(
-        "a matrix that waits for a reset state is not taken for hidden-to-hidden",
-        "expr/roles.py",
-        """        elif node.op == "mul":
-            factors.append(factors[node.args[0]] | factors[node.args[1]])
-""",
-        "",
-        tests=ROLES,
-        only="hidden_to_hidden and mgu",
-    ),
-    Fault(
-        "LaTeX loses the brackets of a subtracted difference",
-        "expr/latex.py",
-        '"sub": Form("{} - {}".format, SUM, (SUM, SUM + 1))',
-        '"sub": Form("{} - {}".format, SUM, (SUM, SUM))',
-        tests=LATEX,
-        only="any_cell",
-    ),
-    Fault(
-        "LaTeX shows a new state as the old one",
-        "expr/latex.py",
-        """return symbol(name.removesuffix("'"), "t")""",
-        """return symbol(name.removesuffix("'"), "t-1" if name.endswith("'") else "t")""",
-        tests=LATEX,
-        only="any_cell and lstm",
     ),
     Fault(
         "the mask of recurrent dropout is drawn anew at every step",
@@ -381,14 +345,6 @@ FAULTS = (
         "chrono_gives_hard_gates",
     ),
     Fault(
-        "what a side input adds to a gate is taken for a constant",
-        "expr/graph.py",
-        'node.op in {"input", "side", "state"} or any(',
-        'node.op in {"input", "state"} or any(',
-        ROLES,
-        "side_input",
-    ),
-    Fault(
         "penalties are summed in half precision",
         "nn/penalties.py",
         "values.to(torch.promote_types(values.dtype, torch.float32))",
@@ -451,6 +407,7 @@ FAULTS = (
     *FLOW_FAULTS,
     *HELD_OUT_FAULTS,
     *KERNEL_FAULTS,
+    *LANGUAGE_FAULTS,
     *MEMORY_FAULTS,
     *ORDER_FAULTS,
     *PAIR_FAULTS,

@@ -276,6 +276,7 @@ def test_one_short_epoch_is_enough_for_a_time_budget(tmp_path):
     model = classify.train(
         write_series(tmp_path / "s.npz", 40),
         time_budget="1s",
+        epochs="auto",
         patience=10**6,
         quiet=True,
         hidden=7,

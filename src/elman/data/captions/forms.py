@@ -124,8 +124,9 @@ def _as_text(cell: Any, column: str, where: str) -> str:
 
 
 def _read_coco(path: Path) -> Iterator[CaptionRow]:
+    text = decode(read_whole(path), str(path))
     try:
-        found = json.loads(decode(read_whole(path), str(path)))
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON: {str(error)[:100]}. Copy it again from where it came.") from None
     parts = found if isinstance(found, dict) else {}
