@@ -13,7 +13,7 @@ from functools import cache
 from faults.catalogue import FAULTS
 from faults.planting import ROOT
 
-SAMPLED = 60
+SAMPLED = 30
 """Faults in a run of the quick suite; `make test-all` runs all."""
 
 

@@ -14,6 +14,6 @@ def test_the_stronger_baseline_decides_whether_the_sentence_is_needed(tmp_path, 
         tags = [f"t{(int(words[at - noise][1:])) % 2}" for at in range(6)]
         lines += [*(f"{word}\t{own}" for word, own in zip(words, tags, strict=True)), ""]
     (tmp_path / "a.conll").write_text("\n".join(lines))
-    model = tag.train(tmp_path / "a.conll", hidden=13, epochs=40, learning_rate=0.02, quiet=True, letter_hidden=5)
+    model = tag.train(tmp_path / "a.conll", hidden=13, epochs=20, learning_rate=0.03, quiet=True, letter_hidden=5)
     assert f"The most frequent tag of each word {said}" in model.metrics["verdict"]
     assert model.metrics["order_needed"] is bool(noise)
