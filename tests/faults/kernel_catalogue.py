@@ -200,14 +200,6 @@ KERNEL_FAULTS = (
         "count_as_zero",
     ),
     Fault(
-        "training reads values again that it has rounded to save them",
-        "backends/llvm/plan/planner.py",
-        "if (p.padded or not must_be_padded) and not p.narrow]",
-        "if (p.padded or not must_be_padded)]",
-        ROUNDED,
-        "alone_or_in_a_batch and True",
-    ),
-    Fault(
         "the mirror looks for the state before a step behind it",
         "backends/llvm/__init__.py",
         "direction, firsts.data_ptr())",
