@@ -32,7 +32,6 @@ from elman.data.tables.row_index import RowIndex
 from elman.errors import DataError
 from elman.phrases import name_some
 
-ROWS = ("steps", "series")
 VALUE = "value"
 """What the cells are called, since no column is named after them."""
 
@@ -94,7 +93,7 @@ def choose_rows(index: RowIndex, requested: str | None, roles: RequestedRoles, *
 
     Args:
         index: of the table.
-        requested: one of `ROWS`, or None to look at the table.
+        requested: `steps` or `series`; None to look at the table.
         roles: the columns that the user named.
         has_time: whether there is a column of times.
 
