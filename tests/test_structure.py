@@ -50,7 +50,7 @@ LIBRARIES: dict[str, set[str]] = {
     "scores": TORCH | {"rich", "matplotlib", "sacrebleu", "jiwer"},
     "models": TORCH | {"safetensors"},
     "training": TORCH | {"lightning_fabric", "rich", "optuna"},
-    "export": TORCH | {"safetensors", "onnx"},
+    "export": TORCH | {"safetensors", "onnx", "onnxruntime"},
     "tasks": TORCH | {"lightning_fabric", "rich", "prompt_toolkit", "matplotlib"},
     "serve": TORCH | {"fastapi", "uvicorn", "pydantic"},
     "cli": {"typer", "click", "rich"},

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from elman import backends as backends
     from elman import cells as cells
     from elman import errors as errors
+    from elman import export as export
     from elman import expr as expr
     from elman import flow as flow
     from elman import nn as nn
@@ -88,7 +89,7 @@ __all__ = [
     "where",
 ]
 
-_LAZY = {"autodiff", "backends", "cells", "errors", "expr", "flow", "nn", "tasks", "testing"}
+_LAZY = {"autodiff", "backends", "cells", "errors", "export", "expr", "flow", "nn", "tasks", "testing"}
 
 
 def load(path: str | PathLike[str]) -> Any:

@@ -9,6 +9,7 @@ from faults.caption_catalogue import CAPTION_FAULTS
 from faults.counting_catalogue import COUNTING_FAULTS
 from faults.decoding_catalogue import DECODING_FAULTS
 from faults.equation_catalogue import EQUATION_FAULTS
+from faults.export_catalogue import EXPORT_FAULTS
 from faults.fault import Fault
 from faults.file_catalogue import FILE_FAULTS
 from faults.flow_catalogue import FLOW_FAULTS
@@ -404,6 +405,7 @@ FAULTS = (
     *FILE_FAULTS,
     *DECODING_FAULTS,
     *EQUATION_FAULTS,
+    *EXPORT_FAULTS,
     *FLOW_FAULTS,
     *HELD_OUT_FAULTS,
     *KERNEL_FAULTS,

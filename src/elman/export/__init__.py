@@ -1,0 +1,97 @@
+"""Write layers as files that run without this package: ONNX for any runtime, verified while they are written.
+
+`network` takes the equations and numbers out of a layer, `checking` compares what was written with them, and `target`
+refuses a place and fills it. ONNX: `standard` recognises the cells that ONNX has, `loops` writes any other, `stack`
+puts layers on top of each other, `layers` is the whole file, `graph` its nodes.
+
+>>> import elman, tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     agreement = to_onnx(elman.nn.Recurrent(elman.cells.mgu, 3, 5), f"{folder}/mgu.onnx")
+...     card = read_card(f"{folder}/mgu.onnx")
+>>> agreement.difference < agreement.bound, card["cell"], card["operator"]
+(True, 'mgu', 'Scan')
+"""
+
+import importlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from elman.errors import BackendError, DataError
+
+if TYPE_CHECKING:
+    from elman.export.checking import Agreement
+
+__all__ = ["read_card", "to_onnx"]
+
+_OLDEST_RUNTIME = (1, 17)
+
+
+def to_onnx(layer: Any, path: str | os.PathLike[str], *, step: bool = False, force: bool = False) -> "Agreement":
+    """Write a layer as a file of ONNX, once ONNX Runtime has computed the same with it.
+
+    A cell that is ONNX's RNN, LSTM or GRU becomes that node, any other a loop (`Scan`). Batch and time are free axes.
+
+    Args:
+        layer: one of `elman.nn`: Recurrent, RNN, LSTM, GRU; or a module of one step: Cell, RNNCell, LSTMCell, GRUCell.
+        path: the file.
+        step: write one step, which reads states and returns them, and no loop over time.
+        force: replace a file that is there.
+
+    Returns:
+        The largest difference on sequences of 1, 7 and 123 steps, relative to the largest number, and its bound.
+
+    Raises:
+        ConfigError: the layer or the target cannot be exported, see the message.
+        BackendError: onnx or onnxruntime is not installed, or too old.
+        ElmanError: the file does not compute the same; nothing was written.
+    """
+    require_onnx()
+    from elman.export import layers
+
+    return layers.write(layer, path, step, force)
+
+
+def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what an exported file says about itself: cell, sizes, what was verified, and what it was trained on.
+
+    Args:
+        path: a file of ONNX that this package wrote.
+
+    Raises:
+        DataError: it is not such a file.
+        BackendError: onnx is not installed.
+    """
+    require_onnx()
+    import onnx
+
+    from elman.export.graph import KEY
+
+    try:
+        model = onnx.load(os.fspath(path), load_external_data=False)
+        card = next(json.loads(row.value) for row in model.metadata_props if row.key == KEY)
+    except OSError as reason:
+        raise DataError(f"{path} cannot be read: {reason.strerror}. Check the path.") from None
+    except Exception:  # noqa: BLE001 - protobuf and json have exceptions of their own
+        raise DataError(f"{path} is not a file that elman exported to ONNX. Write one with elman export.") from None
+    return dict(card)
+
+
+def require_onnx() -> None:
+    """Check that ONNX files can be written and run.
+
+    Raises:
+        BackendError: a package is missing or too old.
+    """
+    try:
+        importlib.import_module("onnx")
+        runtime = importlib.import_module("onnxruntime")
+    except ImportError as reason:
+        raise BackendError(
+            f"export needs {reason.name}, and it is not installed. Install it: pip install 'elman[onnx]'."
+        ) from None
+    if tuple(int(part) for part in runtime.__version__.split(".")[:2]) < _OLDEST_RUNTIME:
+        raise BackendError(
+            f"export: onnxruntime {runtime.__version__} is too old for the operators of opset 17 that are written. "
+            "Install a newer one: pip install -U 'elman[onnx]'."
+        )

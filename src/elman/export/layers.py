@@ -1,0 +1,166 @@
+"""Write a layer as a file of ONNX, verified before it is put in place.
+
+Inputs and outputs, L layers in D directions:
+
+================ ======================================= =======================================
+name             shape                                   left out
+================ ======================================= =======================================
+``x``            (T, B, I), (B, T, I) if batch-first
+``lengths``      (B,), whole numbers                     every example has T steps
+``initial_h`` …  (L·D, B, size), one for each state      zeros
+a side input     (T, B) or (B, T), by its name
+``output``       as x, with D · H for I
+``final_h`` …    (L·D, B, size), one for each state
+================ ======================================= =======================================
+
+The form of one step has x (B, I), side inputs (B,), an output (B, H), and no lengths.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.errors import ConfigError
+from elman.export.checking import LENGTHS, Agreement, Example, compare
+from elman.export.graph import INT64, OPSET, Axes, Port, Session, Writer, finish, with_card
+from elman.export.network import Network, take
+from elman.export.stack import recognise, write_network, write_network_step
+from elman.export.target import choose
+from elman.version import __version__
+
+BOUND = 1e-5
+WHOLE = -1  # the default of `lengths`
+
+
+def write(layer: Any, path: str | os.PathLike[str], step: bool, force: bool) -> Agreement:
+    """Write a layer, see :func:`elman.export.to_onnx`."""
+    target = choose(path, {"onnx": ".onnx"}, "onnx", force)
+    network = take(layer)
+    steps_alone = step or network.is_step
+    if steps_alone and network.directions == 2:
+        raise ConfigError(
+            "export: the layer is bidirectional.\n  The reverse direction needs the end of the sequence first.\n"
+            "  Export it without step=True."
+        )
+    model = _one_step(network) if steps_alone else _whole(network)
+    session = Session(model.SerializeToString())
+
+    def run(example: Example) -> list[Tensor]:
+        return _run_steps(session, network, example) if steps_alone else _run_whole(session, network, example)
+
+    agreement = compare(network, run, BOUND, unequal=not steps_alone)
+    target.put(with_card(model, describe(network, agreement, steps_alone)))
+    return agreement
+
+
+def describe(network: Network, agreement: Agreement, step: bool) -> dict[str, Any]:
+    """Return the card of a layer's file."""
+    node = recognise(network)
+    return {
+        "elman": __version__,
+        "cell": network.cell.name,
+        "equations": network.cell.equations(),
+        "layers": len(network.layers),
+        "directions": network.directions,
+        "input_size": network.input_size,
+        "state_sizes": dict(zip(network.states, network.state_sizes, strict=True)),
+        "one_step": step,
+        "opset": OPSET,
+        "operator": node.op if node and not step else "Scan" if not step else "none",
+        "verified": {"difference": agreement.difference, "bound": agreement.bound, "lengths": list(LENGTHS)},
+    }
+
+
+def _whole(network: Network) -> Any:
+    writer, axes = Writer(), ("batch", "time") if network.batch_first else ("time", "batch")
+    states, inputs = _states(writer, network, batch=_axis(writer, "x", axes.index("batch")))
+    lengths = _lengths(writer, axes)
+    x = writer.add("Transpose", "x", perm=[1, 0, 2]) if network.batch_first else "x"
+    sides = []
+    for name in network.sides:
+        turned = writer.add("Transpose", name, perm=[1, 0]) if network.batch_first else name
+        sides.append(writer.add("Unsqueeze", turned, writer.indices(2)))
+    output, final = write_network(writer, network, x, states, lengths, sides)
+    output = writer.add("Transpose", output, perm=[1, 0, 2]) if network.batch_first else output
+    ports = [
+        Port("x", (*axes, network.input_size)),
+        Port("lengths", ("batch",), INT64, np.array([WHOLE], np.int64)),
+        *inputs,
+        *(Port(name, axes) for name in network.sides),
+    ]
+    return _finish(writer, network, ports, Port("output", (*axes, network.output_size)), output, final)
+
+
+def _one_step(network: Network) -> Any:
+    writer = Writer()
+    states, inputs = _states(writer, network, batch=_axis(writer, "x", 0))
+    sides = [writer.add("Unsqueeze", name, writer.indices(1)) for name in network.sides]
+    output, final = write_network_step(writer, network, "x", states, sides)
+    ports = [Port("x", ("batch", network.input_size)), *inputs, *(Port(name, ("batch",)) for name in network.sides)]
+    return _finish(writer, network, ports, Port("output", ("batch", network.output_size)), output, final)
+
+
+def _finish(
+    writer: Writer, network: Network, inputs: Sequence[Port], output: Port, value: str, final: Sequence[str]
+) -> Any:
+    outputs = [output, *_state_ports(network, "final")]
+    for port, name in zip(outputs, (value, *final), strict=True):
+        writer.name_as(name, port.name)
+    return finish(writer, network.cell.name, inputs, outputs)
+
+
+def _state_ports(network: Network, when: str) -> list[Port]:
+    rows = len(network.layers) * network.directions
+    return [
+        Port(f"{when}_{state}", (rows, "batch", size))
+        for state, size in zip(network.states, network.state_sizes, strict=True)
+    ]
+
+
+def _states(writer: Writer, network: Network, batch: str) -> tuple[list[str], list[Port]]:
+    """Write the states before the first step: those that are given, or zeros for every example."""
+    names, ports = [], []
+    rows = len(network.layers) * network.directions
+    for port, size in zip(_state_ports(network, "initial"), network.state_sizes, strict=True):
+        shape = writer.add("Concat", writer.indices(rows), batch, writer.indices(size), axis=0)
+        names.append(writer.add("Expand", port.name, shape))
+        ports.append(Port(port.name, port.axes, default=np.zeros((rows, 1, size), np.float32)))
+    return names, ports
+
+
+def _lengths(writer: Writer, axes: Axes) -> str:
+    given = writer.add("Expand", "lengths", _axis(writer, "x", axes.index("batch")))
+    are_whole = writer.add("Equal", given, writer.constant(np.int64(WHOLE)))
+    return writer.add("Where", are_whole, _axis(writer, "x", axes.index("time")), given)
+
+
+def _axis(writer: Writer, value: str, axis: int) -> str:
+    """Write the length of an axis, as a vector of one number."""
+    return writer.add("Gather", writer.add("Shape", value), writer.indices(axis))
+
+
+def _run_whole(session: Session, network: Network, example: Example) -> list[Tensor]:
+    def turned(tensor: Tensor) -> np.ndarray:
+        return (tensor.transpose(0, 1) if network.batch_first else tensor).contiguous().numpy()
+
+    feeds = {"x": turned(example.x), **{n: turned(s) for n, s in zip(network.sides, example.sides, strict=True)}}
+    if example.lengths is not None:
+        feeds["lengths"] = example.lengths.numpy()
+    feeds |= {f"initial_{n}": s.numpy() for n, s in zip(network.states, example.states, strict=False)}
+    output, *final = map(torch.from_numpy, session.run(feeds))
+    return [output.transpose(0, 1) if network.batch_first else output, *final]
+
+
+def _run_steps(session: Session, network: Network, example: Example) -> list[Tensor]:
+    states = {f"initial_{n}": s.numpy() for n, s in zip(network.states, example.states, strict=False)}
+    outputs = []
+    for t, x in enumerate(example.x):
+        sides = {name: side[t].numpy() for name, side in zip(network.sides, example.sides, strict=True)}
+        output, *final = session.run({"x": x.numpy(), **sides, **states})
+        outputs.append(torch.from_numpy(output))
+        states = dict(zip((f"initial_{n}" for n in network.states), final, strict=True))
+    return [torch.stack(outputs), *(torch.from_numpy(state) for state in states.values())]

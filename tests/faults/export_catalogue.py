@@ -1,0 +1,40 @@
+"""Faults to plant in what is exported."""
+
+from faults.fault import Fault
+
+LAYERS = "tests/export/test_onnx_layers.py"
+
+EXPORT_FAULTS = (
+    Fault(
+        "a file that differs from its layer is put in place",
+        "export/checking.py",
+        "    if not found <= allowed:\n        raise",
+        "    if found is None:\n        raise",
+        tests=LAYERS,
+        only="a_file_that_differs",
+    ),
+    Fault(
+        "an exported loop computes on in the padding",
+        "export/loops.py",
+        'new = [body.add("Where", is_real, inside.name(i), old)',
+        'new = [body.add("Where", is_real, inside.name(i), inside.name(i))',
+        tests=LAYERS,
+        only="directions",
+    ),
+    Fault(
+        "an example without a step loses its state in a node of ONNX",
+        "export/stack.py",
+        'writer.add("Where", has_steps, end, old)',
+        'writer.add("Where", has_steps, end, end)',
+        tests=LAYERS,
+        only="GRUs",
+    ),
+    Fault(
+        "an LSTM whose output gate looks at the old cell state is taken for ONNX's",
+        "export/standard.py",
+        "_gate(graph, o_index, h, new_c)",
+        "_gate(graph, o_index, h, new_c) or _gate(graph, o_index, h, c)",
+        tests=LAYERS,
+        only="nearly_an_lstm",
+    ),
+)
