@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from answerable import write_genome, write_images, write_reviews, write_series, write_sounds, write_table
+from captionable import write_set
 from damaged_models import Subject
-from elman.tasks import classify, compose, forecast, generate, tag
+from elman.tasks import caption, classify, compose, forecast, generate, tag, transcribe, translate
 from forecastable import write_sales
 from playable import write_songs
+from speakable import write_speech
 from taggable import write_conllu, write_folder
 
 BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 8
@@ -15,7 +17,7 @@ _SMALL = {"hidden": 3, "epochs": 1, "quiet": True}
 
 def subjects(folder: Path) -> list[Subject]:
     """Train them; files are written to a folder that is empty."""
-    return [*_language(folder), *_classifiers(folder), *_others(folder)]
+    return [*_language(folder), *_classifiers(folder), *_others(folder), *_writers(folder)]
 
 
 def _language(folder: Path) -> list[Subject]:
@@ -78,4 +80,30 @@ def _others(folder: Path) -> list[Subject]:
             for name, data in cases
         ),
         Subject("music", music, ask),
+    ]
+
+
+def _writers(folder: Path) -> list[Subject]:
+    pairs = folder / "pairs.tsv"
+    pairs.write_text("".join(f"{number:b}\t{number:o}\n" for number in range(8, 40)))
+    small = {"embedding": 3, "batch": 4, "compare": False, **_SMALL}
+    translate.train(pairs, output=folder / "pairs.model", unit="character", **small)
+    drawn = folder / "pictures"
+    drawn.mkdir()
+    captions, pictures = map(str, write_set(drawn, 12))
+    caption.train([captions, pictures], output=folder / "captions.model", **small)
+    speech = write_speech(folder / "speech.csv", 10)
+    transcribe.train(speech, output=folder / "speech.model", batch=4, channels=2, mels=8, compare=False, **_SMALL)
+    cases = (
+        ("pairs", [pairs], [pairs]),
+        ("captions", [captions, pictures], [pictures]),
+        ("speech", [speech], [speech.with_suffix("") / "000.wav"]),
+    )
+    return [
+        Subject(
+            name,
+            folder / f"{name}.model",
+            (["evaluate", "MODEL", *map(str, right), "--json"], ["predict", "MODEL", *map(str, data)]),
+        )
+        for name, right, data in cases
     ]

@@ -110,7 +110,8 @@ def describe(row: dict[str, Any]) -> tuple[str, str, str]:
         low, high = found["interval"]
         tested = (
             f"{found['right']:.1%} of {found['count']} composed pieces are heard as in their style (95 % interval "
-            f"{low:.1%} to {high:.1%}); median of the notes in a row that are copied: {found['copied']:.0f}"
+            f"{low:.1%} to {high:.1%}), by a classifier that is right for {found['judge']:.1%} of the pieces held "
+            f"out; median of the notes in a row that are copied: {found['copied']:.0f}"
         )
     metrics, beside = row["metrics"], ""
     if "baseline" in metrics:

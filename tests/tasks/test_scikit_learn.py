@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import elman
 from elman.errors import ConfigError, DataError, NotFittedError
-from elman.tasks import Classifier, Forecaster, Regressor, Tagger
+from elman.tasks import Captioner, Classifier, Forecaster, Regressor, Tagger, Transcriber, Translator
 from few_examples import Frame
 from forecastable import draw_values
 from taggable import make_sentences
@@ -75,7 +75,7 @@ def test_a_check_passes(kind, check):
 
 
 @pytest.mark.parametrize("name", WITHOUT_FIT)
-@pytest.mark.parametrize("kind", [Forecaster, Tagger])
+@pytest.mark.parametrize("kind", [Captioner, Forecaster, Tagger, Transcriber, Translator])
 def test_a_check_without_fit_passes(kind, name):
     getattr(estimator_checks, name)(kind.__name__, kind(hidden=5))
 

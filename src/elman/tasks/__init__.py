@@ -24,6 +24,7 @@ from elman.lazy import offer
 from elman.tasks.registry import RECIPES
 
 if TYPE_CHECKING:
+    from elman.tasks.caption.estimator import Captioner as Captioner
     from elman.tasks.classify.estimator import Classifier as Classifier
     from elman.tasks.classify.estimator import Regressor as Regressor
     from elman.tasks.forecast.estimator import Forecaster as Forecaster

@@ -66,7 +66,7 @@ RECIPES = (
     Entry("forecast", estimators=("Forecaster",)),
     Entry("translate", estimators=("Translator",)),
     Entry("transcribe", estimators=("Transcriber",)),
-    Entry("caption"),
+    Entry("caption", estimators=("Captioner",)),
     Entry("compose"),
 )
 

