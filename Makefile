@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 READY_TO_BENCH = $(VENV)/.ready-to-bench
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test test-all mutants check bench clean
+.PHONY: demo test test-all mutants reliability check bench clean
 
 demo: $(READY)
 	$(RUN) examples/demo.py
@@ -21,6 +21,10 @@ test-all: $(READY)
 # Plants mistakes that no test was written for, and says which of them no test notices: an hour or two on one core.
 mutants: $(READY)
 	PYTHONPATH=tests $(RUN) -m mutants $(ONLY)
+
+# Kills a thousand trainings, and lets them go on: about an hour on one core.
+reliability: $(READY)
+	PYTHONPATH=tests $(RUN) -m reliability
 
 check: $(READY)
 	$(RUN) -m ruff format --check .

@@ -30,8 +30,28 @@ def start_elman(folder: Path, *arguments: str, **environment: str) -> subprocess
         signal.signal(signal.SIGINT, before)
 
 
-def interrupt(process: subprocess.Popen[str], until: str, after: float = 0.0, seconds: float = 60.0) -> tuple[str, str]:
-    """Press Ctrl-C some seconds after standard error has shown `until`; return what was written to both streams.
+def run_elman(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """Run `elman` in a folder; return its code, and what it wrote to both streams."""
+    with start_elman(folder, *arguments) as process:
+        out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def interrupt(
+    process: subprocess.Popen[str],
+    until: str,
+    after: float = 0.0,
+    seconds: float = 60.0,
+    number: int = signal.SIGINT,
+) -> tuple[str, str]:
+    """Send a signal some seconds after standard error has shown `until`; return what was written to both streams.
+
+    Args:
+        process: from :func:`start_elman`.
+        until: what is waited for.
+        after: seconds behind it.
+        seconds: the longest that the process may go on then.
+        number: of the signal; that of Ctrl-C unless given.
 
     Raises:
         subprocess.TimeoutExpired: some seconds later the process still goes on.
@@ -43,7 +63,7 @@ def interrupt(process: subprocess.Popen[str], until: str, after: float = 0.0, se
             if until in line:
                 break
         time.sleep(after)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         try:
             out, err = process.communicate(timeout=seconds)
         finally:

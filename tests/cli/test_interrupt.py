@@ -1,4 +1,4 @@
-"""Ctrl-C, sent to a real process as a terminal does."""
+"""Ctrl-C and other signals that end a command, sent to a real process."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import time
 import pytest
 
 from elman.tasks import generate
-from processes import interrupt, start_elman
+from processes import interrupt, run_elman, start_elman
 
 BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 40
 
@@ -28,12 +28,19 @@ def test_the_best_model_so_far_is_kept_and_named(tmp_path):
     code, out, err = train_and_interrupt(tmp_path, "best so far")
     assert code == 130
     assert "Traceback" not in err
-    assert err.splitlines()[-1] == "elman: interrupted; the best model so far is kept in book.elman.safetensors"
+    assert err.splitlines()[-1] == (
+        "elman: interrupted; the best model so far is kept in book.elman.safetensors; the same command with --resume "
+        "goes on"
+    )
     assert re.search(r"updates in \d+:\d\d, interrupted", out)
     model = generate.load(tmp_path / "book.elman.safetensors")
     losses = [float(loss) for loss in re.findall(r"^update.* validation (\d+\.\d+)", err, re.MULTILINE)]
     assert model.metrics["validation_loss"] == pytest.approx(min(losses), abs=1e-3)
-    assert {path.name for path in tmp_path.iterdir()} == {"book.txt", "book.elman.safetensors"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "book.txt",
+        "book.elman.safetensors",
+        "book.elman.safetensors.checkpoint",
+    }
     assert len("".join(model.generate(length=20))) == 20
 
 
@@ -124,3 +131,38 @@ def test_no_moment_from_the_start_on_answers_with_a_traceback(tmp_path, trained,
             assert "Traceback" not in process.stderr.read()
         assert over or code in (130, -signal.SIGINT)
         (tmp_path / "book.elman.safetensors").unlink(missing_ok=True)
+
+
+def test_signals_end_a_training_that_goes_on_to_the_same_end(tmp_path):
+    (tmp_path / "book.txt").write_text(BOOK)
+    generate.train(tmp_path / "book.txt", output=tmp_path / "whole", hidden=7, window=11, batch=3, epochs=9, quiet=True)
+    command = ["train", "generate", "book.txt", "--hidden", "7", "--window", "11", "--batch", "3", "--epochs", "9"]
+    gone_on, resume = [], []
+    for name, until in (("SIGHUP", "best so far"), ("SIGTERM", "goes on after")):
+        process = start_elman(tmp_path, *command, "-o", "m.model", *resume)
+        out, err = interrupt(process, until, number=getattr(signal, name))
+        assert (process.returncode, out) == (128 + getattr(signal, name), ""), err
+        last = err.splitlines()[-1]
+        said = re.fullmatch(rf"elman: ended by {name}; the same command with --resume goes on after update (\d+)", last)
+        assert said, last
+        gone_on += [f"goes on after update {said[1]}, "]
+        resume = ["--resume"]
+        left = {path.name for path in tmp_path.iterdir()}
+        assert left == {"book.txt", "whole", "m.model", "m.model.checkpoint"}
+        assert gone_on[0] in err or name == "SIGHUP"
+    code, out, err = run_elman(tmp_path, *command, "-o", "m.model", *resume)
+    assert code == 0, err
+    assert gone_on[1] in err
+    assert (tmp_path / "m.model").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"book.txt", "whole", "m.model"}
+
+
+def test_a_signal_before_training_ends_at_once(tmp_path):
+    naps = "import sys, time\nprint('here', file=sys.stderr, flush=True)\nfor _ in range(600):\n    time.sleep(0.1)\n"
+    (tmp_path / "waits.py").write_text(naps)
+    (tmp_path / "book.txt").write_text(BOOK)
+    process = start_elman(tmp_path, "train", "generate", "book.txt", "--cell", "waits.py:x")
+    _, err = interrupt(process, "here", number=signal.SIGTERM)
+    assert process.returncode == 143
+    assert err.splitlines()[-1] == "elman: ended by SIGTERM"
+    assert {path.name for path in tmp_path.iterdir()} == {"book.txt", "waits.py"}

@@ -1,89 +1,186 @@
-"""Each recipe, cut between two updates and made anew, ends with the same file: run, feed and weights are all."""
+"""A training that is killed and goes on ends with the same file: every recipe, in a search, over several breaks."""
 
-import copy
+import os
+import re
 
+import numpy as np
 import pytest
 import torch
 
-from answerable import write_reviews, write_sounds
-from elman.tasks import classify, compose, forecast, generate, tag, transcribe, translate
+from answerable import write_reviews
+from elman.errors import ConfigError, DataError, ElmanError
+from elman.tasks import classify
+from elman.tasks.classify import recipe as classify_recipe
 from elman.tasks.transcribe import recipe as speech_recipe
-from elman.training.feed import Feed
-from elman.training.loop import Trainer
-from forecastable import write_sales
-from playable import write_songs
-from speakable import write_speech
-from taggable import write_conllu
-
-BOOK = "the cat sat on the mat, and the dog sat on the log.\n" * 20
-SMALL = {"hidden": 5, "batch": 4, "epochs": 3, "quiet": True, "zoneout": 0.2, "compare": False}
+from elman.training import resumable, resuming, run
+from elman.training.beside import only_one
+from elman.training.fingerprint import fingerprint
+from elman.training.resuming import Place
+from elman.training.search import Between
+from small_trainings import CUTS, RECIPES, SMALL
 
 
-def write_book(path):
-    path.write_text(BOOK)
-    return path
+class Killed(BaseException):
+    """A process that ends here."""
 
 
-def write_pairs(path):
-    path.write_text("".join(f"{a} {b} c\t{b} {a}\n" for a in "abcdefg" for b in "abcdef"))
-    return path
+def kill_after(monkeypatch, update, number=0):
+    """Write a checkpoint after every update, and end training `number` after an update."""
+    pause = Place.pause
 
+    def pause_or_die(place, progress):
+        pause(place, progress)
+        if (place._number, place._run.outcome.updates) == (number, update):
+            raise Killed
 
-RECIPES = {
-    "generate": (generate, write_book, "a.txt", {"window": 11, "shift_windows": True, "dropout": 0.3}),
-    "classify": (classify, write_reviews, "a.csv", {"target": "label", "input": "text", "word_dropout": 0.2}),
-    "sounds": (classify, write_sounds, "sounds", {"augment": True, "accumulate": 2, "mels": 8, "coefficients": 4}),
-    "tag": (tag, write_conllu, "a.conllu", {"letter_hidden": 3, "word_dropout": 0.2, "accumulate": 5}),
-    "forecast": (forecast, write_sales, "a.csv", {"horizon": 3, "lookback": 7, "validation": 20, "optimizer": "sgd"}),
-    "translate": (translate, write_pairs, "a.tsv", {"embedding": 3, "dropout": 0.3, "scheduled_sampling": 0.5}),
-    "compose": (compose, lambda path: write_songs(path, 9), "songs", {"note_hidden": 3, "window": 20, "dropout": 0.3}),
-    "transcribe": (
-        transcribe,
-        lambda path: write_speech(path, 40),
-        "a.csv",
-        {"mels": 7, "channels": 5, "layers": 1, "batch": 1, "dropout": 0.3, "average": 0.5},
-    ),
-}
-CUTS = {"tag": 3, "transcribe": 60}
-"""Three updates are an epoch of tags, of five batches, five and two. Speech is varied after a validation, at 50."""
+    monkeypatch.setattr(resuming, "SECONDS", -1.0)
+    monkeypatch.setattr(resuming, "_OF_TIME", 0)
+    monkeypatch.setattr(Place, "pause", pause_or_die)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_that_goes_on_ends_with_the_same_file(name, tmp_path, monkeypatch):
     monkeypatch.setattr(speech_recipe, "_LEFT", 1e3)
     recipe, write, file, options = RECIPES[name]
-    cut = CUTS.get(name, 13)
-    data, kept = write(tmp_path / file), []
+    data = write(tmp_path / file)
+    before = {path.name for path in tmp_path.iterdir()}
 
-    def train(output):
-        recipe.train(data, output=tmp_path / output, **{**SMALL, **options})
+    def train(output, **more):
+        recipe.train(data, output=tmp_path / output, **{**SMALL, **options, **more})
         return (tmp_path / output).read_bytes()
 
-    feeds, make, first_loss = [], Feed.__init__, Trainer._first_loss
-
-    def make_and_remember(feed, *args):
-        make(feed, *args)
-        feeds.append(feed)
-
-    def keep_and_go_on(trainer, epoch, run):
-        if run.outcome.updates == cut and not kept:
-            states = (one.state_dict() for one in (feeds[-1], trainer.module, trainer.optimizer, run))
-            kept.extend(copy.deepcopy(list(states)))
-        return first_loss(trainer, epoch, run)
-
-    go_on = Trainer.go_on
-
-    def do_the_rest(trainer, run, *others):
-        with torch.no_grad():
-            for parameter in trainer.module.parameters():
-                parameter.fill_(7.0)
-        for one, state in zip((feeds[-1], trainer.module, trainer.optimizer, run), kept, strict=True):
-            one.load_state_dict(state)
-        assert run.outcome.updates == cut
-        return go_on(trainer, run, *others)
-
-    monkeypatch.setattr(Feed, "__init__", make_and_remember)
-    monkeypatch.setattr(Trainer, "_first_loss", keep_and_go_on)
     whole = train("whole.model")
-    monkeypatch.setattr(Trainer, "go_on", do_the_rest)
-    assert train("rest.model") == whole
+    with monkeypatch.context() as patched:
+        kill_after(patched, CUTS.get(name, 13))
+        with pytest.raises(Killed):
+            train("rest.model")
+    assert (tmp_path / "rest.model.checkpoint").exists()
+    assert train("rest.model", resume=True) == whole
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left - before == {"rest.model", "whole.model"}
+
+
+def test_a_search_goes_on_in_the_middle_of_a_trial(tmp_path, monkeypatch):
+    data = write_reviews(tmp_path / "a.csv")
+    monkeypatch.setattr(run, "_VALIDATE_AT_MOST_EVERY", 12)  # trials are compared after tenths of their run
+    monkeypatch.setattr(run, "_TRAINING_PER_VALIDATION", 0)
+    rates = {"learning_rate": Between(0.004, 1e-5, 0.1, log=True)}
+    monkeypatch.setattr(classify_recipe.ClassifyRecipe, "space", lambda *_: rates)
+    options = {**SMALL, "target": "label", "input": "text", "search": 8}
+
+    def train(output, **more):
+        model = classify.train(data, output=tmp_path / output, **options, **more)
+        return (tmp_path / output).read_bytes(), model.metrics["search"]
+
+    whole, search = train("whole.model")
+    assert "given up" in [one["ended"] for one in search["tried"][:6]], "a trial that is given up is part of this"
+    with monkeypatch.context() as patched:
+        kill_after(patched, 30, number=6)
+        with pytest.raises(Killed):
+            train("rest.model")
+    assert train("rest.model", resume=True) == (whole, search)
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    """Return a function that trains a little, of which a checkpoint is there."""
+    data = write_reviews(tmp_path / "a.csv")
+
+    def train(**more):
+        given = {**SMALL, "target": "label", "input": "text", "output": tmp_path / "m", **more}
+        return classify.train(data, **given)
+
+    with monkeypatch.context() as patched:
+        kill_after(patched, 7)
+        with pytest.raises(Killed):
+            train()
+    return train
+
+
+def test_a_checkpoint_is_of_one_training_and_the_difference_is_named(stopped, tmp_path):
+    for changed, said in (
+        ({"hidden": 6}, "hidden was 5 and is 6"),
+        ({"seed": 2}, "seed was 1 and is 2"),
+        ({"cell": "gru"}, "cell|name has changed"),
+        ({"search": 3}, "search was None and is 3"),
+    ):
+        with pytest.raises(DataError, match=said):
+            stopped(resume=True, **changed)
+    with (tmp_path / "a.csv").open("a") as file:
+        file.write("good,good\n")
+    with pytest.raises(DataError, match=r"a\.csv has changed"):
+        stopped(resume=True)
+
+
+def test_a_checkpoint_stays_until_it_is_gone_on_from_or_begun_anew(stopped, tmp_path):
+    with pytest.raises(DataError, match="Go on with --resume, or begin anew with --force"):
+        stopped()
+    whole = stopped(output=tmp_path / "whole")
+    assert stopped(force=True).weights().keys() == whole.weights().keys()
+    assert not (tmp_path / "m.checkpoint").exists()
+    assert (tmp_path / "m").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_what_has_ended_is_read_again_and_what_never_began_begins(stopped, tmp_path, capsys):
+    first = stopped(resume=True, output=tmp_path / "new", quiet=False)
+    assert "There is no" in capsys.readouterr().err
+    again = stopped(resume=True, output=tmp_path / "new")
+    assert (again.stopped, again.kept) == ("ended before", tmp_path / "new")
+    for (name, ours), theirs in zip(first.weights().items(), again.weights().values(), strict=True):
+        assert torch.equal(ours, theirs), name
+    with pytest.raises(ConfigError, match="there is no output"):
+        stopped(resume=True, output=None)
+
+
+def test_a_model_that_is_replaced_stays_over_any_number_of_breaks(stopped, tmp_path, monkeypatch):
+    stopped(output=tmp_path / "old", seed=3)
+    old = (tmp_path / "old").read_bytes()
+    for update, more in ((20, {"force": True}), (40, {"resume": True})):
+        with monkeypatch.context() as patched:
+            kill_after(patched, update)
+            with pytest.raises(Killed):
+                stopped(output=tmp_path / "old", seed=4, **more)
+        assert (tmp_path / "old").read_bytes() == old
+    stopped(output=tmp_path / "old", seed=4, resume=True)
+    stopped(output=tmp_path / "other", seed=4)
+    assert (tmp_path / "old").read_bytes() == (tmp_path / "other").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "m.checkpoint", "old", "other"]
+
+
+def test_another_number_of_threads_is_said_and_does_not_refuse(stopped, monkeypatch, capsys):
+    here = resumable.describe_machine()
+    monkeypatch.setattr(resumable, "describe_machine", lambda: {**here, "the number of threads": "31"})
+    stopped(resume=True, quiet=False)
+    said = capsys.readouterr().err
+    assert re.search("not bit-identical from here on: the number of threads was [0-9]+ and is 31\n", said)
+    assert "goes on after update 7, " in said
+
+
+def test_a_full_disk_is_said_once_and_the_training_goes_on(stopped, tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise ElmanError("no space. Make room.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resuming, "write_checkpoint", fail)
+        patched.setattr(resuming, "SECONDS", -1.0)
+        stopped(output=tmp_path / "full", quiet=False)
+    assert capsys.readouterr().err.count("no space; the training goes on without a new checkpoint") == 1
+    stopped(output=tmp_path / "whole")
+    assert (tmp_path / "full").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_data_that_cannot_be_recognised_are_trained_on_without_a_checkpoint(tmp_path):
+    rows = [{"text": "good", "label": object()}]
+    assert fingerprint(rows) is None
+    os.mkfifo(tmp_path / "pipe")
+    assert fingerprint([tmp_path / "pipe"]) is None
+    assert fingerprint(["-"]) is None
+    assert fingerprint(np.ones(3)) != fingerprint(np.ones((3, 1))) != fingerprint(np.ones(3, np.float32))
+
+
+def test_a_second_training_for_one_output_is_refused_with_the_process_of_the_first(tmp_path):
+    with only_one(tmp_path / "m"):
+        refused = pytest.raises(DataError, match=f"the output of another training, process {os.getpid()}")
+        with refused, only_one(tmp_path / "m"):
+            pass
+    assert list(tmp_path.iterdir()) == []

@@ -47,6 +47,9 @@ Report = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="replace an existing model, once the new one is trained")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="go on from the checkpoint of a training that was stopped, beside its model")
+]
 Search = Annotated[
     int | None,
     typer.Option(

@@ -12,12 +12,16 @@ from rich.console import Console
 from rich.text import Text
 
 from elman.phrases import format_duration
+from elman.training.beside import checkpoint_of
+from elman.training.stopping import Terminated
 
 if TYPE_CHECKING:
     from elman.flow import Flow
 
 INTERRUPTED = 130
+SIGNALLED = 128  # and the number of the signal, as shells have it
 Row = tuple[str, str]
+_GOES_ON = "the same command with --resume goes on"
 
 _ENDED = {
     "epochs": "all epochs done",
@@ -70,7 +74,10 @@ def describe_file(model: TrainingResult, target: Path) -> str:
 
 def describe_training(model: TrainingResult) -> str:
     """Describe how long a training took, and why it ended."""
-    return f"{model.metrics['updates']} updates in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"
+    updates = f"{model.metrics['updates']} updates"
+    if model.stopped == "ended before":
+        return f"{updates}; it had ended before, and nothing was trained now"
+    return f"{updates} in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"
 
 
 def describe_gradient(model: TrainingResult, flow: "Flow | None") -> list[Row]:
@@ -147,10 +154,23 @@ def keep_the_best(target: Path) -> Iterator[Callable[[TrainingResult], Path]]:
         as_it_was = f"{target} {'is as it was' if target.exists() else 'was not written'}"
         notes = getattr(error, "__notes__", [as_it_was])
         _end_interrupted(f"the model is kept in {ended[0].kept}" if ended else notes[0].removesuffix("."))
+    except Terminated as error:
+        _end_terminated(error, target)
     for model in ended:
         if model.stopped == "interrupted":
             unchanged = "" if model.kept == target else f"; {target} is as it was"
+            unchanged += f"; {_GOES_ON}" if checkpoint_of(target).exists() else ""
             _end_interrupted(f"the best model so far is kept in {model.kept}{unchanged}")
+
+
+def _end_terminated(error: Terminated, target: Path) -> NoReturn:
+    left = [note[0].lower() + note[1:].removesuffix(".") for note in getattr(error, "__notes__", [])]
+    if error.update is not None:
+        left = [f"the same command with --resume goes on after update {error.update:,}"]
+    elif checkpoint_of(target).exists():
+        left.append(_GOES_ON)
+    sys.stderr.write("; ".join([f"elman: ended by {error}", *left]) + "\n")
+    raise typer.Exit(SIGNALLED + error.number)
 
 
 def _end_interrupted(left: str) -> NoReturn:

@@ -15,6 +15,7 @@ from elman.cli.options import (
     Output,
     Quiet,
     Report,
+    Resume,
     Search,
     Size,
     check_data,
@@ -36,6 +37,7 @@ from elman.cli.show import (
 )
 from elman.paths import check_path
 from elman.tasks.registry import RECIPES, Entry
+from elman.training.stopping import stopping
 
 _KEPT = "The model file always holds the best weights so far. Ctrl-C ends the training and keeps them."
 
@@ -66,6 +68,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
         json: Json = False,
         report: Report = None,
         search: Search = None,
+        resume: Resume = False,
         **options: Any,
     ) -> None:
         check_data(data)
@@ -79,7 +82,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
             {"the data": data, "the cell": [cell.rpartition(":")[0]]},
         )
         page = check_report(report, data)
-        with keep_the_best(target) as ended:
+        with stopping(), keep_the_best(target) as ended:
             model = recipe.train(
                 data,
                 cell=cell,
@@ -88,6 +91,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                 force=force,
                 quiet=quiet,
                 search=search,
+                resume=resume,
                 **options,
             )
             kept = ended(model)

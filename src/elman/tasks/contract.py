@@ -135,7 +135,7 @@ def beam_option() -> Any:
     """Make the row of `--beam`, which several recipes have."""
     return option(
         None,
-        "translations, captions, speech: hypotheses that are kept; 1 is greedy [dim](default: 5; 3 for captions; 16 "
+        "translations, captions, speech: hypotheses that are kept; 1 is greedy [dim](default: 5; 20 for captions; 16 "
         "for speech with what is preferred)[/]",
         least=1,
         most=512,

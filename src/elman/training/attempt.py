@@ -16,6 +16,7 @@ from elman.scores.measured import Measured
 from elman.training.keeping import Keeper
 from elman.training.outcome import Outcome, require_result
 from elman.training.progress import Moment, Progress
+from elman.training.resuming import current
 from elman.training.search import Space, Trial, search_settings
 from elman.training.settings import TrainingSettings
 
@@ -114,9 +115,10 @@ class Attempt(Generic[P, S, M]):
             trial.interrupted = outcome.stopped == "interrupted"
             return (model, outcome, encoded[key], budget), outcome.best
 
-        best = search_settings(
-            train_with, space, trials=trials, seconds=settings.seconds(), seed=settings.seed, progress=progress
-        )
+        left, resumer = settings.seconds(), current()
+        if left is not None and resumer is not None:
+            left = max(0.1, left - resumer.earlier)
+        best = search_settings(train_with, space, trials=trials, seconds=left, seed=settings.seed, progress=progress)
         model, outcome, parts, budget = best.result
         outcome.stopped = "interrupted" if best.interrupted else outcome.stopped
         chosen = {**best.options, **({} if budget is None else {"time_budget": budget})}

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from elman.errors import ElmanError
 from elman.models.file import SUFFIX, ModelFile, check_target
@@ -35,25 +35,39 @@ class Keeper:
     Args:
         output: the path of the model at the end; None to write nothing.
         force: whether an existing model may be replaced.
+        resumed: whether the training goes on, so that a model at `output` may be its own; the state is to be loaded.
 
     Attributes:
         target: the output as a `Path`.
+        was_interrupted: whether the training was, whose model was written at the end.
 
     Raises:
         DataError: see :func:`elman.models.file.check_target`.
     """
 
-    def __init__(self, output: str | PathLike[str] | None, force: bool) -> None:
+    def __init__(self, output: str | PathLike[str] | None, force: bool, resumed: bool = False) -> None:
         self.target = None if output is None else check_path(output, "the model")
-        if self.target is not None:
-            check_target(self.target, force)
+        if self.target is not None and not (resumed and _is_empty(self.target)):
+            check_target(self.target, force or resumed)
         self._replaces = self.target is not None and self.target.exists()
+        self.was_interrupted = False
         self._path: Path | None = None  # of the best so far
         self._waiting: ModelFile | None = None  # the best so far, until it is written
         self._failed = False  # whether the last attempt failed
 
     def __enter__(self) -> Self:
         return self
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a training that goes on must know of its file, as plain data."""
+        return {"replaces": self._replaces, "path": None if self._path is None else str(self._path)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state; a file that is gone is written anew."""
+        self._replaces = state["replaces"]
+        # Where the name was free, a file that has it is one of this training, maybe newer than its checkpoint.
+        path = state["path"] or (None if self._replaces else self.target)
+        self._path = None if path is None or not Path(path).exists() else Path(path)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -103,6 +117,7 @@ class Keeper:
         if self.target is None:
             return
         file, interrupted = model.as_file(), model.stopped == "interrupted"
+        self.was_interrupted = interrupted
         try:
             model.kept = self._write(file, self._path, interrupted)
         except ElmanError as error:
@@ -166,6 +181,11 @@ def _write_new(file: ModelFile, path: Path) -> Path:
             raise
         return free
     raise AssertionError("numbers do not end")
+
+
+def _is_empty(path: Path) -> bool:
+    """Return whether a name was taken for a model that was not written, see :func:`_write_new`."""
+    return path.is_file() and path.stat().st_size == 0
 
 
 def _reason(error: ElmanError) -> str:

@@ -28,11 +28,14 @@ from elman.errors import ConfigError, ElmanError
 from elman.flow.ledger import DIVERGED_AFTER, clip_factor, gradient_norms
 from elman.scores.measured import Measured
 from elman.training.averaging import NON_MONOTONE, is_worse_than_long_ago
+from elman.training.feed import Feed
 from elman.training.optimizers import build_optimizer, peak_rate
 from elman.training.outcome import Outcome, Validation
 from elman.training.progress import Moment, Progress
+from elman.training.resuming import Place, current
 from elman.training.run import Run
 from elman.training.settings import TrainingSettings
+from elman.training.stopping import updating
 
 _FABRIC_PRECISION = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
 _BAD_UPDATES_ALLOWED = 10
@@ -82,6 +85,7 @@ class Trainer:
         validate: Callable[[], float | Measured] | None = None,
         validated: Callable[[Outcome, Moment, bool], None] | None = None,
         validation_cost: float = 0.0,
+        feed: Feed[Any, Any] | None = None,
     ) -> Outcome:
         """Train until something ends it; the module then holds the best weights.
 
@@ -95,12 +99,14 @@ class Trainer:
                 the best. The module then has the weights that were validated.
             validation_cost: how many updates predict as many units as one validation does. At least ten times as
                 many updates, or those of an epoch, are made between two validations.
+            feed: what `losses` reads from; with it the training is a part of checkpoints, where a command writes them
+                (see :mod:`elman.training.resuming`).
 
         Raises:
             ConfigError: the schedule or the optimiser needs validations, and there are none.
             ElmanError: the gradient was not finite many times in a row.
         """
-        return self.go_on(self.begin(updates_per_epoch, validation_cost), losses, validate, validated)
+        return self.go_on(self.begin(updates_per_epoch, validation_cost), losses, validate, validated, feed)
 
     def begin(self, updates_per_epoch: int, validation_cost: float = 0.0) -> Run:
         """Return a new run; the state of an earlier one may be loaded into it.
@@ -117,6 +123,7 @@ class Trainer:
         losses: Callable[[], Iterator[tuple[Tensor, int]]],
         validate: Callable[[], float | Measured] | None = None,
         validated: Callable[[Outcome, Moment, bool], None] | None = None,
+        feed: Feed[Any, Any] | None = None,
     ) -> Outcome:
         """Continue a run until something ends it, as :meth:`fit` does.
 
@@ -125,12 +132,38 @@ class Trainer:
             losses: as for :meth:`fit`; the first call yields what is left of the present epoch, maybe nothing.
             validate: as for :meth:`fit`.
             validated: as for :meth:`fit`.
+            feed: as for :meth:`fit`.
 
         Raises:
             ConfigError, ElmanError: as for :meth:`fit`.
         """
         if validate is None:
             self._check_no_validation_is_needed()
+        place = self._place(run, feed)
+        if place is None:
+            return self._go_on(run, losses, validate, validated, None)
+        try:
+            with updating():
+                if not place.restore(validated, self.progress):
+                    self._go_on(run, losses, validate, validated, place)
+        except Exception as error:
+            place.fail(error)
+            raise
+        place.end()
+        return run.outcome
+
+    def _place(self, run: Run, feed: Feed[Any, Any] | None) -> Place | None:
+        resumer = current()
+        return None if resumer is None or feed is None else resumer.begin(self._raw, self.optimizer, run, feed)
+
+    def _go_on(
+        self,
+        run: Run,
+        losses: Callable[[], Iterator[tuple[Tensor, int]]],
+        validate: Callable[[], float | Measured] | None,
+        validated: Callable[[Outcome, Moment, bool], None] | None,
+        place: Place | None,
+    ) -> Outcome:
         if run.updates is None:
             self.progress.note(
                 f"epochs auto: the learning rate falls over the time budget of {self.settings.time_budget}, so the "
@@ -140,7 +173,9 @@ class Trainer:
             for group in self._updates(losses, run):
                 self._update(group, run)
                 if validate is not None and run.wants_validation():
-                    self._validate(validate, run, validated)
+                    self._validate(validate, run, validated, place)
+                if place is not None:
+                    place.pause(self.progress)
         except KeyboardInterrupt:
             run.outcome.stopped = "interrupted"
         finally:
@@ -285,6 +320,7 @@ class Trainer:
         validate: Callable[[], float | Measured],
         run: Run,
         validated: Callable[[Outcome, Moment, bool], None] | None,
+        place: Place | None,
     ) -> None:
         outcome, start = run.outcome, run.elapsed()
         with run.average.applied() if run.average is not None else contextlib.nullcontext():
@@ -304,6 +340,8 @@ class Trainer:
             )
             moment = run.moment()
             self.progress.validation(moment, measured.loss, improved, measured.said)
+            if place is not None:
+                place.hear(outcome, moment)
             if validated is not None:
                 validated(outcome, moment, improved)
         run.count_validation(improved, measured.is_early, run.elapsed() - start)

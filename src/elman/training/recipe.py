@@ -8,6 +8,7 @@ non-recurrent baseline with its scores.
 A recipe stands in `elman.tasks.NAME.recipe` and has a row in `elman.tasks.registry`.
 """
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from os import PathLike
@@ -21,9 +22,9 @@ from elman.models.learnt import LearntExamples
 from elman.models.trained import Trained
 from elman.paths import check_path
 from elman.training.attempt import Attempt, Validated
-from elman.training.keeping import Keeper
 from elman.training.outcome import Outcome, describe_outcome
 from elman.training.progress import Progress, show_progress
+from elman.training.resumable import ENDED, find_ended, resumable
 from elman.training.search import Space, require_optuna
 from elman.training.settings import TrainingSettings
 
@@ -58,6 +59,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         quiet: bool = False,
         search: int | None = None,
         compare: bool = True,
+        resume: bool = False,
         **options: Any,
     ) -> M:
         """Train a model.
@@ -75,11 +77,15 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             search: try so many settings, first the defaults, and keep the model that is best on the held-out data.
                 Options that are given are not changed; a time budget is for all trials together. Needs optuna.
             compare: also train the non-recurrent baseline, and compare the model with it.
+            resume: go on from the checkpoint beside `output`, which a training writes every 30 seconds and removes at
+                its end; the result is the same as without a break, bit for bit. Without a checkpoint the training
+                begins; where it has ended, its model is read and returned.
             **options: the options of the task, see its settings for names and defaults.
 
         Raises:
             ConfigError: an option is unknown or outside its range, or options contradict each other or the cell.
-            DataError: the data cannot be read, or are too few; `output` is taken or cannot be written.
+            DataError: the data cannot be read, or are too few; `output` is taken or cannot be written; the checkpoint
+                beside it is damaged or of another training, or `resume` was not given.
             CellError: the cell is unknown, or its equations are wrong.
             ElmanError: the gradient stayed non-finite; or the model cannot be written to `output`, and the message says
                 where it is instead.
@@ -89,10 +95,16 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         settings = self.settings.of(options)
         if search is not None:
             require_optuna()
-        keeper = Keeper(output, force)
         named = self.cell if cell is None else cell
         chosen = cells.find(named) if isinstance(named, str) else named
-        with keeper, torch.random.fork_rng(devices=[]):
+        if resume and (ended := find_ended(output)) is not None:
+            # As every recipe, `load` stands beside it.
+            kept: M = importlib.import_module(type(self).__module__).load(ended)
+            kept.stopped, kept.kept = ENDED, ended
+            return kept
+        asked = {"cell": chosen.to_dict(), "sizes": dict(sizes or {}), "search": search, "compare": compare}
+        saving = resumable(output, data, settings, asked, resume=resume, force=force, quiet=quiet)
+        with saving as keeper, torch.random.fork_rng(devices=[]):
             split = self.read(data, settings, quiet)
             parts = self.encode(split, settings, quiet)
             # Options that contradict each other are refused before anything is shown or trained.

@@ -35,7 +35,7 @@ from elman.tasks.caption.batches import NOTHING, EncodedCaptions
 from elman.tasks.caption.encoder import CaptionEncoder
 from elman.tasks.caption.module import CaptionModel, CaptionWriter
 
-BEAM = 3
+BEAM = 20
 _AT_ONCE = 32  # pictures
 _BEAM = Beam(BEAM)
 

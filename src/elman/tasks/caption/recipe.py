@@ -146,7 +146,7 @@ class CaptionRecipe(Recipe[Split, Parts, CaptionBaselines, CaptionSettings, Trai
 
         words = int(held_out.lengths.sum()) + (0 if judge == "loss" else _STEPS_A_WORD * 12 * len(held_out))
         run = trainer.begin(updates, words / int(training.lengths.sum()) * updates)
-        return trainer.go_on(run, losses, validate, validated)
+        return trainer.go_on(run, losses, validate, validated, feed)
 
     def count(self, model: TrainedCaptioner, parts: Parts) -> dict[str, Any]:
         """Return how many pictures and captions there were."""

@@ -165,7 +165,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
 
         steps = int(held_out.lengths.sum()) / int(training.lengths.sum()) * len(training)
         cost = steps / (batch * settings.accumulate)
-        return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
+        return trainer.fit(losses, updates, validate, validated, validation_cost=cost, feed=feed)
 
     def count(self, model: TrainedClassifier, parts: Parts) -> dict[str, Any]:
         """Return how many examples there were."""

@@ -155,7 +155,7 @@ class ComposeRecipe(Recipe[Split, Parts, MusicBaselines, ComposeSettings, Traine
             return Measured(scores.nats)
 
         cost = int(held_out.lengths.sum()) / int(training.lengths.sum()) * updates
-        return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
+        return trainer.fit(losses, updates, validate, validated, validation_cost=cost, feed=feed)
 
     def count(self, model: TrainedComposer, parts: Parts) -> dict[str, Any]:
         """Return the numbers of pieces and frames."""

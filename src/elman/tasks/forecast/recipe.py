@@ -177,7 +177,7 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
             return Measured(loss, said=f"scaled error {loss:.4f}")
 
         cost = len(held_out) / (batch * settings.accumulate)
-        return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
+        return trainer.fit(losses, updates, validate, validated, validation_cost=cost, feed=feed)
 
     def count(self, model: TrainedForecaster, parts: Parts) -> dict[str, Any]:
         """Return the numbers of windows."""

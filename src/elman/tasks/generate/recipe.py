@@ -177,7 +177,7 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
                 progress.sample(lambda: "".join(model.generate(length=length, seed=settings.seed, given=given)))
 
         cost = len(held) / (streams.batch * settings.window * settings.accumulate)
-        return trainer.fit(losses, updates, validate if len(held) else None, show, validation_cost=cost)
+        return trainer.fit(losses, updates, validate if len(held) else None, show, validation_cost=cost, feed=feed)
 
     def count(self, model: TrainedModel, parts: Parts) -> dict[str, Any]:
         """Return the numbers of units."""

@@ -152,7 +152,7 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
             return _measure(scores, answers.loss)
 
         cost = int(held_out.lengths.sum()) / int(training.lengths.sum()) * updates
-        return trainer.fit(losses, updates, validate, validated, validation_cost=cost)
+        return trainer.fit(losses, updates, validate, validated, validation_cost=cost, feed=feed)
 
     def count(self, model: TrainedTagger, parts: Parts) -> dict[str, Any]:
         """Return the numbers of sentences."""

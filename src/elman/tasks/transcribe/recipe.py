@@ -157,7 +157,7 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
             return Measured(loss, 1 - rate, f"CER {rate:.1%}", is_early=is_early)
 
         run = trainer.begin(updates, int(held_out.lengths.sum()) / int(training.lengths.sum()) * updates)
-        outcome = trainer.go_on(run, losses, validate, validated)
+        outcome = trainer.go_on(run, losses, validate, validated, feed)
         model.encoder = dataclasses.replace(model.encoder, delay=measure_delay(model.module, training))
         return outcome
 

@@ -183,7 +183,7 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         units = (1 if settings.judge == "loss" else 1 + _STEPS_A_UNIT) * int(held_out.targets.sum())
         cost = units / int(training.targets.sum()) * updates
         run = trainer.begin(updates, cost)
-        return trainer.go_on(run, losses, validate, validated)
+        return trainer.go_on(run, losses, validate, validated, feed)
 
     def count(self, model: TrainedTranslator, parts: Parts) -> dict[str, Any]:
         """Return how many pairs there were."""
