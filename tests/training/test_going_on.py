@@ -15,7 +15,7 @@ from elman.tasks.transcribe import recipe as speech_recipe
 from elman.training import resumable, resuming, run
 from elman.training.beside import only_one
 from elman.training.fingerprint import fingerprint
-from elman.training.resuming import Place
+from elman.training.resuming import CheckpointedRun
 from elman.training.search import Between
 from small_trainings import CUTS, RECIPES, SMALL
 
@@ -26,7 +26,7 @@ class Killed(BaseException):
 
 def kill_after(monkeypatch, update, number=0):
     """Write a checkpoint after every update, and end training `number` after an update."""
-    pause = Place.pause
+    pause = CheckpointedRun.pause
 
     def pause_or_die(place, progress):
         pause(place, progress)
@@ -35,7 +35,7 @@ def kill_after(monkeypatch, update, number=0):
 
     monkeypatch.setattr(resuming, "SECONDS", -1.0)
     monkeypatch.setattr(resuming, "_OF_TIME", 0)
-    monkeypatch.setattr(Place, "pause", pause_or_die)
+    monkeypatch.setattr(CheckpointedRun, "pause", pause_or_die)
 
 
 @pytest.mark.parametrize("name", RECIPES)

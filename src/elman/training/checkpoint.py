@@ -50,7 +50,7 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises:
         ElmanError: it cannot be written, or is too large to be read again.
     """
-    packed = _Packed()
+    packed = _StateWriter()
     entry = {"format": FORMAT, "task": TASK, "state": packed.write(state)}
     try:
         write_whole(path, pack(entry, {_BYTES: packed.all()}))
@@ -73,7 +73,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if header.entry.get("task") != TASK or header.entry.get("format") != FORMAT:
         raise DataError(f"{path} is no checkpoint of this version of elman. {_ADVICE}")
     try:
-        state = _Unpacked(unpack(path, raw)[_BYTES]).read(header.entry["state"])
+        state = _StateReader(unpack(path, raw)[_BYTES]).read(header.entry["state"])
     except Exception as error:  # noqa: BLE001 - a forged file makes libraries raise anything
         raise DataError(f"{path} is damaged ({type(error).__name__}). {_ADVICE}") from None
     if not isinstance(state, dict):
@@ -81,7 +81,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-class _Packed:
+class _StateWriter:
     """A state that is written: its JSON, and the bytes of its tensors one behind the other."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class _Packed:
         return row
 
 
-class _Unpacked:
+class _StateReader:
     """A state that is read.
 
     Args:

@@ -40,6 +40,7 @@ class Keeper:
     Attributes:
         target: the output as a `Path`.
         was_interrupted: whether the training was, whose model was written at the end.
+        was_lost: whether the model could be written nowhere.
 
     Raises:
         DataError: see :func:`elman.models.file.check_target`.
@@ -50,7 +51,7 @@ class Keeper:
         if self.target is not None and not (resumed and _is_empty(self.target)):
             check_target(self.target, force or resumed)
         self._replaces = self.target is not None and self.target.exists()
-        self.was_interrupted = False
+        self.was_interrupted = self.was_lost = False
         self._path: Path | None = None  # of the best so far
         self._waiting: ModelFile | None = None  # the best so far, until it is written
         self._failed = False  # whether the last attempt failed
@@ -122,6 +123,7 @@ class Keeper:
             model.kept = self._write(file, self._path, interrupted)
         except ElmanError as error:
             elsewhere = self._write_anywhere(file, interrupted)
+            self.was_lost = elsewhere is None
             where = f"The model is kept in {elsewhere}" if elsewhere else "Nothing can be written elsewhere either"
             self._path = self._waiting = None
             raise ElmanError(f"{_reason(error)}. {where}.") from None

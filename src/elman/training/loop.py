@@ -32,7 +32,7 @@ from elman.training.feed import Feed
 from elman.training.optimizers import build_optimizer, peak_rate
 from elman.training.outcome import Outcome, Validation
 from elman.training.progress import Moment, Progress
-from elman.training.resuming import Place, current
+from elman.training.resuming import CheckpointedRun, current
 from elman.training.run import Run
 from elman.training.settings import TrainingSettings
 from elman.training.stopping import updating
@@ -152,7 +152,7 @@ class Trainer:
         place.end()
         return run.outcome
 
-    def _place(self, run: Run, feed: Feed[Any, Any] | None) -> Place | None:
+    def _place(self, run: Run, feed: Feed[Any, Any] | None) -> CheckpointedRun | None:
         resumer = current()
         return None if resumer is None or feed is None else resumer.begin(self._raw, self.optimizer, run, feed)
 
@@ -162,7 +162,7 @@ class Trainer:
         losses: Callable[[], Iterator[tuple[Tensor, int]]],
         validate: Callable[[], float | Measured] | None,
         validated: Callable[[Outcome, Moment, bool], None] | None,
-        place: Place | None,
+        place: CheckpointedRun | None,
     ) -> Outcome:
         if run.updates is None:
             self.progress.note(
@@ -320,7 +320,7 @@ class Trainer:
         validate: Callable[[], float | Measured],
         run: Run,
         validated: Callable[[Outcome, Moment, bool], None] | None,
-        place: Place | None,
+        place: CheckpointedRun | None,
     ) -> None:
         outcome, start = run.outcome, run.elapsed()
         with run.average.applied() if run.average is not None else contextlib.nullcontext():

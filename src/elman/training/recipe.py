@@ -102,8 +102,8 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             kept: M = importlib.import_module(type(self).__module__).load(ended)
             kept.stopped, kept.kept = ENDED, ended
             return kept
-        asked = {"cell": chosen.to_dict(), "sizes": dict(sizes or {}), "search": search, "compare": compare}
-        saving = resumable(output, data, settings, asked, resume=resume, force=force, quiet=quiet)
+        identity = {"cell": chosen.to_dict(), "sizes": dict(sizes or {}), "search": search, "compare": compare}
+        saving = resumable(output, data, settings, identity, resume=resume, force=force, quiet=quiet)
         with saving as keeper, torch.random.fork_rng(devices=[]):
             split = self.read(data, settings, quiet)
             parts = self.encode(split, settings, quiet)

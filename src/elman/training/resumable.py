@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from elman.errors import ConfigError, DataError
+from elman.errors import ConfigError, DataError, ElmanError
 from elman.models.file import is_model_file
 from elman.models.trained import current_versions
 from elman.paths import check_path
@@ -37,7 +37,7 @@ def resumable(
     output: Output,
     data: Any,
     settings: TrainingSettings,
-    asked: Mapping[str, Any],
+    identity: Mapping[str, Any],
     *,
     resume: bool = False,
     force: bool = False,
@@ -49,7 +49,7 @@ def resumable(
         output: the file of the model; None to write nothing.
         data: what is learnt from.
         settings: of the training.
-        asked: what else decides the result, in plain data by name.
+        identity: what else decides the result, in plain data by name.
         resume: go on from the checkpoint.
         force: replace a model, and begin anew where there is a checkpoint.
         quiet: write no note.
@@ -76,15 +76,20 @@ def resumable(
             raise ConfigError("resume needs data that it can recognise: files, or lists and arrays in Python.")
         signature = {
             **{name: value for name, value in asdict(settings).items() if value is not None},
-            **asked,
+            **identity,
             "data": {**(recognised or {}), **_sum_up_files(settings)},
             EXACT: describe_machine(),
         }
         resumer = Resumer(None if recognised is None else path, signature, resume=resume)
-        resumer.searches = asked.get("search") is not None
+        resumer.searches = identity.get("search") is not None
         resumer.keep(keeper)
-        with resumer, keeper:
-            yield keeper
+        try:
+            with resumer, keeper:
+                yield keeper
+        except ElmanError:
+            if not keeper.was_lost:  # to go on would end in the same error
+                path.unlink(missing_ok=True)
+            raise
         if not keeper.was_interrupted:
             path.unlink(missing_ok=True)
 

@@ -131,10 +131,10 @@ class Resumer:
         """Return whether a checkpoint is to be written."""
         return self.path is not None and time.perf_counter() >= self._due
 
-    def begin(self, module: nn.Module, optimizer: Optimizer, run: Run, feed: Feed[Any, Any]) -> "Place":
+    def begin(self, module: nn.Module, optimizer: Optimizer, run: Run, feed: Feed[Any, Any]) -> "CheckpointedRun":
         """Return the place of the next training."""
         self._count += 1
-        return Place(self, self._count - 1, module, optimizer, run, feed)
+        return CheckpointedRun(self, self._count - 1, module, optimizer, run, feed)
 
     def before(self, number: int) -> dict[str, Any] | None:
         """Return what the checkpoint holds of a training; None for one that had not begun."""
@@ -174,7 +174,7 @@ class Resumer:
         return not self._failed
 
 
-class Place:
+class CheckpointedRun:
     """One training among those of a command.
 
     Args:
