@@ -4,7 +4,25 @@ from faults.fault import Fault
 
 LAYERS = "tests/export/test_onnx_layers.py"
 
+C_FILES = "tests/export/test_c_files.py"
+
 EXPORT_FAULTS = (
+    Fault(
+        "in C a state that trades places with another is overwritten first",
+        "export/c_step.py",
+        '                source = f"{array}[j]"\n',
+        "",
+        tests=C_FILES,
+        only="trade",
+    ),
+    Fault(
+        "a chain in C adds the products of the state first",
+        "export/c_step.py",
+        "if i not in late] + late",
+        "if i not in late][::-1] + late[::-1]",
+        tests=C_FILES,
+        only="bits",
+    ),
     Fault(
         "a file that differs from its layer is put in place",
         "export/checking.py",

@@ -1,8 +1,9 @@
-"""Write layers as files that run without this package: ONNX for any runtime, verified while they are written.
+"""Write layers as files that run without this package, verified while they are written: ONNX for any runtime, C.
 
 `network` takes the equations and numbers out of a layer, `checking` compares what was written with them, and `target`
 refuses a place and fills it. ONNX: `standard` recognises the cells that ONNX has, `loops` writes any other, `stack`
-puts layers on top of each other, `layers` is the whole file, `graph` its nodes.
+puts layers on top of each other, `layers` is the whole file, `graph` its nodes. C: `c_functions` are the kernels'
+functions, `c_step` is one step of a layer, `c_file` the whole file.
 
 >>> import elman, tempfile
 >>> with tempfile.TemporaryDirectory() as folder:
@@ -22,7 +23,7 @@ from elman.errors import BackendError, DataError
 if TYPE_CHECKING:
     from elman.export.checking import Agreement
 
-__all__ = ["read_card", "to_onnx"]
+__all__ = ["read_card", "to_c", "to_onnx"]
 
 _OLDEST_RUNTIME = (1, 17)
 
@@ -50,6 +51,31 @@ def to_onnx(layer: Any, path: str | os.PathLike[str], *, step: bool = False, for
     from elman.export import layers
 
     return layers.write(layer, path, step, force)
+
+
+def to_c(
+    layer: Any, path: str | os.PathLike[str], *, name: str | None = None, force: bool = False
+) -> "Agreement | None":
+    """Write a layer as one file of C99, once a compiler has made a program of it that computes the same.
+
+    It needs no library but math.h, allocates nothing, and has no global state; `NAME_step` is one time step.
+
+    Args:
+        layer: as for :func:`to_onnx`, in one direction.
+        path: the file.
+        name: the prefix of everything in it; None takes the name of the file.
+        force: replace a file that is there.
+
+    Returns:
+        The largest difference, as for :func:`to_onnx`; None where there is no compiler, which the file says.
+
+    Raises:
+        ConfigError: the layer, the name or the target cannot be exported, see the message.
+        ElmanError: the file does not compute the same; nothing was written.
+    """
+    from elman.export import c_file
+
+    return c_file.write(layer, path, name, force)
 
 
 def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class _Format:
     log: tuple[float, ...]
 
 
-_FORMATS = {
+FORMATS = {
     "float32": _Format(
         "f32",
         32,
@@ -127,7 +127,7 @@ class VectorMath:
     """
 
     def __init__(self, module: ir.Module, dtype: str, lanes: int, features: frozenset[str]):
-        self._format = _FORMATS[dtype]
+        self._format = FORMATS[dtype]
         self._module = module
         self._lanes = lanes
         self._features = features
@@ -309,7 +309,7 @@ class VectorMath:
     def _split(self, b: ir.IRBuilder, x: ir.Value) -> tuple[ir.Value, ir.Value]:
         """Write a positive normal x as 2^k m with m in [√½, √2). Both are floating-point numbers."""
         f = self._format
-        lowest = _bits_of_sqrt_half(f)
+        lowest = bits_of_sqrt_half(f)
         offset = b.sub(b.bitcast(x, self._integers), self._integer(lowest))
         # A whole number below 2^mantissa in the mantissa of 2^mantissa is a float already; most processors have no
         # instruction that converts 64 bits. The bias keeps the number positive.
@@ -387,6 +387,6 @@ class VectorMath:
         return known or ir.Function(self._module, ir.FunctionType(self.vector, arguments), name)
 
 
-def _bits_of_sqrt_half(f: _Format) -> int:
+def bits_of_sqrt_half(f: _Format) -> int:
     """Round √½ down to the format, and read its bits as an integer."""
     return ((f.bias - 1) << f.mantissa) + math.isqrt(2 << (2 * f.mantissa)) - (1 << f.mantissa)

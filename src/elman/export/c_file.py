@@ -1,0 +1,273 @@
+"""Write a network as one file of C99, and run it once where there is a compiler.
+
+The file needs no library but math.h. It allocates nothing and has no variables but constant weights; states, and what a
+step keeps while it runs, lie in the caller's memory, whose size is fixed.
+
+>>> import elman
+>>> text = write_c(take(elman.nn.GRU(3, 5)), "gru", "Agreement with the layer was not verified.")
+>>> [line for line in text.splitlines() if line.startswith("void")]  # doctest: +NORMALIZE_WHITESPACE
+['void gru_reset(gru_state *state);',
+ 'void gru_step(const gru_weights *weights, gru_state *state, const float *x, float *y);',
+ 'void gru_run(const gru_weights *weights, gru_state *state, int steps, const float *x, float *y);',
+ 'void gru_reset(gru_state *state)',
+ 'void gru_step(const gru_weights *weights, gru_state *state, const float *x, float *y)',
+ 'void gru_run(const gru_weights *weights, gru_state *state, int steps, const float *x, float *y)']
+"""
+
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.errors import ConfigError, ElmanError
+from elman.export.c_functions import MULTIPLY_ADD, functions, number
+from elman.export.c_step import Step
+from elman.export.checking import Agreement, Example, compare
+from elman.export.network import Network, take
+from elman.export.target import choose
+from elman.version import __version__
+
+BOUND = 2e-6
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
+_COMPILERS = ("gcc", "clang", "cc")
+_UNVERIFIED = "Agreement with the layer was not verified: no C compiler was found."
+_PER_LINE = 8
+
+_HEAD = """\
+/* {name}: {what}, written by elman {version}.
+{equations}
+
+   {verdict}
+
+   {name}_state state;
+   {name}_reset(&state);
+   {name}_step(&{name}_trained, &state, x, y);
+
+   reads {inputs} numbers of one time step and writes {outputs}; {name}_run does so for several steps, one after the
+   other in memory. The arrays must not overlap. Elsewhere, define {name}_DECLARATIONS before including this file. */
+#ifndef {name}_DECLARED
+#define {name}_DECLARED
+
+enum {{ {name}_INPUTS = {inputs}, {name}_OUTPUTS = {outputs} }};
+
+typedef struct {{
+{weights}
+}} {name}_weights;
+
+typedef struct {{
+{memory}
+}} {name}_state;
+
+extern const {name}_weights {name}_trained;
+
+void {name}_reset({name}_state *state);
+void {name}_step({arguments});
+void {name}_run({run_arguments});
+
+#endif
+#ifndef {name}_DECLARATIONS
+
+#include <math.h>
+#include <stdint.h>
+
+#ifdef __FAST_MATH__
+#error "compile without -ffast-math: the functions below depend on how numbers are rounded"
+#endif
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#error "floats must be computed as floats: on 32-bit x86 compile with -msse2 -mfpmath=sse"
+#endif
+
+"""
+
+_ADD = """\
+/* sum += M v, one product after the other; the columns of M follow each other. */
+static void {name}_add(int rows, int columns, const float *m, const float *v, float *sum)
+{{
+    int k = 0, j;
+    for (; k + 4 <= columns; k += 4, m += 4 * rows)
+        for (j = 0; j < rows; j++) {{
+            float t = {name}_MA(m[j], v[k], sum[j]);
+            t = {name}_MA(m[j + rows], v[k + 1], t);
+            t = {name}_MA(m[j + 2 * rows], v[k + 2], t);
+            sum[j] = {name}_MA(m[j + 3 * rows], v[k + 3], t);
+        }}
+    for (; k < columns; k++, m += rows)
+        for (j = 0; j < rows; j++)
+            sum[j] = {name}_MA(m[j], v[k], sum[j]);
+}}
+
+"""
+
+
+def write(layer: Any, path: str | os.PathLike[str], name: str | None, force: bool) -> Agreement | None:
+    """Write a layer, see :func:`elman.export.to_c`."""
+    target = choose(path, {"c": ".c"}, "c", force)
+    return put(take(layer), target.path, name or _identifier(target.path.stem), force)
+
+
+def put(network: Network, path: Path, name: str, force: bool) -> Agreement | None:
+    """Write a network, verified where there is a compiler.
+
+    Raises:
+        ConfigError: the network has two directions, the name is none of C, or the target cannot be.
+        ElmanError: the compiler refuses the file, or it computes something else.
+    """
+    target = choose(path, {"c": ".c"}, "c", force)
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise ConfigError(f"export: {name!r} is no name in C. Choose one of letters, digits and _ with name=….")
+    if network.directions == 2:
+        raise ConfigError(
+            "export: the layer is bidirectional, and a step of C cannot know what comes later. Export it to ONNX."
+        )
+    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
+    if compiler is None:
+        target.put(write_c(network, name, _UNVERIFIED).encode())
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        agreement = _verify(network, name, compiler, Path(folder))
+    verdict = (
+        f"Its outputs differ from those of the layer by at most {agreement.difference:.1e}, relative to the largest\n"
+        "   (sequences of 1, 7 and 123 steps)."
+    )
+    target.put(write_c(network, name, verdict).encode())
+    return agreement
+
+
+def write_c(network: Network, name: str, verdict: str) -> str:
+    """Return the text of the file."""
+    steps = [Step(name, f"l{k}", part) for k, (part,) in enumerate(network.layers)]
+    arrays = [(array, step.part.static[index]) for step in steps for array, index in step.weights.items()]
+    sides = "const float *sides, " if network.sides else ""
+    arguments = f"const {name}_weights *weights, {name}_state *state, "
+    cell = network.cell
+    equations = "\n".join(f"   {line}" for line in cell.equations().replace("*/", "* /").splitlines())
+    layers = f"{len(steps)} layers" if len(steps) > 1 else "one layer"
+    fields = {
+        "name": name,
+        "what": f"{layers} of the cell {cell.name}",
+        "version": __version__,
+        "equations": equations + (f"\n   The side inputs of a step: {', '.join(network.sides)}." if sides else ""),
+        "verdict": verdict,
+        "inputs": network.input_size,
+        "outputs": network.output_size,
+        "weights": "\n".join(f"    float {array}[{value.numel()}];" for array, value in arrays),
+        "memory": "\n".join(f"    float {a}[{size}];" for step in steps for a, size in step.memory.items()),
+        "arguments": f"{arguments}const float *x, {sides}float *y",
+        "run_arguments": f"{arguments}int steps, const float *x, {sides}float *y",
+    }
+    used = {function for step in steps for function in step.functions}
+    text = [
+        _HEAD.format(**fields),
+        MULTIPLY_ADD.format(name=name, NAME=f"{name}_MA"),
+        "\n",
+        functions(name, used),
+        "\n",
+    ]
+    text += [_ADD.format(name=name), f"const {name}_weights {name}_trained = {{\n"]
+    text += [_write_array(array, value) for array, value in arrays]
+    text += ["};\n\n", *_reset(name, steps), *_step(fields, steps), *_run(fields, network), "#endif\n"]
+    return "".join(text)
+
+
+def _write_array(array: str, value: Tensor) -> str:
+    """Write the numbers of an array; those of a matrix column by column."""
+    flat = (value.T if value.dim() == 2 else value).float().flatten().tolist()
+    rows = [", ".join(map(number, flat[i : i + _PER_LINE])) for i in range(0, len(flat), _PER_LINE)]
+    return f"    {{ /* {array} */\n" + "".join(f"        {row},\n" for row in rows) + "    },\n"
+
+
+def _reset(name: str, steps: list[Step]) -> list[str]:
+    lines = [
+        f"    for (j = 0; j < {step.memory[array]}; j++) state->{array}[j] = 0.0f;\n"
+        for step in steps
+        for array in step.state_names
+    ]
+    return [f"void {name}_reset({name}_state *state)\n{{\n    int j;\n", *lines, "}\n\n"]
+
+
+def _step(fields: dict[str, Any], steps: list[Step]) -> list[str]:
+    text, x = [f"void {fields['name']}_step({fields['arguments']})\n{{\n    int j;\n"], "x"
+    for step in steps:
+        text += [f"    {line}\n" for statement in step.statements(x) for line in statement.splitlines()]
+        x = f"state->{step.state_names[0]}"
+    return [*text, f"    for (j = 0; j < {fields['outputs']}; j++) y[j] = {x}[j];\n}}\n\n"]
+
+
+def _run(fields: dict[str, Any], network: Network) -> list[str]:
+    name, sides = fields["name"], len(network.sides)
+    given = f"sides + t * {sides}, " if sides else ""
+    head = f"void {name}_run({fields['run_arguments']})\n{{\n    int t;\n    for (t = 0; t < steps; t++)\n"
+    call = f"{name}_step(weights, state, x + t * {name}_INPUTS, {given}y + t * {name}_OUTPUTS);"
+    return [head, f"        {call}\n}}\n\n"]
+
+
+def _verify(network: Network, name: str, compiler: str, folder: Path) -> Agreement:
+    source, library = folder / "network.c", folder / "network.so"
+    source.write_text(write_c(network, name, "") + _access(network, name))
+    options = [*WARNINGS, "-O2", "-march=native", "-ffp-contract=off", "-shared", "-fPIC"]
+    done = subprocess.run(  # noqa: S603 - a compiler of the path, and files of this program
+        [compiler, *options, str(source), "-o", str(library), "-lm"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        first = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[:200])
+        raise ElmanError(f"export: {compiler} refuses the file of C ({first.strip()}). Nothing was written. Report it.")
+    loaded = ctypes.CDLL(str(library))
+    loaded.elman_state_bytes.restype = ctypes.c_long
+
+    def run(example: Example) -> list[Tensor]:
+        results = [_run_example(loaded, network, example, b) for b in range(2)]
+        return [torch.stack(column, 1) for column in zip(*results, strict=True)]
+
+    return compare(network, run, BOUND, unequal=False)
+
+
+def _access(network: Network, name: str) -> str:
+    """Write what the check reads behind the file: states by number, and a run from them."""
+    sides = "const float *sides, " if network.sides else ""
+    text = f"""
+long elman_state_bytes(void);
+float *elman_state(void *state, int layer, int number);
+void elman_run(void *state, int steps, const float *x, {sides}float *y);
+long elman_state_bytes(void) {{ return (long) sizeof({name}_state); }}
+void elman_run(void *state, int steps, const float *x, {sides}float *y)
+{{ {name}_run(&{name}_trained, state, steps, x, {"sides, " if sides else ""}y); }}
+float *elman_state(void *state, int layer, int number)
+{{
+    {name}_state *s = state;
+"""
+    for k, (part,) in enumerate(network.layers):
+        for i, array in enumerate(Step(name, f"l{k}", part).state_names):
+            text += f"    if (layer == {k} && number == {i}) return s->{array};\n"
+    return text + "    return 0;\n}\n"
+
+
+def _run_example(loaded: ctypes.CDLL, network: Network, example: Example, row: int) -> list[Tensor]:
+    """Run one of two sequences: its output (T, H), and its final states (L, size)."""
+    state = ctypes.create_string_buffer(loaded.elman_state_bytes())
+    loaded.elman_state.restype = ctypes.POINTER(ctypes.c_float)
+    views = [
+        [np.ctypeslib.as_array(loaded.elman_state(state, k, i), (size,)) for k in range(len(network.layers))]
+        for i, size in enumerate(network.state_sizes)
+    ]
+    for number_, tensor in enumerate(example.given(network)):
+        for k, view in enumerate(views[number_]):
+            view[:] = tensor[k, row].numpy()
+    x = example.x[:, row].contiguous().numpy()
+    y = np.empty((len(x), network.output_size), np.float32)
+    sides = np.ascontiguousarray(np.stack([s[:, row].numpy() for s in example.sides], 1)) if example.sides else None
+    arrays = [x, *([sides] if sides is not None else []), y]
+    loaded.elman_run(state, len(x), *(ctypes.c_void_p(a.ctypes.data) for a in arrays))
+    return [torch.from_numpy(y), *(torch.from_numpy(np.stack(column)) for column in views)]
+
+
+def _identifier(stem: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", stem)
+    return name if name[:1].isalpha() else f"net_{name}"
