@@ -127,8 +127,8 @@ def test_the_file_stands_alone(tmp_path):
 
 def test_states_that_trade_places_do_so(tmp_path):
     @elman.cell
-    def trade(x, h, c, *, W):
-        return c, h + W @ x
+    def trade(x, h, c, m, *, W):
+        return W @ x + c, m, c
 
     layer = elman.nn.Recurrent(trade, I, H)
     agreement = export.to_c(layer, tmp_path / "net.c")

@@ -1,12 +1,12 @@
-"""The command line: train, generate, next, reorder, compose, predict, align, evaluate, inspect, cells, probe.
+"""The commands: train, generate, next, reorder, compose, predict, align, evaluate, inspect, cells, probe, export, card.
 
 Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 failed while running, 2 the
 command or its input is wrong, 3 a verdict that `--fail-on` names, 130 interrupted. An error of the user is one line
 without a traceback. Torch is imported only by a command that needs it, after its arguments were parsed.
 
-The commands are in `train`, `predict`, `evaluate`, `align`, `compose`, `language`, `inspect`, `zoo` and `probe`. The
-first three name no recipe: each recipe of the registry has a `train` command, and `dispatch` calls the recipe of a
-model. `options` turns settings into options, `mistakes` explains wrong usage, `show` prints results.
+The commands are in `train`, `predict`, `evaluate`, `align`, `compose`, `language`, `inspect`, `zoo`, `probe` and
+`export`. The first three name no recipe: each recipe of the registry has a `train` command, and `dispatch` calls the
+recipe of a model. `options` turns settings into options, `mistakes` explains wrong usage, `show` prints results.
 
 >>> import subprocess, sys
 >>> print(subprocess.run([sys.executable, "-m", "elman", "--version"], capture_output=True, text=True).stdout, end="")
@@ -26,6 +26,7 @@ import elman
 from elman.cli.align import align
 from elman.cli.compose import compose
 from elman.cli.evaluate import evaluate
+from elman.cli.export import card, export
 from elman.cli.inspect import inspect
 from elman.cli.language import generate, next_units, reorder
 from elman.cli.mistakes import CommandGroup, UsageError, explain
@@ -61,6 +62,8 @@ app.command()(evaluate)
 app.command()(inspect)
 app.command("cells")(show_cells)
 app.command()(probe)
+app.command()(export)
+app.command()(card)
 
 
 @app.callback(invoke_without_command=True)

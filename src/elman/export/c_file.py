@@ -32,7 +32,7 @@ from elman.export.c_functions import MULTIPLY_ADD, functions, number
 from elman.export.c_step import Step
 from elman.export.checking import Agreement, Example, compare
 from elman.export.network import Network, take
-from elman.export.target import choose
+from elman.export.target import Target, choose
 from elman.version import __version__
 
 BOUND = 2e-6
@@ -110,17 +110,16 @@ static void {name}_add(int rows, int columns, const float *m, const float *v, fl
 def write(layer: Any, path: str | os.PathLike[str], name: str | None, force: bool) -> Agreement | None:
     """Write a layer, see :func:`elman.export.to_c`."""
     target = choose(path, {"c": ".c"}, "c", force)
-    return put(take(layer), target.path, name or _identifier(target.path.stem), force)
+    return put(take(layer), target, name or name_of(target.path))
 
 
-def put(network: Network, path: Path, name: str, force: bool) -> Agreement | None:
+def put(network: Network, target: Target, name: str) -> Agreement | None:
     """Write a network, verified where there is a compiler.
 
     Raises:
-        ConfigError: the network has two directions, the name is none of C, or the target cannot be.
+        ConfigError: the network has two directions, or the name is none of C.
         ElmanError: the compiler refuses the file, or it computes something else.
     """
-    target = choose(path, {"c": ".c"}, "c", force)
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise ConfigError(f"export: {name!r} is no name in C. Choose one of letters, digits and _ with name=….")
     if network.directions == 2:
@@ -268,6 +267,7 @@ def _run_example(loaded: ctypes.CDLL, network: Network, example: Example, row: i
     return [torch.from_numpy(y), *(torch.from_numpy(np.stack(column)) for column in views)]
 
 
-def _identifier(stem: str) -> str:
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", stem)
+def name_of(path: Path) -> str:
+    """Return the prefix of the names in a file: its own name, as far as C has its letters."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", path.stem)
     return name if name[:1].isalpha() else f"net_{name}"

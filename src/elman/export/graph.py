@@ -23,7 +23,8 @@ IR_VERSION = 8
 KEY = "elman"  # of the card in a file's metadata
 _MOST_BYTES = 2**31 - 2**20  # protobuf reads no larger message
 
-FLOAT, BOOL, INT32, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT32, TensorProto.INT64
+FLOAT, DOUBLE, BOOL = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.BOOL
+INT32, INT64 = TensorProto.INT32, TensorProto.INT64
 
 Axes = Sequence[int | str]
 

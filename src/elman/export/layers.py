@@ -26,14 +26,14 @@ from torch import Tensor
 
 from elman.errors import ConfigError
 from elman.export.checking import LENGTHS, Agreement, Example, compare
-from elman.export.graph import INT64, OPSET, Axes, Port, Session, Writer, finish, with_card
+from elman.export.graph import OPSET, Port, Session, Writer, finish, with_card
 from elman.export.network import Network, take
+from elman.export.ports import axis_length, read_lengths, read_states, state_ports
 from elman.export.stack import recognise, write_network, write_network_step
 from elman.export.target import choose
 from elman.version import __version__
 
 BOUND = 1e-5
-WHOLE = -1  # the default of `lengths`
 
 
 def write(layer: Any, path: str | os.PathLike[str], step: bool, force: bool) -> Agreement:
@@ -77,18 +77,18 @@ def describe(network: Network, agreement: Agreement, step: bool) -> dict[str, An
 
 def _whole(network: Network) -> Any:
     writer, axes = Writer(), ("batch", "time") if network.batch_first else ("time", "batch")
-    states, inputs = _states(writer, network, batch=_axis(writer, "x", axes.index("batch")))
-    lengths = _lengths(writer, axes)
+    states, inputs = read_states(writer, network, batch=axis_length(writer, "x", axes.index("batch")))
+    lengths = read_lengths(writer, "x", axes.index("batch"), axes.index("time"))
     x = writer.add("Transpose", "x", perm=[1, 0, 2]) if network.batch_first else "x"
     sides = []
     for name in network.sides:
         turned = writer.add("Transpose", name, perm=[1, 0]) if network.batch_first else name
         sides.append(writer.add("Unsqueeze", turned, writer.indices(2)))
-    output, final = write_network(writer, network, x, states, lengths, sides)
+    output, final = write_network(writer, network, x, states, lengths.value, sides)
     output = writer.add("Transpose", output, perm=[1, 0, 2]) if network.batch_first else output
     ports = [
         Port("x", (*axes, network.input_size)),
-        Port("lengths", ("batch",), INT64, np.array([WHOLE], np.int64)),
+        lengths.port,
         *inputs,
         *(Port(name, axes) for name in network.sides),
     ]
@@ -97,7 +97,7 @@ def _whole(network: Network) -> Any:
 
 def _one_step(network: Network) -> Any:
     writer = Writer()
-    states, inputs = _states(writer, network, batch=_axis(writer, "x", 0))
+    states, inputs = read_states(writer, network, batch=axis_length(writer, "x", 0))
     sides = [writer.add("Unsqueeze", name, writer.indices(1)) for name in network.sides]
     output, final = write_network_step(writer, network, "x", states, sides)
     ports = [Port("x", ("batch", network.input_size)), *inputs, *(Port(name, ("batch",)) for name in network.sides)]
@@ -107,40 +107,10 @@ def _one_step(network: Network) -> Any:
 def _finish(
     writer: Writer, network: Network, inputs: Sequence[Port], output: Port, value: str, final: Sequence[str]
 ) -> Any:
-    outputs = [output, *_state_ports(network, "final")]
+    outputs = [output, *state_ports(network, "final")]
     for port, name in zip(outputs, (value, *final), strict=True):
         writer.name_as(name, port.name)
     return finish(writer, network.cell.name, inputs, outputs)
-
-
-def _state_ports(network: Network, when: str) -> list[Port]:
-    rows = len(network.layers) * network.directions
-    return [
-        Port(f"{when}_{state}", (rows, "batch", size))
-        for state, size in zip(network.states, network.state_sizes, strict=True)
-    ]
-
-
-def _states(writer: Writer, network: Network, batch: str) -> tuple[list[str], list[Port]]:
-    """Write the states before the first step: those that are given, or zeros for every example."""
-    names, ports = [], []
-    rows = len(network.layers) * network.directions
-    for port, size in zip(_state_ports(network, "initial"), network.state_sizes, strict=True):
-        shape = writer.add("Concat", writer.indices(rows), batch, writer.indices(size), axis=0)
-        names.append(writer.add("Expand", port.name, shape))
-        ports.append(Port(port.name, port.axes, default=np.zeros((rows, 1, size), np.float32)))
-    return names, ports
-
-
-def _lengths(writer: Writer, axes: Axes) -> str:
-    given = writer.add("Expand", "lengths", _axis(writer, "x", axes.index("batch")))
-    are_whole = writer.add("Equal", given, writer.constant(np.int64(WHOLE)))
-    return writer.add("Where", are_whole, _axis(writer, "x", axes.index("time")), given)
-
-
-def _axis(writer: Writer, value: str, axis: int) -> str:
-    """Write the length of an axis, as a vector of one number."""
-    return writer.add("Gather", writer.add("Shape", value), writer.indices(axis))
 
 
 def _run_whole(session: Session, network: Network, example: Example) -> list[Tensor]:

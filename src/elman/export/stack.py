@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from elman.autodiff.noise import NONE
-from elman.export.graph import Writer
+from elman.export.graph import INT32, Writer
 from elman.export.loops import write_loop, write_step
 from elman.export.network import Network, Part
 from elman.export.standard import Gate, Recognised, read
@@ -29,7 +29,7 @@ def write_network(
     """
     node = recognise(network)
     valid = "" if node else _real_steps(writer, x, lengths)
-    short = writer.add("Cast", lengths, to=6) if node else ""
+    short = writer.add("Cast", lengths, to=INT32) if node else ""
     final: list[list[str]] = [[] for _ in states]
     for k, directions in enumerate(network.layers):
         first, width = k * len(directions), len(directions)

@@ -1,0 +1,102 @@
+"""A tagger as a graph of ONNX: from numbered words to a score for each tag, with the transitions of its CRF beside.
+
+The best tags of a sentence are the likeliest of each word; with a CRF they are found by Viterbi's algorithm from the
+scores, `transitions`, `start` and `end`, which the page on export shows in NumPy.
+"""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from elman.export.checking import LENGTHS
+from elman.export.graph import INT64, Port, Writer
+from elman.export.models import Feeds, ModelGraph, random_lengths
+from elman.export.network import take
+from elman.export.pieces import numbers_of, write_embedding, write_linear, write_real
+from elman.export.ports import axis_length, read_lengths, zero_states
+from elman.export.stack import write_network
+from elman.tasks.tag.model import TrainedTagger
+from elman.tasks.tag.module import SequenceTagger, Speller
+from elman.vocabulary.tally import FIRST, UNKNOWN
+
+
+def describe(model: TrainedTagger) -> dict[str, Any]:
+    """Return what the card says about this model alone."""
+    special = {"padding": 0, "unknown": UNKNOWN, "first": FIRST}
+    own = {"tags": list(model.targets.tags), "labels": list(model.targets.labels), "scheme": model.targets.scheme}
+    encoder = {name: value for name, value in model.encoder.to_dict().items() if name != "counts"}
+    return {**own, "encoder": encoder, "special_units": special}
+
+
+def graph(model: TrainedTagger) -> ModelGraph:
+    """Write the graph of a model."""
+    module, writer, width = model.module, Writer(), model.encoder.width
+    letters = width if module.speller is not None else 0
+    steps = writer.add("Transpose", "steps", perm=[1, 0, 2])
+    lengths = read_lengths(writer, "steps", batch=0, time=1)
+    x = write_embedding(writer, writer.add("Gather", steps, writer.constant(np.int64(0)), axis=2), module.embedding)
+    if module.speller is not None:
+        x = writer.add("Concat", x, _write_speller(writer, module.speller, steps, x), axis=2)
+    network = take(module.recurrent)
+    start = zero_states(writer, network, axis_length(writer, x, 1))
+    output, _ = write_network(writer, network, x, start, lengths.value)
+    emissions = writer.add("Transpose", write_linear(writer, output, module.readout), perm=[1, 0, 2])
+    tags = len(model.targets.tags)
+    outputs = [(Port("emissions", ("batch", "time", tags)), emissions)]
+    if module.label is not None:
+        real = write_real(writer, lengths.value, axis_length(writer, output, 0))
+        nothing = writer.constant(np.float32(-np.inf))
+        seen = writer.add("Where", writer.add("Unsqueeze", real, writer.indices(2)), output, nothing)
+        highest = writer.add("ReduceMax", seen, axes=[0], keepdims=0)
+        shares = writer.add("Softmax", write_linear(writer, highest, module.label), axis=1)
+        outputs.append((Port("labels", ("batch", module.label.out_features)), shares))
+    if module.chain is not None:
+        for name, axes in (("transitions", (tags, tags)), ("start", (tags,)), ("end", (tags,))):
+            outputs.append((Port(name, axes), writer.constant(numbers_of(getattr(module.chain, name)))))
+
+    def expect(module: SequenceTagger, feeds: dict[str, Tensor]) -> list[Tensor]:
+        output = module(feeds["steps"].transpose(0, 1), feeds["lengths"])
+        chain = [] if module.chain is None else [module.chain.transitions, module.chain.start, module.chain.end]
+        labels = [] if output.labels is None else [output.labels.softmax(1)]
+        return [output.emissions.transpose(0, 1), *labels, *(tensor.detach() for tensor in chain)]
+
+    ports = [Port("steps", ("batch", "time", 1 + letters), INT64), lengths.port]
+    cases = [_case(model, letters, steps, np.random.default_rng(steps)) for steps in LENGTHS]
+    reads = {
+        "steps": "the number of a word, then those of its letters, as `encoder` and `special_units` say",
+        "lengths": "the words of each sentence; left out, all are read",
+        "emissions": "a score for each of `tags`",
+        "labels": "the probability of each of `labels`",
+        "transitions": "the score of each pair of neighbouring tags: from the row to the column",
+        "start": "the score of each tag as the first",
+        "end": "the score of each tag as the last",
+    }
+    return ModelGraph(writer, ports, outputs, module, cases, expect, reads)
+
+
+def _write_speller(writer: Writer, speller: Speller, steps: str, words: str) -> str:
+    """Write the vectors of words (T, B, n), from their letters; a word without letters keeps a state of zeros."""
+    letters = writer.add("Slice", steps, writer.indices(1), writer.indices(2**31), writer.indices(2))
+    width = axis_length(writer, letters, 2)
+    flat = writer.add("Reshape", letters, writer.add("Concat", writer.indices(-1), width, axis=0))
+    zero = writer.constant(np.int64(0))
+    real = writer.add("Cast", writer.add("Greater", flat, zero), to=INT64)
+    lengths = writer.add("ReduceSum", real, writer.indices(1), keepdims=0)
+    network = take(speller.recurrent)
+    x = write_embedding(writer, writer.add("Transpose", flat, perm=[1, 0]), speller.embedding)
+    start = zero_states(writer, network, axis_length(writer, flat, 0))
+    _, final = write_network(writer, network, x, start, lengths)
+    both = writer.add("Reshape", writer.add("Transpose", final[0], perm=[1, 0, 2]), writer.indices(-1, speller.size))
+    shape = writer.add("Slice", writer.add("Shape", words), writer.indices(0), writer.indices(2), writer.indices(0))
+    return writer.add("Reshape", both, writer.add("Concat", shape, writer.indices(speller.size), axis=0))
+
+
+def _case(model: TrainedTagger, letters: int, steps: int, random: np.random.Generator) -> Feeds:
+    """Draw inputs: two sentences of unequal length, words of any number of letters."""
+    words, known = model.encoder.sizes
+    given = random.integers(1, words, (2, steps, 1 + letters))
+    if letters:
+        drawn, ends = random.integers(1, known, (2, steps, letters)), random.integers(0, letters + 1, (2, steps, 1))
+        given[:, :, 1:] = np.where(np.arange(letters) < ends, drawn, 0)
+    return {"steps": given, "lengths": random_lengths(steps)}

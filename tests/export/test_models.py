@@ -1,0 +1,252 @@
+"""Models of tasks as files of ONNX: a process without elman and torch gives the model's own answers."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from elman import cells, export
+from elman.data.dataset import Columns, Example
+from elman.encoders.encoder import learn_encoder
+from elman.encoders.settings import InputSettings
+from elman.encoders.targets import Targets
+from elman.errors import ConfigError
+from elman.export.checking import difference
+from elman.export.target import Target
+from elman.models.layers import Layers
+from elman.tasks import generate
+from elman.tasks.classify.exported import graph
+from elman.tasks.classify.model import TrainedClassifier
+from elman.tasks.classify.module import SequenceClassifier
+from elman.tasks.exporting import export_model
+from elman.tasks.tag.exported import graph as tag_graph
+from elman.tasks.tag.module import SequenceTagger
+
+ALONE = """
+import sys
+sys.modules["elman"] = sys.modules["torch"] = None
+import json, numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+options.log_severity_level = 3
+session = onnxruntime.InferenceSession(sys.argv[1], options)
+card = json.loads(session.get_modelmeta().custom_metadata_map["elman"])
+feeds = numpy.load(sys.argv[2])
+found = session.run(None, dict(feeds))
+numpy.savez(sys.argv[3], *found)
+print(card["task"])
+"""
+
+TEXTS = ["so bad", "What a good film it was", "good"]
+NUMBERS = Targets.learn("number", [3.0, 70.0, 5.0])
+CLASSES = Targets.learn("category", ["a", "b", "c"])
+LABELS = Targets.learn("labels", [("a", "b"), ("c",), ()])
+
+
+def rows(values, kinds):
+    columns = Columns(kinds, "target", "category")
+    examples = [Example(dict(zip(kinds, row, strict=True)), "a", f"line {i}") for i, row in enumerate(values)]
+    return columns, examples
+
+
+def series(*lengths, size=3):
+    random = np.random.default_rng(1)
+    made = [(random.normal(9, 4, (length, size)).astype(np.float32),) for length in lengths]
+    made[1][0][2, 1] = np.nan
+    return made
+
+
+KINDS = {
+    "words and letters": (rows([(t,) for t in TEXTS], {"text": "text"}), {"unit": "word"}, "max", CLASSES),
+    "characters": (rows([(t,) for t in TEXTS], {"text": "text"}), {"unit": "character"}, "last", LABELS),
+    "motifs": (
+        rows([("acgtacgtta",), ("ttgac",), ("ca",)], {"text": "letters"}),
+        {"kmer": 2, "convolution": True},
+        "mean",
+        CLASSES,
+    ),
+    "series": (rows(series(11, 4, 7), {"s": "series"}), {}, "attention", NUMBERS),
+    "table": (
+        rows([(1.0, "x", 3.0), (np.nan, "y", 5.5), (7.0, "", 9.0)], {"n": "number", "c": "category", "m": "number"}),
+        {},
+        "mean",
+        NUMBERS,
+    ),
+}
+
+
+def classifier(kind, cell="gru"):
+    (columns, examples), options, pooling, targets = KINDS[kind]
+    torch.manual_seed(3)
+    encoder = learn_encoder(columns, examples, InputSettings(**options))
+    layers = Layers(hidden=7, layers=2, bidirectional=True)
+    module = SequenceClassifier(
+        cells.find(cell), layers, front=encoder.front, outputs=targets.outputs, pooling=pooling, embedding=5
+    )
+    if module.query is not None:
+        torch.nn.init.normal_(module.query)
+    model = TrainedClassifier(module=module.eval(), configuration={}, columns=columns, encoder=encoder, targets=targets)
+    return model, examples
+
+
+def feeds_of(model, examples):
+    """What a user of the file writes, from the card alone: here the encoder does it, except for what is inside."""
+    encoder = model.encoder
+    if encoder.kind == "table":
+        values = [[e.values[c] for c in encoder.numbers] for e in examples]
+        known = [(column, list(places)) for column, places in encoder.categories.items()]
+        chosen = [[p.index(e.values[c]) if e.values[c] in p else -1 for c, p in known] for e in examples]
+        return {"numbers": np.array(values), "categories": np.array(chosen)}
+    given = [e.values["s"].astype(float) if encoder.kind == "series" else encoder.encode(e).numpy() for e in examples]
+    lengths = np.array([len(one) for one in given])
+    steps = np.zeros((len(given), lengths.max(), given[0].shape[1]), given[0].dtype)
+    for row, one in zip(steps, given, strict=True):
+        row[: len(one)] = one
+    return {"steps": steps, "lengths": lengths}
+
+
+def run_alone(path, feeds, folder):
+    np.savez(folder / "in.npz", **feeds)
+    command = [sys.executable, "-c", ALONE, path, folder / "in.npz", folder / "out.npz"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = np.load(folder / "out.npz")
+    return [torch.from_numpy(found[name]) for name in found.files], done.stdout.strip()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_classifier_answers_without_elman_and_torch(kind, tmp_path):
+    from elman.export.models import write_model
+
+    model, examples = classifier(kind)
+    write_model(Target(tmp_path / "model.onnx", "onnx"), graph(model), {"task": "classify"}, force=False)
+    found, task = run_alone(tmp_path / "model.onnx", feeds_of(model, examples), tmp_path)
+    encoded = [model.encoder.encode(example) for example in examples]
+    with torch.no_grad():
+        outputs = model.module(pad_sequence(encoded), torch.tensor([len(one) for one in encoded]))
+    expected = model.targets.probabilities(outputs)
+    if model.targets.kind == "number":
+        expected = torch.tensor(model.targets.decode(outputs), dtype=torch.float64)
+    assert difference(found, [expected]) <= 1e-5
+    assert task == "classify"
+    card = json.loads((tmp_path / "model.onnx.json").read_text())
+    assert card == export.read_card(tmp_path / "model.onnx")
+    assert card["verified"]["difference"] <= 1e-5
+
+
+@pytest.fixture(scope="module")
+def language(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("language")
+    (folder / "book.txt").write_text("the cat sat on the mat, and the dog sat on the log.\n" * 8)
+    generate.train(
+        folder / "book.txt",
+        output=folder / "book.model",
+        hidden=7,
+        epochs=1,
+        window=7,
+        batch=2,
+        embedding=3,
+        quiet=True,
+    )
+    return folder / "book.model"
+
+
+def test_a_language_model_writes_the_same_text_step_by_step(language, tmp_path):
+    import onnxruntime
+
+    export_model(language, tmp_path / "book.onnx")
+    card = export.read_card(tmp_path / "book.onnx")
+    characters = card["vocabulary"]["characters"]
+    session = onnxruntime.InferenceSession(str(tmp_path / "book.onnx"), providers=["CPUExecutionProvider"])
+    state, unit, text = {}, characters.index("t"), ""
+    for _ in range(30):
+        probabilities, *final = session.run(None, {"units": np.array([unit]), **state})
+        state = dict(zip(("initial_h", "initial_c"), final, strict=True))
+        unit = int(probabilities[0].argmax())
+        text += characters[unit]
+    assert text == "".join(generate.load(language).generate("t", length=30, temperature=0))
+
+
+def test_what_a_model_cannot_be_is_refused_in_a_line(language, tmp_path):
+    target = tmp_path / "book.onnx"
+    export_model(language, target)
+    before = target.read_bytes()
+    for path, form, text in (
+        (target, None, "exists"),
+        (tmp_path, "onnx", "is a folder"),
+        (tmp_path / "book.bin", None, "names no form"),
+        (tmp_path / "book.bin", "pdf", "is unknown"),
+    ):
+        with pytest.raises(ConfigError, match=text) as caught:
+            export_model(language, path, form)
+        assert "\n" not in str(caught.value)
+    target.unlink()
+    with pytest.raises(ConfigError, match=r"book\.onnx\.json exists"):
+        export_model(language, target)
+    export_model(language, target, force=True)
+    assert target.read_bytes() == before
+
+
+def test_the_recurrent_layers_of_a_model_become_c(language, tmp_path):
+    export_model(language, tmp_path / "book.c")
+    assert "void book_step(" in (tmp_path / "book.c").read_text()
+
+
+def viterbi(emissions, transitions, start, end):
+    """Find the best tags of one sentence: emissions (T, K)."""
+    score, back = start + emissions[0], []
+    for scores in emissions[1:]:
+        paths = score[:, None] + transitions
+        back.append(paths.argmax(0))
+        score = paths.max(0) + scores
+    tags = [int((score + end).argmax())]
+    for places in reversed(back):
+        tags.append(int(places[tags[-1]]))
+    return tags[::-1]
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
+    from types import SimpleNamespace
+
+    from elman.export.models import write_model
+    from elman.tasks.tag.encoder import learn_tag_encoder
+
+    torch.manual_seed(3)
+    sentences = [["So", "good", "a", "film"], ["bad"], ["What", "a", "bad", "night", "it", "was"]]
+    encoder = learn_tag_encoder(sentences, letters=True, min_count=1)
+    words, letters = encoder.sizes
+    options = {"labels": 2, "embedding": 5, "letter_embedding": 3, "letter_hidden": 4, "crf": crf}
+    layers = Layers(hidden=7, bidirectional=True)
+    module = SequenceTagger(cells.lstm, layers, words=words, letters=letters, tags=3, **options).eval()
+    model = SimpleNamespace(
+        module=module, encoder=encoder, targets=SimpleNamespace(tags=("A", "B", "C"), labels=("x", "y"))
+    )
+    write_model(Target(tmp_path / "tags.onnx", "onnx"), tag_graph(model), {"task": "tag"}, force=False)
+    encoded = [encoder.encode(sentence) for sentence in sentences]
+    steps, lengths = pad_sequence(encoded), torch.tensor([len(one) for one in encoded])
+    found, _ = run_alone(
+        tmp_path / "tags.onnx", {"steps": steps.transpose(0, 1).numpy(), "lengths": lengths.numpy()}, tmp_path
+    )
+    with torch.no_grad():
+        output = module(steps, lengths)
+        best = module.best(output.emissions, lengths)
+    assert difference(found[:2], [output.emissions.transpose(0, 1), output.labels.softmax(1)]) <= 1e-5
+    if crf:
+        chain = [tensor.numpy() for tensor in found[2:]]
+        for row, (length, emissions) in enumerate(zip(lengths, found[0].numpy(), strict=True)):
+            assert viterbi(emissions[:length], *chain) == best[:length, row].tolist()
+
+
+def test_a_card_is_printed_and_has_neither_dates_nor_paths(language):
+    from elman.tasks.exporting import describe
+    from elman.tasks.registry import recipe_of
+
+    recipe = recipe_of(language)
+    card = describe(recipe, recipe.load(language))
+    assert card["task"] == "generate"
+    assert card["scores"]
+    assert str(language.parent) not in json.dumps(card)
