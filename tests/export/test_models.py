@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,13 +17,17 @@ from elman.encoders.settings import InputSettings
 from elman.encoders.targets import Targets
 from elman.errors import ConfigError
 from elman.export.checking import difference
-from elman.export.target import Target
+from elman.export.models import write_model
+from elman.export.target import TargetFile
 from elman.models.layers import Layers
 from elman.tasks import generate
 from elman.tasks.classify.exported import graph
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.exporting import export_model
+from elman.tasks.forecast.exported import graph as forecast_graph
+from elman.tasks.forecast.module import SegmentForecaster, Windows
+from elman.tasks.tag.encoder import learn_tag_encoder
 from elman.tasks.tag.exported import graph as tag_graph
 from elman.tasks.tag.module import SequenceTagger
 
@@ -119,10 +124,9 @@ def run_alone(path, feeds, folder):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_classifier_answers_without_elman_and_torch(kind, tmp_path):
-    from elman.export.models import write_model
 
     model, examples = classifier(kind)
-    write_model(Target(tmp_path / "model.onnx", "onnx"), graph(model), {"task": "classify"}, force=False)
+    write_model(TargetFile(tmp_path / "model.onnx", "onnx"), graph(model), {"task": "classify"}, force=False)
     found, task = run_alone(tmp_path / "model.onnx", feeds_of(model, examples), tmp_path)
     encoded = [model.encoder.encode(example) for example in examples]
     with torch.no_grad():
@@ -210,11 +214,6 @@ def viterbi(emissions, transitions, start, end):
 
 @pytest.mark.parametrize("crf", [False, True])
 def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
-    from types import SimpleNamespace
-
-    from elman.export.models import write_model
-    from elman.tasks.tag.encoder import learn_tag_encoder
-
     torch.manual_seed(3)
     sentences = [["So", "good", "a", "film"], ["bad"], ["What", "a", "bad", "night", "it", "was"]]
     encoder = learn_tag_encoder(sentences, letters=True, min_count=1)
@@ -225,7 +224,7 @@ def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
     model = SimpleNamespace(
         module=module, encoder=encoder, targets=SimpleNamespace(tags=("A", "B", "C"), labels=("x", "y"))
     )
-    write_model(Target(tmp_path / "tags.onnx", "onnx"), tag_graph(model), {"task": "tag"}, force=False)
+    write_model(TargetFile(tmp_path / "tags.onnx", "onnx"), tag_graph(model), {"task": "tag"}, force=False)
     encoded = [encoder.encode(sentence) for sentence in sentences]
     steps, lengths = pad_sequence(encoded), torch.tensor([len(one) for one in encoded])
     found, _ = run_alone(
@@ -239,6 +238,35 @@ def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
         chain = [tensor.numpy() for tensor in found[2:]]
         for row, (length, emissions) in enumerate(zip(lengths, found[0].numpy(), strict=True)):
             assert viterbi(emissions[:length], *chain) == best[:length, row].tolist()
+
+
+@pytest.mark.parametrize("decode", ["segment", "direct", "recursive"])
+def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, tmp_path):
+    torch.manual_seed(3)
+    read = {"missing": True, "past": 2, "known": 1, "calendar": 4, "static": 3, "series": 2}
+    shape = {"lookback": 11, "horizon": 7, "segment": 3, "quantiles": [0.1, 0.3, 0.5, 0.7, 0.9]}
+    module = SegmentForecaster(cells.mgu, Layers(hidden=5, layers=2), decode=decode, **shape, **read).eval()
+    torch.nn.init.normal_(module.effect.weight)
+    module.margins.copy_(torch.rand(2, 7))
+    write_model(
+        TargetFile(tmp_path / "f.onnx", "onnx"),
+        forecast_graph(SimpleNamespace(module=module)),
+        {"task": "forecast"},
+        force=False,
+    )
+    history = torch.randn(3, 11, dtype=torch.float64).cumsum(1)
+    history[1, :6], history[2, 4] = torch.nan, torch.nan
+    sizes = {"past": (3, 11, 2), "known": (3, 18, 1), "calendar": (3, 18, 4), "static": (3, 3)}
+    feeds = {name: torch.randn(size) for name, size in sizes.items()}
+    feeds |= {
+        "history": history,
+        "usual": torch.tensor([0.5, 2.0, 1e-3], dtype=torch.float64),
+        "series": torch.tensor([2, 0, 1]),
+    }
+    with torch.no_grad():
+        expected = module.forecast(Windows(**feeds))
+    found, _ = run_alone(tmp_path / "f.onnx", {name: value.numpy() for name, value in feeds.items()}, tmp_path)
+    assert difference(found, [expected]) <= 1e-5
 
 
 def test_a_card_is_printed_and_has_neither_dates_nor_paths(language):

@@ -2,11 +2,28 @@
 
 from faults.fault import Fault
 
+MODELS = "tests/export/test_models.py"
 LAYERS = "tests/export/test_onnx_layers.py"
 
 C_FILES = "tests/export/test_c_files.py"
 
 EXPORT_FAULTS = (
+    Fault(
+        "two exported loops over different numbers of examples call them by one name",
+        "export/loops.py",
+        'examples = body.fresh("examples")',
+        'examples = "batch"',
+        tests=MODELS,
+        only="segment and forecaster",
+    ),
+    Fault(
+        "the missing numbers of a model that was exported are not flagged",
+        "export/pieces.py",
+        "    if not scaling.indicated:\n",
+        "    if True:\n",
+        tests=MODELS,
+        only="table",
+    ),
     Fault(
         "in C a state that trades places with another is overwritten first",
         "export/c_step.py",

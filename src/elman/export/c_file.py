@@ -30,9 +30,9 @@ from torch import Tensor
 from elman.errors import ConfigError, ElmanError
 from elman.export.c_functions import MULTIPLY_ADD, functions, number
 from elman.export.c_step import Step
-from elman.export.checking import Agreement, Example, compare
-from elman.export.network import Network, take
-from elman.export.target import Target, choose
+from elman.export.checking import Agreement, TwoSequences, compare
+from elman.export.network import NetworkData, take
+from elman.export.target import TargetFile, choose
 from elman.version import __version__
 
 BOUND = 2e-6
@@ -113,7 +113,7 @@ def write(layer: Any, path: str | os.PathLike[str], name: str | None, force: boo
     return put(take(layer), target, name or name_of(target.path))
 
 
-def put(network: Network, target: Target, name: str) -> Agreement | None:
+def put(network: NetworkData, target: TargetFile, name: str) -> Agreement | None:
     """Write a network, verified where there is a compiler.
 
     Raises:
@@ -140,7 +140,7 @@ def put(network: Network, target: Target, name: str) -> Agreement | None:
     return agreement
 
 
-def write_c(network: Network, name: str, verdict: str) -> str:
+def write_c(network: NetworkData, name: str, verdict: str) -> str:
     """Return the text of the file."""
     steps = [Step(name, f"l{k}", part) for k, (part,) in enumerate(network.layers)]
     arrays = [(array, step.part.static[index]) for step in steps for array, index in step.weights.items()]
@@ -200,7 +200,7 @@ def _step(fields: dict[str, Any], steps: list[Step]) -> list[str]:
     return [*text, f"    for (j = 0; j < {fields['outputs']}; j++) y[j] = {x}[j];\n}}\n\n"]
 
 
-def _run(fields: dict[str, Any], network: Network) -> list[str]:
+def _run(fields: dict[str, Any], network: NetworkData) -> list[str]:
     name, sides = fields["name"], len(network.sides)
     given = f"sides + t * {sides}, " if sides else ""
     head = f"void {name}_run({fields['run_arguments']})\n{{\n    int t;\n    for (t = 0; t < steps; t++)\n"
@@ -208,7 +208,7 @@ def _run(fields: dict[str, Any], network: Network) -> list[str]:
     return [head, f"        {call}\n}}\n\n"]
 
 
-def _verify(network: Network, name: str, compiler: str, folder: Path) -> Agreement:
+def _verify(network: NetworkData, name: str, compiler: str, folder: Path) -> Agreement:
     source, library = folder / "network.c", folder / "network.so"
     source.write_text(write_c(network, name, "") + _access(network, name))
     options = [*WARNINGS, "-O2", "-march=native", "-ffp-contract=off", "-shared", "-fPIC"]
@@ -221,14 +221,14 @@ def _verify(network: Network, name: str, compiler: str, folder: Path) -> Agreeme
     loaded = ctypes.CDLL(str(library))
     loaded.elman_state_bytes.restype = ctypes.c_long
 
-    def run(example: Example) -> list[Tensor]:
+    def run(example: TwoSequences) -> list[Tensor]:
         results = [_run_example(loaded, network, example, b) for b in range(2)]
         return [torch.stack(column, 1) for column in zip(*results, strict=True)]
 
     return compare(network, run, BOUND, unequal=False)
 
 
-def _access(network: Network, name: str) -> str:
+def _access(network: NetworkData, name: str) -> str:
     """Write what the check reads behind the file: states by number, and a run from them."""
     sides = "const float *sides, " if network.sides else ""
     text = f"""
@@ -248,7 +248,7 @@ float *elman_state(void *state, int layer, int number)
     return text + "    return 0;\n}\n"
 
 
-def _run_example(loaded: ctypes.CDLL, network: Network, example: Example, row: int) -> list[Tensor]:
+def _run_example(loaded: ctypes.CDLL, network: NetworkData, example: TwoSequences, row: int) -> list[Tensor]:
     """Run one of two sequences: its output (T, H), and its final states (L, size)."""
     state = ctypes.create_string_buffer(loaded.elman_state_bytes())
     loaded.elman_state.restype = ctypes.POINTER(ctypes.c_float)

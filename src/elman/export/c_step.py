@@ -40,7 +40,7 @@ FUNCTIONS = ("exp", "sigmoid", "tanh", "log", "log1p", "maximum")
 
 
 @dataclass
-class Chain:
+class SumOfProducts:
     """A sum of products that starts from a value (None: from 0)."""
 
     init: int | None
@@ -136,12 +136,12 @@ class Step:
         return (products | extended) - set(chains)
 
     @cached_property
-    def chains(self) -> dict[int, Chain]:
+    def chains(self) -> dict[int, SumOfProducts]:
         """The chains, by the node of their result."""
         return self._found[0]
 
     @cached_property
-    def _found(self) -> tuple[dict[int, Chain], set[int]]:
+    def _found(self) -> tuple[dict[int, SumOfProducts], set[int]]:
         """Find chains as the planner of the kernels does, and the sums that were extended."""
         nodes, forward = self.part.program.graph.nodes, self.part.program.forward
         stage_of = {i: k for k, stage in enumerate(self.stages) for i in (*stage.reductions, *stage.pointwise)}
@@ -149,7 +149,7 @@ class Step:
         for index in self.computed:
             for arg in nodes[index].args:
                 readers[arg] = readers.get(arg, 0) + 1
-        chains: dict[int, Chain] = {}
+        chains: dict[int, SumOfProducts] = {}
         extended: set[int] = set()
 
         def is_open(index: int, stage: int) -> bool:
@@ -159,18 +159,18 @@ class Step:
         for index in sorted(self.computed):
             node, stage = nodes[index], stage_of[index]
             if node.op == "product":
-                chains[index] = Chain(None, [index])
+                chains[index] = SumOfProducts(None, [index])
             if node.op != "add":
                 continue
             for end, other in (node.args[::-1], node.args):
                 if not is_open(end, stage) or chains[end].init is not None or nodes[other].shape != node.shape:
                     continue
                 if is_open(other, stage):
-                    chains[index] = Chain(chains[other].init, self._in_order(chains[other], chains[end]))
+                    chains[index] = SumOfProducts(chains[other].init, self._in_order(chains[other], chains[end]))
                     del chains[other]
                     extended.add(other)
                 elif stage_of.get(other, -1) < stage:
-                    chains[index] = Chain(other, chains[end].products)
+                    chains[index] = SumOfProducts(other, chains[end].products)
                 else:
                     continue
                 del chains[end]
@@ -178,7 +178,7 @@ class Step:
                 break
         return chains, extended
 
-    def _in_order(self, *chains: Chain) -> list[int]:
+    def _in_order(self, *chains: SumOfProducts) -> list[int]:
         """Return the products of chains: those of the input first, which the kernels compute before the loop."""
         carried = self.part.program.graph
         late = [i for chain in chains for i in chain.products if self._reads_a_state(carried.nodes[i].args[1])]

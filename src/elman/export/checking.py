@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import ElmanError
-from elman.export.network import Network
+from elman.export.network import NetworkData
 
 Case = TypeVar("Case")
 
@@ -28,7 +28,7 @@ _AS_MUCH_AS_FLOAT32 = 16.0
 
 
 @dataclass(frozen=True)
-class Example:
+class TwoSequences:
     """Two sequences of unequal length, and what a network makes of them.
 
     Attributes:
@@ -43,7 +43,7 @@ class Example:
     lengths: Tensor | None
     sides: list[Tensor]
 
-    def given(self, network: Network) -> list[Tensor]:
+    def given(self, network: NetworkData) -> list[Tensor]:
         """Return the states from which it starts."""
         rows = len(network.layers) * network.directions
         return self.states or [torch.zeros(rows, 2, size) for size in network.state_sizes]
@@ -62,7 +62,7 @@ class Agreement:
     bound: float
 
 
-def examples(network: Network, unequal: bool = True) -> Iterator[Example]:
+def examples(network: NetworkData, unequal: bool = True) -> Iterator[TwoSequences]:
     """Draw the sequences on which an export is compared."""
     generator = torch.Generator().manual_seed(26)
     rows = len(network.layers) * network.directions
@@ -72,11 +72,11 @@ def examples(network: Network, unequal: bool = True) -> Iterator[Example]:
             sizes = network.state_sizes if carried else ()
             states = [torch.randn(rows, 2, size, generator=generator).tanh() for size in sizes]
             sides = [torch.rand(steps, 2, generator=generator) + 0.1 for _ in network.sides]
-            yield Example(x, states, torch.tensor([steps, steps // 2]) if unequal else None, sides)
+            yield TwoSequences(x, states, torch.tensor([steps, steps // 2]) if unequal else None, sides)
 
 
 def compare(
-    network: Network, run: Callable[[Example], Sequence[Tensor]], bound: float, unequal: bool = True
+    network: NetworkData, run: Callable[[TwoSequences], Sequence[Tensor]], bound: float, unequal: bool = True
 ) -> Agreement:
     """Compare an export with its network.
 
@@ -90,7 +90,7 @@ def compare(
         ElmanError: the difference is larger.
     """
 
-    def expect(example: Example, dtype: torch.dtype) -> list[Tensor]:
+    def expect(example: TwoSequences, dtype: torch.dtype) -> list[Tensor]:
         return network.run(example.x, example.given(network), example.lengths, example.sides, dtype)
 
     return compare_all(examples(network, unequal), run, expect, bound)

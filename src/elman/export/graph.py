@@ -1,6 +1,6 @@
 """Write graphs of ONNX: nodes and constants with names of their own, bodies of loops, and the whole file.
 
->>> writer = Writer()
+>>> writer = GraphWriter()
 >>> doubled = writer.add("Mul", "x", writer.constant(np.float32(2)))
 >>> [node.op_type for node in writer.nodes], doubled
 (['Mul'], 'Mul_2')
@@ -46,16 +46,16 @@ class Port:
     default: Any = None
 
 
-class Writer:
+class GraphWriter:
     """A graph that is being written.
 
     Args:
         outer: the graph around it, if it is the body of a loop: its names and constants can be read.
     """
 
-    def __init__(self, outer: "Writer | None" = None) -> None:
+    def __init__(self, outer: "GraphWriter | None" = None) -> None:
         self.nodes: list[onnx.NodeProto] = []
-        self._root: Writer = self if outer is None else outer._root
+        self._root: GraphWriter = self if outer is None else outer._root
         if outer is None:
             self.constants: dict[tuple[Any, ...], onnx.TensorProto] = {}
             self._count = 0
@@ -94,11 +94,18 @@ class Writer:
 
 
 def value_info(port: Port) -> onnx.ValueInfoProto:
-    """Describe an input or output as ONNX does."""
-    return helper.make_tensor_value_info(port.name, port.kind, list(port.axes))
+    """Describe an input or output as ONNX does.
+
+    Runtimes reuse memory by the names of free axes. An input that is left out has one row for all examples, so its axes
+    have names of their own.
+    """
+    own = "" if port.default is None else f"_of_{port.name}"
+    return helper.make_tensor_value_info(
+        port.name, port.kind, [f"{a}{own}" if isinstance(a, str) else a for a in port.axes]
+    )
 
 
-def finish(writer: Writer, name: str, inputs: Sequence[Port], outputs: Sequence[Port]) -> onnx.ModelProto:
+def finish(writer: GraphWriter, name: str, inputs: Sequence[Port], outputs: Sequence[Port]) -> onnx.ModelProto:
     """Make a file of a graph, and check it against the standard.
 
     Raises:

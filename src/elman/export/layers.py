@@ -25,9 +25,9 @@ import torch
 from torch import Tensor
 
 from elman.errors import ConfigError
-from elman.export.checking import LENGTHS, Agreement, Example, compare
-from elman.export.graph import OPSET, Port, Session, Writer, finish, with_card
-from elman.export.network import Network, take
+from elman.export.checking import LENGTHS, Agreement, TwoSequences, compare
+from elman.export.graph import OPSET, GraphWriter, Port, Session, finish, with_card
+from elman.export.network import NetworkData, take
 from elman.export.ports import axis_length, read_lengths, read_states, state_ports
 from elman.export.stack import recognise, write_network, write_network_step
 from elman.export.target import choose
@@ -49,7 +49,7 @@ def write(layer: Any, path: str | os.PathLike[str], step: bool, force: bool) -> 
     model = _one_step(network) if steps_alone else _whole(network)
     session = Session(model.SerializeToString())
 
-    def run(example: Example) -> list[Tensor]:
+    def run(example: TwoSequences) -> list[Tensor]:
         return _run_steps(session, network, example) if steps_alone else _run_whole(session, network, example)
 
     agreement = compare(network, run, BOUND, unequal=not steps_alone)
@@ -57,7 +57,7 @@ def write(layer: Any, path: str | os.PathLike[str], step: bool, force: bool) -> 
     return agreement
 
 
-def describe(network: Network, agreement: Agreement, step: bool) -> dict[str, Any]:
+def describe(network: NetworkData, agreement: Agreement, step: bool) -> dict[str, Any]:
     """Return the card of a layer's file."""
     node = recognise(network)
     return {
@@ -75,8 +75,8 @@ def describe(network: Network, agreement: Agreement, step: bool) -> dict[str, An
     }
 
 
-def _whole(network: Network) -> Any:
-    writer, axes = Writer(), ("batch", "time") if network.batch_first else ("time", "batch")
+def _whole(network: NetworkData) -> Any:
+    writer, axes = GraphWriter(), ("batch", "time") if network.batch_first else ("time", "batch")
     states, inputs = read_states(writer, network, batch=axis_length(writer, "x", axes.index("batch")))
     lengths = read_lengths(writer, "x", axes.index("batch"), axes.index("time"))
     x = writer.add("Transpose", "x", perm=[1, 0, 2]) if network.batch_first else "x"
@@ -95,8 +95,8 @@ def _whole(network: Network) -> Any:
     return _finish(writer, network, ports, Port("output", (*axes, network.output_size)), output, final)
 
 
-def _one_step(network: Network) -> Any:
-    writer = Writer()
+def _one_step(network: NetworkData) -> Any:
+    writer = GraphWriter()
     states, inputs = read_states(writer, network, batch=axis_length(writer, "x", 0))
     sides = [writer.add("Unsqueeze", name, writer.indices(1)) for name in network.sides]
     output, final = write_network_step(writer, network, "x", states, sides)
@@ -105,7 +105,7 @@ def _one_step(network: Network) -> Any:
 
 
 def _finish(
-    writer: Writer, network: Network, inputs: Sequence[Port], output: Port, value: str, final: Sequence[str]
+    writer: GraphWriter, network: NetworkData, inputs: Sequence[Port], output: Port, value: str, final: Sequence[str]
 ) -> Any:
     outputs = [output, *state_ports(network, "final")]
     for port, name in zip(outputs, (value, *final), strict=True):
@@ -113,7 +113,7 @@ def _finish(
     return finish(writer, network.cell.name, inputs, outputs)
 
 
-def _run_whole(session: Session, network: Network, example: Example) -> list[Tensor]:
+def _run_whole(session: Session, network: NetworkData, example: TwoSequences) -> list[Tensor]:
     def turned(tensor: Tensor) -> np.ndarray:
         return (tensor.transpose(0, 1) if network.batch_first else tensor).contiguous().numpy()
 
@@ -125,7 +125,7 @@ def _run_whole(session: Session, network: Network, example: Example) -> list[Ten
     return [output.transpose(0, 1) if network.batch_first else output, *final]
 
 
-def _run_steps(session: Session, network: Network, example: Example) -> list[Tensor]:
+def _run_steps(session: Session, network: NetworkData, example: TwoSequences) -> list[Tensor]:
     states = {f"initial_{n}": s.numpy() for n, s in zip(network.states, example.states, strict=False)}
     outputs = []
     for t, x in enumerate(example.x):

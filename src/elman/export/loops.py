@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import helper
 
-from elman.export.graph import BOOL, FLOAT, Port, Writer, value_info
+from elman.export.graph import BOOL, FLOAT, GraphWriter, Port, value_info
 from elman.export.network import Part
 from elman.expr.graph import Node
 
@@ -36,7 +36,7 @@ OPERATIONS = {
 class Values:
     """The values of a part's graph in a graph of ONNX: the name of each."""
 
-    def __init__(self, writer: Writer, part: Part, names: dict[int, str]) -> None:
+    def __init__(self, writer: GraphWriter, part: Part, names: dict[int, str]) -> None:
         self.writer, self.part, self.names = writer, part, names
         self.nodes: Sequence[Node] = part.program.graph.nodes
 
@@ -83,7 +83,7 @@ class Values:
 
 
 def write_loop(
-    writer: Writer, part: Part, x: str, states: Sequence[str], sides: Sequence[str], valid: str, reverse: bool
+    writer: GraphWriter, part: Part, x: str, states: Sequence[str], sides: Sequence[str], valid: str, reverse: bool
 ) -> tuple[str, list[str]]:
     """Write a loop over time.
 
@@ -106,7 +106,7 @@ def write_loop(
     read = {a for i in loop for a in graph.nodes[i].args} | set(schedule.results)
     timed = [i for i in sorted({*schedule.before, *schedule.given}) if i in read]
 
-    body = Writer(writer)
+    body = GraphWriter(writer)
     carried = [body.fresh("state") for _ in states]
     scanned = [body.fresh("value") for _ in timed]
     is_real = body.fresh("real")
@@ -115,16 +115,19 @@ def write_loop(
     new = [body.add("Where", is_real, inside.name(i), old) for i, old in zip(schedule.results, carried, strict=True)]
     output = body.add("Where", is_real, new[0], body.constant(np.float32(0)))
 
+    # Runtimes reuse memory by the names of free axes, and another loop may run over another number of examples.
+    examples = body.fresh("examples")
+
     def port(name: str, index: int) -> Port:
         kind = BOOL if graph.nodes[index].is_mask else FLOAT
-        return Port(name, ("batch", part.size(index)), kind)
+        return Port(name, (examples, part.size(index)), kind)
 
     inputs = [port(n, i) for n, i in zip((*carried, *scanned), (*schedule.carries, *timed), strict=True)]
     outputs = [port(n, i) for n, i in zip((*new, output), (*schedule.carries, schedule.carries[0]), strict=True)]
     step = helper.make_graph(
         body.nodes,
         "step",
-        [*map(value_info, [*inputs, Port(is_real, ("batch", 1), BOOL)])],
+        [*map(value_info, [*inputs, Port(is_real, (examples, 1), BOOL)])],
         [*map(value_info, outputs)],
     )
     directions = {
@@ -138,7 +141,7 @@ def write_loop(
     return whole, final
 
 
-def write_step(writer: Writer, part: Part, x: str, states: Sequence[str], sides: Sequence[str]) -> list[str]:
+def write_step(writer: GraphWriter, part: Part, x: str, states: Sequence[str], sides: Sequence[str]) -> list[str]:
     """Write one step.
 
     Args:

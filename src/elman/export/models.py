@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from elman.backends import backend
 from elman.errors import ConfigError
 from elman.export.checking import LENGTHS, Agreement, compare_all
-from elman.export.graph import OPSET, Port, Session, Writer, finish, with_card
-from elman.export.target import Target
+from elman.export.graph import OPSET, GraphWriter, Port, Session, finish, with_card
+from elman.export.target import TargetFile
 from elman.nn.evaluation import evaluating
 
 BOUND = 1e-5
@@ -44,7 +44,7 @@ class ModelGraph:
         reads: a sentence for each input: what it holds.
     """
 
-    writer: Writer
+    writer: GraphWriter
     inputs: Sequence[Port]
     outputs: Sequence[tuple[Port, str]]
     module: nn.Module
@@ -54,7 +54,7 @@ class ModelGraph:
     run: Callable[[Session, Feeds], Sequence[np.ndarray]] | None = None
 
 
-def write_model(target: Target, graph: ModelGraph, card: Mapping[str, Any], force: bool) -> Agreement:
+def write_model(target: TargetFile, graph: ModelGraph, card: Mapping[str, Any], force: bool) -> Agreement:
     """Write a model and its card, once ONNX Runtime gives what the model gives.
 
     Args:
@@ -67,9 +67,9 @@ def write_model(target: Target, graph: ModelGraph, card: Mapping[str, Any], forc
         ConfigError: there is a file with the name of the card.
         ElmanError: the file does not compute the same; nothing was written.
     """
-    beside = Path(f"{target.path}.json")
-    if beside.exists() and not force:
-        raise ConfigError(f"export: {beside} exists, and the card goes there. Replace it with --force, or move it.")
+    card_file = Path(f"{target.path}.json")
+    if card_file.exists() and not force:
+        raise ConfigError(f"export: {card_file} exists, and the card goes there. Replace it with --force, or move it.")
     for port, value in graph.outputs:
         graph.writer.name_as(value, port.name)
     model = finish(graph.writer, "model", graph.inputs, [port for port, _ in graph.outputs])
@@ -96,7 +96,7 @@ def write_model(target: Target, graph: ModelGraph, card: Mapping[str, Any], forc
         "verified": {"difference": agreement.difference, "bound": agreement.bound, "lengths": list(LENGTHS)},
     }
     target.put(with_card(model, whole))
-    Target(beside, "json").put((json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode())
+    TargetFile(card_file, "json").put((json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode())
     return agreement
 
 

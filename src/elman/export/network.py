@@ -1,6 +1,6 @@
 """Take the recurrent network out of a layer: programs, sizes and numbers, without torch's modules around them.
 
-Every export is made from a :class:`Network`, and compared with it; the reference backend runs it.
+Every export is made from a :class:`NetworkData`, and compared with it; the reference backend runs it.
 
 >>> import elman
 >>> network = take(elman.nn.GRU(3, 5, num_layers=2))
@@ -74,7 +74,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkData:
     """Stacked recurrent layers, as data.
 
     Attributes:
@@ -140,7 +140,7 @@ class Network:
         return [output, *final]
 
 
-def take(layer: Any) -> Network:
+def take(layer: Any) -> NetworkData:
     """Take the network out of a layer or a module of one step.
 
     Args:
@@ -174,7 +174,7 @@ def take(layer: Any) -> Network:
     sizes = tuple(getattr(layer, "state_sizes", ())) or tuple(first.sizes[cell.state_size(s)] for s in cell.states)
     first = replace(first, sizes={**dict(zip(map(cell.state_size, cell.states), sizes, strict=True)), **first.sizes})
     is_step = layer.forward.__module__ == _FORWARD[2]
-    return Network(cell, int(source.input_size), sizes, layers, bool(getattr(layer, "batch_first", False)), is_step)
+    return NetworkData(cell, int(source.input_size), sizes, layers, bool(getattr(layer, "batch_first", False)), is_step)
 
 
 def _check_forward(layer: nn.Module) -> None:

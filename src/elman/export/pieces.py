@@ -2,7 +2,7 @@
 
 Values are time-major, as in the modules that they follow.
 
->>> writer = Writer()
+>>> writer = GraphWriter()
 >>> write_linear(writer, "x", nn.Linear(3, 5))
 'Add_4'
 """
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from elman.encoders.fronts import Convolution, Motifs, PlainFrames, Units
 from elman.encoders.scaling import Scaling
 from elman.errors import ConfigError
-from elman.export.graph import BOOL, FLOAT, Writer
+from elman.export.graph import BOOL, FLOAT, GraphWriter
 from elman.export.ports import axis_length
 
 
@@ -25,25 +25,25 @@ def numbers_of(tensor: Tensor) -> np.ndarray:
     return array
 
 
-def write_linear(writer: Writer, x: str, layer: nn.Linear) -> str:
+def write_linear(writer: GraphWriter, x: str, layer: nn.Linear) -> str:
     """Write x Wᵀ + b."""
     product = writer.add("MatMul", x, writer.constant(numbers_of(layer.weight).T))
     return product if layer.bias is None else writer.add("Add", product, writer.constant(numbers_of(layer.bias)))
 
 
-def write_embedding(writer: Writer, units: str, layer: nn.Embedding) -> str:
+def write_embedding(writer: GraphWriter, units: str, layer: nn.Embedding) -> str:
     """Write the rows of an embedding: units (…) become (…, size)."""
     return writer.add("Gather", writer.constant(numbers_of(layer.weight)), units, axis=0)
 
 
-def write_real(writer: Writer, lengths: str, steps: str) -> str:
+def write_real(writer: GraphWriter, lengths: str, steps: str) -> str:
     """Write (T, B), whether a step is real; `steps` is a vector of one number, T."""
     number = writer.add("Squeeze", steps, writer.indices(0))
     time = writer.add("Range", writer.constant(np.int64(0)), number, writer.constant(np.int64(1)))
     return writer.add("Less", writer.add("Unsqueeze", time, writer.indices(1)), lengths)
 
 
-def write_scaling(writer: Writer, rows: str, scaling: Scaling) -> str:
+def write_scaling(writer: GraphWriter, rows: str, scaling: Scaling) -> str:
     """Write the standardised form of rows (…, N) in float64, where NaN is missing: (…, size) in float32."""
     missing = writer.add("IsNaN", rows)
     centred = writer.add("Sub", rows, writer.constant(np.array(scaling.means)))
@@ -55,7 +55,7 @@ def write_scaling(writer: Writer, rows: str, scaling: Scaling) -> str:
     return writer.add("Concat", known, writer.add("Cast", flags, to=FLOAT), axis=-1)
 
 
-def write_front(writer: Writer, front: nn.Module, steps: str, lengths: str) -> tuple[str, str]:
+def write_front(writer: GraphWriter, front: nn.Module, steps: str, lengths: str) -> tuple[str, str]:
     """Write a front of :mod:`elman.encoders.fronts`: (T, B, …) and lengths (B,) become (T′, B, size) and lengths.
 
     Raises:
@@ -74,7 +74,7 @@ def write_front(writer: Writer, front: nn.Module, steps: str, lengths: str) -> t
     return kinds[type(front)](writer, front, steps, lengths)
 
 
-def _write_units(writer: Writer, front: Units, steps: str, lengths: str) -> tuple[str, str]:
+def _write_units(writer: GraphWriter, front: Units, steps: str, lengths: str) -> tuple[str, str]:
     units = writer.add("Gather", steps, writer.constant(np.int64(0)), axis=2)
     embedded = write_embedding(writer, units, front.embedding)
     if front.letters is None or front.spelling is None:
@@ -91,7 +91,7 @@ def _write_units(writer: Writer, front: Units, steps: str, lengths: str) -> tupl
     return writer.add("Concat", embedded, writer.add("Reshape", words, shape), axis=2), lengths
 
 
-def _write_motifs(writer: Writer, front: Motifs, steps: str, lengths: str) -> tuple[str, str]:
+def _write_motifs(writer: GraphWriter, front: Motifs, steps: str, lengths: str) -> tuple[str, str]:
     embedded, _ = _write_units(writer, front.units, steps, lengths)
     x = writer.add("Transpose", embedded, perm=[1, 2, 0])
     motifs = writer.add("Relu", _convolve(writer, _zero(writer, x, lengths, 1), front.layer))
@@ -99,7 +99,7 @@ def _write_motifs(writer: Writer, front: Motifs, steps: str, lengths: str) -> tu
     return writer.add("Transpose", pooled, perm=[2, 0, 1]), _halve(writer, lengths)
 
 
-def _write_convolution(writer: Writer, front: Convolution, steps: str, lengths: str) -> tuple[str, str]:
+def _write_convolution(writer: GraphWriter, front: Convolution, steps: str, lengths: str) -> tuple[str, str]:
     image = writer.add("Reshape", steps, writer.indices(0, 0, front.channels, -1))
     x = writer.add("Transpose", image, perm=[1, 2, 0, 3])
     for layer in front.layers:
@@ -110,7 +110,7 @@ def _write_convolution(writer: Writer, front: Convolution, steps: str, lengths: 
     return writer.add("Reshape", whole, writer.indices(0, 0, front.size)), lengths
 
 
-def _convolve(writer: Writer, x: str, layer: nn.Module) -> str:
+def _convolve(writer: GraphWriter, x: str, layer: nn.Module) -> str:
     assert isinstance(layer, nn.Conv1d | nn.Conv2d)
     assert layer.bias is not None
     weights = [writer.constant(numbers_of(tensor)) for tensor in (layer.weight, layer.bias)]
@@ -118,22 +118,22 @@ def _convolve(writer: Writer, x: str, layer: nn.Module) -> str:
     return writer.add("Conv", x, *weights, pads=[*pads, *pads], strides=list(layer.stride))
 
 
-def _zero(writer: Writer, x: str, lengths: str, spatial: int) -> str:
+def _zero(writer: GraphWriter, x: str, lengths: str, spatial: int) -> str:
     """Write 0 behind the last real step of (B, C, T) or (B, C, T, S)."""
     real = writer.add("Transpose", write_real(writer, lengths, axis_length(writer, x, 2)), perm=[1, 0])
     axes = (1,) if spatial == 1 else (1, 3)
     return writer.add("Where", writer.add("Unsqueeze", real, writer.indices(*axes)), x, writer.constant(np.float32(0)))
 
 
-def _pool(writer: Writer, x: str, spatial: int) -> str:
+def _pool(writer: GraphWriter, x: str, spatial: int) -> str:
     sizes = [2] * spatial
     return writer.add("MaxPool", x, kernel_shape=sizes, strides=sizes, ceil_mode=1)
 
 
-def _halve(writer: Writer, lengths: str) -> str:
+def _halve(writer: GraphWriter, lengths: str) -> str:
     more = writer.add("Add", lengths, writer.constant(np.int64(1)))
     return writer.add("Div", more, writer.constant(np.int64(2)))
 
 
-def _slice(writer: Writer, x: str, first: int, end: int, axis: int) -> str:
+def _slice(writer: GraphWriter, x: str, first: int, end: int, axis: int) -> str:
     return writer.add("Slice", x, writer.indices(first), writer.indices(end), writer.indices(axis))

@@ -1,7 +1,7 @@
 """The inputs and outputs that files of ONNX share: lengths, and the states before and after.
 
->>> from elman.export.graph import Writer
->>> writer = Writer()
+>>> from elman.export.graph import GraphWriter
+>>> writer = GraphWriter()
 >>> read_lengths(writer, "x", batch=1, time=0).name
 'lengths'
 """
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elman.export.graph import INT64, Port, Writer
-from elman.export.network import Network
+from elman.export.graph import INT64, GraphWriter, Port
+from elman.export.network import NetworkData
 
 WHOLE = -1  # the default of `lengths`
 
 
 @dataclass(frozen=True)
-class Lengths:
+class LengthsInput:
     """The input `lengths`, which may be left out, and the value (B,) that it leads to."""
 
     value: str
@@ -25,7 +25,7 @@ class Lengths:
     name: str = "lengths"
 
 
-def read_lengths(writer: Writer, x: str, batch: int, time: int) -> Lengths:
+def read_lengths(writer: GraphWriter, x: str, batch: int, time: int) -> LengthsInput:
     """Write the number of real steps of each example: as given, or all.
 
     Args:
@@ -37,10 +37,10 @@ def read_lengths(writer: Writer, x: str, batch: int, time: int) -> Lengths:
     given = writer.add("Expand", "lengths", axis_length(writer, x, batch))
     are_whole = writer.add("Equal", given, writer.constant(np.int64(WHOLE)))
     value = writer.add("Where", are_whole, axis_length(writer, x, time), given)
-    return Lengths(value, Port("lengths", ("batch",), INT64, np.array([WHOLE], np.int64)))
+    return LengthsInput(value, Port("lengths", ("batch",), INT64, np.array([WHOLE], np.int64)))
 
 
-def read_states(writer: Writer, network: Network, batch: str) -> tuple[list[str], list[Port]]:
+def read_states(writer: GraphWriter, network: NetworkData, batch: str) -> tuple[list[str], list[Port]]:
     """Write the states before the first step: those that are given, or zeros for every example.
 
     Args:
@@ -57,7 +57,7 @@ def read_states(writer: Writer, network: Network, batch: str) -> tuple[list[str]
     return names, ports
 
 
-def zero_states(writer: Writer, network: Network, batch: str) -> list[str]:
+def zero_states(writer: GraphWriter, network: NetworkData, batch: str) -> list[str]:
     """Write states of zeros for every example; `batch` is a vector of one number, B."""
     rows, zero = len(network.layers) * network.directions, writer.constant(np.float32(0))
     shapes = [
@@ -66,7 +66,7 @@ def zero_states(writer: Writer, network: Network, batch: str) -> list[str]:
     return [writer.add("Expand", zero, shape) for shape in shapes]
 
 
-def state_ports(network: Network, when: str) -> list[Port]:
+def state_ports(network: NetworkData, when: str) -> list[Port]:
     """Describe the states, `initial_h` or `final_h`, each (L·D, B, size)."""
     rows = len(network.layers) * network.directions
     return [
@@ -75,6 +75,6 @@ def state_ports(network: Network, when: str) -> list[Port]:
     ]
 
 
-def axis_length(writer: Writer, value: str, axis: int) -> str:
+def axis_length(writer: GraphWriter, value: str, axis: int) -> str:
     """Write the length of an axis, as a vector of one number."""
     return writer.add("Gather", writer.add("Shape", value), writer.indices(axis))

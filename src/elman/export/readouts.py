@@ -1,7 +1,7 @@
 """Write what is behind recurrent layers into a graph of ONNX: pooling over the real steps, answers of classifiers.
 
->>> from elman.export.graph import Writer
->>> writer = Writer()
+>>> from elman.export.graph import GraphWriter
+>>> writer = GraphWriter()
 >>> _ = write_pooling(writer, "max", "output", "final", "lengths", bidirectional=False, query=None)
 >>> writer.nodes[-1].op_type
 'ReduceMax'
@@ -10,13 +10,19 @@
 import numpy as np
 
 from elman.encoders.targets import Targets
-from elman.export.graph import DOUBLE, FLOAT, Port, Writer
+from elman.export.graph import DOUBLE, FLOAT, GraphWriter, Port
 from elman.export.pieces import write_real
 from elman.export.ports import axis_length
 
 
 def write_pooling(
-    writer: Writer, pooling: str, output: str, final: str, lengths: str, bidirectional: bool, query: np.ndarray | None
+    writer: GraphWriter,
+    pooling: str,
+    output: str,
+    final: str,
+    lengths: str,
+    bidirectional: bool,
+    query: np.ndarray | None,
 ) -> str:
     """Write one vector an example, (B, n).
 
@@ -47,7 +53,7 @@ def write_pooling(
     return writer.add("ReduceSum", writer.add("Mul", shares, output), writer.indices(0), keepdims=0)
 
 
-def write_answer(writer: Writer, outputs: str, targets: Targets) -> tuple[Port, str]:
+def write_answer(writer: GraphWriter, outputs: str, targets: Targets) -> tuple[Port, str]:
     """Write the answers to raw outputs (B, L): probabilities of classes or labels, or the number itself, (B,)."""
     if targets.kind == "category":
         return Port("probabilities", ("batch", targets.outputs)), writer.add("Softmax", outputs, axis=1)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from elman.autodiff.noise import NONE
-from elman.export.graph import INT32, Writer
+from elman.export.graph import INT32, GraphWriter
 from elman.export.loops import write_loop, write_step
-from elman.export.network import Network, Part
-from elman.export.standard import Gate, Recognised, read
+from elman.export.network import NetworkData, Part
+from elman.export.standard import GateTerms, Recognised, read
 
 
 def write_network(
-    writer: Writer, network: Network, x: str, states: Sequence[str], lengths: str, sides: Sequence[str] = ()
+    writer: GraphWriter, network: NetworkData, x: str, states: Sequence[str], lengths: str, sides: Sequence[str] = ()
 ) -> tuple[str, list[str]]:
     """Write a network that runs over whole sequences.
 
@@ -51,7 +51,7 @@ def write_network(
 
 
 def write_network_step(
-    writer: Writer, network: Network, x: str, states: Sequence[str], sides: Sequence[str] = ()
+    writer: GraphWriter, network: NetworkData, x: str, states: Sequence[str], sides: Sequence[str] = ()
 ) -> tuple[str, list[str]]:
     """Write a network that runs one step: x is (B, I), a side input (B, 1), the output (B, H)."""
     final: list[list[str]] = [[] for _ in states]
@@ -63,14 +63,14 @@ def write_network_step(
     return x, [values[0] if len(values) == 1 else writer.add("Concat", *values, axis=0) for values in final]
 
 
-def recognise(network: Network) -> Recognised | None:
+def recognise(network: NetworkData) -> Recognised | None:
     """Return the node of ONNX that every layer is, or None."""
     first = network.layers[0][0]
     return read(network.cell) if first.program.noise == NONE else None
 
 
 def _write_node(
-    writer: Writer, node: Recognised, directions: Sequence[Part], x: str, states: Sequence[str], lengths: str
+    writer: GraphWriter, node: Recognised, directions: Sequence[Part], x: str, states: Sequence[str], lengths: str
 ) -> tuple[str, list[list[str]]]:
     """Write a layer as one node; the lengths have 32 bits."""
     parts = [_weights(node, part) for part in directions]
@@ -106,7 +106,7 @@ def _weights(node: Recognised, part: Part) -> tuple[np.ndarray, np.ndarray, np.n
     def added(names: Sequence[str]) -> np.ndarray:
         return np.sum([zeros, *(members[n] for n in names if n in members)], axis=0)  # type: ignore[no-any-return]
 
-    def matrix(gate: Gate | None, name: str) -> np.ndarray:
+    def matrix(gate: GateTerms | None, name: str) -> np.ndarray:
         return members[getattr(gate, name)] if gate else np.zeros_like(members[getattr(first, name)])
 
     gates = node.gates
@@ -121,7 +121,7 @@ def _weights(node: Recognised, part: Part) -> tuple[np.ndarray, np.ndarray, np.n
     )
 
 
-def _real_steps(writer: Writer, x: str, lengths: str) -> str:
+def _real_steps(writer: GraphWriter, x: str, lengths: str) -> str:
     """Write (T, B, 1), whether a step is real."""
     steps = writer.add("Gather", writer.add("Shape", x), writer.constant(np.int64(0)))
     time = writer.add("Range", writer.constant(np.int64(0)), steps, writer.constant(np.int64(1)))
@@ -129,9 +129,9 @@ def _real_steps(writer: Writer, x: str, lengths: str) -> str:
     return writer.add("Unsqueeze", real, writer.indices(2))
 
 
-def _row(writer: Writer, state: str, row: int) -> str:
+def _row(writer: GraphWriter, state: str, row: int) -> str:
     return writer.add("Gather", state, writer.constant(np.int64(row)), axis=0)
 
 
-def _rows(writer: Writer, state: str, first: int, end: int) -> str:
+def _rows(writer: GraphWriter, state: str, first: int, end: int) -> str:
     return writer.add("Slice", state, writer.indices(first), writer.indices(end), writer.indices(0))

@@ -21,7 +21,7 @@ ACTIVATIONS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "softplus":
 
 
 @dataclass
-class Gate:
+class GateTerms:
     """An activation of a sum: of one product with the input, one with the state, and vectors.
 
     Attributes:
@@ -52,7 +52,7 @@ class Recognised:
     """
 
     op: str
-    gates: tuple[Gate | None, ...]
+    gates: tuple[GateTerms | None, ...]
     activations: tuple[str, ...]
     after: bool = False
 
@@ -110,7 +110,7 @@ def _read_gru(graph: Graph, h: int, new: int) -> Recognised | None:
     return None
 
 
-def _candidate(graph: Graph, index: int, h: int) -> tuple[Gate, Gate, bool] | None:
+def _candidate(graph: Graph, index: int, h: int) -> tuple[GateTerms, GateTerms, bool] | None:
     """Read the candidate of a GRU: its reset gate, itself, and whether it resets after the product."""
     node = graph.nodes[index]
     if node.op not in ACTIVATIONS:
@@ -137,7 +137,7 @@ def _candidate(graph: Graph, index: int, h: int) -> tuple[Gate, Gate, bool] | No
     return None
 
 
-def _gate(graph: Graph, index: int, h: int, c: int | None = None) -> Gate | None:
+def _gate(graph: Graph, index: int, h: int, c: int | None = None) -> GateTerms | None:
     """Read a gate; one that may look at the cell state names it."""
     node = graph.nodes[index]
     if node.op not in ACTIVATIONS:
@@ -149,8 +149,8 @@ def _gate(graph: Graph, index: int, h: int, c: int | None = None) -> Gate | None
     return gate
 
 
-def _sum_of(graph: Graph, terms: list[int], h: int, c: int | None = None) -> Gate | None:
-    nodes, gate = graph.nodes, Gate()
+def _sum_of(graph: Graph, terms: list[int], h: int, c: int | None = None) -> GateTerms | None:
+    nodes, gate = graph.nodes, GateTerms()
     for term in terms:
         node = nodes[term]
         kinds = [nodes[a].op for a in node.args]

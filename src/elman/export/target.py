@@ -17,7 +17,7 @@ from elman.writing import write_whole
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetFile:
     """A file that will be written, and its form."""
 
     path: Path
@@ -30,7 +30,7 @@ class Target:
 
 def choose(
     path: str | os.PathLike[str], endings: Mapping[str, str], form: str | None = None, force: bool = False
-) -> Target:
+) -> TargetFile:
     """Choose the form of a file, and check that it can be put where it is wanted.
 
     Args:
@@ -58,4 +58,4 @@ def choose(
         raise ConfigError(f"export: there is no folder {target.parent}. Make it, or choose another place.")
     if target.exists() and not force:
         raise ConfigError(f"export: {target} exists. Choose another name, or replace it with --force (force=True).")
-    return Target(target, form)
+    return TargetFile(target, form)

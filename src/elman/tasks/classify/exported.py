@@ -16,7 +16,7 @@ from elman.encoders.series import SeriesEncoder
 from elman.encoders.table import TableEncoder
 from elman.errors import ConfigError
 from elman.export.checking import LENGTHS
-from elman.export.graph import DOUBLE, FLOAT, INT64, Port, Writer
+from elman.export.graph import DOUBLE, FLOAT, INT64, GraphWriter, Port
 from elman.export.models import Feeds, ModelGraph, random_lengths
 from elman.export.network import take
 from elman.export.pieces import numbers_of, write_front, write_linear, write_scaling
@@ -43,7 +43,7 @@ def graph(model: TrainedClassifier) -> ModelGraph:
     Raises:
         ConfigError: the model is not one network.
     """
-    module, writer = model.module, Writer()
+    module, writer = model.module, GraphWriter()
     if type(module) is not SequenceClassifier:
         raise ConfigError(f"export: this model is a {type(module).__name__}, and one network is exported to ONNX.")
     steps, lengths, ports = _read(writer, model.encoder)
@@ -66,7 +66,7 @@ def graph(model: TrainedClassifier) -> ModelGraph:
     return ModelGraph(writer, ports, [answer], module, list(_cases(model.encoder)), expect, _reads(model))
 
 
-def _read(writer: Writer, encoder: Encoder) -> tuple[str, str, list[Port]]:
+def _read(writer: GraphWriter, encoder: Encoder) -> tuple[str, str, list[Port]]:
     """Write the inputs: the time-major steps, and the lengths."""
     if isinstance(encoder, TableEncoder):
         return _read_row(writer, encoder)
@@ -79,7 +79,7 @@ def _read(writer: Writer, encoder: Encoder) -> tuple[str, str, list[Port]]:
     return steps, lengths.value, [port, lengths.port]
 
 
-def _read_row(writer: Writer, encoder: TableEncoder) -> tuple[str, str, list[Port]]:
+def _read_row(writer: GraphWriter, encoder: TableEncoder) -> tuple[str, str, list[Port]]:
     """Write the inputs of a row of a table, which is one step."""
     parts, ports = [], []
     if encoder.numbers:

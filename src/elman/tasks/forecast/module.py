@@ -36,7 +36,7 @@ from elman.nn.rowwise import Linear
 from elman.nn.states import States, of_each
 from elman.tasks.forecast.settings import DECODINGS
 
-_OF_UNUSUAL = 0.5  # a window that moves more than twice as much as usual is scaled by half of its own deviation
+SCALED_BY_OWN = 0.5  # a window that moves more than twice as much as usual is scaled by half of its own deviation
 
 
 class Windows(NamedTuple):
@@ -137,6 +137,7 @@ class SegmentForecaster(nn.Module):
             )
         self.lookback, self.horizon, self.segment, self.decode = lookback, horizon, segment, decode
         self.quantiles, self.missing = tuple(quantiles), missing
+        self.widths = {"past": past, "known": known, "calendar": calendar, "static": static}
         self.read, self.ahead = math.ceil(lookback / segment), math.ceil(horizon / segment)
         self.embed = Linear(segment * (1 + missing + past + known) + calendar, hidden)
         self.recurrent = layers.build(cell, hidden, "a series")
@@ -210,7 +211,7 @@ class SegmentForecaster(nn.Module):
         count = known.sum(dim=1).clamp(min=1)
         mean = moved.sum(dim=1) / count
         square = (torch.where(known, moved - mean[:, None], 0.0) ** 2).sum(dim=1) / count
-        scale = torch.maximum(_OF_UNUSUAL * square.sqrt(), windows.usual)
+        scale = torch.maximum(SCALED_BY_OWN * square.sqrt(), windows.usual)
         return WindowScaling(center, scale), moved / scale[:, None]
 
     def _cut(self, x: Tensor, windows: Windows) -> Tensor:

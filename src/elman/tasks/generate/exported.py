@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from elman.export.checking import LENGTHS
-from elman.export.graph import INT64, Port, Session, Writer
+from elman.export.graph import INT64, GraphWriter, Port, Session
 from elman.export.models import Feeds, ModelGraph
 from elman.export.network import take
 from elman.export.pieces import numbers_of, write_embedding, write_linear
@@ -24,7 +24,7 @@ def describe(model: TrainedModel) -> dict[str, Any]:
 
 def graph(model: TrainedModel) -> ModelGraph:
     """Write the graph of a model."""
-    module, writer = model.module, Writer()
+    module, writer = model.module, GraphWriter()
     network = take(module.recurrent)
     x = write_embedding(writer, "units", module.embedding)
     ports = [Port("units", ("batch",), INT64)]

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from elman.export.checking import LENGTHS
-from elman.export.graph import INT64, Port, Writer
+from elman.export.graph import INT64, GraphWriter, Port
 from elman.export.models import Feeds, ModelGraph, random_lengths
 from elman.export.network import take
 from elman.export.pieces import numbers_of, write_embedding, write_linear, write_real
@@ -31,7 +31,7 @@ def describe(model: TrainedTagger) -> dict[str, Any]:
 
 def graph(model: TrainedTagger) -> ModelGraph:
     """Write the graph of a model."""
-    module, writer, width = model.module, Writer(), model.encoder.width
+    module, writer, width = model.module, GraphWriter(), model.encoder.width
     letters = width if module.speller is not None else 0
     steps = writer.add("Transpose", "steps", perm=[1, 0, 2])
     lengths = read_lengths(writer, "steps", batch=0, time=1)
@@ -75,7 +75,7 @@ def graph(model: TrainedTagger) -> ModelGraph:
     return ModelGraph(writer, ports, outputs, module, cases, expect, reads)
 
 
-def _write_speller(writer: Writer, speller: Speller, steps: str, words: str) -> str:
+def _write_speller(writer: GraphWriter, speller: Speller, steps: str, words: str) -> str:
     """Write the vectors of words (T, B, n), from their letters; a word without letters keeps a state of zeros."""
     letters = writer.add("Slice", steps, writer.indices(1), writer.indices(2**31), writer.indices(2))
     width = axis_length(writer, letters, 2)
