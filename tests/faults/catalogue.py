@@ -22,6 +22,7 @@ from faults.music_catalogue import MUSIC_FAULTS
 from faults.order_catalogue import ORDER_FAULTS
 from faults.pair_catalogue import PAIR_FAULTS
 from faults.report_catalogue import REPORT_FAULTS
+from faults.resuming_catalogue import RESUMING_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
 from faults.speech_catalogue import SPEECH_FAULTS
 from faults.task_catalogue import TASK_FAULTS
@@ -414,6 +415,7 @@ FAULTS = (
     *ORDER_FAULTS,
     *PAIR_FAULTS,
     *REPORT_FAULTS,
+    *RESUMING_FAULTS,
     *SERIES_FAULTS,
     *MUSIC_FAULTS,
     *SPEECH_FAULTS,

@@ -147,6 +147,19 @@ def test_a_model_that_is_replaced_stays_over_any_number_of_breaks(stopped, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "m.checkpoint", "old", "other"]
 
 
+def test_a_model_that_is_newer_than_its_checkpoint_is_replaced(stopped, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        kill_after(patched, 55)  # behind the first validation
+        patched.setattr(resuming, "SECONDS", 1e9)
+        with pytest.raises(Killed):
+            stopped(output=tmp_path / "new")
+    assert (tmp_path / "new").exists()
+    stopped(output=tmp_path / "new", resume=True)
+    stopped(output=tmp_path / "whole")
+    assert (tmp_path / "new").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "m.checkpoint", "new", "whole"]
+
+
 def test_another_number_of_threads_is_said_and_does_not_refuse(stopped, monkeypatch, capsys):
     here = resumable.describe_machine()
     monkeypatch.setattr(resumable, "describe_machine", lambda: {**here, "the number of threads": "31"})

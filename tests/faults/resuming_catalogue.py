@@ -1,0 +1,64 @@
+"""Faults by which a training that goes on ends otherwise than without a break."""
+
+from faults.fault import Fault
+
+GOING_ON, CHECKPOINT = "tests/training/test_going_on.py", "tests/training/test_checkpoint.py"
+
+RESUMING_FAULTS = (
+    Fault(
+        "a training goes on with the batches of a new epoch",
+        "training/resuming.py",
+        '        self._feed.load_state_dict(state["feed"])\n',
+        "",
+        GOING_ON,
+        "same_file and tag",
+    ),
+    Fault(
+        "a training goes on with a new optimiser",
+        "training/resuming.py",
+        '        self._optimizer.load_state_dict(state["optimizer"])\n',
+        "",
+        GOING_ON,
+        "same_file and tag",
+    ),
+    Fault(
+        "a search that goes on forgets the validations of its trials",
+        "training/resuming.py",
+        "if self._resumer.searches and validated is not None:",
+        "if validated is None:",
+        GOING_ON,
+        "search",
+    ),
+    Fault(
+        "a training goes on with other data and options",
+        "training/resuming.py",
+        "        if changed:\n",
+        "        if not theirs:\n",
+        GOING_ON,
+        "difference_is_named",
+    ),
+    Fault(
+        "a training that goes on does not know its own model",
+        "training/keeping.py",
+        'state["path"] or (None if self._replaces else self.target)',
+        'state["path"]',
+        GOING_ON,
+        "newer_than_its_checkpoint",
+    ),
+    Fault(
+        "two trainings have one output",
+        "training/beside.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        GOING_ON,
+        "second_training",
+    ),
+    Fault(
+        "the sum of a checkpoint is not compared",
+        "training/checkpoint.py",
+        "if header.entry.get(SUM) != sum_of(header, data_of(raw)):",
+        "if SUM not in header.entry:",
+        CHECKPOINT,
+        "every_change",
+    ),
+)
