@@ -3,7 +3,8 @@
 `network` takes the equations and numbers out of a layer, `checking` compares what was written with them, and `target`
 refuses a place and fills it. ONNX: `standard` recognises the cells that ONNX has, `loops` writes any other, `stack`
 puts layers on top of each other, `layers` is the whole file, `graph` its nodes. C: `c_functions` are the kernels'
-functions, `c_step` is one step of a layer, `c_file` the whole file.
+functions, `c_step` is one step of a layer, `c_file` the whole file. `torch_modules` are plain torch. Models: `pieces`
+and `readouts` are the layers around recurrent ones, `ports` their inputs, `card` what a model says, `models` the file.
 
 >>> import elman, tempfile
 >>> with tempfile.TemporaryDirectory() as folder:
@@ -21,9 +22,11 @@ from typing import TYPE_CHECKING, Any
 from elman.errors import BackendError, DataError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from elman.export.checking import Agreement
 
-__all__ = ["read_card", "to_c", "to_onnx"]
+__all__ = ["read_card", "to_c", "to_onnx", "to_torch"]
 
 _OLDEST_RUNTIME = (1, 17)
 
@@ -76,6 +79,27 @@ def to_c(
     from elman.export import c_file
 
     return c_file.write(layer, path, name, force)
+
+
+def to_torch(layer: Any) -> "nn.Module":
+    """Convert a layer into a module of plain torch.
+
+    Args:
+        layer: as for :func:`to_onnx`.
+
+    Returns:
+        Torch's own RNN, LSTM, GRU or their cells with these weights, where torch has the cell; a drop-in keeps its
+        whole `state_dict`, to the bit. Any other becomes a loop in TorchScript, which needs torch alone: it takes x
+        (T, B, I) and the states joined along their last axis, and returns the output and the final states so. It is
+        compared with the layer first; a line of the log says why it is a loop.
+
+    Raises:
+        ConfigError: the layer cannot be exported, see the message.
+        ElmanError: the loop does not compute the same.
+    """
+    from elman.export import torch_modules
+
+    return torch_modules.convert(layer)
 
 
 def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
