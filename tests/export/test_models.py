@@ -30,6 +30,8 @@ from elman.tasks.forecast.module import SegmentForecaster, Windows
 from elman.tasks.tag.encoder import learn_tag_encoder
 from elman.tasks.tag.exported import graph as tag_graph
 from elman.tasks.tag.module import SequenceTagger
+from elman.tasks.transcribe.exported import graph as speech_graph
+from untrained import make_transcriber
 
 ALONE = """
 import sys
@@ -267,6 +269,25 @@ def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, tmp_path):
         expected = module.forecast(Windows(**feeds))
     found, _ = run_alone(tmp_path / "f.onnx", {name: value.numpy() for name, value in feeds.items()}, tmp_path)
     assert difference(found, [expected]) <= 1e-5
+
+
+def greedy(log_p, blank=0):
+    """Write the likeliest unit of each step, repeated ones once, without blanks."""
+    best = log_p.argmax(1)
+    return [int(unit) for unit, before in zip(best, [blank, *best], strict=False) if unit not in (before, blank)]
+
+
+def test_a_transcriber_gives_the_probabilities_that_greedy_ctc_reads(tmp_path):
+    model = make_transcriber("mgu", bidirectional=True)
+    write_model(TargetFile(tmp_path / "s.onnx", "onnx"), speech_graph(model), {"task": "transcribe"}, force=False)
+    frames, lengths = 2 * torch.randn(3, 51, model.encoder.width), torch.tensor([51, 9, 30])
+    feeds = {"frames": frames.numpy(), "lengths": lengths.numpy()}
+    (log_p, steps), _ = run_alone(tmp_path / "s.onnx", feeds, tmp_path)
+    with torch.no_grad():
+        expected, real = model.module(frames.transpose(0, 1), lengths)
+    assert difference([log_p], [expected.transpose(0, 1)]) <= 1e-5
+    assert torch.equal(steps, real)
+    assert any(greedy(row[:length].numpy()) for row, length in zip(log_p, steps, strict=True))
 
 
 def test_a_card_is_printed_and_has_neither_dates_nor_paths(language):
