@@ -9,6 +9,7 @@ TEAMS = "tests/backends/llvm/test_teams.py"
 FENCE = "tests/backends/llvm/test_fence.py"
 ROUNDED = "tests/backends/llvm/test_rounded_products.py"
 UNPACKED = "tests/backends/llvm/test_unpacked.py"
+SMALL = "tests/ops/test_small_calls.py"
 
 _RAGGED = "ragged_lengths and float64"
 _WHOLE = "whole_vectors and float64"
@@ -286,5 +287,21 @@ KERNEL_FAULTS = (
         "mmap.MAP_SHARED | mmap.MAP_ANONYMOUS",
         MEMORY,
         "forked",
+    ),
+    Fault(
+        "a small call knows a parameter by its address, whatever its strides are",
+        "ops/small.py",
+        "*map(_KIND, parameters), *map(_IS_CONTIGUOUS, parameters))",
+        "*map(_KIND, parameters))",
+        SMALL,
+        "transposed",
+    ),
+    Fault(
+        "weight gradients of small calls take the state after a step for the one before it",
+        "backends/llvm/run/small_sums.py",
+        "after[: len(x) - len(initial)]",
+        "after[len(initial) :]",
+        SMALL,
+        "bits and five",
     ),
 )

@@ -104,6 +104,11 @@ class Program:
         noise = dataclasses.asdict(self.noise)
         return json.dumps({"cell": self.cell.to_dict(), "bias": self.bias, "noise": noise}, sort_keys=True)
 
+    @cached_property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The names of the tensors that the program reads."""
+        return tuple(parameter.name for parameter in self.parameters)
+
     @property
     def states(self) -> tuple[str, ...]:
         """The names of the states in order."""

@@ -31,6 +31,11 @@ def held(weights: Iterable[Tensor]) -> Iterator[None]:
         _now.reset(token)
 
 
+def holds_any() -> bool:
+    """Tell whether any weights are held."""
+    return _now.get() is not None
+
+
 def are_held(weights: Iterable[Tensor]) -> bool:
     """Tell whether all of some weights are held."""
     now = _now.get()

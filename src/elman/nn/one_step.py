@@ -30,6 +30,7 @@ from elman.nn.states import States, as_states, listed
 from elman.nn.torch_tools import TorchTools, as_node, is_exported_to_onnx
 from elman.nn.weights import present
 from elman.ops import under_autocast
+from elman.ops.small import run_small
 
 
 class OneStep(TorchTools):
@@ -110,6 +111,8 @@ class OneStep(TorchTools):
         Raises:
             ShapeError: a shape, dtype or device does not fit; a side input is missing or unknown.
         """
+        if isinstance(x, Tensor) and not sides and (small := _run_small(self, x, state, self.state_sizes)) is not None:
+            return small
         if (node := as_node(self, x, {"state": state}, sides)) is not None:
             return node  # type: ignore[no-any-return]
         if not isinstance(x, Tensor) or x.dim() not in (1, 2) or x.shape[-1] != self.input_size:
@@ -162,6 +165,8 @@ class TorchCell(TorchTools, nn.RNNCellBase):
         Raises:
             RuntimeError, ValueError: the same as torch's cell, with its text.
         """
+        if (small := _run_small(self, input, hx, (self.hidden_size,) * self.states)) is not None:
+            return small
         if (node := as_node(self, input, {"hx": hx})) is not None:
             return node
         if is_exported_to_onnx():
@@ -295,7 +300,18 @@ class GRUCell(TorchCell):
 
 
 def _direction(module: nn.Module, program: Program) -> Direction:
-    return Direction(program, present(module, [parameter.name for parameter in program.parameters]))
+    return Direction(program, present(module, program.parameter_names))
+
+
+def _run_small(module: OneStep | TorchCell, x: Any, state: Any, sizes: Sequence[int]) -> States | None:
+    """Run a small call of valid tensors; else return None."""
+    if state is not None and not isinstance(state, Tensor | tuple | list):
+        return None
+    states = sizes if state is None else listed(state)
+    if not states or not isinstance(x, Tensor) or not module.program.parameters:
+        return None
+    new = run_small(module.program, module.backend, x, states, _direction(module, module.program).parameters)
+    return None if new is None or x.dim() != 2 else as_states(new)
 
 
 def _run(

@@ -11,6 +11,7 @@ from elman import ops
 from elman.autodiff.program import Program
 from elman.nn.masks import draw_masks, drop_locked
 from elman.nn.sequences import Batch
+from elman.ops.small import run_small
 
 
 class Direction(NamedTuple):
@@ -51,6 +52,11 @@ def run_stack(
     Returns:
         The output of the last layer (T, B, D · size of the first state) and the final states, each (L·D, B, its size).
     """
+    if len(layers) == len(layers[0]) == 1 and batch.lengths is None and not (batch.sides or recompute_every):
+        ((program, parameters),) = layers[0]
+        results = run_small(program, backend, batch.x, states, parameters)
+        if results is not None:
+            return results[0], list(results[1:])
     x, final = batch.x, []
     for k, directions in enumerate(layers):
         outputs = []

@@ -22,6 +22,7 @@ from elman.nn.stream import Stream
 from elman.nn.torch_tools import TorchTools, as_node, is_exported_by_tracing, is_exported_to_onnx
 from elman.nn.weights import present
 from elman.ops import under_autocast
+from elman.ops.small import run_small
 
 
 class TorchLayer(TorchTools, nn.RNNBase):
@@ -65,6 +66,8 @@ class TorchLayer(TorchTools, nn.RNNBase):
             RuntimeError, ValueError: the same as torch's layer, with its text.
             ShapeError: `lengths` do not fit.
         """
+        if lengths is None and (small := self._run_small(input, hx)) is not None:
+            return small
         self._refresh()
         if is_exported_to_onnx() and lengths is None and self._is_in_onnx():
             return self.torchs.forward(self, input, hx)  # type: ignore[no-any-return, arg-type]
@@ -107,6 +110,20 @@ class TorchLayer(TorchTools, nn.RNNBase):
         output, final = self._run(Batch(x, lengths), states)
         if not batched:
             return output.squeeze(1), as_states([s.squeeze(1) for s in final])
+        return output.transpose(0, 1) if self.batch_first else output, as_states(final)
+
+    def _run_small(self, x: Any, hx: Any) -> tuple[Tensor, States] | None:
+        """Run a small call of valid tensors; else return None."""
+        if self.num_layers > 1 or self.bidirectional or type(x) is not Tensor or x.dim() != 3:
+            return None
+        if hx is not None and not isinstance(hx, Tensor | tuple):
+            return None
+        states = self._state_sizes if hx is None else listed(hx)
+        x = x.transpose(0, 1) if self.batch_first else x
+        results = run_small(self.program, self.backend, x, states, present(self, self._names[0][0]))
+        if results is None:
+            return None
+        output, *final = results
         return output.transpose(0, 1) if self.batch_first else output, as_states(final)
 
     def _refresh(self) -> None:

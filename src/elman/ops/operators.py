@@ -192,6 +192,39 @@ def _mirror_below(
         return results
 
 
+def run_backward(
+    how: How, kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs_input: bool
+) -> list[Tensor | None]:
+    """Compute the gradients of the tensors of a forward run, whatever torch does around it.
+
+    Args:
+        how: the arguments of the run that are no tensors.
+        kept: the tensors that it read, its output, and the values that it saved.
+        adjoints: dL/d output, and dL/d final state for each.
+        needs_input: whether dL/dx is computed.
+
+    Returns:
+        A gradient, or None, for each of the tensors that the run read.
+    """
+    width = how.width
+    d_output, *d_final = adjoints
+    run: list[Any] = [*how.unflatten(kept), kept[width], list(kept[width + 1 :])]
+    if are_batched(adjoints):
+
+        def run_one(d_output: Tensor, d_final: list[Tensor]) -> Mirror:
+            one: Mirror = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
+            return one
+
+        gradients = run_each(run_one, d_output, d_final)
+    elif are_plain([*kept, *adjoints]):
+        gradients = _mirror_above(how, kept[:width], kept[width:], adjoints, needs_input)
+    else:
+        gradients = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
+    d_x, d_states, d_parameters = gradients
+    rest = width - 1 - len(d_states) - len(d_parameters)
+    return [d_x if needs_input else None, *d_states, *d_parameters, *[None] * rest]
+
+
 class _Forward(Function):
     """The forward operator in autograd's graph."""
 
@@ -205,26 +238,7 @@ class _Forward(Function):
 
     @staticmethod
     def backward(ctx: Any, *adjoints: Tensor) -> tuple[Tensor | None, ...]:
-        how: How = ctx.how
-        kept = ctx.saved_tensors  # read once: activation checkpointing unpacks them only once
-        needs_input = ctx.needs_input_grad[2]
-        width = how.width
-        d_output, *d_final = adjoints
-        run: list[Any] = [*how.unflatten(kept), kept[width], list(kept[width + 1 :])]
-        if are_batched(adjoints):
-
-            def run_one(d_output: Tensor, d_final: list[Tensor]) -> Mirror:
-                one: Mirror = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
-                return one
-
-            gradients = run_each(run_one, d_output, d_final)
-        elif are_plain([*kept, *adjoints]):
-            gradients = _mirror_above(how, kept[:width], kept[width:], adjoints, needs_input)
-        else:
-            gradients = torch.ops.elman.mirror(*run, d_output, d_final, *how.options, needs_input)
-        d_x, d_states, d_parameters = gradients
-        rest = width - 1 - len(d_states) - len(d_parameters)
-        return (None, None, d_x if needs_input else None, *d_states, *d_parameters, *[None] * rest)
+        return (None, None, *run_backward(ctx.how, ctx.saved_tensors, adjoints, ctx.needs_input_grad[2]))
 
 
 class _Mirror(Function):

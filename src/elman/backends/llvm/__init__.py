@@ -20,6 +20,7 @@ from elman.autodiff.program import Program
 from elman.backends.held import are_held
 from elman.backends.inputs import Inputs, sizes_of
 from elman.backends.llvm.plan import stored_saves
+from elman.backends.llvm.run.calls import open_call  # noqa: F401 - a name of this backend
 from elman.backends.llvm.run.frames import Frames
 from elman.backends.llvm.run.gradients import Gradients
 from elman.backends.llvm.run.kernel import DTYPES, LEAST_WORK, MANY_ROWS, find_kernel

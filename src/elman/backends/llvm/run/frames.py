@@ -10,6 +10,7 @@
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ class Frames:
         in_place = in_place and not kernel.products.rounds  # no tiles round weights where they are
         self.layout = lay_out(kernel, inputs.x.shape, states, parameters, threads, in_place)
         self.kernel = kernel
-        self.arena = _lend(self.layout, inputs.states[0])
+        self.arena = lend(self.layout, inputs.states[0])
         self.values: list[int] = []
         self.kept: list[Tensor] = []
 
@@ -110,12 +111,12 @@ class Frames:
         bases = [p.data_ptr() for p in own]
         self.values += [bases[number] + start for number, start in self.layout.members]
         for _, begin in self.layout.places:
-            self.layout.filled.pack_into(self.arena.flat.data, begin, *self.values)
+            self.layout.filled.pack_into(self.arena.data, begin, *self.values)
 
     def move(self, *values: int) -> None:
         """Set the slots of :func:`elman.backends.llvm.plan.slots.moving_slots`."""
         for begin, _ in self.layout.places:
-            self.layout.moving.pack_into(self.arena.flat.data, begin, *values)
+            self.layout.moving.pack_into(self.arena.data, begin, *values)
 
     def pack(self) -> None:
         """Pack weights."""
@@ -164,12 +165,11 @@ class Frames:
 
     def release(self) -> None:
         """Keep the workspaces for the next run with these shapes, unless they are large."""
-        self.arena.forget_packed()
-        if self.arena.size <= SMALL:
-            self.layout.spare.append(self.arena)
+        self.arena.release()
 
 
-def _lend(layout: Layout, like: Tensor) -> "Arena":
+def lend(layout: Layout, like: Tensor) -> "Arena":
+    """Lend frames and workspaces, new ones or those of an earlier run."""
     try:  # a check before it would not help: another thread may take the last one between the two
         arena: Arena = layout.spare.pop()
     except IndexError:
@@ -181,6 +181,12 @@ class Arena:
     """Frames and the workspaces to which they point, for one run at a time.
 
     A run has only to set the addresses of its tensors; every run sets the same slots.
+
+    Attributes:
+        flat: the header and the frames.
+        address, data: of `flat`.
+        size: the bytes of the workspaces.
+        sums: what small calls keep for the sums of their mirror.
     """
 
     def __init__(self, layout: Layout, like: Tensor) -> None:
@@ -189,34 +195,35 @@ class Arena:
         rows = np.zeros(layout.row_count, dtype=np.int64)
         self.memory = (work, rows)
         self.own: Tensor | None = None
+        self.sums: Any = None
         self.packed: Tensor | None = None
         parts, slots = layout.frames.shape
         self.flat = np.empty(HEADER + parts * slots, dtype=np.int64)
         self.flat[:HEADER] = 0
         self.flat[PARTS], self.flat[BYTES] = parts, 8 * slots
-        self.address = self.flat.ctypes.data
+        self.address, self.data = self.flat.ctypes.data, self.flat.data
+        self.size = work.nbytes + rows.nbytes
         self.table = table = self.flat[HEADER:].reshape(parts, slots)
         table[:] = layout.frames
         table += layout.in_work * _begin(work)
         table += layout.in_rows * rows.ctypes.data
         table[:, layout.kernel.slots[Slot.ARRIVALS]] = self.address + 8 * ARRIVALS
 
-    @property
-    def size(self) -> int:
-        """Return the bytes of its workspaces."""
-        work, rows = self.memory
-        return work.nbytes + rows.nbytes + (0 if self.own is None else self.own.nbytes)
-
     def read_packed(self, packed: Tensor | None) -> None:
         """Read packed weights from a tensor of :meth:`allocate_packed` of an equal layout; None for an own one."""
         if packed is None:
-            self.own = packed = self.allocate_packed() if self.own is None else self.own
+            if self.own is None:
+                self.own = self.allocate_packed()
+                self.size += self.own.nbytes
+            packed = self.own
         self._point_to(packed)
 
-    def forget_packed(self) -> None:
-        """Let go of packed weights that are not its own."""
+    def release(self) -> None:
+        """Let go of packed weights that are not its own, and wait for the next run, unless it is large."""
         if self.packed is not self.own:
             self._point_to(None)
+        if self.size <= SMALL:
+            self.layout.spare.append(self)
 
     def _point_to(self, packed: Tensor | None) -> None:
         if packed is not self.packed:

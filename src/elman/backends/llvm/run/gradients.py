@@ -110,7 +110,8 @@ def _continues(last: Block, new: Block) -> bool:
 _sums: WeakKeyDictionary[Layout, Sums] = WeakKeyDictionary()
 
 
-def _find_sums(layout: Layout) -> Sums:
+def find_sums(layout: Layout) -> Sums:
+    """Find how the sums of a mirror are computed."""
     found = _sums.get(layout)
     if found is None:
         found = _sums[layout] = Sums(layout)
@@ -130,7 +131,7 @@ class Gradients:
     def __init__(self, layout: Layout, inputs: Inputs, output: Tensor, saved: Tensor) -> None:
         self.layout, self.inputs, self.output, self.saved = layout, inputs, output, saved
         self.plan, self.sizes, self.nodes = layout.kernel.plan, layout.sizes, layout.kernel.plan.nodes
-        self.how = _find_sums(layout)
+        self.how = find_sums(layout)
         self.columns = layout.columns
         self.batch = layout.batch
         self.like = inputs.states[0]

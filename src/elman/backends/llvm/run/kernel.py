@@ -76,6 +76,11 @@ class Kernel:
         return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("prepare"))
 
     @cached_property
+    def step(self) -> "ctypes._FuncPointer":
+        """The function that prepares and runs, forward, as a callable of the addresses of frames, input and output."""
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(self.library.address("step"))
+
+    @cached_property
     def whole(self) -> int:
         """Give the address of the function that packs, prepares and runs on one thread."""
         return self.library.address("whole")

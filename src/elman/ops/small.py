@@ -1,0 +1,222 @@
+"""Run a small call with little Python: one time step of an attention decoder, or an update of a few short sequences.
+
+The kernel of such a call takes no longer than what surrounds it. So a backend prepares calls of one *form* once: the
+program, the shapes, the dtype, whether autograd records it. A call then tests that its tensors have the form and lie in
+plain memory, and gives their addresses to the kernel. Nothing is kept that depends on values. Whatever else happens
+around a call (autocast, tracing, compiling, transforms of torch.func, weights that are held), it is run as all others
+are, by :func:`elman.ops.run`, with the same numbers.
+
+>>> from elman.autodiff import derive
+>>> from elman.cells import elman
+>>> x, state, weights = torch.ones(1, 2, 3), torch.zeros(1, 2, 5), [torch.ones(5, 3), torch.ones(5, 5), torch.zeros(5)]
+>>> output, h = run_small(derive(elman), "auto", x, [state], weights)
+>>> output.shape, h.shape
+(torch.Size([1, 2, 5]), torch.Size([1, 2, 5]))
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function, forward_ad
+
+from elman.autodiff.program import Program
+from elman.backends import requested, select
+from elman.backends.held import holds_any
+from elman.backends.inputs import Inputs
+from elman.backends.memory_check import PLAIN, are_plain_memory
+from elman.errors import ShapeError
+from elman.ops.batched import are_batched
+from elman.ops.operators import How, are_plain, run_backward
+
+_MOST = 256  # forms, and addresses of parameters, that are known at once
+_ADDRESS, _IS_CONTIGUOUS, _IS_NEG = Tensor.data_ptr, Tensor.is_contiguous, Tensor.is_neg
+_SHAPE, _KIND = attrgetter("shape"), attrgetter("shape", "dtype")
+_AUTOCAST, _TRANSFORMS = torch._C._is_any_autocast_enabled, torch._C._are_functorch_transforms_active
+_DISPATCHES, _TRACES = torch._C._len_torch_dispatch_stack, torch._C._get_tracing_state
+_IS_COMPILING, _RECORDS, _PRECISION = (
+    torch.compiler.is_compiling,
+    torch.is_grad_enabled,
+    torch.get_float32_matmul_precision,
+)
+
+_forms: "dict[tuple[Any, ...], SmallForm | None]" = {}
+
+
+def run_small(
+    program: Program, backend: str, x: Tensor, states: Sequence[Tensor | int], parameters: Sequence[Tensor]
+) -> Sequence[Tensor] | None:
+    """Run one layer forward in time, if the call is small.
+
+    Args:
+        program: the program to run.
+        backend: the layer's `backend` argument.
+        x: (T, B, I), or (B, I) for one time step.
+        states: initial states with as many axes as x, (1, B, its size) or (B, its size); or their sizes, for zeros.
+        parameters: in the program's order.
+
+    Returns:
+        The final states in the form of the initial ones; before them, if x has a time axis, the output (T, B, size of
+        the first state). None if :func:`elman.ops.run` must run the call.
+    """
+    if _IS_COMPILING() or _AUTOCAST() or _TRANSFORMS() or _DISPATCHES() or _TRACES() is not None or holds_any():
+        return None
+    has_states = not isinstance(states[0], int)
+    given: list[Any] = [x, *states] if has_states else [x]
+    if forward_ad._current_level >= 0 or not PLAIN.issuperset(map(type, given)):
+        return None
+    if x.dim() not in (2, 3) or not PLAIN.issuperset(map(type, parameters)):
+        return None
+    saves = _RECORDS() and any(t.requires_grad for t in (*parameters, *given))
+    key = (program, requested(backend), x.shape, x.dtype, has_states, saves, _PRECISION())
+    try:
+        form = _forms[key]
+    except KeyError:
+        form = _prepare(key, x, states, parameters)
+    if form is None or not form.fits(given, parameters):
+        return None
+    if not has_states:
+        given += form.zeros
+    if saves:
+        results: tuple[Tensor, ...] = _Small.apply(form, *given, *parameters)
+        return results
+    return form.call.run(given, parameters)[0]
+
+
+def _prepare(
+    key: tuple[Any, ...], x: Tensor, states: Sequence[Tensor | int], parameters: Sequence[Tensor]
+) -> "SmallForm | None":
+    """Prepare calls of a form, or remember that they are not small."""
+    program, backend, shape, dtype, _, saves, _ = key
+    batch = shape[-2]
+    own = [x.new_zeros(batch, s) if isinstance(s, int) else s for s in states]
+    if program.sides or len(own) != len(program.states) or 0 in shape[:-1] or {s.dim() for s in own} - {2, x.dim()}:
+        return None
+    if not are_plain_memory((x, *own, *parameters), dtype):
+        return None
+    runner = select(backend, program, dtype, x.device)
+    opens = getattr(runner, "open_call", None)
+    if opens is None or runner.computes_in(dtype) is not dtype:
+        return None
+    with torch.inference_mode(False), torch.no_grad():
+        like = torch.empty((1, *shape) if x.dim() == 2 else shape, dtype=dtype, device=x.device)
+        flat = [like.new_zeros(batch, s.shape[-1]) for s in own]
+        try:
+            call = opens(program, Inputs(like, flat, parameters), saves, x.dim() == 2)
+        except ShapeError:
+            return None
+        how = How(program.text, runner.NAME, False, 0, (len(own), len(parameters), 0), False)
+        form = None if call is None else SmallForm(how, call, shape, flat, parameters)
+    if len(_forms) == _MOST:
+        _forms.clear()
+    _forms[key] = form
+    return form
+
+
+class SmallForm:
+    """The shapes and the dtype of small calls, and what runs them.
+
+    Args:
+        how: the arguments of :func:`elman.ops.run` that are no tensors.
+        call: what the backend has prepared.
+        shape: of x.
+        states: zeros, each (B, its size).
+        parameters: of the shapes and the dtype of all calls.
+
+    Attributes:
+        zeros: initial states of zeros; nothing changes them.
+    """
+
+    def __init__(
+        self, how: How, call: Any, shape: torch.Size, states: Sequence[Tensor], parameters: Sequence[Tensor]
+    ) -> None:
+        self.how, self.call, self.dtype = how, call, parameters[0].dtype
+        self.is_step = len(shape) == 2
+        self.zeros = [state if self.is_step else state[None] for state in states]
+        self.given = [shape, *map(_SHAPE, self.zeros)]
+        self.parameters = [*map(_SHAPE, parameters)]
+        self.known: set[tuple[Any, ...]] = set()
+
+    def fits(self, given: Sequence[Tensor], parameters: Sequence[Tensor]) -> bool:
+        """Test whether x, the states and the parameters have this form, and lie without gaps in plain memory.
+
+        That is known of parameters at addresses that were tested before, as long as their shapes, dtypes and strides
+        stay what they were.
+        """
+        try:
+            key = (*map(_ADDRESS, parameters), *map(_KIND, parameters), *map(_IS_CONTIGUOUS, parameters))
+            key = (*key, *map(_IS_NEG, parameters))
+        except RuntimeError:  # a tensor without memory
+            return False
+        if key not in self.known:
+            if not self._are_dense(parameters, self.parameters):
+                return False
+            if len(self.known) == _MOST:
+                self.known.clear()
+            self.known.add(key)
+        return self._are_dense(given, self.given if len(given) > 1 else self.given[:1])
+
+    def _are_dense(self, tensors: Sequence[Tensor], shapes: Sequence[torch.Size]) -> bool:
+        dense = [*map(_SHAPE, tensors)] == shapes and all(map(_IS_CONTIGUOUS, tensors))
+        return dense and are_plain_memory(tensors, self.dtype)
+
+    def mirror(
+        self, kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs_input: bool
+    ) -> Sequence[Tensor | None] | None:
+        """Run the mirror; return a gradient for each tensor, or None if some have another form."""
+        end = len(self.given)
+        *tensors, output, saved = kept
+        given, parameters = tensors[:end], tensors[end:]
+        adjoints = [d if d.is_contiguous() else d.contiguous() for d in adjoints]
+        own = [output, saved, *adjoints] if saved.numel() else [output, *adjoints]
+        if not self.fits(given, parameters) or not are_plain_memory(own, self.dtype):
+            return None
+        gradients: Sequence[Tensor | None] | None = self.call.mirror(
+            given, parameters, output, saved, adjoints, needs_input
+        )
+        return gradients
+
+    def run_backward(
+        self, kept: Sequence[Tensor], adjoints: Sequence[Tensor], needs_input: bool
+    ) -> Sequence[Tensor | None]:
+        """Compute the same as :meth:`mirror`, whatever torch does around it."""
+        end, tensors, final = len(self.given), list(kept), list(adjoints)
+        output = len(kept) - 2
+        if self.is_step:
+            for k in (0, output):
+                tensors[k] = tensors[k].unsqueeze(0)
+            final = [torch.zeros_like(adjoints[0]).unsqueeze(0), *adjoints]
+        else:
+            tensors[1:end] = [state.squeeze(0) for state in tensors[1:end]]
+            final[1:] = [d.squeeze(0) for d in adjoints[1:]]
+        d_x, *gradients = run_backward(self.how, tensors, final, needs_input)
+        if self.is_step:
+            return [None if d_x is None else d_x.squeeze(0), *gradients]
+        states = [None if d is None else d.unsqueeze(0) for d in gradients[: end - 1]]
+        return [d_x, *states, *gradients[end - 1 :]]
+
+
+class _Small(Function):
+    """A small call in autograd's graph."""
+
+    @staticmethod
+    def forward(ctx: Any, form: SmallForm, *tensors: Tensor) -> tuple[Tensor, ...]:
+        end = len(form.given)
+        results, saved = form.call.run(tensors[:end], tensors[end:])
+        ctx.form = form
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors, results[0], saved)
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx: Any, *adjoints: Tensor | None) -> tuple[Tensor | None, ...]:
+        form: SmallForm = ctx.form
+        kept = ctx.saved_tensors  # read once: activation checkpointing unpacks them only once
+        own = [zero if d is None else d for d, zero in zip(adjoints, form.call.zeros, strict=True)]
+        needs_input = ctx.needs_input_grad[1]
+        gradients = None
+        if not (_RECORDS() or are_batched(own)) and are_plain([*kept, *own]):
+            gradients = form.mirror(kept, own, needs_input)
+        return (None, *(form.run_backward(kept, own, needs_input) if gradients is None else gradients))
