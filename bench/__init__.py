@@ -23,6 +23,7 @@ script says which are met.
 | `ragged` | sequences of unequal lengths; two layers in two directions | torch's packed sequences |
 | `custom_cells` | cells that torch lacks, and their first call | a good torch loop; JAX |
 | `streaming` | one time step of one example | torch.nn, ONNX Runtime |
+| `exporting` | one step, and a hundred, of exported layers; sizes of the files | their layers |
 | `translating` | beam search of a translation model, alone and in batches | its layers in torch.nn |
 | `translation_updates` | an update of a translation model | its layers in torch.nn, and with input feeding |
 | `hearing` | speech recognition, whole and as it arrives; memory of an hour | its layers in torch.nn |
@@ -39,7 +40,7 @@ programs of their own; `equal_files` shows whether a change of the code has chan
 """
 
 SCRIPTS = (
-    "training", "inference", "ragged", "custom_cells", "streaming", "translating", "translation_updates", "hearing",
-    "bfloat16", "gradient_errors", "roofline", "memory", "cost_curves", "reading",
+    "training", "inference", "ragged", "custom_cells", "streaming", "exporting", "translating", "translation_updates",
+    "hearing", "bfloat16", "gradient_errors", "roofline", "memory", "cost_curves", "reading",
 )  # fmt: skip
 """In the order in which all of them run."""
