@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_interrupted_under_force_the_old_model_stays_and_each_file_is_named(elma
     assert done.code == 130
     assert done.err == (
         "elman: interrupted; the best model so far is kept in book.interrupted.elman.safetensors; "
-        "book.elman.safetensors is as it was\n"
+        "book.elman.safetensors is as it was; the same command with --resume goes on\n"
     )
     assert (tmp_path / "book.elman.safetensors").read_bytes() == old
     assert generate.load("book.interrupted.elman.safetensors").metrics["history"]
@@ -94,7 +95,7 @@ def test_a_model_that_cannot_be_written_is_written_elsewhere_and_the_path_is_tol
 
     def update_without_folder(trainer, group, run):
         if run.outcome.updates == 2:
-            (tmp_path / "models").rmdir()
+            shutil.rmtree(tmp_path / "models")
         update(trainer, group, run)
 
     monkeypatch.setattr(Trainer, "_update", update_without_folder)
@@ -137,8 +138,16 @@ def test_every_option_reaches_the_recipe(elman, monkeypatch):
     line = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
     assert elman("train", "generate", "a", "b", "--cell", "gru", "--size", "h=5", *line).code == 2
     assert given.pop("data") == ["a", "b"]
-    expected = {**options, "cell": "gru", "sizes": {"h": 5}, "force": False, "quiet": False, "search": None}
-    assert {name: value for name, value in given.items() if name != "output"} == expected
+    expected = {
+        **options,
+        "cell": "gru",
+        "sizes": {"h": 5},
+        "force": False,
+        "quiet": False,
+        "search": None,
+        "resume": False,
+    }
+    assert {name: value for name, value in given.items() if name != "output"} == {**options, **others}
 
 
 def test_defaults_of_the_command_are_those_of_python(elman, monkeypatch):
@@ -151,7 +160,7 @@ def test_defaults_of_the_command_are_those_of_python(elman, monkeypatch):
     monkeypatch.setattr(generate, "train", stop)
     elman("train", "generate", "a")
     settings = package.tasks.generate.settings.Settings
-    own = ("cell", "sizes", "output", "force", "quiet", "search")
+    own = ("cell", "sizes", "output", "force", "quiet", "search", "resume")
     assert settings(**{k: v for k, v in given.items() if k not in own}) == settings()
     assert given["cell"] == "lstm"
 
