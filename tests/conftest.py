@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 import torch
 
+from elman.training import folds
 from faults.sample import describe_sample
 
 # Examples are drawn from a fixed seed, so that a red run is red again; a slow machine is no failure.
@@ -21,6 +22,15 @@ hypothesis.settings.load_profile("elman")
 def pytest_report_header(config: pytest.Config) -> str | None:
     """List the faults that are planted, where not all are."""
     return describe_sample() if config.getoption("markexpr") == "not slow" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_fold() -> Iterator[None]:
+    """Let few examples be held out: five networks in place of each tiny one would take five times as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folds, "FEW_EXAMPLES", 0)
+        patch.setattr(folds, "FEW_GROUPS", 0)
+        yield
 
 
 @pytest.fixture(autouse=True)

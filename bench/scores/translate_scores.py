@@ -48,7 +48,7 @@ def ptb_order(data: Path, scratch: Path, seed: int, given: dict[str, Any], test:
         compare=False,
         jumble=True,
         tokenized=True,
-        best_by="loss",
+        select="loss",
         epochs="auto",
         time_budget="40m",
     )

@@ -261,11 +261,12 @@ def test_a_damaged_sound_is_named(elman, tones, tmp_path):
 def test_ctrl_c_keeps_the_best_model(tmp_path):
     write_reviews(tmp_path / "reviews.csv")
     command = ["train", "classify", "reviews.csv", "--hidden", "7", "--epochs", "100000", "--patience", "100000"]
-    process = start_elman(tmp_path, *command)
+    process = start_elman(tmp_path, *command, "--folds", "1")
     out, err = interrupt(process, "best so far")
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert err.splitlines()[-1] == "elman: interrupted; the best model so far is kept in reviews.elman.safetensors"
+    kept = "elman: interrupted; the best model so far is kept in reviews.elman.safetensors"
+    assert err.splitlines()[-1] == f"{kept}; the same command with --resume goes on"
     assert "interrupted" in out
     model = classify.load(tmp_path / "reviews.elman.safetensors")
     assert model.predict(["it was good"])[0] in ("good", "bad")

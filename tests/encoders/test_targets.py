@@ -70,12 +70,12 @@ def test_smoothed_decisions_on_labels_lie_as_far_from_0_as_from_1():
     assert float(targets.training_loss(outputs, true, smoothing=0.3)) == pytest.approx(float(expected), rel=1e-6)
 
 
-def test_the_best_weights_are_those_with_the_higher_accuracy_then_the_lower_loss():
+def test_by_accuracy_the_best_weights_are_those_with_the_higher_one_then_the_lower_loss():
     targets = Targets.learn("category", ["a", "b"])
     numbers = torch.tensor([0, 1, 1])
-    right_but_unsure = targets.measure(torch.tensor([[0.1, 0.0], [0.0, 0.1], [0.0, 0.1]]), numbers)
-    mostly_and_sure = targets.measure(torch.tensor([[9.0, 0.0], [0.0, 9.0], [0.6, 0.0]]), numbers)
-    right_and_sure = targets.measure(torch.tensor([[9.0, 0.0], [0.0, 9.0], [0.0, 9.0]]), numbers)
+    right_but_unsure = targets.measure(torch.tensor([[0.1, 0.0], [0.0, 0.1], [0.0, 0.1]]), numbers, None, "accuracy")
+    mostly_and_sure = targets.measure(torch.tensor([[9.0, 0.0], [0.0, 9.0], [0.6, 0.0]]), numbers, None, "accuracy")
+    right_and_sure = targets.measure(torch.tensor([[9.0, 0.0], [0.0, 9.0], [0.0, 9.0]]), numbers, None, "accuracy")
     assert mostly_and_sure.loss < right_but_unsure.loss
     assert right_but_unsure.better_than(mostly_and_sure)
     assert right_and_sure.better_than(right_but_unsure)
@@ -86,7 +86,8 @@ def test_the_best_weights_are_those_with_the_higher_accuracy_then_the_lower_loss
 def test_labels_are_measured_by_micro_f1():
     targets = Targets.learn("labels", [("a", "b")])
     found = targets.measure(torch.tensor([[1.0, -1.0], [1.0, 1.0]]), torch.tensor([[1.0, 1.0], [1.0, 0.0]]))
-    assert found.score == pytest.approx(2 * 2 / (3 + 3))
+    assert found.said == f"micro-F1 {2 * 2 / (3 + 3):.1%}"
+    assert found.score is None
 
 
 @pytest.mark.parametrize(

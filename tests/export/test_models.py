@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +22,9 @@ from elman.export.models import write_model
 from elman.export.target import TargetFile
 from elman.models.layers import Layers
 from elman.tasks import generate
+from elman.tasks.classify.blending import BlendWeights
 from elman.tasks.classify.exported import graph
+from elman.tasks.classify.member import FoldMember
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.exporting import export_model
@@ -95,7 +98,10 @@ def classifier(kind, cell="gru"):
     )
     if module.query is not None:
         torch.nn.init.normal_(module.query)
-    model = TrainedClassifier(module=module.eval(), configuration={}, columns=columns, encoder=encoder, targets=targets)
+    blend = BlendWeights(1.0 if targets.kind == "number" else 0.7)
+    model = TrainedClassifier(
+        module=module.eval(), configuration={}, columns=columns, encoder=encoder, targets=targets, blend=blend
+    )
     return model, examples
 
 
@@ -133,7 +139,7 @@ def test_a_classifier_answers_without_elman_and_torch(kind, tmp_path):
     encoded = [model.encoder.encode(example) for example in examples]
     with torch.no_grad():
         outputs = model.module(pad_sequence(encoded), torch.tensor([len(one) for one in encoded]))
-    expected = model.targets.probabilities(outputs)
+    expected = model.targets.probabilities(outputs * model.blend.network)
     if model.targets.kind == "number":
         expected = torch.tensor(model.targets.decode(outputs), dtype=torch.float64)
     assert difference(found, [expected]) <= 1e-5
@@ -141,6 +147,14 @@ def test_a_classifier_answers_without_elman_and_torch(kind, tmp_path):
     card = json.loads((tmp_path / "model.onnx.json").read_text())
     assert card == export.read_card(tmp_path / "model.onnx")
     assert card["verified"]["difference"] <= 1e-5
+
+
+def test_an_answer_of_several_networks_is_refused():
+    model, _ = classifier("characters")
+    one = FoldMember(model.module, model.encoder, model.targets)
+    for mixed, said in (({"others": (one,)}, "the mean of 2 networks"), ({"blend": BlendWeights(1, 0.5)}, "baseline")):
+        with pytest.raises(ConfigError, match=f"{said}.*--folds 1 and --alone"):
+            graph(replace(model, **mixed))
 
 
 @pytest.fixture(scope="module")

@@ -277,8 +277,8 @@ TASK_FAULTS = (
     Fault(
         "the held-out part is measured without weights",
         "tasks/classify/recipe.py",
-        "held_out.targets, held_out.weights)",
-        "held_out.targets)",
+        "held_out.targets, held_out.weights, settings.select)",
+        "held_out.targets, None, settings.select)",
         WEIGHTS,
         "held_out_part",
     ),
@@ -309,8 +309,8 @@ TASK_FAULTS = (
     Fault(
         "scales are learnt from what is held out",
         "tasks/classify/reading.py",
-        "learn_encoder(columns, survey.read(learn), settings)",
-        "learn_encoder(columns, held_from.read(hold), settings)",
+        "learn_encoder(columns, survey.read(split.learn), settings)",
+        "learn_encoder(columns, split.held_from.read(split.hold), settings)",
         CLASSIFY,
         "scales_are_learnt",
     ),
@@ -325,8 +325,8 @@ TASK_FAULTS = (
     Fault(
         "the best weights are chosen by the loss alone",
         "scores/measured.py",
-        "return other is None or (self.score or 0.0, -self.loss) > (other.score or 0.0, -other.loss)",
-        "return other is None or -self.loss > -other.loss",
+        "return other is None or (self.score or 0.0, -self.compared) > (other.score or 0.0, -other.compared)",
+        "return other is None or -self.compared > -other.compared",
         "tests/encoders/test_targets.py",
         "higher_accuracy",
     ),

@@ -27,9 +27,11 @@ import pytest
 import torch
 
 from elman.cli import main
+from elman.training import folds
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+FEW_EXAMPLES, FEW_GROUPS = 200, 5  # those of the package, which tests set to 0
 RUN = ("python", "pycon", "console", "sh")
 
 _BLOCK = re.compile(r"^(?:<!-- not run: (.+?) -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -81,6 +83,8 @@ def scratch(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("COLUMNS", "110")
+        patch.setattr(folds, "FEW_EXAMPLES", FEW_EXAMPLES)
+        patch.setattr(folds, "FEW_GROUPS", FEW_GROUPS)
         yield
     torch.set_default_dtype(dtype)
     torch.set_printoptions(profile="default")

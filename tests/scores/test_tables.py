@@ -92,7 +92,8 @@ def test_two_classes_say_which_of_them_is_meant():
 def test_labels_and_numbers_have_a_line_each():
     labels = score_labels(torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.tensor([[0.9, 0.2], [0.8, 0.3]]), ("a", "b"))
     text = printed(score_tables(labels))
-    assert text.startswith("micro-F1 80.0%, macro-F1 50.0%, all labels right 50.0% on 2 examples\n")
+    line = " ".join(text.split("\n\n")[0].split())
+    assert line == "micro-F1 80.0%, macro-F1 50.0%, all labels right 50.0%, calibration error 30.0% on 2 examples"
     assert re.search(r"\nb +– +0\.0% +0\.0% +1\n", text)
     assert printed(score_tables(score_numbers(torch.ones(1), torch.ones(1)))) == "RMSE 0, MAE 0 on 1 example\n"
 

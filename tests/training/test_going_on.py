@@ -81,6 +81,22 @@ def test_a_search_goes_on_in_the_middle_of_a_trial(tmp_path, monkeypatch):
     assert train("rest.model", resume=True) == (whole, search)
 
 
+def test_folds_go_on_in_the_middle_of_one(tmp_path, monkeypatch):
+    data = write_reviews(tmp_path / "a.csv", 60)
+    options = {**SMALL, "target": "label", "input": "text", "word_dropout": 0.2, "folds": 3}
+
+    def train(output, **more):
+        classify.train(data, output=tmp_path / output, **options, **more)
+        return (tmp_path / output).read_bytes()
+
+    whole = train("whole.model")
+    with monkeypatch.context() as patched:
+        kill_after(patched, 5, number=1)
+        with pytest.raises(Killed):
+            train("rest.model")
+    assert train("rest.model", resume=True) == whole
+
+
 @pytest.fixture
 def stopped(tmp_path, monkeypatch):
     """Return a function that trains a little, of which a checkpoint is there."""

@@ -15,6 +15,7 @@ from elman.scores.measured import Measured
 from elman.tasks import Classifier, classify
 from elman.tasks.classify import reading
 from elman.tasks.classify.space import search_space
+from elman.training import progress as progress_file
 from elman.training import search as search_file
 from elman.training.progress import Moment, QuietProgress
 from elman.training.search import Between, Choice, search_settings
@@ -48,7 +49,8 @@ class Listening(QuietProgress):
 def clock(monkeypatch):
     """Replace the time by a clock that only the test moves."""
     found = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(search_file, "time", SimpleNamespace(perf_counter=lambda: found.now))
+    for file in (search_file, progress_file):
+        monkeypatch.setattr(file, "time", SimpleNamespace(perf_counter=lambda: found.now))
     return found
 
 
@@ -256,8 +258,9 @@ def test_the_default_of_characters_is_characters():
 
 def test_a_search_is_as_good_as_the_defaults_and_can_be_done_again(tmp_path):
     data = write_reviews(tmp_path / "t.csv", 60)
-    plain = classify.train(data, **SMALL)
-    found = classify.train(data, **SMALL, search=4, output=tmp_path / "m")
+    options = {**SMALL, "select": "accuracy", "alone": True}
+    plain = classify.train(data, **options)
+    found = classify.train(data, **options, search=4, output=tmp_path / "m")
     facts = found.metrics["search"]
     assert facts["trials"] == len(facts["tried"]) == 4
     assert facts["tried"][0] == {
@@ -267,7 +270,7 @@ def test_a_search_is_as_good_as_the_defaults_and_can_be_done_again(tmp_path):
     assert found.metrics["validation"]["accuracy"] == max(one["score"] for one in facts["tried"])
     assert found.configuration["hidden"] == 5
     assert all("hidden" not in one["options"] and "dropout" not in one["options"] for one in facts["tried"])
-    again = classify.train(data, **{**SMALL, **facts["chosen"]})
+    again = classify.train(data, **{**options, **facts["chosen"]})
     for one, other in zip(again.module.state_dict().values(), found.module.state_dict().values(), strict=True):
         assert torch.equal(one, other)
     loaded = classify.load(tmp_path / "m")

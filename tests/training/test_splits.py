@@ -1,5 +1,6 @@
 """What is held out: shares of classes, whole groups, and the same every time."""
 
+import random
 from collections import Counter
 
 import pytest
@@ -51,9 +52,36 @@ def test_held_out_copies_are_left_out_and_what_is_learnt_from_stays():
     assert len(plain[1]) > len(held_out) > 100
 
 
+def test_copies_are_drawn_together_with_the_share_of_those_that_differ():
+    drawn = random.Random(5)
+    hashes = [drawn.randrange(400) for _ in range(700)]
+    targets = ["ab"[number % 3 == 0] for number in hashes]
+    training, held_out = split(targets, share=0.2, seed=3, hashes=hashes, together=True)
+    assert sorted(training + held_out) == list(range(700)), "none is left out"
+    apart, learnt = ({hashes[index] for index in part} for part in (held_out, training))
+    assert not apart & learnt
+    assert len(apart) == pytest.approx(0.2 * len(apart | learnt), abs=1)
+
+
+def test_a_class_whose_examples_are_copies_of_others_is_not_lost():
+    # The only examples of class c equal examples of class a.
+    hashes, targets = [*range(30), 3, 4], ["a", "b"] * 15 + ["c", "c"]
+    for seed in range(12):
+        training, held_out = split(targets, share=0.5, seed=seed, hashes=hashes, together=True)
+        assert {targets[index] for index in training} == {"a", "b", "c"}
+        assert held_out
+
+
+def test_copies_are_drawn_apart_where_nothing_else_is_there():
+    training, held_out = split(["a", "b"] * 20, share=0.2, seed=3, hashes=[1, 2] * 20, together=True)
+    assert (len(training), len(held_out)) == (32, 8)
+
+
 def test_different_examples_are_split_as_without_hashes():
     targets = ["a", "b", "b"] * 30
-    assert split(targets, share=0.2, seed=3, hashes=range(90)) == split(targets, share=0.2, seed=3)
+    for together in (False, True):
+        found = split(targets, share=0.2, seed=3, hashes=range(90), together=together)
+        assert found == split(targets, share=0.2, seed=3)
 
 
 def test_copies_stay_where_too_few_would_remain_or_none_of_a_class():

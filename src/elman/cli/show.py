@@ -74,7 +74,10 @@ def describe_file(model: TrainingResult, target: Path) -> str:
 
 def describe_training(model: TrainingResult) -> str:
     """Describe how long a training took, and why it ended."""
+    folds = model.metrics.get("folds")
     updates = f"{model.metrics['updates']} updates"
+    if folds:
+        updates = f"{sum(fold['updates'] for fold in folds)} updates of {len(folds)} networks"
     if model.stopped == "ended before":
         return f"{updates}; it had ended before, and nothing was trained now"
     return f"{updates} in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"

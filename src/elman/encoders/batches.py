@@ -112,6 +112,19 @@ class EncodedSet:
     def __len__(self) -> int:
         return len(self._indices)
 
+    def encoded_by(self, encoder: _Encoder) -> "EncodedSet":
+        """Read the same examples again, and encode them by another encoder.
+
+        Raises:
+            DataError: an example cannot be read or encoded.
+        """
+        return EncodedSet(self._dataset, self._indices, encoder, self.targets, groups=self.groups)
+
+    def first(self, count: int) -> "EncodedSet":
+        """Read the first examples again, at most so many."""
+        groups = None if self.groups is None else self.groups[:count]
+        return EncodedSet(self._dataset, self._indices[:count], self._encoder, self.targets[:count], groups=groups)
+
     def steps(self, index: int) -> Tensor:
         """Return the encoded steps of one example, (T, K) int64 or (T, D) float32."""
         is_kept = index < len(self._kept)

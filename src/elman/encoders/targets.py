@@ -29,6 +29,7 @@ Where = Callable[[int], str]
 """Names an example in messages, by its index."""
 
 _MOST_NAMES = 5  # that a message lists
+_FEW = 1000  # examples whose mean loss swings from one validation to the next
 _LARGEST = 1e30  # what float32 reaches, with room for answers that are too large
 
 
@@ -159,26 +160,36 @@ class Targets:
             losses = cross_entropy(outputs, targets, reduction=reduction)
         return _weighted_mean(losses, weights)
 
-    def measure(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Measured:
-        """Return the loss, and the score for choosing the best weights: accuracy, micro-F1 of labels, none of numbers.
+    def measure(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None, select: str | None = None
+    ) -> Measured:
+        """Return the result of a validation.
 
         Args:
             outputs: (N, outputs) of the module.
             targets: the true targets, as :meth:`encode` gives them.
             weights: (N,) sample weights, 1 in the mean; None where all are equal.
+            select: what chooses the best weights: the `loss`, the `accuracy` (all labels of an example right), or the
+                mean `f1` of the classes; None is the loss.
         """
         loss = float(self.loss(outputs, targets, weights))
+        is_noisy = len(targets) < _FEW
         if self.kind == "number":
-            return Measured(loss, said=f"RMSE {math.sqrt(loss) * self.deviation:.4g}")
-        if self.kind == "category":
-            accuracy = float(_weighted_mean((outputs.argmax(dim=1) == targets).double(), weights))
-            return Measured(loss, accuracy, f"accuracy {accuracy:.1%}")
-        predicted, true = outputs > 0, targets > 0.5
+            return Measured(loss, said=f"RMSE {math.sqrt(loss) * self.deviation:.4g}", is_noisy=is_noisy)
+        predicted = self.one_hot(outputs.argmax(dim=1)) > 0 if self.kind == "category" else outputs > 0
+        true = self.one_hot(targets) > 0.5
         each = torch.ones(len(targets), dtype=torch.float64) if weights is None else weights.double()
-        counts = predicted & true, predicted.long() + true.long()
-        hits, both = (float(each @ marks.sum(1).double()) for marks in counts)
-        micro_f1 = 2 * hits / both if both else 0.0
-        return Measured(loss, micro_f1, f"micro-F1 {micro_f1:.1%}")
+        right = float(each @ (predicted == true).all(dim=1).double() / each.sum())
+        hits, both = (each @ marks.double() for marks in (predicted & true, predicted.long() + true.long()))
+        if select == "f1":
+            known = both > 0
+            f1 = float((2 * hits[known] / both[known]).mean()) if bool(known.any()) else 0.0
+            return Measured(loss, f1, f"macro-F1 {f1:.1%}")
+        if self.kind == "category":
+            said = f"accuracy {right:.1%}"
+        else:
+            said = f"micro-F1 {float(2 * hits.sum() / both.sum()) if bool(both.any()) else 0.0:.1%}"
+        return Measured(loss, right, said) if select == "accuracy" else Measured(loss, said=said, is_noisy=is_noisy)
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of each class, (N, L); for numbers there is none, and the result is (N, 0)."""

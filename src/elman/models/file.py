@@ -74,13 +74,16 @@ class ModelFile:
             raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place with -o.") from None
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], task: str, parts: Sequence[str]) -> "ModelFile":
+    def read(
+        cls, path: str | os.PathLike[str], task: str, parts: Sequence[str], added: Sequence[str] = ()
+    ) -> "ModelFile":
         """Read a file that `write` wrote.
 
         Args:
             path: the file.
             task: the task of the model.
             parts: the names of the parts of this task.
+            added: the names of those that some of its models have.
 
         Raises:
             DataError: there is no such file, it is not a model, it is damaged, of another format, or for another task.
@@ -94,6 +97,7 @@ class ModelFile:
             raise DataError(
                 f"{path} is a model for {entry['task'][:20]!r}, not for {task!r}. Use the command of its task."
             )
+        parts = [*parts, *(name for name in added if name in entry)]
         _require(path, entry, dict.fromkeys(parts, dict))
         if LEARNT in entry:
             _require(path, entry, {LEARNT: dict})

@@ -39,6 +39,7 @@ class Trained:
     Attributes:
         task: the recipe, as the model file names it.
         part_names: the names of the parts of its task in its file.
+        added_names: the names of the parts that some models of its task have.
         module: the layers; its attribute `recurrent` has the cell.
         configuration: the options that build the module.
         metrics: what was measured in training.
@@ -51,6 +52,7 @@ class Trained:
 
     task: ClassVar[str]
     part_names: ClassVar[tuple[str, ...]]
+    added_names: ClassVar[tuple[str, ...]] = ()
     module: Any
     configuration: dict[str, Any]
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -122,7 +124,7 @@ def load_trained(path: str | PathLike[str], kind: type[T], read: Callable[[Model
     Raises:
         DataError: there is no such file, it is not a model, it is damaged, or its parts do not fit each other.
     """
-    file = ModelFile.read(path, kind.task, kind.part_names)
+    file = ModelFile.read(path, kind.task, kind.part_names, kind.added_names)
     try:
         return read(file)
     except Exception as error:  # noqa: BLE001 - a forged file makes libraries raise anything

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from elman.errors import DataError, ShapeError
+from elman.scores.calibration import Reliability, reliability_of
 from elman.scores.clusters import independent
 from elman.scores.share import Share, wilson_interval
 
@@ -58,12 +59,14 @@ class ClassScores(Share):
         confusion: K rows of K counts: row the true class, column the predicted one.
         log_loss: mean of −log(probability of the true class), in nats; a probability below 1.2e-38 counts as 1.2e-38.
         independent: how many independent examples these are worth, see :mod:`elman.scores.clusters`; None for all.
+        reliability: how far the probabilities can be believed; None where only answers are known.
     """
 
     classes: tuple[str, ...]
     confusion: tuple[tuple[float, ...], ...]
     log_loss: float
     independent: float | None = None
+    reliability: Reliability | None = None
     measure: ClassVar[str] = "accuracy"
 
     @property
@@ -156,6 +159,7 @@ class ClassScores(Share):
             "accuracy_interval": list(self.interval),
             "macro_f1": self.macro_f1,
             "log_loss": self.log_loss if math.isfinite(self.log_loss) else None,
+            **({} if self.reliability is None else {"calibration_error": self.reliability.error}),
             **(two | {"positive": self.classes[1]} if len(self.classes) == 2 else {}),
             "classes": [asdict(score) for score in self.per_class],
             "confusion": [list(row) for row in self.confusion],
@@ -173,6 +177,7 @@ class LabelScores(Share):
         macro_f1: mean F1 of the labels, with equal weights.
         per_class: the scores of each label.
         independent: as for :class:`ClassScores`, by exact matches.
+        reliability: as for :class:`ClassScores`, of each decision.
     """
 
     count: float
@@ -181,6 +186,7 @@ class LabelScores(Share):
     macro_f1: float
     per_class: tuple[ClassScore, ...]
     independent: float | None = None
+    reliability: Reliability | None = None
     measure: ClassVar[str] = "micro-F1"
 
     @property
@@ -197,7 +203,9 @@ class LabelScores(Share):
         """Write as plain data."""
         data = _without_none(asdict(self), "independent")
         labels = data.pop("per_class")
-        return {**data, "labels": list(labels)}
+        del data["reliability"]
+        calibration = {} if self.reliability is None else {"calibration_error": self.reliability.error}
+        return {**data, **calibration, "labels": list(labels)}
 
 
 @dataclass(frozen=True)
@@ -279,7 +287,9 @@ def score_classes(
     counts = torch.bincount(pairs, weights, minlength=len(classes) ** 2).view(len(classes), len(classes))
     true = probabilities.gather(1, targets[:, None]).clamp_min(torch.finfo(torch.float32).tiny)
     worth = _worth(probabilities.argmax(1) == targets, groups)
-    return ClassScores(tuple(classes), tuple(map(tuple, counts.tolist())), -_mean(true.log()[:, 0], weights), worth)
+    log_loss = -_mean(true.log()[:, 0], weights)
+    found = reliability_of(targets, probabilities, weights)
+    return ClassScores(tuple(classes), tuple(map(tuple, counts.tolist())), log_loss, worth, found)
 
 
 def score_labels(
@@ -312,7 +322,8 @@ def score_labels(
     right = (true == predicted).all(1)
     count = len(targets) if weights is None else float(weights.sum())
     worth = _worth(right, groups)
-    return LabelScores(count, _mean(right.double(), weights), together.f1, _mean_f1(scores), scores, worth)
+    found = reliability_of(targets.detach().cpu(), probabilities.detach().cpu(), weights)
+    return LabelScores(count, _mean(right.double(), weights), together.f1, _mean_f1(scores), scores, worth, found)
 
 
 def score_numbers(

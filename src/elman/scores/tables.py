@@ -110,7 +110,7 @@ def _class_line(scores: ClassScores) -> str:
     low, high = scores.interval
     line = (
         f"accuracy {scores.accuracy:.1%} (95 % interval {100 * low:.1f}–{high:.1%}), macro-F1 {scores.macro_f1:.1%}, "
-        f"log loss {scores.log_loss:.3f} on {_count(scores.count)}"
+        f"log loss {scores.log_loss:.3f}{_calibration(scores)} on {_count(scores.count)}"
     )
     if scores.correlation is None:
         return line
@@ -123,8 +123,12 @@ def _class_line(scores: ClassScores) -> str:
 def _label_line(scores: LabelScores) -> str:
     return (
         f"micro-F1 {show_share(scores.micro_f1)}, macro-F1 {scores.macro_f1:.1%}, "
-        f"all labels right {scores.exact_match:.1%} on {_count(scores.count)}"
+        f"all labels right {scores.exact_match:.1%}{_calibration(scores)} on {_count(scores.count)}"
     )
+
+
+def _calibration(scores: ClassScores | LabelScores) -> str:
+    return "" if scores.reliability is None else f", calibration error {scores.reliability.error:.1%}"
 
 
 def plain_table(*names: str, gap: int = _GAPS[0]) -> Table:

@@ -89,6 +89,21 @@ def judge(
     return " ".join(filter(None, [*sentences, ours.constant()]))
 
 
+def judge_mixture(ours: Judged, alone: Judged, other: Judged) -> str:
+    """Write what a mixture of the answers of a network and of its baseline reaches, and which does the work.
+
+    Args:
+        ours: the scores of the mixture.
+        alone: those of the network.
+        other: those of the baseline.
+    """
+    if alone.differs(other.quality):
+        work = f"{'the network' if alone.quality > other.quality else 'the model without recurrence'} does most of it"
+    else:
+        work = "each does about half of it"
+    return f"The answers of both are mixed: {ours.measure} {ours.write(ours.quality)}; {work}."
+
+
 def needs_order(ours: Judged, *, shuffled: Sequence[Judged] = (), other: Judged | None = None) -> bool | None:
     """Check whether the order of the steps raises the score; None where steps were not shuffled.
 

@@ -131,6 +131,21 @@ def worst_option() -> Any:
     return option(0, "classes, numbers, tags: show the N worst answers", least=0, metavar="N")
 
 
+def select_option(default: str, choices: tuple[str, ...]) -> Any:
+    """Make the row of `--select`, which several recipes have.
+
+    Args:
+        default: what it is where it is not given, in words.
+        choices: the scores that it may be.
+    """
+    return option(
+        None,
+        f"what chooses the weights that are kept, on the validation data [dim](default: {default})[/]",
+        group="Training",
+        choices=choices,
+    )
+
+
 def beam_option() -> Any:
     """Make the row of `--beam`, which several recipes have."""
     return option(

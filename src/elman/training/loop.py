@@ -327,6 +327,7 @@ class Trainer:
             self.module.eval()
             result = validate()
             measured = result if isinstance(result, Measured) else Measured(result)
+            measured = measured.steadied([one.validation_loss for one in outcome.history])
             self.module.train()
             improved = measured.better_than(outcome.best)
             if improved and (broken := self._find_broken()) is not None:

@@ -9,7 +9,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -124,6 +124,36 @@ class QuietProgress:
 
     def note(self, text: str) -> None:
         """Show nothing."""
+
+
+class PartProgress(QuietProgress):
+    """The progress of one part of a longer run, such as a trial of a search; its validations and notes are not shown.
+
+    Args:
+        progress: of the whole run.
+        name: of a part, such as `trial`.
+        number: of this part, from 0.
+        parts: how many there are.
+        start: when the run began, by `time.perf_counter`.
+        ends: when it ends at the latest; None where nothing says so.
+    """
+
+    def __init__(
+        self, progress: Progress, name: str, number: int, parts: int, start: float, ends: float | None
+    ) -> None:
+        self._progress, self._name, self._number, self._parts = progress, name, number, parts
+        self._start, self._ends = start, ends
+
+    def update(self, moment: Moment) -> None:
+        """Show the progress of the run."""
+        now = time.perf_counter()
+        share = (self._number + moment.share) / self._parts
+        if self._ends is not None:
+            left: float | None = max(0.0, self._ends - now)
+        else:
+            left = (now - self._start) * (1 - share) / share if share > 0 else None
+        part = f"{self._name} {self._number + 1} of {self._parts}"
+        self._progress.update(replace(moment, share=share, seconds_left=left, part=part))
 
 
 class ConsoleProgress:

@@ -1,16 +1,16 @@
 """The base class of recipes: a task has ten methods of its own; :meth:`Recipe.train` is the same for all tasks.
 
 A training reads its data once, encodes them as the settings say, reports what it learns from, trains the non-recurrent
-baseline, builds and fits the recurrent model (once, or with several settings in a search), and scores it. Three types
-are the recipe's own: `Split` is the data, divided and not yet encoded; `Parts` is the encoded data; `Baseline` is the
-non-recurrent baseline with its scores.
+baseline, builds and fits the recurrent model (once, with several settings in a search, or once for each fold), and
+scores it. Three types are the recipe's own: `Split` is the data, divided and not yet encoded; `Parts` is the encoded
+data; `Baseline` is the non-recurrent baseline with its scores.
 
 A recipe stands in `elman.tasks.NAME.recipe` and has a row in `elman.tasks.registry`.
 """
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -18,10 +18,11 @@ import torch
 
 from elman import cells
 from elman.expr import Cell
-from elman.models.learnt import LearntExamples
 from elman.models.trained import Trained
 from elman.paths import check_path
-from elman.training.attempt import Attempt, Validated
+from elman.training.attempt import Validated
+from elman.training.fitting import Fitting
+from elman.training.folding import Fit
 from elman.training.outcome import Outcome, describe_outcome
 from elman.training.progress import Progress, show_progress
 from elman.training.resumable import ENDED, find_ended, resumable
@@ -75,7 +76,8 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
                 interrupted, the new one is in the same folder as `NAME.interrupted.elman.safetensors`.
             quiet: show no progress on standard error.
             search: try so many settings, first the defaults, and keep the model that is best on the held-out data.
-                Options that are given are not changed; a time budget is for all trials together. Needs optuna.
+                Options that are given are not changed; a time budget is for all trials, and folds, together. Needs
+                optuna.
             compare: also train the non-recurrent baseline, and compare the model with it.
             resume: go on from the checkpoint beside `output`, which a training writes every 30 seconds and removes at
                 its end; the result is the same as without a break, bit for bit. Without a checkpoint the training
@@ -106,48 +108,46 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         saving = resumable(output, data, settings, identity, resume=resume, force=force, quiet=quiet)
         with saving as keeper, torch.random.fork_rng(devices=[]):
             split = self.read(data, settings, quiet)
-            parts = self.encode(split, settings, quiet)
+            folds = self.divide(split, settings)
+            parts = self.encode(split if search is not None or len(folds) == 1 else folds[0], settings, quiet)
             # Options that contradict each other are refused before anything is shown or trained.
             planned = self.build(chosen, sizes, parts, settings, None)
             with show_progress(quiet, self.unit(parts)) as progress:
                 for line in self.report(parts):
                     progress.note(line)
-                baseline = self.compare(parts, settings, progress, planned.parameters) if compare else None
-
-                hashes = self.hash_learnt(parts)
-                learnt = None if hashes is None else LearntExamples.of(hashes)
-
-                def build(parts: Parts, settings: S) -> M:
-                    model = self.build(chosen, sizes, parts, settings, baseline)
-                    model.learnt = learnt
-                    return model
-
-                attempt = Attempt(
-                    build,
-                    self.fit,
-                    self.describe,
-                    keeper,
-                )
-                if search is None:
-                    del split  # nothing is encoded again, and the data take memory
-                    model, outcome = attempt.once(parts, settings, progress)
+                compared = planned.parameters if compare else None
+                fitting = Fitting(self, chosen, sizes, keeper, progress, compared)
+                if search is not None:
+                    found = fitting.search(split, folds, parts, settings, options, search)
+                elif len(folds) > 1:
+                    found = fitting.folds(folds, parts, settings)
                 else:
-                    model, outcome, parts = attempt.search(
-                        self.space(options, parts, settings),
-                        lambda other: self.encode(split, other, quiet=True),
-                        parts,
-                        trials=search,
-                        given=options,
-                        settings=settings,
-                        encoded_by=self.encoded_by,
-                        progress=progress,
-                    )
+                    del split, folds  # nothing is encoded again, and the data take memory
+                    found = fitting.alone(parts, settings)
+            model: M = self.join(found.fits)
             model.module.eval()
-            model.stopped, model.seconds = outcome.stopped, outcome.seconds
-            model.metrics = {**model.metrics, **self.describe(model, parts, outcome)}
-            model.metrics = {**model.metrics, **self.judge(model, parts, settings, baseline)}
+            model.stopped, model.seconds = found.stopped, found.seconds
+            first = found.fits[0]
+            model.metrics = {**found.metrics, **self.describe(model, first.parts, first.outcome)}
+            model.metrics = {**model.metrics, **self.judge_all(model, found.fits, settings)}
             keeper.finish(model)
         return model
+
+    def divide(self, split: Split, settings: S) -> Sequence[Split]:  # noqa: ARG002 - for those that override it
+        """Divide the data into folds, for a model each; where there are none, return the split alone."""
+        return [split]
+
+    def join(self, fits: Sequence[Fit[M, Parts, Baseline]]) -> M:
+        """Return the model that answers: that of a single fit, or one that holds the models of several folds."""
+        return fits[0].model
+
+    def describe_fold(self, fit: Fit[M, Parts, Baseline]) -> str:
+        """Write the score of a model on its fold."""
+        return "" if fit.outcome.best is None else fit.outcome.best.said
+
+    def judge_all(self, model: M, fits: Sequence[Fit[M, Parts, Baseline]], settings: S) -> dict[str, Any]:
+        """Score a model that may have been joined; see :meth:`judge`."""
+        return self.judge(model, fits[0].parts, settings, fits[0].baseline)
 
     @abstractmethod
     def read(self, data: Any, settings: S, quiet: bool) -> Split:

@@ -15,7 +15,6 @@ that is worse than half of those before it at the same share of their run is sto
 """
 
 import contextlib
-import dataclasses
 import math
 import shlex
 import time
@@ -25,7 +24,7 @@ from typing import Any, Generic, TypeVar
 
 from elman.errors import ConfigError, ElmanError
 from elman.scores.measured import Measured
-from elman.training.progress import Moment, Progress, QuietProgress
+from elman.training.progress import PartProgress, Progress, QuietProgress
 
 T = TypeVar("T")
 
@@ -258,7 +257,7 @@ class _Search(Generic[T]):
         suggestion = self._study.ask()
         drawn = {name: row.draw(name, suggestion) for name, row in self._space.items()}
         best = None if self._best is None else self._best[2]
-        shown = _TrialProgress(self._progress, number, self._trials, self._start, self._ends)
+        shown = PartProgress(self._progress, "trial", number, self._trials, self._start, self._ends)
         now = time.perf_counter()
         ends = None if self._ends is None else now + (self._ends - now) / (self._trials - number)
         trial = Trial(number, drawn if number else {}, best, shown, suggestion=suggestion, ends=ends)
@@ -311,28 +310,9 @@ def as_arguments(options: Mapping[str, Any]) -> list[str]:
     return arguments
 
 
-class _TrialProgress(QuietProgress):
-    """The progress of one trial, shown as a part of the search; its validations are not shown."""
-
-    def __init__(self, progress: Progress, number: int, trials: int, start: float, ends: float | None) -> None:
-        self._progress, self._number, self._trials = progress, number, trials
-        self._start, self._ends = start, ends
-
-    def update(self, moment: Moment) -> None:
-        """Show the progress of the search."""
-        now = time.perf_counter()
-        share = (self._number + moment.share) / self._trials
-        if self._ends is not None:
-            left: float | None = max(0.0, self._ends - now)
-        else:
-            left = (now - self._start) * (1 - share) / share if share > 0 else None
-        part = f"trial {self._number + 1} of {self._trials}"
-        self._progress.update(dataclasses.replace(moment, share=share, seconds_left=left, part=part))
-
-
 def _quality(measured: Measured) -> float:
     """Return the number that optuna maximises: the score, or where there is none the negative loss."""
-    return -measured.loss if measured.score is None else measured.score
+    return -measured.compared if measured.score is None else measured.score
 
 
 def _make_study(optuna: Any, trials: int, seed: int) -> Any:

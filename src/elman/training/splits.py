@@ -1,7 +1,8 @@
 """Hold examples out for validation: a share of each class, and a group never on both sides (a stratified group split).
 
 A group is what examples have in common that a model could overfit, such as the speaker of recordings. Groups are drawn
-as a whole, and of several draws the one is taken whose classes come nearest to their shares.
+as a whole, and of several draws the one is taken whose classes come nearest to their shares. Equal examples are on one
+side as well: a model would be validated on what it has learnt.
 
 >>> training, validation = split(["a"] * 8 + ["b"] * 2, share=0.25, seed=1)
 >>> len(training), sorted(validation)[-1] >= 8
@@ -23,6 +24,8 @@ from elman.phrases import counted
 _SHARE, _SHARE_OF_FEW = 0.1, 0.2
 _FEW = 1000
 _MOST_HELD_OUT = 10_000  # unless a share is requested: more take longer to measure and add little precision
+Hashes = Sequence[int] | NDArray[np.uint64]
+
 _DRAWS = 50
 _FEW_LEFT = 10
 _MOST_NAMES, _LONGEST_NAME = 5, 30  # that a message lists, and their letters
@@ -44,6 +47,7 @@ def split(
     seed: int,
     groups: Sequence[str | None] | None = None,
     hashes: Sequence[int] | NDArray[np.uint64] | None = None,
+    together: bool = False,
 ) -> tuple[list[int], list[int]]:
     """Divide examples into training and validation examples.
 
@@ -54,6 +58,7 @@ def split(
         groups: the group of each example; None where it has none.
         hashes: the hash of each example; validation examples that equal a training example are left out, see
             :func:`leave_out_copies`.
+        together: draw equal examples as one where there are no groups, see :func:`draw_once`, so that few are left out.
 
     Returns:
         The indices of the training and of the validation examples, ascending.
@@ -69,10 +74,11 @@ def split(
             "others."
         )
     if groups is not None and any(group is not None for group in groups):
-        held_out = _draw_groups(classes, groups, share, randomness)
+        held_out = draw_groups(classes, groups, share, randomness)
     else:
         _refuse_single(classes)
-        held_out = _draw_examples(classes, share, randomness)
+        first = draw_once(hashes, classes) if together and hashes is not None else list(range(len(classes)))
+        held_out = draw_examples(classes, first, share, randomness)
     apart = set(held_out)
     training, held_out = [index for index in range(len(classes)) if index not in apart], sorted(apart)
     if hashes is not None:
@@ -114,14 +120,47 @@ def leave_out_copies(
     return kept if not whole else sorted({*kept, *(i for i, name in enumerate(classes) if name in whole)})
 
 
-def _draw_examples(classes: Sequence[str], share: float, randomness: random.Random) -> list[int]:
+def draw_once(hashes: Sequence[int] | NDArray[np.uint64], classes: Sequence[str]) -> list[int]:
+    """Return for each example the first one that equals it, by which all of them are drawn.
+
+    Where fewer than ten differ, or no class has two that do, each is drawn for itself.
+
+    Args:
+        hashes: the hash of each example.
+        classes: the class of each.
+
+    >>> draw_once([7, 8, 7, *range(20, 30)], ["a"] * 13)[:4]
+    [0, 1, 0, 3]
+    """
+    _, first, place = np.unique(np.asarray(hashes, np.uint64), return_index=True, return_inverse=True)
+    if len(first) < _FEW_LEFT or max(Counter(classes[index] for index in first).values()) < 2:
+        return list(range(len(classes)))
+    firsts: list[int] = first[place.ravel()].tolist()
+    return firsts
+
+
+def draw_examples(classes: Sequence[str], first: Sequence[int], share: float, randomness: random.Random) -> list[int]:
+    """Draw a share of each class, at least one of it and never all.
+
+    Args:
+        classes: the class of each example.
+        first: the example that stands for those that are drawn with it, see :func:`draw_once`.
+        share: of each class.
+        randomness: draws.
+    """
     members = defaultdict(list)
     for index, name in enumerate(classes):
-        members[name].append(index)
-    held_out: list[int] = []
+        if first[index] == index:
+            members[name].append(index)
+    drawn: set[int] = set()
     for name in sorted(members):
-        held_out += randomness.sample(members[name], _part(len(members[name]), share))
-    return held_out
+        drawn.update(randomness.sample(members[name], _part(len(members[name]), share)))
+    held_out = [index for index, one in enumerate(first) if one in drawn]
+    # Copies may have another answer than the first: no class may be held out as a whole.
+    apart = Counter(classes[index] for index in held_out)
+    lost = {name for name, count in Counter(classes).items() if apart[name] == count}
+    kept = {first[index] for index in held_out if classes[index] in lost}
+    return [index for index in held_out if first[index] not in kept]
 
 
 def _part(count: int, share: float) -> int:
@@ -149,10 +188,14 @@ def _are_numbers(names: Sequence[str]) -> bool:
         return False
 
 
-def _draw_groups(
+def draw_groups(
     classes: Sequence[str], groups: Sequence[str | None], share: float, randomness: random.Random
 ) -> list[int]:
-    """Draw whole groups until each class has its share, the best of many draws; an example without one is a group."""
+    """Draw whole groups until each class has its share, the best of many draws; an example without one is a group.
+
+    Raises:
+        DataError: there is one group, or each draw leaves a class without examples to learn from.
+    """
     members: dict[Any, list[int]] = defaultdict(list)
     for index, group in enumerate(groups):
         members[index if group is None else group].append(index)

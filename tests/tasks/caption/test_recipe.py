@@ -113,7 +113,7 @@ def test_without_sacrebleu_the_loss_chooses_and_a_line_says_what_to_install(fold
     for module in (recipe, reading, caption_scores):
         monkeypatch.setattr(module, "has_sacrebleu", lambda: False)
     assert recipe.choose_judge(CaptionSettings()) == "loss"
-    assert recipe.choose_judge(CaptionSettings(best_by="cider")) == "cider"
+    assert recipe.choose_judge(CaptionSettings(select="cider")) == "cider"
     model = caption.train([folder / "captions.csv", folder / "features.npz"], **{**OPTIONS, "epochs": 1})
     assert model.metrics["validation"]["bleu"] is None
     assert "Install it: pip install 'elman[caption]'" in capsys.readouterr().err

@@ -92,6 +92,7 @@ def test_classes_are_counted_and_rare_ones_named():
         "1 to 2 steps, half at most 2, 95 % at most 2",
         "2 classes: ham 97%, spam 3.0%",
         "few examples to learn from: spam (3)",
+        "98 examples equal an earlier one; those that are equal are all learnt from, or all held out",
     ]
 
 

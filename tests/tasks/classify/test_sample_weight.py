@@ -34,18 +34,24 @@ def test_losses_and_what_weights_are_chosen_by_are_those_of_scikit_learn():
     drawn = torch.Generator().manual_seed(1)
     outputs = torch.randn(N, 3, generator=drawn, dtype=torch.float64)
     numbers = torch.randint(3, (N,), generator=drawn)
-    found = Targets.learn("category", ["a", "b", "c"]).measure(outputs, numbers, mean_one(weights))
+    found = Targets.learn("category", ["a", "b", "c"]).measure(outputs, numbers, mean_one(weights), "accuracy")
     assert found.loss == pytest.approx(
         metrics.log_loss(numbers, outputs.softmax(1), sample_weight=weights, labels=[0, 1, 2]), rel=1e-6
     )
     right = metrics.accuracy_score(numbers, outputs.argmax(1), sample_weight=weights)
     assert found.score == pytest.approx(right, rel=1e-6)
     marks = torch.randint(2, (N, 3), generator=drawn).double()
-    found = Targets.learn("labels", [("a", "b", "c")]).measure(outputs, marks, mean_one(weights))
+    labels = Targets.learn("labels", [("a", "b", "c")])
+    found = labels.measure(outputs, marks, mean_one(weights), "f1")
     each = [metrics.log_loss(marks[:, k], outputs[:, k].sigmoid(), sample_weight=weights) for k in range(3)]
     assert found.loss == pytest.approx(np.mean(each), rel=1e-6)
-    f1 = metrics.f1_score(marks, outputs > 0, average="micro", sample_weight=weights)
+    f1 = metrics.f1_score(marks, outputs > 0, average="macro", sample_weight=weights)
     assert found.score == pytest.approx(f1, rel=1e-6)
+    found = labels.measure(outputs, marks, mean_one(weights), "accuracy")
+    exact = metrics.accuracy_score(marks, outputs > 0, sample_weight=weights)
+    assert found.score == pytest.approx(exact, rel=1e-6)
+    micro = metrics.f1_score(marks, outputs > 0, average="micro", sample_weight=weights)
+    assert found.said == f"micro-F1 {micro:.1%}"
     amounts = outputs[:, 1] + torch.randn(N, generator=drawn)
     found = Targets.learn("number", [1.0, 2.0]).measure(outputs, amounts, mean_one(weights))
     assert found.loss == pytest.approx(
@@ -105,7 +111,7 @@ def test_scores_of_the_held_out_part_and_of_baselines_are_weighted(compare):
     rows = np.stack([rows, rows[:, ::-1] + 1], axis=1)
     y = np.where(rows[:, 0, 0] > 0, "yes", "no").tolist()
     data = open_values(list(rows), Columns({"x": "series"}, "target", "category"), y, None, weights.tolist())
-    model = classify.train(data, quiet=True, compare=compare, **QUICK)
+    model = classify.train(data, quiet=True, compare=compare, alone=True, **QUICK)
     _, hold = split(y, share=0.2, seed=1)
     kept, found = weights[hold], model.metrics["validation"]
     worth = kept.sum() ** 2 / (kept**2).sum()

@@ -122,7 +122,7 @@ def test_what_is_held_out_changes_no_weight(folder, tmp_path):
         hold = tmp_path / f"hold{wrong}.tsv"
         pairs = [(source, "9" if wrong else answer(source)) for source in draw(40, 9)]
         hold.write_text("".join(f"{a}\t{b}\n" for a, b in pairs), encoding="utf-8")
-        options = {**OPTIONS, "epochs": 1, "best_by": "loss", "validation_data": str(hold)}
+        options = {**OPTIONS, "epochs": 1, "select": "loss", "validation_data": str(hold)}
         return translate.train(folder / "train.tsv", quiet=True, compare=False, **options)
 
     one, other = train_with(False), train_with(True)

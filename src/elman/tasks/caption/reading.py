@@ -170,6 +170,6 @@ def report_captions(parts: Parts) -> Iterator[str]:
         )
     if not has_sacrebleu():
         yield (
-            "sacrebleu is not installed, so BLEU is not measured, and unless --best-by says otherwise the weights of "
+            "sacrebleu is not installed, so BLEU is not measured, and unless --select says otherwise the weights of "
             "the lowest loss stay. Install it: pip install 'elman[caption]'."
         )

@@ -57,7 +57,7 @@ class CaptionRecipe(Recipe[Split, Parts, CaptionBaselines, CaptionSettings, Trai
 
     def read(self, data: Any, settings: CaptionSettings, quiet: bool) -> Split:
         """Read captions and pictures, and hold some out."""
-        if settings.best_by == "bleu":
+        if settings.select == "bleu":
             require_sacrebleu("caption")
         return read_captions(data, settings)
 
@@ -174,7 +174,7 @@ class CaptionRecipe(Recipe[Split, Parts, CaptionBaselines, CaptionSettings, Trai
 
 def choose_judge(settings: CaptionSettings) -> str:
     """Return what chooses the best weights: as requested, else CIDEr-D, or the loss where scores are not measured."""
-    return settings.best_by or ("cider" if has_sacrebleu() else "loss")
+    return settings.select or ("cider" if has_sacrebleu() else "loss")
 
 
 def choose_batch(training: EncodedCaptions, requested: int | None) -> int:

@@ -16,6 +16,7 @@ from elman.tasks.contract import (
     length_penalty_option,
     nbest_option,
     scores_option,
+    select_option,
     worst_option,
 )
 from elman.training.settings import SingleLayerSettings, TrainingSettings, epochs_option
@@ -90,12 +91,7 @@ class CaptionSettings(SingleLayerSettings, TrainingSettings):
         group="Training",
         least=1,
     )
-    best_by: str | None = option(
-        None,
-        "what chooses the best weights [dim](default: cider; loss without sacrebleu)[/]",
-        group="Training",
-        choices=JUDGES,
-    )
+    select: str | None = select_option("cider; loss without sacrebleu", JUDGES)
 
     dropout: float = option(
         0.5, "dropout on embeddings, on cells and before the softmax", group="Regularising", least=0, below=1

@@ -6,7 +6,7 @@ example becomes a row.
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,35 @@ def summarise(model: TrainedClassifier) -> Rows:
     validation = model.metrics["validation"]
     interval = validation.get("accuracy_interval")
     within = f" (95 % interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
-    held_out = f"{counted(validation['count'], 'example')} held out"
+    folds = len(model.metrics.get("folds", ()))
+    what = f"held out, each from one of {folds} networks" if folds else "held out"
+    held_out = f"{counted(validation['count'], 'example')} {what}"
     score = f"{validation['measure']} {validation['said']}{within} on {held_out}"
-    return [("validation", score), ("", model.metrics["verdict"])]
+    verdict = [("", model.metrics["verdict"])] if "verdict" in model.metrics else []
+    return [("validation", score), *verdict, *_describe_calibration(model), *_describe_members(model)]
+
+
+def _describe_members(model: TrainedClassifier) -> Rows:
+    """Describe what several networks cost; nothing of one."""
+    if not model.others or model.answering is None:
+        return []
+    alone, together = (1000 * seconds for seconds in model.answering)
+    first = model.members[0].parameters
+    cost = f"{model.parameters:,} parameters, {together:.3g} ms an example in batches"
+    return [("answer", f"the mean of {1 + len(model.others)} networks: {cost}; one has {first:,}, {alone:.3g} ms")]
+
+
+def _describe_calibration(model: TrainedClassifier) -> Rows:
+    """Describe how far the probabilities can be believed; nothing of numbers."""
+    validation = model.metrics["validation"]
+    if "calibration_error" not in validation:
+        return []
+    line = f"calibration error {validation['calibration_error']:.1%}"
+    if "uncalibrated" not in validation:
+        return [("", f"Probabilities as the network gives them: {line}.")]
+    before = validation["uncalibrated"]["calibration_error"]
+    mixed = ", mixed" if model.blend.baseline else ""
+    return [("", f"Probabilities at temperature {model.blend.temperature:.3g}{mixed}: {line}, {before:.1%} without.")]
 
 
 def next_command(model: TrainedClassifier, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe
@@ -56,7 +82,8 @@ def next_command(model: TrainedClassifier, path: Path, data: Sequence[str]) -> s
 def evaluate(request: Request) -> Evaluated:
     """Score a model on examples whose targets are known."""
     trained, options = load(request.model), request.options
-    picture = None if options.confusion is None else _check_picture(options.confusion, trained.targets.kind)
+    confusion = _check_picture("confusion", options, trained, ("category",))
+    calibration = _check_picture("calibration", options, trained, ("category", "labels"))
     with show_bar("reading", request.quiet) as on_progress:
         examples = trained.encode(open_dataset(request.data, like=trained.columns), on_progress)
     with show_bar("answering", request.quiet) as on_progress:
@@ -67,10 +94,14 @@ def evaluate(request: Request) -> Evaluated:
         if options.worst
         else []
     )
-    if picture is not None:
+    if confusion is not None:
         from elman.tasks.classify.picture import draw_confusion
 
-        draw_confusion(scores, picture)  # type: ignore[arg-type]
+        draw_confusion(scores, confusion)  # type: ignore[arg-type]
+    if calibration is not None:
+        from elman.tasks.classify.calibration_picture import draw_calibration
+
+        draw_calibration(scores.reliability, calibration)  # type: ignore[arg-type, union-attr]
     facts: dict[str, Any] = {"worst": [mistake.to_dict() for mistake in mistakes]} if options.worst else {}
     shown = [*score_tables(scores), *([mistakes_table(mistakes)] if mistakes else [])]
     overlap = trained.compare_learnt(examples.prints)
@@ -81,9 +112,12 @@ def evaluate(request: Request) -> Evaluated:
     return Evaluated({**scores.to_dict(), **facts}, shown)
 
 
-def _check_picture(path: str, kind: str) -> Path:
-    if kind != "category":
-        raise ConfigError(f"--confusion shows classes, and this model answers with {kind}. Drop it.")
+def _check_picture(name: str, options: Any, trained: TrainedClassifier, kinds: Collection[str]) -> Path | None:
+    path = getattr(options, name)
+    if path is None:
+        return None
+    if trained.targets.kind not in kinds:
+        raise ConfigError(f"--{name} shows classes, and this model answers with {trained.targets.kind}. Drop it.")
     return check_format(path)
 
 

@@ -6,7 +6,7 @@ by name, and train with :func:`elman.tasks.classify.train`. They follow scikit-l
 `cross_val_score`, `GridSearchCV` and `Pipeline` work with them.
 
 >>> from elman.tasks import Classifier
->>> model = Classifier(cell="gru", hidden=16, epochs=30, learning_rate=0.02, seed=3)
+>>> model = Classifier(cell="gru", hidden=16, epochs=30, learning_rate=0.02, folds=1, seed=3)
 >>> texts = ["a good start", "a bad start", "so good", "so bad"] * 8
 >>> model.fit(texts, [1, 0, 1, 0] * 8).predict(["good", "bad"])
 array([1, 0])
@@ -51,7 +51,7 @@ class _ExampleEstimator(Estimator):
     model_: TrainedClassifier
 
     def fit(self, X: Any, y: Any, groups: Sequence[Any] | None = None, sample_weight: Any = None) -> Self:
-        """Train on examples; a part of them is held out, and the weights with the best score on it are kept.
+        """Train on examples; a part of them is held out, and the weights with the lowest loss on it are kept.
 
         Args:
             X: N examples, see :mod:`elman.data.examples.given`.
@@ -211,7 +211,9 @@ class Regressor(_ExampleEstimator):
 
     _kind = "regressor"
     _parameters: ClassVar[Mapping[str, Any]] = {
-        name: default for name, default in _PARAMETERS.items() if name not in ("label_smoothing", "class_weights")
+        name: default
+        for name, default in _PARAMETERS.items()
+        if name not in ("label_smoothing", "class_weights", "select")
     }
 
     def _learn_targets(self, y: NDArray[Any]) -> tuple[str, list[Any], dict[str, Any]]:

@@ -46,6 +46,12 @@ def graph(model: TrainedClassifier) -> ModelGraph:
     module, writer = model.module, GraphWriter()
     if type(module) is not SequenceClassifier:
         raise ConfigError(f"export: this model is a {type(module).__name__}, and one network is exported to ONNX.")
+    if model.others or model.blend.baseline:
+        what = f"the mean of {1 + len(model.others)} networks" if model.others else "mixed with that of a baseline"
+        raise ConfigError(
+            f"export: the answer of this model is {what}, and one network is exported to ONNX. Train it with --folds 1 "
+            "and --alone."
+        )
     steps, lengths, ports = _read(writer, model.encoder)
     network = take(module.recurrent)
     x, real = write_front(writer, module.front, steps, lengths)
@@ -53,12 +59,15 @@ def graph(model: TrainedClassifier) -> ModelGraph:
     output, final = write_network(writer, network, x, start, real)
     query = None if module.query is None else numbers_of(module.query)
     pooled = write_pooling(writer, module.pooling, output, final[0], real, network.directions == 2, query)
-    answer = write_answer(writer, write_linear(writer, pooled, module.readout), model.targets)
+    outputs = write_linear(writer, pooled, module.readout)
+    if model.blend.network != 1:
+        outputs = writer.add("Mul", outputs, writer.constant(np.float32(model.blend.network)))
+    answer = write_answer(writer, outputs, model.targets)
 
     def expect(module: SequenceClassifier, feeds: dict[str, Tensor]) -> list[Tensor]:
         dtype = module.readout.weight.dtype
         steps, lengths = _encode(model.encoder, feeds)
-        outputs = module(steps.to(dtype) if steps.is_floating_point() else steps, lengths)
+        outputs = module(steps.to(dtype) if steps.is_floating_point() else steps, lengths) * model.blend.network
         if model.targets.kind == "number":
             return [outputs[:, 0].double() * model.targets.deviation + model.targets.mean]
         return [model.targets.probabilities(outputs)]

@@ -6,9 +6,10 @@
 ['pos', 'neg']
 """
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -36,6 +37,18 @@ from elman.models.learnt import Overlap
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.renamed import renamed_arguments
 from elman.scores.classes import Scores
+from elman.tasks.classify.baseline.linear import Baseline
+from elman.tasks.classify.baseline.storage import read_baseline
+from elman.tasks.classify.blending import BlendWeights
+from elman.tasks.classify.member import (
+    FoldMember,
+    average,
+    split_weights,
+    to_scale,
+    write_baselines,
+    write_members,
+    write_weights,
+)
 from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.classify.scoring import score_outputs
 
@@ -50,14 +63,46 @@ class TrainedClassifier(Trained):
         columns: the columns that it reads and predicts.
         encoder: turns an example into the steps of a sequence.
         targets: the possible answers.
+        blend: how its outputs and those of the baseline are mixed, see :mod:`elman.tasks.classify.blending`.
+        baseline: the non-recurrent baseline that is mixed in; None where the network answers alone.
+        others: further networks; the answer is the mean of all.
+        answering: how many seconds an answer takes by the first network, and by all; None where it was not measured.
     """
 
     task: ClassVar[str] = "classify"
     part_names: ClassVar[tuple[str, ...]] = ("columns", "encoder", "targets")
+    added_names: ClassVar[tuple[str, ...]] = ("blend", "members", "baselines")
     module: SequenceClassifier
     columns: Columns
     encoder: Encoder
     targets: Targets
+    blend: BlendWeights = field(default_factory=BlendWeights)
+    baseline: Baseline | None = None
+    others: tuple[FoldMember, ...] = ()
+    answering: tuple[float, float] | None = field(default=None, compare=False)
+
+    @property
+    def members(self) -> tuple[FoldMember, ...]:
+        """All networks, each with what it reads and with its baseline."""
+        return (FoldMember(self.module, self.encoder, self.targets, self.baseline), *self.others)
+
+    @property
+    def parameters(self) -> int:
+        """The number of trained parameters of all networks and baselines."""
+        return sum(one.parameters for one in self.members)
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return the parts that its file holds."""
+        added = {
+            "blend": {} if self.blend == BlendWeights() else self.blend.to_dict(),
+            "members": write_members(self.others),
+            "baselines": write_baselines(self.members),
+        }
+        return {**super().parts(), **{name: part for name, part in added.items() if part}}
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the tensors of its file, by name."""
+        return write_weights(self.members)
 
     @property
     def classes(self) -> list[str]:
@@ -86,7 +131,7 @@ class TrainedClassifier(Trained):
 
     @renamed_arguments(told="on_progress")
     def outputs(self, data: Dataset | Sequence[Any], on_progress: OnProgress | None = None) -> Tensor:
-        """Return the raw outputs, (N, outputs): logits, or the scaled number.
+        """Return the outputs, (N, outputs): logits of calibrated probabilities, or the scaled number.
 
         Raises:
             DataError: as for :meth:`predict`.
@@ -100,12 +145,18 @@ class TrainedClassifier(Trained):
 
     @renamed_arguments(told="on_progress")
     def answer(self, examples: EncodedSet, on_progress: OnProgress | None = None) -> Tensor:
-        """Return the raw outputs for encoded examples, as :meth:`outputs`.
+        """Return the outputs for encoded examples, as :meth:`outputs`.
 
         Raises:
             ElmanError: they are not finite.
         """
-        outputs = answer(self.module, examples, on_progress)
+        found = []
+        for number, one in enumerate(self.members):
+            read = examples.encoded_by(one.encoder) if number else examples
+            network = to_scale(answer(one.module, read, on_progress), one.targets, self.targets)
+            baseline = None if one.baseline is None else to_scale(one.baseline.outputs(read), one.targets, self.targets)
+            found.append(self.blend.mix(network, baseline))
+        outputs = average(found)
         require_finite_output(bool(outputs.isfinite().all()))
         return outputs
 
@@ -216,7 +267,31 @@ def _read(file: ModelFile) -> TrainedClassifier:
     require_columns(encoder, columns)
     if columns.target_kind not in (None, targets.kind):
         raise DataError(f"This model predicts a {targets.kind}, and its column is another. Train the model again.")
-    cell = Cell.from_dict(file.cell)
-    options = file.configuration
-    module = restore_module(file, SequenceClassifier, options, lambda: build_module(cell, encoder, targets, options))
-    return TrainedClassifier.of_file(file, module, columns=columns, encoder=encoder, targets=targets)
+    cell, options = Cell.from_dict(file.cell), file.configuration
+    parts, baselines = file.parts.get("members", {}), file.parts.get("baselines", {})
+
+    def restore(number: int, encoder: Encoder, targets: Targets) -> FoldMember:
+        weights, tensors = split_weights(file.weights, number)
+        own = dataclasses.replace(file, weights=weights)
+        module = restore_module(own, SequenceClassifier, options, lambda: build_module(cell, encoder, targets, options))
+        baseline = read_baseline(baselines[str(number)], tensors) if baselines else None
+        return FoldMember(module, encoder, targets, baseline)
+
+    first, others = restore(0, encoder, targets), []
+    for number in range(1, len(parts) + 1):
+        part = parts[str(number)]
+        its_encoder, its_targets = read_encoder(part["encoder"]), Targets.from_dict(part["targets"])
+        require_columns(its_encoder, columns)
+        if (its_targets.kind, its_targets.classes) != (targets.kind, targets.classes):
+            raise DataError("The networks of this model know other classes. Train the model again.")
+        others.append(restore(number, its_encoder, its_targets))
+    return TrainedClassifier.of_file(
+        file,
+        first.module,
+        columns=columns,
+        encoder=encoder,
+        targets=targets,
+        blend=BlendWeights.from_dict(file.parts["blend"]) if "blend" in file.parts else BlendWeights(),
+        baseline=first.baseline,
+        others=tuple(others),
+    )

@@ -3,9 +3,12 @@
 A file is read once: its values are kept until they are encoded, as far as they fit in memory.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from elman.data import Dataset, open_dataset
@@ -17,10 +20,12 @@ from elman.encoders.batches import EncodedSet
 from elman.encoders.encoder import Encoder, learn_encoder
 from elman.encoders.targets import Targets
 from elman.errors import ConfigError, DataError
+from elman.phrases import counted
 from elman.tasks.classify.report import Prints
 from elman.tasks.classify.settings import ClassifySettings
+from elman.training.folds import FOLDS, draw_folds, hold_within, most_folds, need_folds
 from elman.training.progress import show_bar
-from elman.training.splits import default_share, split
+from elman.training.splits import default_share, leave_out_copies, split
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,10 @@ class Split:
         targets: the possible answers.
         learn: the indices of the training examples in `survey`.
         hold: the indices of the held-out examples in `held_from`.
-        encoded: the targets of both.
+        encoded: the targets of both, and of the examples to score on.
+        score: the indices in `survey` of the examples that a fold is scored on; None where those held out are.
+        folds: how many folds there are.
+        notes: what is said of the folds, a line each.
     """
 
     survey: Survey
@@ -41,7 +49,10 @@ class Split:
     targets: Targets
     learn: list[int]
     hold: list[int]
-    encoded: tuple[Tensor, Tensor]
+    encoded: tuple[Tensor, ...]
+    score: list[int] | None = None
+    folds: int = 1
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,10 +65,12 @@ class Parts:
         encoder: turns an example into the steps of a sequence.
         targets: the possible answers.
         training: the training examples.
-        held_out: the validation examples.
-        prints: the fingerprints of both, see :mod:`elman.data.examples.fingerprints`.
-        left_out: how many examples were left out of `held_out`, since they equal training examples.
-        missing: by column, in how many examples of both a value is missing.
+        held_out: the validation examples, which choose the weights.
+        scored: the examples that the model is scored on: those of a fold, or the validation examples.
+        folds: how many folds there are.
+        prints: the fingerprints of the training examples, and of all others: of the scored ones first.
+        left_out: how many examples were left out, since they equal training examples.
+        missing: by column, in how many examples a value is missing.
     """
 
     columns: Columns
@@ -66,6 +79,8 @@ class Parts:
     targets: Targets
     training: EncodedSet
     held_out: EncodedSet
+    scored: EncodedSet
+    folds: int
     prints: tuple[Prints, Prints]
     left_out: int
     missing: Mapping[str, int]
@@ -73,7 +88,7 @@ class Parts:
     @property
     def longest(self) -> int:
         """Return the steps of the longest example."""
-        return int(max(self.training.lengths.max(), self.held_out.lengths.max()))
+        return int(max(part.lengths.max() for part in (self.training, self.held_out, self.scored)))
 
 
 def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> Split:
@@ -92,8 +107,13 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
             f"{dataset.name} does not say what is to be predicted. "
             f"{remedy if is_genome else 'Name the column with --target'}."
         )
-    if kind == "number" and (settings.label_smoothing or settings.class_weights):
-        name = "label_smoothing" if settings.label_smoothing else "class_weights"
+    of_classes = {
+        "label_smoothing": settings.label_smoothing,
+        "class_weights": settings.class_weights,
+        "select": settings.select not in (None, "loss"),
+    }
+    if kind == "number" and any(of_classes.values()):
+        name = next(name for name, given in of_classes.items() if given)
         raise ConfigError(f"{name} is for classes, and the target {dataset.columns.target} is a number. Drop it.")
     survey = _survey(dataset, quiet)
     if settings.validation_data is None:
@@ -101,7 +121,12 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
         share = default_share(len(survey)) if settings.validation is None else settings.validation
         try:
             learn, hold = split(
-                survey.targets, share=share, seed=settings.seed, groups=survey.groups, hashes=survey.prints
+                survey.targets,
+                share=share,
+                seed=settings.seed,
+                groups=survey.groups,
+                hashes=survey.prints,
+                together=True,
             )
         except DataError as error:
             for note in dataset.notes:
@@ -114,12 +139,62 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
         if not learn or not hold:
             empty = held_from if learn else survey
             raise DataError(f"{empty.dataset.name} has no examples. Give some.")
+    return _divided(survey, held_from, learn, hold, settings)
+
+
+def _divided(
+    survey: Survey,
+    held_from: Survey,
+    learn: list[int],
+    hold: list[int],
+    settings: ClassifySettings,
+    score: list[int] | None = None,
+    **said: Any,
+) -> Split:
+    """Learn the possible answers from the training examples, and encode those of all."""
+    kind = str(survey.dataset.columns.target_kind)
     # A rare label may occur in held-out examples alone; each class has a training example.
     named = range(len(survey)) if kind == "labels" else learn
     weights = [survey.weights[index] for index in named]
     targets = Targets.learn(kind, [survey.targets[index] for index in named], settings.class_weights, weights)
-    encoded = _encode_targets(targets, survey, learn), _encode_targets(targets, held_from, hold)
-    return Split(survey, held_from, targets, learn, hold, encoded)
+    encoded = [_encode_targets(targets, survey, learn), _encode_targets(targets, held_from, hold)]
+    encoded += [] if score is None else [_encode_targets(targets, survey, score)]
+    return Split(survey, held_from, targets, learn, hold, tuple(encoded), score, **said)
+
+
+def divide_examples(split: Split, settings: ClassifySettings) -> list[Split]:
+    """Divide examples into folds, if they are requested or few examples would be held out; else return the split."""
+    if settings.folds == 1 or settings.validation is not None or settings.validation_data is not None:
+        return [split]
+    survey = split.survey
+    grouped = any(group is not None for group in survey.groups)
+    held_groups = [survey.groups[index] for index in split.hold] if grouped else None
+    if settings.folds is None and not need_folds(len(split.hold), held_groups):
+        return [split]
+    wanted = FOLDS if settings.folds is None else settings.folds
+    count = min(wanted, most_folds(survey.targets, survey.groups, survey.prints))
+    notes = []
+    if count < wanted:
+        what = "there are no more groups with examples of a class" if grouped else "a class has no more that differ"
+        notes.append(f"{counted(count, 'fold')} instead of {wanted}: {what}")
+    if count == 1:
+        return [dataclasses.replace(split, notes=tuple(notes) if settings.folds else ())]
+    folds = draw_folds(
+        survey.targets, count, seed=settings.seed, groups=survey.groups if grouped else None, hashes=survey.prints
+    )
+    return [_fold(split, fold, settings, len(folds), tuple(notes)) for fold in folds]
+
+
+def _fold(split: Split, fold: list[int], settings: ClassifySettings, folds: int, notes: tuple[str, ...]) -> Split:
+    """Divide what a fold does not hold out into training examples, and those by which weights are chosen."""
+    survey, apart = split.survey, set(fold)
+    rest = [index for index in range(len(survey)) if index not in apart]
+    targets, groups = [survey.targets[index] for index in rest], _groups_of(survey, rest)
+    chosen = hold_within(targets, seed=settings.seed, groups=groups, hashes=survey.prints[rest])
+    learn, hold = ([rest[place] for place in part] for part in chosen)
+    kept = leave_out_copies(survey.prints[fold], survey.prints[rest], [str(survey.targets[index]) for index in fold])
+    score = [fold[place] for place in kept]
+    return _divided(survey, survey, learn, hold, settings, score, folds=folds, notes=notes)
 
 
 def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Parts:
@@ -129,35 +204,44 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
         ConfigError: the columns cannot be read together.
         DataError: an example cannot be encoded, or there is nothing to learn from.
     """
-    survey, held_from, learn, hold = split.survey, split.held_from, split.learn, split.hold
-    columns = survey.dataset.columns
-    encoder = learn_encoder(columns, survey.read(learn), settings)
+    survey, columns = split.survey, split.survey.dataset.columns
+    encoder = learn_encoder(columns, survey.read(split.learn), settings)
+    places = [(survey, split.learn), (split.held_from, split.hold)]
+    places += [] if split.score is None else [(survey, split.score)]
+    total = sum(len(indices) for _, indices in places)
+    sets: list[EncodedSet] = []
     with show_bar("encoding", quiet) as on_progress:
-        total = len(learn) + len(hold)
-        training = EncodedSet(
-            survey.dataset,
-            learn,
-            encoder,
-            split.encoded[0],
-            examples=survey.read(learn),
-            on_progress=lambda done, _: on_progress(done, total),
-            groups=_groups_of(survey, learn),
-        )
-        held_out = EncodedSet(
-            held_from.dataset,
-            hold,
-            encoder,
-            split.encoded[1],
-            examples=held_from.read(hold),
-            on_progress=lambda done, _: on_progress(len(learn) + done, total),
-            groups=_groups_of(held_from, hold),
-        )
-    prints = survey.prints[learn], held_from.prints[hold]
-    left_out = len(survey) - total if held_from is survey else 0
-    surveys = [survey, *([] if held_from is survey else [held_from])]
+        for (of, indices), targets in zip(places, split.encoded, strict=True):
+            before = sum(map(len, sets))
+            sets.append(
+                EncodedSet(
+                    of.dataset,
+                    indices,
+                    encoder,
+                    targets,
+                    examples=of.read(indices),
+                    on_progress=lambda done, _, before=before: on_progress(before + done, total),  # type: ignore[misc]
+                    groups=_groups_of(of, indices),
+                )
+            )
+    # The scored ones first: they are compared with those that are learnt from.
+    others = np.concatenate([of.prints[indices] for of, indices in reversed(places[1:])])
+    left_out = len(survey) - total if split.held_from is survey else 0
+    surveys = [survey, *([] if split.held_from is survey else [split.held_from])]
     missing = {name: sum(one.missing.get(name, 0) for one in surveys) for name in columns.inputs}
-    missing = {name: count for name, count in missing.items() if count}
-    return Parts(columns, survey.dataset.notes, encoder, split.targets, training, held_out, prints, left_out, missing)
+    return Parts(
+        columns,
+        [*survey.dataset.notes, *split.notes],
+        encoder,
+        split.targets,
+        training=sets[0],
+        held_out=sets[1],
+        scored=sets[-1],
+        folds=split.folds,
+        prints=(survey.prints[split.learn], others),
+        left_out=left_out,
+        missing={name: count for name, count in missing.items() if count},
+    )
 
 
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:

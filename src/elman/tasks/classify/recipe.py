@@ -2,8 +2,9 @@
 
 The sequence is a text, a series of numbers, a row of a table, sound, an image or a genome; the answer is a class,
 several labels, or a number. A part of the examples is held out, the same share of each class. The vocabulary, the
-scales and all else that turns examples into numbers is learnt from the other part alone. The weights with the best
-score on the held-out part are kept.
+scales and all else that turns examples into numbers is learnt from the other part alone. The weights with the lowest
+log loss on the held-out part are kept. Of few examples, a network for each fold holds out another part, and the mean of
+all of them answers.
 
 >>> from elman.tasks import classify
 >>> model = classify.train("reviews.csv", target="label", output="reviews.elman.safetensors")  # doctest: +SKIP
@@ -13,30 +14,33 @@ score on the held-out part are kept.
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from elman.encoders.batches import answer, draw_batches
 from elman.encoders.encoder import Encoder
 from elman.expr import Cell
+from elman.models.learnt import LearntExamples
 from elman.nn import Recurrent, init
 from elman.phrases import counted
-from elman.scores.classes import Scores
 from elman.scores.measured import Measured
-from elman.scores.verdict import judge, needs_order
-from elman.tasks.classify.baseline.linear import Baseline, train_baseline
+from elman.tasks.classify.baseline.linear import train_baseline
+from elman.tasks.classify.judging import ClassifierFit, Compared, judge_fits, score_fit
+from elman.tasks.classify.member import FoldMember
 from elman.tasks.classify.model import TrainedClassifier, build_module, load
-from elman.tasks.classify.reading import Parts, Split, encode_examples, read_examples
+from elman.tasks.classify.reading import Parts, Split, divide_examples, encode_examples, read_examples
 from elman.tasks.classify.report import report_data
-from elman.tasks.classify.scoring import score_outputs, score_shuffled
+from elman.tasks.classify.scoring import score_outputs
 from elman.tasks.classify.settings import ClassifySettings
 from elman.tasks.classify.space import ENCODED_BY, choose_rate, search_space
 from elman.training.allowance import baseline_seconds
 from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_batch, choose_epochs
 from elman.training.feed import Feed
+from elman.training.folding import Fit
 from elman.training.loop import Trainer
 from elman.training.outcome import Outcome
 from elman.training.progress import EXAMPLE, Progress
@@ -47,8 +51,6 @@ from elman.training.start import refuse_giants, start
 __all__ = ["RECIPE", "load", "train"]
 
 _OWN = ("pooling", "embedding", "input_dropout", "word_dropout")
-
-Compared = tuple[Baseline, Scores]
 
 
 class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedClassifier]):
@@ -76,12 +78,14 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             parts.encoder.describe(),
             parts.targets,
             parts.training,
-            parts.held_out,
+            parts.scored,
             prints=parts.prints,
             missing=parts.missing,
             left_out=parts.left_out,
             folded="text" in parts.columns.inputs.values(),
             group=parts.columns.group,
+            choosing=parts.held_out if parts.folds > 1 else None,
+            folds=parts.folds,
         ).lines()
 
     def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress, parameters: int) -> Compared:
@@ -92,10 +96,13 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             parts.held_out,
             parts.targets,
             units=units,
+            select=settings.select,
             seed=settings.seed,
             seconds=baseline_seconds(settings.seconds()),
         )
-        score = _score(parts, baseline.outputs(parts.held_out))
+        scored = parts.scored
+        outputs = baseline.outputs(scored)
+        score = score_outputs(parts.targets, outputs, scored.targets, scored.weights, scored.groups)
         progress.note(f"without recurrence, {baseline.what}: validation {score.measure} {score.said()}")
         return baseline, score
 
@@ -161,7 +168,8 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
                 yield targets.training_loss(outputs, right, settings.label_smoothing, weights), len(chosen)
 
         def validate() -> Measured:
-            return targets.measure(answer(trainer.module, held_out), held_out.targets, held_out.weights)
+            outputs = answer(trainer.module, held_out)
+            return targets.measure(outputs, held_out.targets, held_out.weights, settings.select)
 
         steps = int(held_out.lengths.sum()) / int(training.lengths.sum()) * len(training)
         cost = steps / (batch * settings.accumulate)
@@ -172,42 +180,44 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         return {"validation_examples": len(parts.held_out), "training_examples": len(parts.training)}
 
     def hash_learnt(self, parts: Parts) -> Iterable[int]:
-        """Return the fingerprints of the training examples."""
-        return parts.prints[0]  # type: ignore[return-value]
+        """Return the fingerprints of the training examples: of folds, those of all examples."""
+        return parts.prints[0] if parts.folds == 1 else np.concatenate(parts.prints)  # type: ignore[return-value]
 
     def judge(
         self, model: TrainedClassifier, parts: Parts, settings: ClassifySettings, baseline: Compared | None
     ) -> dict[str, Any]:
         """Score the model, and compare it with the baseline and with its own answers to steps in random order."""
-        ours = _score(parts, answer(model.module, parts.held_out))
-        metrics = {"validation": {"measure": ours.measure, "said": ours.said(), **ours.to_dict()}}
-        if baseline is None:
-            return metrics
-        other_model, other = baseline
-        shuffled = []
-        if parts.longest > 1:
-            shuffled = score_shuffled(model.module, parts.held_out, parts.targets, seed=settings.seed)
-        facts = {"what": other_model.what, "parameters": other_model.parameters, "finished": other_model.finished}
-        return {
-            **metrics,
-            "baseline": {**facts, **other.to_dict()},
-            "shuffled": [one.to_dict() for one in shuffled],
-            "order_needed": needs_order(ours, shuffled=shuffled, other=other),
-            "verdict": judge(
-                ours,
-                model.parameters,
-                shuffled=shuffled,
-                other=other,
-                what=other_model.what,
-                other_parameters=other_model.parameters,
-                finished=other_model.finished,
-            ),
-        }
+        return self.judge_all(model, [Fit(model, parts, baseline, Outcome())], settings)
 
+    def judge_all(
+        self, model: TrainedClassifier, fits: Sequence[ClassifierFit], settings: ClassifySettings
+    ) -> dict[str, Any]:
+        """Score the networks on what each has not seen."""
+        return judge_fits(model, fits, settings.seed, settings.alone)
 
-def _score(parts: Parts, outputs: Tensor) -> Scores:
-    held_out = parts.held_out
-    return score_outputs(parts.targets, outputs, held_out.targets, held_out.weights, held_out.groups)
+    def divide(self, split: Split, settings: ClassifySettings) -> list[Split]:
+        """Divide the examples into folds, if they are requested or few."""
+        return divide_examples(split, settings)
+
+    def join(self, fits: Sequence[ClassifierFit]) -> TrainedClassifier:
+        """Put the networks of all folds into one model, whose answer is their mean."""
+        first = fits[0].model
+        if len(fits) == 1:
+            if (
+                fits[0].parts.folds > 1
+            ):  # the time was over, or it was interrupted: what the fold held out is not learnt
+                first.learnt = LearntExamples.of(fits[0].parts.prints[0])
+            return first
+        others = tuple(FoldMember(fit.model.module.eval(), fit.model.encoder, fit.model.targets) for fit in fits[1:])
+        return dataclasses.replace(first, others=others)
+
+    def describe_fold(self, fit: ClassifierFit) -> str:
+        """Write the scores of a network and of its baseline on what they have not seen."""
+        ours, other = score_fit(fit)
+        score = f"{ours.measure} {ours.said()}"
+        if other is not None and fit.baseline is not None:
+            score += f", {fit.baseline[0].what} {other.said()}"
+        return f"{score} on {counted(len(fit.parts.scored), 'example')} that it has not seen"
 
 
 def _choose_memory(settings: ClassifySettings, layer: Recurrent, encoder: Encoder) -> int | None:

@@ -4,7 +4,7 @@ Examples on both sides of a split make a score too good; equal examples with dif
 Both are detected by a fingerprint of eight bytes an example, which is cheap even for millions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,8 +43,11 @@ class DataReport:
         pairs: some of these: where the one is, and where the other.
         contradicting: how many examples, of both parts, equal an example with another answer.
         left_out: how many held-out examples were left out, since they equal training examples.
+        copies: how many examples, of both parts, equal an earlier one.
         folded: whether texts are compared without regard to capitals and white space.
         groups: the column that names groups, how many are learnt from and how many are held out; None without one.
+        folds: how many folds there are; the numbers of examples and of groups are then those of the first.
+        choosing: how many further examples choose the weights of a fold.
     """
 
     training: int
@@ -59,8 +62,11 @@ class DataReport:
     pairs: tuple[tuple[str, str], ...]
     contradicting: int
     left_out: int = 0
+    copies: int = 0
     folded: bool = False
     groups: tuple[str, int, int] | None = None
+    folds: int = 1
+    choosing: int = 0
 
     @property
     def rare(self) -> list[str]:
@@ -70,6 +76,12 @@ class DataReport:
     def lines(self) -> list[str]:
         """Return lines for a terminal: the amounts, then the warnings."""
         amount = f"{counted(self.training, 'example')} to learn from, {self.validation:,} to validate on: {self.inputs}"
+        if self.folds > 1:
+            total = self.training + self.choosing + self.validation
+            amount = (
+                f"{total:,} examples in {self.folds} folds: a network learns from about {self.training:,}, its weights "
+                f"are chosen by {self.choosing:,}, and {self.validation:,} that it has not seen score it: {self.inputs}"
+            )
         return [amount, *self._length_line(), self._answer_line(), *self._group_line(), *self._warnings()]
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,6 +112,9 @@ class DataReport:
         if self.groups is None:
             return []
         name, learnt, held_out = self.groups
+        if self.folds > 1:
+            few = "" if learnt + held_out >= _FEW_GROUPS else ": the score says little of others"
+            return [f"{learnt + held_out:,} groups of {name}, each in one fold{few}"]
         few = "" if held_out >= _FEW_GROUPS else ": the score says little of others, as its interval shows"
         return [f"{held_out:,} of the {learnt + held_out:,} groups of {name} are held out{few}"]
 
@@ -136,6 +151,11 @@ class DataReport:
                 f"{'equals one' if self.left_out == 1 else 'equal examples'} to learn from{aside}, and "
                 f"{'is' if self.left_out == 1 else 'are'} left out"
             )
+        if self.copies and not self.in_both:
+            warnings.append(
+                f"{counted(self.copies, 'example equals', 'examples equal')} an earlier one{aside}; those that are "
+                "equal are all learnt from, or all held out"
+            )
         if self.contradicting:
             right = "hardly a model gets" if self.folded else "no model gets"
             warnings.append(
@@ -156,6 +176,8 @@ def report_data(
     left_out: int = 0,
     folded: bool = False,
     group: str | None = None,
+    choosing: EncodedSet | None = None,
+    folds: int = 1,
 ) -> DataReport:
     """Describe the examples of both parts.
 
@@ -163,15 +185,20 @@ def report_data(
         inputs: what is read of them, in one line: `encoder.describe()`.
         targets: the possible answers.
         training: the training examples.
-        validation: the validation examples.
-        prints: the fingerprints of either part, see :mod:`elman.data.examples.fingerprints`.
+        validation: the validation examples, or those that a fold is scored on.
+        prints: the fingerprints of the training examples and of all others, see
+            :mod:`elman.data.examples.fingerprints`; those of `validation` come first.
         missing: by column, in how many examples of both parts a value is missing.
         left_out: how many held-out examples were left out, since they equal training examples.
         folded: whether texts are compared without regard to capitals and white space.
         group: the column that names groups; None without one.
+        choosing: the examples that choose the weights of a fold; None where there are no folds.
+        folds: how many folds there are.
     """
-    in_both, pairs = _count_in_both(*prints, training, validation)
-    answers = torch.cat([training.targets, validation.targets])
+    others = [validation] if choosing is None else [validation, choosing]
+    in_both, pairs = _count_in_both(prints[0], prints[1][: len(validation)], training, validation)
+    answers = torch.cat([training.targets, *(part.targets for part in others)])
+    together = np.concatenate(prints)
     return DataReport(
         training=len(training),
         validation=len(validation),
@@ -183,17 +210,20 @@ def report_data(
         missing=missing,
         in_both=in_both,
         pairs=pairs,
-        contradicting=_count_contradicting(np.concatenate(prints), answers),
+        contradicting=_count_contradicting(together, answers),
         left_out=left_out,
+        copies=len(together) - len(np.unique(together)),
         folded=folded,
-        groups=_count_groups(group, training, validation),
+        groups=_count_groups(group, training, others),
+        folds=folds,
+        choosing=0 if choosing is None else len(choosing),
     )
 
 
-def _count_groups(group: str | None, training: EncodedSet, validation: EncodedSet) -> tuple[str, int, int] | None:
-    if group is None or training.groups is None or validation.groups is None:
+def _count_groups(group: str | None, training: EncodedSet, others: Sequence[EncodedSet]) -> tuple[str, int, int] | None:
+    if group is None or training.groups is None or others[0].groups is None:
         return None
-    learnt, held_out = set(training.groups) - {None}, set(validation.groups) - {None}
+    learnt, held_out = set(training.groups) - {None}, {name for one in others for name in one.groups or ()} - {None}
     return group, len(learnt - held_out), len(held_out)
 
 

@@ -1,11 +1,11 @@
-"""Score the outputs of a module, for examples as they are and with their steps in random order.
+"""Score the outputs of a module, and answer examples with their steps in random order.
 
 >>> targets = Targets.learn("category", ["yes", "no"])
 >>> score_outputs(targets, torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 0])).said()
 '50.0%'
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -44,18 +44,15 @@ def score_outputs(
     return score(encoded, targets.probabilities(outputs.double()), targets.classes, weights, groups)
 
 
-def score_shuffled(
-    module: nn.Module, examples: EncodedSet, targets: Targets, *, shuffles: int = 3, seed: int = 1
-) -> list[Scores]:
-    """Score a model on examples whose steps are in random order, several times.
+def shuffled_outputs(module: nn.Module, examples: EncodedSet, *, shuffles: int = 3, seed: int = 1) -> Iterator[Tensor]:
+    """Yield the outputs of a module for examples whose steps are in random order, several times.
 
     Args:
         module: takes steps (T, B, ·) and lengths (B,).
         examples: the examples.
-        targets: the possible answers.
-        shuffles: the number of scores; each has random orders of its own.
+        shuffles: how many times; each has random orders of its own.
         seed: of the random orders.
     """
     drawn = torch.Generator().manual_seed(seed)
-    answers = (answer(module, examples, shuffled_steps=drawn) for _ in range(shuffles))
-    return [score_outputs(targets, outputs, examples.targets, examples.weights, examples.groups) for outputs in answers]
+    for _ in range(shuffles):
+        yield answer(module, examples, shuffled_steps=drawn)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from elman.encoders.settings import InputSettings
+from elman.errors import ConfigError
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands, worst_option
+from elman.tasks.contract import Commands, select_option, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DIRECTIONS = ("both", "forward")
 POOLINGS = ("last", "mean", "max", "attention")
+SELECTORS = ("loss", "accuracy", "f1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,18 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
         below=1,
     )
     validation_data: str | None = option(None, "validation data", group="Training", metavar="FILE")
+    folds: int | None = option(
+        None,
+        "networks, each scored on examples that it has not seen; their mean answers [dim](default: 5 where fewer than "
+        "200 examples or 5 groups would be held out, else 1)[/]",
+        group="Training",
+        least=1,
+        most=100,
+    )
+    select: str | None = select_option("loss", SELECTORS)
+    alone: bool = option(
+        False, "answer by the network alone, also where mixing in the baseline would help", group="Training"
+    )
     class_weights: bool = option(False, "give rare classes as much weight as frequent ones", group="Training")
 
     dropout: float = option(
@@ -90,6 +104,11 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
+        for name in ("validation", "validation_data"):
+            if self.folds is not None and self.folds > 1 and getattr(self, name) is not None:
+                raise ConfigError(
+                    f"folds is {self.folds} and {name} is given; folds hold out all examples in turn. Drop one of them."
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +117,12 @@ class EvaluateOptions(OptionTable):
 
     confusion: str | None = option(
         None, "classes: draw the confusion matrix, as .png, .svg or .pdf", metavar="PICTURE", writes=True
+    )
+    calibration: str | None = option(
+        None,
+        "classes, labels: draw how often answers of each probability are right, as .png, .svg or .pdf",
+        metavar="PICTURE",
+        writes=True,
     )
     worst: int = worst_option()
 

@@ -67,6 +67,7 @@ def view(model: TrainedClassifier, data: Sequence[str]) -> View:
         what,
         model.metrics,
         constant,
+        [f"the first of {1 + len(model.others)} networks, whose mean answers"] if model.others else (),
     )
 
 
@@ -148,7 +149,7 @@ def _score(model: TrainedClassifier, outputs: Tensor) -> tuple[Callable[[Tensor]
     if model.targets.kind == "number":
         return lambda out: out[:, 0], f"The answer is {format_near(answer, model.targets.deviation)}"
     best = int(outputs[0].argmax())
-    share = float(model.targets.probabilities(outputs.float())[0, best])
+    share = float(model.targets.probabilities(outputs.float() * model.blend.network)[0, best])
     name = model.classes[best]
     if model.targets.kind == "category":
         return lambda out: out.log_softmax(-1)[:, best], f"The answer is {name}, with {share:.0%}"

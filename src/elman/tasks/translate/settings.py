@@ -18,6 +18,7 @@ from elman.tasks.contract import (
     length_penalty_option,
     nbest_option,
     scores_option,
+    select_option,
     worst_option,
 )
 from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
@@ -98,12 +99,7 @@ class TranslateSettings(LayerSettings, TrainingSettings):
     batch: int | None = option(
         None, "pairs of one update [dim](default: 64, down to 8 of few pairs)[/]", group="Training", least=1
     )
-    best_by: str | None = option(
-        None,
-        "what chooses the best weights [dim](default: bleu; exact of characters)[/]",
-        group="Training",
-        choices=JUDGES,
-    )
+    select: str | None = select_option("bleu; exact of characters", JUDGES)
     scheduled_sampling: float = option(
         0.0,
         "share of a target that is read as the model would write it; grows from 0 to this",
@@ -137,7 +133,7 @@ class TranslateSettings(LayerSettings, TrainingSettings):
     @property
     def judge(self) -> str:
         """Return what chooses the best weights, and what models are compared by."""
-        return self.best_by or ("exact" if self.unit == "character" else "bleu")
+        return self.select or ("exact" if self.unit == "character" else "bleu")
 
     def __post_init__(self) -> None:
         super().__post_init__()

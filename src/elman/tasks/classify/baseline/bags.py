@@ -65,6 +65,10 @@ class BagReader:
     def __len__(self) -> int:
         return len(self._known)
 
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return what a file holds of it: plain data, and tensors by name."""
+        return {}, {"known": torch.from_numpy(self._known), "rarity": torch.from_numpy(self._rarity)}
+
     def read(self, examples: EncodedSet, indices: Sequence[int]) -> Bags:
         """Make the bags of some examples."""
         units, weights, starts, total = [], [], [], 0

@@ -9,7 +9,7 @@ described by its mean, deviation, minimum, maximum, and its two ends.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -29,12 +29,12 @@ class SummaryReader:
     Attributes:
         steps: the number of steps of every example, if all steps are read at once; None where they are summarised.
         mean: (F,) of each number over the training examples.
-        deviation: (F,).
+        scale: (F,) one over its deviation; 0 where it never varies.
     """
 
     steps: int | None
     mean: Tensor
-    deviation: Tensor
+    scale: Tensor
 
     @classmethod
     def learn(cls, examples: EncodedSet, indices: Sequence[int]) -> Self:
@@ -42,14 +42,18 @@ class SummaryReader:
         steps = steps_of_all(examples)
         vectors = _describe(examples, indices, steps)
         deviation = vectors.std(0, correction=0)
-        return cls(steps, vectors.mean(0), deviation.where(deviation > _LEAST_DEVIATION, torch.inf))
+        return cls(steps, vectors.mean(0), deviation.where(deviation > _LEAST_DEVIATION, torch.inf).reciprocal())
 
     def __len__(self) -> int:
         return len(self.mean)
 
     def read(self, examples: EncodedSet, indices: Sequence[int]) -> Tensor:
         """Return (N, F). Of an example that is longer than all training examples, the start is read."""
-        return (_describe(examples, indices, self.steps) - self.mean) / self.deviation
+        return (_describe(examples, indices, self.steps) - self.mean) * self.scale
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return what a file holds of it: plain data, and tensors by name."""
+        return {"steps": self.steps}, {"mean": self.mean, "scale": self.scale}
 
 
 def steps_of_all(examples: EncodedSet) -> int | None:

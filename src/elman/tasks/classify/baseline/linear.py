@@ -22,6 +22,8 @@ from torch import Tensor, nn
 
 from elman.encoders.batches import EncodedSet
 from elman.encoders.targets import Targets
+from elman.nn.evaluation import evaluating
+from elman.nn.rowwise import Linear
 from elman.scores.measured import Measured
 from elman.tasks.classify.baseline.bags import BagReader, Bags, LinearOnBags
 from elman.tasks.classify.baseline.frame_summaries import SUMMARIES, SummaryReader, steps_of_all
@@ -49,6 +51,8 @@ _READ_AT_ONCE = 1024
 class _FeatureReader(Protocol):
     def read(self, examples: EncodedSet, indices: Sequence[int]) -> Any: ...
 
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]: ...
+
 
 @dataclass
 class Baseline:
@@ -60,6 +64,8 @@ class Baseline:
         examples: its number of training examples: all, unless they do not fit in memory.
         seconds: the duration of its training.
         finished: whether it was trained to its end; False where that would have taken too long.
+        module: its layers.
+        reader: turns examples into what they read.
     """
 
     what: str
@@ -67,14 +73,14 @@ class Baseline:
     examples: int
     seconds: float
     finished: bool
-    _module: nn.Module = field(repr=False)
-    _reader: _FeatureReader = field(repr=False)
+    module: nn.Module = field(repr=False)
+    reader: _FeatureReader = field(repr=False)
 
     def outputs(self, examples: EncodedSet) -> Tensor:
         """Return its outputs for each example, (N, outputs), like those of a recurrent model."""
         parts = torch.arange(len(examples)).split(_READ_AT_ONCE)
-        with torch.no_grad():
-            return torch.cat([self._module(self._reader.read(examples, part.tolist())) for part in parts])
+        with evaluating(self.module), torch.no_grad():
+            return torch.cat([self.module(self.reader.read(examples, part.tolist())) for part in parts])
 
 
 def train_baseline(
@@ -83,6 +89,7 @@ def train_baseline(
     targets: Targets,
     *,
     units: str | None,
+    select: str | None = None,
     seed: int = 1,
     seconds: float = 20.0,
 ) -> Baseline:
@@ -95,6 +102,7 @@ def train_baseline(
         validation: the examples that choose the best weights.
         targets: the possible answers.
         units: the name of the units, such as `words`; None where examples are frames.
+        select: what chooses them, see :meth:`elman.encoders.targets.Targets.measure`.
         seed: of the initial weights, and of the order of examples.
         seconds: stop after about this much work; the examples are read in any case.
     """
@@ -113,7 +121,7 @@ def train_baseline(
         what = f"a bag of {units}"
     aims = _Aims.of(training, torch.tensor(chosen))
     validated = reader.read(validation, range(len(validation)))
-    best = _Best(validated, _Aims.of(validation, torch.arange(len(validation))), targets, Allowance(seconds))
+    best = _Best(validated, _Aims.of(validation, torch.arange(len(validation))), targets, Allowance(seconds), select)
     inputs: Any = reader.read(training, chosen)
     if isinstance(reader, BagReader):
         module = _train_linear(LinearOnBags(len(reader), targets.outputs), inputs, aims, best)
@@ -157,13 +165,14 @@ class _Best:
     aims: _Aims
     targets: Targets
     allowance: Allowance
+    select: str | None
     measured: Measured | None = None
     weights: dict[str, Tensor] = field(default_factory=dict)
     cut_short: bool = False
 
     def offer(self, module: nn.Module) -> Measured:
         with torch.no_grad():
-            measured = self.targets.measure(module(self.inputs), self.aims.targets, self.aims.weights)
+            measured = self.targets.measure(module(self.inputs), self.aims.targets, self.aims.weights, self.select)
         if measured.better_than(self.measured):
             self.measured, self.weights = measured, copy.deepcopy(module.state_dict())
         return measured
@@ -213,13 +222,18 @@ def _train_network(inputs: Tensor, aims: _Aims, best: _Best, drawn: torch.Genera
     """Train with each weight decay for its share of the allowance; keep the best of all."""
     # Built on the meta device, which draws no random numbers: `_initialise` draws from a generator of its own.
     with torch.device("meta"):
-        layers = nn.Linear(inputs.shape[1], _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, best.targets.outputs)
-    module = nn.Sequential(*layers).to_empty(device="cpu")
+        module = build_network(inputs.shape[1], best.targets.outputs)
+    module.to_empty(device="cpu")
     for number, decay in enumerate(_DECAYS):
         until = best.allowance.left * (1 - 1 / (len(_DECAYS) - number))
         _initialise(module, drawn)
         _train_once(module, inputs, aims, best, drawn, decay, until)
     return best.put_into(module)
+
+
+def build_network(inputs: int, outputs: int) -> nn.Sequential:
+    """Build the network that reads frames, with one hidden layer."""
+    return nn.Sequential(Linear(inputs, _HIDDEN), nn.ReLU(), Linear(_HIDDEN, outputs))
 
 
 def _train_once(

@@ -1,0 +1,149 @@
+"""Fit the models of one training: a single one, those of a search, or one for each fold.
+
+For each, a non-recurrent baseline is trained on the same examples before it, unless nothing is compared.
+"""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from elman.expr import Cell
+from elman.models.learnt import LearntExamples
+from elman.training.attempt import Attempt
+from elman.training.folding import Fit, Folded, train_folds
+from elman.training.keeping import Keeper
+from elman.training.progress import PartProgress, Progress, QuietProgress
+from elman.training.resuming import current
+from elman.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from elman.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What all models of a training have in common.
+
+    Attributes:
+        recipe: of the task.
+        cell: the equations.
+        sizes: sizes that the cell leaves open.
+        keeper: writes the best model so far.
+        progress: receives training events.
+        compared: the number of parameters that a baseline is compared with; None trains no baseline.
+    """
+
+    recipe: "Recipe[Any, Any, Any, Any, Any]"
+    cell: Cell
+    sizes: Mapping[str, int] | None
+    keeper: Keeper
+    progress: Progress
+    compared: int | None
+
+    def alone(self, parts: Any, settings: Any) -> Folded[Any, Any, Any]:
+        """Train one model."""
+        baseline = self._compare(parts, settings, self.progress)
+        attempt = self._attempt(baseline, self.keeper, self._sample(parts))
+        model, outcome = attempt.once(parts, settings, self.progress)
+        return Folded([Fit(model, parts, baseline, outcome)], outcome.stopped, outcome.seconds)
+
+    def search(
+        self, split: Any, folds: Sequence[Any], parts: Any, settings: Any, options: Mapping[str, Any], trials: int
+    ) -> Folded[Any, Any, Any]:
+        """Train with several settings on one split, and with the best of them on the folds, if there are any.
+
+        Args:
+            split: the data, divided once.
+            folds: the data, divided for each fold.
+            parts: the split, encoded as the settings say.
+            settings: those that the given options make.
+            options: the given ones.
+            trials: how many settings.
+        """
+        begun, is_folded = time.perf_counter(), len(folds) > 1
+        seconds = settings.seconds()
+        baseline = None if is_folded else self._compare(parts, settings, self.progress)
+        if is_folded and seconds is not None:  # a fold takes about as long as a trial
+            settings = _within(settings, seconds * trials / (trials + len(folds)))
+        model, outcome, parts = self._attempt(baseline, self.keeper, self._sample(parts)).search(
+            self.recipe.space(options, parts, settings),
+            lambda other: self.recipe.encode(split, other, quiet=True),
+            parts,
+            trials=trials,
+            given=options,
+            settings=settings,
+            encoded_by=self.recipe.encoded_by,
+            progress=self.progress,
+        )
+        found = Folded([Fit(model, parts, baseline, outcome)], outcome.stopped, outcome.seconds, model.metrics)
+        if not is_folded or outcome.stopped == "interrupted":
+            return found
+        chosen = {name: one for name, one in model.metrics["search"]["chosen"].items() if name != "time_budget"}
+        best = self.recipe.settings.of({**options, **chosen})
+        if seconds is not None:
+            best = _within(best, max(0.1, seconds - (time.perf_counter() - begun)))
+        parts = self.recipe.encode(folds[0], best, quiet=True)
+        metrics = {"search": {**model.metrics["search"], "chosen": chosen}}
+        return dataclasses.replace(self.folds(folds, parts, best, begun=False), metrics=metrics)
+
+    def folds(self, folds: Sequence[Any], parts: Any, settings: Any, begun: bool = True) -> Folded[Any, Any, Any]:
+        """Train a model for each fold.
+
+        Args:
+            folds: the data, divided for each fold.
+            parts: the first of them, encoded.
+            settings: of the training.
+            begun: whether the first model is written at its validations; else the file stays until it is trained.
+        """
+        start, seconds, resumer = time.perf_counter(), settings.seconds(), current()
+        if seconds is not None and resumer is not None:
+            seconds = max(0.1, seconds - resumer.earlier)
+        ends, learnt = None if seconds is None else start + seconds, self._sample(parts)
+
+        def train_one(number: int, left: float | None) -> Fit[Any, Any, Any]:
+            own = settings if left is None else _within(settings, left)
+            these = parts if number == 0 else self.recipe.encode(folds[number], own, quiet=True)
+            shown = PartProgress(self.progress, "fold", number, len(folds), start, ends)
+            baseline = self._compare(these, own, QuietProgress())
+            keeper = self.keeper if begun and number == 0 else Keeper(None, force=False)
+            model, outcome = self._attempt(baseline, keeper, learnt).once(these, own, shown)
+            return Fit(model, these, baseline, outcome)
+
+        def trained(fits: Sequence[Fit[Any, Any, Any]]) -> None:
+            said = self.recipe.describe_fold(fits[-1])
+            self.progress.note(f"fold {len(fits)} of {len(folds)}: {said}")
+            joined = self.recipe.join(fits)
+            joined.metrics = self.recipe.describe(joined, fits[0].parts, fits[0].outcome)
+            self.keeper.keep(joined, self.progress)
+
+        found = train_folds(
+            train_one,
+            len(folds),
+            seconds=seconds,
+            equally=settings.epochs == "auto",
+            progress=self.progress,
+            trained=trained,
+        )
+        return dataclasses.replace(found, seconds=time.perf_counter() - start)
+
+    def _compare(self, parts: Any, settings: Any, progress: Progress) -> Any:
+        return None if self.compared is None else self.recipe.compare(parts, settings, progress, self.compared)
+
+    def _sample(self, parts: Any) -> LearntExamples | None:
+        """Draw the sample of training examples that a model keeps."""
+        hashes = self.recipe.hash_learnt(parts)
+        return None if hashes is None else LearntExamples.of(hashes)
+
+    def _attempt(self, baseline: Any, keeper: Keeper, learnt: LearntExamples | None) -> Attempt[Any, Any, Any]:
+        def build(parts: Any, settings: Any) -> Any:
+            model = self.recipe.build(self.cell, self.sizes, parts, settings, baseline)
+            model.learnt = learnt
+            return model
+
+        return Attempt(build, self.recipe.fit, self.recipe.describe, keeper)
+
+
+def _within(settings: TrainingSettings, seconds: float) -> Any:
+    return dataclasses.replace(settings, time_budget=f"{seconds:.1f}s")
