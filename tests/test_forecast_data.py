@@ -5,7 +5,7 @@ import gzip
 
 import numpy as np
 import pytest
-from bench.scores.forecast_data import ETT_TEST, ETT_TRAINING, ETT_VALIDATION, etth1, m4_weekly
+from bench.scores.forecast_data import ETT_TEST, ETT_TRAINING, ETT_VALIDATION, etth1, m4_hourly, m4_weekly
 
 from elman.data.series import opening as time_tables
 
@@ -41,3 +41,18 @@ def test_m4_is_turned_into_a_long_table_that_goes_on_in_the_test(tmp_path):
     assert [one.values.tolist() for one in training.series] == [[5, 6, 7, 8], [1, 2.5]]
     assert [one.values.tolist() for one in test.series] == [[5, 6, 7, 8, 9, 10, 11], [1, 2.5, 3, 4, 5]]
     assert (part.test_steps, part.mase_season) == (13, 1)
+
+
+def test_m4_by_the_hour_stays_a_wide_table(tmp_path):
+    names = [f"V{number}" for number in range(1, 8)]
+    known = f"{','.join(names)}\nH1,5,6,7,8,9,4\nH2,1,2.5,3,4,,\n"
+    for name, text in {"train": known, "test": "V1,V2,V3\nH1,9,10\nH2,3,7\n"}.items():
+        with gzip.open(tmp_path / f"Hourly-{name}.csv.gz", "wt") as file:
+            file.write(text)
+    part = m4_hourly(tmp_path, tmp_path)
+    assert part.training.read_text() == known
+    training = time_tables.open_series(part.training)
+    test = time_tables.open_series(part.test, like=training.columns)
+    assert [one.values.tolist() for one in training.series] == [[5, 6, 7, 8, 9, 4], [1, 2.5, 3, 4]]
+    assert [one.values.tolist() for one in test.series] == [[5, 6, 7, 8, 9, 4, 9, 10], [1, 2.5, 3, 4, 3, 7]]
+    assert (part.test_steps, part.options, part.mase_season) == (48, {"horizon": 48}, 24)

@@ -20,6 +20,7 @@ ETT_TRAINING, ETT_VALIDATION, ETT_TEST = 12 * HOURS_OF_A_MONTH, 4 * HOURS_OF_A_M
 ETT_HORIZONS = (96, 192, 336, 720)
 ETT_LOOKBACK = 96
 WEEKLY_HORIZON = 13
+HOURLY_HORIZON = 48
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,26 @@ def m4_weekly(source: Path, target: Path) -> SeriesPart:
     return SeriesPart(training, test, WEEKLY_HORIZON, WEEKLY_HORIZON, {"horizon": WEEKLY_HORIZON})
 
 
+def m4_hourly(source: Path, target: Path) -> SeriesPart:
+    """414 series of hours, 700 or 960 steps: the wide file that their makers left, a series a row, under V1, V2, …."""
+    training = target / "hourly_train.csv"
+    with gzip.open(source / "Hourly-train.csv.gz") as packed:
+        training.write_bytes(packed.read())
+    known, ahead = (read_m4(source / f"Hourly-{part}.csv.gz") for part in ("train", "test"))
+    rows = [[name, *own, *ahead[name]] for name, own in known.items()]
+    width = max(map(len, rows))
+    header = [f"V{number}" for number in range(1, width + 1)]
+    test = write_table(target / "hourly_test.csv", header, ([*row, *[""] * (width - len(row))] for row in rows))
+    return SeriesPart(training, test, HOURLY_HORIZON, HOURLY_HORIZON, {"horizon": HOURLY_HORIZON}, mase_season=24)
+
+
 M4_COLUMNS = ("series", "step", "value")
 
-SETS: dict[str, tuple[str, Callable[..., SeriesPart]]] = {"etth1": ("ett", etth1), "m4_weekly": ("m4", m4_weekly)}
+SETS: dict[str, tuple[str, Callable[..., SeriesPart]]] = {
+    "etth1": ("ett", etth1),
+    "m4_weekly": ("m4", m4_weekly),
+    "m4_hourly": ("m4", m4_hourly),
+}
 """By the name of a row: the folder of the set, and what turns it into files."""
 
 

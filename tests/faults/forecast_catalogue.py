@@ -5,6 +5,8 @@ from faults.fault import Fault
 CONFORMAL = "tests/tasks/forecast/test_conformal.py"
 FORECASTER = "tests/tasks/forecast/test_module.py"
 FORECAST = "tests/tasks/forecast/test_recipe.py"
+LOGARITHMS = "tests/tasks/forecast/test_logarithms.py"
+SEASONS = "tests/tasks/forecast/test_several_seasons.py"
 WINDOWS = "tests/tasks/forecast/test_windows.py"
 
 FORECAST_FAULTS = (
@@ -71,5 +73,21 @@ FORECAST_FAULTS = (
         "windows.known[:, self.lookback - self.segment :][:, : self.horizon]",
         tests=FORECASTER,
         only="torch_window_by_window and segment",
+    ),
+    Fault(
+        "a lag is taken a season too early",
+        "tasks/forecast/lags.py",
+        "season * (ahead // season + back)",
+        "season * (ahead // season + back + 1)",
+        tests=SEASONS,
+        only="last_values_at_the_phase",
+    ),
+    Fault(
+        "forecasts of logarithms are given as they are",
+        "tasks/forecast/model.py",
+        "parts.append(self.reading.restore(ahead))",
+        "parts.append(ahead)",
+        tests=LOGARITHMS,
+        only="exp_of_that",
     ),
 )

@@ -9,8 +9,9 @@ A month has no fixed number of days, so time is counted in steps: `timestamps` r
 'monthly'
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,22 +60,43 @@ class Frequency:
         count: how many units a step has.
         season: how many steps make a season; 1 where there is none.
         day: of the month, for months, quarters and years: 31 is the last of each, 0 any.
+        longer: the steps of longer seasons, ascending, such as 168 beside a day of 24 hours.
     """
 
     unit: str
     count: int
     season: int
     day: int = 1
+    longer: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         whole = self.unit in UNITS and 1 <= self.count <= _MOST and 1 <= self.season <= _MOST and 0 <= self.day <= 31
-        if not whole:
+        seasons = (1, *self.seasons, _MOST)
+        if not whole or (self.longer and any(low >= high for low, high in pairwise(seasons))):
             raise DataError(f"{self} is no frequency that this program knows. Train the model again.")
 
     @property
     def step(self) -> tuple[str, int]:
         """Return unit and count."""
         return self.unit, self.count
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """Return the steps of all seasons, ascending; none where there is no season."""
+        return (self.season, *self.longer) if self.season > 1 or self.longer else ()
+
+    def with_seasons(self, seasons: Sequence[int]) -> "Frequency":
+        """Return the same steps with other seasons, ascending; none of them for no season."""
+        season, *longer = seasons or (1,)
+        return replace(self, season=season, longer=tuple(longer))
+
+    def describe_seasons(self) -> str:
+        """Write the seasons for a sentence: `a season of 7`, `seasons of 24 and 168`; nothing without one."""
+        written = [f"{season:,}" for season in self.seasons]
+        if not written:
+            return ""
+        several = f"seasons of {', '.join(written[:-1])} and {written[-1]}"
+        return several if len(written) > 1 else f"a season of {written[0]}"
 
     def describe(self) -> str:
         """Return one to three words: `hourly`, `every 15 minutes`, `business days`."""
@@ -146,7 +168,10 @@ class Frequency:
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
-        return asdict(self)
+        plain = asdict(self)
+        if not self.longer:
+            del plain["longer"]  # as in models of one season
+        return plain
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Frequency":

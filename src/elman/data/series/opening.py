@@ -33,10 +33,10 @@ from elman.data.series.choosing import (
     list_id_candidates,
     split_names,
 )
-from elman.data.series.frequency import WITHOUT_CALENDAR, Frequency, Moments
+from elman.data.series.frequency import Frequency, Moments
 from elman.data.series.notation import Offsets, TimeNotation
 from elman.data.series.regularity import check_order, infer_frequency, place_on_grid
-from elman.data.series.seasonality import find_season_to_learn
+from elman.data.series.seasons import order_seasons, settle_seasons
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.data.series.sideways import StepColumns, choose_rows, read_sideways
 from elman.data.series.time_columns import TimeColumns, choose_time
@@ -47,7 +47,7 @@ from elman.data.tables.header import DELIMITERS
 from elman.data.tables.numbers import NumberDialect
 from elman.data.tables.row_index import RowIndex
 from elman.data.text import as_sources
-from elman.errors import ConfigError, DataError
+from elman.errors import DataError
 from elman.phrases import name_some
 
 Source = str | PathLike[str]
@@ -62,7 +62,7 @@ def open_series(
     known: str | Sequence[str] = (),
     past: str | Sequence[str] = (),
     static: str | Sequence[str] = (),
-    season: int | None = None,
+    season: int | Sequence[int] | None = None,
     held_out: int | None = None,
     fill_gaps: bool = False,
     decimal: str | None = None,
@@ -81,8 +81,8 @@ def open_series(
         known: covariates known beyond the last value, in rows whose target is empty.
         past: covariates that end with the values.
         static: covariates of a whole series, in a long table.
-        season: steps of a season, instead of the calendar's.
-        held_out: steps at the end of each series that are not used to find a season, since a training holds them
+        season: steps of a season, or of several, instead of the calendar's; 1 for none.
+        held_out: steps at the end of each series that are not used to find seasons, since a training holds them
             out; None for a fifth.
         fill_gaps: whether missing times become missing values; always so if the model of `like` was trained so.
         decimal: the decimal mark of numbers, `.` or `,`, where cells such as 1.024 do not show it.
@@ -91,7 +91,7 @@ def open_series(
         like: the columns of a model. Nothing is inferred then, and of the other arguments only `target` counts.
 
     Raises:
-        ConfigError: `season` is below 1.
+        ConfigError: `season` is below 1, or one of several is 1.
         DataError: the tables cannot be read, or do not hold what was requested.
     """
     files = [Path(path) for path in as_sources(paths)]
@@ -99,8 +99,7 @@ def open_series(
     for path in files:
         if path.suffix.lower() not in DELIMITERS:
             raise DataError(f"{path} is no table: series are read from .csv, .tsv and .jsonl. Convert it.")
-    if season is not None and season < 1:
-        raise ConfigError(f"A season cannot have {season} steps. Give 1 for no season, or more.")
+    seasons = None if season is None else order_seasons(season)
     index = RowIndex(files)
     name = str(paths) if isinstance(paths, str | PathLike) else ", ".join(map(str, files[:3]))
     targets = split_names(target, index.names)
@@ -115,7 +114,7 @@ def open_series(
         requested = RequestedRoles(targets, times, ids, *covariates)
         requested.refuse_beside_rows(rows)
     requested.check(index, name)
-    return _SeriesReader(index, name, requested, season, held_out, fill_gaps, decimal, rows, like).read()
+    return _SeriesReader(index, name, requested, seasons, held_out, fill_gaps, decimal, rows, like).read()
 
 
 class _SeriesReader:
@@ -126,7 +125,7 @@ class _SeriesReader:
         index: RowIndex,
         name: str,
         requested: RequestedRoles,
-        season: int | None,
+        seasons: tuple[int, ...] | None,
         held_out: int | None,
         fill_gaps: bool,
         decimal: str | None,
@@ -136,7 +135,7 @@ class _SeriesReader:
         self._index, self._name, self._requested = index, name, requested
         self._held_out, self._decimal, self._layout = held_out, decimal, layout
         self._dialects: dict[str, NumberDialect] = {}
-        self._season, self._fill_gaps, self._like = season, fill_gaps or (like is not None and like.fill_gaps), like
+        self._seasons, self._fill_gaps, self._like = seasons, fill_gaps or (like is not None and like.fill_gaps), like
         self.notes = list(index.notes)
         self._time: TimeColumns | None = None
         self._times: list[list[str]] = []
@@ -193,7 +192,7 @@ class _SeriesReader:
             self._index,
             found,
             self._name,
-            season=self._season,
+            seasons=self._seasons,
             decimal=self._decimal,
             fill_gaps=self._fill_gaps,
             like=self._like,
@@ -260,9 +259,9 @@ class _SeriesReader:
                 )
             return replace(self._like, targets=targets)
         if times is None:
-            frequency: Frequency | None = Frequency("step", 1, self._season or 1)
+            frequency: Frequency | None = Frequency("step", 1, 1).with_seasons(self._seasons or ())
         else:
-            frequency = infer_frequency([times[own] for own in rows], self._season)
+            frequency = infer_frequency([times[own] for own in rows], self._seasons)
         if frequency is None:
             raise DataError(f"{self._where(0)}: every series of {self._name} has one row. Add earlier rows.")
         requested = self._requested
@@ -383,7 +382,11 @@ class _SeriesReader:
             raise DataError(f"{self._name} has no value in {name_some(columns.targets)}. Fill the column.")
         if not self._like:
             self._refuse_constant(series, columns.id)
-            columns = self._check_season(columns, series)
+            if self._seasons is None:
+                values = [one.values for one in series]
+                frequency, note = settle_seasons(columns.frequency, values, self._held_out)
+                columns = replace(columns, frequency=frequency)
+                self.notes += [note] if note else []
             self.notes += [] if columns.sideways else self._note_columns(columns)
         return SeriesSet(self._name, series, columns, self.notes, self._notation)
 
@@ -399,23 +402,9 @@ class _SeriesReader:
         if constant:
             self.notes.append(f"The value never changes: {name_some([one.name for one in constant])}.")
 
-    def _check_season(self, columns: SeriesColumns, series: Sequence[Series]) -> SeriesColumns:
-        longest, season = max(map(len, series)), columns.frequency.season
-        if self._season:
-            return columns
-        if columns.frequency.unit in WITHOUT_CALENDAR:
-            season = find_season_to_learn([one.values for one in series], self._held_out)
-            if season > 1:
-                self.notes.append(f"Values repeat every {season:,} steps, which is taken for the season.")
-            return replace(columns, frequency=replace(columns.frequency, season=season))
-        if longest >= 2 * season:
-            return columns
-        self.notes.append(f"A season of {season:,} steps does not fit twice into {longest:,}, so none is assumed.")
-        return replace(columns, frequency=replace(columns.frequency, season=1))
-
     def _note_columns(self, columns: SeriesColumns) -> list[str]:
         frequency = columns.frequency
-        season = f", a season of {frequency.season:,}" if frequency.season > 1 else ""
+        season = f", {frequency.describe_seasons()}" if frequency.seasons else ""
         times = f"Times are in {' and '.join(columns.times)}: {frequency.describe()}{season}."
         notes = [times if columns.time else f"There is no column of times: rows are counted{season}."]
         notes.append(f"Forecast: {name_some(columns.targets)}.")

@@ -30,12 +30,12 @@ _SUNDAY = 7
 _LAST_HOUR = 3  # in which clocks are changed
 
 
-def infer_frequency(series: Sequence[Moments], season: int | None = None) -> Frequency | None:
+def infer_frequency(series: Sequence[Moments], seasons: Sequence[int] | None = None) -> Frequency | None:
     """Find the one step of some series.
 
     Args:
         series: the times of each, ascending.
-        season: how many steps make one, where the calendar's is not meant.
+        seasons: how many steps make each, ascending, where the calendar's is not meant.
 
     Returns:
         The frequency; None if no series has two steps.
@@ -44,9 +44,22 @@ def infer_frequency(series: Sequence[Moments], season: int | None = None) -> Fre
     if not len(apart):
         return None
     if series[0].dtype.kind == "i":
-        return Frequency("step", _mode(apart), season or 1)
+        return Frequency("step", _mode(apart), 1).with_seasons(seasons or ())
     unit, count, day = _infer_months(series, apart) or _infer_business_days(series, apart) or _infer_fixed(_mode(apart))
-    return Frequency(unit, count, season or usual_season(unit, count), day)
+    frequency = Frequency(unit, count, usual_season(unit, count), day)
+    return frequency if seasons is None else frequency.with_seasons(seasons)
+
+
+def steps_of_week(unit: str, count: int) -> int | None:
+    """Return how many steps a week has, for steps of less than a day; None where it is no whole number of steps.
+
+    >>> steps_of_week("hour", 1), steps_of_week("minute", 45), steps_of_week("day", 1)
+    (168, 224, None)
+    """
+    if unit not in ("hour", "minute"):
+        return None
+    steps, rest = divmod(MICROSECONDS["week"], count * MICROSECONDS[unit])
+    return steps if rest == 0 else None
 
 
 def usual_season(unit: str, count: int) -> int:

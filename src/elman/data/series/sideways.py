@@ -62,7 +62,7 @@ class StepColumns:
         return f"Each row is a series{named}: the {steps}. If a row is a step of every series, say --rows steps."
 
     def place(
-        self, season: int | None, table: str, fill_gaps: bool
+        self, seasons: Sequence[int] | None, table: str, fill_gaps: bool
     ) -> tuple[Frequency, NDArray[np.int64], Moments | None]:
         """Return the frequency, the step of each column, and its time; None where steps are counted.
 
@@ -70,7 +70,7 @@ class StepColumns:
             DataError: the names of the columns are no times that follow each other.
         """
         if self.form is None:
-            return Frequency("step", 1, season or 1), np.arange(len(self.steps)), None
+            return Frequency("step", 1, 1).with_seasons(seasons or ()), np.arange(len(self.steps)), None
 
         def where(at: int) -> str:
             return f"{table}, the name of column {self.steps[at]}:"
@@ -79,7 +79,7 @@ class StepColumns:
         if offsets is not None:
             raise DataError(f"{where(0)} the time has a UTC offset. Leave it out, or count columns with --time ''.")
         check_order(times, where, lambda at: self.steps[at])
-        frequency = infer_frequency([times], season)
+        frequency = infer_frequency([times], seasons)
         assert frequency is not None
         return frequency, place_on_grid(times, frequency, where, lambda at: self.steps[at], fill_gaps=fill_gaps), times
 
@@ -129,7 +129,7 @@ def read_sideways(
     found: StepColumns,
     table: str,
     *,
-    season: int | None,
+    seasons: Sequence[int] | None,
     decimal: str | None,
     fill_gaps: bool,
     like: SeriesColumns | None,
@@ -141,7 +141,7 @@ def read_sideways(
         index: of the table.
         found: its columns.
         table: its name.
-        season: steps of a season; None for the calendar's.
+        seasons: steps of each season, ascending; None for the calendar's.
         decimal: see :func:`elman.data.series.opening.open_series`.
         fill_gaps: whether columns of missing times become missing values.
         like: the columns of a model.
@@ -153,7 +153,7 @@ def read_sideways(
     filled = [column for column in found.steps if index.summaries[column].kind() != "empty"]
     known = None if like is None else dict.fromkeys(filled, like.numbers.get(VALUE, PLAIN))
     dialects = settle_all(index, filled, decimal, known)
-    frequency, steps, times = found.place(season, table, fill_gaps)
+    frequency, steps, times = found.place(seasons, table, fill_gaps)
     if like is None:
         note(found.describe())
         written = stored_dialects({VALUE: dialects[filled[0]]} if filled else {})

@@ -1,11 +1,11 @@
 """Forecast time series, with calibrated intervals.
 
 `recipe` trains, and `settings` declares its options. `windows` cuts the series that `elman.data.series.opening` reads,
-with their `covariates` and `calendar`; `sizes` chooses the sizes of windows. `module` is the network, and `intervals`
-calibrates its intervals. `model` is the trained model, `view` shows it to the inspector, and `commands` serves the
-command line. `backtest` and `scores` compare the model with the baselines of `baseline`; `report`, `tables` and
-`picture` show data and results. `space` declares what a search may choose, and `estimator` is `Forecaster`, in the
-manner of scikit-learn.
+with their `covariates` and `calendar`; `sizes` chooses the sizes of windows, and `logarithms` the scale of values.
+`module` is the network, `lags` what it reads of several seasons, and `intervals` calibrates its intervals. `model` is
+the trained model, `view` shows it to the inspector, and `commands` serves the command line. `backtest` and `scores`
+compare the model with the baselines of `baseline`; `report`, `tables` and `picture` show data and results. `space`
+declares what a search may choose, and `estimator` is `Forecaster`, in the manner of scikit-learn.
 
 >>> import numpy as np
 >>> from elman.tasks.forecast.baseline.naive import forecast_naive

@@ -131,7 +131,7 @@ def score(
     tally = ForecastTally()
     for start in range(0, len(origins), _AT_ONCE):
         part = origins[start : start + _AT_ONCE]
-        actual = table.windows(part)[1].numpy()
+        actual = table.actual(part)
         point, intervals = ahead(part)
         tally.add(actual, point, scale=scales[part[:, 0]], unit=table.spreads[part[:, 0]], intervals=intervals)
         if on_progress is not None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from elman.data.examples.intake import as_examples
 from elman.data.series.frequency import Frequency
-from elman.data.series.seasonality import find_season_to_learn
+from elman.data.series.seasons import find_seasons, order_seasons
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.errors import ConfigError, DataError
 from elman.models.conventions import feature_names
@@ -95,8 +95,11 @@ class Forecaster(Estimator):
             raise ConfigError("y is given, and a forecaster is trained on series alone. Give them as X.")
         series, single = _recognise(X)
         parameters = self.get_params()
-        season = parameters["season"] or find_season_to_learn([one.values for one in series], parameters["validation"])
-        columns = SeriesColumns(tuple(one.name for one in series), Frequency("step", 1, season))
+        given = ForecastSettings(season=parameters["season"]).seasons()
+        seasons = (
+            order_seasons(given) if given else find_seasons([one.values for one in series], parameters["validation"])
+        )
+        columns = SeriesColumns(tuple(one.name for one in series), Frequency("step", 1, 1).with_seasons(seasons))
         self.series_, self.single_ = series, single
         self.named_ = _has_names(X)
         self.model_ = forecast.train(SeriesSet("X", series, columns, ()), **self._options())

@@ -1,7 +1,7 @@
 """A forecaster as a graph of ONNX: from the last values of a series, in their own units, to quantiles of the next.
 
-The scaling of a window is inside, and undone on the result; intervals move by the margins of the calibration, or by
-`margins` where they are given. Covariates are scaled as the card's `reading` says.
+The scaling of a window is inside, logarithms too, and undone on the result; intervals move by the margins of the
+calibration, or by `margins` where they are given. Covariates are scaled as the card's `reading` says.
 """
 
 from collections.abc import Sequence
@@ -41,18 +41,23 @@ def graph(model: TrainedForecaster) -> ModelGraph:
     horizon, quantiles = module.horizon, len(module.quantiles)
     stored = module.margins.detach().float().cpu().numpy()[None]
     ports = [*_ports(module), Port("margins", ("batch", *stored.shape[1:]), default=stored)]
-    window = _ForecastGraph(writer, module, take(module.recurrent), {port.name for port in ports})
+    logarithms = model.reading.logarithms
+    window = _ForecastGraph(writer, module, take(module.recurrent), {port.name for port in ports}, logarithms)
     ahead = _write_calibration(writer, window.forecast(), quantiles)
     whole = writer.add("Cast", ahead, to=DOUBLE)
     scale, center = (writer.add("Unsqueeze", part, writer.indices(1, 2)) for part in (window.scale, window.center))
     result = writer.add("Add", writer.add("Mul", whole, scale), center)
+    if logarithms:
+        result = writer.add("Exp", result)
 
     def expect(module: SegmentForecaster, feeds: dict[str, Tensor]) -> list[Tensor]:
-        return [module.forecast(Windows(**feeds))]
+        if not logarithms:
+            return [module.forecast(Windows(**feeds))]
+        return [module.forecast(Windows(**{**feeds, "history": feeds["history"].log()})).exp()]
 
     reads = {
         "history": "the last values of the series, as they are; NaN where one is missing",
-        "usual": "how far the series usually moves within a look-back: `reading.scales`, by name",
+        "usual": "how far the series, or its logarithm, usually moves within a look-back: `reading.scales`, by name",
         "past": "covariates of the look-back, scaled as `reading` says",
         "known": "covariates of the look-back and the horizon, scaled as `reading` says",
         "calendar": "cycles of the calendar, as `reading` says, of the look-back and the horizon",
@@ -61,7 +66,7 @@ def graph(model: TrainedForecaster) -> ModelGraph:
         "margins": "how far the ends of the intervals move outwards, in scaled units; left out, as calibrated",
         "forecast": "`quantiles` of each next step, in the units of the series",
     }
-    cases = [_case(module, seed) for seed in LENGTHS]
+    cases = [_case(module, seed, logarithms) for seed in LENGTHS]
     return ModelGraph(
         writer, ports, [(Port("forecast", ("batch", horizon, quantiles), DOUBLE), result)], module, cases, expect, reads
     )
@@ -81,7 +86,7 @@ def _ports(module: SegmentForecaster) -> list[Port]:
     return [Port(name, ("batch", *rest), _KINDS.get(name, FLOAT)) for name, rest in axes.items()]
 
 
-def _case(module: SegmentForecaster, seed: int) -> Feeds:
+def _case(module: SegmentForecaster, seed: int, logarithms: bool) -> Feeds:
     """Draw two windows: one lacks values in front if the model reads missing ones."""
     random = np.random.default_rng(seed)
     feeds: Feeds = {}
@@ -90,6 +95,7 @@ def _case(module: SegmentForecaster, seed: int) -> Feeds:
         drawn = random.standard_normal(shape)
         if port.name == "history":
             drawn = drawn.cumsum(1) + 0.3
+            drawn = np.exp(drawn / module.lookback) if logarithms else drawn
             if module.missing:
                 drawn[1, : module.lookback // 2] = np.nan
         if port.name == "usual":
@@ -126,8 +132,11 @@ class _ForecastGraph:
     module: SegmentForecaster
     network: NetworkData
     given: set[str]
+    logarithms: bool
     scale: str = ""
     center: str = ""
+    base: str | None = None
+    lags: str | None = None
 
     def forecast(self) -> str:
         """Write scaled quantiles, (B, H, Q)."""
@@ -142,11 +151,33 @@ class _ForecastGraph:
         output, state = self._run(tokens, zero_states(self.writer, self.network, batch), module.read)
         decode = {"segment": self._segments, "direct": self._whole, "recursive": self._in_turn}
         last = add("Gather", output, self.writer.constant(np.int64(-1)), axis=0)
+        self._write_lags(x)
         ahead = self._part(decode[module.decode](last, state), 0, module.horizon, 1)
         if effects is None:
             return ahead
         following = self._part(effects, module.lookback, module.lookback + module.horizon, 1)
         return add("Add", ahead, add("Unsqueeze", following, self.writer.indices(2)))
+
+    def _write_lags(self, x: str) -> None:
+        """Write the lags of several seasons: what is corrected, (B, H/W · W, 1), and the inputs, (H/W, B, hidden)."""
+        add, writer, module = self.writer.add, self.writer, self.module
+        if module.lags is None:
+            return
+        steps = [min(step, module.horizon - 1) for step in range(module.ahead * module.segment)]
+        places = module.lags.places(module.lookback)[steps]
+        lags = add("Gather", x, writer.indices(*places.flatten().tolist()), axis=1)
+        lags = add("Reshape", lags, writer.indices(0, *places.shape))
+        weighed = add("Mul", lags, writer.constant(numbers_of(module.lags.weight)[steps]))
+        self.base = add("ReduceSum", weighed, writer.indices(2), keepdims=1)
+        segments = add("Reshape", lags, writer.indices(0, module.ahead, -1))
+        self.lags = write_linear(writer, add("Transpose", segments, perm=[1, 0, 2]), module.lags.embed)
+
+    def _corrected(self, ahead: str, first: int = 0) -> str:
+        """Add what is corrected to the steps from `first` on of what is decoded, (B, steps, Q)."""
+        if self.base is None:
+            return ahead
+        steps = self.module.segment if self.module.decode == "recursive" else self.module.ahead * self.module.segment
+        return self.writer.add("Add", ahead, self._part(self.base, first, first + steps, 1))
 
     def _run(self, x: str, states: Sequence[str], steps: int) -> tuple[str, list[str]]:
         lengths = self.writer.add("Expand", self.writer.constant(np.int64(steps)), axis_length(self.writer, x, 1))
@@ -156,9 +187,10 @@ class _ForecastGraph:
         add, writer, lookback = self.writer.add, self.writer, self.module.lookback
         zero, one = writer.constant(np.float64(0)), writer.constant(np.float64(1))
         self.missing = add("IsNaN", "history")
+        history = add("Log", "history") if self.logarithms else "history"
         steps = writer.constant(np.arange(lookback, dtype=np.int64))
         last = add("ReduceMax", add("Where", self.missing, writer.constant(np.int64(0)), steps), axes=[1], keepdims=1)
-        clean = add("Where", self.missing, zero, "history")
+        clean = add("Where", self.missing, zero, history)
         center = add("GatherElements", clean, last, axis=1)
         moved = add("Where", self.missing, zero, add("Sub", clean, center))
         known = add("Where", self.missing, zero, one)
@@ -219,25 +251,29 @@ class _ForecastGraph:
     def _segments(self, _: str, state: list[str]) -> str:
         add, writer, module = self.writer.add, self.writer, self.module
         inputs = self._inputs(self._expected())
+        if self.lags is not None:
+            inputs = add("Add", inputs, self.lags)
         flat = add("Reshape", inputs, writer.indices(1, -1, module.place.shape[1]))
         many = [add("Concat", *[one] * module.ahead, axis=1) for one in state]
         output, _final = self._run(flat, many, 1)
         read = write_linear(writer, add("Squeeze", output, writer.indices(0)), module.readout)
         parts = add("Reshape", read, writer.indices(module.ahead, -1, module.segment, len(module.quantiles)))
-        return self._joined(add("Transpose", parts, perm=[1, 0, 2, 3]))
+        return self._corrected(self._joined(add("Transpose", parts, perm=[1, 0, 2, 3])))
 
     def _whole(self, _: str, state: list[str]) -> str:
         add, writer = self.writer.add, self.writer
         expected = self._expected()
         inputs = self._inputs(None if expected is None else add("ReduceMean", expected, axes=[0], keepdims=1))
         output, _final = self._run(inputs, state, 1)
-        return self._joined(write_linear(writer, add("Squeeze", output, writer.indices(0)), self.module.readout))
+        whole = self._joined(write_linear(writer, add("Squeeze", output, writer.indices(0)), self.module.readout))
+        return self._corrected(whole)
 
     def _in_turn(self, output: str, state: list[str]) -> str:
         add, writer, module = self.writer.add, self.writer, self.module
         inputs, expected, parts = self._inputs(None), self._expected(), []
         for number in range(module.ahead):
             part = self._joined(write_linear(writer, output, module.readout))
+            part = self._corrected(part, number * module.segment)
             parts.append(part)
             if number + 1 < module.ahead:
                 token = write_linear(writer, self._read_back(part, expected, number), module.embed)

@@ -127,10 +127,15 @@ class TrainedForecaster(Trained):
                 point[number],
                 {percent: (low[number], high[number]) for percent, (low, high) in intervals.items()},
                 [data.write_time(series, moment) for moment in times[number]],
-                float(table.scales[number]) * torch.finfo(self.dtype).eps,
+                self._resolution(float(table.scales[number]), point[number]),
             )
             for number, series in enumerate(data.series)
         ]
+
+    def _resolution(self, scale: float, point: Numbers) -> float:
+        """Return the smallest difference that the precision of the weights can express."""
+        relative = float(np.abs(point).max()) if self.reading.logarithms else 1.0
+        return scale * relative * torch.finfo(self.dtype).eps
 
     def leave_out_short(self, data: SeriesSet, to_compare: bool = False) -> SeriesSet:
         """Return the series that are long enough, with a note on the others.
@@ -196,7 +201,8 @@ class TrainedForecaster(Trained):
         with evaluating(self.module), torch.no_grad():
             for windows, _ in table.batches(origins, _AT_ONCE):
                 margins = moved[sum(map(len, parts)) :][: len(windows.history)].to(device)
-                parts.append(self.module.forecast(windows.on(device), margins).cpu().double().numpy())
+                ahead = self.module.forecast(windows.on(device), margins).cpu().double().numpy()
+                parts.append(self.reading.restore(ahead))
                 if on_progress is not None:
                     on_progress(sum(map(len, parts)), len(origins))
         quantiles = len(self.module.quantiles)
@@ -287,7 +293,9 @@ def _read(file: ModelFile) -> TrainedForecaster:
         horizon=reading.horizon,
         lookback=reading.lookback,
         season=columns.frequency.season,
+        longer=columns.frequency.longer,
         levels=model.percents,
+        logarithms=reading.logarithms,
     )
     return model
 

@@ -11,6 +11,8 @@ three ways:
 * `direct`: the final state of the look-back is read out as the whole horizon.
 * `recursive`: segment by segment; each reads the median of the one before.
 
+Where there are several seasons, what is forecast is what :mod:`elman.tasks.forecast.lags` leaves.
+
 WindowScaling is part of the module and undone on its result: every window is measured from its last value, in units of
 the usual movement of its series. What is learnt then holds for series of other levels and sizes as well.
 
@@ -34,6 +36,7 @@ from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn.rowwise import Linear
 from elman.nn.states import States, of_each
+from elman.tasks.forecast.lags import SeasonalLags
 from elman.tasks.forecast.settings import DECODINGS
 
 SCALED_BY_OWN = 0.5  # a window that moves more than twice as much as usual is scaled by half of its own deviation
@@ -104,6 +107,7 @@ class SegmentForecaster(nn.Module):
         static: V, numbers of the static covariates.
         series: how many series have an embedding of their own; those that were not in training share one.
         missing: read a flag for each missing value.
+        seasons: the steps of several seasons, whose lags are read; none for a single one.
 
     Raises:
         ConfigError: the cell reads more than its input, a segment is longer than the look-back, or there is no such
@@ -126,6 +130,7 @@ class SegmentForecaster(nn.Module):
         static: int = 0,
         series: int = 0,
         missing: bool = False,
+        seasons: Sequence[int] = (),
     ) -> None:
         super().__init__()
         hidden = layers.hidden
@@ -147,6 +152,7 @@ class SegmentForecaster(nn.Module):
         self.describe = Linear(static, hidden, bias=False) if static else None
         expected = segment * known + calendar if decode != "recursive" else 0
         self.expect = Linear(expected, hidden, bias=False) if expected else None
+        self.lags = SeasonalLags(seasons, lookback, horizon, segment, hidden) if seasons else None
         self.effect = Linear(known, 1, bias=False) if known else None
         if self.effect is not None:
             nn.init.zeros_(self.effect.weight)
@@ -170,7 +176,8 @@ class SegmentForecaster(nn.Module):
         tokens = self._cut(x, windows)
         output, state = self.recurrent(torch.relu(self.embed(tokens)))
         decode = {"segment": self._decode_segments, "direct": self._decode_whole, "recursive": self._decode_in_turn}
-        ahead = decode[self.decode](output[-1], state, windows)
+        lags = None if self.lags is None else self.lags(x)
+        ahead = decode[self.decode](output[-1], state, windows, lags)
         ahead = ahead[:, : self.horizon]
         return (ahead if effects is None else ahead + effects[:, self.lookback :, None]), scaling
 
@@ -254,25 +261,39 @@ class SegmentForecaster(nn.Module):
             inputs = inputs + self.expect(expected)
         return inputs
 
-    def _decode_segments(self, _: Tensor, state: States, windows: Windows) -> Tensor:
+    def _base(self, lags: Tensor | None) -> Tensor | None:
+        """Return what is corrected, (B, segments × W, 1); None without several seasons."""
+        if self.lags is None or lags is None:
+            return None
+        return _fill_behind(self.lags.base(lags)[:, :, None], self.ahead * self.segment - self.horizon)
+
+    def _decode_segments(self, _: Tensor, state: States, windows: Windows, lags: Tensor | None) -> Tensor:
         inputs = self._decoder_inputs(windows, self._expected(windows))
+        if self.lags is not None and lags is not None:
+            inputs = inputs + self.lags.inputs(lags)
         segments, batch, hidden = inputs.shape
         many = of_each(state, lambda state: state.repeat(1, segments, 1))
         output, _ = self.recurrent(inputs.reshape(1, segments * batch, hidden), many)
         ahead = self.readout(self.dropout(output[0])).view(segments, batch, self.segment, -1)
-        return ahead.transpose(0, 1).flatten(1, 2)
+        ahead, base = ahead.transpose(0, 1).flatten(1, 2), self._base(lags)
+        return ahead if base is None else ahead + base
 
-    def _decode_whole(self, _: Tensor, state: States, windows: Windows) -> Tensor:
+    def _decode_whole(self, _: Tensor, state: States, windows: Windows, lags: Tensor | None) -> Tensor:
         expected = self._expected(windows)
         inputs = self._decoder_inputs(windows, None if expected is None else expected.mean(dim=0, keepdim=True))
         output, _ = self.recurrent(inputs, state)
-        return self.readout(self.dropout(output[0])).view(inputs.shape[1], self.ahead * self.segment, -1)
+        ahead = self.readout(self.dropout(output[0])).view(inputs.shape[1], self.ahead * self.segment, -1)
+        base = self._base(lags)
+        return ahead if base is None else ahead + base
 
-    def _decode_in_turn(self, output: Tensor, state: States, windows: Windows) -> Tensor:
+    def _decode_in_turn(self, output: Tensor, state: States, windows: Windows, lags: Tensor | None) -> Tensor:
+        base = self._base(lags)
         expected, inputs = self._expected(windows), self._decoder_inputs(windows, None)[0]
         middle, parts = len(self.quantiles) // 2, []
         for number in range(self.ahead):
             part = self.readout(self.dropout(output)).view(len(output), self.segment, -1)
+            if base is not None:
+                part = part + base[:, number * self.segment : (number + 1) * self.segment]
             parts.append(part)
             if number + 1 == self.ahead:
                 break

@@ -13,6 +13,7 @@ from elman.data.text import Source, as_sources
 from elman.errors import DataError
 from elman.tasks.forecast.calendar import cycles_of
 from elman.tasks.forecast.covariates import Covariates
+from elman.tasks.forecast.logarithms import prefers_logarithms, require_positive
 from elman.tasks.forecast.settings import ForecastSettings
 from elman.tasks.forecast.sizes import RequestedSizes, Sizes, choose_sizes
 from elman.tasks.forecast.windows import Reading, SeriesTable, measure_scale, measure_spread
@@ -39,6 +40,12 @@ class Parts:
     ends: list[int]
 
     @property
+    def seasons(self) -> list[int]:
+        """Return the seasons that a look-back covers, if there are several; see :mod:`elman.tasks.forecast.lags`."""
+        seasons = self.data.frequency.seasons
+        return [season for season in seasons if season <= self.sizes.lookback] if len(seasons) > 1 else []
+
+    @property
     def missing(self) -> bool:
         """Tell whether any value is missing, within a series or before it."""
         return self.table.reading.padded > 0 or any(bool(np.isnan(one.values).any()) for one in self.data.series)
@@ -60,7 +67,7 @@ def read_series(data: Source | Sequence[Source] | SeriesSet, settings: ForecastS
         known=settings.known or (),
         past=settings.past or (),
         static=settings.static or (),
-        season=settings.season,
+        season=settings.seasons(),
         held_out=settings.validation,
         fill_gaps=settings.fill_gaps,
         decimal=settings.decimal,
@@ -80,11 +87,13 @@ def encode_series(data: SeriesSet, settings: ForecastSettings) -> Parts:
     for one, end in zip(data.series, ends, strict=True):
         _refuse_constant(one.values[:end], one.where)
     training = {one.name: one.values[:end] for one, end in zip(data.series, ends, strict=True)}
+    logarithms = _reads_logarithms(data, list(training.values()), sizes, settings)
+    read = {name: np.log(values) if logarithms else values for name, values in training.items()}
     reading = Reading(
         sizes.lookback,
         sizes.horizon,
         {name: measure_spread(values) for name, values in training.items()},
-        {name: measure_scale(values, sizes.lookback) for name, values in training.items()},
+        {name: measure_scale(values, sizes.lookback) for name, values in read.items()},
         {
             one.name: str(data.frequency.timestamps(one.start, end + 1)[-1])
             for one, end in zip(data.series, ends, strict=True)
@@ -92,6 +101,7 @@ def encode_series(data: SeriesSet, settings: ForecastSettings) -> Parts:
         cycles_of(data.frequency, max(ends)) if settings.calendar else (),
         Covariates.learn(data.series, ends),
         0 if min(ends) >= sizes.lookback + sizes.horizon else sizes.lookback - sizes.past,
+        logarithms,
     )
     table = SeriesTable(data.series, data.frequency, reading)
     learn = table.origins([(0, end) for end in ends])
@@ -106,7 +116,7 @@ def _choose_sizes(data: SeriesSet, settings: ForecastSettings) -> tuple[SeriesSe
     """Choose sizes, and leave out series that are too short for them; the longest must have a whole look-back."""
     lengths = [len(one) for one in data.series]
     requested = RequestedSizes(settings.horizon, settings.lookback, settings.segment, settings.validation)
-    sizes = choose_sizes(requested, season=data.frequency.season, lengths=lengths)
+    sizes = choose_sizes(requested, season=data.frequency.season, lengths=lengths, longer=data.frequency.longer)
     apart = "to learn and to validate on apart,"
     longest = lengths.index(max(lengths))
     dataclasses.replace(data, series=[data.series[longest]]).require_steps(
@@ -117,6 +127,25 @@ def _choose_sizes(data: SeriesSet, settings: ForecastSettings) -> tuple[SeriesSe
     kept = data.leave_out_short(fewest, f"a horizon of {sizes.horizon:,} behind {sizes.past:,} steps, {apart}")
     held = [held for held, length, steps in zip(sizes.held_out, lengths, fewest, strict=True) if length >= steps]
     return kept, dataclasses.replace(sizes, held_out=tuple(held))
+
+
+def _reads_logarithms(
+    data: SeriesSet, training: Sequence[NDArray[np.float64]], sizes: Sizes, settings: ForecastSettings
+) -> bool:
+    """Decide whether values are read as logarithms.
+
+    Raises:
+        DataError: they were requested, and a value is 0 or below.
+    """
+    if settings.scale is None:
+        if any(np.nanmin(one.values) <= 0 for one in data.series):
+            return False
+        return prefers_logarithms(
+            training, horizon=sizes.horizon, lookback=sizes.lookback, season=data.frequency.season
+        )
+    for one in data.series if settings.scale == "log" else ():
+        require_positive(one, data.frequency)
+    return settings.scale == "log"
 
 
 def _refuse_constant(values: NDArray[np.float64], where: str) -> None:

@@ -80,6 +80,8 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
         """Describe the data and the windows."""
         yield from parts.data.notes
         yield from report_series(parts.data).lines()
+        if parts.table.reading.logarithms:
+            yield "values are read as logarithms"
         yield (
             f"forecasts {counted(parts.sizes.horizon, 'step')} from {parts.sizes.lookback:,}, read in segments of "
             f"{parts.sizes.segment:,}; {counted(len(parts.learn), 'window')} to train on, {len(parts.hold):,} held out"
@@ -98,7 +100,9 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
             horizon=reading.horizon,
             lookback=reading.lookback,
             season=parts.data.frequency.season,
+            longer=parts.data.frequency.longer,
             levels=settings.percents(),
+            logarithms=reading.logarithms,
         )
         scores = score_baselines(baselines.forecasters, parts.table, parts.ends, origins)
         for name, score_of_one in scores.items():
@@ -126,6 +130,7 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
             "quantiles": list(settings.quantiles()),
             "series": len(reading.spreads) if len(reading.spreads) > 1 else 0,
             "missing": parts.missing,
+            "seasons": parts.seasons,
         }
         with refuse_giants(settings.hidden):
             module = build_module(cell, reading, configuration)

@@ -40,8 +40,9 @@ class SeriesReport:
         median: median of their steps, the lower one of two.
         longest: steps of the longest.
         frequency: in words.
-        season: steps of a season; 1 for none.
-        seasonal: the number of series with a significant season, at 90 % confidence; None without a season.
+        seasons: in words; empty without any.
+        seasonal: the number of series with a significant season, the shortest one, at 90 % confidence; None without
+            any.
         first: the first time of all.
         last: the last time of all with a value.
         numbers: minimum, mean, maximum and standard deviation of all values.
@@ -61,7 +62,7 @@ class SeriesReport:
     median: int
     longest: int
     frequency: str
-    season: int
+    seasons: str
     seasonal: int | None
     first: str
     last: str
@@ -82,7 +83,7 @@ class SeriesReport:
         least, mean, most = (format_near(number, deviation) for number in self.numbers[:3])
         amount = f"{self.series:,} series of {_span(self.shortest, self.median, self.longest)}: {self.frequency}"
         return [
-            amount + (f", a season of {self.season:,}{self._seasonal()}" if self.season > 1 else ""),
+            amount + (f", {self.seasons}{self._seasonal()}" if self.seasons else ""),
             f"{'steps ' if self.first.isdecimal() else ''}{self.first} to {self.last}",
             f"values from {least} to {most}, mean {mean}, standard deviation {deviation:.4g}",
             *self._covariates(),
@@ -144,7 +145,7 @@ def report_series(data: SeriesSet) -> SeriesReport:
         median=lengths[(len(lengths) - 1) // 2],
         longest=lengths[-1],
         frequency=frequency.describe(),
-        season=frequency.season,
+        seasons=frequency.describe_seasons(),
         seasonal=sum(is_seasonal(one.values, frequency.season) for one in series) if frequency.season > 1 else None,
         first=data.say_time(series[first], series[first].start),
         last=data.say_time(series[last], ends[last]),

@@ -8,7 +8,7 @@ elman.errors.ConfigError: levels is '0.8'; it must be percentages from 1 to 99 w
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
@@ -16,6 +16,9 @@ from elman.tasks.contract import Commands, picture_option
 from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DECODINGS = ("segment", "direct", "recursive")
+SCALES = ("linear", "log")
+MOST_STEPS = 1_000_000
+"""Of a look-back, of a horizon and of a season."""
 MOST_LEVELS = 9
 _COLUMNS = ("target", "time", "id", "known", "past", "static")
 """Options that name columns, which Python may give as a sequence."""
@@ -50,8 +53,12 @@ class ForecastSettings(LayerSettings, TrainingSettings):
         None, "covariates that are known up to the last value of the target", group="Input", metavar="COLUMN,…"
     )
     static: str | None = option(None, "covariates that are constant in each series", group="Input", metavar="COLUMN,…")
-    season: int | None = option(
-        None, "steps of a season [dim](default: that of the calendar)[/]", group="Input", least=1
+    season: str | None = option(
+        None,
+        "steps of a season, or of several, such as 24,168; 1 for none [dim](default: the calendar's, or as the values "
+        "repeat, and a longer one that they show)[/]",
+        group="Input",
+        metavar="N,…",
     )
     decimal: str | None = option(
         None,
@@ -100,6 +107,13 @@ class ForecastSettings(LayerSettings, TrainingSettings):
         group="Model",
         choices=DECODINGS,
     )
+    scale: str | None = option(
+        None,
+        "read values as they are, or as logarithms, so that errors are relative [dim](default: log where all are "
+        "above 0 and a linear forecast of the training part is clearly better so)[/]",
+        group="Model",
+        choices=SCALES,
+    )
     levels: str = option(
         "80", "intervals to forecast, in percent, with commas between them", group="Model", metavar="N,…"
     )
@@ -132,13 +146,37 @@ class ForecastSettings(LayerSettings, TrainingSettings):
             value = getattr(self, name)
             if isinstance(value, list | tuple) and value and all(isinstance(one, str) for one in value):
                 object.__setattr__(self, name, ",".join(value))
+        given: Any = self.season
+        if isinstance(given, int | list | tuple) and not isinstance(given, bool):
+            steps = [given] if isinstance(given, int) else given
+            object.__setattr__(self, "season", ",".join(map(str, steps)))
         super().__post_init__()
         self.percents()
+        self.seasons()
         if self.horizon is not None and self.validation is not None and self.validation < self.horizon:
             raise ConfigError(
                 f"validation is {self.validation} and horizon is {self.horizon}; a forecast is validated on a whole "
                 "horizon. Hold out at least as many steps."
             )
+
+    def seasons(self) -> tuple[int, ...] | None:
+        """Return the steps of the requested seasons; None where they are to be found.
+
+        Raises:
+            ConfigError: they are no whole numbers from 1 on.
+
+        >>> ForecastSettings(season="24,168").seasons(), ForecastSettings(season=7).seasons()
+        ((24, 168), (7,))
+        """
+        if self.season is None:
+            return None
+        words = [word.strip() for word in self.season.split(",")]
+        if not all(word.isascii() and word.isdecimal() and 0 < int(word) <= MOST_STEPS for word in words):
+            raise ConfigError(
+                f"season is {self.season!r}; it must be steps, from 1 to {MOST_STEPS:,}, with commas between several, "
+                "such as 24,168."
+            )
+        return tuple(int(word) for word in words)
 
     def percents(self) -> tuple[int, ...]:
         """Return the levels, ascending.

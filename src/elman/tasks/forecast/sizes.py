@@ -18,6 +18,7 @@ _HORIZON_WITHOUT_SEASON = 8
 _OF_LENGTH = 8  # a horizon is at most an eighth of a series of median length
 _LOOKBACK_IN_HORIZONS = 4
 _LOOKBACK_IN_SEASONS = 2
+_LOOKBACK_IN_LONGEST = 3  # of several seasons
 _LONGEST_LOOKBACK = 512
 _LONGEST_SEGMENT = 48
 _HELD_OUT = 5  # a fifth
@@ -64,20 +65,24 @@ class Sizes:
         return [past + self.horizon + max(self.horizon, held) for held in self.held_out]
 
 
-def choose_sizes(requested: RequestedSizes, *, season: int, lengths: Sequence[int]) -> Sizes:
+def choose_sizes(
+    requested: RequestedSizes, *, season: int, lengths: Sequence[int], longer: Sequence[int] = ()
+) -> Sizes:
     """Choose sizes.
 
-    The horizon is two seasons of up to 12 steps, one of up to 96, and 8 steps without a season; never more than an
-    eighth of the median length, the longer one of two in the middle. The look-back is four horizons, at least two
-    seasons, at most 512 steps, as far as a series of median length has them; that median is over the series with a
-    horizon to read, one to forecast and the held-out part, if there are any. A segment is the horizon in equal parts of
-    at most 48 steps, at most half a look-back. Held out is a fifth of each series, at least a horizon; of a hundred
-    series or more the last horizon of each.
+    The horizon is two seasons, the shortest ones, of up to 12 steps, one of up to 96, and 8 steps without a season;
+    never more than an eighth of the median length, the longer one of two in the middle. The look-back is four horizons,
+    at least two seasons, at most 512 steps; where there are several seasons, at least three of the longest, whatever
+    it is; as far as a series of median length has them. That median is over the series with a horizon to read, one to
+    forecast and the held-out part, if there are any. A segment is the horizon in equal parts of at most 48 steps, at
+    most half a look-back. Held out is a fifth of each series, at least a horizon; of a hundred series or more the last
+    horizon of each.
 
     Args:
         requested: sizes that stay as they are.
-        season: steps of a season; 1 where there is none.
+        season: steps of a season, the shortest; 1 where there is none.
         lengths: steps of each series.
+        longer: steps of longer seasons, ascending.
 
     Raises:
         ConfigError: the requested segment is longer than the look-back.
@@ -89,7 +94,10 @@ def choose_sizes(requested: RequestedSizes, *, season: int, lengths: Sequence[in
         learnt = [length - held for length, held in zip(lengths, held_out, strict=True)]
         room = median_high([steps for steps in learnt if steps >= 2 * horizon] or learnt) - horizon
         wanted = max(_LOOKBACK_IN_HORIZONS * horizon, _LOOKBACK_IN_SEASONS * season if season > 1 else 1)
-        lookback = max(1, min(wanted, max(_LONGEST_LOOKBACK, horizon), room))
+        wanted = min(wanted, max(_LONGEST_LOOKBACK, horizon))
+        if longer:
+            wanted = max(wanted, _LOOKBACK_IN_LONGEST * longer[-1])
+        lookback = max(1, min(wanted, room))
     segment = requested.segment or min(_part(horizon), max(1, math.ceil(lookback / 2)))
     if segment > lookback:
         raise ConfigError(

@@ -87,22 +87,24 @@ def _explain(module: SegmentForecaster, table: SeriesTable, origins: NDArray[np.
     if module.lookback > LONGEST_EXPLAINED:
         return []
     for origin in origins:
-        windows, actual = table.windows(origin[None])
+        windows, reading = table.windows(origin[None])[0], table.reading
         (last,) = module.scale(windows)[0].center.tolist()
         missing = windows.history.isnan()
 
         def score(x: Tensor, windows: Windows = windows, last: float = last, missing: Tensor = missing) -> Tensor:
             history = torch.where(missing, torch.nan, x[..., 0].T + last)
             ahead, scaling = module(windows._replace(history=history))
-            return scaling.undo(ahead)[:, 0, len(module.quantiles) // 2]
+            ahead = scaling.undo(ahead)[:, 0, len(module.quantiles) // 2]
+            return ahead.exp() if table.reading.logarithms else ahead
 
         moved = torch.where(missing, 0.0, windows.history - last).T[..., None]
         attribution = attribute(score, moved, points=POINTS)
         series = table.series[int(origin[0])]
-        real, usual = float(actual[0, 0]), float(windows.usual[0])
-        answer = f"{format_near(float(attribution.score[0]), usual)} at the step after its step {origin[1]}"
+        real, found = float(table.actual(origin[None])[0, 0]), float(attribution.score[0])
+        usual = float(windows.usual[0]) * (abs(found) if reading.logarithms else 1.0)
+        answer = f"{format_near(found, usual)} at the step after its step {origin[1]}"
         known = "" if real != real else f" (it was {format_near(real, usual)})"
-        shown = {"series": windows.history[0, :, None].numpy(), "baseline": _REFERENCE}
+        shown = {"series": reading.restore(windows.history[0, :, None].numpy()), "baseline": _REFERENCE}
         explained.append(
             mattered(attribution, 0, len(moved), f"{series.name} is forecast to be {answer}{known}", **shown)
         )

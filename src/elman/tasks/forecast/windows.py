@@ -4,7 +4,7 @@ All series are concatenated into a few flat arrays, so that a batch is a lookup;
 and the step at which its forecast begins, its origin.
 
 >>> from elman.data.series.frequency import Frequency
->>> from elman.data.series.series import Series
+>>> from elman.data.series.series import Numbers, Series
 >>> sales = Series("sales", np.arange(9.0), 0, np.zeros((9, 0)), np.zeros((9, 0)), {}, "sales.csv", "sales.csv line 10")
 >>> table = SeriesTable([sales], Frequency("step", 1, season=1), Reading(3, 2, {"sales": 2.6}, {"sales": 0.8}))
 >>> origins = table.origins([(3, 9)])
@@ -27,14 +27,13 @@ from torch import Tensor
 
 from elman.data.plain import read_plain
 from elman.data.series.frequency import Frequency
-from elman.data.series.series import Series
+from elman.data.series.series import Numbers, Series
 from elman.errors import DataError
 from elman.tasks.forecast.calendar import CYCLES, encode_cycles
 from elman.tasks.forecast.covariates import Covariates
+from elman.tasks.forecast.logarithms import require_positive
 from elman.tasks.forecast.module import Windows
-
-MOST_STEPS = 1_000_000
-"""Of a look-back, and of a horizon."""
+from elman.tasks.forecast.settings import MOST_STEPS
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Reading:
         cycles: of the calendar, see :mod:`elman.tasks.forecast.calendar`.
         covariates: the scales of covariates.
         padded: how many steps of a look-back may lie before the first of a series, as missing values.
+        logarithms: whether values are read as logarithms, and `scales` are those of logarithms.
     """
 
     lookback: int
@@ -60,6 +60,7 @@ class Reading:
     cycles: tuple[str, ...] = ()
     covariates: Covariates = field(default_factory=Covariates)
     padded: int = 0
+    logarithms: bool = False
 
     def __post_init__(self) -> None:
         steps = (
@@ -77,6 +78,14 @@ class Reading:
         """Return the fewest steps of a series before a forecast."""
         return self.lookback - self.padded
 
+    def read(self, values: Numbers) -> Numbers:
+        """Return values as the module reads them."""
+        return np.log(values) if self.logarithms else values
+
+    def restore(self, numbers: Numbers) -> Numbers:
+        """Return what the module forecasts in the units of the series."""
+        return np.exp(numbers) if self.logarithms else numbers
+
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
         return {
@@ -89,6 +98,7 @@ class Reading:
             "cycles": list(self.cycles),
             "covariates": self.covariates.to_dict(),
             "padded": self.padded,
+            "logarithms": self.logarithms,
         }
 
     @classmethod
@@ -112,6 +122,7 @@ class Reading:
             written.cycles,
             written.covariates,
             written.padded,
+            written.logarithms,
         )
 
 
@@ -128,6 +139,7 @@ class _Written:
     cycles: tuple[str, ...]
     covariates: Covariates
     padded: int = 0
+    logarithms: bool = False
 
 
 class SeriesTable:
@@ -157,7 +169,10 @@ class SeriesTable:
         befores = np.cumsum([0, *(padded + size for size in sizes[:-1])])
         self._starts = (befores + padded).astype(np.int64)
         values = [np.pad(one.values, (padded, horizon), constant_values=np.nan) for one in series]
-        self._values = torch.from_numpy(np.concatenate(values))
+        for one in series if reading.logarithms else ():
+            require_positive(one, frequency)
+        self._actual = np.concatenate(values)
+        self._values = torch.from_numpy(reading.read(self._actual))
         self._past = _join(covariates.past, [covariates.scale_past(one, horizon) for one in series], padded)
         self._known = _join(covariates.known, [covariates.scale_known(one, horizon) for one in series], padded)
         self._static = torch.from_numpy(np.stack([covariates.describe(one) for one in series]))
@@ -174,7 +189,7 @@ class SeriesTable:
         )
         self.scales = np.array(
             [
-                reading.scales.get(one.name) or measure_scale(part, reading.lookback)
+                reading.scales.get(one.name) or measure_scale(reading.read(part), reading.lookback)
                 for one, part in zip(series, measured, strict=True)
             ]
         )
@@ -219,8 +234,8 @@ class SeriesTable:
         return origins[self._has_values(origins)] if len(origins) else origins
 
     def _has_values(self, origins: NDArray[np.int64]) -> NDArray[np.bool_]:
-        known = np.concatenate([[0], np.cumsum(~np.isnan(self._values.numpy()))])
-        at = self._starts[origins[:, 0]] + origins[:, 1]
+        known = np.concatenate([[0], np.cumsum(~np.isnan(self._actual))])
+        at = self._places(origins)[:, 0]
         before = known[at] - known[at - self.reading.lookback]
         return (before > 0) & (known[at + self.reading.horizon] > known[at])
 
@@ -229,9 +244,9 @@ class SeriesTable:
         return np.stack([np.arange(len(self.series)), np.array(self._lengths)], axis=1).astype(np.int64)
 
     def windows(self, origins: NDArray[np.int64]) -> tuple[Windows, Tensor]:
-        """Return windows, and their actual values ahead, (B, H), in the units of the series; NaN where missing."""
+        """Return windows, and what is ahead of them as it is read, (B, H); NaN where missing."""
         numbers = torch.from_numpy(origins[:, 0])
-        at = torch.from_numpy(self._starts[origins[:, 0]] + origins[:, 1])[:, None]
+        at = torch.from_numpy(self._places(origins))
         behind = at + torch.arange(-self.reading.lookback, 0)
         ahead = at + torch.arange(self.reading.horizon)
         whole = torch.cat([behind, ahead], dim=1)
@@ -247,6 +262,15 @@ class SeriesTable:
             ),
             self._values[ahead],
         )
+
+    def actual(self, origins: NDArray[np.int64]) -> Numbers:
+        """Return the actual values ahead, (B, H), in the units of the series; NaN where missing."""
+        ahead: Numbers = self._actual[self._places(origins) + np.arange(self.reading.horizon)]
+        return ahead
+
+    def _places(self, origins: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where in the flat arrays each window begins to forecast, (B, 1)."""
+        return (self._starts[origins[:, 0]] + origins[:, 1])[:, None]
 
     def batches(self, origins: NDArray[np.int64], size: int) -> Iterator[tuple[Windows, Tensor]]:
         """Yield windows in order, so many at a time."""

@@ -11,6 +11,7 @@ is their quantile at the level.
 (['naive', 'seasonal naive', 'Naive2', 'linear'], array([[52., 52.]]))
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -82,21 +83,25 @@ def fit_baselines(
     horizon: int,
     lookback: int,
     season: int,
+    longer: Sequence[int] = (),
     levels: Sequence[int] = (80,),
+    logarithms: bool = False,
 ) -> list[ForecastBaseline]:
-    """Fit all baselines: naive, seasonal naive where there is a season, Naive2, linear where windows suffice.
+    """Fit all baselines: naive, seasonal naive of each season, Naive2 of the shortest, linear where windows suffice.
 
     Args:
         training: the values of each series to learn from.
         validation: windows whose errors give the intervals; without any there are none.
         horizon: H.
         lookback: how many steps the linear one reads.
-        season: steps of a season; 1 for none.
+        season: steps of a season, the shortest; 1 for none.
+        longer: steps of longer seasons, ascending.
         levels: of the intervals, in percent.
+        logarithms: whether the linear one reads logarithms.
     """
     pairs = [(window.history, window.future) for window in validation]
-    linear = LinearForecast.fit(training, pairs, lookback=lookback, horizon=horizon)
-    fitted = assemble(linear, horizon=horizon, lookback=lookback, season=season)
+    linear = LinearForecast.fit(training, pairs, lookback=lookback, horizon=horizon, logarithms=logarithms)
+    fitted = assemble(linear, horizon=horizon, lookback=lookback, season=season, longer=longer)
     return [replace(one, reach=_find_reach(one.forecast, validation, one.recent, levels)) for one in fitted]
 
 
@@ -106,6 +111,7 @@ def assemble(
     horizon: int,
     lookback: int,
     season: int,
+    longer: Sequence[int] = (),
     reach: Mapping[str, Mapping[int, Numbers]] | None = None,
 ) -> list[ForecastBaseline]:
     """Assemble all baselines, in the order of tables.
@@ -114,18 +120,20 @@ def assemble(
         linear: the fitted one; None where there is none.
         horizon: H.
         lookback: how many steps a model reads.
-        season: steps of a season; 1 for none.
+        season: steps of a season, the shortest; 1 for none.
+        longer: steps of longer seasons, ascending.
         reach: of the intervals of each baseline, by its name.
     """
     forecasts: dict[str, Callable[[Sequence[Numbers]], Numbers]] = {
         NAIVE: lambda histories: forecast_naive(histories, horizon)
     }
-    if season > 1:
-        forecasts[SEASONAL] = lambda histories: forecast_seasonal_naive(histories, horizon, season=season)
+    for one in [season, *longer] if season > 1 else ():
+        name = SEASONAL if one == season else f"{SEASONAL} {one:,}"
+        forecasts[name] = functools.partial(forecast_seasonal_naive, horizon=horizon, season=one)
     forecasts[NAIVE2] = lambda histories: forecast_naive2(histories, horizon, season=season)
     if linear:
         forecasts[LINEAR] = linear.forecast
-    recent = max(lookback, 2 * season)
+    recent = max(lookback, 2 * max(season, *longer, 1))
     return [
         ForecastBaseline(name, recent, forecast, (reach or {}).get(name, {})) for name, forecast in forecasts.items()
     ]

@@ -8,6 +8,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,11 +52,13 @@ class FittedBaselines:
         horizon: int,
         lookback: int,
         season: int,
+        longer: Sequence[int] = (),
         levels: Sequence[int],
+        logarithms: bool = False,
     ) -> "FittedBaselines":
         """Fit all, see :func:`elman.tasks.forecast.baseline.baselines.fit_baselines`."""
-        sizes = {"horizon": horizon, "lookback": lookback, "season": season}
-        return cls(fit_baselines(training, validation, levels=levels, **sizes), tuple(levels))
+        sizes: dict[str, Any] = {"horizon": horizon, "lookback": lookback, "season": season, "longer": longer}
+        return cls(fit_baselines(training, validation, levels=levels, logarithms=logarithms, **sizes), tuple(levels))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights of the linear baseline, and the half-widths of the intervals of each, (levels, H)."""
@@ -72,7 +75,15 @@ class FittedBaselines:
 
     @classmethod
     def from_tensors(
-        cls, tensors: Mapping[str, Tensor], *, horizon: int, lookback: int, season: int, levels: Sequence[int]
+        cls,
+        tensors: Mapping[str, Tensor],
+        *,
+        horizon: int,
+        lookback: int,
+        season: int,
+        longer: Sequence[int] = (),
+        levels: Sequence[int],
+        logarithms: bool = False,
     ) -> "FittedBaselines":
         """Read what :meth:`tensors` returned; without any there are no baselines.
 
@@ -91,10 +102,11 @@ class FittedBaselines:
         linear = None
         for name, by_mean in ((_BY_MEAN, True), (_BY_LAST, False)):
             if name in tensors:
-                linear = LinearForecast(tensors[name].double().numpy(), by_mean, 0.0)
+                linear = LinearForecast(tensors[name].double().numpy(), by_mean, 0.0, logarithms)
         reach = {
             name.removeprefix(_REACH): dict(zip(levels, rows.double().numpy(), strict=True))
             for name, rows in tensors.items()
             if name.startswith(_REACH)
         }
-        return cls(assemble(linear, horizon=horizon, lookback=lookback, season=season, reach=reach), tuple(levels))
+        forecasters = assemble(linear, horizon=horizon, lookback=lookback, season=season, longer=longer, reach=reach)
+        return cls(forecasters, tuple(levels))

@@ -36,11 +36,13 @@ class LinearForecast:
         weights: (L + 1, H), the last row for a constant.
         by_mean: whether the mean is subtracted, else the last value.
         penalty: of the ridge regression.
+        logarithms: whether logarithms are read and forecast.
     """
 
     weights: Numbers
     by_mean: bool
     penalty: float
+    logarithms: bool = False
 
     @classmethod
     def fit(
@@ -50,8 +52,10 @@ class LinearForecast:
         *,
         lookback: int,
         horizon: int,
+        logarithms: bool = False,
+        most: int = _MOST_WINDOWS,
     ) -> Self | None:
-        """Fit by all windows of the training series, or 40,000 that are evenly spread over them.
+        """Fit by all windows of the training series, or as many as `most` that are evenly spread over them.
 
         Args:
             training: (T,) each; windows with a missing value are left out.
@@ -59,6 +63,8 @@ class LinearForecast:
                 and the smallest penalty are taken.
             lookback: L, lowered where no series is as long as L + H.
             horizon: H.
+            logarithms: read logarithms; all values must be above 0.
+            most: windows to learn from.
 
         Returns:
             The model; None where no series is long enough.
@@ -66,21 +72,29 @@ class LinearForecast:
         lookback = min(lookback, max(map(len, training), default=0) - horizon)
         if lookback < _FEWEST_STEPS:
             return None
+        if logarithms:
+            training = [np.log(series) for series in training]
+            validation = [(np.log(history), np.log(future)) for history, future in validation]
         candidates: list[tuple[float, Self]] = []
         for by_mean in (False, True):
-            inputs, products = _multiply(training, lookback, horizon, by_mean)
+            inputs, products = _multiply(_windows(training, lookback + horizon, most), lookback, horizon, by_mean)
             if not inputs.any():
                 return None
             values, vectors = np.linalg.eigh(inputs)
             turned = vectors.T @ products
             for penalty in _PENALTIES:
                 damped = np.maximum(values, 0) + penalty * float(np.diagonal(inputs).mean())
-                model = cls(vectors @ (turned / damped[:, None]), by_mean, penalty)
+                model = cls(vectors @ (turned / damped[:, None]), by_mean, penalty, logarithms)
                 candidates.append((model._error(validation), model))
         return min(candidates, key=lambda candidate: candidate[0])[1]
 
     def forecast(self, histories: Sequence[Numbers]) -> Numbers:
         """Forecast from histories of any length, (N, H); a short one is padded with its first value."""
+        return (
+            np.exp(self._forecast([np.log(one) for one in histories])) if self.logarithms else self._forecast(histories)
+        )
+
+    def _forecast(self, histories: Sequence[Numbers]) -> Numbers:
         lookback = len(self.weights) - 1
         forecasts = np.empty((len(histories), self.weights.shape[1]))
         for first in range(0, len(histories), _WINDOWS_AT_ONCE):
@@ -94,17 +108,17 @@ class LinearForecast:
         """Return the mean squared error, each window in units of its own deviation."""
         if not validation:
             return 0.0
-        error = self.forecast([history for history, _ in validation]) - np.stack([future for _, future in validation])
+        error = self._forecast([history for history, _ in validation]) - np.stack([future for _, future in validation])
         lookback = len(self.weights) - 1
         windows = np.stack([_take_last(history, lookback) for history, _ in validation])
         return float(np.nanmean(np.square(error / _level_and_size(windows, self.by_mean)[1])))
 
 
-def _multiply(training: Sequence[Numbers], lookback: int, horizon: int, by_mean: bool) -> tuple[Numbers, Numbers]:
+def _multiply(parts: Iterator[Numbers], lookback: int, horizon: int, by_mean: bool) -> tuple[Numbers, Numbers]:
     """Return the products of the inputs with each other, (L + 1, L + 1), and with the targets, (L + 1, H)."""
     inputs = np.zeros((lookback + 1, lookback + 1))
     products = np.zeros((lookback + 1, horizon))
-    for windows in _windows(training, lookback + horizon):
+    for windows in parts:
         past, future = windows[:, :lookback], windows[:, lookback:]
         level, size = _level_and_size(past, by_mean)
         scaled = _with_one((past - level) / size)
@@ -113,9 +127,9 @@ def _multiply(training: Sequence[Numbers], lookback: int, horizon: int, by_mean:
     return inputs, products
 
 
-def _windows(training: Sequence[Numbers], length: int) -> Iterator[Numbers]:
+def _windows(training: Sequence[Numbers], length: int, most: int) -> Iterator[Numbers]:
     counts = [max(0, len(series) - length + 1) for series in training]
-    stride = max(1, -(-sum(counts) // _MOST_WINDOWS))
+    stride = max(1, -(-sum(counts) // most))
     for series, count in zip(training, counts, strict=True):
         if not count:
             continue
