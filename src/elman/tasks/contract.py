@@ -146,6 +146,17 @@ def select_option(default: str, choices: tuple[str, ...]) -> Any:
     )
 
 
+def vectors_option(group: str = "Input") -> Any:
+    """Make the row of `--vectors`, which several recipes have."""
+    return option(
+        None,
+        "word vectors that embeddings start from, in the text form of word2vec or GloVe, .gz too; they decide the size "
+        "of the embedding",
+        group=group,
+        metavar="FILE",
+    )
+
+
 def beam_option() -> Any:
     """Make the row of `--beam`, which several recipes have."""
     return option(

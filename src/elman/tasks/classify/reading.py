@@ -19,6 +19,7 @@ from elman.data.text import Source, as_sources
 from elman.encoders.batches import EncodedSet
 from elman.encoders.encoder import Encoder, learn_encoder
 from elman.encoders.targets import Targets
+from elman.encoders.words import WordsEncoder
 from elman.errors import ConfigError, DataError
 from elman.phrases import counted
 from elman.tasks.classify.report import Prints
@@ -26,6 +27,7 @@ from elman.tasks.classify.settings import ClassifySettings
 from elman.training.folds import FOLDS, draw_folds, hold_within, most_folds, need_folds
 from elman.training.progress import show_bar
 from elman.training.splits import default_share, leave_out_copies, split
+from elman.vocabulary.vectors import WordVectors, read_vectors
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Parts:
     prints: tuple[Prints, Prints]
     left_out: int
     missing: Mapping[str, int]
+    vectors: WordVectors | None = None
 
     @property
     def longest(self) -> int:
@@ -206,6 +209,7 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
     """
     survey, columns = split.survey, split.survey.dataset.columns
     encoder = learn_encoder(columns, survey.read(split.learn), settings)
+    vectors = None if settings.vectors is None else _read_vectors(settings.vectors, encoder, settings)
     places = [(survey, split.learn), (split.held_from, split.hold)]
     places += [] if split.score is None else [(survey, split.score)]
     total = sum(len(indices) for _, indices in places)
@@ -241,7 +245,22 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
         prints=(survey.prints[split.learn], others),
         left_out=left_out,
         missing={name: count for name, count in missing.items() if count},
+        vectors=vectors,
     )
+
+
+def _read_vectors(path: str, encoder: Encoder, settings: ClassifySettings) -> WordVectors:
+    """Read vectors of the words that an encoder knows.
+
+    Raises:
+        ConfigError: it reads no words, or another size of the embedding was requested.
+        DataError: the file cannot be read.
+    """
+    if not isinstance(encoder, WordsEncoder) or encoder.unit != "word":
+        raise ConfigError(f"vectors are of words, and what is read here is {encoder.describe()}. Drop the option.")
+    vectors = read_vectors(path, encoder.known)
+    vectors.check_size(settings.embedding, ClassifySettings.embedding)
+    return vectors
 
 
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:

@@ -15,7 +15,7 @@ all of them answers.
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from torch import Tensor
 
 from elman.encoders.batches import answer, draw_batches
 from elman.encoders.encoder import Encoder
+from elman.encoders.fronts import Units
+from elman.encoders.words import WordsEncoder
 from elman.expr import Cell
 from elman.models.learnt import LearntExamples
 from elman.nn import Recurrent, init
@@ -47,6 +49,7 @@ from elman.training.progress import EXAMPLE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
 from elman.training.start import refuse_giants, start
+from elman.vocabulary.tally import FIRST
 
 __all__ = ["RECIPE", "load", "train"]
 
@@ -87,6 +90,8 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             choosing=parts.held_out if parts.folds > 1 else None,
             folds=parts.folds,
         ).lines()
+        if parts.vectors is not None:
+            yield parts.vectors.describe()
 
     def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress, parameters: int) -> Compared:
         """Train the non-recurrent baseline on the same features, and score it on the held-out part."""
@@ -127,8 +132,12 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
             **{name: getattr(settings, name) for name in _OWN},
             "bidirectional": (settings.direction or encoder.suggested.direction) == "both",
         }
+        if parts.vectors is not None:
+            configuration["embedding"] = parts.vectors.size
         with refuse_giants(settings.hidden):
             module = build_module(cell, encoder, parts.targets, configuration)
+        if parts.vectors is not None and isinstance(encoder, WordsEncoder):
+            parts.vectors.fill(cast("Units", module.front).embedding.weight, [*[None] * FIRST, *encoder.known])
         memory = _choose_memory(settings, module.recurrent, encoder)
         start(module.recurrent, settings.init, settings.forget_bias, memory)
         return TrainedClassifier(

@@ -11,7 +11,7 @@ from typing import Literal
 from elman.encoders.settings import InputSettings
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands, select_option, worst_option
+from elman.tasks.contract import Commands, select_option, vectors_option, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DIRECTIONS = ("both", "forward")
@@ -36,6 +36,7 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
         group="Model",
         choices=POOLINGS,
     )
+    vectors: str | None = vectors_option()
     embedding: int = option(100, "size of the embedding of a word, a character or a k-mer", group="Model", least=1)
     chrono: int | None = option(
         None,

@@ -64,7 +64,8 @@ def search_space(
         space["augment"] = Choice(plain.augment, (False, True))
     if kinds == {"letters"}:
         space["kmer"] = Between(plain.kmer, 1, 6)
-    if isinstance(front, UnitsFront) and kinds == {"text"} and (plain.vocabulary, plain.min_count) == (None, None):
+    chosen = (plain.vocabulary, plain.min_count, plain.vectors)
+    if isinstance(front, UnitsFront) and kinds == {"text"} and chosen == (None, None, None):
         words = front.letters > 0 or not plain.letters
         if not words or longest * _CHARACTERS_OF_A_WORD <= _LONGEST_IN_CHARACTERS:
             space["unit"] = Choice("word" if words else "character", ("word", "character"))

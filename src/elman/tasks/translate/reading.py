@@ -19,6 +19,7 @@ from elman.tasks.translate.jumble import jumble, leave_out_long
 from elman.tasks.translate.model import TrainedTranslator
 from elman.tasks.translate.settings import TranslateSettings
 from elman.training.splits import default_share, split
+from elman.vocabulary.vectors import WordVectors, read_vectors
 from elman.vocabulary.words import Words
 
 COLUMNS = ("source_column", "target_column")
@@ -47,6 +48,7 @@ class Parts:
     training: EncodedPairs
     held_out: EncodedPairs
     wanted: int | None = None
+    vectors: WordVectors | None = None
 
 
 def read_pairs(data: Source | Sequence[Source] | PairSet, settings: TranslateSettings) -> Split:
@@ -134,5 +136,23 @@ def encode_pairs(split: Split, settings: TranslateSettings) -> Parts:
         separate=settings.separate,
         tokenized=settings.tokenized,
     )
+    vectors = None if settings.vectors is None else _read_vectors(settings.vectors, encoder, settings)
     training, held_out = (EncodedPairs(part, encoder, settings.longest) for part in (split.learn, split.hold))
-    return Parts(split, encoder, training, held_out, settings.vocabulary)
+    return Parts(split, encoder, training, held_out, settings.vocabulary, vectors)
+
+
+def _read_vectors(path: str, encoder: PairEncoder, settings: TranslateSettings) -> WordVectors:
+    """Read vectors of the words of sources, and of targets where both share a vocabulary.
+
+    Raises:
+        ConfigError: no words are read, or another size of the embedding was requested.
+        DataError: the file cannot be read.
+    """
+    words = encoder.source.vocabulary
+    if not isinstance(words, Words):
+        raise ConfigError(
+            f"vectors are of words, and the unit is the {words.unit}. Give --unit word, or drop the option."
+        )
+    vectors = read_vectors(path, words.words[2:])  # behind the end of a line and the unknown word
+    vectors.check_size(settings.embedding, None)
+    return vectors

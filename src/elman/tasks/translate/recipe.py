@@ -14,7 +14,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -44,6 +44,7 @@ from elman.training.progress import SENTENCE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
 from elman.training.start import refuse_giants, start
+from elman.vocabulary.words import Words
 
 __all__ = ["RECIPE", "load", "train"]
 
@@ -77,6 +78,8 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         """Say what there is to learn from."""
         yield from parts.split.data.notes
         yield from report_pairs(parts)
+        if parts.vectors is not None:
+            yield parts.vectors.describe()
 
     def compare(
         self, parts: Parts, settings: TranslateSettings, progress: Progress, parameters: int
@@ -123,8 +126,14 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
             "bidirectional": direction == "both",
             "bag": settings.jumble,
         }
+        if parts.vectors is not None:
+            configuration["embedding"] = parts.vectors.size
         with refuse_giants(settings.hidden):
             module = build_module(cell, parts.encoder, configuration)
+        if parts.vectors is not None:
+            table = module.target_embedding if module.source_embedding is None else module.source_embedding
+            words = cast("Words", parts.encoder.source.vocabulary).words
+            parts.vectors.fill(table.weight, words, 1 / math.sqrt(parts.vectors.size))
         for layer in module.layers():
             start(layer, settings.init, settings.forget_bias, settings.chrono)
         return TrainedTranslator(module=module, encoder=parts.encoder, configuration=configuration)

@@ -19,6 +19,7 @@ from elman.tasks.contract import (
     nbest_option,
     scores_option,
     select_option,
+    vectors_option,
     worst_option,
 )
 from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
@@ -50,6 +51,7 @@ class TranslateSettings(LayerSettings, TrainingSettings):
         "[dim](with it the unit is the word)[/]",
         group="Text",
     )
+    vectors: str | None = vectors_option("Text")
     longest: int = option(200, "most units of a source or target that is learnt from", group="Text", least=1)
     validation: float | None = option(
         None,
