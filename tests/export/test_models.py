@@ -232,10 +232,10 @@ def viterbi(emissions, transitions, start, end):
 def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
     torch.manual_seed(3)
     sentences = [["So", "good", "a", "film"], ["bad"], ["What", "a", "bad", "night", "it", "was"]]
-    encoder = learn_tag_encoder(sentences, letters=True, min_count=1)
+    encoder = learn_tag_encoder(sentences, letters=True, min_count=1).learn_further((), (), shapes=True)
     words, letters = encoder.sizes
     options = {"labels": 2, "embedding": 5, "letter_embedding": 3, "letter_hidden": 4, "crf": crf}
-    layers = Layers(hidden=7, bidirectional=True)
+    layers, options = Layers(hidden=7, bidirectional=True), {**options, "further": encoder.further_sizes}
     module = SequenceTagger(cells.lstm, layers, words=words, letters=letters, tags=3, **options).eval()
     model = SimpleNamespace(
         module=module, encoder=encoder, targets=SimpleNamespace(tags=("A", "B", "C"), labels=("x", "y"))
@@ -256,17 +256,21 @@ def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
             assert viterbi(emissions[:length], *chain) == best[:length, row].tolist()
 
 
+@pytest.mark.parametrize(("seasons", "logarithms"), [((), False), ((2, 5), True)])
 @pytest.mark.parametrize("decode", ["segment", "direct", "recursive"])
-def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, tmp_path):
+def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, seasons, logarithms, tmp_path):
     torch.manual_seed(3)
     read = {"missing": True, "past": 2, "known": 1, "calendar": 4, "static": 3, "series": 2}
     shape = {"lookback": 11, "horizon": 7, "segment": 3, "quantiles": [0.1, 0.3, 0.5, 0.7, 0.9]}
-    module = SegmentForecaster(cells.mgu, Layers(hidden=5, layers=2), decode=decode, **shape, **read).eval()
+    layers = Layers(hidden=5, layers=2)
+    module = SegmentForecaster(cells.mgu, layers, decode=decode, seasons=seasons, **shape, **read).eval()
+    if seasons:
+        torch.nn.init.normal_(module.lags.weight)
     torch.nn.init.normal_(module.effect.weight)
     module.margins.copy_(torch.rand(2, 7))
     write_model(
         TargetFile(tmp_path / "f.onnx", "onnx"),
-        forecast_graph(SimpleNamespace(module=module)),
+        forecast_graph(SimpleNamespace(module=module, reading=SimpleNamespace(logarithms=logarithms))),
         {"task": "forecast"},
         force=False,
     )
@@ -281,6 +285,8 @@ def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, tmp_path):
     }
     with torch.no_grad():
         expected = module.forecast(Windows(**feeds))
+    if logarithms:
+        feeds["history"], expected = history.exp(), expected.exp()
     found, _ = run_alone(tmp_path / "f.onnx", {name: value.numpy() for name, value in feeds.items()}, tmp_path)
     assert difference(found, [expected]) <= 1e-5
 

@@ -12,7 +12,7 @@ or by numbers that several lines in a row have, or only the first line of each s
 import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -190,7 +190,12 @@ def _is_comment(text: str) -> bool:
 
 
 def infer_layout(
-    head: Head, words: str | None, tags: str | None, label: str | None, tagged: bool
+    head: Head,
+    words: str | None,
+    tags: str | None,
+    label: str | None,
+    tagged: bool,
+    further: str | None = None,
 ) -> tuple[SentenceLayout, list[str]]:
     """Infer the layout of a file with a word a line.
 
@@ -200,6 +205,7 @@ def infer_layout(
         tags: that of the tags.
         label: the name of the comment that holds the label of a sentence.
         tagged: whether tags are required.
+        further: further columns to read, with commas between them.
 
     Returns:
         The layout, and notes for the user.
@@ -229,17 +235,47 @@ def infer_layout(
     layout = SentenceLayout(
         "columns", word, tag, width, head.separator == "\t", label, mark or "", header, ids, counted and ids == 0
     )
-    if not tagged and width == 1:
+    if not tagged and width == 1 and not further:
         return replace(layout, words=0, tags=1, width=1), []
     if width < 2 or word == tag:
         raise DataError(
             f"{head.name} has {width} column{'s' * (width != 1)}, and a word and its tag need two. "
             "Put a tag behind each word, or give a second file with the tags."
         )
+    layout = name_further(layout, further, head.name, lambda name: _find_column(name, header, width, head.name, word))
     widths = {len(cells) for cells in head.cells if not cells[0].startswith("#")} or {width}
-    if max(word, tag) < min(widths) < max(widths) and words is not None and tags is not None:
+    if max(word, tag, *layout.further) < min(widths) < max(widths) and words is not None and tags is not None:
         layout = replace(layout, width=min(widths), varying=True, header=())
     return layout, [describe(head.name, layout)]
+
+
+def name_further(layout: SentenceLayout, further: str | None, file: str, find: Callable[[str], int]) -> SentenceLayout:
+    """Return a layout with further columns to read beside each word.
+
+    Args:
+        layout: without them.
+        further: their names or numbers, with commas between them; None for none.
+        file: the name of the file, in messages.
+        find: returns the index of a column.
+
+    Raises:
+        DataError: a column does not exist, is that of the words or of the tags, or is named twice.
+    """
+    if further is None:
+        return layout
+    indices: list[int] = []
+    taken = {layout.words: "the words", layout.tags: "the tags", layout.ids: "the sentence numbers"}
+    for name in (part.strip() for part in further.split(",")):
+        index = find(name)
+        if index in taken:
+            raise DataError(
+                f"{file}: column {name} is that of {taken[index]}, and cannot be read beside the words too."
+            )
+        taken[index] = f"{name}, which is named before"
+        indices.append(index)
+    names = CONLLU if layout.form == "conllu" else layout.header
+    named = tuple(names[index] if names else str(index + 1) for index in indices)
+    return replace(layout, further=tuple(indices), further_names=named)
 
 
 def describe(name: str, layout: SentenceLayout) -> str:
@@ -250,6 +286,10 @@ def describe(name: str, layout: SentenceLayout) -> str:
     ]
     columns = f"at least {layout.width}" if layout.varying else f"{layout.width}"
     note = f"{name} has {columns} columns; the word is column {shown[0]}, the tag column {shown[1]}"
+    if layout.further:
+        note += (
+            f"; beside each word {name_some(layout.further_names)} {'is' if len(layout.further) == 1 else 'are'} read"
+        )
     if layout.ids is None:
         return f"{note}."
     return f"{note}, and column {layout.ids + 1} " + (
@@ -270,6 +310,12 @@ def adapt_layout(head: Head, like: SentenceLayout, tagged: bool) -> SentenceLayo
     Raises:
         DataError: a column is missing.
     """
+    found = _adapt(head, like, tagged)
+    found.require_further(min(head.width, found.width), head.name)
+    return found
+
+
+def _adapt(head: Head, like: SentenceLayout, tagged: bool) -> SentenceLayout:
     if not head.rows:
         raise DataError(f"{head.name} has only comments. Give a file with sentences.")
     header, width = head.header, head.width
@@ -283,7 +329,7 @@ def adapt_layout(head: Head, like: SentenceLayout, tagged: bool) -> SentenceLayo
         return _match_names(head, own, tagged)
     if header:
         words = next((index for index, name in enumerate(header) if name.lower() in _WORDS), None)
-        if words is None:
+        if words is None or own.further:
             return replace(_match_places(head, own, tagged), header=header)
         last = [index for index in range(width) if index not in (words, head.ids)]
         own = replace(own, header=header, words=words, width=width, ids=head.ids, counted=False)
@@ -294,14 +340,16 @@ def adapt_layout(head: Head, like: SentenceLayout, tagged: bool) -> SentenceLayo
 def _match_names(head: Head, own: SentenceLayout, tagged: bool) -> SentenceLayout:
     header, like = head.header, own.header
     word, tag = like[own.words], own.tag_name
-    if word not in header or (tagged and tag not in header):
-        missing = word if word not in header else tag
+    needed = [word, *([tag] if tagged else []), *own.further_names]
+    missing = next((name for name in needed if name not in header), None)
+    if missing is not None:
         raise DataError(
             f"{head.name} has no column {missing!r}; its columns are {name_some(header, _MOST_NAMES)}. Add it."
         )
     ids = header.index(like[own.ids]) if own.ids is not None and like[own.ids] in header else head.ids
     _require_ends(head, own, ids)
-    found = replace(own, header=header, width=len(header), words=header.index(word), ids=ids)
+    further = tuple(header.index(name) for name in own.further_names)
+    found = replace(own, header=header, width=len(header), words=header.index(word), ids=ids, further=further)
     return replace(found, tags=header.index(tag)) if tag in header else _append_tags(found, own, len(header))
 
 
@@ -310,7 +358,11 @@ def _match_places(head: Head, own: SentenceLayout, tagged: bool) -> SentenceLayo
     if own.ids is not None and width < own.width and not (own.ids < width and head.may_number(own.ids)):
         # A file without the column of sentence numbers: the other columns move to its place.
         own = replace(
-            own, words=own.words - (own.words > own.ids), tags=own.tags - (own.tags > own.ids), width=own.width - 1
+            own,
+            words=own.words - (own.words > own.ids),
+            tags=own.tags - (own.tags > own.ids),
+            width=own.width - 1,
+            further=tuple(index - (index > own.ids) for index in own.further),
         )
         _require_ends(head, own, None)
         own = replace(own, ids=None)

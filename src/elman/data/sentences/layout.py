@@ -37,6 +37,8 @@ class SentenceLayout:
             end sentences.
         counted: whether the column `ids` counts the words of each sentence, so that its restart begins a sentence.
         varying: whether sentences differ in their number of columns, of which `width` is the lowest.
+        further: indices of further columns that are read beside each word.
+        further_names: what these are called, in messages.
     """
 
     form: str
@@ -50,6 +52,8 @@ class SentenceLayout:
     ids: int | None = None
     counted: bool = False
     varying: bool = False
+    further: tuple[int, ...] = ()
+    further_names: tuple[str, ...] = ()
 
     @property
     def separator(self) -> str | None:
@@ -61,9 +65,34 @@ class SentenceLayout:
         """The name of the column of tags in a header."""
         return self.header[self.tags] if self.tags < len(self.header) else TAG_NAME
 
+    def require_further(self, width: int, where: str) -> None:
+        """Check that the columns that are read beside each word are among the first `width`.
+
+        Raises:
+            DataError: one is not.
+        """
+        for index, name in zip(self.further, self.further_names, strict=True):
+            if index >= width:
+                raise DataError(
+                    f"{where} has no {_say_column(name, index)}, which the model reads beside each word. Add it."
+                )
+
+    def refuse_lines_of_words(self, where: str) -> None:
+        """Refuse sentences of a line each, where columns are read beside each word.
+
+        Raises:
+            DataError: they are.
+        """
+        if self.further:
+            named = " and ".join(map(_say_column, self.further_names, self.further))
+            raise DataError(
+                f"{where} has a sentence a line, and the model reads {named} beside each word. Give a word a line, "
+                "with its columns."
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data; of the newer fields, those that are not their defaults."""
-        plain = {**asdict(self), "header": list(self.header)}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         newer = {field.name: field.default for field in fields(self)[6:]}
         return {name: value for name, value in plain.items() if name not in newer or value not in (newer[name], [])}
 
@@ -76,8 +105,13 @@ class SentenceLayout:
         """
         layout = read_plain(cls, data, "layout")
         width = len(CONLLU) if layout.form == "conllu" else layout.width
-        columns = (layout.words, layout.tags, *(() if layout.ids is None else (layout.ids,)))
+        columns = (layout.words, layout.tags, *(() if layout.ids is None else (layout.ids,)), *layout.further)
         marked = layout.mark in ("", *SEPARATORS) and len(layout.header) in (0, width)
+        marked = marked and len(layout.further) == len(layout.further_names)
         if layout.form not in FORMS or min(columns) < 0 or max(columns) >= width or not marked:
             raise DataError(f"A layout of the form {layout.form!r} is nothing that this program reads.")
         return layout
+
+
+def _say_column(name: str, index: int) -> str:
+    return f"column {index + 1}" if name == str(index + 1) else f"column {name!r}"

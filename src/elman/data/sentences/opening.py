@@ -21,12 +21,13 @@ from typing import Any, BinaryIO
 
 from elman.data.files import name_files, open_unpacked
 from elman.data.sentences.cells import is_blank, split_cells
-from elman.data.sentences.inference import Head, adapt_layout, infer_layout
+from elman.data.sentences.inference import Head, adapt_layout, infer_layout, name_further
 from elman.data.sentences.layout import CONLLU, SentenceLayout
 from elman.data.sentences.parallel import read_parallel
 from elman.data.sentences.sentence import Sentence, read_blocks
 from elman.data.tables.records import TextLine, WrongLines, read_lines
 from elman.errors import DataError
+from elman.phrases import name_some
 
 FOLDER = ("seq.in", "seq.out", "label")
 LABEL = "label"
@@ -61,6 +62,7 @@ def open_tagged(
     words: str | None = None,
     tags: str | None = None,
     label: str | None = None,
+    further: str | None = None,
     like: SentenceLayout | None = None,
     tagged: bool = True,
 ) -> TaggedSet:
@@ -71,6 +73,7 @@ def open_tagged(
         words: the column of the words: its number from 1, or its name in CoNLL-U or a header.
         tags: the column of the tags.
         label: the name of the comment that holds the label of a sentence, such as `intent` for `# intent = flight`.
+        further: further columns that are read beside each word, with commas between them, such as `xpos,feats`.
         like: the layout of a model's training data; where the form is the same, its columns are read.
         tagged: whether tags are required, and labels if the layout has some.
 
@@ -81,14 +84,17 @@ def open_tagged(
     if not files:
         raise DataError("No data: the list of files is empty. Name a file, or a folder with seq.in and seq.out.")
     if files[0].is_dir() or (len(files) > 1 and all(read_head(path, like).form == "parallel" for path in files)):
-        if words or tags:
+        if like is not None:
+            like.refuse_lines_of_words(str(files[0]))
+        if words or tags or further:
             raise DataError(f"{files[0]} has a sentence a line and no columns, so none can be named. Drop the option.")
         return _open_parallel(files, label, like, tagged)
     head = read_head(files[0], like)
     if not tagged and like is not None and head.form == "parallel" and not _is_one_sentence(head, like):
+        like.refuse_lines_of_words(str(files[0]))
         sentences = [sentence for path in files for sentence in _read_plain(path)]
         return TaggedSet(name_files(files), sentences, replace(like, form="parallel"))
-    layout, notes = _infer(head, words, tags, label, like, tagged)
+    layout, notes = _infer(head, words, tags, label, further, like, tagged)
     sentences = []
     for path in files:
         wrong = WrongLines()
@@ -130,6 +136,7 @@ def stream_tagged(file: BinaryIO, name: str, like: SentenceLayout) -> Iterator[t
         like = adapt_layout(Head(name, [line.text for line in first], like), like, tagged=False)
         sentences = read_blocks(arriving, name, like, tagged=False)
     else:
+        like.refuse_lines_of_words(name)
         like = replace(like, form="parallel")
         sentences = _read_lines(itertools.chain(first[-1:], lines), name)
     yield from ((like, sentence) for sentence in sentences)
@@ -182,7 +189,13 @@ def _is_one_sentence(head: Head, like: SentenceLayout) -> bool:
 
 
 def _infer(
-    head: Head, words: str | None, tags: str | None, label: str | None, like: SentenceLayout | None, tagged: bool
+    head: Head,
+    words: str | None,
+    tags: str | None,
+    label: str | None,
+    further: str | None,
+    like: SentenceLayout | None,
+    tagged: bool,
 ) -> tuple[SentenceLayout, list[str]]:
     if head.form == "conllu":
         if like is not None and like.form == "conllu":
@@ -190,10 +203,12 @@ def _infer(
         tag = _find_conllu(tags or "upos", head.name)
         label = label or (like.label if like else None)
         layout = SentenceLayout("conllu", _find_conllu(words or "form", head.name), tag, label=label)
-        return layout, [f"{head.name} is CoNLL-U; the tag of a word is its {CONLLU[tag]}."]
+        layout = name_further(layout, further, head.name, lambda name: _find_conllu(name, head.name))
+        read = f"; beside each word {name_some(layout.further_names)} are read" if further else ""
+        return layout, [f"{head.name} is CoNLL-U; the tag of a word is its {CONLLU[tag]}{read}."]
     if like is not None and like.form == "columns":
         return adapt_layout(head, like, tagged), []
-    return infer_layout(head, words, tags, label, tagged)
+    return infer_layout(head, words, tags, label, tagged, further)
 
 
 def _find_conllu(column: str, name: str) -> int:

@@ -40,6 +40,7 @@ class Sentence:
             one line.
         places: (T,) the index in `lines` of each word.
         ended: whether a blank line ended it.
+        further: (T,) the values of further columns of each word; empty where none are read.
     """
 
     words: tuple[str, ...]
@@ -50,6 +51,7 @@ class Sentence:
     lines: tuple[str, ...] = ()
     places: tuple[int, ...] = ()
     ended: bool = True
+    further: tuple[tuple[str, ...], ...] = ()
 
     @property
     def where(self) -> str:
@@ -131,6 +133,7 @@ class _BlockReader:
         self._lines: list[TextLine] = []
         self._words: list[str] = []
         self._tags: list[str | None] = []
+        self._further: list[tuple[str, ...]] = []
         self._places: list[int] = []
         self._failed = False
         self._blank = 0  # lines in a row
@@ -153,6 +156,7 @@ class _BlockReader:
             if "\r" in line.text:
                 raise DataError(f"{self._at(line)} has a carriage return within. Write its line ends as LF.")
             pair = self._read(line)
+            further = self._read_further(line) if pair is not None and self._layout.further else ()
             if pair is not None and self._layout.ids is not None and self._begins(line):
                 ended = self.end(blank=False)
         except DataError as error:
@@ -163,6 +167,8 @@ class _BlockReader:
             # Words and tags repeat: each distinct text is kept in memory once.
             self._words.append(sys.intern(word))
             self._tags.append(None if tag is None else sys.intern(tag))
+            if further:
+                self._further.append(further)
             self._places.append(len(self._lines))
         self._lines.append(line)
         return ended
@@ -170,7 +176,9 @@ class _BlockReader:
     def end(self, blank: bool = True) -> Sentence | None:
         """Return the sentence, if there is one, and begin the next."""
         lines, words, tags, places, failed = self._lines, self._words, self._tags, self._places, self._failed
+        further = tuple(self._further)
         self._lines, self._words, self._tags, self._places, self._failed = [], [], [], [], False
+        self._further = []
         if failed:
             return None
         if not words:
@@ -189,6 +197,7 @@ class _BlockReader:
             tuple(line.text for line in lines),
             tuple(places),
             blank,
+            further,
         )
         if self._tagged and self._layout.label is not None and sentence.label is None:
             reason = f"{sentence.where}: the sentence has no comment `# {self._layout.label} = …`. Add its label."
@@ -283,6 +292,16 @@ class _BlockReader:
         if not word or (self._tagged and not tag):
             raise DataError(f"{self._at(line)} has an empty column. Give it a word and a tag.")
         return word, tag or None
+
+    def _read_further(self, line: TextLine) -> tuple[str, ...]:
+        """Return the values of the further columns of a word."""
+        cells = split_cells(line.text, self._separator)
+        self._layout.require_further(len(cells), self._at(line))
+        values = tuple(sys.intern(cells[index]) for index in self._layout.further)
+        for value, name in zip(values, self._layout.further_names, strict=True):
+            if not value:
+                raise DataError(f"{self._at(line)} has an empty column {name}. Put `{_EMPTY}` where there is nothing.")
+        return values
 
     def _varies(self, cells: Sequence[str]) -> bool:
         """Return whether a line may have so many cells: where sentences differ, its first word decides."""

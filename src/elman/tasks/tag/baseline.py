@@ -9,7 +9,7 @@ the hidden layer. The label of a sentence is predicted as the most frequent one.
 >>> baseline = train_tag_baseline(training, TagTargets(("JJ", "RB")), seed=1)
 >>> baseline.usual_tags(("so", "kind"))
 ('RB', 'JJ')
->>> baseline.tags(("so", "good"))
+>>> baseline.all_tags(training)[0]
 ('RB', 'JJ')
 """
 
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elman.data.sentences.sentence import Sentence
+from elman.tasks.tag.batches import units
 from elman.tasks.tag.targets import TagTargets
 from elman.training.allowance import Allowance
 
@@ -35,6 +36,10 @@ _BATCH = 256  # pairs of a word and a tag
 _EPOCHS, _UPDATES = 10, 300  # at least
 _COST_OF_A_FEATURE = 400 * _HIDDEN  # in multiplications
 _MOST_AT_ONCE = 4096  # words
+
+
+Unit = tuple[str, tuple[str, ...]]
+"""A word, and what is read beside it."""
 
 
 @dataclass
@@ -64,20 +69,16 @@ class TagBaseline:
         """Return the most frequent tag of each word; of an unknown one, that of all words."""
         return tuple(self._usual.get(word.lower(), self._commonest) for word in words)
 
-    def tags(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Return the network's tag of each word."""
-        return self.all_tags([words])[0]
-
     @torch.no_grad()
-    def all_tags(self, sentences: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    def all_tags(self, sentences: Sequence[Sentence]) -> list[tuple[str, ...]]:
         """Return the network's tag of each word of many sentences; every distinct word is computed once."""
-        distinct = sorted({word for words in sentences for word in words})
-        predicted: dict[str, str] = {}
+        distinct = sorted({unit for sentence in sentences for unit in units(sentence)})
+        predicted: dict[Unit, str] = {}
         for start in range(0, len(distinct), _MOST_AT_ONCE):
             some = distinct[start : start + _MOST_AT_ONCE]
-            numbers = self._module([_features(word) for word in some]).argmax(1).tolist()
+            numbers = self._module([_features(*unit) for unit in some]).argmax(1).tolist()
             predicted.update(zip(some, (self._names[number] for number in numbers), strict=True))
-        return [tuple(predicted[word] for word in words) for words in sentences]
+        return [tuple(predicted[unit] for unit in units(sentence)) for sentence in sentences]
 
 
 class _Network(nn.Module):
@@ -111,12 +112,12 @@ def train_tag_baseline(
         seed: of the initial weights, and of the order.
         seconds: stop after the work of about this many.
     """
-    pairs = Counter(pair for sentence in sentences for pair in zip(sentence.words, sentence.tags or (), strict=True))
+    pairs = Counter(pair for one in sentences for pair in zip(units(one), one.tags or (), strict=True))
     labels = Counter(sentence.label for sentence in sentences if sentence.label is not None)
-    words = sorted({word for word, _ in pairs})
-    index_of = {word: index for index, word in enumerate(words)}
-    features = [_features(word) for word in words]
-    which = torch.tensor([index_of[word] for word, _ in pairs])
+    distinct_units = sorted({unit for unit, _ in pairs})
+    index_of = {unit: index for index, unit in enumerate(distinct_units)}
+    features = [_features(*unit) for unit in distinct_units]
+    which = torch.tensor([index_of[unit] for unit, _ in pairs])
     answers = torch.tensor(targets.encode([tag for _, tag in pairs]))
     weights = torch.tensor([float(count) for count in pairs.values()])
     with torch.random.fork_rng(devices=[]):
@@ -158,20 +159,20 @@ def _fit(
     return True
 
 
-def _features(word: str) -> list[int]:
-    """Return hashes of the features of a word."""
+def _features(word: str, further: Sequence[str]) -> list[int]:
+    """Return hashes of the features of a word, and of what is read beside it."""
     low = word.lower()
     shape = (word[0].isupper(), word.isupper(), any(map(str.isdigit, word)), word.isalpha(), "-" in word)
-    seen = [f"w {low}", f"s {shape}"]
+    seen = [f"w {low}", f"s {shape}", *(f"{at} {value}" for at, value in enumerate(further))]
     for length in range(1, min(_LONGEST_ENDING, len(low)) + 1):
         seen += [f"b {low[:length]}", f"e {low[-length:]}"]
     return [zlib.crc32(feature.encode("utf-8", "surrogatepass")) for feature in seen]
 
 
-def _count_usual(pairs: Counter[tuple[str, str]]) -> tuple[dict[str, str], str]:
+def _count_usual(pairs: Counter[tuple[Unit, str]]) -> tuple[dict[str, str], str]:
     """Return the most frequent tag of each word, and of all words."""
     counts: dict[str, Counter[str]] = {}
-    for (word, tag), count in pairs.items():
+    for ((word, _), tag), count in pairs.items():
         counts.setdefault(word.lower(), Counter())[tag] += count
     of_all = sum(counts.values(), Counter[str]())
     usual = {word: min(tags, key=lambda tag: (-tags[tag], tag)) for word, tags in counts.items()}

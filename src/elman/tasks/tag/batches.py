@@ -23,7 +23,8 @@ class SentenceBatch:
     """A batch of sentences.
 
     Attributes:
-        steps: (T, B, 1 + W) int64, as :class:`~elman.tasks.tag.encoder.TagEncoder` encodes them; 0 after the end.
+        steps: (T, B, 1 + W + columns) int64, as :class:`~elman.tasks.tag.encoder.TagEncoder` encodes them; 0 after
+            the end.
         lengths: (B,) int64, at least 1.
         tags: (T, B) int64; `NO_TAG` after the end and where a tag is not known.
         labels: (B,) int64; `NO_TAG` where a label is not known.
@@ -58,10 +59,12 @@ class EncodedSentences:
         self.targets = targets
         lengths = self.lengths.tolist()
         # Each distinct word is encoded once, in a row of the table; row 0 is padding.
-        rows: dict[str, int] = {}
-        steps = [rows.setdefault(word, len(rows) + 1) for sentence in sentences for word in sentence.words]
-        padding = [0] * len(encoder.spell(""))
-        self._table = torch.tensor([padding, *map(encoder.spell, rows)], dtype=torch.int32)
+        rows: dict[tuple[str, tuple[str, ...]], int] = {}
+        for sentence in sentences:
+            encoder.require_further(sentence)
+        steps = [rows.setdefault(own, len(rows) + 1) for sentence in sentences for own in units(sentence)]
+        table = [encoder.spell(*own) for own in rows]
+        self._table = torch.tensor([[0] * len(row) for row in table[:1]] + table, dtype=torch.int32)
         self._steps = torch.tensor(steps, dtype=torch.int32).split(lengths)
         known = (targets.encode(own.tags) if own.tags else [NO_TAG] * len(own.words) for own in sentences)
         self._tags = torch.tensor(list(chain.from_iterable(known)), dtype=torch.int64).split(lengths)
@@ -102,6 +105,11 @@ class EncodedSentences:
             indices,
             orders,
         )
+
+
+def units(sentence: Sentence) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each word with what is read beside it."""
+    return list(zip(sentence.words, sentence.further or [()] * len(sentence.words), strict=True))
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def evaluate(request: Request) -> Evaluated:
     trained, worst = load(request.model), request.options.worst
     data = open_tagged(request.data, like=trained.layout)
     trained.targets.check_scheme(data.sentences)
+    trained.encoder.require_known(data.sentences, data.name)
     with show_bar("answering", request.quiet) as on_progress:
         answers = trained.answer(data.sentences, on_progress)
     scores = score_answers(answers, data.sentences, trained.encoder, trained.targets)
@@ -73,6 +74,7 @@ def _describe(sentence: Sentence, tags: Sequence[str], label: str | None) -> str
 
 def _read_paths(trained: TrainedTagger, data: list[str]) -> Iterator[tuple[SentenceLayout, Sequence[Sentence]]]:
     tagged = open_tagged(data, like=trained.layout, tagged=False)
+    trained.encoder.require_known(tagged.sentences, tagged.name)
     for start in range(0, len(tagged), _AT_ONCE):
         yield tagged.layout, tagged.sentences[start : start + _AT_ONCE]
 

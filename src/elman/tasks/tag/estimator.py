@@ -20,7 +20,7 @@ from elman.tasks.tag.model import TrainedTagger, as_sentences
 from elman.tasks.tag.settings import TagSettings
 
 # These options name columns and files, which an estimator does not read.
-_OF_FILES = {"words", "tags", "label", "validation_data"}
+_OF_FILES = {"words", "tags", "beside", "label", "validation_data"}
 _OPTIONS = {row.name: row.default for row in dataclasses.fields(TagSettings) if row.name not in _OF_FILES}
 
 Words = Sequence[Sequence[str]]
@@ -60,7 +60,7 @@ class Tagger(Estimator):
         """Train on sentences; a part of them is held out, and the weights that tag it best are kept.
 
         Args:
-            X: the words of N sentences.
+            X: the words of N sentences; with further columns, such as a part of speech, `(word, value, …)` for each.
             y: as many tags for each.
             labels: of each sentence, learnt together with the tags.
 
@@ -78,7 +78,16 @@ class Tagger(Estimator):
         )
         if missing is not None:
             raise DataError(f"Sentence {missing} has no label. Give it one, or leave it out.")
-        data = TaggedSet("X", sentences, SentenceLayout("parallel", label=None if labels is None else LABEL))
+        columns = tuple(range(1, 1 + len(sentences[0].further[0]))) if sentences[0].further else ()
+        layout = SentenceLayout(
+            "parallel",
+            width=2 + len(columns),
+            tags=1 + len(columns),
+            label=None if labels is None else LABEL,
+            further=columns,
+            further_names=tuple(str(index + 1) for index in columns),
+        )
+        data = TaggedSet("X", sentences, layout)
         self.model_ = tag.train(data, **self._options())
         self.classes_ = list(self.model_.targets.tags)
         return self

@@ -4,10 +4,10 @@ The best tags of a sentence are the likeliest of each word; with a CRF they are 
 scores, `transitions`, `start` and `end`, which the page on export shows in NumPy.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from elman.export.checking import LENGTHS
 from elman.export.graph import INT64, GraphWriter, Port
@@ -37,7 +37,10 @@ def graph(model: TrainedTagger) -> ModelGraph:
     lengths = read_lengths(writer, "steps", batch=0, time=1)
     x = write_embedding(writer, writer.add("Gather", steps, writer.constant(np.int64(0)), axis=2), module.embedding)
     if module.speller is not None:
-        x = writer.add("Concat", x, _write_speller(writer, module.speller, steps, x), axis=2)
+        x = writer.add("Concat", x, _write_speller(writer, module.speller, steps, x, letters), axis=2)
+    for place, column in enumerate(module.further, 1 + letters):
+        numbers = writer.add("Gather", steps, writer.constant(np.int64(place)), axis=2)
+        x = writer.add("Concat", x, write_embedding(writer, numbers, cast("nn.Embedding", column)), axis=2)
     network = take(module.recurrent)
     start = zero_states(writer, network, axis_length(writer, x, 1))
     output, _ = write_network(writer, network, x, start, lengths.value)
@@ -61,10 +64,11 @@ def graph(model: TrainedTagger) -> ModelGraph:
         labels = [] if output.labels is None else [output.labels.softmax(1)]
         return [output.emissions.transpose(0, 1), *labels, *(tensor.detach() for tensor in chain)]
 
-    ports = [Port("steps", ("batch", "time", 1 + letters), INT64), lengths.port]
+    ports = [Port("steps", ("batch", "time", 1 + letters + len(module.further)), INT64), lengths.port]
     cases = [_case(model, letters, steps, np.random.default_rng(steps)) for steps in LENGTHS]
     reads = {
-        "steps": "the number of a word, then those of its letters, as `encoder` and `special_units` say",
+        "steps": "the number of a word, then those of its letters and of what is read beside it, as `encoder` and "
+        "`special_units` say",
         "lengths": "the words of each sentence; left out, all are read",
         "emissions": "a score for each of `tags`",
         "labels": "the probability of each of `labels`",
@@ -75,11 +79,10 @@ def graph(model: TrainedTagger) -> ModelGraph:
     return ModelGraph(writer, ports, outputs, module, cases, expect, reads)
 
 
-def _write_speller(writer: GraphWriter, speller: Speller, steps: str, words: str) -> str:
+def _write_speller(writer: GraphWriter, speller: Speller, steps: str, words: str, width: int) -> str:
     """Write the vectors of words (T, B, n), from their letters; a word without letters keeps a state of zeros."""
-    letters = writer.add("Slice", steps, writer.indices(1), writer.indices(2**31), writer.indices(2))
-    width = axis_length(writer, letters, 2)
-    flat = writer.add("Reshape", letters, writer.add("Concat", writer.indices(-1), width, axis=0))
+    letters = writer.add("Slice", steps, writer.indices(1), writer.indices(1 + width), writer.indices(2))
+    flat = writer.add("Reshape", letters, writer.indices(-1, width))
     zero = writer.constant(np.int64(0))
     real = writer.add("Cast", writer.add("Greater", flat, zero), to=INT64)
     lengths = writer.add("ReduceSum", real, writer.indices(1), keepdims=0)
@@ -99,4 +102,5 @@ def _case(model: TrainedTagger, letters: int, steps: int, random: np.random.Gene
     if letters:
         drawn, ends = random.integers(1, known, (2, steps, letters)), random.integers(0, letters + 1, (2, steps, 1))
         given[:, :, 1:] = np.where(np.arange(letters) < ends, drawn, 0)
-    return {"steps": given, "lengths": random_lengths(steps)}
+    columns = [random.integers(1, count, (2, steps, 1)) for count in model.encoder.further_sizes]
+    return {"steps": np.concatenate([given, *columns], axis=2), "lengths": random_lengths(steps)}

@@ -57,7 +57,7 @@ class TrainedTagger(Trained):
         """Return the tags of sentences.
 
         Args:
-            sentences: the words of each.
+            sentences: the words of each; for a model that reads columns beside them, `(word, value, …)` for each word.
 
         Raises:
             DataError: a sentence is not a list of words, or is empty.
@@ -138,7 +138,7 @@ def as_sentences(
     """Make sentences from lists of words.
 
     Args:
-        words: of each sentence.
+        words: of each sentence; with further columns, `(word, value, …)` for each word.
         tags: as many for each; None where they are not known.
         labels: of each sentence; None where there are none.
 
@@ -154,14 +154,21 @@ def as_sentences(
     made = []
     for index, given in enumerate(words):
         where = f"sentence {index + 1}"
-        sentence = _read_words(given, where)
+        sentence, further = _read_words(given, where)
         own = None if tags is None else _read_tags(tags[index], where)
         if own is not None and len(own) != len(sentence):
             raise DataError(
                 f"{where} has {counted(len(sentence), 'word')} and {counted(len(own), 'tag')}. Give every word a tag."
             )
         made.append(
-            Sentence(sentence, own, None if labels is None or labels[index] is None else str(labels[index]), where, 1)
+            Sentence(
+                sentence,
+                own,
+                None if labels is None or labels[index] is None else str(labels[index]),
+                where,
+                1,
+                further=further,
+            )
         )
     spaced = next((one for one in made if " " in one.words[0]), None)
     if spaced is not None and all(len(one.words) == 1 for one in made):
@@ -169,13 +176,21 @@ def as_sentences(
     return made
 
 
-def _read_words(given: Any, where: str) -> tuple[str, ...]:
+def _read_words(given: Any, where: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the words of a sentence, and the values beside them, where each is `(word, value, …)`."""
     listed = as_examples(given, where, "a list of words, such as ['so', 'good']")
     if not len(listed):
         raise DataError(f"{where} has no words. Leave it out.")
+    further: tuple[tuple[str, ...], ...] = ()
+    if all(
+        isinstance(word, tuple) and word and all(isinstance(part, str) and part for part in word) for word in listed
+    ):
+        further, listed = tuple(tuple(word[1:]) for word in listed), [word[0] for word in listed]
+        if len({len(values) for values in further}) > 1:
+            raise DataError(f"{where} has words with more values beside them than others. Give each as many.")
     if not all(isinstance(word, str) and word for word in listed):
         raise DataError(f"{where} is not a list of words. Give words, such as ['so', 'good'].")
-    return tuple(map(str, listed))
+    return tuple(map(str, listed)), further if any(further) else ()
 
 
 def _read_tags(given: Any, where: str) -> tuple[str, ...]:
@@ -211,7 +226,14 @@ def build_module(
     words, letters = encoder.sizes
     layers, own = Layers.take(configuration)
     return SequenceTagger(
-        cell, layers, words=words, letters=letters, tags=len(targets.tags), labels=len(targets.labels), **own
+        cell,
+        layers,
+        words=words,
+        letters=letters,
+        tags=len(targets.tags),
+        labels=len(targets.labels),
+        further=encoder.further_sizes,
+        **own,
     )
 
 

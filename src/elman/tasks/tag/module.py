@@ -12,7 +12,7 @@
 torch.Size([5, 2, 3])
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,6 +34,7 @@ NO_TAG = -1
 # The embedding of a rare word stays near its initial value, which is noise next to the letters and should be small.
 _SMALL = 0.1
 _LABEL_WEIGHT = 0.5
+_BESIDE = 25  # the largest size of the embedding of a column
 _IMPOSSIBLE = -500.0  # a finite score, whose exponential is still above 0 in float64
 
 
@@ -63,6 +64,7 @@ class SequenceTagger(nn.Module):
         letter_hidden: H of the layer over letters.
         crf: choose the tags of a sentence together.
         input_dropout: dropout on the input of the recurrent layers.
+        further: how many numbers each column has that is read beside the words.
 
     Raises:
         ConfigError: the cell reads more than its input.
@@ -82,6 +84,7 @@ class SequenceTagger(nn.Module):
         letter_hidden: int = 64,
         crf: bool = False,
         input_dropout: float = 0.0,
+        further: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(words, embedding, padding_idx=0)
@@ -90,7 +93,9 @@ class SequenceTagger(nn.Module):
         self.speller = Speller(cell, letters, letter_embedding, letter_hidden, layers.sizes) if letters else None
         self.input_dropout = nn.Dropout(input_dropout)
         spelled = self.speller.size if self.speller is not None else 0
-        self.recurrent = layers.build(cell, embedding + spelled, "a word")
+        self.further = nn.ModuleList(nn.Embedding(count, min(count, _BESIDE), padding_idx=0) for count in further)
+        wide = sum(min(count, _BESIDE) for count in further)
+        self.recurrent = layers.build(cell, embedding + spelled + wide, "a word")
         self.dropout = nn.Dropout(layers.dropout)
         size = self.recurrent.output_size
         self.readout = Linear(size, tags)
@@ -106,12 +111,16 @@ class SequenceTagger(nn.Module):
         """Compute a score for each tag of each word.
 
         Args:
-            steps: (T, B, 1 + W) int64, the number of a word and those of its letters; 0 after the end.
+            steps: (T, B, 1 + W + columns) int64, the numbers of a word, of its letters and of what is read beside it; 0
+                after the end.
             lengths: (B,) int64, the words of each sentence.
         """
         x = self.embedding(steps[..., 0])
+        letters = steps.shape[2] - len(self.further)
         if self.speller is not None:
-            x = torch.cat([x, self.speller(steps[..., 1:])], dim=2)
+            x = torch.cat([x, self.speller(steps[..., 1:letters])], dim=2)
+        if self.further:
+            x = torch.cat([x, *(column(steps[..., letters + at]) for at, column in enumerate(self.further))], dim=2)
         output, _ = self.recurrent(self.input_dropout(x), None, lengths)
         output = self.dropout(output)
         labels = None if self.label is None else self.label(_highest(output, lengths))

@@ -13,6 +13,7 @@ from elman.tasks.tag.model import hash_sentence
 from elman.tasks.tag.settings import TagSettings
 from elman.tasks.tag.targets import TagTargets
 from elman.training.splits import default_share, split
+from elman.vocabulary.vectors import WordVectors, read_vectors
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Parts:
     encoder: TagEncoder
     training: EncodedSentences
     held_out: EncodedSentences
+    vectors: WordVectors | None = None
 
     @property
     def targets(self) -> TagTargets:
@@ -48,7 +50,9 @@ def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSet
         DataError: a sentence cannot be read, there are too few, or those held out have no labels and the others have.
     """
     if not isinstance(data, TaggedSet):
-        data = open_tagged(as_sources(data), words=settings.words, tags=settings.tags, label=settings.label)
+        data = open_tagged(
+            as_sources(data), words=settings.words, tags=settings.tags, label=settings.label, further=settings.beside
+        )
     sentences = list(data.sentences)
     if settings.validation_data is not None:
         paths = [part.strip() for part in settings.validation_data.split(",")]
@@ -72,5 +76,10 @@ def encode_sentences(split: Split, settings: TagSettings) -> Parts:
     encoder = learn_tag_encoder(
         (sentence.words for sentence in split.learn), letters=settings.letters, min_count=settings.min_count
     )
+    values = (sentence.further for sentence in split.learn)
+    encoder = encoder.learn_further(split.data.layout.further_names, values, shapes=settings.shapes)
+    vectors = None if settings.vectors is None else read_vectors(settings.vectors, encoder.known)
+    if vectors is not None:
+        vectors.check_size(settings.embedding, TagSettings.embedding)
     training, held_out = (EncodedSentences(part, encoder, split.targets) for part in (split.learn, split.hold))
-    return Parts(split, encoder, training, held_out)
+    return Parts(split, encoder, training, held_out, vectors)

@@ -76,6 +76,8 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
         yield from report_tags(
             parts.training, parts.held_out, parts.encoder, parts.targets, parts.split.left_out
         ).lines()
+        if parts.vectors is not None:
+            yield parts.vectors.describe()
 
     def compare(self, parts: Parts, settings: TagSettings, progress: Progress, parameters: int) -> Baselines:
         """Train a network that sees one word at a time, and count the most frequent tag of each word."""
@@ -106,8 +108,12 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
             "bidirectional": settings.direction == "both",
             "crf": parts.targets.scheme is not None if settings.crf is None else settings.crf,
         }
+        if parts.vectors is not None:
+            configuration["embedding"] = parts.vectors.size
         with refuse_giants(settings.hidden):
             module = build_module(cell, parts.encoder, parts.targets, configuration)
+        if parts.vectors is not None:
+            parts.vectors.fill(module.embedding.weight, [*[None] * FIRST, *parts.encoder.known])
         for layer in module.layers_that_recur:
             start(layer, settings.init, settings.forget_bias, settings.chrono)
         return TrainedTagger(

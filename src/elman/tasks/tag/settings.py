@@ -6,10 +6,10 @@ elman.errors.ConfigError: scheme is 'bio'; it must be one of none, iob1, iob2, i
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands, worst_option
+from elman.tasks.contract import Commands, vectors_option, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DIRECTIONS = ("both", "forward")
@@ -34,6 +34,12 @@ class TagSettings(LayerSettings, TrainingSettings):
         group="Input",
         metavar="COLUMN",
     )
+    beside: str | None = option(
+        None,
+        "further columns that are read beside each word, by number or name, such as a part of speech",
+        group="Input",
+        metavar="COLUMN,…",
+    )
     label: str | None = option(
         None,
         "learn a label of the whole sentence too: the comment that gives it, such as intent for `# intent = flight`",
@@ -44,6 +50,8 @@ class TagSettings(LayerSettings, TrainingSettings):
         None, "how tags mark chunks [dim](default: inferred)[/]", group="Input", choices=TAG_SCHEMES
     )
     letters: bool = option(True, "read the letters of a word too", group="Input")
+    shapes: bool = option(False, "read the capitals and digits of a word, and its ending", group="Input")
+    vectors: str | None = vectors_option()
     min_count: int = option(1, "fewest occurrences of a word in the vocabulary", group="Input", least=1)
 
     hidden: int = option(200, "size of the hidden state of a direction", group="Model", least=1)
@@ -86,6 +94,9 @@ class TagSettings(LayerSettings, TrainingSettings):
     )
 
     def __post_init__(self) -> None:
+        given: Any = self.beside
+        if isinstance(given, list | tuple):
+            object.__setattr__(self, "beside", ",".join(map(str, given)))
         super().__post_init__()
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
 

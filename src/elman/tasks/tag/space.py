@@ -38,6 +38,8 @@ def tag_space(given: Mapping[str, Any], batch: int) -> Space:
         "recurrent_dropout": Between(plain.recurrent_dropout, 0.0, 0.3),
         "min_count": Choice(plain.min_count, (1, 2)),
     }
+    if plain.vectors is not None:
+        del space["embedding"]
     if not plain.letters:
         del space["letter_hidden"]
     return {name: row for name, row in space.items() if name not in given}

@@ -31,7 +31,7 @@ def score_baseline(
     usual_labels = [baseline.label] * len(labels)
     network, usual = (
         score_tags(right, predicted, scheme=targets.scheme, labels=labels, predicted_labels=usual_labels)
-        for predicted in (baseline.all_tags(words), [baseline.usual_tags(own) for own in words])
+        for predicted in (baseline.all_tags(sentences), [baseline.usual_tags(own) for own in words])
     )
     return network, usual
 
