@@ -1,4 +1,4 @@
-"""Faults to plant in writing files and in reading model files."""
+"""Faults to plant in writing files, and in reading model files, tables and vectors."""
 
 from faults.fault import Fault
 
@@ -7,6 +7,8 @@ MODEL_FILE = "tests/models/test_file.py"
 KEEPING = "tests/training/test_keeping.py"
 HOSTILE = "tests/data/test_hostile_files.py"
 BLOCKS = "tests/data/tables/test_blocks.py"
+COLUMNS = "tests/tasks/tag/test_beside.py"
+VECTORS = "tests/vocabulary/test_vectors.py"
 
 FILE_FAULTS = (
     Fault(
@@ -200,5 +202,21 @@ FILE_FAULTS = (
         "if flag in known and command == path]",
         tests="tests/cli/test_mistakes.py",
         only="another_command",
+    ),
+    Fault(
+        "of a word that is there twice the last vector is taken",
+        "vocabulary/vectors.py",
+        "if word in self._wanted and word not in self._exact:",
+        "if word in self._wanted:",
+        tests=VECTORS,
+        only="own_spelling",
+    ),
+    Fault(
+        "the column before the one beside a word is read",
+        "data/sentences/sentence.py",
+        "sys.intern(cells[index]) for index in",
+        "sys.intern(cells[index - 1]) for index in",
+        tests=COLUMNS,
+        only="named_by_numbers",
     ),
 )
