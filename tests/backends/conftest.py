@@ -8,12 +8,19 @@ import pytest
 from elman.backends.llvm import target as llvm_target
 from elman.backends.llvm.plan import MOST_CHAINS
 from elman.backends.llvm.products import ROUNDED, TILED
+from elman.backends.llvm.run import attention, likeliest, matrix_unit, rounded_sums
 from elman.backends.llvm.run import cache as llvm_cache
 from elman.backends.llvm.run import engine as llvm_engine
 from elman.backends.llvm.run import kernel as llvm_kernel
-from elman.backends.llvm.run import matrix_unit
+from elman.ops import small
 
 DTYPES = ("float32", "float64")
+
+
+@pytest.fixture(autouse=True)
+def fresh_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prepare small calls again: tests change the processor and the limits for which they were prepared."""
+    monkeypatch.setattr(small, "_forms", {})
 
 
 @pytest.fixture
@@ -21,9 +28,13 @@ def fresh_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Compile every kernel again, and keep none: for tests that change the compilation."""
     monkeypatch.setattr(llvm_cache, "_folder", lambda: None)
     monkeypatch.setattr(llvm_engine, "_libraries", {})
-    llvm_kernel._find.cache_clear()
+    # What is found are addresses of code, which goes with the libraries of this test.
+    found = [llvm_kernel._find, attention._find, likeliest._find, rounded_sums._find]
+    for one in found:
+        one.cache_clear()
     yield
-    llvm_kernel._find.cache_clear()
+    for one in found:
+        one.cache_clear()
 
 
 @pytest.fixture(scope="session")

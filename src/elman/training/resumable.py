@@ -90,6 +90,10 @@ def resumable(
             if not keeper.was_lost:  # to go on would end in the same error
                 path.unlink(missing_ok=True)
             raise
+        except KeyboardInterrupt:
+            if not resumer.has_updates:
+                path.unlink(missing_ok=True)
+            raise
         if not keeper.was_interrupted:
             path.unlink(missing_ok=True)
 

@@ -67,6 +67,7 @@ class Resumer:
         searches: whether trials hear of each other's validations.
         earlier: the seconds that the command took before the checkpoint.
         was_read: whether there was a checkpoint to go on from.
+        has_updates: whether a checkpoint holds more than a beginning.
 
     Raises:
         DataError: the checkpoint is damaged, or was written by another training.
@@ -85,6 +86,7 @@ class Resumer:
         self._failed = False
         self.notes: list[str] = []
         self.was_read = resume and path is not None and path.exists()
+        self.has_updates = self.was_read
         self._kept: dict[str, Any] = {}
         if self.was_read:
             assert path is not None
@@ -169,6 +171,7 @@ class Resumer:
             self._failed = True
         else:
             self._failed = False
+            self.has_updates |= bool(self._done) or state["run"]["outcome"]["updates"] > 0
         now = time.perf_counter()
         self._due = now + max(SECONDS, _OF_TIME * (now - begun))
         return not self._failed

@@ -20,9 +20,10 @@ from torch import Tensor
 from elman.autodiff.program import Program
 from elman.backends.inputs import Inputs
 from elman.backends.llvm.products import PLAIN
+from elman.backends.llvm.run import kernel as llvm_kernel
 from elman.backends.llvm.run import threads as llvm_threads
 from elman.backends.llvm.run.frames import lend
-from elman.backends.llvm.run.kernel import LEAST_WORK, MANY_ROWS, Layout, find_kernel, lay_out
+from elman.backends.llvm.run.kernel import MANY_ROWS, Layout, find_kernel, lay_out
 from elman.backends.llvm.run.memory import SMALL
 from elman.backends.llvm.run.small_sums import SmallSums, are_small_sums
 
@@ -46,7 +47,7 @@ def open_call(program: Program, inputs: Inputs, save: bool, is_step: bool = Fals
         None if calls are so large that they are divided among threads, or if operands are rounded.
     """
     steps, batch, _ = inputs.x.shape
-    if steps * batch * sum(math.prod(p.shape) for p in inputs.parameters) >= LEAST_WORK:
+    if steps * batch * sum(math.prod(p.shape) for p in inputs.parameters) >= llvm_kernel.LEAST_WORK:
         return None
     if find_kernel(program, "forward", save, inputs.x.dtype).products is not PLAIN:
         return None
