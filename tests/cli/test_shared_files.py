@@ -54,8 +54,18 @@ def test_every_option_that_names_a_file_says_whether_it_writes_it():
     rows = [row for table in tables for row in dataclasses.fields(table) if row.metadata["metavar"]]
     written = {row.name for row in rows if row.metadata["writes"]}
     read = {row.name for row in rows if "FILE" in row.metadata["metavar"] and not row.metadata["writes"]}
-    assert written == {"suspects", "confusion", "picture", "attention", "output"}
-    assert read == {"validation_data", "against", "forbid", "require", "language_model", "hot", "only", "images"}
+    assert written == {"suspects", "confusion", "picture", "attention", "output", "calibration"}
+    assert read == {
+        "validation_data",
+        "against",
+        "forbid",
+        "require",
+        "language_model",
+        "hot",
+        "only",
+        "images",
+        "vectors",
+    }
 
 
 @pytest.mark.parametrize(
