@@ -54,6 +54,12 @@ def test_one_file_holds_all_networks_and_answers_alone_as_in_a_batch(model, fold
     assert (folder / "again").read_bytes() == (folder / "m").read_bytes()
 
 
+def test_every_example_is_recognised_that_one_of_the_networks_learnt_from(model, folder):
+    for trained in (model, classify.load(folder / "m")):
+        overlap = trained.compare_learnt(trained.encode(open_dataset([folder / "r.csv"], like=model.columns)).prints)
+        assert (overlap.estimate, overlap.count) == (47, 47)
+
+
 def test_every_example_is_scored_by_a_network_that_has_not_seen_it(model, folder):
     data = open_dataset([folder / "r.csv"])
     targets = [data[index].target for index in range(47)]

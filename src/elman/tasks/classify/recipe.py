@@ -212,11 +212,10 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         """Put the networks of all folds into one model, whose answer is their mean."""
         first = fits[0].model
         if len(fits) == 1:
-            if (
-                fits[0].parts.folds > 1
-            ):  # the time was over, or it was interrupted: what the fold held out is not learnt
-                first.learnt = LearntExamples.of(fits[0].parts.prints[0])
-            return first
+            if fits[0].parts.folds == 1:
+                return first
+            # The time may end here, or an interruption; then what the fold held out is not learnt.
+            return dataclasses.replace(first, learnt=LearntExamples.of(fits[0].parts.prints[0]))
         others = tuple(FoldMember(fit.model.module.eval(), fit.model.encoder, fit.model.targets) for fit in fits[1:])
         return dataclasses.replace(first, others=others)
 
