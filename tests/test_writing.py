@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from elman.writing import write_whole
+from elman.writing import write_together, write_whole
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="owners, modes, locks and pipes are POSIX's")
 
@@ -51,6 +51,31 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
             write_whole(tmp_path / "m", NEW)
     assert (tmp_path / "m").read_bytes() == OLD
     assert names(tmp_path) == ["m"]
+
+
+@pytest.mark.parametrize("broken", [2, 3])
+def test_several_files_are_put_in_place_together_or_not_at_all(
+    tmp_path: Path, broken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_whole(tmp_path / "a", OLD)
+    put, calls = os.replace, 0
+
+    def fail(*args: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == broken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        put(*args)
+
+    new = {tmp_path / name: NEW for name in "abc"}
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            write_together(new)
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == OLD
+    write_together(new)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == new
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_beside_it(
@@ -213,7 +238,7 @@ def test_a_writer_holds_its_unfinished_file(tmp_path: Path, monkeypatch: pytest.
 def test_a_killed_writer_leaves_the_old_file_and_a_lock_that_is_free(tmp_path: Path) -> None:
     write_whole(tmp_path / "m", OLD)
     script = "import os, sys; os.replace = lambda *a: os.kill(os.getpid(), 9)\n"
-    script += "from elman.writing import write_whole; write_whole(sys.argv[1], b'new')"
+    script += "from elman.writing import write_together, write_whole; write_whole(sys.argv[1], b'new')"
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "m")], check=False)
     assert done.returncode == -9
     assert (tmp_path / "m").read_bytes() == OLD

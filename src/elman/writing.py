@@ -17,6 +17,8 @@ import secrets
 import stat
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 _PREFIX, _SUFFIX = ".elman-", ".unfinished"
@@ -41,10 +43,56 @@ def write_whole(path: str | os.PathLike[str], content: bytes, mode: int | None =
         OSError: the disk is full, or the folder is gone or cannot be written to. What stood there is as it was, and
             no other file is left.
     """
+    write_together({path: content}, mode)
+
+
+def write_together(files: Mapping[str | os.PathLike[str], bytes], mode: int | None = None) -> None:
+    """Write several files, all or none; each as :func:`write_whole` does.
+
+    Args:
+        files: the content of each.
+        mode: as for :func:`write_whole`.
+
+    Raises:
+        OSError: as for :func:`write_whole`. What stood at all places is as it was.
+    """
+    placed: list[_Placed] = []
+    with contextlib.ExitStack() as stack:
+        steps = [stack.enter_context(_prepare(path, content, mode)) for path, content in files.items()]
+        try:
+            for number, place in enumerate(steps, 1):
+                placed.append(place(number < len(steps)))
+        except BaseException:
+            for one in reversed(placed):
+                one.take_back()
+            raise
+    for folder in {one.target.parent for one in placed if one.target is not None}:
+        _sync_folder(folder)
+        _remove_leftovers(folder)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A file that was put in place, and what stood there before; None for a pipe or a device, and for no file."""
+
+    target: Path | None
+    old: bytes | None = None
+
+    def take_back(self) -> None:
+        if self.target is not None:
+            with contextlib.suppress(OSError):
+                if self.old is None:
+                    self.target.unlink()
+                else:
+                    write_whole(self.target, self.old)
+
+
+@contextlib.contextmanager
+def _prepare(path: str | os.PathLike[str], content: bytes, mode: int | None) -> Iterator[Callable[[bool], _Placed]]:
+    """Write a file beside its place, and yield what puts it there; called with whether it may be taken back."""
     old = _status(path)
     if old is not None and not stat.S_ISREG(old.st_mode):
-        with open(path, "wb") as stream:
-            stream.write(content)
+        yield lambda _: _fill(path, content)
         return
     target = Path(os.path.realpath(path))
     name = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}")
@@ -58,12 +106,23 @@ def write_whole(path: str | os.PathLike[str], content: bytes, mode: int | None =
             os.fsync(handle)
             if sys.platform == "win32":
                 file.close()  # An open file cannot be renamed there.
-            os.replace(name, target)
+
+            def place(may_go: bool) -> _Placed:
+                before = target.read_bytes() if may_go and old is not None else None
+                os.replace(name, target)
+                return _Placed(target, before)
+
+            yield place
     finally:
         with contextlib.suppress(OSError):
             name.unlink(missing_ok=True)
-    _sync_folder(target.parent)
-    _remove_leftovers(target.parent)
+
+
+def _fill(path: str | os.PathLike[str], content: bytes) -> _Placed:
+    """Write into a pipe or a device."""
+    with open(path, "wb") as stream:
+        stream.write(content)
+    return _Placed(None)
 
 
 def _status(path: str | os.PathLike[str]) -> os.stat_result | None:

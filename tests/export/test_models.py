@@ -1,9 +1,6 @@
 """Models of tasks as files of ONNX: a process without elman and torch gives the model's own answers."""
 
 import json
-import subprocess
-import sys
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,150 +8,23 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from alone import run_alone
 from elman import cells, export
-from elman.data.dataset import Columns, Example
-from elman.encoders.encoder import learn_encoder
-from elman.encoders.settings import InputSettings
-from elman.encoders.targets import Targets
 from elman.errors import ConfigError
 from elman.export.checking import difference
-from elman.export.models import write_model
-from elman.export.target import TargetFile
+from elman.export.graph import Session
+from elman.export.models import run_steps, write_models
 from elman.models.layers import Layers
 from elman.tasks import generate
-from elman.tasks.classify.blending import BlendWeights
-from elman.tasks.classify.exported import graph
-from elman.tasks.classify.member import FoldMember
-from elman.tasks.classify.model import TrainedClassifier
-from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.exporting import export_model
-from elman.tasks.forecast.exported import graph as forecast_graph
+from elman.tasks.forecast.exported import graphs as forecast_graphs
 from elman.tasks.forecast.module import SegmentForecaster, Windows
 from elman.tasks.tag.encoder import learn_tag_encoder
-from elman.tasks.tag.exported import graph as tag_graph
+from elman.tasks.tag.exported import graphs as tag_graphs
+from elman.tasks.tag.exported import step_graphs
 from elman.tasks.tag.module import SequenceTagger
-from elman.tasks.transcribe.exported import graph as speech_graph
+from elman.tasks.transcribe.exported import graphs as speech_graphs
 from untrained import make_transcriber
-
-ALONE = """
-import sys
-sys.modules["elman"] = sys.modules["torch"] = None
-import json, numpy, onnxruntime
-options = onnxruntime.SessionOptions()
-options.log_severity_level = 3
-session = onnxruntime.InferenceSession(sys.argv[1], options)
-card = json.loads(session.get_modelmeta().custom_metadata_map["elman"])
-feeds = numpy.load(sys.argv[2])
-found = session.run(None, dict(feeds))
-numpy.savez(sys.argv[3], *found)
-print(card["task"])
-"""
-
-TEXTS = ["so bad", "What a good film it was", "good"]
-NUMBERS = Targets.learn("number", [3.0, 70.0, 5.0])
-CLASSES = Targets.learn("category", ["a", "b", "c"])
-LABELS = Targets.learn("labels", [("a", "b"), ("c",), ()])
-
-
-def rows(values, kinds):
-    columns = Columns(kinds, "target", "category")
-    examples = [Example(dict(zip(kinds, row, strict=True)), "a", f"line {i}") for i, row in enumerate(values)]
-    return columns, examples
-
-
-def series(*lengths, size=3):
-    random = np.random.default_rng(1)
-    made = [(random.normal(9, 4, (length, size)).astype(np.float32),) for length in lengths]
-    made[1][0][2, 1] = np.nan
-    return made
-
-
-KINDS = {
-    "words and letters": (rows([(t,) for t in TEXTS], {"text": "text"}), {"unit": "word"}, "max", CLASSES),
-    "characters": (rows([(t,) for t in TEXTS], {"text": "text"}), {"unit": "character"}, "last", LABELS),
-    "motifs": (
-        rows([("acgtacgtta",), ("ttgac",), ("ca",)], {"text": "letters"}),
-        {"kmer": 2, "convolution": True},
-        "mean",
-        CLASSES,
-    ),
-    "series": (rows(series(11, 4, 7), {"s": "series"}), {}, "attention", NUMBERS),
-    "table": (
-        rows([(1.0, "x", 3.0), (np.nan, "y", 5.5), (7.0, "", 9.0)], {"n": "number", "c": "category", "m": "number"}),
-        {},
-        "mean",
-        NUMBERS,
-    ),
-}
-
-
-def classifier(kind, cell="gru"):
-    (columns, examples), options, pooling, targets = KINDS[kind]
-    torch.manual_seed(3)
-    encoder = learn_encoder(columns, examples, InputSettings(**options))
-    layers = Layers(hidden=7, layers=2, bidirectional=True)
-    module = SequenceClassifier(
-        cells.find(cell), layers, front=encoder.front, outputs=targets.outputs, pooling=pooling, embedding=5
-    )
-    if module.query is not None:
-        torch.nn.init.normal_(module.query)
-    blend = BlendWeights(1.0 if targets.kind == "number" else 0.7)
-    model = TrainedClassifier(
-        module=module.eval(), configuration={}, columns=columns, encoder=encoder, targets=targets, blend=blend
-    )
-    return model, examples
-
-
-def feeds_of(model, examples):
-    """What a user of the file writes, from the card alone: here the encoder does it, except for what is inside."""
-    encoder = model.encoder
-    if encoder.kind == "table":
-        values = [[e.values[c] for c in encoder.numbers] for e in examples]
-        known = [(column, list(places)) for column, places in encoder.categories.items()]
-        chosen = [[p.index(e.values[c]) if e.values[c] in p else -1 for c, p in known] for e in examples]
-        return {"numbers": np.array(values), "categories": np.array(chosen)}
-    given = [e.values["s"].astype(float) if encoder.kind == "series" else encoder.encode(e).numpy() for e in examples]
-    lengths = np.array([len(one) for one in given])
-    steps = np.zeros((len(given), lengths.max(), given[0].shape[1]), given[0].dtype)
-    for row, one in zip(steps, given, strict=True):
-        row[: len(one)] = one
-    return {"steps": steps, "lengths": lengths}
-
-
-def run_alone(path, feeds, folder):
-    np.savez(folder / "in.npz", **feeds)
-    command = [sys.executable, "-c", ALONE, path, folder / "in.npz", folder / "out.npz"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = np.load(folder / "out.npz")
-    return [torch.from_numpy(found[name]) for name in found.files], done.stdout.strip()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_classifier_answers_without_elman_and_torch(kind, tmp_path):
-
-    model, examples = classifier(kind)
-    write_model(TargetFile(tmp_path / "model.onnx", "onnx"), graph(model), {"task": "classify"}, force=False)
-    found, task = run_alone(tmp_path / "model.onnx", feeds_of(model, examples), tmp_path)
-    encoded = [model.encoder.encode(example) for example in examples]
-    with torch.no_grad():
-        outputs = model.module(pad_sequence(encoded), torch.tensor([len(one) for one in encoded]))
-    expected = model.targets.probabilities(outputs * model.blend.network)
-    if model.targets.kind == "number":
-        expected = torch.tensor(model.targets.decode(outputs), dtype=torch.float64)
-    assert difference(found, [expected]) <= 1e-5
-    assert task == "classify"
-    card = json.loads((tmp_path / "model.onnx.json").read_text())
-    assert card == export.read_card(tmp_path / "model.onnx")
-    assert card["verified"]["difference"] <= 1e-5
-
-
-def test_an_answer_of_several_networks_is_refused():
-    model, _ = classifier("characters")
-    one = FoldMember(model.module, model.encoder, model.targets)
-    for mixed, said in (({"others": (one,)}, "the mean of 2 networks"), ({"blend": BlendWeights(1, 0.5)}, "baseline")):
-        with pytest.raises(ConfigError, match=f"{said}.*--folds 1 and --alone"):
-            graph(replace(model, **mixed))
 
 
 @pytest.fixture(scope="module")
@@ -228,19 +98,25 @@ def viterbi(emissions, transitions, start, end):
     return tags[::-1]
 
 
-@pytest.mark.parametrize("crf", [False, True])
-def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
+def tagger(crf, bidirectional=True):
     torch.manual_seed(3)
     sentences = [["So", "good", "a", "film"], ["bad"], ["What", "a", "bad", "night", "it", "was"]]
     encoder = learn_tag_encoder(sentences, letters=True, min_count=1).learn_further((), (), shapes=True)
     words, letters = encoder.sizes
     options = {"labels": 2, "embedding": 5, "letter_embedding": 3, "letter_hidden": 4, "crf": crf}
-    layers, options = Layers(hidden=7, bidirectional=True), {**options, "further": encoder.further_sizes}
+    layers, options = Layers(hidden=7, bidirectional=bidirectional), {**options, "further": encoder.further_sizes}
     module = SequenceTagger(cells.lstm, layers, words=words, letters=letters, tags=3, **options).eval()
     model = SimpleNamespace(
         module=module, encoder=encoder, targets=SimpleNamespace(tags=("A", "B", "C"), labels=("x", "y"))
     )
-    write_model(TargetFile(tmp_path / "tags.onnx", "onnx"), tag_graph(model), {"task": "tag"}, force=False)
+    return model, sentences
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
+    model, sentences = tagger(crf)
+    module, encoder = model.module, model.encoder
+    write_models(tmp_path / "tags.onnx", tag_graphs(model), {"task": "tag"}, force=False)
     encoded = [encoder.encode(sentence) for sentence in sentences]
     steps, lengths = pad_sequence(encoded), torch.tensor([len(one) for one in encoded])
     found, _ = run_alone(
@@ -256,6 +132,21 @@ def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
             assert viterbi(emissions[:length], *chain) == best[:length, row].tolist()
 
 
+def test_a_tagger_that_reads_forward_has_a_step(tmp_path):
+    model, sentences = tagger(crf=True, bidirectional=False)
+    write_models(tmp_path / "tags.onnx", step_graphs(model), {"task": "tag"}, force=False)
+    names = [name for name in export.read_card(tmp_path / "tags.onnx")["inputs"] if name.startswith("initial")]
+    steps = model.encoder.encode(sentences[2])[:, None]
+    session = Session((tmp_path / "tags.onnx").read_bytes())
+    emissions, labels, *_ = run_steps(session, [{"steps": step.numpy()} for step in steps], names)
+    with torch.no_grad():
+        outputs = [model.module(steps[: t + 1], torch.tensor([t + 1])) for t in range(len(steps))]
+    assert difference([torch.from_numpy(emissions)], [outputs[-1].emissions]) <= 1e-5
+    assert difference([torch.from_numpy(labels)], [torch.stack([one.labels.softmax(1) for one in outputs])]) <= 1e-5
+    with pytest.raises(ConfigError, match="reads from both ends"):
+        step_graphs(tagger(crf=True)[0])
+
+
 @pytest.mark.parametrize(("seasons", "logarithms"), [((), False), ((2, 5), True)])
 @pytest.mark.parametrize("decode", ["segment", "direct", "recursive"])
 def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, seasons, logarithms, tmp_path):
@@ -268,12 +159,8 @@ def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, seasons, loga
         torch.nn.init.normal_(module.lags.weight)
     torch.nn.init.normal_(module.effect.weight)
     module.margins.copy_(torch.rand(2, 7))
-    write_model(
-        TargetFile(tmp_path / "f.onnx", "onnx"),
-        forecast_graph(SimpleNamespace(module=module, reading=SimpleNamespace(logarithms=logarithms))),
-        {"task": "forecast"},
-        force=False,
-    )
+    model = SimpleNamespace(module=module, reading=SimpleNamespace(logarithms=logarithms))
+    write_models(tmp_path / "f.onnx", forecast_graphs(model), {"task": "forecast"}, force=False)
     history = torch.randn(3, 11, dtype=torch.float64).cumsum(1)
     history[1, :6], history[2, 4] = torch.nan, torch.nan
     sizes = {"past": (3, 11, 2), "known": (3, 18, 1), "calendar": (3, 18, 4), "static": (3, 3)}
@@ -299,7 +186,7 @@ def greedy(log_p, blank=0):
 
 def test_a_transcriber_gives_the_probabilities_that_greedy_ctc_reads(tmp_path):
     model = make_transcriber("mgu", bidirectional=True)
-    write_model(TargetFile(tmp_path / "s.onnx", "onnx"), speech_graph(model), {"task": "transcribe"}, force=False)
+    write_models(tmp_path / "s.onnx", speech_graphs(model), {"task": "transcribe"}, force=False)
     frames, lengths = 2 * torch.randn(3, 51, model.encoder.width), torch.tensor([51, 9, 30])
     feeds = {"frames": frames.numpy(), "lengths": lengths.numpy()}
     (log_p, steps), _ = run_alone(tmp_path / "s.onnx", feeds, tmp_path)

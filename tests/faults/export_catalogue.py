@@ -6,6 +6,8 @@ MODELS = "tests/export/test_models.py"
 LAYERS = "tests/export/test_onnx_layers.py"
 
 C_FILES = "tests/export/test_c_files.py"
+CLASSIFIERS = "tests/export/test_classifiers.py"
+WRITERS = "tests/export/test_writers.py"
 
 EXPORT_FAULTS = (
     Fault(
@@ -79,5 +81,53 @@ EXPORT_FAULTS = (
         "_gate(graph, o_index, h, new_c) or _gate(graph, o_index, h, c)",
         tests=LAYERS,
         only="nearly_an_lstm",
+    ),
+    Fault(
+        "all networks of a classifier that was exported read the numbers of the first",
+        "tasks/classify/exported_input.py",
+        "_table(self.encoder.known, self.encoders[number].known)",
+        "_table(self.encoder.known, self.encoders[0].known)",
+        tests=CLASSIFIERS,
+        only="characters",
+    ),
+    Fault(
+        "a bag that is counted in a file of ONNX is not brought to length 1",
+        "tasks/classify/exported_baseline.py",
+        'add("Cast", add("Div", weights, length), to=FLOAT)',
+        'add("Cast", weights, to=FLOAT)',
+        tests=CLASSIFIERS,
+        only="characters",
+    ),
+    Fault(
+        "the first network alone keeps a temperature that was learnt with a baseline",
+        "tasks/classify/model.py",
+        "BlendWeights(1.0 if self.blend.baseline else self.blend.network)",
+        "BlendWeights(self.blend.network)",
+        tests=CLASSIFIERS,
+        only="alone_the_first",
+    ),
+    Fault(
+        "an exported decoder that waits sees a step more of its source",
+        "export/attending.py",
+        'writer.add("Add", "step", writer.constant(np.int64(wait)))',
+        'writer.add("Add", "step", writer.constant(np.int64(wait + 1)))',
+        tests=WRITERS,
+        only="waiting",
+    ),
+    Fault(
+        "the names of units that stand in no translation are not in the card",
+        "tasks/translate/exported.py",
+        '"unwritten": list(target.unwritten)',
+        '"unwritten": []',
+        tests=WRITERS,
+        only="translates and additive",
+    ),
+    Fault(
+        "a file of several is left in place though the next cannot be",
+        "writing.py",
+        "                one.take_back()",
+        "                pass",
+        tests="tests/test_writing.py",
+        only="several_files",
     ),
 )

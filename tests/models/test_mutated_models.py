@@ -10,6 +10,8 @@ import pytest
 from safetensors.torch import load, save
 
 from damaged_models import ask, judge_all, mutants_of
+from elman.tasks.exporting import describe, export_model
+from elman.tasks.registry import recipe_of
 from every_recipe import subjects
 from forged import forge, take_apart
 
@@ -32,6 +34,15 @@ def test_a_changed_file_is_refused_or_answers_as_it_should(every, each, tmp_path
     assert wrong == [], counts
     assert counts.total() == len(every) * each
     assert counts["refused"] > 6 * each
+
+
+def test_every_model_has_a_card_and_is_written_to_onnx(every, tmp_path):
+    for subject in every:
+        recipe = recipe_of(subject.path)
+        assert describe(recipe, recipe.load(subject.path))["scores"], subject.name
+        written = export_model(subject.path, tmp_path / f"{subject.name}.onnx")
+        assert all(file.exists() for file in written.files)
+        assert written.agreement.difference <= 1e-5, subject.name
 
 
 def test_files_of_format_2_answer_as_those_of_format_3(every, tmp_path):

@@ -1,6 +1,5 @@
 """`elman export`: a model as a file that runs without this package; `elman card`: what a model says about itself."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,24 +19,49 @@ _Form = Annotated[
 _Force = Annotated[bool, typer.Option("--force", help="replace a file that is there, once the new one is verified")]
 
 
-def export(model: Model, output: _Target, to: _Form = None, force: _Force = False, json: Json = False) -> None:
+_Alone = Annotated[
+    bool, typer.Option("--alone", help="of several networks the first, without the others and without a baseline")
+]
+_Step = Annotated[bool, typer.Option("--step", help="one time step, states in and out, of a model that reads forward")]
+_Licence = Annotated[
+    str | None, typer.Option("--licence", metavar="TEXT", help="of the model, for its card", show_default=False)
+]
+
+
+def export(
+    model: Model,
+    output: _Target,
+    to: _Form = None,
+    step: _Step = False,
+    alone: _Alone = False,
+    licence: _Licence = None,
+    force: _Force = False,
+    json: Json = False,
+) -> None:
     """Export a model to ONNX, with its card beside it, or its recurrent layers to C99.
 
-    The file is run once and compared with the model before it is put in place.
+    Each file is run once and compared with the model before it is put in place.
     """
     from elman.tasks.exporting import export_model
 
     refuse_shared({"--output": output}, {"the model": [model]})
-    agreement = export_model(model, output, to, force)
-    size = Path(output).stat().st_size
+    written = export_model(model, output, to, force, step=step, alone=alone, licence=licence)
+    sizes = {str(file): file.stat().st_size for file in written.files}
+    agreement = written.agreement
     if json:
         verified = None if agreement is None else {"difference": agreement.difference, "bound": agreement.bound}
-        print_json({"file": output, "bytes": size, "verified": verified})
+        listed = [{"file": file, "bytes": size} for file, size in sizes.items()]
+        print_json({"files": listed, "holds": written.holds, "note": written.note or None, "verified": verified})
         return
     verdict = "not verified: there is no C compiler here"
     if agreement is not None:
         verdict = f"differs from the model by at most {agreement.difference:.1e} (allowed: {agreement.bound:.1e})"
-    print_rows(("file", f"{output}  ({size / 1e6:.2f} MB)"), ("verified", verdict))
+    files = [
+        ("" if number else "file", f"{file}  ({size / 1e6:.2f} MB)")
+        for number, (file, size) in enumerate(sizes.items())
+    ]
+    note = [("note", written.note)] if written.note else []
+    print_rows(*files, ("holds", written.holds), *note, ("verified", verdict))
 
 
 def card(model: Model, json: Json = False) -> None:

@@ -1,6 +1,7 @@
-"""Write a trained model of a task as a file of ONNX, with all that it says about itself, and the same as JSON beside.
+"""Write a trained model of a task as files of ONNX, with all that it says about itself, and the same as JSON beside.
 
-A task describes its graph, and how its module computes the same; here it is checked, run, compared and put in place.
+A task describes its graphs, and how its module computes the same; here they are checked, run, compared and put in
+place.
 
 >>> import numpy as np
 >>> random_lengths(7)
@@ -11,6 +12,7 @@ import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from elman.backends import backend
-from elman.errors import ConfigError
 from elman.export.checking import LENGTHS, Agreement, compare_all
 from elman.export.graph import OPSET, GraphWriter, Port, Session, finish, with_card
-from elman.export.target import TargetFile
+from elman.export.target import ExportedFiles, card_of, name_part, refuse_present
 from elman.nn.evaluation import evaluating
+from elman.writing import write_together
 
 BOUND = 1e-5
 Feeds = dict[str, np.ndarray]
@@ -54,22 +56,49 @@ class ModelGraph:
     run: Callable[[Session, Feeds], Sequence[np.ndarray]] | None = None
 
 
-def write_model(target: TargetFile, graph: ModelGraph, card: Mapping[str, Any], force: bool) -> Agreement:
-    """Write a model and its card, once ONNX Runtime gives what the model gives.
+def write_models(path: Path, graphs: Mapping[str, ModelGraph], card: Mapping[str, Any], force: bool) -> ExportedFiles:
+    """Write a model, one file for each of its graphs, and a card beside each, once ONNX Runtime gives what it gives.
 
     Args:
-        target: the file.
-        graph: the model.
-        card: what the file says about the model.
-        force: replace a card that is there.
+        path: the file of a model with one graph; the others are named after it, see
+            :func:`elman.export.target.name_part`.
+        graphs: the parts of the model, by name; the only one has the name "".
+        card: what the files say about the model.
+        force: replace files that are there.
 
     Raises:
-        ConfigError: there is a file with the name of the card.
-        ElmanError: the file does not compute the same; nothing was written.
+        ConfigError: there is a file at one of the places.
+        ElmanError: a file does not compute the same; nothing was written.
     """
-    card_file = Path(f"{target.path}.json")
-    if card_file.exists() and not force:
-        raise ConfigError(f"export: {card_file} exists, and the card goes there. Replace it with --force, or move it.")
+    targets = {part: name_part(path, part) for part in graphs}
+    for target in targets.values():
+        for file in (target, card_of(target)):
+            refuse_present(file, force)
+    content: dict[str | PathLike[str], bytes] = {}
+    agreements = []
+    for part, graph in graphs.items():
+        model, agreement = _verify(graph)
+        agreements.append(agreement)
+        whole = {
+            **card,
+            **({"part": part, "files": {p: t.name for p, t in targets.items()}} if part else {}),
+            "inputs": {port.name: _describe(port, graph.reads) for port in graph.inputs},
+            "outputs": {port.name: _describe(port, graph.reads) for port, _ in graph.outputs},
+            "opset": OPSET,
+            "verified": {"difference": agreement.difference, "bound": agreement.bound, "lengths": list(LENGTHS)},
+        }
+        content[targets[part]] = with_card(model, whole)
+        content[card_of(targets[part])] = (json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode()
+    write_together(content)
+    return ExportedFiles(
+        tuple(targets.values()),
+        str(card.get("holds", "the model")),
+        max(agreements, key=lambda one: one.difference / one.bound),
+    )
+
+
+def _verify(graph: ModelGraph) -> tuple[Any, Agreement]:
+    """Return a graph as a model of ONNX, once ONNX Runtime gives what its module gives."""
     for port, value in graph.outputs:
         graph.writer.name_as(value, port.name)
     model = finish(graph.writer, "model", graph.inputs, [port for port, _ in graph.outputs])
@@ -87,17 +116,30 @@ def write_model(target: TargetFile, graph: ModelGraph, card: Mapping[str, Any], 
         with evaluating(module), torch.no_grad(), backend("reference"):
             return graph.expect(module, {name: torch.from_numpy(value) for name, value in feeds.items()})
 
-    agreement = compare_all(graph.cases, run, expect, BOUND)
-    whole = {
-        **card,
-        "inputs": {port.name: _describe(port, graph.reads) for port in graph.inputs},
-        "outputs": {port.name: _describe(port, graph.reads) for port, _ in graph.outputs},
-        "opset": OPSET,
-        "verified": {"difference": agreement.difference, "bound": agreement.bound, "lengths": list(LENGTHS)},
-    }
-    target.put(with_card(model, whole))
-    TargetFile(card_file, "json").put((json.dumps(whole, ensure_ascii=False, indent=1) + "\n").encode())
-    return agreement
+    return model, compare_all(graph.cases, run, expect, BOUND)
+
+
+def run_steps(
+    session: Session, rows: Sequence[Feeds], names: Sequence[str], states: Mapping[str, np.ndarray] | None = None
+) -> list[np.ndarray]:
+    """Run a file of one step several times.
+
+    Args:
+        session: the file.
+        rows: what each step reads, besides the states.
+        names: of the states, as a step reads them; a step gives them last, in this order.
+        states: before the first step; None leaves them out.
+
+    Returns:
+        Each output of all steps, stacked, and the states behind the last.
+    """
+    found, carried = [], dict(states or {})
+    for row in rows:
+        outputs = session.run({**row, **carried})
+        count = len(outputs) - len(names)
+        found.append(outputs[:count])
+        carried = dict(zip(names, outputs[count:], strict=True))
+    return [*(np.stack(column) for column in zip(*found, strict=True)), *carried.values()]
 
 
 def random_lengths(steps: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from elman.export.graph import INT64, GraphWriter, Port
 from elman.export.network import NetworkData
 
 WHOLE = -1  # the default of `lengths`
+LENGTHS = Port("lengths", ("batch",), INT64, np.array([WHOLE], np.int64))
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def read_lengths(writer: GraphWriter, x: str, batch: int, time: int) -> LengthsI
     given = writer.add("Expand", "lengths", axis_length(writer, x, batch))
     are_whole = writer.add("Equal", given, writer.constant(np.int64(WHOLE)))
     value = writer.add("Where", are_whole, axis_length(writer, x, time), given)
-    return LengthsInput(value, Port("lengths", ("batch",), INT64, np.array([WHOLE], np.int64)))
+    return LengthsInput(value, LENGTHS)
 
 
 def read_states(writer: GraphWriter, network: NetworkData, batch: str) -> tuple[list[str], list[Port]]:

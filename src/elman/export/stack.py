@@ -1,10 +1,12 @@
 """Write a whole network into a graph of ONNX: stacked layers in one or two directions, as nodes of ONNX or as loops."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from elman.autodiff.noise import NONE
+from elman.errors import ConfigError
 from elman.export.graph import INT32, GraphWriter
 from elman.export.loops import write_loop, write_step
 from elman.export.network import NetworkData, Part
@@ -61,6 +63,19 @@ def write_network_step(
         for column, value in zip(final, new, strict=True):
             column.append(writer.add("Unsqueeze", value, writer.indices(0)))
     return x, [values[0] if len(values) == 1 else writer.add("Concat", *values, axis=0) for values in final]
+
+
+def require_forward(layer: Any) -> None:
+    """Refuse a step of a layer that reads from both ends.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if layer.bidirectional:
+        raise ConfigError(
+            "export: this model reads from both ends, so no step has an answer before the last is known. Train it with "
+            "--direction forward, or drop --step."
+        )
 
 
 def recognise(network: NetworkData) -> Recognised | None:

@@ -10,10 +10,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from elman.errors import ConfigError
 from elman.paths import check_path
 from elman.writing import write_whole
+
+if TYPE_CHECKING:
+    from elman.export.checking import Agreement
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,23 @@ class TargetFile:
     def put(self, content: bytes) -> None:
         """Write the file whole or not at all."""
         write_whole(self.path, content)
+
+
+@dataclass(frozen=True)
+class ExportedFiles:
+    """What was written.
+
+    Attributes:
+        files: the files, without the cards beside them.
+        holds: what is in them, in words.
+        agreement: how far the part that is farthest is from the model; None where nothing could run it.
+        note: what is not in them; empty where nothing is missing.
+    """
+
+    files: tuple[Path, ...]
+    holds: str
+    agreement: "Agreement | None"
+    note: str = ""
 
 
 def choose(
@@ -56,6 +77,31 @@ def choose(
         raise ConfigError(f"export: {target} is a folder. Name a file in it: {target / ('model' + endings[form])}.")
     if not target.absolute().parent.is_dir():
         raise ConfigError(f"export: there is no folder {target.parent}. Make it, or choose another place.")
-    if target.exists() and not force:
-        raise ConfigError(f"export: {target} exists. Choose another name, or replace it with --force (force=True).")
+    refuse_present(target, force)
     return TargetFile(target, form)
+
+
+def refuse_present(path: Path, force: bool) -> None:
+    """Refuse to replace a file unless that is wanted.
+
+    Raises:
+        ConfigError: there is one and `force` is False, or the place is a folder.
+    """
+    if path.is_dir():
+        raise ConfigError(f"export: {path} is a folder, and a file goes there. Choose another name.")
+    if path.exists() and not force:
+        raise ConfigError(f"export: {path} exists. Choose another name, or replace it with --force (force=True).")
+
+
+def name_part(path: Path, part: str) -> Path:
+    """Return the file of a part of a model.
+
+    >>> name_part(Path("de.onnx"), "encoder").name, name_part(Path("de.onnx"), "").name
+    ('de.encoder.onnx', 'de.onnx')
+    """
+    return path.with_name(f"{path.stem}.{part}{path.suffix}") if part else path
+
+
+def card_of(path: Path) -> Path:
+    """Return the file of the card beside a file."""
+    return Path(f"{path}.json")

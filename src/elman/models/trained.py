@@ -80,6 +80,10 @@ class Trained:
         """The number of trained parameters."""
         return sum(p.numel() for p in self.module.parameters())
 
+    def alone(self) -> Self:
+        """Return the model whose first network answers alone; itself where there is nothing else."""
+        return self
+
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return the parts of the task that its file holds, by the names in `part_names`."""
         return {name: getattr(self, name).to_dict() for name in self.part_names}

@@ -33,6 +33,16 @@ Rows = Sequence[tuple[str, str]]
 """Rows of a table on the terminal: a label and a text each."""
 
 
+def verdict_of(model: Any) -> Rows:
+    """Return the row of what a model is worth beside its baseline; none where nothing was compared.
+
+    >>> from types import SimpleNamespace
+    >>> verdict_of(SimpleNamespace(metrics={"verdict": "It is better."})), verdict_of(SimpleNamespace(metrics={}))
+    ([('', 'It is better.')], [])
+    """
+    return [("", model.metrics["verdict"])] if "verdict" in model.metrics else []
+
+
 @dataclass(frozen=True, kw_only=True)
 class Commands:
     """The help texts and options of a recipe's commands.

@@ -1,58 +1,74 @@
-"""Export a trained model of any task: as a file of ONNX with its card, or its recurrent layers as C.
+"""Export a trained model of any task: as files of ONNX with their card, or its recurrent layers as C.
 
 A recipe whose models are exported to ONNX has a file `exported.py` with
 
-    graph(model) -> ModelGraph         the model as a graph, and how its module computes the same
-    describe(model) -> dict            what the card says about models of this task: vocabulary, classes, columns
+    graphs(model) -> dict[str, ModelGraph]   the parts of the model as graphs, by name; the name of an only one is ""
+    step_graphs(model) -> dict               the same of one time step, states in and out; where that means something
+    describe(model) -> dict                  what the card says about models of this task: vocabulary, classes, columns
 
 >>> export_model("missing.elman.safetensors", "model.onnx")  # doctest: +ELLIPSIS
 Traceback (most recent call last):
 elman.errors.DataError: missing.elman.safetensors does not exist. Check the path; the current folder is ...
 """
 
+import importlib
 import importlib.util
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from elman.errors import ConfigError
+from elman.paths import refuse_shared
 from elman.tasks.registry import RECIPES, Entry, recipe_of
 
 if TYPE_CHECKING:
-    from elman.export.checking import Agreement
+    from elman.export.models import ModelGraph
+    from elman.export.target import ExportedFiles
 
 FORMS = {"onnx": ".onnx", "c": ".c"}
 
 
 def export_model(
-    model: str | PathLike[str], path: str | PathLike[str], form: str | None = None, force: bool = False
-) -> "Agreement | None":
+    model: str | PathLike[str],
+    path: str | PathLike[str],
+    form: str | None = None,
+    force: bool = False,
+    *,
+    alone: bool = False,
+    step: bool = False,
+    licence: str | None = None,
+) -> "ExportedFiles":
     """Export a model, verified before it is put in place.
 
     Args:
         model: the file of a model.
-        path: the file to write; beside one of ONNX its card is written as `path`.json.
+        path: the file to write; a model of several parts is written beside it, as `NAME.encoder.onnx` and so on. Beside
+            each file of ONNX its card is written as `FILE.json`.
         form: `onnx` or `c`; None to take that of the ending.
         force: replace files that are there.
+        alone: write the first network of a model of several, without the others and without a baseline.
+        step: write one time step, states in and out; models that write are written so in any case, and C always has it.
+        licence: of the model, for its card.
 
     Returns:
-        How far the export is from the model; None where there is no compiler for C.
+        The files, what they hold, and how far the export is from the model.
 
     Raises:
         DataError: there is no such model.
         ConfigError: the model or the target cannot be exported, see the message.
         BackendError: a package is not installed, or too old.
-        ElmanError: the file does not compute the same; nothing was written.
+        ElmanError: a file does not compute the same; nothing was written.
     """
     from elman.export import require_onnx
     from elman.export.target import choose
 
     recipe = recipe_of(model)
-    target = choose(path, FORMS, form, force)
+    target = choose(path, FORMS, form, force=True)
+    if target.form == "c" and licence is not None:
+        raise ConfigError("export: a licence stands in the card, and a file of C has none. Drop --licence.")
+    whole = recipe.load(model)
+    chosen = _choose_networks(whole, model, alone, target.form)
     if target.form == "c":
-        from elman.export.c_file import name_of, put
-        from elman.export.network import take
-
-        return put(take(recipe.load(model).module.recurrent), target, name_of(target.path))
+        return _write_c(chosen, path, force, several=chosen is not whole)
     if not _is_exported(recipe):
         able = ", ".join(entry.name for entry in RECIPES if _is_exported(entry))
         raise ConfigError(
@@ -60,22 +76,71 @@ def export_model(
             "Use --to c for its recurrent layers alone."
         )
     require_onnx()
-    from elman.export.models import write_model
+    from elman.export.models import write_models
+    from elman.export.target import card_of, name_part
 
-    trained = recipe.load(model)
-    card = {**describe(recipe, trained), **recipe.part("exported", "describe")(trained)}
-    return write_model(target, recipe.part("exported", "graph")(trained), card, force)
+    graphs = _graphs_of(recipe, chosen, step)
+    for part in graphs:
+        file = name_part(target.path, part)
+        refuse_shared({"--output": file}, {"the model": [str(model)]})
+        refuse_shared({"the card": card_of(file)}, {"the model": [str(model)]})
+    card = {**describe(recipe, whole), **recipe.part("exported", "describe")(chosen), "licence": licence}
+    if step and "step" not in card["holds"]:
+        card["holds"] = f"one step, states in and out, of {card['holds']}"
+    if chosen is not whole:
+        card["parameters"] = chosen.parameters
+        card["limits"] += " They are those of the whole model, of which the file holds the first network alone."
+    return write_models(target.path, graphs, card, force)
 
 
 def describe(recipe: Entry, trained: Any) -> dict[str, Any]:
     """Return the card of a model, without what its task adds."""
     from elman.export.card import describe_model
 
-    try:
-        scores = recipe.part("commands", "summarise")(trained)
-    except KeyError:  # it was trained without a comparison, by an estimator or with compare=False
-        scores = [("", "Nothing was measured beside simpler models.")]
+    measured = any(name.startswith("validation") for name in trained.metrics)
+    scores = recipe.part("commands", "summarise")(trained) if measured else [("", "Nothing was measured.")]
     return describe_model(trained, scores)
+
+
+def _choose_networks(model: Any, path: str | PathLike[str], alone: bool, form: str) -> Any:
+    """Return the model that is exported: all of it, or its first network alone."""
+    first = model.alone()
+    if alone and first is model:
+        raise ConfigError(f"export: the answer of {path} is that of one network already. Drop --alone.")
+    if form == "c" and not alone and first is not model:
+        raise ConfigError(
+            f"export: the answer of {path} is made of more than one network, and C takes one. Add --alone to write the "
+            "recurrent layers of the first, or write all of it to .onnx."
+        )
+    return first if alone else model
+
+
+def _graphs_of(recipe: Entry, model: Any, step: bool) -> "dict[str, ModelGraph]":
+    exported = importlib.import_module(f"elman.tasks.{recipe.name}.exported")
+    write = getattr(exported, "step_graphs" if step else "graphs", None)
+    if write is None:
+        raise ConfigError(f"export: a model for {recipe.name!r} reads more than one step at a time. Drop --step.")
+    found: dict[str, ModelGraph] = write(model)
+    return found
+
+
+def _write_c(model: Any, path: str | PathLike[str], force: bool, several: bool) -> "ExportedFiles":
+    from elman.export.c_file import name_of, put
+    from elman.export.network import take
+    from elman.export.target import ExportedFiles, choose
+    from elman.nn import Recurrent
+
+    target = choose(path, FORMS, "c", force)
+    agreement = put(take(model.module.recurrent), target, name_of(target.path))
+    which = " of the first network" if several else ""
+    further = [
+        name
+        for name, part in model.module.named_modules()
+        if isinstance(part, Recurrent) and part is not model.module.recurrent
+    ]
+    also = f" nor the recurrent layers {', '.join(further)}" if further else ""
+    note = f"what stands around them, such as embeddings and readout, is not in it{also}; -o FILE.onnx writes all"
+    return ExportedFiles((target.path,), f"the recurrent layers{which} alone", agreement, note)
 
 
 def _is_exported(recipe: Entry) -> bool:

@@ -270,6 +270,6 @@ class Run:
             share=share,
             seconds_left=elapsed * (1 - share) / share if share > 0 else None,
             loss=self.outcome.training_loss,
-            units_per_second=self.counts.units / elapsed,
+            units_per_second=self.counts.units / elapsed if elapsed > 0 else 0.0,  # the clock may be coarse
             gradient_norm=self.counts.norm,
         )

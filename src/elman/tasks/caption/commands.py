@@ -16,7 +16,7 @@ from elman.tasks.caption.model import BEAM, TrainedCaptioner, load
 from elman.tasks.caption.picture import draw_attention
 from elman.tasks.caption.reading import encode_again, open_again
 from elman.tasks.caption.tables import find_worst, score_rows, worst_rows
-from elman.tasks.contract import Evaluated, Request, Rows
+from elman.tasks.contract import Evaluated, Request, Rows, verdict_of
 from elman.training.progress import show_bar
 
 _AT_ONCE = 16
@@ -31,7 +31,7 @@ def summarise(model: TrainedCaptioner) -> Rows:
         f"CIDEr-D {found['cider']:.1f} (95 % interval {low:.1f} to {high:.1f}){bleu}, {found['distinct']:,} different "
         f"captions of {counted(found['count'], 'picture')}, greedy"
     )
-    return [("validation", said), *([("", model.metrics["verdict"])] if "verdict" in model.metrics else [])]
+    return [("validation", said), *verdict_of(model)]
 
 
 def next_command(model: TrainedCaptioner, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

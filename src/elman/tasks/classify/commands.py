@@ -29,7 +29,7 @@ from elman.scores.tables import score_tables
 from elman.tasks.classify.mistakes import find_with_texts, mistakes_table
 from elman.tasks.classify.model import TrainedClassifier, load
 from elman.tasks.classify.scoring import score_outputs
-from elman.tasks.contract import Evaluated, Request, Rows, standard_input
+from elman.tasks.contract import Evaluated, Request, Rows, standard_input, verdict_of
 from elman.training.progress import show_bar
 
 _AT_ONCE = 256
@@ -47,8 +47,7 @@ def summarise(model: TrainedClassifier) -> Rows:
     what = f"held out, each from one of {folds} networks" if folds else "held out"
     held_out = f"{counted(validation['count'], 'example')} {what}"
     score = f"{validation['measure']} {validation['said']}{within} on {held_out}"
-    verdict = [("", model.metrics["verdict"])] if "verdict" in model.metrics else []
-    return [("validation", score), *verdict, *_describe_calibration(model), *_describe_members(model)]
+    return [("validation", score), *verdict_of(model), *_describe_calibration(model), *_describe_members(model)]
 
 
 def _describe_members(model: TrainedClassifier) -> Rows:

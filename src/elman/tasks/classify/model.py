@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -90,6 +90,16 @@ class TrainedClassifier(Trained):
     def parameters(self) -> int:
         """The number of trained parameters of all networks and baselines."""
         return sum(one.parameters for one in self.members)
+
+    def alone(self) -> Self:
+        """Return the model whose first network answers alone; itself where there is nothing else.
+
+        A temperature that was learnt together with the weight of a baseline is left out with it.
+        """
+        if not self.others and self.baseline is None:
+            return self
+        blend = BlendWeights(1.0 if self.blend.baseline else self.blend.network)
+        return dataclasses.replace(self, others=(), baseline=None, blend=blend)
 
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return the parts that its file holds."""

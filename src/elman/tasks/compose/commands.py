@@ -22,7 +22,7 @@ from elman.tasks.compose.settings import CompositionOptions
 from elman.tasks.compose.sound import as_wav, play_music
 from elman.tasks.compose.tablature import GUITAR, write_tab
 from elman.tasks.compose.view import read_again
-from elman.tasks.contract import Evaluated, Request, Rows
+from elman.tasks.contract import Evaluated, Request, Rows, verdict_of
 from elman.training.progress import show_bar
 from elman.writing import write_whole
 
@@ -34,7 +34,7 @@ def summarise(model: TrainedComposer) -> Rows:
     found = model.metrics["validation"]
     low, high = found["interval"]
     said = MusicScores(found["nats"], (low, high), found["accuracy"], found["frames"], found["pieces"]).said()
-    return [("validation", said), *([("", model.metrics["verdict"])] if "verdict" in model.metrics else [])]
+    return [("validation", said), *verdict_of(model)]
 
 
 def next_command(model: TrainedComposer, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

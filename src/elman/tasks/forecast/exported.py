@@ -27,6 +27,7 @@ _KINDS = {"history": DOUBLE, "usual": DOUBLE, "series": INT64}
 def describe(model: TrainedForecaster) -> dict[str, Any]:
     """Return what the card says about this model alone."""
     return {
+        "holds": "the network with its scaling: calibrated quantiles of the next steps, in the units of the series",
         "quantiles": list(model.module.quantiles),
         "lookback": model.lookback,
         "horizon": model.horizon,
@@ -35,7 +36,7 @@ def describe(model: TrainedForecaster) -> dict[str, Any]:
     }
 
 
-def graph(model: TrainedForecaster) -> ModelGraph:
+def graphs(model: TrainedForecaster) -> dict[str, ModelGraph]:
     """Write the graph of a model."""
     module, writer = model.module, GraphWriter()
     horizon, quantiles = module.horizon, len(module.quantiles)
@@ -67,9 +68,17 @@ def graph(model: TrainedForecaster) -> ModelGraph:
         "forecast": "`quantiles` of each next step, in the units of the series",
     }
     cases = [_case(module, seed, logarithms) for seed in LENGTHS]
-    return ModelGraph(
-        writer, ports, [(Port("forecast", ("batch", horizon, quantiles), DOUBLE), result)], module, cases, expect, reads
-    )
+    return {
+        "": ModelGraph(
+            writer,
+            ports,
+            [(Port("forecast", ("batch", horizon, quantiles), DOUBLE), result)],
+            module,
+            cases,
+            expect,
+            reads,
+        )
+    }
 
 
 def _ports(module: SegmentForecaster) -> list[Port]:

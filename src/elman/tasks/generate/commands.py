@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from elman.tasks.contract import Evaluated, Request, Rows
+from elman.tasks.contract import Evaluated, Request, Rows, verdict_of
 from elman.tasks.generate.corpus import read_corpus
 from elman.tasks.generate.model import TrainedModel, load
 from elman.training.progress import show_bar
@@ -20,8 +20,7 @@ def summarise(model: TrainedModel) -> Rows:
         if "bits_per_character" in metrics:
             usual = f"{metrics['bits_per_character']:.4f} bits per character"
         measured = f"{loss:.4f} nats per {model.vocabulary.unit}, {usual}"
-    verdict = [("", metrics["verdict"])] if "verdict" in metrics else []
-    return [("validation", measured), *verdict]
+    return [("validation", measured), *verdict_of(model)]
 
 
 def next_command(model: TrainedModel, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from elman.export.checking import LENGTHS
 from elman.export.graph import INT64, GraphWriter, Port, Session
-from elman.export.models import Feeds, ModelGraph
+from elman.export.models import Feeds, ModelGraph, run_steps
 from elman.export.network import take
 from elman.export.pieces import numbers_of, write_embedding, write_linear
 from elman.export.ports import axis_length, read_states, state_ports
@@ -19,10 +19,11 @@ from elman.tasks.generate.module import LanguageModel
 
 def describe(model: TrainedModel) -> dict[str, Any]:
     """Return what the card says about this model alone."""
-    return {"vocabulary": model.vocabulary.to_dict(), "unit": model.vocabulary.unit, "classes": model.classes}
+    own = {"vocabulary": model.vocabulary.to_dict(), "unit": model.vocabulary.unit, "classes": model.classes}
+    return {"holds": "one step: a unit and the states in, the probabilities of the next unit and the states out", **own}
 
 
-def graph(model: TrainedModel) -> ModelGraph:
+def graphs(model: TrainedModel) -> dict[str, ModelGraph]:
     """Write the graph of a model."""
     module, writer = model.module, GraphWriter()
     network = take(module.recurrent)
@@ -51,14 +52,8 @@ def graph(model: TrainedModel) -> ModelGraph:
         return [logits.softmax(-1), *listed(state)]
 
     def run(session: Session, feeds: Feeds) -> list[np.ndarray]:
-        states: Feeds = {}
-        found = []
-        for row in feeds["units"]:
-            own = {"class": feeds["class"]} if "class" in feeds else {}
-            probabilities, *final = session.run({"units": row, **own, **states})
-            found.append(probabilities)
-            states = dict(zip((port.name for port in inputs), final, strict=True))
-        return [np.stack(found), *states.values()]
+        own = {"class": feeds["class"]} if "class" in feeds else {}
+        return run_steps(session, [{"units": row, **own} for row in feeds["units"]], [port.name for port in inputs])
 
     random, classes = np.random.default_rng(26), len(model.classes)
     cases = [
@@ -73,4 +68,8 @@ def graph(model: TrainedModel) -> ModelGraph:
         "class": "the number of a class of `classes`",
         "probabilities": "of each unit to be the next",
     }
-    return ModelGraph(writer, [*ports, *inputs], outputs, module, cases, expect, reads, run)
+    return {"": ModelGraph(writer, [*ports, *inputs], outputs, module, cases, expect, reads, run)}
+
+
+step_graphs = graphs
+"""They are steps in any case."""

@@ -9,7 +9,7 @@ from elman.data.sentences.opening import open_tagged, stream_tagged
 from elman.data.sentences.sentence import Sentence
 from elman.models.finite import as_json
 from elman.phrases import counted
-from elman.tasks.contract import Evaluated, Request, Rows, standard_input
+from elman.tasks.contract import Evaluated, Request, Rows, standard_input, verdict_of
 from elman.tasks.tag.model import TrainedTagger, load, score_answers
 from elman.tasks.tag.tables import tag_tables, wrong_words
 from elman.training.progress import show_bar
@@ -28,7 +28,7 @@ def summarise(model: TrainedTagger) -> Rows:
         measured.append(f"label {scores['label_accuracy']:.1%}")
     words = f"{counted(scores['count'], 'word')} of {counted(scores['sentences'], 'sentence')}"
     summary = f"{', '.join(measured)} on {words}"
-    return [("validation", summary), ("", model.metrics["verdict"])]
+    return [("validation", summary), *verdict_of(model)]
 
 
 def next_command(model: TrainedTagger, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

@@ -10,12 +10,12 @@ import numpy as np
 from torch import Tensor, nn
 
 from elman.export.checking import LENGTHS
-from elman.export.graph import INT64, GraphWriter, Port
-from elman.export.models import Feeds, ModelGraph, random_lengths
+from elman.export.graph import INT64, GraphWriter, Port, Session
+from elman.export.models import Feeds, ModelGraph, random_lengths, run_steps
 from elman.export.network import take
 from elman.export.pieces import numbers_of, write_embedding, write_linear, write_real
-from elman.export.ports import axis_length, read_lengths, zero_states
-from elman.export.stack import write_network
+from elman.export.ports import axis_length, read_lengths, read_states, state_ports, zero_states
+from elman.export.stack import require_forward, write_network, write_network_step
 from elman.tasks.tag.model import TrainedTagger
 from elman.tasks.tag.module import SequenceTagger, Speller
 from elman.vocabulary.tally import FIRST, UNKNOWN
@@ -26,57 +26,125 @@ def describe(model: TrainedTagger) -> dict[str, Any]:
     special = {"padding": 0, "unknown": UNKNOWN, "first": FIRST}
     own = {"tags": list(model.targets.tags), "labels": list(model.targets.labels), "scheme": model.targets.scheme}
     encoder = {name: value for name, value in model.encoder.to_dict().items() if name != "counts"}
-    return {**own, "encoder": encoder, "special_units": special}
+    return {
+        "holds": "the network: the scores of the tags of each word",
+        **own,
+        "encoder": encoder,
+        "special_units": special,
+    }
 
 
-def graph(model: TrainedTagger) -> ModelGraph:
+def graphs(model: TrainedTagger) -> dict[str, ModelGraph]:
     """Write the graph of a model."""
-    module, writer, width = model.module, GraphWriter(), model.encoder.width
-    letters = width if module.speller is not None else 0
+    module, writer = model.module, GraphWriter()
     steps = writer.add("Transpose", "steps", perm=[1, 0, 2])
     lengths = read_lengths(writer, "steps", batch=0, time=1)
+    x = _write_words(writer, model, steps)
+    network = take(module.recurrent)
+    start = zero_states(writer, network, axis_length(writer, x, 1))
+    output, _ = write_network(writer, network, x, start, lengths.value)
+    emissions = writer.add("Transpose", write_linear(writer, output, module.readout), perm=[1, 0, 2])
+    outputs = [(Port("emissions", ("batch", "time", len(model.targets.tags))), emissions)]
+    if module.label is not None:
+        real = write_real(writer, lengths.value, axis_length(writer, output, 0))
+        nothing = writer.constant(np.float32(-np.inf))
+        seen = writer.add("Where", writer.add("Unsqueeze", real, writer.indices(2)), output, nothing)
+        outputs.append(_write_labels(writer, module.label, writer.add("ReduceMax", seen, axes=[0], keepdims=0)))
+    outputs += _write_chain(writer, module)
+    ports = [Port("steps", ("batch", "time", _width(model)), INT64), lengths.port]
+    cases = [_case(model, steps, np.random.default_rng(steps)) for steps in LENGTHS]
+    return {"": ModelGraph(writer, ports, outputs, module, cases, _expect, _READS)}
+
+
+def step_graphs(model: TrainedTagger) -> dict[str, ModelGraph]:
+    """Write the graph of one word: states in and out; labels are those of the words so far.
+
+    Raises:
+        ConfigError: the model reads from both ends.
+    """
+    module, writer = model.module, GraphWriter()
+    require_forward(module.recurrent)
+    x = _write_words(writer, model, writer.add("Unsqueeze", "steps", writer.indices(0)))
+    network, batch = take(module.recurrent), axis_length(writer, "steps", 0)
+    states, inputs = read_states(writer, network, batch)
+    output, final = write_network_step(writer, network, writer.add("Squeeze", x, writer.indices(0)), states)
+    outputs = [(Port("emissions", ("batch", len(model.targets.tags))), write_linear(writer, output, module.readout))]
+    after = list(zip(state_ports(network, "final"), final, strict=True))
+    if module.label is not None:
+        before = Port(
+            "initial_highest",
+            ("batch", network.output_size),
+            default=np.full((1, network.output_size), -np.inf, np.float32),
+        )
+        highest = writer.add("Max", before.name, output)
+        outputs.append(_write_labels(writer, module.label, highest))
+        inputs.append(before)
+        after.append((Port("final_highest", before.axes), highest))
+    chain = _write_chain(writer, module)
+
+    def run(session: Session, feeds: Feeds) -> list[np.ndarray]:
+        rows: list[Feeds] = [{"steps": feeds["steps"][:, t]} for t in range(feeds["steps"].shape[1])]
+        emissions, *others = run_steps(session, rows, [port.name for port in inputs])[: len(outputs) + len(chain)]
+        return [emissions.swapaxes(0, 1), *(other[-1] for other in others)]
+
+    cases = [
+        {**_case(model, steps, np.random.default_rng(steps)), "lengths": np.array([steps, steps])} for steps in LENGTHS
+    ]
+    ports = [Port("steps", ("batch", _width(model)), INT64), *inputs]
+    reads = {**_READS, "labels": "the probability of each of `labels`, by the words so far"}
+    return {"": ModelGraph(writer, ports, [*outputs, *chain, *after], module, cases, _expect, reads, run)}
+
+
+_READS = {
+    "steps": "the number of a word, then those of its letters and of what is read beside it, as `encoder` and "
+    "`special_units` say",
+    "lengths": "the words of each sentence; left out, all are read",
+    "emissions": "a score for each of `tags`",
+    "labels": "the probability of each of `labels`",
+    "transitions": "the score of each pair of neighbouring tags: from the row to the column",
+    "start": "the score of each tag as the first",
+    "end": "the score of each tag as the last",
+}
+
+
+def _expect(module: SequenceTagger, feeds: dict[str, Tensor]) -> list[Tensor]:
+    output = module(feeds["steps"].transpose(0, 1), feeds["lengths"])
+    chain = [] if module.chain is None else [module.chain.transitions, module.chain.start, module.chain.end]
+    labels = [] if output.labels is None else [output.labels.softmax(1)]
+    return [output.emissions.transpose(0, 1), *labels, *(tensor.detach() for tensor in chain)]
+
+
+def _letters(model: TrainedTagger) -> int:
+    return model.encoder.width if model.module.speller is not None else 0
+
+
+def _width(model: TrainedTagger) -> int:
+    return 1 + _letters(model) + len(model.module.further)
+
+
+def _write_words(writer: GraphWriter, model: TrainedTagger, steps: str) -> str:
+    """Write what the recurrent layers read of words (T, B, K)."""
+    module, letters = model.module, _letters(model)
     x = write_embedding(writer, writer.add("Gather", steps, writer.constant(np.int64(0)), axis=2), module.embedding)
     if module.speller is not None:
         x = writer.add("Concat", x, _write_speller(writer, module.speller, steps, x, letters), axis=2)
     for place, column in enumerate(module.further, 1 + letters):
         numbers = writer.add("Gather", steps, writer.constant(np.int64(place)), axis=2)
         x = writer.add("Concat", x, write_embedding(writer, numbers, cast("nn.Embedding", column)), axis=2)
-    network = take(module.recurrent)
-    start = zero_states(writer, network, axis_length(writer, x, 1))
-    output, _ = write_network(writer, network, x, start, lengths.value)
-    emissions = writer.add("Transpose", write_linear(writer, output, module.readout), perm=[1, 0, 2])
-    tags = len(model.targets.tags)
-    outputs = [(Port("emissions", ("batch", "time", tags)), emissions)]
-    if module.label is not None:
-        real = write_real(writer, lengths.value, axis_length(writer, output, 0))
-        nothing = writer.constant(np.float32(-np.inf))
-        seen = writer.add("Where", writer.add("Unsqueeze", real, writer.indices(2)), output, nothing)
-        highest = writer.add("ReduceMax", seen, axes=[0], keepdims=0)
-        shares = writer.add("Softmax", write_linear(writer, highest, module.label), axis=1)
-        outputs.append((Port("labels", ("batch", module.label.out_features)), shares))
-    if module.chain is not None:
-        for name, axes in (("transitions", (tags, tags)), ("start", (tags,)), ("end", (tags,))):
-            outputs.append((Port(name, axes), writer.constant(numbers_of(getattr(module.chain, name)))))
+    return x
 
-    def expect(module: SequenceTagger, feeds: dict[str, Tensor]) -> list[Tensor]:
-        output = module(feeds["steps"].transpose(0, 1), feeds["lengths"])
-        chain = [] if module.chain is None else [module.chain.transitions, module.chain.start, module.chain.end]
-        labels = [] if output.labels is None else [output.labels.softmax(1)]
-        return [output.emissions.transpose(0, 1), *labels, *(tensor.detach() for tensor in chain)]
 
-    ports = [Port("steps", ("batch", "time", 1 + letters + len(module.further)), INT64), lengths.port]
-    cases = [_case(model, letters, steps, np.random.default_rng(steps)) for steps in LENGTHS]
-    reads = {
-        "steps": "the number of a word, then those of its letters and of what is read beside it, as `encoder` and "
-        "`special_units` say",
-        "lengths": "the words of each sentence; left out, all are read",
-        "emissions": "a score for each of `tags`",
-        "labels": "the probability of each of `labels`",
-        "transitions": "the score of each pair of neighbouring tags: from the row to the column",
-        "start": "the score of each tag as the first",
-        "end": "the score of each tag as the last",
-    }
-    return ModelGraph(writer, ports, outputs, module, cases, expect, reads)
+def _write_labels(writer: GraphWriter, label: nn.Linear, highest: str) -> tuple[Port, str]:
+    shares = writer.add("Softmax", write_linear(writer, highest, label), axis=1)
+    return Port("labels", ("batch", label.out_features)), shares
+
+
+def _write_chain(writer: GraphWriter, module: SequenceTagger) -> list[tuple[Port, str]]:
+    if module.chain is None:
+        return []
+    tags = module.readout.out_features
+    axes = {"transitions": (tags, tags), "start": (tags,), "end": (tags,)}
+    return [(Port(n, own), writer.constant(numbers_of(getattr(module.chain, n)))) for n, own in axes.items()]
 
 
 def _write_speller(writer: GraphWriter, speller: Speller, steps: str, words: str, width: int) -> str:
@@ -95,9 +163,9 @@ def _write_speller(writer: GraphWriter, speller: Speller, steps: str, words: str
     return writer.add("Reshape", both, writer.add("Concat", shape, writer.indices(speller.size), axis=0))
 
 
-def _case(model: TrainedTagger, letters: int, steps: int, random: np.random.Generator) -> Feeds:
+def _case(model: TrainedTagger, steps: int, random: np.random.Generator) -> Feeds:
     """Draw inputs: two sentences of unequal length, words of any number of letters."""
-    words, known = model.encoder.sizes
+    (words, known), letters = model.encoder.sizes, _letters(model)
     given = random.integers(1, words, (2, steps, 1 + letters))
     if letters:
         drawn, ends = random.integers(1, known, (2, steps, letters)), random.integers(0, letters + 1, (2, steps, 1))

@@ -17,7 +17,7 @@ from elman.models.finite import as_json
 from elman.phrases import counted, printable
 from elman.scores.errors import require_jiwer
 from elman.scores.picture_files import check_format
-from elman.tasks.contract import Evaluated, Request, Rows
+from elman.tasks.contract import Evaluated, Request, Rows, verdict_of
 from elman.tasks.transcribe.aligning import describe_doubts
 from elman.tasks.transcribe.answering import hear
 from elman.tasks.transcribe.batches import EncodedSpeech
@@ -44,7 +44,7 @@ def summarise(model: TrainedTranscriber) -> Rows:
         return [("validation", f"{loss:.3f} nats per unit; errors are not counted without jiwer")]
     rates = [f"{found[name]['name']} {found[name]['rate']:.1%}" for name in ("cer", "wer")]
     said = f"{', '.join(rates)} on {counted(found['cer']['count'], 'utterance')}, greedy"
-    return [("validation", said), *([("", model.metrics["verdict"])] if "verdict" in model.metrics else [])]
+    return [("validation", said), *verdict_of(model)]
 
 
 def next_command(model: TrainedTranscriber, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

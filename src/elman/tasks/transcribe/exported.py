@@ -25,10 +25,11 @@ def describe(model: TrainedTranscriber) -> dict[str, Any]:
     """Return what the card says about this model alone."""
     encoder = model.encoder
     units = [encoder.show(unit) for unit in range(1, encoder.units)]
-    return {"encoder": encoder.to_dict(), "describes": encoder.describe(), "blank": BLANK, "units": units}
+    own = {"encoder": encoder.to_dict(), "describes": encoder.describe(), "blank": BLANK, "units": units}
+    return {"holds": "the network: ln P of each unit at every fourth frame", **own}
 
 
-def graph(model: TrainedTranscriber) -> ModelGraph:
+def graphs(model: TrainedTranscriber) -> dict[str, ModelGraph]:
     """Write the graph of a model."""
     module, writer, width = model.module, GraphWriter(), model.encoder.width
     lengths = read_lengths(writer, "frames", batch=0, time=1)
@@ -57,7 +58,7 @@ def graph(model: TrainedTranscriber) -> ModelGraph:
         "steps": "the real steps of each sound",
     }
     ports = [Port("frames", ("batch", "time", width), FLOAT), lengths.port]
-    return ModelGraph(writer, ports, outputs, module, cases, expect, reads)
+    return {"": ModelGraph(writer, ports, outputs, module, cases, expect, reads)}
 
 
 def _write_convolution(writer: GraphWriter, front: StridedConvolution, x: str, lengths: str) -> tuple[str, str]:

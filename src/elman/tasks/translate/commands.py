@@ -13,7 +13,7 @@ from elman.models.finite import as_json
 from elman.phrases import counted
 from elman.scores.picture_files import check_format
 from elman.scores.translations import EXACT
-from elman.tasks.contract import Request, Rows, standard_input
+from elman.tasks.contract import Request, Rows, standard_input, verdict_of
 from elman.tasks.translate.demands import constrain, read_phrases, refuse_copying, split_units
 from elman.tasks.translate.evaluation import evaluate
 from elman.tasks.translate.model import TrainedTranslator, load
@@ -33,7 +33,7 @@ def summarise(model: TrainedTranslator) -> Rows:
     bleu = f"BLEU {found['bleu']:.1f} (95 % interval {low:.1f} to {high:.1f}), "
     exact = f"{found['exact']:.1%} exact, chrF {found['chrf']:.1f}, on {counted(found['count'], 'pair')}, greedy"
     said = exact if found["measure"] == EXACT else bleu + exact
-    return [("validation", said), *([("", model.metrics["verdict"])] if "verdict" in model.metrics else [])]
+    return [("validation", said), *verdict_of(model)]
 
 
 def next_command(model: TrainedTranslator, path: Path, data: Sequence[str]) -> str:

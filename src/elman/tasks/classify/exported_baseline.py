@@ -1,0 +1,123 @@
+"""The non-recurrent baseline of an exported classifier: bags of units, or what describes frames, counted in the graph.
+
+>>> import torch
+>>> from elman.tasks.classify.baseline.bags import BagReader, LinearOnBags
+>>> reader = BagReader(np.array([3, 8]), np.array([1.0, 1.5]))
+>>> baseline = Baseline("a bag of words", 6, 9, 0.1, True, LinearOnBags(2, 5), reader)
+>>> expect_baseline(baseline, baseline.module, torch.tensor([[[3]], [[8]]]), torch.tensor([2])).shape
+torch.Size([1, 5])
+"""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+from torch import Tensor, nn
+
+from elman.export.graph import DOUBLE, FLOAT, GraphWriter
+from elman.export.pieces import numbers_of, write_linear, write_real
+from elman.export.ports import axis_length
+from elman.tasks.classify.baseline.bags import BagReader, Bags
+from elman.tasks.classify.baseline.frame_summaries import SummaryReader
+from elman.tasks.classify.baseline.linear import Baseline
+
+_LEAST = 1e-12  # what the length of a bag is at least
+
+
+def write_baseline_graph(writer: GraphWriter, baseline: Baseline, steps: str, lengths: str, units: int) -> str:
+    """Write the outputs of a baseline, (B, outputs).
+
+    Args:
+        writer: the graph.
+        baseline: the baseline.
+        steps: name of (T, B, K) units or (T, B, D) frames, as the encoder gives them.
+        lengths: name of (B,).
+        units: how many numbers units have; 0 for frames.
+    """
+    real = write_real(writer, lengths, axis_length(writer, steps, 0))
+    if isinstance(baseline.reader, BagReader):
+        bags = _write_bags(writer, baseline.reader, steps, real, units)
+        module: Any = baseline.module
+        product = writer.add("MatMul", bags, writer.constant(numbers_of(module.weight)))
+        return writer.add("Add", product, writer.constant(numbers_of(module.bias)))
+    reader = cast("SummaryReader", baseline.reader)
+    known = writer.add("Unsqueeze", real, writer.indices(2))
+    clean = writer.add("Where", known, writer.add("Cast", steps, to=DOUBLE), writer.constant(np.float64(0)))
+    if reader.steps is None:
+        described = _write_summary(writer, clean, known, lengths)
+    else:
+        described = _write_whole(writer, clean, reader.steps)
+    mean, scale = (writer.constant(numbers_of(part).astype(np.float64)) for part in (reader.mean, reader.scale))
+    x = writer.add("Cast", writer.add("Mul", writer.add("Sub", described, mean), scale), to=FLOAT)
+    for layer in cast("nn.Sequential", baseline.module):
+        x = write_linear(writer, x, layer) if isinstance(layer, nn.Linear) else writer.add("Relu", x)
+    return x
+
+
+def expect_baseline(baseline: Baseline, module: nn.Module, steps: Tensor, lengths: Tensor) -> Tensor:
+    """Compute what the graph computes, by the layers of the baseline, or by a copy of them in another dtype."""
+    sequences = [steps[:length, example] for example, length in enumerate(lengths.tolist())]
+    read = baseline.reader.read(cast("Any", _Sequences(sequences)), range(len(sequences)))
+    kind = next(module.parameters()).dtype
+    outputs: Tensor = module(replace(read, weights=read.weights.to(kind)) if isinstance(read, Bags) else read.to(kind))
+    return outputs
+
+
+class _Sequences:
+    """Sequences by their numbers, as a set of encoded examples has them."""
+
+    def __init__(self, sequences: list[Tensor]) -> None:
+        self._sequences = sequences
+
+    def steps(self, index: int) -> Tensor:
+        return self._sequences[index]
+
+
+def _write_bags(writer: GraphWriter, reader: BagReader, steps: str, real: str, units: int) -> str:
+    """Write the weight of each unit that is counted, (B, V)."""
+    add, one = writer.add, writer.constant(np.float64(1))
+    _, tensors = reader.state()
+    numbers = add("Transpose", add("Gather", steps, writer.constant(np.int64(0)), axis=2), perm=[1, 0])
+    each = add("Cast", add("Transpose", real, perm=[1, 0]), to=DOUBLE)
+    shape = add("Concat", axis_length(writer, steps, 1), writer.indices(units), axis=0)
+    nothing = add("Expand", writer.constant(np.float64(0)), shape)
+    counts = add("ScatterElements", nothing, numbers, each, axis=1, reduction="add")
+    own = add("Gather", counts, writer.constant(tensors["known"].numpy()), axis=1)
+    grown = add("Add", one, add("Log", add("Max", own, one)))
+    weighted = add("Mul", grown, writer.constant(tensors["rarity"].numpy().astype(np.float64)))
+    weights = add("Where", add("Less", own, one), writer.constant(np.float64(0)), weighted)
+    square = add("ReduceSum", add("Mul", weights, weights), writer.indices(1), keepdims=1)
+    length = add("Max", add("Sqrt", square), writer.constant(np.float64(_LEAST)))
+    return add("Cast", add("Div", weights, length), to=FLOAT)
+
+
+def _write_summary(writer: GraphWriter, steps: str, known: str, lengths: str) -> str:
+    """Write mean, deviation, extremes and ends of frames (T, B, D), which are 0 behind their ends: (B, 6·D)."""
+    add, first = writer.add, writer.indices(0)
+    count = add("Unsqueeze", add("Cast", lengths, to=DOUBLE), writer.indices(1))
+    mean = add("Div", add("ReduceSum", steps, first, keepdims=0), count)
+    apart = add("Where", known, add("Sub", steps, mean), writer.constant(np.float64(0)))
+    square = add("Div", add("ReduceSum", add("Mul", apart, apart), first, keepdims=0), count)
+    parts = [mean, add("Sqrt", square)]
+    for op, far in (("ReduceMin", np.inf), ("ReduceMax", -np.inf)):
+        parts.append(add(op, add("Where", known, steps, writer.constant(np.float64(far))), axes=[0], keepdims=0))
+    parts.append(add("Gather", steps, writer.constant(np.int64(0)), axis=0))
+    goes_on = write_real(writer, add("Sub", lengths, writer.constant(np.int64(1))), axis_length(writer, steps, 0))
+    is_last = add("Unsqueeze", add("Not", goes_on), writer.indices(2))
+    ends = add("Where", is_last, steps, writer.constant(np.float64(0)))
+    parts.append(add("ReduceSum", ends, first, keepdims=0))
+    return add("Concat", *parts, axis=1)
+
+
+def _write_whole(writer: GraphWriter, steps: str, count: int) -> str:
+    """Write the first so many frames (T, B, D) as one vector, (B, count·D); 0 where there are fewer."""
+    add = writer.add
+    more = add("Concat", writer.indices(count), _rest(writer, steps), axis=0)
+    longer = add("Concat", steps, add("Expand", writer.constant(np.float64(0)), more), axis=0)
+    cut = add("Slice", longer, writer.indices(0), writer.indices(count), writer.indices(0))
+    return add("Flatten", add("Transpose", cut, perm=[1, 0, 2]), axis=1)
+
+
+def _rest(writer: GraphWriter, steps: str) -> str:
+    """Write the lengths of the second and third axis."""
+    return writer.add("Gather", writer.add("Shape", steps), writer.indices(1, 2))

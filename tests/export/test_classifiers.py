@@ -1,0 +1,280 @@
+"""Classifiers as files of ONNX: all networks, their baselines and the temperature, without elman and torch."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from alone import run_alone
+from elman import cells, export
+from elman.data.dataset import Columns, Example, Sound
+from elman.data.examples.values import Listed
+from elman.encoders.batches import EncodedSet
+from elman.encoders.encoder import learn_encoder, read_encoder
+from elman.encoders.settings import InputSettings
+from elman.encoders.targets import Targets
+from elman.errors import ConfigError, ElmanError
+from elman.export.checking import difference
+from elman.export.graph import Session
+from elman.export.models import run_steps, write_models
+from elman.models.layers import Layers
+from elman.tasks import classify
+from elman.tasks.classify.baseline.bags import BagReader, LinearOnBags
+from elman.tasks.classify.baseline.frame_summaries import SummaryReader
+from elman.tasks.classify.baseline.linear import Baseline, build_network
+from elman.tasks.classify.blending import BlendWeights
+from elman.tasks.classify.exported import describe, graphs, step_graphs
+from elman.tasks.classify.member import FoldMember
+from elman.tasks.classify.model import TrainedClassifier
+from elman.tasks.classify.module import SequenceClassifier
+from elman.tasks.exporting import export_model
+
+TEXTS = ["so bad", "What a good film it was", "good", "a Bad, bad night", "Ünder the sea it was good", ""]
+GENES = ["acgtacgtta", "ttgac", "ca", "ggggttta", "tacgc", "gt"]
+CLASSES = Targets.learn("category", ["a", "b", "c"])
+LABELS = Targets.learn("labels", [("a", "b"), ("c",), ()])
+NUMBER = None  # each network has a scale of its own
+
+
+def texts(values, kind="text"):
+    return {"s": kind}, [(value,) for value in values]
+
+
+def series(same=None, size=3):
+    random = np.random.default_rng(1)
+    made = [(random.normal(9, 4, (same or length, size)).astype(np.float32),) for length in (11, 4, 7, 2, 5, 8)]
+    made[1][0][1, 1] = np.nan
+    return {"s": "series"}, made
+
+
+def table():
+    rows = [(1.0, "x", 3.0), (np.nan, "y", 5.5), (7.0, "", 9.0), (2.0, "z", 1.0), (4.0, "x", 2.5), (5.0, "u", np.nan)]
+    return {"n": "number", "c": "category", "m": "number"}, rows
+
+
+def sounds():
+    random = np.random.default_rng(2)
+    return {"s": "sound"}, [(Sound(random.normal(size=n).astype(np.float32), 8000),) for n in range(900, 3000, 400)]
+
+
+def images():
+    random = np.random.default_rng(3)
+    return {"s": "image"}, [(random.integers(0, 200 + 9 * n, (5, 7, 3), np.uint8),) for n in range(6)]
+
+
+KINDS = {
+    "words and letters": (texts(TEXTS), {"unit": "word"}, "max", CLASSES),
+    "characters": (texts(TEXTS), {"unit": "character", "max_length": 5}, "last", LABELS),
+    "motifs": (texts(GENES, "letters"), {"kmer": 2, "convolution": True}, "mean", CLASSES),
+    "series": (series(), {}, "attention", NUMBER),
+    "short series": (series(same=4), {}, "mean", CLASSES),
+    "table": (table(), {}, "mean", NUMBER),
+    "sound": (sounds(), {"mels": 8, "coefficients": 3, "convolution": True}, "mean", CLASSES),
+    "rows of images": (images(), {"side": 7}, "max", CLASSES),
+    "pixels": (images(), {"side": 7, "read": "permuted"}, "last", LABELS),
+}
+LEARNT = ([0, 1, 2, 3], [1, 2, 3, 5], [0, 2, 4, 5])
+"""The examples from which each of three networks has learnt what it knows of its input."""
+
+
+def network(kind, number, cell="mgu", pooling=None, bidirectional=True):
+    """Make a network that was never trained, with a baseline beside it."""
+    (kinds, values), options, usual, targets = KINDS[kind]
+    columns = Columns(kinds, "target", "category")
+    examples = [Example(dict(zip(kinds, row, strict=True)), "a", f"line {i}") for i, row in enumerate(values)]
+    learnt = Listed([examples[place] for place in LEARNT[number]], columns)
+    torch.manual_seed(3 + number)
+    encoder = learn_encoder(columns, learnt, InputSettings(**options))
+    own = targets or Targets("number", mean=7.0 * number, deviation=2.0 + number)
+    module = SequenceClassifier(
+        cells.find(cell),
+        Layers(hidden=7, bidirectional=bidirectional),
+        front=encoder.front,
+        outputs=own.outputs,
+        pooling=pooling or usual,
+        embedding=5,
+    )
+    if module.query is not None:
+        torch.nn.init.normal_(module.query)
+    encoded = EncodedSet(learnt, range(len(learnt)), encoder, torch.zeros(len(learnt)))
+    if encoder.units:
+        reader = BagReader.learn(encoded, range(len(learnt)), 9)
+        layers = LinearOnBags(len(reader), own.outputs)
+        torch.nn.init.normal_(layers.weight)
+    else:
+        reader = SummaryReader.learn(encoded, range(len(learnt)))
+        layers = build_network(len(reader), own.outputs)
+    baseline = Baseline("a baseline", 1, 4, 0.0, True, layers.eval(), reader)
+    return FoldMember(module.eval(), encoder, own, baseline), Listed(examples, columns)
+
+
+def joined(kind, count=3, blend=None, **options):
+    members, examples = zip(*(network(kind, number, **options) for number in range(count)), strict=True)
+    first, *others = members
+    blend = blend or BlendWeights(1.0 if KINDS[kind][3] is None else 0.7, 0.4)
+    model = TrainedClassifier(
+        module=first.module,
+        configuration={},
+        columns=examples[0].columns,
+        encoder=first.encoder,
+        targets=first.targets,
+        blend=blend,
+        baseline=first.baseline,
+        others=tuple(others),
+    )
+    return model, examples[0]
+
+
+def feeds_of(card, examples):
+    """What a user of the file gives, by its card: units as its encoder numbers them, numbers as they are."""
+    encoder = read_encoder(card["encoder"])
+    if encoder.kind == "table":
+        values = [[e.values[c] for c in encoder.numbers] for e in examples]
+        known = [(column, list(places)) for column, places in encoder.categories.items()]
+        chosen = [[p.index(e.values[c]) if e.values[c] in p else -1 for c, p in known] for e in examples]
+        return {"numbers": np.array(values), "categories": np.array(chosen)}
+    given = [_steps(encoder, example) for example in examples]
+    lengths = np.array([len(one) for one in given])
+    steps = np.zeros((len(given), lengths.max(), given[0].shape[1]), given[0].dtype)
+    for row, one in zip(steps, given, strict=True):
+        row[: len(one)] = one
+    return {"steps": steps, "lengths": lengths}
+
+
+def _steps(encoder, example):
+    value = next(iter(example.values.values()))
+    if encoder.kind == "series":
+        return value.astype(float)
+    if encoder.kind == "sound":
+        return encoder.features.compute(value).numpy()
+    if encoder.kind == "image":
+        pixels = value.astype(np.float32) / 255
+        if encoder.read == "rows":
+            return pixels.transpose(0, 2, 1).reshape(len(pixels), -1)
+        return pixels.reshape(-1, pixels.shape[2])[list(encoder.permutation)]
+    return encoder.encode(example).numpy()
+
+
+def answers(model, examples):
+    if model.targets.kind == "number":
+        return torch.tensor(model.predict(examples), dtype=torch.float64)
+    return model.probabilities(examples)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_networks_and_baselines_answer_without_elman_and_torch(kind, count, tmp_path):
+    model, examples = joined(kind, count)
+    path = tmp_path / "model.onnx"
+    written = write_models(path, graphs(model), {"task": "classify", **describe(model)}, force=False)
+    assert written.files == (path,)
+    card = json.loads((tmp_path / "model.onnx.json").read_text())
+    assert card == export.read_card(path)
+    assert card["verified"]["difference"] <= 1e-5
+    read = [examples[place] for place in range(len(examples))]
+    found, task = run_alone(path, feeds_of(card, read), tmp_path)
+    assert difference(found, [answers(model, examples)]) <= 1e-5
+    assert task == "classify"
+
+
+def test_a_vocabulary_is_that_of_all_networks():
+    model, _ = joined("words and letters")
+    known = set(describe(model)["encoder"]["known"])
+    assert known == {word for one in model.members for word in one.encoder.known}
+    assert len({one.encoder.known for one in model.members}) == 3
+
+
+def test_networks_that_read_in_different_ways_have_no_one_input():
+    words, _ = network("words and letters", 0)
+    model, _ = joined("characters", 1)
+    model.others = (words,)
+    with pytest.raises(ConfigError, match=r"in different ways .*characters.*words.*--alone"):
+        graphs(model)
+
+
+@pytest.mark.parametrize("blend", [BlendWeights(0.7), BlendWeights(0.7, 0.4)])
+def test_alone_the_first_network_has_a_temperature_that_was_learnt_without_a_baseline(blend):
+    model, _ = joined("characters", 3, blend)
+    alone = model.alone()
+    assert alone.module is model.module
+    assert (alone.others, alone.baseline) == ((), None)
+    assert alone.blend == BlendWeights(1.0 if blend.baseline else 0.7)
+    assert alone.alone() is alone
+
+
+def test_a_model_of_folds_is_exported_by_default_and_alone_if_asked(tmp_path):
+    rows = [
+        f"{'good' if n % 2 else 'bad'} film {n % 5} {'abcdefg'[n % 7]},{'pos' if n % 2 else 'neg'}" for n in range(40)
+    ]
+    (tmp_path / "r.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    options = {
+        "hidden": 3,
+        "epochs": 1,
+        "batch": 8,
+        "embedding": 3,
+        "unit": "word",
+        "direction": "forward",
+        "quiet": True,
+    }
+    model = classify.train(tmp_path / "r.csv", target="label", output=tmp_path / "m", folds=3, **options)
+    assert len(model.members) == 3
+    written = export_model(tmp_path / "m", tmp_path / "m.onnx", licence="CC0-1.0")
+    assert written.holds.startswith("the mean of 3 networks")
+    card = export.read_card(tmp_path / "m.onnx")
+    assert (card["networks"], card["licence"]) == (3, "CC0-1.0")
+    assert card["mixed"]["baseline"] > 0
+    texts = ["a good film", "Bad film 3 e"]
+    examples = [Example({"text": text}, None, "here") for text in texts]
+    (found,), _ = run_alone(tmp_path / "m.onnx", feeds_of(card, examples), tmp_path)
+    assert difference([found], [model.probabilities(texts)]) <= 1e-5
+    with pytest.raises(ConfigError, match=r"C takes one\. Add --alone"):
+        export_model(tmp_path / "m", tmp_path / "m.c")
+    assert export_model(tmp_path / "m", tmp_path / "m.c", alone=True).holds.endswith("of the first network alone")
+    export_model(tmp_path / "m", tmp_path / "one.onnx", alone=True)
+    card = export.read_card(tmp_path / "one.onnx")
+    assert card["networks"] == 1
+    assert "the first network alone" in card["limits"]
+    (found,), _ = run_alone(tmp_path / "one.onnx", feeds_of(card, examples), tmp_path)
+    assert difference([found], [model.alone().probabilities(texts)]) <= 1e-5
+
+
+def test_what_differs_is_refused_and_leaves_nothing(tmp_path):
+    model, _ = joined("table")
+    wrong = graphs(model)
+    model.blend = BlendWeights(1.0, 0.5)
+    with pytest.raises(ElmanError, match=r"differs by .* Nothing was written"):
+        write_models(tmp_path / "m.onnx", wrong, {}, force=False)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("kind", ["words and letters", "characters", "series"])
+def test_a_step_answers_by_the_steps_so_far(kind, pooling, tmp_path):
+    model, examples = joined(kind, 1, cell="lstm", pooling=pooling, bidirectional=False)
+    model = model.alone()
+    write_models(tmp_path / "m.onnx", step_graphs(model), describe(model), force=False)
+    card = export.read_card(tmp_path / "m.onnx")
+    names = [name for name in card["inputs"] if name.startswith("initial")]
+    session = Session((tmp_path / "m.onnx").read_bytes())
+    for place in range(len(examples)):
+        steps = feeds_of(card, [examples[place]])["steps"]
+        more = np.concatenate([steps, steps[:, :1]], 1) if kind == "characters" and steps.shape[1] >= 5 else steps
+        found, *_ = run_steps(session, [{"steps": more[:, t]} for t in range(more.shape[1])], names)
+        expected = answers(model, Listed([examples[place]], examples.columns))
+        assert difference([torch.from_numpy(found[-1])], [expected]) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "options", "text"),
+    [
+        ("characters", 3, {"bidirectional": False}, "more than one network, and a step is of one. Add --alone"),
+        ("characters", 1, {}, "reads from both ends"),
+        ("motifs", 1, {"bidirectional": False}, "reads several steps at once"),
+        ("table", 1, {"bidirectional": False}, "reads rows, which are one step"),
+    ],
+)
+def test_what_has_no_answer_at_a_step_is_refused(kind, count, options, text):
+    model, _ = joined(kind, count, **options)
+    with pytest.raises(ConfigError, match=text):
+        step_graphs(model if count > 1 else model.alone())
