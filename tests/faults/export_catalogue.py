@@ -31,7 +31,7 @@ EXPORT_FAULTS = (
         "export/pieces.py",
         "    if not scaling.indicated:\n",
         "    if True:\n",
-        tests=MODELS,
+        tests=CLASSIFIERS,
         only="table",
     ),
     Fault(

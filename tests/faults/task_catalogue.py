@@ -328,7 +328,7 @@ TASK_FAULTS = (
         "return other is None or (self.score or 0.0, -self.compared) > (other.score or 0.0, -other.compared)",
         "return other is None or -self.compared > -other.compared",
         "tests/encoders/test_targets.py",
-        "higher_accuracy",
+        "by_accuracy",
     ),
     Fault(
         "a group is held out in part",
