@@ -1,6 +1,8 @@
 """Classifiers as files of ONNX: all networks, their baselines and the temperature, without elman and torch."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,6 +185,18 @@ def test_a_vocabulary_is_that_of_all_networks():
     known = set(describe(model)["encoder"]["known"])
     assert known == {word for one in model.members for word in one.encoder.known}
     assert len({one.encoder.known for one in model.members}) == 3
+
+
+@pytest.mark.parametrize("kind", ["words and letters", "characters"])
+def test_the_page_numbers_a_text_as_the_encoder_does(kind):
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text("utf-8")
+    names = {"numpy": np, "re": re}
+    exec(re.search(r"^def number\(card.*?(?=^\S*options)", page, re.DOTALL | re.MULTILINE).group(0), names)
+    model, _ = joined(kind)
+    card = json.loads(json.dumps(describe(model)))
+    encoder = read_encoder({**card["encoder"], "limit": {"most": None, "longest": 9}})
+    for text in (*TEXTS, "It's well-known: 3.5 of\n« 5 »", "  "):
+        assert names["number"](card, text)[0].tolist() == encoder.encode(Example({"s": text}, None, "")).tolist()
 
 
 def test_networks_that_read_in_different_ways_have_no_one_input():

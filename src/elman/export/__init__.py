@@ -4,7 +4,8 @@
 refuses a place and fills it. ONNX: `standard` recognises the cells that ONNX has, `loops` writes any other, `stack`
 puts layers on top of each other, `layers` is the whole file, `graph` its nodes. C: `c_functions` are the kernels'
 functions, `c_step` is one step of a layer, `c_file` the whole file. `torch_modules` are plain torch. Models: `pieces`
-and `readouts` are the layers around recurrent ones, `ports` their inputs, `card` what a model says, `models` the file.
+and `readouts` are the layers around recurrent ones, `attending` a decoder that attends, `ports` their inputs, `card`
+what a model says, `models` the files.
 
 >>> import elman, tempfile
 >>> with tempfile.TemporaryDirectory() as folder:

@@ -107,7 +107,8 @@ def _choose_networks(model: Any, path: str | PathLike[str], alone: bool, form: s
     first = model.alone()
     if alone and first is model:
         raise ConfigError(f"export: the answer of {path} is that of one network already. Drop --alone.")
-    if form == "c" and not alone and first is not model:
+    # One in two directions is refused where it would be written.
+    if form == "c" and not alone and first is not model and not model.module.recurrent.bidirectional:
         raise ConfigError(
             f"export: the answer of {path} is made of more than one network, and C takes one. Add --alone to write the "
             "recurrent layers of the first, or write all of it to .onnx."

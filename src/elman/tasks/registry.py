@@ -8,7 +8,7 @@ All folders have the same files, so a line needs little more than a name. Files 
     commands.py   the work of the commands, see :mod:`elman.tasks.contract`
     view.py       view, which prepares a model and some data for `elman inspect`
     estimator.py  the estimators that the line names
-    exported.py   the model as a graph of ONNX, see :mod:`elman.tasks.exporting`; where its models are exported
+    exported.py   the model as graphs of ONNX, see :mod:`elman.tasks.exporting`; where its models are exported
 
 >>> [recipe.name for recipe in RECIPES]
 ['generate', 'classify', 'tag', 'forecast', 'translate', 'transcribe', 'caption', 'compose']

@@ -199,6 +199,15 @@ class Words:
         )
 
 
+def pattern_of(tokenized: bool = False) -> str:
+    """Return the regular expression that finds the words and marks of a text, for programs without this package.
+
+    >>> re.findall(pattern_of(), "Stay, it's 3.5!")
+    ['Stay', ',', "it's", '3.5', '!']
+    """
+    return (_TOKENS if tokenized else _PATTERN).pattern
+
+
 def split_words(text: str, tokenized: bool = False) -> list[str]:
     """Split a text into words and marks, each line end `<eos>`.
 

@@ -26,6 +26,7 @@ from elman.tasks.classify.member import FoldMember, average, to_scale
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.vocabulary.tally import BETWEEN, FIRST, UNKNOWN
+from elman.vocabulary.words import pattern_of
 
 
 def describe(model: TrainedClassifier) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def describe(model: TrainedClassifier) -> dict[str, Any]:
         "mixed": model.blend.to_dict(),
         "encoder": encoder.to_dict(),
         **({"special_units": special} if encoder.units else {}),
+        **({"pattern": pattern_of()} if getattr(encoder, "unit", "") == "word" else {}),
     }
 
 

@@ -82,11 +82,11 @@ def write_step(model: TrainedClassifier) -> ModelGraph:
 
 def _find_input(model: TrainedClassifier) -> SequenceInput:
     """Return what a model reads, if it can read it step by step."""
+    require_forward(model.module.recurrent)
     if model.alone() is not model:
         raise ConfigError(
             "export: the answer of this model is made of more than one network, and a step is of one. Add --alone."
         )
-    require_forward(model.module.recurrent)
     given: ClassifierInput = join_inputs([model.encoder])
     if not isinstance(given, SequenceInput) or not isinstance(model.module.front, Units | PlainFrames):
         what = "reads several steps at once" if isinstance(given, SequenceInput) else "reads rows, which are one step"

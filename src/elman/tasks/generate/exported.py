@@ -15,11 +15,14 @@ from elman.export.stack import write_network_step
 from elman.nn.states import listed
 from elman.tasks.generate.model import TrainedModel
 from elman.tasks.generate.module import LanguageModel
+from elman.vocabulary.words import Words, pattern_of
 
 
 def describe(model: TrainedModel) -> dict[str, Any]:
     """Return what the card says about this model alone."""
-    own = {"vocabulary": model.vocabulary.to_dict(), "unit": model.vocabulary.unit, "classes": model.classes}
+    vocabulary = model.vocabulary
+    pattern = {"pattern": pattern_of(vocabulary.tokenized)} if isinstance(vocabulary, Words) else {}
+    own = {"vocabulary": vocabulary.to_dict(), "unit": vocabulary.unit, **pattern, "classes": model.classes}
     return {"holds": "one step: a unit and the states in, the probabilities of the next unit and the states out", **own}
 
 

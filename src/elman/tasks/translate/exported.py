@@ -22,6 +22,7 @@ from elman.tasks.translate.model import MOST_UNITS, TrainedTranslator
 from elman.tasks.translate.module import TranslationModel
 from elman.tasks.translate.writer import longest_target
 from elman.vocabulary.side import Side
+from elman.vocabulary.words import Words, pattern_of
 
 
 def describe(model: TrainedTranslator) -> dict[str, Any]:
@@ -43,12 +44,10 @@ def graphs(model: TrainedTranslator) -> dict[str, ModelGraph]:
 
 
 def _describe_side(side: Side) -> dict[str, Any]:
-    return {
-        "vocabulary": side.vocabulary.to_dict(),
-        "unit": side.vocabulary.unit,
-        "end": side.end,
-        "unknown": side.unknown,
-    }
+    vocabulary = side.vocabulary
+    pattern = {"pattern": pattern_of(vocabulary.tokenized)} if isinstance(vocabulary, Words) else {}
+    own = {"vocabulary": vocabulary.to_dict(), "unit": vocabulary.unit, **pattern}
+    return {**own, "end": side.end, "unknown": side.unknown}
 
 
 def _encoder_graph(model: TrainedTranslator) -> ModelGraph:
