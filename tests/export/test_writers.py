@@ -40,7 +40,7 @@ SOURCES = ["ab ca", "b", "", "dcb a bcd", "xa"]
 def run_alone(folder, code):
     """Run code beside the programs of the page, in a process without elman and torch; return what it prints as JSON."""
     page = PAGE.read_text("utf-8")
-    for name, first in (("greedy", "# greedy.py\n"), ("compose", "def compose")):
+    for name, first in (("greedy", "# greedy.py\n"), ("compose", "def compose"), ("subwords", "def translate_")):
         text = re.search(rf"```python\n({first}.*?)```", page, re.DOTALL).group(1)
         (folder / f"{name}.py").write_text(text if name == "greedy" else f"from greedy import *\n{text}", "utf-8")
     command = [sys.executable, "-c", f"{BEGIN}{code}"]
@@ -91,6 +91,19 @@ def test_the_loop_of_the_page_translates_greedily(kind, tmp_path):
         "encoder": "m.encoder.onnx",
         "decoder": "m.decoder.onnx",
     }
+
+
+def test_the_page_translates_subwords(tmp_path):
+    model = translator(unit="subword", heads=2)
+    write(tmp_path / "m.onnx", model, pair_graphs, describe_pairs)
+    texts = [text for text in SOURCES if text]
+    code = (
+        "import greedy, subwords; w = greedy.Writer('m')\n"
+        f"print(json.dumps([subwords.translate_subwords(w, text) for text in {texts}]))"
+    )
+    found = run_alone(tmp_path, code)
+    assert found == model.predict(texts, beam=1)
+    assert any(found)
 
 
 def test_the_loop_is_short():

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from elman.cli.options import Json, Model
-from elman.cli.show import print_json, print_rows
+from elman.cli.show import Row, print_json, print_rows
 from elman.paths import refuse_shared
 from elman.tasks.registry import recipe_of
 
@@ -51,17 +51,21 @@ def export(
     if json:
         verified = None if agreement is None else {"difference": agreement.difference, "bound": agreement.bound}
         listed = [{"file": file, "bytes": size} for file, size in sizes.items()]
-        print_json({"files": listed, "holds": written.holds, "note": written.note or None, "verified": verified})
+        own = {"files": listed, "cards": list(map(str, written.cards)), "holds": written.holds}
+        print_json({**own, "note": written.note or None, "verified": verified})
         return
     verdict = "not verified: there is no C compiler here"
     if agreement is not None:
         verdict = f"differs from the model by at most {agreement.difference:.1e} (allowed: {agreement.bound:.1e})"
-    files = [
-        ("" if number else "file", f"{file}  ({size / 1e6:.2f} MB)")
-        for number, (file, size) in enumerate(sizes.items())
-    ]
+    files = [("", f"{file}  ({size / 1e6:.2f} MB)") for file, size in sizes.items()]
+    cards = [("", str(card)) for card in written.cards]
     note = [("note", written.note)] if written.note else []
-    print_rows(*files, ("holds", written.holds), *note, ("verified", verdict))
+    print_rows(*_head("file", files), *_head("card", cards), ("holds", written.holds), *note, ("verified", verdict))
+
+
+def _head(label: str, rows: list[Row]) -> list[Row]:
+    """Label the first of some rows."""
+    return [(label, rows[0][1]), *rows[1:]] if rows else []
 
 
 def card(model: Model, json: Json = False) -> None:

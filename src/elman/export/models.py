@@ -94,6 +94,7 @@ def write_models(path: Path, graphs: Mapping[str, ModelGraph], card: Mapping[str
         tuple(targets.values()),
         str(card.get("holds", "the model")),
         max(agreements, key=lambda one: one.difference / one.bound),
+        cards=tuple(map(card_of, targets.values())),
     )
 
 

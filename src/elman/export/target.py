@@ -37,16 +37,18 @@ class ExportedFiles:
     """What was written.
 
     Attributes:
-        files: the files, without the cards beside them.
+        files: the files.
         holds: what is in them, in words.
         agreement: how far the part that is farthest is from the model; None where nothing could run it.
         note: what is not in them; empty where nothing is missing.
+        cards: the cards beside them.
     """
 
     files: tuple[Path, ...]
     holds: str
     agreement: "Agreement | None"
     note: str = ""
+    cards: tuple[Path, ...] = ()
 
 
 def choose(
