@@ -7,7 +7,6 @@ The plan is ARCHITECTURE.md; `LAYERS` below is its table.
 import ast
 import itertools
 import re
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -285,19 +284,11 @@ def test_the_language_loads_the_standard_library_alone(code: str) -> None:
     assert {name for name in set(after) - set(before) if name not in sys.stdlib_module_names} == {"elman"}
 
 
-def test_help_answers_in_half_a_second_and_does_not_load_torch() -> None:
-    took = []
-    for _ in range(5):
-        # Processor time, which other processes change little.
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        said = _python("-m", "elman", "--help")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        assert "train" in said
-    assert min(took) < 0.5
+def test_help_does_not_load_torch() -> None:
     timed = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "elman", "--help"], capture_output=True, check=True
     )
+    assert b"train" in timed.stdout
     imported = {line.rpartition(b"|")[2].strip().decode() for line in timed.stderr.splitlines()}
     assert "elman.cli" in imported
     assert "torch" not in imported

@@ -149,7 +149,7 @@ def test_non_contiguous_tensors_give_the_same_values_and_gradients(kind: str) ->
             assert_close("value or gradient", theirs, mine)
 
 
-@pytest.mark.parametrize("order", ["first", "second"])
+@pytest.mark.parametrize("order", ["first", pytest.param("second", marks=pytest.mark.slow)])
 def test_derivatives_equal_differences(kind: str, order: str) -> None:
     check = torch.autograd.gradcheck if order == "first" else torch.autograd.gradgradcheck
     # Along random directions (fast_mode), as torch does; one case of each kind is checked element by element.

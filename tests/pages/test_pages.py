@@ -6,6 +6,14 @@ from pages.blocks import PAGES, ROOT, RUN, blocks, differences, matches, scratch
 from pages.renew import keep_cuts
 
 SHOWN = ("text",)  # what is no code
+LONG = ("docs/tasks/translate.md",)  # its longest training is in the README too
+
+
+def pages():
+    """Yield the pages; a long one is for the long suite."""
+    for page in PAGES:
+        name = str(page.relative_to(ROOT))
+        yield pytest.param(page, id=name, marks=[pytest.mark.slow] if name in LONG else [])
 
 
 @pytest.fixture
@@ -15,7 +23,7 @@ def folder(tmp_path):
         yield tmp_path
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", list(pages()))
 @pytest.mark.usefixtures("folder")
 def test_every_block_runs_and_prints_what_the_page_shows(page):
     found = "\n".join(map(str, differences(page)))

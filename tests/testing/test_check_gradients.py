@@ -38,7 +38,7 @@ def plant(monkeypatch, op, factor):
     monkeypatch.setitem(PRIMITIVES, op, dataclasses.replace(row, derivative=wrong))
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(40))
 def test_random_cells_pass(seed):
     report = check_gradients(random_cell(seed), seed=seed)
     assert report.worst < 1e-6
@@ -46,7 +46,7 @@ def test_random_cells_pass(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 400))
+@pytest.mark.parametrize("seed", range(40, 400))
 def test_more_random_cells_pass(seed):
     assert check_gradients(random_cell(seed), seed=seed).worst < 1e-6
 

@@ -73,13 +73,13 @@ RECIPES = {
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_model_is_the_same_file_on_a_slow_and_on_a_fast_clock(recipe, tmp_path, monkeypatch):
+def test_a_model_is_the_same_file_on_a_clock_that_stands_still_and_on_a_fast_one(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(glances, "_SECONDS", 1e-5)
     monkeypatch.setattr(glances, "_SECONDS_A_STEP", 0.0)
     make, train, options = RECIPES[recipe]
     data, found = make(tmp_path), []
     clocks = {name: getattr(time, name) for name in ("monotonic", "perf_counter")}
-    for factor in (1e-3, 1e4):
+    for factor in (0.0, 1e4):
         for name, clock in clocks.items():
             monkeypatch.setattr(time, name, lambda clock=clock, factor=factor: factor * clock())
         model = train(data, epochs=3, hidden=13, quiet=True, **options)

@@ -14,6 +14,7 @@ from elman.tasks.classify import recipe as classify_recipe
 from elman.tasks.transcribe import recipe as speech_recipe
 from elman.training import resumable, resuming, run
 from elman.training.beside import only_one
+from elman.training.checkpoint import read_checkpoint, write_checkpoint
 from elman.training.fingerprint import fingerprint
 from elman.training.resuming import CheckpointedRun
 from elman.training.search import Between
@@ -213,3 +214,30 @@ def test_a_second_training_for_one_output_is_refused_with_the_process_of_the_fir
         with refused, only_one(tmp_path / "m"):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_forged_checkpoint_writes_no_file_but_its_own_and_stays(tmp_path, monkeypatch):
+    recipe, write, file, options = RECIPES["generate"]
+    data = write(tmp_path / file)
+    with monkeypatch.context() as patched:
+        kill_after(patched, 3)
+        with pytest.raises(Killed):
+            recipe.train(data, output=tmp_path / "m", **SMALL, **options)
+    path, precious = tmp_path / "m.checkpoint", tmp_path / "precious"
+    precious.write_text("a poem")
+    kept = read_checkpoint(path)
+    for change in (
+        {"keeper": {"replaces": True, "name": "../precious"}},
+        {"keeper": {"replaces": True, "name": str(precious)}},
+        {"keeper": {"replaces": True, "name": 7}},
+        {"current": {**kept["current"], "run": {}}},
+        {"current": {**kept["current"], "module": {}}},
+        {"current": 7},
+    ):
+        write_checkpoint(path, {**kept, **change})
+        with pytest.raises(DataError, match=r"m\.checkpoint is damaged: it is no state of this training \("):
+            recipe.train(data, output=tmp_path / "m", resume=True, **SMALL, **options)
+        assert path.exists()
+    write_checkpoint(path, {**kept, "keeper": {"replaces": True, "name": "precious"}})
+    recipe.train(data, output=tmp_path / "m", resume=True, **SMALL, **options)
+    assert precious.read_text() == "a poem", "what is no model is not written over"

@@ -225,6 +225,17 @@ def test_what_waits_is_the_best_model_and_not_a_later_one(tmp_path, monkeypatch)
     assert all(value.equal(best[name]) for name, value in kept.items())
 
 
+def test_a_model_that_is_written_at_the_second_attempt_is_no_failure(tmp_path, monkeypatch):
+    (tmp_path / "book.txt").write_text(BOOK)
+    model = generate.train(tmp_path / "book.txt", **SMALL, window=11)
+    model.save(tmp_path / NAME)
+    keeper = Keeper(tmp_path / NAME, force=True)
+    fail(monkeypatch, lambda folder: folder == tmp_path, times=1)
+    keeper.finish(model)
+    assert model.kept == tmp_path / NAME
+    assert not keeper.was_lost
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("taken", [False, True])
 def test_what_cannot_be_written_at_all_is_trained_to_its_end_and_written_to_the_current_folder(

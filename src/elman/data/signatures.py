@@ -30,6 +30,7 @@ _SIGNATURES = {
     b"ID3": "an MP3 sound file",
     b"\x7fELF": "a program",
 }
+_ANY = "binary data"
 _PICKLE = b"\x80"
 _PROTOCOLS = range(2, 6)
 _LOOKED_AT = 4096
@@ -54,7 +55,7 @@ def describe_binary(raw: bytes | bytearray) -> str:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return ""  # UTF-16
     strange = len(head) - len(head.translate(None, _CONTROL))
-    return "binary data" if head and strange > _MOST_STRANGE * len(head) and not _is_utf_16(head) else ""
+    return _ANY if head and strange > _MOST_STRANGE * len(head) and not _is_utf_16(head) else ""
 
 
 def refuse_binary(raw: bytes | bytearray, name: str) -> None:
@@ -69,6 +70,9 @@ def refuse_binary(raw: bytes | bytearray, name: str) -> None:
     """
     what = describe_binary(raw)
     if what:
+        if what == _ANY:
+            at = next(at for at, byte in enumerate(raw) if byte in _CONTROL)
+            what = f"{what}, with byte 0x{raw[at]:02x} in line {raw.count(10, 0, at) + 1}"
         raise DataError(f"{name} is not a text file: it is {what}. Name a file of text, in UTF-8.")
 
 

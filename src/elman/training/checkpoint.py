@@ -37,7 +37,7 @@ _DTYPES = {
         torch.int32, torch.int16, torch.int8, torch.uint64, torch.uint32, torch.uint16, torch.uint8, torch.bool,
     )
 }  # fmt: skip
-_ADVICE = "Remove it, or begin anew with --force."
+ADVICE = "Remove it, or begin anew with --force."
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -67,17 +67,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         header, raw = read_whole(path)
     except DataError as error:
-        raise DataError(f"{str(error).partition('. ')[0]}. {_ADVICE}") from None
+        raise DataError(f"{str(error).partition('. ')[0]}. {ADVICE}") from None
     if header.entry.get(SUM) != sum_of(header, data_of(raw)):
-        raise DataError(f"{path} is damaged: it is not as it was written, says its {SUM}. {_ADVICE}")
+        raise DataError(f"{path} is damaged: it is not as it was written, says its {SUM}. {ADVICE}")
     if header.entry.get("task") != TASK or header.entry.get("format") != FORMAT:
-        raise DataError(f"{path} is no checkpoint of this version of elman. {_ADVICE}")
+        raise DataError(f"{path} is no checkpoint of this version of elman. {ADVICE}")
     try:
         state = _StateReader(unpack(path, raw)[_BYTES]).read(header.entry["state"])
     except Exception as error:  # noqa: BLE001 - a forged file makes libraries raise anything
-        raise DataError(f"{path} is damaged ({type(error).__name__}). {_ADVICE}") from None
+        raise DataError(f"{path} is damaged ({type(error).__name__}). {ADVICE}") from None
     if not isinstance(state, dict):
-        raise DataError(f"{path} is damaged: its state is a {type(state).__name__}. {_ADVICE}")
+        raise DataError(f"{path} is damaged: its state is a {type(state).__name__}. {ADVICE}")
     return state
 
 

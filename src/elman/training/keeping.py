@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from elman.errors import ElmanError
-from elman.models.file import SUFFIX, ModelFile, check_target
+from elman.models.file import SUFFIX, ModelFile, check_target, is_model_file
 from elman.models.trained import Trained
 from elman.paths import check_path
 from elman.training.progress import Progress
@@ -61,14 +61,20 @@ class Keeper:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a training that goes on must know of its file, as plain data."""
-        return {"replaces": self._replaces, "path": None if self._path is None else str(self._path)}
+        return {"replaces": self._replaces, "name": None if self._path is None else self._path.name}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state; a file that is gone is written anew."""
-        self._replaces = state["replaces"]
+        self._replaces = bool(state["replaces"])
         # Where the name was free, a file that has it is one of this training, maybe newer than its checkpoint.
-        path = state["path"] or (None if self._replaces else self.target)
-        self._path = None if path is None or not Path(path).exists() else Path(path)
+        assert self.target is not None
+        name = state["name"] or (None if self._replaces else self.target.name)
+        if name is not None and Path(name).name != name:
+            raise ValueError(f"{name!r} is not the name of a file")
+        path = None if name is None else self.target.with_name(name)
+        if path is not None and path != self.target and not is_model_file(path):
+            path = None
+        self._path = None if path is None or not path.exists() else path
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -122,11 +128,13 @@ class Keeper:
         try:
             model.kept = self._write(file, self._path, interrupted)
         except ElmanError as error:
-            elsewhere = self._write_anywhere(file, interrupted)
-            self.was_lost = elsewhere is None
-            where = f"The model is kept in {elsewhere}" if elsewhere else "Nothing can be written elsewhere either"
-            self._path = self._waiting = None
-            raise ElmanError(f"{_reason(error)}. {where}.") from None
+            found = self._write_anywhere(file, interrupted)
+            self.was_lost = found is None
+            if found != self.target:  # the second attempt may succeed
+                where = f"The model is kept in {found}" if found else "Nothing can be written elsewhere either"
+                self._path = self._waiting = None
+                raise ElmanError(f"{_reason(error)}. {where}.") from None
+            model.kept = found
         if self._path is not None and self._path != model.kept:
             self._path.unlink(missing_ok=True)
         self._path, self._waiting = model.kept, None

@@ -87,7 +87,7 @@ def resumable(
             with resumer, keeper:
                 yield keeper
         except ElmanError:
-            if not keeper.was_lost:  # to go on would end in the same error
+            if not (keeper.was_lost or resumer.was_refused):  # to go on would end in the same error
                 path.unlink(missing_ok=True)
             raise
         except KeyboardInterrupt:

@@ -15,6 +15,7 @@ took.
 True
 """
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -28,9 +29,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from elman.errors import DataError, ElmanError
-from elman.phrases import name_some
+from elman.phrases import abbreviate, name_some
 from elman.scores.measured import Measured
-from elman.training.checkpoint import read_checkpoint, write_checkpoint
+from elman.training.alike import find_unlike
+from elman.training.checkpoint import ADVICE, read_checkpoint, write_checkpoint
 from elman.training.feed import Feed
 from elman.training.keeping import Keeper
 from elman.training.outcome import Outcome, Validation
@@ -68,13 +70,14 @@ class Resumer:
         earlier: the seconds that the command took before the checkpoint.
         was_read: whether there was a checkpoint to go on from.
         has_updates: whether a checkpoint holds more than a beginning.
+        was_refused: whether what the checkpoint holds could not be restored.
 
     Raises:
         DataError: the checkpoint is damaged, or was written by another training.
     """
 
     def __init__(self, path: Path | None, signature: Mapping[str, Any], *, resume: bool = False) -> None:
-        self.path, self.searches = path, False
+        self.path, self.searches, self.was_refused = path, False, False
         self.keeper: Keeper | None = None
         self._signature = dict(signature)
         self._count = 0
@@ -109,7 +112,7 @@ class Resumer:
             self._done, self._before = state["done"], state["current"]
             self.earlier, self._kept = state["seconds"], state["keeper"]
         except (KeyError, TypeError, AttributeError):
-            raise DataError(f"{path} is damaged. Remove it, or begin anew with --force.") from None
+            raise DataError(f"{path} is damaged. {ADVICE}") from None
         if changed:
             raise DataError(
                 f"{path} is of another training: {name_some(changed, 3)}. Give the same data and options, or begin "
@@ -119,11 +122,28 @@ class Resumer:
         if others:
             self.notes.append(f"not bit-identical from here on: {name_some(others, 3)}")
 
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse the checkpoint where what is done with it fails: what it holds is not a state of this training.
+
+        Raises:
+            DataError: it is so.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a forged file makes libraries raise anything
+            self.was_refused = True
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise DataError(
+                f"{self.path} is damaged: it is no state of this training ({abbreviate(reason, 200)}). {ADVICE}"
+            ) from None
+
     def keep(self, keeper: Keeper) -> None:
         """Make the file of the best model so far a part of checkpoints, and restore what was known of it."""
         self.keeper = keeper
         if self.was_read:
-            keeper.load_state_dict(self._kept)
+            with self.refusing():
+                keeper.load_state_dict(self._kept)
 
     def seconds(self) -> float:
         """Return how long all trainings of the command have taken, with those before the checkpoint."""
@@ -218,27 +238,38 @@ class CheckpointedRun:
             if self._number == 0:
                 self._write(progress)
             return False
-        self._heard = state["heard"]
-        if "run" in state:
-            self._module.load_state_dict(state["module"])
-            self._run.load_state_dict(state["run"])
+        with self._resumer.refusing():
+            self._heard = state["heard"]
+            if "run" in state:
+                self._load(state)
         if self._resumer.searches and validated is not None:
             for one in self._heard:
-                best = Measured(**one["best"])
+                with self._resumer.refusing():
+                    best, share = Measured(**one["best"]), float(one["share"])
                 heard = Outcome(best=best, history=[Validation(1, 0, math.nan, best.loss)])
-                validated(heard, dataclasses.replace(self._run.moment(), share=one["share"]), False)
+                validated(heard, dataclasses.replace(self._run.moment(), share=share), False)
         if "error" in state:
             raise ElmanError(state["error"])
         if "optimizer" not in state:
             return True
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._feed.load_state_dict(state["feed"])
-        self._run.load_state_dict(state["run"])  # again: what was called may have drawn random numbers
+        with self._resumer.refusing():
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._feed.load_state_dict(state["feed"])
+            self._run.load_state_dict(state["run"])  # again: what was called may have drawn random numbers
         for line in self._resumer.notes:
             progress.note(line)
         updates = self._run.outcome.updates
         progress.note(f"goes on after update {updates:,}, {self._run.share():.0%} of the training")
         return False
+
+    def _load(self, state: dict[str, Any]) -> None:
+        """Restore the weights and the counts, if they are those of such a training."""
+        present = {"module": self._module.state_dict(), "run": self._run.state_dict()}
+        unlike = next(filter(None, (find_unlike(state[name], one, name) for name, one in present.items())), None)
+        if unlike is not None:
+            raise ValueError(unlike)
+        self._module.load_state_dict(state["module"])
+        self._run.load_state_dict(state["run"])
 
     def hear(self, outcome: Outcome, moment: Moment) -> None:
         """Receive a validation, which trials of a search compare."""

@@ -11,7 +11,7 @@ side as well: a model would be validated on what it has learnt.
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from textwrap import shorten
 from typing import Any
 
@@ -48,6 +48,7 @@ def split(
     groups: Sequence[str | None] | None = None,
     hashes: Sequence[int] | NDArray[np.uint64] | None = None,
     together: bool = False,
+    where: Callable[[int], str] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Divide examples into training and validation examples.
 
@@ -59,6 +60,7 @@ def split(
         hashes: the hash of each example; validation examples that equal a training example are left out, see
             :func:`leave_out_copies`.
         together: draw equal examples as one where there are no groups, see :func:`draw_once`, so that few are left out.
+        where: gives the place of an example, for messages.
 
     Returns:
         The indices of the training and of the validation examples, ascending.
@@ -76,7 +78,7 @@ def split(
     if groups is not None and any(group is not None for group in groups):
         held_out = draw_groups(classes, groups, share, randomness)
     else:
-        _refuse_single(classes)
+        _refuse_single(classes, where)
         first = draw_once(hashes, classes) if together and hashes is not None else list(range(len(classes)))
         held_out = draw_examples(classes, first, share, randomness)
     apart = set(held_out)
@@ -167,17 +169,20 @@ def _part(count: int, share: float) -> int:
     return min(count - 1, max(1, round(count * share)))
 
 
-def _refuse_single(classes: Sequence[str]) -> None:
+def _refuse_single(classes: Sequence[str], where: Callable[[int], str] | None) -> None:
     counts = Counter(classes)
     single = sorted(name for name, count in counts.items() if count == 1)
     if single:
         shown = [repr(shorten(name, _LONGEST_NAME, placeholder="…")) for name in single[:_MOST_NAMES]]
         names = ", ".join(shown) + (", …" if len(single) > _MOST_NAMES else "")
         having = f"{len(single)} classes have one example each" if len(single) > 1 else "A class has one example"
+        place = ""
+        if where is not None:
+            place = f", {'the first ' if len(single) > 1 else ''}in {where(classes.index(single[0]))}"
         number = " If the target is a number, say --target-kind number." if _are_numbers(single) else ""
         raise DataError(
-            f"{having}: {names}. It takes two, one to learn from and one to validate on. Add examples, leave the "
-            f"class out, or give --validation-data.{number}"
+            f"{having}: {names}{place}. It takes two, one to learn from and one to validate on. Add examples, leave "
+            f"the class out, or give --validation-data.{number}"
         )
 
 

@@ -130,6 +130,7 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
                 groups=survey.groups,
                 hashes=survey.prints,
                 together=True,
+                where=survey.where,
             )
         except DataError as error:
             for note in dataset.notes:

@@ -114,7 +114,8 @@ def read_held_out(path: str, read: MusicSet, settings: ComposeSettings, classes:
 def _divide(pieces: Sequence[Piece], settings: ComposeSettings) -> tuple[list[Piece], list[Piece], int]:
     share = default_share(len(pieces)) if settings.validation is None else settings.validation
     hashes = [hash_piece(piece) for piece in pieces]
-    chosen = split([piece.given for piece in pieces], share=share, seed=settings.seed, hashes=hashes)
+    given = [piece.given for piece in pieces]
+    chosen = split(given, share=share, seed=settings.seed, hashes=hashes, where=lambda index: pieces[index].where)
     learn, hold = ([pieces[index] for index in part] for part in chosen)
     return learn, hold, len(pieces) - len(learn) - len(hold)
 
