@@ -40,8 +40,8 @@ RESUMING_FAULTS = (
     Fault(
         "a training that goes on does not know its own model",
         "training/keeping.py",
-        'state["path"] or (None if self._replaces else self.target)',
-        'state["path"]',
+        'state["name"] or (None if self._replaces else self.target.name)',
+        'state["name"]',
         GOING_ON,
         "newer_than_its_checkpoint",
     ),
@@ -60,5 +60,21 @@ RESUMING_FAULTS = (
         "if SUM not in header.entry:",
         CHECKPOINT,
         "every_change",
+    ),
+    Fault(
+        "a checkpoint may name a file of another folder",
+        "training/keeping.py",
+        "if name is not None and Path(name).name != name:",
+        "if False:",
+        GOING_ON,
+        "forged",
+    ),
+    Fault(
+        "the state of a checkpoint is not compared with that of the training",
+        "training/resuming.py",
+        "if unlike is not None:",
+        "if False:",
+        GOING_ON,
+        "forged",
     ),
 )
