@@ -2,13 +2,12 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from alone import run_alone
+from alone import code_of_page, run_alone
 from elman import cells, export
 from elman.data.dataset import Columns, Example, Sound
 from elman.data.examples.values import Listed
@@ -189,9 +188,8 @@ def test_a_vocabulary_is_that_of_all_networks():
 
 @pytest.mark.parametrize("kind", ["words and letters", "characters"])
 def test_the_page_numbers_a_text_as_the_encoder_does(kind):
-    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text("utf-8")
     names = {"numpy": np, "re": re}
-    exec(re.search(r"^def number\(card.*?(?=^\S*options)", page, re.DOTALL | re.MULTILINE).group(0), names)
+    exec(re.search(r"^def number.*?(?=^options)", code_of_page("# ask.py\n"), re.DOTALL | re.MULTILINE).group(0), names)
     model, _ = joined(kind)
     card = json.loads(json.dumps(describe(model)))
     encoder = read_encoder({**card["encoder"], "limit": {"most": None, "longest": 9}})

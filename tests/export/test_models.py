@@ -3,12 +3,11 @@
 import json
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from alone import run_alone
+from alone import code_of_page, function_of_page, run_alone, run_code
 from elman import cells, export
 from elman.errors import ConfigError
 from elman.export.checking import difference
@@ -44,20 +43,10 @@ def language(tmp_path_factory):
     return folder / "book.model"
 
 
-def test_a_language_model_writes_the_same_text_step_by_step(language, tmp_path):
-    import onnxruntime
-
-    export_model(language, tmp_path / "book.onnx")
-    card = export.read_card(tmp_path / "book.onnx")
-    characters = card["vocabulary"]["characters"]
-    session = onnxruntime.InferenceSession(str(tmp_path / "book.onnx"), providers=["CPUExecutionProvider"])
-    state, unit, text = {}, characters.index("t"), ""
-    for _ in range(30):
-        probabilities, *final = session.run(None, {"units": np.array([unit]), **state})
-        state = dict(zip(("initial_h", "initial_c"), final, strict=True))
-        unit = int(probabilities[0].argmax())
-        text += characters[unit]
-    assert text == "".join(generate.load(language).generate("t", length=30, temperature=0))
+def test_the_program_of_the_page_writes_what_a_language_model_writes(language, tmp_path):
+    export_model(language, tmp_path / "sentences.onnx")
+    written = run_code(code_of_page("# write.py\n"), tmp_path)
+    assert written == "the " + "".join(generate.load(language).generate("the ", length=40, temperature=0)).rstrip()
 
 
 def test_what_a_model_cannot_be_is_refused_in_a_line(language, tmp_path):
@@ -83,19 +72,6 @@ def test_what_a_model_cannot_be_is_refused_in_a_line(language, tmp_path):
 def test_the_recurrent_layers_of_a_model_become_c(language, tmp_path):
     export_model(language, tmp_path / "book.c")
     assert "void book_step(" in (tmp_path / "book.c").read_text()
-
-
-def viterbi(emissions, transitions, start, end):
-    """Find the best tags of one sentence: emissions (T, K)."""
-    score, back = start + emissions[0], []
-    for scores in emissions[1:]:
-        paths = score[:, None] + transitions
-        back.append(paths.argmax(0))
-        score = paths.max(0) + scores
-    tags = [int((score + end).argmax())]
-    for places in reversed(back):
-        tags.append(int(places[tags[-1]]))
-    return tags[::-1]
 
 
 def tagger(crf, bidirectional=True):
@@ -127,7 +103,7 @@ def test_a_tagger_gives_scores_and_transitions(crf, tmp_path):
         best = module.best(output.emissions, lengths)
     assert difference(found[:2], [output.emissions.transpose(0, 1), output.labels.softmax(1)]) <= 1e-5
     if crf:
-        chain = [tensor.numpy() for tensor in found[2:]]
+        viterbi, chain = function_of_page("viterbi"), [tensor.numpy() for tensor in found[2:]]
         for row, (length, emissions) in enumerate(zip(lengths, found[0].numpy(), strict=True)):
             assert viterbi(emissions[:length], *chain) == best[:length, row].tolist()
 
@@ -178,12 +154,6 @@ def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, seasons, loga
     assert difference(found, [expected]) <= 1e-5
 
 
-def greedy(log_p, blank=0):
-    """Write the likeliest unit of each step, repeated ones once, without blanks."""
-    best = log_p.argmax(1)
-    return [int(unit) for unit, before in zip(best, [blank, *best], strict=False) if unit not in (before, blank)]
-
-
 def test_a_transcriber_gives_the_probabilities_that_greedy_ctc_reads(tmp_path):
     model = make_transcriber("mgu", bidirectional=True)
     write_models(tmp_path / "s.onnx", speech_graphs(model), {"task": "transcribe"}, force=False)
@@ -194,6 +164,7 @@ def test_a_transcriber_gives_the_probabilities_that_greedy_ctc_reads(tmp_path):
         expected, real = model.module(frames.transpose(0, 1), lengths)
     assert difference([log_p], [expected.transpose(0, 1)]) <= 1e-5
     assert torch.equal(steps, real)
+    greedy = function_of_page("greedy")
     assert any(greedy(row[:length].numpy()) for row, length in zip(log_p, steps, strict=True))
 
 

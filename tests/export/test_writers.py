@@ -1,15 +1,12 @@
 """Models that write, as files of ONNX: the loops of docs/export.md write what the models write, without elman."""
 
 import json
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from alone import code_of_page, run_code
 from elman import cells, export
 from elman.data.music.piece import PITCHES
 from elman.encoders.pictures.encoder import PictureEncoder
@@ -32,21 +29,15 @@ from elman.tasks.translate.model import TrainedTranslator
 from elman.tasks.translate.module import TranslationModel
 from tasks.compose.test_composing import make_model
 
-PAGE = Path(__file__).parents[2] / "docs" / "export.md"
-BEGIN = 'import sys\nsys.modules["elman"] = sys.modules["torch"] = None\nimport json, numpy\n'
 SOURCES = ["ab ca", "b", "", "dcb a bcd", "xa"]
 
 
-def run_alone(folder, code):
-    """Run code beside the programs of the page, in a process without elman and torch; return what it prints as JSON."""
-    page = PAGE.read_text("utf-8")
-    for name, first in (("greedy", "# greedy.py\n"), ("compose", "def compose"), ("subwords", "def translate_")):
-        text = re.search(rf"```python\n({first}.*?)```", page, re.DOTALL).group(1)
-        (folder / f"{name}.py").write_text(text if name == "greedy" else f"from greedy import *\n{text}", "utf-8")
-    command = [sys.executable, "-c", f"{BEGIN}{code}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def run_page(folder, code):
+    """Run code beside the programs of the page; return what it prints as JSON."""
+    (folder / "greedy.py").write_text(code_of_page("# greedy.py\n"), "utf-8")
+    for name, first in (("music", "def compose("), ("subwords", "def translate_subwords(")):
+        (folder / f"{name}.py").write_text(f"from greedy import *\n{code_of_page(first)}", "utf-8")
+    return json.loads(run_code(code, folder))
 
 
 def write(path, model, graphs, describe):
@@ -84,7 +75,7 @@ def test_the_loop_of_the_page_translates_greedily(kind, tmp_path):
     written = write(tmp_path / "m.onnx", model, pair_graphs, describe_pairs)
     assert [file.name for file in written.files] == ["m.encoder.onnx", "m.decoder.onnx"]
     code = f"import greedy; w = greedy.Writer('m'); print(json.dumps([w.translate(text) for text in {SOURCES}]))"
-    found = run_alone(tmp_path, code)
+    found = run_page(tmp_path, code)
     assert found == model.predict(SOURCES, beam=1)
     assert len(set(found)) > 2
     assert export.read_card(tmp_path / "m.decoder.onnx")["files"] == {
@@ -101,13 +92,13 @@ def test_the_page_translates_subwords(tmp_path):
         "import greedy, subwords; w = greedy.Writer('m')\n"
         f"print(json.dumps([subwords.translate_subwords(w, text) for text in {texts}]))"
     )
-    found = run_alone(tmp_path, code)
+    found = run_page(tmp_path, code)
     assert found == model.predict(texts, beam=1)
     assert any(found)
 
 
 def test_the_loop_is_short():
-    code = re.search(r"```python\n# greedy\.py\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL).group(1)
+    code = code_of_page("# greedy.py\n")
     assert len(code.splitlines()) < 60
 
 
@@ -155,7 +146,7 @@ def test_the_loop_of_the_page_captions_greedily(reader, tmp_path):
         "import greedy; w = greedy.Writer('m'); given = numpy.load('given.npz')\n"
         "print(json.dumps([w.caption(given[name]) for name in given.files]))"
     )
-    found = run_alone(tmp_path, code)
+    found = run_page(tmp_path, code)
     assert found == model.predict(given, beam=1)
     assert all(found)
 
@@ -173,7 +164,7 @@ def test_the_loop_of_the_page_composes_greedily(onsets, tmp_path):
     model = composer("joint", onsets)
     written = write(tmp_path / "m.onnx", model, music_graphs, describe_music)
     assert [file.name for file in written.files] == ["m.frame.onnx", "m.notes.onnx"]
-    found = run_alone(tmp_path, "import compose; print(json.dumps(compose.compose('m', 24, 6)))")
+    found = run_page(tmp_path, "import music; print(json.dumps(music.compose('m', 24, 6)))")
     made = model.compose(bars=4, temperature=0, seed=1)
     assert [tuple(frame) for frame in found] == list(made.frames)
     assert sum(map(len, found)) > 6
