@@ -165,7 +165,7 @@ def answers(model, examples):
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_networks_and_baselines_answer_without_elman_and_torch(kind, count, tmp_path):
+def test_all_networks_and_baselines_answer_as_the_model_does(kind, count, tmp_path):
     model, examples = joined(kind, count)
     path = tmp_path / "model.onnx"
     written = write_models(path, graphs(model), {"task": "classify", **describe(model)}, force=False)
@@ -174,9 +174,10 @@ def test_all_networks_and_baselines_answer_without_elman_and_torch(kind, count, 
     assert card == export.read_card(path)
     assert card["verified"]["difference"] <= 1e-5
     read = [examples[place] for place in range(len(examples))]
-    found, task = run_alone(path, feeds_of(card, read), tmp_path)
+    feeds = feeds_of(card, read)
+    found = [torch.from_numpy(value) for value in Session(path.read_bytes()).run(feeds)]
     assert difference(found, [answers(model, examples)]) <= 1e-5
-    assert task == "classify"
+    assert card["task"] == "classify"
 
 
 def test_a_vocabulary_is_that_of_all_networks():
@@ -229,12 +230,12 @@ def test_a_model_of_folds_is_exported_by_default_and_alone_if_asked(tmp_path):
         "direction": "forward",
         "quiet": True,
     }
-    model = classify.train(tmp_path / "r.csv", target="label", output=tmp_path / "m", folds=3, **options)
-    assert len(model.members) == 3
+    model = classify.train(tmp_path / "r.csv", target="label", output=tmp_path / "m", folds=2, cell="mgu", **options)
+    assert len(model.members) == 2
     written = export_model(tmp_path / "m", tmp_path / "m.onnx", licence="CC0-1.0")
-    assert written.holds.startswith("the mean of 3 networks")
+    assert written.holds.startswith("the mean of 2 networks")
     card = export.read_card(tmp_path / "m.onnx")
-    assert (card["networks"], card["licence"]) == (3, "CC0-1.0")
+    assert (card["networks"], card["licence"]) == (2, "CC0-1.0")
     assert card["mixed"]["baseline"] > 0
     texts = ["a good film", "Bad film 3 e"]
     examples = [Example({"text": text}, None, "here") for text in texts]
@@ -247,8 +248,8 @@ def test_a_model_of_folds_is_exported_by_default_and_alone_if_asked(tmp_path):
     card = export.read_card(tmp_path / "one.onnx")
     assert card["networks"] == 1
     assert "the first network alone" in card["limits"]
-    (found,), _ = run_alone(tmp_path / "one.onnx", feeds_of(card, examples), tmp_path)
-    assert difference([found], [model.alone().probabilities(texts)]) <= 1e-5
+    (found,) = Session((tmp_path / "one.onnx").read_bytes()).run(feeds_of(card, examples))
+    assert difference([torch.from_numpy(found)], [model.alone().probabilities(texts)]) <= 1e-5
 
 
 def test_what_differs_is_refused_and_leaves_nothing(tmp_path):
