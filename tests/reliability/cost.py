@@ -1,0 +1,46 @@
+"""Time a training that writes checkpoints beside the same training that writes none, in turns."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from elman.tasks import generate
+from elman.training import resuming
+from small_trainings import write_book
+
+_ROUNDS = 5
+_SECONDS = 0.5
+"""Between checkpoints; the usual 30 would need long trainings. The share of time that they may take is as usual."""
+
+
+def measure_cost(folder: Path) -> str:
+    """Return a line with the ratio of medians of processor time."""
+    torch.set_num_threads(1)
+    book = write_book(folder / "book.txt")
+    book.write_text(book.read_text() * 200)
+    times: dict[str, list[float]] = {"with": [], "without": []}
+    for number in range(2 * _ROUNDS + 2):
+        kind = "with" if number % 2 == 0 else "without"
+        with _checkpoints_every(_SECONDS if kind == "with" else 1e9):
+            start = time.process_time()
+            generate.train(
+                book, output=folder / f"{number}.model", hidden=128, epochs=3, quiet=True, compare=False, window=50
+            )
+            times[kind].append(time.process_time() - start)
+    ones, others = (statistics.median(found[1:]) for found in times.values())  # the first compiles kernels
+    ratio = ones / others
+    return f"a training takes {ones:.1f} s of processor time with checkpoints, {others:.1f} without: ratio {ratio:.3f}"
+
+
+@contextmanager
+def _checkpoints_every(seconds: float) -> Iterator[None]:
+    before = resuming.SECONDS
+    resuming.SECONDS = seconds
+    try:
+        yield
+    finally:
+        resuming.SECONDS = before
