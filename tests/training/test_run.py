@@ -233,6 +233,15 @@ def test_the_cases_hold_what_may_be_lost(clock):
     assert all(len(outcome.glances.seen) >= 3 for outcome in outcomes.values())
 
 
+def test_a_fold_that_goes_on_has_the_time_that_it_was_given_at_first(clock):
+    whole, _ = train_whole("time", clock)
+    case = dataclasses.replace(CASES["time"], settings={**CASES["time"].settings, "time_budget": "31s"})
+    again = Training(case, clock, seed=2)
+    again.load(whole.kept[8])
+    again.fit()
+    assert again.run.outcome.updates == whole.run.outcome.updates
+
+
 def test_a_run_that_is_over_stays_so(clock):
     for name in ("patience", "time", "step"):
         whole = Training(CASES[name], clock, seed=1)

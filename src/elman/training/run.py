@@ -140,6 +140,7 @@ class Run:
             "outcome": self.outcome.state_dict(),
             "counts": asdict(self.counts),
             "seconds": self.elapsed(),
+            "budget": self._budget,
             "best": self.best,
             "average": None if self.average is None else self.average.state_dict(),
             "chance": {name: torch_of.get_rng_state() for name, torch_of in self._generators().items()},
@@ -160,6 +161,8 @@ class Run:
         for name, torch_of in self._generators().items():
             torch_of.set_rng_state(state["chance"][name])
         self._stopwatch = Stopwatch(state["seconds"])
+        # A fold or a trial that goes on is given what is left of all, without the seconds that it has taken itself.
+        self._budget = state["budget"]
 
     def start_averaging(self) -> WeightAverage:
         """Average the weights from here on."""
