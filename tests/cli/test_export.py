@@ -23,7 +23,10 @@ def test_a_model_is_exported_with_its_card_beside_it(elman, trained, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("-o", "book.bin"), "names no form. There are: onnx (.onnx), c (.c). Choose one with --to."),
+        (
+            ("-o", "book.bin"),
+            "names no form. There are: onnx (.onnx), c (.c), wasm (.wasm), html (.html). Choose one with --to.",
+        ),
         (("-o", "book.bin", "--to", "pdf"), "the form 'pdf' is unknown"),
         (("-o", "book.txt", "--to", "onnx"), "exists"),
         (("-o", ".", "--to", "onnx"), "is a folder"),
@@ -82,3 +85,15 @@ def test_a_card_is_printed(elman, trained):
     labels = [line.split()[0] for line in done.out.splitlines() if line[:1].strip()]
     assert labels == ["task", "cell", "parameters", "scores", "gradient", "options", "with", "licence", "limits"]
     assert json.loads(elman("card", trained, "--json").out)["cell"] == "lstm"
+
+
+def test_a_model_becomes_a_page_and_a_module(elman, trained, tmp_path):
+    for form, holds in (("html", "the model and a page"), ("wasm", "one step: a unit in, the logits")):
+        done = elman("export", trained, "-o", f"book.{form}")
+        assert done.code == 0, done.err
+        assert holds in done.out
+        assert "verified" in done.out
+    assert "<title>book</title>" in (tmp_path / "book.html").read_text()
+    done = elman("export", trained, "-o", "one.html", "--step")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "a page is no single step. Drop --step." in done.err

@@ -82,9 +82,9 @@ def test_words_are_written_with_their_spaces(elman, words):
 
 
 def test_a_class_is_written_like(elman, classes):
-    done = elman("generate", classes, "--given", "language=double", "--lines", 5, "--seed", 1)
-    assert done.out == "".join(generate.load(classes).generate(given="double", lines=5, seed=1))
-    assert done.out != elman("generate", classes, "--given", "single", "--lines", 5, "--seed", 1).out
+    done = elman("generate", classes, "--given", "language=double", "--lines", 50, "--seed", 1)
+    assert done.out == "".join(generate.load(classes).generate(given="double", lines=50, seed=1))
+    assert done.out != elman("generate", classes, "--given", "single", "--lines", 50, "--seed", 1).out
 
 
 def test_training_on_a_folder_says_how_to_go_on(elman, tmp_path):

@@ -113,3 +113,12 @@ def test_same_seed_same_draws():
 def test_values_outside_their_range_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         Sampling(**options)
+
+
+def test_units_are_drawn_as_often_as_their_probability_says_by_one_number_each():
+    distribution, chance = Sampling().distribution(LOGITS), torch.Generator().manual_seed(3)
+    drawn = torch.tensor([Sampling().draw(LOGITS, chance) for _ in range(2000)])
+    assert torch.allclose(drawn.bincount(minlength=4) / 2000, distribution.float(), atol=0.04)
+    numbers = torch.rand(2000, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    bounds = [0.2, 0.6, 0.7, 1.0]
+    assert drawn.tolist() == [next(k for k, end in enumerate(bounds) if number < end) for number in numbers.tolist()]

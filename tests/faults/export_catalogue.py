@@ -44,7 +44,7 @@ EXPORT_FAULTS = (
     ),
     Fault(
         "a chain in C adds the products of the state first",
-        "export/c_step.py",
+        "export/step_plan.py",
         "if i not in late] + late",
         "if i in late] + [i for chain in chains for i in chain.products if i not in late]",
         tests=C_FILES,

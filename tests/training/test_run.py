@@ -289,3 +289,10 @@ def test_long_ledgers_go_on_with_their_lines():
     assert runs[0].outcome.ledger.lines[0].updates == 4
     places = [line.update for line in runs[1].outcome.ledger.lines]
     assert {b - a for a, b in itertools.pairwise(places[:-1])} == {4}
+
+
+def test_a_clock_that_has_not_ticked_yet_shows_no_pace(monkeypatch):
+    monkeypatch.setattr(Stopwatch, "seconds", lambda self: 0.0)
+    run = Run(nn.Linear(1, 1), TrainingSettings(epochs=1), 1000)
+    run.counts.units = 13
+    assert run.moment().units_per_second == 0

@@ -10,11 +10,16 @@ from elman.paths import refuse_shared
 from elman.tasks.registry import recipe_of
 
 _Target = Annotated[
-    str, typer.Option("--output", "-o", metavar="FILE", help="the file to write: .onnx or .c", show_default=False)
+    str,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="the file to write: .onnx, .c, .wasm, .html", show_default=False
+    ),
 ]
 _Form = Annotated[
     str | None,
-    typer.Option("--to", metavar="onnx|c", help="the form, if the ending does not say it", show_default=False),
+    typer.Option(
+        "--to", metavar="onnx|c|wasm|html", help="the form, if the ending does not say it", show_default=False
+    ),
 ]
 _Force = Annotated[bool, typer.Option("--force", help="replace a file that is there, once the new one is verified")]
 
@@ -38,11 +43,12 @@ def export(
     force: _Force = False,
     json: Json = False,
 ) -> None:
-    """Export a model to ONNX, with its card beside it, or its recurrent layers to C99.
+    """Export a model to ONNX, with its card beside it, or to a page for a browser; its recurrent layers to C99.
 
+    A language model becomes a whole module of WebAssembly, any other gives its recurrent layers.
     Each file is run once and compared with the model before it is put in place.
     """
-    from elman.tasks.exporting import export_model
+    from elman.tasks.exporting import export_model, why_unverified
 
     refuse_shared({"--output": output}, {"the model": [model]})
     written = export_model(model, output, to, force, step=step, alone=alone, licence=licence)
@@ -54,7 +60,7 @@ def export(
         own = {"files": listed, "cards": list(map(str, written.cards)), "holds": written.holds}
         print_json({**own, "note": written.note or None, "verified": verified})
         return
-    verdict = "not verified: there is no C compiler here"
+    verdict = f"not verified: {why_unverified(output, to)}"
     if agreement is not None:
         verdict = f"differs from the model by at most {agreement.difference:.1e} (allowed: {agreement.bound:.1e})"
     files = [("", f"{file}  ({size / 1e6:.2f} MB)") for file, size in sizes.items()]

@@ -80,5 +80,8 @@ class Sampling:
         return torch.zeros_like(kept).scatter_(0, order.indices, kept / kept.sum())
 
     def draw(self, logits: Tensor, randomness: torch.Generator) -> int:
-        """Draw one unit; `randomness` is the only source of chance."""
-        return int(torch.multinomial(self.distribution(logits), 1, generator=randomness))
+        """Draw one unit; `randomness` is the only source of chance, and gives one number of 53 bits."""
+        reached = self.distribution(logits).cumsum(0)
+        # A generator gives the same numbers on every machine, which torch.multinomial does not.
+        drawn = torch.rand(1, dtype=torch.float64, generator=randomness) * reached[-1]
+        return int(torch.searchsorted(reached, drawn, right=True))

@@ -1,11 +1,12 @@
-"""Write layers as files that run without this package, verified while they are written: ONNX for any runtime, C.
+"""Write layers as files that run elsewhere, verified while they are written: ONNX for any runtime, C, WebAssembly.
 
 `network` takes the equations and numbers out of a layer, `checking` compares what was written with them, and `target`
 refuses a place and fills it. ONNX: `standard` recognises the cells that ONNX has, `loops` writes any other, `stack`
 puts layers on top of each other, `layers` is the whole file, `graph` its nodes. C: `c_functions` are the kernels'
-functions, `c_step` is one step of a layer, `c_file` the whole file. `torch_modules` are plain torch. Models: `pieces`
-and `readouts` are the layers around recurrent ones, `attending` a decoder that attends, `ports` their inputs, `card`
-what a model says, `models` the files.
+functions, `c_step` is one step of a layer, `c_file` the whole file. WebAssembly is a folder, `wasm`, and `step_plan`
+what a step computes in which order, for both. `torch_modules` are plain torch. Models: `pieces` and `readouts` are the
+layers around recurrent ones, `attending` a decoder that attends, `ports` their inputs, `card` what a model says,
+`models` the files, `pages` pages for a browser.
 
 >>> import elman, tempfile
 >>> with tempfile.TemporaryDirectory() as folder:
@@ -18,6 +19,7 @@ what a model says, `models` the files.
 import importlib
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.errors import BackendError, DataError
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from elman.export.checking import Agreement
 
-__all__ = ["read_card", "to_c", "to_onnx", "to_torch"]
+__all__ = ["read_card", "to_c", "to_onnx", "to_torch", "to_wasm"]
 
 _OLDEST_RUNTIME = (1, 17)
 
@@ -82,6 +84,28 @@ def to_c(
     return c_file.write(layer, path, name, force)
 
 
+def to_wasm(layer: Any, path: str | os.PathLike[str], *, force: bool = False) -> "Agreement | None":
+    """Write a layer as a module of WebAssembly, once Wasmtime has computed the same with it.
+
+    It holds its weights and needs nothing from outside; `step()` is one time step. See :mod:`elman.export.wasm.layer`.
+
+    Args:
+        layer: as for :func:`to_onnx`, in one direction.
+        path: the file.
+        force: replace a file that is there.
+
+    Returns:
+        The largest difference, as for :func:`to_onnx`; None where Wasmtime is not installed, which the card says.
+
+    Raises:
+        ConfigError: the layer or the target cannot be exported, see the message.
+        ElmanError: the module does not compute the same; nothing was written.
+    """
+    from elman.export.wasm import layer as module
+
+    return module.write(layer, path, force)
+
+
 def to_torch(layer: Any) -> "nn.Module":
     """Convert a layer into a module of plain torch.
 
@@ -107,22 +131,28 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what an exported file says about itself: cell, sizes, what was verified, and what it was trained on.
 
     Args:
-        path: a file of ONNX that this package wrote.
+        path: a file of ONNX or WebAssembly that this package wrote.
 
     Raises:
         DataError: it is not such a file.
-        BackendError: onnx is not installed.
+        BackendError: it is no module of WebAssembly, and onnx is not installed.
     """
+    from elman.export.wasm.linker import KEY, read_section, starts_as_module
+
+    try:
+        content = Path(path).read_bytes()
+        if starts_as_module(content):
+            return dict(json.loads(read_section(content, KEY)))
+    except OSError as reason:
+        raise DataError(f"{path} cannot be read: {reason.strerror}. Check the path.") from None
+    except (ValueError, IndexError, KeyError):
+        raise DataError(f"{path} is not a module that elman exported. Write one with elman export.") from None
     require_onnx()
     import onnx
 
-    from elman.export.graph import KEY
-
     try:
-        model = onnx.load(os.fspath(path), load_external_data=False)
+        model = onnx.ModelProto.FromString(content)
         card = next(json.loads(row.value) for row in model.metadata_props if row.key == KEY)
-    except OSError as reason:
-        raise DataError(f"{path} cannot be read: {reason.strerror}. Check the path.") from None
     except Exception:  # noqa: BLE001 - protobuf and json have exceptions of their own
         raise DataError(f"{path} is not a file that elman exported to ONNX. Write one with elman export.") from None
     return dict(card)

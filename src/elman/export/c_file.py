@@ -142,7 +142,7 @@ def put(network: NetworkData, target: TargetFile, name: str) -> Agreement | None
 
 def write_c(network: NetworkData, name: str, verdict: str) -> str:
     """Return the text of the file."""
-    steps = [Step(name, f"l{k}", part) for k, (part,) in enumerate(network.layers)]
+    steps = [Step(part, name, f"l{k}") for k, (part,) in enumerate(network.layers)]
     arrays = [(array, step.part.static[index]) for step in steps for array, index in step.weights.items()]
     sides = "const float *sides, " if network.sides else ""
     arguments = f"const {name}_weights *weights, {name}_state *state, "
@@ -243,7 +243,7 @@ float *elman_state(void *state, int layer, int number)
     {name}_state *s = state;
 """
     for k, (part,) in enumerate(network.layers):
-        for i, array in enumerate(Step(name, f"l{k}", part).state_names):
+        for i, array in enumerate(Step(part, name, f"l{k}").state_names):
             text += f"    if (layer == {k} && number == {i}) return s->{array};\n"
     return text + "    return 0;\n}\n"
 

@@ -1,4 +1,4 @@
-"""Export a trained model of any task: as files of ONNX with their card, or its recurrent layers as C.
+"""Export a trained model of any task: as files of ONNX with their card, for the browser, or its recurrent layers as C.
 
 A recipe whose models are exported to ONNX has a file `exported.py` with
 
@@ -18,13 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 from elman.errors import ConfigError
 from elman.paths import refuse_shared
+from elman.tasks import web
 from elman.tasks.registry import RECIPES, Entry, recipe_of
 
 if TYPE_CHECKING:
     from elman.export.models import ModelGraph
     from elman.export.target import ExportedFiles
 
-FORMS = {"onnx": ".onnx", "c": ".c"}
+FORMS = {"onnx": ".onnx", "c": ".c", **web.FORMS}
+_TAKERS = {"c": "C takes", "wasm": "WebAssembly takes", "html": "a page takes"}
+_UNVERIFIED = {
+    "c": "there is no C compiler here",
+    "wasm": "Wasmtime is not installed (pip install 'elman[wasm]')",
+    "html": "Node is not installed, which runs the scripts of a page",
+}
 
 
 def export_model(
@@ -43,10 +50,11 @@ def export_model(
         model: the file of a model.
         path: the file to write; a model of several parts is written beside it, as `NAME.encoder.onnx` and so on. Beside
             each file of ONNX its card is written as `FILE.json`.
-        form: `onnx` or `c`; None to take that of the ending.
+        form: `onnx`, `c`, `wasm` or `html`; None to take that of the ending.
         force: replace files that are there.
         alone: write the first network of a model of several, without the others and without a baseline.
-        step: write one time step, states in and out; models that write are written so in any case, and C always has it.
+        step: write one time step, states in and out; models that write are written so in any case, and C and
+            WebAssembly always have it.
         licence: of the model, for its card.
 
     Returns:
@@ -69,6 +77,9 @@ def export_model(
     chosen = _choose_networks(whole, model, alone, target.form)
     if target.form == "c":
         return _write_c(chosen, path, force, several=chosen is not whole)
+    if target.form in web.FORMS:
+        target = choose(path, FORMS, target.form, force)
+        return web.export_to_web(recipe, chosen, _card(recipe, whole, chosen, licence), target, model, step)
     if not _is_exported(recipe):
         able = ", ".join(entry.name for entry in RECIPES if _is_exported(entry))
         raise ConfigError(
@@ -84,13 +95,30 @@ def export_model(
         file = name_part(target.path, part)
         refuse_shared({"--output": file}, {"the model": [str(model)]})
         refuse_shared({"the card": card_of(file)}, {"the model": [str(model)]})
-    card = {**describe(recipe, whole), **recipe.part("exported", "describe")(chosen), "licence": licence}
+    card = _card(recipe, whole, chosen, licence)
     if step and "step" not in card["holds"]:
         card["holds"] = f"one step, states in and out, of {card['holds']}"
+    return write_models(target.path, graphs, card, force)
+
+
+def why_unverified(path: str | PathLike[str], form: str | None = None) -> str:
+    """Return why a file that was written here is not verified; nothing for a form that always is.
+
+    >>> why_unverified("net.c")
+    'there is no C compiler here'
+    """
+    chosen = form or next((name for name, ending in FORMS.items() if str(path).endswith(ending)), "")
+    return _UNVERIFIED.get(chosen, "")
+
+
+def _card(recipe: Entry, whole: Any, chosen: Any, licence: str | None) -> dict[str, Any]:
+    """Return the card of the part of a model that is exported."""
+    own = recipe.part("exported", "describe")(chosen) if _is_exported(recipe) else {}
+    card = {**describe(recipe, whole), **own, "licence": licence}
     if chosen is not whole:
         card["parameters"] = chosen.parameters
         card["limits"] += " They are those of the whole model, of which the file holds the first network alone."
-    return write_models(target.path, graphs, card, force)
+    return card
 
 
 def describe(recipe: Entry, trained: Any) -> dict[str, Any]:
@@ -108,10 +136,12 @@ def _choose_networks(model: Any, path: str | PathLike[str], alone: bool, form: s
     if alone and first is model:
         raise ConfigError(f"export: the answer of {path} is that of one network already. Drop --alone.")
     # One in two directions is refused where it would be written.
-    if form == "c" and not alone and first is not model and not model.module.recurrent.bidirectional:
+    is_refused = form != "html" and model.module.recurrent.bidirectional
+    if form in _TAKERS and not alone and first is not model and not is_refused:
+        which = "the first" if form == "html" else "the recurrent layers of the first"
         raise ConfigError(
-            f"export: the answer of {path} is made of more than one network, and C takes one. Add --alone to write the "
-            "recurrent layers of the first, or write all of it to .onnx."
+            f"export: the answer of {path} is made of more than one network, and {_TAKERS[form]} one. Add --alone to "
+            f"write {which}, or write all of it to .onnx."
         )
     return first if alone else model
 

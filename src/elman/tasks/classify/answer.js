@@ -1,0 +1,118 @@
+const [UNKNOWN, BETWEEN, FIRST] = [1, 2, 3];
+
+// A classifier of texts: probabilities of classes or labels, or a number.
+class Model {
+  constructor(network, { card, own }) {
+    this.network = network;
+    this.own = own;
+    this.encoder = card.encoder;
+    this.classes = card.classes;
+    this.kind = card.targets;
+    this.columns = card.encoder.columns;
+    this.recurrent = new Recurrent(network, own.layers);
+    this.known = new Map(card.encoder.known.map((unit, number) => [unit, number + FIRST]));
+    this.spelt = new Map((card.encoder.letters || []).map((letter, number) => [letter, number + FIRST]));
+  }
+
+  // Number the units of the texts of all columns, each with its letters if they are read.
+  encode(texts) {
+    const between = [BETWEEN, ...Array(this.width()).fill(0)];
+    const rows = texts.flatMap((text, number) => [...(number ? [between] : []), ...this.split(text).map((u) => this.spell(u))]);
+    return (rows.length ? rows : [between]).slice(0, this.encoder.limit.most ?? undefined);
+  }
+
+  width() {
+    return this.spelt.size ? this.encoder.width : 0;
+  }
+
+  split(text) {
+    const isLetters = this.encoder.kind === "letters"; // of a genome or a protein, perhaps in several lines
+    const letters = Array.from(isLetters ? text.replace(/\s/g, "").toUpperCase() : text);
+    if (isLetters) {
+      const count = letters.length - this.encoder.kmer + 1;
+      return Array.from({ length: Math.max(0, count) }, (_, k) => letters.slice(k, k + this.encoder.kmer).join(""));
+    }
+    if (this.encoder.unit === "character") return letters;
+    return (text.match(IN_WORDS) || []).filter((word) => word !== "\n" && word !== "<eos>");
+  }
+
+  spell(unit) {
+    const folded = this.encoder.unit === "word" ? unit.toLowerCase() : unit;
+    const letters = Array.from(unit).slice(0, this.width()).map((letter) => this.spelt.get(letter) ?? UNKNOWN);
+    return [this.known.get(folded) ?? UNKNOWN, ...letters, ...Array(this.width() - letters.length).fill(0)];
+  }
+
+  // The answer to numbered units.
+  compute({ steps }) {
+    this.network.release();
+    this.network.functions.reset();
+    const rows = this.front(steps);
+    const width = rowBytes(this.own.front.size);
+    const x = this.network.reserve((width / 4) * rows.length);
+    rows.forEach((row, t) => this.network.numbers(x + t * width, row.length).set(row));
+    const found = this.recurrent.run(x, rows.length, width);
+    const output = Array.from(rows, (_, t) => this.network.numbers(found.rows + t * found.step, this.recurrent.size));
+    const pooled = this.pool(output.map((row) => Float32Array.from(row)));
+    const outputs = this.network.apply("readout", pooled, this.own.outputs);
+    const logits = Array.from(outputs, (value) => value * this.own.factor);
+    const [mean, deviation] = this.own.scale;
+    if (this.kind === "number") return [logits[0] * deviation + mean];
+    return this.kind === "labels" ? logits.map((logit) => 1 / (1 + Math.exp(-logit))) : softmax(logits);
+  }
+
+  // The vectors that the recurrent layers read.
+  front(steps) {
+    const { embedding, motifs, spelling } = this.own.front;
+    const width = rowBytes(embedding.size);
+    const units = steps.map(([unit]) => this.network.numbers(embedding.at + unit * width, embedding.size));
+    if (motifs) return this.findMotifs(units, motifs);
+    if (!spelling) return units;
+    return units.map((unit, t) => Float32Array.from([...unit, ...this.readLetters(steps[t].slice(1), spelling)]));
+  }
+
+  // The largest of each output of a convolution over the letters of a unit.
+  readLetters(letters, spelling) {
+    const { at, size } = this.own.front.letters;
+    const rows = letters.map((letter) => this.network.numbers(at + 4 * size * letter, size));
+    const found = this.convolve(rows, spelling);
+    return found[0].map((_, j) => Math.max(...found.map((row, k) => (letters[k] ? row[j] : 0))));
+  }
+
+  // Motifs over time, of which each two steps keep the larger.
+  findMotifs(units, motifs) {
+    const found = this.convolve(units, motifs);
+    return Array.from({ length: Math.ceil(found.length / 2) }, (_, k) =>
+      Float32Array.from(found[2 * k], (value, j) => Math.max(value, found[2 * k + 1]?.[j] ?? 0)));
+  }
+
+  // A convolution over rows, zeros before and behind them, and what is below 0 made 0.
+  convolve(rows, { at, bias, outputs, inputs, width }) {
+    const weights = this.network.numbers(at, outputs * width * inputs);
+    const start = this.network.numbers(bias, outputs);
+    const before = (width - 1) / 2;
+    return rows.map((_, t) => Array.from(start, (first, j) => {
+      let total = first;
+      for (let k = 0; k < width; k++) {
+        const row = rows[t + k - before];
+        const from = (j * width + k) * inputs;
+        for (let i = 0; row && i < inputs; i++) total += weights[from + i] * row[i];
+      }
+      return Math.max(0, total);
+    }));
+  }
+
+  // One vector of the outputs of all steps.
+  pool(output) {
+    const { pooling, query } = this.own;
+    const each = (combine) => Float32Array.from(output[0], (_, j) => combine(output.map((row) => row[j])));
+    if (pooling === "max") return each((column) => column.reduce((a, b) => Math.max(a, b)));
+    if (pooling === "mean") return each((column) => column.reduce((a, b) => a + b) / column.length);
+    if (pooling === "attention") {
+      const shares = softmax(output.map((row) => row.reduce((total, value, j) => total + value * query[j], 0)));
+      return each((column) => column.reduce((total, value, t) => total + value * shares[t], 0));
+    }
+    // The reverse direction ends at the first step.
+    const half = this.own.layers.at(-1).size;
+    return Float32Array.from(output[0], (value, j) => (j < half ? output.at(-1)[j] : value));
+  }
+}

@@ -1,0 +1,104 @@
+"""A classifier of text for the browser: the recurrent layers and the readout are WebAssembly, the rest is `answer.js`.
+
+A text is split and numbered as :mod:`elman.encoders.words` and :mod:`elman.encoders.letters` do; fronts and pooling
+follow :mod:`elman.encoders.fronts` and :class:`~elman.tasks.classify.module.SequenceClassifier`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.encoders.fronts import Motifs, Units
+from elman.encoders.letters import LettersEncoder
+from elman.encoders.words import WordsEncoder
+from elman.errors import ConfigError
+from elman.export.checking import LENGTHS
+from elman.export.expected import expecting
+from elman.export.network import take
+from elman.export.pages.page import Case, WebModel
+from elman.export.pieces import numbers_of
+from elman.export.wasm.code import ModuleWriter
+from elman.export.wasm.memory import LANES, vectors
+from elman.export.wasm.runs import write_runs
+from elman.tasks.classify.model import TrainedClassifier
+from elman.tasks.classify.module import SequenceClassifier
+from elman.vocabulary.tally import FIRST
+
+
+def page_model(model: TrainedClassifier) -> WebModel:
+    """Return what a page is made of.
+
+    Raises:
+        ConfigError: the model does not read text, or is not one network.
+    """
+    module, writer, encoder = model.module, ModuleWriter(), model.encoder
+    if not isinstance(encoder, WordsEncoder | LettersEncoder):
+        raise ConfigError(
+            f"export: this model reads {encoder.kind}, and pages of classify read text or letters. Write it to ONNX."
+        )
+    if type(module) is not SequenceClassifier or model.others or model.blend.baseline:
+        raise ConfigError(
+            "export: the answer of this model is not that of one recurrent network, and a page has one. Add --alone, "
+            "or write it to ONNX."
+        )
+    own = {
+        "layers": write_runs(writer, take(module.recurrent)),
+        "front": _write_front(writer, module.front),
+        "pooling": module.pooling,
+        "query": None if module.query is None else module.query.tolist(),
+        "outputs": model.targets.outputs,
+        "factor": model.blend.network,
+        "scale": [model.targets.mean, model.targets.deviation],
+    }
+    writer.write_linear("readout", numbers_of(module.readout.weight), numbers_of(module.readout.bias))
+    writer.addresses["free"] = writer.memory.end
+
+    def expect(module: SequenceClassifier, case: Case) -> list[Tensor]:
+        outputs = module(torch.tensor(case["steps"])[:, None]) * model.blend.network
+        if model.targets.kind == "number":
+            return [outputs[:, 0] * model.targets.deviation + model.targets.mean]
+        return [model.targets.probabilities(outputs)[0]]
+
+    cases = [{"steps": _draw(encoder, steps)} for steps in LENGTHS]
+    return WebModel(writer, cases, expecting(module, expect), Path(__file__).parent, own=own)
+
+
+def _write_front(writer: ModuleWriter, front: Any) -> dict[str, Any]:
+    """Place the numbers of a front, and return where they are."""
+    units = front.units if isinstance(front, Motifs) else front
+    assert isinstance(units, Units)
+    embedding = numbers_of(units.embedding.weight)
+    size = embedding.shape[1]
+    padded = np.pad(embedding, ((0, 0), (0, LANES * vectors(size) - size)))
+    found: dict[str, Any] = {"embedding": {"at": writer.memory.put(padded), "size": size}, "size": front.size}
+    if isinstance(front, Motifs):
+        found["motifs"] = _place(writer, front.layer)
+    elif units.letters is not None and units.spelling is not None:
+        letters = numbers_of(units.letters.weight)
+        found["letters"] = {"at": writer.memory.put(letters), "size": letters.shape[1], "count": len(letters)}
+        found["spelling"] = _place(writer, units.spelling)
+    return found
+
+
+def _place(writer: ModuleWriter, layer: torch.nn.Conv1d) -> dict[str, int]:
+    """Place a convolution over time: its weights by output, place and input."""
+    assert layer.bias is not None
+    weight = numbers_of(layer.weight)
+    outputs, inputs, width = weight.shape
+    at, bias = writer.memory.put(weight.transpose(0, 2, 1)), writer.memory.put(numbers_of(layer.bias))
+    return {"at": at, "bias": bias, "outputs": outputs, "inputs": inputs, "width": width}
+
+
+def _draw(encoder: WordsEncoder | LettersEncoder, steps: int) -> list[list[int]]:
+    """Draw numbered units, each with its letters if they are read."""
+    random = np.random.default_rng(steps)
+    letters = len(encoder.letters) if isinstance(encoder, WordsEncoder) else 0
+    width = encoder.width if isinstance(encoder, WordsEncoder) and letters else 0
+    units = random.integers(1, len(encoder.known) + FIRST, (steps, 1))
+    spelled = random.integers(1, letters + FIRST, (steps, width))
+    ends = random.integers(0, width + 1, (steps, 1))
+    rows: list[list[int]] = np.hstack([units, np.where(np.arange(width) < ends, spelled, 0)]).tolist()
+    return rows

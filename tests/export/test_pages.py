@@ -1,0 +1,135 @@
+"""Models as pages: what their scripts compute in Node, and in a browser where one is installed, is the model's own."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+import torch
+
+from browsed import TEXT, card_of, export_page, needs_node, parts_of, run, writer_of
+from elman.errors import ConfigError, ElmanError
+from elman.export.checking import Agreement
+from elman.export.pages.page import put_module
+from elman.export.target import TargetFile
+from elman.export.wasm.running import is_installed
+from elman.tasks.generate.page import page_model
+from elman.vocabulary.vocabulary import learn_vocabulary
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+WRITE = """
+const model = Object.assign(Object.create(Model.prototype), this);
+model.compute = ({ units, given }) => {
+  this.network.functions.reset();
+  for (const unit of units) this.network.functions.read(unit, given);
+};
+return [...model.write(one)];
+"""
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("made", "prompt"),
+    [
+        pytest.param(("character",), "so 𝄞", id="characters"),
+        pytest.param(("character",), "", id="no prompt"),
+        pytest.param(("word", True, ("up", "down")), "it's \"so", id="words, tied, of a class"),
+    ],
+)
+def test_a_page_writes_the_text_of_the_model(made, prompt, tmp_path):
+    model = writer_of(*made)
+    agreement, page = export_page(model, tmp_path / "page.html")
+    assert agreement.difference <= agreement.bound
+    for seed, temperature in ((1, 0.8), (2**40 + 3, 1.3), (7, 0)):
+        options = {"length": 80, "temperature": temperature, "seed": seed}
+        own = model.generate(prompt, **options, given="down" if model.classes else None)
+        case = {"prompt": prompt, **options, "given": 1}
+        assert "".join(run(page, WRITE, [case])[0]) == "".join(own)
+
+
+@needs_node
+def test_numbers_of_chance_are_those_of_torch(tmp_path):
+    _, page = export_page(writer_of("character"), tmp_path / "page.html")
+    patch = "const chance = new Chance(one.seed); return Array.from({ length: 700 }, () => chance.number());"
+    seeds = [0, 1, 2**32 + 5, 2**53 - 1]
+    found = run(page, patch, [{"seed": seed} for seed in seeds])
+    for seed, numbers in zip(seeds, found, strict=True):
+        expected = torch.rand(700, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        assert numbers == expected.tolist()
+
+
+@needs_node
+def test_a_page_names_what_its_model_does_not_know(tmp_path):
+    patch = "try { this.vocabulary.encode(one.prompt); } catch (error) { return [error.message]; }"
+    for unit, prompt, text in (("character", "so x", "never seen “x”"), ("word", "so what", "the word “what”")):
+        _, page = export_page(writer_of(unit), tmp_path / "page.html")
+        assert text in run(page, patch, [{"prompt": prompt}])[0][0]
+
+
+def test_a_page_asks_for_nothing_from_outside(tmp_path):
+    _, page = export_page(writer_of("character"), tmp_path / "page.html")
+    assert "default-src 'none'" in page
+    assert re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?+(?!data:)""", page.split("<script", 1)[0]) == []
+    assert not re.search(r"https?:|fetch\(|XMLHttpRequest|import\(", re.sub(r'"equations": "[^"]*"', "", page))
+    assert "<title>a &lt;b&gt;</title>" in page
+
+
+@needs_node
+def test_a_page_that_differs_is_not_put_in_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("elman.export.wasm.code.FunctionWriter.add_product", lambda *_: None)
+    with pytest.raises(ElmanError, match=r"differs by .* Nothing was written"):
+        export_page(writer_of("character"), tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_node_a_page_is_not_verified(tmp_path, monkeypatch):
+    monkeypatch.setattr("elman.export.pages.page.find_node", lambda: None)
+    agreement, page = export_page(writer_of("character"), tmp_path / "page.html")
+    assert agreement is None
+    assert parts_of(page)[1]["card"]["verified"] is None
+
+
+@pytest.mark.skipif(not is_installed(), reason="runs the functions; it comes with elman[wasm]")
+@pytest.mark.parametrize(("tied", "classes"), [(False, ()), (True, ("up", "down"))])
+def test_the_functions_of_a_language_model_are_verified_and_small(tied, classes, tmp_path):
+    model = writer_of("character", tied, classes)
+    target = TargetFile(tmp_path / "net.wasm", "wasm")
+    agreement = put_module(target, page_model(model), card_of(model))
+    assert isinstance(agreement, Agreement)
+    weights = sum(parameter.numel() for parameter in model.module.parameters())
+    assert (tmp_path / "net.wasm").stat().st_size - 4 * weights < 30_000
+
+
+def test_a_model_of_subwords_is_refused():
+    model = writer_of("character")
+    model.vocabulary = learn_vocabulary(TEXT, "subword", size=300)
+    with pytest.raises(ConfigError, match="reads subwords"):
+        page_model(model)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+def test_a_page_opened_from_disk_writes_what_is_typed(tmp_path):
+    model = writer_of("character")
+    _, page = export_page(model, tmp_path / "page.html")
+    typed = """<script>
+    const waiting = setInterval(() => {
+      if (!part("length").value) return;
+      clearInterval(waiting);
+      part("prompt").value = "so ";
+      part("length").value = 60;
+      part("button").click();
+    }, 20);
+    </script>"""
+    (tmp_path / "typed.html").write_text(page.replace("</html>", typed + "</html>"), encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom"]
+    done = subprocess.run(
+        [CHROMIUM, *options, f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "typed.html").as_uri()],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    shown = re.search(r'<pre id="text"[^>]*><span class="soft">so </span>(.*?)</pre>', done.stdout, re.DOTALL)
+    expected = "".join(model.generate("so ", length=60, temperature=0.8, seed=1))
+    assert shown[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == expected
