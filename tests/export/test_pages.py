@@ -108,6 +108,18 @@ def test_a_model_of_subwords_is_refused():
         page_model(model)
 
 
+def open_page(folder, number):
+    """Return what Chromium shows of `typed.html` behind the prompt; None where it stopped before that was written."""
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--timeout=2000", "--dump-dom"]
+    options.append(f"--user-data-dir={folder / f'profile{number}'}")
+    with (folder / "shown.html").open("w") as shown:  # a pipe would be held open by what Chromium leaves running
+        page = (folder / "typed.html").as_uri()
+        subprocess.run([CHROMIUM, *options, page], stdout=shown, stderr=subprocess.DEVNULL, check=True, timeout=60)
+    written = (folder / "shown.html").read_text(encoding="utf-8")
+    return re.search(r'<pre id="text"[^>]*><span class="soft">so </span>(.{60,})</pre>', written, re.DOTALL)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 def test_a_page_opened_from_disk_writes_what_is_typed(tmp_path):
     model = writer_of("character")
@@ -122,14 +134,6 @@ def test_a_page_opened_from_disk_writes_what_is_typed(tmp_path):
     }, 20);
     </script>"""
     (tmp_path / "typed.html").write_text(page.replace("</html>", typed + "</html>"), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom"]
-    done = subprocess.run(
-        [CHROMIUM, *options, f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "typed.html").as_uri()],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-    )
-    shown = re.search(r'<pre id="text"[^>]*><span class="soft">so </span>(.*?)</pre>', done.stdout, re.DOTALL)
+    shown = next(filter(None, (open_page(tmp_path, number) for number in range(5))))
     expected = "".join(model.generate("so ", length=60, temperature=0.8, seed=1))
     assert shown[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == expected
