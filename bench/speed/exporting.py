@@ -1,7 +1,8 @@
 """Time exported layers beside the layers that they came from, and say how large the files are.
 
 One example, one thread. C runs 100 steps at a call, so that what a call from Python costs is not counted; the stream
-and ONNX Runtime's form of one step are called step by step. Each file was compared with its layer while it was written.
+and ONNX Runtime's form of one step are called step by step. WebAssembly runs in Node, step by step from JavaScript,
+where it is installed. Each file was compared with its layer while it was written.
 """
 
 import ctypes
@@ -33,6 +34,18 @@ void use(net_state *state, const float *x, float *y, int steps) { net_run(&net_t
 unsigned long bytes(void);
 unsigned long bytes(void) { return sizeof(net_state); }
 """
+_ROUNDS = """
+const { exports } = new WebAssembly.Instance(new WebAssembly.Module(require("fs").readFileSync(process.argv[1])));
+const round = (steps) => {
+  const from = process.cpuUsage();
+  for (let k = 0; k < steps; k++) exports.step();
+  const { user, system } = process.cpuUsage(from);
+  return (user + system) / steps;
+};
+round(20000);
+const found = Array.from({ length: 7 }, () => round(20000)).sort((a, b) => a - b);
+console.log(found[3]);
+"""
 
 
 def run(pace: Pace = FULL) -> Result:
@@ -49,6 +62,7 @@ def _measure(kind: str, inputs: int, hidden: int, folder: Path, pace: Pace) -> R
     elman.export.to_onnx(layer, whole, force=True)
     elman.export.to_onnx(layer, step, step=True, force=True)
     elman.export.to_c(layer, folder / "net.c", force=True)
+    elman.export.to_wasm(layer, folder / "net.wasm", force=True)
     calls: dict[str, Callable[[], object]] = {
         "layer": torch.no_grad()(lambda: layer(x)),
         "onnx": _session(whole, x.numpy()),
@@ -63,12 +77,23 @@ def _measure(kind: str, inputs: int, hidden: int, folder: Path, pace: Pace) -> R
         "H": hidden,
         "C, kB": (folder / "net.c").stat().st_size / 1000,
         "onnx, kB": whole.stat().st_size / 1000,
+        "wasm, kB": (folder / "net.wasm").stat().st_size / 1000,
+        "wasm, µs a step": _time_in_node(folder / "net.wasm"),
         "C, µs a step": 1000 * times["C"].median / STEPS,
         "stream, µs a step": 1000 * times["stream"].median,
         "onnx step, µs": 1000 * times["onnx step"].median,
         "layer, ms for 100": times["layer"].median,
         "onnx, ms for 100": times["onnx"].median,
     }
+
+
+def _time_in_node(path: Path) -> float | None:
+    """Return microseconds of a step in Node, the median of seven rounds; None where it is not installed."""
+    node = shutil.which("node")
+    if node is None:
+        return None
+    done = subprocess.run([node, "--eval", _ROUNDS, str(path)], capture_output=True, text=True, check=True)
+    return float(done.stdout)
 
 
 def _session(path: Path, x: np.ndarray, stateful: bool = False) -> Callable[[], object]:
@@ -107,11 +132,11 @@ def _program(folder: Path, name: str, x: torch.Tensor, hidden: int) -> Callable[
 def draw(rows: list[Row]) -> "Figure":
     """Draw microseconds a step of each case."""
     figure, axes = make_figure(1, "One time step of one example, where it runs (one thread, float32)")
-    axis, names = axes[0][0], ("C, µs a step", "stream, µs a step", "onnx step, µs")
+    axis, names = axes[0][0], ("C, µs a step", "wasm, µs a step", "stream, µs a step", "onnx step, µs")
     for number, name in enumerate(names):
-        places = [place + 0.25 * number for place in range(len(rows))]
-        axis.bar(places, [row[name] for row in rows], 0.22, color=COLOURS[number], label=name)
-    axis.set_xticks([place + 0.25 for place in range(len(rows))], [f"{r['cell']} {r['I']}→{r['H']}" for r in rows])
+        places = [place + 0.2 * number for place in range(len(rows))]
+        axis.bar(places, [row[name] or 0 for row in rows], 0.18, color=COLOURS[number], label=name)
+    axis.set_xticks([place + 0.3 for place in range(len(rows))], [f"{r['cell']} {r['I']}→{r['H']}" for r in rows])
     axis.set_yscale("log")
     axis.legend()
     return figure

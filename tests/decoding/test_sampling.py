@@ -122,3 +122,8 @@ def test_units_are_drawn_as_often_as_their_probability_says_by_one_number_each()
     numbers = torch.rand(2000, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     bounds = [0.2, 0.6, 0.7, 1.0]
     assert drawn.tolist() == [next(k for k, end in enumerate(bounds) if number < end) for number in numbers.tolist()]
+
+
+def test_the_least_number_draws_nothing_that_is_impossible(monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda *sizes, **options: torch.zeros(*sizes, dtype=options["dtype"]))
+    assert Sampling().draw(torch.tensor([-math.inf, 0.0, 0.0]), torch.Generator()) == 1

@@ -109,14 +109,17 @@ def test_a_model_of_subwords_is_refused():
 
 
 def open_page(folder, number):
-    """Return what Chromium shows of `typed.html` behind the prompt; None where it stopped before that was written."""
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--timeout=2000", "--dump-dom"]
+    """Return what Chromium shows of `typed.html` behind the prompt; None where it hangs, as its time may."""
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom"]
     options.append(f"--user-data-dir={folder / f'profile{number}'}")
+    page = (folder / "typed.html").as_uri()
     with (folder / "shown.html").open("w") as shown:  # a pipe would be held open by what Chromium leaves running
-        page = (folder / "typed.html").as_uri()
-        subprocess.run([CHROMIUM, *options, page], stdout=shown, stderr=subprocess.DEVNULL, check=True, timeout=60)
+        try:
+            subprocess.run([CHROMIUM, *options, page], stdout=shown, stderr=subprocess.DEVNULL, check=True, timeout=15)
+        except subprocess.TimeoutExpired:
+            return None
     written = (folder / "shown.html").read_text(encoding="utf-8")
-    return re.search(r'<pre id="text"[^>]*><span class="soft">so </span>(.{60,})</pre>', written, re.DOTALL)
+    return re.search(r'<pre id="text"[^>]*><span class="soft">so </span>(.*?)</pre>', written, re.DOTALL)
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ MODELS = "tests/export/test_models.py"
 LAYERS = "tests/export/test_onnx_layers.py"
 
 C_FILES = "tests/export/test_c_files.py"
+WASM = "tests/export/test_wasm.py"
+PAGES, ANSWERS = "tests/export/test_pages.py", "tests/export/test_page_answers.py"
 CLASSIFIERS = "tests/export/test_classifiers.py"
 WRITERS = "tests/export/test_writers.py"
 
@@ -161,5 +163,93 @@ EXPORT_FAULTS = (
         '"licence": None}',
         tests="tests/cli/test_export.py",
         only="licence_stands",
+    ),
+    Fault(
+        "in WebAssembly the last rows of a packed matrix lie as the first do",
+        "export/wasm/memory.py",
+        "padded[whole:].reshape(-1, LANES, columns)",
+        "padded[whole:].reshape(LANES, -1, columns).swapaxes(0, 1)",
+        tests=WASM,
+        only="packed",
+    ),
+    Fault(
+        "a row of a packed matrix is looked for in blocks of one width",
+        "export/wasm/code.py",
+        "b.select(in_whole, self.number(ROWS), self.number(LANES))",
+        "self.number(ROWS)",
+        tests=WASM,
+        only="packed",
+    ),
+    Fault(
+        "in WebAssembly a state that trades places with another is overwritten first",
+        "export/wasm/step.py",
+        "self._copy(self._step.copies.get(result), self._step.places[leaf], result)",
+        "self._copy(None, self._step.places[leaf], result)",
+        tests=WASM,
+        only="trade",
+    ),
+    Fault(
+        "a module that differs from its layer is put in place",
+        "export/wasm/layer.py",
+        "    if is_installed():\n",
+        "    if not network.layers:\n",
+        tests=WASM,
+        only="a_module_that_differs",
+    ),
+    Fault(
+        "a page draws its numbers of chance in the other order",
+        "tasks/generate/answer.js",
+        "(high * 4294967296 + this.bits())",
+        "((this.bits() & 0x1fffff) * 4294967296 + high)",
+        tests=PAGES,
+        only="chance",
+    ),
+    Fault(
+        "a page writes a space behind an opening mark",
+        "tasks/generate/answer.js",
+        "NO_SPACE_BEFORE.has(word) || NO_SPACE_AFTER.has(",
+        "NO_SPACE_BEFORE.has(word) && NO_SPACE_AFTER.has(",
+        tests=PAGES,
+        only="words",
+    ),
+    Fault(
+        "the reverse direction of a page ends at the last step",
+        "tasks/classify/answer.js",
+        "(j < half ? output.at(-1)[j] : value)",
+        "output.at(-1)[j]",
+        tests=ANSWERS,
+        only="characters",
+    ),
+    Fault(
+        "the segments of a page go on from each other",
+        "tasks/forecast/answer.js",
+        "      this.recurrent.goBack(kept);\n",
+        "",
+        tests=ANSWERS,
+        only="segment",
+    ),
+    Fault(
+        "a page moves the intervals of calibration by each other's margins",
+        "tasks/forecast/answer.js",
+        "by[pairs - 1 - k]",
+        "by[k]",
+        tests=ANSWERS,
+        only="direct",
+    ),
+    Fault(
+        "a page puts a business day on a weekend",
+        "tasks/forecast/answer.js",
+        "7 * Math.floor((weekday + step) / 5) + mod(weekday + step, 5) - weekday",
+        "step",
+        tests=ANSWERS,
+        only="calendar",
+    ),
+    Fault(
+        "the bounds of drawing belong to the unit before",
+        "decoding/sampling.py",
+        "right=True",
+        "right=False",
+        tests="tests/decoding/test_sampling.py",
+        only="impossible",
     ),
 )
