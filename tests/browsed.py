@@ -5,11 +5,12 @@ import re
 import shutil
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from elman import cells
-from elman.data.dataset import Columns, Example
+from elman.data.dataset import Columns, Example, Sound
 from elman.encoders.encoder import learn_encoder
 from elman.encoders.settings import InputSettings
 from elman.encoders.targets import Targets
@@ -62,6 +63,25 @@ def reader_of(texts, kind, pooling, targets, **options):
     parts = {"columns": columns, "encoder": encoder, "targets": targets}
     blend = BlendWeights(1.0 if targets.kind == "number" else 0.7)
     return TrainedClassifier(module=module.eval(), configuration={}, blend=blend, **parts)
+
+
+def noise(seed, samples=2000):
+    """Make a sound: noise that grows and fades."""
+    drawn = np.random.default_rng(seed)
+    loud = np.interp(np.arange(samples), np.linspace(0, samples, 7), drawn.uniform(0.001, 0.5, 7))
+    return Sound((loud * drawn.normal(size=samples)).astype(np.float32), 8000)
+
+
+def listener_of(**options):
+    """Make a classifier of sounds, in two directions."""
+    torch.manual_seed(3)
+    columns = Columns({"sound": "sound"}, "target", "category")
+    examples = [Example({"sound": noise(seed)}, "a", f"{seed}.wav") for seed in range(3)]
+    encoder = learn_encoder(columns, examples, InputSettings(**options))
+    layers = Layers(hidden=7, bidirectional=True)
+    module = SequenceClassifier(cells.gru, layers, front=encoder.front, outputs=3, pooling="max")
+    parts = {"columns": columns, "encoder": encoder, "targets": CLASSES}
+    return TrainedClassifier(module=module.eval(), configuration={}, blend=BlendWeights(0.7), **parts)
 
 
 CLASSES = Targets.learn("category", ["a", "b", "c"])

@@ -12,12 +12,15 @@ from browsed import (
     WORDS,
     export_page,
     forecaster_of,
+    listener_of,
     needs_node,
+    noise,
     parts_of,
     reader_of,
     run,
 )
-from elman.data.dataset import Example
+from elman.data.dataset import Example, Sound
+from elman.data.formats.sound import resample
 from elman.data.series.frequency import Frequency
 from elman.errors import ConfigError
 from elman.export.pages.running import run_in_node
@@ -52,6 +55,46 @@ def test_a_page_reads_texts_as_the_encoder_does_and_answers_as_the_model(
     outputs = model.outputs([example.values for example in examples])
     expected = outputs * targets.deviation + targets.mean if targets is NUMBERS else targets.probabilities(outputs)
     assert torch.allclose(torch.tensor(found), expected, rtol=1e-5, atol=1e-6)
+
+
+@needs_node
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"features": "log-mel", "mels": 13}, id="log-mel"),
+        pytest.param({"features": "mfcc", "mels": 13, "coefficients": 5, "deltas": True}, id="mfcc and slopes"),
+        pytest.param({"features": "log-mel", "mels": 17, "deltas": True, "convolution": True}, id="an image"),
+    ],
+)
+def test_a_page_hears_as_the_encoder_does_and_answers_as_the_model(options, tmp_path):
+    model = listener_of(**options)
+    agreement, page = export_page(model, tmp_path / "page.html")
+    assert agreement.difference <= agreement.bound
+    sounds = [noise(seed, samples) for seed, samples in ((1, 4001), (2, 90), (3, 777))]
+    patch = "return new Frames(this.own.sound).of(one.samples).flat();"
+    frames = run(page, patch, [{"samples": sound.samples.tolist()} for sound in sounds])
+    encoded = [model.encoder.encode(Example({"sound": sound}, None, "here")) for sound in sounds]
+    for found, expected in zip(frames, encoded, strict=True):
+        assert torch.allclose(torch.tensor(found).view_as(expected), expected, atol=2e-4)
+    found = run_in_node(*parts_of(page), [{"steps": steps.tolist()} for steps in encoded])
+    expected = model.probabilities([{"sound": sound} for sound in sounds])
+    assert torch.allclose(torch.tensor(found), expected, atol=1e-6)
+
+
+@needs_node
+def test_a_page_resamples_as_the_reader_does(tmp_path):
+    _, page = export_page(listener_of(features="log-mel", mels=13), tmp_path / "page.html")
+    sound = noise(7, 3001).samples.cumsum().astype(np.float32)
+    sound -= sound.mean()
+    for own, rate in ((44_100, 16_000), (8_000, 11_025), (22_050, 8_000)):
+        found = run(
+            page,
+            "return resample(one.samples, one.own, one.rate);",
+            [{"samples": sound.tolist(), "own": own, "rate": rate}],
+        )
+        expected = resample(Sound(sound, own), rate).samples
+        assert len(found[0]) == len(expected)
+        assert np.abs(np.array(found[0]) - expected)[90:-90].max() < 2e-3 * np.abs(expected).max()
 
 
 @needs_node

@@ -252,4 +252,20 @@ EXPORT_FAULTS = (
         tests="tests/decoding/test_sampling.py",
         only="impossible",
     ),
+    Fault(
+        "a page measures slopes of sound past the ends",
+        "tasks/classify/sound.js",
+        "Math.min(Math.max(t + j, 0), of.length - 1)",
+        "(t + j + of.length) % of.length",
+        tests=ANSWERS,
+        only="hears",
+    ),
+    Fault(
+        "a page leaves what is above half the new rate in a sound",
+        "tasks/classify/sound.js",
+        "filterAt(rest / to, half, EDGE * lower)",
+        "filterAt(rest / to, half, EDGE)",
+        tests=ANSWERS,
+        only="resamples",
+    ),
 )

@@ -22,7 +22,7 @@ _BREAK_IN_MELS = 15.0
 _HERTZ_A_MEL = _BREAK / _BREAK_IN_MELS
 _STEP = math.log(6.4) / 27
 # Energies below this are silence. The quantisation noise of 16 bits is below it, the noise of any microphone above.
-_FLOOR = 1e-8
+FLOOR = 1e-8
 _FRAMES = 2**14  # at once
 
 DELTA_REACH = 2
@@ -42,6 +42,7 @@ class MelBands:
         size: number of bands.
         frame: samples of a frame.
         hop: samples from one frame to the next.
+        transform: samples of a Fourier transform.
     """
 
     def __init__(self, rate: int, bands: int, frame: float, hop: float) -> None:
@@ -49,10 +50,10 @@ class MelBands:
         self.frame = max(2, round(rate * frame / 1000))
         self.hop = max(1, round(rate * hop / 1000))
         self._window = torch.hann_window(self.frame)
-        self._transform = 2 ** math.ceil(math.log2(self.frame))
+        self.transform = 2 ** math.ceil(math.log2(self.frame))
         # A band so narrow that no frequency falls into it would be silent; a longer transform has more of them.
-        while not (bank := mel_bank(rate, self._transform, bands)).any(dim=1).all():
-            self._transform *= 2
+        while not (bank := mel_bank(rate, self.transform, bands)).any(dim=1).all():
+            self.transform *= 2
         self._bank = bank.float()
 
     def log_energies(self, samples: Tensor) -> Tensor:
@@ -72,9 +73,9 @@ class MelBands:
         return 1 + max(0, -(-(samples - self.frame) // self.hop))
 
     def _log_energies(self, frames: Tensor) -> Tensor:
-        spectrum = torch.view_as_real(torch.fft.rfft(frames * self._window, self._transform))
+        spectrum = torch.view_as_real(torch.fft.rfft(frames * self._window, self.transform))
         # A product of matrices would round a frame by how many others there are; streamed frames come one by one.
-        return linear(spectrum.square().sum(2), self._bank).clamp(min=_FLOOR).log()
+        return linear(spectrum.square().sum(2), self._bank).clamp(min=FLOOR).log()
 
 
 def mel_bank(rate: int, transform: int, bands: int) -> Tensor:

@@ -40,9 +40,11 @@ class WebModel:
         writer: the functions.
         cases: what it is compared on, as plain data.
         expect: computes the numbers of a case in a dtype, one after the other.
-        folder: where its `answer.js`, `page.js` and `page.html` are.
+        folder: where its scripts are, and the text of what is seen.
         own: what its page needs to know beside the card.
         run: computes a case by the functions alone; None where the scripts of the page do a part of it.
+        answers: the scripts that compute; one of them has the class `Model`.
+        shows: the names of the scripts that show, without their ending; the last has a text of this name.
         holds: what the functions compute, in words, where they are all of the model.
     """
 
@@ -52,6 +54,8 @@ class WebModel:
     folder: Path
     own: Mapping[str, Any] = field(default_factory=dict)
     run: Callable[[Instance, Case], np.ndarray] | None = None
+    answers: tuple[str, ...] = ("answer.js",)
+    shows: tuple[str, ...] = ("page",)
     holds: str = ""
 
 
@@ -79,7 +83,7 @@ def put_page(target: TargetFile, model: WebModel, card: Mapping[str, Any], title
     agreement, module = None, link(model.writer, {})
     if find_node() is not None:
         given = _embedded(model, card, module)
-        found = iter(run_in_node(scripts(model.folder / "answer.js"), given, model.cases))
+        found = iter(run_in_node(scripts(*(model.folder / name for name in model.answers)), given, model.cases))
         agreement = compare_all(model.cases, lambda case: [torch.tensor(next(found))], model.expect, BOUND)
     whole = {**card, "verified": _describe(agreement)}
     target.put(write_page(model, whole, title, module).encode())
@@ -91,10 +95,14 @@ def write_page(model: WebModel, card: Mapping[str, Any], title: str, module: byt
     parts = {
         "TITLE": escape(title),
         "STYLE": colours() + rules() + page() + (_HERE / "page.css").read_text(encoding="utf-8"),
-        "BODY": (model.folder / "page.html").read_text(encoding="utf-8"),
+        "BODY": (model.folder / f"{model.shows[-1]}.html").read_text(encoding="utf-8"),
         "ABOUT": _about(card),
         "GIVEN": embed(_embedded(model, card, module)),
-        "SCRIPTS": scripts(model.folder / "answer.js", _HERE / "show.js", model.folder / "page.js"),
+        "SCRIPTS": scripts(
+            *(model.folder / name for name in model.answers),
+            _HERE / "show.js",
+            *(model.folder / f"{name}.js" for name in model.shows),
+        ),
     }
     text = (_HERE / "page.html").read_text(encoding="utf-8")
     for name, part in parts.items():  # one after the other: no part but the last may contain the name of another

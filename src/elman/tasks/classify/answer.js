@@ -1,6 +1,6 @@
 const [UNKNOWN, BETWEEN, FIRST] = [1, 2, 3];
 
-// A classifier of texts: probabilities of classes or labels, or a number.
+// A classifier: probabilities of classes or labels, or a number.
 class Model {
   constructor(network, { card, own }) {
     this.network = network;
@@ -8,10 +8,10 @@ class Model {
     this.encoder = card.encoder;
     this.classes = card.classes;
     this.kind = card.targets;
-    this.columns = card.encoder.columns;
+    this.columns = card.encoder.columns ?? [card.encoder.column];
     this.recurrent = new Recurrent(network, own.layers);
-    this.known = new Map(card.encoder.known.map((unit, number) => [unit, number + FIRST]));
-    this.spelt = new Map((card.encoder.letters || []).map((letter, number) => [letter, number + FIRST]));
+    this.known = new Map((card.encoder.known ?? []).map((unit, number) => [unit, number + FIRST]));
+    this.spelt = new Map((card.encoder.letters ?? []).map((letter, number) => [letter, number + FIRST]));
   }
 
   // Number the units of the texts of all columns, each with its letters if they are read.
@@ -42,7 +42,7 @@ class Model {
     return [this.known.get(folded) ?? UNKNOWN, ...letters, ...Array(this.width() - letters.length).fill(0)];
   }
 
-  // The answer to numbered units.
+  // The answer to numbered units, or to frames.
   compute({ steps }) {
     this.network.release();
     this.network.functions.reset();
@@ -62,7 +62,9 @@ class Model {
 
   // The vectors that the recurrent layers read.
   front(steps) {
-    const { embedding, motifs, spelling } = this.own.front;
+    const { embedding, motifs, spelling, image } = this.own.front;
+    if (image) return this.lookAt(steps, image);
+    if (!embedding) return steps;
     const width = rowBytes(embedding.size);
     const units = steps.map(([unit]) => this.network.numbers(embedding.at + unit * width, embedding.size));
     if (motifs) return this.findMotifs(units, motifs);
@@ -99,6 +101,38 @@ class Model {
       }
       return Math.max(0, total);
     }));
+  }
+
+  // Frames as an image, time along one side: convolutions, each followed by the largest of two steps and two rows.
+  lookAt(steps, { channels, layers }) {
+    const height = steps[0].length / channels;
+    let planes = Array.from({ length: channels }, (_, c) => steps.map((row) => row.slice(c * height, (c + 1) * height)));
+    for (const layer of layers) planes = this.shrink(this.convolveImage(planes, layer));
+    return planes[0].map((_, t) => planes.flatMap((plane) => Array.from(plane[t])));
+  }
+
+  convolveImage(planes, { at, bias, outputs, inputs }) {
+    const weights = this.network.numbers(at, outputs * inputs * 9);
+    const start = this.network.numbers(bias, outputs);
+    return Array.from(start, (first, o) => planes[0].map((row, t) => Float64Array.from(row, (_, s) => {
+      let total = first;
+      for (let i = 0; i < inputs; i++) {
+        for (let k = 0; k < 9; k++) {
+          const near = planes[i][t + Math.floor(k / 3) - 1]?.[s + (k % 3) - 1];
+          if (near !== undefined) total += near * weights[(o * inputs + i) * 9 + k];
+        }
+      }
+      return Math.max(0, total);
+    })));
+  }
+
+  shrink(planes) {
+    const half = (length) => Math.ceil(length / 2);
+    return planes.map((plane) => Array.from({ length: half(plane.length) }, (_, t) =>
+      Float64Array.from({ length: half(plane[0].length) }, (_, s) => {
+        const of = (row) => Math.max(row?.[2 * s] ?? 0, row?.[2 * s + 1] ?? 0);
+        return Math.max(of(plane[2 * t]), of(plane[2 * t + 1]));
+      })));
   }
 
   // One vector of the outputs of all steps.
