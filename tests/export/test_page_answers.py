@@ -27,7 +27,7 @@ from elman.export.pages.running import run_in_node
 from elman.tasks.forecast.calendar import encode_cycles
 from elman.tasks.forecast.windows import measure_scale
 
-STRANGE = ["", "GOOD-good, x\u0130 don't 3.5 \x1c so\xa0bad?", "ACGTTG", "𝄞 a"]
+STRANGE = ["", "GOOD-good, x\u0130 don't 3.5 \x1c so\xa0bad?", "ACGTTG", "𝄞 a", "so " * 3000]
 
 
 @needs_node

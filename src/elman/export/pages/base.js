@@ -12,7 +12,7 @@ class Network {
     return this.functions[name].value;
   }
 
-  // Numbers in memory, as a view; it is valid until more memory is needed.
+  // Numbers in memory, as a view, which is empty once more memory was needed: copy what is kept.
   numbers(address, count) {
     return new Float32Array(this.functions.memory.buffer, address, count);
   }

@@ -66,7 +66,7 @@ class Model {
     if (image) return this.lookAt(steps, image);
     if (!embedding) return steps;
     const width = rowBytes(embedding.size);
-    const units = steps.map(([unit]) => this.network.numbers(embedding.at + unit * width, embedding.size));
+    const units = steps.map(([unit]) => this.network.numbers(embedding.at + unit * width, embedding.size).slice());
     if (motifs) return this.findMotifs(units, motifs);
     if (!spelling) return units;
     return units.map((unit, t) => Float32Array.from([...unit, ...this.readLetters(steps[t].slice(1), spelling)]));
