@@ -1,4 +1,4 @@
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [720, 320, 58, 30, 12];
+const [WIDEST, HEIGHT, LEFT, BOTTOM, TOP] = [720, 320, 58, 30, 12];
 
 // A number with as many digits as its neighbours need.
 function written(value, spread) {
@@ -28,15 +28,16 @@ function line(points) {
 
 // Draw the latest values, the median and the intervals.
 function draw(values, quantiles, labels) {
+  const width = Math.min(WIDEST, part("shown").clientWidth);
   const [shown, horizon, middle] = [values.length, quantiles.length, (quantiles[0].length - 1) / 2];
   const all = [...values.filter((value) => value !== null), ...quantiles.flat()];
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const room = (high - low || 1) * 0.06;
-  const x = (k) => LEFT + ((WIDTH - LEFT - 10) * k) / (shown + horizon - 1 || 1);
+  const x = (k) => LEFT + ((width - LEFT - 10) * k) / (shown + horizon - 1 || 1);
   const y = (v) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (v - low + room) / (high - low + 2 * room || 1));
   const ahead = (k) => quantiles.map((row, t) => [x(shown + t), y(row[k])]);
   const marks = ticks(low - room, high + room, 5).map((v) =>
-    `<path d="M${LEFT} ${y(v).toFixed(1)}H${WIDTH - 10}" class="grid"/>` +
+    `<path d="M${LEFT} ${y(v).toFixed(1)}H${width - 10}" class="grid"/>` +
     `<text x="${LEFT - 8}" y="${(y(v) + 4).toFixed(1)}" class="soft end small">${written(v, high - low)}</text>`);
   const places = [0, shown - 1, shown + horizon - 1].filter((k, i, list) => list.indexOf(k) === i);
   const times = labels ? places.map((k, i) =>
@@ -46,7 +47,7 @@ function draw(values, quantiles, labels) {
   const bands = Array.from({ length: middle }, (_, k) =>
     `<path d="${line([...joint, ...ahead(k), ...ahead(2 * middle - k).reverse()])}Z" class="fill blue band"/>`);
   part("drawing").innerHTML =
-    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="The series and its forecast">` +
+    `<svg viewBox="0 0 ${width} ${HEIGHT}" width="${width}" height="${HEIGHT}" role="img" aria-label="The series and its forecast">` +
     marks.join("") + times.join("") + bands.join("") +
     `<path d="M${x(shown - 1).toFixed(1)} ${TOP}V${HEIGHT - BOTTOM}" class="grid dashed"/>` +
     `<path d="${line(values.map((v, k) => [x(k), v === null ? null : y(v)]))}" class="line"/>` +
