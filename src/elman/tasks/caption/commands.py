@@ -134,13 +134,18 @@ def _write(
 ) -> str:
     """Return the lines of one picture."""
     if request.json:
-        answers = [
-            {"text": trained.write(one), "score": one.score, "log_probability": one.log_probability} for one in found
-        ]
-        return as_json({"picture": name, "captions": answers}) + "\n"
+        return as_json(describe_captions(trained, name, found)) + "\n"
     lines = []
     for one in found:
         cells = [printable(name)] if is_named else []
         cells += [f"{one.score:.4f}"] if request.options.scores else []
         lines.append("\t".join([*cells, trained.write(one)]))
     return "\n".join(lines) + "\n"
+
+
+def describe_captions(trained: TrainedCaptioner, name: str, found: Sequence[Hypothesis]) -> dict[str, Any]:
+    """Return the captions of a picture as plain data."""
+    answers = [
+        {"text": trained.write(one), "score": one.score, "log_probability": one.log_probability} for one in found
+    ]
+    return {"picture": name, "captions": answers}

@@ -128,7 +128,7 @@ def predict(request: Request) -> Iterator[str]:
         raise ConfigError(f"--probabilities is for classes, and {request.model} answers with numbers. Drop it.")
     taken: Sequence[str] = ()
     if request.is_streamed():
-        table: _Table = Arriving(standard_input("rows"), _without_target(trained))
+        table: _Table = Arriving(standard_input("rows"), without_target(trained))
     else:
         table, taken = _read_paths(trained, request.data)
     rows, size = iter(table), 1 if request.is_streamed() else _AT_ONCE
@@ -136,7 +136,7 @@ def predict(request: Request) -> Iterator[str]:
     if not request.is_streamed():
         chunks = _note_learnt(trained, chunks, request.note)
     classes = trained.classes if probabilities else []
-    answers = (_answer(trained, chunk, classes) for chunk in chunks)
+    answers = (answer_rows(trained, chunk, classes) for chunk in chunks)
     return append_answers(answers, table, request.note, taken=taken, json=request.json)
 
 
@@ -167,7 +167,7 @@ def _read_paths(trained: TrainedClassifier, data: list[str]) -> tuple[_Table, Se
     """
     dataset = open_dataset(data, like=trained.columns)
     if isinstance(dataset, Table):
-        return ArrivingTables(list(map(Path, data)), _without_target(trained)), dataset.names
+        return ArrivingTables(list(map(Path, data)), without_target(trained)), dataset.names
     examples = (dataset[index] for index in range(len(dataset)))
     if isinstance(dataset, LongTable):
         name = str(trained.columns.id)
@@ -176,11 +176,14 @@ def _read_paths(trained: TrainedClassifier, data: list[str]) -> tuple[_Table, Se
     return NamedRows(Row({FILE: one.where, **{name: one.values[name] for name in shown}}, one) for one in examples), ()
 
 
-def _without_target(trained: TrainedClassifier) -> Columns:
+def without_target(trained: TrainedClassifier) -> Columns:
+    """Return the columns that the model reads."""
     return dataclasses.replace(trained.columns, target=None, group=None)
 
 
-def _answer(trained: TrainedClassifier, rows: list[Row], classes: Sequence[str]) -> list[tuple[Row, dict[str, Any]]]:
+def answer_rows(
+    trained: TrainedClassifier, rows: list[Row], classes: Sequence[str]
+) -> list[tuple[Row, dict[str, Any]]]:
     """Return rows with the answers of the model to each, and the probabilities of some classes."""
     outputs = trained.outputs(Listed([row.example for row in rows], trained.columns))
     answers = trained.targets.decode(outputs)

@@ -71,7 +71,7 @@ def predict(request: Request) -> Iterator[str]:
         from elman.tasks.forecast.picture import draw_forecasts
 
         draw_forecasts(forecasts, picture, lookback=trained.lookback)
-    return write_answers((_rows(one) for one in forecasts), None if request.json else ",")
+    return write_answers((describe_steps(one) for one in forecasts), None if request.json else ",")
 
 
 def _open(trained: TrainedForecaster, request: Request, to_compare: bool) -> SeriesSet:
@@ -85,7 +85,8 @@ def _open(trained: TrainedForecaster, request: Request, to_compare: bool) -> Ser
     return left
 
 
-def _rows(one: Forecast) -> list[dict[str, Any]]:
+def describe_steps(one: Forecast) -> list[dict[str, Any]]:
+    """Return a row for each step of a forecast: its time, series, forecast, and the ends of each interval."""
     rows = []
     for step, time in enumerate(one.written):
         ends = {

@@ -146,7 +146,7 @@ class TrainedModel(Trained):
             )
         sampling = Sampling(temperature, top_k, top_p, min_p)
         randomness = torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed)
-        reader = self._read(prompt, given)
+        reader = self.start(prompt, given)
         if length is None and lines is None:
             length = _LENGTHS[self.vocabulary.unit]
         return self._write(reader, self.vocabulary.speller(prompt), length, lines, sampling, randomness)
@@ -165,7 +165,7 @@ class TrainedModel(Trained):
         """
         if top < 1:
             raise ConfigError(f"top is {top}. Use 1 or more.")
-        pairs = likeliest(self._read(prompt, given).probabilities(), top)
+        pairs = likeliest(self.start(prompt, given).probabilities(), top)
         return [(self.vocabulary.show(number), probability) for number, probability in pairs]
 
     def complete(self, text: str, *, top: int = 5, given: str | None = None) -> list[tuple[str, float]]:
@@ -183,9 +183,9 @@ class TrainedModel(Trained):
             ConfigError, DataError: as for :meth:`next`.
         """
         if not isinstance(self.vocabulary, Words):
-            return extend(self._read(text, given), self.vocabulary.decode, top)
+            return extend(self.start(text, given), self.vocabulary.decode, top)
         before, begun = self.vocabulary.split_last(_require_text(text, "text"))
-        shares = self._read(before, given).probabilities().tolist()
+        shares = self.start(before, given).probabilities().tolist()
         words = self.vocabulary.words
         fitting = [number for number in range(_FIRST_WORD, len(words)) if words[number].startswith(begun)]
         fitting.sort(key=lambda number: (-shares[number], number))
@@ -235,7 +235,12 @@ class TrainedModel(Trained):
     def _device(self) -> torch.device:
         return self.module.embedding.weight.device
 
-    def _read(self, prompt: str, given: str | None) -> Reader:
+    def start(self, prompt: str = "", given: str | None = None) -> Reader:
+        """Return the state after a text, from which a caller reads on, unit by unit.
+
+        Raises:
+            ConfigError, DataError: as for :meth:`next`.
+        """
         numbers = self.vocabulary.encode_prompt(_require_text(prompt, "The prompt")).tolist()
         reader = Reader(self.module, self._class_number(given))
         for number in numbers:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from elman.data.sentences.layout import SentenceLayout
 from elman.data.sentences.opening import open_tagged, stream_tagged
@@ -63,13 +64,14 @@ def predict(request: Request) -> Iterator[str]:
         answers = trained.answer(sentences)
         answered = zip(sentences, answers.tags, answers.labels, strict=True)
         if request.json:
-            yield "".join(f"{_describe(*answer)}\n" for answer in answered)
+            yield "".join(f"{as_json(describe_tags(*answer))}\n" for answer in answered)
         else:
             yield "".join(sentence.write(layout, tags, label) for sentence, tags, label in answered)
 
 
-def _describe(sentence: Sentence, tags: Sequence[str], label: str | None) -> str:
-    return as_json({"words": sentence.words, "tags": tags, **({} if label is None else {"label": label})})
+def describe_tags(sentence: Sentence, tags: Sequence[str], label: str | None) -> dict[str, Any]:
+    """Return a sentence with its tags as plain data."""
+    return {"words": sentence.words, "tags": tags, **({} if label is None else {"label": label})}
 
 
 def _read_paths(trained: TrainedTagger, data: list[str]) -> Iterator[tuple[SentenceLayout, Sequence[Sentence]]]:

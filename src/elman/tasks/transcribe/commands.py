@@ -29,6 +29,7 @@ from elman.tasks.transcribe.model import TrainedTranscriber, load
 from elman.tasks.transcribe.picture import draw_speech, show_speech
 from elman.tasks.transcribe.preferring import prefer, read_vocabulary, read_words
 from elman.tasks.transcribe.recordings import note_recordings
+from elman.tasks.transcribe.spoken import Transcript
 from elman.tasks.transcribe.tables import confusion_rows, score_rows, speaker_rows, tuned_rows, worst_rows
 from elman.tasks.transcribe.tuning import Tuned, tune
 from elman.training.progress import show_bar
@@ -150,13 +151,17 @@ def predict(request: Request) -> Iterator[str]:
             if form is not None:
                 yield write_form(one, form, target)
             elif request.json:
-                words = [word.to_dict() for word in one.words]
-                yield as_json({"file": str(path), "text": one.text, "words": words}) + "\n"
+                yield as_json({"file": str(path), **describe_transcript(one)}) + "\n"
             else:
                 yield one.text + "\n"
             if picture is not None:
                 speech = EncodedSpeech(as_speech([path]), trained.encoder)
                 draw_speech(show_speech(trained.module, speech, one), picture)
+
+
+def describe_transcript(one: Transcript) -> dict[str, Any]:
+    """Return a transcript with the times of its words as plain data."""
+    return {"text": one.text, "words": [word.to_dict() for word in one.words]}
 
 
 def align(request: Request) -> Iterator[str]:

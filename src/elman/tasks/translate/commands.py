@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from elman.data.pairs.opening import read_texts
 from elman.data.tables.records import read_arriving_lines, read_waiting_lines
@@ -145,11 +146,7 @@ def _write(trained: TrainedTranslator, text: str, found: Sequence[Hypothesis], r
     options = request.options
     copied = text if options.copy_unknown else None
     if request.json:
-        answers = [
-            {"text": trained.write(one, copied), "score": one.score, "log_probability": one.log_probability}
-            for one in found
-        ]
-        return as_json({"source": text, "translations": answers}) + "\n"
+        return as_json(describe_translations(trained, text, found, copied)) + "\n"
     if not found:
         return "\n"
     lines = []
@@ -160,6 +157,17 @@ def _write(trained: TrainedTranslator, text: str, found: Sequence[Hypothesis], r
             cells.append(" ".join(f"{unit}-{step}" for unit, step in enumerate(one.attention[:-1].argmax(1).tolist())))
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"
+
+
+def describe_translations(
+    trained: TrainedTranslator, text: str, found: Sequence[Hypothesis], copied: str | None = None
+) -> dict[str, Any]:
+    """Return the translations of a source as plain data."""
+    answers = [
+        {"text": trained.write(one, copied), "score": one.score, "log_probability": one.log_probability}
+        for one in found
+    ]
+    return {"source": text, "translations": answers}
 
 
 def _as_line(text: str) -> str:

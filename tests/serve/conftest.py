@@ -1,0 +1,64 @@
+"""One tiny model of every task, and a server for them in this process."""
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the server; it comes with elman[serve]")
+pytest.importorskip("httpx2", reason="the client of Starlette's tests; it comes with elman[dev]")
+
+from fastapi.testclient import TestClient
+
+import every_recipe
+from elman.serve.access import Access
+from elman.serve.app import build_app
+from elman.serve.models import open_models
+from elman.serve.settings import ServerLimits
+from elman.serve.traffic import Traffic
+
+LEFT_OUT = {"music"}
+
+
+class Client(TestClient):
+    """A client whose streams go to the same host as its requests."""
+
+    def websocket_connect(self, url, **options):
+        return super().websocket_connect(f"ws://localhost{url}", **options)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """The folder of the models and of the data that they learnt from."""
+    found = tmp_path_factory.mktemp("served")
+    every_recipe.subjects(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def models(folder):
+    """All models by name."""
+    paths = sorted(path for path in folder.glob("*.model") if path.stem not in LEFT_OUT)
+    return open_models([str(path) for path in paths])
+
+
+@pytest.fixture
+def serve(models):
+    """Make a client of a server, with limits and access of its own."""
+    opened = []
+
+    def make(access: Access | None = None, traffic: Traffic | None = None, **limits: float) -> Client:
+        traffic = traffic or Traffic(ServerLimits(**limits))
+        client = Client(build_app(models, access or Access(), traffic), base_url="http://localhost")
+        client.__enter__()
+        opened.append(client)
+        return client
+
+    yield make
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(serve) -> Iterator[Client]:
+    """A client of a server with the usual limits."""
+    return serve()
