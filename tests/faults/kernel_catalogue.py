@@ -206,7 +206,7 @@ KERNEL_FAULTS = (
         "direction, firsts.data_ptr())",
         "-direction, firsts.data_ptr())",
         REFERENCE,
-        f"{_WHOLE} and mgu",
+        "bidirectional_stack and mgu",
     ),
     Fault(
         "the last window of the mirror is dropped",
