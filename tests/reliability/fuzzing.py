@@ -39,7 +39,9 @@ def fuzz(folder: Path, seconds: float) -> Iterator[str]:
             check=False,
         )
         last = [line for line in done.stderr.splitlines() if line.startswith(("Done ", "#"))][-1:]
-        assert done.returncode == 0, f"{name}: {done.stderr[-3000:]}"
+        found = "".join(repr(path.read_bytes()[:2000]) for path in own.glob("*-*"))
+        said = "\n".join(line for line in done.stderr.splitlines() if line[:1] != "#")
+        assert done.returncode == 0, f"{name}: {said[-3000:]}\nthe input: {found}"
         yield f"{name}: {' '.join(last)}"
 
 
