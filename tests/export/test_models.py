@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from alone import code_of_page, function_of_page, run_alone, run_code
 from elman import cells, export
-from elman.errors import ConfigError
+from elman.errors import ConfigError, ElmanError
 from elman.export.checking import difference
 from elman.export.graph import Session
 from elman.export.models import run_steps, write_models
@@ -177,3 +177,15 @@ def test_a_card_is_printed_and_has_neither_dates_nor_paths(language):
     assert card["task"] == "generate"
     assert card["scores"]
     assert str(language.parent) not in json.dumps(card)
+
+
+def test_a_model_whose_numbers_leave_float32_is_not_written(language, tmp_path):
+    model = generate.load(language)
+    with torch.no_grad():
+        for weight in model.module.parameters():
+            weight.mul_(3e37)
+    model.save(tmp_path / "m")
+    for name in ("m.onnx", "m.html"):
+        with pytest.raises(ElmanError, match="the numbers of the model itself leave the range of float32"):
+            export_model(tmp_path / "m", tmp_path / name)
+        assert not (tmp_path / name).exists()

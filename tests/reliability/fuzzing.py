@@ -172,7 +172,7 @@ def _run(name: str, seconds: str, own: str) -> None:
         from elman.errors import ElmanError
 
         _write_seeds(name, seeds)
-        for path in seeds.iterdir():
+        for path in filter(Path.is_file, seeds.iterdir()):
             found.write_bytes(path.read_bytes())
             read(found)  # the last imports are done
     warnings.simplefilter("error")

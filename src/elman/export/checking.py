@@ -130,6 +130,11 @@ def refuse_difference(found: float, allowed: float, where: str) -> None:
     Raises:
         ElmanError: the difference is larger than what is allowed.
     """
+    if math.isinf(allowed):
+        raise ElmanError(
+            f"export: on {where} the numbers of the model itself leave the range of float32, as after a training that "
+            "diverged, so the file cannot be compared with it. Nothing was written. Train with a lower --learning-rate."
+        )
     if not found <= allowed:
         raise ElmanError(
             f"export: on {where} the file differs by {found:.1e} from the model, relative to the largest number, and "
