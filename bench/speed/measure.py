@@ -24,6 +24,7 @@ _BLOCK = 0.005
 _PAUSE = 0.002
 # Other threads and caches than a turn ago cost about a millisecond; longer calls do not feel it.
 _SETTLED = 0.02
+_MOST_CALLS, _SHORTEST = 10**5, 1e-8
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,11 @@ def _plan(turn: Turn, pace: Pace) -> tuple[int, int, int]:
     seconds = turn(1)
     if seconds < 1:
         seconds = turn(1)
-    if seconds < _BLOCK:
-        seconds = turn(10) / 10
+    tried, taken = 1, seconds
+    while taken < _BLOCK / 10 and tried < _MOST_CALLS:  # a clock may be coarse
+        tried *= 10
+        taken = turn(tried)
+        seconds = max(taken / tried, _SHORTEST)
     calls = max(1, math.ceil(_BLOCK / seconds))
     settling = math.ceil(calls / 5) if seconds < _SETTLED else 0
     rounds = int(pace.seconds / (seconds * (calls + settling)))

@@ -69,6 +69,13 @@ def _read_cell(path: Path) -> object:
     return Cell.from_dict(data)
 
 
+def _read_music(path: Path) -> object:
+    from elman.data.music.midi import MidiChoice
+    from elman.data.music.opening import open_music
+
+    return open_music([path], MidiChoice())
+
+
 def _opens(module: str, name: str, *, many: bool = True) -> Callable[[Path], object]:
     def read(path: Path) -> object:
         found: Any = getattr(importlib.import_module(module), name)([path] if many else path)
@@ -92,7 +99,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "tagged": ("conllu", _opens("elman.data.sentences.opening", "open_tagged")),
     "series": ("csv", _opens("elman.data.series.opening", "open_series", many=False)),
     "pairs": ("tsv", _opens("elman.data.pairs.opening", "open_pairs")),
-    "music": ("mid", _opens("elman.data.music.opening", "open_music")),
+    "music": ("mid", _read_music),
     "text": ("txt", _opens("elman.data.text", "read_text")),
     "vectors": ("txt", lambda path: importlib.import_module("elman.vocabulary.vectors").read_vectors(path, ["the"])),
 }
