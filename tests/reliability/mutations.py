@@ -28,7 +28,9 @@ from elman.training.resuming import CheckpointedRun
 from every_recipe import subjects
 from small_trainings import RECIPES, SMALL
 
-_COMMANDED, _LOADED = 0.1, 0.6
+_OF_MODELS = 0.7
+_LOADED_FOR_EACH = 6
+"""Models that are loaded alone, for each that is given to the commands."""
 _RESUMED = 10
 """One of so many forged checkpoints that can be read is gone on from."""
 _UPDATES = 3
@@ -43,12 +45,23 @@ def mutate_files(folder: Path, count: int, seed: int) -> Iterator[str]:
     Raises:
         AssertionError: a file was judged as none may be.
     """
+    of_models = int(count * _OF_MODELS)
+    yield from mutate_models(folder, of_models, seed)
+    yield from mutate_checkpoints(folder, count - of_models, seed)
+
+
+def mutate_models(folder: Path, count: int, seed: int) -> Iterator[str]:
+    """Change model files; see :func:`mutate_files`.
+
+    Raises:
+        AssertionError: a file was judged as none may be.
+    """
     torch.set_num_threads(1)
     (folder / "models").mkdir()
     models = subjects(folder / "models")
     counts: Counter[str] = Counter()
     wrong: list[str] = []
-    each = -(-int(count * _COMMANDED) // len(models))
+    each = -(-count // (_LOADED_FOR_EACH + 1) // len(models))
     for number, subject in enumerate(models):
         more, found = judge_all(
             subject, list(mutants_of(subject.path, each, random.Random(f"{seed} {number}"))), folder
@@ -57,13 +70,23 @@ def mutate_files(folder: Path, count: int, seed: int) -> Iterator[str]:
         wrong += found
     assert not wrong, _show(wrong)
     yield _describe(f"commands met {each * len(models)} changed models of {len(models)} kinds", counts)
-    each = -(-int(count * _LOADED) // len(models))
+    each *= _LOADED_FOR_EACH
     counts.clear()
     for number, subject in enumerate(models):
         counts += _load_all(subject.path, each, random.Random(f"{seed} loaded {number}"), folder)
     yield _describe(f"{each * len(models)} more were loaded, and none ran code", counts)
-    each = -(-int(count * (1 - _COMMANDED - _LOADED)) // len(RECIPES))
-    counts.clear()
+
+
+def mutate_checkpoints(folder: Path, count: int, seed: int) -> Iterator[str]:
+    """Change checkpoints; see :func:`mutate_files`.
+
+    Raises:
+        AssertionError: a file was judged as none may be.
+    """
+    torch.set_num_threads(1)
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+    each = -(-count // len(RECIPES))
     for number, name in enumerate(RECIPES):
         own = folder / f"of-{name}"
         own.mkdir()
@@ -129,7 +152,7 @@ def _judge_checkpoints(
             for number, mutant in enumerate(mutants):
                 changed.write_bytes(mutant.raw)
                 try:
-                    verdict = _judge(own, name, data, mutant, changed, whole, resumes=number % _RESUMED == 3)
+                    verdict = _judge(own, name, data, mutant, changed, whole, resumes=number % _RESUMED == 3 % _RESUMED)
                 except BaseException as error:
                     verdict = f"traceback: {type(error).__name__}: {error}"[:300].replace("\n", " ")
                 lines.write(f"{verdict}\n")

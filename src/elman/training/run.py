@@ -34,6 +34,7 @@ _VALIDATE_AT_LEAST_EVERY = 250
 _VALIDATE_AT_MOST_EVERY = 50
 _TRAINING_PER_VALIDATION = 10  # the work between two validations, as a multiple of that of a validation
 _LOSS_MEMORY = 0.98  # of the running mean that is shown
+_LEAST_BUDGET = 0.1  # seconds
 
 
 @dataclass
@@ -162,7 +163,8 @@ class Run:
             torch_of.set_rng_state(state["chance"][name])
         self._stopwatch = Stopwatch(state["seconds"])
         # A fold or a trial that goes on is given what is left of all, without the seconds that it has taken itself.
-        self._budget = state["budget"]
+        if self._budget is not None:
+            self._budget = max(_LEAST_BUDGET, float(state["budget"]))
 
     def start_averaging(self) -> WeightAverage:
         """Average the weights from here on."""
