@@ -19,6 +19,13 @@ hypothesis.settings.register_profile("elman", derandomize=True, deadline=None, p
 hypothesis.settings.load_profile("elman")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run demand the browser, without which the tests of pages are skipped."""
+    parser.addoption(
+        "--require-browser", action="store_true", help="fail where a browser is missing, in place of a skip"
+    )
+
+
 def pytest_report_header(config: pytest.Config) -> str | None:
     """List the faults that are planted, where not all are."""
     return describe_sample() if config.getoption("markexpr") == "not slow" else None

@@ -24,6 +24,7 @@ from faults.pair_catalogue import PAIR_FAULTS
 from faults.report_catalogue import REPORT_FAULTS
 from faults.resuming_catalogue import RESUMING_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
+from faults.serving_catalogue import SERVING_FAULTS
 from faults.speech_catalogue import SPEECH_FAULTS
 from faults.task_catalogue import TASK_FAULTS
 
@@ -419,6 +420,7 @@ FAULTS = (
     *SERIES_FAULTS,
     *MUSIC_FAULTS,
     *SPEECH_FAULTS,
+    *SERVING_FAULTS,
     *TASK_FAULTS,
     *BAG_FAULTS,
     *CAPTION_FAULTS,

@@ -1,5 +1,7 @@
 """One tiny model of every task, and a server for them in this process."""
 
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +15,7 @@ import every_recipe
 from elman.serve.access import Access
 from elman.serve.app import build_app
 from elman.serve.models import open_models
+from elman.serve.server import GracefulServer
 from elman.serve.settings import ServerLimits
 from elman.serve.traffic import Traffic
 
@@ -56,6 +59,27 @@ def serve(models):
     yield make
     for client in opened:
         client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def listen(models):
+    """Make a server on a port, in a thread; return the port."""
+    running = []
+
+    def make(access: Access | None = None, **limits: float) -> int:
+        traffic = Traffic(ServerLimits(**limits))
+        server = GracefulServer(build_app(models, access or Access(), traffic), "127.0.0.1", 0, traffic)
+        opened = server.open_port()
+        thread = threading.Thread(target=server.run, args=([opened],))
+        thread.start()
+        running.append((server, thread))
+        return opened.getsockname()[1]
+
+    yield make
+    for server, thread in running:
+        server.handle_exit(signal.SIGTERM, None)
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

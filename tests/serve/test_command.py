@@ -6,32 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import urllib.request
 from types import SimpleNamespace
 
 import pytest
 
 from elman.cli import main
-from elman.serve.access import Access
-from elman.serve.app import build_app
-from elman.serve.server import GracefulServer
-from elman.serve.settings import ServerLimits
-from elman.serve.traffic import Traffic
 
 
 @pytest.fixture
-def listening(models):
-    """A server on a port, in a thread; the fixture is the port."""
-    traffic = Traffic(ServerLimits(most_connections=5))
-    server = GracefulServer(build_app(models, Access(), traffic), "127.0.0.1", 0, traffic)
-    opened = server.open_port()
-    thread = threading.Thread(target=server.run, args=([opened],))
-    thread.start()
-    yield opened.getsockname()[1]
-    server.handle_exit(signal.SIGTERM, None)
-    thread.join(20)
-    assert not thread.is_alive()
+def listening(listen):
+    """The port of a server with few connections."""
+    return listen(most_connections=5)
 
 
 def fetch(port, path="health"):

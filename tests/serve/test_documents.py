@@ -30,6 +30,7 @@ def test_the_metrics_are_in_the_form_of_prometheus_and_count(client):
     assert after[f'elman_requests_total{{{route},status="200"}}'] == 1
     assert after[f'elman_requests_total{{{route},status="405"}}'] == 3
     assert after['elman_requests_total{route="other",status="404"}'] == 1
+    assert after["elman_held_bytes"] == 0
     assert after["elman_rows_answered"] - before["elman_rows_answered"] == 2
     assert after[f'elman_request_seconds_bucket{{{route},le="+Inf"}}'] == 4
     assert after[f"elman_request_seconds_count{{{route}}}"] == 4

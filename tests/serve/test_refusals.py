@@ -1,10 +1,16 @@
 """What cannot be answered: a status, one sentence, and a server that goes on."""
 
+import contextlib
+import dataclasses
 import json
+import threading
 
 import pytest
 
 from asking import ask, ask_together
+from elman.serve.refusals import Refusal
+from elman.serve.settings import ServerLimits
+from elman.serve.traffic import Traffic
 
 ROWS = {"rows": [{"text": "so good"}]}
 
@@ -125,6 +131,23 @@ def test_bodies_rows_and_steps_have_limits(serve):
         assert "21 steps" in refused(client.post("/v1/models/character/generate", json=asked), 422)
 
 
+def test_pieces_of_a_body_and_all_bodies_together_have_limits():
+    traffic, piece = Traffic(ServerLimits(most_body=1)), bytes(2**16)
+    with traffic.body() as body, contextlib.ExitStack() as others:
+        for _ in range(16):
+            body.add(piece)
+        with pytest.raises(Refusal, match="413"):
+            body.add(b"x")
+        more = [others.enter_context(traffic.body()) for _ in range(16)]
+        for one in more[:-1]:
+            for _ in range(16):
+                one.add(piece)
+        with pytest.raises(Refusal, match="503"):
+            more[-1].add(b"x")
+        assert traffic.held == 2**24
+    assert traffic.held == 0
+
+
 def test_sounds_are_measured_before_they_are_read(serve, folder, monkeypatch):
     monkeypatch.setattr("elman.data.formats.sound.read_sound", None)
     client, file = serve(most_steps=3), ("a.wav", next(folder.rglob("*.wav")).read_bytes())
@@ -142,8 +165,6 @@ def test_rows_that_wait_have_a_limit(models):
 
 
 def test_what_takes_too_long_is_refused_and_later_requests_are_answered(models, monkeypatch):
-    import threading
-
     gate = threading.Event()
     service = models["text"].service
     waits = lambda rows, options: (gate.wait(5), service.answer(rows, options))[1]  # noqa: E731
@@ -158,8 +179,6 @@ def test_what_takes_too_long_is_refused_and_later_requests_are_answered(models, 
 
 
 def _with(service, **changed):
-    import dataclasses
-
     return dataclasses.replace(service, **changed)
 
 

@@ -16,18 +16,24 @@ export function keepToken(token) {
 export async function ask(path, options = {}) {
   const token = sessionStorage.getItem(KEPT);
   const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
-  let response;
-  try {
-    response = await fetch(path, { ...options, headers });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refused(0, "The server does not answer. Is it running?");
-  }
+  const response = await reach(path, { ...options, headers });
   if (!response.ok) {
     const said = await response.json().catch(() => ({}));
     throw new Refused(response.status, said.error || `The server answered ${response.status}.`);
   }
   return response;
+}
+
+// A connection can break for a moment, so it is tried twice; asking again changes nothing.
+async function reach(path, options, tries = 2) {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    if (tries === 1) throw new Refused(0, "The server does not answer. Is it running?");
+    await new Promise((done) => setTimeout(done, 300));
+    return reach(path, options, tries - 1);
+  }
 }
 
 const json = (body) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
