@@ -48,7 +48,7 @@ BINARY = {
     "image.png": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "a PNG image"),
     "page.pdf": (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj", "a PDF document"),
     "kept.pkl": (pickle.dumps({"weights": [0.5]}), "a Python pickle"),
-    "noise": (bytes(range(256)) * 9, "binary data"),
+    "noise": (bytes(range(256)) * 9, "binary data, with byte 0x00 in line 1"),
 }
 
 

@@ -84,6 +84,24 @@ def test_the_bits_are_those_of_the_kernels_where_products_and_sums_are_fused(nam
 
 
 @needs_gcc
+def test_the_bits_of_a_cell_without_functions_are_those_of_the_kernels_on_every_processor_that_fuses(tmp_path):
+    listing = Path("/proc/cpuinfo")
+    if " fma " not in (listing.read_text() if listing.exists() else ""):
+        pytest.skip("this processor has no fused multiply-add")
+
+    @elman.cell
+    def linear(x, h, *, W, U, b):
+        return W @ x + U @ h + b
+
+    layer = elman.nn.Recurrent(linear, I, H, num_layers=2)
+    export.to_c(layer, tmp_path / "net.c")
+    x = torch.randn(T, 1, I)
+    with torch.no_grad():
+        expected = layer(x)[0][:, 0]
+    assert torch.equal(run(tmp_path / "net.c", layer, x, (), "-march=native", "-ffp-contract=off"), expected)
+
+
+@needs_gcc
 @pytest.mark.parametrize("seed", [3, 11, 23])
 def test_a_random_cell_is_written(seed, tmp_path):
     write_random(seed, tmp_path)

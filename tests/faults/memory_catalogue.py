@@ -63,7 +63,7 @@ MEMORY_FAULTS = (
         "return plain_state(self.module)",
         "return dict(self.module.state_dict())",
         FILES,
-        "classify and pruning",
+        "generate and pruning",
     ),
     Fault(
         "a lazy sign is lost in a model file",

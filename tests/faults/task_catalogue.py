@@ -272,7 +272,7 @@ TASK_FAULTS = (
         "else self.weights[indices]",
         "else self.weights[indices].flip(0)",
         WEIGHTS,
-        "of_more_weight_is_learnt",
+        "number_is_drawn",
     ),
     Fault(
         "the held-out part is measured without weights",

@@ -231,6 +231,7 @@ def test_a_forged_checkpoint_writes_no_file_but_its_own_and_stays(tmp_path, monk
         {"keeper": {"replaces": True, "name": str(precious)}},
         {"keeper": {"replaces": True, "name": 7}},
         {"current": {**kept["current"], "run": {}}},
+        {"current": {**kept["current"], "run": {**kept["current"]["run"], "seconds": "3"}}},
         {"current": {**kept["current"], "module": {}}},
         {"current": 7},
     ):

@@ -69,9 +69,7 @@ class Keeper:
         # Where the name was free, a file that has it is one of this training, maybe newer than its checkpoint.
         assert self.target is not None
         name = state["name"] or (None if self._replaces else self.target.name)
-        if name is not None and Path(name).name != name:
-            raise ValueError(f"{name!r} is not the name of a file")
-        path = None if name is None else self.target.with_name(name)
+        path = None if name is None else self.target.with_name(name)  # which has no other folder in it
         if path is not None and path != self.target and not is_model_file(path):
             path = None
         self._path = None if path is None or not path.exists() else path

@@ -260,7 +260,7 @@ def test_options_of_classes_are_refused_for_numbers(tmp_path, option):
     ("rows", "said"),
     [
         (["good,a", "bad,a"] * 5, "so there is nothing to tell apart"),
-        (["good,a", "bad,a", "odd,b"], r"A class has one example: 'b', in t\.csv line 4\."),
+        (["good,a", "bad,a", "odd,b"], r"A class has one example: 'b', in .*t\.csv line 4\."),
     ],
 )
 def test_too_little_to_tell_apart_is_refused_before_anything_is_written(tmp_path, rows, said):

@@ -9,7 +9,7 @@ from elman.data.series.seasonality import find_season
 from elman.tasks import forecast
 from elman.tasks.forecast.backtest import backtest, judge_forecasts
 from elman.tasks.forecast.baseline.linear import LinearForecast
-from elman.tasks.forecast.commands import _rows
+from elman.tasks.forecast.commands import describe_steps
 from elman.tasks.forecast.report import report_series
 from elman.tasks.forecast.scores import ForecastTally
 from forecastable import draw_values, make_series, make_set
@@ -38,7 +38,7 @@ def test_forecasts_are_written_as_finely_as_the_model_forecasts(usual, level, sc
     data = series_at(level, scale)
     model = dataclasses.replace(usual, reading=dataclasses.replace(usual.reading, scales={}, spreads={}))
     [one] = model.forecast(data)
-    written = np.array([row["forecast"] for row in _rows(one)])
+    written = np.array([row["forecast"] for row in describe_steps(one)])
     unit = scale * draw_values(90, level=0.0).std()
     rounding = 1e-6 * unit + 4 * np.spacing(abs(level) + unit)
     np.testing.assert_allclose(written, one.point, rtol=0, atol=rounding)
