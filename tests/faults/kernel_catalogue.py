@@ -238,7 +238,7 @@ KERNEL_FAULTS = (
         "return torch.cat([initial, inner])",
         "return torch.cat([0 * initial, inner])",
         REFERENCE,
-        "bidirectional_stack and mgu",
+        "mgu or elman",
     ),
     Fault(
         "a run goes on where the counter of the run before stands",
