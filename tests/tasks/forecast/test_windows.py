@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from elman.data.series.frequency import Frequency
+from elman.errors import DataError
 from elman.tasks.forecast.calendar import cycles_of, encode_cycles
 from elman.tasks.forecast.covariates import Covariates
 from elman.tasks.forecast.windows import Reading, SeriesTable, measure_scale, measure_spread
@@ -131,6 +132,17 @@ def test_counted_steps_belong_to_the_training_part_where_values_are_the_same():
     other = dataclasses.replace(counted, values=draw_values(30, seed=2))
     later = dataclasses.replace(counted, values=values[8:], start=8)
     assert [SeriesTable([one], steps, reading).unlearnt for one in (counted, other, later)] == [[20], [3], [12]]
+
+
+@pytest.mark.parametrize("written", ["\n", "", "NaT", "soon"])
+@pytest.mark.parametrize("frequency", [DAILY, Frequency("step", 1, SEASON)])
+def test_an_end_of_training_that_is_no_time_is_damage(written, frequency):
+    one = make_series(draw_values(30))
+    if frequency.unit == "step":
+        one = dataclasses.replace(one, start=0)
+    reading = Reading(3, 2, {"sales": 1.0}, {"sales": 1.0}, {"sales": written})
+    with pytest.raises(DataError, match="is damaged: .* is no time of the series 'sales'"):
+        SeriesTable([one], frequency, reading)
 
 
 def test_a_constant_series_has_a_scale():

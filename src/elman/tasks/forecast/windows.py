@@ -29,6 +29,7 @@ from elman.data.plain import read_plain
 from elman.data.series.frequency import Frequency
 from elman.data.series.series import Numbers, Series
 from elman.errors import DataError
+from elman.phrases import abbreviate
 from elman.tasks.forecast.calendar import CYCLES, encode_cycles
 from elman.tasks.forecast.covariates import Covariates
 from elman.tasks.forecast.logarithms import require_positive
@@ -200,10 +201,16 @@ class SeriesTable:
         end_of_training = self.reading.unlearnt.get(series.name)
         if end_of_training is None:
             return 0
+        try:
+            time: Any = (int if self.frequency.unit == "step" else _read_time)(end_of_training)
+        except ValueError:
+            raise DataError(
+                f"This model file is damaged: {abbreviate(end_of_training)!r} is no time of the series "
+                f"{abbreviate(series.name)!r}. Train the model again."
+            ) from None
         if self.frequency.unit == "step":
-            end = max(0, (int(end_of_training) - int(series.start)) // self.frequency.count)
+            end = max(0, (time - int(series.start)) // self.frequency.count)
             return end if self._was_in_training(series, end) else 0
-        time = np.datetime64(end_of_training, "us")
         if time <= series.start:
             return 0
         step = int(self.frequency.positions(np.array([time]), series.start)[0])
@@ -309,3 +316,10 @@ def measure_scale(values: NDArray[np.float64], lookback: int) -> float:
 
 def _join(width: int, rows: Sequence[NDArray[np.float32]], padded: int) -> Tensor | None:
     return torch.from_numpy(np.concatenate([np.pad(one, ((padded, 0), (0, 0))) for one in rows])) if width else None
+
+
+def _read_time(text: str) -> np.datetime64:
+    time = np.datetime64(text, "us")
+    if np.isnat(time):
+        raise ValueError
+    return time
