@@ -141,7 +141,7 @@ def test_an_end_of_training_that_is_no_time_is_damage(written, frequency):
     if frequency.unit == "step":
         one = dataclasses.replace(one, start=0)
     reading = Reading(3, 2, {"sales": 1.0}, {"sales": 1.0}, {"sales": written})
-    with pytest.raises(DataError, match="is damaged: .* is no time of the series 'sales'"):
+    with pytest.raises(DataError, match=r"is damaged: .* is no time of the series 'sales'"):
         SeriesTable([one], frequency, reading)
 
 
