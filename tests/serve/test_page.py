@@ -61,7 +61,7 @@ def visit(chromium, address):
         tab.set_default_timeout(20_000)
         tab.on("console", lambda message: message.type == "error" and tab.wrong.append(message.text))
         tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
-        tab.goto(f"{address}#{name}")
+        go_to(tab, f"{address}#{name}")
         tab.wait_for_selector("#entry:not([hidden])")
         tab.fill("#token", token)
         tab.keyboard.press("Enter")
@@ -73,6 +73,20 @@ def visit(chromium, address):
     yield make
     for tab in opened:
         tab.context.close()
+
+
+def go_to(tab, address):
+    """Open an address; a browser in a container drops a first connection now and then (net::ERR_ABORTED)."""
+    from playwright.sync_api import Error
+
+    for tries_left in (2, 1, 0):
+        try:
+            tab.goto(address)
+        except Error as error:
+            if not tries_left or "ERR_ABORTED" not in str(error):
+                raise
+        else:
+            return
 
 
 SCREENS = [

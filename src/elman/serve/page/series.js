@@ -5,6 +5,7 @@ import { answerPlace, box, dropZone, form, make, table, toCsv } from "./parts.js
 
 const MOST_WIDTH = 720;
 const HEIGHT = 260;
+const LETTER = 7; // pixels, at most
 const EDGE = { left: 56, right: 12, top: 12, bottom: 28 };
 
 export function seriesPage(model) {
@@ -41,6 +42,8 @@ function drawSeries(one, facts, width) {
   const back = [...low.keys()].reverse().map((index) => `L${x(begin + index).toFixed(1)} ${y(low[index]).toFixed(1)}`);
   const band = `${line([last, ...high], begin - 1)}${back.join("")}Z`;
   const joined = [last, ...point];
+  const [first, final] = [one.steps[0], one.steps[one.steps.length - 1]].map((step) => when(step, facts));
+  const hasRoom = x(count - 1) - x(begin) > LETTER * final.length;
   const title = `${one.series}: the last ${past.length} values, and a forecast of ${point.length} with its ${level} % interval`;
   const drawing = draw("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": title },
     ...[least, (least + most) / 2, most].flatMap((value) => [
@@ -49,8 +52,8 @@ function drawSeries(one, facts, width) {
     draw("path", { d: band, class: "fill band blue" }),
     draw("path", { d: line(past, 0), class: "line" }),
     draw("path", { d: line(joined, begin - 1), class: "line heavy blue" }),
-    draw("text", { x: x(begin), y: HEIGHT - 8, class: "small soft" }, when(one.steps[0], facts)),
-    draw("text", { x: width - EDGE.right, y: HEIGHT - 8, class: "small soft end" }, when(one.steps[one.steps.length - 1], facts)));
+    draw("text", { x: x(begin), y: HEIGHT - 8, class: "small soft end" }, first),
+    draw("text", { x: width - EDGE.right, y: HEIGHT - 8, class: "small soft end" }, hasRoom ? final : ""));
   return make("figure", { class: "series" }, make("figcaption", {}, one.series), drawing,
     make("details", {}, make("summary", {}, "Its numbers"), table(one.steps, `Forecast of ${one.series}`)));
 }
