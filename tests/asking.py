@@ -17,7 +17,13 @@ def ask(client, model, rows, **options):
 
 
 def ask_together(models, asked, **limits):
-    """Send all requests at once; return the responses, and the figures of the server."""
+    """Send all requests at once; return the responses, and the figures of the server.
+
+    Args:
+        models: of the server.
+        asked: the name of a model and a body, or the path of a file, of each request.
+        limits: of the server.
+    """
     import httpx2
 
     app = build_app(models, Access(), Traffic(ServerLimits(**limits)))
@@ -25,10 +31,20 @@ def ask_together(models, asked, **limits):
     async def send():
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            done = await asyncio.gather(*(client.post(f"/v1/models/{name}/predict", json=body) for name, body in asked))
+            done = await asyncio.gather(
+                *(
+                    client.post(f"/v1/models/{name}/predict", **({"json": one} if isinstance(one, dict) else form(one)))
+                    for name, one in asked
+                )
+            )
             return done, (await client.get("/metrics")).text
 
     return asyncio.run(send())
+
+
+def form(path):
+    """Return the form that sends a file."""
+    return {"files": {"file": (path.name, path.read_bytes())}}
 
 
 def figure(text, name):

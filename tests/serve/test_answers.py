@@ -66,6 +66,19 @@ def test_probabilities_are_equal_to_the_last_bit_in_batches(folder, models):
         assert [answer[f"probability_{name}"] for name in model.classes] == pytest.approx(share, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "files"), [("sound", "sound/*/*.wav"), ("images", "images/*/*"), ("speech", "speech/*")]
+)
+def test_files_have_the_same_answers_alone_and_in_batches_to_the_last_bit(name, files, folder, models):
+    paths = sorted(folder.glob(files))[:7]
+    alone, one_by_one = ask_together(models, [(name, path) for path in paths], batch=1)
+    together, joined = ask_together(models, [(name, path) for path in paths], batch=64)
+    assert {one.status_code for one in alone} == {200}
+    assert [one.content for one in alone] == [one.content for one in together]
+    assert figure(one_by_one, "elman_batches") == len(paths) >= 5
+    assert figure(joined, "elman_batches") < len(paths)
+
+
 def test_requests_with_other_options_are_no_batch_of_one(folder, models):
     rows, _ = rows_of(folder, "pairs")
     bodies = [("pairs", {"rows": [row], "options": {"beam": 1 + place % 2}}) for place, row in enumerate(rows[:12])]
