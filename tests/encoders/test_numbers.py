@@ -1,6 +1,7 @@
 """Tables and series: standardised as numpy does it in float64, with missing numbers told."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from elman.data.dataset import Columns, Example
 from elman.encoders.encoder import learn_encoder, read_encoder
 from elman.encoders.fronts import FramesFront
-from elman.encoders.scaling import Moments
+from elman.encoders.scaling import Moments, Scaling
 from elman.encoders.settings import InputSettings
 from elman.errors import DataError
 from tolerances import assert_close
@@ -152,3 +153,10 @@ def test_a_damaged_scaling_is_refused(scaling):
     good = learn_encoder(SERIES, [series([[1.0]])], InputSettings()).to_dict()
     with pytest.raises(DataError, match="Train the model again"):
         read_encoder({**good, "scaling": scaling})
+
+
+def test_what_float32_does_not_hold_is_infinite_without_a_warning():
+    scaling = Scaling((1e300,), (1e-300,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert scaling.apply(np.array([[-1e300]])).isinf().all()

@@ -54,9 +54,10 @@ class Scaling:
     def apply(self, rows: NDArray[Any]) -> Tensor:
         """Standardise rows (N, D), NaN where a number is missing; the result is (N, size), float32."""
         missing = np.isnan(rows)
-        scaled = (rows.astype(np.float64) - self.means) / self.deviations
-        scaled[missing] = 0.0
-        return torch.from_numpy(np.hstack([scaled, missing[:, list(self.indicated)]]).astype(np.float32))
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused where an answer is not finite
+            scaled = (rows.astype(np.float64) - self.means) / self.deviations
+            scaled[missing] = 0.0
+            return torch.from_numpy(np.hstack([scaled, missing[:, list(self.indicated)]]).astype(np.float32))
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
