@@ -39,6 +39,8 @@ def refused(done, status):
         (b'{"rows": {"text": "a"}}', "no rows"),
         (b'{"rows": [{"text": "a"}], "beam": 3}', "only rows and options"),
         (b'{"rows": [{"text": "a"}], "options": 3}', "no object"),
+        (rb'{"rows": [{"text": "a \ud800"}]}', "half of a surrogate pair"),
+        (b'{"rows": [{"text": "a \xed\xa0\x80"}]}', "half of a surrogate pair"),
         (b'{"rows": [{"text": NaN}]}', "NaN is no number"),
         (b'{"rows": [{"text": "a"}], "options": {"probabilities": 3}}', "must be True or False"),
         (b'{"rows": [{"text": "a"}], "options": {"picture": "/tmp/x.png"}}', "no option 'picture'"),

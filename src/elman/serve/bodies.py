@@ -10,6 +10,7 @@ elman.serve.refusals.Refusal: (422, 'NaN is no number of JSON. Write null where 
 import asyncio
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, NoReturn, TypeVar, get_args
@@ -35,6 +36,7 @@ _SUFFIXES = {
 _JSON = "application/json"
 _FORM = "multipart/form-data"
 _LONGEST_NAME = 60
+_MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +153,11 @@ def parse_json(content: bytes) -> dict[str, Any]:
         raise Refusal(422, "The JSON is nested too deeply. Send a list of objects.") from None
     except ValueError as error:
         raise Refusal(422, f"The body is no JSON: {printable(str(error))[:100]}. Correct it.") from None
+    if _MAY_BE_HALF.search(content):
+        try:
+            json.dumps(body, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise Refusal(422, "A text holds half of a surrogate pair, which is no character. Correct it.") from None
     if not isinstance(body, dict):
         raise Refusal(422, "The body is no object of JSON. Write {...}.")
     return body
