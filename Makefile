@@ -22,7 +22,7 @@ test-all: $(READY)
 mutants: $(READY)
 	PYTHONPATH=tests $(RUN) -m mutants $(ONLY)
 
-# Kills a thousand trainings, and lets them go on: about an hour on one core.
+# Kills a thousand trainings, fills disks, damages files by the thousand: some hours on one core.
 reliability: $(READY)
 	PYTHONPATH=tests $(RUN) -m reliability
 
