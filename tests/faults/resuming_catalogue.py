@@ -62,6 +62,14 @@ RESUMING_FAULTS = (
         "every_change",
     ),
     Fault(
+        "a checkpoint may name any file beside the model",
+        "training/keeping.py",
+        "if name is not None and not re.fullmatch(own, name):",
+        "if False:",
+        GOING_ON,
+        "forged",
+    ),
+    Fault(
         "the state of a checkpoint is not compared with that of the training",
         "training/resuming.py",
         "if unlike is not None:",

@@ -229,6 +229,7 @@ def test_a_forged_checkpoint_writes_no_file_but_its_own_and_stays(tmp_path, monk
     for change in (
         {"keeper": {"replaces": True, "name": "../precious"}},
         {"keeper": {"replaces": True, "name": str(precious)}},
+        {"keeper": {"replaces": True, "name": "precious"}},
         {"keeper": {"replaces": True, "name": 7}},
         {"current": {**kept["current"], "run": {}}},
         {"current": {**kept["current"], "run": {**kept["current"]["run"], "seconds": "3"}}},
@@ -239,6 +240,4 @@ def test_a_forged_checkpoint_writes_no_file_but_its_own_and_stays(tmp_path, monk
         with pytest.raises(DataError, match=r"m\.checkpoint is damaged: it is no state of this training \("):
             recipe.train(data, output=tmp_path / "m", resume=True, **SMALL, **options)
         assert path.exists()
-    write_checkpoint(path, {**kept, "keeper": {"replaces": True, "name": "precious"}})
-    recipe.train(data, output=tmp_path / "m", resume=True, **SMALL, **options)
-    assert precious.read_text() == "a poem", "what is no model is not written over"
+        assert precious.read_text() == "a poem"

@@ -13,6 +13,7 @@ True
 import contextlib
 import dataclasses
 import itertools
+import re
 import tempfile
 from collections.abc import Callable
 from os import PathLike
@@ -21,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from elman.errors import ElmanError
-from elman.models.file import SUFFIX, ModelFile, check_target, is_model_file
+from elman.models.file import SUFFIX, ModelFile, check_target
 from elman.models.trained import Trained
 from elman.paths import check_path
 from elman.training.progress import Progress
@@ -64,14 +65,20 @@ class Keeper:
         return {"replaces": self._replaces, "name": None if self._path is None else self._path.name}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state; a file that is gone is written anew."""
+        """Restore a state; a file that is gone is written anew.
+
+        Raises:
+            ValueError: the name is none that a training of this output gives.
+        """
         self._replaces = bool(state["replaces"])
         # Where the name was free, a file that has it is one of this training, maybe newer than its checkpoint.
         assert self.target is not None
         name = state["name"] or (None if self._replaces else self.target.name)
-        path = None if name is None else self.target.with_name(name)  # which has no other folder in it
-        if path is not None and path != self.target and not is_model_file(path):
-            path = None
+        stem = self.target.name.removesuffix(SUFFIX)
+        own = rf"{re.escape(stem)}(\.interrupted)?(-\d+)?({re.escape(SUFFIX)})?"
+        if name is not None and not re.fullmatch(own, name):
+            raise ValueError(f"{name!r} is no name of a model of this training")
+        path = None if name is None else self.target.with_name(name)
         self._path = None if path is None or not path.exists() else path
 
     def __exit__(
