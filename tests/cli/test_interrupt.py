@@ -125,7 +125,7 @@ def test_no_moment_from_the_start_on_answers_with_a_traceback(tmp_path, trained,
         process.send_signal(signal.SIGINT)
         with process:
             try:
-                code = process.wait(timeout=20)
+                code = process.wait(timeout=60)
             finally:
                 process.kill()
             assert "Traceback" not in process.stderr.read()

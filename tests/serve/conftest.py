@@ -78,7 +78,7 @@ def listen(models):
     yield make
     for server, thread in running:
         server.handle_exit(signal.SIGTERM, None)
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -22,7 +22,7 @@ def listening(listen):
 
 def fetch(port, path="health"):
     """Return the status of a path, and what it answers."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as found:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60) as found:
         return found.status, json.load(found)
 
 
@@ -36,7 +36,7 @@ def test_half_sent_requests_and_closed_sockets_leave_it_alive(listening):
     ]
     answers = []
     for raw in sent:
-        with socket.create_connection(("127.0.0.1", listening), timeout=5) as one:
+        with socket.create_connection(("127.0.0.1", listening), timeout=60) as one:
             one.sendall(raw)
             one.shutdown(socket.SHUT_WR)
             answers.append(one.recv(2000))
@@ -45,7 +45,7 @@ def test_half_sent_requests_and_closed_sockets_leave_it_alive(listening):
 
 
 def test_connections_have_a_limit_and_those_that_close_make_room(listening):
-    held = [socket.create_connection(("127.0.0.1", listening), timeout=5) for _ in range(9)]
+    held = [socket.create_connection(("127.0.0.1", listening), timeout=60) for _ in range(9)]
     held[-1].sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert held[-1].recv(2000).startswith(b"HTTP/1.1 503 ")
     for one in held:
@@ -77,13 +77,13 @@ def test_a_process_ends_at_sigterm_once_what_it_began_is_done(folder):
         asked = json.dumps({"length": 3000, "seed": 1}).encode()
         own = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"{address}v1/models/book/generate", asked, own)
-        with urllib.request.urlopen(request, timeout=30) as text:
+        with urllib.request.urlopen(request, timeout=60) as text:
             first = text.readline()
             process.send_signal(signal.SIGTERM)
             rest = text.read()
         assert first.startswith(b"data: ")
         assert rest.endswith(b'event: end\ndata: {"units": 3000}\n\n')
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stderr.read() == ""
     finally:
         process.kill()

@@ -169,7 +169,7 @@ def test_rows_that_wait_have_a_limit(models):
 def test_what_takes_too_long_is_refused_and_later_requests_are_answered(models, monkeypatch):
     gate = threading.Event()
     service = models["text"].service
-    waits = lambda rows, options: (gate.wait(5), service.answer(rows, options))[1]  # noqa: E731
+    waits = lambda rows, options: (gate.wait(60), service.answer(rows, options))[1]  # noqa: E731
     slow = {**models, "text": models["text"].__class__("text", "classify", _with(service, answer=waits), 1)}
     timer = threading.Timer(0.5, gate.set)
     timer.start()

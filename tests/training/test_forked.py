@@ -32,10 +32,10 @@ if child == 0:
     os._exit(0 if work() and list(make().predict(texts)) == expected else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "by hand"
 with multiprocessing.get_context("fork").Pool(2) as pool:
-    assert pool.map_async(work, range(2)).get(timeout=30) == [True, True]
-jobs = joblib.Parallel(2, backend="multiprocessing", timeout=30)
+    assert pool.map_async(work, range(2)).get(timeout=60) == [True, True]
+jobs = joblib.Parallel(2, backend="multiprocessing", timeout=60)
 assert jobs(joblib.delayed(work)(index) for index in range(2)) == [True, True]
-assert list(DataLoader(Answers(), batch_size=None, num_workers=2, timeout=30)) == [True, True]
+assert list(DataLoader(Answers(), batch_size=None, num_workers=2, timeout=60)) == [True, True]
 assert torch.get_num_threads() == 2 and work(), "the parent goes on as before"
 """
 

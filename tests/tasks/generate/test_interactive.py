@@ -78,7 +78,7 @@ def talk(*keys, continue_text=abc):
         def send():
             for key in keys:
                 if callable(key):
-                    until = time.monotonic() + 10
+                    until = time.monotonic() + 60
                     while not any(map(key, screen.seen)) and time.monotonic() < until:
                         time.sleep(0.005)
                 else:
@@ -143,7 +143,7 @@ def test_a_slow_model_does_not_hold_up_the_typing():
     shown, in_time = threading.Event(), []
 
     def slow(text):
-        in_time.append(shown.wait(2))
+        in_time.append(shown.wait(60))
         return abc(text)
 
     def both_letters(page):
