@@ -11,12 +11,13 @@ RUN = $(VENV)/bin/python
 demo: $(READY)
 	$(RUN) examples/demo.py
 
-# The quick suite: every claim of the README, in a few minutes on two cores.
+# The quick suite: every claim of the README, in a few minutes on two cores. `make test REQUIRE=--require-tools` fails
+# where a program that tests run is missing.
 test: $(READY)
-	$(RUN) -m pytest -n 2 -m "not slow"
+	$(RUN) -m pytest -n 2 -m "not slow" $(REQUIRE)
 
 test-all: $(READY)
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest -n 2 $(REQUIRE)
 
 # Plants mistakes that no test was written for, and says which of them no test notices: an hour or two on one core.
 mutants: $(READY)

@@ -2,11 +2,9 @@
 
 import json
 import re
-import shutil
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 import torch
 
 from elman import cells
@@ -29,8 +27,9 @@ from elman.tasks.generate.module import LanguageModel
 from elman.tasks.registry import find
 from elman.vocabulary.vocabulary import learn_vocabulary
 from forecastable import make_series, make_set
+from programs import needs
 
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is no node here")
+needs_node = needs("node")
 TEXT = 'so good, "so bad" (he said): it\'s 3.5 of 10!\nnöt bäd 𝄞 at all.\n' * 2
 
 

@@ -2,7 +2,6 @@
 
 import ctypes
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,10 +16,11 @@ from elman.export import c_file
 from elman.export.checking import difference
 from elman.testing.random_cells import random_cell
 from open_sizes import sizes_of
+from programs import find, needs
 
 T, I, H = 13, 5, 7
-GCC = shutil.which("gcc")
-needs_gcc = pytest.mark.skipif(GCC is None, reason="there is no gcc here")
+GCC = find("gcc")
+needs_gcc = needs("gcc")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Layers as modules of WebAssembly: they need nothing from outside, and give what the layer gives."""
 
-import shutil
 import subprocess
 
 import numpy as np
@@ -17,11 +16,11 @@ from elman.export.wasm.code import ModuleWriter
 from elman.export.wasm.linker import link
 from elman.testing.random_cells import random_cell
 from open_sizes import sizes_of
+from programs import find, needs
 
 wasmtime = pytest.importorskip("wasmtime", reason="runs the modules; it comes with elman[wasm]")
 
 T, I, H = 13, 5, 7
-NODE = shutil.which("node")
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +142,7 @@ def test_a_packed_matrix_is_multiplied_and_its_rows_are_found(rows, columns, tmp
         np.testing.assert_array_equal(module.read(row, columns), weight[number].astype(np.float32))
 
 
-@pytest.mark.skipif(NODE is None, reason="there is no node here")
+@needs("node")
 def test_the_module_needs_nothing_and_its_code_is_small(tmp_path):
     export.to_wasm(elman.nn.LSTM(I, H, num_layers=3), tmp_path / "net.wasm")
     script = """
@@ -152,7 +151,9 @@ def test_the_module_needs_nothing_and_its_code_is_small(tmp_path):
     exports.step();
     console.log(WebAssembly.Module.imports(module).length, Object.keys(exports).sort().join(" "));
     """
-    done = subprocess.run([NODE, "--eval", script, tmp_path / "net.wasm"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [find("node"), "--eval", script, tmp_path / "net.wasm"], capture_output=True, text=True, check=True
+    )
     assert done.stdout == "0 memory reset states states_bytes step x y\n"
     weights = 4 * 3 * (4 * 8 * (I + H + 2) + 4 * 8 * H)
     assert (tmp_path / "net.wasm").stat().st_size - weights < 30_000

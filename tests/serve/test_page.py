@@ -1,7 +1,6 @@
 """The page in a browser, used as a person would: typed, pasted, chosen, by keyboard, light and dark, wide, narrow."""
 
 import re
-import shutil
 import subprocess
 import sys
 
@@ -9,7 +8,6 @@ import pytest
 
 import elman
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LEFT_OUT = {"music"}
 TOKEN = "0123456789abcdef-GHI"
 UNNAMED = """
@@ -21,22 +19,6 @@ UNNAMED = """
 """
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def chromium(request):
-    """A browser; without one the tests are skipped, or fail where it is required."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        sync_playwright = None
-    if CHROMIUM is None or sync_playwright is None:
-        text = "needs Chromium (apt-get install chromium) and playwright (pip install 'elman[dev]')"
-        (pytest.fail if request.config.getoption("--require-browser") else pytest.skip)(text)
-    with sync_playwright() as program:
-        browser = program.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
