@@ -43,6 +43,7 @@ EXPORT_FAULTS = (
         "",
         tests=C_FILES,
         only="trade",
+        needs=("gcc",),
     ),
     Fault(
         "a chain in C adds the products of the state first",
@@ -51,6 +52,16 @@ EXPORT_FAULTS = (
         "if i in late] + [i for chain in chains for i in chain.products if i not in late]",
         tests=C_FILES,
         only="bits",
+        needs=("gcc",),
+    ),
+    Fault(
+        "on a Cortex-M4 a product and a sum are rounded one after the other",
+        "export/c_functions.py",
+        " || defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)",
+        "",
+        tests="tests/export/test_compilers.py",
+        only="double",
+        needs=("arm-none-eabi-gcc", "qemu-arm"),
     ),
     Fault(
         "a file that differs from its layer is put in place",
@@ -203,6 +214,7 @@ EXPORT_FAULTS = (
         "((this.bits() & 0x1fffff) * 4294967296 + high)",
         tests=PAGES,
         only="chance",
+        needs=("node",),
     ),
     Fault(
         "a page writes a space behind an opening mark",
@@ -211,6 +223,7 @@ EXPORT_FAULTS = (
         "NO_SPACE_BEFORE.has(word) && NO_SPACE_AFTER.has(",
         tests=PAGES,
         only="words",
+        needs=("node",),
     ),
     Fault(
         "the reverse direction of a page ends at the last step",
@@ -219,6 +232,7 @@ EXPORT_FAULTS = (
         "output.at(-1)[j]",
         tests=ANSWERS,
         only="characters",
+        needs=("node",),
     ),
     Fault(
         "the segments of a page go on from each other",
@@ -227,6 +241,7 @@ EXPORT_FAULTS = (
         "",
         tests=ANSWERS,
         only="segment",
+        needs=("node",),
     ),
     Fault(
         "a page moves the intervals of calibration by each other's margins",
@@ -235,6 +250,7 @@ EXPORT_FAULTS = (
         "by[k]",
         tests=ANSWERS,
         only="direct",
+        needs=("node",),
     ),
     Fault(
         "a page puts a business day on a weekend",
@@ -243,6 +259,7 @@ EXPORT_FAULTS = (
         "step",
         tests=ANSWERS,
         only="calendar",
+        needs=("node",),
     ),
     Fault(
         "the bounds of drawing belong to the unit before",
@@ -259,6 +276,7 @@ EXPORT_FAULTS = (
         "(t + j + of.length) % of.length",
         tests=ANSWERS,
         only="hears",
+        needs=("node",),
     ),
     Fault(
         "a page leaves what is above half the new rate in a sound",
@@ -267,5 +285,6 @@ EXPORT_FAULTS = (
         "filterAt(rest / to, half, EDGE)",
         tests=ANSWERS,
         only="resamples",
+        needs=("node",),
     ),
 )

@@ -32,7 +32,9 @@ class Fault(Change):
     Attributes:
         tests: a test file.
         only: pytest's `-k` expression; at least one of these tests must fail.
+        needs: the programs that they run.
     """
 
     tests: str = AGAINST_TORCH
     only: str = "every_gradient"
+    needs: tuple[str, ...] = ()

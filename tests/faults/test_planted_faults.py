@@ -10,6 +10,7 @@ from faults.catalogue import FAULTS
 from faults.fault import AGAINST_TORCH, Fault
 from faults.planting import ROOT, Tester, copy_package, plant
 from faults.sample import sampled
+from programs import needs
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def tester() -> Iterator[Tester]:
 
 
 def as_case(fault: Fault) -> object:
-    marks = () if fault.name in sampled() else (pytest.mark.slow,)
+    marks = (needs(*fault.needs), *([] if fault.name in sampled() else [pytest.mark.slow]))
     return pytest.param(fault, marks=marks, id=fault.name)
 
 

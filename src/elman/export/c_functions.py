@@ -27,7 +27,7 @@ _NEEDS = {
     "maximum": (),
 }
 MULTIPLY_ADD = """\
-#ifdef FP_FAST_FMAF
+#if defined(FP_FAST_FMAF) || defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 #define {name}_FMA 1
 #define {NAME}(a, b, c) fmaf(a, b, c)
 #else
