@@ -7,6 +7,8 @@ ANSWERS = "tests/serve/test_answers.py"
 REFUSALS = "tests/serve/test_refusals.py"
 STREAMS = "tests/serve/test_streams.py"
 DOCUMENTS = "tests/serve/test_documents.py"
+FOLLOWING = "tests/serve/test_following.py"
+MUSIC = "tests/serve/test_music.py"
 
 SERVING_FAULTS = (
     Fault(
@@ -136,5 +138,69 @@ SERVING_FAULTS = (
         'if vocabulary.unit == "words" else 0 :]',
         tests=STREAMS,
         only="growing_text",
+    ),
+    Fault(
+        "a stream forgets the highest outputs of messages before",
+        "tasks/classify/streaming.py",
+        "torch.maximum(before[0], highest) if before else highest",
+        "highest",
+        tests=FOLLOWING,
+        only="words_so_far",
+    ),
+    Fault(
+        "the layers of a stream begin anew with each message",
+        "tasks/classify/streaming.py",
+        "self._module.recurrent(x, self._state)",
+        "self._module.recurrent(x, None)",
+        tests=FOLLOWING,
+        only="words_so_far",
+    ),
+    Fault(
+        "the weights of attention are not brought to the new highest score",
+        "tasks/classify/streaming.py",
+        "total * kept + (powers * output).sum(0)",
+        "total + (powers * output).sum(0)",
+        tests=FOLLOWING,
+        only="words_so_far",
+    ),
+    Fault(
+        "a stream reads more steps than its model",
+        "tasks/classify/streaming.py",
+        "steps if self._most is None else",
+        "steps if self._most != 0 else",
+        tests=FOLLOWING,
+        only="across_the_cuts",
+    ),
+    Fault(
+        "a k-mer across two messages is lost",
+        "tasks/classify/following.py",
+        "min(k - 1, len(letters))",
+        "min(k - 2, len(letters))",
+        tests=FOLLOWING,
+        only="across_the_cuts",
+    ),
+    Fault(
+        "the tags of a message are found as if nothing came before",
+        "decoding/crf.py",
+        "self.start if before is None else",
+        "self.start if True else",
+        tests=FOLLOWING,
+        only="sentence_so_far",
+    ),
+    Fault(
+        "every piece of a request for several has the same seed",
+        "tasks/compose/served.py",
+        "options.seed + wanted.number",
+        "options.seed",
+        tests=MUSIC,
+        only="next_seeds",
+    ),
+    Fault(
+        "a melody is continued",
+        "tasks/compose/served.py",
+        "(None, piece) if options.harmonise else (piece, None)",
+        "(piece, None)",
+        tests=MUSIC,
+        only="harmonised",
     ),
 )

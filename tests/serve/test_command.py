@@ -98,7 +98,7 @@ def test_every_mistake_at_the_start_is_one_line(folder, elman_command):
         ([model, model], "Two models are called text"),
         ([f"a b={model}"], "no name of a model"),
         ([f"?={model}"], "no name of a model"),
-        ([folder / "music.model"], "a model for 'compose' is not served"),
+        ([folder / "none.model"], "does not exist"),
         ([folder / "r.csv"], "not a model"),
         ([model, "--token-file", folder / "missing"], "cannot be read"),
         ([model, "--batch", "0"], "batch"),

@@ -114,8 +114,8 @@ def test_streams_have_a_limit_and_are_given_back(serve):
 
 
 def test_streams_that_say_nothing_or_too_much_are_closed(serve):
-    client = serve(most_steps=30, stream_seconds=0.2)
-    for messages, code in (([], 1013), (["x" * 31], 1009)):
+    for seconds, messages, code in ((0.2, [], 1013), (60, ["x" * 31], 1009)):
+        client = serve(most_steps=30, stream_seconds=seconds)
         with client.websocket_connect("/v1/models/character/stream") as stream:
             for one in messages:
                 stream.send_text(one)

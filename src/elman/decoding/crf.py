@@ -80,8 +80,24 @@ class LinearChain(nn.Module):
     @torch.no_grad()
     def best(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """Return the likeliest sequences of tags, (T, B) int64; zeros after the end of each."""
+        return self.search(emissions, lengths)[0]
+
+    @torch.no_grad()
+    def search(self, emissions: Tensor, lengths: Tensor, before: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Find the likeliest sequences of tags, perhaps behind steps that were read before.
+
+        Args:
+            emissions: (T, B, K).
+            lengths: (B,).
+            before: (B, K), what this method returned of the steps before; None where there are none.
+
+        Returns:
+            The tags of these steps, (T, B) int64, as if the sequence ended with them; and (B, K), for each tag the
+            score of the best sequence that has it at the last step.
+        """
         real = _real(emissions, lengths)
-        alpha = self.start + emissions[0]
+        first = self.start if before is None else (before.unsqueeze(2) + self.transitions).amax(1)
+        alpha = first + emissions[0]
         stay = torch.arange(alpha.shape[1], device=alpha.device).expand_as(alpha)
         backpointers = []
         for t in range(1, len(emissions)):
@@ -93,7 +109,7 @@ class LinearChain(nn.Module):
         for where in reversed(backpointers):
             tag = where.gather(1, tag.unsqueeze(1)).squeeze(1)
             path.append(tag)
-        return torch.stack(path[::-1]).where(real, 0)
+        return torch.stack(path[::-1]).where(real, 0), alpha
 
 
 def _real(emissions: Tensor, lengths: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ r"""Answers that come piece by piece: a text as server-sent events, and a WebSoc
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -21,7 +21,6 @@ from elman.serve.bodies import parse_options
 from elman.serve.models import ServedModel
 from elman.serve.refusals import Refusal, as_refusal
 from elman.serve.traffic import Traffic
-from elman.tasks.serving import Follower
 
 _SLICE = 0.02  # seconds that one stream computes before another one may
 _END = "end"
@@ -92,10 +91,10 @@ async def follow(socket: WebSocket, model: ServedModel, worker: Worker, traffic:
             while True:
                 given = await _receive(socket, traffic)
                 if is_end(given):
-                    await socket.send_text(as_json({**await worker.run(client.end), "end": True}))
+                    await _answer(socket, worker, client.end, end=True)
                     await socket.close()
                     return
-                await _answer(socket, client, given, worker)
+                await _answer(socket, worker, client.take, given)
         except _Closed as closed:
             await socket.close(closed.code, closed.reason)
         except (WebSocketDisconnect, OSError):
@@ -138,13 +137,15 @@ async def _receive(socket: WebSocket, traffic: Traffic) -> str | bytes:
     return given
 
 
-async def _answer(socket: WebSocket, client: Follower, given: str | bytes, worker: Worker) -> None:
+async def _answer(
+    socket: WebSocket, worker: Worker, call: Callable[..., dict[str, Any]], *given: Any, **more: Any
+) -> None:
+    """Send what a call returns, and more; or what is wrong."""
     try:
-        await socket.send_text(as_json(await worker.run(client.take, given)))
-    except (WebSocketDisconnect, OSError):
-        raise
+        answer = await worker.run(call, *given)
     except Exception as error:  # noqa: BLE001 - the client is told, and the stream goes on
-        await socket.send_text(as_json({"error": log(error).text}))
+        answer = {"error": log(error).text}
+    await socket.send_text(as_json({**answer, **more}))
 
 
 def is_end(message: str | bytes) -> bool:

@@ -106,7 +106,7 @@ class Service:
     """What the server needs to know about a model.
 
     Attributes:
-        page: the page that is made for it: text, table, tags, series, sound, picture, translate, generate.
+        page: the page that is made for it: text, table, tags, series, sound, picture, translate, generate, music.
         read: turns a body into examples; DataError where it is not what the model reads.
         answer: answers examples, each the same alone and together.
         rows: a few rows as it reads them; empty where it reads files alone.
@@ -145,6 +145,35 @@ class SearchWidth(OptionTable):
             raise ConfigError(
                 f"nbest is {self.nbest}, and beam is {self.beam}. Keep as many hypotheses, or ask for fewer."
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRate(OptionTable):
+    """The options of a stream of samples."""
+
+    rate: int | None = option(None, "samples a second; by default those of the model", least=1, most=768_000)
+
+
+def require_text(message: str | bytes) -> str:
+    """Return a message that is a text.
+
+    Raises:
+        DataError: it is made of bytes.
+    """
+    if isinstance(message, bytes):
+        raise DataError("Bytes were sent, and this model reads a text. Send it as text.")
+    return message
+
+
+def require_bytes(message: str | bytes) -> bytes:
+    """Return a message that is made of samples.
+
+    Raises:
+        DataError: it is a text.
+    """
+    if isinstance(message, str):
+        raise DataError("A text was sent, and samples are bytes: 16 bits each, the low byte first. Send these.")
+    return message
 
 
 def serve_model(recipe: Entry, trained: Any) -> Service:

@@ -141,4 +141,4 @@ def _read_list(cell: list[Any], where: str) -> Any:
         numbers = np.array(cell, np.float64)
     except (ValueError, TypeError):
         raise DataError(f"{where} is no list of numbers, or its steps have different lengths. Correct it.") from None
-    return features.as_steps(numbers, where)
+    return features.as_steps(numbers, where.removesuffix(":"))

@@ -1,7 +1,9 @@
 // Choose a model, and build the page that is made for it.
 
 import { ask, keepToken } from "./api.js";
+import { describe } from "./describing.js";
 import { picturePage, soundPage } from "./files.js";
+import { musicPage } from "./music.js";
 import { make } from "./parts.js";
 import { tablePage, textPage } from "./rows.js";
 import { seriesPage } from "./series.js";
@@ -10,11 +12,7 @@ import { writingPage } from "./writing.js";
 
 const PAGES = {
   text: textPage, table: tablePage, tags: tagsPage, series: seriesPage, sound: soundPage, picture: picturePage,
-  translate: translatePage, generate: writingPage,
-};
-const DOES = {
-  classify: "answers", tag: "tags words", forecast: "forecasts", translate: "translates", transcribe: "writes down speech",
-  caption: "captions pictures", generate: "writes",
+  translate: translatePage, generate: writingPage, music: musicPage,
 };
 const find = (id) => document.getElementById(id);
 
@@ -32,7 +30,7 @@ function show(model) {
   report(null);
   find("title").textContent = model.name;
   document.title = `${model.name} · elman`;
-  find("facts").textContent = `A model that ${DOES[model.task] || "answers"}; ${model.parameters.toLocaleString("en")} parameters.`;
+  find("facts").textContent = `${describe(model)} ${model.parameters.toLocaleString("en")} parameters.`;
   find("work").replaceChildren(...PAGES[model.page](model, report));
   for (const place of find("work").querySelectorAll("form")) place.addEventListener("submit", () => report(null), true);
   const address = `${location.origin}/v1/models/${model.name}/predict`;

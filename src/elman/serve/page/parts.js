@@ -37,6 +37,26 @@ export function form(text, onSend, ...inside) {
   return make("form", { on: { submit: send, keydown: keys } }, ...inside, make("div", { class: "row" }, button));
 }
 
+export function number(id, label, value, given) {
+  const input = make("input", { id, type: "number", value, ...given });
+  return { input, whole: make("label", { for: id }, label, input) };
+}
+
+export function slider(id, label, value, given) {
+  const input = make("input", { id, type: "range", value, ...given });
+  const shown = make("output", { for: id }, Number(value).toFixed(2));
+  input.addEventListener("input", () => (shown.textContent = Number(input.value).toFixed(2)));
+  return { input, whole: make("label", { for: id }, `${label} `, shown, input) };
+}
+
+// A choice of one of the classes that a model writes as; null where it has none.
+export function classChoice(model) {
+  const { classes, given } = model.facts;
+  if (!classes.length) return null;
+  const input = make("select", { id: "given" }, ...classes.map((name) => make("option", { value: name }, name)));
+  return { input, whole: make("label", { for: "given" }, given ? `As which ${given}` : "Write as", input) };
+}
+
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 export function bars(pairs) {
@@ -63,7 +83,9 @@ export function dropZone(id, label, endings, onFile) {
   for (const event of ["dragleave", "drop"]) zone.addEventListener(event, () => zone.classList.remove("over"));
   zone.addEventListener("drop", (one) => {
     one.preventDefault();
-    if (one.dataTransfer.files[0]) onFile(one.dataTransfer.files[0]);
+    if (!one.dataTransfer.files[0]) return;
+    input.files = one.dataTransfer.files; // its name is shown
+    onFile(one.dataTransfer.files[0]);
   });
   return zone;
 }
@@ -93,4 +115,11 @@ export function toCsv(rows) {
   const names = Object.keys(rows[0]);
   const cell = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
   return [names, ...rows.map((row) => names.map((name) => row[name]))].map((row) => row.map(cell).join(",")).join("\n");
+}
+
+export function draw(tag, given, ...inside) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(given)) element.setAttribute(name, value);
+  element.append(...inside);
+  return element;
 }

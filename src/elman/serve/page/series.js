@@ -1,7 +1,7 @@
 // The page of a forecaster: a table that is pasted or dropped, and each series drawn with its forecast and interval.
 
 import { predictFile } from "./api.js";
-import { answerPlace, box, dropZone, form, make, table, toCsv } from "./parts.js";
+import { answerPlace, box, draw, dropZone, form, make, table, toCsv } from "./parts.js";
 
 const MOST_WIDTH = 720;
 const HEIGHT = 260;
@@ -20,8 +20,8 @@ export function seriesPage(model) {
   };
   return [
     form("Forecast", () => show(new File([area.value], "table.csv")), whole),
-    make("details", {}, make("summary", {}, "A file"), dropZone("file", "Choose or drop a table", model.files, show)),
-    place];
+    place,
+    make("details", {}, make("summary", {}, "A file"), dropZone("file", "Choose or drop a table", model.files, show))];
 }
 
 function drawSeries(one, facts, width) {
@@ -60,10 +60,3 @@ function drawSeries(one, facts, width) {
 
 const when = (step, facts) => (facts.time.length ? facts.time.map((name) => step[name]).join(" ") : String(Object.values(step)[0]));
 const tidy = (value, span) => value.toFixed(Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(span)))));
-
-function draw(tag, given, ...inside) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(given)) element.setAttribute(name, value);
-  element.append(...inside);
-  return element;
-}

@@ -1,7 +1,7 @@
 // The page of a language model: continuations as one types, and texts that are written.
 
 import { predict, write } from "./api.js";
-import { box, make } from "./parts.js";
+import { box, classChoice, make, number, slider } from "./parts.js";
 
 const SHOWN = { " ": "␣", "\n": "⏎", "\t": "⇥" };
 const show = (text) => (text.trim() ? text : text.replace(/[ \n\t]/g, (one) => SHOWN[one]));
@@ -10,16 +10,12 @@ export function writingPage(model, report) {
   const { area, whole } = box("text", "Text", "", { rows: "6" });
   const chips = make("ul", { class: "chips", "aria-label": "What may follow", "aria-live": "polite" });
   const length = number("length", "Length", 200, { min: 1, max: 5000 });
-  const warmth = make("input", { id: "temperature", type: "range", min: 0, max: 1.5, step: 0.05, value: 0.8 });
-  const warmthShown = make("output", { for: "temperature" }, "0.80");
-  warmth.addEventListener("input", () => (warmthShown.textContent = Number(warmth.value).toFixed(2)));
-  const given = model.facts.classes.length
-    ? make("select", { id: "given" }, ...model.facts.classes.map((name) => make("option", { value: name }, name)))
-    : null;
-  const options = () => (given ? { given: given.value } : {});
+  const warmth = slider("temperature", "Temperature", 0.8, { min: 0, max: 1.5, step: 0.05 });
+  const given = classChoice(model);
+  const options = () => (given ? { given: given.input.value } : {});
   const suggest = suggestions(model, area, chips, options, report);
   area.addEventListener("input", suggest);
-  if (given) given.addEventListener("change", suggest);
+  if (given) given.input.addEventListener("change", suggest);
   area.addEventListener("keydown", (event) => {
     const first = chips.querySelector("button");
     if (event.key !== "Enter" || !event.ctrlKey || !first) return;
@@ -35,7 +31,7 @@ export function writingPage(model, report) {
     button.classList.add("live");
     report(null);
     try {
-      const asked = { prompt: area.value, length: Number(length.input.value), temperature: Number(warmth.value), ...options() };
+      const asked = { prompt: area.value, length: Number(length.input.value), temperature: Number(warmth.input.value), ...options() };
       for await (const piece of write(model, asked, stop.signal)) {
         area.value += piece;
         area.scrollTop = area.scrollHeight;
@@ -52,14 +48,7 @@ export function writingPage(model, report) {
   return [
     make("form", { on: { submit: (event) => event.preventDefault() } }, whole, chips,
       make("p", { class: "how keys" }, make("kbd", {}, "Ctrl"), " + ", make("kbd", {}, "Enter"), " takes the first"),
-      make("div", { class: "row" }, length.whole,
-        make("label", { for: "temperature" }, "Temperature ", warmthShown, warmth),
-        given ? make("label", { for: "given" }, "Write as", given) : null, button))];
-}
-
-function number(id, label, value, given) {
-  const input = make("input", { id, type: "number", value, ...given });
-  return { input, whole: make("label", { for: id }, label, input) };
+      make("div", { class: "row" }, length.whole, warmth.whole, given && given.whole, button))];
 }
 
 // Ask for what may follow, a moment after the last key; an older question is dropped.

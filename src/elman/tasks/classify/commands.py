@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from rich.text import Text
+from torch import Tensor
 
 from elman.data import open_dataset
 from elman.data.dataset import Columns
@@ -186,12 +187,14 @@ def answer_rows(
 ) -> list[tuple[Row, dict[str, Any]]]:
     """Return rows with the answers of the model to each, and the probabilities of some classes."""
     outputs = trained.outputs(Listed([row.example for row in rows], trained.columns))
+    return list(zip(rows, describe_outputs(trained, outputs, classes), strict=True))
+
+
+def describe_outputs(trained: TrainedClassifier, outputs: Tensor, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the answers of outputs (N, outputs) as plain data, with the probabilities of some classes."""
     answers = trained.targets.decode(outputs)
     shares = trained.targets.probabilities(outputs).tolist()
-    return [
-        (row, _describe(trained, answer, share, classes))
-        for row, answer, share in zip(rows, answers, shares, strict=True)
-    ]
+    return [_describe(trained, answer, share, classes) for answer, share in zip(answers, shares, strict=True)]
 
 
 def _describe(

@@ -11,7 +11,6 @@ ClassOptions(probabilities=True)
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +22,15 @@ from elman.data.formats import images, sound
 from elman.encoders.series import SeriesEncoder
 from elman.encoders.table import TableEncoder
 from elman.errors import DataError
-from elman.options import OptionTable, option
 from elman.tasks.classify.commands import answer_rows, without_target
+from elman.tasks.classify.following import ClassOptions, ClassStream, HearingOptions, can_follow
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.serving import TABLES, Sent, Service
 
 _SUFFIXES = {"sound": tuple(sound.SUFFIXES), "image": tuple(images.SUFFIXES)}
 _PAGES = {"sound": "sound", "image": "picture", "text": "text", "letters": "text"}
+_LISTED = 100  # values of a column that the page offers
 _SHOWN = 3  # rows, or steps, of an example for the documents
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassOptions(OptionTable):
-    """The options of a request to a classifier."""
-
-    probabilities: bool = option(False, "classes: add the probability of each class")
 
 
 def serve(trained: TrainedClassifier) -> Service:
@@ -54,10 +47,11 @@ def serve(trained: TrainedClassifier) -> Service:
         return _read_rows(sent, columns)
 
     def answer(rows: Sequence[Row], options: ClassOptions) -> list[dict[str, Any]]:
-        if options.probabilities and trained.targets.kind == "number":
-            raise DataError("probabilities are asked for, and this model answers with numbers. Leave them out.")
-        found = answer_rows(trained, list(rows), trained.classes if options.probabilities else ())
+        found = answer_rows(trained, list(rows), options.choose_classes(trained))
         return [{**(row.cells if columns.id or kind in _SUFFIXES else {}), **described} for row, described in found]
+
+    def read_one(given: list[Any]) -> Example:
+        return _read_rows(Sent("the message", ".jsonl", rows=given), columns)[0].example
 
     return Service(
         page=_PAGES.get(kind, "table"),
@@ -71,8 +65,19 @@ def serve(trained: TrainedClassifier) -> Service:
             "columns": dict(columns.inputs),
             "id": columns.id,
             "target": trained.columns.target,
+            "answers": trained.targets.kind,
+            "values": _list_values(trained),
         },
+        follow=(lambda options: ClassStream(trained, read_one, options)) if can_follow(trained) else None,
+        listens=HearingOptions if kind == "sound" else ClassOptions,
     )
+
+
+def _list_values(trained: TrainedClassifier) -> dict[str, list[str]]:
+    """Return the first known values of each column of categories."""
+    if not isinstance(trained.encoder, TableEncoder):
+        return {}
+    return {name: list(values[:_LISTED]) for name, values in trained.encoder.categories.items()}
 
 
 def _read_file(sent: Sent, kind: str, columns: Columns) -> Row:
@@ -87,7 +92,11 @@ def _read_file(sent: Sent, kind: str, columns: Columns) -> Row:
 
 def _read_rows(sent: Sent, columns: Columns) -> list[Row]:
     _refuse_names_of_files(sent, columns)
-    rows = list(Arriving(io.BytesIO(sent.as_lines()), columns, Path(f"{sent.name}{sent.suffix}")))
+    path = Path(sent.name).with_suffix(sent.suffix)
+    try:
+        rows = list(Arriving(io.BytesIO(sent.as_lines()), columns, path))
+    except DataError as error:
+        raise DataError(str(error) if sent.rows is None else str(error).replace(f"{path} line", "row")) from None
     for row in rows:
         for value in row.example.values.values():
             if hasattr(value, "__len__"):

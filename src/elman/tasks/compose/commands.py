@@ -6,7 +6,7 @@ from typing import Any
 
 from elman.data.music.midi import MidiChoice, write_midi
 from elman.data.music.opening import open_music
-from elman.data.music.piece import Piece, split_notes
+from elman.data.music.piece import Frame, Piece, split_notes
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.models.finite import as_json
 from elman.paths import check_path
@@ -113,10 +113,8 @@ def _describe(
         lines += [tab.text, ""]
         if tab.left_out:
             request.note(f"{counted(tab.left_out, 'note')} left out of the tablature: no string is free for them.")
-    bars, notes = number_of_bar(tuple(since), len(since) - 1), len(split_notes(frames))
-    seconds = len(frames) * 240 / (composed.plan.playing.tempo * composed.plan.grid)
-    facts |= {"bars": bars, "notes": notes, "seconds": seconds, "seed": composed.seed, "log_p": composed.log_p}
-    length = f"{counted(bars, 'bar')}, {counted(notes, 'note')}, {format_duration(seconds)}"
+    facts |= describe_piece(composed, frames, since)
+    length = f"{counted(facts['bars'], 'bar')}, {counted(facts['notes'], 'note')}, {format_duration(facts['seconds'])}"
     lines.append(f"{options.output or 'composed'}: {length}; --seed {composed.seed}")
     if learnt is not None:
         found = find_copied(composed.written, learnt)
@@ -147,6 +145,17 @@ def _describe(
         yield "\n".join(lines) + "\n"
 
 
+def describe_piece(composed: Composition, frames: Sequence[Frame], since: Sequence[int]) -> dict[str, Any]:
+    """Return the figures of what was composed as plain data; `frames` are those that are written."""
+    return {
+        "bars": number_of_bar(tuple(since), len(since) - 1),
+        "notes": len(split_notes(frames)),
+        "seconds": len(frames) * 240 / (composed.plan.playing.tempo * composed.plan.grid),
+        "seed": composed.seed,
+        "log_p": composed.log_p,
+    }
+
+
 def _check_output(path: str) -> Path:
     """Return the path of the file to write, refused before any work where it could not be written.
 
@@ -171,16 +180,26 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _read_one(trained: TrainedComposer, path: str | None, request: Request) -> Piece | None:
-    """Read a primer or a melody, on the grid of the model."""
+    """Read a primer or a melody."""
     if path is None:
         return None
-    read = open_music([path], MidiChoice(trained.music.grid, request.options.track, trained.music.drums))
+    piece, notes = read_piece(trained, path, request.options.track)
+    for note in notes:
+        request.note(note)
+    return piece
+
+
+def read_piece(trained: TrainedComposer, path: str | Path, track: str | None) -> tuple[Piece, Sequence[str]]:
+    """Read the one piece of a file on the grid of a model; return it, and what is to be said about it.
+
+    Raises:
+        DataError: the file cannot be read, or does not hold one piece.
+    """
+    read = open_music([path], MidiChoice(trained.music.grid, track, trained.music.drums))
     pieces = [piece for part in read.parts.values() for piece in part]
     if len(pieces) > 1:
         raise DataError(f"{path} holds {len(pieces):,} pieces. Give a file with one.")
-    for note in read.notes[1:]:
-        request.note(note)
-    return pieces[0]
+    return pieces[0], read.notes[1:]
 
 
 def _read_learnt(trained: TrainedComposer, path: str) -> list[Piece]:

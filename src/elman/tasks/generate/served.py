@@ -13,7 +13,7 @@ from elman.errors import ConfigError, DataError
 from elman.options import OptionTable, option
 from elman.tasks.generate.model import TrainedModel
 from elman.tasks.generate.reader import Reader, likeliest
-from elman.tasks.serving import Sent, Service
+from elman.tasks.serving import Sent, Service, require_text
 from elman.vocabulary.subwords import Subwords
 
 
@@ -98,13 +98,11 @@ class _GrowingText:
         self._reader: Reader | None = None
 
     def take(self, message: str | bytes) -> dict[str, Any]:
-        if isinstance(message, bytes):
-            raise DataError("Bytes were sent, and this model reads a text. Send it as text.")
-        vocabulary = self._trained.vocabulary
+        text, vocabulary = require_text(message), self._trained.vocabulary
         if self._reader is None:
-            self._reader = self._trained.start(message, self._options.given)
-        elif message:
-            numbers = vocabulary.encode_prompt(message)
+            self._reader = self._trained.start(text, self._options.given)
+        elif text:
+            numbers = vocabulary.encode_prompt(text)
             # Words are read behind the start of a line, which stands before the first of them alone.
             for number in numbers[len(vocabulary.encode_prompt("")) if vocabulary.unit == "word" else 0 :].tolist():
                 self._reader.step(number)

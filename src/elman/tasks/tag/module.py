@@ -115,16 +115,21 @@ class SequenceTagger(nn.Module):
                 after the end.
             lengths: (B,) int64, the words of each sentence.
         """
+        x = self.embed(steps)
+        output, _ = self.recurrent(self.input_dropout(x), None, lengths)
+        output = self.dropout(output)
+        labels = None if self.label is None else self.label(_highest(output, lengths))
+        return TaggerOutput(self.readout(output), labels)
+
+    def embed(self, steps: Tensor) -> Tensor:
+        """Turn the numbers of words (T, B, 1 + W + columns) into the vectors that the recurrent layers read."""
         x = self.embedding(steps[..., 0])
         letters = steps.shape[2] - len(self.further)
         if self.speller is not None:
             x = torch.cat([x, self.speller(steps[..., 1:letters])], dim=2)
         if self.further:
             x = torch.cat([x, *(column(steps[..., letters + at]) for at, column in enumerate(self.further))], dim=2)
-        output, _ = self.recurrent(self.input_dropout(x), None, lengths)
-        output = self.dropout(output)
-        labels = None if self.label is None else self.label(_highest(output, lengths))
-        return TaggerOutput(self.readout(output), labels)
+        return x
 
     def tag_loss(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
         """Return the mean of −log P over words, in nats.

@@ -14,6 +14,7 @@ from elman.data.sentences.sentence import Sentence
 from elman.errors import DataError
 from elman.tasks.serving import Sent, Service
 from elman.tasks.tag.commands import describe_tags
+from elman.tasks.tag.following import TagStream, as_words, can_follow
 from elman.tasks.tag.model import TrainedTagger, as_sentences
 
 _FILES = (".txt", ".tsv", ".conll", ".conllu")
@@ -45,7 +46,12 @@ def serve(trained: TrainedTagger) -> Service:
         answer=answer,
         rows=[{"words": [[word, *["-"] * len(columns)] for word in words]}] if columns else [{"words": words}],
         files=_FILES,
-        facts={"columns": list(columns)},
+        facts={
+            "columns": list(columns),
+            "tags": list(trained.targets.tags),
+            "labels": list(trained.targets.labels),
+        },
+        follow=(lambda options: TagStream(trained, options)) if can_follow(trained) else None,
     )
 
 
@@ -59,7 +65,7 @@ def split_rows(sent: Sent) -> list[Any]:
     for number, row in enumerate(sent.rows or (), start=1):
         words, text = row.get("words"), row.get("text")
         if isinstance(words, list):
-            found.append(words)
+            found.append(as_words(words))
         elif isinstance(text, str) and text.split():
             found.append(text.split())
         else:

@@ -1,31 +1,21 @@
 """A transcriber, as the server uses it: one file of sound, or 16-bit samples as they arrive.
 
->>> from elman.tasks.transcribe.served import ListenOptions
->>> ListenOptions(rate=16_000)
-ListenOptions(rate=16000)
+>>> serve.__name__
+'serve'
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from elman.data.dataset import Sound
 from elman.data.formats import sound
 from elman.data.formats.arriving import ArrivingPcm
 from elman.errors import DataError
-from elman.options import OptionTable, option
-from elman.tasks.serving import SearchWidth, Sent, Service
+from elman.tasks.serving import SampleRate, SearchWidth, Sent, Service, require_bytes
 from elman.tasks.transcribe.commands import describe_transcript
 from elman.tasks.transcribe.listening import SpeechStream
 from elman.tasks.transcribe.model import TrainedTranscriber
 from elman.tasks.transcribe.streaming import can_stream
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListenOptions(OptionTable):
-    """The options of a stream of samples."""
-
-    rate: int | None = option(None, "samples a second; by default those of the model", least=1, most=768_000)
 
 
 def serve(trained: TrainedTranscriber) -> Service:
@@ -55,7 +45,7 @@ def serve(trained: TrainedTranscriber) -> Service:
         options=SearchWidth,
         facts={"rate": None if features is None else features.rate},
         follow=(lambda options: _Listener(trained.stream(options.rate))) if streams else None,
-        listens=ListenOptions,
+        listens=SampleRate,
     )
 
 
@@ -66,9 +56,7 @@ class _Listener:
         self._stream, self._pcm = stream, ArrivingPcm()
 
     def take(self, message: str | bytes) -> dict[str, Any]:
-        if isinstance(message, str):
-            raise DataError("A text was sent, and samples are bytes: 16 bits each, the low byte first. Send these.")
-        return describe_transcript(self._stream.hear(self._pcm.hear(message, "The stream")))
+        return describe_transcript(self._stream.hear(self._pcm.hear(require_bytes(message), "The stream")))
 
     def end(self) -> dict[str, Any]:
         last = self._stream.hear(self._pcm.end())
