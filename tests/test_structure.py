@@ -58,6 +58,7 @@ BY_FOLDER = {
     ("backends", "llvm"): {"llvmlite"},
     ("backends", "triton"): {"triton"},
     ("export", "wasm"): {"llvmlite", "wasmtime"},
+    ("export", "objects"): {"llvmlite"},
 }
 """Libraries that one folder alone may use."""
 BACKENDS = {"reference", "llvm", "triton"}

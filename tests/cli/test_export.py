@@ -25,7 +25,7 @@ def test_a_model_is_exported_with_its_card_beside_it(elman, trained, tmp_path):
     [
         (
             ("-o", "book.bin"),
-            "names no form. There are: onnx (.onnx), c (.c), wasm (.wasm), html (.html). Choose one with --to.",
+            "names no form. There are: onnx (.onnx), c (.c), object (.o), wasm (.wasm), html (.html). Choose one",
         ),
         (("-o", "book.bin", "--to", "pdf"), "the form 'pdf' is unknown"),
         (("-o", "book.txt", "--to", "onnx"), "exists"),
@@ -34,6 +34,8 @@ def test_a_model_is_exported_with_its_card_beside_it(elman, trained, tmp_path):
         (("-o", "MODEL", "--to", "c", "--force"), "which is read as the model"),
         (("-o", "book.onnx", "--alone"), "is that of one network already. Drop --alone."),
         (("-o", "book.c", "--licence", "CC0"), "a file of C has none. Drop --licence."),
+        (("-o", "book.c", "--target", "thumbv7em-none-eabihf"), "a target is that of an object file."),
+        (("-o", "book.o", "--target", "pdp11"), "the target 'pdp11' is unknown. There are: aarch64-apple-darwin,"),
     ],
 )
 def test_a_target_that_cannot_be_is_refused_in_a_line(elman, trained, tmp_path, arguments, text):
@@ -51,6 +53,21 @@ def test_c_holds_the_recurrent_layers_alone_and_says_so(elman, trained, tmp_path
     assert "holds     the recurrent layers alone" in done.out
     assert "note      what stands around them" in done.out
     assert [path.name for path in tmp_path.glob("net*")] == ["net.c"]
+
+
+def test_an_object_file_has_a_header_and_says_what_was_compared(elman, trained, tmp_path):
+    done = elman("export", trained, "-o", "net.o", "--target", "thumbv7em-none-eabihf")
+    assert done.code == 0, done.err
+    assert "holds     the recurrent layers alone" in done.out
+    assert "compared was the program, compiled here, not thumbv7em-none-eabihf" in done.out
+    assert {path.name for path in tmp_path.glob("net*")} == {"net.o", "net.h"}
+    again = elman("export", trained, "-o", "net.o", "--force", "--json")
+    found = json.loads(again.out)
+    assert found["verified"]["difference"] < 2e-6
+    assert "compared" not in found["note"]
+    (tmp_path / "mine.h").write_bytes(trained.read_bytes())
+    refused = elman("export", "mine.h", "-o", "mine.o", "--force")
+    assert "which is read as the model" in refused.err
 
 
 def test_a_licence_stands_in_the_card_of_the_export(elman, trained, tmp_path):

@@ -6,6 +6,7 @@ MODELS = "tests/export/test_models.py"
 LAYERS = "tests/export/test_onnx_layers.py"
 
 C_FILES = "tests/export/test_c_files.py"
+OBJECTS = "tests/export/test_objects.py"
 WASM = "tests/export/test_wasm.py"
 PAGES, ANSWERS = "tests/export/test_pages.py", "tests/export/test_page_answers.py"
 CLASSIFIERS = "tests/export/test_classifiers.py"
@@ -62,6 +63,30 @@ EXPORT_FAULTS = (
         tests="tests/export/test_compilers.py",
         only="double",
         needs=("arm-none-eabi-gcc", "qemu-arm"),
+    ),
+    Fault(
+        "a step of an object file reads the input of the caller as whole vectors",
+        "export/objects/layer.py",
+        "        function.copy(given, x, self.network.input_size)\n",
+        "",
+        tests=OBJECTS,
+        only="random_cell",
+    ),
+    Fault(
+        "the run of an object file takes every step from the first input",
+        "export/objects/layer.py",
+        "sizes = [inputs, ",
+        "sizes = [0, ",
+        tests=OBJECTS,
+        only="trade",
+    ),
+    Fault(
+        "an object file calls memcpy",
+        "export/objects/layer.py",
+        """_ALONE = '"no-builtins"'""",
+        "_ALONE = ''",
+        tests=OBJECTS,
+        only="no_library",
     ),
     Fault(
         "a file that differs from its layer is put in place",

@@ -12,13 +12,13 @@ from elman.tasks.registry import recipe_of
 _Target = Annotated[
     str,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="the file to write: .onnx, .c, .wasm, .html", show_default=False
+        "--output", "-o", metavar="FILE", help="the file to write: .onnx, .c, .o, .wasm, .html", show_default=False
     ),
 ]
 _Form = Annotated[
     str | None,
     typer.Option(
-        "--to", metavar="onnx|c|wasm|html", help="the form, if the ending does not say it", show_default=False
+        "--to", metavar="onnx|c|object|wasm|html", help="the form, if the ending does not say it", show_default=False
     ),
 ]
 _Force = Annotated[bool, typer.Option("--force", help="replace a file that is there, once the new one is verified")]
@@ -31,6 +31,15 @@ _Step = Annotated[bool, typer.Option("--step", help="one time step, states in an
 _Licence = Annotated[
     str | None, typer.Option("--licence", metavar="TEXT", help="of the model, for its card", show_default=False)
 ]
+_Processor = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="TRIPLE",
+        help="the processor and system of a .o, such as thumbv7em-none-eabihf; this machine if it is left out",
+        show_default=False,
+    ),
+]
 
 
 def export(
@@ -40,10 +49,11 @@ def export(
     step: _Step = False,
     alone: _Alone = False,
     licence: _Licence = None,
+    target: _Processor = None,
     force: _Force = False,
     json: Json = False,
 ) -> None:
-    """Export a model to ONNX, with its card beside it, or to a page for a browser; its recurrent layers to C99.
+    """Export a model to ONNX, with its card beside it, or to a page for a browser; its recurrent layers to C99 or a .o.
 
     A language model becomes a whole module of WebAssembly, any other gives its recurrent layers.
     Each file is run once and compared with the model before it is put in place.
@@ -51,7 +61,7 @@ def export(
     from elman.tasks.exporting import export_model, why_unverified
 
     refuse_shared({"--output": output}, {"the model": [model]})
-    written = export_model(model, output, to, force, step=step, alone=alone, licence=licence)
+    written = export_model(model, output, to, force, step=step, alone=alone, licence=licence, processor=target)
     sizes = {str(file): file.stat().st_size for file in written.files}
     agreement = written.agreement
     if json:

@@ -1,10 +1,11 @@
-"""Write layers as files that run elsewhere, verified while they are written: ONNX for any runtime, C, WebAssembly.
+"""Write layers as files that run elsewhere, verified while they are written: ONNX, C, object files, WebAssembly.
 
 `network` takes the equations and numbers out of a layer, `checking` compares what was written with them, and `target`
 refuses a place and fills it. ONNX: `standard` recognises the cells that ONNX has, `loops` writes any other, `stack`
 puts layers on top of each other, `layers` is the whole file, `graph` its nodes. C: `c_functions` are the kernels'
-functions, `c_step` is one step of a layer, `c_file` the whole file. WebAssembly is a folder, `wasm`, and `step_plan`
-what a step computes in which order, for both. `torch_modules` are plain torch. Models: `pieces` and `readouts` are the
+functions, `c_step` is one step of a layer, `c_declarations` what a program sees of it, `c_file` the whole file.
+WebAssembly is a folder, `wasm`, object files are `objects`, and `step_plan` is what a step computes in which order, for
+all of them. `torch_modules` are plain torch. Models: `pieces` and `readouts` are the
 layers around recurrent ones, `attending` a decoder that attends, `ports` their inputs, `card` what a model says,
 `models` the files, `pages` pages for a browser.
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from elman.export.checking import Agreement
 
-__all__ = ["read_card", "to_c", "to_onnx", "to_torch", "to_wasm"]
+__all__ = ["read_card", "to_c", "to_object", "to_onnx", "to_torch", "to_wasm"]
 
 _OLDEST_RUNTIME = (1, 17)
 
@@ -82,6 +83,38 @@ def to_c(
     from elman.export import c_file
 
     return c_file.write(layer, path, name, force)
+
+
+def to_object(
+    layer: Any,
+    path: str | os.PathLike[str],
+    *,
+    target: str | None = None,
+    name: str | None = None,
+    force: bool = False,
+) -> "Agreement":
+    """Write a layer as an object file, with a header beside it, once the same program has run in this process.
+
+    The functions are those of :func:`to_c`; nothing is needed but what computes floats where the processor cannot.
+
+    Args:
+        layer: as for :func:`to_onnx`, in one direction.
+        path: the file, `NAME.o`; the header is `NAME.h`.
+        target: LLVM's triple of processor and system, such as `thumbv7em-none-eabihf`; None for machines of this kind.
+        name: the prefix of everything in it; None takes the name of the file.
+        force: replace files that are there.
+
+    Returns:
+        The largest difference, as for :func:`to_onnx`. For this machine it is that of the very file, for another one
+        that of the same program compiled for this machine.
+
+    Raises:
+        ConfigError: the layer, the name or the target cannot be exported, see the message.
+        ElmanError: the program does not compute the same; nothing was written.
+    """
+    from elman.export.objects import layer as objects
+
+    return objects.write(layer, path, name, target, force)
 
 
 def to_wasm(layer: Any, path: str | os.PathLike[str], *, force: bool = False) -> "Agreement | None":

@@ -16,7 +16,6 @@ step keeps while it runs, lie in the caller's memory, whose size is fixed.
 
 import ctypes
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -27,13 +26,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elman.errors import ConfigError, ElmanError
+from elman.errors import ElmanError
+from elman.export.c_declarations import arguments_of, declare, describe, describe_agreement, name_of, refuse_unfit
 from elman.export.c_functions import MULTIPLY_ADD, functions, number
 from elman.export.c_step import Step
 from elman.export.checking import Agreement, TwoSequences, compare
 from elman.export.network import NetworkData, take
 from elman.export.target import TargetFile, choose
-from elman.version import __version__
 
 BOUND = 2e-6
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
@@ -41,38 +40,7 @@ _COMPILERS = ("gcc", "clang", "cc")
 _UNVERIFIED = "Agreement with the layer was not verified: no C compiler was found."
 _PER_LINE = 8
 
-_HEAD = """\
-/* {name}: {what}, written by elman {version}.
-{equations}
-
-   {verdict}
-
-   {name}_state state;
-   {name}_reset(&state);
-   {name}_step(&{name}_trained, &state, x, y);
-
-   reads {inputs} numbers of one time step and writes {outputs}; {name}_run does so for several steps, one after the
-   other in memory. The arrays must not overlap. Elsewhere, define {name}_DECLARATIONS before including this file. */
-#ifndef {name}_DECLARED
-#define {name}_DECLARED
-
-enum {{ {name}_INPUTS = {inputs}, {name}_OUTPUTS = {outputs} }};
-
-typedef struct {{
-{weights}
-}} {name}_weights;
-
-typedef struct {{
-{memory}
-}} {name}_state;
-
-extern const {name}_weights {name}_trained;
-
-void {name}_reset({name}_state *state);
-void {name}_step({arguments});
-void {name}_run({run_arguments});
-
-#endif
+_BEGIN = """\
 #ifndef {name}_DECLARATIONS
 
 #include <math.h>
@@ -120,23 +88,14 @@ def put(network: NetworkData, target: TargetFile, name: str) -> Agreement | None
         ConfigError: the network has two directions, or the name is none of C.
         ElmanError: the compiler refuses the file, or it computes something else.
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise ConfigError(f"export: {name!r} is no name in C. Choose one of letters, digits and _ with name=….")
-    if network.directions == 2:
-        raise ConfigError(
-            "export: the layer is bidirectional, and a step of C cannot know what comes later. Export it to ONNX."
-        )
+    refuse_unfit(network, name)
     compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
     if compiler is None:
         target.put(write_c(network, name, _UNVERIFIED).encode())
         return None
     with tempfile.TemporaryDirectory() as folder:
         agreement = _verify(network, name, compiler, Path(folder))
-    verdict = (
-        f"Its outputs differ from those of the layer by at most {agreement.difference:.1e}, relative to the largest\n"
-        "   (sequences of 1, 7 and 123 steps)."
-    )
-    target.put(write_c(network, name, verdict).encode())
+    target.put(write_c(network, name, describe_agreement(agreement)).encode())
     return agreement
 
 
@@ -144,27 +103,13 @@ def write_c(network: NetworkData, name: str, verdict: str) -> str:
     """Return the text of the file."""
     steps = [Step(part, name, f"l{k}") for k, (part,) in enumerate(network.layers)]
     arrays = [(array, step.part.static[index]) for step in steps for array, index in step.weights.items()]
-    sides = "const float *sides, " if network.sides else ""
-    arguments = f"const {name}_weights *weights, {name}_state *state, "
-    cell = network.cell
-    equations = "\n".join(f"   {line}" for line in cell.equations().replace("*/", "* /").splitlines())
-    layers = f"{len(steps)} layers" if len(steps) > 1 else "one layer"
-    fields = {
-        "name": name,
-        "what": f"{layers} of the cell {cell.name}",
-        "version": __version__,
-        "equations": equations + (f"\n   The side inputs of a step: {', '.join(network.sides)}." if sides else ""),
-        "verdict": verdict,
-        "inputs": network.input_size,
-        "outputs": network.output_size,
-        "weights": "\n".join(f"    float {array}[{value.numel()}];" for array, value in arrays),
-        "memory": "\n".join(f"    float {a}[{size}];" for step in steps for a, size in step.memory.items()),
-        "arguments": f"{arguments}const float *x, {sides}float *y",
-        "run_arguments": f"{arguments}int steps, const float *x, {sides}float *y",
-    }
     used = {function for step in steps for function in step.functions}
+    weights = "\n".join(f"    float {array}[{value.numel()}];" for array, value in arrays)
+    memory = "\n".join(f"    float {a}[{size}];" for step in steps for a, size in step.memory.items())
     text = [
-        _HEAD.format(**fields),
+        describe(network, name, verdict, f"Elsewhere, define {name}_DECLARATIONS before including this file."),
+        declare(network, name, weights, memory),
+        _BEGIN.format(name=name),
         MULTIPLY_ADD.format(name=name, NAME=f"{name}_MA"),
         "\n",
         functions(name, used),
@@ -172,7 +117,7 @@ def write_c(network: NetworkData, name: str, verdict: str) -> str:
     ]
     text += [_ADD.format(name=name), f"const {name}_weights {name}_trained = {{\n"]
     text += [_write_array(array, value) for array, value in arrays]
-    text += ["};\n\n", *_reset(name, steps), *_step(fields, steps), *_run(fields, network), "#endif\n"]
+    text += ["};\n\n", *_reset(name, steps), *_step(network, name, steps), *_run(network, name), "#endif\n"]
     return "".join(text)
 
 
@@ -192,18 +137,18 @@ def _reset(name: str, steps: list[Step]) -> list[str]:
     return [f"void {name}_reset({name}_state *state)\n{{\n    int j;\n", *lines, "}\n\n"]
 
 
-def _step(fields: dict[str, Any], steps: list[Step]) -> list[str]:
-    text, x = [f"void {fields['name']}_step({fields['arguments']})\n{{\n    int j;\n"], "x"
+def _step(network: NetworkData, name: str, steps: list[Step]) -> list[str]:
+    text, x = [f"void {name}_step({arguments_of(network, name)['arguments']})\n{{\n    int j;\n"], "x"
     for step in steps:
         text += [f"    {line}\n" for statement in step.statements(x) for line in statement.splitlines()]
         x = f"state->{step.state_names[0]}"
-    return [*text, f"    for (j = 0; j < {fields['outputs']}; j++) y[j] = {x}[j];\n}}\n\n"]
+    return [*text, f"    for (j = 0; j < {network.output_size}; j++) y[j] = {x}[j];\n}}\n\n"]
 
 
-def _run(fields: dict[str, Any], network: NetworkData) -> list[str]:
-    name, sides = fields["name"], len(network.sides)
-    given = f"sides + t * {sides}, " if sides else ""
-    head = f"void {name}_run({fields['run_arguments']})\n{{\n    int t;\n    for (t = 0; t < steps; t++)\n"
+def _run(network: NetworkData, name: str) -> list[str]:
+    given = f"sides + t * {len(network.sides)}, " if network.sides else ""
+    arguments = arguments_of(network, name)["run_arguments"]
+    head = f"void {name}_run({arguments})\n{{\n    int t;\n    for (t = 0; t < steps; t++)\n"
     call = f"{name}_step(weights, state, x + t * {name}_INPUTS, {given}y + t * {name}_OUTPUTS);"
     return [head, f"        {call}\n}}\n\n"]
 
@@ -265,9 +210,3 @@ def _run_example(loaded: ctypes.CDLL, network: NetworkData, example: TwoSequence
     arrays = [x, *([sides] if sides is not None else []), y]
     loaded.elman_run(state, len(x), *(ctypes.c_void_p(a.ctypes.data) for a in arrays))
     return [torch.from_numpy(y), *(torch.from_numpy(np.stack(column)) for column in views)]
-
-
-def name_of(path: Path) -> str:
-    """Return the prefix of the names in a file: its own name, as far as C has its letters."""
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", path.stem)
-    return name if name[:1].isalpha() else f"net_{name}"

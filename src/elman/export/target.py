@@ -107,3 +107,12 @@ def name_part(path: Path, part: str) -> Path:
 def card_of(path: Path) -> Path:
     """Return the file of the card beside a file."""
     return Path(f"{path}.json")
+
+
+def header_of(path: Path) -> Path:
+    """Return the header beside an object file.
+
+    >>> header_of(Path("net.o")).name
+    'net.h'
+    """
+    return path.with_suffix(".h")

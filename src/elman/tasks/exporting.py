@@ -23,10 +23,10 @@ from elman.tasks.registry import RECIPES, Entry, recipe_of
 
 if TYPE_CHECKING:
     from elman.export.models import ModelGraph
-    from elman.export.target import ExportedFiles
+    from elman.export.target import ExportedFiles, TargetFile
 
-FORMS = {"onnx": ".onnx", "c": ".c", **web.FORMS}
-_TAKERS = {"c": "C takes", "wasm": "WebAssembly takes", "html": "a page takes"}
+FORMS = {"onnx": ".onnx", "c": ".c", "object": ".o", **web.FORMS}
+_TAKERS = {"c": "C takes", "object": "an object file takes", "wasm": "WebAssembly takes", "html": "a page takes"}
 _UNVERIFIED = {
     "c": "there is no C compiler here",
     "wasm": "Wasmtime is not installed (pip install 'elman[wasm]')",
@@ -43,6 +43,7 @@ def export_model(
     alone: bool = False,
     step: bool = False,
     licence: str | None = None,
+    processor: str | None = None,
 ) -> "ExportedFiles":
     """Export a model, verified before it is put in place.
 
@@ -50,12 +51,13 @@ def export_model(
         model: the file of a model.
         path: the file to write; a model of several parts is written beside it, as `NAME.encoder.onnx` and so on. Beside
             each file of ONNX its card is written as `FILE.json`.
-        form: `onnx`, `c`, `wasm` or `html`; None to take that of the ending.
+        form: `onnx`, `c`, `object`, `wasm` or `html`; None to take that of the ending.
         force: replace files that are there.
         alone: write the first network of a model of several, without the others and without a baseline.
         step: write one time step, states in and out; models that write are written so in any case, and C and
             WebAssembly always have it.
         licence: of the model, for its card.
+        processor: the triple for which an object file is compiled; None for this machine.
 
     Returns:
         The files, what they hold, and how far the export is from the model.
@@ -67,16 +69,20 @@ def export_model(
         ElmanError: a file does not compute the same; nothing was written.
     """
     from elman.export import require_onnx
-    from elman.export.target import choose
+    from elman.export.target import choose, header_of
 
     recipe = recipe_of(model)
     target = choose(path, FORMS, form, force=True)
-    if target.form == "c" and licence is not None:
+    if target.form in ("c", "object") and licence is not None:
         raise ConfigError("export: a licence stands in the card, and a file of C has none. Drop --licence.")
+    if target.form != "object" and processor is not None:
+        raise ConfigError("export: a target is that of an object file. Name one, -o FILE.o, or drop --target.")
     whole = recipe.load(model)
     chosen = _choose_networks(whole, model, alone, target.form)
-    if target.form == "c":
-        return _write_c(chosen, path, force, several=chosen is not whole)
+    if target.form == "object":
+        refuse_shared({"the header": header_of(target.path)}, {"the model": [str(model)]})
+    if target.form in ("c", "object"):
+        return _write_layers(chosen, choose(path, FORMS, target.form, force), force, chosen is not whole, processor)
     if target.form in web.FORMS:
         target = choose(path, FORMS, target.form, force)
         return web.export_to_web(recipe, chosen, _card(recipe, whole, chosen, licence), target, model, step)
@@ -155,14 +161,28 @@ def _graphs_of(recipe: Entry, model: Any, step: bool) -> "dict[str, ModelGraph]"
     return found
 
 
-def _write_c(model: Any, path: str | PathLike[str], force: bool, several: bool) -> "ExportedFiles":
-    from elman.export.c_file import name_of, put
+def _write_layers(
+    model: Any, target: "TargetFile", force: bool, several: bool, processor: str | None
+) -> "ExportedFiles":
+    from elman.export.c_declarations import name_of
     from elman.export.network import take
-    from elman.export.target import ExportedFiles, choose
+    from elman.export.target import ExportedFiles, header_of
     from elman.nn import Recurrent
 
-    target = choose(path, FORMS, "c", force)
-    agreement = put(take(model.module.recurrent), target, name_of(target.path))
+    network, name, files, elsewhere = take(model.module.recurrent), name_of(target.path), [target.path], ""
+    if target.form == "c":
+        from elman.export import c_file
+
+        agreement = c_file.put(network, target, name)
+    else:
+        from elman.export.objects import layer, targets
+
+        found = targets.find(processor)
+        agreement = layer.put(network, target, name, found, force)
+        files += [header_of(target.path)]
+        elsewhere = (
+            "" if found == targets.this_machine() else f"compared was the program, compiled here, not {found.triple}; "
+        )
     which = " of the first network" if several else ""
     further = [
         name
@@ -171,7 +191,7 @@ def _write_c(model: Any, path: str | PathLike[str], force: bool, several: bool) 
     ]
     also = f" nor the recurrent layers {', '.join(further)}" if further else ""
     note = f"what stands around them, such as embeddings and readout, is not in it{also}; -o FILE.onnx writes all"
-    return ExportedFiles((target.path,), f"the recurrent layers{which} alone", agreement, note)
+    return ExportedFiles(tuple(files), f"the recurrent layers{which} alone", agreement, elsewhere + note)
 
 
 def _is_exported(recipe: Entry) -> bool:

@@ -40,28 +40,38 @@ class ModuleWriter:
         addresses: the addresses, and other whole numbers, that are given to the outside, by name.
     """
 
-    def __init__(self) -> None:
+    address: ir.Type = _I32
+    """The type of an address."""
+
+    def __init__(self, memory: Any = None, features: frozenset[str] = frozenset()) -> None:
         self.ir = ir.Module("elman")
-        self.math = VectorMath(self.ir, "float32", LANES, frozenset())
-        self.memory = ModuleMemory()
+        self.math = VectorMath(self.ir, "float32", LANES, features)
+        self.memory: Any = memory or ModuleMemory()
         self.exports: list[str] = []
         self.addresses: dict[str, int] = {}
 
     def function(self, name: str, args: int) -> "FunctionWriter":
         """Begin a function that is called from outside."""
+        return self.begin(name, [_I32] * args)
+
+    def begin(self, name: str, args: list[ir.Type]) -> "FunctionWriter":
+        """Begin a function that is called from outside, with arguments of these types."""
         self.exports.append(name)
-        return FunctionWriter(self, ir.Function(self.ir, ir.FunctionType(_VOID, [_I32] * args), name))
+        return self.write(ir.Function(self.ir, ir.FunctionType(_VOID, args), name))
+
+    def write(self, function: ir.Function) -> "FunctionWriter":
+        """Return what writes a function."""
+        return FunctionWriter(self, function)
 
     def add_product(self) -> ir.Function:
         """Return the function that adds M v to a sum: (sum, M packed, v, vectors of the sum, columns)."""
         known = self.ir.globals.get(_ADD_PRODUCT)
         if known is not None:
             return known
-        made = ir.Function(self.ir, ir.FunctionType(_VOID, [_I32] * 5), _ADD_PRODUCT)
+        made = ir.Function(self.ir, ir.FunctionType(_VOID, [self.address] * 3 + [_I32] * 2), _ADD_PRODUCT)
         made.linkage = "internal"
         made.attributes.add("noinline")
-        function = FunctionWriter(self, made)
-        _write_add_product(function)
+        _write_add_product(self.write(made))
         return made
 
     def write_linear(self, name: str, weight: np.ndarray, bias: np.ndarray | None) -> None:
@@ -82,11 +92,15 @@ class FunctionWriter:
 
     Attributes:
         b: writes at the present end of the code.
+        function: what is written.
         args: its arguments.
     """
 
+    alignment = _VECTOR_BYTES
+    """What the address of a vector is a multiple of."""
+
     def __init__(self, module: ModuleWriter, function: ir.Function) -> None:
-        self.module, self._function, self.args = module, function, function.args
+        self.module, self.function, self.args = module, function, function.args
         function.attributes.add("nounwind")
         self.b = ir.IRBuilder(function.append_basic_block("entry"))
 
@@ -104,7 +118,7 @@ class FunctionWriter:
 
     def load(self, address: Any, offset: Any = 0) -> Any:
         """Read four numbers."""
-        return self.b.load(self._pointer(address, offset), typ=_VECTOR, align=_VECTOR_BYTES)
+        return self.b.load(self._pointer(address, offset), typ=_VECTOR, align=self.alignment)
 
     def load_one(self, address: Any, offset: Any = 0) -> Any:
         """Read one number."""
@@ -112,7 +126,7 @@ class FunctionWriter:
 
     def store(self, value: Any, address: Any, offset: Any = 0) -> None:
         """Write four numbers."""
-        self.b.store(value, self._pointer(address, offset), align=_VECTOR_BYTES)
+        self.b.store(value, self._pointer(address, offset), align=self.alignment)
 
     def store_one(self, value: Any, address: Any) -> None:
         """Write one number."""
@@ -161,7 +175,7 @@ class FunctionWriter:
     @contextmanager
     def repeat(self, start: list[Any]) -> Iterator["Repetition"]:
         """Write a loop that is done at least once, with values that it carries from turn to turn."""
-        before, body = self.b.block, self._function.append_basic_block("do")
+        before, body = self.b.block, self.function.append_basic_block("do")
         self.b.branch(body)
         self.b.position_at_end(body)
         phis = [self.b.phi(value.type) for value in start]
@@ -169,7 +183,7 @@ class FunctionWriter:
             phi.add_incoming(value, before)
         state = Repetition(phis)
         yield state
-        done = self._function.append_basic_block("done")
+        done = self.function.append_basic_block("done")
         for phi, value in zip(phis, state.new, strict=True):
             phi.add_incoming(value, self.b.block)
         self.b.cbranch(state.condition, body, done)
@@ -203,12 +217,12 @@ def _write_add_product(function: FunctionWriter) -> None:
     """Write sum += M v: 16 rows at a time, then 4, in registers over all columns, one product after the other."""
     b, (total, matrix, vector, count, columns) = function.b, function.args
     for width in (ROWS // LANES, 1):
-        ask = function._function.append_basic_block("ask")
-        body, done = (function._function.append_basic_block(name) for name in ("rows", "rest"))
+        ask = function.function.append_basic_block("ask")
+        body, done = (function.function.append_basic_block(name) for name in ("rows", "rest"))
         before = b.block
         b.branch(ask)
         b.position_at_end(ask)
-        phis = [b.phi(_I32) for _ in range(3)]
+        phis = [b.phi(value.type) for value in (total, matrix, count)]
         for phi, value in zip(phis, (total, matrix, count), strict=True):
             phi.add_incoming(value, before)
         place, packed, left = phis
@@ -218,8 +232,10 @@ def _write_add_product(function: FunctionWriter) -> None:
         with function.repeat([packed, vector, columns, *sums]) as state:
             weights, at, more, *sums = state.values
             factor = function.spread(function.load_one(at))
-            products = [b.fmul(function.load(weights, _VECTOR_BYTES * k), factor) for k in range(width)]
-            sums = [b.fadd(one, product) for one, product in zip(sums, products, strict=True)]
+            sums = [
+                function.module.math.multiply_add(b, function.load(weights, _VECTOR_BYTES * k), factor, one)
+                for k, one in enumerate(sums)
+            ]
             fewer = b.sub(more, function.number(1))
             places = [function.add(weights, _VECTOR_BYTES * width), function.add(at, BYTES)]
             state.go_on([*places, fewer, *sums], b.icmp_unsigned("!=", fewer, function.number(0)))

@@ -15,6 +15,7 @@ from typing import Any
 
 from elman.errors import ElmanError
 from elman.export.wasm.code import ModuleWriter
+from elman.export.wasm.compiling import all_targets, compile_text
 
 KEY = "elman"
 """The name of the section with the card."""
@@ -89,22 +90,11 @@ def signed(value: int) -> bytes:
 
 def _compile(text: str) -> bytes:
     """Compile the text of an LLVM module to an object file."""
-    from llvmlite import binding
-
-    binding.initialize_all_targets()
-    binding.initialize_all_asmprinters()
+    binding = all_targets()
     machine = binding.Target.from_triple(_TRIPLE).create_target_machine(
         cpu="generic", features=FEATURES, opt=2, reloc="static"
     )
-    with binding.create_context() as context, binding.parse_assembly(text, context) as module:
-        module.triple, module.data_layout = _TRIPLE, str(machine.target_data)
-        module.verify()
-        options = binding.create_pipeline_tuning_options(speed_level=2)
-        options.loop_vectorization = options.slp_vectorization = False  # what is written are vectors
-        options.loop_unrolling = False
-        builder = binding.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(module, builder)
-        return bytes(machine.emit_object(module))
+    return compile_text(text, _TRIPLE, machine)
 
 
 def _function_numbers(sections: Mapping[int | str, bytes]) -> dict[str, int]:

@@ -29,8 +29,8 @@ class ModuleMemory:
         contents: what lies there at the start, by address.
     """
 
-    def __init__(self) -> None:
-        self.end = _FIRST
+    def __init__(self, first: int = _FIRST) -> None:
+        self.end = first
         self.contents: dict[int, bytes] = {}
 
     @property

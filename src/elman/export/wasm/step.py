@@ -51,7 +51,7 @@ class StepWriter:
         self.states = [module.memory.reserve(part.size(i)) for i in carries]
         self._of_states = dict(zip(carries, self.states, strict=True))
 
-    def write(self, function: FunctionWriter, x: Any, sides: int | None) -> None:
+    def write(self, function: FunctionWriter, x: Any, sides: Any) -> None:
         """Write the step.
 
         Args:
@@ -62,7 +62,7 @@ class StepWriter:
         _Writing(self, function, x, sides).write()
 
     @cached_property
-    def places(self) -> dict[int, int]:
+    def places(self) -> dict[int, Any]:
         """The addresses of the states, of the values that are kept and of those that never change."""
         plan, memory = self.plan, self._module.memory
         places = {**self._of_states}
@@ -73,7 +73,7 @@ class StepWriter:
         return places
 
     @cached_property
-    def copies(self) -> dict[int, int]:
+    def copies(self) -> dict[int, Any]:
         """The addresses of the copies of old states."""
         return {i: self._module.memory.reserve(self.plan.part.size(i)) for i in self.plan.copied}
 
@@ -81,7 +81,7 @@ class StepWriter:
 class _Writing:
     """A step that is being written into a function."""
 
-    def __init__(self, step: StepWriter, function: FunctionWriter, x: Any, sides: int | None) -> None:
+    def __init__(self, step: StepWriter, function: FunctionWriter, x: Any, sides: Any) -> None:
         self._step, self._function, self._x, self._sides = step, function, x, sides
         self._part, self._graph = step.plan.part, step.plan.part.program.graph
         self._math = function.module.math
@@ -95,7 +95,7 @@ class _Writing:
         for leaf, result in zip(forward.carries, forward.results, strict=True):
             self._copy(self._step.copies.get(result), self._step.places[leaf], result)
 
-    def _copy(self, source: int | None, target: int, index: int) -> None:
+    def _copy(self, source: Any, target: Any, index: int) -> None:
         """Copy a value, from where it is if no other place is given."""
         function = self._function
         with function.loop(vectors(self._part.size(index))) as offset:
@@ -164,5 +164,5 @@ class _Writing:
             return self._x
         if node.op == "side":
             assert self._sides is not None
-            return self._sides + BYTES * self._graph.sides.index(node.name)
+            return self._function.add(self._sides, BYTES * self._graph.sides.index(node.name))
         return self._step.places[index]

@@ -171,6 +171,10 @@ class VectorMath:
         """Emit the larger of two; NaN if either is, as torch.maximum."""
         return self._call(builder, "maximum", self._maximum, a, b)
 
+    def multiply_add(self, b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+        """Emit x y + z, rounded once where the processor has an instruction for it."""
+        return self._intrinsic(b, "llvm.fma", x, y, z) if self._fused else b.fadd(b.fmul(x, y), z)
+
     def _call(self, builder: ir.IRBuilder, name: str, body: Callable[..., ir.Value], *arguments: ir.Value) -> ir.Value:
         full = f"elman_{name}.v{self._lanes}{self._format.name}"
         function = self._module.globals.get(full)
@@ -194,7 +198,7 @@ class VectorMath:
         # 2^n itself may lie outside the format where the result does not, so it is applied in two halves.
         half = b.lshr(bits, self._integer(1))
         first, second = (self._power(b, k) for k in (half, b.sub(bits, half)))
-        return b.fmul(self._multiply_add(b, first, p, first), second)
+        return b.fmul(self.multiply_add(b, first, p, first), second)
 
     def _sigmoid(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         f = self._format
@@ -212,12 +216,12 @@ class VectorMath:
         if not self._fused:
             # The smaller of 1 and 2^n is added to 2^n p, so that only the last sum is rounded at full size.
             larger, smaller = (b.select(b.fcmp_ordered(sign, power, one), power, one) for sign in "><")
-            return b.fdiv(one, b.fadd(larger, self._multiply_add(b, negative, p, smaller)))
-        exponential = self._multiply_add(b, negative, p, power)
+            return b.fdiv(one, b.fadd(larger, self.multiply_add(b, negative, p, smaller)))
+        exponential = self.multiply_add(b, negative, p, power)
         y = self._estimate(b, b.fadd(one, exponential))
         # 1 − (1 + e^−x) y, without the sum.
-        error = b.fsub(self._multiply_add(b, b.fneg(exponential), y, one), y)
-        return self._multiply_add(b, error, y, y)
+        error = b.fsub(self.multiply_add(b, b.fneg(exponential), y, one), y)
+        return self.multiply_add(b, error, y, y)
 
     def _tanh(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         # tanh 20 rounds to 1 in both formats.
@@ -234,21 +238,21 @@ class VectorMath:
         remainder, computed from the terms before rounding.
         """
         one, half = self.constant(1.0), self.constant(0.5)
-        above = self._multiply_add(b, double, self.constant(-0.5), one)
-        below = self._multiply_add(b, double, half, one)
+        above = self.multiply_add(b, double, self.constant(-0.5), one)
+        below = self.multiply_add(b, double, half, one)
         # The product with a power of two is exact, so these equal sums with `rest`, and do not wait for it.
-        numerator = self._multiply_add(b, double, p, above)
-        inverse = self._estimate(b, self._multiply_add(b, b.fneg(double), p, below))
+        numerator = self.multiply_add(b, double, p, above)
+        inverse = self._estimate(b, self.multiply_add(b, b.fneg(double), p, below))
         rest = b.fmul(double, p)
         y = b.fmul(numerator, inverse)
         if self._fused:
-            error = b.fadd(self._multiply_add(b, b.fneg(below), y, above), rest)
+            error = b.fadd(self.multiply_add(b, b.fneg(below), y, above), rest)
         else:
             # Each difference is exact, because y lies between the numerator and its half.
             error = b.fsub(b.fsub(numerator, y), b.fmul(b.fmul(y, half), double))
             error = b.fadd(error, b.fadd(b.fsub(above, numerator), rest))
-        error = self._multiply_add(b, rest, y, error)
-        return self._multiply_add(b, error, inverse, y)
+        error = self.multiply_add(b, rest, y, error)
+        return self.multiply_add(b, error, inverse, y)
 
     def _log(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         f = self._format
@@ -293,13 +297,13 @@ class VectorMath:
             n, integers whose low bits are n + bias, and p.
         """
         shift = self.constant(1.5 * 2.0**self._format.mantissa + bias)
-        shifted = self._multiply_add(b, x, self.constant(factor / math.log(2)), shift)
+        shifted = self.multiply_add(b, x, self.constant(factor / math.log(2)), shift)
         n = b.fsub(shifted, shift)
         for part in ln2:
-            x = self._multiply_add(b, n, self.constant(-part / factor), x)
+            x = self.multiply_add(b, n, self.constant(-part / factor), x)
         scaled = tuple(c * factor ** (k + 1) for k, c in enumerate(self._format.expm1))
         square = b.fmul(x, x)
-        p = self._multiply_add(b, square, self._polynomial(b, x, square, scaled), x)
+        p = self.multiply_add(b, square, self._polynomial(b, x, square, scaled), x)
         return n, b.bitcast(shifted, self._integers), p
 
     def _power(self, b: ir.IRBuilder, biased: ir.Value) -> ir.Value:
@@ -326,8 +330,8 @@ class VectorMath:
         z = b.fmul(s, s)
         half_square = b.fmul(b.fmul(f, self.constant(0.5)), f)
         inner = b.fadd(half_square, b.fmul(z, self._polynomial(b, z, b.fmul(z, z), self._format.log)))
-        small = self._multiply_add(b, s, inner, self._multiply_add(b, k, self.constant(low), correction))
-        return self._multiply_add(b, k, self.constant(high), b.fsub(f, b.fsub(half_square, small)))
+        small = self.multiply_add(b, s, inner, self.multiply_add(b, k, self.constant(low), correction))
+        return self.multiply_add(b, k, self.constant(high), b.fsub(f, b.fsub(half_square, small)))
 
     def _at_the_ends(self, b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
         """Return the logarithm y of x where x is positive and finite, elsewhere the value that IEEE requires."""
@@ -357,14 +361,11 @@ class VectorMath:
     def _polynomial(self, b: ir.IRBuilder, x: ir.Value, square: ir.Value, coefficients: tuple[float, ...]) -> ir.Value:
         """Emit Horner's scheme in the square over pairs of terms: as much work as in x, but half as long a chain."""
         terms = [self.constant(c) for c in coefficients]
-        pairs = [self._multiply_add(b, odd, x, even) for even, odd in zip(terms[::2], terms[1::2], strict=False)]
+        pairs = [self.multiply_add(b, odd, x, even) for even, odd in zip(terms[::2], terms[1::2], strict=False)]
         value, *rest = reversed(pairs + terms[2 * len(pairs) :])
         for pair in rest:
-            value = self._multiply_add(b, value, square, pair)
+            value = self.multiply_add(b, value, square, pair)
         return value
-
-    def _multiply_add(self, b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
-        return self._intrinsic(b, "llvm.fma", x, y, z) if self._fused else b.fadd(b.fmul(x, y), z)
 
     def _at_most(self, b: ir.IRBuilder, x: ir.Value, bound: float) -> ir.Value:
         # In this form NaN passes, and x86 has one instruction for it.
