@@ -8,6 +8,8 @@ LF, so that a model does not spend a character a line on them.
 'one\ntwo\n'
 """
 
+import csv
+import io
 import sys
 from collections.abc import Sequence
 from os import PathLike, fspath
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from elman.data.encodings import refuse_other_files
 from elman.data.files import read_stream, read_whole
+from elman.data.held import HeldFile, hold
 from elman.errors import DataError
 
 STANDARD_INPUT = "-"
@@ -78,8 +81,8 @@ def decode(raw: bytes | bytearray, name: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def as_sources(sources: Source | Sequence[Source]) -> list[str]:
-    """Return one or several paths as a list of strings.
+def as_sources(sources: Source | Sequence[Source]) -> list[str | HeldFile]:
+    """Return one or several paths as a list of strings, and data frames as files in memory.
 
     Raises:
         DataError: they are no paths.
@@ -87,10 +90,11 @@ def as_sources(sources: Source | Sequence[Source]) -> list[str]:
     >>> as_sources("book.txt")
     ['book.txt']
     """
+    sources = hold(sources)
     listed = [sources] if isinstance(sources, (str, PathLike)) else sources
     if not isinstance(listed, Sequence) or not all(isinstance(source, (str, PathLike)) for source in listed):
         raise DataError(f"The data are {_describe(sources)}, and files are read. Give one path, or a list of paths.")
-    return [fspath(source) for source in listed]
+    return [source if isinstance(source, HeldFile) else fspath(source) for source in listed]
 
 
 def _describe(given: object) -> str:
@@ -110,12 +114,23 @@ def name_of(source: str) -> str:
     return "standard input" if source == STANDARD_INPUT else source
 
 
-def _read_one(path: str) -> str:
+def _read_one(path: str | HeldFile) -> str:
+    if isinstance(path, HeldFile):
+        return _read_column(path)
     if path != STANDARD_INPUT:
         return decode(read_whole(Path(path)), path)
     if sys.stdin is None:
         raise DataError("Standard input is closed. Name a file, or send text to the command.")
     return decode(read_stream(sys.stdin.buffer, name_of(path)), name_of(path))
+
+
+def _read_column(file: HeldFile) -> str:
+    """Join the texts of a frame with one column, a line each."""
+    rows = csv.reader(io.StringIO(file.read_bytes().decode("utf-8"), newline=""))
+    header = next(rows)
+    if file.suffix != ".csv" or len(header) != 1:
+        raise DataError(f"{file} has columns, and one text is read here. Give the column, such as frame['text'].")
+    return "".join(f"{row[0]}\n" for row in rows if row)
 
 
 def is_number(text: str) -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from elman.data.held import HeldFile
+
 _BLOCK = 1 << 20
 _DIGEST = 16  # bytes
 
@@ -29,6 +31,8 @@ def fingerprint(data: Any) -> dict[str, str] | None:
     Returns:
         The checksums; None where there is no telling, as of an object of another program, or of standard input.
     """
+    if isinstance(data, HeldFile):
+        return {str(data): blake2b(data.read_bytes(), digest_size=_DIGEST).hexdigest()}
     paths = [data] if isinstance(data, str | PathLike) else data
     if isinstance(paths, list | tuple) and paths and all(isinstance(one, str | PathLike) for one in paths):
         if "-" in map(str, paths):

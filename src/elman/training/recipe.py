@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 
 from elman import cells
+from elman.data.held import hold
 from elman.expr import Cell
 from elman.models.trained import Trained
 from elman.paths import check_path
@@ -68,7 +69,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         Ctrl-C ends the training and returns the best model so far, with `stopped` set to `interrupted`.
 
         Args:
-            data: one or many paths, or examples in Python; see the chapter of the task.
+            data: one or many paths, a data frame, or examples in Python; see the chapter of the task.
             cell: the name of a cell, `FILE.py:NAME`, or a cell; None for the default of the recipe.
             sizes: sizes that the cell leaves open, such as `{"h": 64}` for the projected LSTM.
             output: the file of the model, written whenever a validation was the best so far, and at the end.
@@ -92,6 +93,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             ElmanError: the gradient stayed non-finite; or the model cannot be written to `output`, and the message says
                 where it is instead.
         """
+        data = hold(data)
         if isinstance(data, str | PathLike) and data != "-":
             check_path(data, "the data")
         settings = self.settings.of(options)

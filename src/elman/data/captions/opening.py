@@ -19,6 +19,7 @@ from elman.data.captions.forms import CaptionRow, read_rows
 from elman.data.captions.pictures import PACKED, Pictures, open_pictures
 from elman.data.examples.opening import check_paths
 from elman.data.files import name_files
+from elman.data.held import as_path
 from elman.data.text import Source
 from elman.errors import DataError
 from elman.paths import check_path
@@ -48,7 +49,7 @@ def open_captions(
             caption.
     """
     given = [paths] if isinstance(paths, str | PathLike) else list(paths)
-    files = [check_path(path, "the data") for path in given]
+    files = [as_path(path) for path in given]
     check_paths(files)
     if pictures is not None and _holds_pictures(files[-1]):
         raise DataError(f"{files[-1]} holds pictures, and so does what --images names. Drop one of the two.")

@@ -24,6 +24,7 @@ from elman.data.examples.folders import FILE, Files, Lines, is_fasta, open_folde
 from elman.data.examples.genome import open_fasta
 from elman.data.examples.table import open_table
 from elman.data.files import name_files
+from elman.data.held import as_path
 from elman.data.tables.header import DELIMITERS
 from elman.data.tables.kinds import kind_of_file
 from elman.errors import DataError
@@ -32,9 +33,6 @@ Source = str | PathLike[str]
 
 _CONVERT = {
     ".json": "Write JSON lines, an object a line, e.g. of a list with: jq -c '.[]' FILE.json > FILE.jsonl",
-    ".xlsx": "Save it as CSV (UTF-8)",
-    ".xls": "Save it as CSV (UTF-8)",
-    ".parquet": "Save it as CSV, e.g. with pandas: read_parquet(…).to_csv(…, index=False)",
     ".gz": "Unpack it",
     ".zip": "Unpack it",
 }
@@ -68,7 +66,7 @@ def open_dataset(
     Raises:
         DataError: the data cannot be read, or are not what was requested.
     """
-    files = [Path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    files = [as_path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     requested = RequestedColumns(tuple(inputs), target, target_kind, id, group, decimal)
     check_paths(files)
     if like and _are_raw(files, like):

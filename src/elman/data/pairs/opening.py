@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.data.files import name_files, open_unpacked
+from elman.data.held import as_path
 from elman.data.pairs.checks import find_shifts
 from elman.data.pairs.pair import Pair, PairSet
 from elman.data.tables.header import DELIMITERS, TAB, choose_delimiter
@@ -55,7 +56,7 @@ def open_pairs(
         DataError: a file cannot be read, the two files have different numbers of lines, a column is not there, or no
             pair is left.
     """
-    found = [Path(path) for path in paths]
+    found = [as_path(path) for path in paths]
     if len(found) not in (1, 2):
         raise DataError(
             f"{len(found)} files are given. Give two parallel files, such as train.de train.en, or one table."
@@ -96,7 +97,7 @@ def open_sentences(paths: Sequence[str | PathLike[str]]) -> PairSet:
     Raises:
         DataError: a file cannot be read, or has no sentence.
     """
-    found = [Path(path) for path in paths]
+    found = [as_path(path) for path in paths]
     for path in found:
         if path.is_dir():
             raise DataError(f"{path} is a folder. Name text files, a sentence a line.")

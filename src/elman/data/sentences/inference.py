@@ -64,15 +64,16 @@ class Head:
         name: of the file.
         lines: its first lines, without blank ones at the end.
         like: the layout of a model's training data.
+        suffix: of the file; empty where it has none.
 
     Attributes:
         rows: the lines that are neither blank nor comments nor marks of documents.
     """
 
-    def __init__(self, name: str, lines: Sequence[str], like: SentenceLayout | None = None) -> None:
+    def __init__(self, name: str, lines: Sequence[str], like: SentenceLayout | None = None, suffix: str = "") -> None:
         self.name, self.lines, self._like = name, lines, like
         self.rows = [text for text in lines if not is_blank(text) and not _is_comment(text)]
-        self._suffix = Path(name.lower().removesuffix(".gz")).suffix
+        self._suffix = suffix
 
     @cached_property
     def form(self) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from elman.data.files import name_files, open_unpacked
+from elman.data.held import as_path
 from elman.data.sentences.cells import is_blank, split_cells
 from elman.data.sentences.inference import Head, adapt_layout, infer_layout, name_further
 from elman.data.sentences.layout import CONLLU, SentenceLayout
@@ -80,7 +81,7 @@ def open_tagged(
     Raises:
         DataError: a file cannot be read, has none of these forms, or a sentence in it is incomplete.
     """
-    files = [Path(path) for path in paths]
+    files = [as_path(path) for path in paths]
     if not files:
         raise DataError("No data: the list of files is empty. Name a file, or a folder with seq.in and seq.out.")
     if files[0].is_dir() or (len(files) > 1 and all(read_head(path, like).form == "parallel" for path in files)):
@@ -179,7 +180,8 @@ def read_head(path: Path, like: SentenceLayout | None = None) -> Head:
         rows.pop()
     if not rows:
         raise DataError(f"{path} has only blank lines. Give a file with sentences.")
-    return Head(str(path), rows, like)
+    suffix = next((one.lower() for one in reversed(path.suffixes) if one.lower() != ".gz"), "")
+    return Head(str(path), rows, like, suffix)
 
 
 def _is_one_sentence(head: Head, like: SentenceLayout) -> bool:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.examples.opening import check_paths
+from elman.data.held import as_path
 from elman.data.series.cells import to_levels, to_numbers
 from elman.data.series.choosing import (
     RequestedRoles,
@@ -94,7 +95,7 @@ def open_series(
         ConfigError: `season` is below 1, or one of several is 1.
         DataError: the tables cannot be read, or do not hold what was requested.
     """
-    files = [Path(path) for path in as_sources(paths)]
+    files = [as_path(path) for path in as_sources(paths)]
     check_paths(files)
     for path in files:
         if path.suffix.lower() not in DELIMITERS:

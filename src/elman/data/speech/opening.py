@@ -25,6 +25,7 @@ from pathlib import Path
 from elman.data.examples.arrays import Arrays
 from elman.data.examples.opening import check_paths
 from elman.data.files import name_files
+from elman.data.held import as_path
 from elman.data.speech.corpus import (
     LISTS,
     METADATA,
@@ -41,7 +42,6 @@ from elman.data.speech.table import FORMS, read_table
 from elman.data.speech.utterance import Utterance, UtteranceSet
 from elman.data.text import Source
 from elman.errors import DataError
-from elman.paths import check_path
 
 _VALIDATED = "validated.tsv"
 
@@ -68,7 +68,7 @@ def open_utterances(
             are frames; columns are named where there are none.
     """
     given = [paths] if isinstance(paths, str | PathLike) else paths
-    files = [check_path(path, "the data") for path in given]
+    files = [as_path(path) for path in given]
     check_paths(files)
     utterances: list[Utterance] = []
     notes: list[str] = []

@@ -15,6 +15,7 @@ import numpy as np
 
 from elman.data.encodings import LOOKED_AT, refuse_other_files
 from elman.data.files import head_of, size_of
+from elman.data.held import HeldFile
 from elman.data.tables.blocks import BYTES_AT_ONCE, RowBlock, read_blocks, split_block
 from elman.data.tables.header import (
     DELIMITERS,
@@ -78,8 +79,12 @@ class RowIndex:
         return None not in self._delimiters
 
     def where(self, row: int) -> str:
-        """Return the place of a row for messages: its file and line."""
-        return f"{self._names[self._file(row)]} line {self._lines[row]}"
+        """Return the place of a row for messages: its file and line, or row."""
+        file = self._file(row)
+        path = self._paths[file]
+        if isinstance(path, HeldFile) and path.place is not None:
+            return path.place(row - self._starts[file])
+        return f"{self._names[file]} line {self._lines[row]}"
 
     def folder(self, row: int) -> Path:
         """Return the folder of the table of a row."""
