@@ -7,7 +7,7 @@ what other programs do meanwhile does not count; memory is the highest that the 
 it stands one plain pass over the same file with Python's csv module, which looks at nothing. Linux alone says how much
 memory a process held.
 
-    python -m bench.speed.reading classify FILE       one figure, as JSON
+    python -m bench.speed.reading classify FILE [frame]       one figure, as JSON
 """
 
 import contextlib
@@ -54,11 +54,13 @@ class Case:
         task: the recipe.
         what: what the rows are.
         rows: how many the file has.
+        frame: whether the file is read by pandas first, and its frame given; memory before is then with the frame.
     """
 
     task: str
     what: str
     rows: int
+    frame: bool = False
 
     @property
     def file(self) -> str:
@@ -75,12 +77,15 @@ CASES = (
     Case("classify", "texts", 50_000),
     Case("classify", "texts", 500_000),
     Case("classify", "texts", 2_000_000),
+    Case("classify", "texts", 1_000_000),
+    Case("classify", "texts", 1_000_000, frame=True),
     Case("classify", "steps", 300_000),
     Case("forecast", "times", 400_000),
     Case("tag", "words", 500_000),
 )
 FEW = (
     Case("classify", "texts", 5000),
+    Case("classify", "texts", 5000, frame=True),
     Case("classify", "steps", 6000),
     Case("forecast", "times", 40_000),
     Case("tag", "words", 5000),
@@ -96,19 +101,19 @@ def run(pace: Pace = FULL) -> Result:
             with path.open("w", encoding="ascii", newline="\n") as file:
                 file.writelines(WRITERS[case.what](case.rows))
             repeats = 1 if case.rows > ONCE else pace.repeats
-            found = [read_alone(case.task, path) for _ in range(repeats)]
+            found = [read_alone(case, path) for _ in range(repeats)]
             plain = [read_plainly(path, case.delimiter) for _ in range(repeats)]
             seconds = median(one["seconds"] for one in found)
             rows.append(
                 {
                     "task": case.task,
-                    "rows": f"{case.rows:,} {case.what}",
+                    "rows": f"{case.rows:,} {case.what}{' in a frame' if case.frame else ''}",
                     "MB": path.stat().st_size / 1e6,
                     "seconds": seconds,
                     "csv seconds": median(plain),
                     "times": seconds / median(plain),
                     "peak MiB": median(one["peak"] for one in found) / MIB,
-                    "after imports MiB": median(one["imports"] for one in found) / MIB,
+                    "before MiB": median(one["imports"] for one in found) / MIB,
                     "all": {"found": found, "plain": plain},
                 }
             )
@@ -124,11 +129,11 @@ def run(pace: Pace = FULL) -> Result:
     )
 
 
-def read_alone(task: str, path: Path) -> dict[str, float]:
+def read_alone(case: Case, path: Path) -> dict[str, float]:
     """Start a process on one core that reads a file, and return what it prints."""
     core = min(os.sched_getaffinity(0))
     done = subprocess.run(
-        [sys.executable, "-m", "bench.speed.reading", task, str(path)],
+        [sys.executable, "-m", "bench.speed.reading", case.task, str(path), *(["frame"] if case.frame else [])],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -149,13 +154,18 @@ def read_plainly(path: Path, delimiter: str) -> float:
     return time.process_time() - start
 
 
-def main(task: str, path: str) -> None:
+def main(task: str, path: str, form: str = "file") -> None:
     """Read in this process, and print seconds and bytes as JSON."""
     from torch.optim.optimizer import register_optimizer_step_pre_hook
 
     from elman.tasks import classify, forecast, tag
 
     train: dict[str, Callable[..., Any]] = {"classify": classify.train, "forecast": forecast.train, "tag": tag.train}
+    data: Any = path
+    if form == "frame":
+        import pandas as pd
+
+        data = pd.read_csv(path)
     imports, start = _read("VmHWM"), time.process_time()
 
     def end(*_: Any) -> None:
@@ -166,7 +176,7 @@ def main(task: str, path: str) -> None:
     register_optimizer_step_pre_hook(end)
     output = sys.stdout
     with contextlib.redirect_stdout(io.StringIO()):
-        train[task](path, quiet=True, compare=False)
+        train[task](data, quiet=True, compare=False)
 
 
 def _read(name: str) -> int:

@@ -1,4 +1,4 @@
-"""Write a data frame as the table that its own library would write.
+r"""Write a data frame as the table that its own library would write.
 
 >>> import pandas                                              # doctest: +SKIP
 >>> write_frame(pandas.DataFrame({"n": [1, 2]})).read_bytes()  # doctest: +SKIP
@@ -46,7 +46,8 @@ def write_frame(given: Any) -> HeldFile:
             text.write(line)
         return HeldFile(NAME, ".jsonl", text.getvalue(), place)
     write_table(frame, text)
-    return HeldFile(NAME, ".csv", text.getvalue(), place)
+    # Line ends within cells, which are in quotes, become LF, as those of any text that is read.
+    return HeldFile(NAME, ".csv", text.getvalue().replace(b"\r\n", b"\n").replace(b"\r", b"\n"), place)
 
 
 def place(row: int) -> str:
@@ -60,10 +61,10 @@ def as_frame(given: Any) -> nw.DataFrame[Any]:
     Raises:
         DataError: it is lazy, or its columns have no names, or one name twice.
     """
-    refuse_names(given)
-    found = nw.from_native(_with_times(given), allow_series=True)
-    if isinstance(found, nw.LazyFrame):
+    if nw.dependencies.is_polars_lazyframe(given):
         raise DataError("The frame is lazy: its rows are not there yet. Give frame.collect().")
+    refuse_names(given)
+    found = nw.from_native(_with_times(given), allow_series=True, eager_only=True)
     return found.alias(found.name or VALUE).to_frame() if isinstance(found, nw.Series) else found
 
 
@@ -115,7 +116,9 @@ class BoundedText(io.BytesIO):
             DataError: there are more than a file that is read as a whole may have.
         """
         if self.tell() + len(part) > MOST_BYTES:
-            raise DataError(f"{self._name} takes more than {MOST_BYTES:,} bytes as text. Give a part of it, or columns.")
+            raise DataError(
+                f"{self._name} takes more than {MOST_BYTES:,} bytes as text. Give a part of it, or columns."
+            )
         return super().write(part)
 
 
@@ -125,7 +128,9 @@ def _with_times(given: Any) -> Any:
     levels = getattr(index, "levels", None) or ([] if index is None or callable(index) else [index])
     if index is None or not any(type(level).__name__ in ("DatetimeIndex", "PeriodIndex") for level in levels):
         return given
-    framed = given.to_frame(given.name if isinstance(given.name, str) else VALUE) if hasattr(given, "to_frame") else given
+    framed = (
+        given.to_frame(given.name if isinstance(given.name, str) else VALUE) if hasattr(given, "to_frame") else given
+    )
     names = [
         name if isinstance(name, str) else TIME if len(levels) == 1 else f"index {number}"
         for number, name in enumerate(index.names)
@@ -145,7 +150,7 @@ def _is_nested(column: nw.Series[Any], is_polars: bool) -> bool:
         raise DataError(f"The frame holds bytes in column {column.name}. Give texts, or the names of files.")
     if column.dtype != nw.Object:
         return False
-    first = next((value for value in column if value is not None and value == value), None)  # noqa: PLR0124 - NaN
+    first = next((value for value in column if not _is_missing(value)), None)
     if isinstance(first, bytes):
         raise DataError(f"The frame holds bytes in column {column.name}. Give texts, or the names of files.")
     return is_polars or isinstance(first, list | tuple | dict) or hasattr(first, "tolist")
@@ -159,7 +164,7 @@ def _lines_of_json(frame: nw.DataFrame[Any]) -> Iterator[bytes]:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (not hasattr(value, "__len__") and value != value)  # noqa: PLR0124 - NaN, NaT
+    return value is None or (not hasattr(value, "__len__") and value != value)
 
 
 def _as_plain(value: Any) -> Any:

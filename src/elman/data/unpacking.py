@@ -5,12 +5,12 @@ True
 """
 
 import csv
-import datetime
+import datetime as dt
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from elman.data.files import check_size, open_unpacked, read_stream, size_of
 from elman.data.held import HeldFile, refuse_missing
@@ -46,11 +46,11 @@ def _read_gzip(path: Path) -> bytes:
 
 def _read_zstandard(path: Path) -> bytes:
     try:
-        import pyarrow
+        import pyarrow as pa
     except ModuleNotFoundError:
         raise refuse_missing(str(path), "pyarrow") from None
     content, most = bytearray(), max(_TRUSTED, _MOST_TIMES * size_of(path))
-    with _explained(path, OSError), pyarrow.input_stream(str(path), compression="zstd") as file:
+    with _explained(path, OSError), pa.input_stream(str(path), compression="zstd") as file:
         while part := file.read(_PART):
             content += part
             check_size(str(path), len(content))
@@ -88,18 +88,17 @@ def _read_spreadsheet(path: Path) -> bytes:
     from elman.data.frames import BoundedText
 
     text = BoundedText(str(path))
-    with _explained(path, CalamineError, OSError, ValueError):
-        with CalamineWorkbook.from_path(str(path)) as book:
-            if not book.sheet_names:
-                raise DataError(f"{path} has no sheet. Give one with a table.")
-            rows = book.get_sheet_by_index(0).iter_rows()
-            lines = io.StringIO(newline="")
-            write = csv.writer(lines, lineterminator="\n")
-            for row in rows:
-                write.writerow(map(_as_text, row))
-                text.write(lines.getvalue().encode())
-                lines.seek(0)
-                lines.truncate()
+    with _explained(path, CalamineError, OSError, ValueError), CalamineWorkbook.from_path(str(path)) as book:
+        if not book.sheet_names:
+            raise DataError(f"{path} has no sheet. Give one with a table.")
+        rows = book.get_sheet_by_index(0).iter_rows()
+        lines = io.StringIO(newline="")
+        write = csv.writer(lines, lineterminator="\n")
+        for row in rows:
+            write.writerow(map(_as_text, row))
+            text.write(lines.getvalue().encode())
+            lines.seek(0)
+            lines.truncate()
     return text.getvalue()
 
 
@@ -107,7 +106,7 @@ def _as_text(cell: Any) -> Any:
     """Return a cell as a table of text has it: a spreadsheet has no whole numbers, and no dates without a time."""
     if isinstance(cell, float) and cell.is_integer():
         return int(cell)
-    if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
+    if isinstance(cell, dt.datetime) and cell.time() == dt.time():
         return cell.date()
     return str(cell).lower() if isinstance(cell, bool) else cell
 

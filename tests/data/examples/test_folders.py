@@ -143,8 +143,7 @@ def test_a_damaged_file_is_named_when_it_is_read(put):
     ("names", "options", "message"),
     [
         (["x.json"], {}, "Write JSON lines"),
-        (["x.xlsx"], {}, "Save it as CSV"),
-        (["x.csv.gz"], {}, "Unpack it"),
+        (["x.parquet.gz"], {}, "Unpack it"),
         (["x"], {}, "the form without a suffix is not known"),
         (["x.foo"], {}, "the form .foo is not known"),
         (["x.wav"], {}, "one example without an answer"),

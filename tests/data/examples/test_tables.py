@@ -272,7 +272,7 @@ def test_tables_longer_than_a_part_are_looked_at_whole(table):
 
 def test_a_header_of_several_lines_moves_the_lines_below(table):
     found = open_dataset(table('"height\nin m",label\n1,a\n2,b\n'))
-    assert found.columns.inputs == {"height\nin m": "number"}
+    assert found.columns.inputs == {"height in m": "number"}
     assert found[0].where.endswith("line 3")
 
 

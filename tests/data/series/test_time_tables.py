@@ -261,7 +261,7 @@ def test_what_is_no_table_is_refused(write, tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         open_series(tmp_path / "none.csv")
     with pytest.raises(DataError, match="no table"):
-        open_series(write("x", "series.xlsx"))
+        open_series(write("x", "series.docx"))
     with pytest.raises(ConfigError, match="season cannot have 0"):
         open_series(write(SALES), season=0)
 

@@ -9,9 +9,9 @@ from elman.data.series.seasonality import find_season
 from elman.tasks import forecast
 from elman.tasks.forecast.backtest import backtest, judge_forecasts
 from elman.tasks.forecast.baseline.linear import LinearForecast
-from elman.tasks.forecast.commands import describe_steps
 from elman.tasks.forecast.report import report_series
 from elman.tasks.forecast.scores import ForecastTally
+from elman.tasks.forecast.steps import describe_steps
 from forecastable import draw_values, make_series, make_set
 
 SMALL = {

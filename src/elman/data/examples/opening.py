@@ -24,7 +24,7 @@ from elman.data.examples.folders import FILE, Files, Lines, is_fasta, open_folde
 from elman.data.examples.genome import open_fasta
 from elman.data.examples.table import open_table
 from elman.data.files import name_files
-from elman.data.held import as_path
+from elman.data.held import as_path, hold
 from elman.data.tables.header import DELIMITERS
 from elman.data.tables.kinds import kind_of_file
 from elman.errors import DataError
@@ -52,7 +52,7 @@ def open_dataset(
     """Open data as examples; memory holds an index of them and nothing else.
 
     Args:
-        paths: one path, or several of one form.
+        paths: one path, or several of one form; or a data frame.
         inputs: the columns to read; `zip:category` sets the kind of one. By default all columns of text, letters
             or files, or, where there are none, all of numbers and categories.
         target: the column to predict; by default one with a usual name (label, class, target, y, …), or the last.
@@ -66,6 +66,7 @@ def open_dataset(
     Raises:
         DataError: the data cannot be read, or are not what was requested.
     """
+    paths = hold(paths)
     files = [as_path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     requested = RequestedColumns(tuple(inputs), target, target_kind, id, group, decimal)
     check_paths(files)

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 from elman.data.sentences.cells import SEPARATORS, is_blank, split_cells
 from elman.data.sentences.layout import CONLLU, SentenceLayout

@@ -16,7 +16,6 @@ cell is a missing value; rows after the last value hold covariates that are know
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from elman.data.tables.kinds import ColumnSummary
 from elman.data.tables.numbers import is_number
-from elman.data.tables.records import MOST_COLUMNS, Record
+from elman.data.tables.records import CONTROL_CHARACTERS, MOST_COLUMNS, Record
 from elman.errors import DataError
 
 TAB = "\t"
@@ -24,6 +24,7 @@ DOUBTED = "may be a row and no header"
 """What a note says of a first line that looks like data."""
 
 _LONGEST_NAME = 1000
+_BREAKS = re.compile(f"[ \t]*[{CONTROL_CHARACTERS}]+[ \t]*")
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 
 
@@ -52,7 +53,8 @@ def read_header(record: Record | None, table: str) -> list[str]:
             f"{where}: the header has {len(record.cells):,} columns, and at most {MOST_COLUMNS:,} are read. Save "
             "numbers as .npz; write series below each other, with a column that names them."
         )
-    names = [str(cell).strip() for cell in record.cells]
+    # A spreadsheet may break the line of a name; messages and options have it in one.
+    names = [_BREAKS.sub(" ", str(cell)).strip() for cell in record.cells]
     _refuse_other_lines(names[0], where)
     _name_the_last(names)
     if not names[0] and len(names) > 1 and UNNAMED not in names:

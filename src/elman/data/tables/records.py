@@ -53,6 +53,11 @@ class Record(NamedTuple):
     cells: list[Any]
 
 
+CONTROL_CHARACTERS = "\x00-\x1f\x7f-\x9f\u2028\u2029"
+"""Those that a name may not have: they break lines and steer terminals."""
+_CONTROL = re.compile(f"[{CONTROL_CHARACTERS}]")
+
+
 class JsonNumber(str):
     """A cell such as 1.024 that JSON wrote as a number, so that its point is a decimal point."""
 
@@ -398,7 +403,11 @@ def _read_object(line: TextLine, name: str, names: list[str]) -> list[Any]:
     if not isinstance(value, dict):
         raise DataError(f'{where} is no JSON object. Write one a line, such as {{"text": "…", "label": "…"}}.')
     known = set(names)
-    names += [key for key in value if key not in known]
+    new = [key for key in value if key not in known]
+    for key in new:
+        if _CONTROL.search(key):
+            raise DataError(f"{where}: the key {key[:40]!r} has control characters. Rename it.")
+    names += new
     if len(names) > MOST_COLUMNS:
         raise DataError(f"{where}: more than {MOST_COLUMNS:,} different keys. Use the same keys in every line.")
     return [_as_cell(value.get(key)) for key in names]

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from elman.backends.held import held
+from elman.data.captions.forms import PICTURE
 from elman.data.captions.pictures import GivenPictures, PictureFiles, Pictures
 from elman.data.examples.intake import as_examples
 from elman.decoding.constraints import Constraints
@@ -26,6 +27,7 @@ from elman.errors import DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
+from elman.models.framed import reads_frames
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap, hash_example
 from elman.models.trained import Trained, load_trained, restore_module
@@ -53,6 +55,7 @@ class TrainedCaptioner(Trained):
     module: CaptionModel
     encoder: CaptionEncoder
 
+    @reads_frames(*PICTURE)
     def predict(
         self, pictures: Any, *, beam: int = BEAM, length_penalty: float = 1.0, on_progress: OnProgress | None = None
     ) -> list[str]:
@@ -60,7 +63,7 @@ class TrainedCaptioner(Trained):
 
         Args:
             pictures: N paths of photos, or arrays: photos (H, W, 3) uint8, or features (C, H, W) or (C,), as in
-                training.
+                training. Or a data frame with a column `image` or the like; it comes back with a column `prediction`.
             beam: hypotheses that are kept, 1 to 512; 1 is greedy.
             length_penalty: rank by ln P / length^A; 0 ranks by probability.
             on_progress: called with (pictures that are answered, all of them).

@@ -22,6 +22,7 @@ from elman.data.examples.folders import FILE
 from elman.data.examples.long_table import LongTable
 from elman.data.examples.table import Table
 from elman.data.examples.values import Listed
+from elman.data.held import as_path
 from elman.errors import ConfigError
 from elman.models.answers import NamedRows, append_answers
 from elman.phrases import counted, round_to
@@ -168,7 +169,7 @@ def _read_paths(trained: TrainedClassifier, data: list[str]) -> tuple[_Table, Se
     """
     dataset = open_dataset(data, like=trained.columns)
     if isinstance(dataset, Table):
-        return ArrivingTables(list(map(Path, data)), without_target(trained)), dataset.names
+        return ArrivingTables(list(map(as_path, data)), without_target(trained)), dataset.names
     examples = (dataset[index] for index in range(len(dataset)))
     if isinstance(dataset, LongTable):
         name = str(trained.columns.id)

@@ -23,7 +23,10 @@ from elman.data.examples.choosing import suggest_nearest
 from elman.data.examples.fingerprints import Fingerprints
 from elman.data.examples.given import as_inputs, refuse_single
 from elman.data.examples.intake import as_examples
+from elman.data.examples.long_table import LongTable
+from elman.data.examples.opening import open_dataset
 from elman.data.examples.values import open_values
+from elman.data.held import hold, is_frame
 from elman.encoders.batches import EncodedSet, OnProgress, answer
 from elman.encoders.encoder import Encoder, read_encoder, require_columns
 from elman.encoders.targets import Targets
@@ -32,6 +35,7 @@ from elman.expr import Cell
 from elman.models.conventions import flatten_column
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
+from elman.models.framed import add_answers, make_frame
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap
 from elman.models.trained import Trained, load_trained, restore_module
@@ -119,17 +123,31 @@ class TrainedClassifier(Trained):
         """Return the classes, in the order of the probabilities; none where it answers with a number."""
         return list(self.targets.classes)
 
-    def predict(self, data: Dataset | Sequence[Any]) -> list[Any]:
+    def predict(self, data: Dataset | Sequence[Any]) -> Any:
         """Return the answer to each example: a class, a tuple of labels, or a number.
 
         Args:
             data: a dataset, or examples in memory: texts, arrays, mappings by column, or a data frame with the columns
                 of the model in any order; see :mod:`elman.data.examples.intake`. One text or one path is refused.
 
+        Returns:
+            A list of answers; of a data frame the same frame with the columns `prediction` and, for a class,
+            `probability`. Where rows are steps of series, a frame with a row a series.
+
         Raises:
             DataError: an example cannot be read, or is not what the model was trained on.
         """
-        return self.targets.decode(self.outputs(data))
+        if not is_frame(data):
+            return self.targets.decode(self.outputs(data))
+        dataset = self._open(data)
+        outputs = self.outputs(dataset)
+        answers = {"prediction": self.targets.decode(outputs)}
+        if self.targets.kind == "category":
+            answers["probability"] = self.targets.probabilities(outputs).amax(1).tolist()
+        if not isinstance(dataset, LongTable):
+            return add_answers(data, answers)
+        own = {str(self.columns.id): dataset.series, **answers}
+        return make_frame(data, [dict(zip(own, row, strict=True)) for row in zip(*own.values(), strict=True)])
 
     def probabilities(self, data: Dataset | Sequence[Any]) -> Tensor:
         """Return the probability of each class for each example, (N, L), in the order of `classes`.
@@ -215,6 +233,8 @@ class TrainedClassifier(Trained):
             self._check_columns(data)
             dataset: Dataset = data
             return dataset
+        if targets is None and is_frame(data):
+            return open_dataset(hold(data), like=self.columns)
         kinds = ", ".join(f"{name} ({kind})" for name, kind in self.columns.inputs.items())
         values = as_inputs(data, "data", f"a list of examples of {kinds}, or a dataset of elman.data.open_dataset")
         refuse_single(values, self.columns)

@@ -3,17 +3,17 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from elman.data.series.opening import open_series
 from elman.data.series.series import SeriesSet
 from elman.errors import ConfigError
-from elman.models.answers import free_names, write_answers
-from elman.phrases import counted, format_score, round_to
+from elman.models.answers import write_answers
+from elman.phrases import counted, format_score
 from elman.scores.picture_files import check_format
 from elman.tasks.contract import Evaluated, Request, Rows
 from elman.tasks.forecast.backtest import backtest, judge_forecasts, say_learnt
-from elman.tasks.forecast.model import Forecast, TrainedForecaster, load
+from elman.tasks.forecast.model import TrainedForecaster, load
+from elman.tasks.forecast.steps import describe_steps
 from elman.tasks.forecast.tables import score_tables
 from elman.training.progress import show_bar
 
@@ -83,21 +83,3 @@ def _open(trained: TrainedForecaster, request: Request, to_compare: bool) -> Ser
     for note in left.notes:
         request.note(note)
     return left
-
-
-def describe_steps(one: Forecast) -> list[dict[str, Any]]:
-    """Return a row for each step of a forecast: its time, series, forecast, and the ends of each interval."""
-    rows = []
-    for step, time in enumerate(one.written):
-        ends = {
-            f"{side}_{level}": pair[end][step]
-            for level, pair in one.intervals.items()
-            for end, side in enumerate(("low", "high"))
-        }
-        numbers = {"forecast": one.point[step], **ends}
-        answer = {"series": one.series.name} | {
-            name: round_to(value, one.resolution) for name, value in numbers.items()
-        }
-        names = free_names(answer, time)
-        rows.append({**time, **{names[name]: cell for name, cell in answer.items()}})
-    return rows

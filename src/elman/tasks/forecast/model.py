@@ -19,13 +19,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elman.data.held import hold, is_frame
 from elman.data.series.frequency import Moments
+from elman.data.series.opening import open_series
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.encoders.batches import OnProgress
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
+from elman.models.framed import make_frame
 from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
@@ -34,6 +37,7 @@ from elman.tasks.forecast.baseline.fitted import PREFIX, FittedBaselines
 from elman.tasks.forecast.intervals.recalibration import recalibrate
 from elman.tasks.forecast.module import SegmentForecaster
 from elman.tasks.forecast.scores import Intervals
+from elman.tasks.forecast.steps import describe_steps
 from elman.tasks.forecast.windows import Reading, SeriesTable
 
 _AT_ONCE = 512  # windows
@@ -131,6 +135,28 @@ class TrainedForecaster(Trained):
             )
             for number, series in enumerate(data.series)
         ]
+
+    def predict(self, frame: Any) -> Any:
+        """Forecast the series of a data frame.
+
+        Args:
+            frame: with the columns of the training; times may be its index.
+
+        Returns:
+            A frame of the same library, H rows a series: the time, the series, `forecast`, and `low_P` and `high_P` of
+            each interval of P percent. Times are of the type that they had.
+
+        Raises:
+            DataError: it is no data frame, or as for :meth:`forecast`; or no series is long enough.
+        """
+        if not is_frame(frame):
+            raise DataError("predict takes a data frame. Give forecast(open_series(…)) a table in a file.")
+        found = self.forecast(self.leave_out_short(open_series(hold(frame), like=self.columns)))
+        rows = [row for one in found for row in describe_steps(one)]
+        if len(self.columns.times) != 1:
+            return make_frame(frame, rows)
+        moments = [moment for one in found for moment in one.times]
+        return make_frame(frame, rows, (self.columns.times[0], moments))
 
     def _resolution(self, scale: float, point: Numbers) -> float:
         """Return the smallest difference that the precision of the weights can express."""

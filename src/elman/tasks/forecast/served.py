@@ -12,8 +12,8 @@ import numpy as np
 
 from elman.data.series.opening import open_series
 from elman.data.series.series import SeriesColumns, SeriesSet
-from elman.tasks.forecast.commands import describe_steps
 from elman.tasks.forecast.model import TrainedForecaster
+from elman.tasks.forecast.steps import describe_steps
 from elman.tasks.serving import TABLES, Sent, Service
 
 _MOST_ROWS = 500

@@ -14,14 +14,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from elman.data.examples.intake import as_examples
+from elman.data.held import hold, is_frame
 from elman.data.sentences.layout import SentenceLayout
-from elman.data.sentences.opening import TaggedSet
+from elman.data.sentences.opening import TaggedSet, open_tagged
 from elman.data.sentences.sentence import Sentence
 from elman.encoders.batches import OnProgress
 from elman.errors import DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
+from elman.models.framed import add_answers
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap, hash_example
 from elman.models.trained import Trained, load_trained, restore_module
@@ -53,15 +55,26 @@ class TrainedTagger(Trained):
     encoder: TagEncoder
     targets: TagTargets
 
-    def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+    def predict(self, sentences: Any) -> Any:
         """Return the tags of sentences.
 
         Args:
             sentences: the words of each; for a model that reads columns beside them, `(word, value, …)` for each word.
+                Or a data frame with a word a row, and the columns of the training.
+
+        Returns:
+            A list of tags for each sentence; of a frame the same frame with a column `prediction`.
 
         Raises:
-            DataError: a sentence is not a list of words, or is empty.
+            DataError: a sentence is not a list of words, or is empty; or the frame lacks a column.
         """
+        if is_frame(sentences):
+            opened = open_tagged([hold(sentences)], like=self.layout, tagged=False)
+            self.encoder.require_known(opened.sentences, opened.name)
+            tags = [tag for one in self.answer(opened.sentences).tags for tag in one]
+            if len(tags) != len(sentences):
+                raise DataError(f"The frame has {len(sentences):,} rows and {len(tags):,} words. Leave out empty rows.")
+            return add_answers(sentences, {"prediction": tags})
         return [list(tags) for tags in self.answer(as_sentences(sentences)).tags]
 
     def predict_labels(self, sentences: Sequence[Sequence[str]]) -> list[str | None]:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar
 
+from elman.data.speech.table import AUDIO
 from elman.data.speech.utterance import UtteranceSet
 from elman.decoding.ctc.preferences import Preferences
 from elman.encoders.batches import OnProgress
 from elman.expr import Cell
 from elman.models.file import ModelFile
+from elman.models.framed import reads_frames
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap
 from elman.models.trained import Trained, load_trained, restore_module
@@ -46,13 +48,15 @@ class TrainedTranscriber(Trained):
     module: SpeechNetwork
     encoder: SpeechEncoder
 
+    @reads_frames(*AUDIO)
     def predict(
         self, sounds: Sequence[Heard], beam: int | None = None, preferences: Preferences | None = None
     ) -> list[str]:
         """Return what is said in sounds.
 
         Args:
-            sounds: the path of each, a :class:`~elman.data.dataset.Sound`, or frames (T, D).
+            sounds: the path of each, a :class:`~elman.data.dataset.Sound`, or frames (T, D). Or a data frame with a
+                column `path`, `audio` or the like; it comes back with a column `prediction`.
             beam: how many beginnings of a text are kept; 1 is greedy; None is 5, and 16 with preferences.
             preferences: what :meth:`prefer` returns; None for none.
 

@@ -26,6 +26,7 @@ from elman.errors import ConfigError, DataError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
+from elman.models.framed import reads_frames
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap, hash_example
 from elman.models.ordering import read_bags
@@ -93,6 +94,7 @@ class TrainedTranslator(Trained):
         orders = order_units(self.module, bags, end=target.end, beam=beam, on_progress=on_progress)
         return [(target.decode(one.units), one.log_probability) for one in orders]
 
+    @reads_frames("source")
     def predict(
         self,
         texts: Sequence[str],
@@ -110,7 +112,8 @@ class TrainedTranslator(Trained):
         """Return what the model writes for texts.
 
         Args:
-            texts: N sources; for one without any letter the answer is empty.
+            texts: N sources; for one without any letter the answer is empty. Or a data frame with a column `source`,
+                or one column; it comes back with a column `prediction`.
             beam: hypotheses that are kept, 1 to 512; 1 is greedy.
             length_penalty: rank by ln P / length^A; 0 ranks by probability.
             coverage_penalty: rank by what of the source was not looked at, with this weight.
