@@ -140,10 +140,8 @@ def is_frame(given: Any) -> bool:
     root = type(given).__module__.partition(".")[0]
     if root in ("builtins", "numpy", "torch", "elman", "pathlib") or root not in sys.modules:
         return False
-    try:
-        from narwhals import dependencies
-    except ModuleNotFoundError:
-        return False
+    from narwhals import dependencies
+
     known = dependencies.is_into_dataframe(given) or dependencies.is_into_series(given)
     return bool(known or dependencies.is_polars_lazyframe(given))
 
