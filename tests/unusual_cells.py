@@ -4,7 +4,7 @@
 ('h',)
 """
 
-from elman import cell, exp, layer_norm, log, maximum, sigmoid, sqrt, tanh, where
+from elman import cell, clamp, cos, exp, layer_norm, log, maximum, sigmoid, sin, sqrt, tanh, where
 
 _EQUATIONS = {
     "states change places": lambda x, h, c, *, W: (c, tanh(W @ h)),
@@ -59,6 +59,14 @@ _EQUATIONS = {
     "values of the input in two stages": lambda x, h, *, W: tanh(exp(-(W.a @ x)) * h + W.b @ (exp(-(W.a @ x)) * h)),
     "roots and logarithms": lambda x, h, *, W: log(1.5 + h * h) * sqrt(0.1 + (W @ x) * (W @ x)),
     "the larger of parameters": lambda x, h, *, W: tanh(maximum(W.p, W.q) * h + W.a @ x),
+    "waves of a state": lambda x, h, *, W: sin(W.a @ x + W.b @ h) * cos(h + W.p) + W.c @ cos(3 * h),
+    "a clock of the input and a gap": lambda x, dt, /, h, *, W: tanh(W.a @ cos(x * dt) + W.b @ h) + sin(W.p * dt),
+    "a band of a gap and of a state": lambda x, dt, /, h, *, W: where(
+        (dt > 0.3) & ((h < 0.5) | ~(W.a @ x < h)), clamp(W.a @ x, -0.4, 0.7), tanh(W.b @ h)
+    ),
+    "a joined comparison in two stages": lambda x, h, *, W: where(
+        ~(h > 0.1) & (W.p > 0), W.b @ where((h > 0.1) | (W.p > 0), h, x), h
+    ) + W.a @ x,
     "a gap alone before the loop": lambda x, dt, /, h, *, W: tanh(W.a @ (h * exp(-dt)) + W.b @ x * (1 - exp(-dt))),
     "a gap divides a normalisation": lambda x, dt, /, h, *, W: layer_norm(W.a @ x + h) / (1 + dt * dt),
 }  # fmt: skip

@@ -106,13 +106,15 @@ def test_a_state_that_stays_and_a_state_that_is_another_have_lines():
 
 TOKEN = re.compile(
     r"\\(?:begin|end)\{cases\}|\\text\{(?:if |otherwise)\}|\\(?:left|right)[()|]|\\operatorname\{[a-zA-Z]+\}"
-    r"|\\mathrm\{(?:\w|\\_)+\}|\\(?:frac|sqrt|odot|le|sigma|tanh|exp|log|max|min|alpha|delta|nu|theta|cdot)(?![a-zA-Z])"
+    r"|\\mathrm\{(?:\w|\\_)+\}|\\(?:frac|sqrt|odot|le|land|lor|lnot|sigma|tanh|exp|log|sin|cos|max|min|alpha|delta|nu|theta|cdot)(?![a-zA-Z])"
     r"|\\\\|\\,|\d+(?:\.\d+)?|[A-Za-z]|[{}()^_&+\-,<]"
 )
 FUNCTIONS = {r"\sigma": "sigmoid", r"\tanh": "tanh", r"\exp": "exp", r"\log": "log", r"\max": "maximum"}
 FUNCTIONS |= {r"\min": "minimum", r"\operatorname{LN}": "layer_norm", r"\operatorname{relu}": "relu"}
 FUNCTIONS |= {r"\operatorname{leakyrelu}": "leaky_relu", r"\operatorname{softplus}": "softplus"}
-FUNCTIONS |= {r"\operatorname{hardsigmoid}": "hard_sigmoid"}
+FUNCTIONS |= {r"\operatorname{hardsigmoid}": "hard_sigmoid", r"\operatorname{clamp}": "clamp"}
+FUNCTIONS |= {r"\sin": "sin", r"\cos": "cos"}
+JOINED = {r"\land": "&", r"\lor": "|"}
 
 
 class Reader:
@@ -144,6 +146,8 @@ class Reader:
 
     def comparison(self):
         left = self.sum()
+        while self.peek() in JOINED:
+            left = f"({left}) {JOINED[self.take()]} ({self.sum()})"
         if self.peek() not in ("<", r"\le"):
             return left
         return f"{left} {'<' if self.take() == '<' else '<='} {self.sum()}"
@@ -186,6 +190,8 @@ class Reader:
             inner = self.comparison()
             self.take({"(": ")"}.get(token, r"\right)"))
             return f"({inner})"
+        if token == r"\lnot":
+            return f"~{self.atom()}"
         if token == r"\left|":
             inner = self.sum()
             self.take(r"\right|")

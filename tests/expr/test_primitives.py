@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from elman.autodiff.simplify import Simplifier
 from elman.backends.tensor_calls import FUNCTIONS
 from elman.expr.builder import Builder
-from elman.expr.graph import MASKS
+from elman.expr.graph import LOGIC, MASKS
 from elman.expr.lower import lower
 from elman.expr.primitives import PRIMITIVES
 from tolerances import assert_close
@@ -24,6 +24,8 @@ TORCH = {
     "log": torch.log,
     "log1p": torch.log1p,
     "sqrt": torch.sqrt,
+    "sin": torch.sin,
+    "cos": torch.cos,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "maximum": torch.maximum,
@@ -36,6 +38,9 @@ TORCH = {
     "layer_norm": lambda x: F.layer_norm(x, x.shape[-1:]),
 }
 SPECIAL = {
+    "clamp": [
+        (lambda x, c=c: torch.clamp(x, *c), c) for c in ((-1.25, 1.7), (-math.inf, 0.3), (0.0, math.inf), (1.0, 1.0))
+    ],
     "leaky_relu": [(lambda x, s=s: F.leaky_relu(x, s), s) for s in (0.01, 0.3, -0.2)],
     "power": [(lambda x, p=p: x**p, p) for p in (1, 2, 3, 5, 17, -1, -2, 0.5, 1.5, -1.5, 2.5, 0.3, 17.5, -0.7)],
 }
@@ -107,9 +112,10 @@ def test_division_is_torchs():
 @pytest.mark.parametrize(("op", "number"), [(op, i) for op, cases in SPECIAL.items() for i in range(len(cases))])
 def test_primitives_with_a_constant_are_torchs(op, number):
     theirs, constant = SPECIAL[op][number]
-    points = POINTS if op == "leaky_relu" or constant in {1, 2, 3, 5, 17} else [p for p in POINTS if p > 0]
+    points = POINTS if op != "power" or constant in {1, 2, 3, 5, 17} else [p for p in POINTS if p > 0]
     for point in points:
-        compare(op, theirs, [torch.full((3,), point, dtype=torch.float64)], (constant,))
+        constants = constant if op == "clamp" else (constant,)
+        compare(op, theirs, [torch.full((3,), point, dtype=torch.float64)], constants)
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 11])
@@ -145,7 +151,7 @@ def test_select_passes_each_side_its_own_gradient():
 
 
 @pytest.mark.parametrize(
-    "op", [o for o, row in PRIMITIVES.items() if row.value is not None and o not in {"select", "power", "leaky_relu"}]
+    "op", [o for o, row in PRIMITIVES.items() if row.value is not None and o not in {"select", *SPECIAL, *LOGIC}]
 )
 def test_the_value_on_python_floats_is_that_of_torch(op):
     row = PRIMITIVES[op]
@@ -160,6 +166,31 @@ def test_the_value_on_python_floats_is_that_of_torch(op):
             assert found == pytest.approx(expected, rel=1e-12, abs=1e-300, nan_ok=True), (op, args)
 
 
+@pytest.mark.parametrize("op", sorted(LOGIC))
+def test_joined_comparisons_are_those_of_python_and_of_torch(op):
+    theirs = {"and": torch.logical_and, "or": torch.logical_or, "not": torch.logical_not}[op]
+    p, q = (g.flatten() for g in torch.meshgrid(*2 * [torch.tensor([-1.0, math.nan, 2.0])], indexing="ij"))
+    masks = [p < 1, q < 1][: 1 if op == "not" else 2]
+    builder = Builder()
+    leaves = [builder.expr(builder.add("state", name=n, shape=("hidden",))) for n in ("p", "q")]
+    builder.add("input", name="x", shape=("input",))
+    joined = builder.apply(op, *[leaf < 1 for leaf in leaves[: len(masks)]])
+    value = builder.apply("select", joined, 3.0, leaves[0])
+    lowered = lower(builder.graph({"p": builder.index(value, op), "q": 1}), Simplifier())
+    values = {}
+    for index, node in enumerate(lowered.nodes):
+        if node.op == "constant":
+            values[index] = torch.tensor(node.value)
+        elif node.op == "state":
+            values[index] = {"p": p, "q": q}[node.name]
+        elif node.args:
+            values[index] = FUNCTIONS[node.op](*(values[a] for a in node.args))
+    expected = torch.where(theirs(*masks), 3.0, p)
+    assert torch.equal(values[lowered.output["p"]].nan_to_num(7), expected.nan_to_num(7))
+    row = PRIMITIVES[op]
+    assert [row.value(*pair) for pair in zip(*masks, strict=True)] == theirs(*masks).tolist()
+
+
 def test_every_base_primitive_has_a_function_in_the_reference_backend_and_no_derived_one_has():
     base = {op for op, row in PRIMITIVES.items() if row.expand is None}
     assert set(FUNCTIONS) == base | {"sum", "spread"}
@@ -171,7 +202,9 @@ def test_lowering_leaves_base_primitives_alone():
             continue
         builder = Builder()
         x = builder.expr(builder.add("input", name="x", shape=("input",)))
-        extra = {"leaky_relu": (0.1,), "power": (1.5,)}.get(op, (x,) * (row.notation.count("{") - 1))
+        extra = {"leaky_relu": (0.1,), "power": (1.5,), "clamp": (0.0, 1.0)}.get(
+            op, (x,) * (row.notation.count("{") - 1)
+        )
         graph = builder.graph({"y": builder.index(builder.apply(op, x, *extra), op)})
         lowered = lower(graph, Builder())
         assert all(PRIMITIVES[n.op].expand is None for n in lowered.nodes if n.op in PRIMITIVES), op
@@ -179,8 +212,9 @@ def test_lowering_leaves_base_primitives_alone():
 
 def test_not_a_number_stays_not_a_number():
     bad = torch.full((2,), math.nan, dtype=torch.float64)
-    for op in ("relu", "leaky_relu", "hard_sigmoid", "abs", "softplus", "tanh", "sigmoid", "maximum", "minimum"):
-        constants = (0.1,) if op == "leaky_relu" else ()
+    names = ("relu", "leaky_relu", "hard_sigmoid", "abs", "softplus", "tanh", "sigmoid", "maximum", "minimum", "clamp")
+    for op in (*names, "sin", "cos"):
+        constants = {"leaky_relu": (0.1,), "clamp": (-1.0, 1.0)}.get(op, ())
         arguments = [bad, torch.zeros(2, dtype=torch.float64)] if op in {"maximum", "minimum"} else [bad]
         value, _, _ = value_and_gradients(op, arguments, constants)
         assert value.isnan().all(), op

@@ -27,6 +27,8 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "log": torch.log,
     "log1p": torch.log1p,
     "sqrt": torch.sqrt,
+    "sin": torch.sin,
+    "cos": torch.cos,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "maximum": torch.maximum,

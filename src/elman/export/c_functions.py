@@ -1,7 +1,8 @@
 """Elementary functions in C99, with the polynomials and the order of operations of the kernels.
 
 Where the compiler has a fused multiply-add, results are bit-identical to those of the kernels on processors with one
-(and without AVX-512, whose kernels use an instruction of it); elsewhere they follow the kernels' way without one.
+(and without AVX-512, whose kernels use an instruction of it); elsewhere they follow the kernels' way without one. Sine
+and cosine are the C library's, which are as exact.
 :mod:`elman.backends.llvm.emit.math` explains and bounds each function.
 
 >>> print(functions("net", {"maximum"}))

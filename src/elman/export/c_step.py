@@ -24,6 +24,8 @@ _WRITTEN = {
     "div": "{0} / {1}",
     "neg": "-({0})",
     "sqrt": "sqrtf({0})",
+    "sin": "sinf({0})",
+    "cos": "cosf({0})",
     "less": "{0} < {1}",
     "less_equal": "{0} <= {1}",
     "equal": "{0} == {1}",

@@ -21,6 +21,8 @@ OPERATIONS = {
     "neg": "Neg",
     "exp": "Exp",
     "log": "Log",
+    "sin": "Sin",
+    "cos": "Cos",
     "sqrt": "Sqrt",
     "sigmoid": "Sigmoid",
     "tanh": "Tanh",

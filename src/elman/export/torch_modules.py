@@ -38,7 +38,10 @@ _CALLS: dict[str, Any] = {
     "less_equal": operator.le,
     "equal": operator.eq,
     "select": torch.where,
-    **{name: getattr(torch, name) for name in ("exp", "log", "log1p", "sqrt", "sigmoid", "tanh", "maximum")},
+    **{
+        name: getattr(torch, name)
+        for name in ("exp", "log", "log1p", "sin", "cos", "sqrt", "sigmoid", "tanh", "maximum")
+    },
 }
 # Where torch's gates stand among ONNX's.
 _ORDER = {"RNN": (0,), "LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2)}

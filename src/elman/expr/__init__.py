@@ -25,6 +25,8 @@ h' = (1 - z) * n + z * h
 from elman.expr.builder import Expr
 from elman.expr.cell import Cell, Parameter
 from elman.expr.functions import (
+    clamp,
+    cos,
     exp,
     hard_sigmoid,
     layer_norm,
@@ -34,6 +36,7 @@ from elman.expr.functions import (
     minimum,
     relu,
     sigmoid,
+    sin,
     softplus,
     sqrt,
     tanh,
@@ -51,6 +54,8 @@ __all__ = [
     "Node",
     "Parameter",
     "cell",
+    "clamp",
+    "cos",
     "exp",
     "hard_sigmoid",
     "layer_norm",
@@ -60,6 +65,7 @@ __all__ = [
     "minimum",
     "relu",
     "sigmoid",
+    "sin",
     "softplus",
     "sqrt",
     "tanh",

@@ -12,7 +12,7 @@ from elman.errors import CellError
 from elman.expr.graph import MASKS, ROW, Graph, Node
 from elman.expr.limits import LARGEST_EXPONENT, MOST_DERIVED, is_exponent
 
-COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum", "equal"})
+COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum", "equal", "and", "or"})
 
 
 class Builder:
@@ -250,8 +250,21 @@ class Expr:
         self._builder.fail(
             "`!=` is not a primitive",
             "Only <, <=, >, >= and == compare.",
-            "Write where(a == b, …) the other way round.",
+            "Write ~(a == b).",
         )
+
+    def __and__(self, other: Any) -> "Expr":
+        return self._builder.apply("and", self, other)
+
+    __rand__ = __and__
+
+    def __or__(self, other: Any) -> "Expr":
+        return self._builder.apply("or", self, other)
+
+    __ror__ = __or__
+
+    def __invert__(self) -> "Expr":
+        return self._builder.apply("not", self)
 
     def __hash__(self) -> int:
         return id(self)

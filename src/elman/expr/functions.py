@@ -69,6 +69,16 @@ def log(x: Value) -> Expr:
     return _call("log", x)
 
 
+def sin(x: Value) -> Expr:
+    """Take the sine of x radians."""
+    return _call("sin", x)
+
+
+def cos(x: Value) -> Expr:
+    """Take the cosine of x radians."""
+    return _call("cos", x)
+
+
 def sqrt(x: Value) -> Expr:
     """Take the square root."""
     return _call("sqrt", x)
@@ -82,6 +92,25 @@ def maximum(a: Value, b: Value) -> Expr:
 def minimum(a: Value, b: Value) -> Expr:
     """Take the smaller of two; of equals, each gets half of the gradient."""
     return _call("minimum", a, b)
+
+
+def clamp(x: Value, low: Value, high: Value) -> Expr:
+    """Cut to [low, high]: two numbers; one may be infinite. The derivative is 1 at both, and 0 outside.
+
+    >>> clamp(2.5, -1, 1)
+    1.0
+    """
+    for bound in (low, high):
+        if isinstance(bound, Expr):
+            bound._builder.fail(
+                "clamp has a bound that varies", "Its bounds are numbers.", "Write minimum(maximum(x, low), high)."
+            )
+    if not low <= high:
+        what = f"clamp has the bounds {low!r} and {high!r}"
+        if not isinstance(x, Expr):
+            raise ValueError(f"{what}. Give the lower one first.")
+        x._builder.fail(what, "Nothing lies between them.", "Give the lower one first.")
+    return _call("clamp", x, float(low), float(high))
 
 
 def where(condition: Value, a: Value, b: Value) -> Expr:

@@ -41,7 +41,8 @@ from elman.expr.reading import decimal, items, text, whole, yes_or_no
 
 LEAVES = frozenset({"input", "side", "state", "parameter", "adjoint", "constant", "size"})
 STRUCTURAL = frozenset({"product", "product_t", "outer", "total", "spread", "sum"})
-MASKS = frozenset({"less", "less_equal", "equal"})
+LOGIC = frozenset({"and", "or", "not"})  # of comparisons
+MASKS = frozenset({"less", "less_equal", "equal"}) | LOGIC
 ROW = "1"  # the axis of a value with one number for each example
 
 
@@ -56,7 +57,7 @@ class Node:
         name: the name of a leaf (state, ``family.member``, axis).
         value: the number of a constant.
         line: line of the cell's source file that it comes from, 0 if there is none.
-        is_mask: whether it is the result of a comparison.
+        is_mask: whether it is true or false: a comparison, or comparisons joined.
     """
 
     op: str

@@ -29,6 +29,9 @@ _FORMS = {
     "less": Form("{} &lt; {}".format, COMPARISON, (SUM, SUM)),
     "less_equal": Form("{} ≤ {}".format, COMPARISON, (SUM, SUM)),
     "equal": Form("{} = {}".format, COMPARISON, (SUM, SUM)),
+    "and": Form("{} &and; {}".format, COMPARISON, (SUM, SUM)),
+    "or": Form("{} &or; {}".format, COMPARISON, (SUM, SUM)),
+    "not": Form("&not;{}".format, POWER, (SUM,)),
     "abs": Form("|{}|".format, _ATOM, (0,)),
     "select": Form("{1} if {0}, else {2}".format, CASES, (COMPARISON, 0, 0)),
 }

@@ -39,6 +39,9 @@ FORMS = {
     "less": Form("{} < {}".format, COMPARISON, (SUM, SUM)),
     "less_equal": Form(r"{} \le {}".format, COMPARISON, (SUM, SUM)),
     "equal": Form("{} = {}".format, COMPARISON, (SUM, SUM)),
+    "and": Form(r"{} \land {}".format, COMPARISON, (SUM, SUM)),
+    "or": Form(r"{} \lor {}".format, COMPARISON, (SUM, SUM)),
+    "not": Form(r"\lnot {}".format, POWER, (SUM,)),
     "select": Form(
         r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}".format,
         CASES,
@@ -52,6 +55,8 @@ FUNCTIONS = {
     "tanh": r"\tanh",
     "exp": r"\exp",
     "log": r"\log",
+    "sin": r"\sin",
+    "cos": r"\cos",
     "maximum": r"\max",
     "minimum": r"\min",
     "layer_norm": r"\operatorname{LN}",

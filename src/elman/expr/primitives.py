@@ -6,8 +6,8 @@ adjoints of the arguments from the adjoint ``d`` of the value ``y`` and the argu
 tie (relu at 0, maximum of equals) it is that of torch.
 
 >>> sorted(name for name, row in PRIMITIVES.items() if row.expand is None)  # doctest: +NORMALIZE_WHITESPACE
-['add', 'div', 'equal', 'exp', 'less', 'less_equal', 'log', 'log1p', 'maximum', 'mul', 'neg', 'select', 'sigmoid',
- 'sqrt', 'sub', 'tanh']
+['add', 'cos', 'div', 'equal', 'exp', 'less', 'less_equal', 'log', 'log1p', 'maximum', 'mul', 'neg', 'select',
+ 'sigmoid', 'sin', 'sqrt', 'sub', 'tanh']
 """
 
 import math
@@ -130,6 +130,14 @@ def _derive_maximum(d: Expr, _y: Expr, a: Expr, b: Expr) -> Values:
     return (mine, other)
 
 
+def _circular(function: Callable[[float], float]) -> Callable[[float], float]:
+    return lambda x: function(x) if math.isfinite(x) else math.nan
+
+
+def _as_number(m: Expr) -> Expr:
+    return _choose(m, 1.0, 0.0)
+
+
 def _sign(x: Expr) -> Expr:
     return apply("select", apply("less", 0.0, x), 1.0, apply("select", apply("less", x, 0.0), -1.0, 0.0))
 
@@ -154,6 +162,8 @@ PRIMITIVES: dict[str, Primitive] = {
         lambda d, y, x: (d * (0.5 / y),), "sqrt({0})", domain=(0.0, math.inf), cost=4),
     "sigmoid": Primitive(_sigmoid, lambda d, y, x: (d * (y * (1 - y)),), "sigmoid({0})", cost=16),
     "tanh": Primitive(math.tanh, lambda d, y, x: (d * (1 - y * y),), "tanh({0})", cost=18),
+    "sin": Primitive(_circular(math.sin), lambda d, y, x: (d * apply("cos", x),), "sin({0})", cost=30),
+    "cos": Primitive(_circular(math.cos), lambda d, y, x: (-(d * apply("sin", x)),), "cos({0})", cost=30),
     "maximum": Primitive(_maximum, _derive_maximum, "maximum({0}, {1})"),
     "less": Primitive(lambda a, b: a < b, None, "{0} < {1}", 1),
     "less_equal": Primitive(lambda a, b: a <= b, None, "{0} <= {1}", 1),
@@ -161,6 +171,13 @@ PRIMITIVES: dict[str, Primitive] = {
     "select": Primitive(
         lambda m, a, b: a if m else b,
         lambda d, y, m, a, b: (None, _choose(m, d, 0.0), _choose(m, 0.0, d)), "where({0}, {1}, {2})"),
+    "and": Primitive(
+        lambda a, b: a and b, None, "{0} & {1}", 1,
+        expand=lambda a, b: _choose(a, _as_number(b), 0.0) > 0.5, cost=3),
+    "or": Primitive(
+        lambda a, b: a or b, None, "{0} | {1}", 1,
+        expand=lambda a, b: _choose(a, 1.0, _as_number(b)) > 0.5, cost=3),
+    "not": Primitive(lambda a: not a, None, "~{0}", 4, expand=lambda a: _as_number(a) < 0.5, cost=2),
     "minimum": Primitive(
         lambda a, b: -_maximum(-a, -b), None, "minimum({0}, {1})",
         expand=lambda a, b: -apply("maximum", -a, -b), cost=3),
@@ -173,6 +190,9 @@ PRIMITIVES: dict[str, Primitive] = {
     "leaky_relu": Primitive(
         lambda x, slope: x if x > 0 else slope * x, None, "leaky_relu({0}, {1})",
         expand=lambda x, slope: _choose(x > 0.0, x, slope * x), kinks=(0.0,), cost=3),
+    "clamp": Primitive(
+        lambda x, low, high: high if x > high else max(x, low), None, "clamp({0}, {1}, {2})",
+        expand=lambda x, low, high: _choose(x < low, low, _choose(x > high, high, x)), cost=4),
     "softplus": Primitive(
         lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
         lambda d, y, x: (d * apply("sigmoid", x),), "softplus({0})",

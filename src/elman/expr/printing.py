@@ -18,11 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from elman.expr.graph import Graph, Node
+from elman.expr.graph import LOGIC, Graph, Node
 from elman.expr.primitives import PRIMITIVES
 
 CALL = 9  # how tightly a call binds; its arguments need no brackets
 PRODUCT_BINDS = 3  # as in Python, @ binds like *
+NEGATION_BINDS = 4
 LONGEST_REPEAT = 12  # characters; a shorter value is repeated instead of getting a name
 DEEPEST = 40  # nested operations in one line: more are unreadable, and Python reads at most 200
 
@@ -138,6 +139,8 @@ class Text:
             template, binds = "{0} @ {1}", PRODUCT_BINDS
         else:
             template, binds = PRIMITIVES[node.op].notation, PRIMITIVES[node.op].binds
+        if node.op in LOGIC:  # every argument but a negation needs brackets: & and | bind tighter than comparisons
+            return Form(template.format, binds, (NEGATION_BINDS,) * len(node.args))
         if binds == CALL:
             return Form(template.format, binds, (0,) * len(node.args))
         # the right operand of an operator, and both of a power, must bind tighter than the operator itself

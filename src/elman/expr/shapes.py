@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from elman.expr.builder import Builder, describe
-from elman.expr.graph import MASKS, ROW, Node
+from elman.expr.graph import LOGIC, MASKS, ROW, Node
 
+_CONDITIONS = {
+    "select": "the condition of `where`",
+    "and": "a side of `&`",
+    "or": "a side of `|`",
+    "not": "what `~` negates",
+}
 _ROW = -1  # axis of a value that is one number for each example; it is never united with another
 
 
@@ -151,22 +157,22 @@ def _matrices(builder: Builder) -> set[int]:
 def _elementwise(builder: Builder, node: Node, classes: _Classes, axes: list[tuple[int, ...]]) -> tuple[int, ...]:
     args = [builder.nodes[a] for a in node.args]
     for position, arg in enumerate(args):
-        condition = node.op == "select" and position == 0
+        condition = node.op in LOGIC or (node.op == "select" and position == 0)
         if arg.is_mask and not condition:
             _fail(
                 builder,
                 node,
                 f"a comparison is used as a number by `{node.op}`",
                 "The result of a comparison is true or false.",
-                "Write where(z > 0.5, a, b); nest two of them for `and`.",
+                "Write where(z > 0.5, a, b); join two comparisons with &.",
             )
         if condition and not arg.is_mask:
             _fail(
                 builder,
                 node,
-                "the condition of `where` is a number",
+                f"{_CONDITIONS[node.op]} is a number",
                 "It is a comparison.",
-                "Write where(z > 0.5, a, b).",
+                "Write where(z > 0.5, a, b), or where((z > 0.5) & (r < 1), a, b).",
             )
     lengths = [axes[a][0] for a in node.args if axes[a]]
     vectors = [length for length in lengths if length != _ROW]

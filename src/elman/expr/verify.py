@@ -4,8 +4,9 @@ A pass or a backend may rely on these rules and no others:
 
 1. Every argument comes before the node that reads it; every operation is known and has the right number of arguments.
 2. Shapes are those that :func:`elman.expr.builder.result_shape` derives; the first argument of a product is a
-parameter. 3. A comparison is read by ``where`` (as its condition) and by nothing else, and a condition is a comparison.
-4. The exponent of a power and the slope of a leaky relu are constants, and a layer normalisation reads a vector.
+parameter. 3. A comparison is read by ``where`` (as its condition), by ``&``, ``|`` and ``~``, and by nothing else; what
+these read are comparisons. 4. The exponent of a power, the slope of a leaky relu and the bounds of a clamp are
+constants, and a layer normalisation reads a vector.
 5. A leaf occurs once; there is one input; every state has an output of its name and shape (or a number, of all examples
 or of each). 6. A side input has one axis; no input, state or parameter is one number for each example.
 """
@@ -14,7 +15,7 @@ from typing import NoReturn
 
 from elman.errors import CellError
 from elman.expr.builder import result_shape
-from elman.expr.graph import LEAVES, MASKS, ROW, STRUCTURAL, Graph, Node
+from elman.expr.graph import LEAVES, LOGIC, MASKS, ROW, STRUCTURAL, Graph, Node
 from elman.expr.limits import LARGEST_EXPONENT, MOST_LETTERS, MOST_NODES, MOST_STATES, is_exponent
 from elman.expr.primitives import PRIMITIVES
 
@@ -25,9 +26,10 @@ ARITY = {
     "spread": 2,
     "sum": 1,
     "select": 3,
+    "clamp": 3,
     "power": 2,
     "leaky_relu": 2,
-} | dict.fromkeys(("add", "sub", "mul", "div", "maximum", "minimum", "less", "less_equal", "equal"), 2)
+} | dict.fromkeys(("add", "sub", "mul", "div", "maximum", "minimum", "less", "less_equal", "equal", "and", "or"), 2)
 
 
 def verify(graph: Graph) -> Graph:
@@ -140,14 +142,16 @@ def _verify_kinds(graph: Graph, index: int, node: Node) -> None:
     if node.is_mask != (node.op in MASKS):
         _break(index, node, "only a comparison is a mask")
     for position, arg in enumerate(args):
-        if arg.is_mask != (node.op == "select" and position == 0):
+        if arg.is_mask != (node.op in LOGIC or (node.op == "select" and position == 0)):
             _break(index, node, "a comparison is the condition of `where`, and a condition is a comparison")
         if arg.op == "parameter" and len(arg.shape) == 2 and node.op not in {"product", "product_t"}:
             _break(index, node, "a matrix is used outside of a product")
     if node.op in {"product", "product_t"} and any(m.op != "parameter" for m in args[::2]):
         _break(index, node, "the matrix of a product is a parameter")
-    if node.op in {"power", "leaky_relu"} and args[1].op != "constant":
+    if node.op in {"power", "leaky_relu", "clamp"} and any(arg.op != "constant" for arg in args[1:]):
         _break(index, node, "its second argument is a constant")
+    if node.op == "clamp" and not args[1].value <= args[2].value:
+        _break(index, node, "its lower bound comes first")
     if node.op == "layer_norm" and args[0].shape in {(), (ROW,)}:
         _break(index, node, "it normalises a vector")
 

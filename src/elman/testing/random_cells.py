@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from elman.expr import (
     Cell,
+    clamp,
+    cos,
     exp,
     hard_sigmoid,
     layer_norm,
@@ -15,6 +17,7 @@ from elman.expr import (
     minimum,
     relu,
     sigmoid,
+    sin,
     softplus,
     sqrt,
     tanh,
@@ -52,6 +55,14 @@ BINARY: list[Callable[[Expr, Expr], Expr]] = [
     lambda a, b: where(a <= 0.1, b, a * 0.25),
     lambda a, b: sigmoid(a) * b,
 ]
+# Of a vector, in some cells: drawn by a generator of its own, so that the others are as they were without it.
+MORE: list[Callable[["_Grammar", Expr], Expr]] = [
+    lambda _, v: sin(2.5 * v),
+    lambda _, v: v + cos(v * v - 0.4),
+    lambda _, v: clamp(v, -0.6, 0.8) - 0.1 * v,
+    lambda _, v: where((v > -0.5) & (v < 0.7), sin(v), -0.5 * v),
+    lambda _, v: where((v < -0.2) | ~(v <= 0.9), v, tanh(v) * v),
+]
 # Of a vector, a side input, and a parameter.
 SideUse = Callable[[Expr, Expr, Expr], Expr]
 SIDE_USES: list[SideUse] = [
@@ -80,7 +91,9 @@ def random_cell(seed: int) -> Cell:
     side_draw = random.Random(f"{seed} beside")  # noqa: S311 - the same seed must give the same cell
     sides = ["dt", "age"][: side_draw.choice([0, 0, 0, 1, 2])]
     two = random.Random(f"{seed} families").random() < 0.4  # noqa: S311 - the same seed must give the same cell
-    grammar = _Grammar(draw, states, [side_draw.choice(SIDE_USES) for _ in sides])
+    later = random.Random(f"{seed} more")  # noqa: S311 - the same seed must give the same cell
+    more = [later.choice(MORE) for _ in range(later.choice([0, 0, 1, 2]))]
+    grammar = _Grammar(draw, states, [side_draw.choice(SIDE_USES) for _ in sides], more)
     families = ["W", "V", "v"] if two else ["W", "v"]
     return trace(grammar, f"random_{seed}", "x", states, families, sides=sides, doc=f"Random cell {seed}.")
 
@@ -88,11 +101,14 @@ def random_cell(seed: int) -> Cell:
 class _Grammar:
     """The equations of one step, with random choices."""
 
-    def __init__(self, draw: random.Random, states: list[str], side_uses: list[SideUse]) -> None:
+    def __init__(
+        self, draw: random.Random, states: list[str], side_uses: list[SideUse], more: list[Callable[..., Expr]]
+    ) -> None:
         self.draw = draw
         self.own = [s for s in states if draw.random() < 0.3]  # states with a separate size
         self.states = states
         self.side_uses = side_uses  # how each side input is used
+        self.more = more
         self.count = 0
 
     def __call__(self, x: Expr, *rest: Expr, W: Expr, v: Expr, V: Expr | None = None) -> tuple[Expr, ...]:
@@ -105,6 +121,8 @@ class _Grammar:
         shared = tanh(self.product(x) + self.product(before[-1]) + self.vector())
         for use, gap in zip(self.side_uses, gaps, strict=True):
             shared = use(shared, gap, self.vector())
+        for use_more in self.more:
+            shared = use_more(self, shared)
         for _ in range(self.draw.randrange(1, 3)):
             self.wide.append(shared)
             shared = self.draw.choice(BINARY)(shared, self.vector_of_depth(self.draw.randrange(1, 4)))

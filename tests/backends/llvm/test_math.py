@@ -61,6 +61,8 @@ FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "log1p": np.log1p,
     "sqrt": np.sqrt,
     "tanh": np.tanh,
+    "sin": np.sin,
+    "cos": np.cos,
     # Divided by 1 + e^x on the left, where 1 + e^-x would overflow.
     "sigmoid": lambda x: np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))),
     "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
@@ -163,7 +165,8 @@ def around_thresholds(dtype: str) -> np.ndarray:
     info = np.finfo(dtype)
     ends = [np.log(info.max), np.log(info.tiny), np.log(info.tiny) - info.nmant * np.log(2)]
     points = np.array([*ends, 0.5 * np.log(2), 20, 40, 2**-0.5, 2**0.5, 1, 2 - 2**0.5, 2**0.5 - 1, info.tiny])
-    points = np.concatenate([points, -points, np.log(2) * np.arange(-31.5, 32)]).astype(dtype)
+    turns = np.pi / 4 * np.array([1, 2, 3, 4, 8, 1000, 2**17, 2**20])
+    points = np.concatenate([points, -points, turns, [2.0**20], np.log(2) * np.arange(-31.5, 32)]).astype(dtype)
     integers = points.view(f"int{BITS[dtype]}")[:, None] + np.arange(-32, 32)
     return integers.astype(f"int{BITS[dtype]}").view(dtype).ravel()
 
@@ -189,6 +192,8 @@ MPMATH: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
     "log1p": mpmath.log1p,
     "sqrt": mpmath.sqrt,
     "tanh": mpmath.tanh,
+    "sin": mpmath.sin,
+    "cos": mpmath.cos,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
 }
@@ -222,6 +227,10 @@ EXACT: dict[str, list[tuple[float, float]]] = {
         (0.0, 0.0), (-0.0, -0.0), (INFINITY, 1.0), (-INFINITY, -1.0), (NAN, NAN), (1e4, 1.0), (-1e4, -1.0),
         (1e-20, 1e-20), (-1e-20, -1e-20), (1e-40, 1e-40),
     ],
+    "sin": [
+        (0.0, 0.0), (-0.0, -0.0), (INFINITY, NAN), (-INFINITY, NAN), (NAN, NAN), (1e-20, 1e-20), (-1e-40, -1e-40),
+    ],
+    "cos": [(0.0, 1.0), (-0.0, 1.0), (INFINITY, NAN), (-INFINITY, NAN), (NAN, NAN), (1e-20, 1.0), (-1e-5, 1.0 - 5e-11)],
     "sigmoid": [(0.0, 0.5), (-0.0, 0.5), (INFINITY, 1.0), (-INFINITY, 0.0), (NAN, NAN), (1e4, 1.0), (-1e4, 0.0)],
     "softplus": [(INFINITY, INFINITY), (-INFINITY, 0.0), (NAN, NAN), (1e4, 1e4), (-1e4, 0.0)],
 }  # fmt: skip
@@ -245,7 +254,7 @@ def test_the_sigmoid_is_normal_down_to_the_smallest_normal_number(target: str) -
 @pytest.mark.parametrize(("dtype", "lanes", "target"), list(itertools.product(BITS, (1, 2, 4, 8, 16, 32), TARGETS)))
 def test_any_number_of_lanes_is_as_accurate(dtype: str, lanes: int, target: str) -> None:
     x = np.concatenate([usual(dtype, 2**8), bit_patterns(dtype, 2**9)])
-    for function in ("exp", "sigmoid", "tanh"):
+    for function in ("exp", "sigmoid", "tanh", "sin"):
         assert distance(compiled(function, dtype, target, lanes)(x), truth(function, x)).max() <= 2
 
 

@@ -18,7 +18,7 @@ from elman.expr.graph import Graph
 SYMBOLS = {"sigmoid": "σ", "hard_sigmoid": "hard σ", "layer_norm": "LN"}
 GLYPHS = {
     "add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "maximum": "max", "minimum": "min", "select": "if",
-    "less": "<", "less_equal": "≤", "equal": "=", "power": "power",
+    "less": "<", "and": "and", "or": "or", "not": "not", "less_equal": "≤", "equal": "=", "power": "power",
 }  # fmt: skip
 ENTRIES = {"input", "side", "state"}
 MOST_OPERATIONS = 400  # in a drawing: a screen shows a tenth of it, and the time for placing grows with the square

@@ -17,6 +17,8 @@ Newton step that reads the terms of the denominator instead of their rounded sum
 *The logarithm* (fdlibm, e_log.c and s_log1p.c, 1993). x = 2^k m with m in [√½, √2), f = m − 1, s = f/(2 + f), and
 log m = f − s(f − R) with R = s² L(s²). For log1p, x is 1 + x rounded, and the rounding error is added as error/x.
 
+*Sine and cosine* have a file of their own, `circular`.
+
 *The polynomials* were fitted for this file with the Remez exchange in 60 digits, and rounded: `expm1` is
 (e^r − 1 − r)/r² on |r| ≤ ln 2 / 2, its error relative to r; `log` is L on s² ≤ 0.0295, its error relative to log m.
 
@@ -34,6 +36,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llvmlite import ir
+
+from elman.backends.llvm.emit.circular import emit_circular
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,15 @@ class VectorMath:
 
     def sqrt(self, builder: ir.IRBuilder, v: ir.Value) -> ir.Value:
         """Emit the square root, rounded correctly."""
-        return self._call(builder, "sqrt", lambda b, x: self._intrinsic(b, "llvm.sqrt", x), v)
+        return self._call(builder, "sqrt", lambda b, x: self.intrinsic(b, "llvm.sqrt", x), v)
+
+    def sin(self, builder: ir.IRBuilder, v: ir.Value) -> ir.Value:
+        """Emit the sine of v radians: NaN at ±∞."""
+        return self._call(builder, "sin", lambda b, x: emit_circular(self, self._in_double(), b, x, 0), v)
+
+    def cos(self, builder: ir.IRBuilder, v: ir.Value) -> ir.Value:
+        """Emit the cosine of v radians: NaN at ±∞."""
+        return self._call(builder, "cos", lambda b, x: emit_circular(self, self._in_double(), b, x, 1), v)
 
     def maximum(self, builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
         """Emit the larger of two; NaN if either is, as torch.maximum."""
@@ -173,7 +185,12 @@ class VectorMath:
 
     def multiply_add(self, b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
         """Emit x y + z, rounded once where the processor has an instruction for it."""
-        return self._intrinsic(b, "llvm.fma", x, y, z) if self._fused else b.fadd(b.fmul(x, y), z)
+        return self.intrinsic(b, "llvm.fma", x, y, z) if self._fused else b.fadd(b.fmul(x, y), z)
+
+    def _in_double(self) -> "VectorMath":
+        """Return the functions of as many numbers in double precision."""
+        own = self._format is FORMATS["float64"]
+        return self if own else VectorMath(self._module, "float64", self._lanes, self._features)
 
     def _call(self, builder: ir.IRBuilder, name: str, body: Callable[..., ir.Value], *arguments: ir.Value) -> ir.Value:
         full = f"elman_{name}.v{self._lanes}{self._format.name}"
@@ -225,11 +242,11 @@ class VectorMath:
 
     def _tanh(self, b: ir.IRBuilder, x: ir.Value) -> ir.Value:
         # tanh 20 rounds to 1 in both formats.
-        size = self._at_most(b, self._intrinsic(b, "llvm.fabs", x), 20.0)
+        size = self._at_most(b, self.intrinsic(b, "llvm.fabs", x), 20.0)
         # For large n, e^−2x is small compared with 1, so ln 2 in one part is enough; with n = −1 its product is exact.
         _, bits, p = self._reduce(b, size, -2, self._format.bias + 1, (math.log(2),))
         y = self._fraction(b, self._power(b, bits), p)
-        return self._intrinsic(b, "llvm.copysign", y, x)
+        return self.intrinsic(b, "llvm.copysign", y, x)
 
     def _fraction(self, b: ir.IRBuilder, double: ir.Value, p: ir.Value) -> ir.Value:
         """Emit (1 − 2^n + 2^(n+1) p) / (1 + 2^n − 2^(n+1) p) from 2^(n+1) and p, for a denominator in [1, 2].
@@ -303,7 +320,7 @@ class VectorMath:
             x = self.multiply_add(b, n, self.constant(-part / factor), x)
         scaled = tuple(c * factor ** (k + 1) for k, c in enumerate(self._format.expm1))
         square = b.fmul(x, x)
-        p = self.multiply_add(b, square, self._polynomial(b, x, square, scaled), x)
+        p = self.multiply_add(b, square, self.polynomial(b, x, square, scaled), x)
         return n, b.bitcast(shifted, self._integers), p
 
     def _power(self, b: ir.IRBuilder, biased: ir.Value) -> ir.Value:
@@ -329,7 +346,7 @@ class VectorMath:
         s = b.fdiv(f, b.fadd(f, self.constant(2.0)))
         z = b.fmul(s, s)
         half_square = b.fmul(b.fmul(f, self.constant(0.5)), f)
-        inner = b.fadd(half_square, b.fmul(z, self._polynomial(b, z, b.fmul(z, z), self._format.log)))
+        inner = b.fadd(half_square, b.fmul(z, self.polynomial(b, z, b.fmul(z, z), self._format.log)))
         small = self.multiply_add(b, s, inner, self.multiply_add(b, k, self.constant(low), correction))
         return self.multiply_add(b, k, self.constant(high), b.fsub(f, b.fsub(half_square, small)))
 
@@ -358,7 +375,7 @@ class VectorMath:
             arguments.append(as_the_processor_rounds)
         return b.call(self._declare(f"llvm.x86.avx512.{name}.{suffix}.{width}", [a.type for a in arguments]), arguments)
 
-    def _polynomial(self, b: ir.IRBuilder, x: ir.Value, square: ir.Value, coefficients: tuple[float, ...]) -> ir.Value:
+    def polynomial(self, b: ir.IRBuilder, x: ir.Value, square: ir.Value, coefficients: tuple[float, ...]) -> ir.Value:
         """Emit Horner's scheme in the square over pairs of terms: as much work as in x, but half as long a chain."""
         terms = [self.constant(c) for c in coefficients]
         pairs = [self.multiply_add(b, odd, x, even) for even, odd in zip(terms[::2], terms[1::2], strict=False)]
@@ -379,7 +396,8 @@ class VectorMath:
     def _integer(self, value: int) -> ir.Constant:
         return ir.Constant(self._integers, [value] * self._lanes)
 
-    def _intrinsic(self, b: ir.IRBuilder, name: str, *arguments: ir.Value) -> ir.Value:
+    def intrinsic(self, b: ir.IRBuilder, name: str, *arguments: ir.Value) -> ir.Value:
+        """Call a function of LLVM that has one instruction."""
         full = f"{name}.v{self._lanes}{self._format.name}"
         return b.call(self._declare(full, [self.vector] * len(arguments)), arguments)
 

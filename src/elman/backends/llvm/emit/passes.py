@@ -37,7 +37,7 @@ from elman.backends.llvm.plan import Pass, Place, Plan, slots
 from elman.backends.llvm.plan.slots import Slot
 from elman.expr.graph import ROW, Node
 
-UNARY = {"exp", "log", "log1p", "sqrt", "sigmoid", "tanh"}
+UNARY = {"exp", "log", "log1p", "sin", "cos", "sqrt", "sigmoid", "tanh"}
 COMPARISONS = {"less": "<", "less_equal": "<=", "equal": "=="}
 
 
