@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import lengths
 from elman.export import c_file
-from elman.export.checking import difference
 from elman.export.network import take
+from lengths import LENGTHS, draw
 from programs import find
 
-LENGTHS = (1, 7, 123, 1000)
 CORTEX = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
 COMPILERS = {
     "gcc": ("gcc",),
@@ -96,15 +96,8 @@ def compile_files(folder, compiler, sides, source="net.c", *options):
     return [find("qemu-arm"), "./use"] if is_bare else ["./use"]
 
 
-def draw(network):
-    """Draw a sequence of each length, of which a program reads one after the other."""
-    for steps in LENGTHS:
-        x = torch.randn(steps, 2, network.input_size)
-        yield x, [torch.rand(steps, 2) + 0.1 for _ in network.sides]
-
-
 def run_program(layer, folder, compiler, source="net.c", *options):
-    """Run a program that uses an exported layer: what it gives for each sequence, and what it should."""
+    """Run a program that uses an exported layer: what it gives for each sequence, and the sequence."""
     network = take(layer)
     cases, given = list(draw(network)), b""
     for x, sides in cases:
@@ -113,17 +106,14 @@ def run_program(layer, folder, compiler, source="net.c", *options):
     command = compile_files(folder, compiler, len(network.sides), source, *options)
     done = subprocess.run(command, input=given + bytes(4), capture_output=True, check=True, cwd=folder, timeout=120)
     outputs = torch.frombuffer(bytearray(done.stdout), dtype=torch.float32).view(-1, network.output_size)
-    for (x, sides), found in zip(cases, outputs.split(LENGTHS), strict=True):
-        zeros = [torch.zeros(len(network.layers), 2, size) for size in network.state_sizes]
-        single, double = (network.run(x, zeros, None, sides, dtype)[0] for dtype in (torch.float32, torch.float64))
-        yield found, single[:, 0], double[:, 0]
+    yield from zip(outputs.split(LENGTHS), cases, strict=True)
 
 
 def assert_agrees(layer, folder, compiler, source="net.c"):
     """Compare what a program gives with the layer."""
-    for found, single, double in run_program(layer, folder, compiler, source):
-        # A cell that amplifies rounding is as far from itself in float32.
-        assert difference([found], [double]) <= max(c_file.BOUND, 16 * difference([single], [double])), len(found)
+    network = take(layer)
+    for found, (x, sides) in run_program(layer, folder, compiler, source):
+        lengths.assert_agrees(found, network, x, sides, c_file.BOUND)
 
 
 def fuses():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import elman
+import lengths
 from elman import export
 from elman.errors import ConfigError, DataError, ElmanError
 from elman.export.checking import difference
@@ -97,15 +98,26 @@ def test_a_random_cell_is_written(seed, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 200))
-def test_a_hundred_random_cells_are_written(seed, tmp_path):
-    write_random(seed, tmp_path)
+def test_a_hundred_random_cells_agree_at_every_length(seed, tmp_path):
+    cell = random_cell(seed)
+    layer = elman.nn.Recurrent(cell, H if cell.ties else I, H, sizes=dict.fromkeys(cell.open_sizes, 3))
+    assert_agrees_at_every_length(layer, tmp_path / "net.wasm")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", elman.cells.names())
-def test_every_cell_of_the_zoo_is_written(name, tmp_path):
+def test_every_cell_of_the_zoo_agrees_at_every_length(name, tmp_path):
     layer = elman.nn.Recurrent(elman.cells.find(name), I, H, sizes=sizes_of(name))
-    assert export.to_wasm(layer, tmp_path / "net.wasm") is not None
+    assert_agrees_at_every_length(layer, tmp_path / "net.wasm")
+
+
+def assert_agrees_at_every_length(layer, path):
+    export.to_wasm(layer, path)
+    network, module = export.network.take(layer), Module(path)
+    for x, sides in lengths.draw(network):
+        module.call("reset")
+        found = module.run(x[:, 0], network.output_size, [side[:, 0] for side in sides])
+        lengths.assert_agrees(found, network, x, sides, wasm_layer.BOUND)
 
 
 def write_random(seed, tmp_path):
