@@ -201,6 +201,22 @@ def test_fast_math_is_refused_by_the_file(tmp_path):
     assert "compile without -ffast-math" in done.stderr
 
 
+@needs_gcc
+def test_a_processor_with_half_floats_computes_floats_as_floats(tmp_path):
+    if "x86_64" not in subprocess.run([GCC, "-dumpmachine"], capture_output=True, text=True, check=True).stdout:
+        pytest.skip("the compiler is not for x86-64")
+    export.to_c(elman.nn.GRU(I, H), tmp_path / "net.c")
+    for options, code in ((["-mavx512fp16", "-std=gnu17"], 0), (["-m32", "-mfpmath=387"], 1)):
+        command = [GCC, *options, "-fsyntax-only", "-x", "c", "-"]
+        text = (tmp_path / "net.c").read_text().replace("#include <math.h>", "").replace("#include <stdint.h>", "")
+        head = "typedef unsigned uint32_t; float fabsf(float), copysignf(float, float), fmaf(float, float, float);"
+        done = subprocess.run(command, input=f"{head}\n{text}", capture_output=True, text=True, check=False)
+        if "unrecognized" in done.stderr:
+            pytest.skip("the compiler does not know these processors")
+        assert done.returncode == code, done.stderr
+        assert ("floats must be computed as floats" in done.stderr) == bool(code)
+
+
 @pytest.mark.parametrize(
     ("layer", "options", "text"),
     [({"bidirectional": True}, {}, "bidirectional"), ({}, {"name": "1st"}, "is no name in C")],

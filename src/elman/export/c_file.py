@@ -49,7 +49,7 @@ _BEGIN = """\
 #ifdef __FAST_MATH__
 #error "compile without -ffast-math: the functions below depend on how numbers are rounded"
 #endif
-#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16 /* 16 is about halves */
 #error "floats must be computed as floats: on 32-bit x86 compile with -msse2 -mfpmath=sse"
 #endif
 
