@@ -140,6 +140,19 @@ def test_a_file_for_another_machine_says_what_was_compared(tmp_path):
     assert "Compiled for another machine, its outputs differ" in (tmp_path / "their.h").read_text()
 
 
+def test_a_header_names_what_a_processor_emulates(tmp_path):
+    @elman.cell
+    def turns(x, h, *, W, U, b):
+        return elman.sin(W @ x + U @ h + b)
+
+    layer = elman.nn.Recurrent(turns, I, H)
+    for triple, needed in (("thumbv7em-none-eabihf", True), ("aarch64-unknown-none", False)):
+        export.to_object(layer, tmp_path / "net.o", target=triple, force=True)
+        names, _ = undefined((tmp_path / "net.o").read_bytes())
+        assert bool(names) == needed
+        assert ("computes doubles" in (tmp_path / "net.h").read_text()) == needed
+
+
 def test_states_that_trade_places_do_so(tmp_path):
     @elman.cell
     def trade(x, h, c, m, *, W):

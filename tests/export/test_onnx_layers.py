@@ -114,7 +114,8 @@ def assert_agrees_at_every_length(layer, path):
     network = export.network.take(layer)
     for x, sides in lengths.draw(network):
         output, *_ = run(path, x=x, **dict(zip(network.sides, sides, strict=True)))
-        lengths.assert_agrees(output[:, 0], network, x, sides, 1e-5)
+        # The functions of ONNX Runtime are others than ours, so a cell that amplifies rounding goes further apart.
+        lengths.assert_agrees(output[:, 0], network, x, sides, 1e-5, times=64)
 
 
 def assert_random(seed, tmp_path):

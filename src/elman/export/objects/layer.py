@@ -94,8 +94,8 @@ class ObjectLayer:
     def header(self, verdict: str) -> str:
         """Return the header."""
         elsewhere = f"The code is for {self.processor.triple} ({self.processor.what})."
-        if not self.processor.has_floats:
-            elsewhere += " What computes floats there comes with the compiler."
+        if emulated := self._emulated:
+            elsewhere += f" What computes {emulated} there comes with the compiler."
         padded = [(array, size, LANES * vectors(size)) for array, size in self._states]
         memory = [
             f"    float {array}[{whole}];" + (f" /* {size}, and padding */" if size < whole else "")
@@ -106,6 +106,15 @@ class ObjectLayer:
         packed = f"    float packed[{self._module.memory.weights.end // BYTES}];"
         about = describe(self.network, self.name, verdict, elsewhere)
         return about + declare(self.network, self.name, packed, "\n".join(memory))
+
+    @property
+    def _emulated(self) -> str:
+        """What the processor cannot compute; empty if it computes all of it."""
+        if not self.processor.has_floats:
+            return "floats"
+        return (
+            "doubles, which sin and cos need," if self.processor.is_small and "double" in str(self._module.ir) else ""
+        )
 
     @property
     def _states(self) -> list[tuple[str, int]]:

@@ -42,6 +42,11 @@ class ObjectTarget:
     has_floats: bool = True
 
     @property
+    def is_small(self) -> bool:
+        """Whether it is a processor without doubles."""
+        return self.triple.startswith(("thumb", "riscv32"))
+
+    @property
     def full_triple(self) -> str:
         """The triple in four parts: in three, LLVM would take the kind of calls for the system."""
         return self.triple.replace("-none-eabi", "-none-unknown-eabi")
