@@ -36,7 +36,7 @@ TEXT = 'so good, "so bad" (he said): it\'s 3.5 of 10!\nnöt bäd 𝄞 at all.\n'
 def writer_of(unit="character", tied=False, classes=()):
     """Make a language model."""
     torch.manual_seed(5)
-    vocabulary = learn_vocabulary(TEXT, unit)
+    vocabulary = learn_vocabulary(TEXT, unit, size=300 if unit == "subword" else None)
     own = {"embedding": 19, "tied": tied}
     layers = Layers(hidden=19 if tied else 23, layers=2)
     module = LanguageModel(cells.lstm, len(vocabulary), layers, classes=len(classes), **own)

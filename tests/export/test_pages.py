@@ -2,17 +2,17 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
-from browsed import TEXT, card_of, export_page, needs_node, parts_of, run, writer_of
-from elman.errors import ConfigError, ElmanError
+from browsed import card_of, export_page, needs_node, parts_of, run, writer_of
+from elman.errors import ElmanError
 from elman.export.checking import Agreement
 from elman.export.pages.page import put_module
 from elman.export.target import TargetFile
 from elman.export.wasm.running import is_installed
 from elman.tasks.generate.page import page_model
-from elman.vocabulary.vocabulary import learn_vocabulary
 
 WRITE = """
 const model = Object.assign(Object.create(Model.prototype), this);
@@ -31,6 +31,7 @@ return [...model.write(one)];
         pytest.param(("character",), "so 𝄞", id="characters"),
         pytest.param(("character",), "", id="no prompt"),
         pytest.param(("word", True, ("up", "down")), "it's \"so", id="words, tied, of a class"),
+        pytest.param(("subword",), "so bäd 𝄞\n", id="subwords"),
     ],
 )
 def test_a_page_writes_the_text_of_the_model(made, prompt, tmp_path):
@@ -97,29 +98,32 @@ def test_the_functions_of_a_language_model_are_verified_and_small(tied, classes,
     assert (tmp_path / "net.wasm").stat().st_size - 4 * weights < 30_000
 
 
-def test_a_model_of_subwords_is_refused():
-    model = writer_of("character")
-    model.vocabulary = learn_vocabulary(TEXT, "subword", size=300)
-    with pytest.raises(ConfigError, match="reads subwords"):
-        page_model(model)
-
-
-@pytest.mark.slow
-def test_a_page_opened_from_disk_writes_what_is_typed(chromium, tmp_path):
-    model = writer_of("character")
-    export_page(model, tmp_path / "page.html")
-    tab = chromium.new_page()
-    asked, wrong = [], []
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.on("console", lambda message: wrong.append(message.text))
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.goto((tmp_path / "page.html").as_uri())
-    tab.fill("#prompt", "so ")
-    tab.fill("#length", "60")
-    tab.click("#button")
-    tab.wait_for_selector("#pace:not(:empty)")
-    expected = "".join(model.generate("so ", length=60, temperature=0.8, seed=1))
-    assert tab.text_content("#text") == "so " + expected
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    assert wrong == []
-    tab.close()
+@needs_node
+def test_a_page_cuts_texts_into_subwords_as_the_model_does(tmp_path):
+    model = writer_of("subword")
+    _, page = export_page(model, tmp_path / "page.html")
+    random = np.random.default_rng(1)
+    drawn = [
+        "".join(random.choice(list("so bäd'st\n\r\x1c\x85\u3000\ufeff\u200b𝄞 12½٣ß.,!  "), 30)) for _ in range(200)
+    ]
+    texts = [
+        "",
+        " ",
+        "it's we'll I'D don't",
+        "so good  \n\n so",
+        "a\u2028b\r\nc",
+        "so\n" * 2100,
+        "\x1f  a\ufeff",
+        *drawn,
+    ]
+    found = run(page, "return this.vocabulary.encode(one.text);", [{"text": text} for text in texts])
+    assert found == [model.vocabulary.encode_prompt(text).tolist() for text in texts]
+    numbers = [random.integers(0, len(model.vocabulary), 40).tolist() for _ in range(50)]
+    patch = "const spell = this.vocabulary.speller(); return one.numbers.map((number) => spell(number));"
+    spellers = [model.vocabulary.speller("") for _ in numbers]
+    expected = [[spell(number) for number in row] for spell, row in zip(spellers, numbers, strict=True)]
+    assert run(page, patch, [{"numbers": row} for row in numbers]) == expected
+    half = (
+        "try { this.vocabulary.encode('a' + String.fromCharCode(0xd800)); } catch (error) { return [error.message]; }"
+    )
+    assert run(page, half, [{}]) == [["The text has half a character."]]

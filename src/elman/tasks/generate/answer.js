@@ -40,6 +40,7 @@ class Characters {
   constructor({ characters }) {
     this.characters = Array.from(characters);
     this.numbers = new Map(this.characters.map((character, number) => [character, number]));
+    this.count = this.characters.length;
     this.unknown = null;
     this.length = 500;
   }
@@ -66,6 +67,7 @@ class Words {
     this.words = words;
     this.tokenized = tokenized;
     this.numbers = new Map(words.map((word, number) => [word, number]));
+    this.count = words.length;
     this.unknown = 1;
     this.length = 100;
   }
@@ -106,13 +108,15 @@ class Words {
   }
 }
 
+const UNITS = { character: Characters, word: Words };
+
 // A language model that writes.
 class Model {
   constructor(network, { card }) {
     this.network = network;
     this.classes = card.classes;
-    this.vocabulary = new { character: Characters, word: Words }[card.vocabulary.unit](card.vocabulary);
-    this.units = card.vocabulary.characters ? this.vocabulary.characters.length : this.vocabulary.words.length;
+    this.vocabulary = new UNITS[card.vocabulary.unit](card.vocabulary);
+    this.units = this.vocabulary.count;
   }
 
   // The logits of the next unit behind some units, for a class by its number.

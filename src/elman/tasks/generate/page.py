@@ -5,6 +5,7 @@ is the address of V numbers. The page draws from them as :mod:`elman.decoding.sa
 chance.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elman.errors import ConfigError
 from elman.export.checking import LENGTHS
 from elman.export.expected import expecting
 from elman.export.network import take
@@ -55,17 +55,9 @@ def web_model(model: TrainedModel) -> WebModel:
 
 
 def page_model(model: TrainedModel) -> WebModel:
-    """Return what a page is made of.
-
-    Raises:
-        ConfigError: its units cannot be found in a page.
-    """
-    if isinstance(model.vocabulary, Subwords):
-        raise ConfigError(
-            "export: this model reads subwords, and a page splits a prompt into characters or words alone. Write it to "
-            "ONNX, or its functions with --to wasm."
-        )
-    return web_model(model)
+    """Return what a page is made of."""
+    whole = web_model(model)
+    return replace(whole, answers=(*whole.answers, "subwords.js")) if isinstance(model.vocabulary, Subwords) else whole
 
 
 def _write_functions(writer: ModuleWriter, module: LanguageModel) -> None:
