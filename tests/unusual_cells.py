@@ -4,7 +4,9 @@
 ('h',)
 """
 
-from elman import cell, clamp, cos, exp, layer_norm, log, maximum, sigmoid, sin, sqrt, tanh, where
+from elman import cell, clamp, cos, exp, layer_norm, log, maximum, mean, norm, sigmoid, sin, softmax, sqrt, tanh, where
+from elman import max as largest
+from elman import sum as total
 
 _EQUATIONS = {
     "states change places": lambda x, h, c, *, W: (c, tanh(W @ h)),
@@ -59,7 +61,7 @@ _EQUATIONS = {
     "values of the input in two stages": lambda x, h, *, W: tanh(exp(-(W.a @ x)) * h + W.b @ (exp(-(W.a @ x)) * h)),
     "roots and logarithms": lambda x, h, *, W: log(1.5 + h * h) * sqrt(0.1 + (W @ x) * (W @ x)),
     "the larger of parameters": lambda x, h, *, W: tanh(maximum(W.p, W.q) * h + W.a @ x),
-    "waves of a state": lambda x, h, *, W: sin(W.a @ x + W.b @ h) * cos(h + W.p) + W.c @ cos(3 * h),
+    "waves of a state": lambda x, h, *, W: sin(W.a @ x + W.b @ h) * cos(h + W.p) + 0.1 * (W.c @ cos(3 * h)),
     "a clock of the input and a gap": lambda x, dt, /, h, *, W: tanh(W.a @ cos(x * dt) + W.b @ h) + sin(W.p * dt),
     "a band of a gap and of a state": lambda x, dt, /, h, *, W: where(
         (dt > 0.3) & ((h < 0.5) | ~(W.a @ x < h)), clamp(W.a @ x, -0.4, 0.7), tanh(W.b @ h)
@@ -67,6 +69,20 @@ _EQUATIONS = {
     "a joined comparison in two stages": lambda x, h, *, W: where(
         ~(h > 0.1) & (W.p > 0), W.b @ where((h > 0.1) | (W.p > 0), h, x), h
     ) + W.a @ x,
+    "a sum of a parameter": lambda x, h, *, W: tanh(W.a @ x * total(W.p) + h / norm(W.p))
+    + softmax(W.q) * largest(-exp(W.q)),
+    "states that are sums": lambda x, h, c, *, W: (tanh(W.a @ x + h * largest(h * c)), tanh(total(c * (W.b @ h)))),
+    "the output is a mean": lambda x, h, c, *, W: (mean(W.a @ x + h), tanh(W.b @ c + h)),
+    "a softmax of the input and one of a state": lambda x, h, *, W: W.a @ softmax(x) + W.b @ softmax(W.c @ h),
+    "the largest of the input decides": lambda x, h, *, W: where(
+        largest(x) > 0.7, tanh(W.a @ x), W.b @ (h / (0.1 + norm(h)))
+    ),
+    "a largest that many are": lambda x, h, *, W: tanh(norm(x) * h) + W.a @ x * largest(clamp(W.b @ h, -0.2, 0.2)),
+    "a length of nothing": lambda x, h, *, W: tanh(W.a @ x + W.p * norm(h - h) + h * norm(W.b @ x)),
+    "sums of sums": lambda x, h, *, W: tanh(
+        total(h * mean(h * softmax(h))) * sigmoid(W.a @ x - mean(W.b @ x) * largest(h))
+    ),
+    "a sum in a chain of products": lambda x, h, *, W: tanh(W.a @ x + total(x) + W.b @ h + mean(h) + W.p),
     "a gap alone before the loop": lambda x, dt, /, h, *, W: tanh(W.a @ (h * exp(-dt)) + W.b @ x * (1 - exp(-dt))),
     "a gap divides a normalisation": lambda x, dt, /, h, *, W: layer_norm(W.a @ x + h) / (1 + dt * dt),
 }  # fmt: skip

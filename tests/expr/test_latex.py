@@ -105,8 +105,10 @@ def test_a_state_that_stays_and_a_state_that_is_another_have_lines():
 
 
 TOKEN = re.compile(
-    r"\\(?:begin|end)\{cases\}|\\text\{(?:if |otherwise)\}|\\(?:left|right)[()|]|\\operatorname\{[a-zA-Z]+\}"
-    r"|\\mathrm\{(?:\w|\\_)+\}|\\(?:frac|sqrt|odot|le|land|lor|lnot|sigma|tanh|exp|log|sin|cos|max|min|alpha|delta|nu|theta|cdot)(?![a-zA-Z])"
+    r"\\(?:begin|end)\{cases\}|\\text\{(?:if |otherwise)\}"
+    r"|\\(?:left|right)(?:[()|]|\\[lr]Vert)|\\operatorname\{[a-zA-Z]+\}"
+    r"|\\mathrm\{(?:\w|\\_)+\}|\\(?:frac|sqrt|odot|le|land|lor|lnot|sigma|tanh|exp|log|sin|cos|max|min"
+    r"|alpha|delta|nu|theta|cdot)(?![a-zA-Z])"
     r"|\\\\|\\,|\d+(?:\.\d+)?|[A-Za-z]|[{}()^_&+\-,<]"
 )
 FUNCTIONS = {r"\sigma": "sigmoid", r"\tanh": "tanh", r"\exp": "exp", r"\log": "log", r"\max": "maximum"}
@@ -114,6 +116,7 @@ FUNCTIONS |= {r"\min": "minimum", r"\operatorname{LN}": "layer_norm", r"\operato
 FUNCTIONS |= {r"\operatorname{leakyrelu}": "leaky_relu", r"\operatorname{softplus}": "softplus"}
 FUNCTIONS |= {r"\operatorname{hardsigmoid}": "hard_sigmoid", r"\operatorname{clamp}": "clamp"}
 FUNCTIONS |= {r"\sin": "sin", r"\cos": "cos"}
+FUNCTIONS |= {rf"\operatorname{{{name}}}": name for name in ("softmax", "sum", "mean")}
 JOINED = {r"\land": "&", r"\lor": "|"}
 
 
@@ -196,6 +199,10 @@ class Reader:
             inner = self.sum()
             self.take(r"\right|")
             return f"abs({inner})"
+        if token == r"\left\lVert":
+            inner = self.sum()
+            self.take(r"\right\rVert")
+            return f"norm({inner})"
         if token == r"\frac":
             return f"({self.group()} / {self.group()})"
         if token == r"\sqrt":
@@ -225,6 +232,7 @@ class Reader:
             self.take()
             arguments.append(self.sum())
         self.take(")" if opening == "(" else r"\right)")
+        function = "max" if (function, len(arguments)) == ("maximum", 1) else function
         return f"{function}({', '.join(arguments)})"
 
     def symbol(self, token):

@@ -36,7 +36,13 @@ TORCH = {
     # torch's own hardsigmoid multiplies float64 gradients by a float32 sixth
     "hard_sigmoid": lambda x: F.relu6(x + 3) / 6,
     "layer_norm": lambda x: F.layer_norm(x, x.shape[-1:]),
+    "softmax": lambda x: x.softmax(-1),
+    "sum": lambda x: x.sum(-1, keepdim=True),
+    "max": lambda x: x.amax(-1, keepdim=True),
+    "mean": lambda x: x.mean(-1, keepdim=True),
+    "norm": lambda x: torch.linalg.vector_norm(x, dim=-1, keepdim=True),
 }
+OVER_UNITS = ("layer_norm", "softmax", "sum", "max", "mean", "norm")
 SPECIAL = {
     "clamp": [
         (lambda x, c=c: torch.clamp(x, *c), c) for c in ((-1.25, 1.7), (-math.inf, 0.3), (0.0, math.inf), (1.0, 1.0))
@@ -72,7 +78,10 @@ def value_and_gradients(op, arguments, constants=()):
         elif node.op != "input":
             values[index] = FUNCTIONS[node.op](*(values[a] for a in node.args))
     gradients = [values[joint.output[f"d_s{i}"]].expand_as(arguments[0]) for i in range(len(leaves))]
-    return values[joint.output["s0"]], gradients, upstream.sum(0)
+    value = values[joint.output["s0"]]
+    upstream = upstream.sum(0)
+    # one number for each row goes to every unit of a state
+    return value, gradients, upstream.sum(-1, keepdim=True) if value.shape != upstream.shape else upstream
 
 
 def compare(op, theirs, arguments, constants=()):
@@ -90,7 +99,7 @@ def pairs():
     return grid.repeat_interleave(len(grid)), grid.repeat(len(grid))
 
 
-@pytest.mark.parametrize("op", sorted(set(TORCH) - {"layer_norm", "div"}))
+@pytest.mark.parametrize("op", sorted(set(TORCH) - {*OVER_UNITS, "div"}))
 def test_value_and_derivative_are_torchs_at_ties_too(op):
     if PRIMITIVES[op].notation.count("{") == 2:
         compare(op, TORCH[op], pairs())
@@ -119,8 +128,18 @@ def test_primitives_with_a_constant_are_torchs(op, number):
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 11])
-def test_layer_normalisation_is_torchs_with_every_gradient(size):
-    compare("layer_norm", TORCH["layer_norm"], [3 + 2 * torch.randn(7, size, dtype=torch.float64)])
+@pytest.mark.parametrize("op", OVER_UNITS)
+def test_what_is_over_units_is_torchs_with_every_gradient(op, size):
+    compare(op, TORCH[op], [3 + 2 * torch.randn(7, size, dtype=torch.float64)])
+
+
+@pytest.mark.parametrize("op", ["softmax", "max", "norm"])
+def test_what_is_over_units_is_torchs_at_ties_zeros_and_large_numbers(op):
+    rows = [[0.0, 0.0, 0.0], [2.0, -1.0, 2.0], [-3.0, -3.0, -3.0], [0.0, 1.0, 1.0], [800.0, -800.0, 799.0]]
+    for row in rows:
+        compare(op, TORCH[op], [torch.tensor([row], dtype=torch.float64)])
+    value, _, _ = value_and_gradients(op, [torch.tensor([[0.5, math.nan, 1.0]], dtype=torch.float64)])
+    assert value.isnan().all()
 
 
 def test_select_passes_each_side_its_own_gradient():
@@ -193,7 +212,7 @@ def test_joined_comparisons_are_those_of_python_and_of_torch(op):
 
 def test_every_base_primitive_has_a_function_in_the_reference_backend_and_no_derived_one_has():
     base = {op for op, row in PRIMITIVES.items() if row.expand is None}
-    assert set(FUNCTIONS) == base | {"sum", "spread"}
+    assert set(FUNCTIONS) == base | {"sum", "max", "spread"}
 
 
 def test_lowering_leaves_base_primitives_alone():

@@ -5,6 +5,7 @@ their table; the rules for products are
 
     y = M v      ⇒   d_v += Mᵀ d_y,   d_M += Σ_t Σ_batch d_y vᵀ        (`product_t`, `outer`)
     s = Σᵢ vᵢ    ⇒   d_v += (d_s, …, d_s)                              (`spread`)
+    m = maxᵢ vᵢ  ⇒   d_v += d_m / k where vᵢ = m, of which there are k  (`spread`)
 
 and the adjoint of a value that is the same at all time steps and for all examples is summed over both (`total`). Side
 inputs, and values that depend on them alone, have no adjoint.
@@ -95,6 +96,11 @@ class _Adjoint:
             self.deposit(node.args[1], builder.apply("product_t", args[0], d))
         elif node.op == "sum":
             self.deposit(node.args[0], builder.apply("spread", d, args[0]))
+        elif node.op == "max":
+            is_largest = builder.apply("equal", args[0], builder.expr(self.place[index]))
+            count = builder.apply("sum", builder.apply("select", is_largest, 1.0, 0.0))
+            part = builder.apply("spread", d / count, args[0])
+            self.deposit(node.args[0], builder.apply("select", is_largest, part, 0.0))
         elif node.op in PRIMITIVES:
             derivative = PRIMITIVES[node.op].derivative
             if derivative is not None:

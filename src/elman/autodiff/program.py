@@ -12,8 +12,8 @@ part         contains what depends on                             and runs
 ``end``      sums over time and batch                             once, at the very end
 ============ ==================================================== =======================================
 
-A stage is its reductions (products; sums over an axis), which read whole vectors of earlier stages, and then pointwise
-work.
+A stage is its reductions (products; sums and maxima over an axis), which read whole vectors of earlier stages, and then
+pointwise work.
 """
 
 import dataclasses
@@ -29,10 +29,10 @@ from elman.autodiff.simplify import Simplifier, reorder, without
 from elman.errors import CellError
 from elman.expr import reading
 from elman.expr.cell import Cell, Parameter
-from elman.expr.graph import Graph
+from elman.expr.graph import OVER_UNITS, Graph
 from elman.expr.lower import lower
 
-REDUCTIONS = frozenset({"product", "product_t", "sum"})
+REDUCTIONS = frozenset({"product", "product_t"}) | OVER_UNITS
 # Recomputing these from other values is cheaper than writing and reading them once for every time step.
 CHEAP = frozenset({"add", "sub", "mul", "neg", "select", "less", "less_equal", "equal", "maximum"})
 

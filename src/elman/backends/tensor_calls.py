@@ -37,6 +37,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "equal": operator.eq,
     "select": torch.where,
     "sum": lambda v: v.sum(-1, keepdim=True),
+    "max": lambda v: v.amax(-1, keepdim=True),
     "spread": lambda s, v: s.expand_as(v),
 }
 

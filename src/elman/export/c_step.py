@@ -53,7 +53,8 @@ class Step(StepPlan):
     def functions(self) -> set[str]:
         """The functions that the step calls."""
         nodes = self.part.program.graph.nodes
-        return {nodes[i].op for i in self.computed} & set(FUNCTIONS)
+        written = {"maximum" if nodes[i].op == "max" else nodes[i].op for i in self.computed}
+        return written & set(FUNCTIONS)
 
     @cached_property
     def weights(self) -> dict[str, int]:
@@ -79,7 +80,7 @@ class Step(StepPlan):
             if kind == "loop":
                 lines.append(self._loop(nodes, x))
             else:
-                lines += self._chain(nodes[0], x) if kind == "chain" else self._sum(nodes[0], x)
+                lines += {"chain": self._chain, "sum": self._sum, "max": self._max}[kind](nodes[0], x)
         forward, sources = self.part.program.forward, []
         for index in forward.results:
             source = self._read(index, x)
@@ -108,6 +109,12 @@ class Step(StepPlan):
         array = f"state->{self._array(index)}[0]"
         yield f"{array} = 0.0f;"
         yield f"for (j = 0; j < {self.part.size(value)}; j++) {array} += {self._read(value, x)};"
+
+    def _max(self, index: int, x: str) -> Iterable[str]:
+        (value,) = self.part.program.graph.nodes[index].args
+        array, element = f"state->{self._array(index)}[0]", self._read(value, x)
+        yield f"{array} = -INFINITY;"
+        yield f"for (j = 0; j < {self.part.size(value)}; j++) {array} = {self.name}_maximum({array}, {element});"
 
     def _loop(self, run: list[int], x: str) -> str:
         inside = set(run)

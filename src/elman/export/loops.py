@@ -74,6 +74,8 @@ class Values:
         args = [self.name(a) for a in node.args]
         if node.op == "sum":
             return add("ReduceSum", args[0], self.writer.indices(-1), keepdims=1)
+        if node.op == "max":
+            return add("ReduceMax", args[0], axes=[-1], keepdims=1)
         if node.op == "spread":
             return add("Expand", args[0], self.writer.indices(1, self.part.size(node.args[1])))
         if node.op == "log1p":

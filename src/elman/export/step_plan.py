@@ -17,6 +17,7 @@ from functools import cached_property
 
 from elman.autodiff.program import Stage, schedule
 from elman.export.network import Part
+from elman.expr.graph import OVER_UNITS
 
 
 @dataclass
@@ -64,14 +65,14 @@ class StepPlan:
 
     @property
     def order(self) -> Iterator[tuple[str, list[int]]]:
-        """What is computed in turn: a `chain` or a `sum`, each by its node, or a `loop` over pointwise values."""
+        """What is computed in turn: a `chain`, `sum` or `max`, each by its node, or a `loop` over pointwise values."""
         runs = iter(self.runs)
         run = next(runs, None)
         nodes = self.part.program.graph.nodes
         for stage in self.stages:
-            sums = {i for i in stage.reductions if nodes[i].op == "sum"}
+            sums = {i for i in stage.reductions if nodes[i].op in OVER_UNITS}
             for index in sorted({*stage.reductions, *stage.pointwise} & {*self.chains} | sums):
-                yield ("chain" if index in self.chains else "sum"), [index]
+                yield ("chain" if index in self.chains else nodes[index].op), [index]
             while run and run[0] in stage.pointwise:
                 yield "loop", run
                 run = next(runs, None)

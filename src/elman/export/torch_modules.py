@@ -181,8 +181,9 @@ def _step(network: NetworkData, part: Part) -> fx.GraphModule:
 
     def value(index: int) -> Any:
         if index not in values:
-            name = nodes[index].name.replace(".", "_") or f"number_{index}"
-            if nodes[index].op == "parameter":
+            is_parameter = nodes[index].op == "parameter"
+            name = nodes[index].name.replace(".", "_") if is_parameter else f"number_{index}"
+            if is_parameter:
                 setattr(root, name, nn.Parameter(part.static[index].clone()))
             else:
                 root.register_buffer(name, part.static[index].clone())
@@ -195,6 +196,8 @@ def _step(network: NetworkData, part: Part) -> fx.GraphModule:
         args = [value(a) for a in node.args]
         if node.op == "sum":
             values[index] = graph.call_method("sum", (args[0], -1, True))
+        elif node.op == "max":
+            values[index] = graph.call_method("amax", (args[0], -1, True))
         elif node.op == "spread":
             values[index] = graph.call_method("expand_as", tuple(args))
         elif node.op == "product":

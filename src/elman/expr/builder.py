@@ -142,9 +142,9 @@ def result_shape(op: str, shapes: list[tuple[str, ...]]) -> tuple[str, ...]:
             return shape
         case "spread", [_, shape]:
             return shape
-        case "sum", [(_,)]:
+        case (("sum" | "max" | "mean" | "norm"), [(_,)]):
             return (ROW,)
-        case (("product" | "product_t" | "outer" | "total" | "spread" | "sum" | "size"), _):
+        case (("product" | "product_t" | "outer" | "total" | "spread" | "sum" | "max" | "mean" | "norm" | "size"), _):
             raise CellError(f"{op}: the shapes {shapes} do not fit. This is a fault in the graph; verify it.")
         case _:
             widest = {s for s in shapes if s not in {(), (ROW,)}}

@@ -128,3 +128,34 @@ def layer_norm(v: Expr) -> Expr:
     A parameter that multiplies the result is its gain and starts at 1: ``gain.i * layer_norm(W.i @ x) + b.i``.
     """
     return _call("layer_norm", v)
+
+
+def softmax(v: Expr) -> Expr:
+    """Make each example's vector positive, with the sum 1: exp(v) / sum(exp(v)), without overflow."""
+    return _call("softmax", v)
+
+
+def sum(v: Expr) -> Expr:
+    """Add the units of each example's vector: one number, which goes with every vector."""
+    return _call_over_units("sum", v)
+
+
+def mean(v: Expr) -> Expr:
+    """Take the mean over the units of each example's vector: one number, which goes with every vector."""
+    return _call("mean", v)
+
+
+def max(v: Expr) -> Expr:
+    """Take the largest unit of each example's vector: one number. Of equals, each gets its share of the gradient."""
+    return _call_over_units("max", v)
+
+
+def norm(v: Expr) -> Expr:
+    """Take the length of each example's vector, √(Σ v²): one number. The derivative is 0 where it is 0."""
+    return _call("norm", v)
+
+
+def _call_over_units(op: str, v: Value) -> Expr:
+    if not isinstance(v, Expr):
+        raise TypeError(f"{op} needs a vector of the cell, not {v!r}")
+    return apply(op, v)

@@ -24,6 +24,7 @@ outer          ``(d, v)``: d vᵀ, summed over time and batch: the gradient of a
 total          ``(d,)``: d, summed over time and batch: the gradient of a vector
 spread         ``(s, v)``: the number s of each example, repeated to the shape of v
 sum            ``(v,)``: the sum over the axis of v, shape ``("1",)``
+max            ``(v,)``: the largest over the axis of v, shape ``("1",)``
 =============  ====================================================================
 
 Everything else is a row of :data:`elman.expr.primitives.PRIMITIVES`, applied elementwise.
@@ -40,7 +41,8 @@ from elman.expr.limits import MOST_NODES
 from elman.expr.reading import decimal, items, text, whole, yes_or_no
 
 LEAVES = frozenset({"input", "side", "state", "parameter", "adjoint", "constant", "size"})
-STRUCTURAL = frozenset({"product", "product_t", "outer", "total", "spread", "sum"})
+STRUCTURAL = frozenset({"product", "product_t", "outer", "total", "spread", "sum", "max"})
+OVER_UNITS = frozenset({"sum", "max"})  # a number for each example, from a vector
 LOGIC = frozenset({"and", "or", "not"})  # of comparisons
 MASKS = frozenset({"less", "less_equal", "equal"}) | LOGIC
 ROW = "1"  # the axis of a value with one number for each example

@@ -32,6 +32,7 @@ _FORMS = {
     "and": Form("{} &and; {}".format, COMPARISON, (SUM, SUM)),
     "or": Form("{} &or; {}".format, COMPARISON, (SUM, SUM)),
     "not": Form("&not;{}".format, POWER, (SUM,)),
+    "norm": Form("‖{}‖".format, _ATOM, (0,)),
     "abs": Form("|{}|".format, _ATOM, (0,)),
     "select": Form("{1} if {0}, else {2}".format, CASES, (COMPARISON, 0, 0)),
 }

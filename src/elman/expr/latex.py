@@ -48,6 +48,7 @@ FORMS = {
         (COMPARISON, 0, 0),
     ),
     "sqrt": Form(r"\sqrt{{{}}}".format, CALL, (0,)),
+    "norm": Form(r"\left\lVert {} \right\rVert".format, ATOM, (0,)),
     "abs": Form(r"\left|{}\right|".format, ATOM, (0,)),
 }
 FUNCTIONS = {
@@ -59,6 +60,7 @@ FUNCTIONS = {
     "cos": r"\cos",
     "maximum": r"\max",
     "minimum": r"\min",
+    "max": r"\max",
     "layer_norm": r"\operatorname{LN}",
 }
 

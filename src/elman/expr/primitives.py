@@ -123,6 +123,18 @@ def _expand_layer_norm(v: Expr) -> Expr:
     return centred / apply("sqrt", variance + LAYER_NORM_EPSILON)
 
 
+def _expand_softmax(v: Expr) -> Expr:
+    weight = apply("exp", v - apply("max", v))
+    return weight / apply("sum", weight)
+
+
+def _expand_norm(v: Expr) -> Expr:
+    # The root is never taken of 0, where its derivative is infinite: it is 0 there, also of the derivative.
+    squares = apply("sum", v * v)
+    is_zero = apply("equal", squares, 0.0)
+    return _choose(is_zero, 0.0, apply("sqrt", _choose(is_zero, 1.0, squares)))
+
+
 def _derive_maximum(d: Expr, _y: Expr, a: Expr, b: Expr) -> Values:
     half = 0.5 * d
     mine = apply("select", apply("less", a, b), 0.0, apply("select", apply("equal", a, b), half, d))
@@ -201,5 +213,9 @@ PRIMITIVES: dict[str, Primitive] = {
         lambda x: min(max(x / 6 + 0.5, 0.0), 1.0), None, "hard_sigmoid({0})",
         expand=lambda x: _choose(x <= -3.0, 0.0, _choose(x >= 3.0, 1.0, x * (1 / 6) + 0.5)), kinks=(-3.0, 3.0), cost=6),
     "power": Primitive(_power, _derive_power, "{0} ** {1}", 5, expand=_expand_power, domain=(0.0, math.inf), cost=8),
+    "mean": Primitive(None, None, "mean({0})", expand=lambda v: apply("sum", v) / axis(v)),
+    "norm": Primitive(None, None, "norm({0})", expand=_expand_norm, cost=2),
+    "softmax": Primitive(
+        None, lambda d, y, v: (y * (d - apply("sum", d * y)),), "softmax({0})", expand=_expand_softmax, cost=18),
     "layer_norm": Primitive(None, None, "layer_norm({0})", expand=_expand_layer_norm, cost=12),
 }  # fmt: skip

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from elman.expr.graph import LOGIC, Graph, Node
+from elman.expr.graph import LOGIC, OVER_UNITS, Graph, Node
 from elman.expr.primitives import PRIMITIVES
 
 CALL = 9  # how tightly a call binds; its arguments need no brackets
@@ -137,6 +137,8 @@ class Text:
         """Return the form that the table of primitives has."""
         if node.op == "product":
             template, binds = "{0} @ {1}", PRODUCT_BINDS
+        elif node.op in OVER_UNITS:
+            template, binds = f"{node.op}({{0}})", CALL
         else:
             template, binds = PRIMITIVES[node.op].notation, PRIMITIVES[node.op].binds
         if node.op in LOGIC:  # every argument but a negation needs brackets: & and | bind tighter than comparisons

@@ -3,14 +3,14 @@
 A size is a class of axes that the equations force to be equal (union-find). Then the classes get names: ``input`` is
 the class of the input, ``hidden`` that of the rows of the first matrix in the text (of the first state where there is
 no matrix), and any other has the name of the state or parameter that has it. A side input is one number for each
-example and fits every vector.
+example, as a sum over units is, and fits every vector.
 """
 
 from dataclasses import dataclass
 from typing import NoReturn
 
 from elman.expr.builder import Builder, describe
-from elman.expr.graph import LOGIC, MASKS, ROW, Node
+from elman.expr.graph import LOGIC, MASKS, OVER_UNITS, ROW, Node
 
 _CONDITIONS = {
     "select": "the condition of `where`",
@@ -18,6 +18,8 @@ _CONDITIONS = {
     "or": "a side of `|`",
     "not": "what `~` negates",
 }
+_TO_NUMBERS = OVER_UNITS | {"mean", "norm"}
+_OF_VECTORS = _TO_NUMBERS | {"layer_norm", "softmax"}
 _ROW = -1  # axis of a value that is one number for each example; it is never united with another
 
 
@@ -102,11 +104,12 @@ def infer_shapes(builder: Builder, outputs: dict[str, int]) -> tuple[list[Node],
                     "Write 2 * x for a number.",
                 )
             if vector[0] == _ROW:
+                name = describe(builder.expr(node.args[1]))
                 _fail(
                     builder,
                     node,
-                    f"a matrix multiplies {describe(builder.expr(node.args[1]))}, one number for each example",
-                    "A matrix multiplies a vector; a side input is one number a step.",
+                    f"a matrix multiplies {name}, one number for each example",
+                    "A matrix multiplies a vector; a side input is one number a step, and so is a sum over units.",
                     "Write w * dt with a vector w, or make it a part of x.",
                 )
             classes.unite(columns, vector[0], node.line)
@@ -176,11 +179,12 @@ def _elementwise(builder: Builder, node: Node, classes: _Classes, axes: list[tup
             )
     lengths = [axes[a][0] for a in node.args if axes[a]]
     vectors = [length for length in lengths if length != _ROW]
-    if node.op == "layer_norm" and not vectors:
-        _fail(builder, node, "layer_norm was given a number", "It normalises a vector.", "Write layer_norm(W @ x).")
+    if node.op in _OF_VECTORS and not vectors:
+        why = "It is over the units of a vector, and a number has none."
+        _fail(builder, node, f"{node.op} was given a number", why, f"Write {node.op}(W @ x).")
     for other in vectors[1:]:
         classes.unite(vectors[0], other, node.line)
-    return tuple(vectors[:1] or lengths[:1])
+    return (_ROW,) if node.op in _TO_NUMBERS else tuple(vectors[:1] or lengths[:1])
 
 
 def _name(nodes: list[Node], classes: _Classes, axes: list[tuple[int, ...]]) -> tuple[dict[int, str], list[Tie]]:

@@ -6,7 +6,7 @@ A pass or a backend may rely on these rules and no others:
 2. Shapes are those that :func:`elman.expr.builder.result_shape` derives; the first argument of a product is a
 parameter. 3. A comparison is read by ``where`` (as its condition), by ``&``, ``|`` and ``~``, and by nothing else; what
 these read are comparisons. 4. The exponent of a power, the slope of a leaky relu and the bounds of a clamp are
-constants, and a layer normalisation reads a vector.
+constants; a layer normalisation, a softmax, and what makes one number of a vector read a vector.
 5. A leaf occurs once; there is one input; every state has an output of its name and shape (or a number, of all examples
 or of each). 6. A side input has one axis; no input, state or parameter is one number for each example.
 """
@@ -15,16 +15,23 @@ from typing import NoReturn
 
 from elman.errors import CellError
 from elman.expr.builder import result_shape
-from elman.expr.graph import LEAVES, LOGIC, MASKS, ROW, STRUCTURAL, Graph, Node
+from elman.expr.graph import LEAVES, LOGIC, MASKS, OVER_UNITS, ROW, STRUCTURAL, Graph, Node
 from elman.expr.limits import LARGEST_EXPONENT, MOST_LETTERS, MOST_NODES, MOST_STATES, is_exponent
 from elman.expr.primitives import PRIMITIVES
 
+OF_VECTORS = {
+    "layer_norm": "it normalises",
+    "softmax": "it makes a distribution of",
+    "mean": "it is the mean over",
+    "norm": "it is the length of",
+}
 ARITY = {
     "product": 2,
     "outer": 2,
     "total": 1,
     "spread": 2,
     "sum": 1,
+    "max": 1,
     "select": 3,
     "clamp": 3,
     "power": 2,
@@ -95,7 +102,7 @@ def verify_step(graph: Graph) -> Graph:
 def _verify_leaves(graph: Graph) -> None:
     reached, names = graph.ancestors(graph.output.values()), set[str]()
     for index, node in enumerate(graph.nodes):
-        if node.op in STRUCTURAL - {"product"} | {"adjoint", "size"}:
+        if node.op in STRUCTURAL - OVER_UNITS - {"product"} | {"adjoint", "size"}:
             _break(index, node, "only passes add this operation")
         if node.op == "power" and not is_exponent(graph.nodes[node.args[1]].value):
             _break(index, node, f"an exponent is not 0, and from -{LARGEST_EXPONENT:,.0f} to {LARGEST_EXPONENT:,.0f}")
@@ -152,8 +159,8 @@ def _verify_kinds(graph: Graph, index: int, node: Node) -> None:
         _break(index, node, "its second argument is a constant")
     if node.op == "clamp" and not args[1].value <= args[2].value:
         _break(index, node, "its lower bound comes first")
-    if node.op == "layer_norm" and args[0].shape in {(), (ROW,)}:
-        _break(index, node, "it normalises a vector")
+    if node.op in OF_VECTORS and args[0].shape in {(), (ROW,)}:
+        _break(index, node, f"{OF_VECTORS[node.op]} a vector")
 
 
 def _verify_outputs(graph: Graph) -> None:

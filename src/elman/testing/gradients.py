@@ -157,6 +157,10 @@ def _watch(program: Program) -> Program:
     for index in [i for i in forward if nodes[i].op == "maximum"]:
         comparisons.append(len(nodes))
         nodes.append(Node("less", nodes[index].args, nodes[index].shape, is_mask=True))
+    for index in [i for i in forward if nodes[i].op == "max"]:
+        (vector,) = nodes[index].args
+        comparisons.append(len(nodes))
+        nodes.append(Node("equal", (vector, index), nodes[vector].shape, is_mask=True))
     graph = Graph(tuple(nodes), program.graph.outputs)
     old = program.forward
     saved = tuple(sorted(comparisons))

@@ -14,16 +14,21 @@ from elman.expr import (
     leaky_relu,
     log,
     maximum,
+    mean,
     minimum,
+    norm,
     relu,
     sigmoid,
     sin,
+    softmax,
     softplus,
     sqrt,
     tanh,
     trace,
     where,
 )
+from elman.expr import max as largest
+from elman.expr import sum as total
 from elman.expr.builder import Expr
 
 # Every primitive, in a form in which any vector is in its domain and nothing overflows over a few steps.
@@ -61,6 +66,11 @@ MORE: list[Callable[["_Grammar", Expr], Expr]] = [
     lambda _, v: v + cos(v * v - 0.4),
     lambda _, v: clamp(v, -0.6, 0.8) - 0.1 * v,
     lambda _, v: where((v > -0.5) & (v < 0.7), sin(v), -0.5 * v),
+    lambda _, v: v - 0.5 * mean(v) + 0.1 * total(tanh(v)),
+    lambda _, v: 2 * softmax(1.5 * v) - 0.3 * v,
+    lambda _, v: v / (0.5 + norm(v)),
+    lambda _, v: tanh(v - 0.4 * largest(v)),
+    lambda _, v: where(largest(v) > 0.6, v * sigmoid(norm(v)), -v),
     lambda _, v: where((v < -0.2) | ~(v <= 0.9), v, tanh(v) * v),
 ]
 # Of a vector, a side input, and a parameter.

@@ -11,6 +11,7 @@ Values are computed as :class:`StepPlan` says, with the functions of the kernels
 >>> function.end()
 """
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -89,16 +90,16 @@ class _Writing:
     def write(self) -> None:
         plan, forward = self._step.plan, self._part.program.forward
         for kind, nodes in plan.order:
-            {"chain": self._chain, "sum": self._sum, "loop": self._loop}[kind](nodes)
+            {"chain": self._chain, "sum": self._sum, "max": self._sum, "loop": self._loop}[kind](nodes)
         for index, place in self._step.copies.items():
-            self._copy(self._step.places[index], place, index)
+            self._copy(self._step.places[index], place, index, self._part.size(index))
         for leaf, result in zip(forward.carries, forward.results, strict=True):
-            self._copy(self._step.copies.get(result), self._step.places[leaf], result)
+            self._copy(self._step.copies.get(result), self._step.places[leaf], result, self._part.size(leaf))
 
-    def _copy(self, source: Any, target: Any, index: int) -> None:
-        """Copy a value, from where it is if no other place is given."""
+    def _copy(self, source: Any, target: Any, index: int, size: int) -> None:
+        """Copy a value to all numbers of a place, from where it is if no other place is given."""
         function = self._function
-        with function.loop(vectors(self._part.size(index))) as offset:
+        with function.loop(vectors(size)) as offset:
             value = self._read(index, offset) if source is None else function.load(source, offset)
             function.store(value, target, offset)
 
@@ -116,13 +117,15 @@ class _Writing:
 
     def _sum(self, nodes: list[int]) -> None:
         (index,), function = nodes, self._function
-        (value,) = self._graph.nodes[index].args
-        with function.repeat([function.number(0), ir.Constant(ir.FloatType(), 0.0)]) as state:
+        (value,), is_max = self._graph.nodes[index].args, self._graph.nodes[index].op == "max"
+        start = ir.Constant(ir.FloatType(), -math.inf if is_max else 0.0)
+        with function.repeat([function.number(0), start]) as state:
             offset, total = state.values
             lanes = self._read(value, offset, one=True)
             following = function.add(offset, BYTES)
             more = function.b.icmp_unsigned("<", following, function.number(BYTES * self._part.size(value)))
-            state.go_on([following, function.b.fadd(total, lanes)], more)
+            joined = _larger(function.b, total, lanes) if is_max else function.b.fadd(total, lanes)
+            state.go_on([following, joined], more)
         function.store(function.spread(state.new[1]), self._step.places[index])
 
     def _loop(self, run: list[int]) -> None:
@@ -166,3 +169,8 @@ class _Writing:
             assert self._sides is not None
             return self._function.add(self._sides, BYTES * self._graph.sides.index(node.name))
         return self._step.places[index]
+
+
+def _larger(b: ir.IRBuilder, x: Any, y: Any) -> Any:
+    """Choose the larger of two numbers; NaN if either is."""
+    return b.select(b.fcmp_unordered("uno", x, x), x, b.select(b.fcmp_ordered(">", x, y), x, y))

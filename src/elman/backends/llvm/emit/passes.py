@@ -17,8 +17,11 @@ The values that a root needs are computed on demand from what is stored in memor
       for (c = 0; c < columns; c += lanes) total[0..lanes] += value[t][b][c ..];
       sum[t][b] = total[0] + … ;                        // halves of the vector onto each other
     }
+
+The largest of the columns is found in the same way.
 """
 
+import math
 from typing import Any
 
 from llvmlite import ir
@@ -221,15 +224,15 @@ class _Pointwise:
 
 
 def emit_sums(module: Module, this: Pass) -> ir.Function:
-    """Emit sums over columns, in an order that depends on nothing but the number of columns."""
+    """Emit sums and maxima over columns, in an order that depends on nothing but the number of columns."""
     code = module.function(f"pass{this.number}", 4)
     rows, count, first, stop = code.args
     rows = code.b.inttoptr(rows, ir.PointerType())
     # A sum is one column, which one member of a team computes.
     with code.loop(first, stop), code.loop(code.number(0), count) as number:
         t, example = row(code, rows, number)
-        for source, target in this.sums:
-            total = _sum(module, code, source, row_address(code, source, t, example))
+        for op, source, target in this.sums:
+            total = _sum(module, code, op, source, row_address(code, source, t, example))
             code.b.store(total, row_address(code, target, t, example))
     return code.finish()
 
@@ -284,11 +287,12 @@ def _load_columns(code: Code, place: Place, at: Any, column: Any, left: Any) -> 
     return code.load_part(code.address(at, code.b.mul(column, code.number(code.module.size))), left)
 
 
-def _sum(module: Module, code: Code, place: Place, at: Any) -> Any:
+def _sum(module: Module, code: Code, op: str, place: Place, at: Any) -> Any:
+    """Join the columns of a row by `sum` or `max`."""
     if place.axis == ROW:
         return code.b.extract_element(_load_one(code, place, at), code.number(0))
     head, body, done = (code.function.append_basic_block(n) for n in ("sum", "vector", "across"))
-    before, zero = code.b.block, module.math.constant(0.0)
+    before, zero = code.b.block, module.math.constant(-math.inf if op == "max" else 0.0)
     columns = code.slot(slots.columns(place.axis))
     code.b.branch(head)
     code.b.position_at_end(head)
@@ -299,19 +303,25 @@ def _sum(module: Module, code: Code, place: Place, at: Any) -> Any:
     code.b.position_at_end(body)
     left = code.b.sub(columns, column)
     value = _load_columns(code, place, at, column, left)
-    total.add_incoming(code.b.fadd(total, value), code.b.block)
+    if op == "max":  # columns past the last are loaded as 0
+        value = code.b.select(code.lanes_below(left), value, zero)
+    total.add_incoming(_join(module, code, op, total, value), code.b.block)
     column.add_incoming(code.b.add(column, code.number(module.lanes)), code.b.block)
     code.b.branch(head)
     code.b.position_at_end(done)
-    return _across(module, code, total)
+    return _across(module, code, total, op)
 
 
-def _across(module: Module, code: Code, value: Any) -> Any:
-    """Add the lanes of a vector: one half to the other, until one lane is left."""
+def _join(module: Module, code: Code, op: str, a: Any, b: Any) -> Any:
+    return module.math.maximum(code.b, a, b) if op == "max" else code.b.fadd(a, b)
+
+
+def _across(module: Module, code: Code, value: Any, op: str = "sum") -> Any:
+    """Join the lanes of a vector: one half and the other, until one lane is left."""
     lanes, width = module.lanes, module.lanes
     kind = ir.VectorType(ir.IntType(32), lanes)
     while width > 1:
         width //= 2
         order = [(i + width) % lanes for i in range(lanes)]
-        value = code.b.fadd(value, code.b.shuffle_vector(value, value, ir.Constant(kind, order)))
+        value = _join(module, code, op, value, code.b.shuffle_vector(value, value, ir.Constant(kind, order)))
     return code.b.extract_element(value, code.number(0))

@@ -85,7 +85,7 @@ class Pass:
     """One pass: groups of chains, followed by pointwise work whose results are stored in places; or sums.
 
     Attributes:
-        sums: pairs of places: of a value, and of its sum over the columns.
+        sums: `sum` or `max`, the place of a value, and that of its sum, or of the largest, over the columns.
         roots: pairs of a node and the place in which it is stored.
     """
 
@@ -93,7 +93,7 @@ class Pass:
     rate: int
     axis: str
     groups: tuple[Group, ...] = ()
-    sums: tuple[tuple[Place, Place], ...] = ()
+    sums: tuple[tuple[str, Place, Place], ...] = ()
     roots: tuple[tuple[int, Place], ...] = ()
 
 
@@ -170,7 +170,9 @@ def shifted_states(program: Program) -> dict[int, int]:
     shifted = {}
     carries, results = program.forward.carries, program.forward.results
     for number, (leaf, new) in enumerate(zip(carries, results, strict=True)):
-        is_stored = new == results[0] or (new in program.saved and new not in carries)
+        # A new state that is one number for each example is saved as one.
+        is_whole = program.graph.nodes[new].shape == program.graph.nodes[leaf].shape
+        is_stored = new == results[0] or (new in program.saved and new not in carries and is_whole)
         if leaf in program.saved and is_stored:
             shifted[leaf] = number
     return shifted

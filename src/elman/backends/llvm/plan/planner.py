@@ -23,7 +23,7 @@ from elman.backends.llvm.plan import (
     slots,
     stored_saves,
 )
-from elman.expr.graph import ROW
+from elman.expr.graph import OVER_UNITS, ROW
 
 
 def make_plan(program: Program, direction: str, save: bool, narrow: bool = False) -> Plan:
@@ -233,7 +233,7 @@ class _Planner:
     def _place_stored(self) -> None:
         """Assign a place to every value that is read from memory."""
         plan = self.plan
-        results = {*self.chains, *(i for i in self.rate if self.nodes[i].op == "sum")}
+        results = {*self.chains, *(i for i in self.rate if self.nodes[i].op in OVER_UNITS)}
         vectors = self._read_whole()
         inits = {c.init for c in self.chains.values() if c.init is not None}
         carries = set(self.schedule.carries)
@@ -285,7 +285,7 @@ class _Planner:
             node = self.nodes[index]
             if node.op == "product" or node.op == "product_t":
                 read.update(node.args[1::2] if node.op == "product_t" else node.args[1:])
-            elif node.op == "sum":
+            elif node.op in OVER_UNITS:
                 read.add(node.args[0])
         return read
 
@@ -327,7 +327,7 @@ class _Planner:
             chains.setdefault(self._pass_of(chain.result), []).append(chain)
         sums: dict[tuple[int, int], list[int]] = {}
         for index in self.rate:
-            if self.nodes[index].op == "sum":
+            if self.nodes[index].op in OVER_UNITS:
                 sums.setdefault((self.rate[index], self.level[index]), []).append(index)
         axes: dict[tuple[int, int], set[str]] = {}
         for rate, level, axis in {*chains, *roots}:
@@ -336,8 +336,8 @@ class _Planner:
         for rate, level in sorted({*axes, *sums}):
             members = sums.get((rate, level), [])
             if members:
-                pairs = tuple((plan.home[self.nodes[i].args[0]], plan.home[i]) for i in members)
-                self._add(Pass(len(plan.passes), rate, ROW, sums=pairs), members)
+                rows = ((self.nodes[i].op, plan.home[self.nodes[i].args[0]], plan.home[i]) for i in members)
+                self._add(Pass(len(plan.passes), rate, ROW, sums=tuple(rows)), members)
             for axis in sorted(axes.get((rate, level), ()), key=lambda a: (a != ROW, a)):
                 stored, products = roots.get((rate, level, axis), []), chains.get((rate, level, axis), [])
                 done = [c.result for c in products] + [i for i, place in stored if plan.home.get(i) == place]
@@ -353,7 +353,7 @@ class _Planner:
         """Assign the values to be stored to the passes that store them."""
         plan = self.plan
         roots: dict[tuple[int, int, str], list[tuple[int, Place]]] = {}
-        reductions = {*self.chains, *(i for i in self.rate if self.nodes[i].op == "sum")}
+        reductions = {*self.chains, *(i for i in self.rate if self.nodes[i].op in OVER_UNITS)}
         top: dict[str, int] = {}
         for index in self.rate:
             if self.rate[index] == LOOP:
