@@ -33,10 +33,10 @@ needs_node = needs("node")
 TEXT = 'so good, "so bad" (he said): it\'s 3.5 of 10!\nnöt bäd 𝄞 at all.\n' * 2
 
 
-def writer_of(unit="character", tied=False, classes=()):
+def writer_of(unit="character", tied=False, classes=(), text=TEXT):
     """Make a language model."""
     torch.manual_seed(5)
-    vocabulary = learn_vocabulary(TEXT, unit, size=300 if unit == "subword" else None)
+    vocabulary = learn_vocabulary(text, unit, size=300 if unit == "subword" else None)
     own = {"embedding": 19, "tied": tied}
     layers = Layers(hidden=19 if tied else 23, layers=2)
     module = LanguageModel(cells.lstm, len(vocabulary), layers, classes=len(classes), **own)

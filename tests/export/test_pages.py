@@ -118,6 +118,11 @@ def test_a_page_cuts_texts_into_subwords_as_the_model_does(tmp_path):
     ]
     found = run(page, "return this.vocabulary.encode(one.text);", [{"text": text} for text in texts])
     assert found == [model.vocabulary.encode_prompt(text).tolist() for text in texts]
+    letters = ["".join(random.choice(list("abc "), 90)) for _ in range(99)]  # whose parts could be joined in many ways
+    joined = writer_of("subword", text="".join(letters))
+    _, other = export_page(joined, tmp_path / "page.html")
+    found = run(other, "return this.vocabulary.encode(one.text);", [{"text": text} for text in letters])
+    assert found == [joined.vocabulary.encode(text).tolist() for text in letters]
     numbers = [random.integers(0, len(model.vocabulary), 40).tolist() for _ in range(50)]
     patch = "const spell = this.vocabulary.speller(); return one.numbers.map((number) => spell(number));"
     spellers = [model.vocabulary.speller("") for _ in numbers]
