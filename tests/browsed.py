@@ -32,6 +32,16 @@ from programs import needs
 needs_node = needs("node")
 TEXT = 'so good, "so bad" (he said): it\'s 3.5 of 10!\nnöt bäd 𝄞 at all.\n' * 2
 
+WRITE = """
+const model = Object.assign(Object.create(Model.prototype), this);
+model.compute = ({ units, given }) => {
+  this.network.functions.reset();
+  for (const unit of units) this.network.functions.read(unit, given);
+};
+return [...model.write(one)];
+"""
+"""A patch for :func:`run`: all that a language model writes for a case."""
+
 
 def writer_of(unit="character", tied=False, classes=(), text=TEXT):
     """Make a language model."""

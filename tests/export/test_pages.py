@@ -6,22 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from browsed import card_of, export_page, needs_node, parts_of, run, writer_of
+from browsed import WRITE, card_of, export_page, needs_node, parts_of, run, writer_of
 from elman.errors import ElmanError
 from elman.export.checking import Agreement
 from elman.export.pages.page import put_module
 from elman.export.target import TargetFile
 from elman.export.wasm.running import is_installed
 from elman.tasks.generate.page import page_model
-
-WRITE = """
-const model = Object.assign(Object.create(Model.prototype), this);
-model.compute = ({ units, given }) => {
-  this.network.functions.reset();
-  for (const unit of units) this.network.functions.read(unit, given);
-};
-return [...model.write(one)];
-"""
 
 
 @needs_node
