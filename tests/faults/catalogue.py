@@ -27,6 +27,7 @@ from faults.series_catalogue import SERIES_FAULTS
 from faults.serving_catalogue import SERVING_FAULTS
 from faults.speech_catalogue import SPEECH_FAULTS
 from faults.task_catalogue import TASK_FAULTS
+from faults.together_catalogue import TOGETHER_FAULTS
 
 EDGES = "tests/nn/test_edges.py"
 MODULES = "tests/nn/test_drop_in_modules.py"
@@ -286,8 +287,8 @@ FAULTS = (
     Fault(
         "the mask of recurrent dropout is drawn anew at every step",
         "nn/masks.py",
-        "F.dropout(x.new_ones(batch, sizes[state]), rate)\n",
-        "F.dropout(x.new_ones(steps, batch, sizes[state]), rate)\n",
+        "(batch, sizes[state]), 0)\n",
+        "(steps, batch, sizes[state]), 1)\n",
         REGULARISING,
         "held_over_time",
     ),
@@ -417,6 +418,7 @@ FAULTS = (
     *PAIR_FAULTS,
     *REPORT_FAULTS,
     *RESUMING_FAULTS,
+    *TOGETHER_FAULTS,
     *SERIES_FAULTS,
     *MUSIC_FAULTS,
     *SPEECH_FAULTS,

@@ -118,8 +118,8 @@ LAYER_MUTANTS = (
     Mutant(
         "locked dropout drops the same in all examples",
         "nn/masks.py",
-        "x.new_ones(1, *x.shape[1:])",
-        "x.new_ones(1, 1, *x.shape[2:])",
+        "(1, *x.shape[1:]), 1)",
+        "(1, 1, *x.shape[2:]), 1)",
     ),
     Mutant(
         "a stream shares the state that it is given",

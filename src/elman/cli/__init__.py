@@ -34,13 +34,14 @@ from elman.cli.mistakes import CommandGroup, UsageError, explain
 from elman.cli.predict import predict
 from elman.cli.probe import probe
 from elman.cli.serve import serve
-from elman.cli.show import INTERRUPTED, drop_output
+from elman.cli.show import FAILED, INTERRUPTED, drop_output
 from elman.cli.train import train
 from elman.cli.zoo import show_cells
 from elman.errors import BackendError, CellError, ConfigError, DataError, ElmanError, ShapeError
 from elman.phrases import abbreviate, printable
+from elman.training.launched import may_speak, own_rank
 
-FAILED, WRONG_INPUT = 1, 2
+WRONG_INPUT = 2
 
 _LONGEST = 200  # characters of a word in a message
 _LONG = re.compile(rf"\S{{{_LONGEST + 1},}}")
@@ -147,5 +148,7 @@ def _fail(error: ElmanError, code: int) -> NoReturn:
     message = "\n".join([str(error), *getattr(error, "__notes__", [])])
     lines = [_LONG.sub(lambda word: abbreviate(word[0], _LONGEST), printable(line)) for line in message.splitlines()]
     text = "\n".join(lines) if isinstance(error, CellError) else " ".join(line.strip() for line in lines)
-    sys.stderr.write(f"elman: {text}\n")
+    if may_speak():
+        sys.stderr.write(f"elman: {f'process {own_rank()}: ' if own_rank() else ''}{text}\n")
+        sys.stderr.flush()
     sys.exit(code)

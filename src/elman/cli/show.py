@@ -13,11 +13,13 @@ from rich.text import Text
 
 from elman.phrases import format_duration
 from elman.training.beside import checkpoint_of
-from elman.training.stopping import Terminated
+from elman.training.launched import Lost, may_speak, own_rank
+from elman.training.stopping import Terminated, ignore_signals
 
 if TYPE_CHECKING:
     from elman.flow import Flow
 
+FAILED = 1
 INTERRUPTED = 130
 SIGNALLED = 128  # and the number of the signal, as shells have it
 Row = tuple[str, str]
@@ -159,6 +161,8 @@ def keep_the_best(target: Path) -> Iterator[Callable[[TrainingResult], Path]]:
         _end_interrupted(f"the model is kept in {ended[0].kept}" if ended else notes[0].removesuffix("."))
     except Terminated as error:
         _end_terminated(error, target)
+    except Lost as error:
+        _end_lost(error, target)
     for model in ended:
         if model.stopped == "interrupted":
             unchanged = "" if model.kept == target else f"; {target} is as it was"
@@ -172,10 +176,21 @@ def _end_terminated(error: Terminated, target: Path) -> NoReturn:
         left = [f"the same command with --resume goes on after update {error.update:,}"]
     elif checkpoint_of(target).exists():
         left.append(_GOES_ON)
-    sys.stderr.write("; ".join([f"elman: ended by {error}", *left]) + "\n")
+    if own_rank() == 0 and may_speak():
+        sys.stderr.write("; ".join([f"elman: ended by {error}", *left]) + "\n")
     raise typer.Exit(SIGNALLED + error.number)
 
 
+def _end_lost(error: Lost, target: Path) -> NoReturn:
+    ignore_signals()  # a launcher ends all processes now, and one of them says why
+    if may_speak(of_lost=True):
+        left = f"; {_GOES_ON}" if checkpoint_of(target).exists() else ""
+        sys.stderr.write(f"elman: {error}{left}\n")
+        sys.stderr.flush()
+    raise typer.Exit(FAILED)
+
+
 def _end_interrupted(left: str) -> NoReturn:
-    sys.stderr.write(f"elman: interrupted; {left[0].lower()}{left[1:]}\n")
+    if own_rank() == 0:
+        sys.stderr.write(f"elman: interrupted; {left[0].lower()}{left[1:]}\n")
     raise typer.Exit(INTERRUPTED)

@@ -37,6 +37,7 @@ from elman.cli.show import (
 )
 from elman.paths import check_path
 from elman.tasks.registry import RECIPES, Entry
+from elman.training.launched import joined, own_rank
 from elman.training.stopping import stopping
 
 _KEPT = "The model file always holds the best weights so far. Ctrl-C ends the training and keeps them."
@@ -71,45 +72,48 @@ def train_command(recipe: Entry) -> Callable[..., None]:
         resume: Resume = False,
         **options: Any,
     ) -> None:
-        check_data(data)
-        target = (
-            default_target(data[0].removesuffix(says.packed)) if output is None else check_path(output, "the model")
-        )
-        refuse_shared_files(
-            dataclasses.fields(says.settings),
-            options,
-            {"--output": target, "--report": report},
-            {"the data": data, "the cell": [cell.rpartition(":")[0]]},
-        )
-        page = check_report(report, data)
-        with stopping(), keep_the_best(target) as ended:
-            model = recipe.train(
-                data,
-                cell=cell,
-                sizes=parse_sizes(size),
-                output=target,
-                force=force,
-                quiet=quiet,
-                search=search,
-                resume=resume,
-                **options,
+        with stopping(), joined():
+            check_data(data)
+            target = (
+                default_target(data[0].removesuffix(says.packed)) if output is None else check_path(output, "the model")
             )
-            kept = ended(model)
-            everything = [*data, *(options[name] for name in says.also_data if options.get(name) is not None)]
-            flow = write_training_report(kept, everything, page)
-            if json:
-                print_training_as_json(model, kept, flow)
-                return
-            again = command_again(recipe.name, data, cell, size)
-            print_rows(
-                ("model", describe_file(model, kept)),
-                *recipe.part("commands", "summarise")(model),
-                *describe_search(model, again, options, says.trials_by),
-                ("training", describe_training(model)),
-                *describe_gradient(model, flow),
-                *([] if page is None else [("report", str(page))]),
-                ("next", recipe.part("commands", "next_command")(model, kept, data)),
+            refuse_shared_files(
+                dataclasses.fields(says.settings),
+                options,
+                {"--output": target, "--report": report},
+                {"the data": data, "the cell": [cell.rpartition(":")[0]]},
             )
+            page = check_report(report, data)
+            with keep_the_best(target) as ended:
+                model = recipe.train(
+                    data,
+                    cell=cell,
+                    sizes=parse_sizes(size),
+                    output=target,
+                    force=force,
+                    quiet=quiet,
+                    search=search,
+                    resume=resume,
+                    **options,
+                )
+                kept = ended(model)
+                if own_rank():
+                    return  # the first process prints and writes
+                everything = [*data, *(options[name] for name in says.also_data if options.get(name) is not None)]
+                flow = write_training_report(kept, everything, page)
+                if json:
+                    print_training_as_json(model, kept, flow)
+                    return
+                again = command_again(recipe.name, data, cell, size)
+                print_rows(
+                    ("model", describe_file(model, kept)),
+                    *recipe.part("commands", "summarise")(model),
+                    *describe_search(model, again, options, says.trials_by),
+                    ("training", describe_training(model)),
+                    *describe_gradient(model, flow),
+                    *([] if page is None else [("report", str(page))]),
+                    ("next", recipe.part("commands", "next_command")(model, kept, data)),
+                )
 
     return command
 

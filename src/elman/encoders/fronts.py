@@ -11,6 +11,7 @@ sequences need (:data:`Front`), and suggests settings for the training (:class:`
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elman.backends.inputs import step_mask
+from elman.nn import rows
 from elman.nn.rowwise import Conv1d, Conv2d
 from elman.vocabulary.tally import UNKNOWN
 
@@ -132,7 +134,8 @@ class Units(nn.Module):
         """Turn units (T, B, K) into vectors (T, B, size)."""
         units = steps[..., 0]
         if self.training and self.word_dropout > 0:
-            dropped = torch.rand(units.shape, device=units.device) < self.word_dropout
+            drawn = rows.drawn(partial(torch.rand, device=units.device), units.shape, 1)
+            dropped = drawn < self.word_dropout
             units = units.masked_fill(dropped, UNKNOWN)
         embedded: Tensor = self.embedding(units)
         if self.letters is None or self.spelling is None:

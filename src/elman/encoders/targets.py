@@ -134,6 +134,7 @@ class Targets:
         """
         of_classes = torch.tensor(self.weights, device=outputs.device, dtype=outputs.dtype) if self.weights else None
         reduction = "mean" if weights is None else "none"
+        targets = targets.to(outputs.dtype) if targets.is_floating_point() else targets
         if self.kind == "number":
             return _weighted_mean(mse_loss(outputs[:, 0], targets, reduction=reduction), weights)
         if self.kind == "labels":

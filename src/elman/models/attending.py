@@ -25,6 +25,7 @@ torch.Size([4, 2, 13])
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import torch
@@ -33,7 +34,7 @@ from torch.nn import functional as F
 
 from elman.expr import Cell
 from elman.models.layers import Layers
-from elman.nn import Recurrent
+from elman.nn import Recurrent, rows
 from elman.nn.attention import Attention, AttentionMemory
 from elman.nn.linear_loss import linear_cross_entropy
 from elman.nn.masks import LockedDropout
@@ -103,7 +104,7 @@ class AttendingDecoder(nn.Module):
         self.wait, self.input_feeding, self._what = wait, input_feeding, what
         self.target_embedding = nn.Embedding(units, size)
         self.scale = math.sqrt(size) / 4
-        self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else nn.Dropout(layers.dropout)
+        self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else rows.Dropout(layers.dropout)
 
     def draw_embeddings(self) -> None:
         """Draw the initial values of all embeddings."""
@@ -169,7 +170,7 @@ class AttendingDecoder(nn.Module):
         sampled: float = 0.0,
         coverage: float = 0.0,
     ) -> Tensor:
-        """Return the mean cross entropy of what is to be written, in nats, a scalar.
+        """Return the mean cross entropy of what is to be written, in nats, a scalar; its part, where rows are shared.
 
         Args:
             target: (T, B) units, which begin with the end of a text.
@@ -186,7 +187,8 @@ class AttendingDecoder(nn.Module):
         loss = linear_cross_entropy(
             joined[counted], self.target_embedding.weight, self.bias, written[counted], label_smoothing
         )
-        return loss + coverage * coverage_loss(weights, counted.sum(0)) if coverage else loss
+        whole = loss + coverage * coverage_loss(weights, counted.sum(0)) if coverage else loss
+        return rows.part_of(whole, counted.sum())
 
     @torch.no_grad()
     def _sample(self, target: Tensor, counted: Tensor, state: DecoderState, share: float) -> Tensor:
@@ -197,7 +199,8 @@ class AttendingDecoder(nn.Module):
         """
         joined, _, _ = self._follow(target, state, 0)
         guessed = self.read_out(joined[:-1]).argmax(2)
-        chosen = (torch.rand(guessed.shape, device=target.device) < share) & counted[1:]
+        drawn = rows.drawn(partial(torch.rand, device=target.device), guessed.shape, 1)
+        chosen = (drawn < share) & counted[1:]
         return torch.cat([target[:1], torch.where(chosen, guessed, target[1:])])
 
     def begin(self, output: Tensor, lengths: Tensor) -> DecoderState:

@@ -11,6 +11,7 @@ True
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from elman.autodiff.program import Program
 from elman.errors import ConfigError, ShapeError
 from elman.expr import Cell, Parameter
 from elman.expr.roles import multiplied_states
+from elman.nn.rows import drawn
 
 
 def draw_masks(program: Program, x: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
@@ -41,11 +43,11 @@ def draw_masks(program: Program, x: Tensor, states: Sequence[Tensor]) -> list[Te
     sizes = {name: state.shape[-1] for name, state in zip(program.states, states, strict=True)}
     masks: dict[str, Tensor] = {}
     for state, rate in program.noise.recurrent_dropout:
-        held = F.dropout(x.new_ones(batch, sizes[state]), rate)
+        held = drawn(partial(_drop_ones, x, rate), (batch, sizes[state]), 0)
         masks[dropout_mask(state)] = held.expand(steps, batch, sizes[state])
     if program.noise.drawn:
         for state, rate in program.noise.zoneout:
-            masks[zoneout_mask(state)] = x.new_empty(steps, batch, sizes[state]).bernoulli_(rate)
+            masks[zoneout_mask(state)] = drawn(partial(_draw_ones, x, rate), (steps, batch, sizes[state]), 1)
     return [masks[name] for name in program.sides[len(program.cell.sides) :]]
 
 
@@ -71,9 +73,17 @@ def drop_weights(program: Program, tensors: Sequence[Tensor], members: Collectio
     return [drop(parameter, whole) for parameter, whole in zip(program.parameters, tensors, strict=True)]
 
 
+def _drop_ones(x: Tensor, rate: float, shape: Sequence[int]) -> Tensor:
+    return F.dropout(x.new_ones(shape), rate)
+
+
+def _draw_ones(x: Tensor, rate: float, shape: Sequence[int]) -> Tensor:
+    return x.new_empty(shape).bernoulli_(rate)
+
+
 def drop_locked(x: Tensor, rate: float) -> Tensor:
     """Drop the same elements of x (T, B, n) at all time steps, different ones for each example."""
-    return x * F.dropout(x.new_ones(1, *x.shape[1:]), rate)
+    return x * drawn(partial(_drop_ones, x, rate), (1, *x.shape[1:]), 1)
 
 
 class LockedDropout(nn.Module):

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from elman import ops
 from elman.autodiff.program import Program
 from elman.nn.masks import draw_masks, drop_locked
+from elman.nn.rows import dropout as drop_rows
 from elman.nn.sequences import Batch
 from elman.ops.small import run_small
 
@@ -90,6 +91,6 @@ def run_stack(
 def _drop(x: Tensor, rows: Tensor | None, dropout: float) -> Tensor:
     """Apply dropout in torch.nn's order of random numbers: for a packed batch, none are drawn for padding."""
     if rows is None:
-        return F.dropout(x, dropout)
+        return drop_rows(x, dropout)
     flat = x.flatten(0, 1)
     return torch.zeros_like(flat).index_copy(0, rows, F.dropout(flat[rows], dropout)).view_as(x)

@@ -8,7 +8,8 @@
 * `recipe` is what every task shares; `attempt` trains one model, alone or as a trial; `search` tries settings and keeps
   the best; `keeping` writes the best model to its file during the training; `allowance` limits the work of baselines;
 * `resuming` writes and restores checkpoints (`checkpoint` is their file), by which `fingerprint` recognises the data;
-  `resumable` is around a whole training, `beside` keeps a second one from its output, and `stopping` waits for signals.
+  `resumable` is around a whole training, `beside` keeps a second one from its output, and `stopping` waits for signals;
+* `ranks` joins several processes, which `launched` recognises.
 
 >>> from elman.training.settings import TrainingSettings
 >>> TrainingSettings(accumulate=4).count_updates(10)

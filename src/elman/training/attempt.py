@@ -16,6 +16,7 @@ from elman.scores.measured import Measured
 from elman.training.keeping import Keeper
 from elman.training.outcome import Outcome, require_result
 from elman.training.progress import Moment, Progress
+from elman.training.ranks import agree
 from elman.training.resuming import current
 from elman.training.search import Space, Trial, search_settings
 from elman.training.settings import TrainingSettings
@@ -108,7 +109,7 @@ class Attempt(Generic[P, S, M]):
             key = tuple(options.get(name, default) for name, default in plain.items())
             if key not in encoded:
                 encoded[key] = encode(settings.of(options))
-            left = trial.seconds_left()
+            left = agree(trial.seconds_left())
             budget = None if left is None else f"{left:.1f}s"
             chosen = settings.of({**options, "time_budget": budget})
             model, outcome = self.once(encoded[key], chosen, trial.progress, trial)

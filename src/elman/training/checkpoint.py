@@ -50,10 +50,10 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises:
         ElmanError: it cannot be written, or is too large to be read again.
     """
-    packed = _StateWriter()
-    entry = {"format": FORMAT, "task": TASK, "state": packed.write(state)}
+    plain, tensors = pack_state(state)
+    entry = {"format": FORMAT, "task": TASK, "state": plain}
     try:
-        write_whole(path, pack(entry, {_BYTES: packed.all()}))
+        write_whole(path, pack(entry, {_BYTES: tensors}))
     except OSError as error:
         raise ElmanError(f"{path} cannot be written: {error.strerror}. Make room, or choose another -o.") from None
 
@@ -73,12 +73,23 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if header.entry.get("task") != TASK or header.entry.get("format") != FORMAT:
         raise DataError(f"{path} is no checkpoint of this version of elman. {ADVICE}")
     try:
-        state = _StateReader(unpack(path, raw)[_BYTES]).read(header.entry["state"])
+        state = unpack_state(header.entry["state"], unpack(path, raw)[_BYTES])
     except Exception as error:  # noqa: BLE001 - a forged file makes libraries raise anything
         raise DataError(f"{path} is damaged ({type(error).__name__}). {ADVICE}") from None
     if not isinstance(state, dict):
         raise DataError(f"{path} is damaged: its state is a {type(state).__name__}. {ADVICE}")
     return state
+
+
+def pack_state(state: Any) -> tuple[Any, Tensor]:
+    """Turn a state into JSON, and the bytes of its tensors, (n,) uint8."""
+    packed = _StateWriter()
+    return packed.write(state), packed.all()
+
+
+def unpack_state(plain: Any, tensors: Tensor) -> Any:
+    """Return the state of which :func:`pack_state` made JSON and bytes."""
+    return _StateReader(tensors).read(plain)
 
 
 class _StateWriter:

@@ -22,6 +22,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
+from elman.nn.states import of_each
+from elman.training.ranks import add_up
+
 Chance = torch.Generator | np.random.Generator | random.Random
 C = TypeVar("C", bound=Chance)
 T = TypeVar("T")
@@ -36,7 +39,8 @@ class Feed(Generic[C, T]):
 
     Attributes:
         chance: the generator.
-        carried: the hidden state that the next batch starts from, without a gradient; None for zeros.
+        carried: the hidden state that the next batch starts from, without a gradient; None for zeros. Where processes
+            share a batch, each has its own rows there, and zeros in those of others.
     """
 
     def __init__(self, draw: Callable[[C], Sequence[T]], chance: C) -> None:
@@ -63,7 +67,7 @@ class Feed(Generic[C, T]):
             "before": None if self._order is None else self._before,
             "given": self._given,
             "chance": _state_of(self.chance),
-            "carried": self.carried,
+            "carried": None if self.carried is None else of_each(self.carried, add_up),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

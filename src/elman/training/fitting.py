@@ -15,6 +15,7 @@ from elman.training.attempt import Attempt
 from elman.training.folding import Fit, Folded, train_folds
 from elman.training.keeping import Keeper
 from elman.training.progress import PartProgress, Progress, QuietProgress
+from elman.training.ranks import agree
 from elman.training.resuming import current
 from elman.training.settings import TrainingSettings
 
@@ -83,7 +84,7 @@ class Fitting:
         chosen = {name: one for name, one in model.metrics["search"]["chosen"].items() if name != "time_budget"}
         best = self.recipe.settings.of({**options, **chosen})
         if seconds is not None:
-            best = _within(best, max(0.1, seconds - (time.perf_counter() - begun)))
+            best = _within(best, max(0.1, agree(seconds - (time.perf_counter() - begun))))
         parts = self.recipe.encode(folds[0], best, quiet=True)
         metrics = {"search": {**model.metrics["search"], "chosen": chosen}}
         return dataclasses.replace(self.folds(folds, parts, best, begun=False), metrics=metrics)

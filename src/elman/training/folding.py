@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from elman.training.outcome import Outcome
 from elman.training.progress import Progress
+from elman.training.ranks import agree
 
 M = TypeVar("M")
 P = TypeVar("P")
@@ -79,7 +80,7 @@ def train_folds(
     start = time.perf_counter()
     fits: list[Fit[M, P, B]] = []
     for number in range(count):
-        left = None if seconds is None else seconds - (time.perf_counter() - start)
+        left = None if seconds is None else agree(seconds - (time.perf_counter() - start))
         if number and left is not None and left <= 0:
             return _end(fits, count, "time budget", progress)
         budget = left if left is None or not equally else left / (count - number)

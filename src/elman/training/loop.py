@@ -19,6 +19,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from lightning_fabric import Fabric
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 from elman.errors import ConfigError, ElmanError
 from elman.flow.ledger import DIVERGED_AFTER, clip_factor, gradient_norms
 from elman.scores.measured import Measured
+from elman.training import ranks
 from elman.training.averaging import NON_MONOTONE, is_worse_than_long_ago
 from elman.training.feed import Feed
 from elman.training.optimizers import build_optimizer, peak_rate
@@ -35,7 +37,7 @@ from elman.training.progress import Moment, Progress
 from elman.training.resuming import CheckpointedRun, current
 from elman.training.run import Run
 from elman.training.settings import TrainingSettings
-from elman.training.stopping import updating
+from elman.training.stopping import interrupted, updating, waiting
 
 _FABRIC_PRECISION = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed"}
 _BAD_UPDATES_ALLOWED = 10
@@ -64,10 +66,12 @@ class Trainer:
     def __init__(self, module: nn.Module, settings: TrainingSettings, progress: Progress) -> None:
         self.settings = settings
         self.progress = progress
-        self._raw = module
+        self._raw, self._together = module, ranks.current()
         precision: Any = _FABRIC_PRECISION[settings.precision]
         try:
-            self.fabric = Fabric(accelerator=settings.device, devices=1, precision=precision)
+            self.fabric = Fabric(
+                accelerator=settings.device, devices=ranks.devices(settings.device), precision=precision
+            )
         except (RuntimeError, ValueError) as error:
             reason = str(error).split(". ")[0].splitlines()[0]
             raise ConfigError(
@@ -76,7 +80,17 @@ class Trainer:
         by_norm = settings.clip_value is None
         self._limit = (1.0 if settings.clip_norm is None else settings.clip_norm) if by_norm else None
         self._rate = peak_rate(settings)
-        self.module, self.optimizer = self.fabric.setup(module, build_optimizer(module, settings))
+        wrapped, self.optimizer = self.fabric.setup(module, build_optimizer(module, settings))
+        # In 64 bits the wrapper would round what the module returns to 32.
+        self.module: nn.Module = module if settings.precision == "64" else wrapped
+
+    def share(self, rows: int) -> contextlib.AbstractContextManager[Any]:
+        """Compute those rows of a batch that this process has; all of them, where it trains alone.
+
+        Args:
+            rows: of the batch.
+        """
+        return contextlib.nullcontext() if self._together is None else self._together.share(rows)
 
     def fit(
         self,
@@ -91,7 +105,8 @@ class Trainer:
 
         Args:
             losses: one epoch: yields the mean loss of each batch in nats, and of how many units it is the mean.
-                `accumulate` of them, at the end of an epoch fewer, make one update.
+                `accumulate` of them, at the end of an epoch fewer, make one update. Of a batch that processes share
+                it is the part of this one, computed within :meth:`share`, and the units are those of all.
             updates_per_epoch: `settings.count_updates` of how many it yields.
             validate: returns the validation loss in nats, or with it the score that chooses the best weights; None
                 keeps the last weights.
@@ -115,7 +130,10 @@ class Trainer:
             updates_per_epoch: as for :meth:`fit`.
             validation_cost: as for :meth:`fit`.
         """
-        return Run(self._raw, self.settings, updates_per_epoch, validation_cost, self._limit)
+        run = Run(self._raw, self.settings, updates_per_epoch, validation_cost, self._limit)
+        if self._together is not None:
+            run.agree(0.0)
+        return run
 
     def go_on(
         self,
@@ -140,16 +158,20 @@ class Trainer:
         if validate is None:
             self._check_no_validation_is_needed()
         place = self._place(run, feed)
-        if place is None:
+        if place is None and self._together is None:
             return self._go_on(run, losses, validate, validated, None)
+        if self._together is not None:
+            self._together.match(self._raw)
         try:
             with updating():
-                if not place.restore(validated, self.progress):
+                if place is None or not place.restore(validated, self.progress):
                     self._go_on(run, losses, validate, validated, place)
         except Exception as error:
-            place.fail(error)
+            if place is not None:
+                place.fail(error)
             raise
-        place.end()
+        if place is not None:
+            place.end()
         return run.outcome
 
     def _place(self, run: Run, feed: Feed[Any, Any] | None) -> CheckpointedRun | None:
@@ -222,7 +244,8 @@ class Trainer:
 
     def _first_loss(self, epoch: Iterator[tuple[Tensor, int]], run: Run) -> tuple[Tensor, int] | None:
         """Compute the first loss of the next update, after preparing a glance if one is due."""
-        run.outcome.glances.prepare(run.outcome.updates)
+        if ranks.is_first():
+            run.outcome.glances.prepare(run.outcome.updates)
         return next(epoch, None)
 
     def _update(self, group: Iterator[tuple[Tensor, int]], run: Run) -> None:
@@ -230,7 +253,7 @@ class Trainer:
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = rate
         self.optimizer.zero_grad()
-        loss, count = self._backward(group)
+        loss, count = self._backward(group, run)
         norms = gradient_norms(self._raw)
         norm, factor = math.hypot(*norms), 1.0
         step = run.outcome.glances.take(run.outcome.updates + 1, fine=math.isfinite(norm))
@@ -251,8 +274,10 @@ class Trainer:
             )
         run.count(loss, norm, count)
         self.progress.update(run.moment())
+        if self._together is not None and self._together.news.interrupted:
+            raise KeyboardInterrupt
 
-    def _backward(self, group: Iterator[tuple[Tensor, int]]) -> tuple[float, int]:
+    def _backward(self, group: Iterator[tuple[Tensor, int]], run: Run) -> tuple[float, int]:
         """Compute the gradient of the mean loss of a group; return that mean and its number of units.
 
         Losses are weighted relative to the first one, since the sum of the counts is not known before the last.
@@ -267,6 +292,12 @@ class Trainer:
             for parameter in self._raw.parameters():
                 if parameter.grad is not None:
                     parameter.grad.mul_(first / count)
+        if self._together is not None:
+            self._together.add_gradients(self._raw)
+            due = (resumer := current()) is not None and resumer.is_due()
+            news = self._together.exchange(total, run.watch(), interrupted(), waiting() or 0, due)
+            run.agree(news.seconds)
+            total = news.loss
         return total / count, count
 
     def _clip(self, norm: float) -> float:
@@ -325,9 +356,7 @@ class Trainer:
         outcome, start = run.outcome, run.elapsed()
         with run.average.applied() if run.average is not None else contextlib.nullcontext():
             self.module.eval()
-            result = validate()
-            measured = result if isinstance(result, Measured) else Measured(result)
-            measured = measured.steadied([one.validation_loss for one in outcome.history])
+            measured = self._measure(validate).steadied([one.validation_loss for one in outcome.history])
             self.module.train()
             improved = measured.better_than(outcome.best)
             if improved and (broken := self._find_broken()) is not None:
@@ -345,12 +374,25 @@ class Trainer:
                 place.hear(outcome, moment)
             if validated is not None:
                 validated(outcome, moment, improved)
+        if self._together is not None:
+            run.agree(self._together.broadcast(run.watch()))
+            run.draw_like(self._together.broadcast(run.chance()))
         run.count_validation(improved, measured.is_early, run.elapsed() - start)
         losses = [one.validation_loss for one in outcome.history]
         if self.settings.optimizer == "asgd" and run.average is None and is_worse_than_long_ago(losses):
             self._start_averaging(run)
         if run.waited() >= self.settings.patience - _ROUNDING:
             run.end("patience")
+
+    def _measure(self, validate: Callable[[], float | Measured]) -> Measured:
+        """Validate; where processes train together, the first one does."""
+        if self._together is not None and not self._together.is_first:
+            return Measured(**self._together.broadcast({}))
+        result = validate()
+        measured = result if isinstance(result, Measured) else Measured(result)
+        if self._together is not None:
+            self._together.broadcast(asdict(measured))
+        return measured
 
     def _start_averaging(self, run: Run) -> None:
         run.start_averaging()

@@ -11,21 +11,26 @@ A recipe stands in `elman.tasks.NAME.recipe` and has a row in `elman.tasks.regis
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 
 from elman import cells
 from elman.data.held import hold
+from elman.errors import ConfigError
 from elman.expr import Cell
-from elman.models.trained import Trained
+from elman.models.trained import Trained, current_versions
 from elman.paths import check_path
 from elman.training.attempt import Validated
+from elman.training.fingerprint import fingerprint
 from elman.training.fitting import Fitting
 from elman.training.folding import Fit
 from elman.training.outcome import Outcome, describe_outcome
 from elman.training.progress import Progress, show_progress
+from elman.training.ranks import Ranks, agree, is_first, joined
 from elman.training.resumable import ENDED, find_ended, resumable
 from elman.training.search import Space, require_optuna
 from elman.training.settings import TrainingSettings
@@ -99,9 +104,47 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         settings = self.settings.of(options)
         if search is not None:
             require_optuna()
-        named = self.cell if cell is None else cell
-        chosen = cells.find(named) if isinstance(named, str) else named
-        if resume and (ended := find_ended(output)) is not None:
+        with joined() as together:
+            given = data if isinstance(data, list | tuple) else [data]
+            if together is not None and any(isinstance(one, str) and one == "-" for one in given):
+                raise ConfigError("Several processes cannot all read standard input. Put the data into a file.")
+            return self._train(
+                data,
+                settings,
+                options,
+                cell,
+                sizes,
+                output=output,
+                force=force,
+                quiet=quiet or not is_first(),
+                search=search,
+                compare=compare,
+                resume=resume,
+                together=together,
+            )
+
+    def _train(
+        self,
+        data: Any,
+        settings: S,
+        options: Mapping[str, Any],
+        cell: str | Cell | None,
+        sizes: Mapping[str, int] | None,
+        *,
+        output: str | PathLike[str] | None,
+        force: bool,
+        quiet: bool,
+        search: int | None,
+        compare: bool,
+        resume: bool,
+        together: Ranks | None,
+    ) -> M:
+        """Train a model, alone or together with other processes; see :meth:`train`."""
+        wanted = self.cell if cell is None else cell
+        chosen = cells.find(wanted) if isinstance(wanted, str) else wanted
+        ended = find_ended(output) if resume and is_first() else None
+        ended = None if (named := agree(ended and str(ended))) is None else Path(named)
+        if ended is not None:
             # As every recipe, `load` stands beside it.
             kept: M = importlib.import_module(type(self).__module__).load(ended)
             kept.stopped, kept.kept = ENDED, ended
@@ -114,6 +157,9 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             parts = self.encode(split if search is not None or len(folds) == 1 else folds[0], settings, quiet)
             # Options that contradict each other are refused before anything is shown or trained.
             planned = self.build(chosen, sizes, parts, settings, None)
+            if together is not None:
+                together.require_equal("options", [identity, asdict(settings), current_versions()])
+                together.require_equal("data", [fingerprint(data), list(self.report(parts)), planned.parameters])
             with show_progress(quiet, self.unit(parts)) as progress:
                 for line in self.report(parts):
                     progress.note(line)

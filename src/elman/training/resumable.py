@@ -19,6 +19,7 @@ from elman.errors import ConfigError, DataError, ElmanError
 from elman.models.file import is_model_file
 from elman.models.trained import current_versions
 from elman.paths import check_path
+from elman.training import ranks
 from elman.training.beside import checkpoint_of, only_one
 from elman.training.fingerprint import fingerprint, sum_of_path
 from elman.training.keeping import Keeper
@@ -65,6 +66,13 @@ def resumable(
         with Keeper(None, force) as keeper:
             yield keeper
         return
+    together = ranks.current()
+    if together is not None and not together.is_first:
+        resumer = Resumer(None, {}, given=together.broadcast(None))
+        resumer.searches = identity.get("search") is not None
+        with resumer, Keeper(None, force) as keeper:
+            yield keeper
+        return
     with only_one(target):
         path = checkpoint_of(target)
         _check(path, target, resume, force)
@@ -83,6 +91,8 @@ def resumable(
         resumer = Resumer(None if recognised is None else path, signature, resume=resume)
         resumer.searches = identity.get("search") is not None
         resumer.keep(keeper)
+        if together is not None:
+            together.broadcast(resumer.known())
         try:
             with resumer, keeper:
                 yield keeper
@@ -108,8 +118,10 @@ def find_ended(output: Output) -> Path | None:
 
 def describe_machine() -> dict[str, str]:
     """Return what the last bits of a training depend on, by name."""
+    together = ranks.current()
     return {
         **{f"the version of {name}": version for name, version in current_versions().items()},
+        "the number of processes": "1" if together is None else str(together.count),
         "the number of threads": str(torch.get_num_threads()),
         "the processor": f"{platform.machine()} with {torch.backends.cpu.get_cpu_capability()}",
     }

@@ -31,6 +31,7 @@ from torch.optim import Optimizer
 from elman.errors import DataError, ElmanError
 from elman.phrases import abbreviate, name_some
 from elman.scores.measured import Measured
+from elman.training import ranks
 from elman.training.alike import find_unlike
 from elman.training.checkpoint import ADVICE, read_checkpoint, write_checkpoint
 from elman.training.feed import Feed
@@ -63,6 +64,7 @@ class Resumer:
         signature: what is trained on what, in plain data by name. Where it differs from that of the checkpoint, going
             on is refused; but what is named `exact` may differ, with a note.
         resume: go on from the checkpoint that lies there.
+        given: what :meth:`known` returned in the first of several processes, in another one.
 
     Attributes:
         keeper: knows the file of the best model so far; its state is a part of a checkpoint.
@@ -76,7 +78,14 @@ class Resumer:
         DataError: the checkpoint is damaged, or was written by another training.
     """
 
-    def __init__(self, path: Path | None, signature: Mapping[str, Any], *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        signature: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
         self.path, self.searches, self.was_refused = path, False, False
         self.keeper: Keeper | None = None
         self._signature = dict(signature)
@@ -94,6 +103,9 @@ class Resumer:
         if self.was_read:
             assert path is not None
             self._read(path)
+        if given is not None:
+            self._done, self._before, self.earlier = given["done"], given["current"], given["seconds"]
+            self.was_read = self.has_updates = True
 
     def __enter__(self) -> Self:
         self._token: Token[Resumer | None] = _CURRENT.set(self)
@@ -137,6 +149,10 @@ class Resumer:
             raise DataError(
                 f"{self.path} is damaged: it is no state of this training ({abbreviate(reason, 200)}). {ADVICE}"
             ) from None
+
+    def known(self) -> dict[str, Any] | None:
+        """Return what was read from the checkpoint, for another process of this training; None without one."""
+        return {"done": self._done, "current": self._before, "seconds": self.earlier} if self.was_read else None
 
     def keep(self, keeper: Keeper) -> None:
         """Make the file of the best model so far a part of checkpoints, and restore what was known of it."""
@@ -282,10 +298,13 @@ class CheckpointedRun:
         Raises:
             Terminated: a signal ends the training.
         """
-        number = waiting()
+        together = ranks.current()
+        number, due = waiting(), self._resumer.is_due()
+        if together is not None:
+            number, due = together.news.signal or None, together.news.due
         if number is not None:
             raise Terminated(number, self._run.outcome.updates if self._write(progress) else None)
-        if self._resumer.is_due():
+        if due:
             self._write(progress)
 
     def end(self) -> None:
@@ -299,13 +318,14 @@ class CheckpointedRun:
         self._resumer.end(self._number, {"heard": self._heard, **said})
 
     def _write(self, progress: Progress) -> bool:
+        feed = self._feed.state_dict()  # processes that train together add up what each of them carries
         if self._resumer.path is None:
             return False
         state = {
             "module": self._module.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "run": self._run.state_dict(),
-            "feed": self._feed.state_dict(),
+            "feed": feed,
             "heard": self._heard,
         }
         return self._resumer.write(state, progress)

@@ -131,6 +131,7 @@ class Run:
         self._every = max(min(max(updates_per_epoch, _VALIDATE_AT_MOST_EVERY), _VALIDATE_AT_LEAST_EVERY), self._between)
         self._validation_cost = validation_cost
         self._stopwatch = Stopwatch()
+        self._agreed: float | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as numbers, strings, lists, dicts with names, and tensors.
@@ -144,7 +145,7 @@ class Run:
             "budget": self._budget,
             "best": self.best,
             "average": None if self.average is None else self.average.state_dict(),
-            "chance": {name: torch_of.get_rng_state() for name, torch_of in self._generators().items()},
+            "chance": self.chance(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -159,9 +160,9 @@ class Run:
         self.average = None
         if state["average"] is not None:
             self.start_averaging().load_state_dict(state["average"])
-        for name, torch_of in self._generators().items():
-            torch_of.set_rng_state(state["chance"][name])
+        self.draw_like(state["chance"])
         self._stopwatch = Stopwatch(state["seconds"])
+        self._agreed = None if self._agreed is None else float(state["seconds"])
         # A fold or a trial that goes on is given what is left of all, without the seconds that it has taken itself.
         if self._budget is not None:
             self._budget = max(_LEAST_BUDGET, float(state["budget"]))
@@ -176,9 +177,26 @@ class Run:
         others = {p.device.type for p in self._module.parameters()} - {"cpu"}
         return {"cpu": torch, **{name: getattr(torch, name) for name in sorted(others)}}
 
+    def chance(self) -> dict[str, Tensor]:
+        """Return the states of torch's default generators."""
+        return {name: torch_of.get_rng_state() for name, torch_of in self._generators().items()}
+
+    def draw_like(self, chance: dict[str, Tensor]) -> None:
+        """Restore what :meth:`chance` returned."""
+        for name, torch_of in self._generators().items():
+            torch_of.set_rng_state(chance[name])
+
+    def watch(self) -> float:
+        """Return how many seconds the run has taken, by the watch of this process."""
+        return self._stopwatch.seconds()
+
+    def agree(self, seconds: float) -> None:
+        """Let the run have taken so many seconds until the next call; processes that train together agree on them."""
+        self._agreed = seconds
+
     def elapsed(self) -> float:
         """Return how many seconds the run has taken."""
-        return self._stopwatch.seconds()
+        return self.watch() if self._agreed is None else self._agreed
 
     def share(self) -> float:
         """Return how much of the run is done: of its updates; of the time budget where time alone ends it."""

@@ -25,6 +25,7 @@ from typing import Any, Generic, TypeVar
 from elman.errors import ConfigError, ElmanError
 from elman.scores.measured import Measured
 from elman.training.progress import PartProgress, Progress, QuietProgress
+from elman.training.ranks import agree
 
 T = TypeVar("T")
 
@@ -236,7 +237,7 @@ class _Search(Generic[T]):
         interrupted = False
         try:
             for number in range(self._trials):
-                if number and self._ends is not None and self._ends - time.perf_counter() < self._least:
+                if number and self._ends is not None and agree(self._ends - time.perf_counter()) < self._least:
                     self._progress.note(f"the time is over after {number} of {self._trials} trials")
                     break
                 interrupted = self._try(number)

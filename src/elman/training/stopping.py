@@ -40,10 +40,12 @@ class _Stop:
     Attributes:
         number: of the signal that waits.
         updating: whether a signal waits for the end of an update.
+        interrupted: whether Ctrl-C was pressed, where it waits as well.
     """
 
     number: int | None = None
     updating: bool = False
+    interrupted: bool = False
 
 
 _STOP = _Stop()
@@ -75,6 +77,43 @@ def updating() -> Iterator[None]:
         yield
     finally:
         _STOP.updating = False
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of an update as well, since processes that train together end at the same one.
+
+    A launcher passes on what the terminal has sent already, so a second Ctrl-C is the first one again.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        seen, _STOP.interrupted = _STOP.interrupted, True
+        if not (seen or _STOP.updating) and callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, receive)
+    try:
+        yield
+    finally:
+        _STOP.interrupted = False
+        signal.signal(signal.SIGINT, before)
+
+
+def interrupted() -> bool:
+    """Return whether Ctrl-C waits, see :func:`together`."""
+    return _STOP.interrupted
+
+
+def ignore_signals() -> None:
+    """Ignore from here on what would end this process: it ends by itself."""
+    if threading.current_thread() is threading.main_thread():
+        for name in (*_NAMES, "SIGINT"):
+            if number := getattr(signal, name, None):
+                signal.signal(number, signal.SIG_IGN)
 
 
 def waiting() -> int | None:

@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from elman.data.captions.captioned import CaptionSet
 from elman.encoders.pictures.encoder import CONVOLUTION, PictureMaps
+from elman.nn.rows import take
 from elman.tasks.caption.encoder import CaptionEncoder, tidy
 
 NOTHING = -1
@@ -30,6 +31,13 @@ class CaptionBatch:
     owners: Tensor
     read: Tensor
     written: Tensor
+
+    def taken(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the parts of the pictures of this process, see :mod:`elman.nn.rows`."""
+        own = take(torch.arange(len(self.pictures)))
+        those = torch.isin(self.owners, own)
+        owners = self.owners[those] - own[0]
+        return self.pictures[own], owners, self.read[:, those], self.written[:, those]
 
 
 class EncodedCaptions:

@@ -20,6 +20,7 @@ from elman.expr import Cell
 from elman.models.attending import AttendingDecoder, DecoderState
 from elman.models.layers import Layers
 from elman.models.writing import AttendingWriter
+from elman.nn.rows import Dropout, of_owned
 from elman.nn.rowwise import Conv2d, Linear
 
 _CHANNELS = (32, 64, 128, 128)
@@ -70,7 +71,7 @@ class CaptionModel(AttendingDecoder):
         self.add_decoder(
             cell, layers, layers.hidden, attention=attention, heads=heads, second_attention=second_attention
         )
-        self.input_dropout = nn.Dropout(input_dropout)
+        self.input_dropout = Dropout(input_dropout)
 
     def forward(
         self,
@@ -93,10 +94,12 @@ class CaptionModel(AttendingDecoder):
         state = self.encode(pictures).select(owners)
         if written is None:
             return self.read_out(self.decode(read, state)[0])
-        return self.write_loss(read, written, state, label_smoothing)
+        with of_owned(owners, len(pictures)):
+            return self.write_loss(read, written, state, label_smoothing)
 
     def encode(self, pictures: Tensor) -> DecoderState:
         """Read pictures (P, C, H, W), and return the state of the decoder before its first step."""
+        pictures = pictures.to(self.places.dtype)
         cells = pictures if self.convolutions is None else self.convolutions(pictures)
         cells = self.input_dropout(cells.flatten(2).permute(2, 0, 1).contiguous())
         memory = torch.tanh(self.project(cells) + self.places)

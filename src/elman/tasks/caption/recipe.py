@@ -129,8 +129,8 @@ class CaptionRecipe(Recipe[Split, Parts, CaptionBaselines, CaptionSettings, Trai
         def losses() -> Iterator[tuple[Tensor, int]]:
             for chosen in feed.epoch():
                 few = training.batch(chosen, feed.chance if mirrors else None)
-                parts = (few.pictures, few.owners, few.read, few.written)
-                loss = trainer.module(*map(to_device, parts), settings.label_smoothing)
+                with trainer.share(len(chosen)):
+                    loss = trainer.module(*map(to_device, few.taken()), settings.label_smoothing)
                 yield loss, int((few.written != NOTHING).sum())
 
         def validate() -> Measured:

@@ -23,6 +23,7 @@ from elman.encoders.fronts import Front, Suggestions
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.models.layers import Layers
+from elman.nn.rows import Dropout
 from elman.nn.rowwise import Linear, is_learning, linear, sum_in_order
 from elman.nn.states import listed
 from elman.tasks.classify.settings import POOLINGS
@@ -69,11 +70,11 @@ class SequenceClassifier(nn.Module):
             raise ConfigError(f"pooling is {pooling!r}; it must be one of {', '.join(POOLINGS)}.")
         self.pooling = pooling
         self.front = front.build(embedding, word_dropout)
-        self.input_dropout = nn.Dropout(suggested.dropout if input_dropout is None else input_dropout)
+        self.input_dropout = Dropout(suggested.dropout if input_dropout is None else input_dropout)
         self.recurrent = layers.build(cell, cast("int", self.front.size), "a sequence")
         size = self.recurrent.output_size
         self.query = nn.Parameter(torch.zeros(size)) if pooling == "attention" else None
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.readout = Linear(size, outputs)
 
     def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -86,6 +87,8 @@ class SequenceClassifier(nn.Module):
         Returns:
             (B, outputs).
         """
+        if steps.is_floating_point():
+            steps = steps.to(self.readout.weight.dtype)
         x, lengths = self.front(steps, lengths)
         output, final_state = self.recurrent(self.input_dropout(x), None, lengths)
         if self.pooling == "last":

@@ -28,6 +28,7 @@ from elman.encoders.words import WordsEncoder
 from elman.expr import Cell
 from elman.models.learnt import LearntExamples
 from elman.nn import Recurrent, init
+from elman.nn.rows import part_of, take
 from elman.phrases import counted
 from elman.scores.measured import Measured
 from elman.tasks.classify.baseline.linear import train_baseline
@@ -172,9 +173,11 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         def losses() -> Iterator[tuple[Tensor, int]]:
             for chosen in feed.epoch():
                 few = training.batch(chosen, augment=feed.chance if settings.augment else None)
-                outputs = trainer.module(to_device(few.steps), to_device(few.lengths))
-                right, weights = to_device(few.targets), to_device(few.weights)
-                yield targets.training_loss(outputs, right, settings.label_smoothing, weights), len(chosen)
+                with trainer.share(len(chosen)):
+                    outputs = trainer.module(to_device(take(few.steps, 1)), to_device(take(few.lengths)))
+                    right, weights = to_device(take(few.targets)), to_device(take(few.weights))
+                    loss = part_of(targets.training_loss(outputs, right, settings.label_smoothing, weights))
+                yield loss, len(chosen)
 
         def validate() -> Measured:
             outputs = answer(trainer.module, held_out)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from elman.data.music.piece import PITCHES, Frame, Piece
 from elman.encoders.batches import draw_batches
+from elman.nn.rows import take
 
 MOST_PLACES = 64
 """Frames of a bar that are told apart; later ones count as the last."""
@@ -52,6 +53,10 @@ class MusicBatch(NamedTuple):
     until: Tensor
     lengths: Tensor
     given: Tensor
+
+    def taken(self) -> "MusicBatch":
+        """Return the windows of this process, see :mod:`elman.nn.rows`."""
+        return MusicBatch(*(take(part, 0 if part.dim() == 1 else 1) for part in self))
 
     @property
     def real(self) -> Tensor:

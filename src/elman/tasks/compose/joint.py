@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from elman.data.music.piece import PITCHES
 from elman.expr import Cell
 from elman.models.layers import Layers
+from elman.nn.rows import Dropout, highest
 from elman.nn.rowwise import Linear
 from elman.nn.states import States
 
@@ -80,7 +81,7 @@ class JointNotes(nn.Module):
         self.readout = Linear(joined, self.end + 1)
         self.skip = Linear(size + self.end, self.end + 1)
         self.relative = Linear(joined, _REFERENCES * _WIDTH + 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout, self.note_dropout = Dropout(dropout), Dropout(dropout, axis=0)
 
     def log_p(self, context: FrameContext, notes: Tensor) -> Tensor:
         """Return ln P of each frame, (N,).
@@ -92,7 +93,7 @@ class JointNotes(nn.Module):
         counts = (notes < self.end).sum(1)
         if not len(notes):
             return notes.new_zeros(0, dtype=context.output.dtype)
-        notes = notes[:, : int(counts.max()) + 1]
+        notes = notes[:, : highest(int(counts.max())) + 1]
         last = torch.cat([torch.full_like(notes[:, :1], self.start), notes[:, :-1]], 1)
         output, squeezed, _ = self._read(context, last, 0, None)
         frame, rank = (torch.arange(notes.shape[1], device=notes.device) <= counts[:, None]).nonzero(as_tuple=True)
@@ -139,9 +140,10 @@ class JointNotes(nn.Module):
         )
         held = torch.cat([context.output, context.place, self._sounding(context.before)], 1)
         squeezed = self.dropout(torch.tanh(self.context(held)))
-        steps = torch.cat([self.dropout(embedded), squeezed[:, None].expand(-1, last.shape[1], -1)], 2)
+        dropped = self.note_dropout(embedded)
+        steps = torch.cat([dropped, squeezed[:, None].expand(-1, last.shape[1], -1)], 2)
         output, state = self.recurrent(steps.transpose(0, 1).contiguous(), state)
-        return self.dropout(output.transpose(0, 1)), squeezed, state
+        return self.note_dropout(output.transpose(0, 1).contiguous()), squeezed, state
 
     def _logits(self, context: FrameContext, frame: Tensor, joined: Tensor, last: Tensor, rank: Tensor) -> Tensor:
         """Return logits (M, S + 1) of M symbols; what may not come has none.

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn import Recurrent
+from elman.nn.rows import Dropout, of_entries
 from elman.nn.states import States
 from elman.tasks.compose.batches import MusicBatch
 from elman.tasks.compose.embedding import FrameEmbedding
@@ -48,7 +49,7 @@ class MusicModel(nn.Module):
         super().__init__()
         self.embedding = FrameEmbedding(kinds, embedding, classes)
         self.recurrent = layers.build(cell, embedding, "music")
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         size = self.recurrent.output_size
         self.notes: JointNotes | IndependentNotes
         if notes == "joint":
@@ -81,8 +82,9 @@ class MusicModel(nn.Module):
         output, state = self.recurrent(embedded, state, batch.lengths)
         real = batch.real.to(output.device)
         place = self.embedding.place(batch.since[real], batch.until[real])
-        context = FrameContext(self.dropout(output[real]), place, batch.before[real], batch.older[real])
-        found = self.notes.log_p(context, batch.notes[real])
+        with of_entries(real):
+            context = FrameContext(self.dropout(output[real]), place, batch.before[real], batch.older[real])
+            found = self.notes.log_p(context, batch.notes[real])
         return found.new_zeros(real.shape).masked_scatter(real, found), state, context
 
     @torch.no_grad()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from elman.expr import Cell
+from elman.nn.rows import part_of
 from elman.phrases import counted
 from elman.scores.measured import Measured
 from elman.tasks.compose.baseline import MusicBaselines, describe, train_baselines
@@ -147,8 +148,11 @@ class ComposeRecipe(Recipe[Split, Parts, MusicBaselines, ComposeSettings, Traine
             for windows in feed.epoch():
                 shifts = training.draw_shifts(windows, settings.moved, feed.chance)
                 few = training.batch(windows, shifts)
-                frames = int(few.lengths.sum())
-                yield -trainer.module(*map(to_device, few)).sum() / frames, frames
+                with trainer.share(len(windows)):
+                    own = few.taken()
+                    frames = own.lengths.sum()
+                    loss = part_of(-trainer.module(*map(to_device, own)).sum() / int(frames), frames)
+                yield loss, int(few.lengths.sum())
 
         def validate() -> Measured:
             scores = measure_music(model.module, held_out, predict=False)

@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.models.layers import Layers
+from elman.nn.rows import Dropout, of_entries
 from elman.nn.rowwise import Linear
 from elman.nn.states import States, of_each
 from elman.tasks.forecast.lags import SeasonalLags
@@ -156,7 +157,7 @@ class SegmentForecaster(nn.Module):
         self.effect = Linear(known, 1, bias=False) if known else None
         if self.effect is not None:
             nn.init.zeros_(self.effect.weight)
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         steps = self.ahead * segment if decode == "direct" else segment
         self.readout = Linear(self.recurrent.output_size, steps * len(self.quantiles))
         # How far calibration moves the ends of each interval outwards, in scaled units; the outermost interval first.
@@ -273,8 +274,9 @@ class SegmentForecaster(nn.Module):
             inputs = inputs + self.lags.inputs(lags)
         segments, batch, hidden = inputs.shape
         many = of_each(state, lambda state: state.repeat(1, segments, 1))
-        output, _ = self.recurrent(inputs.reshape(1, segments * batch, hidden), many)
-        ahead = self.readout(self.dropout(output[0])).view(segments, batch, self.segment, -1)
+        with of_entries(torch.ones(segments, batch, dtype=torch.bool)):
+            output, _ = self.recurrent(inputs.reshape(1, segments * batch, hidden), many)
+            ahead = self.readout(self.dropout(output[0])).view(segments, batch, self.segment, -1)
         ahead, base = ahead.transpose(0, 1).flatten(1, 2), self._base(lags)
         return ahead if base is None else ahead + base
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from elman.data.series.series import SeriesSet
 from elman.expr import Cell
+from elman.nn.rows import part_of, take
 from elman.phrases import counted
 from elman.scores.measured import Measured
 from elman.tasks.forecast.backtest import compare as compare_scores
@@ -171,7 +172,9 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
         def losses() -> Iterator[tuple[Tensor, int]]:
             for drawn in feed.epoch():
                 windows, ahead = parts.table.windows(parts.learn[drawn])
-                yield _loss(trainer, model, windows, ahead), len(ahead)
+                with trainer.share(len(ahead)):
+                    loss = _loss(trainer, model, Windows(*map(take, windows)), take(ahead))
+                yield loss, len(ahead)
 
         def validate() -> Measured:
             total = 0.0
@@ -206,7 +209,7 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
 def _loss(trainer: Trainer, model: TrainedForecaster, windows: Windows, ahead: Tensor) -> Tensor:
     forecast, scaling = trainer.module(windows.on(trainer.fabric.device))
     right = scaling.apply(trainer.fabric.to_device(ahead)).to(forecast.dtype)
-    return pinball(forecast, right, model.module.quantiles)
+    return part_of(pinball(forecast, right, model.module.quantiles), (~right.isnan()).sum())
 
 
 def _choose_batch(windows: int, settings: ForecastSettings) -> int:

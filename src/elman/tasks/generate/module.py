@@ -16,6 +16,7 @@ from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn import LockedDropout
 from elman.nn.linear_loss import linear_cross_entropy
+from elman.nn.rows import Dropout
 from elman.nn.rowwise import Linear, is_learning, linear
 from elman.nn.states import States
 
@@ -57,8 +58,8 @@ class LanguageModel(nn.Module):
         self.given = nn.Embedding(classes, embedding) if classes else None
         self.recurrent = layers.build(cell, embedding, "a text")
         self.embedding_dropout = embedding_dropout
-        self.input_dropout: nn.Module = LockedDropout(input_dropout) if layers.locked else nn.Dropout(input_dropout)
-        self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else nn.Dropout(layers.dropout)
+        self.input_dropout: nn.Module = LockedDropout(input_dropout) if layers.locked else Dropout(input_dropout)
+        self.dropout: nn.Module = LockedDropout(layers.dropout) if layers.locked else Dropout(layers.dropout)
         size = self.recurrent.output_size
         if tied and size != embedding:
             raise ConfigError(

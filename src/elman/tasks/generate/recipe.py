@@ -11,9 +11,11 @@ way, with the class of each unit.
 >>> print("".join(model.generate("Once ", length=200)))                                                # doctest: +SKIP
 """
 
+import contextlib
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -24,7 +26,8 @@ from elman.expr.roles import hidden_to_hidden
 from elman.models.finite import without_infinite
 from elman.models.learnt import LearntExamples
 from elman.nn import activation_penalty, temporal_activation_penalty
-from elman.nn.states import detach
+from elman.nn.rows import part_of, spread, take
+from elman.nn.states import detach, of_each
 from elman.phrases import bits, counted
 from elman.tasks.generate.baseline import TextBaseline, judge_text, train_text_baseline
 from elman.tasks.generate.corpus import hash_passages
@@ -165,7 +168,7 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         feed, samples = feed_windows(streams, settings), _Samples(settings)
 
         def losses() -> Iterator[tuple[Tensor, int]]:
-            return window_losses(trainer.module, streams, settings, feed)
+            return window_losses(trainer.module, streams, settings, feed, trainer.share)
 
         def validate() -> float:
             return mean_loss(trainer.module, held.numbers, _validation_batch(len(held)), held.given)
@@ -246,7 +249,11 @@ def feed_windows(streams: Streams, settings: Settings) -> "Feed[random.Random, r
 
 
 def window_losses(
-    module: nn.Module, streams: Streams, settings: Settings, feed: "Feed[random.Random, range] | None" = None
+    module: nn.Module,
+    streams: Streams,
+    settings: Settings,
+    feed: "Feed[random.Random, range] | None" = None,
+    share: Callable[[int], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> Iterator[tuple[Tensor, int]]:
     """Read all streams once: yield the training loss of each window, and the number of units of which it is the mean.
 
@@ -259,18 +266,22 @@ def window_losses(
         streams: of the training part.
         settings: the window, and the terms of the loss.
         feed: cuts the windows, and carries the state.
+        share: computes the rows of this process, see :meth:`elman.training.loop.Trainer.share`.
     """
     feed = feed_windows(streams, settings) if feed is None else feed
     for steps in feed.epoch():
         inputs, targets, given = streams.window(steps.start, steps.stop)
-        loss, state, dropped, output = module(
-            inputs, feed.carried, given=given, targets=targets, label_smoothing=settings.label_smoothing
-        )
-        if settings.activation_penalty:
-            loss = loss + settings.activation_penalty * activation_penalty(dropped)
-        if settings.temporal_penalty:
-            loss = loss + settings.temporal_penalty * temporal_activation_penalty(output)
-        feed.carried = detach(state)
+        with share(streams.batch):
+            carried = None if feed.carried is None else of_each(feed.carried, partial(take, axis=1))
+            given, own = take(given, 1), take(targets, 1)
+            loss, state, dropped, output = module(
+                take(inputs, 1), carried, given=given, targets=own, label_smoothing=settings.label_smoothing
+            )
+            if settings.activation_penalty:
+                loss = loss + settings.activation_penalty * activation_penalty(dropped)
+            if settings.temporal_penalty:
+                loss = loss + settings.temporal_penalty * temporal_activation_penalty(output)
+            loss, feed.carried = part_of(loss), of_each(detach(state), spread)
         yield loss, targets.numel()
 
 

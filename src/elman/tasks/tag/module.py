@@ -24,6 +24,7 @@ from elman.decoding.crf import LinearChain
 from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn import Recurrent
+from elman.nn.rows import Dropout, part_of
 from elman.nn.rowwise import Linear
 from elman.nn.states import listed
 from elman.vocabulary.tally import FIRST, UNKNOWN
@@ -91,12 +92,12 @@ class SequenceTagger(nn.Module):
         with torch.no_grad():
             self.embedding.weight.mul_(_SMALL)
         self.speller = Speller(cell, letters, letter_embedding, letter_hidden, layers.sizes) if letters else None
-        self.input_dropout = nn.Dropout(input_dropout)
+        self.input_dropout = Dropout(input_dropout)
         spelled = self.speller.size if self.speller is not None else 0
         self.further = nn.ModuleList(nn.Embedding(count, min(count, _BESIDE), padding_idx=0) for count in further)
         wide = sum(min(count, _BESIDE) for count in further)
         self.recurrent = layers.build(cell, embedding + spelled + wide, "a word")
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         size = self.recurrent.output_size
         self.readout = Linear(size, tags)
         self.chain = LinearChain(tags) if crf else None
@@ -155,11 +156,12 @@ class SequenceTagger(nn.Module):
             labels: (B,), `NO_TAG` where the label is not known.
             lengths: (B,).
         """
-        loss = self.tag_loss(output.emissions, tags, lengths)
+        loss = part_of(self.tag_loss(output.emissions, tags, lengths), self.count(tags, lengths))
         if output.labels is None:
             return loss
         missed = F.cross_entropy(output.labels, labels, ignore_index=NO_TAG, reduction="sum")
-        return loss + _LABEL_WEIGHT * missed / (labels != NO_TAG).sum().clamp(min=1)
+        count = (labels != NO_TAG).sum()
+        return loss + part_of(_LABEL_WEIGHT * missed / count.clamp(min=1), count)
 
     def log_share(self, emissions: Tensor, lengths: Tensor, places: Tensor, tags: Tensor) -> Tensor:
         """Return the marginal log P of the tag of one word of each sentence, (B,).

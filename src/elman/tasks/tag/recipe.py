@@ -20,6 +20,7 @@ from torch import Tensor
 
 from elman.encoders.batches import draw_batches
 from elman.expr import Cell
+from elman.nn.rows import take
 from elman.phrases import counted
 from elman.scores.measured import Measured
 from elman.tasks.tag.baseline import TagBaseline, train_tag_baseline
@@ -148,9 +149,11 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
             for chosen in feed.epoch():
                 few = training.batch(chosen)
                 steps = drop_words(few.steps, counts, settings.word_dropout, feed.chance)
-                output = trainer.module(to_device(steps), to_device(few.lengths))
-                tags, labels, lengths = (to_device(part) for part in (few.tags, few.labels, few.lengths))
-                yield model.module.loss(output, tags, labels, lengths), len(chosen)
+                with trainer.share(len(chosen)):
+                    lengths = to_device(take(few.lengths))
+                    output = trainer.module(to_device(take(steps, 1)), lengths)
+                    loss = model.module.loss(output, to_device(take(few.tags, 1)), to_device(take(few.labels)), lengths)
+                yield loss, len(chosen)
 
         def validate() -> Measured:
             answers = answer_sentences(model.module, held_out)

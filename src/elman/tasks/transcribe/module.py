@@ -22,6 +22,7 @@ from elman.backends.inputs import step_mask
 from elman.expr import Cell
 from elman.models.layers import Layers
 from elman.nn import Recurrent
+from elman.nn.rows import Dropout, RowShare, present
 from elman.nn.rowwise import Conv1d, Linear
 
 BLANK = 0
@@ -31,6 +32,7 @@ SUBSAMPLING = 4
 """Frames that become one step."""
 
 _WIDTH = 5
+_MOMENTUM, _EPSILON = 0.1, 1e-5  # of batch normalisation, as in torch
 
 REACH = _WIDTH // 2 * (1 + 2)
 """Frames on each side of the first of its four that the convolutions read for a step: the second one reads every other.
@@ -64,9 +66,9 @@ class SpeechNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.front = nn.ModuleList([StridedConvolution(features, channels), StridedConvolution(channels, channels)])
-        self.input_dropout = nn.Dropout(input_dropout)
+        self.input_dropout = Dropout(input_dropout)
         self.recurrent = layers.build(cell, channels, "a sound")
-        self.dropout = nn.Dropout(layers.dropout)
+        self.dropout = Dropout(layers.dropout)
         self.readout = Linear(self.recurrent.output_size, units)
 
     @property
@@ -90,7 +92,7 @@ class SpeechNetwork(nn.Module):
 
     def convolve(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Turn frames (T, B, D) into steps (⌈T / 4⌉, B, channels), as many for each sound as the second answer says."""
-        steps = frames
+        steps = frames.to(self.readout.weight.dtype)
         for convolution in self.front:
             steps, lengths = convolution(steps, lengths)
         return steps, lengths
@@ -164,6 +166,23 @@ class RowNorm(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Normalise rows (N, size): in training by their own moments, of which the running ones are kept."""
+        share = present()
+        if share is not None and self.training:
+            return self._normalise_shared(rows, share)
         # One row has no deviation of its own.
         own = self.training and len(rows) > 1
         return F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, own)
+
+    def _normalise_shared(self, rows: Tensor, share: RowShare) -> Tensor:
+        """Normalise the own rows by the moments of those of all processes."""
+        add, own = share.exchange.add, rows if share.counts else rows[:0]
+        wide = own.to(torch.promote_types(own.dtype, torch.float32))
+        count = int(add(torch.tensor(len(own))))
+        if count < 2:
+            return F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, False)
+        mean = add(wide.sum(0)) / count
+        variance = add((wide - mean).square().sum(0)) / count
+        with torch.no_grad():
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), _MOMENTUM)
+            self.running_var.lerp_((variance * (count / (count - 1))).to(self.running_var.dtype), _MOMENTUM)
+        return ((rows - mean) * (variance + _EPSILON).rsqrt() * self.weight + self.bias).to(rows.dtype)

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from elman.expr import Cell
+from elman.nn.rows import part_of, take
 from elman.phrases import counted
 from elman.scores.errors import has_jiwer, score_errors
 from elman.scores.measured import Measured
@@ -140,8 +141,11 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
             for chosen in feed.epoch():
                 is_varied = settings.augment and run.counts.counted > 0
                 few = training.batch(chosen, augment=feed.chance if is_varied else None)
-                log_p, lengths = trainer.module(to_device(few.frames), to_device(few.lengths))
-                yield model.module.loss(log_p, lengths, few.texts), len(chosen)
+                with trainer.share(len(chosen)):
+                    log_p, lengths = trainer.module(to_device(take(few.frames, 1)), to_device(take(few.lengths)))
+                    texts = [few.texts[at] for at in take(torch.arange(len(chosen))).tolist()]
+                    loss = part_of(model.module.loss(log_p, lengths, texts))
+                yield loss, len(chosen)
 
         def validate() -> Measured:
             texts, loss = write_texts(model.module, held_out, model.encoder)

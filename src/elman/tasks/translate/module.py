@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from elman.expr import Cell
 from elman.models.attending import AttendingDecoder, DecoderState
 from elman.models.layers import Layers
+from elman.nn.rows import part_of
 from elman.nn.rowwise import is_learning
 from elman.tasks.translate.ordering import left_in_bags, order_loss, score_wanted, spread
 
@@ -120,7 +121,7 @@ class TranslationModel(AttendingDecoder):
         scores = self.read_out_wanted(self.decode(target, state)[0].transpose(0, 1), bags)
         if written is None:
             return spread(scores, left, bags, len(self.bias), len(self.bias) - _BEHIND_UNITS)
-        return order_loss(scores, left, bags, written, label_smoothing)
+        return part_of(order_loss(scores, left, bags, written, label_smoothing), (written >= 0).sum())
 
     def encode(self, source: Tensor, lengths: Tensor) -> DecoderState:
         """Read sources (S, B), and return the state of the decoder before its first step."""

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from elman.data.pairs.suspects import save_suspects
 from elman.expr import Cell
+from elman.nn.rows import take
 from elman.phrases import counted
 from elman.scores.measured import Measured
 from elman.scores.translations import BLEU, EXACT, quick_bleu, require_sacrebleu
@@ -170,12 +171,13 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         def losses() -> Iterator[tuple[Tensor, int]]:
             for pairs, chosen in feed.epoch():
                 few = pairs.batch(chosen)
-                written = to_device(few.written)
-                source, lengths, read = to_device(few.source), to_device(few.lengths), to_device(few.read)
                 sampled = settings.scheduled_sampling * run.share()
-                loss = trainer.module(
-                    source, lengths, read, written, settings.label_smoothing, sampled, settings.coverage_loss
-                )
+                with trainer.share(len(chosen)):
+                    source, lengths = to_device(take(few.source, 1)), to_device(take(few.lengths))
+                    read, written = to_device(take(few.read, 1)), to_device(take(few.written, 1))
+                    loss = trainer.module(
+                        source, lengths, read, written, settings.label_smoothing, sampled, settings.coverage_loss
+                    )
                 yield loss, int((few.written != NOTHING).sum())
 
         def validate() -> Measured:
