@@ -17,6 +17,7 @@ NAMES = {
     "arm-none-eabi-gcc": ("arm-none-eabi-gcc",),
     "qemu-arm": ("qemu-arm", "qemu-arm-static"),
     "node": ("node",),
+    "npm": ("npm",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
 """The programs, and the names that each has on one system or another."""

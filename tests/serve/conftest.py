@@ -1,6 +1,10 @@
-"""One tiny model of every task, and a server for them in this process."""
+"""One tiny model of every task, a server for them in this process or in its own, and its pages in a browser."""
 
+import re
 import signal
+import subprocess
+import sys
+import tarfile
 import threading
 from collections.abc import Iterator
 
@@ -18,6 +22,10 @@ from elman.serve.models import open_models
 from elman.serve.server import GracefulServer
 from elman.serve.settings import ServerLimits
 from elman.serve.traffic import Traffic
+from programs import demand
+
+AXE = "axe-core@4.14.1"
+TOKEN = "0123456789abcdef-GHI"
 
 
 class Client(TestClient):
@@ -84,3 +92,68 @@ def listen(models):
 def client(serve) -> Iterator[Client]:
     """A client of a server with the usual limits."""
     return serve()
+
+
+@pytest.fixture(scope="session")
+def address(folder):
+    """The address of a process that serves all models, with a token."""
+    command = [sys.executable, "-m", "elman", "serve", *sorted(map(str, folder.glob("*.model"))), "--port", "0"]
+    with subprocess.Popen([*command, "--token", TOKEN], stderr=subprocess.PIPE, text=True) as process:
+        yield next(found[0] for line in process.stderr if (found := re.search(r"http://\S+/", line)))
+        process.terminate()
+
+
+@pytest.fixture(scope="session")
+def axe(request, tmp_path_factory):
+    """The program that looks for what keeps people from using a page, fetched for these tests alone."""
+    demand(request.config, "npm")
+    place = tmp_path_factory.mktemp("axe")
+    done = subprocess.run(["npm", "pack", AXE, "--silent"], cwd=place, capture_output=True, text=True, check=False)
+    if done.returncode:
+        is_demanded = request.config.getoption("--require-tools")
+        (pytest.fail if is_demanded else pytest.skip)(f"npm cannot fetch {AXE} here")
+    with tarfile.open(next(place.glob("*.tgz"))) as packed:
+        return packed.extractfile("package/axe.min.js").read().decode()
+
+
+@pytest.fixture
+def visit(chromium, address):
+    """Open the page of a model as one who has the token; its `wrong` lists what the browser complains of."""
+    opened = []
+
+    def make(name="text", token=TOKEN, browser=None, script=None, **context):
+        made = (browser or chromium).new_context(**context)
+        opened.append(made)
+        if script:
+            made.add_init_script(script)
+        tab = made.new_page()
+        tab.wrong = []
+        tab.set_default_timeout(20_000)
+        tab.on("console", lambda message: message.type == "error" and tab.wrong.append(message.text))
+        tab.on("pageerror", lambda error: tab.wrong.append(str(error)))
+        go_to(tab, f"{address}#{name}")
+        tab.wait_for_selector("#entry:not([hidden])")
+        tab.fill("#token", token)
+        tab.keyboard.press("Enter")
+        if token == TOKEN:
+            tab.wait_for_selector("#work > form")
+            tab.wrong.clear()  # of the first request, which had no token
+        return tab
+
+    yield make
+    for context in opened:
+        context.close()
+
+
+def go_to(tab, address):
+    """Open an address; a browser in a container drops a first connection now and then (net::ERR_ABORTED)."""
+    from playwright.sync_api import Error
+
+    for tries_left in (2, 1, 0):
+        try:
+            tab.goto(address)
+        except Error as error:
+            if not tries_left or "ERR_ABORTED" not in str(error):
+                raise
+        else:
+            return

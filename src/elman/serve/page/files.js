@@ -103,5 +103,5 @@ export function picturePage(model) {
     const [answer] = await predictFile(model, file, classOptions(model));
     place.replaceChildren(answer.captions ? make("p", { class: "big" }, answer.captions[0].text) : showAnswer(answer, model));
   };
-  return [make("form", {}, dropZone("file", "Choose or drop a picture", model.files, onPicture)), image, place];
+  return [make("form", { on: { submit: (event) => event.preventDefault() } }, dropZone("file", "Choose or drop a picture", model.files, onPicture)), image, place];
 }
