@@ -8,6 +8,7 @@ spread, quartiles over the rounds; `bench/results/NAME.json` holds them with mac
     make bench                            everything, in less than 25 minutes
     .venv/bin/python -m bench training    one script
     .venv/bin/python -m bench --quick     everything, with few rounds, as a test
+    .venv/bin/python -m bench --whole serving    with all 100,000 requests to each server
     .venv/bin/python -m bench --draw      draw the last results again
 
 **Threads.** Our figure is always that of two threads (`torch.set_num_threads(2)`). The peer is measured with one and

@@ -1,4 +1,4 @@
-"""Run benchmarks by name, or all of them: `python -m bench [--quick] [--draw] [NAME …]`."""
+"""Run benchmarks by name, or all of them: `python -m bench [--quick|--whole] [--draw] [NAME …]`."""
 
 import argparse
 import importlib
@@ -9,7 +9,7 @@ import torch
 
 from bench import SCRIPTS
 from bench.speed.drawing import save
-from bench.speed.measure import FULL, QUICK
+from bench.speed.measure import FULL, QUICK, WHOLE
 from bench.speed.report import Others, read_rows, report
 
 RESULTS = Path(__file__).parent / "results"
@@ -20,6 +20,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(SCRIPTS)}")
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that it runs, not to quote")
+    parser.add_argument(
+        "--whole", action="store_true", help="with all 100,000 requests to each server: ten minutes more"
+    )
     parser.add_argument("--draw", action="store_true", help="draw the last results again, without measuring")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in SCRIPTS]
@@ -32,7 +35,7 @@ def main(arguments: list[str]) -> int:
         else:
             others = Others()
             torch.manual_seed(1)
-            result = script.run(QUICK if options.quick else FULL)
+            result = script.run(QUICK if options.quick else WHOLE if options.whole else FULL)
             report(name, result, RESULTS, others=others.cores(), quick=options.quick)
             rows = result.rows
         print(f"  {save(script.draw, rows, RESULTS / name)}\n", flush=True)

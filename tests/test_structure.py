@@ -51,7 +51,7 @@ LIBRARIES: dict[str, set[str]] = {
     "training": TORCH | {"lightning_fabric", "rich", "optuna"},
     "export": TORCH | {"safetensors", "onnx", "onnxruntime"},
     "tasks": TORCH | {"lightning_fabric", "rich", "prompt_toolkit", "matplotlib"},
-    "serve": TORCH | {"fastapi", "uvicorn"},
+    "serve": TORCH | {"fastapi", "starlette", "uvicorn"},
     "cli": {"typer", "click", "rich"},
 }
 BY_FOLDER = {

@@ -11,7 +11,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -36,16 +36,20 @@ class Pace:
         fewest: rounds of a candidate that is so slow that its seconds allow fewer.
         most: rounds of one that is fast.
         repeats: how often a process is started for one figure.
+        requests: that a server is asked.
     """
 
     seconds: float
     fewest: int
     most: int
     repeats: int
+    requests: int = 12_000
 
 
 FULL = Pace(0.4, 5, 60, 3)
-QUICK = Pace(0.02, 2, 5, 1)
+QUICK = Pace(0.02, 2, 5, 1, requests=4000)
+WHOLE = replace(FULL, requests=100_000)
+"""What is not in every run, because it takes long."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.speed.drawing import make_figure
-from bench.speed.measure import FULL, QUICK, Pace
+from bench.speed.measure import FULL, Pace
 from bench.speed.progress import track
 from bench.speed.report import Result, Row
 from bench.speed.worker import ROOT
@@ -30,7 +30,7 @@ from elman.tasks import classify
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CLIENTS, REQUESTS, FEW_REQUESTS, ROUNDS = 256, 100_000, 4_000, 2
+CLIENTS, ROUNDS = 256, 2
 WORDS, LENGTH, EMBEDDING, HIDDEN = 500, 20, 64, 128
 _HEAD = "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
 
@@ -54,11 +54,10 @@ class Answered:
 
 def run(pace: Pace = FULL) -> Result:
     """Measure every server."""
-    requests = FEW_REQUESTS if pace is QUICK else REQUESTS
-    texts = [" ".join(random.Random(seed).choices(_words(), k=LENGTH)) for seed in range(997)]  # noqa: S311
+    texts = make_texts()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.elman.safetensors")
-        expected = _train(path, texts)
+        expected = train_model(path, texts)
         ours = [sys.executable, "-m", "elman", "serve", str(path), "--port", "PORT", "--most-connections", "4096"]
         sizes = map(str, (WORDS, 2, EMBEDDING, HIDDEN))
         plain = [sys.executable, "-m", "bench.speed.plain_server", "PORT", *sizes]
@@ -72,19 +71,24 @@ def run(pace: Pace = FULL) -> Result:
         for _ in range(ROUNDS):
             for name in track("serving", list(servers)):
                 command, where, right = servers[name]
-                with _served(command) as port:
-                    asyncio.run(_ask_all(port, where, texts, right, 4 * CLIENTS))  # the first calls compile
-                    found[name].append(asyncio.run(_ask_all(port, where, texts, right, requests // ROUNDS)))
-    rows = [_row(name, answered) for name, answered in found.items()]
+                with served(command) as (port, _):
+                    asyncio.run(ask_all(port, where, texts, right, 4 * CLIENTS))  # the first calls compile
+                    found[name].append(asyncio.run(ask_all(port, where, texts, right, pace.requests // ROUNDS)))
+    rows = [summarise(name, answered) for name, answered in found.items()]
     wrong, lost = (sum(row[key] for row in rows) for key in ("wrong", "lost"))
     return Result(rows, notes=[f"{CLIENTS} clients; {wrong:,} wrong answers of ours, {lost:,} requests lost"])
+
+
+def make_texts() -> list[str]:
+    """Make the texts that are asked about."""
+    return [" ".join(random.Random(seed).choices(_words(), k=LENGTH)) for seed in range(997)]  # noqa: S311
 
 
 def _words() -> list[str]:
     return [f"w{number}" for number in range(WORDS)]
 
 
-def _train(path: Path, texts: Sequence[str]) -> list[bytes]:
+def train_model(path: Path, texts: Sequence[str]) -> list[bytes]:
     """Train a model a little, and return its answers as the server writes them."""
     table = path.with_name("texts.csv")
     lines = [f"{text},{'even' if number % 2 else 'odd'}\n" for number, text in enumerate(texts)]
@@ -97,21 +101,32 @@ def _train(path: Path, texts: Sequence[str]) -> list[bytes]:
 
 
 @contextmanager
-def _served(command: Sequence[str]) -> Iterator[int]:
-    """Run a server while something is measured; yield its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def served(command: Sequence[str]) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """Run a server while something is measured; yield its port, and its process."""
+    port = free_port()
     started = [re.sub("^PORT$", str(port), part) for part in command]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(started, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
-            _await(lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close())
-            yield port
+            wait_for(lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close())
+            yield port, process
         finally:
             process.terminate()
 
 
-def _await(attempt: Callable[[], object], seconds: float = 60.0) -> None:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+def wait_for(attempt: Callable[[], object], seconds: float = 60.0) -> None:
+    """Try until it succeeds.
+
+    Raises:
+        OSError: it did not within the time.
+    """
     ends = time.monotonic() + seconds
     while True:
         try:
@@ -124,23 +139,29 @@ def _await(attempt: Callable[[], object], seconds: float = 60.0) -> None:
             return
 
 
-async def _ask_all(
-    port: int, path: str, texts: Sequence[str], right: Sequence[bytes] | None, requests: int
+async def ask_all(
+    port: int, path: str, texts: Sequence[str], right: Sequence[bytes] | None, requests: int, addresses: int = 1
 ) -> Answered:
-    """Send requests from all clients, each one after the other."""
+    """Send requests from all clients, each one after the other; they have so many addresses, 127.0.0.1 and above."""
     bodies = [json.dumps({"rows": [{"text": text}]}).encode() for text in texts]
     sent = [_HEAD.format(path=path, size=len(body)).encode() + body for body in bodies]
     answered, left = Answered(), iter(range(requests))
     start = time.perf_counter()
-    await asyncio.gather(*(_client(port, sent, right, left, answered) for _ in range(CLIENTS)))
+    own = [(f"127.0.0.{1 + number % addresses}", 0) for number in range(CLIENTS)]
+    await asyncio.gather(*(_client(port, one, sent, right, left, answered) for one in own))
     answered.wall = time.perf_counter() - start
     return answered
 
 
 async def _client(
-    port: int, sent: Sequence[bytes], right: Sequence[bytes] | None, left: Iterator[int], answered: Answered
+    port: int,
+    own: tuple[str, int],
+    sent: Sequence[bytes],
+    right: Sequence[bytes] | None,
+    left: Iterator[int],
+    answered: Answered,
 ) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=own)
     for number in left:
         place, start = number % len(sent), time.perf_counter()
         try:
@@ -150,7 +171,7 @@ async def _client(
             body = await reader.readexactly(int(size[1]) if size else 0)
         except (OSError, asyncio.IncompleteReadError):
             answered.lost += 1
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=own)
             continue
         answered.seconds.append(time.perf_counter() - start)
         if b" 200 " not in head.partition(b"\r\n")[0] or (right is not None and right[place] not in body):
@@ -158,7 +179,8 @@ async def _client(
     writer.close()
 
 
-def _row(name: str, rounds: Sequence[Answered]) -> Row:
+def summarise(name: str, rounds: Sequence[Answered]) -> Row:
+    """Return the row of a server."""
     seconds = sorted(second for one in rounds for second in one.seconds)
     return {
         "kind": name,

@@ -7,6 +7,7 @@ ANSWERS = "tests/serve/test_answers.py"
 REFUSALS = "tests/serve/test_refusals.py"
 STREAMS = "tests/serve/test_streams.py"
 DOCUMENTS = "tests/serve/test_documents.py"
+COMMAND = "tests/serve/test_command.py"
 FOLLOWING = "tests/serve/test_following.py"
 MUSIC = "tests/serve/test_music.py"
 
@@ -78,8 +79,8 @@ SERVING_FAULTS = (
     Fault(
         "one request that is refused spoils its batch",
         "serve/batching.py",
-        "            if len(few) == 1:\n                return [error]",
-        "            return [error for _ in few]",
+        "            return [result for one in few for result in self._compute([one])]",
+        "            return [error for _ in few]  # type: ignore[misc]",
         tests=ANSWERS,
         only="spoils_no_other",
     ),
@@ -202,5 +203,45 @@ SERVING_FAULTS = (
         "(piece, None)",
         tests=MUSIC,
         only="harmonised",
+    ),
+    Fault(
+        "a request that does not come is waited for",
+        "serve/patience.py",
+        "if self._awaits_request() and self.cycle is self._before:",
+        "if self._awaits_request() and self.cycle is not self._before:",
+        tests=COMMAND,
+        only="not_waited_for",
+    ),
+    Fault(
+        "headers have no end",
+        "serve/patience.py",
+        "self._received > MOST_HEADER",
+        "self._received > 1000 * MOST_HEADER",
+        tests=COMMAND,
+        only="endless",
+    ),
+    Fault(
+        "a large body counts as headers",
+        "serve/patience.py",
+        "if not self._awaits_request():",
+        "if self._received < 0:",
+        tests=COMMAND,
+        only="endless",
+    ),
+    Fault(
+        "a client that leaves is a mistake of the server",
+        "serve/bodies.py",
+        "except ClientDisconnect:",
+        "except ZeroDivisionError:",
+        tests=COMMAND,
+        only="no_mistake",
+    ),
+    Fault(
+        "a model that ends its thread ends the server's answers",
+        "serve/batching.py",
+        "except BaseException as error:",
+        "except Exception as error:",
+        tests=REFUSALS,
+        only="next_request_is_answered",
     ),
 )

@@ -1,6 +1,6 @@
 """Run all of it, or parts by name, and print what docs/reliability.md says: `python -m reliability [PART …]`, in tests.
 
-The parts: kills, writes, disk, data, mutations, fuzzing, cost.
+The parts: kills, writes, disk, data, mutations, fuzzing, server, cost.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from reliability.disks import fail_writes, fill_a_disk
 from reliability.fuzzing import fuzz
 from reliability.kills import kill_trainings
 from reliability.mutations import mutate_files
+from reliability.server import abuse
 
 
 def run() -> None:
@@ -35,6 +36,7 @@ def run() -> None:
         "kills": lambda folder: kill_trainings(folder, given.kills, given.seed),
         "mutations": lambda folder: mutate_files(folder, given.mutations, given.seed),
         "fuzzing": lambda folder: fuzz(folder, given.seconds),
+        "server": abuse,
     }
     unknown = [name for name in given.parts if name not in parts]
     if unknown:

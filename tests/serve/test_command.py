@@ -1,5 +1,6 @@
 """The command: a server on a port that is asked over sockets and stopped, and mistakes at its start."""
 
+import contextlib
 import json
 import re
 import signal
@@ -26,7 +27,7 @@ def fetch(port, path="health"):
         return found.status, json.load(found)
 
 
-def test_half_sent_requests_and_closed_sockets_leave_it_alive(listening):
+def test_half_sent_requests_and_closed_sockets_leave_it_alive_and_are_no_mistake_of_it(listening, caplog):
     sent = [
         b"POST /v1/models/text/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1073741824\r\n\r\n" + b"x" * 999,
         b"POST /v1/models/text/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{",
@@ -42,6 +43,49 @@ def test_half_sent_requests_and_closed_sockets_leave_it_alive(listening):
             answers.append(one.recv(2000))
     assert answers[0].startswith(b"HTTP/1.1 413 ")
     assert fetch(listening) == (200, {"status": "ok"})
+    assert "A request failed" not in caplog.text
+
+
+def receive_all(one):
+    """Return what comes until the other end closes."""
+    found = b""
+    while piece := one.recv(2**16):
+        found += piece
+    return found
+
+
+def test_a_request_that_does_not_come_is_not_waited_for(listen):
+    from websockets.sync.client import connect
+
+    port, slow = listen(seconds=0.5), []
+    whole = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with connect(f"ws://127.0.0.1:{port}/v1/models/character/stream", proxy=None) as stream:
+        for begin in (b"", b"GET / HT", whole[:-2], whole + whole[:-2]):
+            one = socket.create_connection(("127.0.0.1", port), timeout=60)
+            one.sendall(begin)
+            slow.append(one)
+        found = [receive_all(one) for one in slow]
+        assert [one.count(b"200 OK") for one in found] == [0, 0, 0, 1]
+        stream.send("the ")
+        assert json.loads(stream.recv())["next"]
+    for one in slow:
+        one.close()
+
+
+def test_endless_headers_are_refused_and_large_bodies_are_not_headers(listen):
+    port = listen()
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as one:
+        one.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
+        with contextlib.suppress(ConnectionError):  # it is closed while more comes
+            for _ in range(100):
+                one.sendall(b"x: " + b"y" * 2000 + b"\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert receive_all(one).startswith(b"HTTP/1.1 431 ")
+    body = json.dumps({"rows": [{"text": "a" * 200_000}]}).encode()
+    head = b"POST /v1/models/text/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as one:
+        one.sendall(head + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
+        assert b"200,000 steps" in receive_all(one)
 
 
 def test_connections_have_a_limit_and_those_that_close_make_room(listening):

@@ -78,7 +78,7 @@ def choose_file(tab, path):
     """Choose a file with the keyboard, where the button for it has the focus."""
     tab_to(tab, "#file")
     with tab.expect_file_chooser() as chooser:
-        tab.keyboard.press("Enter")
+        tab.keyboard.press("Space")
     chooser.value.set_files(path)
 
 

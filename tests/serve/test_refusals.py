@@ -103,7 +103,7 @@ def test_a_file_that_is_damaged_is_refused_by_its_own_name(name, content, client
     assert "elman-" not in text
 
 
-def test_a_form_without_one_file_is_refused(client):
+def test_a_form_without_one_file_is_refused_and_not_logged(client, caplog):
     assert "0 files" in refused(client.post("/v1/models/text/predict", data={"a": "b"}, files={"x": (None, "y")}), 422)
     two = [("file", ("a.csv", b"text\na\n")), ("file", ("b.csv", b"text\nb\n"))]
     refused(client.post("/v1/models/text/predict", files=two), 422)
@@ -111,6 +111,7 @@ def test_a_form_without_one_file_is_refused(client):
     refused(client.post("/v1/models/text/predict", content=b"--y\r\n", headers=broken), 422)
     unnamed = {"Content-Type": "multipart/form-data"}
     refused(client.post("/v1/models/text/predict", content=b"--y\r\n", headers=unnamed), 422)
+    assert [one for one in caplog.records if "multipart" in one.name] == []
 
 
 def test_bodies_rows_and_steps_have_limits(serve):
@@ -184,14 +185,22 @@ def _with(service, **changed):
     return dataclasses.replace(service, **changed)
 
 
-def test_a_mistake_of_the_server_says_nothing_of_its_inside(models, caplog):
-    def fail(rows, options):
-        raise KeyError("/home/secret")
+@pytest.mark.parametrize("error", [KeyError, SystemExit, MemoryError])
+def test_a_mistake_of_the_server_says_nothing_of_its_inside_and_the_next_request_is_answered(error, models, caplog):
+    service, calls = models["text"].service, []
 
-    broken = {"text": models["text"].__class__("text", "classify", _with(models["text"].service, answer=fail), 1)}
-    done, _ = ask_together(broken, [("text", ROWS)])
-    assert "secret" not in refused(done[0], 500)
-    assert "secret" in caplog.text
+    def fail_once(rows, options):
+        calls.append(rows)
+        if len(calls) == 1:
+            raise error("/home/secret")
+        return service.answer(rows, options)
+
+    broken = {"text": models["text"].__class__("text", "classify", _with(service, answer=fail_once), 1)}
+    done, _ = ask_together(broken, [("text", ROWS)] * 3, batch=1)
+    assert [one.status_code for one in done[1:]] == [200, 200]
+    text = refused(done[0], 503 if error is MemoryError else 500)
+    assert "secret" not in text
+    assert ("secret" in caplog.text) == (error is not MemoryError)
 
 
 def test_addresses_and_methods_that_are_not_there(client):

@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from elman.version import __version__
 _PAGE = Path(__file__).parent / "page"
 _SHARED = Path(pages.__file__).parent / "page.css"
 _JSON = "application/json"
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # a form that is broken is its sender's mistake
 _INLINE = 2**14  # bytes of a body whose rows are read between two requests, without another thread
 ASSETS = {"page.css": "text/css", **dict.fromkeys(sorted(one.name for one in _PAGE.glob("*.js")), "text/javascript")}
 """The files of the page, and their kinds."""

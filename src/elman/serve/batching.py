@@ -103,18 +103,13 @@ class Batcher:
         return [answer for part in found for answer in part]
 
     async def _run(self) -> None:
-        while self._waiting:
-            few = self._take()
-            if few:
-                results = await self._worker.run(self._compute, few)
-                for one, result in zip(few, results, strict=True):
-                    if one.answers.done():
-                        continue
-                    if isinstance(result, Exception):
-                        one.answers.set_exception(result)
-                    else:
-                        one.answers.set_result(result)
-        self._running = None
+        try:
+            while self._waiting:
+                few = self._take()
+                if few:
+                    _hand_over(few, await self._worker.run(self._compute, few))
+        finally:
+            self._running = None
 
     def _take(self) -> list[_Waiting]:
         """Return the first that wait and have the same options; those that nobody waits for any more are dropped."""
@@ -139,7 +134,18 @@ class Batcher:
         try:
             answers = iter(self._answer(rows, few[0].options))
             return [[next(answers) for _ in one.rows] for one in few]
-        except Exception as error:  # noqa: BLE001 - it is raised again where the answer is expected
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the answer is expected
             if len(few) == 1:
-                return [error]
+                return [error if isinstance(error, Exception) else RuntimeError(f"the model ended with {error!r}")]
             return [result for one in few for result in self._compute([one])]
+
+
+def _hand_over(few: list[_Waiting], results: Sequence[list[Any] | Exception]) -> None:
+    """Give each request that is still expected its answers, or what kept it from them."""
+    for one, result in zip(few, results, strict=True):
+        if one.answers.done():
+            continue
+        if isinstance(result, Exception):
+            one.answers.set_exception(result)
+        else:
+            one.answers.set_result(result)

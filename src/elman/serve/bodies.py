@@ -16,6 +16,7 @@ from pathlib import PurePath
 from typing import Any, NoReturn, TypeVar, get_args
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from elman.errors import ConfigError
 from elman.options import OptionTable
@@ -69,6 +70,8 @@ async def read_body(request: Request, body: HeldBody, limits: ServerLimits) -> b
                 body.add(piece)
     except TimeoutError:
         raise Refusal(408, f"The body did not come within {limits.seconds:g} s. Send it faster.") from None
+    except ClientDisconnect:
+        raise Refusal(400, "The connection ended before the body had come. Send all of it.") from None
     return bytes(body.content)
 
 

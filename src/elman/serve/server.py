@@ -15,6 +15,7 @@ import uvicorn
 
 from elman.errors import ConfigError
 from elman.serve.guard import App
+from elman.serve.patience import patient
 from elman.serve.settings import MEGABYTE
 from elman.serve.traffic import Traffic
 
@@ -36,6 +37,7 @@ class GracefulServer(uvicorn.Server):
             port=port,
             log_level="critical",
             access_log=False,
+            http=patient(limits.seconds),
             ws="websockets-sansio",
             ws_max_size=limits.most_body * MEGABYTE,
             ws_max_queue=4,
@@ -60,9 +62,8 @@ class GracefulServer(uvicorn.Server):
             family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             return socket.create_server(address[:2], family=family)
         except OSError as error:
-            raise ConfigError(
-                f"{host}:{port} cannot be opened ({error.strerror}). Choose another --port or --host."
-            ) from None
+            why = str(error.strerror).partition(" (")[0]  # asyncio and socket repeat the address behind it
+            raise ConfigError(f"{host}:{port} cannot be opened ({why}). Choose another --port or --host.") from None
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Begin to accept."""
