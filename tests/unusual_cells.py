@@ -83,6 +83,10 @@ _EQUATIONS = {
         total(h * mean(h * softmax(h))) * sigmoid(W.a @ x - mean(W.b @ x) * largest(h))
     ),
     "a sum in a chain of products": lambda x, h, *, W: tanh(W.a @ x + total(x) + W.b @ h + mean(h) + W.p),
+    "a matrix and its transpose": lambda x, h, *, W: tanh(W.a @ x + (W.b - W.b.T) @ h - 0.1 * h),
+    "transposes alone": lambda x, h, *, W: tanh(W.a.T @ x + W.b.T @ h + W.p) + W.c.T @ sigmoid(W.p),
+    "a sum of matrices": lambda x, h, *, W: tanh(-(W.a + 0.5 * W.b).T @ (x * W.p) + (W.c / 2 - W.d.T) @ h),
+    "a centroid for each of few": lambda x, h, *, W, S: S.T @ softmax(S @ tanh(W.a @ x + W.b @ h)),
     "a gap alone before the loop": lambda x, dt, /, h, *, W: tanh(W.a @ (h * exp(-dt)) + W.b @ x * (1 - exp(-dt))),
     "a gap divides a normalisation": lambda x, dt, /, h, *, W: layer_norm(W.a @ x + h) / (1 + dt * dt),
 }  # fmt: skip

@@ -107,7 +107,7 @@ def test_a_state_that_stays_and_a_state_that_is_another_have_lines():
 TOKEN = re.compile(
     r"\\(?:begin|end)\{cases\}|\\text\{(?:if |otherwise)\}"
     r"|\\(?:left|right)(?:[()|]|\\[lr]Vert)|\\operatorname\{[a-zA-Z]+\}"
-    r"|\\mathrm\{(?:\w|\\_)+\}|\\(?:frac|sqrt|odot|le|land|lor|lnot|sigma|tanh|exp|log|sin|cos|max|min"
+    r"|\\mathrm\{(?:\w|\\_)+\}|\\(?:frac|sqrt|odot|le|land|lor|lnot|top|sigma|tanh|exp|log|sin|cos|max|min"
     r"|alpha|delta|nu|theta|cdot)(?![a-zA-Z])"
     r"|\\\\|\\,|\d+(?:\.\d+)?|[A-Za-z]|[{}()^_&+\-,<]"
 )
@@ -174,7 +174,7 @@ class Reader:
 
     def factor(self):
         text = self.power()
-        if text in self.parameters and (
+        if text.removesuffix(".T") in self.parameters and (
             self.peek() in FUNCTIONS or re.match(r"[A-Za-z(]|\\(mathrm|left|frac)", self.peek())
         ):
             return f"{text} @ ({self.power()})"
@@ -184,6 +184,9 @@ class Reader:
         text = self.atom()
         if self.peek() == "^":
             self.take()
+            if self.peek() == r"\top":
+                self.take()
+                return f"{text}.T"
             return f"({text}) ** {self.group()}"
         return text
 

@@ -295,8 +295,8 @@ FAULTS = (
     Fault(
         "a masked state is masked in its elementwise uses too",
         "autodiff/noise.py",
-        'if node.op == "product":\n',
-        'if node.op in {"product", "mul"}:\n',
+        "if node.op in PRODUCTS:\n",
+        'if node.op in PRODUCTS | {"mul"}:\n',
         REGULARISING,
         "equals_a_loop and gru",
     ),

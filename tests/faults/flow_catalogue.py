@@ -83,7 +83,7 @@ FLOW_FAULTS = (
     Fault(
         "a leak counts as if there were none",
         "flow/bounds.py",
-        'if [graph.nodes[i].args for i in readers] != [(matrix, state)] or graph.nodes[readers[0]].op != "product":',
+        "if [graph.nodes[i].args for i in readers] != [(matrix, state)] or graph.nodes[readers[0]].op not in PRODUCTS:",
         "if False:",
         VERDICT,
         "through_the_matrix_alone",

@@ -104,6 +104,38 @@ LANGUAGE_FAULTS = (
         "wasm and mean",
     ),
     Fault(
+        "a transposed matrix is added where it is subtracted",
+        "expr/matrices.py",
+        'sign = -1.0 if node.op == "sub" else 1.0',
+        "sign = 1.0",
+        tests="tests/expr/test_matrices.py",
+        only="antisymmetric",
+    ),
+    Fault(
+        "the gradient of a transposed matrix is that of the matrix",
+        "autodiff/adjoint.py",
+        'builder.apply("outer", args[1], d)',
+        'builder.apply("outer", d, args[1])',
+        tests="tests/autodiff/test_mirror.py",
+        only="transpose",
+    ),
+    Fault(
+        "the sums over time forget an adjoint behind a transposed matrix",
+        "backends/llvm/plan/planner.py",
+        ' or self.nodes[v].op == "adjoint"}',
+        "}",
+        "tests/backends/llvm/test_against_reference.py",
+        "unusual and centroid",
+    ),
+    Fault(
+        "tiles that read weights in place read a transposed matrix by rows",
+        "backends/llvm/run/kernel.py",
+        "return not self.products.rounds and not any(term.transposed for term in terms)",
+        "return not self.products.rounds or not terms",
+        "tests/expr/test_matrices.py",
+        "one_step",
+    ),
+    Fault(
         "a matrix that waits for a reset state is not taken for hidden-to-hidden",
         "expr/roles.py",
         """        elif node.op == "mul":

@@ -4,6 +4,7 @@ This is reverse mode over the graph of a step, written as more nodes of the same
 their table; the rules for products are
 
     y = M v      ⇒   d_v += Mᵀ d_y,   d_M += Σ_t Σ_batch d_y vᵀ        (`product_t`, `outer`)
+    y = Mᵀ v     ⇒   d_v += M d_y,    d_M += Σ_t Σ_batch v d_yᵀ
     s = Σᵢ vᵢ    ⇒   d_v += (d_s, …, d_s)                              (`spread`)
     m = maxᵢ vᵢ  ⇒   d_v += d_m / k where vᵢ = m, of which there are k  (`spread`)
 
@@ -94,6 +95,9 @@ class _Adjoint:
         if node.op == "product":
             self.deposit(node.args[0], builder.apply("outer", d, args[1]))
             self.deposit(node.args[1], builder.apply("product_t", args[0], d))
+        elif node.op == "product_t":
+            self.deposit(node.args[0], builder.apply("outer", args[1], d))
+            self.deposit(node.args[1], builder.apply("product", args[0], d))
         elif node.op == "sum":
             self.deposit(node.args[0], builder.apply("spread", d, args[0]))
         elif node.op == "max":

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from elman.autodiff.simplify import Simplifier
 from elman.errors import ConfigError
 from elman.expr.builder import Expr
-from elman.expr.graph import Graph
+from elman.expr.graph import PRODUCTS, Graph
 from elman.expr.roles import carried_factors, multiplied_states
 from elman.expr.verify import verify
 
@@ -93,7 +93,7 @@ def add_noise(step: Graph, noise: Noise) -> Graph:
     for node in step.nodes:
         builder.line = node.line
         args = [place[a] for a in node.args]
-        if node.op == "product":
+        if node.op in PRODUCTS:
             for state in step.states:
                 if state in hidden & carried[node.args[1]]:
                     args[1] = args[1] * mask(dropout_mask(state), state)

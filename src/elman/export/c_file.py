@@ -55,6 +55,16 @@ _BEGIN = """\
 
 """
 
+_ADD_TRANSPOSED = """\
+/* sum += the transpose of M times v, one product after the other; the columns of M follow each other. */
+static void {name}_add_transposed(int rows, int columns, const float *m, const float *v, float *sum)
+{{
+    int k, j;
+    for (j = 0; j < rows; j++, m += columns)
+        for (k = 0; k < columns; k++)
+            sum[j] = {name}_MA(m[k], v[k], sum[j]);
+}}
+"""
 _ADD = """\
 /* sum += M v, one product after the other; the columns of M follow each other. */
 static void {name}_add(int rows, int columns, const float *m, const float *v, float *sum)
@@ -73,6 +83,7 @@ static void {name}_add(int rows, int columns, const float *m, const float *v, fl
 }}
 
 """
+_PRODUCTS = {"product": _ADD, "product_t": _ADD_TRANSPOSED}
 
 
 def write(layer: Any, path: str | os.PathLike[str], name: str | None, force: bool) -> Agreement | None:
@@ -115,7 +126,9 @@ def write_c(network: NetworkData, name: str, verdict: str) -> str:
         functions(name, used),
         "\n",
     ]
-    text += [_ADD.format(name=name), f"const {name}_weights {name}_trained = {{\n"]
+    products = {step.part.program.graph.nodes[i].op for step in steps for i in step.computed}
+    text += [form.format(name=name) for op, form in _PRODUCTS.items() if op in products]
+    text += [f"const {name}_weights {name}_trained = {{\n"]
     text += [_write_array(array, value) for array, value in arrays]
     text += ["};\n\n", *_reset(name, steps), *_step(network, name, steps), *_run(network, name), "#endif\n"]
     return "".join(text)

@@ -99,10 +99,12 @@ class Step(StepPlan):
         yield f"for (j = 0; j < {self.part.size(index)}; j++) {array}[j] = {start};"
         for product in chain.products:
             matrix, vector = nodes[product].args
-            columns = self.part.size(matrix)
+            is_transposed = nodes[product].op == "product_t"
+            columns = self.part.size(vector) if is_transposed else self.part.size(matrix)
             source = self._read(vector, x).replace("[j]", "[0]")
             given = f"weights->{self._array(matrix)}, &{source}, {array}"
-            yield f"{self.name}_add({self.part.size(product)}, {columns}, {given});"
+            function = "add_transposed" if is_transposed else "add"
+            yield f"{self.name}_{function}({self.part.size(product)}, {columns}, {given});"
 
     def _sum(self, index: int, x: str) -> Iterable[str]:
         (value,) = self.part.program.graph.nodes[index].args

@@ -74,6 +74,8 @@ class Values:
         args = [self.name(a) for a in node.args]
         if node.op == "sum":
             return add("ReduceSum", args[0], self.writer.indices(-1), keepdims=1)
+        if node.op == "product_t":
+            return add("MatMul", args[1], args[0])
         if node.op == "max":
             return add("ReduceMax", args[0], axes=[-1], keepdims=1)
         if node.op == "spread":

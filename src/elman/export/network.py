@@ -8,7 +8,7 @@ Every export is made from a :class:`NetworkData`, and compared with it; the refe
 (('h',), (5,), [1, 1])
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,10 @@ from elman.nn.sequences import Batch
 from elman.nn.stack import Direction, run_stack
 from elman.nn.weights import computed_weights, computes_weights
 
+_PRODUCTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "product": lambda m, v: m @ v,
+    "product_t": lambda m, v: v @ m,
+}
 _FORWARD = ("elman.nn.recurrent", "elman.nn.torch_layers", "elman.nn.one_step")
 
 
@@ -63,8 +67,8 @@ class Part:
                 values[index] = torch.tensor(number, dtype=self.parameters[0].dtype)
         for index in self.program.forward.once:
             first, *rest = (values[a] for a in nodes[index].args)
-            is_product = nodes[index].op == "product"
-            values[index] = first @ rest[0] if is_product else FUNCTIONS[nodes[index].op](first, *rest)
+            function = _PRODUCTS.get(nodes[index].op) or FUNCTIONS[nodes[index].op]
+            values[index] = function(first, *rest)
         return values
 
     def size(self, index: int) -> int:

@@ -17,7 +17,7 @@ from functools import cached_property
 
 from elman.autodiff.program import Stage, schedule
 from elman.export.network import Part
-from elman.expr.graph import OVER_UNITS
+from elman.expr.graph import OVER_UNITS, PRODUCTS
 
 
 @dataclass
@@ -132,7 +132,7 @@ class StepPlan:
 
         for index in sorted(self.computed):
             node, stage = nodes[index], stage_of[index]
-            if node.op == "product":
+            if node.op in PRODUCTS:
                 chains[index] = SumOfProducts(None, [index])
             if node.op != "add":
                 continue

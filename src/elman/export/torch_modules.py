@@ -202,6 +202,8 @@ def _step(network: NetworkData, part: Part) -> fx.GraphModule:
             values[index] = graph.call_method("expand_as", tuple(args))
         elif node.op == "product":
             values[index] = graph.call_function(torch.nn.functional.linear, (args[1], args[0]))
+        elif node.op == "product_t":
+            values[index] = graph.call_function(torch.matmul, (args[1], args[0]))
         else:
             values[index] = graph.call_function(_CALLS[node.op], tuple(args))
     new = [graph.call_method("expand_as", (value(r), old)) for r, old in zip(forward.results, before, strict=True)]

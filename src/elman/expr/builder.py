@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from elman.errors import CellError
 from elman.expr.graph import MASKS, ROW, Graph, Node
 from elman.expr.limits import LARGEST_EXPONENT, MOST_DERIVED, is_exponent
+from elman.expr.matrices import read_matrix
 
 COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum", "equal", "and", "or"})
 
@@ -30,6 +31,7 @@ class Builder:
         self.source = source
         self.nodes: list[Node] = []
         self.line = 0
+        self.matrix_parts: set[int] = set()  # nodes of sums of matrices, see :mod:`elman.expr.matrices`
         self._known: dict[tuple[object, ...], int] = {}
 
     def add(self, op: str, *args: int, name: str = "", value: float = 0.0, shape: tuple[str, ...] | None = None) -> int:
@@ -161,7 +163,7 @@ def _transposed_fit(shapes: list[tuple[str, ...]], columns: str) -> bool:
 class Expr:
     """One value of the equations; operators on it add nodes.
 
-    It has no public attributes, so that a family of parameters may have members of any name.
+    It has no public attribute but `T`, so that a family of parameters may have members of any other name.
     """
 
     __slots__ = ("_builder", "_id")
@@ -271,17 +273,35 @@ class Expr:
 
     def __matmul__(self, other: Any) -> "Expr":
         builder = self._builder
-        if builder.nodes[self._id].op != "parameter":
+        matrix = read_matrix(builder.nodes, self._id)
+        if matrix is None:
             builder.fail(
                 "`@` has something other than a parameter on its left",
-                "A matrix is a parameter; a vector follows it.",
+                "A matrix is a parameter, or a sum of parameters and their transposes; a vector follows it.",
                 "Write W @ x; for two matrices in a row W @ (U @ h).",
             )
         if not isinstance(other, Expr):
             builder.fail(
                 "`@` was given a number", "A matrix multiplies a vector.", "Write W @ x, or 2 * x for a number."
             )
-        return builder.apply("product", self, other)
+        terms, parts = matrix
+        builder.matrix_parts |= parts
+        total: Expr | None = None
+        for factor, index, transposed in terms:
+            term = builder.apply("product_t" if transposed else "product", builder.expr(index), other)
+            if abs(factor) != 1:
+                term = abs(factor) * term
+            if factor < 0:
+                total = -term if total is None else total - term
+            else:
+                total = term if total is None else total + term
+        assert total is not None
+        return total
+
+    @property
+    def T(self) -> "Expr":  # noqa: N802 - as numpy's and torch's
+        """The transpose of a matrix."""
+        return self._builder.apply("transpose", self)
 
     def __rmatmul__(self, other: Any) -> "Expr":
         self._builder.fail(

@@ -19,7 +19,7 @@ and the structural operations are
 
 =============  ====================================================================
 product        ``(M, v)``: the matrix-vector product M v
-product_t      ``(M1, d1, M2, d2, …)``: the sum of the transposed products Mₖᵀ dₖ
+product_t      ``(M1, d1, M2, d2, …)``: the sum of the transposed products Mₖᵀ dₖ; a step has one each
 outer          ``(d, v)``: d vᵀ, summed over time and batch: the gradient of a matrix
 total          ``(d,)``: d, summed over time and batch: the gradient of a vector
 spread         ``(s, v)``: the number s of each example, repeated to the shape of v
@@ -43,6 +43,7 @@ from elman.expr.reading import decimal, items, text, whole, yes_or_no
 LEAVES = frozenset({"input", "side", "state", "parameter", "adjoint", "constant", "size"})
 STRUCTURAL = frozenset({"product", "product_t", "outer", "total", "spread", "sum", "max"})
 OVER_UNITS = frozenset({"sum", "max"})  # a number for each example, from a vector
+PRODUCTS = frozenset({"product", "product_t"})
 LOGIC = frozenset({"and", "or", "not"})  # of comparisons
 MASKS = frozenset({"less", "less_equal", "equal"}) | LOGIC
 ROW = "1"  # the axis of a value with one number for each example

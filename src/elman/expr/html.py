@@ -25,6 +25,7 @@ _FORMS = {
     "neg": Form("−{}".format, SUM, (SUM + 1,)),
     "div": Form("{} / {}".format, PRODUCT, (PRODUCT, PRODUCT + 1)),
     "product": Form("{} {}".format, JUXTAPOSED, (_ATOM, JUXTAPOSED + 1)),
+    "product_t": Form("{}<sup>T</sup> {}".format, JUXTAPOSED, (_ATOM, JUXTAPOSED + 1)),
     "power": Form("{}<sup>{}</sup>".format, POWER, (_ATOM, 0)),
     "less": Form("{} &lt; {}".format, COMPARISON, (SUM, SUM)),
     "less_equal": Form("{} ≤ {}".format, COMPARISON, (SUM, SUM)),

@@ -35,6 +35,7 @@ FORMS = {
     "neg": Form("-{}".format, SUM, (SUM + 1,)),
     "div": Form(r"\frac{{{}}}{{{}}}".format, CALL, (0, 0)),
     "product": Form("{} {}".format, JUXTAPOSED, (ATOM, JUXTAPOSED + 1)),
+    "product_t": Form(r"{}^\top {}".format, JUXTAPOSED, (ATOM, JUXTAPOSED + 1)),
     "power": Form("{}^{{{}}}".format, POWER, (ATOM, 0)),
     "less": Form("{} < {}".format, COMPARISON, (SUM, SUM)),
     "less_equal": Form(r"{} \le {}".format, COMPARISON, (SUM, SUM)),

@@ -137,6 +137,8 @@ class Text:
         """Return the form that the table of primitives has."""
         if node.op == "product":
             template, binds = "{0} @ {1}", PRODUCT_BINDS
+        elif node.op == "product_t":
+            template, binds = "{0}.T @ {1}", PRODUCT_BINDS
         elif node.op in OVER_UNITS:
             template, binds = f"{node.op}({{0}})", CALL
         else:

@@ -11,7 +11,7 @@ Initialisers and regularisers use it, so that they work for any cell, whatever i
 ('U.f', 'U.n')
 """
 
-from elman.expr.graph import Graph
+from elman.expr.graph import PRODUCTS, Graph
 
 
 def hidden_to_hidden(graph: Graph) -> tuple[str, ...]:
@@ -28,14 +28,14 @@ def hidden_to_hidden(graph: Graph) -> tuple[str, ...]:
         Members (``U.i``, or ``U`` for a bare family), in the order in which the equations first name them.
     """
     carried = carried_factors(graph)
-    matrices = {n.args[0] for n in graph.nodes if n.op == "product" and carried[n.args[1]]}
+    matrices = {n.args[0] for n in graph.nodes if n.op in PRODUCTS and carried[n.args[1]]}
     return tuple(graph.nodes[index].name for index in sorted(matrices))
 
 
 def multiplied_states(graph: Graph) -> tuple[str, ...]:
     """List the states that those matrices multiply, alone or as a factor, in the order of the states."""
     carried = carried_factors(graph)
-    multiplied = {s for n in graph.nodes if n.op == "product" for s in carried[n.args[1]]}
+    multiplied = {s for n in graph.nodes if n.op in PRODUCTS for s in carried[n.args[1]]}
     return tuple(state for state in graph.states if state in multiplied)
 
 

@@ -1,16 +1,16 @@
 """Infer the shape of every value (number, vector or matrix) and its sizes from its use.
 
 A size is a class of axes that the equations force to be equal (union-find). Then the classes get names: ``input`` is
-the class of the input, ``hidden`` that of the rows of the first matrix in the text (of the first state where there is
-no matrix), and any other has the name of the state or parameter that has it. A side input is one number for each
-example, as a sum over units is, and fits every vector.
+the class of the input, ``hidden`` that of the first product in the text, the rows of its matrix (of the first state
+where there is no product), and any other has the name of the state or parameter that has it. A side input is one number
+for each example, as a sum over units is, and fits every vector.
 """
 
 from dataclasses import dataclass
 from typing import NoReturn
 
 from elman.expr.builder import Builder, describe
-from elman.expr.graph import LOGIC, MASKS, OVER_UNITS, ROW, Node
+from elman.expr.graph import LOGIC, MASKS, OVER_UNITS, PRODUCTS, ROW, Node
 
 _CONDITIONS = {
     "select": "the condition of `where`",
@@ -92,8 +92,12 @@ def infer_shapes(builder: Builder, outputs: dict[str, int]) -> tuple[list[Node],
             axes.append((_ROW,))
         elif node.op == "constant":
             axes.append(())
-        elif node.op == "product":
-            rows, columns = axes[node.args[0]]
+        elif node.op == "transpose":
+            name = describe(builder.expr(node.args[0]))
+            why = "A matrix multiplies a vector, and is used in no other way."
+            _fail(builder, node, f"the transpose of {name} multiplies nothing", why, "Write U.T @ h.")
+        elif node.op in PRODUCTS:
+            rows, columns = axes[node.args[0]][:: 1 if node.op == "product" else -1]
             vector = axes[node.args[1]]
             if not vector:
                 _fail(
@@ -140,10 +144,10 @@ def _matrices(builder: Builder) -> set[int]:
     """Find the parameters that are used as matrices; no other use of them is allowed."""
     first: dict[int, Node] = {}
     for node in builder.nodes:
-        if node.op == "product":
+        if node.op in PRODUCTS:
             first.setdefault(node.args[0], node)
     for node in builder.nodes:
-        vectors = node.args[1:] if node.op == "product" else node.args
+        vectors = node.args[1:] if node.op in PRODUCTS else node.args
         for arg in vectors:
             if arg in first:
                 name = builder.nodes[arg].name
@@ -189,9 +193,9 @@ def _elementwise(builder: Builder, node: Node, classes: _Classes, axes: list[tup
 
 def _name(nodes: list[Node], classes: _Classes, axes: list[tuple[int, ...]]) -> tuple[dict[int, str], list[Tie]]:
     names: dict[int, str] = {}
-    products = [n for n in nodes if n.op == "product"]
+    products = [i for i, n in enumerate(nodes) if n.op in PRODUCTS]
     states = [i for i, n in enumerate(nodes) if n.op == "state"]
-    hidden = axes[products[0].args[0]][0] if products else axes[states[0]][0]
+    hidden = axes[products[0]][0] if products else axes[states[0]][0]
     (entry,) = next(axes[i] for i, n in enumerate(nodes) if n.op == "input")
     names[classes.find(hidden)] = "hidden"
     ties = (

@@ -13,6 +13,7 @@ candidate = tanh(W @ x + U @ h + b)
 h'        = h + sigmoid(rate) * (candidate - h)
 """
 
+import dataclasses
 import inspect
 import linecache
 import sys
@@ -211,8 +212,11 @@ def trace(
     outputs = {state: _returned(tracer, state, value) for state, value in zip(states, new, strict=True)}
     _require_use(tracer, families, outputs)
     _require_distinct_names(tracer, states, families)
+    place = _drop_matrices(tracer, outputs)
+    outputs = {state: place[index] for state, index in outputs.items()}
     nodes, ties = infer_shapes(tracer, outputs)
-    labels = {label: v._id for label, v in variables.items() if isinstance(v, Expr) and not isinstance(v, Family)}
+    values = {label: v for label, v in variables.items() if isinstance(v, Expr) and not isinstance(v, Family)}
+    labels = {label: place[v._id] for label, v in values.items() if v._id in place}
     graph = Graph(tuple(nodes), tuple(outputs.items()))
     # a variable with the name of an argument would be mistaken for that argument
     kept = graph.ancestors(outputs.values()) - set(outputs.values())
@@ -291,6 +295,20 @@ def _require_use(tracer: _Tracer, families: list[str], outputs: dict[str, int]) 
                 "Callers would have to give numbers that are never used.",
                 f"Use it, or drop `{node.name}`; states come after the `/`.",
             )
+
+
+def _drop_matrices(tracer: _Tracer, outputs: dict[str, int]) -> dict[int, int]:
+    """Drop sums of matrices, which products have taken apart, and return the new place of every other value."""
+    reached = Graph(tuple(tracer.nodes), ()).ancestors(outputs.values())
+    parts = set(tracer.matrix_parts)
+    for index, node in enumerate(tracer.nodes):
+        if node.op == "transpose" or not parts.isdisjoint(node.args):
+            parts.add(index)
+    kept = [i for i in range(len(tracer.nodes)) if i in reached or i not in parts]
+    place = {old: new for new, old in enumerate(kept)}
+    nodes = [tracer.nodes[i] for i in kept]
+    tracer.nodes = [dataclasses.replace(n, args=tuple(place[a] for a in n.args)) for n in nodes]
+    return place
 
 
 def _require_distinct_names(tracer: _Tracer, states: list[str], families: list[str]) -> None:

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from elman.errors import CellError
 from elman.expr.builder import result_shape
-from elman.expr.graph import LEAVES, LOGIC, MASKS, OVER_UNITS, ROW, STRUCTURAL, Graph, Node
+from elman.expr.graph import LEAVES, LOGIC, MASKS, OVER_UNITS, PRODUCTS, ROW, STRUCTURAL, Graph, Node
 from elman.expr.limits import LARGEST_EXPONENT, MOST_LETTERS, MOST_NODES, MOST_STATES, is_exponent
 from elman.expr.primitives import PRIMITIVES
 
@@ -102,7 +102,7 @@ def verify_step(graph: Graph) -> Graph:
 def _verify_leaves(graph: Graph) -> None:
     reached, names = graph.ancestors(graph.output.values()), set[str]()
     for index, node in enumerate(graph.nodes):
-        if node.op in STRUCTURAL - OVER_UNITS - {"product"} | {"adjoint", "size"}:
+        if node.op in STRUCTURAL - OVER_UNITS - PRODUCTS | {"adjoint", "size"} or len(node.args) > 3:
             _break(index, node, "only passes add this operation")
         if node.op == "power" and not is_exponent(graph.nodes[node.args[1]].value):
             _break(index, node, f"an exponent is not 0, and from -{LARGEST_EXPONENT:,.0f} to {LARGEST_EXPONENT:,.0f}")

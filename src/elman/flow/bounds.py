@@ -19,7 +19,7 @@ from torch import Tensor
 
 from elman.autodiff.noise import NONE
 from elman.autodiff.program import Program
-from elman.expr.graph import Graph
+from elman.expr.graph import PRODUCTS, Graph
 from elman.expr.roles import hidden_to_hidden
 from elman.flow.figures import Bound
 
@@ -64,7 +64,7 @@ def _guarantee(radius: float, steepest: float, linear: bool) -> str:
 def _functions_behind(graph: Graph, member: str) -> set[str]:
     """Name the functions applied to sums that hold a product of the matrix; "" where such a sum is a new state."""
     matrix = graph.leaves["parameter", member]
-    waiting = [i for i, n in enumerate(graph.nodes) if n.op == "product" and n.args[0] == matrix]
+    waiting = [i for i, n in enumerate(graph.nodes) if n.op in PRODUCTS and n.args[0] == matrix]
     functions, seen, new = set[str](), set[int](), set(graph.output.values())
     while waiting:
         index = waiting.pop()
@@ -85,7 +85,7 @@ def _is_only_way(graph: Graph, member: str) -> bool:
         return False
     state, matrix = graph.leaves["state", graph.states[0]], graph.leaves["parameter", member]
     readers = graph.read_by[state]
-    if [graph.nodes[i].args for i in readers] != [(matrix, state)] or graph.nodes[readers[0]].op != "product":
+    if [graph.nodes[i].args for i in readers] != [(matrix, state)] or graph.nodes[readers[0]].op not in PRODUCTS:
         return False
     index = graph.output[graph.states[0]]
     after = graph.nodes[index]

@@ -107,6 +107,7 @@ def _parameters(track: Track) -> dict[tuple[str, str], Tensor]:
 
 def _compute(graph: Graph, leaves: dict[tuple[str, str], Tensor], track: Track) -> list[Tensor]:
     functions: dict[str, Callable[..., Tensor]] = {**FUNCTIONS, "product": lambda m, v: F.linear(v, m)}
+    functions["product_t"] = lambda m, v: v @ m
     sizes = sizes_of(track.program, track.flat(slice(0, 1)))
     values: list[Tensor] = []
     for node in graph.nodes:

@@ -60,6 +60,13 @@ BINARY: list[Callable[[Expr, Expr], Expr]] = [
     lambda a, b: where(a <= 0.1, b, a * 0.25),
     lambda a, b: sigmoid(a) * b,
 ]
+
+
+def skew(matrix: Expr) -> Expr:
+    """Write a square matrix that is nearly antisymmetric."""
+    return 0.7 * matrix - matrix.T / 1.5
+
+
 # Of a vector, in some cells: drawn by a generator of its own, so that the others are as they were without it.
 MORE: list[Callable[["_Grammar", Expr], Expr]] = [
     lambda _, v: sin(2.5 * v),
@@ -71,6 +78,8 @@ MORE: list[Callable[["_Grammar", Expr], Expr]] = [
     lambda _, v: v / (0.5 + norm(v)),
     lambda _, v: tanh(v - 0.4 * largest(v)),
     lambda _, v: where(largest(v) > 0.6, v * sigmoid(norm(v)), -v),
+    lambda g, v: v + 0.3 * tanh(g.matrix().T @ v),
+    lambda g, v: tanh(skew(g.matrix()) @ v),
     lambda _, v: where((v < -0.2) | ~(v <= 0.9), v, tanh(v) * v),
 ]
 # Of a vector, a side input, and a parameter.
@@ -178,7 +187,10 @@ class _Grammar:
         return total + self.vector() if self.draw.random() < 0.7 else total
 
     def product(self, value: Expr) -> Expr:
-        return self.member(next(self.matrices)) @ value
+        return self.matrix() @ value
+
+    def matrix(self) -> Expr:
+        return self.member(next(self.matrices))
 
     def vector(self) -> Expr:
         return self.member(self.vectors)

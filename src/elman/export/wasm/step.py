@@ -74,6 +74,13 @@ class StepWriter:
         return places
 
     @cached_property
+    def transposed(self) -> dict[int, Any]:
+        """The addresses of the matrices that a step transposes, by their nodes: each is packed a second time."""
+        part, nodes = self.plan.part, self.plan.part.program.graph.nodes
+        found = sorted({nodes[i].args[0] for i in self.plan.computed if nodes[i].op == "product_t"})
+        return {i: self._module.memory.put_matrix(part.static[i].float().numpy().T.copy()) for i in found}
+
+    @cached_property
     def copies(self) -> dict[int, Any]:
         """The addresses of the copies of old states."""
         return {i: self._module.memory.reserve(self.plan.part.size(i)) for i in self.plan.copied}
@@ -112,8 +119,11 @@ class _Writing:
             function.store(start, total, offset)
         for product in chain.products:
             matrix, vector = graph.nodes[product].args
-            columns = self._part.size(matrix)
-            function.add_product(total, self._step.places[matrix], self._address(vector), rows, columns)
+            if graph.nodes[product].op == "product_t":
+                place, columns = self._step.transposed[matrix], self._part.size(vector)
+            else:
+                place, columns = self._step.places[matrix], self._part.size(matrix)
+            function.add_product(total, place, self._address(vector), rows, columns)
 
     def _sum(self, nodes: list[int]) -> None:
         (index,), function = nodes, self._function

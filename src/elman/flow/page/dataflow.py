@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from elman.errors import CellError
 from elman.expr import Cell
-from elman.expr.graph import Graph
+from elman.expr.graph import PRODUCTS, Graph
 
 SYMBOLS = {"sigmoid": "σ", "hard_sigmoid": "hard σ", "layer_norm": "LN"}
 GLYPHS = {
@@ -159,7 +159,7 @@ class _BoxCollector:
     def _describe(self, index: int) -> tuple[str, str, int | None]:
         """Choose the kind of a value's box, its title and the sum that is drawn inside it."""
         node = self.graph.nodes[index]
-        if node.op not in GLYPHS and node.op != "product":
+        if node.op not in GLYPHS and node.op not in PRODUCTS:
             inner = node.args[0]
             kind = "gate" if node.op in ("sigmoid", "hard_sigmoid") else "activation"
             title = SYMBOLS.get(node.op, node.op)
@@ -168,7 +168,7 @@ class _BoxCollector:
                 return kind, f"{title} LN" if normed else title, inner
             return kind, title, None
         if any(self._multiplied(term) for term, _ in self._terms(index, index)):
-            return "linear", "Σ" if node.op != "product" else "·", index
+            return "linear", "Σ" if node.op not in PRODUCTS else "·", index
         return "point", self._glyph(index), None
 
     def _glyph(self, index: int) -> str:
@@ -208,7 +208,7 @@ class _BoxCollector:
         """Check whether a term is one value multiplied by a matrix."""
         source = self._source[index]
         inside = set() if source is None else self.graph.ancestors([index], stop=[source])
-        return any(self.graph.nodes[i].op == "product" for i in inside - {source})
+        return any(self.graph.nodes[i].op in PRODUCTS for i in inside - {source})
 
     def _find_sources(self) -> None:
         """Find for each value the one value that parameters are applied to in it; None if there are several."""
@@ -218,7 +218,7 @@ class _BoxCollector:
             has_parameter.append(node.op == "parameter" or any(has_parameter[a] for a in node.args))
             fixed, moving = ([a for a in node.args if self._fixed[a] == kind] for kind in (True, False))
             source = None
-            if node.op == "product":
+            if node.op in PRODUCTS:
                 source = node.args[1]
             elif node.op in ("neg", "layer_norm") and self._folds(node.args[0]):
                 source = self._source[node.args[0]]

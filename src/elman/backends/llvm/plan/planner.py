@@ -220,8 +220,8 @@ class _Planner:
             node = self.nodes[index]
             if node.op in {"outer", "total"}:
                 read[node.args[0]] = None
-                if node.op == "outer" and node.args[1] in self.rate:
-                    read[node.args[1]] = None
+                second = node.args[1:]  # of a transposed matrix the second is the adjoint
+                read |= {v: None for v in second if v in self.rate or self.nodes[v].op == "adjoint"}
         first = [v for i in sorted(self.rate) if self.nodes[i].op == "product_t" for v in self.nodes[i].args[1::2]]
         end = set(self.end)
         behind = {i for i in read if i in end or self._is_static(i)}

@@ -71,7 +71,8 @@ class SmallCall:
         x, states = inputs.x, inputs.states
         self.program, self.inputs, self.save, self.is_step = program, inputs, save, is_step
         steps, batch, _ = x.shape
-        self.in_place = steps == 1 and batch < MANY_ROWS
+        kernel = find_kernel(program, "forward", save, x.dtype)
+        self.in_place = steps == 1 and batch < MANY_ROWS and kernel.reads_in_place
         self.layout = _lay_out(program, "forward", save, inputs, self.in_place)
         self.moving = (0, steps, 1, 1)
         output = x.new_zeros(steps, batch, states[0].shape[-1])

@@ -40,7 +40,7 @@ class Frames:
         states = tuple([state.shape for state in inputs.states])
         parameters = tuple([parameter.shape for parameter in inputs.parameters])
         threads = torch.get_num_threads() if threads is None else threads
-        in_place = in_place and not kernel.products.rounds  # no tiles round weights where they are
+        in_place = in_place and kernel.reads_in_place
         self.layout = lay_out(kernel, inputs.x.shape, states, parameters, threads, in_place)
         self.kernel = kernel
         self.arena = lend(self.layout, inputs.states[0])

@@ -71,6 +71,12 @@ class Kernel:
         return 2 if self.plan.narrow else self.item
 
     @cached_property
+    def reads_in_place(self) -> bool:
+        """Whether products can read weights where they are: no tiles round them there, or read a matrix by columns."""
+        terms = (term for group in self.plan.groups for term in group.chains[0][1])
+        return not self.products.rounds and not any(term.transposed for term in terms)
+
+    @cached_property
     def prepare(self) -> "ctypes._FuncPointer":
         """The function that computes what depends on parameters alone, as a callable of a frame's address."""
         return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("prepare"))

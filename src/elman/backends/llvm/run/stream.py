@@ -57,7 +57,7 @@ class Steps:
             self.frames[-1].fill_forward(inputs, x, own)
             self.between.append(x)
         self.arenas = [frames.arena.flat for frames in self.frames]
-        self.packs = (batch >= MANY_ROWS or self.kernel.products.rounds) and not frozen
+        self.packs = (batch >= MANY_ROWS or not self.kernel.reads_in_place) and not frozen
         if frozen:
             self.pack()
         sides_read = [slots.given(graph.leaves["side", name]) for name in graph.sides]
