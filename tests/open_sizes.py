@@ -4,7 +4,13 @@
 ({'y': 2}, {})
 """
 
-OPEN_SIZES = {"jordan": {"y": 2}, "lstm_projected": {"h": 2}, "lem": {"y": 2}, "lru": {"h": 2}}
+OPEN_SIZES = {
+    "jordan": {"y": 2},
+    "lstm_projected": {"h": 2},
+    "lem": {"y": 2},
+    "lru": {"h": 2},
+    "state_regularised": {"S": 2},
+}
 
 
 def sizes_of(name: str) -> dict[str, int]:

@@ -135,7 +135,28 @@ def closed_form(p, x, dt, h):
     return (gate * np.tanh(g) + (1 - gate) * np.tanh(k),)
 
 
+def antisymmetric_unit(gated):
+    # Chang et al. 2019, plain and gated: both pre-activations share the antisymmetric matrix less γ on its diagonal
+    def step(p, x, h):
+        matrix = np.array([[p["U"][i, j] - p["U"][j, i] - 0.01 * (i == j) for j in range(H)] for i in range(H)])
+        seen = {k: p[f"W{k}"] @ x + p[f"b{k}"] for k in ([".z", ".n"] if gated else [""])}
+        gate = sigma(matrix @ h + seen[".z"]) if gated else 1.0
+        return (h + 0.1 * gate * np.tanh(matrix @ h + seen[".n" if gated else ""]),)
+
+    return step
+
+
+def state_regularised(p, x, h):
+    # Wang & Niepert 2019, section 3: the probability of each centroid, and the mean of all
+    u = np.tanh(p["W"] @ x + p["U"] @ h + p["b"])
+    weights = [np.exp(np.dot(centroid, u)) for centroid in p["S"]]
+    return (sum(w * centroid for w, centroid in zip(weights, p["S"], strict=True)) / sum(weights),)
+
+
 PAPERS = {
+    "antisymmetric": antisymmetric_unit(gated=False),
+    "antisymmetric_gated": antisymmetric_unit(gated=True),
+    "state_regularised": state_regularised,
     "elman": simple(np.tanh),
     "elman_relu": simple(lambda a: np.maximum(a, 0)),
     "elman_sigmoid": simple(sigma),

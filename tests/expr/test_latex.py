@@ -175,7 +175,7 @@ class Reader:
     def factor(self):
         text = self.power()
         if text.removesuffix(".T") in self.parameters and (
-            self.peek() in FUNCTIONS or re.match(r"[A-Za-z(]|\\(mathrm|left|frac)", self.peek())
+            self.peek() in FUNCTIONS or re.match(r"[A-Za-z(]|\\(mathrm|left|frac|alpha)", self.peek())
         ):
             return f"{text} @ ({self.power()})"
         return text

@@ -32,6 +32,7 @@ RETAINED = {
 
 DROP_INS = {"LSTM": [1], "LSTM with projection": [1], "GRU": [0]}
 WITHOUT = {"elman", "elman_relu", "elman_sigmoid", "jordan", "indrnn", "minlstm", "lru", "cfc"}
+WITHOUT |= {"antisymmetric", "antisymmetric_gated", "state_regularised"}
 
 
 def build(name, hidden=H, **options):

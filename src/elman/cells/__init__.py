@@ -13,6 +13,7 @@ h' = (1 - f) * h + f * n
 A cell in your own file is called ``FILE.py:NAME``.
 """
 
+from elman.cells.antisymmetric import antisymmetric, antisymmetric_gated
 from elman.cells.continuous import cfc
 from elman.cells.gated import gru, gru_reset_before, mgu, ugrnn
 from elman.cells.independent import indrnn
@@ -22,9 +23,12 @@ from elman.cells.long_short_term_memory import lstm, lstm_coupled, lstm_layer_no
 from elman.cells.lookup import find_in
 from elman.cells.minimal import mingru, minlstm
 from elman.cells.simple import elman, elman_relu, elman_sigmoid, jordan
+from elman.cells.state_regularised import state_regularised
 from elman.expr import Cell
 
 __all__ = [
+    "antisymmetric",
+    "antisymmetric_gated",
     "cfc",
     "elman",
     "elman_relu",
@@ -45,10 +49,11 @@ __all__ = [
     "mingru",
     "minlstm",
     "names",
+    "state_regularised",
     "ugrnn",
 ]
 
-_SIMPLE = (elman, elman_relu, elman_sigmoid, jordan, indrnn)
+_SIMPLE = (elman, elman_relu, elman_sigmoid, jordan, indrnn, antisymmetric, antisymmetric_gated, state_regularised)
 _LONG_SHORT_TERM = (lstm, lstm_projected, lstm_peephole, lstm_coupled, lstm_layer_norm)
 _GATED = (gru, gru_reset_before, mgu, ugrnn, mingru, minlstm, lru, lem, cfc)
 ZOO: dict[str, Cell] = {c.name: c for c in (*_SIMPLE, *_LONG_SHORT_TERM, *_GATED)}
