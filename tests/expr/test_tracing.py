@@ -278,7 +278,7 @@ def test_every_wrong_use_of_a_value_says_what_to_write_instead():
         (tuple_state, "2 values are returned, and there are 1 states", "return h"),
         (wrong_type, "is a str", "Return the vector"),
         (unequal, "`!=`", "~(a == b)"),
-        (truth, "`and`", "where(z > 0.5"),
+        (truth, "`and`", "where((z > 0.5) & "),
         (like_an_adjoint, "a state is called d_h", "another name"),
         (varying_slope, "a slope that varies", "where(x > 0, x, slope * x)"),
         (too_large, "too large for a number", "smaller"),

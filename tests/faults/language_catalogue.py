@@ -136,6 +136,14 @@ LANGUAGE_FAULTS = (
         "one_step",
     ),
     Fault(
+        "one bad cell of a file hides the others",
+        "cells/lookup.py",
+        "keeps_refused.set(True)",
+        "keeps_refused.set(False)",
+        tests="tests/expr/test_mistakes.py",
+        only="hide_the_others",
+    ),
+    Fault(
         "a matrix that waits for a reset state is not taken for hidden-to-hidden",
         "expr/roles.py",
         """        elif node.op == "mul":

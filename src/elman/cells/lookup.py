@@ -12,6 +12,7 @@ from typing import Any
 
 from elman.errors import CellError
 from elman.expr import Cell
+from elman.expr.trace import Refused, keeps_refused
 
 
 def find_in(zoo: Mapping[str, Cell], name: str) -> Cell:
@@ -41,6 +42,8 @@ def _find_in_file(path: Path, name: str) -> Cell:
         )
     defined = _execute(path)
     value = defined.get(name)
+    if isinstance(value, Refused):
+        raise value.reason
     if isinstance(value, Cell):
         return value
     if value is None:
@@ -56,6 +59,7 @@ def _find_in_file(path: Path, name: str) -> Cell:
 
 def _execute(path: Path) -> dict[str, Any]:
     folder, here = str(path.resolve().parent), Path.cwd()
+    kept = keeps_refused.set(True)  # one bad cell does not hide the others
     sys.path.insert(0, folder)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
@@ -73,6 +77,7 @@ def _execute(path: Path) -> dict[str, Any]:
             "Correct the file; it must run on its own."
         ) from reason
     finally:
+        keeps_refused.reset(kept)
         os.chdir(here)
         if folder in sys.path:
             sys.path.remove(folder)

@@ -13,6 +13,9 @@ from elman.expr.graph import MASKS, ROW, Graph, Node
 from elman.expr.limits import LARGEST_EXPONENT, MOST_DERIVED, is_exponent
 from elman.expr.matrices import read_matrix
 
+_METHODS_OF_TENSORS = frozenset(
+    {"sum", "mean", "max", "softmax", "norm", "tanh", "sigmoid", "relu", "exp", "log", "sqrt", "sin", "cos", "clamp"}
+)
 COMMUTATIVE = frozenset({"add", "mul", "maximum", "minimum", "equal", "and", "or"})
 
 
@@ -273,6 +276,13 @@ class Expr:
 
     def __matmul__(self, other: Any) -> "Expr":
         builder = self._builder
+        node = builder.nodes[self._id]
+        if node.op == "state":
+            builder.fail(
+                f"`@` has the state {node.name} on its left",
+                "The arguments before a `*` are the input and the states; what is trained comes after it.",
+                f"Write def {builder.cell}(x, h, *, W, U, b), with {node.name} behind the *.",
+            )
         matrix = read_matrix(builder.nodes, self._id)
         if matrix is None:
             builder.fail(
@@ -312,7 +322,17 @@ class Expr:
         self._builder.fail(
             f"`if`, `and`, `or` or `not` needs to know whether {describe(self)} is true",
             "A cell is traced once for all inputs, so Python cannot branch on it.",
-            "Write where(z > 0.5, a, b).",
+            _branch_remedy(self._builder),
+        )
+
+    def __getattr__(self, name: str) -> "Expr":
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = name in _METHODS_OF_TENSORS
+        self._builder.fail(
+            f"`.{name}` is asked of {describe(self)}",
+            "A value of the equations has no methods and no attribute but the T of a matrix.",
+            f"Write elman.{name}(…)." if known else "Use elman's functions: elman.tanh, elman.sum, elman.where, …",
         )
 
     def __float__(self) -> float:
@@ -335,7 +355,8 @@ class Expr:
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> NoReturn:
-        own = next(a for a in args if isinstance(a, Expr))
+        flat = [v for a in args for v in (a if isinstance(a, (list, tuple)) else [a])]
+        own = next(a for a in flat if isinstance(a, Expr))
         own._builder.fail(
             f"torch's `{getattr(function, '__name__', function)}` was applied to {describe(own)}",
             "A cell is its equations, not torch operations.",
@@ -365,6 +386,13 @@ class Expr:
 
     def __repr__(self) -> str:
         return f"<{describe(self)} of {self._builder.cell}>"
+
+
+def _branch_remedy(builder: Builder) -> str:
+    words = linecache.getline(builder.source, builder.locate()).split()
+    if "if" not in words and not {"and", "or", "not"}.isdisjoint(words):
+        return "Write where((z > 0.5) & (r < 1), a, b): & for and, | for or, ~ for not, with brackets around each."
+    return "Write where(z > 0.5, a, b)."
 
 
 def _is_finite(value: object) -> bool:

@@ -18,8 +18,9 @@ import inspect
 import linecache
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from elman.errors import CellError
 from elman.expr.builder import Builder, Expr
@@ -91,6 +92,17 @@ class Family(Expr):
         return self._builder.expr(self._builder.add("parameter", name=f"{self._name}.{member}"))
 
 
+@dataclasses.dataclass(frozen=True)
+class Refused:
+    """What stands for a cell whose equations do not hold together, in a file that is read for another cell of it."""
+
+    reason: CellError
+
+
+keeps_refused: ContextVar[bool] = ContextVar("keeps_refused", default=False)
+"""Whether :func:`cell` gives a :class:`Refused` where it would raise."""
+
+
 def cell(function: Callable[..., Any]) -> Cell:
     """Make a cell of a function that writes one time step.
 
@@ -121,6 +133,22 @@ def cell(function: Callable[..., Any]) -> Cell:
     >>> slow.starts
     (('rate', -7.0, -2.0),)
     """
+    try:
+        return _make(function)
+    except CellError as reason:
+        if not keeps_refused.get():
+            raise
+        refused: Any = Refused(reason)
+        return cast("Cell", refused)
+
+
+def _make(function: Callable[..., Any]) -> Cell:
+    if inspect.isclass(function):
+        raise CellError(
+            f"cell: {function.__qualname__} of {function.__module__} is a class, and is not a function.\n"
+            "  A cell is the function that writes one time step; elman makes the layer.\n"
+            "  Write def name(x, h, *, W, U, b) under @cell."
+        )
     if not inspect.isfunction(function):
         raise CellError(
             f"cell: {function!r} is not a function.\n  A cell is the function that writes one time step.\n"
