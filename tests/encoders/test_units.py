@@ -151,7 +151,7 @@ def test_n_is_a_letter_and_a_sequence_shorter_than_k_is_one_step():
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
-        ({"text": "text", "price": "number"}, r"text \(text\), price \(number\) cannot be read together"),
+        ({"text": "text", "face": "image"}, r"text \(text\), face \(image\) cannot be read together"),
         ({"left": "image", "right": "image"}, "left .image., right .image. cannot"),
         ({"a": "sound", "b": "series"}, "cannot be read together"),
     ],

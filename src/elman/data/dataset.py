@@ -7,6 +7,7 @@ The kind of a column is the type of its values:
 `letters`     str of upper-case letters: a genome, a protein
 `number`      float; NaN where it is missing
 `category`    str; empty where it is missing
+`date`        float, seconds since 1970 as a clock on the wall shows them; NaN where it is missing
 `series`      float32 array (T, D); NaN where a number is missing
 `sound`       :class:`Sound`
 `image`       uint8 array (H, W, C), C is 1 or 3
@@ -30,7 +31,9 @@ from elman.data.plain import read_plain
 from elman.data.tables.numbers import NumberDialect
 from elman.errors import DataError
 
-INPUT_KINDS = ("text", "letters", "number", "category", "series", "sound", "image")
+INPUT_KINDS = ("text", "letters", "number", "category", "date", "series", "sound", "image")
+COVARIATE_KINDS = ("number", "category", "date")
+"""Those of one value a row, which are read together, and beside a sequence."""
 TARGET_KINDS = ("category", "labels", "number")
 
 
@@ -78,6 +81,7 @@ class Columns:
         group: the column with the group of an example.
         names: names of the D numbers of a `series`, where they have some.
         numbers: how the numbers of a column are written, where it is not as programs do.
+        dates: the form of each column of dates, see :mod:`elman.data.series.timestamps`.
     """
 
     inputs: Mapping[str, str]
@@ -87,12 +91,13 @@ class Columns:
     group: str | None = None
     names: Sequence[str] = field(default_factory=tuple)
     numbers: Mapping[str, NumberDialect] = field(default_factory=dict)
+    dates: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
         plain = {**asdict(self), "inputs": dict(self.inputs), "names": list(self.names)}
-        numbers = plain.pop("numbers")
-        return {**plain, "numbers": numbers} if numbers else plain
+        written = {name: plain.pop(name) for name in ("numbers", "dates")}
+        return plain | {name: forms for name, forms in written.items() if forms}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Columns":
@@ -105,6 +110,8 @@ class Columns:
         wrong = [kind for kind in columns.inputs.values() if kind not in INPUT_KINDS]
         if wrong or not columns.inputs or columns.target_kind not in (*TARGET_KINDS, None):
             raise DataError(f"The columns {dict(columns.inputs)} are of no kind that this program knows.")
+        if {name for name, kind in columns.inputs.items() if kind == "date"} != set(columns.dates):
+            raise DataError("The columns of dates of this model have no form, or others have one. Train it again.")
         return columns
 
 

@@ -44,6 +44,7 @@ class PaddedBatch:
         targets: (B,) or (B, L).
         indices: (B,) int64, which examples of the set they are.
         weights: (B,) float32, the sample weight of each; None where all of the set are equal.
+        covariates: (B, F) float32, what is read beside the steps of each; None where nothing is.
     """
 
     steps: Tensor
@@ -51,6 +52,12 @@ class PaddedBatch:
     targets: Tensor
     indices: Tensor
     weights: Tensor | None = None
+    covariates: Tensor | None = None
+
+    def inputs(self, device: torch.device) -> tuple[Tensor, ...]:
+        """Return what a module takes: steps, lengths, and what is beside them if anything is."""
+        given = (self.steps, self.lengths, self.covariates)
+        return tuple(one.to(device) for one in given if one is not None)
 
 
 class EncodedSet:
@@ -69,6 +76,7 @@ class EncodedSet:
         on_progress: called with (examples encoded, examples in all).
         prints: (N,) uint64, the fingerprints of the examples; None where nobody needs them.
         groups: the group of each example, such as its speaker; None where there are none.
+        covariates: turns what is read beside the steps of one example into (1, F); None where nothing is.
 
     Attributes:
         prints: as given.
@@ -76,7 +84,7 @@ class EncodedSet:
         targets: as given.
         lengths: (N,) int64, the steps of each example.
         weights: (N,) float32, the sample weight of each example, 1 in the mean; None where all are equal.
-
+        covariates: (N, F) float32, what is read beside the steps; None where nothing is.
 
     Raises:
         DataError: an example cannot be read or encoded.
@@ -94,36 +102,50 @@ class EncodedSet:
         on_progress: OnProgress | None = None,
         prints: NDArray[np.uint64] | None = None,
         groups: Sequence[str | None] | None = None,
+        covariates: _Encoder | None = None,
     ) -> None:
         self.targets, self.prints, self.groups = targets, prints, groups
-        self._dataset, self._indices, self._encoder = dataset, list(indices), encoder
+        self._dataset, self._indices, self._encoder, self._covariates = dataset, list(indices), encoder, covariates
         self._kept = (KeptUnits if hasattr(encoder, "rows") else KeptFrames)(encoder, most_bytes)
         given = read_examples(dataset, self._indices) if examples is None else examples
         lengths, rest = self._kept.add_all(given)
         weights = given.weights[: len(lengths)] if isinstance(given, Chosen) else []
+        rows: list[Tensor] = []
         for done, example in enumerate(rest, start=1 + len(lengths)):
             lengths.append(self._kept.add(example))
             weights.append(example.weight)
+            if covariates is not None:
+                rows.append(covariates.encode(example))
             if on_progress is not None:
                 on_progress(done, len(self._indices))
         self.lengths = torch.tensor(lengths, dtype=torch.int64)
         self.weights = _to_mean_one(weights)
+        self.covariates = torch.cat(rows) if rows else None
 
     def __len__(self) -> int:
         return len(self._indices)
 
-    def encoded_by(self, encoder: _Encoder) -> "EncodedSet":
-        """Read the same examples again, and encode them by another encoder.
+    def encoded_by(self, encoder: _Encoder, covariates: _Encoder | None = None) -> "EncodedSet":
+        """Read the same examples again, and encode them by other encoders.
 
         Raises:
             DataError: an example cannot be read or encoded.
         """
-        return EncodedSet(self._dataset, self._indices, encoder, self.targets, groups=self.groups)
+        return EncodedSet(
+            self._dataset, self._indices, encoder, self.targets, groups=self.groups, covariates=covariates
+        )
 
     def first(self, count: int) -> "EncodedSet":
         """Read the first examples again, at most so many."""
         groups = None if self.groups is None else self.groups[:count]
-        return EncodedSet(self._dataset, self._indices[:count], self._encoder, self.targets[:count], groups=groups)
+        return EncodedSet(
+            self._dataset,
+            self._indices[:count],
+            self._encoder,
+            self.targets[:count],
+            groups=groups,
+            covariates=self._covariates,
+        )
 
     def steps(self, index: int) -> Tensor:
         """Return the encoded steps of one example, (T, K) int64 or (T, D) float32."""
@@ -173,14 +195,15 @@ class EncodedSet:
             if shuffled_steps is not None:
                 rows = [row[torch.randperm(len(row), generator=shuffled_steps)] for row in rows]
             steps, lengths = pad_sequence(rows), torch.tensor([len(row) for row in rows], dtype=torch.int64)
-        return PaddedBatch(steps, lengths, self.targets[indices], indices, weights)
+        covariates = None if self.covariates is None else self.covariates[indices]
+        return PaddedBatch(steps, lengths, self.targets[indices], indices, weights, covariates)
 
 
 def answer(module: nn.Module, examples: EncodedSet, on_progress: OnProgress | None = None, **options: Any) -> Tensor:
     """Return the outputs of a module for each example, (N, outputs), in their order and without gradients.
 
     Args:
-        module: takes steps (T, B, ·) and lengths (B,).
+        module: takes steps (T, B, ·) and lengths (B,), and what is beside them, (B, F), if anything is.
         examples: the examples.
         on_progress: called with (examples answered, examples in all).
         **options: see :meth:`EncodedSet.batches`.
@@ -190,7 +213,7 @@ def answer(module: nn.Module, examples: EncodedSet, on_progress: OnProgress | No
     order: list[Tensor] = []
     with evaluating(module), torch.no_grad():
         for batch in examples.batches(_ANSWERED_AT_ONCE, **options):
-            outputs.append(module(batch.steps.to(device), batch.lengths.to(device)).float().cpu())
+            outputs.append(module(*batch.inputs(device)).float().cpu())
             order.append(batch.indices)
             if on_progress is not None:
                 on_progress(sum(map(len, order)), len(examples))

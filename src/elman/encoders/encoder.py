@@ -3,17 +3,18 @@
 >>> from elman.data.dataset import Columns
 >>> learn_encoder(Columns({"a": "text", "b": "image"}), [], InputSettings())
 Traceback (most recent call last):
-elman.errors.ConfigError: The columns a (text), b (image) cannot be read together: several texts can, or numbers and
-categories. Name what is to be read with input.
+elman.errors.ConfigError: The columns a (text), b (image) cannot be read together: several texts can, or one sound,
+image or series, and beside them numbers, categories and dates. Name what is to be read with input.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
-from elman.data.dataset import Columns, Example
+from elman.data.dataset import COVARIATE_KINDS, Columns, Example
 from elman.data.plain import read_plain
 from elman.encoders.fronts import Front, Suggestions
 from elman.encoders.image import ImageEncoder, learn_image
@@ -70,7 +71,7 @@ _KINDS: dict[str, Any] = {
 _LEARNERS: tuple[tuple[set[str], bool, str, Callable[[Columns, Iterable[Example], InputSettings], Encoder]], ...] = (
     ({"text"}, True, "text", learn_words),
     ({"letters"}, True, "letters", learn_letters),
-    ({"number", "category"}, True, "table", learn_table),
+    (set(COVARIATE_KINDS), True, "table", learn_table),
     ({"series"}, False, "series", learn_series),
     ({"sound"}, False, "sound", learn_sound),
     ({"image"}, False, "image", learn_image),
@@ -78,7 +79,7 @@ _LEARNERS: tuple[tuple[set[str], bool, str, Callable[[Columns, Iterable[Example]
 
 
 def learn_encoder(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> Encoder:
-    """Learn an encoder for the columns of a dataset.
+    """Learn an encoder for the columns of a dataset; of several kinds, for the sequence.
 
     Args:
         columns: the columns that are read, with their kinds.
@@ -89,15 +90,45 @@ def learn_encoder(columns: Columns, examples: Iterable[Example], settings: Input
         ConfigError: the columns cannot be read together.
         DataError: an example cannot be read, or there is nothing to learn from.
     """
+    columns = split_columns(columns)[0]
     kinds = set(columns.inputs.values())
     for fitting, several, _, learn in _LEARNERS:
         if kinds <= fitting and (several or len(columns.inputs) == 1):
             return learn(columns, examples, settings)
     named = ", ".join(f"{column} ({kind})" for column, kind in columns.inputs.items())
     raise ConfigError(
-        f"The columns {named} cannot be read together: several texts can, or numbers and categories. "
-        "Name what is to be read with input."
+        f"The columns {named} cannot be read together: several texts can, or one sound, image or series, and "
+        "beside them numbers, categories and dates. Name what is to be read with input."
     )
+
+
+def learn_covariates(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> TableEncoder | None:
+    """Learn what is read beside sequences: numbers, categories and dates; None where columns are of one of both.
+
+    Args:
+        columns: all that are read.
+        examples: the training examples; they are read once, and not kept.
+        settings: the options of the encoders.
+
+    Raises:
+        DataError: an example cannot be read, or the columns are empty.
+    """
+    covariates = split_columns(columns)[1]
+    return None if covariates is None else learn_table(covariates, examples, settings)
+
+
+def split_columns(columns: Columns) -> tuple[Columns, Columns | None]:
+    """Return the columns that are read as a sequence, and those beside them; all and None where there is one kind.
+
+    >>> first, others = split_columns(Columns({"text": "text", "minutes": "number"}))
+    >>> dict(first.inputs), others and dict(others.inputs)
+    ({'text': 'text'}, {'minutes': 'number'})
+    """
+    covariates = {name: kind for name, kind in columns.inputs.items() if kind in COVARIATE_KINDS}
+    first = {name: kind for name, kind in columns.inputs.items() if name not in covariates}
+    if not first or not covariates:
+        return columns, None
+    return replace(columns, inputs=first, dates={}), replace(columns, inputs=covariates)
 
 
 def read_encoder(data: Mapping[str, Any]) -> Encoder:
@@ -113,15 +144,22 @@ def read_encoder(data: Mapping[str, Any]) -> Encoder:
     return encoder
 
 
-def require_columns(encoder: Encoder, columns: Columns) -> None:
-    """Check that an encoder reads exactly the columns of a model.
+def require_columns(encoder: Encoder, columns: Columns, covariates: Encoder | None = None) -> None:
+    """Check that an encoder, and what is read beside it, read exactly the columns of a model.
 
     Raises:
         DataError: it reads others, or they are of kinds that it cannot read.
     """
+    first, others = split_columns(columns)
+    if not _reads(encoder, first) or (covariates is None) != (others is None):
+        raise DataError(f"The {encoder.kind} encoder of this model does not read its columns. Train the model again.")
+    if covariates is not None and others is not None and not _reads(covariates, others):
+        raise DataError("What this model reads beside a sequence is not in its columns. Train the model again.")
+
+
+def _reads(encoder: Encoder, columns: Columns) -> bool:
     own = vars(encoder)
-    named = {name for part in ("columns", "numbers", "categories") for name in own.get(part, ())}
+    named = {name for part in ("columns", "numbers", "categories", "dates") for name in own.get(part, ())}
     named |= {own["column"]} if "column" in own else set()
     fitting = next(kinds for kinds, _, kind, _ in _LEARNERS if kind == encoder.kind)
-    if named != set(columns.inputs) or not set(columns.inputs.values()) <= fitting:
-        raise DataError(f"The {encoder.kind} encoder of this model does not read its columns. Train the model again.")
+    return named == set(columns.inputs) and set(columns.inputs.values()) <= fitting

@@ -1,7 +1,8 @@
-"""Turn a row of numbers and categories into one step: numbers standardised, categories one-hot.
+"""Turn a row of numbers, dates and categories into one step: numbers standardised, categories one-hot.
 
 A number that is missing is 0 and has an indicator if any was missing in training; a category that was not in training,
-or is missing, is all zeros.
+or is missing, is all zeros. A date is seven numbers: the day since 1970, and the sine and cosine of the time of day, of
+the day of the week and of the day of the year, so that the last hour of a day stands beside the first.
 
 >>> from elman.encoders.settings import InputSettings
 >>> columns = Columns({"size": "number", "colour": "category"})
@@ -29,6 +30,7 @@ from elman.vocabulary.tally import Tally, require_different
 
 # Of a column with more, the most frequent ones are kept.
 _MOST_CATEGORIES = 1000
+_OF_A_DATE = 7
 _LARGEST = 1e100  # whose square is a number
 
 
@@ -40,11 +42,13 @@ class TableEncoder:
         numbers: the columns of numbers.
         scaling: theirs.
         categories: the columns of categories, each with those that were in training.
+        dates: the columns of dates; each is seven numbers behind those of `numbers`.
     """
 
     numbers: tuple[str, ...]
     scaling: Scaling
     categories: Mapping[str, tuple[str, ...]]
+    dates: tuple[str, ...] = ()
     kind: ClassVar[str] = "table"
     units: ClassVar[bool] = False
     ordered: ClassVar[tuple[str, ...]] = ("categories",)
@@ -52,17 +56,18 @@ class TableEncoder:
     def __post_init__(self) -> None:
         for column, known in self.categories.items():
             require_different(known, f"values of {column}")
-        if len(self.numbers) != len(self.scaling.means) or not self._size:
+        if len(self.numbers) + _OF_A_DATE * len(self.dates) != len(self.scaling.means) or not self.size:
             raise DataError("The encoder of tables in this model has no columns, or no scale for one. Train it again.")
 
     @property
-    def _size(self) -> int:
+    def size(self) -> int:
+        """Count the numbers of a step, D."""
         return self.scaling.size + sum(map(len, self.categories.values()))
 
     @property
     def front(self) -> FramesFront:
         """Describe the layers that can read the frames."""
-        return FramesFront(self._size)
+        return FramesFront(self.size)
 
     @property
     def suggested(self) -> Suggestions:
@@ -79,7 +84,7 @@ class TableEncoder:
         Raises:
             DataError: a number is infinite.
         """
-        parts = [self.scaling.apply(_numbers_of(example, self.numbers))]
+        parts = [self.scaling.apply(_numbers_of(example, self.numbers, self.dates))]
         for column, places in self._places.items():
             part = torch.zeros(1, len(places))
             place = places.get(example.values[column])
@@ -94,9 +99,9 @@ class TableEncoder:
 
     def describe(self) -> str:
         """Describe in one line what is read."""
-        columns = len(self.numbers) + len(self.categories)
+        columns = len(self.numbers) + len(self.categories) + len(self.dates)
         missing = f", {len(self.scaling.indicated)} with missing values" if self.scaling.indicated else ""
-        return f"rows of {columns} column{'s' if columns > 1 else ''}{missing}; {self._size:,} numbers in one step"
+        return f"rows of {columns} column{'s' if columns > 1 else ''}{missing}; {self.size:,} numbers in one step"
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
@@ -105,30 +110,32 @@ class TableEncoder:
             "numbers": list(self.numbers),
             "scaling": self.scaling.to_dict(),
             "categories": as_pairs(self.categories),
+            **({"dates": list(self.dates)} if self.dates else {}),
         }
 
 
 def learn_table(columns: Columns, examples: Iterable[Example], settings: InputSettings) -> TableEncoder:  # noqa: ARG001
-    """Measure the numbers and count the categories of the training rows.
+    """Measure the numbers and dates, and count the categories of the training rows.
 
     Raises:
         DataError: a number is infinite, or no column holds anything.
     """
     numbers = tuple(column for column, kind in columns.inputs.items() if kind == "number")
     tallies = {column: Tally() for column, kind in columns.inputs.items() if kind == "category"}
-    moments = Moments(len(numbers))
+    dates = tuple(column for column, kind in columns.inputs.items() if kind == "date")
+    moments = Moments(len(numbers) + _OF_A_DATE * len(dates))
     for example in examples:
-        moments.add(_numbers_of(example, numbers))
+        moments.add(_numbers_of(example, numbers, dates))
         for column, tally in tallies.items():
             value = example.values[column]
             tally.add([value] if value else [])
     categories = {column: tally.most(_MOST_CATEGORIES, 1) for column, tally in tallies.items()}
-    if not numbers and not any(categories.values()):
+    if not numbers and not dates and not any(categories.values()):
         raise DataError(f"The columns {', '.join(columns.inputs)} are empty in all rows. Name others with input.")
-    return TableEncoder(numbers, moments.scaling(), categories)
+    return TableEncoder(numbers, moments.scaling(), categories, dates)
 
 
-def _numbers_of(example: Example, columns: tuple[str, ...]) -> Any:
+def _numbers_of(example: Example, columns: tuple[str, ...], dates: tuple[str, ...]) -> Any:
     row = np.array([[example.values[column] for column in columns]], dtype=np.float64)
     large = np.abs(row[0]) > _LARGEST
     if large.any():
@@ -136,4 +143,11 @@ def _numbers_of(example: Example, columns: tuple[str, ...]) -> Any:
         raise DataError(
             f"{example.where}: the number in {column} is infinite or beyond {_LARGEST:g}. Mend it, or leave it empty."
         )
-    return row
+    return np.hstack([row, *(_parts_of(example.values[column]) for column in dates)])
+
+
+def _parts_of(seconds: float) -> Any:
+    """Return the seven numbers of a date, (1, 7), from its seconds since 1970, which was a Thursday."""
+    day = seconds / 86_400
+    turns = np.array([day, (day + 3) / 7, day / 365.2425]) * 2 * np.pi
+    return np.array([[day, *np.sin(turns), *np.cos(turns)]])

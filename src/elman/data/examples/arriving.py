@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from elman.data.dataset import Columns, Example
+from elman.data.dataset import COVARIATE_KINDS, Columns, Example
 from elman.data.examples.choosing import SERIES, find_column
 from elman.data.examples.long_table import read_steps
 from elman.data.examples.rows import read_example, read_group, read_target, read_value
@@ -149,7 +149,7 @@ class Arriving:
         for where, cells, values, written in rows:
             # In JSON an absent key is a missing number or category; a text may not be missing.
             for column, kind in like.inputs.items():
-                if column not in cells and kind not in ("number", "category"):
+                if column not in cells and kind not in COVARIATE_KINDS:
                     find_column(column, list(cells), where)
             columns = _present(like, cells)
             whole = {**dict.fromkeys(like.inputs, ""), **cells}

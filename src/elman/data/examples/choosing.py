@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from elman.data.dataset import INPUT_KINDS, TARGET_KINDS, Columns
+from elman.data.dataset import COVARIATE_KINDS, INPUT_KINDS, TARGET_KINDS, Columns
+from elman.data.examples.dates import form_of_dates, settle_date, tells_day
 from elman.data.tables.dialects import decimal_of, note_dialects, settle_dialect, stored_dialects
 from elman.data.tables.kinds import ColumnSummary
 from elman.data.tables.numbers import NumberDialect
@@ -167,6 +168,7 @@ class ColumnChoice:
         self.notes.append(f"The target is {target} ({kind}){self._why_target(requested, target)}.")
         self._decimals = requested.decimal, decimal_of(summaries)
         self._dialects: dict[str, NumberDialect] = {}
+        self._dates: dict[str, str] = {}
         check_target(summaries[target], kind, where)
         if kind == "number":
             self._settle(target)
@@ -177,7 +179,7 @@ class ColumnChoice:
         else:
             numbers = self._choose_numbers([column for column in others if column != series])
             self.columns = Columns({SERIES: "series"}, target, kind, series, requested.group, numbers)
-        self.columns = replace(self.columns, numbers=stored_dialects(self._dialects))
+        self.columns = replace(self.columns, numbers=stored_dialects(self._dialects), dates=self._dates)
         self.notes += note_dialects(summaries, self._dialects)
         self._note_missing()
         if requested.group is None:
@@ -241,11 +243,11 @@ class ColumnChoice:
             for name in rows:
                 del kinds[name]
             read = [kind for kind in _READ_FIRST if kind in kinds.values()]
-            why = "the table has text, files or letters" if read else "nothing can be read from them"
-            read = read or ["number", "category"]
             self._note_left_out(rows, "they name or count the rows")
-            self._note_left_out([name for name, kind in kinds.items() if kind not in read], why)
-            kinds = {name: kind for name, kind in kinds.items() if kind in read}
+            why = {name: self._why_left_out(name, kind, bool(read)) for name, kind in kinds.items()}
+            for reason in dict.fromkeys(filter(None, why.values())):
+                self._note_left_out([name for name in why if why[name] == reason], reason)
+            kinds = {name: kind for name, kind in kinds.items() if not why[name]}
         if not kinds:
             objects = [name for name in others if self._summaries[name].kind() == "object"]
             nested = f" {name_some(objects)} holds objects: write each of their fields as a column." if objects else ""
@@ -258,10 +260,42 @@ class ColumnChoice:
                 self._settle(name, f" Or read the column as classes: {name}:category.")
         one = "Every row is one example; the input is" if len(kinds) == 1 else "Every row is one example; inputs are"
         self.notes.append(f"{one} {name_some([f'{name} ({kind})' for name, kind in kinds.items()])}.")
+        for name in [name for name, kind in kinds.items() if kind == "date"]:
+            self._dates[name] = settle_date(self._summaries[name], self._name)
         return kinds
+
+    def _why_left_out(self, name: str, kind: str, has_sequence: bool) -> str:
+        """Say why a column that nobody named is not read; an empty text for one that is.
+
+        Args:
+            name: of the column.
+            kind: its kind.
+            has_sequence: whether other columns hold texts, files or letters.
+        """
+        summary = self._summaries[name]
+        if kind == "date" and not tells_day(summary):
+            return "day and month cannot be told apart"
+        if kind in _READ_FIRST:
+            return ""
+        if kind not in COVARIATE_KINDS:
+            return "nothing can be read from them"
+        if not has_sequence:
+            return ""
+        if name.lower() in GROUP_NAMES:
+            return "they name who an example is of"
+        if not summary.many and len(summary.distinct) < 2:
+            return "they have one value"
+        if kind == "number":
+            try:
+                settle_dialect(summary, self._where, *self._decimals)
+            except DataError as error:
+                return f"they are not read as numbers ({str(error).rstrip('.')})"
+        return ""
 
     def _infer_kind(self, name: str) -> str:
         kind = self._summaries[name].kind()
+        if kind in ("text", "category") and form_of_dates(self._summaries[name]):
+            return "date"
         return "text" if kind == "category" and name.lower() in TEXT_NAMES else kind
 
     def _choose_numbers(self, others: Sequence[str]) -> tuple[str, ...]:

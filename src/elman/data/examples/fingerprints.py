@@ -19,6 +19,7 @@ import numpy as np
 from elman.data.dataset import Sound
 
 _BYTES_OF_A_LENGTH = 8
+_FLOATS = ("number", "date")
 _END = "\0"  # which files of text do not have
 _MARKS = ("  ", "\n", "\t", "\r")
 _SPACES = re.compile(r" [ \n\t\r]+|[\n\t\r][ \n\t\r]*")
@@ -33,9 +34,9 @@ class Fingerprints:
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
         # Sorted, since the order of columns differs between files.
-        self._numbers = sorted(name for name, kind in kinds.items() if kind == "number")
+        self._numbers = sorted(name for name, kind in kinds.items() if kind in _FLOATS)
         self._texts = {name for name, kind in kinds.items() if kind == "text"}
-        self._others = sorted(name for name, kind in kinds.items() if kind != "number")
+        self._others = sorted(name for name, kind in kinds.items() if kind not in _FLOATS)
         self._names = list(kinds)
         self._pack = Struct(f"<{len(self._numbers)}d").pack
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from elman.data.dataset import Columns, Example
 from elman.data.formats import features, images, sound
+from elman.data.series.timestamps import read_times
 from elman.data.tables.kinds import MISSING_NUMBERS
 from elman.data.tables.numbers import PLAIN, NumberDialect, is_number, read_written
 from elman.data.tables.records import JsonNumber
@@ -41,6 +42,8 @@ def read_example(cells: Mapping[str, Any], columns: Columns, folder: Path, where
     values = {
         name: str(cells[name])
         if kind == "text" and isinstance(cells[name], str)
+        else read_date(cells[name], columns.dates[name], f"{where}, column {name}:")
+        if kind == "date"
         else read_value(kind, cells[name], folder, f"{where}, column {name}:", columns.numbers.get(name, PLAIN))
         for name, kind in columns.inputs.items()
     }
@@ -105,6 +108,25 @@ def read_value(kind: str, cell: Any, folder: Path, where: str, dialect: NumberDi
     if kind == "letters":
         return _read_letters(cell, where)
     return cell.strip() if kind == "category" else cell
+
+
+def read_date(cell: Any, form: str, where: str) -> float:
+    """Read a date as seconds since 1970, without its UTC offset; NaN where it is missing.
+
+    Args:
+        cell: as it is in the table.
+        form: one of :data:`elman.data.series.timestamps.FORMS`.
+        where: the place of the cell for messages.
+
+    Raises:
+        DataError: it is no date of this form.
+    """
+    if not isinstance(cell, str):
+        raise DataError(f"{where} holds a list or an object, and a date is expected. Write it as text.")
+    if not cell.strip() or cell.strip() in MISSING_NUMBERS:
+        return float("nan")
+    times, _ = read_times([cell.strip()], form, lambda _: where)
+    return float(times.astype("datetime64[us]").astype(np.int64)[0]) / 1e6
 
 
 def read_number(cell: str, where: str, dialect: NumberDialect = PLAIN) -> float:

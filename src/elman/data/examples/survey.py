@@ -33,7 +33,7 @@ _MOST_BYTES = 256 * 2**20
 _BYTES_OF_A_PLACE = 8  # in a list
 _BYTES_OF_AN_OBJECT = 120  # that an array, or sound, takes besides its numbers
 _LONGEST_NAME, _MOST_NAMES = 40, 2**16  # of texts that are looked for among those before
-_KEPT_AS: dict[str, Callable[[], Any]] = {"text": Texts, "number": lambda: array("d")}
+_KEPT_AS: dict[str, Callable[[], Any]] = {"text": Texts, "number": lambda: array("d"), "date": lambda: array("d")}
 _NEVER_MISSING = ("sound", "image")
 
 

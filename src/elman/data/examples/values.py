@@ -125,6 +125,8 @@ def _convert(value: Any, kind: str, where: str) -> Any:
             raise TypeError("its numbers are complex")
         if kind == "number":
             return float(value)
+        if kind == "date":
+            return _as_seconds(value)
         if kind == "series":
             series = as_array(value, where).astype(np.float32)
             return _of_rank(series[:, None] if series.ndim == 1 else series, 2)
@@ -140,6 +142,15 @@ def _convert(value: Any, kind: str, where: str) -> Any:
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: this is no {kind} ({error}). Give what the model was trained on.") from None
     return value
+
+
+def _as_seconds(value: Any) -> float:
+    """Return seconds since 1970 of a date: a text in ISO 8601, a `datetime`, NumPy's or pandas' time; NaN for none."""
+    if value is None or value == "" or value != value:
+        return float("nan")
+    if hasattr(value, "replace") and hasattr(value, "tzinfo"):
+        value = value.replace(tzinfo=None)
+    return float(np.datetime64(value, "us").astype(np.int64)) / 1e6
 
 
 def _is_complex(value: Any) -> bool:

@@ -20,7 +20,7 @@ from elman.export.ports import axis_length, zero_states
 from elman.export.readouts import write_answer, write_pooling
 from elman.export.stack import write_network
 from elman.tasks.classify.exported_baseline import expect_baseline, write_baseline_graph
-from elman.tasks.classify.exported_input import ClassifierInput, join_inputs
+from elman.tasks.classify.exported_input import ClassifierInput, join_inputs, refuse_covariates
 from elman.tasks.classify.exported_step import write_step
 from elman.tasks.classify.member import FoldMember, average, to_scale
 from elman.tasks.classify.model import TrainedClassifier
@@ -51,6 +51,7 @@ def graphs(model: TrainedClassifier) -> dict[str, ModelGraph]:
     Raises:
         ConfigError: its networks read their examples in different ways, or one has a front that is not in ONNX.
     """
+    refuse_covariates(model)
     writer, members, targets = GraphWriter(), model.members, model.targets
     given = join_inputs([one.encoder for one in members])
     mixed = [_write_mixed(writer, model, one, *given.write(writer, number)) for number, one in enumerate(members)]

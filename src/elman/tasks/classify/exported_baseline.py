@@ -64,7 +64,9 @@ def expect_baseline(baseline: Baseline, module: nn.Module, steps: Tensor, length
 
 
 class _Sequences:
-    """Sequences by their numbers, as a set of encoded examples has them."""
+    """Sequences by their numbers, as a set of encoded examples has them; nothing is read beside them."""
+
+    covariates = None
 
     def __init__(self, sequences: list[Tensor]) -> None:
         self._sequences = sequences

@@ -33,6 +33,7 @@ from elman.export.graph import DOUBLE, FLOAT, INT64, GraphWriter, Port
 from elman.export.models import Feeds, random_lengths
 from elman.export.pieces import write_scaling
 from elman.export.ports import LENGTHS, axis_length, read_lengths
+from elman.phrases import name_some
 from elman.vocabulary.tally import BETWEEN, FIRST, UNKNOWN
 
 _MISSING = 0.1  # of the numbers of a comparison
@@ -257,6 +258,20 @@ class _RowInput(ClassifierInput):
             known = self.encoder.categories.values()
             feeds["categories"] = np.stack([random.integers(-1, max(len(values), 1), 2) for values in known], 1)
         return feeds
+
+
+def refuse_covariates(model: Any) -> None:
+    """Refuse a classifier that reads columns beside a sequence.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if model.covariates is not None:
+        columns = name_some([*model.covariates.numbers, *model.covariates.categories, *model.covariates.dates])
+        raise ConfigError(
+            f"export: this model reads {columns} beside a sequence, and an exported one reads one kind of input. Train "
+            "with --input to name columns of one kind, or write the recurrent layers alone with -o NAME.c."
+        )
 
 
 def join_inputs(encoders: Sequence[Encoder]) -> Any:

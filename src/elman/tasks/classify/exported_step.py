@@ -17,7 +17,7 @@ from elman.export.pieces import numbers_of, write_front, write_linear
 from elman.export.ports import axis_length, read_states, state_ports
 from elman.export.readouts import write_answer
 from elman.export.stack import require_forward, write_network_step
-from elman.tasks.classify.exported_input import ClassifierInput, SequenceInput, join_inputs
+from elman.tasks.classify.exported_input import ClassifierInput, SequenceInput, join_inputs, refuse_covariates
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 
@@ -82,6 +82,7 @@ def write_step(model: TrainedClassifier) -> ModelGraph:
 
 def _find_input(model: TrainedClassifier) -> SequenceInput:
     """Return what a model reads, if it can read it step by step."""
+    refuse_covariates(model)
     require_forward(model.module.recurrent)
     if model.alone() is not model:
         raise ConfigError(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from elman.encoders.encoder import Encoder
+from elman.encoders.table import TableEncoder
 from elman.encoders.targets import Targets
 from elman.nn.weights import plain_state
 from elman.tasks.classify.baseline.linear import Baseline
@@ -32,12 +33,14 @@ class FoldMember:
         encoder: turns an example into the steps of a sequence.
         targets: the possible answers, which have the scale of numbers.
         baseline: the non-recurrent baseline whose answers are mixed in; None where the network answers alone.
+        covariates: turns what is read beside the sequence into numbers; None where nothing is.
     """
 
     module: SequenceClassifier
     encoder: Encoder
     targets: Targets
     baseline: Baseline | None = None
+    covariates: TableEncoder | None = None
 
     @property
     def parameters(self) -> int:
@@ -61,7 +64,11 @@ def prefix_of(number: int) -> str:
 def write_members(others: Sequence[FoldMember]) -> dict[str, Any]:
     """Write members beside the first as plain data."""
     return {
-        str(number): {"encoder": one.encoder.to_dict(), "targets": one.targets.to_dict()}
+        str(number): {
+            "encoder": one.encoder.to_dict(),
+            "targets": one.targets.to_dict(),
+            **({} if one.covariates is None else {"covariates": one.covariates.to_dict()}),
+        }
         for number, one in enumerate(others, 1)
     }
 

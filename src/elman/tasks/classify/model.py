@@ -29,6 +29,7 @@ from elman.data.examples.values import open_values
 from elman.data.held import hold, is_frame
 from elman.encoders.batches import EncodedSet, OnProgress, answer
 from elman.encoders.encoder import Encoder, read_encoder, require_columns
+from elman.encoders.table import TableEncoder
 from elman.encoders.targets import Targets
 from elman.errors import DataError
 from elman.expr import Cell
@@ -67,6 +68,7 @@ class TrainedClassifier(Trained):
         columns: the columns that it reads and predicts.
         encoder: turns an example into the steps of a sequence.
         targets: the possible answers.
+        covariates: turns what is read beside the sequence into numbers; None where nothing is.
         blend: how its outputs and those of the baseline are mixed, see :mod:`elman.tasks.classify.blending`.
         baseline: the non-recurrent baseline that is mixed in; None where the network answers alone.
         others: further networks; the answer is the mean of all.
@@ -75,11 +77,12 @@ class TrainedClassifier(Trained):
 
     task: ClassVar[str] = "classify"
     part_names: ClassVar[tuple[str, ...]] = ("columns", "encoder", "targets")
-    added_names: ClassVar[tuple[str, ...]] = ("blend", "members", "baselines")
+    added_names: ClassVar[tuple[str, ...]] = ("covariates", "blend", "members", "baselines")
     module: SequenceClassifier
     columns: Columns
     encoder: Encoder
     targets: Targets
+    covariates: TableEncoder | None = None
     blend: BlendWeights = field(default_factory=BlendWeights)
     baseline: Baseline | None = None
     others: tuple[FoldMember, ...] = ()
@@ -88,7 +91,7 @@ class TrainedClassifier(Trained):
     @property
     def members(self) -> tuple[FoldMember, ...]:
         """All networks, each with what it reads and with its baseline."""
-        return (FoldMember(self.module, self.encoder, self.targets, self.baseline), *self.others)
+        return (FoldMember(self.module, self.encoder, self.targets, self.baseline, self.covariates), *self.others)
 
     @property
     def parameters(self) -> int:
@@ -108,6 +111,7 @@ class TrainedClassifier(Trained):
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return the parts that its file holds."""
         added = {
+            "covariates": {} if self.covariates is None else self.covariates.to_dict(),
             "blend": {} if self.blend == BlendWeights() else self.blend.to_dict(),
             "members": write_members(self.others),
             "baselines": write_baselines(self.members),
@@ -169,7 +173,10 @@ class TrainedClassifier(Trained):
         if not len(examples):
             return torch.zeros(0, self.targets.outputs)
         unknown = torch.zeros(len(examples))
-        return self.answer(EncodedSet(examples, range(len(examples)), self.encoder, unknown), on_progress)
+        everyone = range(len(examples))
+        return self.answer(
+            EncodedSet(examples, everyone, self.encoder, unknown, covariates=self.covariates), on_progress
+        )
 
     @renamed_arguments(told="on_progress")
     def answer(self, examples: EncodedSet, on_progress: OnProgress | None = None) -> Tensor:
@@ -180,7 +187,7 @@ class TrainedClassifier(Trained):
         """
         found = []
         for number, one in enumerate(self.members):
-            read = examples.encoded_by(one.encoder) if number else examples
+            read = examples.encoded_by(one.encoder, one.covariates) if number else examples
             network = to_scale(answer(one.module, read, on_progress), one.targets, self.targets)
             baseline = None if one.baseline is None else to_scale(one.baseline.outputs(read), one.targets, self.targets)
             found.append(self.blend.mix(network, baseline))
@@ -268,14 +275,20 @@ class TrainedClassifier(Trained):
             on_progress=on_progress,
             prints=hashes,
             groups=groups if any(group is not None for group in groups) else None,
+            covariates=self.covariates,
         )
 
 
 def build_module(
-    cell: Cell, encoder: Encoder, targets: Targets, configuration: Mapping[str, Any]
+    cell: Cell,
+    encoder: Encoder,
+    targets: Targets,
+    configuration: Mapping[str, Any],
+    covariates: TableEncoder | None = None,
 ) -> SequenceClassifier:
     """Build the module that a configuration describes."""
     layers, own = Layers.take(configuration)
+    own |= {} if covariates is None else {"covariates": covariates.size}
     return SequenceClassifier(
         cell, layers, front=encoder.front, outputs=targets.outputs, suggested=encoder.suggested, **own
     )
@@ -294,34 +307,49 @@ def _read(file: ModelFile) -> TrainedClassifier:
     columns = Columns.from_dict(file.parts["columns"])
     encoder = read_encoder(file.parts["encoder"])
     targets = Targets.from_dict(file.parts["targets"])
-    require_columns(encoder, columns)
+    covariates = _read_covariates(file.parts)
+    require_columns(encoder, columns, covariates)
     if columns.target_kind not in (None, targets.kind):
         raise DataError(f"This model predicts a {targets.kind}, and its column is another. Train the model again.")
     cell, options = Cell.from_dict(file.cell), file.configuration
     parts, baselines = file.parts.get("members", {}), file.parts.get("baselines", {})
 
-    def restore(number: int, encoder: Encoder, targets: Targets) -> FoldMember:
+    def restore(number: int, encoder: Encoder, targets: Targets, covariates: TableEncoder | None) -> FoldMember:
         weights, tensors = split_weights(file.weights, number)
         own = dataclasses.replace(file, weights=weights)
-        module = restore_module(own, SequenceClassifier, options, lambda: build_module(cell, encoder, targets, options))
+        module = restore_module(
+            own, SequenceClassifier, options, lambda: build_module(cell, encoder, targets, options, covariates)
+        )
         baseline = read_baseline(baselines[str(number)], tensors) if baselines else None
-        return FoldMember(module, encoder, targets, baseline)
+        return FoldMember(module, encoder, targets, baseline, covariates)
 
-    first, others = restore(0, encoder, targets), []
+    first, others = restore(0, encoder, targets, covariates), []
     for number in range(1, len(parts) + 1):
         part = parts[str(number)]
         its_encoder, its_targets = read_encoder(part["encoder"]), Targets.from_dict(part["targets"])
-        require_columns(its_encoder, columns)
+        its_covariates = _read_covariates(part)
+        require_columns(its_encoder, columns, its_covariates)
         if (its_targets.kind, its_targets.classes) != (targets.kind, targets.classes):
             raise DataError("The networks of this model know other classes. Train the model again.")
-        others.append(restore(number, its_encoder, its_targets))
+        others.append(restore(number, its_encoder, its_targets, its_covariates))
     return TrainedClassifier.of_file(
         file,
         first.module,
         columns=columns,
         encoder=encoder,
         targets=targets,
+        covariates=covariates,
         blend=BlendWeights.from_dict(file.parts["blend"]) if "blend" in file.parts else BlendWeights(),
         baseline=first.baseline,
         others=tuple(others),
     )
+
+
+def _read_covariates(parts: Mapping[str, Any]) -> TableEncoder | None:
+    """Read what is beside the sequence from the parts of a file, or of a member."""
+    if "covariates" not in parts:
+        return None
+    covariates = read_encoder(parts["covariates"])
+    if not isinstance(covariates, TableEncoder):
+        raise DataError("What this model reads beside a sequence is no table. Train the model again.")
+    return covariates

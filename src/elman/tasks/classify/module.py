@@ -3,6 +3,9 @@
 steps → front (embedding, spelling, convolution) → input dropout → stacked recurrent layers → pooling over the real
 steps → dropout → readout
 
+Where other columns are read beside the sequence, their numbers are joined to what is pooled, and a layer of rectified
+units reads both, so that an answer may rest on the two together.
+
 The answer is `outputs` numbers: logits of classes or labels, or one value.
 
 >>> from elman import cells
@@ -29,6 +32,7 @@ from elman.nn.states import listed
 from elman.tasks.classify.settings import POOLINGS
 
 _NONE = Suggestions()
+_JOINT = 64  # the fewest units that read a sequence and what is beside it
 
 
 class SequenceClassifier(nn.Module):
@@ -46,6 +50,7 @@ class SequenceClassifier(nn.Module):
         embedding: size of a unit's embedding.
         input_dropout: dropout on the input of the recurrent layers; None takes the suggestion.
         word_dropout: probability to read a unit as an unknown one, in training.
+        covariates: F, how many numbers are read beside a sequence; 0 where nothing is.
 
     Raises:
         ConfigError: the cell reads more than its input, or there is no such pooling.
@@ -63,6 +68,7 @@ class SequenceClassifier(nn.Module):
         embedding: int = 100,
         input_dropout: float | None = None,
         word_dropout: float = 0.0,
+        covariates: int = 0,
     ) -> None:
         super().__init__()
         pooling = suggested.pooling if pooling is None else pooling
@@ -75,14 +81,16 @@ class SequenceClassifier(nn.Module):
         size = self.recurrent.output_size
         self.query = nn.Parameter(torch.zeros(size)) if pooling == "attention" else None
         self.dropout = Dropout(layers.dropout)
-        self.readout = Linear(size, outputs)
+        self.joint = Linear(size + covariates, max(size, _JOINT)) if covariates else None
+        self.readout = Linear(max(size, _JOINT) if covariates else size, outputs)
 
-    def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, steps: Tensor, lengths: Tensor | None = None, covariates: Tensor | None = None) -> Tensor:
         """Give one answer a sequence.
 
         Args:
             steps: (T, B, K) units, int64, or (T, B, D) frames.
             lengths: (B,) the real steps of each, from 1 to T; None means T. Steps behind them are not read.
+            covariates: (B, F) what is read beside the steps, where the module was made for it.
 
         Returns:
             (B, outputs).
@@ -95,7 +103,11 @@ class SequenceClassifier(nn.Module):
             pooled = torch.cat(list(listed(final_state)[0][-2 if self.recurrent.bidirectional else -1 :]), dim=1)
         else:
             pooled = self._pool(output, lengths)
-        answer: Tensor = self.readout(self.dropout(pooled))
+        pooled = self.dropout(pooled)
+        if self.joint is not None:
+            assert covariates is not None
+            pooled = self.dropout(self.joint(torch.cat([pooled, covariates.to(pooled.dtype)], dim=1)).relu())
+        answer: Tensor = self.readout(pooled)
         return answer
 
     def _pool(self, output: Tensor, lengths: Tensor | None) -> Tensor:

@@ -27,6 +27,7 @@ from elman.export.pieces import numbers_of
 from elman.export.wasm.code import ModuleWriter
 from elman.export.wasm.memory import LANES, vectors
 from elman.export.wasm.runs import write_runs
+from elman.tasks.classify.exported_input import refuse_covariates
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.vocabulary.tally import FIRST
@@ -40,6 +41,7 @@ def page_model(model: TrainedClassifier) -> WebModel:
     Raises:
         ConfigError: the model does not read text, or is not one network.
     """
+    refuse_covariates(model)
     module, writer, encoder = model.module, ModuleWriter(), model.encoder
     if not isinstance(encoder, WordsEncoder | LettersEncoder | SoundEncoder):
         raise ConfigError(

@@ -17,7 +17,8 @@ from elman.data.examples.survey import Survey
 from elman.data.tables.header import DOUBTED
 from elman.data.text import Source, as_sources
 from elman.encoders.batches import EncodedSet
-from elman.encoders.encoder import Encoder, learn_encoder
+from elman.encoders.encoder import Encoder, learn_covariates, learn_encoder
+from elman.encoders.table import TableEncoder
 from elman.encoders.targets import Targets
 from elman.encoders.words import WordsEncoder
 from elman.errors import ConfigError, DataError
@@ -73,6 +74,8 @@ class Parts:
         prints: the fingerprints of the training examples, and of all others: of the scored ones first.
         left_out: how many examples were left out, since they equal training examples.
         missing: by column, in how many examples a value is missing.
+        vectors: of words that the embedding begins with.
+        covariates: turns what is read beside a sequence into numbers; None where nothing is.
     """
 
     columns: Columns
@@ -87,6 +90,7 @@ class Parts:
     left_out: int
     missing: Mapping[str, int]
     vectors: WordVectors | None = None
+    covariates: TableEncoder | None = None
 
     @property
     def longest(self) -> int:
@@ -210,6 +214,7 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
     """
     survey, columns = split.survey, split.survey.dataset.columns
     encoder = learn_encoder(columns, survey.read(split.learn), settings)
+    covariates = learn_covariates(columns, survey.read(split.learn), settings)
     vectors = None if settings.vectors is None else _read_vectors(settings.vectors, encoder, settings)
     places = [(survey, split.learn), (split.held_from, split.hold)]
     places += [] if split.score is None else [(survey, split.score)]
@@ -227,6 +232,7 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
                     examples=of.read(indices),
                     on_progress=lambda done, _, before=before: on_progress(before + done, total),  # type: ignore[misc]
                     groups=_groups_of(of, indices),
+                    covariates=covariates,
                 )
             )
     # The scored ones first: they are compared with those that are learnt from.
@@ -247,6 +253,7 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
         left_out=left_out,
         missing={name: count for name, count in missing.items() if count},
         vectors=vectors,
+        covariates=covariates,
     )
 
 

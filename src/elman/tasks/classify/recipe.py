@@ -79,7 +79,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         """Yield a description of the data, a line each."""
         yield from parts.notes
         yield from report_data(
-            parts.encoder.describe(),
+            _describe_read(parts),
             parts.targets,
             parts.training,
             parts.scored,
@@ -97,6 +97,7 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
     def compare(self, parts: Parts, settings: ClassifySettings, progress: Progress, parameters: int) -> Compared:
         """Train the non-recurrent baseline on the same features, and score it on the held-out part."""
         units = parts.encoder.describe().partition(",")[0] if parts.encoder.units else None
+        units = f"{units} and columns" if units and parts.covariates else units
         baseline = train_baseline(
             parts.training,
             parts.held_out,
@@ -136,13 +137,18 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         if parts.vectors is not None:
             configuration["embedding"] = parts.vectors.size
         with refuse_giants(settings.hidden):
-            module = build_module(cell, encoder, parts.targets, configuration)
+            module = build_module(cell, encoder, parts.targets, configuration, parts.covariates)
         if parts.vectors is not None and isinstance(encoder, WordsEncoder):
             parts.vectors.fill(cast("Units", module.front).embedding.weight, [*[None] * FIRST, *encoder.known])
         memory = _choose_memory(settings, module.recurrent, encoder)
         start(module.recurrent, settings.init, settings.forget_bias, memory)
         return TrainedClassifier(
-            module=module, columns=columns, encoder=encoder, targets=parts.targets, configuration=configuration
+            module=module,
+            columns=columns,
+            encoder=encoder,
+            targets=parts.targets,
+            covariates=parts.covariates,
+            configuration=configuration,
         )
 
     def fit(
@@ -173,8 +179,10 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         def losses() -> Iterator[tuple[Tensor, int]]:
             for chosen in feed.epoch():
                 few = training.batch(chosen, augment=feed.chance if settings.augment else None)
+                given = [take(few.steps, 1), take(few.lengths)]
+                given += [] if few.covariates is None else [take(few.covariates)]
                 with trainer.share(len(chosen)):
-                    outputs = trainer.module(to_device(take(few.steps, 1)), to_device(take(few.lengths)))
+                    outputs = trainer.module(*map(to_device, given))
                     right, weights = to_device(take(few.targets)), to_device(take(few.weights))
                     loss = part_of(targets.training_loss(outputs, right, settings.label_smoothing, weights))
                 yield loss, len(chosen)
@@ -219,7 +227,10 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
                 return first
             # The time may end here, or an interruption; then what the fold held out is not learnt.
             return dataclasses.replace(first, learnt=LearntExamples.of(fits[0].parts.prints[0]))
-        others = tuple(FoldMember(fit.model.module.eval(), fit.model.encoder, fit.model.targets) for fit in fits[1:])
+        others = tuple(
+            FoldMember(fit.model.module.eval(), fit.model.encoder, fit.model.targets, covariates=fit.model.covariates)
+            for fit in fits[1:]
+        )
         return dataclasses.replace(first, others=others)
 
     def describe_fold(self, fit: ClassifierFit) -> str:
@@ -229,6 +240,14 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         if other is not None and fit.baseline is not None:
             score += f", {fit.baseline[0].what} {other.said()}"
         return f"{score} on {counted(len(fit.parts.scored), 'example')} that it has not seen"
+
+
+def _describe_read(parts: Parts) -> str:
+    """Describe in one line what is read of an example."""
+    if parts.covariates is None:
+        return parts.encoder.describe()
+    others = parts.covariates.describe().removeprefix("rows of ").replace(" in one step", "")
+    return f"{parts.encoder.describe()}; beside them {others}"
 
 
 def _choose_memory(settings: ClassifySettings, layer: Recurrent, encoder: Encoder) -> int | None:

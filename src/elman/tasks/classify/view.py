@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,9 @@ from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.vocabulary.tally import FIRST
 
+_Few = tuple[Tensor, Tensor, Tensor, Tensor | None]
+"""Steps, lengths, targets, and what is beside the steps."""
+
 
 def view(model: TrainedClassifier, data: Sequence[str]) -> View:
     """Prepare a model and some examples for a look inside.
@@ -34,25 +38,26 @@ def view(model: TrainedClassifier, data: Sequence[str]) -> View:
     examples = model.encode(open_dataset(list(data), like=model.columns))
     module = copy.deepcopy(model.module).double().eval()
 
-    def choose(most: int) -> tuple[Tensor, Tensor, Tensor]:
+    def choose(most: int) -> _Few:
         indices = choose_examples(len(examples), most)
         rows = [_float64(examples.steps(i)) for i in indices]
-        return pad_sequence(rows), torch.tensor([len(row) for row in rows]), examples.targets[indices]
+        covariates = None if examples.covariates is None else examples.covariates[indices].double()
+        return pad_sequence(rows), torch.tensor([len(row) for row in rows]), examples.targets[indices], covariates
 
     few, many = map(choose, how_many(int(examples.lengths.max())))
 
     def loss() -> Tensor:
-        steps, lengths, targets = few
-        return model.targets.training_loss(module(steps, lengths), _float64(targets)) * len(lengths)
+        steps, lengths, targets, covariates = few
+        return model.targets.training_loss(module(steps, lengths, covariates), _float64(targets)) * len(lengths)
 
     def loss_with_memory(n: int) -> float:
-        steps, lengths, targets = many
+        steps, lengths, targets, covariates = many
         with torch.no_grad():
             if module.pooling == "last":
                 rows = [steps[max(0, k - n) : k, b] for b, k in enumerate(lengths.tolist())]
-                outputs = module(pad_sequence(rows), lengths.clamp(max=n))
+                outputs = module(pad_sequence(rows), lengths.clamp(max=n), covariates)
             else:
-                outputs = _forget_after(module, n)(steps, lengths)
+                outputs = _forget_after(module, n)(steps, lengths, covariates)
         return float(model.targets.training_loss(outputs, _float64(targets)))
 
     longest = int(few[1].max())
@@ -117,19 +122,19 @@ def _constant_loss(model: TrainedClassifier, targets: Tensor) -> float:
     return float(model.targets.training_loss(answer.expand(len(targets), -1), targets))
 
 
-def _explain_examples(
-    model: TrainedClassifier, module: SequenceClassifier, few: tuple[Tensor, Tensor, Tensor]
-) -> list[Mattered]:
+def _explain_examples(model: TrainedClassifier, module: SequenceClassifier, few: _Few) -> list[Mattered]:
     explained = []
     for b in range(min(EXPLAINED, len(few[1]))):
         length = int(few[1][b])
         if length > LONGEST_EXPLAINED:
             continue
         steps, real = few[0][:length, b : b + 1], few[1][b : b + 1]
+        covariates = None if few[3] is None else few[3][b : b + 1]
         with torch.no_grad():
-            outputs = module(steps, real)
+            outputs = module(steps, real, covariates)
         score, answer = _score(model, outputs)
-        attribution = attribute_in_model(module.recurrent, lambda: score(module(steps, real)), points=POINTS)  # noqa: B023
+        scored = partial(_run, module, score, (steps, real, covariates))
+        attribution = attribute_in_model(module.recurrent, scored, points=POINTS)
         read = len(attribution.contributions)
         shown: dict[str, Any] = {}
         known = getattr(model.encoder, "known", ())
@@ -141,6 +146,10 @@ def _explain_examples(
             shown["series"] = steps[:, 0].numpy()
         explained.append(mattered(attribution, 0, read, answer, **shown))
     return explained
+
+
+def _run(module: SequenceClassifier, score: Callable[[Tensor], Tensor], given: tuple[Tensor | None, ...]) -> Tensor:
+    return score(module(*given))
 
 
 def _score(model: TrainedClassifier, outputs: Tensor) -> tuple[Callable[[Tensor], Tensor], str]:

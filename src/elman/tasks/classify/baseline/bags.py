@@ -2,6 +2,7 @@
 
 The count n of a unit weighs 1 + log n, times 1 + log((1 + N) / (1 + how many of the N training examples have it)), and
 a bag has length 1 (Salton & Buckley 1988, with a smoothed logarithm). Units that no training example has are left out.
+The numbers that are read beside the units are further columns behind them, with their value as weight.
 """
 
 from collections.abc import Sequence
@@ -45,10 +46,11 @@ class BagReader:
     Args:
         known: (V,) ascending numbers of the units that are counted.
         rarity: (V,) the weight of one of each.
+        covariates: F, how many numbers are read beside the units.
     """
 
-    def __init__(self, known: NDArray[np.int64], rarity: NDArray[np.float64]) -> None:
-        self._known, self._rarity = known, rarity
+    def __init__(self, known: NDArray[np.int64], rarity: NDArray[np.float64], covariates: int = 0) -> None:
+        self._known, self._rarity, self._covariates = known, rarity, covariates
 
     @classmethod
     def learn(cls, examples: EncodedSet, indices: Sequence[int], most: int) -> Self:
@@ -60,14 +62,16 @@ class BagReader:
                 counts = np.concatenate([counts, np.zeros(units[-1] + 1, dtype=np.int64)])
             counts[units] += 1
         known = np.sort((-counts).argsort(kind="stable")[: min(most, int((counts > 0).sum()))])
-        return cls(known, 1 + np.log((1 + len(indices)) / (1 + counts[known])))
+        covariates = 0 if examples.covariates is None else examples.covariates.shape[1]
+        return cls(known, 1 + np.log((1 + len(indices)) / (1 + counts[known])), covariates)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._known) + self._covariates
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return what a file holds of it: plain data, and tensors by name."""
-        return {}, {"known": torch.from_numpy(self._known), "rarity": torch.from_numpy(self._rarity)}
+        plain = {"covariates": self._covariates} if self._covariates else {}
+        return plain, {"known": torch.from_numpy(self._known), "rarity": torch.from_numpy(self._rarity)}
 
     def read(self, examples: EncodedSet, indices: Sequence[int]) -> Bags:
         """Make the bags of some examples."""
@@ -78,10 +82,14 @@ class BagReader:
             kept = self._known[places] == distinct
             columns = places[kept]
             weight = (1 + np.log(counts[kept])) * self._rarity[columns]
+            weight = (weight / max(float(np.sqrt((weight**2).sum())), 1e-12)).astype(np.float32)
+            if examples.covariates is not None:
+                columns = np.concatenate([columns, np.arange(len(self._known), len(self))])
+                weight = np.concatenate([weight, examples.covariates[index].numpy()])
             starts.append(total)
             total += len(columns)
             units.append(columns)
-            weights.append((weight / max(float(np.sqrt((weight**2).sum())), 1e-12)).astype(np.float32))
+            weights.append(weight)
         return Bags(
             torch.from_numpy(np.concatenate(units)), torch.from_numpy(np.concatenate(weights)), torch.tensor(starts)
         )

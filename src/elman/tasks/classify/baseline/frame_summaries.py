@@ -72,5 +72,7 @@ def summarise(steps: Tensor) -> Tensor:
 def _describe(examples: EncodedSet, indices: Sequence[int], steps: int | None) -> Tensor:
     sequences = map(examples.steps, indices)
     if steps is None:
-        return torch.stack([summarise(sequence) for sequence in sequences])
-    return torch.stack([F.pad(s[:steps], (0, 0, 0, max(0, steps - len(s)))).flatten() for s in sequences])
+        read = torch.stack([summarise(sequence) for sequence in sequences])
+    else:
+        read = torch.stack([F.pad(s[:steps], (0, 0, 0, max(0, steps - len(s)))).flatten() for s in sequences])
+    return read if examples.covariates is None else torch.cat([read, examples.covariates[list(indices)]], dim=1)

@@ -37,6 +37,7 @@ class _Entry:
     examples: int
     kind: str
     steps: int | None = None
+    covariates: int = 0
 
 
 def write_baseline(baseline: Baseline) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -65,9 +66,12 @@ def read_baseline(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Ba
     reader: BagReader | SummaryReader
     if entry.kind == _BAGS:
         known, rarity, weight = tensors["reader.known"], tensors["reader.rarity"], own["weight"]
-        _require(known.dtype == torch.int64 and known.shape == rarity.shape == weight.shape[:1])
+        _require(
+            known.dtype == torch.int64 and known.shape == rarity.shape and known.ndim == 1 and entry.covariates >= 0
+        )
+        _require(weight.ndim == 2 and len(weight) == len(known) + entry.covariates)
         _require(len(known) > 0 and bool((known[1:] > known[:-1]).all()))
-        reader = BagReader(known.numpy(), rarity.double().numpy())
+        reader = BagReader(known.numpy(), rarity.double().numpy(), entry.covariates)
         with torch.device("meta"):
             module: nn.Module = LinearOnBags(*weight.shape)
     else:

@@ -1,0 +1,109 @@
+"""Columns of several kinds in one row: a text, categories, numbers and a date."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from elman.errors import ConfigError
+from elman.tasks import classify
+from elman.tasks.classify.exported import graphs
+from elman.tasks.classify.view import view
+from small_trainings import SMALL
+
+GRAVE = ("the server is down", "nobody can log in", "all orders are lost")
+MILD = ("please change my address", "where is the invoice", "thank you for the help")
+
+
+def make_tickets(count, seed):
+    """Make tickets that are urgent where what is said is grave and they wait for long, or neither."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        grave, minutes = bool(random.integers(2)), round(float(random.exponential(60)), 1)
+        opened = dt.datetime(2024, 1, 1) + dt.timedelta(minutes=int(random.integers(60 * 24 * 200)))
+        text = f"{random.choice(GRAVE if grave else MILD)} {random.choice(['since today', 'again', 'please'])}"
+        rows.append(
+            {
+                "text": text,
+                "channel": str(random.choice(["phone", "mail"])),
+                "opened": opened.strftime("%Y-%m-%d %H:%M"),
+                "minutes": minutes,
+                "urgent": "yes" if grave == (minutes > 40) else "no",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def tickets():
+    return make_tickets(67, 3)
+
+
+@pytest.fixture(scope="module")
+def model(tickets):
+    return classify.train(tickets, target="urgent", **SMALL)
+
+
+@pytest.mark.slow
+def test_the_answer_that_needs_two_kinds_together_is_found_and_by_neither_alone():
+    learn, new = make_tickets(900, 1), make_tickets(500, 2)
+    options = {"target": "urgent", "folds": 1, "quiet": True}
+    both = classify.train(learn, **options).evaluate(new).accuracy
+    text = classify.train(learn, input="text", **options).evaluate(new).accuracy
+    others = classify.train(learn, input="channel,opened,minutes", **options).evaluate(new).accuracy
+    assert both > 0.9
+    assert max(text, others) < 0.6
+
+
+def test_all_columns_that_help_are_read_and_named(model):
+    assert dict(model.columns.inputs) == {"text": "text", "channel": "category", "opened": "date", "minutes": "number"}
+    assert model.covariates.size == 2 + 1 + 7
+
+
+def test_a_saved_model_answers_as_the_trained_one_alone_and_in_a_batch_to_the_bit(model, tickets, tmp_path):
+    model.save(tmp_path / "a.model")
+    again = classify.load(tmp_path / "a.model")
+    whole = model.outputs(tickets)
+    assert torch.equal(again.outputs(tickets), whole)
+    for row in (0, 13, 66):
+        assert torch.equal(again.outputs(tickets.iloc[[row]])[0], whole[row])
+
+
+def test_each_column_counts(model, tickets):
+    whole = model.outputs(tickets)
+    for name, other in (("text", "so bad"), ("channel", "mail"), ("opened", "2025-06-07 08:09"), ("minutes", 7777.0)):
+        changed = model.outputs(tickets.assign(**{name: other}))
+        assert not torch.equal(changed, whole), name
+    unseen = model.outputs(tickets.assign(channel="fax"))
+    assert torch.equal(unseen, model.outputs(tickets.assign(channel="pigeon")))
+
+
+def test_the_mean_of_folds_reads_what_is_beside_by_the_scales_of_each(tickets, tmp_path):
+    model = classify.train(tickets, target="urgent", **{**SMALL, "folds": 3})
+    scales = {one.covariates.scaling.means for one in model.members}
+    assert len(scales) == 3
+    model.save(tmp_path / "a.model")
+    assert torch.equal(classify.load(tmp_path / "a.model").outputs(tickets), model.outputs(tickets))
+
+
+def test_the_baseline_reads_the_same_columns(tickets):
+    model = classify.train(tickets, target="urgent", **{**SMALL, "compare": True})
+    assert model.metrics["baseline"]["what"].startswith("a bag of words and columns")
+
+
+def test_a_look_inside_reads_them_too(model, tickets, tmp_path):
+    path = tmp_path / "tickets.csv"
+    tickets.to_csv(path, index=False)
+    seen = view(model, [str(path)])
+    loss = seen.loss()
+    loss.backward()
+    assert float(seen.module.joint.weight.grad.abs().sum()) > 0
+    assert seen.explain()
+
+
+def test_an_export_is_refused_and_says_which_columns_are_too_many(model):
+    with pytest.raises(ConfigError, match="reads minutes, channel, opened beside a sequence"):
+        graphs(model)
