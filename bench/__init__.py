@@ -34,6 +34,7 @@ script says which are met.
 | `memory` | the peak of an update | torch.nn |
 | `cost_curves` | time and memory against T, B and H | torch.nn |
 | `reading` | files of up to 2,000,000 rows, until the first update | one pass with Python's csv module |
+| `cluster` | updates in one process and two; projected for up to 1,024 | one process |
 | `serving` | requests a second of 256 clients, p50 and p99, with batches and without | FastAPI over torch.nn.LSTM |
 
 A script is a file of `speed` with two functions: `run` measures and returns a :class:`bench.speed.report.Result`,
@@ -44,5 +45,6 @@ programs of their own; `equal_files` shows whether a change of the code has chan
 SCRIPTS = (
     "training", "inference", "ragged", "custom_cells", "streaming", "exporting", "translating", "translation_updates",
     "hearing", "bfloat16", "gradient_errors", "roofline", "memory", "cost_curves", "reading", "serving",
+    "cluster",
 )  # fmt: skip
 """In the order in which all of them run."""

@@ -159,7 +159,7 @@ def test_torchrun_starts_a_training_again_that_a_process_has_left(tmp_path):
     write_book(tmp_path / "a.txt")
     command = [
         *[sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "2"],
-        *["-m", "elman", "train", "generate", "a.txt", "-o", "m.model", *SIZES, "--epochs", "1500", "--patience", "1"],
+        *["-m", "elman", "train", "generate", "a.txt", "-o", "m.model", *SIZES, "--epochs", "150", "--patience", "1"],
         "--resume",
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -236,12 +236,13 @@ def joined() -> Iterator[Ranks | None]:
 
 def _connect() -> None:
     """Connect the processes: tensors of the CPU by gloo, those of a GPU by NCCL."""
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # torchrun keeps the store when it starts all again
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         store, rank, size = next(rendezvous("env://", timeout=dt.timedelta(minutes=MINUTES)))
         dist.init_process_group(
             backend,
-            store=PrefixStore("elman", store),
+            store=PrefixStore(f"elman-{attempt}", store),
             rank=rank,
             world_size=size,
             timeout=dt.timedelta(minutes=MINUTES),
@@ -252,7 +253,7 @@ def _connect() -> None:
             f"The other processes of this training cannot be reached at {where} ({str(error).splitlines()[0]}). Start "
             "all of them with torchrun, see docs/cluster.md."
         ) from None
-    let_claim(_claim_by(PrefixStore(f"said-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)))
+    let_claim(_claim_by(PrefixStore(f"said-{attempt}", store)))
 
 
 def _claim_by(store: Store) -> Callable[[], bool]:
