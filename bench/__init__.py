@@ -23,6 +23,7 @@ script says which are met.
 | `inference` | the same sizes without gradients | torch.nn |
 | `ragged` | sequences of unequal lengths; two layers in two directions | torch's packed sequences |
 | `custom_cells` | cells that torch lacks, and their first call | a good torch loop; JAX |
+| `zoo_cells` | cells with a transpose and with a softmax over units | a good torch loop |
 | `streaming` | one time step of one example | torch.nn, ONNX Runtime |
 | `exporting` | one step, and a hundred, of exported layers; sizes of the files | their layers |
 | `translating` | beam search of a translation model, alone and in batches | its layers in torch.nn |
@@ -43,8 +44,8 @@ programs of their own; `equal_files` shows whether a change of the code has chan
 """
 
 SCRIPTS = (
-    "training", "inference", "ragged", "custom_cells", "streaming", "exporting", "translating", "translation_updates",
-    "hearing", "bfloat16", "gradient_errors", "roofline", "memory", "cost_curves", "reading", "serving",
-    "cluster",
+    "training", "inference", "ragged", "custom_cells", "zoo_cells", "streaming", "exporting", "translating",
+    "translation_updates", "hearing", "bfloat16", "gradient_errors", "roofline", "memory", "cost_curves", "reading",
+    "serving", "cluster",
 )  # fmt: skip
 """In the order in which all of them run."""

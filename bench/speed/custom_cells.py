@@ -52,7 +52,7 @@ def _measure(case: Case, pace: Pace) -> Row:
     layer, x = make_layer(case.kind, case.size), make_input(case.size)
     lstm = make_layer("lstm", case.size)
     upstream = torch.randn(*x.shape[:2], case.size.hidden)
-    loop = _make_loop(case.kind, layer, x, upstream)
+    loop = make_loop(case.kind, layer, x, upstream)
     with _jax(case.kind, layer, x, upstream) as jax:
         others: dict[str, Turn] = {"our lstm, 2 threads": on_threads(make_update(lstm, x), 2), **jax}
         timings = take_turns(make_update(layer, x), {"torch": loop}, pace, others)
@@ -77,7 +77,7 @@ def _measure(case: Case, pace: Pace) -> Row:
     }
 
 
-def _make_loop(name: str, layer: "elman.nn.Recurrent", x: torch.Tensor, upstream: torch.Tensor) -> Callable[[], object]:
+def make_loop(name: str, layer: "elman.nn.Recurrent", x: torch.Tensor, upstream: torch.Tensor) -> Callable[[], object]:
     """Make an update of the torch loop with the layer's parameters, and make sure that it computes the same."""
     parameters = {key: value.detach().clone().requires_grad_() for key, value in _named(layer).items()}
 

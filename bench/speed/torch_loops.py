@@ -87,4 +87,28 @@ def newcomer(x: Tensor, W: Tensor, U: Tensor, p: Tensor, b: Tensor) -> Tensor:
     return torch.stack(outputs)
 
 
-LOOPS = {loop.__name__: loop for loop in (lstm_peephole, lem, lstm_layer_norm, newcomer)}
+def antisymmetric(x: Tensor, W: Tensor, U: Tensor, b: Tensor) -> Tensor:
+    """Unroll :obj:`elman.cells.antisymmetric` over x (T, B, I); its matrix is made once a call."""
+    hidden = U.shape[0]
+    matrix = U.t() - U - 0.01 * torch.eye(hidden)
+    h = x.new_zeros(x.shape[1], hidden)
+    outputs = []
+    for ahead in run_ahead(x, W, b).unbind(0):
+        h = torch.add(h, torch.tanh(torch.addmm(ahead, h, matrix)), alpha=0.1)
+        outputs.append(h)
+    return torch.stack(outputs)
+
+
+def state_regularised(x: Tensor, W: Tensor, U: Tensor, b: Tensor, S: Tensor) -> Tensor:
+    """Unroll :obj:`elman.cells.state_regularised` over x (T, B, I)."""
+    h = x.new_zeros(x.shape[1], U.shape[0])
+    U_t, S_t = U.t(), S.t()
+    outputs = []
+    for ahead in run_ahead(x, W, b).unbind(0):
+        h = torch.softmax(torch.tanh(torch.addmm(ahead, h, U_t)) @ S_t, -1) @ S
+        outputs.append(h)
+    return torch.stack(outputs)
+
+
+_ALL = (lstm_peephole, lem, lstm_layer_norm, newcomer, antisymmetric, state_regularised)
+LOOPS = {loop.__name__: loop for loop in _ALL}

@@ -62,6 +62,13 @@ def test_a_layer_without_memory_is_refused_until_its_parameters_are_loaded():
     assert_close("output", layer(x)[0], right(x)[0])
 
 
+def test_an_input_of_integers_is_told_of_real_numbers_and_of_embeddings():
+    with pytest.raises(
+        elman.errors.ShapeError, match=r"x is torch\.int64(.|\n)*x\.to\(torch\.float32\)(.|\n)*Embedding"
+    ):
+        elman.nn.Recurrent(elman.cells.mgu, 3, 5)(torch.ones(4, 2, 3, dtype=torch.int64))
+
+
 def test_integers_and_complex_numbers_are_refused():
     for dtype in (torch.int64, torch.complex64):
         layer = elman.nn.Recurrent(elman.cells.elman, I, H).to(torch.float32)

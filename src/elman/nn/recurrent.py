@@ -276,6 +276,11 @@ class Recurrent(TorchTools):
                 f"Recurrent: x is on {x.device}, the parameters are on {own.device}.\n  They must be on one device.\n"
                 f"  Move x with x.to({str(own.device)!r}), or the layer with layer.to({str(x.device)!r})."
             )
+        if own.dtype.is_floating_point and not x.dtype.is_floating_point and not x.is_complex():
+            raise ShapeError(
+                f"Recurrent: x is {x.dtype}.\n  A cell computes with real numbers.\n"
+                f"  Convert x with x.to({own.dtype}); numbers of classes or words go through torch.nn.Embedding."
+            )
         if x.dtype != own.dtype and not under_autocast(x):
             raise ShapeError(
                 f"Recurrent: x is {x.dtype}, the parameters are {own.dtype}.\n  They must agree outside of autocast.\n"
