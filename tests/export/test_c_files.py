@@ -17,6 +17,7 @@ from elman.export.checking import difference
 from elman.testing.random_cells import random_cell
 from open_sizes import sizes_of
 from programs import find, needs
+from unusual_cells import UNUSUAL
 
 T, I, H = 13, 5, 7
 GCC = find("gcc")
@@ -141,6 +142,16 @@ def test_the_file_stands_alone(tmp_path):
         if re.match(r"(static )?(const )?(float|int|my_net_2_\w+) \w+( =|;|\[)", line)
     ]
     assert outside == ["const my_net_2_weights my_net_2_trained = {"]
+
+
+@needs_gcc
+@pytest.mark.parametrize("name", ["a state is a gap", "a state stays"])
+def test_what_a_cell_does_not_read_is_no_warning(name, tmp_path):
+    layer = elman.nn.Recurrent(UNUSUAL[name], H, H)
+    export.to_c(layer, tmp_path / "net.c")
+    compiled(tmp_path / "net.c")
+    unread = "    (void) x;" in (tmp_path / "net.c").read_text()
+    assert unread == (name == "a state is a gap")
 
 
 def test_states_that_trade_places_do_so(tmp_path):

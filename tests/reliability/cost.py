@@ -12,9 +12,9 @@ from elman.tasks import generate
 from elman.training import resuming
 from small_trainings import write_book
 
-_ROUNDS = 5
-_SECONDS = 0.5
-"""Between checkpoints; the usual 30 would need long trainings. The share of time that they may take is as usual."""
+_ROUNDS = 3  # besides the first, in which kernels are compiled
+_EPOCHS = 30
+"""More than a minute of one core, in which two checkpoints are written, and one before the first update."""
 
 
 def measure_cost(folder: Path) -> str:
@@ -25,10 +25,16 @@ def measure_cost(folder: Path) -> str:
     times: dict[str, list[float]] = {"with": [], "without": []}
     for number in range(2 * _ROUNDS + 2):
         kind = "with" if number % 2 == 0 else "without"
-        with _checkpoints_every(_SECONDS if kind == "with" else 1e9):
+        with _checkpoints_every(resuming.SECONDS if kind == "with" else 1e9):
             start = time.process_time()
             generate.train(
-                book, output=folder / f"{number}.model", hidden=128, epochs=3, quiet=True, compare=False, window=50
+                book,
+                output=folder / f"{number}.model",
+                hidden=128,
+                epochs=_EPOCHS,
+                quiet=True,
+                compare=False,
+                window=50,
             )
             times[kind].append(time.process_time() - start)
     ones, others = (statistics.median(found[1:]) for found in times.values())  # the first compiles kernels

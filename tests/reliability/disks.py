@@ -33,8 +33,8 @@ _FAILURES: tuple[tuple[str, Callable[[], BaseException], tuple[str, ...]], ...] 
 )
 COMMANDS: Sequence[tuple[Sequence[str], str, str]] = (
     (("inspect", "a.model", "a.csv", "--html"), "page.html", "classify"),
-    (("export", "a.model", "--force", "-o"), "net.c", "classify"),
-    (("compose", "a.model", "--force", "--seed", "1", "--bars", "1", "-o"), "song.mid", "compose"),
+    (("export", "a.model", "--force", "-o"), "net.c", "generate"),
+    (("compose", "a.model", "--seed", "1", "--bars", "1", "-o"), "song.mid", "compose"),
 )
 """Commands that write a file, its name, and the training whose model they are given."""
 _STEP = 16 << 10

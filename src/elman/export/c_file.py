@@ -16,6 +16,7 @@ step keeps while it runs, lie in the caller's memory, whose size is fixed.
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -151,11 +152,15 @@ def _reset(name: str, steps: list[Step]) -> list[str]:
 
 
 def _step(network: NetworkData, name: str, steps: list[Step]) -> list[str]:
-    text, x = [f"void {name}_step({arguments_of(network, name)['arguments']})\n{{\n    int j;\n"], "x"
+    head, x = f"void {name}_step({arguments_of(network, name)['arguments']})\n{{\n    int j;\n", "x"
+    text: list[str] = []
     for step in steps:
         text += [f"    {line}\n" for statement in step.statements(x) for line in statement.splitlines()]
         x = f"state->{step.state_names[0]}"
-    return [*text, f"    for (j = 0; j < {network.output_size}; j++) y[j] = {x}[j];\n}}\n\n"]
+    given = ["x", *(["sides"] if network.sides else [])]
+    # A compiler warns of an argument that a cell does not read.
+    unread = [f"    (void) {one};\n" for one in given if not any(re.search(rf"\b{one}\b", line) for line in text)]
+    return [head, *unread, *text, f"    for (j = 0; j < {network.output_size}; j++) y[j] = {x}[j];\n}}\n\n"]
 
 
 def _run(network: NetworkData, name: str) -> list[str]:
