@@ -1,4 +1,4 @@
-"""Faults to plant in the n-gram model, the baseline of a language model."""
+"""Faults to plant in what is counted: the n-gram model, the baseline of a language model, and paired scores."""
 
 from faults.fault import Fault
 
@@ -6,6 +6,14 @@ NGRAMS = "tests/decoding/test_ngrams.py"
 BASELINE = "tests/tasks/generate/test_baseline.py"
 
 COUNTING_FAULTS = (
+    Fault(
+        "the interval of paired differences has a degree of freedom too many",
+        "scores/paired.py",
+        "t_quantile(1 - doubt / 2, count - 1)",
+        "t_quantile(1 - doubt / 2, count)",
+        tests="tests/scores/test_paired.py",
+        only="by_hand",
+    ),
     Fault(
         "counts of three and more are discounted like those of two",
         "decoding/ngrams.py",

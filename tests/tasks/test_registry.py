@@ -27,7 +27,7 @@ def test_every_name_of_a_registry_line_exists(recipe):
     assert issubclass(says.settings, OptionTable)
     trains = recipe.part("recipe", "RECIPE")
     assert (says.settings, says.cell) == (trains.settings, trains.cell)
-    for name in ("summarise", "next_command", "evaluate", *(["predict"] if says.predict else [])):
+    for name in ("summarise", "validation_score", "next_command", "evaluate", *(["predict"] if says.predict else [])):
         assert callable(recipe.part("commands", name))
     assert callable(recipe.part("view", "view"))
     for name in recipe.estimators:

@@ -5,9 +5,9 @@ command or its input is wrong, 3 a verdict that `--fail-on` names, 130 interrupt
 without a traceback. Torch is imported only by a command that needs it, after its arguments were parsed.
 
 The commands are in `train`, `predict`, `evaluate`, `align`, `compose`, `language`, `inspect`, `zoo`, `probe`,
-`export` and `serve`. The first three name no recipe: each recipe of the registry has a `train` command, and `dispatch`
-calls the recipe of a model. `options` turns settings into options, `mistakes` explains wrong usage, `show` prints
-results.
+`compare`, `export` and `serve`. The first three name no recipe: each recipe of the registry has a `train` command and
+a `compare` command, and `dispatch` calls the recipe of a model. `options` turns settings into options, `mistakes`
+explains wrong usage, `show` prints results.
 
 >>> import subprocess, sys
 >>> print(subprocess.run([sys.executable, "-m", "elman", "--version"], capture_output=True, text=True).stdout, end="")
@@ -25,6 +25,7 @@ import typer
 
 import elman
 from elman.cli.align import align
+from elman.cli.compare import compare
 from elman.cli.compose import compose
 from elman.cli.evaluate import evaluate
 from elman.cli.export import card, export
@@ -65,6 +66,7 @@ app.command()(evaluate)
 app.command()(inspect)
 app.command("cells")(show_cells)
 app.command()(probe)
+app.add_typer(compare, name="compare")
 app.command()(export)
 app.command()(card)
 app.command()(serve)

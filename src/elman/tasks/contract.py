@@ -10,6 +10,7 @@ have for its models alone:
 Its `commands.py` does the work of the commands, and prints nothing:
 
     summarise(model) -> Rows                the scores that are shown after a training
+    validation_score(model) -> Score        the one score that cells are compared by
     next_command(model, path, data) -> str  the command to type next
     evaluate(request) -> Evaluated          measures a model
     predict(request) -> Iterator[str]       pieces of the output, each as soon as it is known; if COMMANDS.predict
@@ -41,6 +42,21 @@ def verdict_of(model: Any) -> Rows:
     ([('', 'It is better.')], [])
     """
     return [("", model.metrics["verdict"])] if "verdict" in model.metrics else []
+
+
+@dataclass(frozen=True)
+class Score:
+    """The score of a model on the data held out.
+
+    Attributes:
+        measure: its name, such as `accuracy`.
+        value: None where it could not be measured.
+        lower: whether a lower one is better.
+    """
+
+    measure: str
+    value: float | None
+    lower: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from elman.tasks.caption.model import BEAM, TrainedCaptioner, load
 from elman.tasks.caption.picture import draw_attention
 from elman.tasks.caption.reading import encode_again, open_again
 from elman.tasks.caption.tables import find_worst, score_rows, worst_rows
-from elman.tasks.contract import Evaluated, Request, Rows, verdict_of
+from elman.tasks.contract import Evaluated, Request, Rows, Score, verdict_of
 from elman.training.progress import show_bar
 
 _AT_ONCE = 16
@@ -32,6 +32,11 @@ def summarise(model: TrainedCaptioner) -> Rows:
         f"captions of {counted(found['count'], 'picture')}, greedy"
     )
     return [("validation", said), *verdict_of(model)]
+
+
+def validation_score(model: TrainedCaptioner) -> Score:
+    """Return the CIDEr-D of the greedy captions."""
+    return Score("CIDEr-D", model.metrics["validation"]["cider"])
 
 
 def next_command(model: TrainedCaptioner, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

@@ -26,12 +26,13 @@ from elman.data.held import as_path
 from elman.errors import ConfigError
 from elman.models.answers import NamedRows, append_answers
 from elman.phrases import counted, round_to
+from elman.scores.classes import NumberScores
 from elman.scores.picture_files import check_format
 from elman.scores.tables import score_tables
 from elman.tasks.classify.mistakes import find_with_texts, mistakes_table
 from elman.tasks.classify.model import TrainedClassifier, load
 from elman.tasks.classify.scoring import score_outputs
-from elman.tasks.contract import Evaluated, Request, Rows, standard_input, verdict_of
+from elman.tasks.contract import Evaluated, Request, Rows, Score, standard_input, verdict_of
 from elman.training.progress import show_bar
 
 _AT_ONCE = 256
@@ -50,6 +51,13 @@ def summarise(model: TrainedClassifier) -> Rows:
     held_out = f"{counted(validation['count'], 'example')} {what}"
     score = f"{validation['measure']} {validation['said']}{within} on {held_out}"
     return [("validation", score), *verdict_of(model), *_describe_calibration(model), *_describe_members(model)]
+
+
+def validation_score(model: TrainedClassifier) -> Score:
+    """Return the accuracy; of several labels the micro-F1, of numbers the RMSE."""
+    validation = model.metrics["validation"]
+    measure = validation["measure"]
+    return Score(measure, validation[measure.lower().replace("-", "_")], lower=measure == NumberScores.measure)
 
 
 def _describe_members(model: TrainedClassifier) -> Rows:

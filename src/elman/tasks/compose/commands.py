@@ -22,7 +22,7 @@ from elman.tasks.compose.settings import CompositionOptions
 from elman.tasks.compose.sound import as_wav, play_music
 from elman.tasks.compose.tablature import GUITAR, write_tab
 from elman.tasks.compose.view import read_again
-from elman.tasks.contract import Evaluated, Request, Rows, verdict_of
+from elman.tasks.contract import Evaluated, Request, Rows, Score, verdict_of
 from elman.training.progress import show_bar
 from elman.writing import write_whole
 
@@ -35,6 +35,11 @@ def summarise(model: TrainedComposer) -> Rows:
     low, high = found["interval"]
     said = MusicScores(found["nats"], (low, high), found["accuracy"], found["frames"], found["pieces"]).said()
     return [("validation", said), *verdict_of(model)]
+
+
+def validation_score(model: TrainedComposer) -> Score:
+    """Return the loss on the pieces held out."""
+    return Score("nats a frame", model.metrics["validation"]["nats"], lower=True)
 
 
 def next_command(model: TrainedComposer, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

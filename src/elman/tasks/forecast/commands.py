@@ -10,7 +10,7 @@ from elman.errors import ConfigError
 from elman.models.answers import write_answers
 from elman.phrases import counted, format_score
 from elman.scores.picture_files import check_format
-from elman.tasks.contract import Evaluated, Request, Rows
+from elman.tasks.contract import Evaluated, Request, Rows, Score
 from elman.tasks.forecast.backtest import backtest, judge_forecasts, say_learnt
 from elman.tasks.forecast.model import TrainedForecaster, load
 from elman.tasks.forecast.steps import describe_steps
@@ -29,6 +29,11 @@ def summarise(model: TrainedForecaster) -> Rows:
         ("validation", model.metrics["verdict"]),
         ("", f"{smape}{_say_coverage(measured['coverage'])}"),
     ]
+
+
+def validation_score(model: TrainedForecaster) -> Score:
+    """Return the MASE of the forecasts of the held-out part."""
+    return Score("MASE", model.metrics["validation"]["mase"], lower=True)
 
 
 def _say_coverage(coverage: dict[str, float]) -> str:

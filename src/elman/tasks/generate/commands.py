@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from elman.tasks.contract import Evaluated, Request, Rows, verdict_of
+from elman.tasks.contract import Evaluated, Request, Rows, Score, verdict_of
 from elman.tasks.generate.corpus import read_corpus
 from elman.tasks.generate.model import TrainedModel, load
 from elman.training.progress import show_bar
@@ -21,6 +21,13 @@ def summarise(model: TrainedModel) -> Rows:
             usual = f"{metrics['bits_per_character']:.4f} bits per character"
         measured = f"{loss:.4f} nats per {model.vocabulary.unit}, {usual}"
     return [("validation", measured), *verdict_of(model)]
+
+
+def validation_score(model: TrainedModel) -> Score:
+    """Return the bits per character of the held-out text, or its perplexity where words or subwords are read."""
+    if "bits_per_character" in model.metrics:
+        return Score("bits per character", model.metrics["bits_per_character"], lower=True)
+    return Score("perplexity", model.metrics.get("perplexity"), lower=True)
 
 
 def next_command(model: TrainedModel, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

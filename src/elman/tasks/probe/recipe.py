@@ -24,13 +24,14 @@ import torch
 from torch import nn
 
 from elman import cells as zoo
-from elman.errors import ConfigError
+from elman.errors import ConfigError, ElmanError
+from elman.expr import Cell
 from elman.tasks.probe.clock import ExamClock, ExamMoment
 from elman.tasks.probe.exam import Exam, Result, Rung
 from elman.tasks.probe.networks import CellReader, WindowReader, count_parameters, manual_seed
 from elman.tasks.probe.problems import PROBLEMS, Problem
 from elman.tasks.probe.settings import TASKS, ProbeSettings
-from elman.training.progress import EXAMPLE, Progress, show_progress
+from elman.training.progress import EXAMPLE, Progress, QuietProgress, show_progress
 
 FEED_FORWARD = "feed-forward"
 
@@ -70,9 +71,7 @@ def probe(
         ShapeError: a cell cannot read the inputs of the task.
     """
     settings = ProbeSettings.of(options)
-    if task not in PROBLEMS:
-        raise ConfigError(f"task is {task!r}; it must be one of {', '.join(TASKS)}.")
-    problem = PROBLEMS[task]
+    problem = _find_problem(task)
     settings = replace(settings, seeds=settings.seeds or problem.seeds)
     exam = Exam(problem, lengths_up_to(length, settings.start, problem), settings)
     candidates = _candidates(cells or problem.cells, problem, settings, sizes or {})
@@ -86,6 +85,50 @@ def probe(
         except KeyboardInterrupt:
             exam.interrupted = True
     return exam
+
+
+def train_fully(
+    cell: str | Cell,
+    *,
+    task: str,
+    length: int,
+    seed: int,
+    sizes: Mapping[str, int] | None = None,
+    **options: Any,
+) -> tuple[Problem, Rung]:
+    """Train one network at one length by all its updates, also where it would count as solved, and test it.
+
+    Args:
+        cell: a name of the zoo, `FILE.py:NAME`, or a cell.
+        task: as for :func:`probe`.
+        length: of all sequences.
+        seed: of its weights, and of the examples, which are the same for every cell.
+        sizes: as for :func:`probe`.
+        **options: as for :func:`probe`.
+
+    Raises:
+        ConfigError, CellError, ShapeError: as for :func:`probe`.
+        ElmanError: its gradients were not finite.
+    """
+    settings = replace(ProbeSettings.of(options), seed=seed, seeds=1, start=length)
+    problem = _find_problem(task)
+    exam = Exam(problem, lengths_up_to(length, length, problem), settings)
+    found = zoo.find(cell) if isinstance(cell, str) else cell
+    (candidate,) = _build_readers({found.name: found}, problem, settings, settings.all_seeds(), sizes or {})
+    clock = ExamClock(exam.lengths, settings, 1)
+    clock.begin(0)
+    exam.results.append(Result(candidate.name, seed))
+    _Examination(exam, candidate, clock, QuietProgress(), until_solved=False).run()
+    (rung,) = exam.results[0].rungs
+    if exam.results[0].ended == "not finite":
+        raise ElmanError(f"Training diverged: after {rung.updates} updates the gradients were not finite.")
+    return problem, rung
+
+
+def _find_problem(task: str) -> Problem:
+    if task not in PROBLEMS:
+        raise ConfigError(f"task is {task!r}; it must be one of {', '.join(TASKS)}.")
+    return PROBLEMS[task]
 
 
 def lengths_up_to(longest: int, start: int | None, problem: Problem) -> tuple[int, ...]:
@@ -122,7 +165,10 @@ def _candidates(
 ) -> list[_Candidate]:
     """List all networks, each with all its seeds."""
     hidden, seeds = settings.hidden, settings.all_seeds()
-    found = _build_readers(cells, problem, settings, seeds, sizes)
+    for name in cells:
+        if cells.count(name) > 1:
+            raise ConfigError(f"{name} is named {cells.count(name)} times. Name each cell once.")
+    found = _build_readers({name: zoo.find(name) for name in cells}, problem, settings, seeds, sizes)
     for read in problem.windows:
         name = f"last {read} steps" if read > 1 else "last step"
         found += [_Candidate(name, seed, _fixed(problem, read, hidden), carried=True) for seed in seeds]
@@ -135,16 +181,12 @@ def _fixed(problem: Problem, read: int, hidden: int) -> Callable[[int], nn.Modul
 
 
 def _build_readers(
-    names: Sequence[str], problem: Problem, settings: ProbeSettings, seeds: range, sizes: Mapping[str, int]
+    cells: Mapping[str, Cell], problem: Problem, settings: ProbeSettings, seeds: range, sizes: Mapping[str, int]
 ) -> list[_Candidate]:
     """Build all networks first, so that an invalid cell is refused before another has trained for minutes."""
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{name} is named {names.count(name)} times. Name each cell once.")
-    cells = {name: zoo.find(name) for name in names}
     for size in sizes:
         if not any(size in cell.open_sizes for cell in cells.values()):
-            raise ConfigError(f"No cell of {', '.join(names)} leaves the size {size} open. Drop it.")
+            raise ConfigError(f"No cell of {', '.join(cells)} leaves the size {size} open. Drop it.")
     readers = []
     for name, cell in cells.items():
         own = {size: number for size, number in sizes.items() if size in cell.open_sizes}
@@ -161,7 +203,10 @@ def _carry(name: str, seed: int, reader: nn.Module) -> _Candidate:
 class _Examination:
     """The examination of one candidate at growing lengths; it writes into the last result of the exam."""
 
-    def __init__(self, exam: Exam, candidate: _Candidate, clock: ExamClock, progress: Progress) -> None:
+    def __init__(
+        self, exam: Exam, candidate: _Candidate, clock: ExamClock, progress: Progress, until_solved: bool = True
+    ) -> None:
+        self.until_solved = until_solved
         self.problem, self.settings, self.lengths = exam.problem, exam.settings, exam.lengths
         self.candidate, self.clock, self.progress = candidate, clock, progress
         self.result = exam.results[-1]
@@ -196,10 +241,11 @@ class _Examination:
                 over, ended = True, "not finite"
             elif self.clock.is_over():
                 over, ended = True, "time budget"
-            if over or running <= _CLOSE * self.problem.goal:
+            if over or (self.until_solved and running <= _CLOSE * self.problem.goal):
                 error = self._test(module, length, _TESTING)
                 # The first test is repeated until it succeeds, perhaps by luck; so a second test must confirm it.
-                error = self._test(module, length, _CONFIRMING) if error <= self.problem.goal else error
+                if self.until_solved and error <= self.problem.goal:
+                    error = self._test(module, length, _CONFIRMING)
             if over or error <= self.problem.goal:
                 break
         solved = error <= self.problem.goal

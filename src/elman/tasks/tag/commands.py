@@ -10,7 +10,7 @@ from elman.data.sentences.opening import open_tagged, stream_tagged
 from elman.data.sentences.sentence import Sentence
 from elman.models.finite import as_json
 from elman.phrases import counted
-from elman.tasks.contract import Evaluated, Request, Rows, standard_input, verdict_of
+from elman.tasks.contract import Evaluated, Request, Rows, Score, standard_input, verdict_of
 from elman.tasks.tag.model import TrainedTagger, load, score_answers
 from elman.tasks.tag.tables import tag_tables, wrong_words
 from elman.training.progress import show_bar
@@ -30,6 +30,12 @@ def summarise(model: TrainedTagger) -> Rows:
     words = f"{counted(scores['count'], 'word')} of {counted(scores['sentences'], 'sentence')}"
     summary = f"{', '.join(measured)} on {words}"
     return [("validation", summary), *verdict_of(model)]
+
+
+def validation_score(model: TrainedTagger) -> Score:
+    """Return the F1 of entities, or where there are none the accuracy of tags."""
+    scores = model.metrics["validation"]
+    return Score("F1", scores["f1"]) if "f1" in scores else Score("accuracy", scores["accuracy"])
 
 
 def next_command(model: TrainedTagger, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

@@ -17,7 +17,7 @@ from elman.models.finite import as_json
 from elman.phrases import counted, printable
 from elman.scores.errors import require_jiwer
 from elman.scores.picture_files import check_format
-from elman.tasks.contract import Evaluated, Request, Rows, verdict_of
+from elman.tasks.contract import Evaluated, Request, Rows, Score, verdict_of
 from elman.tasks.transcribe.aligning import describe_doubts
 from elman.tasks.transcribe.answering import hear
 from elman.tasks.transcribe.batches import EncodedSpeech
@@ -46,6 +46,14 @@ def summarise(model: TrainedTranscriber) -> Rows:
     rates = [f"{found[name]['name']} {found[name]['rate']:.1%}" for name in ("cer", "wer")]
     said = f"{', '.join(rates)} on {counted(found['cer']['count'], 'utterance')}, greedy"
     return [("validation", said), *verdict_of(model)]
+
+
+def validation_score(model: TrainedTranscriber) -> Score:
+    """Return the character error rate, or where errors are not counted the loss."""
+    found = model.metrics.get("validation")
+    if found is None:
+        return Score("nats per unit", model.metrics["validation_loss"], lower=True)
+    return Score(found["cer"]["name"], found["cer"]["rate"], lower=True)
 
 
 def next_command(model: TrainedTranscriber, path: Path, data: Sequence[str]) -> str:  # noqa: ARG001 - as every recipe

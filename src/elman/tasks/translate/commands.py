@@ -14,7 +14,7 @@ from elman.models.finite import as_json
 from elman.phrases import counted
 from elman.scores.picture_files import check_format
 from elman.scores.translations import EXACT
-from elman.tasks.contract import Request, Rows, standard_input, verdict_of
+from elman.tasks.contract import Request, Rows, Score, standard_input, verdict_of
 from elman.tasks.translate.demands import constrain, read_phrases, refuse_copying, split_units
 from elman.tasks.translate.evaluation import evaluate
 from elman.tasks.translate.model import TrainedTranslator, load
@@ -35,6 +35,12 @@ def summarise(model: TrainedTranslator) -> Rows:
     exact = f"{found['exact']:.1%} exact, chrF {found['chrf']:.1f}, on {counted(found['count'], 'pair')}, greedy"
     said = exact if found["measure"] == EXACT else bleu + exact
     return [("validation", said), *verdict_of(model)]
+
+
+def validation_score(model: TrainedTranslator) -> Score:
+    """Return the BLEU of the greedy translations, or the share that is exact where that is the measure."""
+    found = model.metrics["validation"]
+    return Score("exact", found["exact"]) if found["measure"] == EXACT else Score("BLEU", found["bleu"])
 
 
 def next_command(model: TrainedTranslator, path: Path, data: Sequence[str]) -> str:
