@@ -46,7 +46,7 @@ Picture = Annotated[
 Latex = Annotated[bool, typer.Option("--latex", help="print a table for a paper (LaTeX, booktabs)")]
 
 compare = typer.Typer(
-    cls=CommandGroup, help="Compare cells by training each with several seeds.", no_args_is_help=False
+    cls=CommandGroup, help="Compare several cells: each is trained with several seeds.", no_args_is_help=False
 )
 
 
