@@ -17,7 +17,7 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +123,64 @@ def _fill(path: str | os.PathLike[str], content: bytes) -> _Placed:
     with open(path, "wb") as stream:
         stream.write(content)
     return _Placed(None)
+
+
+class GrowingFile:
+    """A file that grows line by line; a line is in it whole, or not at all.
+
+    A line has reached the system when :meth:`add` returns, so it survives the process, though not a loss of power.
+
+    Args:
+        path: the file; it is made if it is not there. A pipe or a device is written into.
+
+    Attributes:
+        was_made: whether it was not there.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self.was_made = not os.path.exists(path)
+        self._file = self._open()
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        return os.open(self._path, flags, 0o666)
+
+    def add(self, line: str) -> None:
+        """Append a line, which has no newline.
+
+        Raises:
+            OSError: it cannot be written; what is there of it is cut off again.
+        """
+        content, before = memoryview(f"{line}\n".encode()), os.fstat(self._file)
+        try:
+            while content:
+                content = content[os.write(self._file, content) :]
+        except OSError:
+            if stat.S_ISREG(before.st_mode):
+                os.ftruncate(self._file, before.st_size)
+            raise
+
+    def replace(self, lines: Sequence[str]) -> None:
+        """Replace all lines, whole or not at all; of a pipe or a device nothing is taken back.
+
+        Raises:
+            OSError: as for :func:`write_whole`.
+        """
+        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+            return
+        os.close(self._file)
+        try:
+            write_whole(self._path, "".join(f"{line}\n" for line in lines).encode())
+        finally:
+            self._file = self._open()
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
 
 
 def _status(path: str | os.PathLike[str]) -> os.stat_result | None:

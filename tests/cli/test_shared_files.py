@@ -25,6 +25,8 @@ SHARED = [
     ({"--output": "new/../x", "--report": "./x"}, {}, "--report and --output both name ./x"),
     ({"--output": "link.tsv", "--report": "b.tsv"}, {}, "both name b.tsv"),
     ({"--output": "hard.tsv"}, {"the data": ["b.tsv", "a.tsv"]}, "--output names hard.tsv, which is read as the data"),
+    ({"--output": "m", "--log": "m"}, {}, "--log and --output both name m"),
+    ({"--output": "m", "--log": "b.tsv"}, {"the data": ["b.tsv"]}, "--log names b.tsv, which is read as the data"),
     ({"--output": "later"}, {"the data": ["b.tsv", "later"]}, "--output names later, which is read as the data"),
 ]
 

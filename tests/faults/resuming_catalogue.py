@@ -62,6 +62,14 @@ RESUMING_FAULTS = (
         "every_change",
     ),
     Fault(
+        "a log that goes on keeps validations that are computed again",
+        "training/run_log.py",
+        'event.get("update") not in known',
+        'event.get("update") in known',
+        "tests/training/test_run_log.py",
+        "goes_on",
+    ),
+    Fault(
         "a checkpoint may name any file beside the model",
         "training/keeping.py",
         "if name is not None and not re.fullmatch(own, name):",

@@ -45,6 +45,7 @@ _OTHER_NAMES = {
     "--learning-rate": "lr rate eta alpha step-size",
     "--length": "words tokens characters chars max-tokens max-length num-words num-tokens n size count max-new-tokens",
     "--levels": "intervals interval quantiles confidence level",
+    "--log": "logfile log-file history metrics jsonl tensorboard wandb mlflow",
     "--lookback": "context history window input-length past lags",
     "--min-count": "min-freq min-frequency",
     "--optimizer": "optim optimiser opt solver",

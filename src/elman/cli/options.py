@@ -46,6 +46,15 @@ Report = Annotated[
         show_default=False,
     ),
 ]
+Log = Annotated[
+    str | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        help="write a line of JSON at each validation; --resume goes on with it, --force replaces it",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="replace an existing model, once the new one is trained")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="go on from the checkpoint of a training that was stopped, beside its model")

@@ -12,6 +12,7 @@ from elman.cli.options import (
     CellName,
     Force,
     Json,
+    Log,
     Output,
     Quiet,
     Report,
@@ -70,6 +71,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
         report: Report = None,
         search: Search = None,
         resume: Resume = False,
+        log: Log = None,
         **options: Any,
     ) -> None:
         with stopping(), joined():
@@ -80,7 +82,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
             refuse_shared_files(
                 dataclasses.fields(says.settings),
                 options,
-                {"--output": target, "--report": report},
+                {"--output": target, "--report": report, "--log": log},
                 {"the data": data, "the cell": [cell.rpartition(":")[0]]},
             )
             page = check_report(report, data)
@@ -94,6 +96,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                     quiet=quiet,
                     search=search,
                     resume=resume,
+                    log=log,
                     **options,
                 )
                 kept = ended(model)

@@ -26,6 +26,7 @@ P = TypeVar("P")
 S = TypeVar("S", bound=TrainingSettings)
 
 Validated = Callable[[Outcome, Moment, bool], None]
+Hear = Callable[[Outcome, Moment, bool, Mapping[str, int]], None]
 
 _UPDATES = 2000
 FEWEST_EPOCHS, _MOST_EPOCHS = 5, 60
@@ -42,12 +43,14 @@ class Attempt(Generic[P, S, M]):
         fit: trains it; see :meth:`elman.training.recipe.Recipe.fit`.
         describe: returns what a model keeps of an outcome as its metrics.
         keeper: writes the best model so far.
+        hear: receives every validation, with the trial of a search that it is of.
     """
 
     build: Callable[[P, S], M]
     fit: Callable[[M, P, S, Progress, Validated], Outcome]
     describe: Callable[[M, P, Outcome], dict[str, Any]]
     keeper: Keeper
+    hear: Hear
 
     def once(self, parts: P, settings: S, progress: Progress, trial: Trial | None = None) -> tuple[M, Outcome]:
         """Train one model; the same seed and settings give the same one, alone and as a trial.
@@ -67,6 +70,7 @@ class Attempt(Generic[P, S, M]):
                 self.keeper.keep(model, progress)
             else:
                 self.keeper.try_again(progress)
+            self.hear(outcome, moment, improved, {} if trial is None else {"trial": trial.number + 1})
             if trial is not None and best is not None:
                 trial.hear(moment.share, best)
 

@@ -14,9 +14,11 @@ from elman.models.learnt import LearntExamples
 from elman.training.attempt import Attempt
 from elman.training.folding import Fit, Folded, train_folds
 from elman.training.keeping import Keeper
-from elman.training.progress import PartProgress, Progress, QuietProgress
+from elman.training.outcome import Outcome
+from elman.training.progress import Moment, PartProgress, Progress, QuietProgress
 from elman.training.ranks import agree
 from elman.training.resuming import current
+from elman.training.run_log import RunLog
 from elman.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Fitting:
         keeper: writes the best model so far.
         progress: receives training events.
         compared: the number of parameters that a baseline is compared with; None trains no baseline.
+        log: receives every validation.
     """
 
     recipe: "Recipe[Any, Any, Any, Any, Any]"
@@ -42,6 +45,7 @@ class Fitting:
     keeper: Keeper
     progress: Progress
     compared: int | None
+    log: RunLog
 
     def alone(self, parts: Any, settings: Any) -> Folded[Any, Any, Any]:
         """Train one model."""
@@ -109,7 +113,7 @@ class Fitting:
             shown = PartProgress(self.progress, "fold", number, len(folds), start, ends)
             baseline = self._compare(these, own, QuietProgress())
             keeper = self.keeper if begun and number == 0 else Keeper(None, force=False)
-            model, outcome = self._attempt(baseline, keeper, learnt).once(these, own, shown)
+            model, outcome = self._attempt(baseline, keeper, learnt, number + 1).once(these, own, shown)
             return Fit(model, these, baseline, outcome)
 
         def trained(fits: Sequence[Fit[Any, Any, Any]]) -> None:
@@ -137,13 +141,18 @@ class Fitting:
         hashes = self.recipe.hash_learnt(parts)
         return None if hashes is None else LearntExamples.of(hashes)
 
-    def _attempt(self, baseline: Any, keeper: Keeper, learnt: LearntExamples | None) -> Attempt[Any, Any, Any]:
+    def _attempt(
+        self, baseline: Any, keeper: Keeper, learnt: LearntExamples | None, fold: int | None = None
+    ) -> Attempt[Any, Any, Any]:
         def build(parts: Any, settings: Any) -> Any:
             model = self.recipe.build(self.cell, self.sizes, parts, settings, baseline)
             model.learnt = learnt
             return model
 
-        return Attempt(build, self.recipe.fit, self.recipe.describe, keeper)
+        def hear(outcome: Outcome, moment: Moment, improved: bool, trial: Mapping[str, int]) -> None:
+            self.log.hear(outcome, moment, improved, trial if fold is None else {"fold": fold})
+
+        return Attempt(build, self.recipe.fit, self.recipe.describe, keeper, hear)
 
 
 def _within(settings: TrainingSettings, seconds: float) -> Any:

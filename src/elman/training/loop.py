@@ -19,7 +19,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from lightning_fabric import Fabric
@@ -368,7 +368,8 @@ class Trainer:
             outcome.history.append(
                 Validation(outcome.epoch, outcome.updates, outcome.training_loss, measured.loss, measured.score)
             )
-            moment = run.moment()
+            rate: float = self.optimizer.param_groups[0]["lr"]
+            moment = replace(run.moment(), learning_rate=rate)
             self.progress.validation(moment, measured.loss, improved, measured.said)
             if place is not None:
                 place.hear(outcome, moment)

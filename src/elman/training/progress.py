@@ -54,6 +54,8 @@ class Moment:
         units_per_second: since the start, validations and samples included.
         gradient_norm: Euclidean norm over all parameters, before clipping.
         part: the part of a longer run, such as `trial 3 of 20`; empty if the run has one part.
+        seconds: since the start, validations and samples included.
+        learning_rate: that of the update; None before the first.
     """
 
     epoch: int
@@ -64,6 +66,8 @@ class Moment:
     units_per_second: float
     gradient_norm: float
     part: str = ""
+    seconds: float = 0.0
+    learning_rate: float | None = None
 
     def pieces(self, unit: str = "character") -> list[str]:
         """Return the pieces of text of the live line, the most important first."""

@@ -32,6 +32,7 @@ from elman.training.outcome import Outcome, describe_outcome
 from elman.training.progress import Progress, show_progress
 from elman.training.ranks import Ranks, agree, is_first, joined
 from elman.training.resumable import ENDED, find_ended, resumable
+from elman.training.run_log import Callback, RunLog, name_data
 from elman.training.search import Space, require_optuna
 from elman.training.settings import TrainingSettings
 
@@ -67,6 +68,8 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         search: int | None = None,
         compare: bool = True,
         resume: bool = False,
+        log: str | PathLike[str] | None = None,
+        callbacks: Sequence[Callback] = (),
         **options: Any,
     ) -> M:
         """Train a model.
@@ -88,6 +91,12 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             resume: go on from the checkpoint beside `output`, which a training writes every 30 seconds and removes at
                 its end; the result is the same as without a break, bit for bit. Without a checkpoint the training
                 begins; where it has ended, its model is read and returned.
+            log: a file that gets a line of JSON at each validation, one before the first and one at the end, see
+                :mod:`elman.training.run_log`. One that is there is refused, unless `force` replaces it or `resume` goes
+                on with it.
+            callbacks: functions that are called with each validation, as the log writes it, in the first process. An
+                exception ends the training, and is raised as it is (an `ElmanError` in a trial of a search ends that
+                trial alone); KeyboardInterrupt ends it as Ctrl-C does.
             **options: the options of the task, see its settings for names and defaults.
 
         Raises:
@@ -120,6 +129,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
                 search=search,
                 compare=compare,
                 resume=resume,
+                log=RunLog(log, callbacks, force=force, resume=resume) if is_first() else RunLog(),
                 together=together,
             )
 
@@ -137,6 +147,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         search: int | None,
         compare: bool,
         resume: bool,
+        log: RunLog,
         together: Ranks | None,
     ) -> M:
         """Train a model, alone or together with other processes; see :meth:`train`."""
@@ -151,7 +162,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             return kept
         identity = {"cell": chosen.to_dict(), "sizes": dict(sizes or {}), "search": search, "compare": compare}
         saving = resumable(output, data, settings, identity, resume=resume, force=force, quiet=quiet)
-        with saving as keeper, torch.random.fork_rng(devices=[]):
+        with log, saving as keeper, torch.random.fork_rng(devices=[]):
             split = self.read(data, settings, quiet)
             folds = self.divide(split, settings)
             parts = self.encode(split if search is not None or len(folds) == 1 else folds[0], settings, quiet)
@@ -161,10 +172,22 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
                 together.require_equal("options", [identity, asdict(settings), current_versions()])
                 together.require_equal("data", [fingerprint(data), list(self.report(parts)), planned.parameters])
             with show_progress(quiet, self.unit(parts)) as progress:
-                for line in self.report(parts):
+                lines = list(self.report(parts))
+                for line in lines:
                     progress.note(line)
+                facts = {
+                    "task": planned.task,
+                    "data": name_data(data),
+                    "read": lines,
+                    **identity,
+                    "cell": chosen.name,
+                    "output": None if output is None else str(output),
+                    "options": asdict(settings),
+                    "parameters": planned.parameters,
+                }
+                log.begin(facts, progress)
                 compared = planned.parameters if compare else None
-                fitting = Fitting(self, chosen, sizes, keeper, progress, compared)
+                fitting = Fitting(self, chosen, sizes, keeper, progress, compared, log)
                 if search is not None:
                     found = fitting.search(split, folds, parts, settings, options, search)
                 elif len(folds) > 1:
@@ -179,6 +202,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             model.metrics = {**found.metrics, **self.describe(model, first.parts, first.outcome)}
             model.metrics = {**model.metrics, **self.judge_all(model, found.fits, settings)}
             keeper.finish(model)
+            log.end(model)
         return model
 
     def divide(self, split: Split, settings: S) -> Sequence[Split]:  # noqa: ARG002 - for those that override it

@@ -295,4 +295,5 @@ class Run:
             loss=self.outcome.training_loss,
             units_per_second=self.counts.units / elapsed if elapsed > 0 else 0.0,  # the clock may be coarse
             gradient_norm=self.counts.norm,
+            seconds=elapsed,
         )
