@@ -28,8 +28,8 @@ class Enough(BaseException):
 def train(name, path, options, after):
     """Train a recipe; return its weights after each of some updates, by their number, and a sum after every update.
 
-    A training that ends before the last of them has its weights at the end under 0. One that has an output writes a
-    checkpoint after every update.
+    A training that ends before the last of them has its weights at the end under 0, of folds those of all networks. One
+    that has an output writes a checkpoint after every update.
     """
     recipe, _, _, own = RECIPES[name]
     found, sums, count = {}, [], Run.count
@@ -47,7 +47,7 @@ def train(name, path, options, after):
     try:
         with contextlib.suppress(Enough):
             model = recipe.train(path, **{**SMALL, **own, "patience": 1.0, "compare": False, **options})
-            found[0] = {name: value.detach().clone() for name, value in model.module.state_dict().items()}
+            found[0] = {name: value.detach().clone() for name, value in model.weights().items()}
     finally:
         Run.count = count
     return found, sums

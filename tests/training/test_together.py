@@ -32,8 +32,8 @@ def compare(folder, monkeypatch, count, names, options, after, bound):
 
 def test_two_processes_train_as_one(tmp_path, monkeypatch):
     # A state that is carried and windows that are shifted; batches of one row, and moments of all rows.
-    options = {"all": {**EXACT, **DROPPED}, "transcribe": EXACT}
-    compare(tmp_path, monkeypatch, 2, ["generate", "transcribe"], options, [1, 30], 1e-12)
+    options = {"all": {**EXACT, **DROPPED}, "transcribe": EXACT, "classify": EXACT}
+    compare(tmp_path, monkeypatch, 2, ["generate", "transcribe", "classify"], options, [1, 30], 1e-12)
 
 
 @pytest.mark.slow
@@ -64,6 +64,13 @@ def test_after_an_update_in_32_bits_two_processes_have_the_weights_of_one(tmp_pa
 )
 def test_all_that_is_drawn_at_random_is_drawn_for_all_processes(name, options, tmp_path, monkeypatch):
     compare(tmp_path, monkeypatch, 2, [name], {"all": {**EXACT, "batch": 5, **options}}, [1, 50], 1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["classify", "sounds"])
+def test_folds_in_two_processes_are_those_of_one(name, tmp_path, monkeypatch):
+    options = {"precision": "64", "epochs": 4, "folds": 3, "dropout": 0.3}
+    compare(tmp_path, monkeypatch, 2, [name], {"all": options}, [5, 10**9], 1e-9)
 
 
 @pytest.mark.parametrize(("rows", "count"), [(7, 3), (2, 3), (1, 2), (64, 5)])

@@ -179,9 +179,9 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         def losses() -> Iterator[tuple[Tensor, int]]:
             for chosen in feed.epoch():
                 few = training.batch(chosen, augment=feed.chance if settings.augment else None)
-                given = [take(few.steps, 1), take(few.lengths)]
-                given += [] if few.covariates is None else [take(few.covariates)]
                 with trainer.share(len(chosen)):
+                    given = [take(few.steps, 1), take(few.lengths)]
+                    given += [] if few.covariates is None else [take(few.covariates)]
                     outputs = trainer.module(*map(to_device, given))
                     right, weights = to_device(take(few.targets)), to_device(take(few.weights))
                     loss = part_of(targets.training_loss(outputs, right, settings.label_smoothing, weights))
