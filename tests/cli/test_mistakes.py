@@ -52,7 +52,11 @@ def test_an_option_is_suggested_by_meaning_and_by_spelling(elman, command, given
     ("command", "option", "others"),
     [
         ("train generate t", "--horizon", "elman train forecast"),
-        ("train generate t", "--target", "elman train classify, elman train forecast, elman train translate"),
+        (
+            "train generate t",
+            "--target",
+            "elman export, elman train classify, elman train forecast, elman train translate",
+        ),
         ("train classify t", "--window", "elman train generate, elman train compose"),
         ("predict m t", "--horizon", "elman train forecast"),
         ("evaluate m t", "--top-k", "elman generate, elman compose, elman predict"),

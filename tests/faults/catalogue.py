@@ -26,6 +26,7 @@ from faults.resuming_catalogue import RESUMING_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
 from faults.serving_catalogue import SERVING_FAULTS
 from faults.speech_catalogue import SPEECH_FAULTS
+from faults.table_catalogue import TABLE_FAULTS
 from faults.task_catalogue import TASK_FAULTS
 from faults.together_catalogue import TOGETHER_FAULTS
 
@@ -423,6 +424,7 @@ FAULTS = (
     *MUSIC_FAULTS,
     *SPEECH_FAULTS,
     *SERVING_FAULTS,
+    *TABLE_FAULTS,
     *TASK_FAULTS,
     *BAG_FAULTS,
     *CAPTION_FAULTS,

@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 import torch
@@ -239,7 +240,7 @@ def _connect() -> None:
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # torchrun keeps the store when it starts all again
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        store, rank, size = next(rendezvous("env://", timeout=dt.timedelta(minutes=MINUTES)))
+        [(store, rank, size)] = islice(rendezvous("env://", timeout=dt.timedelta(minutes=MINUTES)), 1)
         dist.init_process_group(
             backend,
             store=PrefixStore(f"elman-{attempt}", store),

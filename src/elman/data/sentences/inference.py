@@ -4,7 +4,8 @@ A header is recognised by the names of its columns, such as `word` and `tag`, or
 that is written unlike all others; a column of sentence numbers by its name,
 or by numbers that several lines in a row have, or only the first line of each sentence.
 
->>> head = Head("a.csv", ["Sentence #,Word,POS,Tag", "Sentence: 1,so,RB,O", ",good,JJ,O", "Sentence: 2,no,UH,O"])
+>>> lines = ["Sentence #,Word,POS,Tag", "Sentence: 1,so,RB,O", ",good,JJ,O", "Sentence: 2,no,UH,O"]
+>>> head = Head("a.csv", lines, suffix=".csv")
 >>> head.separator, head.header, head.ids
 (',', ('Sentence #', 'Word', 'POS', 'Tag'), 0)
 """

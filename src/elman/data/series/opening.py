@@ -4,6 +4,7 @@ In a wide table every series has a column of its own; in a long one the rows wit
 series; for a row that is a whole series see :mod:`elman.data.series.sideways`. Rows are in the order of time. An empty
 cell is a missing value; rows after the last value hold covariates that are known ahead.
 
+>>> from pathlib import Path
 >>> from tempfile import TemporaryDirectory
 >>> with TemporaryDirectory() as folder:
 ...     file = Path(folder, "sales.csv")

@@ -179,7 +179,7 @@ class _ArrivingRows(_ArrivingPieces):
         self._encoder, self._columns, self._read_rows = trained.encoder, trained.columns, read_rows
 
     def read(self, message: str | bytes) -> Tensor:
-        given = _parse(require_text(message))
+        given = _parse_message(require_text(message))
         if given == []:
             return torch.zeros(0)
         listed = given if isinstance(given, list) else [given]
@@ -192,7 +192,7 @@ class _ArrivingRows(_ArrivingPieces):
         return self._encoder.encode(example)
 
 
-def _parse(message: str) -> Any:
+def _parse_message(message: str) -> Any:
     def refuse(name: str) -> NoReturn:
         raise DataError(f"{name} is no number of JSON. Write null where a number is missing.")
 

@@ -5,7 +5,9 @@ The low bits of n choose between the two polynomials in r, and the sign. With π
 of the first two with n are exact (Cody & Waite 1980)::
 
     n = (x * 2/π + shift) - shift;               // rounded to a whole number, whose bits are in the sum
-    r = ((x - n * high) - n * middle) - n * low;
+    s = x - n * high;                            // exact
+    t = s - n * middle;
+    r = t + ((s - t) - n * middle - n * low);    // what t has lost is added again
 
 This is exact enough for |x| < 2^20 unless r is tiny, which is rare. Vectors with any other number take a branch
 (Payne & Hanek 1983): x is M 2^e with a whole number M, and x · 2/π modulo 4 needs only those 192 bits of 2/π whose
@@ -29,6 +31,8 @@ from llvmlite import ir
 LARGE = 2.0**20  # from here on, the product of n with a part of π/2 would be rounded
 TINY = 2.0**-40  # below this size of r, the last part of π/2 has too few bits
 _HALF_PI = (1.57079632673412561417, 6.07710050630396597660e-11, 2.02226624879595063154e-21)
+_HALF_PI_REST = 6.12323399573676603587e-17  # what the number next to π/2 lacks
+_LOWER = 42  # of the 62 bits of r, those that are not its upper 20
 _SINE = (
     -1.66666666666666324348e-01,
     8.33333333332248946124e-03,
@@ -121,9 +125,11 @@ def _reduce(f: Functions, b: ir.IRBuilder, x: ir.Value, largest: int) -> tuple[i
     shift = f.constant(1.5 * 2.0**_MANTISSA)
     shifted = f.multiply_add(b, x, f.constant(2 / math.pi), shift)
     n = b.fsub(shifted, shift)
-    r = x
-    for part in _HALF_PI:
-        r = f.multiply_add(b, n, f.constant(-part), r)
+    high, middle, low = (f.constant(-part) for part in _HALF_PI)
+    first = f.multiply_add(b, n, high, x)
+    second = f.multiply_add(b, n, middle, first)
+    lost = f.multiply_add(b, n, middle, b.fsub(first, second))
+    r = b.fadd(second, f.multiply_add(b, n, low, lost))
     is_tiny = b.fcmp_ordered("<", f.intrinsic(b, "llvm.fabs", r), f.constant(TINY))
     is_tiny = b.and_(is_tiny, b.fcmp_ordered("!=", n, f.constant(0.0)))
     is_hard = b.or_(b.fcmp_ordered(">=", x, f.constant(LARGE)), is_tiny)
@@ -164,10 +170,18 @@ def _reduce_exactly(f: Functions, b: ir.IRBuilder, x: ir.Value, largest: int) ->
     # Half a quarter is added and taken away again, so that r may be negative.
     rounded = b.add(above, whole(1 << 61))
     rest = b.sub(b.and_(rounded, whole((1 << 62) - 1)), whole(1 << 61))
-    fraction = b.fmul(b.uitofp(below, f.vector), f.constant(2.0**-126))
-    fraction = f.multiply_add(b, b.sitofp(rest, f.vector), f.constant(2.0**-62), fraction)
+    # The upper 20 bits times the upper 33 of π/2 are exact, so r is rounded once.
+    sign = b.ashr(rest, whole(63))
+    size = b.sub(b.xor(rest, sign), sign)
+    upper = b.sub(b.xor(b.and_(size, whole((1 << 64) - (1 << _LOWER))), sign), sign)
+    lower = b.sitofp(b.sub(rest, upper), f.vector)
+    high = b.fmul(b.sitofp(upper, f.vector), f.constant(2.0**-62))
+    low = b.fmul(b.uitofp(below, f.vector), f.constant(2.0**-126))
+    low = f.multiply_add(b, lower, f.constant(2.0**-62), low)
+    small = f.multiply_add(b, low, f.constant(math.pi / 2), b.fmul(low, f.constant(_HALF_PI_REST)))
+    small = f.multiply_add(b, high, f.constant(_HALF_PI[1] + _HALF_PI[2]), small)
     n = b.bitcast(b.lshr(rounded, whole(62)), f.vector)
-    return n, b.fmul(fraction, f.constant(math.pi / 2))
+    return n, b.fadd(b.fmul(high, f.constant(_HALF_PI[0])), small)
 
 
 def _window(b: ir.IRBuilder, place: ir.Value, most: int, kind: ir.VectorType) -> list[Any]:

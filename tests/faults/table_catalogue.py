@@ -1,0 +1,30 @@
+"""Faults to plant in tables: frames, and columns of several kinds."""
+
+from faults.fault import Fault
+
+TABLE_FAULTS = (
+    Fault(
+        "what is read beside a sequence is that of another example",
+        "encoders/batches.py",
+        "self.covariates[indices]",
+        "self.covariates[indices.roll(1)]",
+        "tests/tasks/classify/test_columns_together.py",
+        "alone_and_in_a_batch",
+    ),
+    Fault(
+        "a week begins on a Sunday",
+        "encoders/table.py",
+        "(day + 3) / 7",
+        "(day + 2) / 7",
+        "tests/data/examples/test_dates.py",
+        "the_place_in_a_day",
+    ),
+    Fault(
+        "a frame of times loses its index",
+        "data/frames.py",
+        'in ("DatetimeIndex", "PeriodIndex")',
+        'in ("PeriodIndex",)',
+        "tests/data/test_held.py",
+        "of_an_index_are_read",
+    ),
+)
