@@ -89,7 +89,7 @@ def test_an_option_like_no_other_gets_the_help_of_its_command(elman):
         ("forecast t.csv", "`elman train forecast DATA`"),
         ("train genrate t", "Did you mean generate? There are: generate, classify, tag, forecast, translate,"),
         ("train book.txt", "Write e.g. `elman train generate book.txt`."),
-        ("xyzzy", "There is no command 'xyzzy'. There are: train, generate, next,"),
+        ("xyzzy", "There is no command 'xyzzy'. There are: train, compare, generate, next,"),
     ],
 )
 def test_a_command_is_suggested_by_meaning_and_by_spelling(elman, arguments, text):

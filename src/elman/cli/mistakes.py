@@ -45,7 +45,7 @@ _OTHER_NAMES = {
     "--learning-rate": "lr rate eta alpha step-size",
     "--length": "words tokens characters chars max-tokens max-length num-words num-tokens n size count max-new-tokens",
     "--levels": "intervals interval quantiles confidence level",
-    "--log": "logfile log-file history metrics jsonl tensorboard wandb mlflow",
+    "--log": "logfile log-file metrics jsonl tensorboard wandb mlflow",
     "--lookback": "context history window input-length past lags",
     "--min-count": "min-freq min-frequency",
     "--optimizer": "optim optimiser opt solver",
@@ -144,7 +144,9 @@ def suggest_option(name: str, options: Mapping[str, Sequence[str]], path: str) -
     flag = name.replace("_", "-").lower()
     own = options.get(path, ())
     meant = [option for option in _meanings(flag) if option in own]
-    elsewhere = [command for command, known in options.items() if flag in known and command != path]
+    # The options of `elman compare NAME` are those of `elman train NAME`, which is enough to name.
+    others = {command: known for command, known in options.items() if not command.startswith("elman compare")}
+    elsewhere = [command for command, known in others.items() if flag in known and command != path]
     if flag in own or meant:
         return f"Did you mean {flag if flag in own else ' or '.join(meant[:3])}?"
     if elsewhere:
