@@ -235,15 +235,17 @@ def fill_a_disk(folder: Path) -> str:
     """
     recipe, write, file, options = RECIPES["generate"]
     given = {**SMALL, **options, "epochs": 1}
-    source, disk = folder / "of-generate-whole", folder / "disk"
-    source.mkdir()
-    disk.mkdir()
+    source, disk, elsewhere = (folder / name for name in ("of-generate-whole", "disk", "elsewhere"))
+    for own in (source, disk, elsewhere):
+        own.mkdir()
     recipe.train(write(source / file), output=source / "a.model", **given)
     held = sum(path.stat().st_size for path in source.iterdir())
     own, before = disk / "own", (source / "a.model").read_bytes()
 
     def train() -> tuple[int, str]:
-        return _caught(lambda: recipe.train(own / file, output=own / "a.model", force=True, seed=2, **given))
+        # A model that its folder cannot hold is kept in the current one.
+        with contextlib.chdir(elsewhere):
+            return _caught(lambda: recipe.train(own / file, output=own / "a.model", force=True, seed=2, **given))
 
     full = whole = 0
     for size in range(held // _STEP * _STEP + _STEP, held + _LARGEST, _STEP):
