@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from answerable import write_reviews
+from elman.data import open_dataset
 from elman.errors import DataError
 from elman.tasks import classify, forecast, tag, translate
 from elman.training.fingerprint import fingerprint
@@ -143,3 +144,26 @@ def test_a_training_of_a_frame_goes_on_with_the_same_frame_alone(tmp_path):
 
     assert fingerprint(hold(frame)) == fingerprint(hold(frame.copy()))
     assert fingerprint(hold(frame)) != fingerprint(hold(frame.assign(a=[1.5, 2.25])))
+
+
+def test_truth_and_whole_numbers_are_the_same_values_however_a_library_writes_them(tmp_path):
+    rows = {"open": [True, False] * 20, "room": [7, 12, 7, 30] * 10, "label": ["a", "b"] * 20}
+    frame = pd.DataFrame(rows)
+    model = classify.train(frame, input="open:category,room:category", **SMALL)
+    whole = model.outputs(frame)
+    path = tmp_path / "rooms.jsonl"
+    pl.DataFrame(rows).write_ndjson(path)
+    others = [pl.DataFrame(rows), pa.table(rows), frame.astype({"room": float}), open_dataset(path, like=model.columns)]
+    for other in others:
+        assert torch.equal(model.outputs(other), whole)
+    unknown = model.outputs(frame.assign(open="perhaps"))
+    assert not torch.equal(unknown, whole)
+
+
+def test_classes_of_truth_are_known_however_they_are_written():
+    rows = {"x": np.random.default_rng(5).normal(size=40).tolist(), "y": [True, False] * 20}
+    model = classify.train(pd.DataFrame(rows), target="y", **SMALL)
+    scores = model.evaluate(pd.DataFrame(rows)).to_dict()
+    assert model.evaluate(pl.DataFrame(rows)).to_dict() == scores
+    with pytest.raises(DataError, match="has not learnt to answer 'maybe'"):
+        model.evaluate(pl.DataFrame({**rows, "y": ["True", "maybe"] * 20}))

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from elman.data.dataset import Columns, Example
 from elman.data.plain import as_pairs
+from elman.data.tables.spellings import number_values
 from elman.encoders.fronts import FramesFront, Suggestions
 from elman.encoders.scaling import Moments, Scaling
 from elman.encoders.settings import InputSettings
@@ -76,7 +77,7 @@ class TableEncoder:
 
     @cached_property
     def _places(self) -> dict[str, dict[str, int]]:
-        return {column: {value: i for i, value in enumerate(known)} for column, known in self.categories.items()}
+        return {column: number_values(known) for column, known in self.categories.items()}
 
     def encode(self, example: Example) -> Tensor:
         """Encode a row as one step, (1, D).
@@ -86,7 +87,7 @@ class TableEncoder:
         """
         parts = [self.scaling.apply(_numbers_of(example, self.numbers, self.dates))]
         for column, places in self._places.items():
-            part = torch.zeros(1, len(places))
+            part = torch.zeros(1, len(self.categories[column]))
             place = places.get(example.values[column])
             if place is not None:
                 part[0, place] = 1.0

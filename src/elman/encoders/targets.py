@@ -21,6 +21,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from elman.data.dataset import TARGET_KINDS
 from elman.data.plain import read_plain
+from elman.data.tables.spellings import number_values
 from elman.errors import DataError
 from elman.phrases import name_some
 from elman.scores.measured import Measured
@@ -113,7 +114,7 @@ class Targets:
         if self.kind == "number":
             numbers = _as_numbers(values, where)
             return ((numbers - self.mean) / self.deviation).float()
-        index = {name: number for number, name in enumerate(self.classes)}
+        index = number_values(self.classes)
         if self.kind == "category":
             return torch.tensor([index[value] for value in values], dtype=torch.int64)
         encoded = torch.zeros(len(values), len(self.classes))
@@ -232,7 +233,7 @@ class Targets:
         return targets
 
     def _refuse_unknown(self, values: Sequence[Any], where: Where | None) -> None:
-        known = set(self.classes)
+        known = number_values(self.classes)
         unknown: dict[str, str] = {}
         for at, value in enumerate(values):
             if value is None or (self.kind == "number" and not math.isfinite(float(value))):

@@ -234,14 +234,14 @@ class TrainedClassifier(Trained):
 
     def _open(self, data: Any, targets: Any = None) -> Dataset:
         """Return a dataset as it is, and examples in memory as one."""
+        if targets is None and is_frame(data):
+            return open_dataset(hold(data), like=self.columns)
         if isinstance(getattr(data, "columns", None), Columns):
             if targets is not None:
                 raise DataError("targets are given with a dataset, which has its own. Drop one of the two.")
             self._check_columns(data)
             dataset: Dataset = data
             return dataset
-        if targets is None and is_frame(data):
-            return open_dataset(hold(data), like=self.columns)
         kinds = ", ".join(f"{name} ({kind})" for name, kind in self.columns.inputs.items())
         values = as_inputs(data, "data", f"a list of examples of {kinds}, or a dataset of elman.data.open_dataset")
         refuse_single(values, self.columns)
