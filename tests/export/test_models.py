@@ -135,7 +135,8 @@ def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, seasons, loga
         torch.nn.init.normal_(module.lags.weight)
     torch.nn.init.normal_(module.effect.weight)
     module.margins.copy_(torch.rand(2, 7))
-    model = SimpleNamespace(module=module, reading=SimpleNamespace(logarithms=logarithms))
+    nothing = {"blend": None, "mixed": None, "blended_margins": None}
+    model = SimpleNamespace(module=module, reading=SimpleNamespace(logarithms=logarithms), **nothing)
     write_models(tmp_path / "f.onnx", forecast_graphs(model), {"task": "forecast"}, force=False)
     history = torch.randn(3, 11, dtype=torch.float64).cumsum(1)
     history[1, :6], history[2, 4] = torch.nan, torch.nan

@@ -157,6 +157,11 @@ def worst_option() -> Any:
     return option(0, "classes, numbers, tags: show the N worst answers", least=0, metavar="N")
 
 
+def alone_option() -> Any:
+    """Make the row of `--alone`, which several recipes have."""
+    return option(False, "answer by the network alone, also where mixing in the baseline would help", group="Training")
+
+
 def select_option(default: str, choices: tuple[str, ...]) -> Any:
     """Make the row of `--select`, which several recipes have.
 

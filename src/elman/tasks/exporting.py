@@ -146,7 +146,7 @@ def _choose_networks(model: Any, path: str | PathLike[str], alone: bool, form: s
     if form in _TAKERS and not alone and first is not model and not is_refused:
         which = "the first" if form == "html" else "the recurrent layers of the first"
         raise ConfigError(
-            f"export: the answer of {path} is made of more than one network, and {_TAKERS[form]} one. Add --alone to "
+            f"export: the answer of {path} is not that of one network alone, and {_TAKERS[form]} one. Add --alone to "
             f"write {which}, or write all of it to .onnx."
         )
     return first if alone else model

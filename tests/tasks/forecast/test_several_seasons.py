@@ -112,7 +112,7 @@ def test_a_model_of_two_seasons_begins_with_their_mean_and_is_the_same_when_load
     frequency = data.columns.frequency.with_seasons((5, 15))
     data = dataclasses.replace(data, columns=dataclasses.replace(data.columns, frequency=frequency))
     model = forecast.train(
-        data, horizon=7, segment=3, hidden=5, batch=16, epochs=1, decode=decode, scale="linear", quiet=True
+        data, horizon=7, segment=3, hidden=5, batch=16, epochs=1, decode=decode, scale="linear", alone=True, quiet=True
     )
     assert (model.lookback, model.configuration["seasons"]) == (45, [5, 15])
     found = model.forecast(data)

@@ -11,7 +11,7 @@ from typing import Literal
 from elman.encoders.settings import InputSettings
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands, select_option, vectors_option, worst_option
+from elman.tasks.contract import Commands, alone_option, select_option, vectors_option, worst_option
 from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DIRECTIONS = ("both", "forward")
@@ -76,9 +76,7 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
         most=100,
     )
     select: str | None = select_option("loss", SELECTORS)
-    alone: bool = option(
-        False, "answer by the network alone, also where mixing in the baseline would help", group="Training"
-    )
+    alone: bool = alone_option()
     class_weights: bool = option(False, "give rare classes as much weight as frequent ones", group="Training")
 
     dropout: float = option(

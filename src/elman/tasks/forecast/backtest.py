@@ -18,6 +18,7 @@ from elman.flow.places import spread
 from elman.phrases import counted, format_score
 from elman.renamed import renamed_arguments, warn_of_renamed
 from elman.tasks.forecast.baseline.baselines import NAIVE2, ForecastBaseline
+from elman.tasks.forecast.blending import ForecastBlend
 from elman.tasks.forecast.model import TrainedForecaster
 from elman.tasks.forecast.scores import ForecastScores, ForecastTally, Intervals, Numbers, mase_scale
 from elman.tasks.forecast.windows import SeriesTable
@@ -25,6 +26,8 @@ from elman.tasks.forecast.windows import SeriesTable
 Ahead = Callable[[NDArray[np.int64]], tuple[Numbers, Intervals]]
 """Forecasts from origins: points, and intervals by level."""
 
+MOST_COMPARED = 2000
+"""Windows of the held-out part on which a model is compared with its baselines."""
 _AT_ONCE = 2048  # windows
 _ALIKE = 0.03  # windows overlap, so errors of equal models differ by so much from one part of a series to the next
 
@@ -200,6 +203,14 @@ def judge_forecasts(scores: Backtest) -> str:
     if ours < other:
         return f"{said}, {1 - ours / other:.0%} below the best without recurrence, {best} ({format_score(other)})."
     return f"{said}: {best}, which does without recurrence, does better ({format_score(other)}). Use it."
+
+
+def judge_mixed(network: ForecastScores, blend: ForecastBlend) -> str:
+    """Write what is mixed into the forecasts of a network, and how good that is alone."""
+    return (
+        f"Mixed: {blend.weight:.0%} of each forecast is {blend.baseline}, the rest the network, which alone has "
+        f"{say_error(network)}."
+    )
 
 
 def say_learnt(scores: Backtest) -> str | None:

@@ -18,16 +18,20 @@ from elman.export.network import NetworkData, take
 from elman.export.pieces import numbers_of, write_embedding, write_linear
 from elman.export.ports import axis_length, zero_states
 from elman.export.stack import write_network
+from elman.tasks.forecast.blending import forecast_scaled
+from elman.tasks.forecast.exported_mixture import WrittenScaling, write_mixture
 from elman.tasks.forecast.model import TrainedForecaster
-from elman.tasks.forecast.module import SCALED_BY_OWN, SegmentForecaster, Windows
+from elman.tasks.forecast.module import SCALED_BY_OWN, SegmentForecaster, Windows, move_ends
 
 _KINDS = {"history": DOUBLE, "usual": DOUBLE, "series": INT64}
 
 
 def describe(model: TrainedForecaster) -> dict[str, Any]:
     """Return what the card says about this model alone."""
+    mixed = "" if model.blend is None else f", mixed with the {model.blend.baseline} forecast"
     return {
-        "holds": "the network with its scaling: calibrated quantiles of the next steps, in the units of the series",
+        "holds": f"the network with its scaling{mixed}: calibrated quantiles of the next steps, in the units of the "
+        "series",
         "quantiles": list(model.module.quantiles),
         "lookback": model.lookback,
         "horizon": model.horizon,
@@ -40,11 +44,14 @@ def graphs(model: TrainedForecaster) -> dict[str, ModelGraph]:
     """Write the graph of a model."""
     module, writer = model.module, GraphWriter()
     horizon, quantiles = module.horizon, len(module.quantiles)
-    stored = module.margins.detach().float().cpu().numpy()[None]
+    margins = module.margins if model.blended_margins is None else model.blended_margins
+    stored = margins.detach().float().cpu().numpy()[None]
     ports = [*_ports(module), Port("margins", ("batch", *stored.shape[1:]), default=stored)]
     logarithms = model.reading.logarithms
     window = _ForecastGraph(writer, module, take(module.recurrent), {port.name for port in ports}, logarithms)
-    ahead = _write_calibration(writer, window.forecast(), quantiles)
+    ahead = window.forecast()
+    ahead = write_mixture(writer, model, WrittenScaling(window.moved, window.scale, window.center), ahead)
+    ahead = _write_calibration(writer, ahead, quantiles)
     whole = writer.add("Cast", ahead, to=DOUBLE)
     scale, center = (writer.add("Unsqueeze", part, writer.indices(1, 2)) for part in (window.scale, window.center))
     result = writer.add("Add", writer.add("Mul", whole, scale), center)
@@ -52,9 +59,12 @@ def graphs(model: TrainedForecaster) -> dict[str, ModelGraph]:
         result = writer.add("Exp", result)
 
     def expect(module: SegmentForecaster, feeds: dict[str, Tensor]) -> list[Tensor]:
-        if not logarithms:
-            return [module.forecast(Windows(**feeds))]
-        return [module.forecast(Windows(**{**feeds, "history": feeds["history"].log()})).exp()]
+        history = feeds["history"]
+        ahead, scaling = module(Windows(**{**feeds, "history": history.log() if logarithms else history}))
+        if model.blend is not None and model.mixed is not None:
+            ahead = model.blend.mix(ahead, forecast_scaled(model.mixed, history.numpy(), scaling, model.reading))
+        found = scaling.undo(move_ends(ahead.sort(dim=2).values, margins))
+        return [found.exp() if logarithms else found]
 
     reads = {
         "history": "the last values of the series, as they are; NaN where one is missing",
@@ -135,13 +145,14 @@ def _sort(writer: GraphWriter, values: str, count: int) -> str:
 
 @dataclass
 class _ForecastGraph:
-    """The part of the graph that follows `SegmentForecaster`, with the scale and the center of each window."""
+    """The part of the graph that follows `SegmentForecaster`, with scaled windows, their scale and their center."""
 
     writer: GraphWriter
     module: SegmentForecaster
     network: NetworkData
     given: set[str]
     logarithms: bool
+    moved: str = ""
     scale: str = ""
     center: str = ""
     base: str | None = None
@@ -210,7 +221,8 @@ class _ForecastGraph:
         own = add("Mul", writer.constant(np.float64(SCALED_BY_OWN)), add("Sqrt", square))
         scale = add("Max", own, add("Unsqueeze", "usual", writer.indices(1)))
         self.scale, self.center = (add("Squeeze", part, writer.indices(1)) for part in (scale, center))
-        return add("Cast", add("Div", moved, scale), to=FLOAT)
+        self.moved = add("Div", moved, scale)
+        return add("Cast", self.moved, to=FLOAT)
 
     def _cut(self, x: str) -> str:
         """Write the segments of the look-backs, (L/W, B, numbers)."""

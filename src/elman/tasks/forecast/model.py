@@ -9,10 +9,10 @@ array([112., 131.,  98.])
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -33,9 +33,11 @@ from elman.models.layers import Layers
 from elman.models.trained import Trained, load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.renamed import renamed_arguments, warn_of_renamed
+from elman.tasks.forecast.baseline.baselines import ForecastBaseline
 from elman.tasks.forecast.baseline.fitted import PREFIX, FittedBaselines
+from elman.tasks.forecast.blending import MARGINS, ForecastBlend, forecast_scaled
 from elman.tasks.forecast.intervals.recalibration import recalibrate
-from elman.tasks.forecast.module import SegmentForecaster
+from elman.tasks.forecast.module import SegmentForecaster, WindowScaling, move_ends
 from elman.tasks.forecast.scores import Intervals
 from elman.tasks.forecast.steps import describe_steps
 from elman.tasks.forecast.windows import Reading, SeriesTable
@@ -72,15 +74,31 @@ class TrainedForecaster(Trained):
         columns: the roles of the columns that it reads and forecasts.
         reading: how series become numbers.
         baselines: the fitted baselines to compare with.
+        blend: which of them is mixed into the answer, see :mod:`elman.tasks.forecast.blending`; None where the network
+            answers alone.
+        blended_margins: how far the ends of mixed intervals move, as `module.margins` those of the network.
     """
 
     task: ClassVar[str] = "forecast"
     part_names: ClassVar[tuple[str, ...]] = ("columns", "reading")
+    added_names: ClassVar[tuple[str, ...]] = ("blend",)
 
     module: SegmentForecaster
     columns: SeriesColumns
     reading: Reading
     baselines: FittedBaselines = field(default_factory=FittedBaselines)
+    blend: ForecastBlend | None = None
+    blended_margins: Tensor | None = None
+
+    def alone(self) -> Self:
+        """Return the model whose network answers alone; itself where nothing is mixed in."""
+        return self if self.blend is None else dataclasses.replace(self, blend=None, blended_margins=None)
+
+    @property
+    def mixed(self) -> ForecastBaseline | None:
+        """Return the baseline that is mixed in; None where the network answers alone."""
+        name = None if self.blend is None else self.blend.baseline
+        return next((one for one in self.baselines.forecasters if one.name == name), None)
 
     @property
     def beside(self) -> FittedBaselines:
@@ -221,20 +239,19 @@ class TrainedForecaster(Trained):
             ElmanError: they are not finite.
         """
         parts: list[Numbers] = []
-        device = self.module.embed.weight.device
-        stored, levels = self.module.margins.cpu(), self.percents[::-1]
-        moved = recalibrate(lambda past: self.scaled(table, past), origins, table.unlearnt, stored, levels)
-        with evaluating(self.module), torch.no_grad():
-            for windows, _ in table.batches(origins, _AT_ONCE):
-                margins = moved[sum(map(len, parts)) :][: len(windows.history)].to(device)
-                ahead = self.module.forecast(windows.on(device), margins).cpu().double().numpy()
-                parts.append(self.reading.restore(ahead))
-                if on_progress is not None:
-                    on_progress(sum(map(len, parts)), len(origins))
-        quantiles = len(self.module.quantiles)
-        ahead = np.concatenate(parts) if parts else np.zeros((0, self.horizon, quantiles))
+        stored = self.module.margins if self.blended_margins is None else self.blended_margins
+        past = lambda origins: self.scaled(table, origins)  # noqa: E731
+        moved = recalibrate(past, origins, table.unlearnt, stored.cpu(), self.percents[::-1])
+        for quantiles, scaling, _ in self._scaled(table, origins):
+            margins = moved[sum(map(len, parts)) :][: len(quantiles)].to(quantiles.device)
+            ahead = scaling.undo(move_ends(quantiles, margins)).cpu().double().numpy()
+            parts.append(self.reading.restore(ahead))
+            if on_progress is not None:
+                on_progress(sum(map(len, parts)), len(origins))
+        count = len(self.module.quantiles)
+        ahead = np.concatenate(parts) if parts else np.zeros((0, self.horizon, count))
         require_finite_output(bool(np.isfinite(ahead).all()))
-        middle = quantiles // 2
+        middle = count // 2
         intervals = {
             percent: (ahead[:, :, middle - distance], ahead[:, :, middle + distance])
             for distance, percent in enumerate(self.percents, 1)
@@ -248,18 +265,42 @@ class TrainedForecaster(Trained):
             Quantiles (N, H, Q) in order, and the actual values, (N, H); NaN where missing.
         """
         quantiles, actual = [], []
-        device = self.module.embed.weight.device
-        with evaluating(self.module), torch.no_grad():
-            for windows, ahead in table.batches(origins, _AT_ONCE):
-                forecast, scaling = self.module(windows.on(device))
-                quantiles.append(forecast.cpu().sort(dim=2).values)
-                actual.append(scaling.apply(ahead.to(device)).cpu().to(forecast.dtype))
+        for found, scaling, ahead in self._scaled(table, origins):
+            quantiles.append(found.cpu())
+            actual.append(scaling.apply(ahead.to(found.device)).cpu().to(found.dtype))
         return torch.cat(quantiles), torch.cat(actual)
 
+    def scaled_baseline(self, baseline: ForecastBaseline, table: SeriesTable, origins: NDArray[np.int64]) -> Tensor:
+        """Forecast by a baseline from the look-backs of given origins, in scaled units, (N, H)."""
+        found = []
+        for start in range(0, len(origins), _AT_ONCE):
+            part = origins[start : start + _AT_ONCE]
+            scaling, _ = self.module.scale(table.windows(part)[0])
+            found.append(forecast_scaled(baseline, table.histories(part), scaling, self.reading))
+        return torch.cat(found)
+
+    def _scaled(self, table: SeriesTable, origins: NDArray[np.int64]) -> Iterator[tuple[Tensor, WindowScaling, Tensor]]:
+        """Yield, some origins at a time: quantiles (B, H, Q) in order and scaled, the scaling, the actual values."""
+        device, blend, mixed = self.module.embed.weight.device, self.blend, self.mixed
+        with evaluating(self.module), torch.no_grad():
+            for start in range(0, len(origins), _AT_ONCE):
+                part = origins[start : start + _AT_ONCE]
+                windows, ahead = table.windows(part)
+                found, scaling = self.module(windows.on(device))
+                found = found.sort(dim=2).values
+                if blend is not None and mixed is not None:
+                    found = blend.mix(found, forecast_scaled(mixed, table.histories(part), scaling, self.reading))
+                yield found, scaling, ahead
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return the parts that its file holds."""
+        return super().parts() if self.blend is None else {**super().parts(), "blend": self.blend.to_dict()}
+
     def weights(self) -> dict[str, Tensor]:
-        """Return the tensors of the module and of the baselines."""
+        """Return the tensors of the module, of the baselines and of the mixture."""
         fitted = {name: tensor.to(self.dtype) for name, tensor in self.baselines.tensors().items()}
-        return {**super().weights(), **fitted}
+        mixed = {} if self.blended_margins is None else {MARGINS: self.blended_margins.to(self.dtype)}
+        return {**super().weights(), **fitted, **mixed}
 
     @property
     def dtype(self) -> torch.dtype:
@@ -305,7 +346,7 @@ def _read(file: ModelFile) -> TrainedForecaster:
     columns, reading = SeriesColumns.from_dict(file.parts["columns"]), Reading.from_dict(file.parts["reading"])
     _require_fit(columns, reading, file.configuration["quantiles"])
     cell = Cell.from_dict(file.cell)
-    own = {name: tensor for name, tensor in file.weights.items() if not name.startswith(PREFIX)}
+    own = {name: tensor for name, tensor in file.weights.items() if not name.startswith(PREFIX) and name != MARGINS}
     of_baselines = {name: tensor for name, tensor in file.weights.items() if name.startswith(PREFIX)}
     module = restore_module(
         dataclasses.replace(file, weights=own),
@@ -323,7 +364,22 @@ def _read(file: ModelFile) -> TrainedForecaster:
         levels=model.percents,
         logarithms=reading.logarithms,
     )
+    if "blend" in file.parts:
+        model.blend = ForecastBlend.from_dict(file.parts["blend"])
+        model.blended_margins = file.weights[MARGINS]
+        _require_mixed(model)
     return model
+
+
+def _require_mixed(model: TrainedForecaster) -> None:
+    """Check that what is mixed in is there.
+
+    Raises:
+        DataError: it is not.
+    """
+    margins = model.blended_margins
+    if model.mixed is None or margins is None or margins.shape != model.module.margins.shape:
+        raise DataError("What this model mixes in is not a baseline that it has. Train the model again.")
 
 
 def _require_fit(columns: SeriesColumns, reading: Reading, quantiles: Any) -> None:

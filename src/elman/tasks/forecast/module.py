@@ -201,12 +201,7 @@ class SegmentForecaster(nn.Module):
             margins: (B, Q // 2, H) how far the ends of intervals move; by default as they were calibrated for all.
         """
         ahead, scaling = self(windows)
-        ahead, pairs = ahead.sort(dim=2).values, len(self.margins)
-        by = (self.margins if margins is None else margins).to(ahead).transpose(-1, -2)
-        middle = ahead[:, :, pairs : pairs + 1]
-        low = (ahead[:, :, :pairs] - by).minimum(middle)
-        high = (ahead[:, :, pairs + 1 :] + by.flip(-1)).maximum(middle)
-        return scaling.undo(torch.cat([low, middle, high], dim=2).sort(dim=2).values)
+        return scaling.undo(move_ends(ahead.sort(dim=2).values, self.margins if margins is None else margins))
 
     def scale(self, windows: Windows) -> tuple[WindowScaling, Tensor]:
         """Scale every window from its last value, in units of its series; missing values become 0."""
@@ -314,6 +309,21 @@ class SegmentForecaster(nn.Module):
             return torch.cat(rows, dim=2).flatten(1)
         rows.append(expected[:, : steps * known].reshape(batch, steps, known))
         return torch.cat([torch.cat(rows, dim=2).flatten(1), expected[:, steps * known :]], dim=1)
+
+
+def move_ends(ahead: Tensor, margins: Tensor) -> Tensor:
+    """Move the ends of intervals outwards; none passes the median.
+
+    Args:
+        ahead: (B, H, Q) ascending quantiles.
+        margins: (Q // 2, H) or (B, Q // 2, H) how far, the outermost interval first.
+    """
+    pairs = ahead.shape[2] // 2
+    by = margins.to(ahead).transpose(-1, -2)
+    middle = ahead[:, :, pairs : pairs + 1]
+    low = (ahead[:, :, :pairs] - by).minimum(middle)
+    high = (ahead[:, :, pairs + 1 :] + by.flip(-1)).maximum(middle)
+    return torch.cat([low, middle, high], dim=2).sort(dim=2).values
 
 
 def pinball(ahead: Tensor, right: Tensor, quantiles: Sequence[float]) -> Tensor:

@@ -24,11 +24,10 @@ from elman.expr import Cell
 from elman.nn.rows import part_of, take
 from elman.phrases import counted
 from elman.scores.measured import Measured
-from elman.tasks.forecast.backtest import compare as compare_scores
-from elman.tasks.forecast.backtest import judge_forecasts, say_error, score, score_baselines, thin
+from elman.tasks.forecast.backtest import MOST_COMPARED, say_error, score_baselines, thin
 from elman.tasks.forecast.baseline.baselines import ValidationWindow
 from elman.tasks.forecast.baseline.fitted import FittedBaselines
-from elman.tasks.forecast.intervals.conformal import margins
+from elman.tasks.forecast.judging import judge_forecaster
 from elman.tasks.forecast.model import TrainedForecaster, build_module, load
 from elman.tasks.forecast.module import Windows, pinball
 from elman.tasks.forecast.reading import Parts, encode_series, read_series
@@ -54,8 +53,6 @@ _UPDATES = 1000
 _UPDATES_PER_EPOCH = 100  # windows overlap: they need not all be seen
 _BATCH, _SMALLEST_BATCH, _FEWEST_BATCHES = 256, 16, 16
 _MOST_VALIDATED = 2000  # windows of a validation in training
-_MOST_CALIBRATED = 8000
-_MOST_COMPARED = 2000
 _AT_ONCE = 512
 
 
@@ -91,7 +88,7 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
     def compare(self, parts: Parts, settings: ForecastSettings, progress: Progress, parameters: int) -> Compared:
         """Fit the baselines on the training part, and score them on the held-out part."""
         values, reading = [one.values for one in parts.data.series], parts.table.reading
-        origins = thin(parts.hold, _MOST_COMPARED)
+        origins = thin(parts.hold, MOST_COMPARED)
         baselines = FittedBaselines.fit(
             [series[:end] for series, end in zip(values, parts.ends, strict=True)],
             [
@@ -198,12 +195,8 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
         settings: ForecastSettings,
         baselines: Compared | None,
     ) -> dict[str, Any]:
-        """Calibrate the intervals on the held-out part, and compare the model with the baselines there."""
-        _calibrate(model, parts)
-        origins = thin(parts.hold, _MOST_COMPARED)
-        ours = score(lambda part: model.ahead(parts.table, part), parts.table, parts.ends, origins)
-        scores = compare_scores(ours, {} if baselines is None else baselines[1])
-        return {"validation": scores.ours.to_dict(), **scores.baselines_to_dict(), "verdict": judge_forecasts(scores)}
+        """Decide what is mixed in, calibrate the intervals on the held-out part, and compare with the baselines."""
+        return judge_forecaster(model, parts, {} if baselines is None else baselines[1], settings.alone)
 
 
 def _loss(trainer: Trainer, model: TrainedForecaster, windows: Windows, ahead: Tensor) -> Tensor:
@@ -226,16 +219,6 @@ def _complete(settings: ForecastSettings, updates_per_epoch: int) -> ForecastSet
     if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
         settings = dataclasses.replace(settings, learning_rate=_LEARNING_RATE)
     return settings
-
-
-def _calibrate(model: TrainedForecaster, parts: Parts) -> None:
-    """Calibrate the intervals on the held-out part."""
-    forecast, right = model.scaled(parts.table, thin(parts.hold, _MOST_CALIBRATED))
-    percents = model.percents[::-1]
-    measured = [
-        margins(forecast[:, :, at], forecast[:, :, -1 - at], right, percent) for at, percent in enumerate(percents)
-    ]
-    model.module.margins.copy_(torch.stack(measured))
 
 
 RECIPE = ForecastRecipe()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
-from elman.tasks.contract import Commands, picture_option
+from elman.tasks.contract import Commands, alone_option, picture_option
 from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
 
 DECODINGS = ("segment", "direct", "recursive")
@@ -136,6 +136,8 @@ class ForecastSettings(LayerSettings, TrainingSettings):
         group="Training",
         least=1,
     )
+
+    alone: bool = alone_option()
 
     dropout: float = option(
         0.3, "dropout between layers and before the readout", group="Regularising", least=0, below=1

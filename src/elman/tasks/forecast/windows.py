@@ -270,6 +270,11 @@ class SeriesTable:
             self._values[ahead],
         )
 
+    def histories(self, origins: NDArray[np.int64]) -> Numbers:
+        """Return the look-backs, (B, L), in the units of the series; NaN where missing."""
+        behind: Numbers = self._actual[self._places(origins) + np.arange(-self.reading.lookback, 0)]
+        return behind
+
     def actual(self, origins: NDArray[np.int64]) -> Numbers:
         """Return the actual values ahead, (B, H), in the units of the series; NaN where missing."""
         ahead: Numbers = self._actual[self._places(origins) + np.arange(self.reading.horizon)]

@@ -101,6 +101,7 @@ def fit_baselines(
     """
     pairs = [(window.history, window.future) for window in validation]
     linear = LinearForecast.fit(training, pairs, lookback=lookback, horizon=horizon, logarithms=logarithms)
+    linear = linear and linear.rounded()
     fitted = assemble(linear, horizon=horizon, lookback=lookback, season=season, longer=longer)
     return [replace(one, reach=_find_reach(one.forecast, validation, one.recent, levels)) for one in fitted]
 

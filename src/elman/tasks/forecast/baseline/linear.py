@@ -2,7 +2,8 @@ r"""Forecast every step as a weighted sum of the look-back, the weights found in
 
 All series and origins share one matrix, as in DLinear and NLinear (Zeng et al. 2023), whose gradient descent converges
 to ridge regression (Toner & Darlow 2024). Level and size of a window are removed first: its mean or its last value,
-whichever does better on the validation windows, is subtracted, and it is divided by its own deviation.
+whichever does better on the validation windows, is subtracted, and it is divided by its own deviation. A constant
+window stays what it is, and nothing is learnt from it.
 
 >>> wave = np.sin(np.arange(200) * 0.3)
 >>> model = LinearForecast.fit([wave[:150]], [(wave[:150], wave[150:155])], lookback=20, horizon=5)
@@ -11,12 +12,14 @@ True
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
+from elman.nn.rowwise import linear
 from elman.tasks.forecast.baseline.naive import fill_forward
 from elman.tasks.forecast.scores import Numbers
 
@@ -25,7 +28,8 @@ _PENALTIES = (1e-6, 1e-4, 1e-2, 0.1, 1.0)
 _MOST_WINDOWS = 40_000
 _WINDOWS_AT_ONCE = 4096
 _FEWEST_STEPS = 2
-_SMALLEST = 1e-12  # deviation, in units of the largest value of a window, that rounding may leave in a constant one
+SMALLEST = 1e-12
+"""The deviation, in units of the largest value of a window, that rounding may leave in a constant one."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,10 @@ class LinearForecast:
                 candidates.append((model._error(validation), model))
         return min(candidates, key=lambda candidate: candidate[0])[1]
 
+    def rounded(self) -> Self:
+        """Return the same with weights of float32, as a model file has them."""
+        return replace(self, weights=self.weights.astype(np.float32).astype(np.float64))
+
     def forecast(self, histories: Sequence[Numbers]) -> Numbers:
         """Forecast from histories of any length, (N, H); a short one is padded with its first value."""
         return (
@@ -96,12 +104,14 @@ class LinearForecast:
 
     def _forecast(self, histories: Sequence[Numbers]) -> Numbers:
         lookback = len(self.weights) - 1
+        weights = torch.from_numpy(np.ascontiguousarray(self.weights.T))
         forecasts = np.empty((len(histories), self.weights.shape[1]))
         for first in range(0, len(histories), _WINDOWS_AT_ONCE):
             rows = [_take_last(history, lookback) for history in histories[first : first + _WINDOWS_AT_ONCE]]
             windows = np.stack(rows)
             level, size = _level_and_size(windows, self.by_mean)
-            forecasts[first : first + len(rows)] = _with_one((windows - level) / size) @ self.weights * size + level
+            scaled = torch.from_numpy(_with_one((windows - level) / np.where(size > 0, size, 1)))
+            forecasts[first : first + len(rows)] = linear(scaled, weights).numpy() * size + level
         return forecasts
 
     def _error(self, validation: Sequence[tuple[Numbers, Numbers]]) -> float:
@@ -111,7 +121,9 @@ class LinearForecast:
         error = self._forecast([history for history, _ in validation]) - np.stack([future for _, future in validation])
         lookback = len(self.weights) - 1
         windows = np.stack([_take_last(history, lookback) for history, _ in validation])
-        return float(np.nanmean(np.square(error / _level_and_size(windows, self.by_mean)[1])))
+        size = _level_and_size(windows, self.by_mean)[1]
+        moving = size[:, 0] > 0
+        return float(np.nanmean(np.square(error[moving] / size[moving]))) if moving.any() else 0.0
 
 
 def _multiply(parts: Iterator[Numbers], lookback: int, horizon: int, by_mean: bool) -> tuple[Numbers, Numbers]:
@@ -119,8 +131,9 @@ def _multiply(parts: Iterator[Numbers], lookback: int, horizon: int, by_mean: bo
     inputs = np.zeros((lookback + 1, lookback + 1))
     products = np.zeros((lookback + 1, horizon))
     for windows in parts:
-        past, future = windows[:, :lookback], windows[:, lookback:]
-        level, size = _level_and_size(past, by_mean)
+        level, size = _level_and_size(windows[:, :lookback], by_mean)
+        moving = size[:, 0] > 0
+        past, future, level, size = windows[moving, :lookback], windows[moving, lookback:], level[moving], size[moving]
         scaled = _with_one((past - level) / size)
         inputs += scaled.T @ scaled
         products += scaled.T @ ((future - level) / size)
@@ -148,10 +161,11 @@ def _take_last(history: Numbers, lookback: int) -> Numbers:
 
 
 def _level_and_size(windows: Numbers, by_mean: bool) -> tuple[Numbers, Numbers]:
+    """Return what is subtracted from each window, and its deviation, 0 for a constant window: both (N, 1)."""
     level = windows.mean(axis=1, keepdims=True) if by_mean else windows[:, -1:]
     size = windows.std(axis=1, keepdims=True)
-    flat = size <= _SMALLEST * np.abs(windows).max(axis=1, keepdims=True)
-    return level, np.where(flat, 1.0, size)
+    flat = size <= SMALLEST * np.abs(windows).max(axis=1, keepdims=True)
+    return level, np.where(flat, 0.0, size)
 
 
 def _with_one(windows: Numbers) -> Numbers:
