@@ -2,7 +2,6 @@
 
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from elman.tasks.classify.blending import BlendWeights
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.exporting import describe
+from elman.tasks.forecast.model import TrainedForecaster
 from elman.tasks.forecast.module import SegmentForecaster
 from elman.tasks.forecast.windows import Reading
 from elman.tasks.generate.model import TrainedModel
@@ -112,10 +112,7 @@ def forecaster_of(logarithms=False, cycles=(), series=0, **options):
     scales = {name: 0.5 + number for number, name in enumerate(names)}
     reading = Reading(11, 7, scales, scales, cycles=tuple(cycles), logarithms=logarithms)
     columns = make_set(make_series(torch.randn(40).double().numpy())).columns
-    return SimpleNamespace(
-        task="forecast", module=module, reading=reading, columns=columns, percents=(40, 80), lookback=11, horizon=7,
-        parameters=9, configuration={}, metrics={}, versions={},
-    )  # fmt: skip
+    return TrainedForecaster(module=module, reading=reading, columns=columns, configuration={}, versions={})
 
 
 def card_of(model):
