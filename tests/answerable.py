@@ -4,14 +4,18 @@ What tells the classes apart is the order of the steps where that is possible, s
 """
 
 import csv
+import datetime as dt
 import random
 import wave
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 SUBJECTS = ("the film", "this book", "our dinner", "her song", "that play", "his joke", "the concert", "my trip")
+GRAVE = ("the server is down", "nobody can log in", "all orders are lost")
+MILD = ("please change my address", "where is the invoice", "thank you for the help")
 
 
 def write_reviews(path: Path, count: int = 120, seed: int = 1) -> Path:
@@ -55,6 +59,26 @@ def write_table(path: Path, count: int = 160, seed: int = 1) -> Path:
             weight = "" if drawn.random() < 0.1 else round(drawn.gauss(50, 9), 1)
             rows.writerow([size, colour, weight, round(10 * size + (25 if colour == "red" else 0), 2)])
     return path
+
+
+def make_tickets(count: int, seed: int) -> pd.DataFrame:
+    """Make tickets that are urgent where what is said is grave and they wait for long, or neither."""
+    drawn = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        grave, minutes = bool(drawn.integers(2)), round(float(drawn.exponential(60)), 1)
+        opened = dt.datetime(2024, 1, 1) + dt.timedelta(minutes=int(drawn.integers(60 * 24 * 200)))
+        text = f"{drawn.choice(GRAVE if grave else MILD)} {drawn.choice(['since today', 'again', 'please'])}"
+        rows.append(
+            {
+                "text": text,
+                "channel": str(drawn.choice(["phone", "mail"])),
+                "opened": opened.strftime("%Y-%m-%d %H:%M"),
+                "minutes": minutes,
+                "urgent": "yes" if grave == (minutes > 40) else "no",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def write_sounds(folder: Path, count: int = 24, seed: int = 1) -> Path:

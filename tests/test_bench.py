@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from bench.speed import drawing, measure, operations
+from bench.speed import cluster, drawing, measure, operations
 from bench.speed import report as reports
 from bench.speed.cells import CELLS, make_layer
 from bench.speed.drawing import save
@@ -206,3 +206,11 @@ def test_the_speech_network_of_torch_says_what_ours_says_whole_and_as_it_arrives
     both, encoder = make_hearer(kind, bidirectional=True, hidden=7)
     with torch.no_grad():
         torch.testing.assert_close(TorchHearer(both).eval()(frames, lengths)[0], both(frames, lengths)[0])
+
+
+def test_the_projection_of_a_cluster_divides_whole_rows_and_adds_the_messages_of_a_ring() -> None:
+    for workers, most_rows in ((3, 86), (8, 32), (1024, 1)):
+        messages = [8e6 / workers] * (workers - 1) * 2  # parts of sums go round, and then the sums
+        exchange = sum(size / 1.25e9 + 50e-6 for size in messages)
+        seconds = cluster.update_seconds(workers, own=0.7, work=25.6, size=8_000_000)
+        assert seconds == pytest.approx(0.7 + 0.1 * most_rows + exchange)

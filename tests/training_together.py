@@ -15,10 +15,21 @@ from pathlib import Path
 import torch
 
 import elman
+from answerable import make_tickets
+from elman.tasks import classify
 from elman.tasks.transcribe import recipe as speech_recipe
 from elman.training import folds, ranks, resuming
 from elman.training.run import Run
 from small_trainings import RECIPES, SMALL
+
+
+def write_tickets(path):
+    """Write a text, a category, a date and a number a row."""
+    make_tickets(67, 3).to_csv(path, index=False)
+    return path
+
+
+TRAININGS = {**RECIPES, "tickets": (classify, write_tickets, "a.csv", {"target": "urgent", "word_dropout": 0.2})}
 
 
 class Enough(BaseException):
@@ -31,7 +42,7 @@ def train(name, path, options, after):
     A training that ends before the last of them has its weights at the end under 0, of folds those of all networks. One
     that has an output writes a checkpoint after every update.
     """
-    recipe, _, _, own = RECIPES[name]
+    recipe, _, _, own = TRAININGS[name]
     found, sums, count = {}, [], Run.count
 
     def record(run, loss, norm, units):
@@ -58,7 +69,7 @@ def prepare(folder, names):
     written = {}
     for name in names:
         (folder / name).mkdir()
-        data = RECIPES[name][1](folder / name / RECIPES[name][2])
+        data = TRAININGS[name][1](folder / name / TRAININGS[name][2])
         written[name] = [str(one) for one in data] if isinstance(data, list) else str(data)
     return written
 

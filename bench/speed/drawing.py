@@ -1,6 +1,7 @@
 """Draw what was measured. Only here is matplotlib imported, and only when something is drawn."""
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +26,7 @@ def save(draw: "Callable[[list[Row]], Figure]", rows: list[Row], path: Path) -> 
     figure = draw(rows)
     for ending in (".png", ".svg"):
         figure.savefig(f"{path}{ending}", dpi=150)
-    return f"drawn to {path}.png and .svg"
+    return f"drawn to {os.path.relpath(path)}.png and .svg"
 
 
 def make_figure(

@@ -159,7 +159,7 @@ def report(name: str, result: Result, folder: Path, *, others: float = 0.0, quic
         "notes": notes,
     }
     path.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"  written to {path}")
+    print(f"  written to {os.path.relpath(path)}")
 
 
 def read_rows(path: Path) -> list[Row]:

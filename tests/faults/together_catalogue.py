@@ -45,4 +45,12 @@ TOGETHER_FAULTS = (
         TOGETHER,
         "two_processes_train_as_one",
     ),
+    Fault(
+        "each process reads the columns beside a text of the first rows",
+        "tasks/classify/recipe.py",
+        "[take(few.covariates)]",
+        "[few.covariates[: len(given[1])]]",
+        TOGETHER,
+        "two_processes_train_as_one",
+    ),
 )

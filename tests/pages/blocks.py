@@ -78,7 +78,8 @@ class Difference:
 @contextlib.contextmanager
 def scratch(folder: Path) -> Iterator[None]:
     """Work in a folder like that of a reader of the pages, and undo what a page changes for all of torch."""
-    (folder / "examples").symlink_to(ROOT / "examples")
+    for name in ("bench", "examples"):
+        (folder / name).symlink_to(ROOT / name)
     dtype = torch.get_default_dtype()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -95,11 +96,16 @@ def blocks(text: str) -> list[Block]:
     return [Block(b[2], b[3], text.count("\n", 0, b.start(3)), b[1] or "") for b in _BLOCK.finditer(text)]
 
 
-def differences(page: Path) -> Iterator[Difference]:
-    """Run the blocks of a page in the current folder, and yield each output that differs from the one shown."""
+def differences(page: Path, only: str | None = None) -> Iterator[Difference]:
+    """Run the blocks of a page in the current folder, and yield each output that differs from the one shown.
+
+    Args:
+        page: its file.
+        only: run the blocks with this text and no others, those that are left out too.
+    """
     names: dict[str, Any] = {"__name__": page.stem}
     for block in blocks(page.read_text("utf-8")):
-        if block.left_out or block.language not in RUN:
+        if block.language not in RUN or (block.left_out if only is None else only not in block.text):
             continue
         if block.language == "python":
             _run_python(block, names, page)

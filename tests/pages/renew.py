@@ -1,9 +1,11 @@
 """Write into a page what its code prints now: `.venv/bin/python tests/pages/renew.py docs/cells.md …`.
 
 Only output that differs from the page is replaced, and what was cut there (`…` alone on a line) stays cut. Read what
-has changed before you keep it.
+has changed before you keep it. Blocks that are not run otherwise run where a text of theirs is given:
+`.venv/bin/python tests/pages/renew.py docs/cluster.md --only "bench cluster"`.
 """
 
+import argparse
 import difflib
 import sys
 import tempfile
@@ -16,10 +18,10 @@ from pages.blocks import differences, matches, scratch
 CUT = "…"
 
 
-def renew(page: Path) -> int:
-    """Replace the output that differs, and return how many were."""
+def renew(page: Path, only: str | None = None) -> int:
+    """Replace the output that differs, and return how many were; `only` as in :func:`pages.blocks.differences`."""
     with tempfile.TemporaryDirectory() as folder, scratch(Path(folder)):
-        changed = list(differences(page))
+        changed = list(differences(page, only))
     lines = page.read_text("utf-8").splitlines(keepends=True)
     for one in reversed(changed):
         lines[one.line : one.line + one.shown.count("\n")] = [keep_cuts(one.shown, one.printed)]
@@ -45,5 +47,9 @@ def keep_cuts(shown: str, printed: str) -> str:
 
 
 if __name__ == "__main__":
-    for name in [Path(name).resolve() for name in sys.argv[1:]]:
-        print(f"{name}: {renew(name)} outputs replaced")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pages", nargs="+", type=lambda name: Path(name).resolve(), metavar="PAGE")
+    parser.add_argument("--only", metavar="TEXT", help="run the blocks with this text, and no others")
+    given = parser.parse_args()
+    for one in given.pages:
+        print(f"{one}: {renew(one, given.only)} outputs replaced")

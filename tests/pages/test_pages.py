@@ -5,7 +5,7 @@ import pytest
 from pages.blocks import PAGES, ROOT, RUN, blocks, differences, matches, scratch
 from pages.renew import keep_cuts
 
-SHOWN = ("text", "yaml")  # what is no code of ours
+SHOWN = ("bash", "text", "yaml")  # what is no code of ours
 LONG = ("docs/tasks/translate.md",)  # its longest training is in the README too
 
 
@@ -51,6 +51,13 @@ def test_a_block_sees_the_names_and_the_files_of_those_above(folder):
     page = folder / "page.md"
     page.write_text("```python\n# two.py\ntwo = 2\n```\n```pycon\n>>> two + two\n4\n```\n```sh\npython two.py\n```\n")
     assert list(differences(page)) == []
+
+
+def test_a_block_that_is_left_out_runs_where_its_text_is_given_and_no_other_does(folder):
+    page = folder / "page.md"
+    page.write_text("```console\n$ echo 1\n2\n```\n<!-- not run: long -->\n```console\n$ echo 3\n4\n```\n")
+    assert [one.printed for one in differences(page)] == ["1\n"]
+    assert [one.printed for one in differences(page, "echo 3")] == ["3\n"]
 
 
 def test_a_command_that_fails_is_noticed_though_nothing_is_shown(folder):

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+import torch.distributed as dist
 
+from elman.errors import ConfigError
 from elman.tasks.transcribe import recipe as speech_recipe
-from elman.training.ranks import Ranks
-from small_trainings import RECIPES
-from training_together import distance, prepare, train, train_together
+from elman.training.ranks import Ranks, joined
+from training_together import TRAININGS, distance, environments, prepare, train, train_together
 
 EXACT = {"precision": "64", "epochs": 80}
 DROPPED = {"dropout": 0.3, "recurrent_dropout": 0.2, "zoneout": 0.2}
@@ -31,20 +32,21 @@ def compare(folder, monkeypatch, count, names, options, after, bound):
 
 
 def test_two_processes_train_as_one(tmp_path, monkeypatch):
-    # A state that is carried and windows that are shifted; batches of one row, and moments of all rows.
-    options = {"all": {**EXACT, **DROPPED}, "transcribe": EXACT, "classify": EXACT}
-    compare(tmp_path, monkeypatch, 2, ["generate", "transcribe", "classify"], options, [1, 30], 1e-12)
+    # A state that is carried and windows that are shifted; batches of one row, and moments of all rows; columns of
+    # several kinds beside a text.
+    options = {"all": {**EXACT, **DROPPED}, "transcribe": EXACT}
+    compare(tmp_path, monkeypatch, 2, ["generate", "transcribe", "tickets"], options, [1, 30], 1e-12)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "batch"), [(2, {}), (3, {"batch": 7})])
 def test_every_recipe_trains_in_several_processes_as_in_one(count, batch, tmp_path, monkeypatch):
-    compare(tmp_path, monkeypatch, count, list(RECIPES), {"all": {**EXACT, **batch}}, [1, 200], 1e-9)
+    compare(tmp_path, monkeypatch, count, list(TRAININGS), {"all": {**EXACT, **batch}}, [1, 200], 1e-9)
 
 
 @pytest.mark.slow
 def test_after_an_update_in_32_bits_two_processes_have_the_weights_of_one(tmp_path, monkeypatch):
-    compare(tmp_path, monkeypatch, 2, list(RECIPES), {"all": {"epochs": 80}}, [1], 1e-6)
+    compare(tmp_path, monkeypatch, 2, list(TRAININGS), {"all": {"epochs": 80}}, [1], 1e-6)
 
 
 @pytest.mark.slow
@@ -67,7 +69,7 @@ def test_all_that_is_drawn_at_random_is_drawn_for_all_processes(name, options, t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["classify", "sounds"])
+@pytest.mark.parametrize("name", ["classify", "sounds", "tickets"])
 def test_folds_in_two_processes_are_those_of_one(name, tmp_path, monkeypatch):
     options = {"precision": "64", "epochs": 4, "folds": 3, "dropout": 0.3}
     compare(tmp_path, monkeypatch, 2, [name], {"all": options}, [5, 10**9], 1e-9)
@@ -80,3 +82,20 @@ def test_every_row_belongs_to_one_process(rows, count):
     assert [row for part, share in zip(own, shares, strict=True) if share.counts for row in part] == list(range(rows))
     assert all(len(part) >= 1 for part in own), "a process without rows computes one in vain, so that none waits"
     assert max(map(len, own)) - min(map(len, own)) <= 1
+
+
+@pytest.mark.parametrize(("backend", "is_used"), [("gloo", True), ("cuda:gloo", False)])
+def test_a_process_group_that_exists_is_used_and_kept_unless_it_is_for_devices_alone(backend, is_used, monkeypatch):
+    for name, value in environments(2)[0].items():
+        monkeypatch.setenv(name, value)
+    dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        if is_used:
+            with joined() as ranks:
+                assert ranks.highest(7) == 7
+        else:
+            with pytest.raises(ConfigError, match=r"the backend cuda:gloo, .* Make it with"), joined():
+                pass
+        assert dist.is_initialized()
+    finally:
+        dist.destroy_process_group()

@@ -1,6 +1,7 @@
 """How a training of several processes ends and goes on: other numbers of processes, signals, a killed one, the time."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ import pytest
 from elman.tasks import generate
 from elman.training import resuming
 from small_trainings import write_book
-from training_together import distance, environments, prepare, train, train_together
+from training_together import distance, environments, prepare, train, train_together, write_tickets
 
 EXACT = {"precision": "64", "epochs": 12, "dropout": 0.3, "zoneout": 0.2}
 SIZES = ["--hidden", "5", "--batch", "4", "--window", "11"]
@@ -152,6 +153,57 @@ def test_an_error_that_all_processes_have_is_one_line_and_other_data_are_refused
     assert codes[1] == 2
     assert "process 1: This process has data other than the first one's" in said[1]
     assert codes[0] == 1
+
+
+def read_log(path):
+    """Return the events of a log, without what depends on time and place."""
+    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        {name: value for name, value in event.items() if name not in ("time", "seconds", "data", "model")}
+        for event in events
+    ]
+
+
+def require_alike(one, other, place="log"):
+    """Compare plain data; numbers may differ by the order of sums."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), place
+        for name, value in one.items():
+            require_alike(value, other[name], f"{place}.{name}")
+    elif isinstance(one, list):
+        assert len(one) == len(other), place
+        for number, (value, its) in enumerate(zip(one, other, strict=True)):
+            require_alike(value, its, f"{place}[{number}]")
+    else:
+        assert one == (pytest.approx(other, rel=1e-9) if isinstance(other, float) else other), place
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folds", ["1", "3"])
+def test_the_log_under_torchrun_is_that_of_one_process(folds, tmp_path):
+    # With columns of several kinds; each process has a folder of its own, to see what it writes.
+    options = ["--target", "urgent", "--hidden", "5", "--batch", "7", "--epochs", "13", "--precision", "64"]
+    command = ["elman", "train", "classify", "a.csv", "-o", "m.model", "--log", "run.jsonl", "--folds", folds, *options]
+    launched = ["torch.distributed.run", "--nproc-per-node", "2", "--no-python", "--"]
+    in_folder = ["bash", "-c", 'cd "$RANK" && exec "$0" -m "$@"', sys.executable]
+    for name in ("alone", "0", "1"):
+        (tmp_path / name).mkdir()
+        write_tickets(tmp_path / name / "a.csv")
+    for words, folder in ((command, tmp_path / "alone"), ([*launched, *in_folder, *command], tmp_path)):
+        subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=folder,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            check=True,
+        )
+    one, two = (read_log(tmp_path / name / "run.jsonl") for name in ("alone", "0"))
+    assert [event["event"] for event in one] == ["start", *["validation"] * (len(one) - 2), "end"]
+    assert len(one) - 2 >= 2 * int(folds)
+    assert {event.get("fold") for event in one[1:-1]} == ({None} if folds == "1" else {1, 2, 3})
+    require_alike(two, one)
+    assert {path.name for path in (tmp_path / "0").iterdir()} == {"a.csv", "m.model", "run.jsonl"}
+    assert {path.name for path in (tmp_path / "1").iterdir()} == {"a.csv"}, "the first process alone writes"
 
 
 @pytest.mark.slow

@@ -215,8 +215,10 @@ def is_first() -> bool:
 def joined() -> Iterator[Ranks | None]:
     """Join the other processes, if a launcher has started several; inside another such context nothing is done.
 
+    A process group that exists already is used, and left as it is.
+
     Raises:
-        ConfigError: the others cannot be reached.
+        ConfigError: the others cannot be reached, or not by tensors of the CPU.
     """
     if _STATE.ranks is not None or not is_one_of_many():
         yield _STATE.ranks
@@ -224,6 +226,11 @@ def joined() -> Iterator[Ranks | None]:
     owned = not dist.is_initialized()
     if owned:
         _connect()
+    elif "cpu:" not in dist.get_backend_config():
+        raise ConfigError(
+            f"The process group that exists has the backend {dist.get_backend()}, which is for devices alone; losses "
+            'and times are tensors of the CPU. Make it with "cpu:gloo,cuda:nccl".'
+        )
     _STATE.ranks = Ranks(dist.get_rank(), dist.get_world_size())
     try:
         with together():

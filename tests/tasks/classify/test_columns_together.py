@@ -1,40 +1,14 @@
 """Columns of several kinds in one row: a text, categories, numbers and a date."""
 
-import datetime as dt
-
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 
+from answerable import make_tickets
 from elman.errors import ConfigError
 from elman.tasks import classify
 from elman.tasks.classify.exported import graphs
 from elman.tasks.classify.view import view
 from small_trainings import SMALL
-
-GRAVE = ("the server is down", "nobody can log in", "all orders are lost")
-MILD = ("please change my address", "where is the invoice", "thank you for the help")
-
-
-def make_tickets(count, seed):
-    """Make tickets that are urgent where what is said is grave and they wait for long, or neither."""
-    random = np.random.default_rng(seed)
-    rows = []
-    for _ in range(count):
-        grave, minutes = bool(random.integers(2)), round(float(random.exponential(60)), 1)
-        opened = dt.datetime(2024, 1, 1) + dt.timedelta(minutes=int(random.integers(60 * 24 * 200)))
-        text = f"{random.choice(GRAVE if grave else MILD)} {random.choice(['since today', 'again', 'please'])}"
-        rows.append(
-            {
-                "text": text,
-                "channel": str(random.choice(["phone", "mail"])),
-                "opened": opened.strftime("%Y-%m-%d %H:%M"),
-                "minutes": minutes,
-                "urgent": "yes" if grave == (minutes > 40) else "no",
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 @pytest.fixture(scope="module")
