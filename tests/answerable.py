@@ -43,6 +43,21 @@ def write_series(path: Path, count: int = 120, seed: int = 1) -> Path:
     return path
 
 
+def write_doses(path: Path, count: int = 120, seed: int = 1) -> Path:
+    """Write a long table of series at irregular times: whether more than 1 is left of doses, half of it each hour."""
+    drawn = np.random.default_rng(seed)
+    lines = ["id,t,dose,label"]
+    for name in range(count):
+        gaps = np.exp(drawn.uniform(-4, 1, drawn.integers(4, 11)))
+        times, doses = drawn.uniform(0, 24) + np.cumsum(gaps), drawn.choice([0.0, 0.5, 1.5], len(gaps))
+        left = float((doses * 0.5 ** (times[-1] - times)).sum())
+        lines += [
+            f"p{name},{t:.4f},{dose},{'more' if left > 1 else 'less'}" for t, dose in zip(times, doses, strict=True)
+        ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def _slope(drawn: np.random.Generator, length: int, sign: int) -> np.ndarray:
     line = sign * np.linspace(-1, 1, length) + drawn.normal(0, 0.1, length) + drawn.normal()
     return np.stack([line, drawn.normal(0, 1, length)], axis=1).astype(np.float32)

@@ -46,8 +46,8 @@ def _classifiers(folder: Path) -> list[Subject]:
         "series": ([write_series(folder / "s.npz", 20)], {"cell": "gru"}),
         "genome": (write_genome(folder, 6), {"kmer": 2, "convolution": True}),
         "sound": ([write_sounds(folder / "sound", 4)], {"mels": 8, "coefficients": 4, "convolution": True}),
-        "images": ([write_images(folder / "images", 5)], {"read": "permuted", "side": 5}),
-        "rows": ([folder / "images"], {"side": 6, "cell": "elman"}),
+        "images": ([write_images(folder / "images", 5)], {"read": "permuted", "longest_side": 5}),
+        "rows": ([folder / "images"], {"longest_side": 6, "cell": "elman"}),
     }
     found = []
     for name, (data, options) in made.items():

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "elman"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "paths", "writing", "version", "options", "phrases", "lazy", "renamed"),
+    ("errors", "paths", "writing", "version", "options", "phrases", "lazy", "renamed", "sides"),
     ("expr",), ("autodiff",), ("cells",), ("backends",), ("ops",), ("nn",), ("testing",), ("flow",), ("data",),
     ("vocabulary",), ("scores",), ("encoders",), ("decoding",), ("models",), ("training",), ("export",), ("tasks",),
     ("serve",), ("cli", "__main__"),

@@ -72,7 +72,7 @@ def test_an_image_is_shrunk_and_enlarged_as_pillow_does_it():
 @pytest.mark.parametrize(("size", "expected"), [((130, 65), (64, 32)), ((20, 64), (20, 64)), ((1000, 3), (64, 1))])
 def test_large_images_are_made_smaller(size, expected):
     assert learn(picture(*size)).size == (*expected, 1)
-    assert max(learn(picture(*size), side=10).size) == 10
+    assert max(learn(picture(*size), longest_side=10).size) == 10
 
 
 def test_grey_and_coloured_images_are_read_together():

@@ -72,8 +72,8 @@ KINDS = {
     "short series": (series(same=4), {}, "mean", CLASSES),
     "table": (table(), {}, "mean", NUMBER),
     "sound": (sounds(), {"mels": 8, "coefficients": 3, "convolution": True}, "mean", CLASSES),
-    "rows of images": (images(), {"side": 7}, "max", CLASSES),
-    "pixels": (images(), {"side": 7, "read": "permuted"}, "last", LABELS),
+    "rows of images": (images(), {"longest_side": 7}, "max", CLASSES),
+    "pixels": (images(), {"longest_side": 7, "read": "permuted"}, "last", LABELS),
 }
 LEARNT = ([0, 1, 2, 3], [1, 2, 3, 5], [0, 2, 4, 5])
 """The examples from which each of three networks has learnt what it knows of its input."""

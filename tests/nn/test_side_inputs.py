@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from elman import cell, cells, log, ops, sigmoid, tanh
 from elman.autodiff import derive
 from elman.errors import ConfigError, ShapeError
+from elman.flow import glance
 from elman.nn import LSTM, Recurrent
 from tolerances import assert_close
 
@@ -270,3 +271,54 @@ def test_an_operation_is_given_every_side_input():
     program = derive(cells.cfc)
     with pytest.raises(ValueError, match="zip"):
         ops.run(program, "reference", torch.randn(T, B, I), [torch.randn(B, H)], [])
+
+
+@EVERY
+@EVERY_BACKEND
+def test_a_pair_gives_each_direction_its_own_side_inputs(chosen, backend):
+    layer = build(chosen, 2, bidirectional=True, backend=backend)
+    forward, backward = gaps(chosen, T, B), gaps(chosen, T, B)
+    x, state, lengths = torch.randn(T, B, I, dtype=torch.float64), start(layer), torch.tensor([5, 2, 4])
+    output, final = layer(x, state, lengths, **{name: (forward[name], backward[name]) for name in forward})
+    finals = listed(final)
+    below = x
+    for k in range(2):
+        halves = []
+        for d, sides in enumerate((forward, backward)):
+            alone = build(chosen) if k == 0 else Recurrent(chosen, 2 * H, H, dtype=torch.float64)
+            ending = f"_l{k}{'_reverse' * d}"
+            alone.load_state_dict(
+                {f"{n.removesuffix(ending)}_l0": p for n, p in layer.named_parameters() if n.endswith(ending)}
+            )
+            begin = [s[2 * k + d][None] for s in listed(state)]
+            rows, ends = [], []
+            for b, length in enumerate(lengths.tolist()):
+                order = range(length) if d == 0 else range(length - 1, -1, -1)
+                own = {name: side[list(order), b] for name, side in sides.items()}
+                first = [s[:, b] for s in begin]
+                one, end = alone(below[list(order), b], first[0] if len(first) == 1 else tuple(first), **own)
+                rows.append(torch.cat([one if d == 0 else one.flip(0), one.new_zeros(T - length, H)]))
+                ends.append(listed(end))
+            halves.append(torch.stack(rows, 1))
+            for number, found in enumerate(finals):
+                assert_close(f"final {number}", found[2 * k + d], torch.cat([e[number] for e in ends]))
+        below = torch.cat(halves, -1)
+    assert_close("output", output.detach(), below.detach())
+
+
+def test_a_pair_for_a_layer_of_one_direction_is_refused():
+    layer, dt = build(cells.cfc), torch.rand(T, B, dtype=torch.float64)
+    with pytest.raises(ShapeError, match="side input dt is a tuple"):
+        layer(torch.randn(T, B, I, dtype=torch.float64), dt=(dt, dt))
+
+
+def test_what_is_seen_inside_a_layer_reads_for_each_direction_its_own_gaps():
+    layer = build(cells.cfc, bidirectional=True)
+    x, (dt, other) = torch.randn(T, B, I, dtype=torch.float64), torch.rand(2, T, B, dtype=torch.float64)
+    output, _ = layer(x, dt=(dt, other))
+    upstream = torch.randn_like(output)
+    seen = glance(layer, x, upstream, sides={"dt": (dt, other)}, examples=B)
+    (output * upstream).sum().backward()
+    for ending, one in seen.items():
+        gradients = [p.grad.flatten() for name, p in layer.named_parameters() if name.endswith(f"_{ending}")]
+        assert_close(ending, torch.tensor(one.norm, dtype=torch.float64), torch.cat(gradients).norm())

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from answerable import write_genome, write_images, write_reviews, write_series, write_sounds, write_table
+from answerable import write_doses, write_genome, write_images, write_reviews, write_series, write_sounds, write_table
 from elman.data import open_dataset
 from elman.data.dataset import Sound
 from elman.data.examples.survey import Survey
@@ -79,18 +79,20 @@ READ = {
     "letters": (lambda folder: write_genome(folder, 24), {}),
     "a table": (lambda folder: [write_table(folder / "t.csv", 60)], {"target": "price", "compare": True}),
     "series": (lambda folder: [write_series(folder / "t.npz", 60)], {"class_weights": True, "compare": True}),
+    "gaps": (lambda folder: [write_doses(folder / "t.csv", 60)], {"cell": "cfc", "side": {"dt": "gaps"}}),
     "log-mel": (lambda folder: [write_sounds(folder / "s", 12)], {"mels": 16}),
     "mfcc": (lambda folder: [write_sounds(folder / "s", 12)], {"features": "mfcc", "mels": 16}),
     "rows": (lambda folder: [write_images(folder / "i", 12)], {}),
-    "pixels": (lambda folder: [write_images(folder / "i", 12)], {"read": "pixels", "side": 4}),
-    "permuted pixels": (lambda folder: [write_images(folder / "i", 12)], {"read": "permuted", "side": 4}),
+    "pixels": (lambda folder: [write_images(folder / "i", 12)], {"read": "pixels", "longest_side": 4}),
+    "permuted pixels": (lambda folder: [write_images(folder / "i", 12)], {"read": "permuted", "longest_side": 4}),
 }
 
 
 @pytest.mark.parametrize("read", READ)
 def test_a_classifier_learns_nothing_of_what_is_held_out(read, tmp_path):
     write, options = READ[read]
-    plain = open_dataset(write(tmp_path), target=options.get("target"), inputs=("text",) if "character" in read else ())
+    inputs = ("text",) if "character" in read else ()
+    plain = open_dataset(write(tmp_path), target=options.get("target"), inputs=inputs, sides=options.get("side"))
     survey = Survey(plain)  # what is equal is held out together, and stays equal when it is spoiled
     _, hold = split(survey.targets, share=SHARE, seed=SEED, hashes=survey.prints, together=True)
     options = {"compare": False, "alone": True, **TINY, "validation": SHARE, "batch": 16, **options}

@@ -70,6 +70,21 @@ class Example:
 
 
 @dataclass(frozen=True)
+class SideColumn:
+    """The column of a side input.
+
+    Attributes:
+        column: its name.
+        gaps: whether it holds times, and the side input of a step is the time since the step before.
+        form: of times that are written as dates, see :mod:`elman.data.series.timestamps`; they are then in seconds.
+    """
+
+    column: str
+    gaps: bool = False
+    form: str = ""
+
+
+@dataclass(frozen=True)
 class Columns:
     """The input columns and the target; a model keeps them, so that new files are read in the same way.
 
@@ -82,6 +97,8 @@ class Columns:
         names: names of the D numbers of a `series`, where they have some.
         numbers: how the numbers of a column are written, where it is not as programs do.
         dates: the form of each column of dates, see :mod:`elman.data.series.timestamps`.
+        sides: the columns of side inputs, by the names that they have in the cell. A `series` is then (T, D + S): what
+            its steps carry stands behind their numbers, in the order of the names.
     """
 
     inputs: Mapping[str, str]
@@ -92,11 +109,18 @@ class Columns:
     names: Sequence[str] = field(default_factory=tuple)
     numbers: Mapping[str, NumberDialect] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
+    sides: Mapping[str, SideColumn] = field(default_factory=dict)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Return the columns of a table that inputs and side inputs are read from."""
+        own = self.inputs if self.id is None else self.names
+        return tuple(dict.fromkeys([*own, *(side.column for side in self.sides.values())]))
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
         plain = {**asdict(self), "inputs": dict(self.inputs), "names": list(self.names)}
-        written = {name: plain.pop(name) for name in ("numbers", "dates")}
+        written = {name: plain.pop(name) for name in ("numbers", "dates", "sides")}
         return plain | {name: forms for name, forms in written.items() if forms}
 
     @classmethod

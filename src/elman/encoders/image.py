@@ -154,7 +154,7 @@ def learn_image(columns: Columns, examples: Iterable[Example], settings: InputSe
         raise DataError("There is no image to learn from. Give data with examples.")
     (height, width), _ = Counter(example.values[column].shape[:2] for example in first).most_common(1)[0]
     channels = max(example.values[column].shape[2] for example in first)
-    shrink = min(1.0, settings.side / max(height, width))
+    shrink = min(1.0, settings.longest_side / max(height, width))
     size = (max(1, round(height * shrink)), max(1, round(width * shrink)), channels)
     moments, resized = Moments(channels), 0
     for example in examples:

@@ -73,7 +73,7 @@ class InputSettings(OptionTable):
     )
     kmer: int = option(3, "k of the overlapping k-mers of a genome", group="Input", least=1, most=8)
     read: str = option("rows", "read an image by rows or by pixels", group="Input", choices=IMAGE_READINGS)
-    side: int = option(
+    longest_side: int = option(
         64, "longest side of an image in pixels; larger ones are made smaller", group="Input", least=4, most=10_000
     )
     features: str = option("log-mel", "features of sound", group="Input", choices=SOUND_FEATURES)

@@ -61,7 +61,7 @@ class LayerBatch:
         x: (T, B, I), 0 past an example's end.
         lengths: (B,).
         states: initial states, each (L·D, B, its size).
-        sides: each (T, B, 1).
+        sides: each (T, B, 1), or (T, B, 2) with a number for each direction.
         d_output: dL/d output, (T, B, D · size of the first state), 0 past an example's end.
         d_final: dL/d final state, each (L·D, B, its size).
     """
@@ -150,7 +150,7 @@ def read_batch(
     Raises:
         ShapeError: something does not fit.
     """
-    side_inputs = check_sides(network.cell, sides, x) if isinstance(x, Tensor) else []
+    side_inputs = check_sides(network.cell, sides, x, len(network.layers[0])) if isinstance(x, Tensor) else []
     flip = network.batch_first and isinstance(x, Tensor) and x.dim() == 3
     given, whole = _time_major(x, flip)
     real = whole if lengths is None else check_lengths(lengths, given).cpu()

@@ -16,6 +16,7 @@ from elman.autodiff.program import Program, schedule
 from elman.backends import reference
 from elman.backends.inputs import Inputs, step_mask
 from elman.flow.network import LayerBatch, Network
+from elman.nn.sequences import of_direction
 
 CHUNK = 4096
 """How many rows run together; it bounds the memory."""
@@ -104,7 +105,7 @@ def run_network(network: Network, examples: LayerBatch) -> list[list[Track]]:
         layer = []
         for d, (program, parameters) in enumerate(directions):
             start = [state[k * len(directions) + d] for state in examples.states]
-            inputs = Inputs(x, start, parameters, examples.lengths, d == 1, examples.sides)
+            inputs = Inputs(x, start, parameters, examples.lengths, d == 1, of_direction(examples.sides, d))
             layer.append(_run_direction(program, inputs, next(names)))
         tracks.append(layer)
         x = torch.cat([track.output for track in layer], -1)

@@ -8,13 +8,15 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from elman.data.plain import read_plain
 from elman.errors import ConfigError
 from elman.expr import Cell
+from elman.models.sides import SideInputs, carried_names
 from elman.nn import Recurrent
+from elman.sides import SideSource, parse_sides, write_sides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class Layers:
         weight_dropout: dropout on the hidden-to-hidden weights.
         zoneout: probability that a unit keeps its previous state.
         sizes: sizes that the cell leaves open, such as `{"h": 64}` for a projection.
+        sides: the source of each side input of the cell, by name, see :mod:`elman.sides`.
     """
 
     hidden: int
@@ -42,6 +45,7 @@ class Layers:
     weight_dropout: float = 0.0
     zoneout: float = 0.0
     sizes: Mapping[str, int] | None = None
+    sides: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def take(cls, configuration: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
@@ -55,6 +59,22 @@ class Layers:
         own = {name: value for name, value in configuration.items() if name not in names}
         return read_plain(cls, shared, "configuration"), own
 
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The names of the side inputs of which each step carries a number, in its order there."""
+        return carried_names(self._sources())
+
+    def _sources(self) -> dict[str, SideSource]:
+        return parse_sides(write_sides(self.sides)) if self.sides else {}
+
+    def side_inputs(self, cell: Cell) -> SideInputs:
+        """Return how the layers get the side inputs of their cell, for the modules that give them some.
+
+        Raises:
+            ConfigError: the cell reads others than there are.
+        """
+        return SideInputs(cell, self._sources(), bidirectional=self.bidirectional)
+
     def build(self, cell: Cell, input_size: int, what: str) -> Recurrent:
         """Build the layers.
 
@@ -64,9 +84,9 @@ class Layers:
             what: the input in words, such as `a text`.
 
         Raises:
-            ConfigError: the cell reads more than its input.
+            ConfigError: the cell reads more than its input, and nothing gives it that.
         """
-        if cell.sides:
+        if set(cell.sides) - set(self.sides):
             raise ConfigError(
                 f"cell {cell.name} reads {', '.join(cell.sides)} at every step besides its input, and {what} has no "
                 "such numbers. Choose another cell."

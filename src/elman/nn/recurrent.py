@@ -177,7 +177,7 @@ class Recurrent(TorchTools):
         x: Tensor | PackedSequence,
         initial_state: States | None = None,
         lengths: Tensor | Sequence[int] | None = None,
-        **sides: Tensor,
+        **sides: Tensor | tuple[Tensor, Tensor],
     ) -> tuple[Tensor | PackedSequence, States]:
         """Run the layer over a batch of sequences.
 
@@ -188,7 +188,8 @@ class Recurrent(TorchTools):
             lengths: number of real time steps of each example, in any order, 0 allowed. Padded steps change nothing,
                 their outputs are 0, the final state is that of the last real step, where the reverse direction starts.
             **sides: the cell's side inputs by name, each in the form of x without its last axis: (T, B), (B, T) or
-                (T,). All layers and directions read the same. They receive no gradient.
+                (T,). All layers read the same, and both directions unless a pair of tensors has one for each: the time
+                since the step before is another one where steps are read backwards. They receive no gradient.
 
         Returns:
             The output in the form of x with D · H for I, and the final state in the form of `initial_state`.
@@ -204,7 +205,7 @@ class Recurrent(TorchTools):
                 return node
             raise ShapeError(f"Recurrent: x is a {type(x).__name__}.\n  It is a tensor.\n  Give torch.as_tensor(x).")
         self._check_input(x, 2 if x.dim() == 2 else 3)
-        own_sides = check_sides(self.cell, sides, x)
+        own_sides = check_sides(self.cell, sides, x, 2 if self.bidirectional else 1)
         if x.dim() == 2:
             if lengths is not None:
                 raise ShapeError(
@@ -224,7 +225,7 @@ class Recurrent(TorchTools):
         x: PackedSequence,
         initial_state: States | None,
         lengths: Tensor | Sequence[int] | None,
-        sides: Mapping[str, Tensor],
+        sides: Mapping[str, Tensor | tuple[Tensor, Tensor]],
     ) -> tuple[PackedSequence, States]:
         if lengths is not None:
             raise ShapeError(

@@ -1,7 +1,7 @@
 """Convert batches of sequences into one form: time-major, padded, with lengths."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ class Batch(NamedTuple):
         lengths: (B,), the number of real steps of each example; None if all are real.
         packed: the packed batch, if it was given as one; the examples are then in its order.
         rows: the positions in (T · B) of the rows of a packed batch, in packed order.
-        sides: the cell's side inputs, in its order, each (T, B, 1).
+        sides: the cell's side inputs, in its order, each (T, B, 1), or (T, B, 2) with a number for each direction.
     """
 
     x: Tensor
@@ -101,16 +101,18 @@ def _intercepts(tensor: Tensor) -> bool:
     return type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__
 
 
-def check_sides(cell: Cell, given: Mapping[str, Tensor], x: Tensor) -> list[Tensor]:
+def check_sides(cell: Cell, given: Mapping[str, Any], x: Tensor, directions: int = 1) -> list[Tensor]:
     """Return the side inputs in the order of their cell.
 
     Args:
         cell: has their names.
-        given: for each a tensor with the shape of x without its last axis: one number for each step and example.
+        given: for each a tensor with the shape of x without its last axis: one number for each step and example; or,
+            with two directions, a pair of such tensors.
         x: the input, in any form.
+        directions: of the layer.
 
     Returns:
-        Each with a last axis of length 1.
+        Each with a last axis of length 1, or 2 where a pair was given.
 
     Raises:
         ShapeError: one is missing, unknown, or does not fit.
@@ -127,20 +129,30 @@ def check_sides(cell: Cell, given: Mapping[str, Tensor], x: Tensor) -> list[Tens
                 f"{cell.name}: side input {name} is missing.\n  The cell reads one number of it at every time step.\n"
                 f"  Give {name}=…, of shape {shape}."
             )
-        side = given[name]
-        if not isinstance(side, Tensor) or side.shape != shape:
-            kind = f"has shape {tuple(side.shape)}" if isinstance(side, Tensor) else f"is a {type(side).__name__}"
-            raise ShapeError(
-                f"{cell.name}: side input {name} {kind}.\n  It is a tensor with one number for each step of x.\n"
-                f"  Give shape {shape}."
-            )
-        if side.device != x.device or not (side.dtype == x.dtype or (side.is_floating_point() and under_autocast(x))):
-            raise ShapeError(
-                f"{cell.name}: side input {name} is {side.dtype} on {side.device}, x is {x.dtype} on {x.device}.\n"
-                f"  They must agree.\n  Give {name}.to(x)."
-            )
-        sides.append(side.to(x.dtype).unsqueeze(-1))
+        pair = directions == 2 and isinstance(given[name], tuple | list) and len(given[name]) == 2
+        parts = list(given[name]) if pair else [given[name]]
+        for side in parts:
+            _check_side(f"{cell.name}: side input {name}", name, side, x)
+        one, *other = (side.to(x.dtype).unsqueeze(-1) for side in parts)
+        sides.append(torch.cat([one, *other], -1) if other else one)
     return sides
+
+
+def _check_side(what: str, name: str, side: Any, x: Tensor) -> None:
+    shape = tuple(x.shape[:-1])
+    if not isinstance(side, Tensor) or side.shape != shape:
+        kind = f"has shape {tuple(side.shape)}" if isinstance(side, Tensor) else f"is a {type(side).__name__}"
+        raise ShapeError(f"{what} {kind}.\n  It is a tensor with one number for each step of x.\n  Give shape {shape}.")
+    if side.device != x.device or not (side.dtype == x.dtype or (side.is_floating_point() and under_autocast(x))):
+        raise ShapeError(
+            f"{what} is {side.dtype} on {side.device}, x is {x.dtype} on {x.device}.\n  They must agree.\n"
+            f"  Give {name}.to(x)."
+        )
+
+
+def of_direction(sides: Sequence[Tensor], direction: int) -> list[Tensor]:
+    """Return the side inputs (T, B, 1 or 2) of a direction, 0 or 1, each (T, B, 1)."""
+    return [side if side.shape[-1] == 1 else side[..., direction : direction + 1].contiguous() for side in sides]
 
 
 def permute(states: Sequence[Tensor], order: Tensor | None) -> list[Tensor]:

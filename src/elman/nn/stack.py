@@ -11,7 +11,7 @@ from elman import ops
 from elman.autodiff.program import Program
 from elman.nn.masks import draw_masks, drop_locked
 from elman.nn.rows import dropout as drop_rows
-from elman.nn.sequences import Batch
+from elman.nn.sequences import Batch, of_direction
 from elman.ops.small import run_small
 
 
@@ -42,7 +42,7 @@ def run_stack(
 
     Args:
         layers: from the input upwards; a second direction runs from the last time step to the first.
-        batch: time-major input, and side inputs, which all layers and directions read.
+        batch: time-major input, and side inputs, which all layers read.
         states: for each state (L·D, B, its size), index layer · D + direction; or only its size, for a state of zeros.
         dropout: probability for an element of the output of a layer to be 0 in the input of the next.
         training: whether dropout applies.
@@ -66,7 +66,7 @@ def run_stack(
             zeros = {s: x.new_zeros((x.shape[1], s)) for s in set(states) if isinstance(s, int)}
             start = [zeros[s] if isinstance(s, int) else s[row] for s in states]
             program = direction.program
-            sides = [*batch.sides, *draw_masks(program, x, start)]
+            sides = [*of_direction(batch.sides, d), *draw_masks(program, x, start)]
             output, end = ops.run(
                 program,
                 backend,

@@ -194,8 +194,10 @@ def _cut(seen: Mapping[str, Any], window: int | None) -> Truncation | None:
     if window is None:
         return None
     window = min(window, len(seen["x"]) // 2)
-    x, upstream = (seen[name][len(seen[name]) - 2 * window :] for name in ("x", "grad_output"))
-    return cut_by_truncation(seen["layer"], x, window, upstream) if window else None
+    given = {name: seen[name] for name in ("x", "grad_output")} | (seen.get("sides") or {})
+    last = {name: one[len(one) - 2 * window :] for name, one in given.items()}
+    x, upstream = last.pop("x"), last.pop("grad_output")
+    return cut_by_truncation(seen["layer"], x, window, upstream, sides=last) if window else None
 
 
 def choose_limits(layer: Recurrent, length: int) -> Limits:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.errors import ConfigError
+from elman.phrases import name_some
 from elman.tasks.registry import RECIPES, Entry
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def export_to_web(
     from elman.export.target import ExportedFiles
 
     if target.form == "wasm" and _has(recipe, "web_model"):
+        refuse_sides(trained)
         functions = recipe.part("page", "web_model")(trained)
         return ExportedFiles((target.path,), functions.holds, put_module(target, functions, card))
     if target.form == "wasm":
@@ -67,6 +69,20 @@ def export_to_web(
     title = Path(model).name.removesuffix(".elman.safetensors")
     agreement = put_page(target, recipe.part("page", "page_model")(trained), card, title)
     return ExportedFiles((target.path,), "the model and a page that uses it", agreement)
+
+
+def refuse_sides(trained: Any) -> None:
+    """Refuse a model whose cell reads side inputs, which are given in files of its recurrent layers alone.
+
+    Raises:
+        ConfigError: it does.
+    """
+    cell = trained.module.recurrent.cell
+    if cell.sides:
+        raise ConfigError(
+            f"export: {cell.name} reads {name_some(cell.sides)} at every step besides its input, and a whole model is "
+            "not written with that. Write the recurrent layers alone, which take it: -o NAME.c"
+        )
 
 
 def with_pages() -> list[str]:

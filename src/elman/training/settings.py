@@ -16,6 +16,7 @@ from typing import Any, Literal
 from elman.errors import ConfigError
 from elman.options import OptionTable, option, seed_option
 from elman.phrases import parse_duration
+from elman.sides import SideSource, parse_sides, write_sides
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "asgd")
 SCHEDULES = ("cosine", "constant", "step", "plateau")
@@ -87,6 +88,45 @@ class LayerSettings(SingleLayerSettings):
     """Options of recurrent layers and their regularisation."""
 
     layers: int = option(1, "number of recurrent layers", group="Model", least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SidedLayerSettings(LayerSettings):
+    """Options of recurrent layers whose cell may read more than its input.
+
+    Python may give the sources of side inputs as a mapping:
+
+    >>> SidedLayerSettings(side={"dt": "gaps"}).side
+    'dt=gaps'
+    """
+
+    side: str | None = option(
+        None,
+        "what a cell such as cfc reads at each step besides its input: the time since the step before (dt=gaps, or "
+        "dt=gaps:COLUMN of times), a column (dt=COLUMN), a number (dt=1)",
+        group="Model",
+        metavar="NAME=…",
+    )
+
+    def __post_init__(self) -> None:
+        given: Any = self.side
+        if isinstance(given, Mapping):
+            object.__setattr__(self, "side", write_sides(given) or None)
+        super().__post_init__()
+        self.sides()
+
+    def sides(self) -> dict[str, SideSource]:
+        """Return the source of each side input, by name.
+
+        Raises:
+            ConfigError: the option has another form.
+        """
+        return {} if self.side is None else parse_sides(self.side)
+
+    def layers_of(self, sizes: Mapping[str, int] | None) -> dict[str, Any]:
+        """Return the configuration of layers, with the sources of side inputs if there are some."""
+        sources = {name: str(source) for name, source in self.sides().items()}
+        return {**super().layers_of(sizes), **({"sides": sources} if sources else {})}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,8 +26,8 @@ An uncompressed file (`numpy.savez`) is mapped, and an example is read on access
 ({'x': 'series'}, (7, 2), 'walks')
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,13 @@ from numpy.typing import NDArray
 
 from elman.data.dataset import Columns, Example
 from elman.data.examples.array_targets import read_targets
+from elman.data.examples.side_columns import choose_side_lists, describe_sides
+from elman.data.examples.sides import read_sides
 from elman.data.formats.features import as_steps
 from elman.data.formats.numpy_files import Member, open_npz
 from elman.errors import DataError
 from elman.phrases import name_some
+from elman.sides import SideSource
 
 INPUT_NAMES = ("x", "X", "data", "inputs", "input", "features", "images")
 TARGET_NAMES = ("y", "Y", "labels", "label", "targets", "target")
@@ -60,6 +63,7 @@ class Arrays:
         lengths: (N,) how many steps of each example count; None for all.
         starts: (N,) where each begins in ΣT; None where the first axis is N.
         targets: N of them; None for none.
+        sides: the arrays of side inputs, by name; their first axes are those of `numbers`.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Arrays:
     lengths: NDArray[np.int64] | None
     starts: NDArray[np.int64] | None
     targets: Sequence[Any] | None
+    sides: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.numbers if self.starts is None else self.starts)
@@ -77,10 +82,18 @@ class Arrays:
         at = range(len(self))[index]
         where = f"{self.name} example {at}"
         column, kind = next(iter(self.columns.inputs.items()))
-        first, rows = (at, self.numbers) if self.starts is None else (0, self.numbers[self.starts[at] :][None])
-        part = rows[first] if self.lengths is None else rows[first][: self.lengths[at]]
-        value = as_steps(part, where) if kind == "series" else _as_image(part)
+        part = self._steps(self.numbers, at)
+        value: NDArray[Any] = as_steps(part, where) if kind == "series" else _as_image(part)
+        if self.sides:
+            given = {name: self._steps(array, at).astype(np.float64) for name, array in self.sides.items()}
+            value = np.hstack([value, read_sides(self.columns, given, lambda step: f"{where}, step {step}")])
         return Example({column: value}, None if self.targets is None else self.targets[at], where)
+
+    def _steps(self, array: NDArray[Any], at: int) -> NDArray[Any]:
+        """Return what an array has of an example."""
+        first, rows = (at, array) if self.starts is None else (0, array[self.starts[at] :][None])
+        part: NDArray[Any] = rows[first] if self.lengths is None else rows[first][: self.lengths[at]]
+        return part
 
 
 def open_arrays(
@@ -89,6 +102,7 @@ def open_arrays(
     input: str | None = None,
     target: str | None = None,
     target_kind: str | None = None,
+    sides: Mapping[str, SideSource] | None = None,
     like: Columns | None = None,
 ) -> Arrays:
     """Open one `.npz` as examples, which messages count from 0: `digits.npz example 7`.
@@ -98,6 +112,7 @@ def open_arrays(
         input: the name of the array of inputs; by default the first there is of `INPUT_NAMES`.
         target: the name of the array of answers; by default the first there is of `TARGET_NAMES`, or none.
         target_kind: `category`, `number` or `labels`, where what the answers are should not be inferred.
+        sides: the sources of side inputs: arrays with a number for each step of the inputs.
         like: the columns that a model was trained with. Kinds are then not inferred, and the target may be absent.
 
     Raises:
@@ -123,11 +138,35 @@ def open_arrays(
         wanted = target_kind or (like.target_kind if like else None)
         answer_kind, targets, note = read_targets(members[answer], members.get(CLASSES), rows, wanted)
         notes.append(note)
-    unread = set(members) - {column, answer, LENGTHS, CLASSES}
+    if like is None:
+        free = [name for name in members if name not in (column, answer, LENGTHS, CLASSES)]
+        chosen_sides = choose_side_lists(sides or {}, free, str(path))
+    else:
+        chosen_sides = dict(like.sides)
+    shape = members[column].shape[: 2 if starts is None else 1]
+    of_sides = {side.column: _require_side(members, side.column, shape, path) for side in chosen_sides.values()}
+    if chosen_sides and kind != "series":
+        raise DataError(
+            f"{path}: {', '.join(chosen_sides)} is for steps of series, and {column} holds images. Drop it."
+        )
+    notes += describe_sides(chosen_sides)
+    unread = set(members) - {column, answer, LENGTHS, CLASSES, *of_sides}
     if unread:
         notes.append(f"Not read: {', '.join(sorted(unread))}.")
-    columns = like or Columns({column: kind}, answer, answer_kind)
-    return Arrays(str(path), columns, notes, members[column].read(), lengths, starts, targets)
+    columns = like or Columns({column: kind}, answer, answer_kind, sides=chosen_sides)
+    return Arrays(str(path), columns, notes, members[column].read(), lengths, starts, targets, of_sides)
+
+
+def _require_side(members: dict[str, Member], name: str, shape: tuple[int, ...], path: Path) -> NDArray[Any]:
+    """Return the array of a side input, which has a number for each step, so that it is of this shape."""
+    if name not in members:
+        raise DataError(f"{path} has no array {name} with side inputs. It has {_list(members)}. Add it.")
+    member = members[name]
+    if member.dtype.kind not in "biuf" or member.shape != shape:
+        raise DataError(
+            f"{member.where} is {member.dtype} {member.shape}, and a side input is a number for each step: {shape}."
+        )
+    return member.read()
 
 
 def _what_was_read(path: Path, like: Columns | None) -> tuple[tuple[str, ...], str | None]:

@@ -16,10 +16,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
+import numpy as np
+
 from elman.data.dataset import COVARIATE_KINDS, Columns, Example
 from elman.data.examples.choosing import SERIES, find_column
 from elman.data.examples.long_table import read_steps
 from elman.data.examples.rows import read_example, read_group, read_target, read_value
+from elman.data.examples.side_columns import read_side_cells
 from elman.data.tables.header import DELIMITERS, TAB, choose_delimiter, read_header
 from elman.data.tables.records import MOST_BYTES, read_lines, read_records
 from elman.errors import DataError
@@ -99,7 +102,7 @@ class Arriving:
     def _choose(self, first: str, delimiter: str, plain: bool) -> Iterator[Row]:
         like = self._like
         header = [cell.strip().strip('"') for cell in first.split(delimiter)]
-        needed = list(like.names if like.id else like.inputs)
+        needed = list(like.needed)
         if plain and not set(needed) <= set(header):
             if len(needed) == 1 and not like.id and not (len(header) > 1 and like.target in header):
                 self.delimiter = ","
@@ -138,7 +141,7 @@ class Arriving:
                 header = self._source.take()
                 self.header = "" if self._like.id else header
                 known = dict.fromkeys(names)
-                for column in self._like.names if self._like.id else self._like.inputs:
+                for column in self._like.needed:
                     find_column(column, known, f"{self._name} line {record.line}")
 
     def _examples(self, rows: Iterator[_Row]) -> Iterator[Row]:
@@ -151,6 +154,8 @@ class Arriving:
             for column, kind in like.inputs.items():
                 if column not in cells and kind not in COVARIATE_KINDS:
                     find_column(column, list(cells), where)
+            for side in like.sides.values():
+                find_column(side.column, list(cells), where)
             columns = _present(like, cells)
             whole = {**dict.fromkeys(like.inputs, ""), **cells}
             yield Row(values, read_example(whole, columns, self._folder, where), written)
@@ -169,11 +174,11 @@ class Arriving:
                 )
             ended.add(series)
             columns = _present(like, cells)
-            values = read_steps(
-                [{**dict.fromkeys(like.names, ""), **row} for _, row, *_ in steps],
-                like,
-                [place for place, *_ in steps],
-            )
+            whole, places = [{**dict.fromkeys(like.needed, ""), **row} for _, row, *_ in steps], [s[0] for s in steps]
+            values = read_steps(whole, like, places)
+            if like.sides:
+                given = {column: [row[column] for row in whole] for column in like.needed}
+                values = np.hstack([values, read_side_cells(like, given, places.__getitem__)])
             named = f"{where} ({name} {series})" if series else where
             yield Row(
                 {name: series},

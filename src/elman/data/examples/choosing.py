@@ -8,16 +8,18 @@ elman.errors.DataError: reviews.csv has no column txt. Did you mean text? It has
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
-from elman.data.dataset import COVARIATE_KINDS, INPUT_KINDS, TARGET_KINDS, Columns
+from elman.data.dataset import COVARIATE_KINDS, INPUT_KINDS, TARGET_KINDS, Columns, SideColumn
 from elman.data.examples.dates import form_of_dates, settle_date, tells_day
+from elman.data.examples.side_columns import choose_side_columns, choose_side_lists, describe_sides, refuse_sides
 from elman.data.tables.dialects import decimal_of, note_dialects, settle_dialect, stored_dialects
 from elman.data.tables.kinds import ColumnSummary
 from elman.data.tables.numbers import NumberDialect
 from elman.errors import DataError
 from elman.phrases import name_some
+from elman.sides import SideSource
 
 TARGET_NAMES = [
     "label",
@@ -105,6 +107,7 @@ class RequestedColumns:
     id: str | None = None
     group: str | None = None
     decimal: str | None = None
+    sides: Mapping[str, SideSource] = field(default_factory=dict)
 
 
 NOTHING_REQUESTED = RequestedColumns()
@@ -169,17 +172,32 @@ class ColumnChoice:
         self._decimals = requested.decimal, decimal_of(summaries)
         self._dialects: dict[str, NumberDialect] = {}
         self._dates: dict[str, str] = {}
+        self._sides: dict[str, SideColumn] = {}
         check_target(summaries[target], kind, where)
         if kind == "number":
             self._settle(target)
         others = [column for column in summaries if column not in (target, requested.group)]
-        series = self._infer_series(others) if requested.id is None else requested.id
+        series = self._infer_series(others, requested) if requested.id is None else requested.id
         if not series:
-            self.columns = Columns(self._choose_inputs(others), target, kind, None, requested.group)
+            if requested.sides:
+                lists = {column: summaries[column] for column in others if summaries[column].kind() == "series"}
+                if not lists:
+                    refuse_sides(requested.sides, f"a row of {name} is read as one step; --id joins rows to series")
+                self._sides = choose_side_lists(requested.sides, list(lists), name)
+                others = [name for name in others if name not in {side.column for side in self._sides.values()}]
+            inputs = self._choose_inputs(others)
+            if requested.sides and list(inputs.values()) != ["series"]:
+                refuse_sides(requested.sides, f"{name_some(list(inputs))} are read; name one of lists with --input")
+            self.notes += describe_sides(self._sides)
+            self.columns = Columns(inputs, target, kind, None, requested.group)
         else:
-            numbers = self._choose_numbers([column for column in others if column != series])
+            others.remove(series)
+            self._sides = choose_side_columns(requested.sides, {c: summaries[c] for c in others}, name, where)
+            numbers = self._choose_numbers(others)
             self.columns = Columns({SERIES: "series"}, target, kind, series, requested.group, numbers)
-        self.columns = replace(self.columns, numbers=stored_dialects(self._dialects), dates=self._dates)
+        self.columns = replace(
+            self.columns, numbers=stored_dialects(self._dialects), dates=self._dates, sides=self._sides
+        )
         self.notes += note_dialects(summaries, self._dialects)
         self._note_missing()
         if requested.group is None:
@@ -221,7 +239,7 @@ class ColumnChoice:
             return ", because of its name"
         return ", because it is the last column; name another one if it is not"
 
-    def _infer_series(self, others: Sequence[str]) -> str | None:
+    def _infer_series(self, others: Sequence[str], requested: RequestedColumns) -> str | None:
         """Return the column whose values name sequences, if the rows look like their steps."""
         lower = {name.lower(): name for name in reversed(others)}
         column = next((lower[name] for name in SERIES_NAMES if name in lower), None)
@@ -230,7 +248,8 @@ class ColumnChoice:
         summary = self._summaries[column]
         if summary.empty or (not summary.many and len(summary.distinct) * 2 > summary.rows) or not summary.repeats:
             return None
-        kinds = [self._summaries[name].kind() for name in others if name != column]
+        timed = [name for name in others if requested.sides and form_of_dates(self._summaries[name])]
+        kinds = [self._summaries[name].kind() for name in others if name not in (column, *timed)]
         if "number" not in kinds or set(kinds) & set(_READ_FIRST):
             return None
         self.notes.append(f"Rows with the same {column} form one series, because its values are repeated.")
@@ -302,6 +321,8 @@ class ColumnChoice:
         if self._named:
             numbers = list(self._named)
         else:
+            sides = {side.column for side in self._sides.values()}
+            others = [name for name in others if name not in sides]
             times = [name for name in others if name.lower() in TIME_NAMES]
             rest = {name: self._summaries[name].kind() == "number" for name in others if name.lower() not in TIME_NAMES}
             numbers = [name for name, is_number in rest.items() if is_number]
@@ -309,10 +330,12 @@ class ColumnChoice:
             self._note_left_out([name for name, is_number in rest.items() if not is_number], "they are no numbers")
         if not numbers:
             raise DataError(f"{self._name} has no column of numbers for the steps of its series. Add one, or name it.")
-        for name in numbers:
+        counted = [side.column for side in self._sides.values() if not side.form]
+        for name in dict.fromkeys([*numbers, *counted]):
             check_input(self._summaries[name], "number", self._where)
             self._settle(name)
         self.notes.append(f"A step of a series has {len(numbers)} numbers: {name_some(numbers)}.")
+        self.notes += describe_sides(self._sides)
         return tuple(numbers)
 
     def _is_row_name(self, name: str) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from elman.data.dataset import Columns, Example
 from elman.data.examples.choosing import SERIES
 from elman.data.examples.rows import read_group, read_number, read_target
+from elman.data.examples.side_columns import read_side_cells
 from elman.data.tables.numbers import PLAIN, as_numbers
 from elman.data.tables.row_index import RowIndex
 from elman.errors import DataError
@@ -76,6 +77,10 @@ class LongTable:
             steps = read_steps(by_name, self.columns, [self._index.where(row) for row in rows])
         else:
             steps = numbers.reshape(-1, size).astype(np.float32)
+        if self.columns.sides:
+            own = {side.column: names.index(side.column) for side in self.columns.sides.values()}
+            given = {column: [row[place] for row in cells] for column, place in own.items()}
+            steps = np.hstack([steps, read_side_cells(self.columns, given, lambda at: self._index.where(rows[at]))])
         where, first = self.where(index), dict(zip(names, cells[0], strict=True))
         return Example({SERIES: steps}, read_target(first, self.columns, where), where, read_group(first, self.columns))
 

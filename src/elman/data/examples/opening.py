@@ -12,22 +12,25 @@ files of the kind that a model reads            each is one, without a target; f
 ==============================================  ======================================================================
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 from elman.data.dataset import Columns, Dataset
 from elman.data.examples.arrays import open_arrays
 from elman.data.examples.choosing import RequestedColumns
 from elman.data.examples.folders import FILE, Files, Lines, is_fasta, open_folder
 from elman.data.examples.genome import open_fasta
+from elman.data.examples.side_columns import refuse_sides
 from elman.data.examples.table import open_table
 from elman.data.files import name_files
 from elman.data.held import as_path, hold
 from elman.data.tables.header import DELIMITERS
 from elman.data.tables.kinds import kind_of_file
 from elman.errors import DataError
+from elman.sides import parse_sides, write_sides
 
 Source = str | PathLike[str]
 
@@ -47,6 +50,7 @@ def open_dataset(
     id: str | None = None,
     group: str | None = None,
     decimal: str | None = None,
+    sides: Mapping[str, Any] | None = None,
     like: Columns | None = None,
 ) -> Dataset:
     """Open data as examples; memory holds an index of them and nothing else.
@@ -61,6 +65,8 @@ def open_dataset(
             looks like one.
         group: the column with the group of an example.
         decimal: the decimal mark of numbers, `.` or `,`, where cells such as 1.024 do not show it.
+        sides: the sources of side inputs, such as `{"dt": "gaps"}` (see :mod:`elman.sides`), of a table whose rows are
+            steps of series, or of an `.npz`.
         like: the columns that a model was trained with. Nothing is inferred then, and the target may be absent.
 
     Raises:
@@ -68,7 +74,9 @@ def open_dataset(
     """
     paths = hold(paths)
     files = [as_path(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
-    requested = RequestedColumns(tuple(inputs), target, target_kind, id, group, decimal)
+    sources = parse_sides(write_sides(sides)) if sides else {}
+    carried = {name: source for name, source in sources.items() if source.constant is None}
+    requested = RequestedColumns(tuple(inputs), target, target_kind, id, group, decimal, carried)
     check_paths(files)
     if like and _are_raw(files, like):
         return _open_raw(files, like)
@@ -82,7 +90,7 @@ def open_dataset(
             _check_requested(requested, files[0], one_input=True)
             _check_single(files)
             column = requested.inputs[0] if requested.inputs else None
-            return open_arrays(files[0], input=column, target=target, target_kind=target_kind, like=like)
+            return open_arrays(files[0], input=column, target=target, target_kind=target_kind, sides=carried, like=like)
         case "fasta":
             _check_requested(requested, files[0])
             return open_fasta(files, target=target, like=like)
@@ -113,6 +121,8 @@ def check_paths(paths: Sequence[Path]) -> None:
 
 
 def _check_requested(requested: RequestedColumns, path: Path, *, one_input: bool = False) -> None:
+    if not one_input:
+        refuse_sides(requested.sides, f"{path} has no columns")
     wrong = requested.id or requested.group or (len(requested.inputs) > one_input)
     if wrong:
         raise DataError(f"{path} has no columns, so none can be named as input, id or group. Leave these options out.")

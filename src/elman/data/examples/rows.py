@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.dataset import Columns, Example
+from elman.data.examples.sides import read_sides
 from elman.data.formats import features, images, sound
 from elman.data.series.timestamps import read_times
 from elman.data.tables.kinds import MISSING_NUMBERS
@@ -39,7 +40,7 @@ def read_example(cells: Mapping[str, Any], columns: Columns, folder: Path, where
     Raises:
         DataError: a cell is not of its kind, or its file cannot be read.
     """
-    values = {
+    values: dict[str, Any] = {
         name: str(cells[name])
         if kind == "text" and isinstance(cells[name], str)
         else read_date(cells[name], columns.dates[name], f"{where}, column {name}:")
@@ -47,7 +48,25 @@ def read_example(cells: Mapping[str, Any], columns: Columns, folder: Path, where
         else read_value(kind, cells[name], folder, f"{where}, column {name}:", columns.numbers.get(name, PLAIN))
         for name, kind in columns.inputs.items()
     }
+    if columns.sides:
+        [(name, series)] = values.items()
+        values = {name: np.hstack([series, _read_side_lists(cells, columns, len(series), where)])}
     return Example(values, read_target(cells, columns, where), where, read_group(cells, columns))
+
+
+def _read_side_lists(cells: Mapping[str, Any], columns: Columns, steps: int, where: str) -> Any:
+    """Return what the steps of a series carry, (T, S), from lists of T numbers beside it."""
+    given = {}
+    for side in columns.sides.values():
+        cell, place = cells[side.column], f"{where}, column {side.column}:"
+        try:
+            numbers = np.array(cell if isinstance(cell, list) else None, np.float64)
+        except (ValueError, TypeError):
+            numbers = np.zeros(0)
+        if numbers.shape != (steps,):
+            raise DataError(f"{place} this is no list of {steps:,} numbers, one for each step of the series. Mend it.")
+        given[side.column] = numbers
+    return read_sides(columns, given, lambda at: f"{where}, step {at + 1}")
 
 
 def read_group(cells: Mapping[str, Any], columns: Columns) -> str | None:

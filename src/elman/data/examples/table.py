@@ -117,10 +117,12 @@ def follow(like: Columns, index: RowIndex, name: str) -> Columns:
         DataError: an input is absent or of another kind, or the target is missing in some rows.
     """
     summaries = index.summaries
-    for column in (*(like.names if like.id is not None else like.inputs), *([like.id] if like.id is not None else [])):
+    for column in (*like.needed, *([like.id] if like.id is not None else [])):
         find_column(column, summaries, name)
     numbers = {}
-    for column, kind in dict.fromkeys(like.names, "number").items() if like.id is not None else like.inputs.items():
+    timed = {side.column for side in like.sides.values() if side.form}
+    steps = dict.fromkeys([name for name in like.needed if name not in timed], "number")
+    for column, kind in steps.items() if like.id is not None else like.inputs.items():
         check_input(summaries[column], kind, index.where)
         if kind == "number":
             numbers[column] = check_dialect(summaries[column], like.numbers.get(column, PLAIN), index.where)

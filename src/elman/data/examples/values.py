@@ -13,6 +13,7 @@ import numpy as np
 from elman.data.dataset import Columns, Dataset, Example, Sound
 from elman.data.examples.choosing import suggest_nearest
 from elman.data.examples.intake import as_array, as_examples
+from elman.data.examples.sides import read_sides
 from elman.errors import DataError
 from elman.phrases import name_some
 
@@ -102,7 +103,8 @@ class _Values:
             given = {next(iter(inputs)): given}
         if not isinstance(given, Mapping):
             raise DataError(f"{where} is no mapping. Give one with the columns {', '.join(inputs)}.")
-        missing = [name for name in inputs if name not in given]
+        sides = [side.column for side in self.columns.sides.values()]
+        missing = [name for name in dict.fromkeys([*inputs, *sides]) if name not in given]
         if missing:
             has = list(map(str, given))
             raise DataError(
@@ -110,9 +112,29 @@ class _Values:
                 f"It has: {name_some(has, _MOST_NAMES) or 'none'}. Give all that the model reads."
             )
         values = {name: _convert(given[name], kind, f"{where}, {name}") for name, kind in inputs.items()}
+        if sides:
+            [(name, series)] = values.items()
+            values = {name: np.hstack([series, _read_sides(self.columns, given, len(series), where)])}
         group = None if self._groups is None else str(self._groups[index])
         weight = 1.0 if self._weights is None else self._weights[index]
         return Example(values, None if self._targets is None else self._targets[index], where, group, weight)
+
+
+def _read_sides(columns: Columns, given: Mapping[str, Any], steps: int, where: str) -> Any:
+    """Return what the steps of an example carry, (T, S); times are dates, or numbers."""
+    found = {}
+    for name, side in columns.sides.items():
+        own = as_array(given[side.column], f"{where}, {side.column}")
+        try:
+            if side.form:
+                own = np.array([round(_as_seconds(time) * 1e6) for time in own.tolist()], "datetime64[us]")
+            found[side.column] = own if side.form else own.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            what = "times" if side.form else "numbers"
+            raise DataError(f"{where}, {side.column}: these are no {what} for {name} ({error}). Give (T,).") from None
+        if own.shape != (steps,):
+            raise DataError(f"{where}, {side.column}: its shape is {own.shape}, and the series has {steps} steps.")
+    return read_sides(columns, found, lambda at: f"{where}, step {at + 1}")
 
 
 def _convert(value: Any, kind: str, where: str) -> Any:

@@ -84,7 +84,8 @@ def check_order(times: Moments, where: Callable[[int], str], say: Callable[[int]
     Raises:
         DataError: one does not come after the one before.
     """
-    [wrong] = np.nonzero(np.diff(times).astype(np.int64) <= 0)
+    apart = np.diff(times)
+    [wrong] = np.nonzero(apart <= np.zeros(1, apart.dtype))
     if not len(wrong):
         return
     at = int(wrong[0]) + 1

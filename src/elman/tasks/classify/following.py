@@ -177,6 +177,7 @@ class _ArrivingRows(_ArrivingPieces):
 
     def __init__(self, trained: TrainedClassifier, read_rows: ReadRows) -> None:
         self._encoder, self._columns, self._read_rows = trained.encoder, trained.columns, read_rows
+        self._last: list[Any] = []
 
     def read(self, message: str | bytes) -> Tensor:
         given = _parse_message(require_text(message))
@@ -186,9 +187,13 @@ class _ArrivingRows(_ArrivingPieces):
         if self._columns.id:
             if not all(isinstance(row, dict) for row in listed):
                 raise DataError('The message has no rows. Write [{"COLUMN": NUMBER, …}], an object for each step.')
-            example = self._read_rows([{**row, self._columns.id: ""} for row in listed])
-        else:
-            example = self._read_rows([{next(iter(self._columns.inputs)): listed}])
+            # The time since the step before is that since the last row of the message before.
+            before = self._last
+            example = self._read_rows([{**row, self._columns.id: ""} for row in [*before, *listed]])
+            steps = self._encoder.encode(example)[len(before) :]
+            self._last = listed[-1:] if self._columns.sides else []
+            return steps
+        example = self._read_rows([{next(iter(self._columns.inputs)): listed}])
         return self._encoder.encode(example)
 
 

@@ -309,6 +309,7 @@ def _read(file: ModelFile) -> TrainedClassifier:
     targets = Targets.from_dict(file.parts["targets"])
     covariates = _read_covariates(file.parts)
     require_columns(encoder, columns, covariates)
+    _require_sides(encoder, columns, file.configuration)
     if columns.target_kind not in (None, targets.kind):
         raise DataError(f"This model predicts a {targets.kind}, and its column is another. Train the model again.")
     cell, options = Cell.from_dict(file.cell), file.configuration
@@ -329,6 +330,7 @@ def _read(file: ModelFile) -> TrainedClassifier:
         its_encoder, its_targets = read_encoder(part["encoder"]), Targets.from_dict(part["targets"])
         its_covariates = _read_covariates(part)
         require_columns(its_encoder, columns, its_covariates)
+        _require_sides(its_encoder, columns, options)
         if (its_targets.kind, its_targets.classes) != (targets.kind, targets.classes):
             raise DataError("The networks of this model know other classes. Train the model again.")
         others.append(restore(number, its_encoder, its_targets, its_covariates))
@@ -343,6 +345,13 @@ def _read(file: ModelFile) -> TrainedClassifier:
         baseline=first.baseline,
         others=tuple(others),
     )
+
+
+def _require_sides(encoder: Encoder, columns: Columns, configuration: Mapping[str, Any]) -> None:
+    """Check that steps carry the side inputs that the layers of a model take from them."""
+    taken = Layers.take(configuration)[0].carried
+    if not tuple(sorted(columns.sides)) == taken == tuple(sorted(getattr(encoder, "sides", ()))):
+        raise DataError("The side inputs of this model are not those of its columns. Train the model again.")
 
 
 def _read_covariates(parts: Mapping[str, Any]) -> TableEncoder | None:

@@ -77,6 +77,7 @@ class SequenceClassifier(nn.Module):
         self.pooling = pooling
         self.front = front.build(embedding, word_dropout)
         self.input_dropout = Dropout(suggested.dropout if input_dropout is None else input_dropout)
+        self.sides = layers.side_inputs(cell)
         self.recurrent = layers.build(cell, cast("int", self.front.size), "a sequence")
         size = self.recurrent.output_size
         self.query = nn.Parameter(torch.zeros(size)) if pooling == "attention" else None
@@ -88,7 +89,7 @@ class SequenceClassifier(nn.Module):
         """Give one answer a sequence.
 
         Args:
-            steps: (T, B, K) units, int64, or (T, B, D) frames.
+            steps: (T, B, K) units, int64, or (T, B, D) frames, behind which are the side inputs that they carry.
             lengths: (B,) the real steps of each, from 1 to T; None means T. Steps behind them are not read.
             covariates: (B, F) what is read beside the steps, where the module was made for it.
 
@@ -97,8 +98,10 @@ class SequenceClassifier(nn.Module):
         """
         if steps.is_floating_point():
             steps = steps.to(self.readout.weight.dtype)
+        steps, carried = self.sides.divide(steps)
         x, lengths = self.front(steps, lengths)
-        output, final_state = self.recurrent(self.input_dropout(x), None, lengths)
+        sides = self.sides.of(x, carried, lengths)
+        output, final_state = self.recurrent(self.input_dropout(x), None, lengths, **sides)
         if self.pooling == "last":
             pooled = torch.cat(list(listed(final_state)[0][-2 if self.recurrent.bidirectional else -1 :]), dim=1)
         else:

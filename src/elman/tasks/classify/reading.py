@@ -22,7 +22,8 @@ from elman.encoders.table import TableEncoder
 from elman.encoders.targets import Targets
 from elman.encoders.words import WordsEncoder
 from elman.errors import ConfigError, DataError
-from elman.phrases import counted
+from elman.models.sides import carried_names
+from elman.phrases import counted, name_some
 from elman.tasks.classify.report import Prints
 from elman.tasks.classify.settings import ClassifySettings
 from elman.training.folds import FOLDS, draw_folds, hold_within, most_folds, need_folds
@@ -274,6 +275,13 @@ def _read_vectors(path: str, encoder: Encoder, settings: ClassifySettings) -> Wo
 def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
     if isinstance(getattr(data, "columns", None), Columns):
         dataset: Dataset = data  # type: ignore[assignment]
+        carried = carried_names(settings.sides())
+        if carried != tuple(sorted(dataset.columns.sides)):
+            has = name_some(list(dataset.columns.sides)) or "nothing"
+            raise DataError(
+                f"side is {settings.side}, and {dataset.name} have {has} beside their steps. Open a table with "
+                "open_dataset(…, sides=…), or give a number, such as dt=1."
+            )
         return dataset
     return open_dataset(
         as_sources(data),  # type: ignore[arg-type]
@@ -283,6 +291,7 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
         id=settings.id,
         group=settings.group,
         decimal=settings.decimal,
+        sides=settings.sides(),
     )
 
 

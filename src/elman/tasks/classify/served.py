@@ -135,7 +135,12 @@ def _make_rows(trained: TrainedClassifier, columns: Columns) -> list[dict[str, A
     size = len(trained.encoder.scaling.means) if isinstance(trained.encoder, SeriesEncoder) else 1
     if columns.id:
         names = columns.names or ("value",)
-        return [{columns.id: "a", **dict.fromkeys(names, 0.5)} for _ in range(_SHOWN)]
+        times = {
+            side.column: [f"2024-01-{day:02}" if side.form else float(day) for day in range(1, _SHOWN + 1)]
+            for side in columns.sides.values()
+        }
+        shown = [{name: own[at] for name, own in times.items()} for at in range(_SHOWN)]
+        return [{columns.id: "a", **dict.fromkeys(names, 0.5), **own} for own in shown]
     return [{name: known.get(name, _example_of(kind, size)) for name, kind in columns.inputs.items()}]
 
 

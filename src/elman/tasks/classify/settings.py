@@ -12,7 +12,7 @@ from elman.encoders.settings import InputSettings
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands, alone_option, select_option, vectors_option, worst_option
-from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
+from elman.training.settings import SidedLayerSettings, TrainingSettings, epochs_option
 
 DIRECTIONS = ("both", "forward")
 POOLINGS = ("last", "mean", "max", "attention")
@@ -20,7 +20,7 @@ SELECTORS = ("loss", "accuracy", "f1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
+class ClassifySettings(SidedLayerSettings, InputSettings, TrainingSettings):
     """The options of a training."""
 
     hidden: int = option(128, "size of the hidden state of a direction", group="Model", least=1)
@@ -101,6 +101,8 @@ class ClassifySettings(LayerSettings, InputSettings, TrainingSettings):
     )
 
     def __post_init__(self) -> None:
+        if str(self.side).isdecimal():
+            raise ConfigError(f"side is {self.side}. The longest side of an image is longest_side: name it so.")
         super().__post_init__()
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
         for name in ("validation", "validation_data"):

@@ -29,6 +29,7 @@ def can_stream(model: TrainedClassifier) -> bool:
         and isinstance(model.module.front, Units | PlainFrames)
         and not isinstance(model.encoder, ImageEncoder | TableEncoder)
         and len(model.columns.inputs) == 1
+        and (model.columns.id is not None or not model.columns.sides)
     )
 
 
@@ -67,13 +68,14 @@ class StepwiseAnswer:
         if not len(steps):
             return
         with evaluating(self._module):
-            x, _ = self._module.front(steps[:, None], None)
-            output, state = self._module.recurrent(x, self._state)
+            steps, carried = self._module.sides.divide(steps[:, None])
+            x, _ = self._module.front(steps, None)
+            output, state = self._module.recurrent(x, self._state, **self._module.sides.of(x, carried))
             pooled, vector = self._pool(output, state)
             outputs = self._model.blend.mix(self._module.readout(vector), None)
         require_finite_output(bool(outputs.isfinite().all()))
         self._state, self._pooled, self._outputs = state, pooled, outputs
-        self.steps += len(steps)
+        self.steps += len(x)
 
     def _pool(self, output: Tensor, state: States) -> tuple[tuple[Tensor, ...], Tensor]:
         """Return what is carried of the outputs so far, and the pooled output (1, n)."""

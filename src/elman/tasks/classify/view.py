@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from elman.data import open_dataset
 from elman.flow import attribute_in_model
 from elman.flow.page.mattered import Mattered
+from elman.models.sides import Side
 from elman.models.view import EXPLAINED, LONGEST_EXPLAINED, POINTS, View, choose_examples, how_many, mattered
 from elman.nn import Recurrent
 from elman.phrases import format_near
@@ -89,15 +90,21 @@ class _Blocks(nn.Module):
         self.layer, self.size = layer, size
         self.bidirectional, self.output_size = layer.bidirectional, layer.output_size
 
-    def forward(self, x: Tensor, state: None, lengths: Tensor) -> tuple[Tensor, None]:
+    def forward(self, x: Tensor, state: None, lengths: Tensor, **sides: Side) -> tuple[Tensor, None]:
         """Run each block of (T, B, I) as an example of its own, and put their outputs together again."""
-        steps, batch, size = x.shape
+        steps, batch, _ = x.shape
         count = -(-steps // self.size)
-        blocks = pad(x, (0, 0, 0, 0, 0, count * self.size - steps)).view(count, self.size, batch, size)
         starts = torch.arange(count)[:, None] * self.size
         real = (lengths[None] - starts).clamp(0, self.size).flatten()
-        rows = blocks.transpose(0, 1).flatten(1, 2)
-        output = self.layer(rows[:, real > 0], state, real[real > 0])[0]
+
+        def cut(given: Tensor) -> Tensor:
+            rest = (0, 0) * (given.dim() - 1)
+            padded = pad(given, (*rest, 0, count * self.size - steps))
+            blocks = padded.view(count, self.size, *given.shape[1:])
+            return blocks.transpose(0, 1).flatten(1, 2)[:, real > 0]
+
+        own = {name: tuple(map(cut, one)) if isinstance(one, tuple) else cut(one) for name, one in sides.items()}
+        output = self.layer(cut(x), state, real[real > 0], **own)[0]
         whole = output.new_zeros(self.size, count * batch, output.shape[-1])
         whole[:, real > 0] = output
         return whole.view(self.size, count, batch, -1).transpose(0, 1).flatten(0, 1)[:steps], None

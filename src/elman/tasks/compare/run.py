@@ -20,6 +20,7 @@ from elman import cells as zoo
 from elman.errors import ConfigError, ElmanError
 from elman.expr import Cell
 from elman.phrases import format_duration
+from elman.sides import SideSource, parse_sides, write_sides
 from elman.tasks.compare.result import CellTraining, Comparison
 from elman.tasks.compare.settings import KEPT_EQUAL, LENGTH, SEEDS
 from elman.tasks.contract import Score
@@ -61,7 +62,8 @@ def compare(
         seed: the first seed.
         sizes: sizes that equations leave open, for the cells that have them.
         quiet: show no progress.
-        **options: of the recipe, or of `probe`, but none of `KEPT_EQUAL`.
+        **options: of the recipe, or of `probe`, but none of `KEPT_EQUAL`. `side` is for the cells that read such side
+            inputs; the others are trained without.
 
     Raises:
         ConfigError: fewer than two cells, one named twice, no seeds, neither or both of data and task, or an option
@@ -72,6 +74,8 @@ def compare(
     found = _find_cells(cells)
     _check_numbers(seeds, seed, options)
     own = _divide_sizes(found, sizes or {})
+    if options.get("side") is not None:
+        options["side"] = _read_sides(found, options["side"])
     if task is not None:
         if data is not None or recipe is not None:
             raise ConfigError("task is given with data or a recipe; a problem draws its own examples. Drop one.")
@@ -125,6 +129,15 @@ def _divide_sizes(cells: Mapping[str, Cell], sizes: Mapping[str, int]) -> dict[s
     return {name: {size: n for size, n in sizes.items() if size in cell.open_sizes} for name, cell in cells.items()}
 
 
+def _read_sides(cells: Mapping[str, Cell], side: str | Mapping[str, Any]) -> dict[str, SideSource]:
+    """Return the sources of side inputs, each of which a cell reads."""
+    sources = parse_sides(side if isinstance(side, str) else write_sides(side))
+    for name in sources:
+        if not any(name in cell.sides for cell in cells.values()):
+            raise ConfigError(f"side gives {name}, and no cell of {', '.join(cells)} reads it. Drop it.")
+    return sources
+
+
 def _on_data(data: Any, name: str | None, options: Mapping[str, Any]) -> Train:
     """Return how a recipe trains on data."""
     recipe = None if name is None else find(name)
@@ -135,9 +148,14 @@ def _on_data(data: Any, name: str | None, options: Mapping[str, Any]) -> Train:
     if data is None or (isinstance(data, str) and data == "-"):
         raise ConfigError("data are missing, or standard input, and each training reads them anew. Give a file.")
 
+    sides = options.get("side") or {}
+    options = {name: value for name, value in options.items() if name != "side"}
+
     def train(cell: Cell, sizes: Mapping[str, int], seed: int) -> Trained:
         equal = {"seed": seed, "patience": _NEVER, "quiet": True, "compare": False}
-        model = recipe.train(data, cell=cell, sizes=sizes, **equal, **options)
+        given = {name: source for name, source in sides.items() if name in cell.sides}
+        own = {"side": given} if given else {}
+        model = recipe.train(data, cell=cell, sizes=sizes, **equal, **own, **options)
         if model.stopped == "interrupted":
             raise KeyboardInterrupt
         updates = sum(fold["updates"] for fold in model.metrics.get("folds", ())) or model.metrics["updates"]

@@ -11,6 +11,9 @@ three ways:
 * `direct`: the final state of the look-back is read out as the whole horizon.
 * `recursive`: segment by segment; each reads the median of the one before.
 
+A cell that reads the time since the step before gets it in segments: 0 at the first of a look-back, 1 behind another,
+and in the decoding `segment`, where each starts from the final state, how far ahead the segment is.
+
 Where there are several seasons, what is forecast is what :mod:`elman.tasks.forecast.lags` leaves.
 
 WindowScaling is part of the module and undone on its result: every window is measured from its last value, in units of
@@ -26,7 +29,7 @@ the usual movement of its series. What is learnt then holds for series of other 
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -112,7 +115,7 @@ class SegmentForecaster(nn.Module):
 
     Raises:
         ConfigError: the cell reads more than its input, a segment is longer than the look-back, or there is no such
-            decoding.
+            decoding; or a side input is read from a column.
     """
 
     def __init__(
@@ -146,6 +149,8 @@ class SegmentForecaster(nn.Module):
         self.widths = {"past": past, "known": known, "calendar": calendar, "static": static}
         self.read, self.ahead = math.ceil(lookback / segment), math.ceil(horizon / segment)
         self.embed = Linear(segment * (1 + missing + past + known) + calendar, hidden)
+        self.sides = layers.side_inputs(cell)
+        self.sides.refuse_columns("a step of a forecast is a segment of rows at equal distances")
         self.recurrent = layers.build(cell, hidden, "a series")
         places = self.ahead if decode == "segment" else 1
         self.place = nn.Parameter(torch.randn(places, hidden))
@@ -174,13 +179,19 @@ class SegmentForecaster(nn.Module):
         x, effects = x.to(self.embed.weight.dtype), self._effects(windows)
         if effects is not None:
             x = torch.where(windows.history.isnan(), x, x - effects[:, : self.lookback])
-        tokens = self._cut(x, windows)
-        output, state = self.recurrent(torch.relu(self.embed(tokens)))
+        tokens = torch.relu(self.embed(self._cut(x, windows)))
+        gaps = tokens.new_ones(len(tokens), 1)
+        gaps[0] = 0
+        output, state = self.recurrent(tokens, **self._sides(tokens, gaps))
         decode = {"segment": self._decode_segments, "direct": self._decode_whole, "recursive": self._decode_in_turn}
         lags = None if self.lags is None else self.lags(x)
         ahead = decode[self.decode](output[-1], state, windows, lags)
         ahead = ahead[:, : self.horizon]
         return (ahead if effects is None else ahead + effects[:, self.lookback :, None]), scaling
+
+    def _sides(self, steps: Tensor, gaps: Tensor) -> dict[str, Any]:
+        """Return the side inputs of steps (T, B, hidden); gaps, (T, 1) or (1, B), count segments."""
+        return self.sides.of(steps, gaps.expand(steps.shape[:2])[..., None].expand(-1, -1, len(self.sides.carried)))
 
     def _effects(self, windows: Windows) -> Tensor | None:
         """Return what known covariates add to each step, (B, L + H); None where there are none.
@@ -270,7 +281,9 @@ class SegmentForecaster(nn.Module):
         segments, batch, hidden = inputs.shape
         many = of_each(state, lambda state: state.repeat(1, segments, 1))
         with of_entries(torch.ones(segments, batch, dtype=torch.bool)):
-            output, _ = self.recurrent(inputs.reshape(1, segments * batch, hidden), many)
+            steps = inputs.reshape(1, segments * batch, hidden)
+            ahead = torch.arange(1, segments + 1, device=steps.device).repeat_interleave(batch)[None]
+            output, _ = self.recurrent(steps, many, **self._sides(steps, ahead.to(steps.dtype)))
             ahead = self.readout(self.dropout(output[0])).view(segments, batch, self.segment, -1)
         ahead, base = ahead.transpose(0, 1).flatten(1, 2), self._base(lags)
         return ahead if base is None else ahead + base
@@ -278,7 +291,7 @@ class SegmentForecaster(nn.Module):
     def _decode_whole(self, _: Tensor, state: States, windows: Windows, lags: Tensor | None) -> Tensor:
         expected = self._expected(windows)
         inputs = self._decoder_inputs(windows, None if expected is None else expected.mean(dim=0, keepdim=True))
-        output, _ = self.recurrent(inputs, state)
+        output, _ = self.recurrent(inputs, state, **self._sides(inputs, inputs.new_ones(1, 1)))
         ahead = self.readout(self.dropout(output[0])).view(inputs.shape[1], self.ahead * self.segment, -1)
         base = self._base(lags)
         return ahead if base is None else ahead + base
@@ -295,7 +308,8 @@ class SegmentForecaster(nn.Module):
             if number + 1 == self.ahead:
                 break
             token = self._read_back(part[:, :, middle], None if expected is None else expected[number], windows)
-            following, state = self.recurrent((torch.relu(self.embed(token)) + inputs)[None], state)
+            steps = (torch.relu(self.embed(token)) + inputs)[None]
+            following, state = self.recurrent(steps, state, **self._sides(steps, steps.new_ones(1, 1)))
             output = following[0]
         return torch.cat(parts, dim=1)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands, alone_option, picture_option
-from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
+from elman.training.settings import SidedLayerSettings, TrainingSettings, epochs_option
 
 DECODINGS = ("segment", "direct", "recursive")
 SCALES = ("linear", "log")
@@ -25,7 +25,7 @@ _COLUMNS = ("target", "time", "id", "known", "past", "static")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForecastSettings(LayerSettings, TrainingSettings):
+class ForecastSettings(SidedLayerSettings, TrainingSettings):
     """The options of a training that forecasts."""
 
     target: str | None = option(

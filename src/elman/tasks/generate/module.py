@@ -56,6 +56,8 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(units, embedding)
         self.given = nn.Embedding(classes, embedding) if classes else None
+        self.sides = layers.side_inputs(cell)
+        self.sides.refuse_columns("a text has no columns and no times", timed=False)
         self.recurrent = layers.build(cell, embedding, "a text")
         self.embedding_dropout = embedding_dropout
         self.input_dropout: nn.Module = LockedDropout(input_dropout) if layers.locked else Dropout(input_dropout)
@@ -93,7 +95,7 @@ class LanguageModel(nn.Module):
             label_smoothing: share of the probability given to all units alike, in the loss.
         """
         embedded = self.input_dropout(self.embed(numbers, given, self._draw_kept_units()))
-        output, final_state = self.recurrent(embedded, state, lengths)
+        output, final_state = self.recurrent(embedded, state, lengths, **self.sides.of(embedded))
         dropped = self.dropout(output)
         if targets is None:
             return self.read_out(dropped), final_state

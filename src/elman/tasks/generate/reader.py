@@ -41,7 +41,7 @@ class Reader:
     def step(self, number: int) -> None:
         """Read one unit."""
         embedded = self._module.embed(torch.tensor([number], device=self._device), self._given)
-        self._output = self._stream.step(embedded)
+        self._output = self._stream.step(embedded, **self._module.sides.of(embedded))
 
     @torch.no_grad()
     def logits(self) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from elman.errors import ConfigError
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands
-from elman.training.settings import LayerSettings, TrainingSettings
+from elman.training.settings import SidedLayerSettings, TrainingSettings
 
 UNITS = ("character", "word", "subword")
 
@@ -45,7 +45,7 @@ _REPLACES = {"optimizer": ("learning_rate", "weight_decay"), "clip_value": ("cli
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(LayerSettings, TrainingSettings):
+class Settings(SidedLayerSettings, TrainingSettings):
     """The options of a training of a language model."""
 
     preset: str | None = option(
