@@ -25,6 +25,7 @@ from faults.report_catalogue import REPORT_FAULTS
 from faults.resuming_catalogue import RESUMING_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
 from faults.serving_catalogue import SERVING_FAULTS
+from faults.side_catalogue import SIDE_FAULTS
 from faults.speech_catalogue import SPEECH_FAULTS
 from faults.table_catalogue import TABLE_FAULTS
 from faults.task_catalogue import TASK_FAULTS
@@ -419,6 +420,7 @@ FAULTS = (
     *PAIR_FAULTS,
     *REPORT_FAULTS,
     *RESUMING_FAULTS,
+    *SIDE_FAULTS,
     *TOGETHER_FAULTS,
     *SERIES_FAULTS,
     *MUSIC_FAULTS,

@@ -151,8 +151,8 @@ SERVING_FAULTS = (
     Fault(
         "the layers of a stream begin anew with each message",
         "tasks/classify/streaming.py",
-        "self._module.recurrent(x, self._state)",
-        "self._module.recurrent(x, None)",
+        "self._module.recurrent(x, self._state, **",
+        "self._module.recurrent(x, None, **",
         tests=FOLLOWING,
         only="words_so_far",
     ),
