@@ -6,9 +6,10 @@ from statistics import fmean, stdev
 
 import pytest
 
+from answerable import write_doses
 from elman import cells
 from elman.errors import ConfigError, ElmanError
-from elman.tasks import generate
+from elman.tasks import classify, generate
 from elman.tasks.compare import compare, run
 from elman.tasks.compare.table import table_rows
 from elman.tasks.probe.recipe import train_fully
@@ -142,3 +143,21 @@ def test_a_wrong_command_gets_one_line_and_writes_nothing(elman, tmp_path, argum
 def test_wrong_arguments_are_refused(options, says):
     with pytest.raises(ConfigError, match=says):
         compare(["gru", "lstm"], **{"quiet": True, **options})
+
+
+def test_only_the_cells_that_read_side_inputs_are_trained_with_them(elman, tmp_path):
+    write_doses(tmp_path / "doses.csv", 40)
+    options = {"hidden": 3, "epochs": 1, "batch": 8, "folds": 1}
+    flags = [text for name, value in options.items() for text in (f"--{name}", value)]
+    done = elman(
+        "compare", "classify", "cfc", "gru", "doses.csv", "--side", "dt=gaps", "--seeds", 1, "--json", "-q", *flags
+    )
+    assert (done.code, done.err) == (0, "")
+    rows = {one["cell"]: one["score"] for one in json.loads(done.out)["trainings"]}
+    for cell, own in {"cfc": {"side": "dt=gaps"}, "gru": {}}.items():
+        model = classify.train(
+            "doses.csv", cell=cell, seed=1, patience=1.0, compare=False, quiet=True, **own, **options
+        )
+        assert rows[cell] == model.metrics["validation"]["accuracy"], cell
+    with pytest.raises(ConfigError, match="side gives age, and no cell of cfc, gru reads it"):
+        compare(["cfc", "gru"], "doses.csv", recipe="classify", side={"dt": "gaps", "age": 1}, quiet=True)

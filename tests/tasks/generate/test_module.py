@@ -155,7 +155,9 @@ def test_wrong_options_are_refused_before_anything_is_written(options, error, me
 
 
 def test_a_cell_that_reads_more_than_its_input_is_refused():
-    with pytest.raises(ConfigError, match="cell cfc reads dt at every step besides its input, and a text has no such"):
+    with pytest.raises(
+        ConfigError, match=r"cell cfc reads dt at every step besides its input. Say where dt comes from"
+    ):
         some_model("cfc")
 
 

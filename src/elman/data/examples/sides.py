@@ -3,6 +3,7 @@
 They stand behind the numbers of a step, in the order of their names. At the first step the time since the step before
 is 0.
 
+>>> from elman.data.dataset import SideColumn
 >>> columns = Columns({"series": "series"}, sides={"dt": SideColumn("t", gaps=True)})
 >>> read_sides(columns, {"t": np.array([3.0, 3.5, 7.0])}, "walk.csv line {}".format).tolist()
 [[0.0], [0.5], [3.5]]
