@@ -12,7 +12,7 @@ from typing import Any, SupportsIndex
 
 from elman.errors import CellError, ShapeError
 from elman.expr.graph import ROW, Graph
-from elman.expr.latex import print_latex
+from elman.expr.latex import print_display, print_latex
 from elman.expr.limits import MOST_LETTERS
 from elman.expr.printing import print_equations
 from elman.expr.reading import decimal, items, text, whole
@@ -190,6 +190,16 @@ class Cell:
     def latex(self) -> str:
         """Print the equations as an ``align*`` block of LaTeX, which needs the package amsmath."""
         return print_latex(self.graph, self.labels)
+
+    def _repr_html_(self) -> str:
+        """Show the equations in a notebook."""
+        from elman.expr.html import show_cell
+
+        return show_cell(self)
+
+    def _repr_latex_(self) -> str:
+        """Show the equations where a notebook becomes LaTeX or PDF."""
+        return print_display(self.graph, self.labels)
 
     def to_dict(self) -> dict[str, Any]:
         """Write the cell as plain data, without the path of its source."""

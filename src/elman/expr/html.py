@@ -16,6 +16,14 @@ from elman.expr.graph import ROW, Graph, Node
 from elman.expr.latex import CASES, COMPARISON, JUXTAPOSED, LETTERS, POWER, PRODUCT, SUM
 from elman.expr.printing import CALL, Form, write_equations
 
+# A notebook has rules of its own for tables, stripes among them; text keeps its colour, in a light and a dark theme.
+_RULES = (
+    ".elman-cell{overflow-x:auto}.elman-cell p{margin:.2rem 0}.elman-cell tr{background:none!important}"
+    ".elman-cell table{border-collapse:collapse;margin:.3rem 0;color:inherit;"
+    "font:1.1rem/1.8 Georgia,'Times New Roman','DejaVu Serif',serif}"
+    ".elman-cell td{border:0;padding:0 .5rem 0 0;text-align:left!important;vertical-align:baseline;white-space:nowrap}"
+    ".elman-cell td:first-child{text-align:right!important}.elman-cell sub,.elman-cell sup{font-size:.72em}"
+)
 _ATOM = 10
 _GREEK = frozenset(LETTERS.split()) | {"lambda_"}
 _FUNCTIONS = {"sigmoid": "σ", "maximum": "max", "minimum": "min", "layer_norm": "LN", "sqrt": "√"}
@@ -44,6 +52,22 @@ def write_html(cell: Cell) -> str:
     lines = write_equations(cell.graph, cell.labels, _Html())
     rows = (f"<tr><td>{left}</td><td>=</td><td>{right}</td></tr>" for left, right in lines)
     return f'<table class="equations">{"".join(rows)}</table>'
+
+
+def show_cell(cell: Cell) -> str:
+    """Write a cell for a notebook: its name, its equations, and the names of its states and parameters.
+
+    Notebooks take HTML before LaTeX, and show it where there is no MathJax too, so the equations need none. The classes
+    keep MathJax away from a docstring with a dollar.
+    """
+    about = f": {escape(line)}" if (line := cell.doc.strip().partition("\n")[0]) else ""
+    parameters = ", ".join(_symbol(one.name) for one in cell.parameters)
+    states = ", ".join(map(_symbol, cell.states))
+    return (
+        f'<div class="elman-cell tex2jax_ignore mathjax_ignore"><style>{_RULES}</style>'
+        f"<p><b>{escape(cell.name)}</b>{about}</p>{write_html(cell)}"
+        f"<p>states {states}; parameters {parameters or 'none'}</p></div>"
+    )
 
 
 class _Html:
@@ -93,4 +117,4 @@ def _symbol(name: str, *below: str) -> str:
 def _word(word: str) -> str:
     if word in _GREEK:
         return f"<i>&{word.removesuffix('_')};</i>"
-    return f"<i>{word}</i>" if len(word) == 1 else escape(word)
+    return f"<i>{escape(word)}</i>" if len(word) == 1 else escape(word)

@@ -73,8 +73,17 @@ def print_latex(graph: Graph, labels: Sequence[tuple[str, int]]) -> str:
         graph: the equations of one time step.
         labels: names of values, with their nodes.
     """
+    return _write(graph, labels, "align*")
+
+
+def print_display(graph: Graph, labels: Sequence[tuple[str, int]]) -> str:
+    """Write the same lines between dollars, as notebooks need them; LaTeX refuses ``align*`` there."""
+    return f"$${_write(graph, labels, 'aligned')}$$"
+
+
+def _write(graph: Graph, labels: Sequence[tuple[str, int]], environment: str) -> str:
     lines = [f"{left} &= {right}" for left, right in write_equations(graph, labels, Latex())]
-    return "\n".join([r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}"])
+    return "\n".join([rf"\begin{{{environment}}}", " \\\\\n".join(lines), rf"\end{{{environment}}}"])
 
 
 class Latex:

@@ -324,6 +324,12 @@ class Flow:
         written: dict[str, Any] = plain(self)
         return written
 
+    def _repr_html_(self) -> str:
+        """Show the verdict and every figure in a notebook."""
+        from elman.flow.page.notebook import show_flow
+
+        return show_flow(self)
+
 
 def plain(value: Any) -> Any:
     """Write a figure as lists, strings and numbers that JSON holds.

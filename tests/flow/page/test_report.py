@@ -2,13 +2,13 @@
 
 import re
 import zlib
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import torch
 
 import elman
+from balanced import Balanced
 from elman.expr.html import write_html
 from elman.flow import examine
 from elman.flow.page.charts import Bar, Curve, Mark, draw_bars, draw_curves, draw_map
@@ -18,37 +18,6 @@ from elman.flow.page.report import Subject, write_report
 from elman.flow.page.style import DARK, LIGHT
 from elman.flow.page.training_pictures import Training, draw_training
 from elman.nn import Recurrent
-
-VOID = {"meta"}
-
-
-class Balanced(HTMLParser):
-    """Remember tags that are open, and every address."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.addresses: list[str] = []
-        self.words: list[str] = []
-        self.tags: set[str] = set()
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-        self.addresses += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
 
 
 @pytest.fixture(scope="module")

@@ -248,11 +248,11 @@ def draw_map(values: Array, rows: Array, axes: tuple[str, str], title: str = "",
     low = max(math.log10(positive.min()), high - _DECADES)
     size, left, top = 200.0, 50.0, 26.0 if caption else 10.0
     if len(rows) == 1:  # a strip
-        return _draw_strip(_paint(shown, low, high), values.shape[1], axes, title)
+        return _draw_strip(paint(shown, low, high), values.shape[1], axes, title)
     across = _Axis(0, max(values.shape[1] - 1, 1), left, left + size)
     down = _Axis(float(rows[0]), float(max(rows[-1], rows[0] + 1)), top, top + size)
     parts = [text(left, 16, caption, "small bold")] if caption else []
-    parts += [rect(left, top, size, size, "frame", 0), _image(_paint(shown, low, high), left, top, size, size)]
+    parts += [rect(left, top, size, size, "frame", 0), _image(paint(shown, low, high), left, top, size, size)]
     for value, words in across.ticks(5):
         parts.append(text(across(value), top + size + 14, words, "small soft middle"))
     for value, words in down.ticks(5):
@@ -260,7 +260,7 @@ def draw_map(values: Array, rows: Array, axes: tuple[str, str], title: str = "",
     parts.append(text(left + size / 2, top + size + 32, axes[0], "small middle"))
     parts.append(text(13, top + size / 2, axes[1], "small middle", turned=True))
     bar = np.logspace(high, low, 64)[:, None]
-    parts.append(_image(_paint(bar, low, high), left + size + 16, top, 12, size))
+    parts.append(_image(paint(bar, low, high), left + size + 16, top, 12, size))
     scale = _Axis(10.0**low, 10.0**high, top + size, top, log=True)
     parts += [text(left + size + 33, scale(value) + 4, words, "small soft") for value, words in scale.ticks(5)]
     return svg(left + size + 84, top + size + 42, title, parts)
@@ -286,7 +286,7 @@ def _shrink(values: Array) -> Array:
     return values
 
 
-def _paint(values: Array, low: float, high: float) -> Array:
+def paint(values: Array, low: float, high: float) -> Array:
     """Compute the colour of each value, (rows, columns, 4); 0 is transparent."""
     with np.errstate(divide="ignore"):
         share = np.clip((np.log10(values) - low) / (high - low if high > low else 1.0), 0, 1)
@@ -296,13 +296,13 @@ def _paint(values: Array, low: float, high: float) -> Array:
 
 
 def _image(pixels: Array, x: float, y: float, width: float, height: float) -> str:
-    data = base64.b64encode(_png(pixels)).decode()
+    data = base64.b64encode(encode_png(pixels)).decode()
     place = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
     sharp = 'preserveAspectRatio="none" style="image-rendering:pixelated"'
     return f'<image {place} {sharp} href="data:image/png;base64,{data}"/>'
 
 
-def _png(pixels: Array) -> bytes:
+def encode_png(pixels: Array) -> bytes:
     """Encode pixels (rows, columns, 4) as PNG (PNG specification, third edition)."""
     rows, columns = pixels.shape[:2]
     raw = b"".join(b"\0" + row.tobytes() for row in pixels)

@@ -26,14 +26,12 @@ from elman.flow.page.dataflow import is_drawable
 from elman.flow.page.diagram import draw_folded
 from elman.flow.page.mattered import Mattered, draw_mattered
 from elman.flow.page.pictures import Section, count_steps, draw_figures, draw_truncation
+from elman.flow.page.sections import write_section, write_verdict
 from elman.flow.page.style import colours, page, rules
 from elman.flow.page.training_pictures import Training, draw_training
 from elman.flow.page.unfolded import draw_unfolded
 from elman.flow.page.wording import write_number
 from elman.flow.reach import Truncation
-
-_GOOD = {"HEALTHY": "green"}
-_MARKS = {"HEALTHY": "✓"}
 
 
 @dataclass(frozen=True)
@@ -87,6 +85,7 @@ def write_report(
     training: Training | None = None,
     mattered: Sequence[Mattered] = (),
     truncation: Truncation | None = None,
+    opening: Sequence[Section] = (),
 ) -> str:
     """Write the page.
 
@@ -96,6 +95,7 @@ def write_report(
         training: its training, if it was trained.
         mattered: attributions of some predictions.
         truncation: what the window of its training cuts off.
+        opening: sections on its task, above all others.
     """
     sections: list[Section] = []
     if training is not None:
@@ -104,7 +104,8 @@ def write_report(
     if truncation is not None:
         sections.append(draw_truncation(truncation))
     equations = f"<div class=equations>{write_html(subject.cell)}<pre>{escape(subject.cell.equations())}</pre></div>"
-    parts = [_head(flow, subject), _section(_network(subject, flow), equations), *map(_section, sections)]
+    parts = [_head(flow, subject), *map(write_section, opening), write_verdict(flow)]
+    parts += [write_section(_network(subject, flow), equations), *map(write_section, sections)]
     if mattered:
         parts.append(draw_mattered(mattered))
     parts.append(_foot(flow))
@@ -117,17 +118,10 @@ def write_report(
 
 
 def _head(flow: Flow, subject: Subject) -> str:
-    hue = _GOOD.get(flow.verdict, "red")
-    advice = "".join(f"<li>{escape(one)}</li>" for one in flow.advice)
-    advice = f"<p>What to try, most promising first:</p><ol>{advice}</ol>" if advice else ""
     sampled = flow.sampling.sentence if flow.sampling is not None else ""
     facts = [*subject.facts, f"{subject.parameters:,} parameters in the recurrent layers", sampled]
     facts = [escape(fact) for fact in facts if fact]
-    return (
-        f"<header><h1>{escape(subject.name)}</h1><p class=facts>{' · '.join(facts)}</p>"
-        f'<div class="verdict {hue}"><strong>{_MARKS.get(flow.verdict, "!")} {escape(flow.verdict)}</strong>'
-        f"<p>{escape(flow.line)}.</p>{advice}</div></header>"
-    )
+    return f"<header><h1>{escape(subject.name)}</h1><p class=facts>{' · '.join(facts)}</p></header>"
 
 
 def _network(subject: Subject, flow: Flow) -> Section:
@@ -165,26 +159,6 @@ def _network(subject: Subject, flow: Flow) -> Section:
             "The drawing shows the step unrolled over time. The gradient of a loss runs against the arrows."
         )
     return Section("The network", says, tuple(filter(None, (folded, unfolded))), how, tuple(rows))
-
-
-def _section(one: Section, equations: str = "") -> str:
-    figures = "".join(f"<div class=drawing>{drawing}</div>" for drawing in one.drawings)
-    figures = f"<figure>{figures}</figure>" if figures else ""
-    kind = "body whole" if equations else "body"
-    return (
-        f"<section><h2>{escape(one.title)}</h2><p class=says>{escape(one.says)}</p>"
-        f'<div class="{kind}"><div class=shown>{figures}{equations}{_table(one.table)}</div>'
-        f"<p class=how>{escape(one.how)}</p></div></section>"
-    )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
-        return ""
-    head, *body = rows
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in body)
-    return f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>"
 
 
 def _foot(flow: Flow) -> str:

@@ -122,6 +122,7 @@ figure{margin:0;display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start}
 .drawing{max-width:100%;overflow-x:auto}
 .drawing svg{max-width:100%;height:auto;display:block}
 .verdict{border-left:5px solid;padding:.6rem 1rem;background:var(--panel)}
+section+.verdict{margin-top:2.4rem}
 .verdict p,.verdict ol{margin:.2rem 0}
 .verdict.green{border-color:var(--green)}
 .verdict.red{border-color:var(--red)}
@@ -146,5 +147,11 @@ table.equations td:first-child{text-align:right}
 sub{font-size:.72em}
 .text{font-size:1.05rem;line-height:2.1;white-space:pre-wrap;overflow-wrap:anywhere;margin:.4rem 0}
 .text span{padding:2px 1px;border-radius:3px;position:relative}
+table.confusion th,table.confusion td{padding:3px 9px;border:1px solid var(--line);text-align:right}
+table.confusion th{font-size:.8rem;white-space:nowrap}
+.examples{padding-left:1.6rem;margin:.4rem 0}
+.examples li{margin:0 0 .9rem}
+.examples .text{line-height:1.5;font-size:.95rem}
+mark{background:color-mix(in srgb,var(--orange) 35%,transparent);color:inherit;padding:1px 2px;border-radius:3px}
 .text .read{outline:2px solid var(--ink);outline-offset:1px}
 """
