@@ -5,6 +5,9 @@ from faults.fault import Fault
 LEDGER = "tests/training/test_ledger.py"
 DIAGRAM = "tests/flow/page/test_diagram.py"
 REPORT = "tests/flow/page/test_report.py"
+ANSWERS = "tests/flow/page/test_answers.py"
+NOTEBOOK = "tests/flow/page/test_notebook.py"
+OPENING = "tests/tasks/test_opening.py"
 RUN = "tests/training/test_run.py"
 
 REPORT_FAULTS = (
@@ -119,6 +122,86 @@ REPORT_FAULTS = (
         "<header><h1>{subject.name}</h1>",
         tests=REPORT,
         only="never_markup",
+    ),
+    Fault(
+        "a matrix has a row for each answer",
+        "flow/page/answers.py",
+        "for row, values in enumerate(counts):\n        whole",
+        "for row, values in enumerate(zip(*counts, strict=True)):\n        whole",
+        tests=ANSWERS,
+        only="a_row_of_a_matrix",
+    ),
+    Fault(
+        "the most confused pair is left out of a matrix",
+        "flow/page/answers.py",
+        "in sorted(pairs) for",
+        "in sorted(pairs)[1:] for",
+        tests=ANSWERS,
+        only="most_confused_pairs",
+    ),
+    Fault(
+        "a rule of a block reaches the rest of a notebook",
+        "flow/page/notebook.py",
+        "{_inside(found[1])}",
+        "{found[1]}",
+        tests=NOTEBOOK,
+        only="inside_of_a_block_alone",
+    ),
+    Fault(
+        "a block has room for everything",
+        "flow/page/notebook.py",
+        "size > room",
+        "size > MOST_BYTES",
+        tests=NOTEBOOK,
+        only="no_room",
+    ),
+    Fault(
+        "the worst answer is left out",
+        "tasks/classify/mistakes.py",
+        "worst = wrong[sure[wrong].argsort(descending=True, stable=True)[:most]]",
+        "worst = wrong[sure[wrong].argsort(descending=True, stable=True)[1 : most + 1]]",
+        tests=OPENING,
+        only="highest_probability_the_first",
+    ),
+    Fault(
+        "the worst answers are those of other examples",
+        "tasks/classify/opening.py",
+        "part[int(chosen[index])]",
+        "part[index]",
+        tests=OPENING,
+        only="what_was_held_out",
+    ),
+    Fault(
+        "the surest wrong tag is the last",
+        "tasks/tag/opening.py",
+        "(-one[0], *one[1:])",
+        "(one[0], *one[1:])",
+        tests=OPENING,
+        only="worst_tags",
+    ),
+    Fault(
+        "answers stand where the truth does in a matrix of tags",
+        "tasks/tag/opening.py",
+        "counts[places[right]][places[answer]]",
+        "counts[places[answer]][places[right]]",
+        tests=OPENING,
+        only="matrix_of_tags",
+    ),
+    Fault(
+        "forecasts are scored on their training part",
+        "tasks/forecast/opening.py",
+        "[max(pair) for",
+        "[min(pair) for",
+        tests=OPENING,
+        only="those_of_its_training",
+    ),
+    Fault(
+        "the worst window is the best one",
+        "tasks/forecast/opening.py",
+        "np.argsort(-errors",
+        "np.argsort(errors",
+        tests=OPENING,
+        only="worst_window",
     ),
     Fault(
         "a slope is said in powers of two",

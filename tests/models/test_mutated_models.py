@@ -7,8 +7,10 @@ import re
 from collections import Counter
 
 import pytest
+import torch
 from safetensors.torch import load, save
 
+from balanced import Balanced
 from damaged_models import ask, judge_all, mutants_of
 from elman.tasks.exporting import describe, export_model
 from elman.tasks.registry import recipe_of
@@ -46,6 +48,25 @@ def test_every_model_has_a_card_and_is_written_to_onnx(every, tmp_path):
         written = export_model(subject.path, tmp_path / f"{subject.name}.onnx")
         assert all(file.exists() for file in written.files)
         assert written.agreement.difference <= 1e-5, subject.name
+
+
+def test_every_model_shows_itself_and_computes_nothing(every, monkeypatch):
+    def run(*_, **__):
+        raise AssertionError("a network is run")
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", run)
+    for subject in every:
+        model = recipe_of(subject.path).load(subject.path)
+        shown = model._repr_html_()
+        assert "damaged" not in shown, subject.name
+        assert f"<td>parameters</td><td>{model.parameters:,}</td>" in shown
+        assert "<summary>Loss in training</summary>" in shown, subject.name
+        assert len(shown.encode()) < 200_000
+        assert Balanced(shown).open == []
+        model.metrics = {**model.metrics, "validation": 3, "validation_loss": "<script>", "gradient": []}
+        assert not Balanced(model._repr_html_()).tags & {"script"}
+        model.metrics = {}
+        assert "none yet" in model._repr_html_()
 
 
 def test_files_of_format_2_answer_as_those_of_format_3(every, tmp_path):

@@ -10,10 +10,10 @@ import elman.tasks
 from elman.errors import ConfigError
 from elman.models.estimator import Estimator
 from elman.models.file import ModelFile
-from elman.models.trained import Trained
 from elman.options import OptionTable
 from elman.tasks import registry
 from elman.tasks.inspection import inspect_model
+from elman.tasks.recipe_model import RecipeModel
 from elman.tasks.registry import RECIPES, Entry, find
 
 SHARED = {"__init__", "settings", "reading", "recipe", "module", "model", "view", "commands"}
@@ -46,7 +46,7 @@ def test_a_folder_has_the_files_that_all_recipes_have(recipe):
 @each_recipe
 def test_a_model_names_its_recipe_and_the_parts_of_its_file(recipe):
     recipe.part("model", "load")
-    (kind,) = (one for one in Trained.__subclasses__() if one.task == recipe.name)
+    (kind,) = (one for one in RecipeModel.__subclasses__() if one.task == recipe.name)
     assert kind.part_names
 
 

@@ -11,7 +11,6 @@ from rich.text import Text
 from elman.cli.options import Json, Size, check_data, check_page, parse_sizes, was_given
 from elman.cli.show import print_json
 from elman.errors import ConfigError, ElmanError
-from elman.writing import write_whole
 
 if TYPE_CHECKING:
     from elman.flow import Flow
@@ -92,26 +91,13 @@ def inspect(
                 raise ConfigError(f"{option} has no meaning for a trained model. Drop it.")
         inspected = inspect_model(model, data, length, explain=page is not None)
     if page is not None:
-        write_page(inspected, page)
+        inspected.save(page)
     if json:
         print_json(inspected.to_dict())
     else:
         _show(inspected, page)
     if inspected.flow.verdict in wanted:
         raise typer.Exit(CONDITION_MET)
-
-
-def write_page(inspected: "Inspected", path: Path) -> None:
-    """Write the report; an existing file is replaced.
-
-    Raises:
-        ElmanError: the file cannot be written.
-    """
-    page = inspected.report().encode()
-    try:
-        write_whole(path, page)
-    except OSError as error:
-        raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place.") from None
 
 
 def check_report(report: str | None, data: list[str]) -> Path | None:
@@ -138,7 +124,7 @@ def write_training_report(model: Path, data: list[str], path: Path | None) -> "F
 
     try:
         inspected = inspect_model(model, data)
-        write_page(inspected, path)
+        inspected.save(path)
     except ElmanError as error:
         error.add_note(f"The model is kept in {model}.")
         raise

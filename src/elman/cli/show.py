@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from elman.phrases import format_duration
 from elman.training.beside import checkpoint_of
 from elman.training.launched import Lost, may_speak, own_rank
 from elman.training.stopping import Terminated, ignore_signals
@@ -24,13 +23,6 @@ INTERRUPTED = 130
 SIGNALLED = 128  # and the number of the signal, as shells have it
 Row = tuple[str, str]
 _GOES_ON = "the same command with --resume goes on"
-
-_ENDED = {
-    "epochs": "all epochs done",
-    "patience": "ended because it no longer got better",
-    "time budget": "ended by the time budget",
-    "interrupted": "interrupted",
-}
 
 
 class TrainingResult(Protocol):
@@ -72,17 +64,6 @@ def drop_output() -> None:
 def describe_file(model: TrainingResult, target: Path) -> str:
     """Describe where a model is, and how large."""
     return f"{target}  ({target.stat().st_size / 1e6:.1f} MB, {model.parameters:,} parameters)"
-
-
-def describe_training(model: TrainingResult) -> str:
-    """Describe how long a training took, and why it ended."""
-    folds = model.metrics.get("folds")
-    updates = f"{model.metrics['updates']} updates"
-    if folds:
-        updates = f"{sum(fold['updates'] for fold in folds)} updates of {len(folds)} networks"
-    if model.stopped == "ended before":
-        return f"{updates}; it had ended before, and nothing was trained now"
-    return f"{updates} in {format_duration(model.seconds)}, {_ENDED[str(model.stopped)]}"
 
 
 def describe_gradient(model: TrainingResult, flow: "Flow | None") -> list[Row]:

@@ -31,13 +31,13 @@ from elman.cli.show import (
     describe_file,
     describe_gradient,
     describe_search,
-    describe_training,
     keep_the_best,
     print_rows,
     print_training_as_json,
 )
 from elman.paths import check_path
 from elman.tasks.registry import RECIPES, Entry
+from elman.training.ending import describe_training
 from elman.training.launched import joined, own_rank
 from elman.training.stopping import stopping
 

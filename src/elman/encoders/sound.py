@@ -77,9 +77,13 @@ class Features:
         """Return the time from one frame to the next, which is a whole number of samples."""
         return self.bands.hop / self.rate
 
+    def log_energies(self, sound: Sound, where: str = "A sound") -> Tensor:
+        """Return the log energies (T, mels) of a sound, which `where` names in messages."""
+        return self.bands.log_energies(torch.from_numpy(resample(sound, self.rate, where).samples.copy()))
+
     def compute(self, sound: Sound, where: str = "A sound") -> Tensor:
         """Return the frames (T, size) of a sound, which `where` names in messages."""
-        frames = self.bands.log_energies(torch.from_numpy(resample(sound, self.rate, where).samples.copy()))
+        frames = self.log_energies(sound, where)
         frames = cepstrum(frames, self.coefficients) if self.features == "mfcc" else frames
         return with_deltas(frames) if self.deltas else frames
 

@@ -8,6 +8,7 @@
 
 import inspect
 from collections.abc import Mapping
+from html import escape
 from os import PathLike
 from typing import Any, ClassVar, Self
 
@@ -50,6 +51,11 @@ class Estimator:
     def __repr__(self) -> str:
         given = [f"{name}={value!r}" for name, value in self._changed().items()]
         return f"{type(self).__name__}({', '.join(given)})"
+
+    def _repr_html_(self) -> str | None:
+        """Show what was learnt in a notebook; None, which shows the parameters as text, where nothing was."""
+        show = getattr(vars(self).get("model_"), "_repr_html_", None)
+        return None if show is None else f"<code>{escape(repr(self))}</code>{show()}"
 
     @classmethod
     def _defaults(cls) -> dict[str, Any]:

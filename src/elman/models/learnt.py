@@ -107,6 +107,19 @@ class LearntExamples:
         lower = _lower_halves(given, self.limit)
         return Overlap(len(given), len(lower), int(np.isin(lower, self._sample).sum()))
 
+    def find_new(self, hashes: Iterable[int]) -> NDArray[np.bool_]:
+        """Return which examples are known not to be in the training data.
+
+        Those that cannot be recognised count as new where none of the others is learnt.
+
+        Args:
+            hashes: (N,) of the examples, by :func:`hash_example`.
+        """
+        given = _as_hashes(hashes)
+        checked = (given >> np.uint64(_HALF)) <= self.limit
+        learnt = checked & np.isin(given.astype(np.uint32), self._sample)
+        return checked & ~learnt if learnt.any() else np.ones(len(given), bool)
+
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""
         return {"limit": self.limit, "hashes": self.hashes}

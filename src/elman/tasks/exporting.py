@@ -12,7 +12,6 @@ elman.errors.DataError: missing.elman.safetensors does not exist. Check the path
 """
 
 import importlib
-import importlib.util
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -88,8 +87,8 @@ def export_model(
     if target.form in web.FORMS:
         target = choose(path, FORMS, target.form, force)
         return web.export_to_web(recipe, chosen, _card(recipe, whole, chosen, licence), target, model, step)
-    if not _is_exported(recipe):
-        able = ", ".join(entry.name for entry in RECIPES if _is_exported(entry))
+    if not recipe.has("exported"):
+        able = ", ".join(entry.name for entry in RECIPES if entry.has("exported"))
         raise ConfigError(
             f"export: {model} is a model for {recipe.name!r}, and models of {able} are written to ONNX. "
             "Use --to c for its recurrent layers alone."
@@ -121,7 +120,7 @@ def why_unverified(path: str | PathLike[str], form: str | None = None) -> str:
 
 def _card(recipe: Entry, whole: Any, chosen: Any, licence: str | None) -> dict[str, Any]:
     """Return the card of the part of a model that is exported."""
-    own = recipe.part("exported", "describe")(chosen) if _is_exported(recipe) else {}
+    own = recipe.part("exported", "describe")(chosen) if recipe.has("exported") else {}
     card = {**describe(recipe, whole), **own, "licence": licence}
     if chosen is not whole:
         card["parameters"] = chosen.parameters
@@ -194,7 +193,3 @@ def _write_layers(
     also = f" nor the recurrent layers {', '.join(further)}" if further else ""
     note = f"what stands around them, such as embeddings and readout, is not in it{also}; -o FILE.onnx writes all"
     return ExportedFiles(tuple(files), f"the recurrent layers{which} alone", agreement, elsewhere + note)
-
-
-def _is_exported(recipe: Entry) -> bool:
-    return importlib.util.find_spec(f"elman.tasks.{recipe.name}.exported") is not None

@@ -9,32 +9,38 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from html import escape
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from elman.errors import ConfigError, DataError
+from elman.errors import ConfigError, DataError, ElmanError
 from elman.expr import Cell
 from elman.flow import Flow, Limits, examine, observe
 from elman.flow.figures import plain
 from elman.flow.page.mattered import Mattered
+from elman.flow.page.notebook import write_block
+from elman.flow.page.pictures import Section, draw_figures
 from elman.flow.page.report import Subject, write_report
+from elman.flow.page.sections import write_table, write_verdict
+from elman.flow.page.tables import figure_rows
 from elman.flow.page.training_pictures import Training
-from elman.flow.page.wording import name_layer, write_number, write_share, write_steps
 from elman.flow.reach import Truncation, behavioural_memory, cut_by_truncation
 from elman.models.file import task_of
 from elman.models.training_record import read_record
 from elman.models.view import MOST_STEPS, View
 from elman.nn import Recurrent
-from elman.tasks.registry import find
+from elman.paths import check_path
+from elman.tasks.recipe_model import describe, shape_of
+from elman.tasks.registry import Entry, find
+from elman.writing import write_whole
 
 _BATCH = 4
 _MAP_WORK = 1e11  # multiplications for the map, some seconds on one core
 _JACOBIAN_WORK = 4e10
 _LEARNT = 0.9  # of the loss with one step; the loss with all steps must be lower
-_FAR = 50  # steps; the lag that the verdict reports
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Inspected:
         training: the record of its training; None if it was not trained, or its file has no record.
         mattered: attributions of some predictions.
         truncation: the gradient that the window of its training cuts off; None where there is no window.
+        opening: sections on the task of the model: what it is, its scores, its worst answers; of a cell none.
     """
 
     flow: Flow
@@ -54,10 +61,32 @@ class Inspected:
     training: Training | None = None
     mattered: Sequence[Mattered] = ()
     truncation: Truncation | None = None
+    opening: Sequence[Section] = ()
 
     def report(self) -> str:
         """Return it as one page of HTML."""
-        return write_report(self.flow, self.subject, self.training, self.mattered, self.truncation)
+        return write_report(self.flow, self.subject, self.training, self.mattered, self.truncation, self.opening)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the page to a file, whole or not at all; an existing file is replaced.
+
+        Raises:
+            ElmanError: the file cannot be written.
+        """
+        target = check_path(path, "the report")
+        try:
+            write_whole(target, self.report().encode())
+        except OSError as error:
+            raise ElmanError(f"{target} cannot be written: {error.strerror}. Choose another place.") from None
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: the task, the verdict, and all that fits of the page, folded."""
+        facts = f"<p class=facts>{escape(' · '.join(self.subject.facts))}</p>"
+        task = "".join(f"<p>{escape(one.says)}</p>{write_table(one.table)}" for one in self.opening[:1])
+        head = f"<h3>{escape(self.subject.name)}</h3>{facts}{task}{write_verdict(self.flow)}"
+        figures = write_table(figure_rows(self.flow))
+        sections = [*self.opening[1:], *draw_figures(self.flow)]
+        return write_block(head + figures, sections, "save(FILE)", len(self.opening) - 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -66,29 +95,7 @@ class Inspected:
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the rows of a table of figures: a name, then a value for each layer and direction."""
-        flow, endings = self.flow, list(self.flow.gradient_norms)
-        if not endings:
-            return []
-        lag = min(_FAR, *(len(flow.influence[e].curve) - 1 for e in endings))
-        left = [float(flow.influence[e].curve[lag]) for e in endings]
-        rows = [
-            ("", *map(name_layer, endings)),
-            (f"left of the gradient at lag {lag}", *map(write_number, left)),
-            ("half-life of the gradient", *(write_steps(flow.half_life[e]) for e in endings)),
-            ("90 % of dL/dW within a lag of", *(write_steps(flow.lag90[e]) for e in endings)),
-            ("explicit part of dL/dW", *(write_share(flow.explicit[e].share) for e in endings)),
-            ("Lyapunov exponent λ₁", *(write_number(float(flow.lyapunov[e].exponents[0])) for e in endings)),
-            ("memory time −1/λ₁", *(write_steps(flow.lyapunov[e].memory_time) for e in endings)),
-        ]  # fmt: skip
-        gates = [flow.gates[e] for e in endings]
-        for name, shares in (
-            ("gates stuck shut or open", [one.saturated for one in gates]),
-            ("tanh stuck beyond ±0.99", [one.saturated_tanh for one in gates]),
-            ("relu units that are dead", [one.dead for one in gates]),
-        ):
-            if not all(map(math.isnan, shares)):  # the cell has such values
-                rows.append((name, *map(write_share, shares)))
-        return rows
+        return figure_rows(self.flow)
 
 
 def inspect_cell(
@@ -133,23 +140,50 @@ def inspect_cell(
 def inspect_model(
     path: str | PathLike[str], data: Sequence[str], length: int | None = None, explain: bool = True
 ) -> Inspected:
-    """Look inside a trained model on some data.
+    """Look inside the model of a file on some data.
 
     Args:
         path: of its file.
         data: like those of its training.
         length: time steps of a text to look at.
-        explain: compute attributions of a few predictions as well, which takes some seconds.
+        explain: also look at its answers, and compute attributions of a few predictions, which takes some seconds.
 
     Raises:
         DataError: the model or the data cannot be read, or do not fit each other.
         ConfigError: there is nothing to look at for a model of this task.
     """
-    view = _view(path, data, length)
+    task = task_of(path)
+    recipe = find(task)
+    _check_length(recipe, length)
+    if recipe is None:
+        raise ConfigError(f"{path} is a model for {task!r}, and there is nothing to look at for it.")
+    return inspect_trained(recipe.load(path), data, Path(path).name, length, explain)
+
+
+def inspect_trained(model: Any, data: Any, name: str, length: int | None = None, explain: bool = True) -> Inspected:
+    """Look inside a trained model on some data.
+
+    Args:
+        model: the model.
+        data: like those of its training, as `view` of its recipe reads them.
+        name: of the model, for the head of a page.
+        length: time steps of a text to look at.
+        explain: also look at its answers, and compute attributions of a few predictions, which takes some seconds.
+
+    Raises:
+        DataError: the data cannot be read, or do not fit the model; or the record of its training is damaged.
+        ConfigError: a length is given, and the examples have lengths of their own.
+    """
+    recipe = find(model.task)
+    assert recipe is not None
+    _check_length(recipe, length)
+    usual = recipe.commands.length
+    make = recipe.part("view", "view")
+    view: View = make(model, data) if usual is None else make(model, data, usual if length is None else length)
     try:
         measured = read_record(view.metrics)
     except DataError as error:
-        raise DataError(f"{path} is damaged: {error}") from None
+        raise DataError(f"{name} is damaged: {error}") from None
     # A tagger reads letters before words; a forecaster takes a second step, behind its look-back.
     seen = next(one for one in observe(view.module, view.loss) if one["layer"] is view.layer)
     longest = int(seen["lengths"].max()) if seen.get("lengths") is not None else len(seen["x"])
@@ -160,33 +194,29 @@ def inspect_model(
         longer_helps=_does_longer_help(view, longest),
         order_needed=view.metrics.get("order_needed") is not False,
         ledger=measured.clipping,
-        options=_options_of(path),
+        options=[field.name for field in fields(recipe.commands.settings)],
     )
-    layer = view.layer
-    ways = " in both directions" if layer.bidirectional else ""
-    facts = [
-        f"{layer.cell.name}, {layer.num_layers} × {layer.hidden_size}{ways}",
-        *view.facts,
-        f"looked at on {view.what}",
-    ]
+    facts = [shape_of(model), *view.facts, f"looked at on {view.what}"]
     explained = view.explain() if explain and flow.gradient_norms else []
-    subject = Subject.of(layer, Path(path).name, facts)
+    subject = Subject.of(view.layer, name, facts)
     cut = _cut(seen, measured.window) if flow.gradient_norms else None
-    return Inspected(flow, subject, measured.training, explained, cut)
+    opening = _open_with_task(recipe, model, data) if explain else ()
+    return Inspected(flow, subject, measured.training, explained, cut, opening)
 
 
-def _view(path: str | PathLike[str], data: Sequence[str], length: int | None) -> View:
-    """Prepare a model and some data for a look inside."""
-    task = task_of(path)
-    recipe = find(task)
-    usual = recipe and recipe.commands.length
-    if length is not None and usual is None:
+def _check_length(recipe: Entry | None, length: int | None) -> None:
+    if length is not None and (recipe is None or recipe.commands.length is None):
         raise ConfigError("length is given, and each example has its own. Drop it.")
-    if recipe is None:
-        raise ConfigError(f"{path} is a model for {task!r}, and there is nothing to look at for it.")
-    view, model = recipe.part("view", "view"), recipe.load(path)
-    seen: View = view(model, data) if usual is None else view(model, data, usual if length is None else length)
-    return seen
+
+
+def _open_with_task(recipe: Entry, model: Any, data: Any) -> list[Section]:
+    """Make the sections on the task of a model: what was measured in its training, then its answers to these data."""
+    head, *rows = describe(model)
+    says = model.metrics.get("verdict") or next((text for label, text in rows if label == "validation"), "")
+    how = "The scores are those of its training, on what was held out; intervals hold for 95 % of such samples."
+    table = (head, *((label, text) for label, text in rows if text != says or label))
+    task = Section("The task", says, (), how, table)
+    return [task, *(recipe.part("opening", "opening")(model, data) if recipe.has("opening") else ())]
 
 
 def _cut(seen: Mapping[str, Any], window: int | None) -> Truncation | None:
@@ -224,9 +254,3 @@ def _does_longer_help(view: View, longest: int) -> bool | None:
     if not (math.isfinite(whole) and whole < least - (1 - _LEARNT) * abs(least)):
         return None
     return behavioural_memory(view.loss_with_memory, longest) > longest // 2
-
-
-def _options_of(path: str | PathLike[str]) -> list[str]:
-    """List the names of the settings of a model's recipe."""
-    recipe = find(task_of(path))
-    return [] if recipe is None else [field.name for field in fields(recipe.commands.settings)]

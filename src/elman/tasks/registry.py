@@ -10,6 +10,7 @@ All folders have the same files, so a line needs little more than a name. Files 
     estimator.py  the estimators that the line names
     exported.py   the model as graphs of ONNX, see :mod:`elman.tasks.exporting`; where its models are exported
     served.py     serve, which the server calls, see :mod:`elman.tasks.serving`; where its models are served
+    opening.py    sections on the answers to some data, which open a report, see :mod:`elman.tasks.inspection`
     page.py       the model as a page, see :mod:`elman.tasks.web`; where its models become pages
 
 >>> [recipe.name for recipe in RECIPES]
@@ -19,6 +20,7 @@ All folders have the same files, so a line needs little more than a name. Files 
 """
 
 import importlib
+import importlib.util
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -42,6 +44,10 @@ class Entry:
     def part(self, file: str, name: str) -> Any:
         """Load a file of its folder, and return the object of this name in it."""
         return getattr(importlib.import_module(f"elman.tasks.{self.name}.{file}"), name)
+
+    def has(self, file: str) -> bool:
+        """Return whether its folder has a file that not every recipe has."""
+        return importlib.util.find_spec(f"elman.tasks.{self.name}.{file}") is not None
 
     def train(self, *data: Any, **options: Any) -> Any:
         """Train one of its models, as `elman.tasks.NAME.train`."""

@@ -7,7 +7,6 @@ from the same functions as that of `elman predict`.
 b'{"a": 1}\n{"a": null}\n'
 """
 
-import importlib.util
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -182,12 +181,8 @@ def serve_model(recipe: Entry, trained: Any) -> Service:
     Raises:
         ConfigError: models of its task are not served.
     """
-    if not _is_served(recipe):
-        able = ", ".join(entry.name for entry in RECIPES if _is_served(entry))
+    if not recipe.has("served"):
+        able = ", ".join(entry.name for entry in RECIPES if entry.has("served"))
         raise ConfigError(f"serve: a model for {recipe.name!r} is not served. Models of {able} are.")
     service: Service = recipe.part("served", "serve")(trained)
     return service
-
-
-def _is_served(recipe: Entry) -> bool:
-    return importlib.util.find_spec(f"elman.tasks.{recipe.name}.served") is not None

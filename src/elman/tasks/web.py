@@ -10,7 +10,6 @@ A recipe whose models become pages has a file `page.py` with
 """
 
 import importlib
-import importlib.util
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -87,12 +86,8 @@ def refuse_sides(trained: Any) -> None:
 
 def with_pages() -> list[str]:
     """Return the recipes whose models become pages."""
-    return [entry.name for entry in RECIPES if _is_there(entry)]
+    return [entry.name for entry in RECIPES if entry.has("page")]
 
 
 def _has(recipe: Entry, name: str) -> bool:
-    return _is_there(recipe) and hasattr(importlib.import_module(f"elman.tasks.{recipe.name}.page"), name)
-
-
-def _is_there(recipe: Entry) -> bool:
-    return importlib.util.find_spec(f"elman.tasks.{recipe.name}.page") is not None
+    return recipe.has("page") and hasattr(importlib.import_module(f"elman.tasks.{recipe.name}.page"), name)

@@ -30,12 +30,13 @@ from elman.models.finite import require_finite_output
 from elman.models.framed import reads_frames
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap, hash_example
-from elman.models.trained import Trained, load_trained, restore_module
+from elman.models.trained import load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.scores.captions import CaptionScores, score_captions
 from elman.tasks.caption.batches import NOTHING, EncodedCaptions
 from elman.tasks.caption.encoder import CaptionEncoder
 from elman.tasks.caption.module import CaptionModel, CaptionWriter
+from elman.tasks.recipe_model import RecipeModel
 
 BEAM = 20
 _AT_ONCE = 32  # pictures
@@ -43,7 +44,7 @@ _BEAM = Beam(BEAM)
 
 
 @dataclass(kw_only=True)
-class TrainedCaptioner(Trained):
+class TrainedCaptioner(RecipeModel):
     """A trained model and all that is needed to use it.
 
     Attributes:

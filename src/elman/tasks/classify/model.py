@@ -39,7 +39,7 @@ from elman.models.finite import require_finite_output
 from elman.models.framed import add_answers, make_frame
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap
-from elman.models.trained import Trained, load_trained, restore_module
+from elman.models.trained import load_trained, restore_module
 from elman.renamed import renamed_arguments
 from elman.scores.classes import Scores
 from elman.tasks.classify.baseline.linear import Baseline
@@ -56,12 +56,13 @@ from elman.tasks.classify.member import (
 )
 from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.classify.scoring import score_outputs
+from elman.tasks.recipe_model import RecipeModel
 
 _logger = logging.getLogger("elman")
 
 
 @dataclass(kw_only=True)
-class TrainedClassifier(Trained):
+class TrainedClassifier(RecipeModel):
     """A trained model, with all that is needed to use it.
 
     Attributes:
@@ -212,8 +213,12 @@ class TrainedClassifier(Trained):
             _logger.warning(warning)
         return score_outputs(self.targets, self.answer(encoded), encoded.targets, encoded.weights, encoded.groups)
 
-    def _check_columns(self, dataset: Dataset) -> None:
-        """Check that a dataset has the columns that the model reads, by name and kind."""
+    def check_columns(self, dataset: Dataset) -> None:
+        """Check that a dataset has the columns that the model reads, by name and kind.
+
+        Raises:
+            DataError: one is missing, or of another kind.
+        """
         has = dataset.columns.inputs
         for name, kind in self.columns.inputs.items():
             if has.get(name) != kind:
@@ -239,7 +244,7 @@ class TrainedClassifier(Trained):
         if isinstance(getattr(data, "columns", None), Columns):
             if targets is not None:
                 raise DataError("targets are given with a dataset, which has its own. Drop one of the two.")
-            self._check_columns(data)
+            self.check_columns(data)
             dataset: Dataset = data
             return dataset
         kinds = ", ".join(f"{name} ({kind})" for name, kind in self.columns.inputs.items())

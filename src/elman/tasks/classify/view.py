@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad
 from torch.nn.utils.rnn import pad_sequence
 
-from elman.data import open_dataset
+from elman.data import Dataset, open_dataset
+from elman.data.dataset import Columns
 from elman.flow import attribute_in_model
 from elman.flow.page.mattered import Mattered
 from elman.models.sides import Side
@@ -26,17 +27,17 @@ _Few = tuple[Tensor, Tensor, Tensor, Tensor | None]
 """Steps, lengths, targets, and what is beside the steps."""
 
 
-def view(model: TrainedClassifier, data: Sequence[str]) -> View:
+def view(model: TrainedClassifier, data: Any) -> View:
     """Prepare a model and some examples for a look inside.
 
     Args:
         model: the model.
-        data: paths of data like those of its training.
+        data: paths of data like those of its training, or a dataset.
 
     Raises:
         DataError: the data do not fit the model.
     """
-    examples = model.encode(open_dataset(list(data), like=model.columns))
+    examples = model.encode(open_again(model, data))
     module = copy.deepcopy(model.module).double().eval()
 
     def choose(most: int) -> _Few:
@@ -75,6 +76,19 @@ def view(model: TrainedClassifier, data: Sequence[str]) -> View:
         constant,
         [f"the first of {1 + len(model.others)} networks, whose mean answers"] if model.others else (),
     )
+
+
+def open_again(model: TrainedClassifier, data: Any) -> Dataset:
+    """Return a dataset as it is, and open paths as in the training.
+
+    Raises:
+        DataError: the data do not fit the model.
+    """
+    if not isinstance(getattr(data, "columns", None), Columns):
+        return open_dataset(list(data), like=model.columns)
+    model.check_columns(data)
+    dataset: Dataset = data
+    return dataset
 
 
 class _Blocks(nn.Module):

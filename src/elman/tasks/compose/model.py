@@ -14,7 +14,7 @@ from elman.errors import ConfigError, ElmanError
 from elman.expr import Cell
 from elman.models.file import ModelFile
 from elman.models.given import find_class
-from elman.models.trained import Trained, load_trained, restore_module
+from elman.models.trained import load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.tasks.compose.batches import EncodedMusic
 from elman.tasks.compose.composing import Composition, PiecePlan, Playable, write_music
@@ -23,13 +23,14 @@ from elman.tasks.compose.module import MusicModel, build_module
 from elman.tasks.compose.planning import plan_bars, plan_melody
 from elman.tasks.compose.reading import hash_piece
 from elman.tasks.compose.scores import MusicScores, OnProgress, measure_music
+from elman.tasks.recipe_model import RecipeModel
 
 BARS = 16
 """How many bars are composed by default."""
 
 
 @dataclass(kw_only=True)
-class TrainedComposer(Trained):
+class TrainedComposer(RecipeModel):
     """A trained model of music.
 
     Attributes:

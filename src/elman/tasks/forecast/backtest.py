@@ -89,7 +89,7 @@ def backtest(
     why = f"a look-back of {model.lookback:,} and a horizon of {model.horizon:,} to compare with"
     data.require_steps(model.fewest + model.horizon, why)
     lengths = [len(one) for one in data.series]
-    first = [model.lookback if length >= model.lookback + model.horizon else model.fewest for length in lengths]
+    first = first_origins(model, data)
     if latest is not None:
         reach = model.horizon + every * (latest - 1)
         first = [max(low, length - reach) for low, length in zip(first, lengths, strict=True)]
@@ -100,6 +100,12 @@ def backtest(
     ours = score(lambda part: model.ahead(table, part), table, first, origins, next(parts))
     scores = compare(ours, score_baselines(chosen, table, first, origins, parts))
     return replace(scores, learnt=int((origins[:, 1] < np.array(table.unlearnt)[origins[:, 0]]).sum()))
+
+
+def first_origins(model: TrainedForecaster, data: SeriesSet) -> list[int]:
+    """Return for each series the first step to forecast; one that is too short for a whole look-back is padded."""
+    whole = model.lookback + model.horizon
+    return [model.lookback if len(one) >= whole else model.fewest for one in data.series]
 
 
 def compare(ours: ForecastScores, baselines: Mapping[str, ForecastScores]) -> Backtest:
@@ -151,7 +157,7 @@ def score_baselines(
 ) -> dict[str, ForecastScores]:
     """Score baselines, by name; `progress` has a function for each, other arguments as for :func:`score`."""
     return {
-        baseline.name: score(_ahead_of(baseline, table), table, first, origins, on_progress)
+        baseline.name: score(ahead_of(baseline, table), table, first, origins, on_progress)
         for baseline, on_progress in zip(baselines, progress, strict=False)
     }
 
@@ -172,7 +178,9 @@ def divide_progress(on_progress: OnProgress | None, parts: int) -> list[OnProgre
     return [None if on_progress is None else part(number, on_progress) for number in range(parts)]
 
 
-def _ahead_of(baseline: ForecastBaseline, table: SeriesTable) -> Ahead:
+def ahead_of(baseline: ForecastBaseline, table: SeriesTable) -> Ahead:
+    """Return what forecasts by a baseline, which reads the series up to each origin."""
+
     def ahead(origins: NDArray[np.int64]) -> tuple[Numbers, Intervals]:
         histories = [table.series[number].values[:origin] for number, origin in origins]
         point = baseline.point(histories)

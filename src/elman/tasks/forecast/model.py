@@ -30,7 +30,7 @@ from elman.models.file import ModelFile
 from elman.models.finite import require_finite_output
 from elman.models.framed import make_frame
 from elman.models.layers import Layers
-from elman.models.trained import Trained, load_trained, restore_module
+from elman.models.trained import load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.renamed import renamed_arguments, warn_of_renamed
 from elman.tasks.forecast.baseline.baselines import ForecastBaseline
@@ -41,6 +41,7 @@ from elman.tasks.forecast.module import SegmentForecaster, WindowScaling, move_e
 from elman.tasks.forecast.scores import Intervals
 from elman.tasks.forecast.steps import describe_steps
 from elman.tasks.forecast.windows import Reading, SeriesTable
+from elman.tasks.recipe_model import RecipeModel
 
 _AT_ONCE = 512  # windows
 
@@ -65,9 +66,24 @@ class Forecast:
     written: Sequence[Mapping[str, str]] = ()
     resolution: float = 0.0
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook, as a picture and a table."""
+        from elman.tasks.forecast.notebook import show_forecasts
+
+        return show_forecasts([self])
+
+
+class Forecasts(list[Forecast]):
+    """Forecasts, one a series; a notebook shows the first of them as pictures and tables."""
+
+    def _repr_html_(self) -> str:
+        from elman.tasks.forecast.notebook import show_forecasts
+
+        return show_forecasts(self)
+
 
 @dataclass(kw_only=True)
-class TrainedForecaster(Trained):
+class TrainedForecaster(RecipeModel):
     """A trained model that forecasts.
 
     Attributes:
@@ -127,7 +143,7 @@ class TrainedForecaster(Trained):
         low = self.module.quantiles[: len(self.module.quantiles) // 2]
         return tuple(round(100 * (1 - 2 * share)) for share in reversed(low))
 
-    def forecast(self, data: SeriesSet) -> list[Forecast]:
+    def forecast(self, data: SeriesSet) -> Forecasts:
         """Forecast the next steps of each series.
 
         Raises:
@@ -142,7 +158,7 @@ class TrainedForecaster(Trained):
         times = [
             data.frequency.timestamps(series.start, len(series) + self.horizon)[len(series) :] for series in data.series
         ]
-        return [
+        return Forecasts(
             Forecast(
                 series,
                 times[number],
@@ -152,7 +168,7 @@ class TrainedForecaster(Trained):
                 self._resolution(float(table.scales[number]), point[number]),
             )
             for number, series in enumerate(data.series)
-        ]
+        )
 
     def predict(self, frame: Any) -> Any:
         """Forecast the series of a data frame.

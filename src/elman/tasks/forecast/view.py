@@ -4,7 +4,7 @@ A step of its recurrent layers is a segment of the look-back, and the loss reach
 """
 
 import copy
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elman.data.series.opening import open_series
+from elman.data.series.series import SeriesSet
 from elman.errors import DataError
 from elman.flow import attribute
 from elman.flow.page.mattered import Mattered
@@ -25,13 +26,13 @@ from elman.tasks.forecast.windows import SeriesTable
 _REFERENCE = "a look-back that is constant at its last value"
 
 
-def view(model: TrainedForecaster, data: Sequence[str]) -> View:
+def view(model: TrainedForecaster, data: Any) -> View:
     """Return a model with windows of series whose actual values are known.
 
     Raises:
         DataError: the series cannot be read, or are shorter than a look-back and a horizon.
     """
-    series = open_series(list(data), like=model.columns)
+    series = open_again(model, data)
     table = model.table(series)
     origins = table.origins([(0, len(one)) for one in series.series])
     if not len(origins):
@@ -64,6 +65,15 @@ def view(model: TrainedForecaster, data: Sequence[str]) -> View:
         description,
         model.metrics,
     )
+
+
+def open_again(model: TrainedForecaster, data: Any) -> SeriesSet:
+    """Return series as they are, and open paths as in the training.
+
+    Raises:
+        DataError: the series cannot be read.
+    """
+    return data if isinstance(data, SeriesSet) else open_series(list(data), like=model.columns)
 
 
 def _loss(module: SegmentForecaster, windows: Windows, actual: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from elman.models.file import ModelFile
 from elman.models.given import describe_classes, find_class
 from elman.models.layers import Layers
 from elman.models.ordering import read_bags
-from elman.models.trained import Trained, load_trained, restore_module
+from elman.models.trained import load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.renamed import renamed_arguments
 from elman.tasks.generate.corpus import Corpus, hash_passages
@@ -26,6 +26,7 @@ from elman.tasks.generate.module import LanguageModel
 from elman.tasks.generate.reader import Reader, extend, likeliest
 from elman.tasks.generate.reorder import order_words
 from elman.tasks.generate.scores import Evaluation, OnProgress, dynamic_loss, mean_loss
+from elman.tasks.recipe_model import RecipeModel
 from elman.vocabulary.vocabulary import Vocabulary, read_vocabulary
 from elman.vocabulary.words import Words
 
@@ -34,7 +35,7 @@ _LENGTHS = {"character": 500, "word": 100, "subword": 200}
 
 
 @dataclass(kw_only=True)
-class TrainedModel(Trained):
+class TrainedModel(RecipeModel):
     """A trained language model with its vocabulary.
 
     Attributes:

@@ -26,9 +26,10 @@ from elman.models.finite import require_finite_output
 from elman.models.framed import add_answers
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap, hash_example
-from elman.models.trained import Trained, load_trained, restore_module
+from elman.models.trained import load_trained, restore_module
 from elman.phrases import counted
 from elman.renamed import renamed_arguments
+from elman.tasks.recipe_model import RecipeModel
 from elman.tasks.tag.batches import Answers, EncodedSentences, answer_sentences
 from elman.tasks.tag.encoder import TagEncoder
 from elman.tasks.tag.module import SequenceTagger
@@ -39,7 +40,7 @@ _FORM = "a list of sentences, each a list of words"
 
 
 @dataclass(kw_only=True)
-class TrainedTagger(Trained):
+class TrainedTagger(RecipeModel):
     """A trained tagger with its encoder, targets and layout.
 
     Attributes:

@@ -6,13 +6,13 @@ bidirectional model as many after it.
 
 import copy
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from elman.data.sentences.opening import open_tagged
+from elman.data.sentences.opening import TaggedSet, open_tagged
 from elman.data.sentences.sentence import Sentence
 from elman.errors import DataError
 from elman.flow import attribute_in_model
@@ -33,14 +33,13 @@ class _ProbedWord(NamedTuple):
     tag: int
 
 
-def view(model: TrainedTagger, data: Sequence[str]) -> View:
+def view(model: TrainedTagger, data: Any) -> View:
     """Inspect a tagger on sentences that have tags.
 
     Raises:
         DataError: a file cannot be read, a tag is outside the scheme of the model, or it knows none of the tags.
     """
-    sentences = open_tagged(list(data), like=model.layout).sentences
-    model.targets.check_scheme(sentences)
+    sentences = open_again(model, data).sentences
     module = copy.deepcopy(model.module).double().eval()
     examples, of_last = how_many(max(len(sentence.words) for sentence in sentences))
     chosen = [sentences[i] for i in choose_examples(len(sentences), examples)]
@@ -63,6 +62,17 @@ def view(model: TrainedTagger, data: Sequence[str]) -> View:
         what,
         model.metrics,
     )
+
+
+def open_again(model: TrainedTagger, data: Any) -> TaggedSet:
+    """Return sentences as they are, and open paths as in the training.
+
+    Raises:
+        DataError: a file cannot be read, or a tag is outside the scheme of the model.
+    """
+    opened = data if isinstance(data, TaggedSet) else open_tagged(list(data), like=model.layout)
+    model.targets.check_scheme(opened.sentences)
+    return opened
 
 
 def _encode(model: TrainedTagger, sentences: Sequence[Sentence]) -> SentenceBatch:

@@ -20,7 +20,8 @@ from elman.models.file import ModelFile
 from elman.models.framed import reads_frames
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap
-from elman.models.trained import Trained, load_trained, restore_module
+from elman.models.trained import load_trained, restore_module
+from elman.tasks.recipe_model import RecipeModel
 from elman.tasks.transcribe.aligning import AlignedText, align_texts
 from elman.tasks.transcribe.answering import transcribe
 from elman.tasks.transcribe.batches import EncodedSpeech, hash_utterances
@@ -36,7 +37,7 @@ from elman.tasks.transcribe.streaming import can_stream
 
 
 @dataclass(kw_only=True)
-class TrainedTranscriber(Trained):
+class TrainedTranscriber(RecipeModel):
     """A trained transcriber with its encoder.
 
     Attributes:

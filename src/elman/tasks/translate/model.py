@@ -30,9 +30,10 @@ from elman.models.framed import reads_frames
 from elman.models.layers import Layers
 from elman.models.learnt import Overlap, hash_example
 from elman.models.ordering import read_bags
-from elman.models.trained import Trained, load_trained, restore_module
+from elman.models.trained import load_trained, restore_module
 from elman.nn.evaluation import evaluating
 from elman.scores.translations import TextScores, score_texts
+from elman.tasks.recipe_model import RecipeModel
 from elman.tasks.translate.arriving import ArrivingSource, write_arriving
 from elman.tasks.translate.batches import NOTHING, EncodedPairs, pad_sources
 from elman.tasks.translate.demands import constrain, refuse_copying, write_copied
@@ -52,7 +53,7 @@ _BEAM = Beam()
 
 
 @dataclass(kw_only=True)
-class TrainedTranslator(Trained):
+class TrainedTranslator(RecipeModel):
     """A trained model and all that is needed to use it.
 
     Attributes:
