@@ -57,3 +57,17 @@ def test_the_rules_of_a_cell_reach_nothing_else_and_set_no_colour():
     assert all(one.startswith(".elman-cell") for one in selectors)
     assert "color:inherit" in rules
     assert not re.search(r"(?<!-)color:(?!inherit)|#[0-9a-f]{3}", rules)
+
+
+def test_of_a_very_large_cell_the_number_of_its_values_is_shown():
+    @elman.cell
+    def deep(x, h, *, W, U):
+        a = W @ x + U @ h
+        for _ in range(3000):
+            a = elman.tanh(a)
+        return a
+
+    shown = deep._repr_html_()
+    assert f"{len(deep.graph.nodes):,} values, too many to be shown; see equations()" in shown
+    assert len(shown) < 2000
+    assert deep._repr_latex_() is None

@@ -13,7 +13,7 @@ from typing import Any, SupportsIndex
 from elman.errors import CellError, ShapeError
 from elman.expr.graph import ROW, Graph
 from elman.expr.latex import print_display, print_latex
-from elman.expr.limits import MOST_LETTERS
+from elman.expr.limits import MOST_LETTERS, MOST_SHOWN
 from elman.expr.printing import print_equations
 from elman.expr.reading import decimal, items, text, whole
 from elman.expr.shapes import Tie
@@ -197,9 +197,9 @@ class Cell:
 
         return show_cell(self)
 
-    def _repr_latex_(self) -> str:
-        """Show the equations where a notebook becomes LaTeX or PDF."""
-        return print_display(self.graph, self.labels)
+    def _repr_latex_(self) -> str | None:
+        """Show the equations where a notebook becomes LaTeX or PDF; None where they are too many."""
+        return print_display(self.graph, self.labels) if len(self.graph.nodes) <= MOST_SHOWN else None
 
     def to_dict(self) -> dict[str, Any]:
         """Write the cell as plain data, without the path of its source."""

@@ -14,6 +14,7 @@ from html import escape
 from elman.expr import Cell
 from elman.expr.graph import ROW, Graph, Node
 from elman.expr.latex import CASES, COMPARISON, JUXTAPOSED, LETTERS, POWER, PRODUCT, SUM
+from elman.expr.limits import MOST_SHOWN
 from elman.expr.printing import CALL, Form, write_equations
 
 # A notebook has rules of its own for tables, stripes among them; text keeps its colour, in a light and a dark theme.
@@ -60,12 +61,16 @@ def show_cell(cell: Cell) -> str:
     Notebooks take HTML before LaTeX, and show it where there is no MathJax too, so the equations need none. The classes
     keep MathJax away from a docstring with a dollar.
     """
+    count = len(cell.graph.nodes)
+    shown = (
+        write_html(cell) if count <= MOST_SHOWN else f"<p>{count:,} values, too many to be shown; see equations()</p>"
+    )
     about = f": {escape(line)}" if (line := cell.doc.strip().partition("\n")[0]) else ""
     parameters = ", ".join(_symbol(one.name) for one in cell.parameters)
     states = ", ".join(map(_symbol, cell.states))
     return (
         f'<div class="elman-cell tex2jax_ignore mathjax_ignore"><style>{_RULES}</style>'
-        f"<p><b>{escape(cell.name)}</b>{about}</p>{write_html(cell)}"
+        f"<p><b>{escape(cell.name)}</b>{about}</p>{shown}"
         f"<p>states {states}; parameters {parameters or 'none'}</p></div>"
     )
 

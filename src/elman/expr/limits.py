@@ -5,6 +5,8 @@
 # results of passes have a larger limit.
 MOST_NODES = 12_000
 MOST_DERIVED = 60_000
+# A notebook keeps what it shows in its file; this many values are 100 kB of HTML.
+MOST_SHOWN = 2_000
 # Each state is kept in registers or memory of its own from step to step; code for 120 states takes 10 s to compile.
 MOST_STATES = 64
 # Of a name, which becomes part of the names of tensors and sizes, and of error messages.

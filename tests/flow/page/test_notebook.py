@@ -59,7 +59,7 @@ def test_the_colours_are_those_of_the_notebook_and_else_those_of_the_system(flow
 
 
 def test_what_has_no_room_is_left_out_and_named():
-    large = [Section(f"part {n}", "It is.", ("x" * 60_000,), "") for n in range(4)]
+    large = [Section(f"part {n}", "It is.", ("x" * 80_000,), "") for n in range(4)]
     block = write_block("<h3>a</h3>", [*large, Section("small", "It is.", (), "")], "save(<FILE>)")
     assert re.findall(r"<summary>([^<]*)</summary>", block) == ["part 0", "part 1", "small"]
     assert "Too large for a notebook, and in save(&lt;FILE&gt;): part 2, part 3." in block

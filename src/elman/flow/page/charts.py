@@ -23,6 +23,7 @@ _MOST_POINTS = 500
 _MOST_PIXELS = 320
 _DECADES = 10  # of a logarithmic axis or scale
 _DASHES = ("", " dashed")
+_SHADES = 63  # steps of the colour scale: finer ones are not seen, and make a map twice as large
 # The colours of cividis (Nuñez et al. 2018), which colour-blind people see alike, from small to large.
 _SCALE = (
     (0, 34, 78), (18, 53, 112), (59, 73, 108), (87, 93, 109), (112, 113, 115),
@@ -290,6 +291,7 @@ def paint(values: Array, low: float, high: float) -> Array:
     """Compute the colour of each value, (rows, columns, 4); 0 is transparent."""
     with np.errstate(divide="ignore"):
         share = np.clip((np.log10(values) - low) / (high - low if high > low else 1.0), 0, 1)
+    share = np.round(share * _SHADES) / _SHADES
     places = np.linspace(0, 1, len(_SCALE))
     channels = [np.interp(share, places, [colour[i] for colour in _SCALE]) for i in range(3)]
     return np.stack([*channels, np.where(values > 0, 255, 0)], -1).round().astype(np.uint8)

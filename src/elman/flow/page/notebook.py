@@ -20,7 +20,7 @@ from elman.flow.page.style import DARK, LIGHT, page, rules
 from elman.flow.page.tables import figure_rows
 from elman.phrases import name_some
 
-MOST_BYTES = 150_000
+MOST_BYTES = 190_000
 """Of one block: a notebook keeps every output in its file."""
 
 _CLASS = ".elman-view"
