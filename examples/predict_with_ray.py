@@ -9,7 +9,6 @@ The model, the table and the files of Ray are written into the folder, which mus
 import random
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +22,6 @@ import elman
 from elman.tasks import classify
 
 OPTIONS = {"unit": "word", "embedding": 16, "hidden": 16, "epochs": 20, "learning_rate": 0.01, "folds": 1}
-PARTS = 20
 
 
 class Predict:
@@ -39,29 +37,32 @@ class Predict:
 
 
 def predict(table: str, model: str, workers: int) -> "ray.data.Dataset":
-    """Predict the rows of a table, which come in any order; its blocks are divided among the workers."""
-    return ray.data.read_parquet(table, override_num_blocks=PARTS).map_batches(
-        Predict,
-        fn_constructor_args=[model],
-        compute=ray.data.ActorPoolStrategy(size=workers),
-        num_cpus=1,
-        batch_format="pandas",
-        batch_size=10_000,
+    """Predict the rows of a table, which come in any order; blocks of them are divided among the workers."""
+    return (
+        ray.data.read_parquet(table)
+        .repartition(target_num_rows_per_block=10_000)
+        .map_batches(
+            Predict,
+            fn_constructor_args=[model],
+            compute=ray.data.ActorPoolStrategy(size=workers),
+            num_cpus=1,
+            batch_format="pandas",
+            batch_size=None,
+        )
     )
 
 
 def main(folder: Path, rows: int) -> None:
     """Predict in this process and by workers of Ray, and print how many rows a second each answered."""
     folder.mkdir()
-    table, model = folder / "table", str(folder / "reviews.model")
+    torch.set_num_threads(1)
+    table, model = str(folder / "new.parquet"), str(folder / "reviews.model")
     drawn = random.Random(1)  # noqa: S311 - nothing is secret here
     reviews = pd.DataFrame(draw_distinct(draw_review, drawn, 360), columns=["text", "label"])
     trained = classify.train(reviews, output=model, quiet=True, **OPTIONS)
-    table.mkdir()
-    for number, part in enumerate(draw_parts(drawn, rows)):
-        pq.write_table(part, table / f"{number:02}.parquet")
+    texts = [" ".join(draw_review(drawn)[0].split()[: drawn.randint(4, 10)]) for _ in range(rows)]
+    pq.write_table(pa.table({"id": range(rows), "text": texts}), table)
     print(f"{rows:,} texts, a classifier of {trained.parameters:,} parameters, ray {ray.__version__}")
-    torch.set_num_threads(1)
     begun = time.perf_counter()
     expected = trained.predict(pd.read_parquet(table))
     print(f"one process  {rows / (time.perf_counter() - begun):7,.0f} rows/s")
@@ -69,7 +70,7 @@ def main(folder: Path, rows: int) -> None:
         with local_ray(folder, workers):
             ray.data.DataContext.get_current().enable_progress_bars = False
             begun = time.perf_counter()
-            batches = iter(predict(str(table), model, workers).iter_batches(batch_size=None, batch_format="pandas"))
+            batches = iter(predict(table, model, workers).iter_batches(batch_size=None, batch_format="pandas"))
             answers = [next(batches)]
             first = time.perf_counter()
             answers += batches
@@ -80,14 +81,6 @@ def main(folder: Path, rows: int) -> None:
             f"{workers} of Ray     {rows / seconds:7,.0f} rows/s, the first after {first - begun:.0f} s; "
             f"{equal:,} rows equal, bit for bit"
         )
-
-
-def draw_parts(drawn: random.Random, rows: int) -> Iterator[pa.Table]:
-    """Draw texts of one review or two, a part of them at a time."""
-    for part in range(PARTS):
-        numbers = range(rows * part // PARTS, rows * (part + 1) // PARTS)
-        texts = [". ".join(draw_review(drawn)[0] for _ in range(drawn.randint(1, 2))) for _ in numbers]
-        yield pa.table({"id": numbers, "text": texts})
 
 
 if __name__ == "__main__":

@@ -120,8 +120,8 @@ def run_script(name, *arguments):
 
 @pytest.mark.slow
 def test_workers_of_ray_answer_as_one_process_does(short_folder):
-    printed = run_script("predict_with_ray.py", short_folder / "a", "611")
-    assert printed.count("611 rows equal, bit for bit") == 2, printed
+    printed = run_script("predict_with_ray.py", short_folder / "a", "20011")
+    assert printed.count("20,011 rows equal, bit for bit") == 2, printed
 
 
 @pytest.mark.slow
