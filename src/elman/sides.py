@@ -6,6 +6,7 @@ source             the number of each step
 `gaps`             the time since the step before, from the column of times, in units of the median of training
 `gaps:COLUMN`      the same, from a column of times that is named
 `COLUMN`           the number that a column has there, as it is
+`column:COLUMN`    the same, of a column whose name is a number, such as the third of a file without names
 a number           this number, at every step
 =================  =========================================================================================
 
@@ -22,7 +23,7 @@ from typing import Any
 
 from elman.errors import ConfigError
 
-GAPS = "gaps"
+GAPS, _COLUMN = "gaps", "column"
 FORM = "NAME=gaps, NAME=COLUMN or NAME=NUMBER"
 
 
@@ -43,7 +44,10 @@ class SideSource:
     def __str__(self) -> str:
         if self.constant is not None:
             return f"{self.constant:.17g}"
-        return f"{GAPS}:{self.column}" if self.gaps and self.column else self.column or GAPS
+        if self.gaps:
+            return f"{GAPS}:{self.column}" if self.column else GAPS
+        is_plain = _number(self.column) is None and self.column.partition(":")[0].strip() not in (GAPS, _COLUMN)
+        return self.column if is_plain else f"{_COLUMN}:{self.column}"
 
 
 def parse_sides(given: str) -> dict[str, SideSource]:
@@ -70,16 +74,20 @@ def write_sides(given: Mapping[str, Any]) -> str:
 
 def _parse_source(name: str, source: str) -> SideSource:
     word, colon, column = source.partition(":")
-    if word.strip() == GAPS:
+    if word.strip() == GAPS or (word.strip() == _COLUMN and colon):
         if colon and not column.strip():
-            raise ConfigError(
-                f"side is {name}={source}, and no column of times follows. Name it, or write {name}=gaps."
-            )
-        return SideSource(column.strip(), gaps=True)
-    try:
-        number = float(source)
-    except ValueError:
+            raise ConfigError(f"side is {name}={source}, and no column follows. Name it: {name}={word}:COLUMN.")
+        return SideSource(column.strip(), gaps=word.strip() == GAPS)
+    number = _number(source)
+    if number is None:
         return SideSource(source)
     if not 0 <= number < math.inf:
         raise ConfigError(f"side is {name}={source}; a number of steps is finite and at least 0. Give such a number.")
     return SideSource(constant=number)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -102,3 +102,11 @@ def test_ctrl_c_prints_what_is_known(tmp_path):
     assert int(gru[1]) >= 10
     assert "interrupted;" in gru
     assert (tmp_path / "exam.png").is_file()
+
+
+def test_what_a_cell_reads_besides_the_problem_is_said(elman):
+    done = elman("probe", "cfc", "gru", "--task", "order", "--length", 10, "--hidden", 3, "--updates", 2)
+    assert "cfc reads dt besides its input: 1 at every step" in done.err
+    assert "gru reads" not in done.err
+    shown = elman("inspect", "--cell", "cfc", "--length", 11, "--hidden", 3)
+    assert "4 sequences of 11 steps of standard normal numbers; dt is 1 at every step" in shown.out

@@ -3,6 +3,7 @@
 from faults.fault import Fault
 
 READ, LAYER = "tests/data/examples/test_sides.py", "tests/nn/test_side_inputs.py"
+TAG = "tests/tasks/tag/test_side_inputs.py"
 CLASSIFY, FORECAST = "tests/tasks/classify/test_side_inputs.py", "tests/tasks/forecast/test_side_inputs.py"
 
 SIDE_FAULTS = (
@@ -69,6 +70,14 @@ SIDE_FAULTS = (
         "self._last = []",
         CLASSIFY,
         "rows_in_pieces",
+    ),
+    Fault(
+        "each message of words begins a new clock",
+        "tasks/tag/following.py",
+        "self._last = sentence.further[-1:]",
+        "self._last = ()",
+        TAG,
+        "words_of_a_stream",
     ),
     Fault(
         "all segments ahead are one segment away",

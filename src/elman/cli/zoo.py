@@ -66,7 +66,7 @@ def _show(cell: "Cell", count: str) -> None:
         shape = f"({rows}{' × '.join(parameter.shape)})"
         parameters.add_row(parameter.name, shape, f"{parameter.role}: {', '.join(parameter.members)}")
     starts = [("starts", "; ".join(f"{f} between {low:g} and {high:g}" for f, low, high in cell.starts))]
-    sides = [("side inputs", f"{', '.join(cell.sides)}, one number per time step")] if cell.sides else []
+    sides = [("side inputs", f"{', '.join(cell.sides)}, one number per time step, by --side")] if cell.sides else []
     print_rows(
         *sides,
         ("states", ", ".join(cell.states)),

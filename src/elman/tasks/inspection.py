@@ -133,7 +133,8 @@ def inspect_cell(
         x = torch.randn(length, _BATCH, entry, dtype=torch.float64)
     sides = {name: x.new_ones(length, _BATCH) for name in cell.sides}
     flow = examine(layer, x, sides=sides, limits=choose_limits(layer, length))
-    fact = f"{_BATCH} sequences of {length} steps of standard normal numbers"
+    given = f"; {', '.join(sides)} is 1 at every step" if sides else ""
+    fact = f"{_BATCH} sequences of {length} steps of standard normal numbers{given}"
     return Inspected(flow, Subject.of(layer, f"{cell.name}, untrained", [fact]))
 
 

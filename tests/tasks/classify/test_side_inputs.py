@@ -20,6 +20,7 @@ from elman.tasks.classify.served import serve
 from elman.tasks.classify.streaming import StepwiseAnswer, can_stream
 from elman.tasks.classify.view import view
 from elman.tasks.exporting import export_model
+from elman.tasks.serving import Sent
 from forged import forge
 
 SMALL = {"cell": "cfc", "hidden": 7, "epochs": 2, "batch": 8, "quiet": True, "folds": 1, "compare": False}
@@ -113,6 +114,11 @@ def test_a_client_that_sends_rows_in_pieces_is_answered_as_by_the_whole(folder):
         pieces.take(json.dumps([rows[0]]))
     assert pieces.take(json.dumps(rows[-2:])) == expected
     assert isinstance(whole, ClassStream)
+
+
+def test_the_page_of_the_server_shows_rows_that_it_can_answer(model):
+    service = serve(model)
+    assert len(service.answer(service.read(Sent("rows", ".jsonl", rows=service.rows)), ClassOptions())) == 1
 
 
 def test_folds_have_each_a_unit_of_their_own(folder):

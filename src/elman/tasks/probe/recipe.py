@@ -77,6 +77,8 @@ def probe(
     candidates = _candidates(cells or problem.cells, problem, settings, sizes or {})
     with show_progress(quiet, EXAMPLE) as progress:
         clock = ExamClock(exam.lengths, settings, len(candidates))
+        for name, sides in {one.name: one.sides for one in candidates if one.sides}.items():
+            progress.note(f"{name} reads {', '.join(sides)} besides its input: 1 at every step")
         try:
             for number, candidate in enumerate(candidates):
                 clock.begin(number)
@@ -158,6 +160,7 @@ class _Candidate:
     seed: int
     build: Callable[[int], nn.Module]
     carried: bool
+    sides: tuple[str, ...] = ()
 
 
 def _candidates(
@@ -192,7 +195,7 @@ def _build_readers(
         own = {size: number for size, number in sizes.items() if size in cell.open_sizes}
         for seed in seeds:
             torch.manual_seed(seed)
-            readers.append(_carry(name, seed, CellReader(cell, problem, settings, own)))
+            readers.append(replace(_carry(name, seed, CellReader(cell, problem, settings, own)), sides=cell.sides))
     return readers
 
 

@@ -30,6 +30,7 @@ class SentenceBatch:
         labels: (B,) int64; `NO_TAG` where a label is not known.
         indices: (B,) int64, of the sentences.
         orders: the order into which the words of each were put; None for their own.
+        carried: (T, B, S) float32, the side inputs that the words carry, 0 after the end; None where they carry none.
     """
 
     steps: Tensor
@@ -38,6 +39,7 @@ class SentenceBatch:
     labels: Tensor
     indices: Tensor
     orders: list[Tensor] | None
+    carried: Tensor | None = None
 
 
 class EncodedSentences:
@@ -62,7 +64,9 @@ class EncodedSentences:
         rows: dict[tuple[str, tuple[str, ...]], int] = {}
         for sentence in sentences:
             encoder.require_further(sentence)
-        steps = [rows.setdefault(own, len(rows) + 1) for sentence in sentences for own in units(sentence)]
+        numbered = map(encoder.without_sides, sentences)
+        steps = [rows.setdefault(own, len(rows) + 1) for sentence in numbered for own in units(sentence)]
+        self._carried = [encoder.carried(sentence) for sentence in sentences]
         table = [encoder.spell(*own) for own in rows]
         self._table = torch.tensor([[0] * len(row) for row in table[:1]] + table, dtype=torch.int32)
         self._steps = torch.tensor(steps, dtype=torch.int32).split(lengths)
@@ -91,11 +95,13 @@ class EncodedSentences:
             shuffled: puts the words of each sentence, with their tags, in random order.
         """
         rows, tags = [self._steps[i] for i in chosen], [self._tags[i] for i in chosen]
+        carried = [own for i in chosen if (own := self._carried[i]) is not None]
         orders = None
         if shuffled is not None:
             orders = [torch.randperm(len(row), generator=shuffled) for row in rows]
             rows = [row[order] for row, order in zip(rows, orders, strict=True)]
             tags = [tag[order] for tag, order in zip(tags, orders, strict=True)]
+            carried = [own[order] for own, order in zip(carried, orders, strict=False)]
         indices = torch.tensor(chosen, dtype=torch.int64)
         return SentenceBatch(
             self._table[pad_sequence(rows)].long(),
@@ -104,6 +110,7 @@ class EncodedSentences:
             self._labels[indices],
             indices,
             orders,
+            pad_sequence(carried) if carried else None,
         )
 
 
@@ -152,7 +159,7 @@ def answer_sentences(
     with evaluating(module):
         for few in examples.batches(_ANSWERED_AT_ONCE, shuffled=shuffled):
             lengths = few.lengths.to(device)
-            output = module(few.steps.to(device), lengths)
+            output = module(few.steps.to(device), lengths, None if few.carried is None else few.carried.to(device))
             is_finite &= all(bool(part.isfinite().all()) for part in output if part is not None)
             best = module.best(output.emissions, lengths).cpu()
             right = few.tags.to(device)

@@ -10,7 +10,7 @@ further columns, and the shape and the ending of a word, are numbered as well.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any, Self
@@ -22,6 +22,7 @@ from elman.data.plain import read_plain
 from elman.data.sentences.sentence import Sentence
 from elman.errors import DataError
 from elman.phrases import name_some
+from elman.tasks.tag.sides import WordSide, read_word_sides
 from elman.vocabulary.tally import FIRST, UNKNOWN, Tally, number, number_letters, require_different
 
 _MOST_WORDS = 200_000
@@ -44,6 +45,7 @@ class TagEncoder:
         columns: the names of further columns that are read beside each word.
         values: the values that have a number, of each column; behind those, shapes and endings, if they are read.
         shapes: whether the shape and the ending of a word are read.
+        sides: the columns of side inputs, which stand behind those that are numbered.
     """
 
     known: tuple[str, ...]
@@ -53,8 +55,11 @@ class TagEncoder:
     columns: tuple[str, ...] = ()
     values: tuple[tuple[str, ...], ...] = ()
     shapes: bool = False
+    sides: Mapping[str, WordSide] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not all(side.unit is None or side.unit > 0 for side in self.sides.values()):
+            raise DataError("A side input of this model has a unit that is not above 0. Train the model again.")
         for values in self.values:
             require_different(values, "values")
         if len(self.values) != len(self.columns) + 2 * self.shapes:
@@ -73,6 +78,11 @@ class TagEncoder:
     def further_sizes(self) -> list[int]:
         """The numbers of each column that is read beside the words."""
         return [len(values) + FIRST for values in self.values]
+
+    @property
+    def all_columns(self) -> list[str]:
+        """List the columns that are read beside each word; those of side inputs are the last."""
+        return [*self.columns, *(side.column for _, side in sorted(self.sides.items()))]
 
     @cached_property
     def _value_numbers(self) -> list[dict[str, int]]:
@@ -112,12 +122,27 @@ class TagEncoder:
             DataError: it has not.
         """
         found = {len(values) for values in sentence.further} or {0}
-        if found != {len(self.columns)}:
-            read = f"{name_some(self.columns)} beside each word" if self.columns else "words alone"
+        columns = self.all_columns
+        if found != {len(columns)}:
+            read = f"{name_some(columns)} beside each word" if columns else "words alone"
             raise DataError(
                 f"{sentence.where}: the model reads {read}, and here {name_some([str(n) for n in sorted(found)])} "
                 "values are beside a word. Give each word as in training."
             )
+
+    def without_sides(self, sentence: Sentence) -> Sentence:
+        """Return a sentence without the values of side inputs."""
+        if not self.sides:
+            return sentence
+        return replace(sentence, further=tuple(row[: len(row) - len(self.sides)] for row in sentence.further))
+
+    def carried(self, sentence: Sentence, before: Sequence[tuple[str, ...]] = ()) -> Tensor | None:
+        """Return what the words of a sentence carry, (T, S); see :func:`elman.tasks.tag.sides.read_word_sides`.
+
+        Raises:
+            DataError: a value is wrong.
+        """
+        return read_word_sides(self.sides, sentence, before) if self.sides else None
 
     def require_known(self, sentences: Sequence[Sentence], name: str) -> None:
         """Check that some value of each column beside the words is known: else it is another column.
@@ -145,7 +170,8 @@ class TagEncoder:
         """Return a line that describes the input."""
         columns = [f"{name} ({len(values):,} values)" for name, values in zip(self.columns, self.values, strict=False)]
         further = ["letters"] * bool(self.letters) + columns + ["capitals, digits and endings"] * self.shapes
-        return f"words, {len(self.known):,} known" + (f"; {', '.join(further)} beside them" if further else "")
+        known = f"words, {len(self.known):,} known" + (f"; {', '.join(further)} beside them" if further else "")
+        return known + "".join(f"; {side.describe(name)}" for name, side in sorted(self.sides.items()))
 
     def learn_further(
         self, columns: Sequence[str], values: Iterable[Sequence[Sequence[str]]], *, shapes: bool
@@ -177,6 +203,7 @@ class TagEncoder:
             "width": self.width,
             **({"columns": list(self.columns), "values": [list(one) for one in self.values]} if self.values else {}),
             **({"shapes": True} if self.shapes else {}),
+            **({"sides": {name: asdict(side) for name, side in self.sides.items()}} if self.sides else {}),
         }
 
     @classmethod

@@ -39,6 +39,7 @@ class TagStream:
         self._state: States | None = None
         self._before: Tensor | None = None  # of the CRF
         self._highest: Tensor | None = None  # outputs, for the label
+        self._last: tuple[tuple[str, ...], ...] = ()  # what was beside the last word
 
     @torch.no_grad()
     def take(self, message: str | bytes) -> dict[str, Any]:
@@ -46,9 +47,13 @@ class TagStream:
         [sentence] = self._read(require_text(message))
         self._trained.encoder.require_further(sentence)
         module, targets = self._module, self._trained.targets
-        steps = torch.tensor([self._trained.encoder.spell(*own) for own in units(sentence)])[:, None]
+        encoder = self._trained.encoder
+        steps = torch.tensor([encoder.spell(*own) for own in units(encoder.without_sides(sentence))])[:, None]
+        carried = encoder.carried(sentence, self._last)
         with evaluating(module):
-            output, state = module.recurrent(module.embed(steps), self._state)
+            x = module.embed(steps)
+            sides = module.sides.of(x, None if carried is None else carried[:, None])
+            output, state = module.recurrent(x, self._state, **sides)
             emissions = module.readout(output)
             highest = output.amax(0) if self._highest is None else torch.maximum(self._highest, output.amax(0))
             label = None if module.label is None else targets.labels[int(module.label(highest).argmax(1))]
@@ -59,6 +64,7 @@ class TagStream:
         else:
             best, before = module.chain.search(emissions, torch.tensor([len(steps)]), self._before)
         self._state, self._before, self._highest = state, before, highest
+        self._last = sentence.further[-1:]
         return describe_tags(sentence, [targets.tags[number] for number in best[:, 0].tolist()], label)
 
     def end(self) -> dict[str, Any]:

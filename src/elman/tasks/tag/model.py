@@ -196,15 +196,17 @@ def _read_words(given: Any, where: str) -> tuple[tuple[str, ...], tuple[tuple[st
     if not len(listed):
         raise DataError(f"{where} has no words. Leave it out.")
     further: tuple[tuple[str, ...], ...] = ()
-    if all(
-        isinstance(word, tuple) and word and all(isinstance(part, str) and part for part in word) for word in listed
-    ):
-        further, listed = tuple(tuple(word[1:]) for word in listed), [word[0] for word in listed]
+    if all(isinstance(word, tuple) and word and all(map(_is_value, word)) for word in listed):
+        further, listed = tuple(tuple(map(str, word[1:])) for word in listed), [word[0] for word in listed]
         if len({len(values) for values in further}) > 1:
             raise DataError(f"{where} has words with more values beside them than others. Give each as many.")
     if not all(isinstance(word, str) and word for word in listed):
         raise DataError(f"{where} is not a list of words. Give words, such as ['so', 'good'].")
     return tuple(map(str, listed)), further if any(further) else ()
+
+
+def _is_value(part: Any) -> bool:
+    return part != "" if isinstance(part, str) else isinstance(part, int | float | np.number)
 
 
 def _read_tags(given: Any, where: str) -> tuple[str, ...]:
@@ -266,5 +268,7 @@ def _read(file: ModelFile) -> TrainedTagger:
     targets = TagTargets.from_dict(file.parts["targets"])
     cell = Cell.from_dict(file.cell)
     options = file.configuration
+    if Layers.take(options)[0].carried != tuple(sorted(encoder.sides)):
+        raise DataError("The side inputs of this model are not those of its words. Train the model again.")
     module = restore_module(file, SequenceTagger, options, lambda: build_module(cell, encoder, targets, options))
     return TrainedTagger.of_file(file, module, layout=layout, encoder=encoder, targets=targets)

@@ -96,6 +96,7 @@ class SequenceTagger(nn.Module):
         spelled = self.speller.size if self.speller is not None else 0
         self.further = nn.ModuleList(nn.Embedding(count, min(count, _BESIDE), padding_idx=0) for count in further)
         wide = sum(min(count, _BESIDE) for count in further)
+        self.sides = layers.side_inputs(cell)
         self.recurrent = layers.build(cell, embedding + spelled + wide, "a word")
         self.dropout = Dropout(layers.dropout)
         size = self.recurrent.output_size
@@ -108,16 +109,17 @@ class SequenceTagger(nn.Module):
         """The recurrent layers: over words, and over letters."""
         return [self.recurrent, *([self.speller.recurrent] if self.speller is not None else [])]
 
-    def forward(self, steps: Tensor, lengths: Tensor) -> TaggerOutput:
+    def forward(self, steps: Tensor, lengths: Tensor, carried: Tensor | None = None) -> TaggerOutput:
         """Compute a score for each tag of each word.
 
         Args:
             steps: (T, B, 1 + W + columns) int64, the numbers of a word, of its letters and of what is read beside it; 0
                 after the end.
             lengths: (B,) int64, the words of each sentence.
+            carried: (T, B, S) the side inputs that the words carry.
         """
         x = self.embed(steps)
-        output, _ = self.recurrent(self.input_dropout(x), None, lengths)
+        output, _ = self.recurrent(self.input_dropout(x), None, lengths, **self.sides.of(x, carried, lengths))
         output = self.dropout(output)
         labels = None if self.label is None else self.label(_highest(output, lengths))
         return TaggerOutput(self.readout(output), labels)
@@ -192,6 +194,8 @@ class SequenceTagger(nn.Module):
 class Speller(nn.Module):
     """A bidirectional recurrent layer over the letters of words, which reads every distinct word of a batch once.
 
+    Letters have no times: side inputs are 1 at each.
+
     Args:
         cell: the equations.
         letters: how many letter numbers there are.
@@ -215,7 +219,9 @@ class Speller(nn.Module):
         """Turn the letters of words (T, B, W), zeros after the end of each, into vectors (T, B, size)."""
         distinct, which = torch.unique(letters.flatten(0, 1), dim=0, return_inverse=True)
         lengths = (distinct != 0).sum(1)
-        _, final_state = self.recurrent(self.embedding(distinct[:, : int(lengths.max())].T), None, lengths)
+        x = self.embedding(distinct[:, : int(lengths.max())].T)
+        sides = {name: x.new_ones(x.shape[:2]) for name in self.recurrent.cell.sides}
+        _, final_state = self.recurrent(x, None, lengths, **sides)
         first = listed(final_state)[0]
         return torch.cat([first[0], first[1]], dim=1)[which].unflatten(0, letters.shape[:2])
 

@@ -1,7 +1,7 @@
 """Read the sentences of a training, hold some out, and encode both parts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elman.data.sentences.opening import TaggedSet, open_tagged
 from elman.data.sentences.sentence import Sentence
@@ -11,6 +11,7 @@ from elman.tasks.tag.batches import EncodedSentences
 from elman.tasks.tag.encoder import TagEncoder, learn_tag_encoder
 from elman.tasks.tag.model import hash_sentence
 from elman.tasks.tag.settings import TagSettings
+from elman.tasks.tag.sides import learn_word_sides
 from elman.tasks.tag.targets import TagTargets
 from elman.training.splits import default_share, split
 from elman.vocabulary.vectors import WordVectors, read_vectors
@@ -51,7 +52,7 @@ def read_sentences(data: Source | Sequence[Source] | TaggedSet, settings: TagSet
     """
     if not isinstance(data, TaggedSet):
         data = open_tagged(
-            as_sources(data), words=settings.words, tags=settings.tags, label=settings.label, further=settings.beside
+            as_sources(data), words=settings.words, tags=settings.tags, label=settings.label, further=settings.further()
         )
     sentences = list(data.sentences)
     if settings.validation_data is not None:
@@ -76,8 +77,11 @@ def encode_sentences(split: Split, settings: TagSettings) -> Parts:
     encoder = learn_tag_encoder(
         (sentence.words for sentence in split.learn), letters=settings.letters, min_count=settings.min_count
     )
-    values = (sentence.further for sentence in split.learn)
-    encoder = encoder.learn_further(split.data.layout.further_names, values, shapes=settings.shapes)
+    names, sources = split.data.layout.further_names, settings.sides()
+    carried = {name: source for name, source in sources.items() if source.constant is None}
+    encoder = replace(encoder, sides=learn_word_sides(carried, names, split.learn))
+    values = (encoder.without_sides(sentence).further for sentence in split.learn)
+    encoder = encoder.learn_further(names[: len(names) - len(carried)], values, shapes=settings.shapes)
     vectors = None if settings.vectors is None else read_vectors(settings.vectors, encoder.known)
     if vectors is not None:
         vectors.check_size(settings.embedding, TagSettings.embedding)

@@ -82,7 +82,8 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
 
     def compare(self, parts: Parts, settings: TagSettings, progress: Progress, parameters: int) -> Baselines:
         """Train a network that sees one word at a time, and count the most frequent tag of each word."""
-        learn, hold, targets = parts.split.learn, parts.split.hold, parts.targets
+        learn, hold = ([*map(parts.encoder.without_sides, some)] for some in (parts.split.learn, parts.split.hold))
+        targets = parts.targets
         seconds = baseline_seconds(settings.seconds())
         baseline = train_tag_baseline(learn, targets, seed=settings.seed, seconds=seconds)
         network, usual = score_baseline(baseline, hold, targets)
@@ -151,7 +152,7 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
                 steps = drop_words(few.steps, counts, settings.word_dropout, feed.chance)
                 with trainer.share(len(chosen)):
                     lengths = to_device(take(few.lengths))
-                    output = trainer.module(to_device(take(steps, 1)), lengths)
+                    output = trainer.module(to_device(take(steps, 1)), lengths, to_device(take(few.carried, 1)))
                     loss = model.module.loss(output, to_device(take(few.tags, 1)), to_device(take(few.labels)), lengths)
                 yield loss, len(chosen)
 

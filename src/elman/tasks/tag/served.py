@@ -22,7 +22,7 @@ _FILES = (".txt", ".tsv", ".conll", ".conllu")
 
 def serve(trained: TrainedTagger) -> Service:
     """Serve a tagger."""
-    columns = trained.encoder.columns
+    columns, sides = trained.encoder.all_columns, len(trained.encoder.sides)
 
     def read(sent: Sent) -> Sequence[Sentence]:
         if sent.rows is None:
@@ -39,15 +39,15 @@ def serve(trained: TrainedTagger) -> Service:
         found = trained.answer(sentences)
         return [describe_tags(*one) for one in zip(sentences, found.tags, found.labels, strict=True)]
 
-    words = ["The", "cat", "sat", "."]
+    words, unknown = ["The", "cat", "sat", "."], ["-"] * len(trained.encoder.columns)
     return Service(
         page="tags",
         read=read,
         answer=answer,
-        rows=[{"words": [[word, *["-"] * len(columns)] for word in words]}] if columns else [{"words": words}],
+        rows=[{"words": [[word, *unknown, *[at] * sides] for at, word in enumerate(words)] if columns else words}],
         files=_FILES,
         facts={
-            "columns": list(columns),
+            "columns": columns,
             "tags": list(trained.targets.tags),
             "labels": list(trained.targets.labels),
         },

@@ -8,9 +8,10 @@ elman.errors.ConfigError: scheme is 'bio'; it must be one of none, iob1, iob2, i
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from elman.errors import ConfigError
 from elman.options import OptionTable, option
 from elman.tasks.contract import Commands, vectors_option, worst_option
-from elman.training.settings import LayerSettings, TrainingSettings, epochs_option
+from elman.training.settings import SidedLayerSettings, TrainingSettings, epochs_option
 
 DIRECTIONS = ("both", "forward")
 NO_SCHEME = "none"
@@ -19,7 +20,7 @@ TAG_SCHEMES = (NO_SCHEME, "iob1", "iob2", "iobes")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TagSettings(LayerSettings, TrainingSettings):
+class TagSettings(SidedLayerSettings, TrainingSettings):
     """The options of a training of a tagger."""
 
     words: str | None = option(
@@ -99,6 +100,20 @@ class TagSettings(LayerSettings, TrainingSettings):
             object.__setattr__(self, "beside", ",".join(map(str, given)))
         super().__post_init__()
         self.refuse_both("validation", "validation_data", "a model is validated on one of them")
+        for name, source in self.sides().items():
+            if source.gaps and not source.column:
+                raise ConfigError(
+                    f"side is {name}=gaps. Name the column of times beside the words: {name}=gaps:COLUMN."
+                )
+
+    def further(self) -> str | None:
+        """Return the columns that are read beside the words: those of side inputs are the last, ordered by their names.
+
+        >>> TagSettings(beside="2", side="dt=gaps:4,age=column:3").further()
+        '2,3,4'
+        """
+        sided = [source.column for _, source in sorted(self.sides().items()) if source.constant is None]
+        return ",".join([*([] if self.beside is None else [self.beside]), *sided]) or None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,9 +26,10 @@ _PROBED_WORDS = 256
 
 
 class _ProbedWord(NamedTuple):
-    """A word with a known tag: its sentence, its index there, and the tag's number."""
+    """A word with a known tag: its sentence, what the words there carry, its index, and the tag's number."""
 
     steps: Tensor
+    carried: Tensor | None
     place: int
     tag: int
 
@@ -49,7 +50,7 @@ def view(model: TrainedTagger, data: Any) -> View:
         raise DataError("The model knows too few of the tags of these sentences. Give data like those of its training.")
 
     def loss() -> Tensor:
-        output = module(few.steps, few.lengths)
+        output = module(few.steps, few.lengths, few.carried)
         return module.loss(output, few.tags, few.labels, few.lengths) * len(few.lengths)
 
     what = f"{len(few.lengths)} sentences of up to {int(few.lengths.max())} words"
@@ -83,17 +84,24 @@ def _encode(model: TrainedTagger, sentences: Sequence[Sentence]) -> SentenceBatc
 def _choose_words(many: SentenceBatch) -> list[_ProbedWord]:
     known = (many.tags.T != NO_TAG).nonzero().tolist()
     chosen = [known[i] for i in choose_examples(len(known), _PROBED_WORDS)]
-    return [_ProbedWord(many.steps[: int(many.lengths[b]), b], t, int(many.tags[t, b])) for b, t in chosen]
+    found = []
+    for b, t in chosen:
+        end = int(many.lengths[b])
+        carried = None if many.carried is None else many.carried[:end, b]
+        found.append(_ProbedWord(many.steps[:end, b], carried, t, int(many.tags[t, b])))
+    return found
 
 
 def _loss_with(module: SequenceTagger, words: Sequence[_ProbedWord], n: int) -> float:
     """Return the mean −log P of the tags of words of which n − 1 words before are read."""
     after = n if module.recurrent.bidirectional else 1
-    rows = [word.steps[max(0, word.place - n + 1) : word.place + after] for word in words]
+    near = [slice(max(0, word.place - n + 1), word.place + after) for word in words]
+    rows = [word.steps[part] for word, part in zip(words, near, strict=True)]
+    carried = [word.carried[part] for word, part in zip(words, near, strict=True) if word.carried is not None]
     places = torch.tensor([min(word.place, n - 1) for word in words])
     lengths, tags = torch.tensor([len(row) for row in rows]), torch.tensor([word.tag for word in words])
     with torch.no_grad():
-        emissions = module(pad_sequence(rows), lengths).emissions
+        emissions = module(pad_sequence(rows), lengths, pad_sequence(carried) if carried else None).emissions
         return -float(module.log_share(emissions, lengths, places, tags).mean())
 
 
@@ -106,16 +114,18 @@ def _explain(
         length = int(few.lengths[b])
         if length > LONGEST_EXPLAINED:
             continue
-        steps, real = few.steps[:length, b : b + 1], few.lengths[b : b + 1]
+        carried = None if few.carried is None else few.carried[:length, b : b + 1]
+        given = few.steps[:length, b : b + 1], few.lengths[b : b + 1], carried
+        real = given[1]
         with torch.no_grad():
-            emissions = module(steps, real).emissions
+            emissions = module(*given).emissions
             best = module.best(emissions, real)[:, 0]
             many, places = real.expand(length), torch.arange(length)
             shares = module.log_share(emissions.expand(-1, length, -1), many, places, best).exp()
         t = int(shares.argmin())
 
-        def score(t: int = t, tag: Tensor = best[t : t + 1], steps: Tensor = steps, real: Tensor = real) -> Tensor:
-            return module.log_share(module(steps, real).emissions, real, torch.tensor([t]), tag)
+        def score(t: int = t, tag: Tensor = best[t : t + 1], given: Any = given) -> Tensor:
+            return module.log_share(module(*given).emissions, given[1], torch.tensor([t]), tag)
 
         attribution = attribute_in_model(module.recurrent, score, points=POINTS)
         words = sentences[b]
