@@ -6,6 +6,9 @@ import subprocess
 import sys
 import types
 
+import pandas as pd
+import pytest
+
 from pages.blocks import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -50,3 +53,16 @@ def test_the_made_up_files_are_the_same_each_time_and_no_example_is_in_two_of_th
     assert [len(part) for part in (*reviews, *trips)] == [300, 60, 200, 40]
     assert not reviews[0] & reviews[1]
     assert not trips[0] & trips[1]
+
+
+def test_both_tables_of_irregular_doses_have_the_same_series_and_as_many_answers_of_each_kind(tmp_path, monkeypatch):
+    specification = importlib.util.spec_from_file_location("irregular_doses", EXAMPLES / "irregular_doses.py")
+    script = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(script)
+    monkeypatch.chdir(tmp_path)
+    script.main()
+    times, gaps = (pd.read_csv(tmp_path / name) for name in ("doses.csv", "doses_gap.csv"))
+    assert (times[["id", "dose", "label"]] == gaps[["id", "dose", "label"]]).all(axis=None)
+    assert times.groupby("id")["t"].diff().fillna(0).to_numpy() == pytest.approx(gaps["gap"].to_numpy(), abs=2e-4)
+    shares = times.groupby("id")["label"].first().value_counts(normalize=True)
+    assert shares.min() > 0.4
