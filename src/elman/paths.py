@@ -42,7 +42,7 @@ def check_path(path: Any, what: str) -> Path:
         raise DataError(
             f"The path of {what} has {len(text):,} characters, too many for a file ({abbreviate(text)}). Name a file."
         )
-    return Path(text)
+    return path if isinstance(path, Path) else Path(text)
 
 
 def refuse_shared(written: Mapping[str, str | os.PathLike[str]], read: Mapping[str, Iterable[str]]) -> None:

@@ -139,7 +139,7 @@ def test_every_option_reaches_the_recipe(elman, monkeypatch):
     assert elman("train", "generate", "a", "b", "--cell", "gru", "--size", "h=5", *line).code == 2
     assert given.pop("data") == ["a", "b"]
     others = {"cell": "gru", "sizes": {"h": 5}, "force": False, "quiet": False, "search": None, "resume": False}
-    others["log"] = None
+    others |= {"log": None, "from_model": None}
     assert {name: value for name, value in given.items() if name != "output"} == {**options, **others}
 
 
@@ -153,7 +153,7 @@ def test_defaults_of_the_command_are_those_of_python(elman, monkeypatch):
     monkeypatch.setattr(generate, "train", stop)
     elman("train", "generate", "a")
     settings = package.tasks.generate.settings.Settings
-    own = ("cell", "sizes", "output", "force", "quiet", "search", "resume", "log")
+    own = ("cell", "sizes", "output", "force", "quiet", "search", "resume", "log", "from_model")
     assert settings(**{k: v for k, v in given.items() if k not in own}) == settings()
     assert given["cell"] == "lstm"
 

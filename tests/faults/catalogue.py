@@ -21,6 +21,7 @@ from faults.memory_catalogue import MEMORY_FAULTS
 from faults.music_catalogue import MUSIC_FAULTS
 from faults.order_catalogue import ORDER_FAULTS
 from faults.pair_catalogue import PAIR_FAULTS
+from faults.pretrained_catalogue import PRETRAINED_FAULTS
 from faults.report_catalogue import REPORT_FAULTS
 from faults.resuming_catalogue import RESUMING_FAULTS
 from faults.series_catalogue import SERIES_FAULTS
@@ -413,6 +414,7 @@ FAULTS = (
     *EXPORT_FAULTS,
     *FLOW_FAULTS,
     *HELD_OUT_FAULTS,
+    *PRETRAINED_FAULTS,
     *KERNEL_FAULTS,
     *LANGUAGE_FAULTS,
     *MEMORY_FAULTS,

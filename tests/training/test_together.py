@@ -7,6 +7,7 @@ import torch.distributed as dist
 from elman.errors import ConfigError
 from elman.tasks.transcribe import recipe as speech_recipe
 from elman.training.ranks import Ranks, joined
+from small_trainings import RECIPES, SMALL
 from training_together import TRAININGS, distance, environments, prepare, train, train_together
 
 EXACT = {"precision": "64", "epochs": 80}
@@ -42,6 +43,17 @@ def test_two_processes_train_as_one(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("count", "batch"), [(2, {}), (3, {"batch": 7})])
 def test_every_recipe_trains_in_several_processes_as_in_one(count, batch, tmp_path, monkeypatch):
     compare(tmp_path, monkeypatch, count, list(TRAININGS), {"all": {**EXACT, **batch}}, [1, 200], 1e-9)
+
+
+@pytest.mark.slow
+def test_processes_that_go_on_from_a_model_begin_with_its_weights(tmp_path, monkeypatch):
+    before = tmp_path / "before"
+    before.mkdir()
+    for name in ("generate", "classify"):
+        recipe, _, _, own = RECIPES[name]
+        recipe.train(prepare(before, [name])[name], output=tmp_path / f"{name}.model", **{**SMALL, **own})
+        options = {"from_model": str(tmp_path / f"{name}.model"), **EXACT}
+        compare(tmp_path, monkeypatch, 2, [name], {"all": options}, [1, 5], 1e-12)
 
 
 @pytest.mark.slow

@@ -24,9 +24,6 @@ Size = Annotated[
     typer.Option("--size", metavar="NAME=N", help="a size that the cell does not fix, such as h=64 for lstm_projected"),
 ]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="a file that elman train wrote", show_default=False)]
-CellName = Annotated[
-    str, typer.Option("--cell", metavar="NAME|FILE.py:NAME", help="a cell of `elman cells`, or your own")
-]
 Output = Annotated[
     str | None,
     typer.Option(
@@ -59,6 +56,15 @@ Force = Annotated[bool, typer.Option("--force", help="replace an existing model,
 Resume = Annotated[
     bool, typer.Option("--resume", help="go on from the checkpoint of a training that was stopped, beside its model")
 ]
+FromModel = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="go on from a model of this task, which decides the cell, the layers and how data are read (fine-tuning)",
+        show_default=False,
+    ),
+]
 Search = Annotated[
     int | None,
     typer.Option(
@@ -73,6 +79,16 @@ Given = Annotated[
     str | None,
     typer.Option(metavar="CLASS|NAME=CLASS", help="the class to write, if the model has classes", show_default=False),
 ]
+
+
+def cell_option(default: str) -> Any:
+    """Make the option of the cell.
+
+    Args:
+        default: the cell of a training that names none, and goes on from no model.
+    """
+    text = "a cell of `elman cells`, or your own"
+    return typer.Option("--cell", metavar="NAME|FILE.py:NAME", help=text, show_default=default)
 
 
 _SUFFIX = ".elman.safetensors"
@@ -245,14 +261,17 @@ def _parse_number(kind: type, words: Sequence[str], given: str) -> Any:
         raise typer.BadParameter(f"{given!r} is not {whole}, and not {' or '.join(words)}.") from None
 
 
-def command_again(task: str, data: list[str], cell: str, size: list[str] | None) -> list[str]:
+def command_again(
+    task: str, data: list[str], cell: str, size: list[str] | None, from_model: str | None = None
+) -> list[str]:
     """Return the command that trains on the same data, without its options.
 
     >>> command_again("tag", ["my files"], "gru", None)
     ['elman', 'train', 'tag', "'my files'", '--cell', 'gru']
     """
     sizes = [part for pair in size or [] for part in ("--size", pair)]
-    return ["elman", "train", task, *map(shlex.quote, data), "--cell", shlex.quote(cell), *sizes]
+    named = ["--cell", shlex.quote(cell)] if from_model is None else ["--from", shlex.quote(from_model)]
+    return ["elman", "train", task, *map(shlex.quote, data), *named, *sizes]
 
 
 def parse_sizes(pairs: list[str] | None) -> dict[str, int]:

@@ -66,6 +66,12 @@ def describe_file(model: TrainingResult, target: Path) -> str:
     return f"{target}  ({target.stat().st_size / 1e6:.1f} MB, {model.parameters:,} parameters)"
 
 
+def describe_origin(model: TrainingResult) -> list[Row]:
+    """Describe the model that a training went on from; no row where it began anew."""
+    origin = model.metrics.get("from_model")
+    return [("from", f"{origin['name']}  (sha256 {origin['sha256'][:12]}…)")] if origin else []
+
+
 def describe_gradient(model: TrainingResult, flow: "Flow | None") -> list[Row]:
     """Return the rows on the gradient, with one verdict: that of the report if there is one, else of the training.
 

@@ -9,8 +9,8 @@ import typer
 from elman.cli.inspect import check_report, write_training_report
 from elman.cli.mistakes import CommandGroup
 from elman.cli.options import (
-    CellName,
     Force,
+    FromModel,
     Json,
     Log,
     Output,
@@ -19,6 +19,7 @@ from elman.cli.options import (
     Resume,
     Search,
     Size,
+    cell_option,
     check_data,
     command_again,
     default_target,
@@ -30,6 +31,7 @@ from elman.cli.options import (
 from elman.cli.show import (
     describe_file,
     describe_gradient,
+    describe_origin,
     describe_search,
     keep_the_best,
     print_rows,
@@ -62,7 +64,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
     @with_options(training_rows(says.settings))
     def command(
         data: Annotated[list[str], typer.Argument(metavar="DATA...", help=says.data, show_default=False)],
-        cell: CellName = says.cell,
+        cell: Annotated[str | None, cell_option(says.cell)] = None,
         size: Size = None,
         output: Output = None,
         force: Force = False,
@@ -71,6 +73,7 @@ def train_command(recipe: Entry) -> Callable[..., None]:
         report: Report = None,
         search: Search = None,
         resume: Resume = False,
+        from_model: FromModel = None,
         log: Log = None,
         **options: Any,
     ) -> None:
@@ -83,19 +86,26 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                 dataclasses.fields(says.settings),
                 options,
                 {"--output": target, "--report": report, "--log": log},
-                {"the data": data, "the cell": [cell.rpartition(":")[0]]},
+                {"the data": data, "the cell": [(cell or "").rpartition(":")[0]]},
             )
+            if from_model is not None:
+                # The output may be the model itself, which --force replaces at the end.
+                read = {"the model to go on from": [from_model]}
+                refuse_shared_files(
+                    dataclasses.fields(says.settings), options, {"--report": report, "--log": log}, read
+                )
             page = check_report(report, data)
             with keep_the_best(target) as ended:
                 model = recipe.train(
                     data,
-                    cell=cell,
+                    cell=says.cell if cell is None and from_model is None else cell,
                     sizes=parse_sizes(size),
                     output=target,
                     force=force,
                     quiet=quiet,
                     search=search,
                     resume=resume,
+                    from_model=from_model,
                     log=log,
                     **options,
                 )
@@ -107,9 +117,10 @@ def train_command(recipe: Entry) -> Callable[..., None]:
                 if json:
                     print_training_as_json(model, kept, flow)
                     return
-                again = command_again(recipe.name, data, cell, size)
+                again = command_again(recipe.name, data, cell or says.cell, size, from_model)
                 print_rows(
                     ("model", describe_file(model, kept)),
+                    *describe_origin(model),
                     *recipe.part("commands", "summarise")(model),
                     *describe_search(model, again, options, says.trials_by),
                     ("training", describe_training(model)),

@@ -65,6 +65,11 @@ class TableEncoder:
         """Count the numbers of a step, D."""
         return self.scaling.size + sum(map(len, self.categories.values()))
 
+    def labels(self) -> list[tuple[str, ...]]:
+        """Return what each number of a step stands for: a number or date, its indicator, or a value of a category."""
+        columns: list[tuple[str, ...]] = [(str(place),) for place in range(self.scaling.size)]
+        return [*columns, *((column, value) for column, known in self.categories.items() for value in known)]
+
     @property
     def front(self) -> FramesFront:
         """Describe the layers that can read the frames."""

@@ -12,7 +12,7 @@ sigmoid each), and a number (mean squared error on numbers scaled to mean 0 and 
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -25,9 +25,13 @@ from elman.data.tables.spellings import number_values
 from elman.errors import DataError
 from elman.phrases import name_some
 from elman.scores.measured import Measured
+from elman.vocabulary.growth import Growth
 
 Where = Callable[[int], str]
 """Names an example in messages, by its index."""
+
+SCALED = "numbers are scaled as there"
+"""Said where scales stay as a model has them that a training goes on from."""
 
 _MOST_NAMES = 5  # that a message lists
 _FEW = 1000  # examples whose mean loss swings from one validation to the next
@@ -94,6 +98,23 @@ class Targets:
         elif class_weights:
             of_classes = tuple(max(1, total - counts[name]) / counts[name] for name in classes)
         return cls(kind, classes, of_classes)
+
+    def grown(self, found: Self, growth: Growth) -> Self:
+        """Return these targets with the classes that others have besides; numbers keep their scale.
+
+        Args:
+            found: what other examples are answered by; the weights of classes are theirs.
+            growth: counts what is new.
+        """
+        if self.kind == "number":
+            growth.keep(SCALED)
+            return self
+        kind = "class" if self.kind == "category" else "label"
+        classes = growth.join(kind, self.classes, found.classes, number_values)
+        # A class that is not among the others has no weight: nothing is answered by it.
+        places = number_values(found.classes)
+        weights = [found.weights[places[name]] if name in places else 1.0 for name in classes] if found.weights else ()
+        return replace(self, classes=classes, weights=tuple(weights))
 
     @property
     def outputs(self) -> int:

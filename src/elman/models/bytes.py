@@ -11,6 +11,7 @@ A file may come from a stranger: every size has a limit, and sizes are checked b
 
 import contextlib
 import hashlib
+import io
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from elman.backends.memory_check import as_memory
+from elman.data.held import HeldFile
 from elman.data.signatures import describe_binary
 from elman.errors import DataError, ElmanError
 
@@ -116,12 +118,12 @@ def read_header(path: Path) -> Header:
     Raises:
         DataError: there is no such file, or its header is not that of a model.
     """
-    with _opened(path) as file:
-        return _parse_header(path, _read_front(path, file)[_LENGTH:])
+    with _opened(path) as (file, size):
+        return _parse_header(path, _read_front(path, file, size)[_LENGTH:])
 
 
 def read_whole(path: Path) -> tuple[Header, bytes]:
-    """Read a whole file once, after checking its sizes.
+    """Read a whole file once, or the bytes of a held one, after checking its sizes.
 
     Returns:
         The header, and all bytes of the file.
@@ -129,10 +131,10 @@ def read_whole(path: Path) -> tuple[Header, bytes]:
     Raises:
         DataError: as for :func:`read_header`, or the file is not as long as its header says.
     """
-    with _opened(path) as file:
-        front = _read_front(path, file)
+    with _opened(path) as (file, whole):
+        front = _read_front(path, file, whole)
         header = _parse_header(path, front[_LENGTH:])
-        size = os.fstat(file.fileno()).st_size - len(front)
+        size = whole - len(front)
         large = _too_large(b"", len(header.rows), size)
         if large is not None:
             raise DataError(f"{path} has {large}. No model of elman is so large; train it again.")
@@ -190,7 +192,12 @@ def _no_model(path: Path, why: str) -> DataError:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a file; yield it, and how many bytes it has."""
+    if isinstance(path, HeldFile):
+        raw = path.read_bytes()
+        yield io.BytesIO(raw), len(raw)
+        return
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -198,7 +205,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(mode):
             raise DataError(f"{path} is a pipe or a device, not a model. Name a file that `elman train` wrote.")
         with path.open("rb") as file:
-            yield file
+            yield file, os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         raise DataError(f"{path} does not exist. Check the path; the current folder is {Path.cwd()}.") from None
     except OSError as error:
@@ -207,11 +214,11 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         ) from None
 
 
-def _read_front(path: Path, file: BinaryIO) -> bytes:
+def _read_front(path: Path, file: BinaryIO, size: int) -> bytes:
     """Read the header and its length in front of it."""
     front = file.read(_LENGTH)
     length = int.from_bytes(front, "little")
-    if len(front) < _LENGTH or length > os.fstat(file.fileno()).st_size - _LENGTH:
+    if len(front) < _LENGTH or length > size - _LENGTH:
         file.seek(0)
         what = describe_binary(file.read(_LOOKED_AT))
         raise _no_model(path, f"it is {what}" if what else "it ends before its header does")

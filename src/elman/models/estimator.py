@@ -18,6 +18,9 @@ from elman.errors import ConfigError
 from elman.models.conventions import make_tags, not_fitted
 from elman.models.trained import Trained
 
+TRAINING: Mapping[str, Any] = {"from_model": None, "log": None, "callbacks": ()}
+"""Parameters of every estimator that are no options of its task; see :meth:`elman.training.recipe.Recipe.train`."""
+
 
 class Estimator:
     """An estimator: parameters by name, and the trained model in `model_`.

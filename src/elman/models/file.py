@@ -63,15 +63,23 @@ class ModelFile:
         Raises:
             ElmanError: the disk is full, the folder is gone or cannot be written to, or a weight is not finite.
         """
-        entry = {"format": FORMAT, **{name: getattr(self, name) for name in _KINDS}, **self.parts}
-        if self.learnt is not None:
-            entry[LEARNT] = self.learnt
-        raw = pack({**entry, "metrics": without_infinite(self.metrics)}, self.weights)
+        raw = self.to_bytes()
         path = check_path(path, "the model")
         try:
             write_whole(path, raw)
         except OSError as error:
             raise ElmanError(f"{path} cannot be written: {error.strerror}. Choose another place with -o.") from None
+
+    def to_bytes(self) -> bytes:
+        """Return the bytes of the file.
+
+        Raises:
+            ElmanError: a weight is not finite, or the model is too large to be read again.
+        """
+        entry = {"format": FORMAT, **{name: getattr(self, name) for name in _KINDS}, **self.parts}
+        if self.learnt is not None:
+            entry[LEARNT] = self.learnt
+        return pack({**entry, "metrics": without_infinite(self.metrics)}, self.weights)
 
     @classmethod
     def read(

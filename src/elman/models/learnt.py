@@ -93,6 +93,15 @@ class LearntExamples:
         lower = np.unique(_lower_halves(distinct, limit))
         return cls(limit, base64.b64encode(lower.astype("<u4").tobytes()).decode("ascii"))
 
+    def joined(self, other: Self) -> Self:
+        """Return a sample of the examples of both.
+
+        Of the sample that holds the larger share, also those hashes stay that the smaller share would leave out: no
+        example that can be checked has one of them.
+        """
+        lower = np.union1d(self._sample, other._sample)
+        return type(self)(min(self.limit, other.limit), base64.b64encode(lower.astype("<u4").tobytes()).decode("ascii"))
+
     @cached_property
     def _sample(self) -> NDArray[np.uint32]:
         return np.frombuffer(base64.b64decode(self.hashes, validate=True), "<u4")

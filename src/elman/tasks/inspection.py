@@ -197,7 +197,9 @@ def inspect_trained(model: Any, data: Any, name: str, length: int | None = None,
         ledger=measured.clipping,
         options=[field.name for field in fields(recipe.commands.settings)],
     )
-    facts = [shape_of(model), *view.facts, f"looked at on {view.what}"]
+    origin = view.metrics.get("from_model")
+    went_on = [] if origin is None else [f"went on from {origin['name']}"]
+    facts = [shape_of(model), *view.facts, *went_on, f"looked at on {view.what}"]
     explained = view.explain() if explain and flow.gradient_norms else []
     subject = Subject.of(view.layer, name, facts)
     cut = _cut(seen, measured.window) if flow.gradient_norms else None

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from elman.expr import Cell
 from elman.models.learnt import LearntExamples
-from elman.training.attempt import Attempt
+from elman.training.attempt import Attempt, Validated
 from elman.training.folding import Fit, Folded, train_folds
 from elman.training.keeping import Keeper
 from elman.training.outcome import Outcome
+from elman.training.pretrained import RATE, Pretrained, copy_known, join_learnt
 from elman.training.progress import Moment, PartProgress, Progress, QuietProgress
 from elman.training.ranks import agree
 from elman.training.resuming import current
 from elman.training.run_log import RunLog
+from elman.training.search import Between, Space
 from elman.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Fitting:
         progress: receives training events.
         compared: the number of parameters that a baseline is compared with; None trains no baseline.
         log: receives every validation.
+        pretrained: the model that the training goes on from; None for a training from the start.
     """
 
     recipe: "Recipe[Any, Any, Any, Any, Any]"
@@ -46,6 +49,7 @@ class Fitting:
     progress: Progress
     compared: int | None
     log: RunLog
+    pretrained: Pretrained[Any] | None = None
 
     def alone(self, parts: Any, settings: Any) -> Folded[Any, Any, Any]:
         """Train one model."""
@@ -73,8 +77,8 @@ class Fitting:
         if is_folded and seconds is not None:  # a fold takes about as long as a trial
             settings = _within(settings, seconds * trials / (trials + len(folds)))
         model, outcome, parts = self._attempt(baseline, self.keeper, self._sample(parts)).search(
-            self.recipe.space(options, parts, settings),
-            lambda other: self.recipe.encode(split, other, quiet=True),
+            self._space(options, parts, settings),
+            lambda other: self.recipe.encode(split, other, True, self.pretrained),
             parts,
             trials=trials,
             given=options,
@@ -89,7 +93,7 @@ class Fitting:
         best = self.recipe.settings.of({**options, **chosen})
         if seconds is not None:
             best = _within(best, max(0.1, agree(seconds - (time.perf_counter() - begun))))
-        parts = self.recipe.encode(folds[0], best, quiet=True)
+        parts = self.recipe.encode(folds[0], best, True, self._member(0))
         metrics = {"search": {**model.metrics["search"], "chosen": chosen}}
         return dataclasses.replace(self.folds(folds, parts, best, begun=False), metrics=metrics)
 
@@ -109,7 +113,7 @@ class Fitting:
 
         def train_one(number: int, left: float | None) -> Fit[Any, Any, Any]:
             own = settings if left is None else _within(settings, left)
-            these = parts if number == 0 else self.recipe.encode(folds[number], own, quiet=True)
+            these = parts if number == 0 else self.recipe.encode(folds[number], own, True, self._member(number))
             shown = PartProgress(self.progress, "fold", number, len(folds), start, ends)
             baseline = self._compare(these, own, QuietProgress())
             keeper = self.keeper if begun and number == 0 else Keeper(None, force=False)
@@ -120,7 +124,7 @@ class Fitting:
             said = self.recipe.describe_fold(fits[-1])
             self.progress.note(f"fold {len(fits)} of {len(folds)}: {said}")
             joined = self.recipe.join(fits)
-            joined.metrics = self.recipe.describe(joined, fits[0].parts, fits[0].outcome)
+            joined.metrics = self.describe(joined, fits[0].parts, fits[0].outcome)
             self.keeper.keep(joined, self.progress)
 
         found = train_folds(
@@ -144,15 +148,47 @@ class Fitting:
     def _attempt(
         self, baseline: Any, keeper: Keeper, learnt: LearntExamples | None, fold: int | None = None
     ) -> Attempt[Any, Any, Any]:
+        pretrained = self._member(0 if fold is None else fold - 1)
+
         def build(parts: Any, settings: Any) -> Any:
             model = self.recipe.build(self.cell, self.sizes, parts, settings, baseline)
             model.learnt = learnt
+            if pretrained is not None:
+                before, axes = pretrained.model, self.recipe.axes
+                if settings.precision == "64":
+                    model.module.double()  # the copy of a model in 64 bits is exact
+                copy_known(before.module, model.module, axes(before), axes(model))
+                model.learnt = join_learnt(learnt, before.learnt)
             return model
+
+        def fit(model: Any, parts: Any, settings: Any, progress: Progress, validated: Validated) -> Outcome:
+            rate = self.recipe.usual_rate(settings, parts)
+            if settings.learning_rate is None and pretrained is not None:
+                rate *= RATE
+            return self.recipe.fit(model, parts, dataclasses.replace(settings, learning_rate=rate), progress, validated)
 
         def hear(outcome: Outcome, moment: Moment, improved: bool, trial: Mapping[str, int]) -> None:
             self.log.hear(outcome, moment, improved, trial if fold is None else {"fold": fold})
 
-        return Attempt(build, self.recipe.fit, self.recipe.describe, keeper, hear)
+        return Attempt(build, fit, self.describe, keeper, hear)
+
+    def describe(self, model: Any, parts: Any, outcome: Outcome) -> dict[str, Any]:
+        """Return what a model keeps of its training, and of the model that it went on from."""
+        return {
+            **self.recipe.describe(model, parts, outcome),
+            **({} if self.pretrained is None else self.pretrained.facts()),
+        }
+
+    def _member(self, number: int) -> Pretrained[Any] | None:
+        return None if self.pretrained is None else self.pretrained.member(number)
+
+    def _space(self, options: Mapping[str, Any], parts: Any, settings: Any) -> Space:
+        """Return what a search may choose; where it goes on from a model, the rates are a share of the usual ones."""
+        space = dict(self.recipe.space(options, parts, settings))
+        rate = space.get("learning_rate")
+        if self.pretrained is not None and isinstance(rate, Between):
+            space["learning_rate"] = Between(RATE * rate.default, RATE * rate.low, RATE * rate.high, log=rate.log)
+        return space
 
 
 def _within(settings: TrainingSettings, seconds: float) -> Any:

@@ -33,6 +33,7 @@ from elman.training.averaging import NON_MONOTONE, is_worse_than_long_ago
 from elman.training.feed import Feed
 from elman.training.optimizers import build_optimizer, peak_rate
 from elman.training.outcome import Outcome, Validation
+from elman.training.pretrained import validates_first
 from elman.training.progress import Moment, Progress
 from elman.training.resuming import CheckpointedRun, current
 from elman.training.run import Run
@@ -192,6 +193,8 @@ class Trainer:
                 "model depends on how fast this machine is"
             )
         try:
+            if validate is not None and validates_first() and not run.outcome.updates and not run.outcome.history:
+                self._validate(validate, run, validated, place)
             for group in self._updates(losses, run):
                 self._update(group, run)
                 if validate is not None and run.wants_validation():

@@ -202,7 +202,7 @@ class ConsoleProgress:
         """Print one line; the best so far is marked."""
         self._moment = moment
         line = Text(f"update {moment.update:>6}  ")
-        line.append(f"loss {moment.loss:.3f}  ")
+        line.append(f"loss {moment.loss:.3f}  " if moment.update else "at the start  ")
         said = said or describe_loss(loss, self._unit)
         line.append(f"validation {loss:.3f}" + (f" ({said})" if said else ""), style="bold" if improved else "")
         line.append("  best so far" if improved else "  no better", style="green" if improved else "yellow")

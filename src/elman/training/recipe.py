@@ -24,11 +24,14 @@ from elman.errors import ConfigError
 from elman.expr import Cell
 from elman.models.trained import Trained, current_versions
 from elman.paths import check_path
+from elman.phrases import counted
 from elman.training.attempt import Validated
 from elman.training.fingerprint import fingerprint
 from elman.training.fitting import Fitting
 from elman.training.folding import Fit
+from elman.training.optimizers import peak_rate
 from elman.training.outcome import Outcome, describe_outcome
+from elman.training.pretrained import Axis, Pretrained, fixed_by, read_pretrained, settle, validating_first
 from elman.training.progress import Progress, show_progress
 from elman.training.ranks import Ranks, agree, is_first, joined
 from elman.training.resumable import ENDED, find_ended, resumable
@@ -49,12 +52,16 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
     Attributes:
         settings: the class of its settings.
         cell: the default cell.
+        rate: the default learning rate of adam and adamw; None where it is the usual one.
         encoded_by: the options of a search that change how data are encoded.
+        few_equal: the share of what is held out that is learnt from as well in ordinary data, such as short lines.
     """
 
     settings: type[S]
     cell: ClassVar[str] = "lstm"
+    rate: ClassVar[float | None] = None
     encoded_by: ClassVar[Collection[str]] = ()
+    few_equal: ClassVar[float] = 0.0
 
     def train(
         self,
@@ -68,6 +75,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         search: int | None = None,
         compare: bool = True,
         resume: bool = False,
+        from_model: str | PathLike[str] | Trained | None = None,
         log: str | PathLike[str] | None = None,
         callbacks: Sequence[Callback] = (),
         **options: Any,
@@ -91,6 +99,10 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             resume: go on from the checkpoint beside `output`, which a training writes every 30 seconds and removes at
                 its end; the result is the same as without a break, bit for bit. Without a checkpoint the training
                 begins; where it has ended, its model is read and returned.
+            from_model: go on from a model of this task, a file or a trained model, which stays as it is unless it is
+                also the output. It decides the cell, the layers and how data are read; words, classes and the like
+                that the new data have are added to those that it knows. The weights that validate best are kept, and
+                those that it begins with are among them.
             log: a file that gets a line of JSON at each validation, one before the first and one at the end, see
                 :mod:`elman.training.run_log`. One that is there is refused, unless `force` replaces it or `resume` goes
                 on with it.
@@ -110,16 +122,20 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         data = hold(data)
         if isinstance(data, str | PathLike) and data != "-":
             check_path(data, "the data")
-        settings = self.settings.of(options)
+        if from_model is None:
+            self.settings.of(options)
         if search is not None:
             require_optuna()
         with joined() as together:
             given = data if isinstance(data, list | tuple) else [data]
             if together is not None and any(isinstance(one, str) and one == "-" for one in given):
                 raise ConfigError("Several processes cannot all read standard input. Put the data into a file.")
+            pretrained = None
+            if from_model is not None:
+                pretrained = read_pretrained(from_model, self.name, self.load, self.networks, together)
             return self._train(
                 data,
-                settings,
+                pretrained,
                 options,
                 cell,
                 sizes,
@@ -136,7 +152,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
     def _train(
         self,
         data: Any,
-        settings: S,
+        pretrained: Pretrained[M] | None,
         options: Mapping[str, Any],
         cell: str | Cell | None,
         sizes: Mapping[str, int] | None,
@@ -151,21 +167,33 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         together: Ranks | None,
     ) -> M:
         """Train a model, alone or together with other processes; see :meth:`train`."""
-        wanted = self.cell if cell is None else cell
-        chosen = cells.find(wanted) if isinstance(wanted, str) else wanted
+        wanted = cells.find(cell) if isinstance(cell, str) else cell
+        if pretrained is None:
+            chosen = cells.find(self.cell) if wanted is None else wanted
+        else:
+            options = settle(self, pretrained, options, wanted, sizes)
+            chosen, sizes = pretrained.cell, pretrained.model.configuration.get("sizes")
+        settings = self.settings.of(options)
         ended = find_ended(output) if resume and is_first() else None
         ended = None if (named := agree(ended and str(ended))) is None else Path(named)
         if ended is not None:
-            # As every recipe, `load` stands beside it.
-            kept: M = importlib.import_module(type(self).__module__).load(ended)
+            kept = self.load(ended)
             kept.stopped, kept.kept = ENDED, ended
             return kept
-        identity = {"cell": chosen.to_dict(), "sizes": dict(sizes or {}), "search": search, "compare": compare}
+        identity: dict[str, Any] = {
+            "cell": chosen.to_dict(),
+            "sizes": dict(sizes or {}),
+            "search": search,
+            "compare": compare,
+        }
+        if pretrained is not None:
+            identity["from_model"] = pretrained.sha256
         saving = resumable(output, data, settings, identity, resume=resume, force=force, quiet=quiet)
-        with log, saving as keeper, torch.random.fork_rng(devices=[]):
-            split = self.read(data, settings, quiet)
-            folds = self.divide(split, settings)
-            parts = self.encode(split if search is not None or len(folds) == 1 else folds[0], settings, quiet)
+        with log, saving as keeper, torch.random.fork_rng(devices=[]), validating_first(pretrained):
+            split = self.read(data, settings, quiet, pretrained)
+            folds = self.divide(split, settings, pretrained)
+            first = split if search is not None or len(folds) == 1 else folds[0]
+            parts = self.encode(first, settings, quiet, pretrained)
             # Options that contradict each other are refused before anything is shown or trained.
             planned = self.build(chosen, sizes, parts, settings, None)
             if together is not None:
@@ -173,6 +201,9 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
                 together.require_equal("data", [fingerprint(data), list(self.report(parts)), planned.parameters])
             with show_progress(quiet, self.unit(parts)) as progress:
                 lines = list(self.report(parts))
+                if pretrained is not None:
+                    lines.append(pretrained.describe(len(folds)))
+                    lines += self.warn_of_learnt(pretrained, parts)
                 for line in lines:
                     progress.note(line)
                 facts = {
@@ -180,6 +211,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
                     "data": name_data(data),
                     "read": lines,
                     **identity,
+                    **({} if pretrained is None else pretrained.facts()),
                     "cell": chosen.name,
                     "output": None if output is None else str(output),
                     "options": asdict(settings),
@@ -187,7 +219,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
                 }
                 log.begin(facts, progress)
                 compared = planned.parameters if compare else None
-                fitting = Fitting(self, chosen, sizes, keeper, progress, compared, log)
+                fitting = Fitting(self, chosen, sizes, keeper, progress, compared, log, pretrained)
                 if search is not None:
                     found = fitting.search(split, folds, parts, settings, options, search)
                 elif len(folds) > 1:
@@ -198,14 +230,63 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             model: M = self.join(found.fits)
             model.module.eval()
             model.stopped, model.seconds = found.stopped, found.seconds
-            first = found.fits[0]
-            model.metrics = {**found.metrics, **self.describe(model, first.parts, first.outcome)}
+            model.metrics = {**found.metrics, **fitting.describe(model, found.fits[0].parts, found.fits[0].outcome)}
             model.metrics = {**model.metrics, **self.judge_all(model, found.fits, settings)}
             keeper.finish(model)
             log.end(model)
         return model
 
-    def divide(self, split: Split, settings: S) -> Sequence[Split]:  # noqa: ARG002 - for those that override it
+    @property
+    def name(self) -> str:
+        """The task, as model files name it."""
+        return type(self).__module__.split(".")[-2]
+
+    def load(self, path: str | PathLike[str]) -> M:
+        """Read the file of one of its models, by the function that stands beside every recipe."""
+        model: M = importlib.import_module(type(self).__module__).load(path)
+        return model
+
+    def networks(self, model: M) -> Sequence[M]:
+        """Return each network of a model as a model of its own, which a fold goes on from."""
+        return [model]
+
+    def fixed(self, model: M, settings: S) -> dict[str, Any]:  # noqa: ARG002 - for those that override it
+        """Return the options that a model decides where a training goes on from it, with its values.
+
+        Args:
+            model: the model.
+            settings: those that are given; of an option that has several fitting values it is returned.
+        """
+        return fixed_by(model.configuration, self.settings)
+
+    def axes(self, model: M) -> Sequence[Axis]:  # noqa: ARG002 - for those that override it
+        """Return what the rows of weights stand for that may grow where a training goes on from a model."""
+        return []
+
+    def usual_rate(self, settings: S, parts: Parts) -> float:  # noqa: ARG002 - for those that override it
+        """Return the peak of the learning rate: as given, or the default."""
+        own = self.rate if settings.optimizer in ("adam", "adamw") else None
+        return settings.learning_rate or own or peak_rate(settings)
+
+    def warn_of_learnt(self, pretrained: Pretrained[M], parts: Parts) -> Iterable[str]:
+        """Say how much of what is held out the model that a training goes on from has learnt from."""
+        hashes, learnt = self.hash_held_out(parts), pretrained.model.learnt
+        if learnt is None or hashes is None:
+            return
+        overlap = learnt.compare(hashes)
+        if overlap.estimate > self.few_equal * overlap.count:
+            were = "was" if overlap.estimate == 1 else "were"
+            yield (
+                f"{overlap.estimate:,} of the {counted(overlap.count, 'example')} held out {were} learnt from by "
+                f"{pretrained.name}, so the scores are too good"
+            )
+
+    def divide(
+        self,
+        split: Split,
+        settings: S,  # noqa: ARG002 - for those that override it
+        pretrained: Pretrained[M] | None = None,  # noqa: ARG002
+    ) -> Sequence[Split]:
         """Divide the data into folds, for a model each; where there are none, return the split alone."""
         return [split]
 
@@ -222,19 +303,31 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
         return self.judge(model, fits[0].parts, settings, fits[0].baseline)
 
     @abstractmethod
-    def read(self, data: Any, settings: S, quiet: bool) -> Split:
+    def read(self, data: Any, settings: S, quiet: bool, pretrained: Pretrained[M] | None = None) -> Split:
         """Read the data once, and divide them into training and held-out data.
 
+        Args:
+            data: of the training.
+            settings: of the training.
+            quiet: show no progress.
+            pretrained: the model that the training goes on from; its columns are read.
+
         Raises:
-            DataError: they cannot be read, or are too few.
+            DataError: they cannot be read, are too few, or are not what the model reads.
         """
 
     @abstractmethod
-    def encode(self, split: Split, settings: S, quiet: bool) -> Parts:
+    def encode(self, split: Split, settings: S, quiet: bool, pretrained: Pretrained[M] | None = None) -> Parts:
         """Turn the data into numbers; vocabularies and scales come from the training part alone.
 
+        Args:
+            split: the data.
+            settings: of the training.
+            quiet: show no progress.
+            pretrained: the model that the training goes on from; its scales stay, and its vocabulary grows.
+
         Raises:
-            DataError: an example cannot be encoded.
+            DataError: an example cannot be encoded, or is not what the model reads.
         """
 
     @abstractmethod
@@ -295,6 +388,10 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
 
     def hash_learnt(self, parts: Parts) -> Iterable[int] | None:  # noqa: ARG002 - for those that override it
         """Return the hashes of the training examples, by which the model recognises them; None to keep none."""
+        return None
+
+    def hash_held_out(self, parts: Parts) -> Iterable[int] | None:  # noqa: ARG002 - for those that override it
+        """Return the hashes of the examples held out, by which a model knows those that it has learnt from."""
         return None
 
     def describe(self, model: M, parts: Parts, outcome: Outcome) -> dict[str, Any]:

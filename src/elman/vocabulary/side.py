@@ -8,13 +8,14 @@ The two are the end of a text, which also stands before every target, and an unk
 ([0, 1, 3], 2, 'ba')
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from elman.vocabulary.characters import Characters
+from elman.vocabulary.growth import Growth
 from elman.vocabulary.subwords import Subwords
-from elman.vocabulary.vocabulary import Vocabulary
+from elman.vocabulary.vocabulary import Vocabulary, grow_vocabulary, list_units
 
 LOST = "\ufffd"
 """Stands for an unknown character, and for bytes that are no character."""
@@ -52,6 +53,14 @@ class Side:
         if isinstance(vocabulary, Characters):
             return tuple(vocabulary.numbers[one] for one in "\n" if one in vocabulary.numbers)
         return (*vocabulary.encode("\n").tolist(), self.size - 1)
+
+    def grown(self, found: "Side", growth: Growth, what: str = "") -> "Side":
+        """Return this side with the units that another has besides; see :func:`grow_vocabulary`."""
+        return Side(grow_vocabulary(self.vocabulary, found.vocabulary, growth, what))
+
+    def labels(self) -> list[Hashable]:
+        """Return what each number stands for: a unit, and behind all of them the end and what is unknown."""
+        return [*list_units(self.vocabulary), ("end",), ("unknown",)]
 
     def encode(self, text: str, *, is_begun: bool = False) -> list[int]:
         """Return the numbers of a text, or of what follows the begin of one."""

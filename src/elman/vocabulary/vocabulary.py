@@ -10,7 +10,9 @@ alone. `learn_vocabulary` makes one from a text, `read_vocabulary` reads it from
 True
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
@@ -18,8 +20,9 @@ from torch import Tensor
 from elman.data.plain import read_plain
 from elman.errors import DataError
 from elman.vocabulary.characters import Characters
+from elman.vocabulary.growth import Growth
 from elman.vocabulary.subwords import Subwords
-from elman.vocabulary.words import Words
+from elman.vocabulary.words import SPECIAL, Words
 
 _KINDS: dict[str, Any] = {kind.unit: kind for kind in (Characters, Words, Subwords)}
 
@@ -85,6 +88,52 @@ def learn_vocabulary(
     if unit == Subwords.unit:
         return Subwords.of(text, size=size)
     return Characters.of(text)
+
+
+def grow_vocabulary(known: Vocabulary, found: Vocabulary, growth: Growth, what: str = "") -> Vocabulary:
+    """Return a vocabulary with the units that another of its kind has besides; subwords can write every text.
+
+    Words keep their numbers; characters are numbered in their order, so :func:`list_units` says where each is now.
+
+    Args:
+        known: that of a model.
+        found: that of other texts.
+        growth: counts what is new.
+        what: the texts in a word, such as `source`; empty where there are no others.
+    """
+    kind = f"{what} {known.unit}".strip()
+    if isinstance(known, Words) and isinstance(found, Words):
+        first = len(SPECIAL)
+        words = (*SPECIAL, *growth.join(kind, known.words[first:], found.words[first:]))
+        counts: Counter[str] = Counter()
+        for one in (known, found):
+            counts.update(dict(zip(one.words, one.counts, strict=True)))
+        return replace(known, words=words, counts=tuple(counts[word] for word in words))
+    if isinstance(known, Characters) and isinstance(found, Characters):
+        return Characters.of("".join(growth.join(kind, known.characters, found.characters)))
+    growth.keep("its subwords write the text")
+    return known
+
+
+def list_units(vocabulary: Vocabulary) -> Sequence[str | int]:
+    """Return what each number of a vocabulary stands for, no two alike: a word, a character, the number of a subword.
+
+    >>> list_units(learn_vocabulary("abba", "character"))
+    'ab'
+    """
+    match vocabulary:
+        case Words():
+            return vocabulary.words
+        case Characters():
+            return vocabulary.characters
+    return range(len(vocabulary))
+
+
+def fixed_by_vocabulary(vocabulary: Vocabulary) -> dict[str, Any]:
+    """Return the options that a vocabulary has been made with, where a training goes on from its model."""
+    size = {"vocabulary": len(vocabulary)} if isinstance(vocabulary, Subwords) else {}
+    tokenized = {"tokenized": vocabulary.tokenized} if isinstance(vocabulary, Words) else {}
+    return {"unit": vocabulary.unit, **size, **tokenized}
 
 
 def read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:

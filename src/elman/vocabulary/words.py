@@ -26,7 +26,7 @@ from elman.phrases import name_some
 
 END, UNKNOWN = "<eos>", "<unk>"
 
-_SPECIAL = (END, UNKNOWN)
+SPECIAL = (END, UNKNOWN)
 MOST_WORDS = 50_000
 # In a text of fewer words, a word that occurs once is kept: a prompt is likely to use it.
 RARE_IN_LONG_TEXTS = 10_000
@@ -56,7 +56,7 @@ class Words:
 
     def __post_init__(self) -> None:
         distinct = len(set(self.words)) == len(self.words) == len(self.counts)
-        if not distinct or self.words[:2] != _SPECIAL or any(n < 0 for n in self.counts):
+        if not distinct or self.words[:2] != SPECIAL or any(n < 0 for n in self.counts):
             raise DataError("A vocabulary of words is <eos>, <unk> and different words, each with its count.")
 
     @classmethod
@@ -77,8 +77,8 @@ class Words:
         count = Counter(split_words(text, tokenized))
         total = sum(count.values())
         least = min_count if min_count is not None else (1 if total < RARE_IN_LONG_TEXTS else 2)
-        special = {name: count.pop(name, 0) for name in _SPECIAL}
-        room = (size or MOST_WORDS) - len(_SPECIAL)
+        special = {name: count.pop(name, 0) for name in SPECIAL}
+        room = (size or MOST_WORDS) - len(SPECIAL)
         ranked = sorted(((word, n) for word, n in count.items() if n >= least), key=lambda pair: (-pair[1], pair[0]))
         kept = dict(ranked[: max(0, room)])
         if not kept:
@@ -191,11 +191,11 @@ class Words:
 
     def _describe_missing(self, missing: list[str]) -> str:
         named = name_some(list(map(repr, missing)), most=5)
-        near = difflib.get_close_matches(missing[0], self.words[len(_SPECIAL) :], n=1)
+        near = difflib.get_close_matches(missing[0], self.words[len(SPECIAL) :], n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         return (
             f"The model does not know the word{'s' if len(missing) > 1 else ''} {named}.{guess} "
-            f"It knows {len(self) - len(_SPECIAL):,} words: write with these, or train on a text that has the others."
+            f"It knows {len(self) - len(SPECIAL):,} words: write with these, or train on a text that has the others."
         )
 
 

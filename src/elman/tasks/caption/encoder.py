@@ -10,12 +10,13 @@ one picture differs in full stops and capitals, which nothing in the picture dec
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from elman.data.plain import read_plain
 from elman.encoders.pictures.encoder import PictureEncoder
 from elman.errors import DataError
+from elman.vocabulary.growth import Growth
 from elman.vocabulary.side import Side
 from elman.vocabulary.vocabulary import read_vocabulary
 from elman.vocabulary.words import RARE_IN_LONG_TEXTS, Words
@@ -53,6 +54,24 @@ class CaptionEncoder:
     def describe(self) -> str:
         """Say what is known, for the report."""
         return f"{len(self.words.vocabulary) - 2:,} words; {self.pictures.describe()}"
+
+    def grown(self, found: "CaptionEncoder", growth: Growth) -> "CaptionEncoder":
+        """Return this encoder with the words that another knows besides; pictures keep their scale.
+
+        Args:
+            found: that of other captions.
+            growth: counts what is new.
+
+        Raises:
+            DataError: their pictures have another size.
+        """
+        if self.pictures.size != found.pictures.size:
+            raise DataError(
+                f"These are {found.pictures.describe()}, and the model reads {self.pictures.describe()}. Give such "
+                "pictures, or train a new model."
+            )
+        growth.keep("pictures are scaled as there")
+        return replace(self, words=self.words.grown(found.words, growth), longest=max(self.longest, found.longest))
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from elman.data.captions.captioned import Captioned, CaptionSet
 from elman.data.examples.intake import as_examples
 from elman.errors import DataError
-from elman.models.estimator import Estimator
+from elman.models.estimator import TRAINING, Estimator
 from elman.phrases import counted
 from elman.tasks import caption
 from elman.tasks.caption.model import TrainedCaptioner, as_pictures
@@ -40,6 +40,9 @@ class Captioner(Estimator):
         sizes: sizes that the cell leaves open.
         search: try so many settings, see :func:`elman.tasks.caption.train`.
         quiet: show no progress on standard error.
+        from_model: the model to go on from, see :func:`elman.tasks.caption.train`.
+        log: a file that gets a line at each validation, see :func:`elman.tasks.caption.train`.
+        callbacks: functions that are called with each validation.
         **parameters: the options of `CaptionSettings` that do not name columns or files.
 
     Attributes:
@@ -51,6 +54,7 @@ class Captioner(Estimator):
         "sizes": None,
         "search": None,
         "quiet": True,
+        **TRAINING,
         **_OPTIONS,
     }
 

@@ -18,6 +18,7 @@ from elman.tasks.caption.batches import EncodedCaptions
 from elman.tasks.caption.encoder import CaptionEncoder, learn_words, tidy
 from elman.tasks.caption.model import TrainedCaptioner
 from elman.tasks.caption.settings import CaptionSettings
+from elman.training.pretrained import Pretrained
 from elman.training.progress import show_bar
 from elman.training.splits import default_share, split
 
@@ -83,13 +84,17 @@ def read_captions(data: Source | Sequence[Source] | CaptionSet, settings: Captio
     return Split(learn, hold, notes)
 
 
-def encode_captions(split: Split, settings: CaptionSettings, quiet: bool) -> Parts:
+def encode_captions(
+    split: Split, settings: CaptionSettings, quiet: bool, pretrained: Pretrained[TrainedCaptioner] | None = None
+) -> Parts:
     """Learn words and scales from what is learnt from, and encode everything.
 
     Raises:
         ConfigError: the pictures are features and a backbone is named, or it is not installed.
         DataError: a picture cannot be read, or no word is known.
     """
+    if pretrained is not None:
+        pretrained.model.encoder.pictures.check(split.learn.pictures)
     reader = FEATURES if split.learn.pictures.kind == FEATURES else CONVOLUTION
     if settings.backbone is not None:
         reader = check_reader(split.learn.pictures, settings.backbone)
@@ -101,6 +106,8 @@ def encode_captions(split: Split, settings: CaptionSettings, quiet: bool) -> Par
     words = learn_words(captions, settings.vocabulary, settings.min_count)
     longest = max(len(tidy(caption).split()) for caption in captions)
     encoder = CaptionEncoder(words, learn_from_maps(maps[0], reader, side), min(longest, settings.longest))
+    if pretrained is not None:
+        encoder = pretrained.model.encoder.grown(encoder, pretrained.growth)
     encoded = [
         EncodedCaptions(part, map_, encoder, settings.longest)
         for part, map_ in zip((split.learn, split.hold), maps, strict=True)

@@ -9,7 +9,6 @@ weights whose greedy captions of the held-out pictures are best are the ones tha
 ['two children are playing in the sand']
 """
 
-import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elman.encoders.pictures import efficientnet
 from elman.encoders.pictures.encoder import CONVOLUTION
 from elman.expr import Cell
 from elman.phrases import counted
@@ -37,6 +37,7 @@ from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from elman.training.outcome import Outcome
+from elman.training.pretrained import Axis, Pretrained
 from elman.training.progress import SENTENCE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
@@ -54,16 +55,37 @@ class CaptionRecipe(Recipe[Split, Parts, CaptionBaselines, CaptionSettings, Trai
     """The recipe of models that caption."""
 
     settings = CaptionSettings
+    rate = RATE
 
-    def read(self, data: Any, settings: CaptionSettings, quiet: bool) -> Split:
+    def read(
+        self, data: Any, settings: CaptionSettings, quiet: bool, pretrained: Pretrained[TrainedCaptioner] | None = None
+    ) -> Split:
         """Read captions and pictures, and hold some out."""
         if settings.select == "bleu":
             require_sacrebleu("caption")
         return read_captions(data, settings)
 
-    def encode(self, split: Split, settings: CaptionSettings, quiet: bool) -> Parts:
+    def encode(
+        self,
+        split: Split,
+        settings: CaptionSettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedCaptioner] | None = None,
+    ) -> Parts:
         """Learn the words and the scales, and encode everything."""
-        return encode_captions(split, settings, quiet)
+        return encode_captions(split, settings, quiet, pretrained)
+
+    def fixed(self, model: TrainedCaptioner, settings: CaptionSettings) -> dict[str, Any]:
+        """Return the options of the layers and of the pictures."""
+        pictures = model.encoder.pictures
+        read = {"side": pictures.side} if pictures.reads_photos else {}
+        backbone = pictures.reader if pictures.reader == efficientnet.NAME else None
+        return {**super().fixed(model, settings), "backbone": backbone, **read}
+
+    def axes(self, model: TrainedCaptioner) -> list[Axis]:
+        """Return what words stand for."""
+        words = model.encoder.words.labels()
+        return [Axis("target_embedding", words), Axis("bias", words)]
 
     def unit(self, parts: Parts) -> str:
         """Count captions."""
@@ -115,8 +137,6 @@ class CaptionRecipe(Recipe[Split, Parts, CaptionBaselines, CaptionSettings, Trai
         batch = choose_batch(training, settings.batch)
         updates = settings.count_updates(math.ceil(len(training) / batch))
         settings = choose_epochs(settings, updates, updates=_UPDATES, fewest=FEWEST_EPOCHS)
-        if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
-            settings = dataclasses.replace(settings, learning_rate=RATE)
         trainer = Trainer(model.module, settings, progress)
         progress.note(
             f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
@@ -159,6 +179,10 @@ class CaptionRecipe(Recipe[Split, Parts, CaptionBaselines, CaptionSettings, Trai
     def hash_learnt(self, parts: Parts) -> Iterable[int]:
         """Hash each training picture."""
         return hash_pictures(parts.training)
+
+    def hash_held_out(self, parts: Parts) -> Iterable[int]:
+        """Hash each picture held out."""
+        return hash_pictures(parts.held_out)
 
     def judge(
         self,

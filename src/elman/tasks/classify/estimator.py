@@ -32,7 +32,7 @@ from elman.models.conventions import (
     feature_names,
     flatten_column,
 )
-from elman.models.estimator import Estimator
+from elman.models.estimator import TRAINING, Estimator
 from elman.tasks import classify
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.settings import ClassifySettings
@@ -40,7 +40,7 @@ from elman.tasks.classify.settings import ClassifySettings
 # Options that name columns and files, which an estimator does not have.
 _OF_FILES = {"input", "target", "target_kind", "id", "group", "validation_data"}
 _OPTIONS = {row.name: row.default for row in dataclasses.fields(ClassifySettings) if row.name not in _OF_FILES}
-_PARAMETERS = {"cell": "lstm", "sizes": None, "search": None, "quiet": True, **_OPTIONS}
+_PARAMETERS = {"cell": "lstm", "sizes": None, "search": None, "quiet": True, **TRAINING, **_OPTIONS}
 
 
 class _ExampleEstimator(Estimator):
@@ -80,6 +80,8 @@ class _ExampleEstimator(Estimator):
         values = [values[index] for index in kept]
         data = open_values(values, columns, targets, _take(groups, kept), _take(weights, kept))
         self.model_ = classify.train(data, **self._options())
+        if "classes_" in learnt:
+            learnt["classes_"] = _with_known(learnt["classes_"], self.model_.classes)
         vars(self).pop("feature_names_in_", None)
         vars(self).update(learnt if names is None else {**learnt, "feature_names_in_": names})
         return self
@@ -115,11 +117,14 @@ class Classifier(_ExampleEstimator):
         sizes: sizes that the cell leaves open.
         search: the number of trials of a search, see :func:`elman.tasks.classify.train`.
         quiet: show no progress on standard error.
+        from_model: the model to go on from, see :func:`elman.tasks.classify.train`.
+        log: a file that gets a line at each validation, see :func:`elman.tasks.classify.train`.
+        callbacks: functions that are called with each validation.
         **parameters: the options of `ClassifySettings`.
 
     Attributes:
         classes_: (L,) the labels in the order of the probabilities, of the type of `y`; of several labels at once the
-            numbers of their columns in `y`.
+            numbers of their columns in `y`. Behind them are those that only the model knew that it went on from.
         model_: the trained model.
         n_features_in_: the number of columns of the training table; only where X was a table.
         feature_names_in_: (F,) their names; only where X was a data frame.
@@ -198,6 +203,9 @@ class Regressor(_ExampleEstimator):
         sizes: sizes that the cell leaves open.
         search: the number of trials of a search, see :func:`elman.tasks.classify.train`.
         quiet: show no progress on standard error.
+        from_model: the model to go on from, see :func:`elman.tasks.classify.train`.
+        log: a file that gets a line at each validation, see :func:`elman.tasks.classify.train`.
+        callbacks: functions that are called with each validation.
         **parameters: the options of `ClassifySettings`, but for those of classes.
 
     Attributes:
@@ -247,6 +255,28 @@ class Regressor(_ExampleEstimator):
         if spread == 0:
             return 1.0 if errors == 0 else 0.0
         return 1 - errors / spread if len(right) > 1 else math.nan
+
+
+def _with_known(classes: NDArray[Any], known: Sequence[str]) -> NDArray[Any]:
+    """Return the labels of y, and behind them those that only the model knew that it went on from, as y has them.
+
+    Raises:
+        DataError: what the model knew is no label of the type of y.
+    """
+    names = set(_names(classes))
+    others = [name for name in known if name not in names]
+    if not others:
+        return classes
+    try:
+        if classes.dtype.kind == "b":
+            raise ValueError(others[0])
+        more = np.array(others).astype(classes.dtype if classes.dtype.kind in "iuf" else object)
+    except ValueError:
+        raise DataError(
+            f"The model that this training goes on from knows the class {others[0]!r}, and y has labels of type "
+            f"{classes.dtype}. Give labels of one type."
+        ) from None
+    return np.concatenate([classes, more])
 
 
 def _take(given: Sequence[Any] | NDArray[Any] | None, kept: Sequence[int]) -> list[Any] | None:

@@ -17,19 +17,25 @@ from elman.data.examples.survey import Survey
 from elman.data.tables.header import DOUBTED
 from elman.data.text import Source, as_sources
 from elman.encoders.batches import EncodedSet
-from elman.encoders.encoder import Encoder, learn_covariates, learn_encoder
+from elman.encoders.encoder import Encoder, learn_covariates, learn_encoder, split_columns
+from elman.encoders.growing import grow_encoder, grow_table
 from elman.encoders.table import TableEncoder
 from elman.encoders.targets import Targets
 from elman.encoders.words import WordsEncoder
 from elman.errors import ConfigError, DataError
 from elman.models.sides import carried_names
 from elman.phrases import counted, name_some
+from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.report import Prints
 from elman.tasks.classify.settings import ClassifySettings
 from elman.training.folds import FOLDS, draw_folds, hold_within, most_folds, need_folds
+from elman.training.pretrained import Pretrained
 from elman.training.progress import show_bar
 from elman.training.splits import default_share, leave_out_copies, split
 from elman.vocabulary.vectors import WordVectors, read_vectors
+
+Before = Pretrained[TrainedClassifier] | None
+"""The model that a training goes on from."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +105,16 @@ class Parts:
         return int(max(part.lengths.max() for part in (self.training, self.held_out, self.scored)))
 
 
-def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool) -> Split:
+def read_examples(
+    data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, quiet: bool, pretrained: Before = None
+) -> Split:
     """Survey all examples, split them, and learn the possible answers.
 
     Raises:
         ConfigError: an option does not suit the target.
         DataError: an example cannot be read or has no target, or there are too few to learn from or to hold out.
     """
-    dataset = _open(data, settings)
+    dataset = _open(data, settings, pretrained)
     kind = dataset.columns.target_kind
     if kind is None:
         is_genome = list(dataset.columns.inputs.values()) == ["letters"] and dataset.columns.target is None
@@ -148,7 +156,7 @@ def read_examples(data: Source | Sequence[Source] | Dataset, settings: ClassifyS
         if not learn or not hold:
             empty = held_from if learn else survey
             raise DataError(f"{empty.dataset.name} has no examples. Give some.")
-    return _divided(survey, held_from, learn, hold, settings)
+    return _divided(survey, held_from, learn, hold, settings, pretrained)
 
 
 def _divided(
@@ -157,6 +165,7 @@ def _divided(
     learn: list[int],
     hold: list[int],
     settings: ClassifySettings,
+    pretrained: Before,
     score: list[int] | None = None,
     **said: Any,
 ) -> Split:
@@ -166,12 +175,14 @@ def _divided(
     named = range(len(survey)) if kind == "labels" else learn
     weights = [survey.weights[index] for index in named]
     targets = Targets.learn(kind, [survey.targets[index] for index in named], settings.class_weights, weights)
+    if pretrained is not None:
+        targets = pretrained.model.targets.grown(targets, pretrained.growth)
     encoded = [_encode_targets(targets, survey, learn), _encode_targets(targets, held_from, hold)]
     encoded += [] if score is None else [_encode_targets(targets, survey, score)]
     return Split(survey, held_from, targets, learn, hold, tuple(encoded), score, **said)
 
 
-def divide_examples(split: Split, settings: ClassifySettings) -> list[Split]:
+def divide_examples(split: Split, settings: ClassifySettings, pretrained: Before = None) -> list[Split]:
     """Divide examples into folds, if they are requested or few examples would be held out; else return the split."""
     if settings.folds == 1 or settings.validation is not None or settings.validation_data is not None:
         return [split]
@@ -191,10 +202,17 @@ def divide_examples(split: Split, settings: ClassifySettings) -> list[Split]:
     folds = draw_folds(
         survey.targets, count, seed=settings.seed, groups=survey.groups if grouped else None, hashes=survey.prints
     )
-    return [_fold(split, fold, settings, len(folds), tuple(notes)) for fold in folds]
+    return [
+        _fold(
+            split, fold, settings, None if pretrained is None else pretrained.member(number), len(folds), tuple(notes)
+        )
+        for number, fold in enumerate(folds)
+    ]
 
 
-def _fold(split: Split, fold: list[int], settings: ClassifySettings, folds: int, notes: tuple[str, ...]) -> Split:
+def _fold(
+    split: Split, fold: list[int], settings: ClassifySettings, pretrained: Before, folds: int, notes: tuple[str, ...]
+) -> Split:
     """Divide what a fold does not hold out into training examples, and those by which weights are chosen."""
     survey, apart = split.survey, set(fold)
     rest = [index for index in range(len(survey)) if index not in apart]
@@ -203,10 +221,10 @@ def _fold(split: Split, fold: list[int], settings: ClassifySettings, folds: int,
     learn, hold = ([rest[place] for place in part] for part in chosen)
     kept = leave_out_copies(survey.prints[fold], survey.prints[rest], [str(survey.targets[index]) for index in fold])
     score = [fold[place] for place in kept]
-    return _divided(survey, survey, learn, hold, settings, score, folds=folds, notes=notes)
+    return _divided(survey, survey, learn, hold, settings, pretrained, score, folds=folds, notes=notes)
 
 
-def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Parts:
+def encode_examples(split: Split, settings: ClassifySettings, quiet: bool, pretrained: Before = None) -> Parts:
     """Learn an encoder from the training examples, and encode both parts.
 
     Raises:
@@ -214,8 +232,11 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
         DataError: an example cannot be encoded, or there is nothing to learn from.
     """
     survey, columns = split.survey, split.survey.dataset.columns
-    encoder = learn_encoder(columns, survey.read(split.learn), settings)
-    covariates = learn_covariates(columns, survey.read(split.learn), settings)
+    if pretrained is None:
+        encoder = learn_encoder(columns, survey.read(split.learn), settings)
+        covariates = learn_covariates(columns, survey.read(split.learn), settings)
+    else:
+        encoder, covariates = _grow(pretrained, survey, split.learn, settings)
     vectors = None if settings.vectors is None else _read_vectors(settings.vectors, encoder, settings)
     places = [(survey, split.learn), (split.held_from, split.hold)]
     places += [] if split.score is None else [(survey, split.score)]
@@ -258,6 +279,18 @@ def encode_examples(split: Split, settings: ClassifySettings, quiet: bool) -> Pa
     )
 
 
+def _grow(
+    pretrained: Pretrained[TrainedClassifier], survey: Survey, learn: list[int], settings: ClassifySettings
+) -> tuple[Encoder, TableEncoder | None]:
+    """Add what training examples have to what a model reads, as a sequence and beside it."""
+    model, growth = pretrained.model, pretrained.growth
+    columns, others = split_columns(survey.dataset.columns)
+    encoder = grow_encoder(model.encoder, columns, survey.read(learn), settings, growth)
+    if model.covariates is None or others is None:
+        return encoder, None
+    return encoder, grow_table(model.covariates, others, survey.read(learn), settings, growth)
+
+
 def _read_vectors(path: str, encoder: Encoder, settings: ClassifySettings) -> WordVectors:
     """Read vectors of the words that an encoder knows.
 
@@ -272,9 +305,11 @@ def _read_vectors(path: str, encoder: Encoder, settings: ClassifySettings) -> Wo
     return vectors
 
 
-def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings) -> Dataset:
+def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings, pretrained: Before) -> Dataset:
     if isinstance(getattr(data, "columns", None), Columns):
         dataset: Dataset = data  # type: ignore[assignment]
+        if pretrained is not None:
+            _require_alike(dataset, pretrained)
         carried = carried_names(settings.sides())
         if carried != tuple(sorted(dataset.columns.sides)):
             has = name_some(list(dataset.columns.sides)) or "nothing"
@@ -282,6 +317,10 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
                 f"side is {settings.side}, and {dataset.name} have {has} beside their steps. Open a table with "
                 "open_dataset(…, sides=…), or give a number, such as dt=1."
             )
+        return dataset
+    if pretrained is not None:
+        dataset = open_dataset(as_sources(data), like=pretrained.model.columns)  # type: ignore[arg-type]
+        _require_alike(dataset, pretrained)
         return dataset
     return open_dataset(
         as_sources(data),  # type: ignore[arg-type]
@@ -293,6 +332,19 @@ def _open(data: Source | Sequence[Source] | Dataset, settings: ClassifySettings)
         decimal=settings.decimal,
         sides=settings.sides(),
     )
+
+
+def _require_alike(dataset: Dataset, pretrained: Pretrained[TrainedClassifier]) -> None:
+    """Refuse data that a model does not read or answer."""
+    model, own = pretrained.model, dataset.columns
+    model.check_columns(dataset)
+    if own.target is None and model.columns.target is not None:
+        raise DataError(f"{dataset.name} has no {model.columns.target}, which {pretrained.name} answers. Give it some.")
+    if own.target_kind not in (None, model.targets.kind):
+        raise DataError(
+            f"The target of {dataset.name} is a {own.target_kind}, and {pretrained.name} answers with a "
+            f"{model.targets.kind}. Give the same, or train a new model."
+        )
 
 
 def _groups_of(survey: Survey, indices: Sequence[int]) -> list[str | None] | None:

@@ -24,6 +24,10 @@ from torch import Tensor
 from elman.encoders.batches import answer, draw_batches
 from elman.encoders.encoder import Encoder
 from elman.encoders.fronts import Units
+from elman.encoders.image import ImageEncoder
+from elman.encoders.letters import LettersEncoder
+from elman.encoders.sound import Features, SoundEncoder
+from elman.encoders.table import TableEncoder
 from elman.encoders.words import WordsEncoder
 from elman.expr import Cell
 from elman.models.learnt import LearntExamples
@@ -46,6 +50,7 @@ from elman.training.feed import Feed
 from elman.training.folding import Fit
 from elman.training.loop import Trainer
 from elman.training.outcome import Outcome
+from elman.training.pretrained import Axis, Pretrained
 from elman.training.progress import EXAMPLE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
@@ -63,13 +68,75 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
     settings = ClassifySettings
     encoded_by = ENCODED_BY
 
-    def read(self, data: Any, settings: ClassifySettings, quiet: bool) -> Split:
+    def read(
+        self,
+        data: Any,
+        settings: ClassifySettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedClassifier] | None = None,
+    ) -> Split:
         """Read the examples, and hold some out."""
-        return read_examples(data, settings, quiet)
+        return read_examples(data, settings, quiet, pretrained)
 
-    def encode(self, split: Split, settings: ClassifySettings, quiet: bool) -> Parts:
+    def encode(
+        self,
+        split: Split,
+        settings: ClassifySettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedClassifier] | None = None,
+    ) -> Parts:
         """Learn the encoder, and encode all examples."""
-        return encode_examples(split, settings, quiet)
+        return encode_examples(split, settings, quiet, pretrained)
+
+    def networks(self, model: TrainedClassifier) -> list[TrainedClassifier]:
+        """Return the network of each fold, with what it reads."""
+        return [
+            dataclasses.replace(
+                model,
+                module=one.module,
+                encoder=one.encoder,
+                targets=one.targets,
+                covariates=one.covariates,
+                baseline=None,
+                others=(),
+            )
+            for one in model.members
+        ]
+
+    def fixed(self, model: TrainedClassifier, settings: ClassifySettings) -> dict[str, Any]:
+        """Return the options of the layers, the columns and the encoder."""
+        columns, encoder = model.columns, model.encoder
+        inputs = {name.partition(":")[0] for name in settings.columns()}
+        named = {name: getattr(columns, name) for name in ("target", "id", "group") if getattr(columns, name)}
+        return {
+            **super().fixed(model, settings),
+            "direction": "both" if model.configuration["bidirectional"] else "forward",
+            "pooling": model.module.pooling,
+            "input": settings.input if inputs == set(columns.inputs) else ",".join(columns.inputs),
+            "target_kind": model.targets.kind,
+            **named,
+            **_fixed_by_encoder(encoder, settings),
+        }
+
+    def axes(self, model: TrainedClassifier) -> list[Axis]:
+        """Return what units, letters, numbers of a table and classes stand for."""
+        axes = [Axis("readout", model.targets.classes)] if model.targets.classes else []
+        encoder = model.encoder
+        if isinstance(encoder, WordsEncoder | LettersEncoder):
+            embedding = "front.units.embedding" if hasattr(model.module.front, "units") else "front.embedding"
+            axes.append(Axis(embedding, [*range(FIRST), *encoder.known]))
+        if isinstance(encoder, WordsEncoder):
+            axes.append(Axis("front.letters", [*range(FIRST), *encoder.letters]))
+        if isinstance(encoder, TableEncoder):
+            axes.append(Axis("recurrent", encoder.labels()))
+        if model.covariates is not None:
+            pooled = model.module.recurrent.output_size
+            axes.append(Axis("joint", [*range(pooled), *model.covariates.labels()]))
+        return axes
+
+    def usual_rate(self, settings: ClassifySettings, parts: Parts) -> float:
+        """Return the rate that suits the kind of input."""
+        return choose_rate(settings, parts.encoder.suggested)
 
     def unit(self, parts: Parts) -> str:
         """Count examples."""
@@ -164,7 +231,6 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         batch = choose_batch(len(training), settings.batch)
         updates, suggested = settings.count_updates(math.ceil(len(training) / batch)), parts.encoder.suggested
         settings = choose_epochs(settings, updates, fewest=suggested.epochs or FEWEST_EPOCHS)
-        settings = dataclasses.replace(settings, learning_rate=choose_rate(settings, suggested))
         trainer = Trainer(model.module, settings, progress)
         progress.note(
             f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
@@ -203,6 +269,10 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         """Return the fingerprints of the training examples: of folds, those of all examples."""
         return parts.prints[0] if parts.folds == 1 else np.concatenate(parts.prints)  # type: ignore[return-value]
 
+    def hash_held_out(self, parts: Parts) -> Iterable[int]:
+        """Return the fingerprints of the examples held out: of folds, those of all examples."""
+        return self.hash_learnt(parts) if parts.folds > 1 else parts.prints[1]  # type: ignore[return-value]
+
     def judge(
         self, model: TrainedClassifier, parts: Parts, settings: ClassifySettings, baseline: Compared | None
     ) -> dict[str, Any]:
@@ -215,9 +285,11 @@ class ClassifyRecipe(Recipe[Split, Parts, Compared, ClassifySettings, TrainedCla
         """Score the networks on what each has not seen."""
         return judge_fits(model, fits, settings.seed, settings.alone)
 
-    def divide(self, split: Split, settings: ClassifySettings) -> list[Split]:
+    def divide(
+        self, split: Split, settings: ClassifySettings, pretrained: Pretrained[TrainedClassifier] | None = None
+    ) -> list[Split]:
         """Divide the examples into folds, if they are requested or few."""
-        return divide_examples(split, settings)
+        return divide_examples(split, settings, pretrained)
 
     def join(self, fits: Sequence[ClassifierFit]) -> TrainedClassifier:
         """Put the networks of all folds into one model, whose answer is their mean."""
@@ -248,6 +320,26 @@ def _describe_read(parts: Parts) -> str:
         return parts.encoder.describe()
     others = parts.covariates.describe().removeprefix("rows of ").replace(" in one step", "")
     return f"{parts.encoder.describe()}; beside them {others}"
+
+
+def _fixed_by_encoder(encoder: Encoder, settings: ClassifySettings) -> dict[str, Any]:
+    """Return the options that an encoder has been made with."""
+    found: dict[str, Any] = {"max_length": encoder.limit.most} if hasattr(encoder, "limit") else {}
+    if hasattr(encoder, "convolution"):
+        found["convolution"] = encoder.convolution
+    match encoder:
+        case WordsEncoder():
+            found["unit"] = encoder.unit
+            if encoder.unit == "word":
+                found["letters"] = bool(encoder.letters)
+        case LettersEncoder():
+            found["kmer"] = encoder.kmer
+        case SoundEncoder():
+            found |= {name: getattr(encoder.features, name) for name in Features.__dataclass_fields__ if name != "rate"}
+        case ImageEncoder():
+            # Images that are smaller than `longest_side` keep their size.
+            found |= {"read": encoder.read, "longest_side": max(*encoder.size[:2], settings.longest_side)}
+    return found
 
 
 def _choose_memory(settings: ClassifySettings, layer: Recurrent, encoder: Encoder) -> int | None:

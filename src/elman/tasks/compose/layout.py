@@ -8,12 +8,14 @@ True
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from elman.data.music.midi import MidiChoice
 from elman.data.music.piece import PITCHES, Piece, Playing
 from elman.data.plain import read_plain
+from elman.errors import DataError
+from elman.vocabulary.growth import Growth
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,34 @@ class MusicLayout:
     def kinds(self) -> int:
         """Kinds of notes: 2 where those that start are told apart from those that go on, else 1."""
         return 1 + self.onsets
+
+    def grown(self, found: "MusicLayout", growth: Growth) -> "MusicLayout":
+        """Return this layout with the classes that another has besides; those that it knows are played as before.
+
+        Args:
+            found: that of other pieces.
+            growth: counts what is new.
+
+        Raises:
+            DataError: one of the two is of piano rolls, or has classes, and the other is not.
+        """
+        for here, there, what in (
+            (found.onsets, self.onsets, ("MIDI files", "piano rolls")),
+            (bool(found.classes), bool(self.classes), ("pieces with a class each", "pieces without classes")),
+        ):
+            if here != there:
+                given, wanted = what if here else what[::-1]
+                raise DataError(
+                    f"These are {given}, and the model reads {wanted}. Give such pieces, or train a new model."
+                )
+        classes = growth.join("class", self.classes, found.classes)
+        return replace(
+            self,
+            classes=classes,
+            playing={**found.playing, **self.playing},
+            lowest=min(self.lowest, found.lowest),
+            highest=max(self.highest, found.highest),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""

@@ -6,7 +6,7 @@ looked at.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elman.data.music.opening import open_music
 from elman.data.music.piece import HELD, PITCHES, MusicSet, Piece
@@ -15,7 +15,11 @@ from elman.models.learnt import hash_example
 from elman.tasks.compose.batches import EncodedMusic
 from elman.tasks.compose.layout import MusicLayout, learn_playing
 from elman.tasks.compose.settings import ComposeSettings
+from elman.training.pretrained import Pretrained
 from elman.training.splits import default_share, split
+
+if TYPE_CHECKING:
+    from elman.tasks.compose.model import TrainedComposer
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Parts:
         return self.split.layout
 
 
-def read_music(data: Any, settings: ComposeSettings) -> Split:
+def read_music(data: Any, settings: ComposeSettings, pretrained: "Pretrained[TrainedComposer] | None" = None) -> Split:
     """Read pieces, and divide them.
 
     Raises:
@@ -86,6 +90,8 @@ def read_music(data: Any, settings: ComposeSettings) -> Split:
         lowest=max(0, min(pitches, default=0) - settings.moved),
         highest=min(PITCHES - 1, max(pitches, default=PITCHES - 1) + settings.moved),
     )
+    if pretrained is not None:
+        layout = pretrained.model.music.grown(layout, pretrained.growth)
     return Split(read, learn, hold, layout, left_out)
 
 

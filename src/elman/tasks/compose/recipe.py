@@ -34,6 +34,7 @@ from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from elman.training.outcome import Outcome
+from elman.training.pretrained import Axis, Pretrained
 from elman.training.progress import FRAME, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
@@ -51,13 +52,31 @@ class ComposeRecipe(Recipe[Split, Parts, MusicBaselines, ComposeSettings, Traine
 
     settings = ComposeSettings
 
-    def read(self, data: Any, settings: ComposeSettings, quiet: bool) -> Split:
+    def read(
+        self, data: Any, settings: ComposeSettings, quiet: bool, pretrained: Pretrained[TrainedComposer] | None = None
+    ) -> Split:
         """Read the pieces, and hold some out."""
-        return read_music(data, settings)
+        return read_music(data, settings, pretrained)
 
-    def encode(self, split: Split, settings: ComposeSettings, quiet: bool) -> Parts:
+    def encode(
+        self,
+        split: Split,
+        settings: ComposeSettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedComposer] | None = None,
+    ) -> Parts:
         """Number the frames of all pieces."""
         return encode_music(split)
+
+    def fixed(self, model: TrainedComposer, settings: ComposeSettings) -> dict[str, Any]:
+        """Return the options of the layers, and what is read of the pieces."""
+        music = model.music
+        read = {"grid": music.grid, "track": music.track, "drums": music.drums, "given": music.given or None}
+        return {**super().fixed(model, settings), **read}
+
+    def axes(self, model: TrainedComposer) -> list[Axis]:
+        """Return what classes stand for."""
+        return [Axis("embedding.given", model.music.classes)]
 
     def unit(self, parts: Parts) -> str:
         """Return the unit of the loss, a frame."""
@@ -172,6 +191,10 @@ class ComposeRecipe(Recipe[Split, Parts, MusicBaselines, ComposeSettings, Traine
     def hash_learnt(self, parts: Parts) -> Iterator[int]:
         """Hash each training piece."""
         return (hash_piece(piece) for piece in parts.training.pieces)
+
+    def hash_held_out(self, parts: Parts) -> Iterator[int]:
+        """Hash each piece held out."""
+        return (hash_piece(piece) for piece in parts.held_out.pieces)
 
     def judge(
         self, model: TrainedComposer, parts: Parts, settings: ComposeSettings, baseline: MusicBaselines | None

@@ -15,7 +15,7 @@ Means and deviations are those of the training part. A missing value becomes 0, 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from elman.data.plain import as_pairs, read_plain
 from elman.data.series.series import Series
 from elman.errors import DataError
+from elman.vocabulary.growth import Growth
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,34 @@ class Covariates:
             if name not in levels
         }
         return cls(*past, *known, numbers, levels)
+
+    def grown(self, found: "Covariates", growth: Growth) -> "Covariates":
+        """Return these scales with the values of static texts that others have besides.
+
+        Args:
+            found: those of other series.
+            growth: counts what is new.
+
+        Raises:
+            DataError: a covariate is text in one and a number in the other.
+        """
+        for name in self.levels.keys() ^ found.levels.keys():
+            kinds = ("text", "a number") if name in self.levels else ("a number", "text")
+            raise DataError(
+                f"The static covariate {name} is {kinds[0]} for the model, and here {kinds[1]}. Give the same."
+            )
+        levels = {
+            name: growth.join(f"value of {name}", known, found.levels.get(name, ()))
+            for name, known in self.levels.items()
+        }
+        return replace(self, levels=levels)
+
+    def static_labels(self) -> list[tuple[str, ...]]:
+        """Return what each number of :meth:`describe` stands for."""
+        return [
+            *((name,) for name in self.numbers),
+            *((name, one) for name, known in self.levels.items() for one in known),
+        ]
 
     @property
     def past(self) -> int:

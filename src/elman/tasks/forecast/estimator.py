@@ -22,7 +22,7 @@ from elman.data.series.seasons import find_seasons, order_seasons
 from elman.data.series.series import Numbers, Series, SeriesColumns, SeriesSet
 from elman.errors import ConfigError, DataError
 from elman.models.conventions import feature_names
-from elman.models.estimator import Estimator
+from elman.models.estimator import TRAINING, Estimator
 from elman.tasks import forecast
 from elman.tasks.forecast.backtest import backtest
 from elman.tasks.forecast.baseline.baselines import NAIVE, assemble
@@ -53,6 +53,9 @@ class Forecaster(Estimator):
         sizes: sizes that the cell leaves open.
         search: the number of settings to try, see :func:`elman.tasks.forecast.train`.
         quiet: show no progress on standard error.
+        from_model: the model to go on from, see :func:`elman.tasks.forecast.train`.
+        log: a file that gets a line at each validation, see :func:`elman.tasks.forecast.train`.
+        callbacks: functions that are called with each validation.
         **parameters: the options of `ForecastSettings` that do not name columns.
 
     Attributes:
@@ -67,6 +70,7 @@ class Forecaster(Estimator):
         "sizes": None,
         "search": None,
         "quiet": True,
+        **TRAINING,
         **_OPTIONS,
     }
 

@@ -39,6 +39,7 @@ from elman.training.attempt import Validated
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from elman.training.outcome import Outcome
+from elman.training.pretrained import Axis, Pretrained
 from elman.training.progress import EXAMPLE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
@@ -61,14 +62,68 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
 
     settings = ForecastSettings
     cell = "gru"
+    rate = _LEARNING_RATE
 
-    def read(self, data: Any, settings: ForecastSettings, quiet: bool) -> SeriesSet:
+    def read(
+        self,
+        data: Any,
+        settings: ForecastSettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedForecaster] | None = None,
+    ) -> SeriesSet:
         """Read the series."""
-        return read_series(data, settings)
+        return read_series(data, settings, pretrained)
 
-    def encode(self, read: SeriesSet, settings: ForecastSettings, quiet: bool) -> Parts:
+    def encode(
+        self,
+        read: SeriesSet,
+        settings: ForecastSettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedForecaster] | None = None,
+    ) -> Parts:
         """Cut the series into windows; the end of each is held out."""
-        return encode_series(read, settings)
+        return encode_series(read, settings, pretrained)
+
+    def fixed(self, model: TrainedForecaster, settings: ForecastSettings) -> dict[str, Any]:
+        """Return the options of the layers and the windows, and of the columns beside the target."""
+        columns, reading = model.columns, model.reading
+        seasons = columns.frequency.seasons or (1,)
+        named = {
+            name: (getattr(settings, name), ",".join(getattr(columns, of)) or None)
+            for name, of in (
+                ("time", "times"),
+                ("id", "id"),
+                ("known", "known"),
+                ("past", "past"),
+                ("static", "static"),
+            )
+        }
+        return {
+            **super().fixed(model, settings),
+            "lookback": reading.lookback,
+            "horizon": reading.horizon,
+            "calendar": bool(reading.cycles),
+            "scale": "log" if reading.logarithms else "linear",
+            "levels": settings.levels if settings.percents() == model.percents else ",".join(map(str, model.percents)),
+            "season": settings.season if settings.seasons() == seasons else ",".join(map(str, seasons)),
+            "fill_gaps": columns.fill_gaps,
+            **{name: value for name, (given, value) in named.items() if given is not None},
+        }
+
+    def axes(self, model: TrainedForecaster) -> list[Axis]:
+        """Return what series, and static covariates, stand for."""
+        reading = model.reading
+        return [Axis("own", [0, *reading.spreads]), Axis("describe", reading.covariates.static_labels())]
+
+    def warn_of_learnt(self, pretrained: Pretrained[TrainedForecaster], parts: Parts) -> Iterator[str]:
+        """Say how many windows held out the model has learnt from."""
+        seen = sum(int(parts.learnt[series]) > step for series, step in parts.hold) if parts.learnt else 0
+        if seen:
+            were = "is" if seen == 1 else "are"
+            yield (
+                f"{seen:,} of the {counted(len(parts.hold), 'window')} held out {were} from before the end of what "
+                f"{pretrained.name} has learnt from, so the scores are too good"
+            )
 
     def unit(self, parts: Parts) -> str:
         """Count windows as examples."""
@@ -126,7 +181,7 @@ class ForecastRecipe(Recipe[SeriesSet, Parts, Compared, ForecastSettings, Traine
             "decode": settings.decode,
             "segment": parts.sizes.segment,
             "quantiles": list(settings.quantiles()),
-            "series": len(reading.spreads) if len(reading.spreads) > 1 else 0,
+            "series": parts.own,
             "missing": parts.missing,
             "seasons": parts.seasons,
         }
@@ -213,11 +268,9 @@ def _choose_batch(windows: int, settings: ForecastSettings) -> int:
 
 
 def _complete(settings: ForecastSettings, updates_per_epoch: int) -> ForecastSettings:
-    """Fill in epochs and learning rate where they were not requested: about 1000 updates, and 0.002."""
+    """Fill in the epochs where they were not requested: about 1000 updates."""
     if settings.epochs is None:
         settings = dataclasses.replace(settings, epochs=math.ceil(_UPDATES / updates_per_epoch))
-    if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
-        settings = dataclasses.replace(settings, learning_rate=_LEARNING_RATE)
     return settings
 
 

@@ -16,8 +16,8 @@ and the step at which its forecast begins, its origin.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ from elman.tasks.forecast.covariates import Covariates
 from elman.tasks.forecast.logarithms import require_positive
 from elman.tasks.forecast.module import Windows
 from elman.tasks.forecast.settings import MOST_STEPS
+from elman.vocabulary.growth import Growth
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,28 @@ class Reading:
     def fewest(self) -> int:
         """Return the fewest steps of a series before a forecast."""
         return self.lookback - self.padded
+
+    def grown(self, found: "Reading", further: Collection[str], growth: Growth) -> "Reading":
+        """Return this reading with the series that another has besides; those that it knows keep their scale.
+
+        Args:
+            found: the reading of other data, of the same sizes.
+            further: the series of which more was learnt from before than of these data.
+            growth: counts what is new.
+        """
+        growth.join("series", tuple(self.spreads), tuple(found.spreads))
+        growth.keep("series that are known keep their scale")
+        later = {name: one for name, one in found.spreads.items() if name not in further}
+        spreads = {**self.spreads, **later}
+        scales = {**found.scales, **self.scales}
+        return replace(
+            self,
+            spreads=spreads,
+            scales={name: scales[name] for name in spreads},
+            unlearnt={**self.unlearnt, **{name: found.unlearnt[name] for name in later}},
+            covariates=self.covariates.grown(found.covariates, growth),
+            padded=max(self.padded, found.padded),
+        )
 
     def read(self, values: Numbers) -> Numbers:
         """Return values as the module reads them."""

@@ -13,7 +13,7 @@ import itertools
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -67,6 +67,14 @@ class Corpus:
         starts = (0, *itertools.accumulate(stop - start for start, stop in spans))
         text = "".join(self.text[start:stop] for start, stop in spans)
         return Corpus(text, self.classes, torch.cat([self.given[start:stop] for start, stop in spans]), starts)
+
+    def renumbered(self, classes: tuple[str, ...]) -> "Corpus":
+        """Return the same examples with the numbers of other classes, which hold those of this one."""
+        if self.given is None:
+            return self
+        return replace(
+            self, classes=classes, given=torch.tensor([classes.index(one) for one in self.classes])[self.given]
+        )
 
     def encode(self, vocabulary: Vocabulary) -> tuple[Tensor, Tensor | None]:
         """Turn the text into numbers (N,), and the classes into those of its units (N,)."""

@@ -17,13 +17,18 @@ from torch import Tensor
 from elman.data.text import Source, as_sources
 from elman.errors import ConfigError, DataError
 from elman.tasks.generate.corpus import Corpus, read_corpus
+from elman.tasks.generate.model import TrainedModel
 from elman.tasks.generate.settings import Settings
+from elman.training.pretrained import Pretrained
 from elman.training.splits import leave_out_copies
-from elman.vocabulary.vocabulary import Vocabulary, learn_vocabulary
+from elman.vocabulary.vocabulary import Vocabulary, grow_vocabulary, learn_vocabulary
 
 _VALIDATION_SHARE = 0.1
 _MOST_VALIDATION_CHARACTERS = 200_000
 _LEAST_STEP_BACK = 100  # characters: a line
+
+Before = Pretrained[TrainedModel] | None
+"""The model that a training goes on from."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +93,18 @@ class Parts:
         return self.split.training.classes
 
 
-def read_texts(data: Source | Sequence[Source], settings: Settings) -> Split:
+def read_texts(data: Source | Sequence[Source], settings: Settings, pretrained: Before = None) -> Split:
     """Read a text or a folder of classes, and hold a part out.
 
     Raises:
-        DataError: the data cannot be read, or the validation data have other classes.
+        DataError: the data cannot be read, the validation data have other classes, or the model none or some.
         ConfigError: options contradict the data.
     """
     corpus, cut = read_corpus(data, seed=settings.seed), settings.validation_data is None
+    name = Path(as_sources(data)[0]).resolve().name
+    if pretrained is not None and bool(pretrained.model.classes) != bool(corpus.classes):
+        has, other, needs = ("classes", "none", "a text") if corpus.classes else ("no classes", "some", "a folder")
+        raise DataError(f"{name} has {has}, and {pretrained.name} has {other}. Give {needs}, or train a new model.")
     if settings.validation_data is None:
         training, held_out = split(corpus, settings)
     else:
@@ -110,10 +119,13 @@ def read_texts(data: Source | Sequence[Source], settings: Settings) -> Split:
             f"given is {settings.given!r}, a name for classes, and the text has no classes. "
             "Train on a folder with a class each, or drop it."
         )
-    return Split(training, held_out, Path(as_sources(data)[0]).resolve().name, cut)
+    if pretrained is not None:
+        classes = pretrained.growth.join("class", tuple(pretrained.model.classes), training.classes)
+        training, held_out = training.renumbered(classes), held_out.renumbered(classes)
+    return Split(training, held_out, name, cut)
 
 
-def encode_texts(split: Split, settings: Settings) -> Parts:
+def encode_texts(split: Split, settings: Settings, pretrained: Before = None) -> Parts:
     """Build the vocabulary, and encode both parts.
 
     The characters are those of both parts, so that none is missing; words and subwords are those of the training part.
@@ -129,6 +141,8 @@ def encode_texts(split: Split, settings: Settings) -> Parts:
         min_count=settings.min_count,
         tokenized=settings.tokenized,
     )
+    if pretrained is not None:
+        vocabulary = grow_vocabulary(pretrained.model.vocabulary, vocabulary, pretrained.growth)
     training, held_out = (
         EncodedText(*split.training.encode(vocabulary)),
         EncodedText(*split.held_out.encode(vocabulary)),

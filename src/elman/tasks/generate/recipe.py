@@ -41,11 +41,13 @@ from elman.training.attempt import Validated
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from elman.training.outcome import Outcome, describe_outcome
+from elman.training.pretrained import Axis, Pretrained
 from elman.training.progress import Moment, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
 from elman.training.start import refuse_giants, start
 from elman.training.windows import Streams, first_windows, truncation_windows
+from elman.vocabulary.vocabulary import fixed_by_vocabulary, list_units
 
 __all__ = ["RECIPE", "load", "train"]
 
@@ -53,7 +55,6 @@ _BATCH = 32
 _WINDOWS_PER_STREAM = 4
 _VALIDATION_STEPS_PER_STREAM = 1000
 _SAMPLES_PER_RUN = 5
-_FEW_EQUAL = 0.05  # of the held-out lines, which ordinary text has in its training part too
 _CHARACTER_EMBEDDING = 64
 _OWN = ("locked", "input_dropout", "embedding_dropout", "weight_dropout")
 _SAMPLE_LENGTHS = {"character": 240, "word": 50, "subword": 80}
@@ -64,14 +65,29 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
 
     settings = Settings
     encoded_by = ENCODED_BY
+    few_equal = 0.05  # of the lines, which ordinary text has in its training part too
 
-    def read(self, data: Any, settings: Settings, quiet: bool) -> Split:
+    def read(
+        self, data: Any, settings: Settings, quiet: bool, pretrained: Pretrained[TrainedModel] | None = None
+    ) -> Split:
         """Read the text, and hold a part out."""
-        return read_texts(data, settings)
+        return read_texts(data, settings, pretrained)
 
-    def encode(self, split: Split, settings: Settings, quiet: bool) -> Parts:
+    def encode(
+        self, split: Split, settings: Settings, quiet: bool, pretrained: Pretrained[TrainedModel] | None = None
+    ) -> Parts:
         """Build the vocabulary, and encode the text."""
-        return encode_texts(split, settings)
+        return encode_texts(split, settings, pretrained)
+
+    def fixed(self, model: TrainedModel, settings: Settings) -> dict[str, Any]:
+        """Return the options of the layers, the units and the name of the classes."""
+        given = {"given": model.configuration["given"]} if model.classes else {}
+        return {**super().fixed(model, settings), "given": None, **given, **fixed_by_vocabulary(model.vocabulary)}
+
+    def axes(self, model: TrainedModel) -> list[Axis]:
+        """Return what units and classes stand for."""
+        units = list_units(model.vocabulary)
+        return [*(Axis(name, units) for name in ("embedding", "readout", "bias")), Axis("given", model.classes)]
 
     def unit(self, parts: Parts) -> str:
         """Return the unit: character, word or subword."""
@@ -92,7 +108,7 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
         if unknown:
             yield f"{unknown / len(training):.1%} of the words to train on are <unk>"
         overlap = LearntExamples.of(self.hash_learnt(parts)).compare(hash_passages(parts.split.held_out.text))
-        if overlap.estimate > _FEW_EQUAL * overlap.count:
+        if overlap.estimate > self.few_equal * overlap.count:
             yield (
                 f"{overlap.estimate:,} of the {counted(overlap.count, 'line')} held out "
                 f"{'is' if overlap.estimate == 1 else 'are'} in the text to train on too, so the "
@@ -190,6 +206,10 @@ class GenerateRecipe(Recipe[Split, Parts, TextBaseline, Settings, TrainedModel])
     def hash_learnt(self, parts: Parts) -> Iterator[int]:
         """Hash each passage of the training text."""
         return hash_passages(parts.split.training.text)
+
+    def hash_held_out(self, parts: Parts) -> Iterator[int]:
+        """Hash each passage of the text held out."""
+        return hash_passages(parts.split.held_out.text)
 
     def describe(self, model: TrainedModel, parts: Parts, outcome: Outcome) -> dict[str, Any]:
         """Return the metrics of the training, with the perplexity and the bits per character."""

@@ -23,6 +23,7 @@ from elman.data.sentences.sentence import Sentence
 from elman.errors import DataError
 from elman.phrases import name_some
 from elman.tasks.tag.sides import WordSide, read_word_sides
+from elman.vocabulary.growth import Growth
 from elman.vocabulary.tally import FIRST, UNKNOWN, Tally, number, number_letters, require_different
 
 _MOST_WORDS = 200_000
@@ -193,6 +194,22 @@ class TagEncoder:
             endings = Counter(_shape_and_ending(word)[1] for word in self.known)
             learnt += [_SHAPES, tuple(sorted(ending for ending, count in endings.items() if count > 1))]
         return replace(self, columns=tuple(columns), values=tuple(learnt), shapes=shapes)
+
+    def grown(self, found: Self, growth: Growth) -> Self:
+        """Return this encoder with the words and letters that another knows besides.
+
+        What is read beside a word stays: the size of its embedding follows from how many values there are.
+
+        Args:
+            found: that of other sentences.
+            growth: counts what is new.
+        """
+        known = growth.join("word", self.known, found.known)
+        letters = growth.join("letter", self.letters, found.letters) if self.letters else ()
+        own, other = (Counter(dict(zip(one.known, one.counts, strict=True))) for one in (self, found))
+        if any(set(there) - set(kept) for kept, there in zip(self.values, found.values, strict=False)):
+            growth.keep("what is new beside the words is read as unknown")
+        return replace(self, known=known, counts=tuple((own + other)[word] for word in known), letters=letters)
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""

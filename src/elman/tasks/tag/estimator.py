@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 from elman.data.sentences.layout import SentenceLayout
 from elman.data.sentences.opening import LABEL, TaggedSet
 from elman.errors import DataError
-from elman.models.estimator import Estimator
+from elman.models.estimator import TRAINING, Estimator
 from elman.tasks import tag
 from elman.tasks.tag.model import TrainedTagger, as_sentences
 from elman.tasks.tag.settings import TagSettings
@@ -36,6 +36,9 @@ class Tagger(Estimator):
         sizes: sizes that the cell leaves open.
         search: the number of settings to try, see :func:`elman.tasks.tag.train`.
         quiet: show no progress on standard error.
+        from_model: the model to go on from, see :func:`elman.tasks.tag.train`.
+        log: a file that gets a line at each validation, see :func:`elman.tasks.tag.train`.
+        callbacks: functions that are called with each validation.
         **parameters: the options of `TagSettings` that do not name columns or files.
 
     Attributes:
@@ -48,6 +51,7 @@ class Tagger(Estimator):
         "sizes": None,
         "search": None,
         "quiet": True,
+        **TRAINING,
         **_OPTIONS,
     }
 

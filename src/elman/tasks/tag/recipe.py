@@ -30,7 +30,7 @@ from elman.tasks.tag.module import drop_words
 from elman.tasks.tag.reading import Parts, Split, encode_sentences, read_sentences
 from elman.tasks.tag.report import report_tags
 from elman.tasks.tag.scores import TagScores
-from elman.tasks.tag.settings import TagSettings
+from elman.tasks.tag.settings import NO_SCHEME, TagSettings
 from elman.tasks.tag.space import ENCODED_BY, tag_space
 from elman.tasks.tag.verdict import compare as compare_with
 from elman.tasks.tag.verdict import score_baseline
@@ -39,6 +39,7 @@ from elman.training.attempt import Validated, choose_batch, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from elman.training.outcome import Outcome
+from elman.training.pretrained import Axis, Pretrained
 from elman.training.progress import SENTENCE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
@@ -59,13 +60,42 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
     settings = TagSettings
     encoded_by = ENCODED_BY
 
-    def read(self, data: Any, settings: TagSettings, quiet: bool) -> Split:
+    def read(
+        self, data: Any, settings: TagSettings, quiet: bool, pretrained: Pretrained[TrainedTagger] | None = None
+    ) -> Split:
         """Read the sentences, and hold some out."""
-        return read_sentences(data, settings)
+        return read_sentences(data, settings, pretrained)
 
-    def encode(self, split: Split, settings: TagSettings, quiet: bool) -> Parts:
+    def encode(
+        self, split: Split, settings: TagSettings, quiet: bool, pretrained: Pretrained[TrainedTagger] | None = None
+    ) -> Parts:
         """Build the encoder, and encode all sentences."""
-        return encode_sentences(split, settings)
+        return encode_sentences(split, settings, pretrained)
+
+    def fixed(self, model: TrainedTagger, settings: TagSettings) -> dict[str, Any]:
+        """Return the options of the layers, and what is read and answered."""
+        encoder = model.encoder
+        further = ",".join(encoder.columns) if settings.beside else None
+        return {
+            **super().fixed(model, settings),
+            "direction": "both" if model.configuration["bidirectional"] else "forward",
+            "letters": bool(encoder.letters),
+            "shapes": encoder.shapes,
+            "scheme": model.targets.scheme or NO_SCHEME,
+            "label": model.layout.label if model.targets.labels else None,
+            "beside": further,
+        }
+
+    def axes(self, model: TrainedTagger) -> list[Axis]:
+        """Return what words, letters, tags and labels stand for."""
+        encoder, targets = model.encoder, model.targets
+        return [
+            Axis("embedding", [*range(FIRST), *encoder.known]),
+            Axis("speller.embedding", [*range(FIRST), *encoder.letters]),
+            Axis("readout", targets.tags),
+            Axis("chain", targets.tags),
+            Axis("label", targets.labels),
+        ]
 
     def unit(self, parts: Parts) -> str:
         """Return the unit of progress, a sentence."""
@@ -171,6 +201,10 @@ class TagRecipe(Recipe[Split, Parts, Baselines, TagSettings, TrainedTagger]):
     def hash_learnt(self, parts: Parts) -> Iterator[int]:
         """Hash the words of each training sentence."""
         return (hash_sentence(sentence) for sentence in parts.training.sentences)
+
+    def hash_held_out(self, parts: Parts) -> Iterator[int]:
+        """Hash the words of each sentence held out."""
+        return (hash_sentence(sentence) for sentence in parts.held_out.sentences)
 
     def judge(
         self, model: TrainedTagger, parts: Parts, settings: TagSettings, baseline: Baselines | None

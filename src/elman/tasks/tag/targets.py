@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from elman.errors import DataError
 from elman.tasks.tag.chunks import SCHEMES, find_scheme, fits
 from elman.tasks.tag.module import NO_TAG
 from elman.tasks.tag.settings import NO_SCHEME
+from elman.vocabulary.growth import Growth
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class TagTargets:
         targets = cls(sort_classes(tags), sort_classes(labels), None if scheme == NO_SCHEME else scheme)
         targets.check_scheme(sentences if checked is None else checked)
         return targets
+
+    def grown(self, found: Self, growth: Growth) -> Self:
+        """Return these targets with the tags and labels that others have besides.
+
+        Args:
+            found: those of other sentences.
+            growth: counts what is new.
+        """
+        labels = growth.join("label", self.labels, found.labels) if self.labels else ()
+        return replace(self, tags=growth.join("tag", self.tags, found.tags), labels=labels)
 
     def check_scheme(self, sentences: Sequence[Sentence]) -> None:
         """Refuse tags outside the scheme.

@@ -10,8 +10,8 @@ than in the vocabulary, because 0 is the blank.
 (39, [2, 4, 3, 5], 'do')
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,7 @@ from elman.encoders.sound import Features
 from elman.errors import DataError
 from elman.tasks.transcribe.subwords import SpokenSubwords, learn_subwords
 from elman.vocabulary.characters import Characters
+from elman.vocabulary.growth import Growth
 from elman.vocabulary.subwords import Subwords
 
 SPEECH = "speech"
@@ -192,6 +193,32 @@ class SpeechEncoder:
         known = "".join(self.vocabulary.show(number) for number in range(min(len(self.vocabulary), 60)))
         written = "" if self.subwords is None else f"{len(self.subwords):,} subwords of "
         return f"{read}; {written}{len(self.vocabulary):,} characters: {known}"
+
+    def grown(self, found: "SpeechEncoder", growth: Growth) -> "SpeechEncoder":
+        """Return this encoder with the characters that another writes besides; its subwords stay.
+
+        Args:
+            found: that of other utterances.
+            growth: counts what is new.
+
+        Raises:
+            DataError: their frames have another size, or their sounds another rate.
+        """
+        read, given = (
+            f"frames of {one.size} numbers"
+            if one.features is None
+            else f"sounds of {one.features.rate:,} samples a second"
+            for one in (self, found)
+        )
+        if given != read:
+            raise DataError(f"These are {given}, and the model reads {read}. Give such data, or train a new model.")
+        known, new = self.vocabulary.characters, found.vocabulary.characters
+        return replace(self, vocabulary=Characters.of("".join(growth.join("character", known, new))))
+
+    def labels(self) -> list[Hashable]:
+        """Return what each unit stands for: the blank, and a character or the number of a subword."""
+        units = self.vocabulary.characters if self.subwords is None else self.subwords.kept
+        return [("blank",), *units]
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from elman.data.examples.intake import as_examples
 from elman.decoding.ctc.preferences import Preferences
 from elman.errors import DataError
-from elman.models.estimator import Estimator
+from elman.models.estimator import TRAINING, Estimator
 from elman.tasks import transcribe
 from elman.tasks.transcribe.intake import Heard, as_speech
 from elman.tasks.transcribe.model import TrainedTranscriber
@@ -33,6 +33,9 @@ class Transcriber(Estimator):
         sizes: sizes that the cell leaves open.
         search: try so many settings, see :func:`elman.tasks.transcribe.train`.
         quiet: show no progress on standard error.
+        from_model: the model to go on from, see :func:`elman.tasks.transcribe.train`.
+        log: a file that gets a line at each validation, see :func:`elman.tasks.transcribe.train`.
+        callbacks: functions that are called with each validation.
         **parameters: the options of `TranscribeSettings` that do not name columns or files.
 
     Attributes:
@@ -44,6 +47,7 @@ class Transcriber(Estimator):
         "sizes": None,
         "search": None,
         "quiet": True,
+        **TRAINING,
         **_OPTIONS,
     }
 

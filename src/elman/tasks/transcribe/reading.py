@@ -18,9 +18,11 @@ from elman.errors import DataError
 from elman.phrases import counted, name_some
 from elman.tasks.transcribe.batches import EncodedSpeech
 from elman.tasks.transcribe.encoder import SpeechEncoder, as_example, learn_encoder
+from elman.tasks.transcribe.model import TrainedTranscriber
 from elman.tasks.transcribe.module import SUBSAMPLING
 from elman.tasks.transcribe.settings import TranscribeSettings
 from elman.tasks.transcribe.streaming import describe_lag
+from elman.training.pretrained import Pretrained
 from elman.training.progress import show_bar
 from elman.training.splits import default_share, split
 
@@ -92,7 +94,9 @@ def read_speech(data: Source | Sequence[Source] | UtteranceSet, settings: Transc
     return Split(learn, hold, notes, rate, found.size)
 
 
-def encode_speech(split: Split, settings: TranscribeSettings, quiet: bool) -> Parts:
+def encode_speech(
+    split: Split, settings: TranscribeSettings, quiet: bool, pretrained: Pretrained[TrainedTranscriber] | None = None
+) -> Parts:
     """Learn the characters from the utterances to learn from, and encode all of them.
 
     Raises:
@@ -110,7 +114,9 @@ def encode_speech(split: Split, settings: TranscribeSettings, quiet: bool) -> Pa
         unit=settings.unit,
         most=settings.vocabulary,
     )
-    if settings.streaming:
+    if pretrained is not None:
+        encoder = pretrained.model.encoder.grown(encoder, pretrained.growth)
+    elif settings.streaming:
         encoder = learn_running(encoder, split.learn, quiet)
     encoded = []
     for part in (split.learn, split.hold):

@@ -38,10 +38,12 @@ from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from elman.training.outcome import Outcome
+from elman.training.pretrained import Axis, Pretrained
 from elman.training.progress import EXAMPLE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
 from elman.training.start import refuse_giants, start
+from elman.vocabulary.vocabulary import fixed_by_vocabulary
 
 __all__ = ["RECIPE", "load", "train"]
 
@@ -55,14 +57,45 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
     """The recipe of transcribers."""
 
     settings = TranscribeSettings
+    rate = RATE
 
-    def read(self, data: Any, settings: TranscribeSettings, quiet: bool) -> Split:
+    def read(
+        self,
+        data: Any,
+        settings: TranscribeSettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedTranscriber] | None = None,
+    ) -> Split:
         """Read the utterances, and hold some out."""
         return read_speech(data, settings, quiet)
 
-    def encode(self, split: Split, settings: TranscribeSettings, quiet: bool) -> Parts:
+    def encode(
+        self,
+        split: Split,
+        settings: TranscribeSettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedTranscriber] | None = None,
+    ) -> Parts:
         """Learn the characters, and encode all utterances."""
-        return encode_speech(split, settings, quiet)
+        return encode_speech(split, settings, quiet, pretrained)
+
+    def fixed(self, model: TrainedTranscriber, settings: TranscribeSettings) -> dict[str, Any]:
+        """Return the options of the layers, of the frames and of the units."""
+        encoder = model.encoder
+        features, subwords = encoder.features, encoder.subwords
+        frames = {} if features is None else {name: getattr(features, name) for name in ("mels", "frame", "hop")}
+        return {
+            **super().fixed(model, settings),
+            "direction": "both" if model.configuration["bidirectional"] else "forward",
+            "streaming": encoder.running is not None,
+            "deltas": encoder.deltas,
+            **frames,
+            **({"unit": "character"} if subwords is None else fixed_by_vocabulary(subwords.vocabulary)),
+        }
+
+    def axes(self, model: TrainedTranscriber) -> list[Axis]:
+        """Return what units stand for."""
+        return [Axis("readout", model.encoder.labels())]
 
     def unit(self, parts: Parts) -> str:
         """Count utterances."""
@@ -126,8 +159,6 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
         batch = choose_batch(len(training), settings.batch)
         updates = settings.count_updates(math.ceil(len(training) / batch))
         settings = choose_epochs(settings, updates, updates=_UPDATES, fewest=FEWEST_EPOCHS, most=_MOST_EPOCHS)
-        if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
-            settings = dataclasses.replace(settings, learning_rate=RATE)
         trainer = Trainer(model.module, settings, progress)
         progress.note(
             f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
@@ -172,6 +203,10 @@ class TranscribeRecipe(Recipe[Split, Parts, SpeechBaselines, TranscribeSettings,
     def hash_learnt(self, parts: Parts) -> Iterable[int]:
         """Return the hashes of the training utterances."""
         return parts.training.hashes  # type: ignore[return-value]
+
+    def hash_held_out(self, parts: Parts) -> Iterable[int]:
+        """Return the hashes of the utterances held out."""
+        return parts.held_out.hashes  # type: ignore[return-value]
 
     def judge(
         self,

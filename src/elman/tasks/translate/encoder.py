@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elman.errors import DataError
+from elman.vocabulary.growth import Growth
 from elman.vocabulary.side import Side
 from elman.vocabulary.subwords import Subwords
 from elman.vocabulary.vocabulary import learn_vocabulary, read_vocabulary
@@ -42,6 +43,20 @@ class PairEncoder:
         if self.shared:
             return f"{len(self.source.vocabulary):,} {unit}s for both sides"
         return f"{len(self.source.vocabulary):,} {unit}s of sources, {len(self.target.vocabulary):,} of targets"
+
+    def grown(self, found: "PairEncoder", growth: Growth) -> "PairEncoder":
+        """Return this encoder with the units that another knows besides.
+
+        Args:
+            found: that of other pairs, of the same kind.
+            growth: counts what is new.
+        """
+        if self.shared:
+            side = self.source.grown(found.source, growth)
+            return PairEncoder(side, side, True)
+        return PairEncoder(
+            self.source.grown(found.source, growth, "source"), self.target.grown(found.target, growth, "target"), False
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Write as plain data."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from elman.data.examples.intake import as_examples
 from elman.data.pairs.pair import Pair, PairSet
 from elman.errors import DataError
-from elman.models.estimator import Estimator
+from elman.models.estimator import TRAINING, Estimator
 from elman.tasks import translate
 from elman.tasks.translate.model import TrainedTranslator
 from elman.tasks.translate.settings import TranslateSettings
@@ -32,6 +32,9 @@ class Translator(Estimator):
         sizes: sizes that the cell leaves open.
         search: try so many settings, see :func:`elman.tasks.translate.train`.
         quiet: show no progress on standard error.
+        from_model: the model to go on from, see :func:`elman.tasks.translate.train`.
+        log: a file that gets a line at each validation, see :func:`elman.tasks.translate.train`.
+        callbacks: functions that are called with each validation.
         **parameters: the options of `TranslateSettings` that do not name columns or files.
 
     Attributes:
@@ -43,6 +46,7 @@ class Translator(Estimator):
         "sizes": None,
         "search": None,
         "quiet": True,
+        **TRAINING,
         **_OPTIONS,
     }
 

@@ -18,6 +18,7 @@ from elman.tasks.translate.encoder import PairEncoder, learn_pair_encoder
 from elman.tasks.translate.jumble import jumble, leave_out_long
 from elman.tasks.translate.model import TrainedTranslator
 from elman.tasks.translate.settings import TranslateSettings
+from elman.training.pretrained import Pretrained
 from elman.training.splits import default_share, split
 from elman.vocabulary.vectors import WordVectors, read_vectors
 from elman.vocabulary.words import Words
@@ -126,7 +127,9 @@ def _jumble(found: Split, settings: TranslateSettings) -> Split:
     return Split(found.data, learn, hold, jumbled=True)
 
 
-def encode_pairs(split: Split, settings: TranslateSettings) -> Parts:
+def encode_pairs(
+    split: Split, settings: TranslateSettings, pretrained: Pretrained[TrainedTranslator] | None = None
+) -> Parts:
     """Learn the vocabularies from the pairs to learn from, and encode all of them."""
     encoder = learn_pair_encoder(
         [] if settings.jumble else [pair.source for pair in split.learn],  # the words of targets, each counted once
@@ -136,6 +139,8 @@ def encode_pairs(split: Split, settings: TranslateSettings) -> Parts:
         separate=settings.separate,
         tokenized=settings.tokenized,
     )
+    if pretrained is not None:
+        encoder = pretrained.model.encoder.grown(encoder, pretrained.growth)
     vectors = None if settings.vectors is None else _read_vectors(settings.vectors, encoder, settings)
     training, held_out = (EncodedPairs(part, encoder, settings.longest) for part in (split.learn, split.hold))
     return Parts(split, encoder, training, held_out, settings.vocabulary, vectors)

@@ -10,7 +10,6 @@ sources are best are the ones that stay.
 ['a dog']
 """
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,10 +40,12 @@ from elman.training.attempt import FEWEST_EPOCHS, Validated, choose_epochs
 from elman.training.feed import Feed
 from elman.training.loop import Trainer
 from elman.training.outcome import Outcome
+from elman.training.pretrained import Axis, Pretrained
 from elman.training.progress import SENTENCE, Progress
 from elman.training.recipe import Recipe
 from elman.training.search import Space
 from elman.training.start import refuse_giants, start
+from elman.vocabulary.vocabulary import fixed_by_vocabulary
 from elman.vocabulary.words import Words
 
 __all__ = ["RECIPE", "load", "train"]
@@ -59,17 +60,43 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
     """The recipe of models that write a text for a text."""
 
     settings = TranslateSettings
+    rate = RATE
     cell: ClassVar[str] = "gru"
     encoded_by = ENCODED_BY
 
-    def read(self, data: Any, settings: TranslateSettings, quiet: bool) -> Split:
+    def read(
+        self,
+        data: Any,
+        settings: TranslateSettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedTranslator] | None = None,
+    ) -> Split:
         """Read the pairs, and hold some out."""
         require_sacrebleu()
         return read_pairs(data, settings)
 
-    def encode(self, split: Split, settings: TranslateSettings, quiet: bool) -> Parts:
+    def encode(
+        self,
+        split: Split,
+        settings: TranslateSettings,
+        quiet: bool,
+        pretrained: Pretrained[TrainedTranslator] | None = None,
+    ) -> Parts:
         """Learn the vocabularies, and encode all pairs."""
-        return encode_pairs(split, settings)
+        return encode_pairs(split, settings, pretrained)
+
+    def fixed(self, model: TrainedTranslator, settings: TranslateSettings) -> dict[str, Any]:
+        """Return the options of the layers and the vocabularies."""
+        found = {**super().fixed(model, settings), **fixed_by_vocabulary(model.encoder.target.vocabulary)}
+        if model.orders:
+            return {**found, "jumble": True}
+        direction = "both" if model.configuration["bidirectional"] else "forward"
+        return {**found, "jumble": False, "direction": direction, "separate": not model.encoder.shared}
+
+    def axes(self, model: TrainedTranslator) -> list[Axis]:
+        """Return what the units of both sides stand for."""
+        source, target = model.encoder.source.labels(), model.encoder.target.labels()
+        return [Axis("source_embedding", source), Axis("target_embedding", target), Axis("bias", target)]
 
     def unit(self, parts: Parts) -> str:
         """Count pairs."""
@@ -152,8 +179,6 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
         batch = choose_batch(len(training), settings.batch)
         updates = settings.count_updates(math.ceil(len(training) / batch))
         settings = _choose_epochs(training, settings)
-        if settings.learning_rate is None and settings.optimizer in ("adam", "adamw"):
-            settings = dataclasses.replace(settings, learning_rate=RATE)
         trainer = Trainer(model.module, settings, progress)
         progress.note(
             f"{model.parameters:,} parameters; an epoch is {counted(updates, 'update')} of "
@@ -203,6 +228,10 @@ class TranslateRecipe(Recipe[Split, Parts, TranslationBaselines, TranslateSettin
     def hash_learnt(self, parts: Parts) -> Iterator[int]:
         """Hash each training pair."""
         return (hash_pair(pair, parts.split.jumbled) for pair in parts.training.pairs)
+
+    def hash_held_out(self, parts: Parts) -> Iterator[int]:
+        """Hash each pair held out."""
+        return (hash_pair(pair, parts.split.jumbled) for pair in parts.held_out.pairs)
 
     def judge(
         self,

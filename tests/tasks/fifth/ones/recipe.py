@@ -34,11 +34,11 @@ class OnesRecipe(Recipe[list[str], Parts, float, OnesSettings, TrainedCounter]):
     settings = OnesSettings
     cell = "gru"
 
-    def read(self, data, settings, quiet):
+    def read(self, data, settings, quiet, pretrained=None):
         """Read the lines."""
         return read_lines(as_sources(data))
 
-    def encode(self, split, settings, quiet):
+    def encode(self, split, settings, quiet, pretrained=None):
         """Hold the last lines out."""
         return Parts(encode(split[: -settings.held_out]), encode(split[-settings.held_out :]))
 
