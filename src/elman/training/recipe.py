@@ -174,7 +174,8 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             options = settle(self, pretrained, options, wanted, sizes)
             chosen, sizes = pretrained.cell, pretrained.model.configuration.get("sizes")
         settings = self.settings.of(options)
-        ended = find_ended(output) if resume and is_first() else None
+        start = None if pretrained is None else pretrained.sha256
+        ended = find_ended(output, start) if resume and is_first() else None
         ended = None if (named := agree(ended and str(ended))) is None else Path(named)
         if ended is not None:
             kept = self.load(ended)
@@ -187,7 +188,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             "compare": compare,
         }
         if pretrained is not None:
-            identity["from_model"] = pretrained.sha256
+            identity["from_model"] = start
         saving = resumable(output, data, settings, identity, resume=resume, force=force, quiet=quiet)
         with log, saving as keeper, torch.random.fork_rng(devices=[]), validating_first(pretrained):
             split = self.read(data, settings, quiet, pretrained)

@@ -6,6 +6,7 @@ True
 """
 
 import contextlib
+import hashlib
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -108,12 +109,17 @@ def resumable(
             path.unlink(missing_ok=True)
 
 
-def find_ended(output: Output) -> Path | None:
-    """Return the model of a training that has ended: it is there, and no checkpoint is."""
+def find_ended(output: Output, start: str | None = None) -> Path | None:
+    """Return the model of a training that has ended: it is there, and no checkpoint is.
+
+    Args:
+        output: the file of the model.
+        start: the SHA-256 of the model that the training goes on from, which may be that file.
+    """
     target = None if output is None else check_path(output, "the model")
     if target is None or checkpoint_of(target).exists() or not target.exists() or not is_model_file(target):
         return None
-    return target
+    return None if start is not None and hashlib.sha256(target.read_bytes()).hexdigest() == start else target
 
 
 def describe_machine() -> dict[str, str]:
