@@ -20,6 +20,15 @@ def base(elman):
     return elman
 
 
+def test_a_model_that_a_training_goes_on_from_is_not_its_end(base):
+    before = Path("base.model").read_bytes()
+    command = ("train", "generate", "book.txt", "--from", "base.model", "--epochs", "1", "-o", "base.model", "--resume")
+    done = base(*command, "--force")
+    assert done.code == 0
+    assert "There is no base.model.checkpoint, so the training begins." in done.err
+    assert Path("base.model").read_bytes() != before
+
+
 def test_a_training_names_the_model_that_it_went_on_from(base):
     done = base("train", "generate", "book.txt", "--from", "base.model", "--epochs", "1", "-o", "new.model")
     assert done.code == 0

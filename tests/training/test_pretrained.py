@@ -413,17 +413,6 @@ def test_another_model_is_another_training(folder, tmp_path):
     assert all(torch.equal(value, whole.weights()[key]) for key, value in resumed.weights().items())
 
 
-def test_the_model_that_a_training_goes_on_from_is_not_its_end(folder, tmp_path):
-    own = tmp_path / "own.model"
-    own.write_bytes((folder / "text.model").read_bytes())
-    options = {"epochs": 1, "folds": 1, "compare": False, "quiet": True, "output": own, "resume": True}
-    first = classify.train(folder / "r.csv", from_model=own, force=True, **options)
-    assert first.stopped == "epochs"
-    assert own.read_bytes() != (folder / "text.model").read_bytes()
-    again = classify.train(folder / "r.csv", from_model=folder / "text.model", **options)
-    assert again.stopped == "ended before"
-
-
 @pytest.mark.slow
 def test_a_search_keeps_what_the_model_decides(folder, tmp_path):
     pytest.importorskip("optuna")

@@ -188,7 +188,7 @@ class Recipe(ABC, Generic[Split, Parts, Baseline, S, M]):
             "compare": compare,
         }
         if pretrained is not None:
-            identity["from_model"] = start
+            identity["from_model"] = pretrained.sha256
         saving = resumable(output, data, settings, identity, resume=resume, force=force, quiet=quiet)
         with log, saving as keeper, torch.random.fork_rng(devices=[]), validating_first(pretrained):
             split = self.read(data, settings, quiet, pretrained)
