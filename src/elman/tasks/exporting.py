@@ -145,7 +145,7 @@ def _choose_networks(model: Any, path: str | PathLike[str], alone: bool, form: s
     # One in two directions is refused where it would be written.
     is_refused = form != "html" and model.module.recurrent.bidirectional
     if form in _TAKERS and not alone and first is not model and not is_refused:
-        which = "the first" if form == "html" else "the recurrent layers of the first"
+        which = "the first network" if form == "html" else "the recurrent layers of the first"
         raise ConfigError(
             f"export: the answer of {path} is not that of one network alone, and {_TAKERS[form]} one. Add --alone to "
             f"write {which}, or write all of it to .onnx."

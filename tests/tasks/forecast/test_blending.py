@@ -11,10 +11,13 @@ from elman import export
 from elman.errors import ConfigError, DataError
 from elman.tasks import forecast
 from elman.tasks.exporting import export_model
+from elman.tasks.forecast.backtest import judge_mixed
 from elman.tasks.forecast.baseline.linear import LinearForecast
 from elman.tasks.forecast.blending import ForecastBlend, draw_parts, learn
 from elman.tasks.forecast.judging import _cross, _HeldOut
 from elman.tasks.forecast.recipe import RECIPE
+from elman.tasks.forecast.scores import ForecastScores
+from elman.tasks.forecast.view import view
 from forecastable import SEASON, draw_values, make_series, make_set
 from forged import forge
 
@@ -87,8 +90,17 @@ def test_an_answer_is_never_much_worse_than_the_baseline_it_could_repeat(mixed):
     assert metrics["network"]["mase"] > 1.3 * best  # the network alone is bad
     assert metrics["validation"]["mase"] < 1.03 * best
     assert metrics["validation"]["coverage"]["80"] == pytest.approx(0.8, abs=0.05)
-    share = f"Mixed: {mixed.blend.weight:.0%} of each forecast is {mixed.blend.baseline}, the rest the network"
-    assert share in metrics["verdict"]
+    assert judge_mixed(ForecastScores(**metrics["network"]), mixed.blend) in metrics["verdict"]
+
+
+def test_the_verdict_says_which_does_how_much():
+    network = ForecastScores(9, 1.0, 1.0, 1.0, 1.0, None, 2.5, None, {}, {})
+    assert judge_mixed(network, ForecastBlend("naive", 0.35)) == (
+        "Mixed: 35% of each forecast is naive, the rest the network; the network alone has MASE 2.500."
+    )
+    assert judge_mixed(network, ForecastBlend("linear", 1.0)) == (
+        "Each forecast is linear; the network alone has MASE 2.500."
+    )
 
 
 def test_a_mixture_is_the_same_alone_in_a_batch_and_when_loaded(mixed, tmp_path):
@@ -208,6 +220,14 @@ def test_what_cannot_be_exported_is_refused_and_the_network_is_written(mixed, tm
     with pytest.raises(ConfigError, match=r"fills in missing values, and ONNX has no operator for it. Add --alone"):
         export_model(tmp_path / "n.elman.safetensors", tmp_path / "n.onnx")
     export_model(tmp_path / "n.elman.safetensors", tmp_path / "n.onnx", alone=True)
+
+
+def test_the_inspector_says_that_it_explains_the_network_alone(mixed):
+    data = walks(number=3)
+    for model, said in ((mixed, "is forecast by the network alone to be"), (mixed.alone(), "is forecast to be")):
+        explained = view(model, data).explain()
+        assert explained
+        assert all(said in one.answer for one in explained)
 
 
 def test_without_a_comparison_nothing_is_mixed_in():

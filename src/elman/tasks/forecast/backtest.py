@@ -215,10 +215,10 @@ def judge_forecasts(scores: Backtest) -> str:
 
 def judge_mixed(network: ForecastScores, blend: ForecastBlend) -> str:
     """Write what is mixed into the forecasts of a network, and how good that is alone."""
-    return (
-        f"Mixed: {blend.weight:.0%} of each forecast is {blend.baseline}, the rest the network, which alone has "
-        f"{say_error(network)}."
-    )
+    alone = f"the network alone has {say_error(network)}."
+    if blend.weight == 1:
+        return f"Each forecast is {blend.baseline}; {alone}"
+    return f"Mixed: {blend.weight:.0%} of each forecast is {blend.baseline}, the rest the network; {alone}"
 
 
 def say_learnt(scores: Backtest) -> str | None:

@@ -61,7 +61,7 @@ def view(model: TrainedForecaster, data: Any) -> View:
         module.recurrent,
         lambda: _loss(module, few, actual_of_few) * len(actual_of_few),
         of_last,
-        lambda: _explain(module, table, thin(origins, EXPLAINED)),
+        lambda: _explain(module, table, thin(origins, EXPLAINED), model.blend is not None),
         description,
         model.metrics,
     )
@@ -91,9 +91,12 @@ def _shorten(module: SegmentForecaster, windows: Windows, steps: int) -> tuple[S
     return shorter, windows._replace(history=windows.history[:, left_out:], past=past, known=known, calendar=calendar)
 
 
-def _explain(module: SegmentForecaster, table: SeriesTable, origins: NDArray[np.int64]) -> list[Mattered]:
-    """Explain the forecast of the next step, relative to a look-back that is constant at its last value."""
+def _explain(
+    module: SegmentForecaster, table: SeriesTable, origins: NDArray[np.int64], is_mixed: bool
+) -> list[Mattered]:
+    """Explain what the network forecasts for the next step, relative to a look-back constant at its last value."""
     explained = []
+    said = "is forecast by the network alone to be" if is_mixed else "is forecast to be"
     if module.lookback > LONGEST_EXPLAINED:
         return []
     for origin in origins:
@@ -115,7 +118,5 @@ def _explain(module: SegmentForecaster, table: SeriesTable, origins: NDArray[np.
         answer = f"{format_near(found, usual)} at the step after its step {origin[1]}"
         known = "" if real != real else f" (it was {format_near(real, usual)})"
         shown = {"series": reading.restore(windows.history[0, :, None].numpy()), "baseline": _REFERENCE}
-        explained.append(
-            mattered(attribution, 0, len(moved), f"{series.name} is forecast to be {answer}{known}", **shown)
-        )
+        explained.append(mattered(attribution, 0, len(moved), f"{series.name} {said} {answer}{known}", **shown))
     return explained
