@@ -15,7 +15,7 @@ NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR")
 """What torchrun, and other launchers like it, set in the environment of each process."""
 
 
-_FIRST_BEFORE, _LOST_LAST = 0.5, 1.5  # seconds
+_FIRST_BEFORE, _LOST_LAST, _FIRST_STAYS = 0.5, 1.5, 1.0  # seconds
 
 
 class Lost(BaseException):
@@ -77,4 +77,9 @@ def may_speak(*, of_lost: bool = False) -> bool:
     if not is_one_of_many():
         return True
     time.sleep(_LOST_LAST if of_lost else _FIRST_BEFORE if own_rank() else 0.0)
-    return own_rank() == 0 if _VOICE.claim is None else _VOICE.claim()
+    if _VOICE.claim is None:
+        return own_rank() == 0
+    is_first = _VOICE.claim()
+    if own_rank() == 0:
+        time.sleep(_FIRST_STAYS)  # it keeps the store by which the others ask
+    return is_first
