@@ -147,7 +147,7 @@ def test_a_model_of_tags_is_inspected_over_its_words(elman, tmp_path, form):
 @pytest.mark.parametrize("decode", ["segment", "recursive"])
 def test_a_model_of_forecasts_is_inspected_over_its_series(elman, tmp_path, decode):
     write_sales(tmp_path / "sales.csv", columns=2)
-    options = ("--horizon", 4, "--lookback", 11, "--segment", 3, "--hidden", 7, "--batch", 16, "--epochs", 2)
+    options = ("--horizon", 4, "--lookback", 11, "--segment", 3, "--hidden", 7, "--batch", 16, "--epochs", 2, "--alone")
     done = elman("train", "forecast", "sales.csv", *options, "--decode", decode, "-q", "-o", "m", "--report", "p.html")
     assert done.code == 0, done.err
     assert "gradient  " in done.out
