@@ -1,7 +1,13 @@
-"""Send the validations of a training to MLflow or TensorBoard: `python examples/log_elsewhere.py mlflow`.
+"""Send the validations of a training to MLflow or TensorBoard.
 
-`pip install mlflow` writes to where `MLFLOW_TRACKING_URI` says, e.g. `sqlite:///mlflow.db`; `pip install tensorboard`
-writes to the folder `runs`. A callback gets a plain dict at each validation, the one that `--log` writes as JSON.
+    pip install mlflow       python examples/log_elsewhere.py mlflow         mlflow ui
+    pip install tensorboard  python examples/log_elsewhere.py tensorboard    tensorboard --logdir runs
+
+MLflow writes to where `MLFLOW_TRACKING_URI` says: a server, a database such as `sqlite:///mlflow.db` (the default), or
+a folder, which it refuses unless `MLFLOW_ALLOW_FILE_STORE` is `true`. The files of TensorBoard, whose numbers are
+rounded to 32 bits, are in a folder for each training, `runs/version_0` and so on.
+
+A callback gets a plain dict at each validation, the one that `--log` writes as JSON.
 """
 
 import sys
@@ -15,15 +21,14 @@ def to_mlflow(event):
 
 
 def to_tensorboard(folder):
-    """Return a callback that writes the files of TensorBoard to a folder."""
-    from torch.utils.tensorboard import SummaryWriter
+    """Return a callback that writes the files of TensorBoard, through the logger of Lightning Fabric."""
+    from lightning_fabric.loggers import TensorBoardLogger
 
-    writer = SummaryWriter(folder)
+    logger = TensorBoardLogger(folder, name=None)
 
     def write(event):
-        for name, value in numbers(event).items():
-            writer.add_scalar(name, value, event["update"])
-        writer.flush()
+        logger.log_metrics(numbers(event), step=event["update"])
+        logger.save()
 
     return write
 

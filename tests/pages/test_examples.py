@@ -4,7 +4,6 @@ import importlib.util
 import re
 import subprocess
 import sys
-import types
 
 import pandas as pd
 import pytest
@@ -22,18 +21,6 @@ def test_a_training_in_plain_pytorch_lowers_its_loss_and_fits_on_a_page():
     losses = [float(loss) for loss in re.findall(r"loss (\S+)", done.stdout)]
     assert len(losses) > 3
     assert losses[-1] < 0.01 < 0.05 < losses[0]
-
-
-def test_the_callbacks_send_the_numbers_of_a_validation_and_nothing_else(monkeypatch):
-    specification = importlib.util.spec_from_file_location("log_elsewhere", EXAMPLES / "log_elsewhere.py")
-    script = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(script)
-    sent = []
-    stand_in = types.SimpleNamespace(log_metrics=lambda numbers, step: sent.append((step, numbers)))
-    monkeypatch.setitem(sys.modules, "mlflow", stand_in)
-    event = {"event": "validation", "fold": 2, "update": 7, "validation_loss": 0.5, "score": None, "best": True}
-    script.to_mlflow(event)
-    assert sent == [(7, {"fold_2/validation_loss": 0.5, "fold_2/best": 1.0})]
 
 
 def test_the_made_up_files_are_the_same_each_time_and_no_example_is_in_two_of_them(tmp_path, monkeypatch):
