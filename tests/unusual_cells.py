@@ -93,3 +93,10 @@ _EQUATIONS = {
 
 UNUSUAL = {name: cell(equations) for name, equations in _EQUATIONS.items()}
 """By what is unusual about them."""
+
+
+@cell
+def two_sided(x, dt, age, /, h, c, *, W, U, rate):
+    """Two side inputs, which must not be confused, and two states."""
+    c = sigmoid(-rate * dt) * c + tanh(W.c @ x + U.c @ h) * age
+    return tanh(W.h @ x + c) - h / (1 + age * age), c

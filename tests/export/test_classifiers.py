@@ -9,7 +9,7 @@ import torch
 
 from alone import code_of_page, run_alone
 from elman import cells, export
-from elman.data.dataset import Columns, Example, Sound
+from elman.data.dataset import Columns, Example, SideColumn, Sound
 from elman.data.examples.values import Listed
 from elman.encoders.batches import EncodedSet
 from elman.encoders.encoder import learn_encoder, read_encoder
@@ -30,6 +30,7 @@ from elman.tasks.classify.member import FoldMember
 from elman.tasks.classify.model import TrainedClassifier
 from elman.tasks.classify.module import SequenceClassifier
 from elman.tasks.exporting import export_model
+from unusual_cells import two_sided
 
 TEXTS = ["so bad", "What a good film it was", "good", "a Bad, bad night", "Ünder the sea it was good", ""]
 GENES = ["acgtacgtta", "ttgac", "ca", "ggggttta", "tacgc", "gt"]
@@ -47,6 +48,15 @@ def series(same=None, size=3):
     made = [(random.normal(9, 4, (same or length, size)).astype(np.float32),) for length in (11, 4, 7, 2, 5, 8)]
     made[1][0][1, 1] = np.nan
     return {"s": "series"}, made
+
+
+def timed():
+    """Make series whose steps carry a number and the time since the step before, as a table has them."""
+    random, (kinds, rows) = np.random.default_rng(4), series(size=2)
+    carried = [random.exponential(40, (len(row), 2)).astype(np.float32) for (row,) in rows]
+    for one in carried:
+        one[0, 1] = 0
+    return kinds, [(np.hstack([row, one]),) for (row,), one in zip(rows, carried, strict=True)]
 
 
 def table():
@@ -69,28 +79,37 @@ KINDS = {
     "characters": (texts(TEXTS), {"unit": "character", "max_length": 5}, "last", LABELS),
     "motifs": (texts(GENES, "letters"), {"kmer": 2, "convolution": True}, "mean", CLASSES),
     "series": (series(), {}, "attention", NUMBER),
+    "timed series": (timed(), {}, "max", CLASSES),
+    "timed, the start": (timed(), {"max_length": 6}, "last", NUMBER),
     "short series": (series(same=4), {}, "mean", CLASSES),
     "table": (table(), {}, "mean", NUMBER),
     "sound": (sounds(), {"mels": 8, "coefficients": 3, "convolution": True}, "mean", CLASSES),
     "rows of images": (images(), {"longest_side": 7}, "max", CLASSES),
     "pixels": (images(), {"longest_side": 7, "read": "permuted"}, "last", LABELS),
 }
+SIDES = {"dt": SideColumn("clock", gaps=True), "age": SideColumn("years")}
 LEARNT = ([0, 1, 2, 3], [1, 2, 3, 5], [0, 2, 4, 5])
 """The examples from which each of three networks has learnt what it knows of its input."""
 
 
-def network(kind, number, cell="mgu", pooling=None, bidirectional=True):
+def network(kind, number, own_cell="mgu", pooling=None, bidirectional=True):
     """Make a network that was never trained, with a baseline beside it."""
     (kinds, values), options, usual, targets = KINDS[kind]
-    columns = Columns(kinds, "target", "category")
+    timed = kind.startswith("timed")
+    columns = Columns(kinds, "target", "category", sides=SIDES if timed else {})
     examples = [Example(dict(zip(kinds, row, strict=True)), "a", f"line {i}") for i, row in enumerate(values)]
     learnt = Listed([examples[place] for place in LEARNT[number]], columns)
     torch.manual_seed(3 + number)
     encoder = learn_encoder(columns, learnt, InputSettings(**options))
     own = targets or Targets("number", mean=7.0 * number, deviation=2.0 + number)
     module = SequenceClassifier(
-        cells.find(cell),
-        Layers(hidden=7, bidirectional=bidirectional),
+        two_sided if timed else cells.find(own_cell),
+        Layers(
+            hidden=7,
+            layers=1 + timed,
+            bidirectional=bidirectional,
+            sides={"dt": "gaps", "age": "years"} if timed else {},
+        ),
         front=encoder.front,
         outputs=own.outputs,
         pooling=pooling or usual,
@@ -136,17 +155,25 @@ def feeds_of(card, examples):
         chosen = [[p.index(e.values[c]) if e.values[c] in p else -1 for c, p in known] for e in examples]
         return {"numbers": np.array(values), "categories": np.array(chosen)}
     given = [_steps(encoder, example) for example in examples]
-    lengths = np.array([len(one) for one in given])
-    steps = np.zeros((len(given), lengths.max(), given[0].shape[1]), given[0].dtype)
-    for row, one in zip(steps, given, strict=True):
+    feeds = {"steps": _pad(given), "lengths": np.array([len(one) for one in given])}
+    if getattr(encoder, "sides", {}):
+        carried = [example.values["s"][:, -2:].astype(float) for example in examples]
+        feeds |= {"age": _pad([one[:, 0] for one in carried])}
+        feeds |= {"dt_times": _pad([1e6 + one[:, 1].cumsum() for one in carried])}
+    return feeds
+
+
+def _pad(given):
+    padded = np.zeros((len(given), max(map(len, given)), *given[0].shape[1:]), given[0].dtype)
+    for row, one in zip(padded, given, strict=True):
         row[: len(one)] = one
-    return {"steps": steps, "lengths": lengths}
+    return padded
 
 
 def _steps(encoder, example):
     value = next(iter(example.values.values()))
     if encoder.kind == "series":
-        return value.astype(float)
+        return value[:, : len(encoder.scaling.means)].astype(float)
     if encoder.kind == "sound":
         return encoder.features.compute(value).numpy()
     if encoder.kind == "image":
@@ -261,19 +288,61 @@ def test_what_differs_is_refused_and_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+WRONG = {
+    "times that go back": ("dt_times", lambda own: own[::-1]),
+    "a time twice": ("dt_times", lambda own: np.where(np.arange(len(own)) == 2, own[1], own)),
+    "no time": ("dt_times", lambda own: np.where(np.arange(len(own)) == 3, np.nan, own)),
+    "a first time that is infinite": ("dt_times", lambda own: np.where(np.arange(len(own)) == 0, -np.inf, own)),
+    "a negative number": ("age", lambda own: np.where(np.arange(len(own)) == 1, -1e-3, own)),
+    "a number that float32 does not hold": ("age", lambda own: np.where(np.arange(len(own)) == 1, 1e39, own)),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_series_with_wrong_times_or_numbers_has_no_answer_and_the_others_have_theirs(wrong, tmp_path):
+    model, examples = joined("timed series", 1, bidirectional=False)
+    write_models(tmp_path / "m.onnx", graphs(model.alone()), describe(model), force=False)
+    session, (name, change) = Session((tmp_path / "m.onnx").read_bytes()), WRONG[wrong]
+    feeds = feeds_of(export.read_card(tmp_path / "m.onnx"), [examples[place] for place in range(3)])
+    (right,) = session.run(feeds)
+    feeds[name][1, :4] = change(feeds[name][1, :4])
+    feeds[name][1, 4:] = -feeds[name][1, 4:]  # behind the end
+    (found,) = session.run(feeds)
+    assert np.isnan(found[1]).all()
+    assert np.array_equal(found[[0, 2]], right[[0, 2]])
+
+
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
-@pytest.mark.parametrize("kind", ["words and letters", "characters", "series"])
+def test_a_step_at_a_wrong_time_has_no_answer_and_no_later_one_has(pooling, tmp_path):
+    model, examples = joined("timed series", 1, own_cell="lstm", pooling=pooling, bidirectional=False)
+    write_models(tmp_path / "m.onnx", step_graphs(model.alone()), describe(model), force=False)
+    card = export.read_card(tmp_path / "m.onnx")
+    feeds = feeds_of(card, [examples[0]])
+    del feeds["lengths"]
+    feeds["dt_times"][0, 5] = feeds["dt_times"][0, 2]
+    names = [name for name in card["inputs"] if name.startswith("initial")]
+    rows = [{name: one[:, t] for name, one in feeds.items()} for t in range(11)]
+    found, *_ = run_steps(Session((tmp_path / "m.onnx").read_bytes()), rows, names)
+    assert not np.isnan(found[:5]).any()
+    assert np.isnan(found[5:]).all()
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("kind", ["words and letters", "characters", "series", "timed series", "timed, the start"])
 def test_a_step_answers_by_the_steps_so_far(kind, pooling, tmp_path):
-    model, examples = joined(kind, 1, cell="lstm", pooling=pooling, bidirectional=False)
+    model, examples = joined(kind, 1, own_cell="lstm", pooling=pooling, bidirectional=False)
     model = model.alone()
     write_models(tmp_path / "m.onnx", step_graphs(model), describe(model), force=False)
     card = export.read_card(tmp_path / "m.onnx")
     names = [name for name in card["inputs"] if name.startswith("initial")]
     session = Session((tmp_path / "m.onnx").read_bytes())
     for place in range(len(examples)):
-        steps = feeds_of(card, [examples[place]])["steps"]
-        more = np.concatenate([steps, steps[:, :1]], 1) if kind == "characters" and steps.shape[1] >= 5 else steps
-        found, *_ = run_steps(session, [{"steps": more[:, t]} for t in range(more.shape[1])], names)
+        feeds = feeds_of(card, [examples[place]])
+        del feeds["lengths"]
+        if kind == "characters" and feeds["steps"].shape[1] >= 5:
+            feeds = {"steps": np.concatenate([feeds["steps"], feeds["steps"][:, :1]], 1)}
+        rows = [{name: one[:, t] for name, one in feeds.items()} for t in range(feeds["steps"].shape[1])]
+        found, *_ = run_steps(session, rows, names)
         expected = answers(model, Listed([examples[place]], examples.columns))
         assert difference([torch.from_numpy(found[-1])], [expected]) <= 1e-5
 

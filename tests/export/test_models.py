@@ -24,6 +24,7 @@ from elman.tasks.tag.exported import step_graphs
 from elman.tasks.tag.module import SequenceTagger
 from elman.tasks.transcribe.exported import graphs as speech_graphs
 from untrained import make_transcriber
+from unusual_cells import two_sided
 
 
 @pytest.fixture(scope="module")
@@ -123,14 +124,16 @@ def test_a_tagger_that_reads_forward_has_a_step(tmp_path):
         step_graphs(tagger(crf=True)[0])
 
 
-@pytest.mark.parametrize(("seasons", "logarithms"), [((), False), ((2, 5), True)])
+@pytest.mark.parametrize(
+    ("seasons", "logarithms", "sides"), [((), False, {}), ((2, 5), True, {}), ((), False, {"dt": "gaps", "age": 0.25})]
+)
 @pytest.mark.parametrize("decode", ["segment", "direct", "recursive"])
-def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, seasons, logarithms, tmp_path):
+def test_a_forecaster_forecasts_in_the_units_of_the_series(decode, seasons, logarithms, sides, tmp_path):
     torch.manual_seed(3)
     read = {"missing": True, "past": 2, "known": 1, "calendar": 4, "static": 3, "series": 2}
     shape = {"lookback": 11, "horizon": 7, "segment": 3, "quantiles": [0.1, 0.3, 0.5, 0.7, 0.9]}
-    layers = Layers(hidden=5, layers=2)
-    module = SegmentForecaster(cells.mgu, layers, decode=decode, seasons=seasons, **shape, **read).eval()
+    layers, cell = Layers(hidden=5, layers=2, sides=sides), two_sided if sides else cells.mgu
+    module = SegmentForecaster(cell, layers, decode=decode, seasons=seasons, **shape, **read).eval()
     if seasons:
         torch.nn.init.normal_(module.lags.weight)
     torch.nn.init.normal_(module.effect.weight)

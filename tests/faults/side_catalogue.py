@@ -4,6 +4,7 @@ from faults.fault import Fault
 
 READ, LAYER = "tests/data/examples/test_sides.py", "tests/nn/test_side_inputs.py"
 TAG = "tests/tasks/tag/test_side_inputs.py"
+EXPORTED = "tests/export/test_classifiers.py"
 CLASSIFY, FORECAST = "tests/tasks/classify/test_side_inputs.py", "tests/tasks/forecast/test_side_inputs.py"
 
 SIDE_FAULTS = (
@@ -86,5 +87,69 @@ SIDE_FAULTS = (
         "torch.ones(segments, device=steps.device)",
         FORECAST,
         "count_segments",
+    ),
+    Fault(
+        "a file of ONNX counts the time between steps in the units of its column",
+        "export/sides.py",
+        "    if unit is not None:\n",
+        "    if False:\n",
+        TAG,
+        "file_of_onnx",
+    ),
+    Fault(
+        "a file of ONNX gives steps that are read backwards the gaps of reading forwards",
+        "export/sides.py",
+        "_backwards(writer, side, lengths) if backwards and source.gaps else side",
+        "side",
+        CLASSIFY,
+        "file_of_onnx",
+    ),
+    Fault(
+        "the gap behind the end of a series in a file of ONNX is that to the padding",
+        "export/sides.py",
+        'before_last = add("Sub", lengths, writer.constant(np.int64(1)))',
+        'before_last = add("Sub", lengths, writer.constant(np.int64(0)))',
+        TAG,
+        "file_of_onnx",
+    ),
+    Fault(
+        "a file of one step begins a new clock at each",
+        "export/sides.py",
+        'add("Where", add("IsNaN", before.name), _zero_like(writer, given), apart)',
+        "_zero_like(writer, given)",
+        TAG,
+        "file_of_onnx",
+    ),
+    Fault(
+        "a file of ONNX answers by times that do not ascend",
+        "export/sides.py",
+        'writer.add("Greater", apart, writer.constant(np.float64(0)))',
+        'writer.add("Greater", apart, writer.constant(np.float64(-np.inf)))',
+        EXPORTED,
+        "wrong_times",
+    ),
+    Fault(
+        "the maximum over time hides a wrong number",
+        "export/sides.py",
+        'writer.add("Mul", all_sides, zero), zero)',
+        "zero, zero)",
+        EXPORTED,
+        "wrong_times",
+    ),
+    Fault(
+        "a file of ONNX takes the side inputs of a cell in the order of their names",
+        "export/sides.py",
+        "    for name in network.sides:\n",
+        "    for name in sorted(network.sides):\n",
+        EXPORTED,
+        "all_networks and timed",
+    ),
+    Fault(
+        "all segments that a file of ONNX forecasts are one segment away",
+        "tasks/forecast/exported.py",
+        "[[*range(1, module.ahead + 1)]]",
+        "[[1] * module.ahead]",
+        "tests/export/test_models.py",
+        "forecaster and segment",
     ),
 )

@@ -14,15 +14,9 @@ from elman.errors import ConfigError, ShapeError
 from elman.flow import glance
 from elman.nn import LSTM, Recurrent
 from tolerances import assert_close
+from unusual_cells import two_sided
 
 T, B, I, H = 5, 3, 7, 11
-
-
-@cell
-def two_sided(x, dt, age, /, h, c, *, W, U, rate):
-    """Two side inputs, which must not be confused, and two states."""
-    c = sigmoid(-rate * dt) * c + tanh(W.c @ x + U.c @ h) * age
-    return tanh(W.h @ x + c) - h / (1 + age * age), c
 
 
 EVERY_BACKEND = pytest.mark.parametrize("backend", ["llvm", "reference"])

@@ -84,7 +84,7 @@ def _whole(network: NetworkData) -> Any:
     for name in network.sides:
         turned = writer.add("Transpose", name, perm=[1, 0]) if network.batch_first else name
         sides.append(writer.add("Unsqueeze", turned, writer.indices(2)))
-    output, final = write_network(writer, network, x, states, lengths.value, sides)
+    output, final = write_network(writer, network, x, states, lengths.value, [sides] * network.directions)
     output = writer.add("Transpose", output, perm=[1, 0, 2]) if network.batch_first else output
     ports = [
         Port("x", (*axes, network.input_size)),

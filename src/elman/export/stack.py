@@ -14,7 +14,12 @@ from elman.export.standard import GateTerms, Recognised, read
 
 
 def write_network(
-    writer: GraphWriter, network: NetworkData, x: str, states: Sequence[str], lengths: str, sides: Sequence[str] = ()
+    writer: GraphWriter,
+    network: NetworkData,
+    x: str,
+    states: Sequence[str],
+    lengths: str,
+    sides: Sequence[Sequence[str]] = (),
 ) -> tuple[str, list[str]]:
     """Write a network that runs over whole sequences.
 
@@ -24,7 +29,7 @@ def write_network(
         x: name of (T, B, I).
         states: for each state the name of (L·D, B, its size).
         lengths: name of (B,), whole numbers of 64 bits from 0 to T.
-        sides: names of the side inputs, each (T, B, 1).
+        sides: for each direction the names of its side inputs, each (T, B, 1); nothing where the cell reads none.
 
     Returns:
         The names of the output (T, B, D · H) and of the final states, each (L·D, B, its size).
@@ -42,7 +47,7 @@ def write_network(
             outputs, ends = [], [[] for _ in states]
             for d, part in enumerate(directions):
                 before = [_row(writer, state, first + d) for state in states]
-                output, after = write_loop(writer, part, x, before, sides, valid, reverse=d == 1)
+                output, after = write_loop(writer, part, x, before, sides[d] if sides else (), valid, reverse=d == 1)
                 outputs.append(output)
                 for column, value in zip(ends, after, strict=True):
                     column.append(writer.add("Unsqueeze", value, writer.indices(0)))

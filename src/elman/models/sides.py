@@ -36,6 +36,7 @@ class SideInputs:
         bidirectional: whether the layers read backwards as well.
 
     Attributes:
+        sources: of each side input, by name.
         carried: the names of those of which each step carries a number, in its order there.
 
     Raises:
@@ -44,7 +45,7 @@ class SideInputs:
 
     def __init__(self, cell: Cell, sources: Mapping[str, SideSource], *, bidirectional: bool = False) -> None:
         _require_names(cell, sources)
-        self._sources, self._bidirectional = dict(sources), bidirectional
+        self.sources, self._bidirectional = dict(sources), bidirectional
         self.carried = carried_names(sources)
 
     def refuse_columns(self, why: str, *, timed: bool = True) -> None:
@@ -58,9 +59,9 @@ class SideInputs:
             ConfigError: one is.
         """
         for name in self.carried:
-            if self._sources[name].column or not timed:
+            if self.sources[name].column or not timed:
                 known = f"{name}={GAPS}, or " if timed else ""
-                raise ConfigError(f"side is {name}={self._sources[name]}, and {why}. Give {known}a number: {name}=1.")
+                raise ConfigError(f"side is {name}={self.sources[name]}, and {why}. Give {known}a number: {name}=1.")
 
     def divide(self, steps: Tensor) -> tuple[Tensor, Tensor]:
         """Divide steps (…, D + S) into their own numbers and what they carry, (…, D) and (…, S)."""
@@ -78,7 +79,7 @@ class SideInputs:
             lengths: (B,) the real steps of each example; None means T.
         """
         given: dict[str, Side] = {}
-        for name, source in self._sources.items():
+        for name, source in self.sources.items():
             if source.constant is not None:
                 given[name] = x.new_full(x.shape[:-1], source.constant)
                 continue

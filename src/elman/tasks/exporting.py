@@ -82,8 +82,6 @@ def export_model(
         refuse_shared({"the header": header_of(target.path)}, {"the model": [str(model)]})
     if target.form in ("c", "object"):
         return _write_layers(chosen, choose(path, FORMS, target.form, force), force, chosen is not whole, processor)
-    if target.form != "wasm":
-        web.refuse_sides(chosen)
     if target.form in web.FORMS:
         target = choose(path, FORMS, target.form, force)
         return web.export_to_web(recipe, chosen, _card(recipe, whole, chosen, licence), target, model, step)

@@ -50,8 +50,9 @@ def export_to_web(
     from elman.export.pages.page import put_module, put_page
     from elman.export.target import ExportedFiles
 
+    if target.form == "html" or _has(recipe, "web_model"):
+        _refuse_sides(trained)
     if target.form == "wasm" and _has(recipe, "web_model"):
-        refuse_sides(trained)
         functions = recipe.part("page", "web_model")(trained)
         return ExportedFiles((target.path,), functions.holds, put_module(target, functions, card))
     if target.form == "wasm":
@@ -70,8 +71,8 @@ def export_to_web(
     return ExportedFiles((target.path,), "the model and a page that uses it", agreement)
 
 
-def refuse_sides(trained: Any) -> None:
-    """Refuse a model whose cell reads side inputs, which are given in files of its recurrent layers alone.
+def _refuse_sides(trained: Any) -> None:
+    """Refuse a model whose cell reads side inputs.
 
     Raises:
         ConfigError: it does.
@@ -79,8 +80,8 @@ def refuse_sides(trained: Any) -> None:
     cell = trained.module.recurrent.cell
     if cell.sides:
         raise ConfigError(
-            f"export: {cell.name} reads {name_some(cell.sides)} at every step besides its input, and a whole model is "
-            "not written with that. Write the recurrent layers alone, which take it: -o NAME.c"
+            f"export: {cell.name} reads {name_some(cell.sides)} at every step besides its input, and no model is "
+            "written for the browser with that. Write it to ONNX, -o NAME.onnx, or its layers alone, -o NAME.c"
         )
 
 

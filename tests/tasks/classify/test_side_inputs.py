@@ -11,9 +11,12 @@ import torch
 
 from answerable import write_doses, write_reviews, write_series
 from elman.data import open_dataset, stream_rows
+from elman.data.dataset import Example
 from elman.data.examples.values import Listed
 from elman.encoders.batches import EncodedSet
 from elman.errors import ConfigError, DataError
+from elman.export import read_card
+from elman.export.graph import Session
 from elman.tasks import Classifier, classify
 from elman.tasks.classify.following import ClassOptions, ClassStream
 from elman.tasks.classify.served import serve
@@ -130,6 +133,17 @@ def test_folds_have_each_a_unit_of_their_own(folder):
     assert torch.equal(classify.load(folder / "folds.m").outputs(data), model.outputs(data))
 
 
+def test_a_constant_is_in_the_file(tmp_path):
+    data = write_reviews(tmp_path / "r.csv", 40)
+    model = classify.train(data, output=tmp_path / "m", side="dt=2.5", **{**SMALL, "epochs": 1, "unit": "character"})
+    export_model(tmp_path / "m", tmp_path / "m.onnx")
+    assert set(read_card(tmp_path / "m.onnx")["inputs"]) == {"steps", "lengths"}
+    steps = model.encoder.encode(Example(dict.fromkeys(model.columns.inputs, "so good"), None, "here"))
+    (found,) = Session((tmp_path / "m.onnx").read_bytes()).run({"steps": steps[None].numpy()})
+    expected = model.probabilities([dict.fromkeys(model.columns.inputs, "so good")])
+    assert found == pytest.approx(expected.numpy(), abs=1e-5)
+
+
 def test_a_constant_is_given_at_every_step_of_any_input(tmp_path):
     options = {**SMALL, "epochs": 1}
     for data in (write_reviews(tmp_path / "r.csv", 40), write_series(tmp_path / "s.npz", 40)):
@@ -156,11 +170,23 @@ def test_a_look_inside_gives_the_layers_the_gaps_of_the_model(model, folder):
     assert len(seen.explain()) == 3
 
 
-def test_a_whole_model_is_not_exported_and_its_layers_are(folder, tmp_path):
-    for name in ("m.onnx", "m.html"):
-        with pytest.raises(ConfigError, match="cfc reads dt at every step besides its input"):
-            export_model(folder / "forward.m", tmp_path / name)
-        assert not list(tmp_path.iterdir())
+def test_a_file_of_onnx_reads_the_times_of_a_table_and_a_page_is_refused(folder, tmp_path):
+    table = pd.read_csv(folder / "new.csv")
+    for name in ("both", "forward"):
+        model = classify.load(folder / f"{name}.m")
+        export_model(folder / f"{name}.m", tmp_path / "m.onnx", force=True)
+        card = read_card(tmp_path / "m.onnx")
+        assert card["inputs"]["dt_times"]["holds"].startswith(
+            "the time of each step by t, ascending, in the units of t"
+        )
+        session = Session((tmp_path / "m.onnx").read_bytes())
+        expected = model.probabilities(open_dataset(folder / "new.csv", like=model.columns))
+        for at, (_, own) in enumerate(table.groupby("id", sort=False)):
+            feeds = {"steps": own[["dose"]].to_numpy()[None], "dt_times": own["t"].to_numpy()[None]}
+            assert session.run(feeds)[0] == pytest.approx(expected[at : at + 1].numpy(), abs=1e-5)
+    with pytest.raises(ConfigError, match=r"cfc reads dt at every step .* Write it to ONNX, -o NAME\.onnx, or"):
+        export_model(folder / "forward.m", tmp_path / "m.html")
+    assert not (tmp_path / "m.html").exists()
     export_model(folder / "forward.m", tmp_path / "m.c")
     assert "dt" in (tmp_path / "m.c").read_text()
 

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from elman.errors import ConfigError
+from elman.export import read_card
+from elman.export.checking import difference
+from elman.export.graph import Session
+from elman.export.models import run_steps
 from elman.tasks import generate
+from elman.tasks.exporting import export_model
 from elman.tasks.generate.reader import Reader
 from elman.tasks.inspection import inspect_model
 from small_trainings import write_book
@@ -35,6 +40,20 @@ def test_units_one_by_one_are_read_as_the_whole_text(book):
     for number, logits in zip(numbers.tolist(), expected, strict=True):
         reader.step(number)
         assert torch.allclose(reader.logits(), logits, atol=1e-5)
+
+
+def test_a_file_of_onnx_has_the_number_and_the_browser_is_refused(book, tmp_path):
+    export_model(book.with_name("m"), tmp_path / "m.onnx")
+    model, card = generate.load(book.with_name("m")), read_card(tmp_path / "m.onnx")
+    numbers = torch.randint(0, len(model.module.embedding.weight), (7, 3))
+    names = [name for name in card["inputs"] if name.startswith("initial")]
+    found = run_steps(Session((tmp_path / "m.onnx").read_bytes()), [{"units": row.numpy()} for row in numbers], names)
+    with torch.no_grad():
+        expected = model.module(numbers)[0].softmax(-1)
+    assert difference([torch.from_numpy(found[0])], [expected]) <= 1e-5
+    for name in ("m.html", "m.wasm"):
+        with pytest.raises(ConfigError, match=r"no model is written for the browser with that\. Write it to ONNX"):
+            export_model(book.with_name("m"), tmp_path / name)
 
 
 def test_a_look_inside_cuts_the_numbers_with_the_text(book):

@@ -9,7 +9,12 @@ import torch
 
 from elman.data.sentences.opening import open_tagged
 from elman.errors import ConfigError, DataError
+from elman.export import read_card
+from elman.export.checking import difference
+from elman.export.graph import Session
+from elman.export.models import run_steps
 from elman.tasks import Tagger, tag
+from elman.tasks.exporting import export_model
 from elman.tasks.serving import Sent
 from elman.tasks.tag.following import TagStream
 from elman.tasks.tag.served import serve
@@ -53,6 +58,30 @@ def folder(tmp_path_factory):
 @pytest.fixture(params=["both", "forward"])
 def model(request, folder):
     return tag.load(folder / f"{request.param}.m")
+
+
+def test_a_file_of_onnx_reads_the_times_of_words(folder, tmp_path):
+    for name in ("both", "forward"):
+        model = tag.load(folder / f"{name}.m")
+        export_model(folder / f"{name}.m", tmp_path / "m.onnx", force=True)
+        session = Session((tmp_path / "m.onnx").read_bytes())
+        (batch,) = model.encode(open_tagged([folder / "new.tsv"], like=model.layout).sentences).batches(11)
+        times = np.full(batch.steps.shape[:2], np.nan)
+        for at, index in enumerate(batch.indices.tolist()):
+            times[: batch.lengths[at], at] = [float(time) for _, time, _ in draw(11, 2)[index]]
+        feeds = {"steps": batch.steps.numpy().swapaxes(0, 1), "lengths": batch.lengths.numpy(), "dt_times": times.T}
+        with torch.no_grad():
+            expected = model.module(batch.steps, batch.lengths, batch.carried).emissions.transpose(0, 1)
+        assert difference([torch.from_numpy(session.run(feeds)[0])], [expected]) <= 1e-5
+        feeds["dt_times"][4, :2] = [9.0, 8.5]
+        found = np.isnan(session.run(feeds)[0]).all((1, 2))
+        assert found.tolist() == [at == 4 for at in range(11)]
+    export_model(folder / "forward.m", tmp_path / "m.onnx", step=True, force=True)
+    session, length = Session((tmp_path / "m.onnx").read_bytes()), int(batch.lengths[7])
+    names = [name for name in read_card(tmp_path / "m.onnx")["inputs"] if name.startswith("initial")]
+    rows = [{"steps": batch.steps[t, 7:8].numpy(), "dt_times": times[t, 7:8]} for t in range(length)]
+    found, *_ = run_steps(session, rows, names)
+    assert difference([torch.from_numpy(found[:, 0])], [expected[7, :length]]) <= 1e-5
 
 
 def test_emissions_are_those_of_a_network_that_is_run_by_hand(model, folder):

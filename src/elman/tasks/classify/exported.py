@@ -18,9 +18,15 @@ from elman.export.network import take
 from elman.export.pieces import numbers_of, write_front, write_linear
 from elman.export.ports import axis_length, zero_states
 from elman.export.readouts import write_answer, write_pooling
+from elman.export.sides import write_doubt, write_sides
 from elman.export.stack import write_network
 from elman.tasks.classify.exported_baseline import expect_baseline, write_baseline_graph
-from elman.tasks.classify.exported_input import ClassifierInput, join_inputs, refuse_covariates
+from elman.tasks.classify.exported_input import (
+    ClassifierInput,
+    WrittenInput,
+    join_inputs,
+    refuse_covariates,
+)
 from elman.tasks.classify.exported_step import write_step
 from elman.tasks.classify.member import FoldMember, average, to_scale
 from elman.tasks.classify.model import TrainedClassifier
@@ -32,7 +38,7 @@ from elman.vocabulary.words import pattern_of
 def describe(model: TrainedClassifier) -> dict[str, Any]:
     """Return what the card says about this model alone."""
     own = {"classes": model.classes, "targets": model.targets.kind, "columns": model.columns.to_dict()}
-    encoder = join_inputs([one.encoder for one in model.members]).encoder
+    encoder = join_inputs([one.encoder for one in model.members], model.columns.sides).encoder
     special = {"padding": 0, "unknown": UNKNOWN, "between_columns": BETWEEN, "first": FIRST}
     return {
         **own,
@@ -53,8 +59,8 @@ def graphs(model: TrainedClassifier) -> dict[str, ModelGraph]:
     """
     refuse_covariates(model)
     writer, members, targets = GraphWriter(), model.members, model.targets
-    given = join_inputs([one.encoder for one in members])
-    mixed = [_write_mixed(writer, model, one, *given.write(writer, number)) for number, one in enumerate(members)]
+    given = join_inputs([one.encoder for one in members], model.columns.sides)
+    mixed = [_write_mixed(writer, model, one, given.write(writer, number)) for number, one in enumerate(members)]
     outputs = mixed[0]
     for one in mixed[1:]:
         outputs = writer.add("Add", outputs, one)
@@ -114,27 +120,32 @@ def _say_whole(model: TrainedClassifier) -> str:
     return f"{what}, each mixed with {' or '.join(baselines)}" if baselines else what
 
 
-def _write_mixed(writer: GraphWriter, model: TrainedClassifier, member: FoldMember, steps: str, lengths: str) -> str:
+def _write_mixed(writer: GraphWriter, model: TrainedClassifier, member: FoldMember, given: WrittenInput) -> str:
     """Write the outputs of a network, mixed with those of its baseline, in the scale of the first: (B, outputs)."""
-    outputs = _write_to_scale(writer, _write_one(writer, member.module, steps, lengths), member.targets, model.targets)
+    outputs = _write_to_scale(writer, _write_one(writer, member.module, given), member.targets, model.targets)
     if model.blend.network != 1:
         outputs = writer.add("Mul", outputs, writer.constant(np.float32(model.blend.network)))
     if member.baseline is None or not model.blend.baseline:
         return outputs
     units = getattr(member.encoder.front, "units", 0)
-    baseline = write_baseline_graph(writer, member.baseline, steps, lengths, units)
+    baseline = write_baseline_graph(writer, member.baseline, given.joined(writer), given.lengths, units)
     scaled = _write_to_scale(writer, baseline, member.targets, model.targets)
     return writer.add("Add", outputs, writer.add("Mul", scaled, writer.constant(np.float32(model.blend.baseline))))
 
 
-def _write_one(writer: GraphWriter, module: SequenceClassifier, steps: str, lengths: str) -> str:
+def _write_one(writer: GraphWriter, module: SequenceClassifier, given: WrittenInput) -> str:
     network = take(module.recurrent)
-    x, real = write_front(writer, module.front, steps, lengths)
+    x, real = write_front(writer, module.front, given.steps, given.lengths)
     start = zero_states(writer, network, axis_length(writer, x, 1))
-    output, final = write_network(writer, network, x, start, real)
+    sides = write_sides(writer, network, module.sides, x, given.carried, real)
+    output, final = write_network(writer, network, x, start, real, sides)
     query = None if module.query is None else numbers_of(module.query)
     pooled = write_pooling(writer, module.pooling, output, final[0], real, network.directions == 2, query)
-    return write_linear(writer, pooled, module.readout)
+    outputs = write_linear(writer, pooled, module.readout)
+    if not given.carried:
+        return outputs
+    doubt = writer.add("Unsqueeze", write_doubt(writer, given.carried, real), writer.indices(1))
+    return writer.add("Add", outputs, doubt)
 
 
 def _write_to_scale(writer: GraphWriter, outputs: str, of: Targets, to: Targets) -> str:

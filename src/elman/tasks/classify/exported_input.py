@@ -11,14 +11,15 @@ network a table from its numbers to the network's; numbers are given as they are
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from elman.data.dataset import SideColumn
 from elman.encoders.encoder import Encoder
 from elman.encoders.fronts import UnitsFront
 from elman.encoders.image import ImageEncoder
@@ -33,10 +34,32 @@ from elman.export.graph import DOUBLE, FLOAT, INT64, GraphWriter, Port
 from elman.export.models import Feeds, random_lengths
 from elman.export.pieces import write_scaling
 from elman.export.ports import LENGTHS, axis_length, read_lengths
+from elman.export.sides import CarriedSide, CarriedSides, Units
 from elman.phrases import name_some
 from elman.vocabulary.tally import BETWEEN, FIRST, UNKNOWN
 
+
+@dataclass(frozen=True)
+class WrittenInput:
+    """What a network of a file reads.
+
+    Attributes:
+        steps: name of (T, B, …).
+        lengths: name of (B,).
+        carried: the name of what the steps carry for each side input that is in them, each (T, B, 1).
+    """
+
+    steps: str
+    lengths: str
+    carried: Mapping[str, str] = field(default_factory=dict)
+
+    def joined(self, writer: GraphWriter) -> str:
+        """Write the steps with what they carry behind, as the encoder gives them."""
+        return writer.add("Concat", self.steps, *self.carried.values(), axis=2) if self.carried else self.steps
+
+
 _MISSING = 0.1  # of the numbers of a comparison
+NO_SIDES: Mapping[str, SideColumn] = {}
 _SPECIAL = [0, UNKNOWN, BETWEEN]  # numbers that are the same in all vocabularies
 
 
@@ -60,12 +83,12 @@ class ClassifierInput(ABC):
         """The inputs of the file."""
 
     @abstractmethod
-    def write(self, writer: GraphWriter, number: int) -> tuple[str, str]:
-        """Write what a network reads: its steps (T, B, …), and their lengths (B,)."""
+    def write(self, writer: GraphWriter, number: int) -> WrittenInput:
+        """Write what a network reads."""
 
     @abstractmethod
     def encode(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor]:
-        """Encode what the file is given as the encoder of a network does; see :meth:`write`."""
+        """Encode what the file is given as the encoder of a network does: steps (T, B, …) and lengths (B,)."""
 
     @abstractmethod
     def draw(self, steps: int, random: np.random.Generator) -> Feeds:
@@ -73,34 +96,52 @@ class ClassifierInput(ABC):
 
 
 class SequenceInput(ClassifierInput):
-    """Sequences of steps, of which the first so many are read."""
+    """Sequences of steps, of which the first so many are read.
+
+    Attributes:
+        sides: what each step carries besides its numbers.
+    """
 
     kind = FLOAT
     width: int
+    sides = CarriedSides()
 
     @property
     def ports(self) -> list[Port]:
-        """The steps (B, T, K), and their lengths."""
-        return [Port("steps", ("batch", "time", self.width), self.kind), LENGTHS]
+        """The steps (B, T, K), their lengths, and what they carry."""
+        return [Port("steps", ("batch", "time", self.width), self.kind), LENGTHS, *self.sides.ports]
 
-    def write(self, writer: GraphWriter, number: int) -> tuple[str, str]:
+    @property
+    def step_ports(self) -> list[Port]:
+        """The same of one step."""
+        return [Port("steps", ("batch", self.width), self.kind), *self.sides.step_ports]
+
+    def write(self, writer: GraphWriter, number: int) -> WrittenInput:
         """Write what a network reads, of all steps that it reads."""
         steps = writer.add("Transpose", "steps", perm=[1, 0, 2])
         lengths = read_lengths(writer, "steps", batch=0, time=1).value
         most = self.most(number)
         if most is not None:
             lengths = writer.add("Min", lengths, writer.constant(np.int64(most)))
-        return self.write_steps(writer, steps, number), lengths
+        carried = self.sides.write(writer, self.units(number))
+        return WrittenInput(self.write_steps(writer, steps, number), lengths, carried)
 
     def encode(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor]:
         """Encode all steps that a network reads."""
         most, steps = self.most(number), feeds["steps"].transpose(0, 1)
         lengths = feeds["lengths"] if most is None else feeds["lengths"].clamp(max=most)
-        return self._encode_steps(steps, number), lengths
+        encoded, units = self._encode_steps(steps, number), self.units(number)
+        return torch.cat([encoded, self.sides.compute(feeds, units)], 2) if units else encoded, lengths
 
     def draw(self, steps: int, random: np.random.Generator) -> Feeds:
         """Draw two sequences of unequal length."""
-        return {"steps": self._draw_steps((2, steps, self.width), random), "lengths": random_lengths(steps)}
+        drawn = {"steps": self._draw_steps((2, steps, self.width), random), "lengths": random_lengths(steps)}
+        return {**drawn, **self.sides.draw((2, steps), self.units(0), random)}
+
+    def units(self, number: int) -> Units:
+        """Return the units in which a network reads what its steps carry."""
+        units: Units = getattr(self.encoders[number], "sides", {})
+        return units
 
     def most(self, number: int) -> int | None:
         """Return how many steps a network reads at most; None for all."""
@@ -180,15 +221,18 @@ class _UnitsInput(SequenceInput):
 class _NumbersInput(SequenceInput):
     """Steps of numbers as they are, scaled inside: of series, of the features of sound, of the pixels of images."""
 
-    def __init__(self, encoders: Sequence[SeriesEncoder | SoundEncoder | ImageEncoder]) -> None:
+    def __init__(
+        self, encoders: Sequence[SeriesEncoder | SoundEncoder | ImageEncoder], sides: Mapping[str, SideColumn]
+    ) -> None:
         super().__init__(encoders, encoders[0])
+        self.sides = CarriedSides([CarriedSide(n, one.column, one.gaps, bool(one.form)) for n, one in sides.items()])
         self.scalings = [_scaling_of_steps(one) for one in encoders]
         self.width = len(self.scalings[0].means)
         self.kind = DOUBLE if isinstance(encoders[0], SeriesEncoder) else FLOAT
         read = "the numbers of each step, as they are; NaN where one is missing"
         if not isinstance(encoders[0], SeriesEncoder):
             read = f"{encoders[0].describe()}; as they are, they are standardised inside"
-        self.reads = {"steps": read}
+        self.reads = {"steps": read, **self.sides.reads}
 
     def write_steps(self, writer: GraphWriter, steps: str, number: int) -> str:
         whole = steps if self.kind == DOUBLE else writer.add("Cast", steps, to=DOUBLE)
@@ -226,7 +270,7 @@ class _RowInput(ClassifierInput):
             ports.append(Port("categories", ("batch", len(self.encoder.categories)), INT64))
         return ports
 
-    def write(self, writer: GraphWriter, number: int) -> tuple[str, str]:
+    def write(self, writer: GraphWriter, number: int) -> WrittenInput:
         parts, own = [], self.encoders[number]
         if own.numbers:
             parts.append(write_scaling(writer, "numbers", own.scaling))
@@ -237,7 +281,7 @@ class _RowInput(ClassifierInput):
             parts.append(writer.add("Cast", same, to=FLOAT))
         row = parts[0] if len(parts) == 1 else writer.add("Concat", *parts, axis=1)
         lengths = writer.add("Expand", writer.constant(np.int64(1)), axis_length(writer, self.ports[0].name, 0))
-        return writer.add("Unsqueeze", row, writer.indices(0)), lengths
+        return WrittenInput(writer.add("Unsqueeze", row, writer.indices(0)), lengths)
 
     def encode(self, feeds: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor]:
         own, batch = self.encoders[number], len(next(iter(feeds.values())))
@@ -274,11 +318,12 @@ def refuse_covariates(model: Any) -> None:
         )
 
 
-def join_inputs(encoders: Sequence[Encoder]) -> Any:
+def join_inputs(encoders: Sequence[Encoder], sides: Mapping[str, SideColumn] = NO_SIDES) -> Any:
     """Return the input that all networks of a model can read.
 
     Args:
         encoders: of each network.
+        sides: the columns of side inputs, by name.
 
     Returns:
         A :class:`ClassifierInput`.
@@ -297,7 +342,7 @@ def join_inputs(encoders: Sequence[Encoder]) -> Any:
         return _RowInput(encoders)  # type: ignore[arg-type]
     if isinstance(first, WordsEncoder | LettersEncoder):
         return _UnitsInput(encoders)  # type: ignore[arg-type]
-    return _NumbersInput(encoders)  # type: ignore[arg-type]
+    return _NumbersInput(encoders, sides)  # type: ignore[arg-type]
 
 
 def _way(encoder: Encoder) -> Any:

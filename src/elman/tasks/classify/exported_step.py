@@ -16,6 +16,7 @@ from elman.export.network import take
 from elman.export.pieces import numbers_of, write_front, write_linear
 from elman.export.ports import axis_length, read_states, state_ports
 from elman.export.readouts import write_answer
+from elman.export.sides import write_sides
 from elman.export.stack import require_forward, write_network_step
 from elman.tasks.classify.exported_input import ClassifierInput, SequenceInput, join_inputs, refuse_covariates
 from elman.tasks.classify.model import TrainedClassifier
@@ -35,12 +36,16 @@ def write_step(model: TrainedClassifier) -> ModelGraph:
     x, _ = write_front(writer, module.front, steps, "")
     network = take(module.recurrent)
     states, inputs = read_states(writer, network, axis_length(writer, "steps", 0))
-    output, final = write_network_step(writer, network, writer.add("Squeeze", x, writer.indices(0)), states)
+    x = writer.add("Squeeze", x, writer.indices(0))
+    given_sides, times = given.sides.write_step(writer, given.units(0))
+    (sides,) = write_sides(writer, network, module.sides, x, given_sides)
+    output, final = write_network_step(writer, network, x, states, sides)
     carried = list(zip(inputs, state_ports(network, "final"), states, final, strict=True))
     carried += [
         (before, Port(before.name.replace("initial", "final"), before.axes), before.name, value)
         for before, value in _pool(writer, module, output)
     ]
+    carried += [(time.before, time.after, time.before.name, time.value) for time in times]
     after = [value for *_, value in carried]
     most = given.most(0)
     if most is not None:
@@ -56,7 +61,9 @@ def write_step(model: TrainedClassifier) -> ModelGraph:
     names = [before.name for before, *_ in carried]
 
     def run(session: Session, feeds: Feeds) -> list[np.ndarray]:
-        rows: list[Feeds] = [{"steps": feeds["steps"][:, t]} for t in range(feeds["steps"].shape[1])]
+        rows: list[Feeds] = [
+            {port.name: feeds[port.name][:, t] for port in given.step_ports} for t in range(feeds["steps"].shape[1])
+        ]
         return [run_steps(session, rows, names)[0][-1]]
 
     def expect(module: SequenceClassifier, feeds: dict[str, Tensor]) -> list[Tensor]:
@@ -69,8 +76,7 @@ def write_step(model: TrainedClassifier) -> ModelGraph:
 
     random = np.random.default_rng(26)
     cases: list[Feeds] = [{**given.draw(steps, random), "lengths": np.array([steps, steps])} for steps in LENGTHS]
-    port = given.ports[0]
-    ports = [Port(port.name, (port.axes[0], port.axes[2]), port.kind), *(before for before, *_ in carried)]
+    ports = [*given.step_ports, *(before for before, *_ in carried)]
     ends = [(behind, value) for (_, behind, *_), value in zip(carried, after, strict=True)]
     reads = {
         **given.reads,
@@ -88,7 +94,7 @@ def _find_input(model: TrainedClassifier) -> SequenceInput:
         raise ConfigError(
             "export: the answer of this model is made of more than one network, and a step is of one. Add --alone."
         )
-    given: ClassifierInput = join_inputs([model.encoder])
+    given: ClassifierInput = join_inputs([model.encoder], model.columns.sides)
     if not isinstance(given, SequenceInput) or not isinstance(model.module.front, Units | PlainFrames):
         what = "reads several steps at once" if isinstance(given, SequenceInput) else "reads rows, which are one step"
         raise ConfigError(f"export: this model {what}. Drop --step.")

@@ -17,6 +17,7 @@ from elman.export.models import Feeds, ModelGraph
 from elman.export.network import NetworkData, take
 from elman.export.pieces import numbers_of, write_embedding, write_linear
 from elman.export.ports import axis_length, zero_states
+from elman.export.sides import write_sides
 from elman.export.stack import write_network
 from elman.tasks.forecast.blending import forecast_scaled
 from elman.tasks.forecast.exported_mixture import WrittenScaling, write_mixture
@@ -168,7 +169,8 @@ class _ForecastGraph:
             x = add("Where", self.missing, x, add("Sub", x, past))
         tokens = add("Relu", write_linear(self.writer, self._cut(x), module.embed))
         batch = axis_length(self.writer, "history", 0)
-        output, state = self._run(tokens, zero_states(self.writer, self.network, batch), module.read)
+        gaps = [[0]] + [[1]] * (module.read - 1)
+        output, state = self._run(tokens, zero_states(self.writer, self.network, batch), gaps)
         decode = {"segment": self._segments, "direct": self._whole, "recursive": self._in_turn}
         last = add("Gather", output, self.writer.constant(np.int64(-1)), axis=0)
         self._write_lags(x)
@@ -199,9 +201,18 @@ class _ForecastGraph:
         steps = self.module.segment if self.module.decode == "recursive" else self.module.ahead * self.module.segment
         return self.writer.add("Add", ahead, self._part(self.base, first, first + steps, 1))
 
-    def _run(self, x: str, states: Sequence[str], steps: int) -> tuple[str, list[str]]:
-        lengths = self.writer.add("Expand", self.writer.constant(np.int64(steps)), axis_length(self.writer, x, 1))
-        return write_network(self.writer, self.network, x, states, lengths)
+    def _run(self, x: str, states: Sequence[str], gaps: Sequence[Sequence[int]]) -> tuple[str, list[str]]:
+        """Write the layers; gaps (T, A) count segments, of A rows of the batch one behind the other."""
+        add, writer, sides = self.writer.add, self.writer, self.module.sides
+        lengths = add("Expand", writer.constant(np.int64(len(gaps))), axis_length(writer, x, 1))
+        carried: dict[str, str] = {}
+        if sides.carried:
+            each = writer.constant(np.array(gaps, np.float32)[:, :, None])
+            each = add("Expand", each, add("Concat", writer.indices(1, 1), axis_length(writer, "history", 0), axis=0))
+            carried = dict.fromkeys(sides.carried, add("Reshape", each, writer.indices(len(gaps), -1, 1)))
+        return write_network(
+            writer, self.network, x, states, lengths, write_sides(writer, self.network, sides, x, carried)
+        )
 
     def _scale(self) -> str:
         add, writer, lookback = self.writer.add, self.writer, self.module.lookback
@@ -276,7 +287,7 @@ class _ForecastGraph:
             inputs = add("Add", inputs, self.lags)
         flat = add("Reshape", inputs, writer.indices(1, -1, module.place.shape[1]))
         many = [add("Concat", *[one] * module.ahead, axis=1) for one in state]
-        output, _final = self._run(flat, many, 1)
+        output, _final = self._run(flat, many, [[*range(1, module.ahead + 1)]])
         read = write_linear(writer, add("Squeeze", output, writer.indices(0)), module.readout)
         parts = add("Reshape", read, writer.indices(module.ahead, -1, module.segment, len(module.quantiles)))
         return self._corrected(self._joined(add("Transpose", parts, perm=[1, 0, 2, 3])))
@@ -285,7 +296,7 @@ class _ForecastGraph:
         add, writer = self.writer.add, self.writer
         expected = self._expected()
         inputs = self._inputs(None if expected is None else add("ReduceMean", expected, axes=[0], keepdims=1))
-        output, _final = self._run(inputs, state, 1)
+        output, _final = self._run(inputs, state, [[1]])
         whole = self._joined(write_linear(writer, add("Squeeze", output, writer.indices(0)), self.module.readout))
         return self._corrected(whole)
 
@@ -299,7 +310,7 @@ class _ForecastGraph:
             if number + 1 < module.ahead:
                 token = write_linear(writer, self._read_back(part, expected, number), module.embed)
                 following = add("Add", add("Unsqueeze", add("Relu", token), writer.indices(0)), inputs)
-                whole, state = self._run(following, state, 1)
+                whole, state = self._run(following, state, [[1]])
                 output = add("Squeeze", whole, writer.indices(0))
         return parts[0] if len(parts) == 1 else add("Concat", *parts, axis=1)
 

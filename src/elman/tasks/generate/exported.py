@@ -11,6 +11,7 @@ from elman.export.models import Feeds, ModelGraph, run_steps
 from elman.export.network import take
 from elman.export.pieces import numbers_of, write_embedding, write_linear
 from elman.export.ports import axis_length, read_states, state_ports
+from elman.export.sides import write_sides
 from elman.export.stack import write_network_step
 from elman.nn.states import listed
 from elman.tasks.generate.model import TrainedModel
@@ -36,7 +37,8 @@ def graphs(model: TrainedModel) -> dict[str, ModelGraph]:
         x = writer.add("Add", x, write_embedding(writer, "class", module.given))
         ports.append(Port("class", ("batch",), INT64))
     states, inputs = read_states(writer, network, axis_length(writer, "units", 0))
-    output, final = write_network_step(writer, network, x, states)
+    (sides,) = write_sides(writer, network, module.sides, x, {})
+    output, final = write_network_step(writer, network, x, states, sides)
     if module.readout is None:
         assert module.bias is not None
         logits = writer.add("MatMul", output, writer.constant(numbers_of(module.embedding.weight).T))

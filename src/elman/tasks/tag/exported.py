@@ -4,6 +4,7 @@ The best tags of a sentence are the likeliest of each word; with a CRF they are 
 scores, `transitions`, `start` and `end`, which the page on export shows in NumPy.
 """
 
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -15,7 +16,10 @@ from elman.export.models import Feeds, ModelGraph, random_lengths, run_steps
 from elman.export.network import take
 from elman.export.pieces import numbers_of, write_embedding, write_linear, write_real
 from elman.export.ports import axis_length, read_lengths, read_states, state_ports, zero_states
+from elman.export.sides import CarriedSide, CarriedSides, Units, write_doubt, write_sides
 from elman.export.stack import require_forward, write_network, write_network_step
+from elman.models.sides import SideInputs
+from elman.sides import SideSource
 from elman.tasks.tag.model import TrainedTagger
 from elman.tasks.tag.module import SequenceTagger, Speller
 from elman.vocabulary.tally import FIRST, UNKNOWN
@@ -42,18 +46,28 @@ def graphs(model: TrainedTagger) -> dict[str, ModelGraph]:
     x = _write_words(writer, model, steps)
     network = take(module.recurrent)
     start = zero_states(writer, network, axis_length(writer, x, 1))
-    output, _ = write_network(writer, network, x, start, lengths.value)
+    carried, units = _carried(model)
+    given = carried.write(writer, units)
+    sides = write_sides(writer, network, module.sides, x, given, lengths.value)
+    output, _ = write_network(writer, network, x, start, lengths.value, sides)
     emissions = writer.add("Transpose", write_linear(writer, output, module.readout), perm=[1, 0, 2])
+    doubt = write_doubt(writer, given, lengths.value) if given else ""
+    if doubt:
+        emissions = writer.add("Add", emissions, writer.add("Unsqueeze", doubt, writer.indices(1, 2)))
     outputs = [(Port("emissions", ("batch", "time", len(model.targets.tags))), emissions)]
     if module.label is not None:
         real = write_real(writer, lengths.value, axis_length(writer, output, 0))
         nothing = writer.constant(np.float32(-np.inf))
         seen = writer.add("Where", writer.add("Unsqueeze", real, writer.indices(2)), output, nothing)
-        outputs.append(_write_labels(writer, module.label, writer.add("ReduceMax", seen, axes=[0], keepdims=0)))
+        highest = writer.add("ReduceMax", seen, axes=[0], keepdims=0)
+        if doubt:
+            highest = writer.add("Add", highest, writer.add("Unsqueeze", doubt, writer.indices(1)))
+        outputs.append(_write_labels(writer, module.label, highest))
     outputs += _write_chain(writer, module)
-    ports = [Port("steps", ("batch", "time", _width(model)), INT64), lengths.port]
+    ports = [Port("steps", ("batch", "time", _width(model)), INT64), lengths.port, *carried.ports]
     cases = [_case(model, steps, np.random.default_rng(steps)) for steps in LENGTHS]
-    return {"": ModelGraph(writer, ports, outputs, module, cases, _expect, _READS)}
+    reads = {**_READS, **carried.reads}
+    return {"": ModelGraph(writer, ports, outputs, module, cases, partial(_expect, model), reads)}
 
 
 def step_graphs(model: TrainedTagger) -> dict[str, ModelGraph]:
@@ -67,7 +81,11 @@ def step_graphs(model: TrainedTagger) -> dict[str, ModelGraph]:
     x = _write_words(writer, model, writer.add("Unsqueeze", "steps", writer.indices(0)))
     network, batch = take(module.recurrent), axis_length(writer, "steps", 0)
     states, inputs = read_states(writer, network, batch)
-    output, final = write_network_step(writer, network, writer.add("Squeeze", x, writer.indices(0)), states)
+    carried, units = _carried(model)
+    given, times = carried.write_step(writer, units)
+    x = writer.add("Squeeze", x, writer.indices(0))
+    (sides,) = write_sides(writer, network, module.sides, x, given)
+    output, final = write_network_step(writer, network, x, states, sides)
     outputs = [(Port("emissions", ("batch", len(model.targets.tags))), write_linear(writer, output, module.readout))]
     after = list(zip(state_ports(network, "final"), final, strict=True))
     if module.label is not None:
@@ -80,19 +98,24 @@ def step_graphs(model: TrainedTagger) -> dict[str, ModelGraph]:
         outputs.append(_write_labels(writer, module.label, highest))
         inputs.append(before)
         after.append((Port("final_highest", before.axes), highest))
+    inputs += [time.before for time in times]
+    after += [(time.after, time.value) for time in times]
     chain = _write_chain(writer, module)
 
     def run(session: Session, feeds: Feeds) -> list[np.ndarray]:
-        rows: list[Feeds] = [{"steps": feeds["steps"][:, t]} for t in range(feeds["steps"].shape[1])]
+        read = ["steps", *(port.name for port in carried.step_ports)]
+        rows: list[Feeds] = [{n: feeds[n][:, t] for n in read} for t in range(feeds["steps"].shape[1])]
         emissions, *others = run_steps(session, rows, [port.name for port in inputs])[: len(outputs) + len(chain)]
         return [emissions.swapaxes(0, 1), *(other[-1] for other in others)]
 
     cases = [
         {**_case(model, steps, np.random.default_rng(steps)), "lengths": np.array([steps, steps])} for steps in LENGTHS
     ]
-    ports = [Port("steps", ("batch", _width(model)), INT64), *inputs]
-    reads = {**_READS, "labels": "the probability of each of `labels`, by the words so far"}
-    return {"": ModelGraph(writer, ports, [*outputs, *chain, *after], module, cases, _expect, reads, run)}
+    ports = [Port("steps", ("batch", _width(model)), INT64), *carried.step_ports, *inputs]
+    reads = {**_READS, **carried.reads, "labels": "the probability of each of `labels`, by the words so far"}
+    return {
+        "": ModelGraph(writer, ports, [*outputs, *chain, *after], module, cases, partial(_expect, model), reads, run)
+    }
 
 
 _READS = {
@@ -107,11 +130,20 @@ _READS = {
 }
 
 
-def _expect(module: SequenceTagger, feeds: dict[str, Tensor]) -> list[Tensor]:
-    output = module(feeds["steps"].transpose(0, 1), feeds["lengths"])
+def _expect(model: TrainedTagger, module: SequenceTagger, feeds: dict[str, Tensor]) -> list[Tensor]:
+    sides, units = _carried(model)
+    carried = sides.compute(feeds, units) if units else None
+    output = module(feeds["steps"].transpose(0, 1), feeds["lengths"], carried)
     chain = [] if module.chain is None else [module.chain.transitions, module.chain.start, module.chain.end]
     labels = [] if output.labels is None else [output.labels.softmax(1)]
     return [output.emissions.transpose(0, 1), *labels, *(tensor.detach() for tensor in chain)]
+
+
+def _carried(model: TrainedTagger) -> tuple[CarriedSides, Units]:
+    """Return the side inputs that words carry, and their units."""
+    own = model.encoder.sides
+    sides = [CarriedSide(name, side.column, side.unit is not None) for name, side in own.items()]
+    return CarriedSides(sides), {name: side.unit for name, side in own.items()}
 
 
 def _letters(model: TrainedTagger) -> int:
@@ -157,7 +189,8 @@ def _write_speller(writer: GraphWriter, speller: Speller, steps: str, words: str
     network = take(speller.recurrent)
     x = write_embedding(writer, writer.add("Transpose", flat, perm=[1, 0]), speller.embedding)
     start = zero_states(writer, network, axis_length(writer, flat, 0))
-    _, final = write_network(writer, network, x, start, lengths)
+    ones = SideInputs(network.cell, {name: SideSource(constant=1.0) for name in network.sides})
+    _, final = write_network(writer, network, x, start, lengths, write_sides(writer, network, ones, x, {}))
     both = writer.add("Reshape", writer.add("Transpose", final[0], perm=[1, 0, 2]), writer.indices(-1, speller.size))
     shape = writer.add("Slice", writer.add("Shape", words), writer.indices(0), writer.indices(2), writer.indices(0))
     return writer.add("Reshape", both, writer.add("Concat", shape, writer.indices(speller.size), axis=0))
@@ -171,4 +204,6 @@ def _case(model: TrainedTagger, steps: int, random: np.random.Generator) -> Feed
         drawn, ends = random.integers(1, known, (2, steps, letters)), random.integers(0, letters + 1, (2, steps, 1))
         given[:, :, 1:] = np.where(np.arange(letters) < ends, drawn, 0)
     columns = [random.integers(1, count, (2, steps, 1)) for count in model.encoder.further_sizes]
-    return {"steps": np.concatenate([given, *columns], axis=2), "lengths": random_lengths(steps)}
+    carried, units = _carried(model)
+    sides = carried.draw((2, steps), units, random)
+    return {"steps": np.concatenate([given, *columns], axis=2), "lengths": random_lengths(steps), **sides}
